@@ -1,0 +1,171 @@
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+
+/**
+ * The one door to DuckDB. Nothing outside `src/engine/` imports the driver.
+ *
+ * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`; text from callers, tables and suites goes through
+ * those, after the session was fenced.
+ */
+export interface Engine {
+  /** Opens an instance of its own (about 10 ms) with UTC as time zone and insertion order kept. */
+  open(options?: SessionOptions): Promise<Session>;
+}
+
+export interface SessionOptions {
+  /** Bytes of memory the instance may use before it spills; default: a quarter of the machine's, at most 4 GiB. */
+  readonly memoryLimit?: number;
+  /** Default: the machine's cores. */
+  readonly threads?: number;
+  /** Folder below which the session makes, and on close removes, its spill folder; default: the system's temporary folder. */
+  readonly temporaryFolder?: string;
+}
+
+/** A column of a relation: its name and DuckDB's type text, e.g. `DECIMAL(10,2)` or `STRUCT(a BIGINT, b VARCHAR[])`. */
+export interface EngineColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A query of the session: `sql` is a whole SELECT, to be used as `FROM (${sql})`. */
+export interface Relation {
+  readonly sql: string;
+  readonly columns: readonly EngineColumn[];
+}
+
+/** A value in a small result: BIGINT and wider as `bigint`, DECIMAL and temporal values as text, BLOB as bytes, nested as plain objects and arrays. */
+export type EngineValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly EngineValue[]
+  | { readonly [name: string]: EngineValue };
+export type EngineRow = Readonly<Record<string, EngineValue>>;
+
+/** Values bound to `$1…` or `?`. */
+export type EngineParameter = null | boolean | number | bigint | string | Uint8Array | readonly string[];
+
+/** Row objects as callers hand them over; values are checked when they are staged. */
+export type SourceRow = Readonly<Record<string, unknown>>;
+
+/** Anything the engine can stage. Files are absolute local file names. */
+export type EngineSource =
+  | { readonly kind: "rows"; readonly rows: Iterable<SourceRow> | AsyncIterable<SourceRow> }
+  | { readonly kind: "arrow"; readonly data: ArrowTable | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
+  | { readonly kind: "arrow-ipc"; readonly stream: Uint8Array | AsyncIterable<Uint8Array> }
+  | { readonly kind: "csv"; readonly files: readonly string[]; readonly options?: CsvOptions }
+  | { readonly kind: "ndjson"; readonly files: readonly string[] }
+  | { readonly kind: "parquet"; readonly files: readonly string[] }
+  | { readonly kind: "relation"; readonly relation: Relation }
+  | {
+      readonly kind: "sql";
+      readonly callerSql: string;
+      readonly tables?: Readonly<Record<string, Relation>>;
+      readonly files?: readonly string[];
+    };
+
+export interface CsvOptions {
+  readonly delimiter?: string;
+  readonly header?: boolean;
+  readonly quote?: string;
+  readonly escape?: string;
+  readonly nullText?: string;
+  readonly encoding?: "utf-8" | "utf-16" | "latin-1";
+}
+
+export interface StageOptions {
+  /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
+  readonly columns?: readonly EngineColumn[];
+  /** Called with the rows staged so far. */
+  readonly onProgress?: (rows: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A staged source: can be scanned any number of times with the same rows in the same order, spills to disk.
+ *
+ * `sql` yields the source's columns; `positionedSql` yields them and two more, named by `positionColumns`: the source file (text or null)
+ * and the 0-based row ordinal in it.
+ */
+export interface StagedRelation extends Relation {
+  readonly positionedSql: string;
+  readonly positionColumns: { readonly file: string; readonly row: string };
+}
+
+export interface ParquetWriteOptions {
+  /** Existing empty folder; files are created in it (and in one sub-folder a partition). */
+  readonly folder: string;
+  /** Names of partition columns: they split the rows, and are left out of the files. */
+  readonly partitionBy?: readonly string[];
+  /** Split files near this many bytes. */
+  readonly targetFileBytes?: number;
+  readonly rowGroupRows?: number;
+  readonly compression?: "zstd" | "snappy" | "uncompressed";
+  /** Parquet field ids by column, nested as DuckDB's FIELD_IDS takes them. */
+  readonly fieldIds?: FieldIds;
+  /** Each file's name is this prefix, a number and `.parquet`. */
+  readonly namePrefix?: string;
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export type FieldIds = { readonly [column: string]: number | { readonly id?: number; readonly children: FieldIds } };
+
+/** One written Parquet file. */
+export interface WrittenFile {
+  /** Absolute local file name. */
+  readonly file: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Partition values as engine text (null for NULL), in the order of `partitionBy`; empty without. */
+  readonly partitionValues: readonly (string | null)[];
+  readonly columns: readonly WrittenColumn[];
+}
+
+/** Statistics of one leaf column of one file, as the engine's text; `min`/`max` absent where unknown, cut or not comparable. */
+export interface WrittenColumn {
+  /** Path of names from the top; list and map levels as `element`, `key`, `value`. */
+  readonly path: readonly string[];
+  readonly min?: string;
+  readonly max?: string;
+  readonly nullCount?: number;
+  /** Absent for types that cannot hold NaN. */
+  readonly hasNan?: boolean;
+}
+
+export interface ArrowOptions {
+  /** Rows a batch, about; default 65,536. */
+  readonly batchRows?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One DuckDB instance. Close it; a closed session's relations are gone. */
+export interface Session {
+  /** Runs varve's own statement(s) for effect. */
+  execute(sql: string, parameters?: readonly EngineParameter[]): Promise<void>;
+  /** Runs varve's own query and returns all rows: for results known to be small. */
+  rows(sql: string, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
+  /** Columns of varve's own query, without running it. */
+  describe(sql: string): Promise<EngineColumn[]>;
+  /** Stages a source. @throws `SOURCE_UNREADABLE`, naming file and line or row. */
+  stage(source: EngineSource, options?: StageOptions): Promise<StagedRelation>;
+  /** Writes a relation to Parquet files. */
+  writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]>;
+  /** Streams varve's own query as Arrow batches; memory stays bounded while batches are consumed one by one. */
+  arrow(sql: string, options?: ArrowOptions): AsyncIterable<RecordBatch>;
+  /**
+   * From now on this instance reads `files` only, writes below nothing but `writableFolders`, loads nothing and changes no setting.
+   * Cannot be undone.
+   */
+  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void>;
+  /**
+   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a relation.
+   * Requires a fenced session. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position.
+   */
+  callerQuery(callerSql: string): Promise<Relation>;
+  /** Checks that a caller's text is one scalar expression over `columns` and returns it as safe to embed. @throws as {@link Session.callerQuery} */
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
+  close(): Promise<void>;
+}

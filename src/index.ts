@@ -1,0 +1,1 @@
+export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";

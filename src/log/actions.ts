@@ -1,0 +1,128 @@
+import type { StructType } from "../schema/types.ts";
+import type { JsonObject } from "../util/json.ts";
+
+/**
+ * The actions of a commit, PROTOCOL.md "Actions". Sizes and times are checked to be safe integers; row ids and application versions
+ * are int64 and stay `bigint`. Unknown actions are dropped when read; unknown fields are not carried over.
+ */
+export type Action =
+  | AddAction
+  | RemoveAction
+  | CdcAction
+  | MetadataAction
+  | ProtocolAction
+  | TxnAction
+  | DomainMetadataAction
+  | CommitInfoAction
+  | CheckpointMetadataAction
+  | SidecarAction;
+
+/** A logical file's place: `path` as it stands in the log (percent-encoded URI), and the id of its deletion vector if any. */
+export interface AddAction {
+  readonly kind: "add";
+  readonly path: string;
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  readonly size: number;
+  readonly modificationTime: number;
+  readonly dataChange: boolean;
+  /** JSON text as found: parsed only where needed. */
+  readonly stats?: string;
+  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly deletionVector?: DeletionVectorDescriptor;
+  readonly baseRowId?: bigint;
+  readonly defaultRowCommitVersion?: bigint;
+  readonly clusteringProvider?: string;
+}
+
+export interface RemoveAction {
+  readonly kind: "remove";
+  readonly path: string;
+  readonly deletionTimestamp?: number;
+  readonly dataChange: boolean;
+  readonly extendedFileMetadata?: boolean;
+  readonly partitionValues?: Readonly<Record<string, string | null>>;
+  readonly size?: number;
+  readonly stats?: string;
+  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly deletionVector?: DeletionVectorDescriptor;
+  readonly baseRowId?: bigint;
+  readonly defaultRowCommitVersion?: bigint;
+}
+
+/** PROTOCOL.md "Deletion Vector Descriptor Schema". */
+export interface DeletionVectorDescriptor {
+  readonly storageType: "u" | "i" | "p";
+  readonly pathOrInlineDv: string;
+  readonly offset?: number;
+  readonly sizeInBytes: number;
+  readonly cardinality: number;
+}
+
+export interface CdcAction {
+  readonly kind: "cdc";
+  readonly path: string;
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  readonly size: number;
+  readonly dataChange: boolean;
+  readonly tags?: Readonly<Record<string, string | null>>;
+}
+
+export interface MetadataAction {
+  readonly kind: "metaData";
+  readonly id: string;
+  readonly name?: string;
+  readonly description?: string;
+  readonly format: { readonly provider: string; readonly options: Readonly<Record<string, string>> };
+  /** JSON text exactly as found; parse with the schema layer. */
+  readonly schemaString: string;
+  readonly partitionColumns: readonly string[];
+  readonly configuration: Readonly<Record<string, string>>;
+  readonly createdTime?: number;
+}
+
+export interface ProtocolAction {
+  readonly kind: "protocol";
+  readonly minReaderVersion: number;
+  readonly minWriterVersion: number;
+  readonly readerFeatures?: readonly string[];
+  readonly writerFeatures?: readonly string[];
+}
+
+export interface TxnAction {
+  readonly kind: "txn";
+  readonly appId: string;
+  readonly version: bigint;
+  readonly lastUpdated?: number;
+}
+
+export interface DomainMetadataAction {
+  readonly kind: "domainMetadata";
+  readonly domain: string;
+  readonly configuration: string;
+  readonly removed: boolean;
+}
+
+/** Free-form; the fields that varve reads are checked where they are read. */
+export interface CommitInfoAction {
+  readonly kind: "commitInfo";
+  readonly info: JsonObject;
+}
+
+export interface CheckpointMetadataAction {
+  readonly kind: "checkpointMetadata";
+  readonly version: number;
+  readonly tags?: Readonly<Record<string, string | null>>;
+}
+
+export interface SidecarAction {
+  readonly kind: "sidecar";
+  readonly path: string;
+  readonly sizeInBytes: number;
+  readonly modificationTime: number;
+}
+
+/** A metadata action with its schema parsed. */
+export interface ParsedMetadata {
+  readonly action: MetadataAction;
+  readonly schema: StructType;
+}

@@ -1,0 +1,50 @@
+import type { Engine } from "../engine/contract.ts";
+import type { StructType } from "../schema/types.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { World } from "../util/world.ts";
+import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, RemoveAction, TxnAction } from "./actions.ts";
+import type { Predicate } from "./predicate.ts";
+
+/** What every layer above storage and engine is given: the table's store, a lazily started engine, and the injected world. */
+export interface TableContext {
+  readonly store: ObjectStore;
+  /** Starts the engine on first use: code paths that touch no data never call it. */
+  readonly engine: () => Promise<Engine>;
+  readonly world: World;
+  /** Opens stores for absolute URIs in the log (shallow clones), where the caller allowed that prefix; absent: refused. */
+  readonly foreignStore?: (uri: string) => Promise<ObjectStore>;
+  /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
+  readonly localFile: (path: string) => Promise<string>;
+}
+
+/** One immutable version of a table's log. Opening one costs protocol and metadata only. */
+export interface LogSnapshot {
+  readonly context: TableContext;
+  readonly version: number;
+  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where enabled, else the commit file's modification time. */
+  readonly timestamp: number;
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+  appTransactions(): Promise<ReadonlyMap<string, TxnAction>>;
+  /** Without removed domains. */
+  domainMetadata(): Promise<ReadonlyMap<string, DomainMetadataAction>>;
+  files(): Promise<LiveFiles>;
+}
+
+/** The live files of one version; backed by arrays while small, by an engine relation when large. */
+export interface LiveFiles {
+  totals(): Promise<{ readonly files: number; readonly bytes: number }>;
+  /** Chunks of live files, each at most some thousand. */
+  all(): AsyncIterable<readonly AddAction[]>;
+  /** Files that may hold a matching row; a file is left out only if provably none matches. */
+  prune(predicate: Predicate): Promise<PrunedFiles>;
+  /** Unexpired and expired tombstones that the log still holds. */
+  tombstones(): AsyncIterable<readonly RemoveAction[]>;
+}
+
+export interface PrunedFiles {
+  readonly files: readonly AddAction[];
+  readonly listed: number;
+  readonly skipped: number;
+}

@@ -1,0 +1,27 @@
+/**
+ * Maps `items` through `task` with at most `limit` tasks under way, keeping the order of `items` in the result.
+ *
+ * The first failure rejects; tasks already under way are awaited first, so that nothing runs on behind the caller's back.
+ */
+export async function mapBounded<T, R>(items: Iterable<T>, limit: number, task: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const iterator = items[Symbol.iterator]();
+  let index = 0;
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (!failed) {
+      const next = iterator.next();
+      if (next.done === true) return;
+      const at = index++;
+      try {
+        results[at] = await task(next.value, at);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const settled = await Promise.allSettled(Array.from({ length: Math.max(1, limit) }, worker));
+  for (const outcome of settled) if (outcome.status === "rejected") throw outcome.reason;
+  return results;
+}

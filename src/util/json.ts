@@ -1,0 +1,36 @@
+import { parse, stringify } from "lossless-json";
+
+/** A JSON value whose integers beyond 2^53 are `bigint`, so that int64 stays exact. */
+export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** A JSON object as {@link JsonValue}. */
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/**
+ * Parses JSON keeping integers exact: safe integers and fractions become `number`, larger integers `bigint`.
+ *
+ * Texts without a run of 16 digits cannot hold an unsafe integer and take the engine's own, much faster parser.
+ *
+ * @throws SyntaxError when `text` is not JSON.
+ */
+export function parseJson(text: string): JsonValue {
+  return /\d{16}/.test(text) ? (parse(text, undefined, exactNumber) as JsonValue) : (JSON.parse(text) as JsonValue);
+}
+
+/** Writes JSON with `bigint` as plain digits; the counterpart of {@link parseJson}. */
+export function stringifyJson(value: JsonValue): string {
+  const text = stringify(value);
+  if (text === undefined) throw new TypeError("varve internal error: undefined cannot be written as JSON");
+  return text;
+}
+
+/** Whether `value` is a JSON object (not null, not an array). */
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function exactNumber(text: string): number | bigint {
+  if (!/^-?\d+$/.test(text)) return Number(text);
+  const value = BigInt(text);
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}

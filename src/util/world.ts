@@ -1,0 +1,43 @@
+import { randomBytes, randomUUID } from "node:crypto";
+
+/**
+ * Everything that is not determined by the inputs: time, ids, randomness and waiting.
+ *
+ * All code outside `src/util/` takes these from a `World`, so that a simulation with a seed replays exactly.
+ */
+export interface World {
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly now: () => number;
+  /** A fresh version-4 UUID in lower case with dashes. */
+  readonly uuid: () => string;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Resolves after `milliseconds`; rejects with the signal's reason when it aborts. */
+  readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** The real clock, ids and randomness. */
+export const realWorld: World = Object.freeze({
+  now: () => Date.now(),
+  uuid: () => randomUUID(),
+  random: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+  sleep: (milliseconds: number, signal?: AbortSignal) => sleepFor(milliseconds, signal),
+});
+
+function sleepFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
