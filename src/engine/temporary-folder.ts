@@ -1,0 +1,27 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const open = new Set<string>();
+let watching = false;
+
+/** Makes a folder of this process's own below `parent`; it goes with {@link removeTemporaryFolder}, at the latest when the process exits. */
+export function makeTemporaryFolder(parent: string = tmpdir()): string {
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, "varve-"));
+  open.add(folder);
+  if (!watching) {
+    watching = true;
+    process.on("exit", () => {
+      for (const left of open) rmSync(left, { recursive: true, force: true });
+    });
+  }
+  return folder;
+}
+
+/** Removes what {@link makeTemporaryFolder} made, with everything in it. */
+export async function removeTemporaryFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  open.delete(folder);
+}

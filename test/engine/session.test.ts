@@ -1,0 +1,133 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Session } from "../../src/engine/contract.ts";
+import { openSession } from "../../src/engine/session.ts";
+
+let folder: string;
+let session: Session;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "engine test "));
+  session = await openSession({ temporaryFolder: folder, threads: 1 });
+});
+
+afterEach(async () => {
+  await session.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("rows", () => {
+  it("gives every type as a plain value without losing a digit", async () => {
+    const [row] = await session.rows(`SELECT
+      true AS bool, 1::TINYINT AS tiny, 2::INTEGER AS int, 9007199254740993::BIGINT AS big, sum(9223372036854775807::BIGINT) AS huge,
+      1.5::DOUBLE AS dbl, 12345678901234567890123456789012345.678::DECIMAL(38,3) AS dec, 'é' AS text, '\\x00\\xFF'::BLOB AS blob,
+      DATE '2024-01-31' AS date, TIMESTAMPTZ '2024-01-31 10:00:00.000001+02' AS tz, TIMESTAMP '1969-12-31 23:59:59.999999' AS ntz,
+      {'a': 1, 'b': [1::BIGINT, NULL]} AS nested, MAP {1: 'x', 2: NULL} AS map, NULL AS nothing, '00000000-0000-0000-0000-000000000001'::UUID AS id`);
+    expect(row).toEqual({
+      bool: true,
+      tiny: 1,
+      int: 2,
+      big: 9007199254740993n,
+      huge: 9223372036854775807n,
+      dbl: 1.5,
+      dec: "12345678901234567890123456789012345.678",
+      text: "é",
+      blob: Uint8Array.of(0, 255),
+      date: "2024-01-31",
+      tz: "2024-01-31T08:00:00.000001Z",
+      ntz: "1969-12-31T23:59:59.999999",
+      nested: { a: 1, b: [1n, null] },
+      map: [
+        [1, "x"],
+        [2, null],
+      ],
+      nothing: null,
+      id: "00000000-0000-0000-0000-000000000001",
+    });
+  });
+
+  it("binds parameters of each kind, integers exactly", async () => {
+    const bytes = Uint8Array.of(1, 2);
+    const rows = await session.rows("SELECT $1 AS a, $2 AS b, $3 AS c, $4 AS d, $5 AS e, $6 AS f, $7 AS g", [
+      null,
+      true,
+      7,
+      2n ** 62n,
+      "it's",
+      bytes,
+      ["x", "y"],
+    ]);
+    expect(rows).toEqual([{ a: null, b: true, c: 7n, d: 2n ** 62n, e: "it's", f: bytes, g: ["x", "y"] }]);
+  });
+
+  it("dates far outside of what a Date holds stay exact", async () => {
+    const rows = await session.rows("SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '12024-02-29 00:00:00' AS c");
+    expect(rows).toEqual([{ a: "0001-01-01", b: "9999-12-31", c: "+012024-02-29T00:00:00.000000" }]);
+  });
+});
+
+describe("describe", () => {
+  it("names columns and their types without running the query", async () => {
+    expect(await session.describe("SELECT 1::DECIMAL(10,2) AS a, {'x': [1]} AS b FROM range(1000000000000)")).toEqual([
+      { name: "a", type: "DECIMAL(10,2)" },
+      { name: "b", type: "STRUCT(x INTEGER[])" },
+    ]);
+  });
+});
+
+describe("settings", () => {
+  it("reads times in UTC whatever the machine's zone, and loads no extension by itself", async () => {
+    const rows = await session.rows(
+      "SELECT current_setting('TimeZone') AS zone, current_setting('autoload_known_extensions') AS load, current_setting('preserve_insertion_order') AS kept",
+    );
+    expect(rows).toEqual([{ zone: "UTC", load: false, kept: true }]);
+  });
+
+  it("removes its temporary folder on close", async () => {
+    expect(readdirSync(folder)).toHaveLength(1);
+    await session.close();
+    expect(readdirSync(folder)).toEqual([]);
+    expect(existsSync(folder)).toBe(true);
+  });
+});
+
+describe("failures", () => {
+  it("SQL that does not parse is SQL_FAILED with line and column", async () => {
+    const failure = session.rows("SELECT a,\n  b frm c FROM (SELECT 1 AS a)");
+    await expect(failure).rejects.toMatchObject({ code: "SQL_FAILED", data: { line: 2, column: 9, engineErrorKind: "Parser" } });
+  });
+
+  it("a missing column is SQL_FAILED and shows the place", async () => {
+    const failure = session.rows("SELECT foo FROM (SELECT 1 AS a)");
+    await expect(failure).rejects.toMatchObject({ code: "SQL_FAILED", message: expect.stringContaining("^") });
+  });
+
+  it("a file that is no Parquet is DATA_FILE_CORRUPT naming it", async () => {
+    const file = join(folder, "broken.parquet");
+    writeFileSync(file, "this is not a Parquet file at all");
+    await expect(session.rows(`SELECT * FROM read_parquet('${file}')`)).rejects.toMatchObject({
+      code: "DATA_FILE_CORRUPT",
+      data: { file },
+    });
+  });
+
+  it("a file that is not there is DATA_FILE_MISSING naming it", async () => {
+    const file = join(folder, "absent.parquet");
+    await expect(session.rows(`SELECT * FROM read_parquet('${file}')`)).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      data: { file },
+    });
+  });
+
+  it("running out of memory says what to change", async () => {
+    const small = await openSession({ temporaryFolder: folder, threads: 1, memoryLimit: 30_000_000 });
+    try {
+      const failure = small.rows("SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)");
+      await expect(failure).rejects.toMatchObject({ code: "ENGINE_FAILED", message: expect.stringContaining("memory limit") });
+    } finally {
+      await small.close();
+    }
+  });
+});
