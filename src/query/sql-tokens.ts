@@ -1,0 +1,49 @@
+/** One token of SQL text; white space and comments are left out. */
+export interface SqlToken {
+  readonly kind: "word" | "quoted" | "string" | "number" | "symbol";
+  /** The token as it stands in the text. */
+  readonly text: string;
+  /** Offsets into the text, end exclusive, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+}
+
+const blank = /\s+|--[^\n]*|\/\*[\s\S]*?\*\//y;
+const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
+  ["string", /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'/y],
+  ["string", /\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$/y],
+  ["quoted", /"(?:[^"]|"")*"|`(?:[^`]|``)*`/y],
+  ["number", /(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y],
+  ["word", /[\p{L}_][\p{L}\p{N}_$]*/uy],
+  ["symbol", /=>|[\s\S]/y],
+];
+
+/**
+ * Cuts SQL text into tokens, keeping strings, quoted names and comments apart so that rewriting never looks inside them.
+ *
+ * It does not judge the text: what it cannot read (an unclosed string) comes out as symbols and is left for the engine's parser to refuse.
+ */
+export function sqlTokens(text: string): SqlToken[] {
+  const tokens: SqlToken[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const space = matchAt(blank, text, at);
+    if (space !== undefined) {
+      at += space.length;
+      continue;
+    }
+    for (const [kind, rule] of rules) {
+      const found = matchAt(rule, text, at);
+      if (found === undefined) continue;
+      tokens.push({ kind, text: found, start: at, end: at + found.length });
+      at += found.length;
+      break;
+    }
+  }
+  return tokens;
+}
+
+function matchAt(rule: RegExp, text: string, at: number): string | undefined {
+  rule.lastIndex = at;
+  return rule.exec(text)?.[0];
+}
