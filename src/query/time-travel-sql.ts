@@ -88,9 +88,13 @@ function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {
   const text = token === undefined ? "" : token.kind === "string" ? token.text.slice(1, -1).replaceAll("''", "'") : token.text;
   if (!versioned) {
     if (token?.kind === "string") return { timestamp: text };
-    throw new VarveError("SQL_FAILED", `TIMESTAMP AS OF takes a quoted time such as '2024-06-01T00:00:00Z', not ${text || "the end of the text"}.`, {
-      position: token?.start,
-    });
+    throw new VarveError(
+      "SQL_FAILED",
+      `TIMESTAMP AS OF takes a quoted time such as '2024-06-01T00:00:00Z', not ${text || "the end of the text"}.`,
+      {
+        position: token?.start,
+      },
+    );
   }
   const version = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(version)) return { version };

@@ -15,7 +15,8 @@ describe("time travel in SQL text", () => {
   });
 
   it("leaves strings, comments, quoted names and columns called version alone", () => {
-    const text = "SELECT 't VERSION AS OF 3', version, \"t VERSION AS OF 3\" -- t VERSION AS OF 3\nFROM t /* t AT (VERSION => 1) */ WHERE x AT TIME ZONE 'UTC' > y";
+    const text =
+      "SELECT 't VERSION AS OF 3', version, \"t VERSION AS OF 3\" -- t VERSION AS OF 3\nFROM t /* t AT (VERSION => 1) */ WHERE x AT TIME ZONE 'UTC' > y";
     expect(rewriteTravelSql(text)).toMatchObject({ sql: text, references: [] });
   });
 
