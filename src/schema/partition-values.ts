@@ -1,0 +1,189 @@
+import { VarveError } from "../errors.ts";
+import { quoteText } from "../util/sql-text.ts";
+import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "./calendar.ts";
+import { isPrimitive, pathText, typeText } from "./type-names.ts";
+import type { DecimalType, DeltaType } from "./types.ts";
+
+/**
+ * A partition value in one canonical spelling: numbers, decimals (with all digits of the scale), dates and timestamps
+ * (`yyyy-mm-dd hh:mm:ss.ffffff`, UTC for `timestamp`) as text, floats also `NaN`, `Infinity`, `-Infinity`.
+ */
+export type PartitionValue = null | boolean | string | Uint8Array;
+
+/** Ranges of the whole-number types. */
+export const integerRange: Readonly<Record<"byte" | "short" | "integer" | "long", readonly [bigint, bigint]>> = {
+  byte: [-(2n ** 7n), 2n ** 7n - 1n],
+  short: [-(2n ** 15n), 2n ** 15n - 1n],
+  integer: [-(2n ** 31n), 2n ** 31n - 1n],
+  long: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+
+/** Whether a table can be partitioned by a column of this type: all but variant and types with parts. */
+export function isPartitionable(type: DeltaType): boolean {
+  return isPrimitive(type) ? type !== "variant" && type !== "void" : type.type === "decimal";
+}
+
+/**
+ * Reads a partition value of the log, PROTOCOL.md "Partition Value Serialization"; empty text is null for every type.
+ *
+ * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes, or, where the whole text is escapes such as `\u00FF`, those bytes.
+ *
+ * @throws `LOG_CORRUPT` for text that is no value of the type
+ */
+export function decodePartitionValue(type: DeltaType, text: string | null, column: readonly string[] = []): PartitionValue {
+  if (text === null || text === "") return null;
+  const value = readValue(type, text);
+  if (value !== undefined) return value;
+  const at = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
+  throw new VarveError("LOG_CORRUPT", `The log holds ${JSON.stringify(text)} as a value of ${at}, which is no ${typeText(type)}.`, {
+    column: [...column],
+    expected: typeText(type),
+    found: text,
+  });
+}
+
+/**
+ * Writes a partition value for the log: timestamps in ISO 8601 with `Z`, bytes that are not UTF-8 as `\u00FF` escapes. Empty text becomes null,
+ * as Delta reads it. The counterpart of {@link decodePartitionValue}.
+ *
+ * @throws `SCHEMA_MISMATCH` for a value that is not of the type
+ */
+export function encodePartitionValue(type: DeltaType, value: PartitionValue): string | null {
+  if (value === null || value === "") return null;
+  if (value instanceof Uint8Array) {
+    if (type === "binary") return value.length === 0 ? null : encodeBytes(value);
+    throw notOfType(type, "bytes");
+  }
+  const text = String(value);
+  const canonical = type === "binary" ? text : readValue(type, text);
+  if (canonical === undefined || canonical instanceof Uint8Array) throw notOfType(type, JSON.stringify(text));
+  if (type !== "timestamp") return typeof canonical === "string" ? shortTime(type, canonical) : String(canonical);
+  return `${String(canonical).replace(" ", "T")}Z`;
+}
+
+/** A partition value of the log as a typed SQL constant of the engine. @throws `LOG_CORRUPT` as {@link decodePartitionValue} */
+export function partitionValueSql(type: DeltaType, text: string | null, engineType: string, column: readonly string[] = []): string {
+  const value = decodePartitionValue(type, text, column);
+  if (value === null) return `CAST(NULL AS ${engineType})`;
+  if (value instanceof Uint8Array) return `from_hex('${Buffer.from(value).toString("hex")}')`;
+  if (typeof value === "boolean") return value ? "true" : "false";
+  if (type === "timestamp") return `CAST(${quoteText(`${value}+00`)} AS ${engineType})`;
+  return `CAST(${quoteText(value)} AS ${engineType})`;
+}
+
+/**
+ * SQL that writes a typed column as text for the log, the engine's side of {@link encodePartitionValue}; null for NULL and empty text.
+ * Bytes must be UTF-8 text, or are written as escapes.
+ */
+export function encodePartitionSql(type: DeltaType, sql: string): string {
+  if (type === "string") return `nullif(${sql}, '')`;
+  if (type === "timestamp") return `strftime((${sql}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
+  if (type === "timestamp_ntz") return `regexp_replace(strftime(${sql}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
+  if (type === "float" || type === "double") {
+    return `CASE WHEN isnan(${sql}) THEN 'NaN' WHEN isinf(${sql}) THEN CASE WHEN (${sql}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${sql} AS VARCHAR) END`;
+  }
+  if (type === "binary") {
+    return `nullif(coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\u00\\1', 'g')), '')`;
+  }
+  return `CAST(${sql} AS VARCHAR)`;
+}
+
+function readValue(type: DeltaType, text: string): boolean | string | Uint8Array | undefined {
+  if (!isPrimitive(type)) return type.type === "decimal" ? readDecimal(type, text) : undefined;
+  switch (type) {
+    case "string":
+      return text;
+    case "byte":
+    case "short":
+    case "integer":
+    case "long":
+      return readInteger(integerRange[type], text);
+    case "float":
+    case "double":
+      return readFloat(text);
+    case "boolean":
+      return /^(?:true|false)$/i.test(text) ? text.toLowerCase() === "true" : undefined;
+    case "binary":
+      return decodeBytes(text);
+    case "date": {
+      const days = parseDate(text);
+      return days === undefined ? undefined : formatDate(days);
+    }
+    case "timestamp":
+    case "timestamp_ntz": {
+      const parsed = parseTimestamp(text);
+      if (parsed === undefined || (type === "timestamp_ntz" && parsed.zoned && !/Z$/.test(text))) return undefined;
+      return formatTimestamp(parsed.micros, " ");
+    }
+    default:
+      return undefined;
+  }
+}
+
+function readInteger([low, high]: readonly [bigint, bigint], text: string): string | undefined {
+  if (!/^[+-]?\d{1,40}$/.test(text)) return undefined;
+  const value = BigInt(text.replace(/^\+/, ""));
+  return value < low || value > high ? undefined : value.toString();
+}
+
+function readFloat(text: string): string | undefined {
+  if (/^nan$/i.test(text)) return "NaN";
+  const infinity = /^([+-]?)inf(?:inity)?$/i.exec(text);
+  if (infinity !== null) return infinity[1] === "-" ? "-Infinity" : "Infinity";
+  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined;
+  const value = Number(text);
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+/** Decimal text with exactly the scale's digits; exponents as Java's BigDecimal writes them are read too. */
+function readDecimal(type: DecimalType, text: string): string | undefined {
+  const parts = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
+  if (parts === null || `${parts[2]}${parts[3] ?? ""}` === "") return undefined;
+  const shift = type.scale - (parts[3] ?? "").length + Number(parts[4] ?? 0);
+  const digits = `${parts[2]}${parts[3] ?? ""}`.replace(/^0+/, "");
+  if (digits.length + shift > type.precision || (shift < 0 && /[1-9]/.test(digits.slice(shift))))
+    return digits === "" ? zero(type) : undefined;
+  const whole = shift >= 0 ? digits + "0".repeat(shift) : digits.slice(0, shift);
+  if (/^0*$/.test(whole)) return zero(type);
+  const padded = whole.padStart(type.scale + 1, "0");
+  const point = padded.length - type.scale;
+  return `${parts[1] === "-" ? "-" : ""}${padded.slice(0, point)}${type.scale > 0 ? `.${padded.slice(point)}` : ""}`;
+}
+
+function zero(type: DecimalType): string {
+  return type.scale > 0 ? `0.${"0".repeat(type.scale)}` : "0";
+}
+
+const escapes = /^(?:\\u00[0-9A-Fa-f]{2})+$/;
+
+function decodeBytes(text: string): Uint8Array {
+  if (!escapes.test(text)) return new TextEncoder().encode(text);
+  return Uint8Array.from(text.slice(2).split("\\u"), (hex) => Number.parseInt(hex, 16));
+}
+
+function encodeBytes(bytes: Uint8Array): string {
+  const text = utf8(bytes);
+  if (text !== undefined && !escapes.test(text)) return text;
+  return Array.from(bytes, (byte) => `\\u00${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** `timestamp_ntz` without a fraction where it is zero, as other writers spell it. */
+function shortTime(type: DeltaType, text: string): string {
+  return type === "timestamp_ntz" ? text.replace(/\.000000$/, "") : text;
+}
+
+function notOfType(type: DeltaType, found: string): VarveError {
+  return new VarveError("SCHEMA_MISMATCH", `The value ${found} cannot be a partition value of type ${typeText(type)}.`, {
+    expected: typeText(type),
+    found,
+  });
+}

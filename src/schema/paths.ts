@@ -1,0 +1,89 @@
+import { VarveError } from "../errors.ts";
+
+/** A path of the log taken apart: below the table's root in raw characters, or an absolute URI in one spelling. */
+export type LogPath = { readonly kind: "relative"; readonly path: string } | { readonly kind: "absolute"; readonly uri: string };
+
+/** Name of the hive folder of a null (or empty) partition value. */
+export const hiveNull = "__HIVE_DEFAULT_PARTITION__";
+
+/**
+ * Writes a raw path below the table's root as `add.path` takes it: a URI reference of RFC 2396, UTF-8 percent-encoded.
+ *
+ * A colon is encoded too, so that no reader takes the first folder for a scheme.
+ */
+export function encodeLogPath(path: string): string {
+  return path.replace(/[^A-Za-z0-9\-_.~/=!$&'()*+,;@]+/gu, percentEncode);
+}
+
+/**
+ * Reads a path of the log (`add.path`, `remove.path`, `cdc.path`).
+ *
+ * All spellings of one file give one answer: percent-encoded or not, `file:/x`, `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign
+ * that starts no escape stands for itself, because some writers do not encode. The result may hold `..`: stores refuse that.
+ *
+ * @throws `LOG_CORRUPT` for an empty path
+ */
+export function decodeLogPath(logPath: string): LogPath {
+  if (logPath === "") throw new VarveError("LOG_CORRUPT", "The log names a data file by an empty path.", {});
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):(\/.*)$/su.exec(logPath);
+  if (scheme === null) {
+    const path = percentDecode(logPath);
+    return path.startsWith("/") ? { kind: "absolute", uri: fileUri(path) } : { kind: "relative", path };
+  }
+  const name = (scheme[1] ?? "").toLowerCase();
+  const rest = percentDecode(scheme[2] ?? "");
+  if (name === "file") return { kind: "absolute", uri: fileUri(rest) };
+  return { kind: "absolute", uri: `${name === "s3a" || name === "s3n" ? "s3" : name}:${rest}` };
+}
+
+/** One key for every spelling of a file's path in the log: equal keys are the same file (PROTOCOL.md "Add File and Remove File"). */
+export function logPathKey(logPath: string): string {
+  const decoded = decodeLogPath(logPath);
+  return decoded.kind === "relative" ? decoded.path : decoded.uri;
+}
+
+/** The raw folder path of a partition, `a=1/b=x%20y`, each name and value escaped as Hive does; empty for no columns. */
+export function hiveFolder(partition: Iterable<readonly [column: string, value: string | null]>): string {
+  return [...partition]
+    .map(([column, value]) => `${escapeHive(column)}=${value === null || value === "" ? hiveNull : escapeHive(value)}`)
+    .join("/");
+}
+
+/** Reads one folder name `column=value` as Hive escapes it; `undefined` where there is no such pair. */
+export function parseHiveSegment(segment: string): readonly [column: string, value: string | null] | undefined {
+  const at = segment.indexOf("=");
+  if (at <= 0) return undefined;
+  const value = segment.slice(at + 1);
+  return [percentDecode(segment.slice(0, at)), value === hiveNull || value === "" ? null : percentDecode(value)];
+}
+
+/** Folder names that stores or file systems cannot take raw: separators, control characters, what Hive escapes, lone surrogates. */
+function escapeHive(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be escaped
+  const escaped = text.replace(/\p{Surrogate}/gu, "\uFFFD").replace(/[\u0000-\u001f"#%'*/:<>=?\\{}[\]^|~\u007f]/g, percentEncode);
+  // A value of dots alone would be this folder or its parent; a trailing dot or space is lost on some file systems.
+  return escaped.replace(/[. ]$/, percentEncode);
+}
+
+function percentEncode(text: string): string {
+  let encoded = "";
+  for (const byte of new TextEncoder().encode(text)) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  return encoded;
+}
+
+function percentDecode(text: string): string {
+  if (!text.includes("%")) return text;
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
+    const bytes = Uint8Array.from(run.slice(1).split("%"), (hex) => Number.parseInt(hex, 16));
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (error) {
+      if (error instanceof TypeError) return run;
+      throw error;
+    }
+  });
+}
+
+function fileUri(path: string): string {
+  return `file:///${path.replace(/^\/+/, "")}`;
+}

@@ -1,0 +1,87 @@
+import { VarveError } from "../errors.ts";
+import type { DecimalType, DeltaType, PrimitiveName } from "./types.ts";
+
+const primitives: ReadonlySet<string> = new Set<PrimitiveName>([
+  "string",
+  "long",
+  "integer",
+  "short",
+  "byte",
+  "float",
+  "double",
+  "boolean",
+  "binary",
+  "date",
+  "timestamp",
+  "timestamp_ntz",
+  "variant",
+  "void",
+]);
+
+/** Digits that Delta's widest decimal holds. */
+export const maxDecimalPrecision = 38;
+
+/** Whether `type` has no parameters and no parts. */
+export function isPrimitive(type: DeltaType): type is PrimitiveName {
+  return typeof type === "string";
+}
+
+/** Whether `name` is one of Delta's types without parameters. */
+export function isPrimitiveName(name: string): name is PrimitiveName {
+  return primitives.has(name);
+}
+
+/** A decimal type. @throws `SCHEMA_INVALID` unless 1 ≤ precision ≤ 38 and 0 ≤ scale ≤ precision */
+export function decimal(precision: number, scale: number, path: readonly string[] = []): DecimalType {
+  if (
+    !Number.isInteger(precision) ||
+    !Number.isInteger(scale) ||
+    precision < 1 ||
+    precision > maxDecimalPrecision ||
+    scale < 0 ||
+    scale > precision
+  ) {
+    const at = path.length === 0 ? "" : ` of column ${pathText(path)}`;
+    throw new VarveError(
+      "SCHEMA_INVALID",
+      `The type decimal(${precision},${scale})${at} is not a Delta type: the precision goes from 1 to ${maxDecimalPrecision} and the scale from 0 to the precision.`,
+      { column: [...path], precision, scale },
+    );
+  }
+  return { type: "decimal", precision, scale };
+}
+
+/**
+ * Reads the name of a type without parts, as PROTOCOL.md "Primitive Types" spells it; `undefined` for an unknown name.
+ *
+ * `decimal` alone is `decimal(10,0)` and `null` is `void`, as Spark reads them.
+ *
+ * @throws `SCHEMA_INVALID` for a decimal out of range
+ */
+export function parseTypeName(name: string, path: readonly string[] = []): PrimitiveName | DecimalType | undefined {
+  if (isPrimitiveName(name)) return name;
+  if (name === "null") return "void";
+  if (name === "decimal") return decimal(10, 0);
+  const parameters = /^decimal\(\s*(\d{1,4})\s*,\s*(-?\d{1,4})\s*\)$/.exec(name);
+  return parameters === null ? undefined : decimal(Number(parameters[1]), Number(parameters[2]), path);
+}
+
+/** The type as a person reads it: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`. */
+export function typeText(type: DeltaType): string {
+  if (isPrimitive(type)) return type;
+  switch (type.type) {
+    case "decimal":
+      return `decimal(${type.precision},${type.scale})`;
+    case "array":
+      return `array<${typeText(type.elementType)}>`;
+    case "map":
+      return `map<${typeText(type.keyType)}, ${typeText(type.valueType)}>`;
+    case "struct":
+      return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(", ")}>`;
+  }
+}
+
+/** A path of names as a person reads it: `a.b`, with a name quoted that holds a dot, a space or a back-tick. */
+export function pathText(path: readonly string[]): string {
+  return path.map((name) => (/^[^.\s`]+$/u.test(name) ? name : `\`${name.replaceAll("`", "``")}\``)).join(".");
+}

@@ -1,0 +1,69 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeLogPath, encodeLogPath, hiveFolder, hiveNull, logPathKey, parseHiveSegment } from "../../src/schema/paths.ts";
+
+const text = fc.string({ unit: "binary", minLength: 1 });
+
+describe("paths of the log", () => {
+  it("a raw path comes back from its encoding, whatever characters it holds", () => {
+    fc.assert(
+      fc.property(text, (path) => {
+        fc.pre(!path.startsWith("/"));
+        expect(decodeLogPath(encodeLogPath(path))).toEqual({ kind: "relative", path });
+        expect(encodeLogPath(path)).toMatch(/^[\x21-\x7e]*$/);
+      }),
+    );
+  });
+
+  it("spells a Hive folder as other writers do: its percent signs are encoded once more", () => {
+    const folder = hiveFolder([["c2", "+ =%1"]]);
+    expect(folder).toBe("c2=+ %3D%251");
+    expect(encodeLogPath(`${folder}/f.parquet`)).toBe("c2=+%20%253D%25251/f.parquet");
+  });
+
+  it.each([
+    ["/some/file path", "file:///some/file%20path"],
+    ["file:/some/file", "file:///some/file"],
+    ["s3a://bucket/a%20b", "s3://bucket/a b"],
+    ["a%2Fb", "a/b"],
+    ["x=%E2%82%AC/f", "x=€/f"],
+  ])("holds %s and %s for one file", (one, other) => {
+    expect(logPathKey(one)).toBe(logPathKey(other));
+  });
+
+  it("takes a percent sign that starts no escape for itself, and bytes that are no UTF-8 as they stand", () => {
+    expect(decodeLogPath("p=100%/f")).toEqual({ kind: "relative", path: "p=100%/f" });
+    expect(decodeLogPath("p=%FF/f")).toEqual({ kind: "relative", path: "p=%FF/f" });
+  });
+
+  it("refuses an empty path", () => {
+    expect(() => decodeLogPath("")).toThrow(expect.objectContaining({ code: "LOG_CORRUPT" }));
+  });
+});
+
+describe("Hive folders", () => {
+  it("names and values come back, whatever characters they hold", () => {
+    fc.assert(
+      fc.property(text, text, (column, value) => {
+        fc.pre(value !== hiveNull);
+        const segment = hiveFolder([[column, value]]);
+        expect(segment).not.toMatch(/[/\\:*?"<>|]/);
+        expect(parseHiveSegment(segment)).toEqual([column, value]);
+      }),
+    );
+  });
+
+  it("writes null and empty text as the default partition", () => {
+    expect(
+      hiveFolder([
+        ["a", null],
+        ["b", ""],
+      ]),
+    ).toBe(`a=${hiveNull}/b=${hiveNull}`);
+    expect(parseHiveSegment(`a=${hiveNull}`)).toEqual(["a", null]);
+  });
+
+  it("never makes a folder of dots", () => {
+    expect(hiveFolder([["a", ".."]])).toBe("a=.%2E");
+  });
+});
