@@ -50,8 +50,9 @@ export interface ObjectStore {
   localPath?(path: string): string;
 
   /**
-   * A folder on the file system of the table's files, where staged files can be written and then handed to {@link ObjectStore.putFile}
-   * without a copy; remote stores give a folder below the system's temporary folder. The caller removes what it creates in it.
+   * A fresh, empty folder on the file system of the table's files, where staged files can be written and then handed to
+   * {@link ObjectStore.putFile} without a copy; remote stores give one below the system's temporary folder. Never listed.
+   * The caller removes it with whatever is left in it.
    */
   stagingFolder(): Promise<string>;
 }
@@ -67,6 +68,8 @@ export interface ObjectInfo {
   readonly size: number;
   /** Last modification, milliseconds since 1970-01-01 UTC. */
   readonly modified: number;
+  /** Differs whenever the content differs, for stores that know one. */
+  readonly etag?: string;
 }
 
 /** Options of every call that waits. */

@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, stat, unlink, utimes } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { extname, join } from "node:path";
+import { VarveError } from "../errors.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { realWorld, type World } from "../util/world.ts";
+import { isSystemError } from "./local-root.ts";
+import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+import { objectNotFound } from "./paths.ts";
+
+/** Where and how much to keep; see {@link localFiles}. */
+export interface FileCacheOptions {
+  /** Default: a folder of this user's below the system's temporary folder. Several processes may share it. */
+  readonly folder?: string;
+  /** Bytes to keep; files used within `graceMilliseconds` are kept beyond it. Default 8 GiB. */
+  readonly maxBytes?: number;
+  /** How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten minutes. */
+  readonly graceMilliseconds?: number;
+  /** Bytes a request when a file is fetched; default 8 MiB. */
+  readonly partBytes?: number;
+  /** Requests under way for one file; default 4. */
+  readonly concurrency?: number;
+  readonly world?: World;
+}
+
+/**
+ * Local file names for immutable objects: the object itself where the store is local disk, else a copy in a bounded cache on local disk.
+ *
+ * A copy is keyed by store, path, size and etag (time where there is none), appears under its name only when whole, and is evicted least
+ * recently used first. The returned function throws `OBJECT_NOT_FOUND` and what the store throws.
+ */
+export function localFiles(store: ObjectStore, options: FileCacheOptions = {}): (path: string) => Promise<string> {
+  const { localPath } = store;
+  if (localPath !== undefined) return async (path) => localPath(path);
+  const cache = new FileCache(store, options);
+  return (path) => cache.localFile(path);
+}
+
+const extensionOfUnfinished = ".part";
+const abandonedAfterMilliseconds = 3_600_000;
+
+class FileCache {
+  readonly #store: ObjectStore;
+  readonly #world: World;
+  readonly #folder: string;
+  readonly #maxBytes: number;
+  readonly #grace: number;
+  readonly #partBytes: number;
+  readonly #concurrency: number;
+  readonly #underway = new Map<string, Promise<string>>();
+  #bytesSinceEviction = Number.POSITIVE_INFINITY;
+
+  constructor(store: ObjectStore, options: FileCacheOptions) {
+    this.#store = store;
+    this.#world = options.world ?? realWorld;
+    this.#folder = options.folder ?? join(tmpdir(), `varve-cache-${userInfo().uid}`);
+    this.#maxBytes = options.maxBytes ?? 8 * 2 ** 30;
+    this.#grace = options.graceMilliseconds ?? 600_000;
+    this.#partBytes = options.partBytes ?? 8 * 2 ** 20;
+    this.#concurrency = options.concurrency ?? 4;
+  }
+
+  async localFile(path: string): Promise<string> {
+    const info = await this.#store.head(path);
+    if (info === undefined) throw objectNotFound(this.#store.uri, path);
+    const file = join(this.#folder, nameOf(this.#store, info));
+    const known = this.#underway.get(file);
+    if (known !== undefined) return await known;
+    const finding = this.#findOrFetch(file, info).finally(() => this.#underway.delete(file));
+    this.#underway.set(file, finding);
+    return await finding;
+  }
+
+  async #findOrFetch(file: string, info: ObjectInfo): Promise<string> {
+    if (await this.#markUsed(file, info.size)) return file;
+    await this.#makeFolder();
+    await this.#fetch(file, info);
+    this.#bytesSinceEviction += info.size;
+    if (this.#bytesSinceEviction > this.#maxBytes / 16) {
+      this.#bytesSinceEviction = 0;
+      await this.#evict();
+    }
+    return file;
+  }
+
+  /** Renews the file's time, which protects it from every process's eviction; false where there is no such file. */
+  async #markUsed(file: string, size: number): Promise<boolean> {
+    const now = this.#world.now() / 1000;
+    try {
+      await utimes(file, now, now);
+      return (await stat(file)).size === size;
+    } catch (error) {
+      if (isSystemError(error, "ENOENT")) return false;
+      throw this.#failure("use", file, error);
+    }
+  }
+
+  async #fetch(file: string, info: ObjectInfo): Promise<void> {
+    const unfinished = `${file}.${this.#world.uuid()}${extensionOfUnfinished}`;
+    try {
+      const handle = await open(unfinished, "wx", 0o600);
+      try {
+        const starts = Array.from({ length: Math.ceil(info.size / this.#partBytes) }, (_, index) => index * this.#partBytes);
+        await mapBounded(starts, this.#concurrency, async (start) => {
+          const length = Math.min(this.#partBytes, info.size - start);
+          const bytes = await this.#store.getRange(info.path, start, length);
+          if (bytes.length !== length) throw changedWhileRead(this.#store, info);
+          await handle.write(bytes, 0, length, start);
+        });
+      } finally {
+        await handle.close();
+      }
+      await rename(unfinished, file);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error instanceof VarveError ? error : this.#failure("fill", file, error);
+    }
+  }
+
+  /** The folder holds copies of table data: it must be this user's own. */
+  async #makeFolder(): Promise<void> {
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const status = await stat(this.#folder);
+      const { uid } = userInfo();
+      if (uid < 0 || status.uid === uid || uid === 0) return;
+    } catch (error) {
+      throw this.#failure("make", this.#folder, error);
+    }
+    const message = `The cache folder ${this.#folder} belongs to another user. Name another cache folder.`;
+    throw new VarveError("STORE_REFUSED", message, { folder: this.#folder });
+  }
+
+  /** Best effort: another process may be removing the same files, and a file that cannot be removed is tried again next time. */
+  async #evict(): Promise<void> {
+    const now = this.#world.now();
+    const files = (await mapBounded(await readdir(this.#folder), 8, (name) => this.#describe(name))).filter((found) => found !== undefined);
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    for (const { file, size, used, unfinished } of files.sort((a, b) => a.used - b.used)) {
+      const age = now - used;
+      if (unfinished ? age < abandonedAfterMilliseconds : total <= this.#maxBytes || age < this.#grace) continue;
+      await unlink(file).catch(() => undefined);
+      total -= size;
+    }
+  }
+
+  async #describe(name: string) {
+    const file = join(this.#folder, name);
+    try {
+      const status = await stat(file);
+      return { file, size: status.size, used: status.mtimeMs, unfinished: name.endsWith(extensionOfUnfinished) };
+    } catch (error) {
+      if (isSystemError(error, "ENOENT")) return undefined;
+      throw this.#failure("look into", file, error);
+    }
+  }
+
+  #failure(action: string, file: string, error: unknown): VarveError {
+    const message = `Could not ${action} the cache of remote files at ${file}: ${String(error)}. Name a cache folder with room that this user may write.`;
+    return new VarveError("STORE_REFUSED", message, { file }, error);
+  }
+}
+
+function nameOf(store: ObjectStore, info: ObjectInfo): string {
+  const identity = [store.uri, info.path, info.size, info.etag ?? info.modified].join("\0");
+  return createHash("sha256").update(identity).digest("hex").slice(0, 40) + extname(info.path);
+}
+
+function changedWhileRead(store: ObjectStore, info: ObjectInfo): VarveError {
+  const message = `${info.path} in ${store.uri} became shorter while it was read. Read it again.`;
+  return new VarveError("STORE_UNAVAILABLE", message, { path: info.path, store: store.uri });
+}

@@ -1,0 +1,103 @@
+import { constants } from "node:fs";
+import { access, copyFile, link, mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isSystemError } from "./local-root.ts";
+import { privateNamePrefix } from "./paths.ts";
+
+/** A unique name beside `target` that listings and Delta readers skip. */
+export function temporaryNameFor(target: string, id: string): string {
+  return join(dirname(target), `${privateNamePrefix}tmp-${id}`);
+}
+
+/** Writes a new file and waits until its bytes are on the disk; a failure removes what was written. */
+export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const handle = await open(file, "wx");
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+/** Waits until a finished file's bytes are on the disk. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Waits until a folder's entries are on the disk; file systems that cannot say so (`EINVAL`, `ENOTSUP`) are taken at their word. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!isSystemError(error, "EINVAL", "ENOTSUP")) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Creates `folder` with its parents, durably: each parent of a new folder is flushed. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic create of POSIX. */
+export async function linkIfAbsent(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** Renames a finished file to `target`; across file systems copies to a temporary name there first. The source is gone afterwards. */
+export async function moveDurably(source: string, target: string, id: string): Promise<void> {
+  await syncFile(source);
+  try {
+    await rename(source, target);
+  } catch (error) {
+    if (!isSystemError(error, "EXDEV")) throw error;
+    await copyDurably(source, target, id);
+    await rm(source, { force: true });
+  }
+  await syncFolder(dirname(target));
+}
+
+/** The nearest folder at or above `folder` that exists. */
+export async function nearestFolder(folder: string): Promise<string> {
+  try {
+    await access(folder, constants.F_OK);
+    return folder;
+  } catch (error) {
+    const parent = dirname(folder);
+    if (!isSystemError(error, "ENOENT") || parent === folder) throw error;
+    return await nearestFolder(parent);
+  }
+}
+
+async function copyDurably(source: string, target: string, id: string): Promise<void> {
+  const temporary = temporaryNameFor(target, id);
+  try {
+    await copyFile(source, temporary, constants.COPYFILE_EXCL);
+    await syncFile(temporary);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

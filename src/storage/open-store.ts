@@ -1,0 +1,83 @@
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { VarveError } from "../errors.ts";
+import { realWorld, type World } from "../util/world.ts";
+import { localDiskStore } from "./local-disk-store.ts";
+import { memoryStore } from "./memory-store.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/** Options of {@link openStore}. */
+export interface StoreOptions {
+  readonly world?: World;
+}
+
+const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
+
+/**
+ * The store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or `s3://BUCKET/PREFIX` (raw characters).
+ *
+ * Nothing is read or created.
+ *
+ * @throws `INVALID_URI` for schemes and forms it does not know
+ */
+export async function openStore(uri: string, options: StoreOptions = {}): Promise<ObjectStore> {
+  const world = options.world ?? realWorld;
+  const scheme = schemeOf(uri);
+  switch (scheme) {
+    case undefined:
+      return localDiskStore(uri, world);
+    case "file":
+      return localDiskStore(fileNameOf(uri), world);
+    case "memory": {
+      const { authority, path } = splitUri(uri);
+      return memoryStore(authority, path, world);
+    }
+    default:
+      throw invalidUri(uri, `the scheme "${scheme}" is not supported; use a path, file:, memory:// or s3://`);
+  }
+}
+
+/** The URI of `child` (raw characters, `/`-separated) below a table's URI. */
+export function childUri(uri: string, child: string): string {
+  const base = uri.replace(/\/+$/, "");
+  return schemeOf(uri) === "file" ? `${base}/${child.split("/").map(encodeURIComponent).join("/")}` : `${base}/${child}`;
+}
+
+/** One spelling for every way to write the same root: plain paths become `file:` URIs, trailing slashes go. */
+export function canonicalUri(uri: string): string {
+  const scheme = schemeOf(uri);
+  if (scheme === undefined) return pathToFileURL(resolve(uri)).href;
+  if (scheme === "file") return pathToFileURL(resolve(fileNameOf(uri))).href;
+  const { authority, path } = splitUri(uri);
+  return `${scheme}://${authority}${path === "" ? "" : `/${path}`}`;
+}
+
+/** Scheme in lower case (`s3a` and `s3n` are `s3`), `undefined` for plain paths. One letter and a colon is no scheme. */
+function schemeOf(uri: string): string | undefined {
+  if (uri === "") throw invalidUri(uri, "it is empty");
+  const scheme = schemePattern.exec(uri)?.[1]?.toLowerCase();
+  if (scheme !== undefined && scheme !== "file" && !uri.slice(scheme.length).startsWith("://")) return undefined;
+  return scheme === "s3a" || scheme === "s3n" ? "s3" : scheme;
+}
+
+function splitUri(uri: string): { readonly authority: string; readonly path: string } {
+  const rest = uri.slice(uri.indexOf("://") + 3);
+  const slash = rest.indexOf("/");
+  const authority = slash < 0 ? rest : rest.slice(0, slash);
+  if (authority === "") throw invalidUri(uri, "it names no bucket or name space after ://");
+  return { authority, path: slash < 0 ? "" : rest.slice(slash + 1).replace(/\/+$/, "") };
+}
+
+function fileNameOf(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw invalidUri(uri, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function invalidUri(uri: string, why: string, cause?: unknown): VarveError {
+  // Credentials may stand before an @ in what a caller mistook for a URI of ours.
+  const shown = uri.replace(/\/\/[^/@]*@/, "//***@");
+  return new VarveError("INVALID_URI", `${JSON.stringify(shown)} cannot be opened: ${why}.`, { uri: shown }, cause);
+}
