@@ -1,0 +1,153 @@
+import { VarveError } from "../errors.ts";
+import type { JsonValue } from "../util/json.ts";
+import { metadataKeys } from "./column-metadata.ts";
+import { checkUniqueNames } from "./schema-json.ts";
+import { decimal, isPrimitive, parseTypeName } from "./type-names.ts";
+import type { DeltaType, FieldMetadata, PrimitiveName, StructField, StructType } from "./types.ts";
+
+/** How a column is declared beyond its name and type. */
+export interface ColumnOptions {
+  /** Default: true. */
+  readonly nullable?: boolean;
+  readonly comment?: string;
+  /** SQL over other columns that computes this one on every write. */
+  readonly generatedAs?: string;
+  /** SQL constant for rows that do not name this column. */
+  readonly default?: string;
+  /** Numbers rows from `start` by `step`. */
+  readonly identity?: { readonly start?: bigint | number; readonly step?: bigint | number; readonly allowExplicitInsert?: boolean };
+  /** Further field metadata, kept in the table's schema. */
+  readonly metadata?: FieldMetadata;
+}
+
+/** A type as callers write it: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a struct. */
+export type TypeInput = DeltaType | SchemaBuilder | `decimal(${number},${number})`;
+
+/** Starts a schema: `schema().long("id", { nullable: false }).string("name").build()`. */
+export function schema(): SchemaBuilder {
+  return new SchemaBuilder([]);
+}
+
+/** An array type. Default: elements may be null. @throws `SCHEMA_INVALID` */
+export function arrayOf(element: TypeInput, containsNull = true): DeltaType {
+  return { type: "array", elementType: toType(element), containsNull };
+}
+
+/** A map type. Default: values may be null; keys never are. @throws `SCHEMA_INVALID` */
+export function mapOf(key: TypeInput, value: TypeInput, valueContainsNull = true): DeltaType {
+  return { type: "map", keyType: toType(key), valueType: toType(value), valueContainsNull };
+}
+
+/** Columns gathered one call at a time. Every call gives a new builder; all throw `SCHEMA_INVALID` for a name that is there already. */
+export class SchemaBuilder {
+  readonly #fields: readonly StructField[];
+
+  constructor(fields: readonly StructField[]) {
+    this.#fields = fields;
+  }
+
+  /** Adds a column of any type. */
+  column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
+    if (name === "") throw new VarveError("SCHEMA_INVALID", "A column needs a name.", { column: [name] });
+    const field: StructField = { name, type: toType(type), nullable: options.nullable ?? true, metadata: metadataOf(options) };
+    const fields = [...this.#fields, field];
+    checkUniqueNames(fields);
+    return new SchemaBuilder(fields);
+  }
+
+  string(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "string", options);
+  }
+
+  /** 64-bit whole numbers. */
+  long(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "long", options);
+  }
+
+  /** 32-bit whole numbers. */
+  integer(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "integer", options);
+  }
+
+  /** 16-bit whole numbers. */
+  short(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "short", options);
+  }
+
+  /** 8-bit whole numbers. */
+  byte(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "byte", options);
+  }
+
+  float(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "float", options);
+  }
+
+  double(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "double", options);
+  }
+
+  /** Exact numbers of `precision` digits, `scale` of them after the point. */
+  decimal(name: string, precision: number, scale: number, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, decimal(precision, scale, [name]), options);
+  }
+
+  boolean(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "boolean", options);
+  }
+
+  binary(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "binary", options);
+  }
+
+  date(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "date", options);
+  }
+
+  /** Moments, to the microsecond. */
+  timestamp(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "timestamp", options);
+  }
+
+  /** Wall-clock times without a zone, to the microsecond. */
+  timestampNtz(name: string, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, "timestamp_ntz", options);
+  }
+
+  struct(name: string, fields: SchemaBuilder | StructType, options?: ColumnOptions): SchemaBuilder {
+    return this.column(name, fields, options);
+  }
+
+  array(name: string, element: TypeInput, options?: ColumnOptions & { readonly containsNull?: boolean }): SchemaBuilder {
+    return this.column(name, arrayOf(element, options?.containsNull), options);
+  }
+
+  map(name: string, key: TypeInput, value: TypeInput, options?: ColumnOptions & { readonly valueContainsNull?: boolean }): SchemaBuilder {
+    return this.column(name, mapOf(key, value, options?.valueContainsNull), options);
+  }
+
+  build(): StructType {
+    return { type: "struct", fields: this.#fields };
+  }
+}
+
+function toType(input: TypeInput): DeltaType {
+  if (input instanceof SchemaBuilder) return input.build();
+  if (typeof input !== "string") return input;
+  const type: PrimitiveName | DeltaType | undefined = parseTypeName(input);
+  if (type !== undefined && (isPrimitive(type) || type.type === "decimal")) return type;
+  throw new VarveError("SCHEMA_INVALID", `"${input}" is not a Delta type.`, { type: input });
+}
+
+function metadataOf(options: ColumnOptions): FieldMetadata {
+  const metadata: Record<string, JsonValue> = { ...options.metadata };
+  if (options.comment !== undefined) metadata[metadataKeys.comment] = options.comment;
+  if (options.generatedAs !== undefined) metadata[metadataKeys.generation] = options.generatedAs;
+  if (options.default !== undefined) metadata[metadataKeys.default] = options.default;
+  if (options.identity !== undefined) {
+    metadata[metadataKeys.identityStart] = options.identity.start ?? 1;
+    metadata[metadataKeys.identityStep] = options.identity.step ?? 1;
+    metadata[metadataKeys.identityAllowExplicitInsert] = options.identity.allowExplicitInsert ?? false;
+  }
+  return metadata;
+}

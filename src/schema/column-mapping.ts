@@ -1,0 +1,136 @@
+import { VarveError } from "../errors.ts";
+import type { JsonValue } from "../util/json.ts";
+import { allFields, findField, mapFields } from "./fields.ts";
+import { isPrimitive, pathText } from "./type-names.ts";
+import type { DeltaType, StructField, StructType } from "./types.ts";
+
+/** How data files name columns, PROTOCOL.md "Column Mapping". */
+export type ColumnMappingMode = "none" | "name" | "id";
+
+/** Keys of column mapping in field metadata and table properties. */
+export const columnMappingKeys = {
+  id: "delta.columnMapping.id",
+  physicalName: "delta.columnMapping.physicalName",
+  mode: "delta.columnMapping.mode",
+  maxColumnId: "delta.columnMapping.maxColumnId",
+} as const;
+
+/** Field ids by physical name, nested as the engine's Parquet writer takes them. */
+export type PhysicalFieldIds = { readonly [column: string]: number | { readonly id?: number; readonly children: PhysicalFieldIds } };
+
+/** A schema whose every field has an id and a physical name, and the highest id ever given. */
+export interface MappedSchema {
+  readonly schema: StructType;
+  readonly maxColumnId: number;
+}
+
+/** Reads the mode from a table's properties. The caller checks that the protocol supports the feature. @throws `SCHEMA_INVALID` for an unknown mode */
+export function columnMappingMode(configuration: Readonly<Record<string, string>>): ColumnMappingMode {
+  const mode = (configuration[columnMappingKeys.mode] ?? "none").toLowerCase();
+  if (mode === "none" || mode === "name" || mode === "id") return mode;
+  throw new VarveError("SCHEMA_INVALID", `The table's property ${columnMappingKeys.mode} is "${mode}"; Delta knows none, name and id.`, {
+    mode,
+  });
+}
+
+/** The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` where column mapping is on and the field has none */
+export function physicalName(field: StructField, mode: ColumnMappingMode): string {
+  if (mode === "none") return field.name;
+  const name = field.metadata[columnMappingKeys.physicalName];
+  if (typeof name === "string") return name;
+  throw missing(field, columnMappingKeys.physicalName);
+}
+
+/** The id of a field, or `undefined` where it has none. */
+export function columnId(field: StructField): number | undefined {
+  const id = field.metadata[columnMappingKeys.id];
+  return typeof id === "number" ? id : undefined;
+}
+
+/** The schema with every name, nested ones too, replaced by its physical name. @throws `SCHEMA_INVALID` as {@link physicalName} */
+export function physicalSchema(schema: StructType, mode: ColumnMappingMode): StructType {
+  return mode === "none" ? schema : mapFields(schema, (field) => ({ ...field, name: physicalName(field, mode) }));
+}
+
+/** Physical path of a path of logical names through structs; without regard to case. @throws `COLUMN_NOT_FOUND` */
+export function physicalPath(schema: StructType, path: readonly string[], mode: ColumnMappingMode): string[] {
+  const [first, ...rest] = path;
+  if (first === undefined) return [];
+  const field = findField(schema, first);
+  if (field === undefined) throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}.`, { column: [...path] });
+  if (rest.length === 0) return [physicalName(field, mode)];
+  if (isPrimitive(field.type) || field.type.type !== "struct") {
+    throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}: ${pathText([first])} is not a struct.`, {
+      column: [...path],
+    });
+  }
+  return [physicalName(field, mode), ...physicalPath(field.type, rest, mode)];
+}
+
+/** Field ids of every column, keyed by physical name; list and map levels as `element`, `key`, `value`. @throws `SCHEMA_INVALID` where an id is missing */
+export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): PhysicalFieldIds {
+  const entries = schema.fields.map((field) => {
+    const id = columnId(field);
+    if (id === undefined) throw missing(field, columnMappingKeys.id);
+    const children = idsBelow(field.type, mode);
+    return [physicalName(field, mode), children === undefined ? id : { id, children }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * Gives an id and a physical name to every field that lacks one; those that have them keep them.
+ *
+ * @param newName names a new field physically: a fresh `col-UUID`, or the field's own name when an existing table turns column mapping on
+ */
+export function assignColumnMapping(schema: StructType, maxColumnId: number, newName: (field: StructField) => string): MappedSchema {
+  let highest = Math.max(maxColumnId, highestColumnId(schema));
+  const mapped = mapFields(schema, (field) => {
+    const added: Record<string, JsonValue> = {};
+    if (columnId(field) === undefined) added[columnMappingKeys.id] = ++highest;
+    if (typeof field.metadata[columnMappingKeys.physicalName] !== "string") added[columnMappingKeys.physicalName] = newName(field);
+    return Object.keys(added).length === 0 ? field : { ...field, metadata: { ...field.metadata, ...added } };
+  });
+  return { schema: mapped, maxColumnId: highest };
+}
+
+/** The schema without ids and physical names: for comparing, and for a copy that becomes a table of its own. */
+export function withoutColumnMapping(schema: StructType): StructType {
+  return mapFields(schema, (field) => {
+    const kept = Object.entries(field.metadata).filter(([key]) => !key.startsWith("delta.columnMapping."));
+    return { ...field, metadata: Object.fromEntries(kept) };
+  });
+}
+
+/** The highest id in a schema, 0 without ids. */
+export function highestColumnId(schema: StructType): number {
+  let highest = 0;
+  for (const { field } of allFields(schema)) highest = Math.max(highest, columnId(field) ?? 0);
+  return highest;
+}
+
+function idsBelow(type: DeltaType, mode: ColumnMappingMode): PhysicalFieldIds | undefined {
+  if (isPrimitive(type)) return undefined;
+  switch (type.type) {
+    case "decimal":
+      return undefined;
+    case "struct":
+      return physicalFieldIds(type, mode);
+    case "array": {
+      const element = idsBelow(type.elementType, mode);
+      return element === undefined ? undefined : { element: { children: element } };
+    }
+    case "map": {
+      const [key, value] = [idsBelow(type.keyType, mode), idsBelow(type.valueType, mode)];
+      if (key === undefined && value === undefined) return undefined;
+      return { ...(key === undefined ? {} : { key: { children: key } }), ...(value === undefined ? {} : { value: { children: value } }) };
+    }
+  }
+}
+
+function missing(field: StructField, key: string): VarveError {
+  return new VarveError("SCHEMA_INVALID", `The table maps columns, but column ${pathText([field.name])} has no ${key} in its metadata.`, {
+    column: [field.name],
+    key,
+  });
+}
