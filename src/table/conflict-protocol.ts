@@ -1,0 +1,51 @@
+import type { ProtocolAction } from "../log/actions.ts";
+import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
+import type { TransactionFacts } from "./conflict.ts";
+import { ConflictError } from "./conflict-error.ts";
+import { requireWritable, supportedWriterFeatures } from "./writer-features.ts";
+
+/** Features that others may add while a transaction runs: its data files and actions stay right, or are made right when it is rebased. */
+const softFeatures: ReadonlySet<string> = new Set([
+  "appendOnly",
+  "changeDataFeed",
+  "columnMapping",
+  "timestampNtz",
+  "deletionVectors",
+  "rowTracking",
+  "domainMetadata",
+  "v2Checkpoint",
+  "typeWidening",
+  "typeWidening-preview",
+  "inCommitTimestamp",
+  "vacuumProtocolCheck",
+  "checkpointProtection",
+]);
+
+/**
+ * The protocol to build upon after `winner`.
+ *
+ * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4); `UNSUPPORTED_FEATURE` or `UNSUPPORTED_PROTOCOL` (rule P1).
+ */
+export function protocolConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): ProtocolAction {
+  const theirs = singleAction(winner.actions, "protocol");
+  if (theirs === undefined) return state.protocol;
+  requireWritable(theirs, singleAction(winner.actions, "metaData") ?? state.metadata);
+  if (singleAction(facts.request.actions, "protocol") !== undefined) {
+    throw protocolError(winner, "changed the table's protocol", "changes the protocol too");
+  }
+  const before = supportedWriterFeatures(state.protocol);
+  const after = supportedWriterFeatures(theirs);
+  const dropped = [...before].filter((name) => !after.has(name));
+  if (dropped.length > 0) throw protocolError(winner, `dropped the table feature ${dropped.join(", ")}`, "was prepared with it");
+  const hard = [...after].filter((name) => !before.has(name) && !softFeatures.has(name));
+  if (hard.length > 0) throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
+  return theirs;
+}
+
+function protocolError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {
+  return new ConflictError("CONFLICT_PROTOCOL_CHANGED", winner, {
+    winnerDid,
+    met,
+    advice: "Open the table again and repeat the operation.",
+  });
+}

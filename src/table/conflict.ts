@@ -1,0 +1,209 @@
+import type { Action, AddAction, MetadataAction, RemoveAction } from "../log/actions.ts";
+import type { Predicate } from "../log/predicate.ts";
+import {
+  type CommitRequest,
+  type CommitState,
+  domainActions,
+  type EffectiveIsolation,
+  type IsolationLevel,
+  singleAction,
+  txnActions,
+  type WinningCommit,
+} from "./commit-request.ts";
+import { ConflictError, commitInfoOf } from "./conflict-error.ts";
+import { metadataConflict } from "./conflict-metadata.ts";
+import { protocolConflict } from "./conflict-protocol.ts";
+import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+
+/** Whether a file of `metadata`'s table may hold a row that matches; true where partition values and statistics cannot exclude it. */
+export type FileTest = (predicate: Predicate, file: AddAction, metadata: MetadataAction) => boolean;
+
+/** A transaction as conflicts see it: computed once, checked against each winner. */
+export interface TransactionFacts {
+  readonly request: CommitRequest;
+  readonly isolation: EffectiveIsolation;
+  readonly mayMatch: FileTest;
+  readonly readFiles: ReadonlySet<string>;
+  readonly removed: ReadonlySet<string>;
+  readonly added: ReadonlySet<string>;
+  readonly domains: ReadonlySet<string>;
+  readonly appIds: ReadonlySet<string>;
+  readonly changesMetadata: boolean;
+}
+
+/** Gathers from a request what the rules of `spec/conflicts.md` need. */
+export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, mayMatch: FileTest): TransactionFacts {
+  const paths = (kind: "add" | "remove") => new Set(request.actions.flatMap((action) => (action.kind === kind ? [action.path] : [])));
+  const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
+  return {
+    request,
+    isolation: effectiveIsolation(request, tableLevel),
+    mayMatch,
+    readFiles: new Set(request.reads?.files ?? []),
+    removed: paths("remove"),
+    added: paths("add"),
+    domains: new Set(domainActions(request.actions).map(({ domain }) => domain)),
+    appIds: new Set(request.txn === undefined ? appIds : [...appIds, request.txn.appId]),
+    changesMetadata: singleAction(request.actions, "metaData") !== undefined,
+  };
+}
+
+/**
+ * The level at which a transaction is checked: one that only moves rows between files, on a table whose level allows it, cannot be
+ * disturbed by rows that others add.
+ */
+export function effectiveIsolation(request: CommitRequest, tableLevel: IsolationLevel): EffectiveIsolation {
+  const level = request.isolation ?? tableLevel;
+  if (level === "Serializable") return level;
+  const rearranges = request.actions.every((action) => {
+    if (action.kind === "add" || action.kind === "remove") return !action.dataChange;
+    return action.kind === "cdc" || (action.kind === "domainMetadata" && action.domain === ROW_TRACKING_DOMAIN);
+  });
+  return rearranges && request.actions.length > 0 && request.txn === undefined ? "SnapshotIsolation" : level;
+}
+
+/**
+ * Checks one commit that came first against the transaction and folds it into the state that the transaction will build upon.
+ *
+ * Rules and their order: `spec/conflicts.md`. To be called for every winner, oldest first.
+ *
+ * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` when the winner made the table unwritable for varve.
+ */
+export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
+  const protocol = protocolConflict(facts, state, winner);
+  const metadata = metadataConflict(facts, state, winner);
+  checkDomains(facts, winner);
+  checkAppTransactions(facts, winner);
+  checkAdded(facts, winner, metadata);
+  checkRemoved(facts, winner);
+  return { ...foldState(state, winner), protocol, metadata };
+}
+
+/** The state after `winner`, without any check. */
+export function foldState(state: CommitState, winner: WinningCommit): CommitState {
+  const rows = domainActions(winner.actions).find(({ domain }) => domain === ROW_TRACKING_DOMAIN);
+  const mark = rows === undefined || rows.removed ? undefined : highWaterMark(rows.configuration);
+  const stamp = commitInfoOf(winner.actions)?.["inCommitTimestamp"];
+  return {
+    version: winner.version,
+    timestamp: typeof stamp === "number" ? stamp : (winner.modified ?? state.timestamp),
+    protocol: singleAction(winner.actions, "protocol") ?? state.protocol,
+    metadata: singleAction(winner.actions, "metaData") ?? state.metadata,
+    ...(mark === undefined
+      ? state.rowIdHighWaterMark === undefined
+        ? {}
+        : { rowIdHighWaterMark: state.rowIdHighWaterMark }
+      : { rowIdHighWaterMark: mark }),
+  };
+}
+
+/** The `rowIdHighWaterMark` of the domain `delta.rowTracking`, or `undefined` where its text does not hold one. */
+export function highWaterMark(configuration: string): bigint | undefined {
+  const found = /"rowIdHighWaterMark"\s*:\s*(-?\d+)/.exec(configuration)?.[1];
+  return found === undefined ? undefined : BigInt(found);
+}
+
+function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
+  for (const { domain } of domainActions(winner.actions)) {
+    if (domain === ROW_TRACKING_DOMAIN || !facts.domains.has(domain)) continue;
+    throw new ConflictError("CONFLICT_DOMAIN_METADATA", winner, {
+      winnerDid: `changed the metadata domain ${domain}`,
+      met: "changes the same domain",
+      advice: "Read the domain again, decide anew and repeat.",
+      data: { domain },
+    });
+  }
+}
+
+function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): void {
+  for (const { appId, version } of txnActions(winner.actions)) {
+    if (!facts.appIds.has(appId)) continue;
+    throw new ConflictError("CONFLICT_CONCURRENT_TRANSACTION", winner, {
+      winnerDid: `recorded progress ${version} of application ${appId}`,
+      met: "reads or records the progress of the same application",
+      advice: "Make sure that one writer at a time uses this application id, then repeat: a batch that landed is skipped.",
+      data: { appId, appVersion: String(version) },
+    });
+  }
+}
+
+function checkAdded(facts: TransactionFacts, winner: WinningCommit, metadata: MetadataAction): void {
+  const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(action.path));
+  if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted);
+  if (facts.isolation === "SnapshotIsolation") return;
+  const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
+  if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;
+  const { wholeTable, predicates } = facts.request.reads ?? {};
+  if (wholeTable !== true && (predicates === undefined || predicates.length === 0)) return;
+  const met = winner.actions.find(
+    (action): action is AddAction =>
+      action.kind === "add" &&
+      action.dataChange &&
+      (wholeTable === true || (predicates ?? []).some((predicate) => facts.mayMatch(predicate, action, metadata))),
+  );
+  if (met === undefined) return;
+  throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
+    winnerDid: `added ${describeFile(met)}`,
+    met: wholeTable === true ? "read the whole table" : "read rows by a condition that this file may match",
+    advice: "Run the operation again on the new version, or narrow its condition to a partition that others do not write.",
+    data: { path: met.path },
+  });
+}
+
+function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
+  for (const action of winner.actions) {
+    if (action.kind !== "remove") continue;
+    if (facts.removed.has(action.path)) throw sameFileRemoved(winner, action);
+    if (facts.added.has(action.path) && !winner.actions.some((other) => other.kind === "add" && other.path === action.path)) {
+      throw readFileRemoved(winner, action, "adds the same file again");
+    }
+    if (!action.dataChange) continue;
+    if (facts.readFiles.has(action.path)) throw readFileRemoved(winner, action, "read that file");
+    if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {
+      throw readFileRemoved(winner, action, "read the whole table");
+    }
+  }
+}
+
+function sameFileAdded(winner: WinningCommit, action: AddAction): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
+    winnerDid: `recommitted ${describeFile(action)}`,
+    met: "recommits the same file",
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function sameFileRemoved(winner: WinningCommit, action: RemoveAction): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
+    winnerDid: `removed or rewrote ${describeFile(action)}`,
+    met: "removes or rewrites the same file",
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function readFileRemoved(winner: WinningCommit, action: RemoveAction, met: string): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_READ", winner, {
+    winnerDid: `removed ${describeFile(action)}`,
+    met,
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function describeFile(action: AddAction | RemoveAction): string {
+  const values = Object.entries(action.partitionValues ?? {}).map(([name, value]) => `${name}=${value ?? "null"}`);
+  return values.length === 0 ? `the file ${action.path}` : `the file ${action.path} (partition ${values.join(", ")})`;
+}
+
+/** Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that was read from files. */
+export function isBlindAppend(request: CommitRequest): boolean {
+  const { wholeTable, predicates, files } = request.reads ?? {};
+  const readRows = wholeTable === true || (predicates?.length ?? 0) > 0 || (files?.length ?? 0) > 0;
+  const addsOnly = request.actions.every((action: Action) => {
+    if (action.kind === "add") return action.dataChange;
+    return action.kind !== "remove" && action.kind !== "cdc";
+  });
+  return addsOnly && !readRows;
+}

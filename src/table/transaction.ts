@@ -1,0 +1,246 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import { parseActions, serializeActions } from "../log/action-json.ts";
+import type { MetadataAction } from "../log/actions.ts";
+import { listCommitsAfter, readCommitBytes } from "../log/commit-file.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { commitPath } from "../log/file-names.ts";
+import { backoffDelay } from "../util/backoff.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { type Attempt, settleAttempt } from "./commit-attempt.ts";
+import { CommitOutcomeUnknownError } from "./commit-outcome.ts";
+import {
+  type AlreadyAppliedResult,
+  type CommitRequest,
+  type CommitResult,
+  type CommitState,
+  type IsolationLevel,
+  singleAction,
+  txnActions,
+  type WinningCommit,
+} from "./commit-request.ts";
+import { checkWinner, highWaterMark, type TransactionFacts, transactionFacts } from "./conflict.ts";
+import { fileMayMatch } from "./file-test.ts";
+import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
+import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+import { checkWriterRules } from "./writer-rules.ts";
+
+/**
+ * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have removed the version after it, and
+ * creating that anew would write into a past that nobody reads. Cleanup keeps everything younger than twice this.
+ */
+export const STALE_AFTER = 30 * 60 * 1000;
+
+/** Commits read side by side while catching up. */
+const READ_CONCURRENCY = 4;
+
+/**
+ * Commits a transaction that started from `snapshot`, by the rules of `spec/conflicts.md`.
+ *
+ * The transaction is either in the table exactly once when this returns `committed`, or not at all when this throws anything but
+ * {@link CommitOutcomeUnknownError}. Upkeep of the log (checkpoint, checksum) is left to the caller: `../table/upkeep.ts`.
+ *
+ * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError}, `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`,
+ * `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `CANCELLED`
+ */
+export async function commitTransaction(snapshot: LogSnapshot, request: CommitRequest): Promise<CommitResult> {
+  checkRequest(request);
+  const applied = await appliedBefore(snapshot, request);
+  if (applied !== undefined) return applied;
+  const base = await stateOf(snapshot);
+  return new Committer(snapshot.context, request, base).run(base);
+}
+
+/**
+ * Commits version 0 of a new table; `request.actions` must hold `protocol` and `metaData`.
+ *
+ * @throws `TABLE_EXISTS` when there is a version 0 already, {@link CommitOutcomeUnknownError}, `INVALID_ARGUMENT`
+ */
+export async function commitNewTable(context: TableContext, request: CommitRequest): Promise<CommitResult> {
+  checkRequest(request);
+  const protocol = singleAction(request.actions, "protocol");
+  const metadata = singleAction(request.actions, "metaData");
+  if (protocol === undefined || metadata === undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "A new table's first commit must hold a protocol and a metaData action.");
+  }
+  const base: CommitState = { version: -1, timestamp: 0, protocol, metadata };
+  return new Committer(context, request, base).run(base);
+}
+
+/** Reduces a snapshot to what committing needs. */
+export async function stateOf(snapshot: LogSnapshot): Promise<CommitState> {
+  const { version, timestamp, protocol, metadata } = snapshot;
+  const state = { version, timestamp, protocol, metadata };
+  if (!assignsRowIds(state)) return state;
+  const domain = (await snapshot.domainMetadata()).get(ROW_TRACKING_DOMAIN);
+  return { ...state, rowIdHighWaterMark: (domain === undefined ? undefined : highWaterMark(domain.configuration)) ?? -1n };
+}
+
+/** The table's default level; anything unknown counts as the stricter one. */
+export function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
+  const level = metadata.configuration["delta.isolationLevel"] ?? "WriteSerializable";
+  return level === "WriteSerializable" || level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";
+}
+
+async function appliedBefore(snapshot: LogSnapshot, { txn }: CommitRequest): Promise<AlreadyAppliedResult | undefined> {
+  if (txn === undefined) return undefined;
+  const held = (await snapshot.appTransactions()).get(txn.appId)?.version;
+  if (held === undefined || held < txn.version) return undefined;
+  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held, version: snapshot.version };
+}
+
+/** The loop of one transaction: try, learn who won, check and rebase, try again. */
+class Committer {
+  readonly #context: TableContext;
+  readonly #request: CommitRequest;
+  readonly #facts: TransactionFacts;
+  readonly #identity: CommitIdentity;
+  readonly #winners: WinningCommit[] = [];
+  #attempts = 0;
+  /** When it was last known that the version below the next attempt is the log's end. */
+  #freshAt: number;
+
+  constructor(context: TableContext, request: CommitRequest, base: CommitState) {
+    this.#context = context;
+    this.#request = request;
+    this.#facts = transactionFacts(request, tableIsolation(base.metadata), fileMayMatch);
+    this.#identity = { txnId: context.world.uuid(), isolation: this.#facts.isolation, readVersion: base.version };
+    this.#freshAt = base.version < 0 ? context.world.now() : base.timestamp;
+  }
+
+  async run(base: CommitState): Promise<CommitResult> {
+    this.#stopIfCancelled();
+    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return this.#tryFrom(base);
+    const advanced = await this.#advance(base, undefined);
+    return "outcome" in advanced ? advanced : this.#tryFrom(advanced);
+  }
+
+  async #tryFrom(base: CommitState): Promise<CommitResult> {
+    const { world } = this.#context;
+    const { attempts: limit = 200, longestWait = 2000 } = this.#request.retry ?? {};
+    let state = base;
+    while (this.#attempts < limit) {
+      if (this.#attempts > 1) await world.sleep(backoffDelay(world, this.#attempts - 2, 10, longestWait), this.#request.signal);
+      this.#stopIfCancelled();
+      const settled = await this.#attempt(state);
+      if ("outcome" in settled) return settled;
+      state = settled;
+    }
+    throw new VarveError(
+      "COMMIT_RETRIES_EXHAUSTED",
+      `Other writers landed first at each of ${limit} versions, up to ${state.version}. Nothing was committed. Repeat later, or commit larger batches less often.`,
+      { attempts: limit, version: state.version },
+    );
+  }
+
+  /** One version: the result, or the state to try the next one from. */
+  async #attempt(state: CommitState): Promise<CommitResult | CommitState> {
+    this.#attempts++;
+    checkWriterRules(this.#request, state);
+    const prepared = prepareCommit(this.#request, state, this.#identity, this.#context.world.now());
+    const attempt: Attempt = {
+      context: this.#context,
+      version: prepared.version,
+      bytes: serializeActions(prepared.actions),
+      txnId: this.#identity.txnId,
+      pending: false,
+    };
+    return this.#settle(attempt, prepared, state);
+  }
+
+  async #settle(attempt: Attempt, prepared: PreparedCommit, state: CommitState): Promise<CommitResult | CommitState> {
+    const outcome = await settleAttempt(attempt, this.#request.retry ?? {}, this.#request.signal);
+    if (outcome.kind === "won") return this.#won(prepared);
+    if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
+    const recover = async (): Promise<CommitResult> => {
+      const settled = await this.#settle(attempt, prepared, state);
+      return "outcome" in settled ? settled : this.#tryFrom(settled);
+    };
+    throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
+  }
+
+  /** Folds every commit after `state`, the first of which may be in hand already, into it. */
+  async #advance(state: CommitState, first: Uint8Array | undefined): Promise<CommitState | AlreadyAppliedResult> {
+    if (state.version < 0) throw tableExists(this.#context);
+    const { store, world } = this.#context;
+    const known = first === undefined ? [] : [this.#winner(state.version + 1, first)];
+    const seenAt = world.now();
+    const listed = await listCommitsAfter(store, state.version + known.length);
+    const read = await mapBounded(listed, READ_CONCURRENCY, async ({ modified }, index) => {
+      const version = state.version + known.length + 1 + index;
+      const bytes = await readCommitBytes(store, version);
+      if (bytes === undefined)
+        throw new VarveError("LOG_GAP", `Version ${version} was removed while it was read. Open the table again and repeat.`, {
+          missing: version,
+        });
+      return this.#winner(version, bytes, modified);
+    });
+    let folded = state;
+    for (const winner of [...known, ...read]) {
+      const applied = this.#appliedBy(winner);
+      if (applied !== undefined) return applied;
+      folded = checkWinner(this.#facts, folded, winner);
+      this.#winners.push(winner);
+    }
+    this.#freshAt = seenAt;
+    return folded;
+  }
+
+  #winner(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
+    const actions = parseActions(bytes, commitPath(version));
+    return { version, actions, ...(modified === undefined ? {} : { modified }) };
+  }
+
+  #appliedBy(winner: WinningCommit): AlreadyAppliedResult | undefined {
+    const { txn } = this.#request;
+    const theirs = txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
+    if (txn === undefined || theirs === undefined || theirs.version < txn.version) return undefined;
+    return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: theirs.version, version: winner.version };
+  }
+
+  async #won(prepared: PreparedCommit): Promise<CommitResult> {
+    await this.#checkNotInThePast(prepared.version);
+    return {
+      outcome: "committed",
+      version: prepared.version,
+      txnId: this.#identity.txnId,
+      timestamp: prepared.timestamp,
+      attempts: this.#attempts,
+      actions: prepared.actions,
+      winners: this.#winners,
+      state: prepared.state,
+    };
+  }
+
+  /** After a long pause the version before ours may have been cleaned up: then ours was created in a past that nobody reads. */
+  async #checkNotInThePast(version: number): Promise<void> {
+    if (version === 0 || this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
+    const previous = await this.#previousExists(version);
+    if (previous) return;
+    throw new VarveError(
+      "LOG_GAP",
+      `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
+      { missing: version - 1, version },
+    );
+  }
+
+  async #previousExists(version: number): Promise<boolean> {
+    try {
+      return (await readCommitBytes(this.#context.store, version - 1)) !== undefined;
+    } catch (error) {
+      if (isVarveError(error, "STORE_UNAVAILABLE")) return true;
+      throw error;
+    }
+  }
+
+  #stopIfCancelled(): void {
+    const { signal } = this.#request;
+    if (!signal?.aborted) return;
+    throw new VarveError("CANCELLED", "The commit was cancelled before it was tried; nothing was committed.", {}, signal.reason);
+  }
+}
+
+function tableExists(context: TableContext): VarveError {
+  return new VarveError("TABLE_EXISTS", `There is a table at ${context.store.uri} already. Open it, or choose another place.`, {
+    uri: context.store.uri,
+  });
+}
