@@ -162,20 +162,18 @@ class Committer {
   async #advance(state: CommitState, first: Uint8Array | undefined): Promise<CommitState | AlreadyAppliedResult> {
     if (state.version < 0) throw tableExists(this.#context);
     const { store, world } = this.#context;
-    const known = first === undefined ? [] : [this.#winner(state.version + 1, first)];
     const seenAt = world.now();
-    const listed = await listCommitsAfter(store, state.version + known.length);
+    const listed = await listCommitsAfter(store, state.version);
     const read = await mapBounded(listed, READ_CONCURRENCY, async ({ modified }, index) => {
-      const version = state.version + known.length + 1 + index;
-      const bytes = await readCommitBytes(store, version);
-      if (bytes === undefined)
-        throw new VarveError("LOG_GAP", `Version ${version} was removed while it was read. Open the table again and repeat.`, {
-          missing: version,
-        });
-      return this.#winner(version, bytes, modified);
+      const version = state.version + 1 + index;
+      const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
+      if (bytes === undefined) throw removedMeanwhile(version);
+      return winnerOf(version, bytes, modified);
     });
+    // A listing may lag behind a conditional put; the winner in hand is certain.
+    const winners = read.length === 0 && first !== undefined ? [winnerOf(state.version + 1, first)] : read;
     let folded = state;
-    for (const winner of [...known, ...read]) {
+    for (const winner of winners) {
       const applied = this.#appliedBy(winner);
       if (applied !== undefined) return applied;
       folded = checkWinner(this.#facts, folded, winner);
@@ -183,11 +181,6 @@ class Committer {
     }
     this.#freshAt = seenAt;
     return folded;
-  }
-
-  #winner(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
-    const actions = parseActions(bytes, commitPath(version));
-    return { version, actions, ...(modified === undefined ? {} : { modified }) };
   }
 
   #appliedBy(winner: WinningCommit): AlreadyAppliedResult | undefined {
@@ -237,6 +230,17 @@ class Committer {
     if (!signal?.aborted) return;
     throw new VarveError("CANCELLED", "The commit was cancelled before it was tried; nothing was committed.", {}, signal.reason);
   }
+}
+
+function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
+  const actions = parseActions(bytes, commitPath(version));
+  return { version, actions, ...(modified === undefined ? {} : { modified }) };
+}
+
+function removedMeanwhile(version: number): VarveError {
+  return new VarveError("LOG_GAP", `Version ${version} was removed while it was read. Open the table again and repeat.`, {
+    missing: version,
+  });
 }
 
 function tableExists(context: TableContext): VarveError {

@@ -1,0 +1,356 @@
+import { describe, expect, it } from "vitest";
+import { commitPath } from "../../src/log/file-names.ts";
+import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
+import type { CommitRequest } from "../../src/table/commit-request.ts";
+import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  hastyWorld,
+  metadata,
+  type PutScript,
+  protocol,
+  remove,
+  replay,
+  scriptedStore,
+} from "../support/commit-tools.ts";
+
+async function table(actions = [protocol(), metadata()] as CommitRequest["actions"]) {
+  const store = freshMemoryStore();
+  const context = contextOf(store);
+  await createTable(context, actions);
+  return { store, context };
+}
+
+const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });
+
+async function pathsOf(context: ReturnType<typeof contextOf>): Promise<string[]> {
+  return (await replay(context)).commits.flat().flatMap((action) => (action.kind === "add" ? [action.path] : []));
+}
+
+describe("commitTransaction", () => {
+  it("writes commitInfo first, with a txnId, a truthful isBlindAppend and text parameters", async () => {
+    const { context } = await table();
+    const snapshot = await replay(context);
+    const result = await commitTransaction(
+      snapshot,
+      append("a.parquet", { operationParameters: { mode: "Append", partitionBy: ["part"] } }),
+    );
+    expect(result).toMatchObject({ outcome: "committed", version: 1, attempts: 1 });
+    const [info, file] = (await replay(context)).commits[1] ?? [];
+    expect(info).toMatchObject({
+      kind: "commitInfo",
+      info: {
+        operation: "WRITE",
+        operationParameters: { mode: "Append", partitionBy: '["part"]' },
+        isBlindAppend: true,
+        readVersion: 0,
+        isolationLevel: "WriteSerializable",
+        engineInfo: "varve",
+      },
+    });
+    if (result.outcome === "committed") expect(info).toMatchObject({ info: { txnId: result.txnId } });
+    expect(file).toEqual(add("a.parquet"));
+  });
+
+  it.each([
+    ["a read predicate", { reads: { predicates: [{ op: "unknown" }] } }],
+    ["read files", { reads: { files: ["x"] } }],
+    ["the whole table read", { reads: { wholeTable: true } }],
+    ["a removal", { actions: [add("a.parquet"), remove("b.parquet")] }],
+    ["files without data change", { actions: [add("a.parquet", { dataChange: false })] }],
+  ] satisfies [string, Partial<CommitRequest>][])("does not call itself a blind append with %s", async (_, change) => {
+    const { context } = await table();
+    await commitTransaction(await replay(context), append("a.parquet", change));
+    expect((await replay(context)).commits[1]?.[0]).toMatchObject({ info: { isBlindAppend: false } });
+  });
+
+  it("rebases a blind append over others' appends", async () => {
+    const { context } = await table();
+    const old = await replay(context);
+    await commitTransaction(old, append("a.parquet"));
+    await commitTransaction(old, append("b.parquet"));
+    const third = await commitTransaction(old, append("c.parquet"));
+    expect(third).toMatchObject({ version: 3, attempts: 2 });
+    if (third.outcome === "committed") expect(third.winners.map(({ version }) => version)).toEqual([1, 2]);
+    expect(await pathsOf(context)).toEqual(["a.parquet", "b.parquet", "c.parquet"]);
+  });
+
+  it("many writers on one table land each commit exactly once", async () => {
+    const { context } = await table();
+    const old = await replay(context);
+    const names = Array.from({ length: 40 }, (_, at) => `f${at}.parquet`);
+    const results = await Promise.all(names.map((name) => commitTransaction(old, append(name))));
+    expect(new Set(results.map((result) => result.version)).size).toBe(40);
+    expect((await pathsOf(context)).sort()).toEqual([...names].sort());
+  });
+
+  it("refuses to create a table where one is", async () => {
+    const { context } = await table();
+    await expect(commitNewTable(context, { actions: [protocol(), metadata()], operation: "CREATE TABLE" })).rejects.toMatchObject({
+      code: "TABLE_EXISTS",
+    });
+  });
+
+  it("gives up after the allowed attempts and has committed nothing", async () => {
+    const { store, context } = await table();
+    const other = await replay(context);
+    const rivals: PutScript[] = ["r1", "r2", "r3"].map((name) => async () => {
+      await commitTransaction(other, append(`${name}.parquet`));
+    });
+    const snapshot = await replay(contextOf(scriptedStore(store, rivals)));
+    await expect(commitTransaction(snapshot, append("mine.parquet", { retry: { attempts: 3 } }))).rejects.toMatchObject({
+      code: "COMMIT_RETRIES_EXHAUSTED",
+    });
+    expect(await pathsOf(context)).toEqual(["r1.parquet", "r2.parquet", "r3.parquet"]);
+  });
+
+  it("refuses a snapshot whose next version was cleaned up, instead of writing into the past", async () => {
+    const { store, context } = await table();
+    const old = await replay(context);
+    for (const name of ["a", "b", "c"]) await commitTransaction(await replay(context), append(name));
+    await store.delete(commitPath(1));
+    const later = contextOf(store, { ...hastyWorld, now: () => Date.now() + 3_600_000 });
+    await expect(commitTransaction({ ...old, context: later }, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP" });
+    expect(await store.head(commitPath(1))).toBeUndefined();
+  });
+
+  it("is cancelled before it tried anything", async () => {
+    const { context } = await table();
+    const signal = AbortSignal.abort();
+    await expect(commitTransaction(await replay(context), append("a", { signal }))).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await pathsOf(context)).toEqual([]);
+  });
+
+  it.each([
+    ["two metaData", [metadata(), metadata()]],
+    ["one path added twice", [add("a"), add("a")]],
+    ["a commitInfo of the caller's", [{ kind: "commitInfo", info: {} }]],
+  ] satisfies [string, CommitRequest["actions"]][])("refuses a request with %s", async (_, actions) => {
+    const { context } = await table();
+    await expect(commitTransaction(await replay(context), { actions, operation: "WRITE" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+});
+
+describe("unknown outcomes", () => {
+  const scripts: [string, PutScript[]][] = [
+    ["lost after landing", ["lost after landing"]],
+    ["lost before landing", ["lost before landing"]],
+    ["lost before landing twice, then after", ["lost before landing", "lost before landing", "lost after landing"]],
+  ];
+  it.each(scripts)("an append whose answer was %s is in the table exactly once", async (_, script) => {
+    const { store, context } = await table();
+    const snapshot = await replay(contextOf(scriptedStore(store, [...script])));
+    const result = await commitTransaction(snapshot, append("mine"));
+    expect(result).toMatchObject({ outcome: "committed", version: 1 });
+    expect(await pathsOf(context)).toEqual(["mine"]);
+  });
+
+  it("an answer lost before landing, while another takes the version, is lost and rebased", async () => {
+    const { store, context } = await table();
+    const other = await replay(context);
+    const rival = async () => {
+      await commitTransaction(other, append("rival"));
+    };
+    let first = true;
+    const flaky = scriptedStore(store, []);
+    const snapshot = await replay(
+      contextOf({
+        ...flaky,
+        putIfAbsent: async (path, bytes) => {
+          if (!first) return store.putIfAbsent(path, bytes);
+          first = false;
+          await rival();
+          return "unknown";
+        },
+      }),
+    );
+    expect(await commitTransaction(snapshot, append("mine"))).toMatchObject({ version: 2 });
+    expect(await pathsOf(context)).toEqual(["rival", "mine"]);
+  });
+
+  it("an `exists` that is our own late request counts as won", async () => {
+    const { store, context } = await table();
+    const snapshot = await replay(
+      contextOf({
+        ...store,
+        putIfAbsent: async (path, bytes) => {
+          await store.putIfAbsent(path, bytes);
+          return "exists";
+        },
+      }),
+    );
+    expect(await commitTransaction(snapshot, append("mine"))).toMatchObject({ version: 1, attempts: 1 });
+    expect(await pathsOf(context)).toEqual(["mine"]);
+  });
+
+  it("says so when the version cannot be read back, and recover() settles it", async () => {
+    const { store, context } = await table();
+    const failing = { gets: 0 };
+    const snapshot = await replay(contextOf(scriptedStore(store, ["lost after landing"], failing)));
+    failing.gets = 100;
+    const error = await commitTransaction(snapshot, append("mine")).catch((thrown: unknown) => thrown);
+    if (!(error instanceof CommitOutcomeUnknownError)) throw new Error("expected an unknown outcome");
+    expect(error).toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN", version: 1 });
+    await expect(error.recover()).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    failing.gets = 0;
+    expect(await error.recover()).toMatchObject({ outcome: "committed", version: 1, txnId: error.txnId });
+    expect(await error.recover()).toMatchObject({ outcome: "committed", version: 1 });
+    expect(await pathsOf(context)).toEqual(["mine"]);
+  });
+
+  it("recover() commits what had not landed, over what others committed meanwhile", async () => {
+    const { store, context } = await table();
+    const failing = { gets: 0 };
+    const snapshot = await replay(contextOf(scriptedStore(store, ["lost before landing"], failing)));
+    failing.gets = 100;
+    const error = await commitTransaction(snapshot, append("mine")).catch((thrown: unknown) => thrown);
+    failing.gets = 0;
+    await commitTransaction(await replay(context), append("other"));
+    if (!(error instanceof CommitOutcomeUnknownError)) throw new Error("expected an unknown outcome");
+    expect(await error.recover()).toMatchObject({ version: 2 });
+    expect(await pathsOf(context)).toEqual(["other", "mine"]);
+  });
+
+  it("a refusal after an unknown answer stays unknown: the first request may have landed", async () => {
+    const { store } = await table();
+    const failing = { gets: 0 };
+    const snapshot = await replay(
+      contextOf(scriptedStore(store, ["lost before landing", ...Array<PutScript>(20).fill("refused")], failing)),
+    );
+    await expect(commitTransaction(snapshot, append("mine"))).rejects.toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN" });
+  });
+
+  it("a first refusal is definite", async () => {
+    const { store, context } = await table();
+    const snapshot = await replay(contextOf(scriptedStore(store, ["refused"])));
+    await expect(commitTransaction(snapshot, append("mine"))).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    expect(await pathsOf(context)).toEqual([]);
+  });
+
+  it("a commit cancelled after it landed is reported as committed", async () => {
+    const { store, context } = await table();
+    const cancel = new AbortController();
+    const script: PutScript[] = ["lost after landing"];
+    const inner = scriptedStore(store, script);
+    const snapshot = await replay(
+      contextOf({
+        ...inner,
+        putIfAbsent: async (path, bytes) => {
+          const answer = await inner.putIfAbsent(path, bytes);
+          cancel.abort();
+          return answer;
+        },
+      }),
+    );
+    expect(await commitTransaction(snapshot, append("mine", { signal: cancel.signal }))).toMatchObject({ version: 1 });
+    expect(await pathsOf(context)).toEqual(["mine"]);
+  });
+});
+
+describe("idempotent transactions", () => {
+  const txn = { appId: "loader", version: 7n };
+
+  it("land once and say so afterwards", async () => {
+    const { context } = await table();
+    expect(await commitTransaction(await replay(context), append("a", { txn }))).toMatchObject({ outcome: "committed" });
+    expect(await commitTransaction(await replay(context), append("b", { txn }))).toEqual({
+      outcome: "alreadyApplied",
+      appId: "loader",
+      appliedVersion: 7n,
+      version: 1,
+    });
+    expect(await pathsOf(context)).toEqual(["a"]);
+  });
+
+  it("that race on old snapshots land once", async () => {
+    const { context } = await table();
+    const old = await replay(context);
+    const results = await Promise.all(["a", "b", "c"].map((name) => commitTransaction(old, append(name, { txn }))));
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(["alreadyApplied", "alreadyApplied", "committed"]);
+    expect(await pathsOf(context)).toHaveLength(1);
+  });
+
+  it("with a later batch meet an earlier one of the same application as a conflict", async () => {
+    const { context } = await table();
+    const old = await replay(context);
+    await commitTransaction(old, append("a", { txn }));
+    await expect(commitTransaction(old, append("b", { txn: { appId: "loader", version: 8n } }))).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_TRANSACTION",
+      data: { winningVersion: 1, appId: "loader" },
+    });
+  });
+});
+
+describe("in-commit timestamps", () => {
+  const enabled = { "delta.enableInCommitTimestamps": "true" };
+
+  it("grow with each version even when the clock stands still or goes back", async () => {
+    const store = freshMemoryStore();
+    let clock = 5_000;
+    const context = contextOf(store, { ...hastyWorld, now: () => clock });
+    await createTable(context, [protocol(["inCommitTimestamp"]), metadata(enabled)]);
+    const old = await replay(context);
+    await commitTransaction(old, append("a"));
+    clock = 4_000;
+    await commitTransaction(old, append("b"));
+    const stamps = (await replay(context)).commits.map(([info]) =>
+      info?.kind === "commitInfo" ? info.info["inCommitTimestamp"] : undefined,
+    );
+    expect(stamps).toEqual([5_000, 5_001, 5_002]);
+  });
+
+  it("record where they were enabled on an existing table, at the version that really landed", async () => {
+    const { store, context } = await table([protocol(["inCommitTimestamp", "appendOnly"]), metadata()]);
+    const old = await replay(context);
+    await commitTransaction(old, append("a"));
+    const result = await commitTransaction(old, { actions: [metadata(enabled)], operation: "SET TBLPROPERTIES" });
+    if (result.outcome !== "committed") throw new Error("must commit");
+    const { configuration } = (await replay(context)).metadata;
+    expect(configuration["delta.inCommitTimestampEnablementVersion"]).toBe("2");
+    expect(configuration["delta.inCommitTimestampEnablementTimestamp"]).toBe(String(result.timestamp));
+    expect(result.timestamp).toBeGreaterThan((await store.head(commitPath(1)))?.modified ?? Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("row tracking", () => {
+  it("assigns row ids above the high-water mark, again after each lost race", async () => {
+    const { context } = await table([protocol(["rowTracking", "domainMetadata"]), metadata()]);
+    const old = await replay(context);
+    await commitTransaction(old, append("a"));
+    await commitTransaction(old, { actions: [add("b"), add("c")], operation: "WRITE" });
+    const { commits } = await replay(context);
+    const files = commits
+      .flat()
+      .flatMap((action) => (action.kind === "add" ? [[action.path, action.baseRowId, action.defaultRowCommitVersion]] : []));
+    expect(files).toEqual([
+      ["a", 0n, 1n],
+      ["b", 10n, 2n],
+      ["c", 20n, 2n],
+    ]);
+    expect((await (await replay(context)).domainMetadata()).get("delta.rowTracking")?.configuration).toBe('{"rowIdHighWaterMark":29}');
+  });
+
+  it("keeps the row ids of recommitted files", async () => {
+    const { context } = await table([protocol(["rowTracking", "domainMetadata"]), metadata()]);
+    await commitTransaction(await replay(context), append("a"));
+    const again = add("a", { baseRowId: 0n, defaultRowCommitVersion: 1n, dataChange: false });
+    await commitTransaction(await replay(context), { actions: [again], operation: "STATS" });
+    expect((await replay(context)).commits[2]?.slice(1)).toEqual([again]);
+  });
+
+  it("assigns nothing while suspended, and asks for numRecords otherwise", async () => {
+    const suspended = await table([protocol(["rowTracking", "domainMetadata"]), metadata({ "delta.rowTrackingSuspended": "true" })]);
+    await commitTransaction(await replay(suspended.context), append("a"));
+    expect((await replay(suspended.context)).commits[1]?.[1]).toEqual(add("a"));
+    const tracked = await table([protocol(["rowTracking", "domainMetadata"]), metadata()]);
+    const { stats: _, ...bare } = add("a");
+    await expect(commitTransaction(await replay(tracked.context), { actions: [bare], operation: "WRITE" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+});
