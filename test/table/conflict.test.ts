@@ -1,0 +1,345 @@
+import { describe, expect, it } from "vitest";
+import type { ErrorCode } from "../../src/errors.ts";
+import type { Action } from "../../src/log/actions.ts";
+import type { Predicate } from "../../src/log/predicate.ts";
+import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit-request.ts";
+import { checkWinner, effectiveIsolation, transactionFacts } from "../../src/table/conflict.ts";
+import { ConflictError } from "../../src/table/conflict-error.ts";
+import { fileMayMatch } from "../../src/table/file-test.ts";
+import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
+
+const state: CommitState = { version: 4, timestamp: 1_000, protocol: protocol(["appendOnly"]), metadata: metadata() };
+
+function winner(actions: readonly Action[], info: Record<string, boolean | string | number> = {}): WinningCommit {
+  return { version: 5, actions: [{ kind: "commitInfo", info: { operation: "RIVAL", ...info } }, ...actions], modified: 2_000 };
+}
+
+interface Case {
+  readonly level?: IsolationLevel;
+  readonly ours: Partial<CommitRequest>;
+  readonly theirs: WinningCommit;
+  readonly from?: CommitState;
+}
+
+function check({ level = "WriteSerializable", ours, theirs, from = state }: Case): CommitState {
+  const request: CommitRequest = { actions: [], operation: "TEST", ...ours };
+  return checkWinner(transactionFacts(request, level, fileMayMatch), from, theirs);
+}
+
+function outcome(given: Case): ErrorCode | "accepted" {
+  try {
+    check(given);
+    return "accepted";
+  } catch (error) {
+    if (error instanceof ConflictError) return error.code;
+    throw error;
+  }
+}
+
+const text = (value: string) => ({ type: "string", value }) as const;
+const partIs = (value: string): Predicate => ({ op: "eq", column: ["part"], value: text(value) });
+const idIs = (value: number): Predicate => ({ op: "eq", column: ["id"], value: { type: "long", value: String(value) } });
+const config = (change: Record<string, string>) => winner([metadata(change)]);
+const features = (...names: string[]) => winner([protocol(["appendOnly", ...names])]);
+const blind = { isBlindAppend: true };
+const domain = (name: string): Action => ({ kind: "domainMetadata", domain: name, configuration: "{}", removed: false });
+const schemaWith = (metadataOfId: Record<string, unknown>, type = "long") =>
+  JSON.stringify({
+    type: "struct",
+    fields: [
+      { name: "id", type, nullable: true, metadata: metadataOfId },
+      { name: "part", type: "string", nullable: true, metadata: {} },
+    ],
+  });
+
+/** Numbers are those of `spec/conflicts.md`. */
+const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted", given: Case])[] = [
+  [
+    "P2 both change the protocol",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [protocol(["appendOnly"])] }, theirs: features("deletionVectors") },
+  ],
+  ["P3 a feature was dropped", "CONFLICT_PROTOCOL_CHANGED", { ours: { actions: [add("a")] }, theirs: winner([protocol([])]) }],
+  [
+    "P4 a feature that binds running writers was added",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: features("checkConstraints") },
+  ],
+  ["P4 identity columns were added", "CONFLICT_PROTOCOL_CHANGED", { ours: { actions: [add("a")] }, theirs: features("identityColumns") }],
+  [
+    "P5 a feature that leaves running writers right was added",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: features("deletionVectors", "v2Checkpoint") },
+  ],
+  ["P5 row tracking was added", "accepted", { ours: { actions: [add("a")] }, theirs: features("rowTracking", "domainMetadata") }],
+  ["M1 both change the metadata", "CONFLICT_METADATA_CHANGED", { ours: { actions: [metadata()] }, theirs: config({}) }],
+  [
+    "M1 even for upkeep properties",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [metadata()] }, theirs: config({ "delta.checkpointInterval": "5" }) },
+  ],
+  ["M2 an upkeep property", "accepted", { ours: { actions: [add("a")] }, theirs: config({ "delta.checkpointInterval": "5" }) }],
+  ["M2 deletion vectors enabled", "accepted", { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "true" }) }],
+  [
+    "M3 deletion vectors disabled",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "false" }) },
+  ],
+  [
+    "M3 a constraint added",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.constraints.c": "id > 0" }) },
+  ],
+  ["M3 append-only set", "CONFLICT_METADATA_CHANGED", { ours: { actions: [add("a")] }, theirs: config({ "delta.appendOnly": "true" }) }],
+  [
+    "M3 change data feed enabled",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.enableChangeDataFeed": "true" }) },
+  ],
+  [
+    "M3 a property unset",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({}), from: { ...state, metadata: metadata({ "delta.checkpointInterval": "5" }) } },
+  ],
+  [
+    "M2 a comment",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { schemaString: schemaWith({ comment: "c" }) })]) },
+  ],
+  [
+    "M2 an identity column's high-water mark",
+    "accepted",
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([metadata({}, { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 9 }) })]),
+      from: {
+        ...state,
+        metadata: metadata({}, { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 3 }) }),
+      },
+    },
+  ],
+  [
+    "M2 column mapping in place",
+    "accepted",
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([
+        metadata(
+          { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" },
+          { schemaString: schemaWith({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "id" }) },
+        ),
+      ]),
+    },
+  ],
+  [
+    "M3 a renamed column",
+    "CONFLICT_METADATA_CHANGED",
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([metadata({}, { schemaString: schemaString.replace('"id"', '"key"') })]),
+    },
+  ],
+  [
+    "M3 a widened column",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { schemaString: schemaWith({}, "double") })]) },
+  ],
+  [
+    "M3 other partition columns",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { partitionColumns: [] })]) },
+  ],
+  [
+    "M3 a table replaced",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { id: "another" })]) },
+  ],
+  ["D1 the same domain", "CONFLICT_DOMAIN_METADATA", { ours: { actions: [domain("app.x")] }, theirs: winner([domain("app.x")]) }],
+  ["D2 another domain", "accepted", { ours: { actions: [domain("app.y")] }, theirs: winner([domain("app.x")]) }],
+  [
+    "D2 row ids are rebased",
+    "accepted",
+    { ours: { actions: [domain("delta.rowTracking")] }, theirs: winner([domain("delta.rowTracking")]) },
+  ],
+  [
+    "T1 the same application, read",
+    "CONFLICT_CONCURRENT_TRANSACTION",
+    { ours: { reads: { appIds: ["x"] } }, theirs: winner([{ kind: "txn", appId: "x", version: 1n }]) },
+  ],
+  [
+    "T1 the same application, written",
+    "CONFLICT_CONCURRENT_TRANSACTION",
+    { ours: { txn: { appId: "x", version: 2n } }, theirs: winner([{ kind: "txn", appId: "x", version: 1n }]) },
+  ],
+  [
+    "T2 another application",
+    "accepted",
+    { ours: { txn: { appId: "y", version: 2n } }, theirs: winner([{ kind: "txn", appId: "x", version: 1n }]) },
+  ],
+  [
+    "A1 rows added that we may have read",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { predicates: [partIs("a")] } }, theirs: winner([add("n")]) },
+  ],
+  [
+    "A1 rows added, the whole table read",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { wholeTable: true } }, theirs: winner([add("n")]) },
+  ],
+  [
+    "A1 absent isBlindAppend counts as false",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { wholeTable: true } }, theirs: { version: 5, actions: [add("n")] } },
+  ],
+  [
+    "A2 blind append under Serializable",
+    "CONFLICT_CONCURRENT_APPEND",
+    { level: "Serializable", ours: { reads: { wholeTable: true } }, theirs: winner([add("n")], blind) },
+  ],
+  [
+    "A2 blind append while we change metadata",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { actions: [metadata()], reads: { wholeTable: true } }, theirs: winner([add("n")], blind) },
+  ],
+  [
+    "A3 blind append under WriteSerializable",
+    "accepted",
+    { ours: { actions: [remove("f")], reads: { wholeTable: true, files: ["f"] } }, theirs: winner([add("n")], blind) },
+  ],
+  [
+    "A4 files without data change",
+    "accepted",
+    { level: "Serializable", ours: { reads: { wholeTable: true } }, theirs: winner([add("n", { dataChange: false })]) },
+  ],
+  ["A5 another partition", "accepted", { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("n")]) }],
+  ["A5 statistics exclude it", "accepted", { ours: { reads: { predicates: [idIs(77)] } }, theirs: winner([add("n")]) }],
+  [
+    "A5 statistics cannot exclude it",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { predicates: [idIs(7)] } }, theirs: winner([add("n")]) },
+  ],
+  [
+    "A5 no statistics",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { predicates: [idIs(77)] } }, theirs: winner([{ ...add("n"), stats: "{}" }]) },
+  ],
+  [
+    "A6 a transaction that rearranges files",
+    "accepted",
+    {
+      ours: {
+        actions: [add("g", { dataChange: false }), remove("f", { dataChange: false })],
+        reads: { files: ["f"], predicates: [partIs("a")] },
+      },
+      theirs: winner([add("n")]),
+    },
+  ],
+  [
+    "A7 the same file recommitted by both",
+    "CONFLICT_CONCURRENT_DELETE_DELETE",
+    { ours: { actions: [add("f", { dataChange: false })] }, theirs: winner([add("f", { dataChange: false })]) },
+  ],
+  [
+    "R1 a file that we read was removed",
+    "CONFLICT_CONCURRENT_DELETE_READ",
+    { ours: { reads: { files: ["f"] } }, theirs: winner([remove("f")]) },
+  ],
+  ["R1 another file was removed", "accepted", { ours: { reads: { files: ["g"] } }, theirs: winner([remove("f")]) }],
+  [
+    "R2 a file that we read was only rearranged",
+    "accepted",
+    {
+      level: "Serializable",
+      ours: { reads: { files: ["f"] } },
+      theirs: winner([remove("f", { dataChange: false }), add("g", { dataChange: false })]),
+    },
+  ],
+  [
+    "R3 rows removed, the whole table read",
+    "CONFLICT_CONCURRENT_DELETE_READ",
+    { ours: { reads: { wholeTable: true } }, theirs: winner([remove("f")]) },
+  ],
+  ["R4 both remove one file", "CONFLICT_CONCURRENT_DELETE_DELETE", { ours: { actions: [remove("f")] }, theirs: winner([remove("f")]) }],
+  [
+    "R4 both rewrite one file, ours without data change",
+    "CONFLICT_CONCURRENT_DELETE_DELETE",
+    {
+      ours: { actions: [remove("f", { dataChange: false }), add("g", { dataChange: false })] },
+      theirs: winner([remove("f", { dataChange: false })]),
+    },
+  ],
+  [
+    "R5 a file that we recommit was removed",
+    "CONFLICT_CONCURRENT_DELETE_READ",
+    { ours: { actions: [add("f", { dataChange: false })] }, theirs: winner([remove("f")]) },
+  ],
+  [
+    "W a blind append meets anything but metadata",
+    "accepted",
+    { level: "Serializable", ours: { actions: [add("a")] }, theirs: winner([add("n"), remove("f")]) },
+  ],
+];
+
+describe("conflict matrix", () => {
+  it.each(matrix.map(([rule, expected, given]) => ({ rule, expected, given })))("$rule: $expected", ({ expected, given }) => {
+    expect(outcome(given)).toBe(expected);
+  });
+
+  it("P1 a winner that made the table unwritable for varve stops the transaction by the feature's name", () => {
+    expect(() => check({ ours: { actions: [add("a")] }, theirs: features("neverHeardOf") })).toThrowError(
+      expect.objectContaining({ code: "UNSUPPORTED_FEATURE", data: { features: ["neverHeardOf"] } }),
+    );
+  });
+
+  it("folds each accepted winner into the state that the next is checked against", () => {
+    const next = check({
+      ours: { actions: [add("a")] },
+      theirs: winner(
+        [
+          protocol(["appendOnly", "rowTracking", "domainMetadata"]),
+          metadata({ "delta.checkpointInterval": "5" }),
+          { ...domain("delta.rowTracking"), configuration: '{"rowIdHighWaterMark":41}' } as Action,
+        ],
+        { inCommitTimestamp: 7_777 },
+      ),
+    });
+    expect(next).toMatchObject({ version: 5, timestamp: 7_777, rowIdHighWaterMark: 41n });
+    expect(next.metadata.configuration).toEqual({ "delta.checkpointInterval": "5" });
+    expect(next.protocol.writerFeatures).toContain("rowTracking");
+  });
+
+  it("says which version won, what it did, what of ours it met and what to do", () => {
+    const run = () =>
+      check({
+        ours: { reads: { files: ["f"] } },
+        theirs: winner([remove("f", { partitionValues: { part: "a" } })], { operation: "DELETE" }),
+      });
+    expect(run).toThrowError(
+      "Version 5 (DELETE, committed by another writer meanwhile) removed the file f (partition part=a), and this transaction read that file. " +
+        "Nothing of this transaction was committed. Run the operation again on the new version.",
+    );
+  });
+});
+
+describe("effectiveIsolation", () => {
+  const rearranging: CommitRequest = {
+    actions: [add("g", { dataChange: false }), remove("f", { dataChange: false })],
+    operation: "OPTIMIZE",
+  };
+
+  it("lowers a transaction that rearranges files, by its own actions, never on a Serializable table", () => {
+    expect(effectiveIsolation(rearranging, "WriteSerializable")).toBe("SnapshotIsolation");
+    expect(effectiveIsolation(rearranging, "Serializable")).toBe("Serializable");
+    expect(effectiveIsolation({ ...rearranging, isolation: "Serializable" }, "WriteSerializable")).toBe("Serializable");
+  });
+
+  it("keeps the level of anything that changes rows, metadata or progress", () => {
+    for (const more of [add("h"), metadata(), protocol(["appendOnly"])]) {
+      expect(effectiveIsolation({ ...rearranging, actions: [...rearranging.actions, more] }, "WriteSerializable")).toBe(
+        "WriteSerializable",
+      );
+    }
+    expect(effectiveIsolation({ ...rearranging, txn: { appId: "x", version: 1n } }, "WriteSerializable")).toBe("WriteSerializable");
+    expect(effectiveIsolation({ actions: [], operation: "NOTHING" }, "WriteSerializable")).toBe("WriteSerializable");
+  });
+});
