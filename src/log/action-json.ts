@@ -1,0 +1,242 @@
+import { VarveError } from "../errors.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import type { Action, DeletionVectorDescriptor } from "./actions.ts";
+import * as field from "./json-fields.ts";
+
+/**
+ * Reads the actions of a commit, of a log compaction or of a JSON checkpoint: one JSON object a line (PROTOCOL.md "Delta Log Entries").
+ *
+ * Unknown actions and unknown fields are dropped, blank lines skipped. `source` names the file in errors.
+ *
+ * @throws `LOG_CORRUPT` naming file and line for anything that is not a well-formed action
+ */
+export function parseActions(bytes: Uint8Array, source: string): Action[] {
+  const actions: Action[] = [];
+  let number = 0;
+  for (const line of decodeUtf8(bytes, source).split("\n")) {
+    number++;
+    const action = parseActionLine(line, source, number);
+    if (action !== undefined) actions.push(action);
+  }
+  return actions;
+}
+
+/** Reads one line; `undefined` for a blank one or an action that varve does not know. @throws as {@link parseActions} */
+export function parseActionLine(line: string, source: string, number: number): Action | undefined {
+  if (line === "" || line.trim() === "") return undefined;
+  const where = `${source}, line ${number}`;
+  const value = parseText(line, where);
+  if (!isJsonObject(value)) throw field.corrupt(where, "a line must be one JSON object");
+  let action: Action | undefined;
+  for (const [kind, body] of Object.entries(value)) {
+    if (body === null) continue;
+    const read = readers.get(kind);
+    if (read === undefined) continue;
+    if (action !== undefined) throw field.corrupt(where, `one line holds two actions, ${action.kind} and ${kind}`);
+    if (!isJsonObject(body)) throw field.corrupt(where, `${kind} must be an object`);
+    action = read(body, `${where}, ${kind}`);
+  }
+  return action;
+}
+
+/** Reads one action from the JSON below its name, e.g. `actionFromJson("add", {path: …})`. @throws `LOG_CORRUPT`, beginning with `where` */
+export function actionFromJson<K extends Action["kind"]>(kind: K, body: JsonObject, where: string): Extract<Action, { kind: K }> {
+  const action = readers.get(kind)?.(body, `${where}, ${kind}`);
+  if (action === undefined || !isKind(action, kind)) throw new TypeError(`varve internal error: no reader for ${kind}`);
+  return action;
+}
+
+/** Writes one action as a line of a commit, without the line end; the counterpart of {@link parseActionLine}. */
+export function serializeAction(action: Action): string {
+  return stringifyJson(actionToJson(action));
+}
+
+/** Writes actions as a commit file: one a line, each ended by a line feed. */
+export function serializeActions(actions: Iterable<Action>): Uint8Array {
+  let text = "";
+  for (const action of actions) text += `${serializeAction(action)}\n`;
+  return new TextEncoder().encode(text);
+}
+
+/** The JSON of an action below its name, `{"add": {…}}`; absent fields stay absent. */
+export function actionToJson(action: Action): JsonObject {
+  if (action.kind === "commitInfo") return { commitInfo: action.info };
+  const { kind, ...body } = action;
+  return { [kind]: withoutUndefined(body) };
+}
+
+/** Reads UTF-8 text. @throws `LOG_CORRUPT` for bytes that are none */
+export function decodeUtf8(bytes: Uint8Array, source: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw field.corrupt(source, "the file is not UTF-8 text", error);
+  }
+}
+
+function parseText(line: string, where: string): JsonValue {
+  try {
+    return parseJson(line);
+  } catch (error) {
+    throw field.corrupt(where, `not JSON (${error instanceof Error ? error.message : String(error)})`, error);
+  }
+}
+
+function isKind<K extends Action["kind"]>(action: Action, kind: K): action is Extract<Action, { kind: K }> {
+  return action.kind === kind;
+}
+
+function withoutUndefined(body: Readonly<Record<string, unknown>>): JsonObject {
+  const kept: Record<string, JsonValue> = {};
+  for (const [name, value] of Object.entries(body)) if (value !== undefined) kept[name] = value as JsonValue;
+  return kept;
+}
+
+type Reader = (body: JsonObject, where: string) => Action;
+
+const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  [
+    "add",
+    (body, where) => ({
+      kind: "add",
+      path: field.requiredText(body, "path", where),
+      partitionValues: field.nullableTextMap(body, "partitionValues", where) ?? {},
+      size: field.requiredCount(body, "size", where),
+      modificationTime: field.requiredInteger(body, "modificationTime", where),
+      dataChange: field.optionalBoolean(body, "dataChange", where) ?? true,
+      ...field.present({
+        stats: field.statsText(body, where),
+        tags: field.nullableTextMap(body, "tags", where),
+        deletionVector: deletionVector(body, where),
+        baseRowId: field.optionalBigint(body, "baseRowId", where),
+        defaultRowCommitVersion: field.optionalBigint(body, "defaultRowCommitVersion", where),
+        clusteringProvider: field.optionalText(body, "clusteringProvider", where),
+      }),
+    }),
+  ],
+  [
+    "remove",
+    (body, where) => ({
+      kind: "remove",
+      path: field.requiredText(body, "path", where),
+      dataChange: field.optionalBoolean(body, "dataChange", where) ?? true,
+      ...field.present({
+        deletionTimestamp: field.optionalInteger(body, "deletionTimestamp", where),
+        extendedFileMetadata: field.optionalBoolean(body, "extendedFileMetadata", where),
+        partitionValues: field.nullableTextMap(body, "partitionValues", where),
+        size: field.optionalInteger(body, "size", where),
+        stats: field.statsText(body, where),
+        tags: field.nullableTextMap(body, "tags", where),
+        deletionVector: deletionVector(body, where),
+        baseRowId: field.optionalBigint(body, "baseRowId", where),
+        defaultRowCommitVersion: field.optionalBigint(body, "defaultRowCommitVersion", where),
+      }),
+    }),
+  ],
+  [
+    "cdc",
+    (body, where) => ({
+      kind: "cdc",
+      path: field.requiredText(body, "path", where),
+      partitionValues: field.nullableTextMap(body, "partitionValues", where) ?? {},
+      size: field.requiredCount(body, "size", where),
+      dataChange: field.optionalBoolean(body, "dataChange", where) ?? false,
+      ...field.present({ tags: field.nullableTextMap(body, "tags", where) }),
+    }),
+  ],
+  [
+    "metaData",
+    (body, where) => ({
+      kind: "metaData",
+      id: field.requiredText(body, "id", where),
+      format: format(body, where),
+      // Tables without a schema exist (the reference implementation makes them in tests): they have no columns.
+      schemaString: field.optionalText(body, "schemaString", where) ?? emptySchema,
+      partitionColumns: field.textList(body, "partitionColumns", where) ?? [],
+      configuration: field.textMap(body, "configuration", where) ?? {},
+      ...field.present({
+        name: field.optionalText(body, "name", where),
+        description: field.optionalText(body, "description", where),
+        createdTime: field.optionalInteger(body, "createdTime", where),
+      }),
+    }),
+  ],
+  [
+    "protocol",
+    (body, where) => ({
+      kind: "protocol",
+      minReaderVersion: field.requiredCount(body, "minReaderVersion", where),
+      minWriterVersion: field.requiredCount(body, "minWriterVersion", where),
+      ...field.present({
+        readerFeatures: field.textList(body, "readerFeatures", where),
+        writerFeatures: field.textList(body, "writerFeatures", where),
+      }),
+    }),
+  ],
+  [
+    "txn",
+    (body, where) => ({
+      kind: "txn",
+      appId: field.requiredText(body, "appId", where),
+      version: field.requiredBigint(body, "version", where),
+      ...field.present({ lastUpdated: field.optionalInteger(body, "lastUpdated", where) }),
+    }),
+  ],
+  [
+    "domainMetadata",
+    (body, where) => ({
+      kind: "domainMetadata",
+      domain: field.requiredText(body, "domain", where),
+      configuration: field.optionalText(body, "configuration", where) ?? "",
+      removed: field.optionalBoolean(body, "removed", where) ?? false,
+    }),
+  ],
+  ["commitInfo", (info) => ({ kind: "commitInfo", info })],
+  [
+    "checkpointMetadata",
+    (body, where) => ({
+      kind: "checkpointMetadata",
+      version: field.requiredCount(body, "version", where),
+      ...field.present({ tags: field.nullableTextMap(body, "tags", where) }),
+    }),
+  ],
+  [
+    "sidecar",
+    (body, where) => ({
+      kind: "sidecar",
+      path: field.requiredText(body, "path", where),
+      sizeInBytes: field.requiredCount(body, "sizeInBytes", where),
+      modificationTime: field.requiredInteger(body, "modificationTime", where),
+    }),
+  ],
+]);
+
+const emptySchema = '{"type":"struct","fields":[]}';
+
+function format(body: JsonObject, where: string): { provider: string; options: Readonly<Record<string, string>> } {
+  const value = body["format"];
+  if (value === undefined || value === null) return { provider: "parquet", options: {} };
+  if (!isJsonObject(value)) throw field.corrupt(where, "format must be an object");
+  return {
+    provider: field.optionalText(value, "provider", `${where}, format`) ?? "parquet",
+    options: field.textMap(value, "options", `${where}, format`) ?? {},
+  };
+}
+
+function deletionVector(body: JsonObject, where: string): DeletionVectorDescriptor | undefined {
+  const value = body["deletionVector"];
+  if (value === undefined || value === null) return undefined;
+  const at = `${where}, deletionVector`;
+  if (!isJsonObject(value)) throw field.corrupt(at, "must be an object");
+  const storageType = field.requiredText(value, "storageType", at);
+  if (storageType !== "u" && storageType !== "i" && storageType !== "p") {
+    throw new VarveError("LOG_CORRUPT", `${at}: storageType must be "u", "i" or "p", not ${JSON.stringify(storageType)}.`, { storageType });
+  }
+  return {
+    storageType,
+    pathOrInlineDv: field.requiredText(value, "pathOrInlineDv", at),
+    sizeInBytes: field.requiredCount(value, "sizeInBytes", at),
+    cardinality: field.requiredCount(value, "cardinality", at),
+    ...field.present({ offset: field.optionalCount(value, "offset", at) }),
+  };
+}

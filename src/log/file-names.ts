@@ -1,0 +1,102 @@
+import { VarveError } from "../errors.ts";
+
+/** Folder of the log below the table's root. */
+export const logFolder = "_delta_log";
+
+/** Folder of checkpoint sidecars, PROTOCOL.md "Sidecar Files". */
+export const sidecarFolder = `${logFolder}/_sidecars`;
+
+/** Folder of commits that a catalog has not published yet, PROTOCOL.md "Delta Log Entries". */
+export const stagedCommitFolder = `${logFolder}/_staged_commits`;
+
+/** The hint where to start listing, PROTOCOL.md "Last Checkpoint File". */
+export const lastCheckpointPath = `${logFolder}/_last_checkpoint`;
+
+/** What the name of a file in the log says, PROTOCOL.md "File Types". */
+export type LogFileName =
+  | { readonly kind: "commit"; readonly version: number }
+  | { readonly kind: "checksum"; readonly version: number }
+  | { readonly kind: "compaction"; readonly version: number; readonly end: number }
+  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "classic" }
+  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "part"; readonly part: number; readonly parts: number }
+  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "uuid"; readonly format: "json" | "parquet" };
+
+/** `_delta_log/00000000000000000042.json` for 42. */
+export function commitPath(version: number): string {
+  return `${logFolder}/${padVersion(version)}.json`;
+}
+
+/** Name of the classic checkpoint of a version. */
+export function checkpointPath(version: number): string {
+  return `${logFolder}/${padVersion(version)}.checkpoint.parquet`;
+}
+
+/** Name of a UUID-named checkpoint of a version, PROTOCOL.md "UUID-named checkpoint". */
+export function uuidCheckpointPath(version: number, uuid: string, format: "json" | "parquet"): string {
+  return `${logFolder}/${padVersion(version)}.checkpoint.${uuid}.${format}`;
+}
+
+/** Name of one part of a multi-part checkpoint; parts count from 1. */
+export function checkpointPartPath(version: number, part: number, parts: number): string {
+  const pad = (value: number): string => String(value).padStart(10, "0");
+  return `${logFolder}/${padVersion(version)}.checkpoint.${pad(part)}.${pad(parts)}.parquet`;
+}
+
+/** Name of the checksum file of a version. */
+export function checksumPath(version: number): string {
+  return `${logFolder}/${padVersion(version)}.crc`;
+}
+
+/** Name of the log compaction of versions `from` to `to`, both included. */
+export function compactionPath(from: number, to: number): string {
+  return `${logFolder}/${padVersion(from)}.${padVersion(to)}.compacted.json`;
+}
+
+/** Twenty digits. */
+export function padVersion(version: number): string {
+  return String(version).padStart(20, "0");
+}
+
+/**
+ * Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol.
+ *
+ * @throws `LIMIT_EXCEEDED` for a version of 2^53 or more
+ */
+export function parseLogPath(path: string): LogFileName | undefined {
+  const found = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
+  if (found === null) return undefined;
+  const [, digits = "", rest = ""] = found;
+  if (rest === "json") return { kind: "commit", version: checkedVersion(digits, path) };
+  if (rest === "crc") return { kind: "checksum", version: checkedVersion(digits, path) };
+  const compaction = /^(\d{20})\.compacted\.json$/.exec(rest);
+  if (compaction !== null) {
+    const [version, end] = [checkedVersion(digits, path), checkedVersion(compaction[1] ?? "", path)];
+    return end > version ? { kind: "compaction", version, end } : undefined;
+  }
+  return rest.startsWith("checkpoint.") ? parseCheckpoint(rest.slice("checkpoint.".length), digits, path) : undefined;
+}
+
+function parseCheckpoint(rest: string, digits: string, path: string): LogFileName | undefined {
+  if (rest === "parquet") return { kind: "checkpoint", version: checkedVersion(digits, path), form: "classic" };
+  const part = /^(\d{10})\.(\d{10})\.parquet$/.exec(rest);
+  if (part !== null) {
+    const [number, parts] = [Number(part[1]), Number(part[2])];
+    if (number < 1 || number > parts) return undefined;
+    return { kind: "checkpoint", version: checkedVersion(digits, path), form: "part", part: number, parts };
+  }
+  const uuid = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.(json|parquet)$/.exec(rest);
+  if (uuid === null) return undefined;
+  return { kind: "checkpoint", version: checkedVersion(digits, path), form: "uuid", format: uuid[1] === "json" ? "json" : "parquet" };
+}
+
+function checkedVersion(digits: string, path: string): number {
+  const version = Number(digits);
+  if (Number.isSafeInteger(version)) return version;
+  throw new VarveError(
+    "LIMIT_EXCEEDED",
+    `${path} has a version of 2^53 or more, which varve cannot count. Remove the file if it is stray.`,
+    {
+      path,
+    },
+  );
+}
