@@ -1,8 +1,8 @@
 import type { MetadataAction } from "../log/actions.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
-import type { TransactionFacts } from "./conflict.ts";
 import { ConflictError } from "./conflict-error.ts";
+import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
  * Properties whose change cannot make a data file of a running transaction wrong: they steer the log's upkeep, or let later writers do more.

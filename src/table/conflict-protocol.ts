@@ -1,7 +1,7 @@
 import type { ProtocolAction } from "../log/actions.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
-import type { TransactionFacts } from "./conflict.ts";
 import { ConflictError } from "./conflict-error.ts";
+import type { TransactionFacts } from "./transaction-facts.ts";
 import { requireWritable, supportedWriterFeatures } from "./writer-features.ts";
 
 /** Features that others may add while a transaction runs: its data files and actions stay right, or are made right when it is rebased. */

@@ -1,66 +1,10 @@
-import type { Action, AddAction, MetadataAction, RemoveAction } from "../log/actions.ts";
-import type { Predicate } from "../log/predicate.ts";
-import {
-  type CommitRequest,
-  type CommitState,
-  domainActions,
-  type EffectiveIsolation,
-  type IsolationLevel,
-  singleAction,
-  txnActions,
-  type WinningCommit,
-} from "./commit-request.ts";
+import type { AddAction, MetadataAction, RemoveAction } from "../log/actions.ts";
+import { type CommitState, domainActions, singleAction, txnActions, type WinningCommit } from "./commit-request.ts";
 import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
 import { protocolConflict } from "./conflict-protocol.ts";
 import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
-
-/** Whether a file of `metadata`'s table may hold a row that matches; true where partition values and statistics cannot exclude it. */
-export type FileTest = (predicate: Predicate, file: AddAction, metadata: MetadataAction) => boolean;
-
-/** A transaction as conflicts see it: computed once, checked against each winner. */
-export interface TransactionFacts {
-  readonly request: CommitRequest;
-  readonly isolation: EffectiveIsolation;
-  readonly mayMatch: FileTest;
-  readonly readFiles: ReadonlySet<string>;
-  readonly removed: ReadonlySet<string>;
-  readonly added: ReadonlySet<string>;
-  readonly domains: ReadonlySet<string>;
-  readonly appIds: ReadonlySet<string>;
-  readonly changesMetadata: boolean;
-}
-
-/** Gathers from a request what the rules of `spec/conflicts.md` need. */
-export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, mayMatch: FileTest): TransactionFacts {
-  const paths = (kind: "add" | "remove") => new Set(request.actions.flatMap((action) => (action.kind === kind ? [action.path] : [])));
-  const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
-  return {
-    request,
-    isolation: effectiveIsolation(request, tableLevel),
-    mayMatch,
-    readFiles: new Set(request.reads?.files ?? []),
-    removed: paths("remove"),
-    added: paths("add"),
-    domains: new Set(domainActions(request.actions).map(({ domain }) => domain)),
-    appIds: new Set(request.txn === undefined ? appIds : [...appIds, request.txn.appId]),
-    changesMetadata: singleAction(request.actions, "metaData") !== undefined,
-  };
-}
-
-/**
- * The level at which a transaction is checked: one that only moves rows between files, on a table whose level allows it, cannot be
- * disturbed by rows that others add.
- */
-export function effectiveIsolation(request: CommitRequest, tableLevel: IsolationLevel): EffectiveIsolation {
-  const level = request.isolation ?? tableLevel;
-  if (level === "Serializable") return level;
-  const rearranges = request.actions.every((action) => {
-    if (action.kind === "add" || action.kind === "remove") return !action.dataChange;
-    return action.kind === "cdc" || (action.kind === "domainMetadata" && action.domain === ROW_TRACKING_DOMAIN);
-  });
-  return rearranges && request.actions.length > 0 && request.txn === undefined ? "SnapshotIsolation" : level;
-}
+import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
  * Checks one commit that came first against the transaction and folds it into the state that the transaction will build upon.
@@ -195,15 +139,4 @@ function readFileRemoved(winner: WinningCommit, action: RemoveAction, met: strin
 function describeFile(action: AddAction | RemoveAction): string {
   const values = Object.entries(action.partitionValues ?? {}).map(([name, value]) => `${name}=${value ?? "null"}`);
   return values.length === 0 ? `the file ${action.path}` : `the file ${action.path} (partition ${values.join(", ")})`;
-}
-
-/** Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that was read from files. */
-export function isBlindAppend(request: CommitRequest): boolean {
-  const { wholeTable, predicates, files } = request.reads ?? {};
-  const readRows = wholeTable === true || (predicates?.length ?? 0) > 0 || (files?.length ?? 0) > 0;
-  const addsOnly = request.actions.every((action: Action) => {
-    if (action.kind === "add") return action.dataChange;
-    return action.kind !== "remove" && action.kind !== "cdc";
-  });
-  return addsOnly && !readRows;
 }

@@ -2,8 +2,8 @@ import { VarveError } from "../errors.ts";
 import type { Action, CommitInfoAction, MetadataAction } from "../log/actions.ts";
 import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
-import { isBlindAppend } from "./conflict.ts";
 import { assignRowIds, assignsRowIds } from "./row-ids.ts";
+import { isBlindAppend } from "./transaction-facts.ts";
 import { isFeatureActive, requireWritable } from "./writer-features.ts";
 
 /** A commit ready to be written as version `version`. */

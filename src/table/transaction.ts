@@ -18,10 +18,11 @@ import {
   txnActions,
   type WinningCommit,
 } from "./commit-request.ts";
-import { checkWinner, highWaterMark, type TransactionFacts, transactionFacts } from "./conflict.ts";
+import { checkWinner, highWaterMark } from "./conflict.ts";
 import { fileMayMatch } from "./file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
 import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**

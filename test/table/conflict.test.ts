@@ -3,9 +3,10 @@ import type { ErrorCode } from "../../src/errors.ts";
 import type { Action } from "../../src/log/actions.ts";
 import type { Predicate } from "../../src/log/predicate.ts";
 import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit-request.ts";
-import { checkWinner, effectiveIsolation, transactionFacts } from "../../src/table/conflict.ts";
+import { checkWinner } from "../../src/table/conflict.ts";
 import { ConflictError } from "../../src/table/conflict-error.ts";
 import { fileMayMatch } from "../../src/table/file-test.ts";
+import { effectiveIsolation, transactionFacts } from "../../src/table/transaction-facts.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
 const state: CommitState = { version: 4, timestamp: 1_000, protocol: protocol(["appendOnly"]), metadata: metadata() };
