@@ -1,0 +1,121 @@
+import { VarveError } from "../errors.ts";
+import type { ObjectInfo } from "../storage/object-store.ts";
+import type { CheckpointFiles, LogListing } from "./listing.ts";
+
+/** The files that together hold one version: a checkpoint, if any, and the commits or compactions after it, without gaps. */
+export interface LogSegment {
+  readonly version: number;
+  readonly checkpoint?: CheckpointFiles;
+  /** In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`. */
+  readonly tail: readonly TailFile[];
+  /** The commit file of `version`; absent where only a checkpoint is left of it. */
+  readonly commit?: ObjectInfo;
+  /** The checksum file of exactly `version`. */
+  readonly checksum?: ObjectInfo;
+}
+
+/** A commit (`from` = `to`) or a log compaction. */
+export interface TailFile {
+  readonly from: number;
+  readonly to: number;
+  readonly file: ObjectInfo;
+}
+
+/** What {@link chooseSegment} may use. */
+export interface SegmentChoice {
+  /** Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be built. */
+  readonly unusable?: ReadonlySet<string>;
+  /** Take only checkpoints of this version or earlier; default: the target. */
+  readonly newestCheckpoint?: number;
+}
+
+/**
+ * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what follows.
+ *
+ * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP` when a commit after the chosen
+ *   checkpoint is missing; both say which versions there are
+ */
+export function chooseSegment(listing: LogListing, target: number, choice: SegmentChoice = {}): LogSegment {
+  const unusable = choice.unusable ?? new Set();
+  const highest = Math.min(target, choice.newestCheckpoint ?? target);
+  const usable = listing.checkpoints.filter((one) => one.version <= highest && !one.files.some((file) => unusable.has(file.path)));
+  const newest = usable.at(-1)?.version;
+  const checkpoint = usable.find((one) => one.version === newest);
+  const start = checkpoint === undefined ? 0 : checkpoint.version + 1;
+  const commit = listing.commits.get(target);
+  const checksum = listing.checksums.get(target);
+  if (target > listing.latest || target < 0 || (checkpoint?.version !== target && commit === undefined)) {
+    throw versionNotFound(listing, target);
+  }
+  return {
+    version: target,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    tail: chooseTail(listing, start, target, unusable),
+    ...(commit === undefined ? {} : { commit }),
+    ...(checksum === undefined ? {} : { checksum }),
+  };
+}
+
+/** The versions that can still be rebuilt, as closed ranges in ascending order. */
+export function readableVersions(listing: LogListing): readonly (readonly [first: number, last: number])[] {
+  const ranges: [number, number][] = [];
+  const starts = new Set(listing.checkpoints.map((checkpoint) => checkpoint.version));
+  const versions = [...new Set([...listing.commits.keys(), ...starts])].sort((a, b) => a - b);
+  for (const version of versions) {
+    const open = ranges.at(-1);
+    const follows = open !== undefined && open[1] === version - 1 && listing.commits.has(version);
+    if (follows) open[1] = version;
+    else if (starts.has(version) || (version === 0 && listing.commits.has(0))) ranges.push([version, version]);
+  }
+  return ranges;
+}
+
+/** The error for a version that the log does not hold, saying which it does. */
+export function versionNotFound(listing: LogListing, version: number): VarveError {
+  const ranges = readableVersions(listing);
+  const text = ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(", ");
+  const first = ranges[0]?.[0] ?? 0;
+  const why = version > listing.latest ? "It does not exist yet" : version < first ? "Its log was cleaned up" : "Parts of its log are missing";
+  const next = text === "" ? "No version of this table can be read." : `Versions that can be read: ${text}.`;
+  return new VarveError("VERSION_NOT_FOUND", `Version ${version} of the table cannot be read. ${why}. ${next}`, {
+    version,
+    available: ranges,
+    latest: listing.latest,
+  });
+}
+
+function chooseTail(listing: LogListing, start: number, target: number, unusable: ReadonlySet<string>): TailFile[] {
+  const tail: TailFile[] = [];
+  let next = start;
+  while (next <= target) {
+    const commit = listing.commits.get(next);
+    if (commit === undefined) throw gap(listing, next, start, target);
+    const widest = widestCompaction(listing, next, target, unusable);
+    tail.push(widest ?? { from: next, to: next, file: commit });
+    next = (widest?.to ?? next) + 1;
+  }
+  return tail;
+}
+
+/** A compaction stands in only for commits that are all there: what the log's versions are is the commits' word alone. */
+function widestCompaction(listing: LogListing, from: number, target: number, unusable: ReadonlySet<string>): TailFile | undefined {
+  let widest: TailFile | undefined;
+  for (const { version, end, file } of listing.compactions) {
+    if (version !== from || end > target || end <= (widest?.to ?? from) || unusable.has(file.path)) continue;
+    let whole = true;
+    for (let at = version; at <= end && whole; at++) whole = listing.commits.has(at);
+    if (whole) widest = { from, to: end, file };
+  }
+  return widest;
+}
+
+function gap(listing: LogListing, missing: number, start: number, target: number): VarveError {
+  const firstCommit = Math.min(...listing.commits.keys());
+  if (start === 0 && missing === 0 && firstCommit > 0) return versionNotFound(listing, target);
+  const base = start === 0 ? "version 0" : `the checkpoint of version ${start - 1}`;
+  return new VarveError(
+    "LOG_GAP",
+    `The log has a gap: the commit of version ${missing} is missing between ${base} and version ${target}. Restore the file, or read a version before it.`,
+    { missing, target, available: readableVersions(listing) },
+  );
+}
