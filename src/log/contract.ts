@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/contract.ts";
+import type { VarveError } from "../errors.ts";
 import type { StructType } from "../schema/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { World } from "../util/world.ts";
@@ -29,7 +30,14 @@ export interface LogSnapshot {
   appTransactions(): Promise<ReadonlyMap<string, TxnAction>>;
   /** Without removed domains. */
   domainMetadata(): Promise<ReadonlyMap<string, DomainMetadataAction>>;
-  files(): Promise<LiveFiles>;
+  /** Why the table's rows cannot be read, as the error that {@link LogSnapshot.files} throws; absent for a table that can be. */
+  readonly readObstacle: VarveError | undefined;
+  /**
+   * The live files. `ignoreFeatures` lists them even where unknown reader features say that they may mean something else: for inspection only.
+   *
+   * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL`, `LOG_CORRUPT`, `CHECKPOINT_CORRUPT`
+   */
+  files(options?: { readonly ignoreFeatures?: boolean }): Promise<LiveFiles>;
 }
 
 /** The live files of one version; backed by arrays while small, by an engine relation when large. */

@@ -92,7 +92,11 @@ function parseCheckpoint(rest: string, digits: string, path: string): LogFileNam
 function checkedVersion(digits: string, path: string): number {
   const version = Number(digits);
   if (Number.isSafeInteger(version)) return version;
-  throw new VarveError("LIMIT_EXCEEDED", `${path} has a version of 2^53 or more, which varve cannot count. Remove the file if it is stray.`, {
-    path,
-  });
+  throw new VarveError(
+    "LIMIT_EXCEEDED",
+    `${path} has a version of 2^53 or more, which varve cannot count. Remove the file if it is stray.`,
+    {
+      path,
+    },
+  );
 }

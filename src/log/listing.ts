@@ -1,5 +1,5 @@
 import type { ObjectInfo, ObjectStore, ReadOptions } from "../storage/object-store.ts";
-import { logFolder, parseLogPath, padVersion } from "./file-names.ts";
+import { logFolder, padVersion, parseLogPath } from "./file-names.ts";
 
 /** The files of a log from some version on, by what they are. Versions ascend within each list. */
 export interface LogListing {

@@ -75,7 +75,8 @@ export function versionNotFound(listing: LogListing, version: number): VarveErro
   const ranges = readableVersions(listing);
   const text = ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(", ");
   const first = ranges[0]?.[0] ?? 0;
-  const why = version > listing.latest ? "It does not exist yet" : version < first ? "Its log was cleaned up" : "Parts of its log are missing";
+  const why =
+    version > listing.latest ? "It does not exist yet" : version < first ? "Its log was cleaned up" : "Parts of its log are missing";
   const next = text === "" ? "No version of this table can be read." : `Versions that can be read: ${text}.`;
   return new VarveError("VERSION_NOT_FOUND", `Version ${version} of the table cannot be read. ${why}. ${next}`, {
     version,

@@ -1,0 +1,106 @@
+import type { StructType } from "../schema/types.ts";
+import type { AddAction, RemoveAction } from "./actions.ts";
+import type { LiveFiles, PrunedFiles } from "./contract.ts";
+import type { FileKeyer } from "./file-key.ts";
+import type { Predicate } from "./predicate.ts";
+import { mayMatchFile } from "./pruning.ts";
+
+/** The newest file action of each logical file, by its key. */
+export type FileMap = Map<string, AddAction | RemoveAction>;
+
+/** Files that {@link LiveFiles.all} and {@link LiveFiles.tombstones} hand out at a time. */
+export const filesPerChunk = 2048;
+
+/** Applies file actions in order: the newest one of each logical file stays (PROTOCOL.md "Action Reconciliation"). */
+export function replayInto(map: FileMap, actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer): void {
+  for (const action of actions) map.set(keyOf(action), action);
+}
+
+/**
+ * Live files of a table that is small enough to be held as objects: a base shared between versions, and the newer actions over it.
+ *
+ * Both maps belong to it from now on and are never changed again.
+ */
+export function memoryFiles(
+  base: ReadonlyMap<string, AddAction | RemoveAction>,
+  overlay: ReadonlyMap<string, AddAction | RemoveAction>,
+  schema: StructType,
+): MemoryFiles {
+  return new MemoryFiles(base, overlay, schema);
+}
+
+/** See {@link memoryFiles}. */
+export class MemoryFiles implements LiveFiles {
+  readonly #base: ReadonlyMap<string, AddAction | RemoveAction>;
+  readonly #overlay: ReadonlyMap<string, AddAction | RemoveAction>;
+  readonly #schema: StructType;
+
+  constructor(
+    base: ReadonlyMap<string, AddAction | RemoveAction>,
+    overlay: ReadonlyMap<string, AddAction | RemoveAction>,
+    schema: StructType,
+  ) {
+    this.#base = base;
+    this.#overlay = overlay;
+    this.#schema = schema;
+  }
+
+  /** The files after further actions; costs the actions alone until they outgrow the base. */
+  advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, schema: StructType): MemoryFiles {
+    const overlay: FileMap = new Map(this.#overlay);
+    replayInto(overlay, actions, keyOf);
+    if (overlay.size < 1000 || overlay.size < this.#base.size) return new MemoryFiles(this.#base, overlay, schema);
+    return new MemoryFiles(new Map([...this.#base, ...overlay]), new Map(), schema);
+  }
+
+  async totals(): Promise<{ files: number; bytes: number }> {
+    let files = 0;
+    let bytes = 0;
+    for (const action of this.#actions()) {
+      if (action.kind !== "add") continue;
+      files++;
+      bytes += action.size;
+    }
+    return { files, bytes };
+  }
+
+  async *all(): AsyncIterable<readonly AddAction[]> {
+    yield* chunks(this.#actions(), (action): action is AddAction => action.kind === "add");
+  }
+
+  async prune(predicate: Predicate): Promise<PrunedFiles> {
+    const mayMatch = mayMatchFile(predicate, this.#schema);
+    const files: AddAction[] = [];
+    let listed = 0;
+    for (const action of this.#actions()) {
+      if (action.kind !== "add") continue;
+      listed++;
+      if (mayMatch(action)) files.push(action);
+    }
+    return { files, listed, skipped: listed - files.length };
+  }
+
+  async *tombstones(): AsyncIterable<readonly RemoveAction[]> {
+    yield* chunks(this.#actions(), (action): action is RemoveAction => action.kind === "remove");
+  }
+
+  *#actions(): Iterable<AddAction | RemoveAction> {
+    for (const [key, action] of this.#base) if (!this.#overlay.has(key)) yield action;
+    yield* this.#overlay.values();
+  }
+}
+
+function* chunks<T extends AddAction | RemoveAction>(
+  actions: Iterable<AddAction | RemoveAction>,
+  wanted: (action: AddAction | RemoveAction) => action is T,
+): Iterable<readonly T[]> {
+  let chunk: T[] = [];
+  for (const action of actions) {
+    if (!wanted(action)) continue;
+    chunk.push(action);
+    if (chunk.length < filesPerChunk) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

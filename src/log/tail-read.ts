@@ -1,0 +1,91 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import type { ObjectStore, ReadOptions } from "../storage/object-store.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { parseActions } from "./action-json.ts";
+import type { Action, AddAction, RemoveAction } from "./actions.ts";
+import { type HeadAction, HeadReader, parseHeadActions } from "./commit-lines.ts";
+import { commitPath } from "./file-names.ts";
+import type { TailFile } from "./segment.ts";
+
+/** A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its file actions later. */
+export interface TailPart {
+  readonly file: TailFile;
+  readonly head: readonly HeadAction[];
+  readonly bytes?: Uint8Array;
+}
+
+/** Bytes of commits that a snapshot keeps between opening and its first look at files. */
+const keptBytes = 16 * 1024 * 1024;
+const pieceBytes = 8 * 1024 * 1024;
+const parallelReads = 16;
+
+/**
+ * Reads the head actions of commits and compactions, several at a time, in their order.
+ *
+ * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do without it. `LOG_GAP` when a file
+ *   vanished since it was listed
+ */
+export async function readTail(store: ObjectStore, files: readonly TailFile[], options: ReadOptions = {}): Promise<TailPart[]> {
+  let total = 0;
+  for (const { file } of files) total += file.size;
+  const keep = total <= keptBytes;
+  return mapBounded(files, parallelReads, async (file) => {
+    try {
+      if (file.file.size > pieceBytes) return { file, head: await readHeadInPieces(store, file, options) };
+      const bytes = await store.get(file.file.path, options);
+      return { file, head: parseHeadActions(bytes, file.file.path), ...(keep ? { bytes } : {}) };
+    } catch (error) {
+      throw tailError(file, error);
+    }
+  });
+}
+
+/** The file actions of one commit or compaction, in order. @throws as {@link readTail} */
+export async function readFileActions(
+  store: ObjectStore,
+  part: TailPart,
+  options: ReadOptions = {},
+): Promise<(AddAction | RemoveAction)[]> {
+  try {
+    const bytes = part.bytes ?? (await store.get(part.file.file.path, options));
+    return fileActions(parseActions(bytes, part.file.file.path));
+  } catch (error) {
+    throw tailError(part.file, error);
+  }
+}
+
+/** The adds and removes among actions, in order. */
+export function fileActions(actions: readonly Action[]): (AddAction | RemoveAction)[] {
+  return actions.filter((action): action is AddAction | RemoveAction => action.kind === "add" || action.kind === "remove");
+}
+
+/**
+ * All actions of one commit.
+ *
+ * @throws `VERSION_NOT_FOUND` when there is no such commit file, `LOG_CORRUPT`
+ */
+export async function readCommit(store: ObjectStore, version: number, options: ReadOptions = {}): Promise<Action[]> {
+  const path = commitPath(version);
+  try {
+    return parseActions(await store.get(path, options), path);
+  } catch (error) {
+    if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
+    const message = `The commit of version ${version} (${path}) does not exist. It was cleaned up, or the version was never written.`;
+    throw new VarveError("VERSION_NOT_FOUND", message, { version }, error);
+  }
+}
+
+async function readHeadInPieces(store: ObjectStore, { file }: TailFile, options: ReadOptions): Promise<HeadAction[]> {
+  const reader = new HeadReader(file.path);
+  for (let at = 0; at < file.size; at += pieceBytes) reader.push(await store.getRange(file.path, at, pieceBytes, options));
+  return reader.finish();
+}
+
+function tailError(file: TailFile, error: unknown): unknown {
+  if (isVarveError(error, "OBJECT_NOT_FOUND")) {
+    const message = `${file.file.path} was listed and then gone: the log is being cleaned up or was changed by hand. Open the table again.`;
+    return new VarveError("LOG_GAP", message, { missing: file.from, path: file.file.path }, error);
+  }
+  if (!isVarveError(error, "LOG_CORRUPT") || file.from === file.to) return error;
+  return new VarveError(error.code, error.message, { ...error.data, compaction: file.file.path }, error);
+}

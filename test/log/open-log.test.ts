@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { serializeActions } from "../../src/log/action-json.ts";
+import { commitPath } from "../../src/log/file-names.ts";
+import { latestVersion, openLog, refreshLog } from "../../src/log/open-log.ts";
+import { add, allFiles, allTombstones, firstActions, memoryTable, remove } from "../support/log-tables.ts";
+
+describe("opening a log of commits", () => {
+  it("replays adds and removes to the latest version", async () => {
+    const context = await memoryTable([
+      [...firstActions(), add("a"), add("b")],
+      [remove("a"), add("c")],
+    ]);
+    const snapshot = await openLog(context);
+    const files = await snapshot.files();
+    expect(snapshot.version).toBe(1);
+    expect((await allFiles(files)).map((file) => file.path)).toEqual(["b", "c"]);
+    expect((await allTombstones(files)).map((file) => file.path)).toEqual(["a"]);
+    expect(await files.totals()).toEqual({ files: 2, bytes: 2000 });
+  });
+
+  it("opens an earlier version as it was", async () => {
+    const context = await memoryTable([[...firstActions(), add("a")], [add("b")], [remove("a")]]);
+    const files = await (await openLog(context, { version: 1 })).files();
+    expect((await allFiles(files)).map((file) => file.path)).toEqual(["a", "b"]);
+  });
+
+  it("takes every spelling of a path for the same file", async () => {
+    const context = await memoryTable([
+      [...firstActions(), add("/x/a%20b"), add("c%20d"), add("memory://other/e")],
+      [remove("file:///x/a b"), remove("c d")],
+    ]);
+    expect((await allFiles(await (await openLog(context)).files())).map((file) => file.path)).toEqual(["memory://other/e"]);
+  });
+
+  it("tells logical files of one data file apart by their deletion vector", async () => {
+    const deletionVector = {
+      storageType: "u",
+      pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+      offset: 4,
+      sizeInBytes: 40,
+      cardinality: 6,
+    } as const;
+    const context = await memoryTable([
+      [...firstActions(), add("a")],
+      [remove("a"), add("a", { deletionVector })],
+    ]);
+    const files = await (await openLog(context)).files();
+    expect(await allFiles(files)).toEqual([add("a", { deletionVector })]);
+    expect((await allTombstones(files)).map((file) => file.path)).toEqual(["a"]);
+  });
+
+  it("says which versions exist when one does not", async () => {
+    const context = await memoryTable([firstActions(), [add("a")]]);
+    await expect(openLog(context, { version: 7 })).rejects.toMatchObject({ code: "VERSION_NOT_FOUND", data: { available: [[0, 1]] } });
+  });
+
+  it("refuses a gap between commits", async () => {
+    const context = await memoryTable([firstActions(), [add("a")], [add("b")]]);
+    await context.store.delete(commitPath(1));
+    await expect(openLog(context)).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: 1 } });
+  });
+
+  it("refuses a folder without a log", async () => {
+    await expect(openLog(await memoryTable([]))).rejects.toMatchObject({ code: "NOT_A_TABLE" });
+  });
+
+  it("refreshes to what was committed since, and to itself when nothing was", async () => {
+    const context = await memoryTable([[...firstActions(), add("a")]]);
+    const before = await openLog(context);
+    await before.files();
+    expect(await refreshLog(before)).toBe(before);
+    await context.store.put(commitPath(1), serializeActions([remove("a"), add("b")]));
+    const after = await refreshLog(before);
+    expect(after.version).toBe(1);
+    expect((await allFiles(await after.files())).map((file) => file.path)).toEqual(["b"]);
+    expect((await allFiles(await before.files())).map((file) => file.path)).toEqual(["a"]);
+    expect(await latestVersion(context)).toBe(1);
+  });
+
+  it("keeps the newest application transaction and drops removed domains", async () => {
+    const context = await memoryTable([
+      [
+        ...firstActions(),
+        { kind: "txn", appId: "x", version: 2n ** 60n },
+        { kind: "domainMetadata", domain: "d", configuration: "1", removed: false },
+      ],
+      [
+        { kind: "txn", appId: "x", version: 3n },
+        { kind: "domainMetadata", domain: "d", configuration: "1", removed: true },
+      ],
+    ]);
+    const [first, second] = [await openLog(context, { version: 0 }), await openLog(context)];
+    expect((await first.appTransactions()).get("x")?.version).toBe(2n ** 60n);
+    expect((await second.appTransactions()).get("x")?.version).toBe(3n);
+    expect([...(await first.domainMetadata()).keys()]).toEqual(["d"]);
+    expect((await second.domainMetadata()).size).toBe(0);
+  });
+});
+
+describe("tables that cannot be read", () => {
+  it("opens a table with an unknown reader feature, names the feature, and refuses its files", async () => {
+    const snapshot = await openLog(
+      await memoryTable([[...firstActions({ readerFeatures: ["deletionVectors", "futureThing"] }), add("a")]]),
+    );
+    expect(snapshot.schema.fields.length).toBe(2);
+    expect(snapshot.readObstacle?.message).toContain("futureThing");
+    await expect(snapshot.files()).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: ["futureThing"] } });
+    expect((await allFiles(await snapshot.files({ ignoreFeatures: true }))).length).toBe(1);
+  });
+
+  it("refuses a catalog-managed table by its path", async () => {
+    const table = memoryTable([firstActions({ readerFeatures: ["catalogManaged"] })]);
+    await expect(openLog(await table)).rejects.toMatchObject({ code: "CATALOG_MANAGED" });
+  });
+
+  it("calls reader version 3 without feature lists corrupt", async () => {
+    const [, metadata] = firstActions();
+    const table = memoryTable([
+      [{ kind: "protocol", minReaderVersion: 3, minWriterVersion: 7 }, ...(metadata === undefined ? [] : [metadata])],
+    ]);
+    await expect(openLog(await table)).rejects.toMatchObject({ code: "LOG_CORRUPT" });
+  });
+});
