@@ -101,6 +101,7 @@ export async function replay(context: TableContext): Promise<LogSnapshot & { rea
     schema: { type: "struct", fields: [] },
     appTransactions: async () => txns,
     domainMetadata: async () => domains,
+    readObstacle: undefined,
     files: () => Promise.reject(new Error("not needed here")),
   };
 }
