@@ -1,0 +1,130 @@
+import { foldName } from "./schema-json.ts";
+import { isPrimitive, typeText } from "./type-names.ts";
+import { canWiden, type TypeChange, withTypeChange } from "./type-widening.ts";
+import type { DeltaType, StructField, StructType } from "./types.ts";
+
+/** A table's schema after an incoming one was merged into it. */
+export interface MergedSchema {
+  readonly schema: StructType;
+  /** Paths of the fields that are new. */
+  readonly added: readonly (readonly string[])[];
+  /** Paths of the fields whose type became wider. */
+  readonly widened: readonly (readonly string[])[];
+}
+
+/** What {@link mergeSchema} may do beyond adding columns. */
+export interface MergeOptions {
+  /** Change types to wider ones: only where the table's property `delta.enableTypeWidening` says so. */
+  readonly widen: boolean;
+}
+
+/**
+ * The table's schema with the incoming columns that it lacks added at the end, nested structs member by member; new fields are nullable.
+ * Columns that the incoming schema lacks stay. Types that differ stay as they are unless widened; whether the data fits is for enforcement.
+ */
+export function mergeSchema(table: StructType, incoming: StructType, options: MergeOptions): MergedSchema {
+  const [added, widened]: [string[][], string[][]] = [[], []];
+  const schema = mergeStruct(table, incoming, [], { options, added, widened });
+  return { schema, added, widened };
+}
+
+/** The schema without `void` fields, which data files cannot hold: those of columns that were null throughout. */
+export function withoutVoid(schema: StructType): StructType {
+  return { type: "struct", fields: schema.fields.flatMap((field) => keepField(field)) };
+}
+
+interface Merge {
+  readonly options: MergeOptions;
+  readonly added: string[][];
+  readonly widened: string[][];
+}
+
+function mergeStruct(table: StructType, incoming: StructType, path: readonly string[], merge: Merge): StructType {
+  const byName = new Map(incoming.fields.map((field) => [foldName(field.name), field]));
+  const fields = table.fields.map((field) => {
+    const found = byName.get(foldName(field.name));
+    byName.delete(foldName(field.name));
+    return found === undefined ? field : mergeField(field, found, [...path, field.name], merge);
+  });
+  for (const field of byName.values()) {
+    for (const kept of keepField(field)) {
+      merge.added.push([...path, kept.name]);
+      fields.push({ name: kept.name, type: allNullable(kept.type), nullable: true, metadata: kept.metadata });
+    }
+  }
+  return { type: "struct", fields };
+}
+
+function mergeField(field: StructField, incoming: StructField, path: readonly string[], merge: Merge): StructField {
+  const changes: TypeChange[] = [];
+  const type = mergeType(field.type, incoming.type, path, [], merge, changes);
+  if (changes.length > 0) merge.widened.push([...path]);
+  return changes.reduce((changed, change) => withTypeChange(changed, change), { ...field, type });
+}
+
+function mergeType(
+  table: DeltaType,
+  incoming: DeltaType,
+  path: readonly string[],
+  below: readonly string[],
+  merge: Merge,
+  changes: TypeChange[],
+): DeltaType {
+  if (table === "void") return incoming === "void" ? table : allNullable(incoming);
+  if (isPrimitive(table) || table.type === "decimal") {
+    if (!merge.options.widen || !canWiden(table, incoming)) return table;
+    changes.push({ fromType: table, toType: incoming, fieldPath: below });
+    return incoming;
+  }
+  if (isPrimitive(incoming) || incoming.type !== table.type) return table;
+  if (table.type === "struct" && incoming.type === "struct") return mergeStruct(table, incoming, path, merge);
+  const inside = (name: string, one: DeltaType, other: DeltaType) =>
+    mergeType(one, other, [...path, name], [...below, name], merge, changes);
+  if (table.type === "array" && incoming.type === "array") {
+    return { ...table, elementType: inside("element", table.elementType, incoming.elementType) };
+  }
+  if (table.type === "map" && incoming.type === "map") {
+    return {
+      ...table,
+      keyType: inside("key", table.keyType, incoming.keyType),
+      valueType: inside("value", table.valueType, incoming.valueType),
+    };
+  }
+  return table;
+}
+
+function keepField(field: StructField): StructField[] {
+  if (holdsOnlyVoid(field.type)) return [];
+  if (isPrimitive(field.type) || field.type.type !== "struct") return [field];
+  return [{ ...field, type: withoutVoid(field.type) }];
+}
+
+function holdsOnlyVoid(type: DeltaType): boolean {
+  if (isPrimitive(type)) return type === "void";
+  if (type.type === "struct") return type.fields.every((field) => holdsOnlyVoid(field.type));
+  if (type.type === "array") return holdsOnlyVoid(type.elementType);
+  return type.type === "map" && (holdsOnlyVoid(type.keyType) || holdsOnlyVoid(type.valueType));
+}
+
+function allNullable(type: DeltaType): DeltaType {
+  if (isPrimitive(type)) return type;
+  switch (type.type) {
+    case "decimal":
+      return type;
+    case "struct":
+      return { type: "struct", fields: type.fields.map((field) => ({ ...field, type: allNullable(field.type), nullable: true })) };
+    case "array":
+      return { type: "array", elementType: allNullable(type.elementType), containsNull: true };
+    case "map":
+      return { type: "map", keyType: allNullable(type.keyType), valueType: allNullable(type.valueType), valueContainsNull: true };
+  }
+}
+
+/** Whether two schemas say the same of every column, metadata and order included. */
+export function sameSchema(one: StructType, other: StructType): boolean {
+  return typeText(one) === typeText(other) && JSON.stringify(one, bigintText) === JSON.stringify(other, bigintText);
+}
+
+function bigintText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}n` : value;
+}
