@@ -130,6 +130,8 @@ export interface WrittenColumn {
   readonly path: readonly string[];
   readonly min?: string;
   readonly max?: string;
+  /** Where a text maximum was cut: its first 256 bytes, from which an upper bound can be made; `max` is absent then, `min` may be cut too. */
+  readonly maxPrefix?: string;
   readonly nullCount?: number;
   /** Absent for types that cannot hold NaN. */
   readonly hasNan?: boolean;

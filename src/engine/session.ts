@@ -1,6 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import type { RecordBatch } from "apache-arrow";
 import { VarveError } from "../errors.ts";
 import type {
@@ -9,15 +8,17 @@ import type {
   EngineParameter,
   EngineRow,
   EngineSource,
+  ParquetWriteOptions,
   Relation,
   Session,
   SessionOptions,
   StagedRelation,
   WrittenFile,
 } from "./contract.ts";
-import { type Driver, loadDriver } from "./driver.ts";
+import { EngineCore } from "./core.ts";
+import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
-import { plainConverter } from "./plain-values.ts";
+import { writeParquet } from "./parquet-write.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 
 const gibibyte = 1024 ** 3;
@@ -42,7 +43,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     });
     const connection = await instance.connect();
     await connection.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'");
-    return new DuckdbSession(driver, instance, connection, folder);
+    return new DuckdbSession(new EngineCore(driver, instance, connection, folder));
   } catch (error) {
     await removeTemporaryFolder(folder);
     throw engineFailure(error);
@@ -57,39 +58,30 @@ function defaultMemoryLimit(): number {
 }
 
 class DuckdbSession implements Session {
-  readonly driver: Driver;
-  readonly instance: DuckDBInstance;
-  readonly connection: DuckDBConnection;
-  readonly folder: string;
-  #closed = false;
+  readonly #core: EngineCore;
 
-  constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, folder: string) {
-    this.driver = driver;
-    this.instance = instance;
-    this.connection = connection;
-    this.folder = folder;
+  constructor(core: EngineCore) {
+    this.#core = core;
   }
 
   async execute(sql: string, parameters: readonly EngineParameter[] = []): Promise<void> {
-    await this.#run(sql, parameters);
+    await this.#core.run(sql, parameters);
   }
 
-  async rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
-    const result = await this.#run(sql, parameters);
-    return (await result.convertRowObjects(plainConverter(this.driver))) as EngineRow[];
+  rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
+    return this.#core.rows(sql, parameters);
   }
 
-  async describe(sql: string): Promise<EngineColumn[]> {
-    const rows = await this.rows(`DESCRIBE ${sql}`);
-    return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
+  describe(sql: string): Promise<EngineColumn[]> {
+    return this.#core.describe(sql);
   }
 
   stage(_source: EngineSource): Promise<StagedRelation> {
     return Promise.reject(new VarveError("ENGINE_FAILED", "Staging is not implemented yet."));
   }
 
-  writeParquet(): Promise<WrittenFile[]> {
-    return Promise.reject(new VarveError("ENGINE_FAILED", "Writing is not implemented yet."));
+  writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
+    return writeParquet(this.#core, sql, options);
   }
 
   arrow(): AsyncIterable<RecordBatch> {
@@ -109,38 +101,10 @@ class DuckdbSession implements Session {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.connection.closeSync();
-    this.instance.closeSync();
-    await removeTemporaryFolder(this.folder);
+    if (this.#core.closed) return;
+    this.#core.closed = true;
+    this.#core.connection.closeSync();
+    this.#core.instance.closeSync();
+    await removeTemporaryFolder(this.#core.folder);
   }
-
-  async #run(sql: string, parameters: readonly EngineParameter[]) {
-    if (this.#closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
-    try {
-      if (parameters.length === 0) return await this.connection.run(sql);
-      const bound = parameters.map((parameter) => bind(this.driver, parameter));
-      return await this.connection.run(
-        sql,
-        bound.map((one) => one.value),
-        bound.map((one) => one.type),
-      );
-    } catch (error) {
-      throw engineFailure(error, sql);
-    }
-  }
-}
-
-function bind({ api }: Driver, parameter: EngineParameter): { readonly value: DuckDBValue; readonly type: DuckDBType } {
-  if (parameter === null) return { value: null, type: api.SQLNULL };
-  if (typeof parameter === "boolean") return { value: parameter, type: api.BOOLEAN };
-  if (typeof parameter === "string") return { value: parameter, type: api.VARCHAR };
-  if (typeof parameter === "number") {
-    return Number.isSafeInteger(parameter) ? { value: BigInt(parameter), type: api.BIGINT } : { value: parameter, type: api.DOUBLE };
-  }
-  if (typeof parameter === "bigint")
-    return { value: parameter, type: BigInt.asIntN(64, parameter) === parameter ? api.BIGINT : api.HUGEINT };
-  if (parameter instanceof Uint8Array) return { value: api.blobValue(parameter), type: api.BLOB };
-  return { value: api.listValue([...parameter]), type: api.LIST(api.VARCHAR) };
 }

@@ -1,0 +1,216 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
+import { assertInternal } from "../errors.ts";
+import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
+import type { EngineCore, TypedColumn } from "./core.ts";
+import { plainConverter } from "./plain-values.ts";
+import { quoteName, quoteText } from "./sql-text.ts";
+
+/** DuckDB cuts the text statistics that it returns at this many bytes, without saying so. */
+const statisticsBytes = 256;
+/** Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many small ones. */
+const unsortedPartitions = 50;
+
+/** Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files without rows are not kept. */
+export function writeParquet(core: EngineCore, sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
+  return core.onOwnConnection(options.signal, async (connection) => {
+    const stopProgress = await followProgress(connection, options.onProgress);
+    try {
+      const columns = await core.typedColumns(sql);
+      const writer: Writer = { core, connection, options, columns };
+      const partitionBy = options.partitionBy ?? [];
+      return partitionBy.length === 0 ? await copyPlain(writer, sql, options.folder, []) : await copyPartitioned(writer, sql, partitionBy);
+    } finally {
+      stopProgress();
+    }
+  });
+}
+
+interface Writer {
+  readonly core: EngineCore;
+  readonly connection: DuckDBConnection;
+  readonly options: ParquetWriteOptions;
+  readonly columns: readonly TypedColumn[];
+}
+
+async function copyPlain(writer: Writer, sql: string, folder: string, partitionValues: readonly (string | null)[]): Promise<WrittenFile[]> {
+  const { options } = writer;
+  const prefix = options.namePrefix ?? "part-";
+  const split = options.targetFileBytes !== undefined;
+  const target = split ? folder : join(folder, `${prefix}0.parquet`);
+  const layout = split
+    ? [
+        `FILE_SIZE_BYTES ${Math.max(1, Math.floor(options.targetFileBytes ?? 1))}`,
+        `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
+        "OVERWRITE_OR_IGNORE",
+      ]
+    : [];
+  const rows = await copy(writer, sql, target, layout);
+  return keepFilled(rows.map((row) => writtenFile(writer, row, partitionValues)));
+}
+
+/**
+ * Splits rows by partition: each distinct tuple of values gets a number, and the engine partitions by that number.
+ *
+ * Folder names made of the values themselves would fail for long texts and binary values.
+ */
+async function copyPartitioned(writer: Writer, sql: string, partitionBy: readonly string[]): Promise<WrittenFile[]> {
+  const { core, options } = writer;
+  const keys = core.freshName("partitions");
+  const names = partitionBy.map(quoteName);
+  const kept = `* EXCLUDE (${names.join(", ")})`;
+  await core.run(`CREATE TABLE ${keys} AS SELECT ${names.join(", ")}, row_number() OVER () AS __varve_partition
+    FROM (SELECT DISTINCT ${names.join(", ")} FROM (${sql}))`);
+  try {
+    const texts = names.map((name, at) => `CAST(${name} AS VARCHAR) AS v${at}`).join(", ");
+    const tuples = await core.rows(`SELECT ${texts} FROM ${keys} ORDER BY __varve_partition`);
+    const values = tuples.map((tuple) => partitionBy.map((_, at) => textOrNull(tuple[`v${at}`])));
+    const only = values[0];
+    if (only === undefined) return [];
+    if (values.length === 1) return await copyPlain(writer, `SELECT ${kept} FROM (${sql})`, options.folder, only);
+    const matching = names.map((name) => `r.${name} IS NOT DISTINCT FROM k.${name}`).join(" AND ");
+    const numbered = `SELECT r.${kept},
+      coalesce(k.__varve_partition, error('partition values changed while they were written')) AS __varve_partition
+      FROM (${sql}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${values.length > unsortedPartitions ? "ORDER BY __varve_partition" : ""}`;
+    const prefix = options.namePrefix ?? "part-";
+    const layout = ["PARTITION_BY (__varve_partition)", `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`, "OVERWRITE_OR_IGNORE"];
+    const rows = await copy(writer, numbered, options.folder, layout);
+    const files = rows.map((row) => writtenFile(writer, row, values[partitionNumber(row) - 1] ?? []));
+    return await splitLarge(writer, await keepFilled(files));
+  } finally {
+    await core.run(`DROP TABLE IF EXISTS ${keys}`);
+  }
+}
+
+/** The engine cannot limit file sizes while it partitions, so files far above the target are cut afterwards. */
+async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promise<WrittenFile[]> {
+  const target = writer.options.targetFileBytes;
+  if (target === undefined) return [...files];
+  const result: WrittenFile[] = [];
+  for (const file of files) {
+    if (file.bytes <= target * 1.5) {
+      result.push(file);
+      continue;
+    }
+    const whole = `${file.file}.whole`;
+    await rename(file.file, whole);
+    const folder = `${file.file}.parts`;
+    await mkdir(folder);
+    result.push(...(await copyPlain(writer, `SELECT * FROM read_parquet(${quoteText(whole)})`, folder, file.partitionValues)));
+    await rm(whole);
+  }
+  return result;
+}
+
+async function copy(writer: Writer, sql: string, target: string, layout: readonly string[]): Promise<EngineRow[]> {
+  const { options } = writer;
+  const settings = [
+    "FORMAT parquet",
+    "RETURN_STATS",
+    `COMPRESSION ${options.compression ?? "snappy"}`,
+    ...(options.rowGroupRows === undefined ? [] : [`ROW_GROUP_SIZE ${options.rowGroupRows}`]),
+    ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
+      ? []
+      : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
+    ...layout,
+  ];
+  const result = await writer.connection.run(`COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`);
+  return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
+}
+
+function fieldIdsText(ids: FieldIds): string {
+  const entries = Object.entries(ids).map(([name, id]) => {
+    if (typeof id === "number") return `${quoteName(name)}: ${id}`;
+    const own = id.id === undefined ? "" : `__duckdb_field_id: ${id.id}, `;
+    return `${quoteName(name)}: {${own}${fieldIdsText(id.children).slice(1)}`;
+  });
+  return `{${entries.join(", ")}}`;
+}
+
+async function keepFilled(files: readonly WrittenFile[]): Promise<WrittenFile[]> {
+  for (const file of files) if (file.rows === 0) await rm(file.file);
+  return files.filter((file) => file.rows > 0);
+}
+
+function writtenFile({ core, columns }: Writer, row: EngineRow, partitionValues: readonly (string | null)[]): WrittenFile {
+  const statistics = pairs(row["column_statistics"]);
+  const types = new Map(columns.map((column) => [column.name, column.type]));
+  return {
+    file: String(row["filename"]),
+    rows: Number(row["count"]),
+    bytes: Number(row["file_size_bytes"]),
+    partitionValues,
+    columns: statistics.map(([name, facts]) => writtenColumn(core, splitPath(name), new Map(pairs(facts)), types)),
+  };
+}
+
+function writtenColumn(
+  core: EngineCore,
+  path: readonly string[],
+  facts: ReadonlyMap<string, EngineValue>,
+  types: ReadonlyMap<string, DuckDBType>,
+): WrittenColumn {
+  const type = leafType(core, types.get(path[0] ?? ""), path.slice(1));
+  const nulls = textOrNull(facts.get("null_count"));
+  const nan = facts.get("has_nan");
+  return {
+    path,
+    ...bounds(core, type, textOrNull(facts.get("min")), textOrNull(facts.get("max"))),
+    ...(nulls === null ? {} : { nullCount: Number(nulls) }),
+    ...(nan === undefined || nan === null ? {} : { hasNan: String(nan) === "true" }),
+  };
+}
+
+function leafType({ driver: { api } }: EngineCore, top: DuckDBType | undefined, path: readonly string[]): DuckDBType | undefined {
+  let type = top;
+  for (const name of path) {
+    if (type instanceof api.DuckDBStructType) type = type.entryTypes[type.entryNames.indexOf(name)];
+    else if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType) type = type.valueType;
+    else if (type instanceof api.DuckDBMapType) type = name === "key" ? type.keyType : type.valueType;
+  }
+  return type;
+}
+
+function bounds(
+  { driver: { api } }: EngineCore,
+  type: DuckDBType | undefined,
+  min: string | null,
+  max: string | null,
+): Pick<WrittenColumn, "min" | "max" | "maxPrefix"> {
+  if (min === null || max === null || type === api.BLOB) return {};
+  if (type === api.BOOLEAN) return { min: min === "1" ? "true" : "false", max: max === "1" ? "true" : "false" };
+  const isCut = Buffer.byteLength(max) >= statisticsBytes;
+  return isCut ? { min, maxPrefix: max } : { min, max };
+}
+
+/** Takes apart `"st"."a ""b"""` into `st`, `a "b"`. */
+function splitPath(quoted: string): string[] {
+  return [...quoted.matchAll(/"((?:[^"]|"")*)"/g)].map((match) => (match[1] ?? "").replaceAll('""', '"'));
+}
+
+function partitionNumber(row: EngineRow): number {
+  const keys = pairs(row["partition_keys"]);
+  const number = Number(keys[0]?.[1]);
+  assertInternal(Number.isSafeInteger(number) && number > 0, "a partitioned file without its number");
+  return number;
+}
+
+function pairs(value: EngineValue | undefined): [string, EngineValue][] {
+  if (!Array.isArray(value)) return [];
+  return value.map((pair): [string, EngineValue] => (Array.isArray(pair) ? [String(pair[0]), pair[1]] : ["", null]));
+}
+
+function textOrNull(value: EngineValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+async function followProgress(connection: DuckDBConnection, onProgress: ParquetWriteOptions["onProgress"]): Promise<() => void> {
+  if (onProgress === undefined) return () => undefined;
+  await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
+  const timer = setInterval(() => {
+    const { percentage } = connection.progress;
+    if (percentage >= 0) onProgress(Math.min(1, percentage / 100));
+  }, 200);
+  return () => clearInterval(timer);
+}
