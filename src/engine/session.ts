@@ -13,12 +13,14 @@ import type {
   Session,
   SessionOptions,
   StagedRelation,
+  StageOptions,
   WrittenFile,
 } from "./contract.ts";
 import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { writeParquet } from "./parquet-write.ts";
+import { stageSource } from "./stage/stage.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 
 const gibibyte = 1024 ** 3;
@@ -76,8 +78,8 @@ class DuckdbSession implements Session {
     return this.#core.describe(sql);
   }
 
-  stage(_source: EngineSource): Promise<StagedRelation> {
-    return Promise.reject(new VarveError("ENGINE_FAILED", "Staging is not implemented yet."));
+  stage(source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
+    return stageSource(this.#core, source, options);
   }
 
   writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {

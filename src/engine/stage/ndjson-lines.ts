@@ -1,0 +1,95 @@
+import { open } from "node:fs/promises";
+import { TextDecoder } from "node:util";
+import { parse } from "lossless-json";
+import { VarveError } from "../../errors.ts";
+import type { SourceRow } from "../contract.ts";
+import { isPlainObject } from "./column-builder.ts";
+import { ExactNumber } from "./exact-number.ts";
+
+/** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
+const maxLineBytes = 64 * 1024 * 1024;
+const blockBytes = 1024 * 1024;
+
+/**
+ * Objects of a file of JSON lines, with the 1-based line of each; blank lines are skipped.
+ *
+ * @throws `SOURCE_UNREADABLE` naming file and line.
+ */
+export async function* readJsonLines(file: string): AsyncGenerator<{ readonly row: SourceRow; readonly line: number }[]> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 0;
+  let objects = 0;
+  for await (const lines of readLines(file)) {
+    const rows: { readonly row: SourceRow; readonly line: number }[] = [];
+    for (const bytes of lines) {
+      line++;
+      const text = decodeLine(decoder, bytes, file, line);
+      if (text.trim() !== "") rows.push({ row: parseLine(text, file, line), line });
+    }
+    objects += rows.length;
+    if (rows.length > 0) yield rows;
+  }
+  if (objects === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
+}
+
+function parseLine(text: string, file: string, line: number): SourceRow {
+  let value: unknown;
+  try {
+    value = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw unreadable(file, line, `is not JSON: ${why}. A line must be one complete object`, error);
+  }
+  if (!isPlainObject(value)) throw unreadable(file, line, "is JSON, but not an object");
+  return value;
+}
+
+function exactNumber(text: string): number | bigint | ExactNumber {
+  if (/^-?\d+$/.test(text)) {
+    const value = BigInt(text);
+    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+    return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
+  }
+  return text.length > 15 ? new ExactNumber(text) : Number(text);
+}
+
+function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line: number): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw unreadable(file, line, "is not UTF-8", error);
+  }
+}
+
+/** Lines of a file without their ends, in batches of those that one block of the file completes. */
+async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+  });
+  try {
+    let rest: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const block = Buffer.allocUnsafe(blockBytes);
+      const { bytesRead } = await handle.read(block, 0, blockBytes);
+      if (bytesRead === 0) break;
+      const text = rest.length === 0 ? block.subarray(0, bytesRead) : Buffer.concat([rest, block.subarray(0, bytesRead)]);
+      const lines: Uint8Array[] = [];
+      let from = 0;
+      for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
+        lines.push(text.subarray(from, end));
+        from = end + 1;
+      }
+      rest = text.subarray(from);
+      if (rest.length > maxLineBytes) throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
+      if (lines.length > 0) yield lines;
+    }
+    if (rest.length > 0) yield [rest];
+  } finally {
+    await handle.close();
+  }
+}
+
+function unreadable(file: string, line: number, what: string, cause?: unknown): VarveError {
+  const place = line === 0 ? "Lines" : `Line ${line}`;
+  return new VarveError("SOURCE_UNREADABLE", `${place} of ${file} ${what}.`, { file, ...(line === 0 ? {} : { line }) }, cause);
+}

@@ -1,0 +1,237 @@
+import type { DuckDBAppender } from "@duckdb/node-api";
+import { VarveError } from "../../errors.ts";
+import type { SourceRow } from "../contract.ts";
+import type { EngineCore } from "../core.ts";
+import { quoteName } from "../sql-text.ts";
+import { driverType, sqlType, type ValueField, type ValueType } from "../value-type.ts";
+import { type BuilderOptions, CellProblem, type ColumnBuilder, chunkRows, columnBuilder, isPlainObject } from "./column-builder.ts";
+import { ExactNumber } from "./exact-number.ts";
+import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
+
+export interface RowStagerOptions {
+  readonly core: EngineCore;
+  /** Types that are given; the other columns are inferred, and widen as rows come. */
+  readonly given: ReadonlyMap<string, ValueType>;
+  /** Whether values come from text (NDJSON), see {@link BuilderOptions}. */
+  readonly fromText: boolean;
+  /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
+  readonly placeOf: (ordinal: number) => string;
+}
+
+interface Column {
+  readonly name: string;
+  readonly isGiven: boolean;
+  builder: ColumnBuilder;
+}
+
+/**
+ * Appends row objects, a chunk at a time, to a table of the engine, whose columns are added and widened as values ask for it.
+ *
+ * A batch is turned to columns first, because setting values row by row costs several times as much.
+ */
+export class RowStager {
+  readonly table: string;
+  rows = 0;
+  readonly #options: RowStagerOptions;
+  readonly #builderOptions: BuilderOptions;
+  readonly #columns: Column[] = [];
+  readonly #byName = new Map<string, Column>();
+  readonly #lowerNames = new Map<string, string>();
+  #appender: DuckDBAppender | undefined;
+
+  constructor(options: RowStagerOptions) {
+    this.#options = options;
+    this.#builderOptions = { driver: options.core.driver, fromText: options.fromText };
+    this.table = options.core.freshName("staged");
+  }
+
+  /** Columns found so far, in order of first appearance. */
+  get fields(): ValueField[] {
+    return this.#columns.map(({ name, builder }) => ({ name, type: builder.type }));
+  }
+
+  /** Adds columns of the given types that no row had; for a source without rows. */
+  async addGiven(): Promise<void> {
+    for (const [name, type] of this.#options.given) if (!this.#byName.has(name)) await this.#addColumn(name, type, true);
+  }
+
+  /** Appends at most {@link chunkRows} rows. */
+  async append(batch: readonly SourceRow[]): Promise<void> {
+    await this.#findColumns(batch);
+    if (this.#columns.length === 0) await this.addGiven();
+    if (this.#columns.length === 0) throw this.#problem(0, undefined, "has no columns");
+    for (const column of this.#columns) await this.#fill(column, batch);
+    await this.#writeChunk(batch.length);
+    this.rows += batch.length;
+  }
+
+  /** Makes the rows visible to queries. */
+  finish(): void {
+    this.#appender?.closeSync();
+    this.#appender = undefined;
+  }
+
+  async #findColumns(batch: readonly SourceRow[]): Promise<void> {
+    let at = 0;
+    for (const row of batch) {
+      if (!isPlainObject(row)) throw this.#problem(at, undefined, `is ${describeValue(row)}, not an object`);
+      for (const name in row) {
+        if (this.#byName.has(name)) continue;
+        const given = this.#options.given.get(name);
+        this.#checkName(at, name);
+        await this.#addColumn(name, given ?? this.#inferColumn(name, batch, { kind: "null" }), given !== undefined);
+      }
+      at++;
+    }
+  }
+
+  #checkName(at: number, name: string): void {
+    if (name === "") throw this.#problem(at, undefined, "has a column without a name");
+    const same = this.#lowerNames.get(name.toLowerCase());
+    if (same === undefined) return;
+    throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
+  }
+
+  #inferColumn(name: string, batch: readonly SourceRow[], start: ValueType): ValueType {
+    let type = start;
+    for (const [at, row] of batch.entries()) {
+      const value = row[name];
+      if (value === null || value === undefined) continue;
+      type = this.#mergeValue(at, name, type, value);
+    }
+    return type;
+  }
+
+  #mergeValue(at: number, name: string, type: ValueType, value: unknown): ValueType {
+    try {
+      const own = inferType(value);
+      if (own === undefined) throw this.#problem(at, name, `holds ${describeValue(value)}, for which there is no column type`);
+      return mergeTypes(type, own);
+    } catch (error) {
+      if (!(error instanceof TypeConflict)) throw error;
+      const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; give the column's type`;
+      throw this.#problem(at, name, text, { expected: sqlType(error.left), found: sqlType(error.right) });
+    }
+  }
+
+  async #addColumn(name: string, type: ValueType, isGiven: boolean): Promise<void> {
+    const column: Column = { name, isGiven, builder: columnBuilder(this.#builderOptions, type) };
+    this.finish();
+    const { core } = this.#options;
+    const definition = `${quoteName(name)} ${storedType(type)}`;
+    await core.run(
+      this.#columns.length === 0 ? `CREATE TABLE ${this.table} (${definition})` : `ALTER TABLE ${this.table} ADD COLUMN ${definition}`,
+    );
+    this.#columns.push(column);
+    this.#byName.set(name, column);
+    this.#lowerNames.set(name.toLowerCase(), name);
+  }
+
+  async #fill(column: Column, batch: readonly SourceRow[]): Promise<void> {
+    let at = 0;
+    try {
+      const { name, builder } = column;
+      for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
+    } catch (error) {
+      if (!(error instanceof CellProblem)) throw error;
+      if (column.isGiven) throw this.#cellProblem(at, column, error);
+      const widened = this.#inferColumn(column.name, batch, column.builder.type);
+      if (sqlType(widened) === sqlType(column.builder.type)) throw this.#cellProblem(at, column, error);
+      await this.#widen(column, widened);
+      await this.#fill(column, batch);
+    }
+  }
+
+  async #widen(column: Column, type: ValueType): Promise<void> {
+    this.finish();
+    const { core } = this.#options;
+    const name = quoteName(column.name);
+    if (column.builder.type.kind === "integer" && type.kind === "double") await this.#assertExactDoubles(column);
+    await core.run(`ALTER TABLE ${this.table} ALTER COLUMN ${name} SET DATA TYPE ${storedType(type)}`);
+    column.builder = columnBuilder(this.#builderOptions, type);
+  }
+
+  async #assertExactDoubles({ name }: Column): Promise<void> {
+    const column = quoteName(name);
+    const [row] = await this.#options.core.rows(
+      `SELECT rowid AS at, ${column} AS value FROM ${this.table} WHERE abs(${column}::HUGEINT) > 9007199254740992 LIMIT 1`,
+    );
+    if (row === undefined) return;
+    throw this.#problem(
+      Number(row["at"]) - this.rows,
+      name,
+      `holds ${row["value"]}, which a DOUBLE cannot; later rows have fractions. Give the type`,
+    );
+  }
+
+  async #writeChunk(count: number): Promise<void> {
+    const { driver, connection } = this.#options.core;
+    const { api, bindings } = driver;
+    const chunk = api.DuckDBDataChunk.create(
+      this.#columns.map(({ builder }) => driverType(driver, builder.type)),
+      count,
+    );
+    this.#columns.forEach(({ builder }, at) => {
+      builder.write(bindings.data_chunk_get_vector(chunk.chunk, at), count);
+    });
+    this.#appender ??= await connection.createAppender(this.table);
+    this.#appender.appendDataChunk(chunk);
+  }
+
+  #cellProblem(at: number, column: Column, problem: CellProblem): VarveError {
+    const path = [column.name, ...problem.path].join(".");
+    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${column.name} is ${readable(column.builder.type)})` : ""}`;
+    return this.#problem(at, path, `holds ${describeValue(problem.value)}, expected ${expected}`, {
+      expected: problem.expected,
+      found: describeValue(problem.value),
+    });
+  }
+
+  #problem(at: number, column: string | undefined, what: string, data: Readonly<Record<string, unknown>> = {}): VarveError {
+    const row = this.rows + at;
+    const place = this.#options.placeOf(row);
+    const subject = column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
+    const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
+    return new VarveError(code, `${subject} ${what}.`, { row, ...(column === undefined ? {} : { column }), ...data });
+  }
+}
+
+/** Rows of a source in batches as large as a chunk. */
+export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>): AsyncGenerator<SourceRow[]> {
+  let batch: SourceRow[] = [];
+  if (Symbol.iterator in rows) {
+    for (const row of rows) {
+      batch.push(row);
+      if (batch.length < chunkRows) continue;
+      yield batch;
+      batch = [];
+    }
+  } else {
+    for await (const row of rows) {
+      batch.push(row);
+      if (batch.length < chunkRows) continue;
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A table cannot have a column of unknown type; INTEGER stands in until a value tells. */
+function storedType(type: ValueType): string {
+  return sqlType(type).replaceAll('"NULL"', "INTEGER");
+}
+
+function readable(type: ValueType): string {
+  return sqlType(type).replaceAll('"', "");
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === "string") return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
+  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${value}`;
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof ExactNumber) return `the number ${value.text}`;
+  if (value instanceof Date) return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? `an object of class ${value.constructor?.name ?? "Object"}` : `a ${typeof value}`;
+}

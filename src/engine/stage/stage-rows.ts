@@ -1,0 +1,106 @@
+import { VarveError } from "../../errors.ts";
+import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
+import { assertNotAborted, type EngineCore } from "../core.ts";
+import { quoteName, quoteText } from "../sql-text.ts";
+import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
+import { chunkRows } from "./column-builder.ts";
+import { readJsonLines } from "./ndjson-lines.ts";
+import { positionColumns } from "./position.ts";
+import { inBatches, RowStager } from "./row-stager.ts";
+
+/** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
+export async function stageRows(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "rows" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  const given = await givenTypes(core, options);
+  const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}` });
+  try {
+    for await (const batch of inBatches(source.rows)) {
+      assertNotAborted(options.signal);
+      await stager.append(batch);
+      options.onProgress?.(stager.rows);
+    }
+    return await finishStaged(stager, `NULL::VARCHAR`, "rowid");
+  } catch (error) {
+    await dropStaged(core, stager);
+    throw error;
+  }
+}
+
+/** Stages files of JSON lines; they are parsed here and not by the engine, because that rounds numbers without a word. */
+export async function stageJsonLines(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "ndjson" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  const given = await givenTypes(core, options);
+  const starts: { readonly file: string; readonly from: number }[] = [];
+  let lines: number[] = [];
+  let base = 0;
+  const placeOf = (row: number) => `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
+  const stager = new RowStager({ core, given, fromText: true, placeOf });
+  try {
+    for (const file of source.files) {
+      starts.push({ file, from: stager.rows });
+      for await (const parsed of readJsonLines(file)) {
+        for (let at = 0; at < parsed.length; at += chunkRows) {
+          assertNotAborted(options.signal);
+          const batch = parsed.slice(at, at + chunkRows);
+          base = stager.rows;
+          lines = batch.map((one) => one.line);
+          await stager.append(batch.map((one): SourceRow => one.row));
+          options.onProgress?.(stager.rows);
+        }
+      }
+    }
+    return await finishStaged(stager, ...fileAndRow(starts));
+  } catch (error) {
+    await dropStaged(core, stager);
+    throw error;
+  }
+}
+
+/** SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in the table. */
+export function fileAndRow(starts: readonly { readonly file: string; readonly from: number }[]): [string, string] {
+  const only = starts[0];
+  if (only === undefined || starts.length === 1) return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
+  const froms = `[${starts.map((start) => start.from).join(", ")}]`;
+  const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
+  const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
+  return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
+}
+
+/** Types that the caller gave, by column. @throws `INVALID_ARGUMENT` for a type that Delta does not have. */
+export async function givenTypes(core: EngineCore, options: StageOptions): Promise<Map<string, ValueType>> {
+  const columns = options.columns ?? [];
+  if (columns.length === 0) return new Map();
+  const typed = await core.typedColumns(`SELECT ${columns.map((one, at) => `NULL::${one.type} AS c${at}`).join(", ")}`);
+  return new Map(
+    columns.map((one, at) => [one.name, knownValueType(core.driver, one.name, (typed[at] ?? { type: core.driver.api.ANY }).type)]),
+  );
+}
+
+async function finishStaged(stager: RowStager, file: string, row: string): Promise<StagedRelation> {
+  if (stager.rows === 0) await stager.addGiven();
+  stager.finish();
+  if (stager.fields.length === 0) {
+    throw new VarveError("SOURCE_UNREADABLE", "The source has no rows, so that its columns are unknown. Give a schema.", {});
+  }
+  const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(field.type) }));
+  const selected = stager.fields
+    .map(({ name, type }) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name)))
+    .join(", ");
+  return {
+    sql: `SELECT ${selected} FROM ${stager.table}`,
+    columns,
+    positionedSql: `SELECT ${selected}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${stager.table}`,
+    positionColumns,
+  };
+}
+
+async function dropStaged(core: EngineCore, stager: RowStager): Promise<void> {
+  stager.finish();
+  if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${stager.table}`);
+}

@@ -1,0 +1,27 @@
+import { VarveError } from "../../errors.ts";
+import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
+import type { EngineCore } from "../core.ts";
+import { positionColumns } from "./position.ts";
+import { stageParquet } from "./stage-files.ts";
+import { stageJsonLines, stageRows } from "./stage-rows.ts";
+
+/** Stages any source; see {@link Session.stage}. */
+export async function stageSource(core: EngineCore, source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
+  core.assertOpen();
+  switch (source.kind) {
+    case "rows":
+      return stageRows(core, source, options);
+    case "ndjson":
+      return stageJsonLines(core, source, options);
+    case "parquet":
+      return stageParquet(core, source);
+    case "relation":
+      return {
+        ...source.relation,
+        positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, NULL::BIGINT AS ${positionColumns.row} FROM (${source.relation.sql})`,
+        positionColumns,
+      };
+    default:
+      throw new VarveError("ENGINE_FAILED", `Staging ${source.kind} is not implemented yet.`);
+  }
+}
