@@ -5,10 +5,13 @@ import { realWorld, type World } from "../util/world.ts";
 import { localDiskStore } from "./local-disk-store.ts";
 import { memoryStore } from "./memory-store.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { S3Options } from "./s3-options.ts";
 
 /** Options of {@link openStore}. */
 export interface StoreOptions {
   readonly world?: World;
+  /** Used for `s3:` URIs; pass one and the same object to share connections between stores. */
+  readonly s3?: S3Options;
 }
 
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
@@ -31,6 +34,11 @@ export async function openStore(uri: string, options: StoreOptions = {}): Promis
     case "memory": {
       const { authority, path } = splitUri(uri);
       return memoryStore(authority, path, world);
+    }
+    case "s3": {
+      const { authority, path } = splitUri(uri);
+      const { s3Store } = await import("./s3-store.ts");
+      return await s3Store(authority, path, options.s3, world);
     }
     default:
       throw invalidUri(uri, `the scheme "${scheme}" is not supported; use a path, file:, memory:// or s3://`);
