@@ -149,6 +149,8 @@ export interface Session {
   execute(sql: string, parameters?: readonly EngineParameter[]): Promise<void>;
   /** Runs varve's own query and returns all rows: for results known to be small. */
   rows(sql: string, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
+  /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
+  rowStream(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
   describe(sql: string): Promise<EngineColumn[]>;
   /** Stages a source. @throws `SOURCE_UNREADABLE`, naming file and line or row. */

@@ -20,6 +20,7 @@ import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { writeParquet } from "./parquet-write.ts";
+import { streamRows } from "./row-stream.ts";
 import { stageSource } from "./stage/stage.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 
@@ -72,6 +73,10 @@ class DuckdbSession implements Session {
 
   rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
     return this.#core.rows(sql, parameters);
+  }
+
+  rowStream(sql: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<EngineRow> {
+    return streamRows(this.#core, sql, options.signal);
   }
 
   describe(sql: string): Promise<EngineColumn[]> {

@@ -1,0 +1,49 @@
+import { VarveError } from "../errors.ts";
+
+/** A point of a table's history: a version, or a time in milliseconds since 1970-01-01 UTC. */
+export type VersionPoint = { readonly version: number } | { readonly timestamp: number };
+
+/** A version (number), a time (`Date`, or text such as `2024-06-01T00:00:00Z`; a date alone is its midnight in UTC), or text such as `v12`. */
+export type VersionArgument = number | Date | string;
+
+const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
+
+/**
+ * Takes a suffix `@v12` or `@2024-06-01T00:00:00Z` off a table's URI.
+ *
+ * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is none
+ */
+export function splitTableUri(text: string): { readonly uri: string; readonly at?: VersionPoint } {
+  const found = suffix.exec(text);
+  if (found?.[1] === undefined) return { uri: text };
+  return { uri: text.slice(0, found.index), at: parseTravelPoint(found[1]) };
+}
+
+/** Reads a version such as `12` or `v12`, or a time. @throws `INVALID_ARGUMENT` */
+export function parseTravelPoint(argument: VersionArgument): VersionPoint {
+  if (argument instanceof Date) return { timestamp: checkedTime(argument.getTime(), String(argument)) };
+  if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
+  const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
+  return digits === undefined ? { timestamp: parseTime(argument) } : { version: checkedVersion(Number(digits), argument) };
+}
+
+/** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */
+export function parseTime(text: string): number {
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(text.trim());
+  const zone = match?.[3] === undefined || /^utc$/i.test(match[3]) ? "Z" : match[3].replace(/^([+-]\d{2})(\d{2})$/, "$1:$2");
+  return checkedTime(match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${zone}`), text);
+}
+
+function checkedVersion(version: number, text: string): number {
+  if (Number.isSafeInteger(version) && version >= 0) return version;
+  throw new VarveError("INVALID_ARGUMENT", `${text} is no version of a table: versions are whole numbers from 0.`, { version: text });
+}
+
+function checkedTime(milliseconds: number, text: string): number {
+  if (Number.isFinite(milliseconds)) return milliseconds;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(text)} is neither a version nor a time. Write a version as 12 or v12, a time as 2024-06-01T00:00:00Z.`,
+    { text },
+  );
+}

@@ -1,0 +1,28 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { EngineRow } from "./contract.ts";
+import { assertNotAborted, type EngineCore } from "./core.ts";
+import { engineFailure } from "./failure.ts";
+import { plainConverter } from "./plain-values.ts";
+
+/** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
+export async function* streamRows(core: EngineCore, sql: string, signal?: AbortSignal): AsyncGenerator<EngineRow> {
+  core.assertOpen();
+  assertNotAborted(signal);
+  const connection = await core.instance.connect();
+  const interrupt = () => connection.interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    yield* convertedRows(core, connection, sql);
+  } catch (error) {
+    assertNotAborted(signal);
+    throw engineFailure(error, sql);
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+    connection.closeSync();
+  }
+}
+
+async function* convertedRows(core: EngineCore, connection: DuckDBConnection, sql: string): AsyncGenerator<EngineRow> {
+  const result = await connection.stream(sql);
+  for await (const rows of result.yieldConvertedRowObjects(plainConverter(core.driver))) yield* rows as EngineRow[];
+}

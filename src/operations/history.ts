@@ -1,0 +1,172 @@
+import { decodeUtf8, parseActionLine, parseActions } from "../log/action-json.ts";
+import type { RemoveAction } from "../log/actions.ts";
+import type { TableContext } from "../log/contract.ts";
+import type { LogListing } from "../log/listing.ts";
+import { listWhole } from "../log/open-log.ts";
+import { readableVersions } from "../log/segment.ts";
+import { decodeLogPath, logPathKey } from "../schema/paths.ts";
+import type { ObjectInfo } from "../storage/object-store.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
+
+/** What one version did, from its commit. */
+export interface HistoryEntry {
+  readonly version: number;
+  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where there is one, else the commit file's modification time. */
+  readonly timestamp: number;
+  readonly operation?: string;
+  readonly operationParameters: JsonObject;
+  readonly operationMetrics: JsonObject;
+  /** Rows of the files that the commit added. */
+  readonly rowsAdded?: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+  readonly engineInfo?: string;
+  readonly userMetadata?: string;
+  /** The verdict of the gate that this commit passed (spec/formats.md). */
+  readonly gate?: JsonObject;
+  /** Whether the version can still be opened and its removed files are still there; if not, why. */
+  readonly readable: { readonly ok: true } | { readonly ok: false; readonly reason: string };
+}
+
+export interface HistoryOptions {
+  /** The newest so many versions. */
+  readonly limit?: number;
+  /** Look whether files that later commits removed are still in the store; default true. */
+  readonly checkFiles?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a commit says of itself; its adds are counted, not kept: there may be a million. */
+interface Commit {
+  readonly version: number;
+  readonly file: ObjectInfo;
+  readonly info: JsonObject;
+  readonly filesAdded: number;
+  /** Absent where a file has no count. */
+  readonly rowsAdded?: number;
+  readonly removes: readonly RemoveAction[];
+}
+
+const readsUnderWay = 8;
+
+/**
+ * Lists versions newest first, from their commit files alone: no checkpoint, no data file and no engine is read.
+ *
+ * Versions whose commit was cleaned up are not listed. A version is readable when the log can still rebuild it and no file that it needs is gone; files
+ * that are live in the newest version are taken to be there (`fsck` looks).
+ *
+ * @throws `NOT_A_TABLE`
+ */
+export async function readHistory(context: TableContext, options: HistoryOptions = {}): Promise<HistoryEntry[]> {
+  const listing = await listWhole(context, undefined, options);
+  const wanted = [...listing.commits].sort(([a], [b]) => b - a).slice(0, options.limit ?? listing.commits.size);
+  const commits = await mapBounded(wanted, readsUnderWay, ([version, file]) => readCommit(context, version, file));
+  const lost = options.checkFiles === false ? new Map<number, string>() : await lostVersions(context, commits);
+  return commits.map((commit) => entryOf(commit, readability(commit.version, listing, lost)));
+}
+
+async function readCommit(context: TableContext, version: number, file: ObjectInfo): Promise<Commit> {
+  let info: JsonObject = {};
+  let filesAdded = 0;
+  let rowsAdded: number | undefined = 0;
+  const removes: RemoveAction[] = [];
+  let number = 0;
+  for (const line of decodeUtf8(await context.store.get(file.path), file.path).split("\n")) {
+    number++;
+    if (line.startsWith('{"add":')) {
+      filesAdded++;
+      const rows = rowsOfAddLine(line, file.path, number);
+      rowsAdded = rows === undefined || rowsAdded === undefined ? undefined : rowsAdded + rows;
+      continue;
+    }
+    const action = parseActionLine(line, file.path, number);
+    if (action?.kind === "commitInfo") info = action.info;
+    else if (action?.kind === "remove") removes.push(action);
+    else if (action?.kind === "add") filesAdded++;
+  }
+  return { version, file, info, filesAdded, ...(rowsAdded === undefined ? {} : { rowsAdded }), removes };
+}
+
+/** Rows of one added file, less those that its deletion vector hides. The usual spelling is read without parsing the line. */
+function rowsOfAddLine(line: string, path: string, number: number): number | undefined {
+  const count = /"stats":"\{\\"numRecords\\":(\d{1,15})[,}]/.exec(line)?.[1];
+  if (count !== undefined && !line.includes('"deletionVector"')) return Number(count);
+  const action = parseActionLine(line, path, number);
+  if (action?.kind !== "add" || action.stats === undefined) return undefined;
+  const stats = parseJson(action.stats);
+  const records = isJsonObject(stats) ? numberOf(stats["numRecords"]) : undefined;
+  return records === undefined ? undefined : records - (action.deletionVector?.cardinality ?? 0);
+}
+
+function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEntry {
+  const { info } = commit;
+  return {
+    version: commit.version,
+    timestamp: numberOf(info["inCommitTimestamp"]) ?? commit.file.modified,
+    ...text("operation", info["operation"]),
+    operationParameters: objectOf(info["operationParameters"]),
+    operationMetrics: objectOf(info["operationMetrics"]),
+    ...(commit.rowsAdded === undefined ? {} : { rowsAdded: commit.rowsAdded }),
+    filesAdded: commit.filesAdded,
+    filesRemoved: commit.removes.length,
+    ...text("engineInfo", info["engineInfo"]),
+    ...text("userMetadata", info["userMetadata"]),
+    ...(isJsonObject(info["varve"]) && isJsonObject(info["varve"]["gate"]) ? { gate: info["varve"]["gate"] } : {}),
+    readable,
+  };
+}
+
+function readability(version: number, listing: LogListing, lost: ReadonlyMap<number, string>): HistoryEntry["readable"] {
+  const inLog = readableVersions(listing).some(([first, last]) => version >= first && version <= last);
+  if (!inLog) return { ok: false, reason: "the log before it was cleaned up" };
+  const file = lost.get(version);
+  return file === undefined ? { ok: true } : { ok: false, reason: `data file ${file} was deleted` };
+}
+
+/** For each version that needs a file which a later commit removed and the store no longer holds: one such file. */
+async function lostVersions(context: TableContext, newestFirst: readonly Commit[]): Promise<ReadonlyMap<number, string>> {
+  const removed = new Map<string, string>();
+  for (const commit of newestFirst) for (const { path } of commit.removes) removed.set(logPathKey(path), path);
+  const missing = new Set<string>();
+  await mapBounded(removed, readsUnderWay, async ([key, path]) => {
+    if (await isMissing(context, path)) missing.add(key);
+  });
+  return missing.size === 0 ? new Map() : lostBetween(context, newestFirst, missing);
+}
+
+/** Walks the commits from the newest back: a missing file is needed by every version from the one that added it to the one before its removal. */
+async function lostBetween(
+  context: TableContext,
+  newestFirst: readonly Commit[],
+  missing: ReadonlySet<string>,
+): Promise<ReadonlyMap<number, string>> {
+  const lost = new Map<number, string>();
+  const needed = new Map<string, string>();
+  for (const commit of newestFirst) {
+    const one = needed.values().next();
+    if (one.done !== true) lost.set(commit.version, one.value);
+    const actions = parseActions(await context.store.get(commit.file.path), commit.file.path);
+    for (const action of actions) if (action.kind === "add") needed.delete(logPathKey(action.path));
+    for (const { path } of commit.removes) if (missing.has(logPathKey(path))) needed.set(logPathKey(path), path);
+  }
+  return lost;
+}
+
+/** Files at absolute URIs are other tables' (shallow clones): they are not looked for. */
+async function isMissing(context: TableContext, path: string): Promise<boolean> {
+  const place = decodeLogPath(path);
+  return place.kind === "relative" && (await context.store.head(place.path)) === undefined;
+}
+
+function numberOf(value: JsonValue | undefined): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function text<K extends string>(key: K, value: JsonValue | undefined): { readonly [P in K]?: string } {
+  return typeof value === "string" ? ({ [key]: value } as { [P in K]: string }) : {};
+}
