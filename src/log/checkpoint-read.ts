@@ -1,25 +1,148 @@
-import { VarveError } from "../errors.ts";
-import type { AddAction, RemoveAction, SidecarAction } from "./actions.ts";
-import type { HeadAction } from "./commit-lines.ts";
+import type { Session } from "../engine/contract.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import { logPathKey } from "../schema/paths.ts";
+import { isJsonObject, parseJson } from "../util/json.ts";
+import { actionFromJson, parseActions } from "./action-json.ts";
+import { type ActionRelation, actionJsonSql, describeActions, headKinds } from "./action-sql.ts";
+import type { Action, AddAction, RemoveAction, SidecarAction } from "./actions.ts";
+import { type HeadAction, isHead } from "./commit-lines.ts";
 import type { TableContext } from "./contract.ts";
+import { pathKeyer } from "./file-key.ts";
+import { sidecarFolder } from "./file-names.ts";
 import type { CheckpointFiles } from "./listing.ts";
+import { withLogSession } from "./log-session.ts";
+import { fileActions } from "./tail-read.ts";
 
 /** The actions of a checkpoint that are not about files, and the sidecars that hold those that are. */
 export interface CheckpointHead {
   readonly actions: readonly HeadAction[];
-  readonly sidecars: readonly SidecarAction[];
+  /** Paths of sidecars below the table's root. */
+  readonly sidecars: readonly string[];
 }
 
-/** Reads what a snapshot is opened from. @throws `CHECKPOINT_CORRUPT` with `path` */
-export async function readCheckpointHead(_context: TableContext, checkpoint: CheckpointFiles): Promise<CheckpointHead> {
-  throw new VarveError("CHECKPOINT_CORRUPT", "Checkpoints are not read yet.", { path: checkpoint.files[0]?.path });
+/**
+ * Reads what a snapshot is opened from: every action of a checkpoint that is not about files.
+ *
+ * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone; `PATH_OUTSIDE_TABLE` for a
+ *   sidecar elsewhere
+ */
+export async function readCheckpointHead(context: TableContext, checkpoint: CheckpointFiles): Promise<CheckpointHead> {
+  const actions = await guarded(checkpoint, async () => {
+    if (checkpoint.format === "json") return (await readJsonCheckpoint(context, checkpoint)).filter(isHead);
+    return withLogSession(context, async (session) => {
+      const relation = await checkpointRelation(
+        context,
+        session,
+        checkpoint.files.map((file) => file.path),
+      );
+      return readHeadRows(session, relation, checkpoint.files[0]?.path ?? "");
+    });
+  });
+  const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
+  return { actions, sidecars: sidecars.map((sidecar) => sidecarPath(context, sidecar.path)) };
 }
 
-/** Reads the file actions of a checkpoint. @throws `CHECKPOINT_CORRUPT` with `path` */
+/** Reads the file actions of a small checkpoint as objects. @throws as {@link readCheckpointHead} */
 export async function readCheckpointFiles(
-  _context: TableContext,
+  context: TableContext,
   checkpoint: CheckpointFiles,
-  _head: CheckpointHead,
+  head: CheckpointHead,
 ): Promise<(AddAction | RemoveAction)[]> {
-  throw new VarveError("CHECKPOINT_CORRUPT", "Checkpoints are not read yet.", { path: checkpoint.files[0]?.path });
+  return guarded(checkpoint, async () => {
+    const found = checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
+    const paths = parquetPaths(checkpoint, head);
+    if (paths.length === 0) return found;
+    return withLogSession(context, async (session) => {
+      const relation = await checkpointRelation(context, session, paths);
+      return [...found, ...(await readFileRows(session, relation, checkpoint.files[0]?.path ?? ""))];
+    });
+  });
+}
+
+/** The Parquet files that hold a checkpoint's file actions, below the table's root. */
+export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead): string[] {
+  return [...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []), ...head.sidecars];
+}
+
+/** The relation of Parquet files of a checkpoint. @throws `OBJECT_NOT_FOUND` */
+export async function checkpointRelation(context: TableContext, session: Session, paths: readonly string[]): Promise<ActionRelation> {
+  const files: string[] = [];
+  for (const path of paths) files.push(await context.localFile(path));
+  return describeActions(session, files);
+}
+
+/** Runs a read of a checkpoint, turning what its damage causes into `CHECKPOINT_CORRUPT` with its `path`. */
+export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isVarveError(error) || !damageCodes.has(error.code)) throw error;
+    const path = checkpoint.files[0]?.path ?? "";
+    const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
+    throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
+  }
+}
+
+const damageCodes: ReadonlySet<string> = new Set([
+  "LOG_CORRUPT",
+  "OBJECT_NOT_FOUND",
+  "DATA_FILE_MISSING",
+  "DATA_FILE_CORRUPT",
+  "SQL_FAILED",
+  "ENGINE_FAILED",
+  "SCHEMA_INVALID",
+]);
+
+async function readJsonCheckpoint(context: TableContext, checkpoint: CheckpointFiles): Promise<Action[]> {
+  const path = checkpoint.files[0]?.path ?? "";
+  return parseActions(await context.store.get(path), path);
+}
+
+async function readHeadRows(session: Session, relation: ActionRelation, source: string): Promise<HeadAction[]> {
+  const kinds = headKinds.filter((kind) => relation.columns.has(kind));
+  if (kinds.length === 0) return [];
+  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
+  const present = kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ");
+  const rows = await session.rows(
+    `SELECT ${columns.join(", ")} FROM (SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")} FROM ${relation.from}) WHERE ${present}`,
+  );
+  return rows.flatMap((row) => kinds.flatMap((kind) => readJson(kind, row[kind], source)).filter(isHead));
+}
+
+async function readFileRows(session: Session, relation: ActionRelation, source: string): Promise<(AddAction | RemoveAction)[]> {
+  const kinds = (["add", "remove"] as const).filter((kind) => relation.columns.has(kind));
+  if (kinds.length === 0) return [];
+  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
+  const rows = await session.rows(
+    `SELECT * FROM (SELECT ${columns.join(", ")} FROM ${relation.from}) WHERE ${kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ")}`,
+  );
+  return rows.flatMap((row) => fileActions(kinds.flatMap((kind) => readJson(kind, row[kind], source))));
+}
+
+function jsonOf(relation: ActionRelation, kind: string): string {
+  const type = relation.columns.get(kind);
+  if (type === undefined) throw new TypeError(`varve internal error: no column ${kind}`);
+  return actionJsonSql(kind, type);
+}
+
+/** Reads an action from the JSON text that the engine made of it. */
+export function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
+  if (text === null || text === undefined) return [];
+  const body = typeof text === "string" ? parseJson(text) : undefined;
+  if (!isJsonObject(body)) throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });
+  return [actionFromJson(kind, body, source)];
+}
+
+/** Sidecars live in one folder, whatever their path says more (PROTOCOL.md "Sidecar File Information"). */
+function sidecarPath(context: TableContext, written: string): string {
+  const key = pathKeyer(context.store.uri)(written);
+  const name = key.startsWith(`${sidecarFolder}/`) ? key.slice(sidecarFolder.length + 1) : key;
+  if (name !== "" && !name.includes("/") && name !== "." && name !== "..") return `${sidecarFolder}/${name}`;
+  throw new VarveError(
+    "PATH_OUTSIDE_TABLE",
+    `A checkpoint names the sidecar ${JSON.stringify(logPathKey(written))}, which is not in the table's ${sidecarFolder}.`,
+    {
+      path: written,
+    },
+  );
 }
