@@ -1,0 +1,117 @@
+import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../log/checkpoint-write.ts";
+import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../log/checksum-write.ts";
+import { type CleanupReport, cleanExpiredLog } from "../log/cleanup.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { openLog, refreshLog } from "../log/open-log.ts";
+import { upkeepProperties } from "../log/upkeep-properties.ts";
+import type { VersionProtector } from "../log/version-protection.ts";
+import type { CommittedResult } from "./commit-request.ts";
+import { requireWritable } from "./writer-features.ts";
+
+/** Options of {@link keepLog}. */
+export interface UpkeepOptions {
+  /** The snapshot that the transaction started from: saves reading the log again for a checkpoint. */
+  readonly base?: LogSnapshot;
+  readonly protectors?: readonly VersionProtector[];
+  readonly checkpoint?: CheckpointOptions;
+  /** Steps to leave out. */
+  readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[];
+}
+
+/** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
+export interface UpkeepReport {
+  readonly version: number;
+  readonly checksumWritten: boolean;
+  readonly checkpoint?: CheckpointSummary;
+  readonly cleanup?: CleanupReport;
+  readonly warnings: readonly UpkeepWarning[];
+}
+
+/** A step of upkeep that failed. */
+export interface UpkeepWarning {
+  readonly step: "checksum" | "checkpoint" | "cleanup";
+  readonly message: string;
+  readonly cause: unknown;
+}
+
+/** The newest checksum of each table in use, so that the next one costs no read. */
+const newestChecksum = new WeakMap<TableContext, VersionChecksum>();
+
+/**
+ * Looks after the log when a commit has happened: writes its checksum, a checkpoint when one is due, and cleans up behind that.
+ *
+ * Never rejects. Callers need not wait for it; a process that ends early leaves nothing wrong behind.
+ */
+export async function keepLog(context: TableContext, committed: CommittedResult, options: UpkeepOptions = {}): Promise<UpkeepReport> {
+  const warnings: UpkeepWarning[] = [];
+  const skipped = new Set(options.skip ?? []);
+  const { version, state } = committed;
+  const properties = upkeepProperties(state.metadata);
+  const attempt = async <T>(step: UpkeepWarning["step"], work: () => Promise<T>): Promise<T | undefined> => {
+    if (skipped.has(step)) return undefined;
+    try {
+      return await work();
+    } catch (cause) {
+      const message = `After version ${version} was committed, its ${step} failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+      warnings.push({ step, message, cause });
+      return undefined;
+    }
+  };
+  const checksum = await attempt("checksum", () => keepChecksum(context, committed));
+  const due = version > 0 && version % properties.checkpointInterval === 0;
+  const snapshot = due ? await attempt("checkpoint", () => snapshotAt(context, version, options.base)) : undefined;
+  const checkpoint = snapshot === undefined ? undefined : await attempt("checkpoint", () => checkpointTable(snapshot, options.checkpoint));
+  if (snapshot !== undefined && checksum === undefined) await attempt("checksum", () => restartChecksum(context, snapshot));
+  const clean = checkpoint !== undefined && snapshot !== undefined && properties.expiredLogCleanup;
+  const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, options.protectors)) : undefined;
+  return {
+    version,
+    checksumWritten: checksum === true,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(cleanup === undefined ? {} : { cleanup }),
+    warnings,
+  };
+}
+
+/**
+ * Writes a checkpoint of a version on demand.
+ *
+ * @throws `UNSUPPORTED_FEATURE` and the like where varve does not know everything that the checkpoint would have to keep
+ */
+export async function checkpointTable(snapshot: LogSnapshot, options?: CheckpointOptions): Promise<CheckpointSummary> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  return writeCheckpoint(snapshot, options);
+}
+
+/** Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable} */
+export async function cleanTableLog(snapshot: LogSnapshot, protectors: readonly VersionProtector[] = []): Promise<CleanupReport> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  return cleanExpiredLog(snapshot, { protectors });
+}
+
+async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {
+  if (base !== undefined && base.version <= version) {
+    const newest = await refreshLog(base);
+    if (newest.version === version) return newest;
+  }
+  return openLog(context, { version });
+}
+
+/** Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is broken. */
+async function keepChecksum(context: TableContext, { version, winners, actions }: CommittedResult): Promise<boolean | undefined> {
+  const first = winners[0]?.version ?? version;
+  const cached = newestChecksum.get(context);
+  let known = version === 0 ? undefined : cached?.version === first - 1 ? cached : await readChecksumBase(context, first - 1);
+  for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);
+  if (known === undefined && winners.length > 0) known = await readChecksumBase(context, version - 1);
+  const checksum = foldChecksum(known, version, actions);
+  if (checksum === undefined) return undefined;
+  newestChecksum.set(context, checksum);
+  return writeChecksum(context, checksum);
+}
+
+async function restartChecksum(context: TableContext, snapshot: LogSnapshot): Promise<boolean> {
+  const checksum = await checksumOf(snapshot);
+  newestChecksum.set(context, checksum);
+  return writeChecksum(context, checksum);
+}
