@@ -1,12 +1,14 @@
 import { isVarveError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
 import { parseActions } from "./action-json.ts";
-import { readCheckpointFiles, readCheckpointHead } from "./checkpoint-read.ts";
+import { readCheckpointHead } from "./checkpoint-read.ts";
 import { readChecksumBase } from "./checksum-write.ts";
 import { readCommitBytes } from "./commit-file.ts";
 import type { LogSnapshot, TableContext } from "./contract.ts";
 import { parseLogPath, sidecarFolder } from "./file-names.ts";
 import { type CheckpointFiles, type LogListing, listLog } from "./listing.ts";
+import type { TableSnapshot } from "./log-snapshot.ts";
+import { openLog } from "./open-log.ts";
 import { upkeepProperties } from "./upkeep-properties.ts";
 import { oldestProtected, type VersionProtector } from "./version-protection.ts";
 
@@ -45,7 +47,8 @@ export async function cleanExpiredLog(snapshot: LogSnapshot, options: CleanupOpt
   const newestExpired = await newestCommitBefore(context, listing, cutoff);
   const wish = await oldestProtected(snapshot, options.protectors ?? []);
   const limit = Math.min(newestExpired ?? -1, wish ?? Number.POSITIVE_INFINITY);
-  const kept = listing.checkpoints.filter((checkpoint) => checkpoint.version <= limit && listing.commits.has(checkpoint.version)).at(-1);
+  const usable = listing.checkpoints.filter(({ version }) => version <= limit && listing.commits.has(version));
+  const kept = usable.find(({ version }) => version === usable.at(-1)?.version);
   if (kept === undefined) return { deleted: [] };
   const expired = await expiredFiles(context, kept.version);
   const sidecars = await unreferencedSidecars(context, listing, kept.version, now);
@@ -101,13 +104,13 @@ async function unreferencedSidecars(context: TableContext, listing: LogListing, 
   const newer = await listLog(context.store, kept, undefined);
   for (const checkpoint of newer.checkpoints.length > 0 ? newer.checkpoints : listing.checkpoints) {
     try {
-      for (const { path } of (await readCheckpointHead(context, checkpoint)).sidecars) named.add(path.split("/").at(-1) ?? path);
+      for (const path of (await readCheckpointHead(context, checkpoint)).sidecars) named.add(path);
     } catch (error) {
       if (!isVarveError(error, "CHECKPOINT_CORRUPT")) throw error;
       return [];
     }
   }
-  return old.map(({ path }) => path).filter((path) => !named.has(path.split("/").at(-1) ?? path));
+  return old.map(({ path }) => path).filter((path) => !named.has(path));
 }
 
 /** What is wrong with a checkpoint, found by reading all of it; `undefined` for a sound one. */
@@ -116,16 +119,22 @@ async function checkpointFault(context: TableContext, checkpoint: CheckpointFile
     const head = await readCheckpointHead(context, checkpoint);
     const has = (kind: "protocol" | "metaData") => head.actions.some((action) => action.kind === kind);
     if (!has("protocol") || !has("metaData")) return "it lacks the protocol or the metadata";
-    const adds = (await readCheckpointFiles(context, checkpoint, head)).filter((action) => action.kind === "add");
+    const snapshot = await openLog(context, { version: checkpoint.version });
+    if (!isReadFrom(snapshot, checkpoint)) return "it was damaged, or another checkpoint of the version is preferred";
+    const { files, bytes } = await (await snapshot.files()).totals();
     const known = await readChecksumBase(context, checkpoint.version);
-    if (known === undefined) return undefined;
-    const bytes = adds.reduce((sum, { size }) => sum + size, 0);
-    if (adds.length === known.numFiles && bytes === known.tableSizeBytes) return undefined;
-    return `it holds ${adds.length} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
+    if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
+    return `it holds ${files} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
   } catch (error) {
     if (isVarveError(error, "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Whether a snapshot was opened from just this checkpoint: opening passes over damaged ones. */
+function isReadFrom(snapshot: LogSnapshot, checkpoint: CheckpointFiles): boolean {
+  const used = "segment" in snapshot ? (snapshot as TableSnapshot).segment.checkpoint : undefined;
+  return used?.files[0]?.path === checkpoint.files[0]?.path;
 }
 
 function midnight(time: number): number {
