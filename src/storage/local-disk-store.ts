@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { realWorld, type World } from "../util/world.ts";
+import { removeAbandonedLocal } from "./local-disk-abandoned.ts";
 import { listLocal } from "./local-disk-list.ts";
 import { linkIfAbsent, makeFolder, moveDurably, nearestFolder, syncFolder, temporaryNameFor, writeDurably } from "./local-disk-write.ts";
 import { checkTargetFolder, existingFile, existingFileSync, fileNameOf, isSystemError, type LocalRoot, localError } from "./local-root.ts";
@@ -30,6 +31,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     putFile: (path, localFile, options) => adopt(root, world, path, localFile, options),
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
+    removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
     localPath: (path) => existingFileSync(root, path),
     stagingFolder: () => makeStagingFolder(root, world),
   };

@@ -46,6 +46,12 @@ export interface ObjectStore {
   /** Deletes an object; deleting what does not exist succeeds. */
   delete(path: string, options?: ReadOptions): Promise<void>;
 
+  /**
+   * Removes what writers that died left unfinished before `before` (milliseconds since 1970-01-01 UTC): temporary files, staging folders,
+   * uploads. Never touches a listed object. Choose a time that no live writer's work can be older than. Returns how many were removed.
+   */
+  removeAbandoned?(before: number, options?: ReadOptions): Promise<number>;
+
   /** The absolute file name under which the engine can open the object directly, for stores that are local disk; else absent. */
   localPath?(path: string): string;
 

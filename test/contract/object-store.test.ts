@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localDiskStore } from "../../src/storage/local-disk-store.ts";
 import { memoryStore } from "../../src/storage/memory-store.ts";
+import { storeBelow } from "../../src/storage/store-below.ts";
 import { describeObjectStore } from "./object-store.ts";
 
 describeObjectStore("local disk", async () => {
@@ -24,5 +25,19 @@ describeObjectStore("memory", async () => {
       const name = `contract-${++roots}`;
       return Array.from({ length: clients }, () => memoryStore(name, "table/one"));
     },
+  };
+});
+
+describeObjectStore("a folder of a local disk store", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "varve-below-"));
+  let roots = 0;
+  return {
+    open: async (clients) => {
+      const root = join(folder, `root ${++roots}`);
+      return Array.from({ length: clients }, () => storeBelow(localDiskStore(root), "_quarantine/ä %20"));
+    },
+    close: () => rm(folder, { recursive: true }),
+    manyObjects: 200,
+    raceRounds: 2,
   };
 });

@@ -110,6 +110,15 @@ describe("local disk store", () => {
     expect(store.uri).toBe(pathToFileURL(root).href);
   });
 
+  it("removes temporary files and staging folders that are older than a time, at any depth, and nothing else", async () => {
+    await store.put("p=1/part.parquet", bytes);
+    await writeFile(join(root, "p=1/.varve-tmp-dead"), "x");
+    await writeFile(join(await store.stagingFolder(), "part"), "x");
+    expect(await store.removeAbandoned?.(Date.now() - 60_000)).toBe(0);
+    expect(await store.removeAbandoned?.(Date.now() + 60_000)).toBe(2);
+    expect([...(await readdir(root)), ...(await readdir(join(root, "p=1")))]).toEqual(["p=1", "part.parquet"]);
+  });
+
   it("refuses to write where permissions forbid it, and says so", async () => {
     if (process.getuid?.() === 0) {
       console.log("skipped: permissions do not bind the superuser");

@@ -256,6 +256,21 @@ describe("S3 store: uploading files", () => {
   });
 });
 
+describe("S3 store: what dead writers left", () => {
+  it("aborts uploads and removes probes that were begun before a time, below its own prefix only", async () => {
+    const store = await open();
+    const bucket = server.buckets.get("bucket");
+    bucket?.beginUpload("table/p=1/ä +.parquet");
+    bucket?.beginUpload("other/part.parquet");
+    bucket?.put("table/_delta_log/.varve-probe-dead", Buffer.alloc(0), {});
+    bucket?.put("table/_delta_log/0.json", Buffer.alloc(0), {});
+    expect(await store.removeAbandoned?.(Date.now() - 60_000)).toBe(0);
+    expect(await store.removeAbandoned?.(Date.now() + 60_000)).toBe(2);
+    expect([...(bucket?.uploads.values() ?? [])].map(({ key }) => key)).toEqual(["other/part.parquet"]);
+    expect([...(bucket?.objects.keys() ?? [])]).toEqual(["table/_delta_log/0.json"]);
+  });
+});
+
 describe("S3 store: configuration", () => {
   it("opens s3: URIs, with s3a: as another spelling", async () => {
     const store = await openStore("s3a://bucket/a b/t%20/", { s3: server.options });

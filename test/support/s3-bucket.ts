@@ -22,6 +22,7 @@ export interface StoredObject {
 
 interface Upload {
   readonly key: string;
+  readonly begun: Date;
   readonly parts: Map<number, { readonly bytes: Buffer; readonly etag: string }>;
 }
 
@@ -82,7 +83,7 @@ export class Bucket {
 
   beginUpload(key: string): string {
     const id = randomUUID();
-    this.uploads.set(id, { key, parts: new Map() });
+    this.uploads.set(id, { key, begun: new Date(), parts: new Map() });
     return id;
   }
 

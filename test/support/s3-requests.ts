@@ -65,6 +65,7 @@ export function errorAnswer(error: S3Error, request: { readonly method: string; 
 function onBucket(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3Answer {
   if (request.method === "HEAD") return empty(200);
   if (request.method === "GET" && request.query.get("list-type") === "2") return list(bucket, request, behaviour);
+  if (request.method === "GET" && request.query.has("uploads")) return listUploads(bucket, request);
   if (request.method === "POST" && request.query.has("delete")) return deleteMany(bucket, request);
   throw unserved(request);
 }
@@ -141,6 +142,17 @@ function list(bucket: Bucket, { query, bucket: name }: S3Request, behaviour: Beh
   return xml(
     `<ListBucketResult><Name>${escapeXml(name)}</Name><Prefix>${show(prefix)}</Prefix><KeyCount>${count}</KeyCount><MaxKeys>${limit}</MaxKeys><IsTruncated>${page.next !== undefined}</IsTruncated>${next}${contents.join("")}${prefixes.join("")}</ListBucketResult>`,
   );
+}
+
+/** One page only: more uploads than a page holds do not occur here. */
+function listUploads(bucket: Bucket, { query }: S3Request): S3Answer {
+  const prefix = query.get("prefix") ?? "";
+  const uploads = [...bucket.uploads].filter(([, { key }]) => key.startsWith(prefix));
+  const shown = uploads.map(
+    ([id, { key, begun }]) =>
+      `<Upload><Key>${escapeXml(query.get("encoding-type") === "url" ? urlEncode(key) : key)}</Key><UploadId>${id}</UploadId><Initiated>${begun.toISOString()}</Initiated></Upload>`,
+  );
+  return xml(`<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${shown.join("")}</ListMultipartUploadsResult>`);
 }
 
 function deleteMany(bucket: Bucket, request: S3Request): S3Answer {

@@ -1,0 +1,38 @@
+import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+import { childUri } from "./open-store.ts";
+import { checkPath, checkPrefix } from "./paths.ts";
+
+/**
+ * The same store rooted at a folder of it: the tables that live below a table (its quarantine, its metrics) share its connections,
+ * its wrappers and its fences.
+ *
+ * @throws as `ObjectStore` does for paths, if `folder` is none
+ */
+export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
+  const base = `${checkPath(folder)}/`;
+  const at = (path: string): string => base + checkPath(path);
+  const { localPath } = store;
+  return {
+    uri: childUri(store.uri, folder),
+    get: async (path, options) => await store.get(at(path), options),
+    getRange: async (path, start, length, options) => await store.getRange(at(path), start, length, options),
+    head: async (path, options) => {
+      const info = await store.head(at(path), options);
+      return info === undefined ? undefined : below(info, base);
+    },
+    list: async function* (prefix, options = {}) {
+      const after = options.startAfter === undefined ? {} : { startAfter: base + options.startAfter };
+      for await (const info of store.list(base + checkPrefix(prefix), { ...options, ...after })) yield below(info, base);
+    },
+    put: async (path, bytes, options) => await store.put(at(path), bytes, options),
+    putFile: async (path, localFile, options) => await store.putFile(at(path), localFile, options),
+    putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(at(path), bytes, options),
+    delete: async (path, options) => await store.delete(at(path), options),
+    ...(localPath === undefined ? {} : { localPath: (path) => localPath(at(path)) }),
+    stagingFolder: () => store.stagingFolder(),
+  };
+}
+
+function below(info: ObjectInfo, base: string): ObjectInfo {
+  return { ...info, path: info.path.slice(base.length) };
+}
