@@ -1,0 +1,177 @@
+/** Rules that look for a value out of line in a series of one metric, one value a version. Semantics as Deequ's strategies, named where they differ. */
+export type AnomalyRule =
+  | { readonly rule: "threshold"; readonly lower?: number; readonly upper?: number }
+  | { readonly rule: "absolute_change"; readonly max_decrease?: number; readonly max_increase?: number; readonly order?: number }
+  | { readonly rule: "relative_change"; readonly max_decrease?: number; readonly max_increase?: number; readonly order?: number }
+  | { readonly rule: "batch_normal"; readonly lower_factor?: number; readonly upper_factor?: number; readonly include_searched?: boolean }
+  | {
+      readonly rule: "online_normal";
+      readonly lower_factor?: number;
+      readonly upper_factor?: number;
+      readonly ignore_start?: number;
+      readonly ignore_anomalies?: boolean;
+    }
+  | { readonly rule: "seasonal"; readonly period: number; readonly lower_factor?: number; readonly upper_factor?: number };
+
+/** Half-open range of indices that are searched; the others only teach what is normal. */
+export interface Searched {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One value that the rule calls out of line, and the bounds that it broke. */
+export interface Anomaly {
+  readonly index: number;
+  readonly value: number;
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Finds the values of `series` out of line by `rule`; `searched` defaults to the whole series. */
+export function findAnomalies(
+  series: readonly number[],
+  rule: AnomalyRule,
+  searched: Searched = { from: 0, to: series.length },
+): Anomaly[] {
+  return expectedRanges(series, rule, searched).flatMap(({ index, compared, lower, upper }) =>
+    compared >= lower && compared <= upper ? [] : [{ index, value: series[index] ?? Number.NaN, lower, upper }],
+  );
+}
+
+interface Range {
+  readonly index: number;
+  /** What is held against the bounds: the value itself, a change, a ratio. */
+  readonly compared: number;
+  readonly lower: number;
+  readonly upper: number;
+}
+
+function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: Searched): Range[] {
+  switch (rule.rule) {
+    case "threshold":
+      return within(series, searched, (index) => ({
+        compared: at(series, index),
+        lower: rule.lower ?? -Infinity,
+        upper: rule.upper ?? Infinity,
+      }));
+    case "absolute_change": {
+      const order = rule.order ?? 1;
+      const changes = nthDifference(series, order);
+      return within(series, searched, (index) =>
+        index < order
+          ? undefined
+          : { compared: at(changes, index - order), lower: rule.max_decrease ?? -Infinity, upper: rule.max_increase ?? Infinity },
+      );
+    }
+    case "relative_change": {
+      const order = rule.order ?? 1;
+      return within(series, searched, (index) =>
+        index < order
+          ? undefined
+          : {
+              compared: at(series, index) / at(series, index - order),
+              lower: rule.max_decrease ?? -Infinity,
+              upper: rule.max_increase ?? Infinity,
+            },
+      );
+    }
+    case "batch_normal":
+      return batchNormal(series, rule, searched);
+    case "online_normal":
+      return onlineNormal(series, rule).filter(({ index }) => index >= searched.from && index < searched.to);
+    case "seasonal":
+      return seasonal(series, rule, searched);
+  }
+}
+
+function at(series: readonly number[], index: number): number {
+  return series[index] ?? Number.NaN;
+}
+
+function within(series: readonly number[], searched: Searched, range: (index: number) => Omit<Range, "index"> | undefined): Range[] {
+  const found: Range[] = [];
+  for (let index = Math.max(0, searched.from); index < Math.min(series.length, searched.to); index++) {
+    const expected = range(index);
+    if (expected !== undefined) found.push({ index, ...expected });
+  }
+  return found;
+}
+
+/** Differences of differences, `order` times; order 0 is the series itself. */
+export function nthDifference(series: readonly number[], order: number): number[] {
+  let current = [...series];
+  for (let time = 0; time < order; time++) current = current.slice(1).map((value, index) => value - at(current, index));
+  return current;
+}
+
+/** Mean and standard deviation; `ddof` 1 for the sample's, 0 for the population's. */
+export function meanAndDeviation(values: readonly number[], ddof: 0 | 1): { readonly mean: number; readonly deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: values.length <= ddof ? 0 : Math.sqrt(squares / (values.length - ddof)) };
+}
+
+function batchNormal(series: readonly number[], rule: AnomalyRule & { readonly rule: "batch_normal" }, searched: Searched): Range[] {
+  const learned = rule.include_searched === true ? series : series.filter((_, index) => index < searched.from || index >= searched.to);
+  if (learned.length === 0) return [];
+  const { mean, deviation } = meanAndDeviation(learned, 1);
+  const [lower, upper] = [mean - (rule.lower_factor ?? 3) * deviation, mean + (rule.upper_factor ?? 3) * deviation];
+  return within(series, searched, (index) => ({ compared: at(series, index), lower, upper }));
+}
+
+/** State of the running mean after each value, as {@link onlineNormal} uses it. */
+export interface OnlineState {
+  readonly mean: number;
+  readonly deviation: number;
+  readonly anomaly: boolean;
+}
+
+/** Welford's running mean and population deviation; an anomaly leaves the state as it was unless told otherwise. */
+export function onlineStates(series: readonly number[], rule: AnomalyRule & { readonly rule: "online_normal" }): OnlineState[] {
+  const skipped = series.length * (rule.ignore_start ?? 0.1);
+  const states: OnlineState[] = [];
+  let count = 0;
+  let mean = 0;
+  let squares = 0;
+  for (const [index, value] of series.entries()) {
+    const before = { count, mean, squares };
+    count++;
+    const delta = value - mean;
+    mean += delta / count;
+    squares += delta * (value - mean);
+    const deviation = Math.sqrt(squares / count);
+    const outside = value < mean - (rule.lower_factor ?? 3) * deviation || value > mean + (rule.upper_factor ?? 3) * deviation;
+    const anomaly = index >= skipped && outside;
+    if (anomaly && rule.ignore_anomalies !== false) ({ count, mean, squares } = before);
+    states.push({ mean, deviation: count === 0 ? 0 : Math.sqrt(squares / count), anomaly });
+  }
+  return states;
+}
+
+function onlineNormal(series: readonly number[], rule: AnomalyRule & { readonly rule: "online_normal" }): Range[] {
+  return onlineStates(series, rule).map(({ mean, deviation, anomaly }, index) => {
+    const [lower, upper] = [mean - (rule.lower_factor ?? 3) * deviation, mean + (rule.upper_factor ?? 3) * deviation];
+    // the state may have been put back, so the verdict is the state's own, not the bounds'
+    return {
+      index,
+      compared: anomaly ? Number.NaN : at(series, index),
+      lower: anomaly ? lower : -Infinity,
+      upper: anomaly ? upper : Infinity,
+    };
+  });
+}
+
+/** Values of the same phase of earlier periods are the measure: mean and sample deviation of the series at i − period, i − 2·period, … */
+function seasonal(series: readonly number[], rule: AnomalyRule & { readonly rule: "seasonal" }, searched: Searched): Range[] {
+  return within(series, searched, (index) => {
+    const past: number[] = [];
+    for (let before = index - rule.period; before >= 0; before -= rule.period) past.push(at(series, before));
+    if (past.length < 2) return undefined;
+    const { mean, deviation } = meanAndDeviation(past, 1);
+    return {
+      compared: at(series, index),
+      lower: mean - (rule.lower_factor ?? 3) * deviation,
+      upper: mean + (rule.upper_factor ?? 3) * deviation,
+    };
+  });
+}

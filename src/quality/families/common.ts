@@ -1,0 +1,89 @@
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { ColumnClass } from "../column.ts";
+import type { ColumnUse } from "../expectation.ts";
+import { flag, number, type ParamSpec } from "../params.ts";
+
+export const columnParam: ParamSpec = { type: "column", required: true, about: "the name of a column" };
+export const columnsParam: ParamSpec = { type: "columns", atLeast: 1, required: true, about: "a list of column names" };
+export const twoColumnsParam: ParamSpec = { type: "columns", atLeast: 2, required: true, about: "a list of at least two column names" };
+export const numbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
+export const ordered: readonly ColumnClass[] = [...numbers, "string", "date", "timestamp", "timestamp_ntz", "boolean"];
+
+/** Bounds as numbers, both optional. */
+export const numericBounds: Readonly<Record<string, ParamSpec>> = {
+  min_value: { type: "number", about: "a number as the lowest allowed value" },
+  max_value: { type: "number", about: "a number as the highest allowed value" },
+  strict_min: { type: "boolean", about: "true to leave out the lower bound itself" },
+  strict_max: { type: "boolean", about: "true to leave out the upper bound itself" },
+};
+
+/** Bounds of the column's own type, both optional. */
+export const typedBounds: Readonly<Record<string, ParamSpec>> = {
+  ...numericBounds,
+  min_value: { type: "scalar", about: "the lowest allowed value, of the column's type" },
+  max_value: { type: "scalar", about: "the highest allowed value, of the column's type" },
+};
+
+interface Refusal {
+  readonly param: string;
+  readonly problem: string;
+  readonly advice: string;
+}
+
+/** Refuses bounds that cannot be met; with `needed`, also their absence. */
+export function refuseBounds(needed: boolean): (params: JsonObject) => Refusal | undefined {
+  return (params) => {
+    const [min, max] = [params["min_value"], params["max_value"]];
+    if (min === undefined && max === undefined) {
+      return needed
+        ? { param: "min_value", problem: "neither min_value nor max_value is given", advice: "Give at least one of them" }
+        : undefined;
+    }
+    if (min === undefined || max === undefined || min === null || max === null) return undefined;
+    if (typeof min !== typeof max)
+      return {
+        param: "max_value",
+        problem: "min_value and max_value are of different types",
+        advice: "Give both as numbers or both as text",
+      };
+    if (min > max)
+      return { param: "min_value", problem: `min_value ${String(min)} is above max_value ${String(max)}`, advice: "Swap the bounds" };
+    if (min === max && (flag(params, "strict_min") || flag(params, "strict_max"))) {
+      return {
+        param: "min_value",
+        problem: `no value is strictly between ${String(min)} and ${String(max)}`,
+        advice: "Widen the bounds or leave out strict_min and strict_max",
+      };
+    }
+    return undefined;
+  };
+}
+
+/** Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all. */
+export function withinBounds(observed: number | null, params: JsonObject): boolean {
+  const [min, max] = [number(params, "min_value"), number(params, "max_value")];
+  if (min === undefined && max === undefined) return true;
+  if (observed === null || Number.isNaN(observed)) return false;
+  const aboveMin = min === undefined || (flag(params, "strict_min") ? observed > min : observed >= min);
+  const belowMax = max === undefined || (flag(params, "strict_max") ? observed < max : observed <= max);
+  return aboveMin && belowMax;
+}
+
+/** SQL condition of the bounds; `min` and `max` are literals. */
+export function boundsSql(value: string, min: string | undefined, max: string | undefined, params: JsonObject): string {
+  const parts = [
+    ...(min === undefined ? [] : [`${value} ${flag(params, "strict_min") ? ">" : ">="} ${min}`]),
+    ...(max === undefined ? [] : [`${value} ${flag(params, "strict_max") ? "<" : "<="} ${max}`]),
+  ];
+  return parts.length === 0 ? "true" : `(${parts.join(" AND ")})`;
+}
+
+/** A condition that is true where every (or any) column is null. */
+export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): string {
+  return `(${columns.map((column) => `${column.sql} IS NULL`).join(how === "all" ? " AND " : " OR ")})`;
+}
+
+/** JSON for an observed number: infinities and NaN as text. */
+export function observedNumber(value: number | null): JsonValue {
+  return value === null || Number.isFinite(value) ? value : String(value);
+}

@@ -1,0 +1,178 @@
+import type { CheckUse, ColumnUse, Expectation } from "../expectation.ts";
+import { invalidSuite } from "../invalid.ts";
+import { number, type ParamSpec, text, texts } from "../params.ts";
+import { columnParam, columnsParam, numbers, ordered } from "./common.ts";
+
+const tableParam: ParamSpec = {
+  type: "string",
+  required: true,
+  about: "the name under which the other table is given, or `this` for the table written to",
+};
+
+/** Other table's columns: the same names unless given. */
+function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[]): readonly string[] {
+  const given = texts(use.check.params, param);
+  const names = given.length === 0 ? columns.map((column) => column.name) : given;
+  if (names.length !== columns.length)
+    throw invalidSuite(`${use.check.path}.params.${param}`, `names ${names.length} columns for ${columns.length}`, "Name one for each");
+  return names.map((name) => use.dialect.identifier(name));
+}
+
+/** Checks by the caller's own condition, against other tables, and against the other rows' spread or order. */
+export const custom: readonly Expectation[] = [
+  {
+    kind: "expect_rows_to_satisfy",
+    level: "row",
+    summary: "An SQL condition over the row is true; where it is null the row counts as unknown.",
+    params: {
+      expression: { type: "sql", required: true, about: "an SQL condition over the columns" },
+      name: { type: "string", about: "a name for messages" },
+    },
+    message: (params) => `${text(params, "name") || text(params, "expression")} must hold`,
+    plan: (use) => {
+      const condition = use.expression("expression");
+      return { kind: "row", pass: `(${condition})`, missing: `(${condition}) IS NULL`, nullsExactly: true, shows: [] };
+    },
+  },
+  {
+    kind: "expect_rows_to_satisfy_function",
+    level: "row",
+    summary: "A TypeScript function over Arrow batches says true; null counts as unknown.",
+    params: { function: { type: "string", required: true, about: "the function's name" }, column_list: columnsParam },
+    message: (params) => `${text(params, "function")} must hold`,
+    plan: (use) => ({ kind: "function", name: text(use.check.params, "function"), shows: use.columnList("column_list") }),
+  },
+  {
+    kind: "expect_column_values_to_exist_in_table",
+    level: "row",
+    summary: "Each key is found in another table; keys with a null in them are left out.",
+    params: { column_list: columnsParam, table: tableParam, table_columns: { type: "columns", about: "the other table's columns" } },
+    message: (params) => `(${texts(params, "column_list").join(", ")}) must exist in ${text(params, "table")}`,
+    plan: (use) => {
+      const columns = use.columnList("column_list", [...ordered, "binary"]);
+      const others = otherColumns(use, "table_columns", columns);
+      const table = text(use.check.params, "table");
+      const missing = `(${columns.map((column) => `${column.sql} IS NULL`).join(" OR ")})`;
+      return {
+        kind: "keys",
+        keys: columns.map((column) => column.sql),
+        missing,
+        shows: columns,
+        tables: [table],
+        failing: (scoped, relations) => {
+          const keys = columns.map((column, at) => `${column.sql} AS key_${at}`).join(", ");
+          const groups = `SELECT ${keys}, count(*) AS rows FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => `key_${at}`).join(", ")}`;
+          const relation = relations(table);
+          if (relation === undefined) return groups;
+          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name} = child.key_${at}`).join(" AND ")})`;
+        },
+      };
+    },
+  },
+  {
+    kind: "expect_rows_to_match_table",
+    level: "row",
+    summary: "Each row's key is found in another table (or another version of this one), with the same values in the compared columns.",
+    params: {
+      key_columns: columnsParam,
+      compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
+      table: tableParam,
+    },
+    message: (params) =>
+      `row must be in ${text(params, "table")} under the same ${texts(params, "key_columns").join(", ")} with the same values`,
+    plan: (use) => {
+      const keys = use.columnList("key_columns", [...ordered, "binary"]);
+      const compared = use.columnList("compare_columns", [...ordered, "binary"]);
+      const columns = [...keys, ...compared];
+      const table = text(use.check.params, "table");
+      return {
+        kind: "keys",
+        keys: columns.map((column) => column.sql),
+        missing: "(false)",
+        shows: columns,
+        tables: [table],
+        failing: (scoped, relations) => {
+          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS key_${at}`).join(", ")}, count(*) AS rows FROM ${scoped} GROUP BY ALL`;
+          const relation = relations(table);
+          if (relation === undefined) return groups;
+          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.key_${at}`).join(" AND ")})`;
+        },
+      };
+    },
+  },
+  ...(["increasing", "decreasing"] as const).map(
+    (direction): Expectation => ({
+      kind: `expect_column_values_to_be_${direction}`,
+      level: "group",
+      summary: `Values ${direction === "increasing" ? "rise" : "fall"} in the order of the source; nulls are left out, the later row of a pair fails.`,
+      params: { column: columnParam, strictly: { type: "boolean", about: "true to refuse equal neighbours" } },
+      message: (params) => `${text(params, "column")} must be ${direction}`,
+      plan: (use) => {
+        const column = use.column("column", ordered);
+        const wrong = direction === "increasing" ? "<" : ">";
+        const operator = use.check.params["strictly"] === true ? `${wrong}=` : wrong;
+        return {
+          kind: "positions",
+          missing: `${column.sql} IS NULL`,
+          shows: [column],
+          // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and needs no sort
+          failing: (scoped, { file, row }) =>
+            `SELECT file, row FROM (SELECT ${file} AS file, ${row} AS row, value, lag(value) OVER () AS before FROM (SELECT *, ${column.sql} AS value FROM ${scoped} WHERE ${column.sql} IS NOT NULL)) WHERE value ${operator} before`,
+        };
+      },
+    }),
+  ),
+  {
+    kind: "expect_column_value_z_scores_to_be_less_than",
+    level: "group",
+    summary: "Each value's distance from the batch's mean, in sample standard deviations, is below a threshold; a constant column passes.",
+    params: {
+      column: columnParam,
+      threshold: { type: "number", required: true, about: "a number of standard deviations" },
+      double_sided: { type: "boolean", about: "true to look at both sides" },
+    },
+    message: (params) => `z-score of ${text(params, "column")} must be below ${number(params, "threshold")}`,
+    plan: (use) => {
+      const column = use.column("column", numbers);
+      const value = use.dialect.toDouble(column.sql);
+      return {
+        kind: "rounds",
+        aggregates: { mean: `avg(${value})`, deviation: use.dialect.deviation(value, 1) },
+        next: ({ mean, deviation }) => {
+          const score = `((${value} - ${mean}) / ${deviation})`;
+          const flat = typeof mean !== "number" || typeof deviation !== "number" || deviation === 0 || !Number.isFinite(deviation);
+          const distance = use.check.params["double_sided"] === true ? `abs(${score})` : score;
+          const pass = flat ? `(${column.sql} IS NOT NULL)` : `(${distance} < ${number(use.check.params, "threshold")})`;
+          return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
+        },
+      };
+    },
+  },
+  {
+    kind: "expect_column_values_to_not_be_outliers",
+    level: "group",
+    summary:
+      "Each value lies within `threshold` (default 3.5) median absolute deviations of the batch's median; when that deviation is 0 nothing is called an outlier.",
+    params: { column: columnParam, threshold: { type: "number", min: 0, about: "a number of median absolute deviations" } },
+    message: (params) =>
+      `${text(params, "column")} must lie within ${number(params, "threshold") ?? 3.5} median absolute deviations of the median`,
+    plan: (use) => {
+      const column = use.column("column", numbers);
+      const value = use.dialect.toDouble(column.sql);
+      const threshold = number(use.check.params, "threshold") ?? 3.5;
+      return {
+        kind: "rounds",
+        aggregates: { median: use.dialect.quantile(value, 0.5) },
+        next: ({ median }) => ({
+          kind: "rounds",
+          aggregates: { spread: use.dialect.quantile(`abs(${value} - ${typeof median === "number" ? median : 0})`, 0.5) },
+          next: ({ spread }) => {
+            const flat = typeof median !== "number" || typeof spread !== "number" || spread === 0 || !Number.isFinite(spread);
+            const pass = flat ? `(${column.sql} IS NOT NULL)` : `(abs(${value} - ${median}) <= ${threshold * spread})`;
+            return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
+          },
+        }),
+      };
+    },
+  },
+];

@@ -1,0 +1,190 @@
+import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position } from "../expectation.ts";
+import { thisTable, toNumber } from "../expectation.ts";
+import { boundsText, flag, type ParamSpec, text, texts } from "../params.ts";
+import { columnParam, columnsParam, nulls, numericBounds, observedNumber, ordered, refuseBounds, withinBounds } from "./common.ts";
+
+const keep: ParamSpec = {
+  type: "enum",
+  values: ["none", "first"],
+  about: "none (default: every row of a duplicate group fails) or first (the first row passes)",
+};
+const acrossTable: ParamSpec = { type: "boolean", about: "true to compare with the rows that the table holds already, too" };
+const uniqueOptions = { keep, across_table: acrossTable };
+
+interface KeyRules {
+  readonly columns: readonly ColumnUse[];
+  /** Rows left out of the comparison. */
+  readonly missing: string;
+  /** Keys that fail even when they occur once. */
+  readonly alwaysFails?: string;
+}
+
+function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
+  const keepFirst = text(use.check.params, "keep") === "first";
+  const acrossTable = flag(use.check.params, "across_table");
+  const keys = rules.columns.map((column) => column.sql);
+  const aliases = keys.map((_, at) => `key_${at}`);
+  return {
+    kind: "keys",
+    keys,
+    missing: rules.missing,
+    keepFirst,
+    shows: rules.columns,
+    ...(acrossTable ? { tables: [thisTable] } : { proofs: uniqueProofs(rules) }),
+    failing: (scoped, relations, position) => {
+      const table = acrossTable ? relations(thisTable) : undefined;
+      const groups =
+        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS group_rows${firstOf(keepFirst, position)} ` +
+        `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
+      const known =
+        table === undefined
+          ? "false"
+          : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${rules.columns.map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM ${aliases[at]}`).join(" AND ")})`;
+      const always = rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
+      // a key that the table holds has no first row to keep in the batch
+      const first = keepFirst ? `, CASE WHEN found OR fails THEN NULL ELSE first_position END AS first_position` : "";
+      const rows = keepFirst ? "CASE WHEN found OR fails THEN group_rows ELSE group_rows - 1 END" : "group_rows";
+      return (
+        `SELECT ${aliases.join(", ")}, ${rows} AS rows${first} FROM ` +
+        `(SELECT *, ${known} AS found, (${always}) AS fails FROM (${groups})) WHERE group_rows > 1 OR found OR fails`
+      );
+    },
+  };
+}
+
+function firstOf(keepFirst: boolean, position: Position): string {
+  const place = `{file: coalesce(${position.file}, ''), row: ${position.row}}`;
+  return keepFirst ? `, min(${place}) AS first_position` : "";
+}
+
+/** Ever larger proofs that all keys differ: the first rows rise strictly, all rows do, no two hashes agree. */
+function uniqueProofs(rules: KeyRules): readonly ((scoped: string) => string)[] {
+  if (rules.alwaysFails !== undefined) return [];
+  const [only] = rules.columns;
+  const rising = (scoped: string, limit: string) =>
+    `SELECT coalesce(bool_and(coalesce(k > p, false)), true) FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${only?.sql} AS k FROM ${scoped}${limit})) WHERE n > 1`;
+  const hashes = (scoped: string) =>
+    `SELECT count(DISTINCT hash(${rules.columns.map((column) => column.sql).join(", ")})) = count(*) FROM ${scoped} WHERE NOT ${rules.missing}`;
+  if (rules.columns.length !== 1) return [hashes];
+  return [(scoped) => `SELECT CASE WHEN (${rising(scoped, " LIMIT 4096")}) THEN (${rising(scoped, "")}) ELSE false END`, hashes];
+}
+
+const listIgnore: ParamSpec = {
+  type: "enum",
+  values: ["all_values_are_missing", "any_value_is_missing", "never"],
+  about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
+};
+
+/** Sizes of groups of equal keys, where rows null in all grouping columns are left out and partial nulls group together. */
+function groupSizes(use: CheckUse, judge: (sizes: GroupSizes) => number | null) {
+  const columns = use.columnList("column_list");
+  const keys = columns.map((column) => column.sql).join(", ");
+  return {
+    kind: "query" as const,
+    query: (scoped: string) =>
+      `SELECT count(*) AS groups, ${use.dialect.countIf("size = 1")} AS singles, coalesce(sum(size), 0) AS row_count, coalesce(sum(CASE WHEN size > 1 THEN size END), 0) AS repeated ` +
+      `FROM (SELECT count(*) AS size FROM ${scoped} WHERE NOT ${nulls(columns, "all")} GROUP BY ${keys})`,
+    judge: ([row]: readonly AggregateValues[]): Judgement => {
+      const read = (name: string) => toNumber(row?.[name]) ?? 0;
+      const observed = judge({ groups: read("groups"), singles: read("singles"), rows: read("row_count"), repeated: read("repeated") });
+      return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed) };
+    },
+  };
+}
+
+interface GroupSizes {
+  readonly groups: number;
+  readonly singles: number;
+  readonly rows: number;
+  readonly repeated: number;
+}
+
+const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
+
+function ratio(name: string, summary: string, judge: (sizes: GroupSizes) => number | null): Expectation {
+  return {
+    kind: `expect_columns_${name}_to_be_between`,
+    level: "aggregate",
+    summary,
+    params: { column_list: columnsParam, ...numericBounds },
+    refuse: refuseBounds(false),
+    message: (params) => `${name.replaceAll("_", " ")} of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
+    plan: (use) => groupSizes(use, judge),
+  };
+}
+
+/** Uniqueness: names rows by looking at others. Rows whose key is null everywhere are left out; partly null keys are keys. */
+export const uniqueness: readonly Expectation[] = [
+  {
+    kind: "expect_column_values_to_be_unique",
+    level: "group",
+    summary: "No value occurs twice; every row of a duplicate group fails unless `keep` is first. Nulls are left out.",
+    params: { column: columnParam, ...uniqueOptions },
+    message: (params) => `${text(params, "column")} must be unique`,
+    plan: (use) => {
+      const column = use.column("column", [...ordered, "binary"]);
+      return uniqueKeys(use, { columns: [column], missing: `(${column.sql} IS NULL)` });
+    },
+  },
+  {
+    kind: "expect_compound_columns_to_be_unique",
+    level: "group",
+    summary: "No combination of values occurs twice.",
+    params: { column_list: columnsParam, ...uniqueOptions, ignore_row_if: listIgnore },
+    message: (params) => `(${texts(params, "column_list").join(", ")}) must be unique`,
+    plan: (use) => {
+      const columns = use.columnList("column_list", [...ordered, "binary"]);
+      const how = text(use.check.params, "ignore_row_if");
+      const missing = how === "never" ? "(false)" : nulls(columns, how === "any_value_is_missing" ? "any" : "all");
+      return uniqueKeys(use, { columns, missing });
+    },
+  },
+  {
+    kind: "expect_columns_to_be_primary_key",
+    level: "group",
+    summary: "The combination is unique and no part of it is null.",
+    params: { column_list: columnsParam, ...uniqueOptions },
+    message: (params) => `(${texts(params, "column_list").join(", ")}) must be unique and not null`,
+    plan: (use) => {
+      const columns = use.columnList("column_list", [...ordered, "binary"]);
+      return uniqueKeys(use, { columns, missing: "(false)", alwaysFails: nulls(columns, "any") });
+    },
+  },
+  ratio("uniqueness", "Share of the rows whose key occurs once.", ({ singles, rows }) => share(singles, rows)),
+  ratio("distinctness", "Number of different keys by number of rows.", ({ groups, rows }) => share(groups, rows)),
+  ratio("unique_value_ratio", "Share of the different keys that occur once.", ({ singles, groups }) => share(singles, groups)),
+  ratio("distinct_count", "Number of different keys.", ({ groups }) => groups),
+  ratio("duplicate_row_count", "Number of rows whose key occurs more than once, all of them.", ({ repeated }) => repeated),
+  {
+    kind: "expect_column_unique_value_count_to_be_between",
+    level: "aggregate",
+    summary: "Number of different values, nulls left out.",
+    params: { column: columnParam, ...numericBounds },
+    refuse: refuseBounds(false),
+    message: (params) => `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+    plan: (use) => ({
+      kind: "aggregate",
+      aggregates: { distinct: `count(DISTINCT ${use.column("column").sql})` },
+      judge: ({ distinct }) => ({ success: withinBounds(toNumber(distinct), use.check.params), observed: toNumber(distinct) }),
+    }),
+  },
+  {
+    kind: "expect_column_proportion_of_unique_values_to_be_between",
+    level: "aggregate",
+    summary: "Number of different values by number of non-null rows (Deequ calls this Distinctness, not Uniqueness).",
+    params: { column: columnParam, ...numericBounds },
+    refuse: refuseBounds(false),
+    message: (params) => `share of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+    plan: (use) => {
+      const column = use.column("column");
+      return {
+        kind: "aggregate",
+        aggregates: { distinct: `count(DISTINCT ${column.sql})`, present: `count(${column.sql})` },
+        judge: ({ distinct, present }) => {
+          const observed = share(toNumber(distinct) ?? 0, toNumber(present) ?? 0);
+          return { success: withinBounds(observed, use.check.params), observed };
+        },
+      };
+    },
+  },
+];

@@ -1,0 +1,19 @@
+import type { Relation } from "../engine/contract.ts";
+import type { PlannedCheck } from "./plan.ts";
+import type { RowPredicate } from "./suite.ts";
+
+/** What a suite needs beside the staged batch. */
+export interface GateContext {
+  /** Milliseconds since 1970-01-01 UTC, for checks of age. */
+  readonly now: number;
+  /** Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent while it is being created. */
+  readonly relations?: Readonly<Record<string, Relation>>;
+  /** TypeScript predicates, beside those that the suite brings. */
+  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
+  readonly history?: (metric: string) => Promise<readonly number[]>;
+  /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */
+  readonly fence?: () => Promise<void>;
+  /** Row checks that the writing side adds, such as values that could not be cast. */
+  readonly extra?: readonly PlannedCheck[];
+}

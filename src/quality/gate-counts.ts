@@ -1,0 +1,186 @@
+import type { EngineRow, Session, StagedRelation } from "../engine/contract.ts";
+import type { JsonObject, JsonValue } from "../util/json.ts";
+import type { SuiteColumn } from "./column.ts";
+import { duckdbDialect } from "./dialect-duckdb.ts";
+import { type AggregateValues, type Judgement, toNumber } from "./expectation.ts";
+import type { GateContext } from "./gate-context.ts";
+import { scopedRows } from "./gate-groups.ts";
+import { type Mask, maskedSource } from "./masks.ts";
+import type { PlannedCheck } from "./plan.ts";
+import type { Check, OnFail } from "./suite.ts";
+import type { CheckResult } from "./verdict.ts";
+
+/** What every check said, without the failing rows. */
+export interface Counted {
+  readonly rows: number;
+  readonly results: ReadonlyMap<string, CheckResult>;
+}
+
+/** Asks for the scalars that some checks need before they can be planned: one pass a round for all of them together. */
+export async function resolveRounds(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  staged: StagedRelation,
+): Promise<readonly PlannedCheck[]> {
+  let current = planned;
+  while (current.some(({ plan }) => plan.kind === "rounds")) {
+    const columns = current.flatMap((check, at) =>
+      check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, at) : [],
+    );
+    const [row] = await session.rows(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`);
+    current = current.map((check, at) => {
+      if (check.plan.kind !== "rounds") return check;
+      return { ...check, plan: check.plan.next(valuesOf(row, Object.keys(check.plan.aggregates), at)) };
+    });
+  }
+  return current;
+}
+
+interface CountContext extends GateContext {
+  readonly columns: readonly SuiteColumn[];
+  readonly repairs: ReadonlyMap<string, number>;
+}
+
+/** Counts all that can be counted in one pass, runs the few queries that need one of their own, and judges. */
+export async function countRows(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  masks: readonly Mask[],
+  staged: StagedRelation,
+  context: CountContext,
+): Promise<Counted> {
+  const row = await mainPass(session, planned, masks, staged);
+  const rows = toNumber(row["n"]) ?? 0;
+  const results = new Map<string, CheckResult>();
+  for (const [at, check] of planned.entries()) {
+    const mask = masks.find((candidate) => candidate.planned.check.id === check.check.id);
+    const repaired = context.repairs.get(check.check.id) ?? 0;
+    const result =
+      mask === undefined
+        ? aggregateResult(check, await judged(session, check, at, row, staged, context))
+        : rowResult(mask, masks.indexOf(mask), row, rows, repaired);
+    results.set(check.check.id, result);
+  }
+  return { rows, results };
+}
+
+async function mainPass(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  masks: readonly Mask[],
+  staged: StagedRelation,
+): Promise<EngineRow> {
+  const columns = ["count(*) AS n"];
+  const outer: string[] = [];
+  for (const [at, mask] of masks.entries()) {
+    if (mask.considered !== undefined) columns.push(`count_if(${mask.considered}) AS m${at}_considered`);
+    if (mask.known === undefined) columns.push(`count_if(${mask.countedFail}) AS m${at}_fail`);
+  }
+  for (const [at, check] of planned.entries()) {
+    const { plan } = check;
+    if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
+    columns.push(...selectAggregates(check, plan.aggregates, at));
+    const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => `a${at}_${name}`) : undefined;
+    for (const [name, condition] of Object.entries(conditions ?? {})) outer.push(`${condition} AS a${at}_${name}`);
+  }
+  // only what the counts themselves read is joined: failing keys and positions are counted already
+  const joined = masks.filter(
+    (mask) => mask.known === undefined || mask.joins.some((join) => mask.considered?.includes(join.split(" ")[2] ?? "\u0000") === true),
+  );
+  const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
+  const [row] = await session.rows(outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`);
+  return row ?? {};
+}
+
+function selectAggregates(check: PlannedCheck, aggregates: Readonly<Record<string, string>>, at: number): string[] {
+  return Object.entries(aggregates).map(([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${at}_${name}`);
+}
+
+function valuesOf(row: EngineRow | undefined, names: readonly string[], at: number): AggregateValues {
+  return Object.fromEntries(names.map((name) => [name, row?.[`a${at}_${name}`] ?? null]));
+}
+
+async function judged(
+  session: Session,
+  check: PlannedCheck,
+  at: number,
+  row: EngineRow,
+  staged: StagedRelation,
+  context: CountContext,
+): Promise<Judgement> {
+  const { plan } = check;
+  switch (plan.kind) {
+    case "aggregate":
+      return plan.judge(valuesOf(row, [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})], at));
+    case "history": {
+      const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), at));
+      return plan.judge(current, (await context.history?.(plan.metric)) ?? []);
+    }
+    case "query":
+      return plan.judge(await session.rows(plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql)));
+    case "schema":
+      return plan.judge(context.columns);
+    default:
+      throw new Error(`varve internal error: ${plan.kind} checks are counted by their masks`);
+  }
+}
+
+function columnsOf(check: Check): string[] {
+  const single = ["column", "column_A", "column_B"].flatMap((name) => (typeof check.params[name] === "string" ? [check.params[name]] : []));
+  const lists = ["column_list", "key_columns", "compare_columns"].flatMap((name) => {
+    const value: JsonValue | undefined = check.params[name];
+    return Array.isArray(value) ? value.map(String) : [];
+  });
+  return [...single, ...lists];
+}
+
+function common(check: PlannedCheck, details: JsonObject | undefined) {
+  return {
+    id: check.check.id,
+    kind: check.check.kind,
+    level: check.expectation.level,
+    message: check.check.description ?? check.expectation.message(check.check.params),
+    columns: columnsOf(check.check),
+    severity: check.check.severity,
+    onFail: check.check.onFail,
+    sample: [],
+    fingerprint: check.check.fingerprint,
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult {
+  return {
+    ...common(check, judgement.details),
+    reaction: check.check.onFail,
+    success: judgement.success,
+    considered: null,
+    unexpected: null,
+    repaired: 0,
+    observed: judgement.observed,
+  };
+}
+
+function rowResult(mask: Mask, at: number, row: EngineRow, rows: number, repaired: number): CheckResult {
+  const { check } = mask.planned;
+  const considered = mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0);
+  const unexpected = mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0;
+  // counts are compared, not 1 − share, which binary fractions get wrong at the border
+  const success = considered === 0 || (considered - unexpected) / considered >= check.mostly;
+  const observed = considered === 0 ? null : (considered - unexpected) / considered;
+  return {
+    ...common(mask.planned, undefined),
+    reaction: reactionOf(check, considered, unexpected),
+    success,
+    considered,
+    unexpected,
+    repaired,
+    observed,
+  };
+}
+
+function reactionOf(check: Check, considered: number, unexpected: number): OnFail {
+  const onFail = check.onFail === "repair" ? (check.repair?.otherwise ?? "reject") : check.onFail;
+  if (check.escalate === undefined || considered === 0) return onFail;
+  return unexpected / considered > check.escalate.above ? check.escalate.to : onFail;
+}

@@ -1,0 +1,164 @@
+import { Int64, makeVector, type RecordBatch, Table, Utf8, vectorFromArray } from "apache-arrow";
+import type { Session, StagedRelation } from "../engine/contract.ts";
+import { type KeysPlan, toNumber } from "./expectation.ts";
+import { invalidSuite } from "./invalid.ts";
+import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
+import type { PlannedCheck } from "./plan.ts";
+import type { RowPredicate } from "./suite.ts";
+
+/** What finding failing groups needs. */
+export interface GroupContext {
+  readonly functions: Readonly<Record<string, RowPredicate>>;
+  readonly relation: (name: string) => string | undefined;
+}
+
+/** The masks of all checks that can name rows, after finding the keys and positions that fail. */
+export async function groupMasks(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  staged: StagedRelation,
+  context: GroupContext,
+): Promise<Mask[]> {
+  const masks: Mask[] = [];
+  for (const check of planned) {
+    const mask = rowMask(check) ?? (await groupMask(session, check, staged, context));
+    if (mask !== undefined) masks.push(mask);
+  }
+  return masks;
+}
+
+/** The rows that a check looks at, as a relation in parentheses. */
+export function scopedRows(staged: StagedRelation, scope: string | undefined): string {
+  return scope === undefined ? `(${staged.positionedSql})` : `(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
+}
+
+async function groupMask(
+  session: Session,
+  planned: PlannedCheck,
+  staged: StagedRelation,
+  context: GroupContext,
+): Promise<Mask | undefined> {
+  const { plan } = planned;
+  const position = positionOf(staged);
+  const scoped = scopedRows(staged, planned.scope);
+  switch (plan.kind) {
+    case "keys": {
+      if (await proven(session, plan, scoped)) return keysMask(planned, plan, undefined, 0, position);
+      const table = temporaryTable();
+      await session.execute(`CREATE TEMP TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
+      const known = await total(session, `SELECT coalesce(sum(rows), 0) AS n FROM ${table}`);
+      return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
+    }
+    case "positions": {
+      const table = temporaryTable();
+      await session.execute(`CREATE TEMP TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
+      return positionsMask(planned, plan.missing, plan.shows, known === 0 ? undefined : table, known, position);
+    }
+    case "function": {
+      const predicate = context.functions[plan.name];
+      if (predicate === undefined)
+        throw invalidSuite(
+          `${planned.check.path}.params.function`,
+          `no function "${plan.name}" is given`,
+          "Hand the function over with the suite",
+        );
+      const columns = plan.shows.map((column) => column.sql).join(", ");
+      const verdicts = await runFunction(
+        session,
+        `SELECT ${position.file} AS "position of file", ${position.row} AS "position of row", ${columns} FROM ${scoped}`,
+        predicate,
+        planned,
+      );
+      return functionMask(session, planned, staged, verdicts);
+    }
+    default:
+      return undefined;
+  }
+}
+
+async function functionMask(session: Session, planned: PlannedCheck, staged: StagedRelation, verdicts: Verdicts): Promise<Mask> {
+  const failing = await stagePositions(session, verdicts.failing);
+  const unknown = await stagePositions(session, verdicts.unknown);
+  const position = positionOf(staged);
+  const missing = unknown === undefined ? undefined : `${unknown}.row IS NOT NULL`;
+  const shows = planned.plan.kind === "function" ? planned.plan.shows : [];
+  const mask = positionsMask(planned, missing, shows, failing, verdicts.failing.rows.length, position);
+  if (unknown === undefined) return mask;
+  return {
+    ...mask,
+    joins: [
+      ...mask.joins,
+      `LEFT JOIN ${unknown} ON ${unknown}.row = ${position.row} AND ${unknown}.file IS NOT DISTINCT FROM ${position.file}`,
+    ],
+  };
+}
+
+async function proven(session: Session, plan: KeysPlan, scoped: string): Promise<boolean> {
+  for (const proof of plan.proofs ?? []) {
+    const [row] = await session.rows(`SELECT (${proof(scoped)}) AS proven`);
+    if (row?.["proven"] === true) return true;
+  }
+  return false;
+}
+
+async function total(session: Session, sql: string): Promise<number> {
+  const [row] = await session.rows(sql);
+  return toNumber(row?.["n"]) ?? 0;
+}
+
+interface Positions {
+  readonly files: (string | null)[];
+  readonly rows: bigint[];
+}
+
+interface Verdicts {
+  readonly failing: Positions;
+  readonly unknown: Positions;
+}
+
+/** Streams the rows through the predicate; only the positions of rows that do not pass are kept. */
+async function runFunction(session: Session, sql: string, predicate: RowPredicate, planned: PlannedCheck): Promise<Verdicts> {
+  const verdicts: Verdicts = { failing: { files: [], rows: [] }, unknown: { files: [], rows: [] } };
+  for await (const batch of session.arrow(sql)) {
+    const names = batch.schema.fields.slice(2).map((field) => field.name);
+    const answers = predicate(batch.select(names) as RecordBatch);
+    if (answers.length !== batch.numRows) {
+      throw invalidSuite(
+        `${planned.check.path}.params.function`,
+        `the function answered ${answers.length} times for ${batch.numRows} rows`,
+        "Answer once for each row of the batch",
+      );
+    }
+    const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
+    for (let at = 0; at < batch.numRows; at++) {
+      const answer = answers[at];
+      if (answer === true || answer === 1) continue;
+      const into = answer === null || answer === undefined ? verdicts.unknown : verdicts.failing;
+      into.files.push(files?.get(at) ?? null);
+      into.rows.push(BigInt(rows?.get(at) ?? 0));
+    }
+  }
+  return verdicts;
+}
+
+/** A temporary table of positions; `undefined` when there are none. */
+async function stagePositions(session: Session, positions: Positions): Promise<string | undefined> {
+  if (positions.rows.length === 0) return undefined;
+  const data = new Table({
+    file: vectorFromArray(positions.files, new Utf8()),
+    row: makeVector({ type: new Int64(), data: BigInt64Array.from(positions.rows) }),
+  });
+  const relation = await session.stage({ kind: "arrow", data });
+  const table = temporaryTable();
+  await session.execute(`CREATE TEMP TABLE ${table} AS SELECT file, row FROM (${relation.sql})`);
+  return table;
+}
+
+let tables = 0;
+
+/** A name that no other temporary table of this process has. */
+export function temporaryTable(): string {
+  tables++;
+  return `varve_gate_${tables}`;
+}

@@ -1,0 +1,113 @@
+import type { StagedRelation } from "../engine/contract.ts";
+import type { ColumnUse, KeysPlan, Position } from "./expectation.ts";
+import type { PlannedCheck } from "./plan.ts";
+
+/**
+ * One check that can name rows, as SQL over the staged rows.
+ *
+ * `fail` is true or false, never null: quarantine is where it is true, clean is where it is not, so the two are exact complements.
+ */
+export interface Mask {
+  readonly planned: PlannedCheck;
+  readonly fail: string;
+  /** Counts the rows that the check considers; `undefined`: all of them. */
+  readonly considered: string | undefined;
+  /** `fail` without the guard against null, for counting. */
+  readonly countedFail: string;
+  readonly joins: readonly string[];
+  /** Failing rows, where a query over keys or positions has told already. */
+  readonly known?: number;
+  readonly shows: readonly ColumnUse[];
+}
+
+/** Quoted names of the two position columns. */
+export function positionOf(staged: StagedRelation): Position {
+  const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
+  return { file: quote(staged.positionColumns.file), row: quote(staged.positionColumns.row) };
+}
+
+interface Parts {
+  readonly scope: string | undefined;
+  readonly missing: string | undefined;
+  /** Fails as far as it is not missing; may be null only where `missing` is true. */
+  readonly wrong: string;
+  /** `wrong` is null exactly where the value is missing. */
+  readonly nullsExactly: boolean;
+}
+
+function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "considered" | "countedFail"> {
+  const { onNull } = planned.check;
+  const guardedWrong = parts.missing === undefined || parts.nullsExactly ? parts.wrong : `(NOT (${parts.missing}) AND ${parts.wrong})`;
+  const wrong = onNull === "fail" && parts.missing !== undefined ? `(${parts.missing} OR ${parts.wrong})` : guardedWrong;
+  const scoped = parts.scope === undefined ? wrong : `(${parts.scope} AND ${wrong})`;
+  const counts = [
+    ...(parts.scope === undefined ? [] : [parts.scope]),
+    ...(parts.missing === undefined || onNull !== "ignore" ? [] : [`NOT (${parts.missing})`]),
+  ];
+  return { fail: `coalesce(${scoped}, false)`, countedFail: scoped, considered: counts.length === 0 ? undefined : counts.join(" AND ") };
+}
+
+/** The mask of a check whose plan is a condition on the row alone. */
+export function rowMask(planned: PlannedCheck): Mask | undefined {
+  const { plan, scope } = planned;
+  if (plan.kind !== "row") return undefined;
+  const wrong = plan.nullsExactly === true ? `(NOT ${plan.pass})` : `(${plan.pass} IS NOT TRUE)`;
+  return {
+    planned,
+    ...maskOf(planned, { scope, missing: plan.missing, wrong, nullsExactly: plan.nullsExactly === true }),
+    joins: [],
+    shows: plan.shows,
+  };
+}
+
+/** The mask of a check whose failing keys were put into `table` (columns `key_i`, `rows`, `first_position`). */
+export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | undefined, known: number, position: Position): Mask {
+  const hit =
+    table === undefined
+      ? "false"
+      : `(${table}.rows IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.first_position IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
+  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.key_${at}`).join(" AND ");
+  const parts = { scope: planned.scope, missing: plan.missing === "(false)" ? undefined : plan.missing, wrong: hit, nullsExactly: false };
+  return {
+    planned,
+    ...maskOf(planned, parts),
+    joins: table === undefined ? [] : [`LEFT JOIN ${table} ON ${on}`],
+    ...knownUnlessNulls(planned, known),
+    shows: plan.shows,
+  };
+}
+
+/** The mask of a check whose failing positions were put into `table` (columns `file`, `row`). */
+export function positionsMask(
+  planned: PlannedCheck,
+  missing: string | undefined,
+  shows: readonly ColumnUse[],
+  table: string | undefined,
+  known: number,
+  position: Position,
+): Mask {
+  const hit = table === undefined ? "false" : `(${table}.row IS NOT NULL)`;
+  const on = `${table}.row = ${position.row} AND ${table}.file IS NOT DISTINCT FROM ${position.file}`;
+  const parts = { scope: planned.scope, missing, wrong: hit, nullsExactly: false };
+  return {
+    planned,
+    ...maskOf(planned, parts),
+    joins: table === undefined ? [] : [`LEFT JOIN ${table} ON ${on}`],
+    ...knownUnlessNulls(planned, known),
+    shows,
+  };
+}
+
+function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly known?: number } {
+  return planned.check.onNull === "fail" ? {} : { known };
+}
+
+/** The staged rows with what the masks join to them. */
+export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): string {
+  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins)].join(" ");
+}
+
+/** A condition that is true where any of the masks fails; never null. */
+export function anyFails(masks: readonly Mask[]): string {
+  return masks.length === 0 ? "false" : `(${masks.map((mask) => mask.fail).join(" OR ")})`;
+}

@@ -1,0 +1,153 @@
+import type { ColumnClass } from "./column.ts";
+import type { Dialect } from "./dialect.ts";
+import { type AggregateValues, type ColumnUse, toNumber } from "./expectation.ts";
+
+/**
+ * A number computed from all rows by plain aggregates, shared by checks, profiles and the history of metrics.
+ *
+ * `value` is `null` where the rows say nothing (no row, all null): never 0.
+ */
+export interface Measure {
+  readonly name: string;
+  readonly columns: 0 | 1 | 2;
+  readonly accepts?: readonly ColumnClass[];
+  readonly about: string;
+  readonly aggregates: (dialect: Dialect, columns: readonly ColumnUse[]) => Readonly<Record<string, string>>;
+  readonly value: (values: AggregateValues) => number | null;
+}
+
+const numeric: readonly ColumnClass[] = ["integer", "decimal", "float", "double", "boolean"];
+const plainNumbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
+
+const first = (columns: readonly ColumnUse[]): string => columns[0]?.sql ?? "NULL";
+const second = (columns: readonly ColumnUse[]): string => columns[1]?.sql ?? "NULL";
+
+function single(
+  name: string,
+  about: string,
+  aggregate: (dialect: Dialect, sql: string) => string,
+  accepts: readonly ColumnClass[] = plainNumbers,
+): Measure {
+  return {
+    name,
+    columns: 1,
+    accepts,
+    about,
+    aggregates: (dialect, columns) => ({ v: aggregate(dialect, first(columns)) }),
+    value: ({ v }) => toNumber(v),
+  };
+}
+
+const asDouble = (dialect: Dialect, sql: string): string => dialect.toDouble(sql);
+
+/** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
+export const measures: readonly Measure[] = [
+  { name: "row_count", columns: 0, about: "number of rows", aggregates: () => ({ v: "count(*)" }), value: ({ v }) => toNumber(v) },
+  {
+    name: "completeness",
+    columns: 1,
+    about: "share of rows with a value",
+    aggregates: (_, columns) => ({ present: `count(${first(columns)})`, rows: "count(*)" }),
+    value: ({ present, rows }) => (toNumber(rows) === 0 ? null : (toNumber(present) ?? 0) / (toNumber(rows) ?? 1)),
+  },
+  {
+    name: "zeros",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "number of rows with a zero",
+    aggregates: (dialect, columns) => ({ v: dialect.countIf(`${first(columns)} = 0`) }),
+    value: ({ v }) => toNumber(v),
+  },
+  single("mean", "arithmetic mean", (dialect, sql) => `avg(${asDouble(dialect, sql)})`, numeric),
+  single("sum", "sum", (_, sql) => `sum(${sql})`),
+  single("min", "smallest value", (_, sql) => `min(${sql})`),
+  single("max", "largest value", (_, sql) => `max(${sql})`),
+  single("stdev", "sample standard deviation", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 1)),
+  single("stdev_population", "population standard deviation", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 0)),
+  {
+    ...single("variance", "sample variance", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 1)),
+    value: ({ v }) => square(toNumber(v)),
+  },
+  {
+    ...single("variance_population", "population variance", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 0)),
+    value: ({ v }) => square(toNumber(v)),
+  },
+  single("skewness", "skewness", (dialect, sql) => dialect.skewness(asDouble(dialect, sql))),
+  {
+    // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
+    name: "kurtosis",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "excess kurtosis of the population, 0 for a constant column",
+    aggregates: (dialect, columns) => ({
+      v: dialect.kurtosis(asDouble(dialect, first(columns))),
+      low: `min(${first(columns)})`,
+      high: `max(${first(columns)})`,
+    }),
+    value: ({ v, low, high }) => (low === null || low === undefined ? null : low === high ? 0 : toNumber(v)),
+  },
+  {
+    name: "range",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "largest less smallest value",
+    aggregates: (_, columns) => ({ low: `min(${first(columns)})`, high: `max(${first(columns)})` }),
+    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+  },
+  single("median", "median", (dialect, sql) => dialect.quantile(asDouble(dialect, sql), 0.5)),
+  {
+    name: "interquartile_range",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "third less first quartile, linear interpolation",
+    aggregates: (dialect, columns) => ({
+      low: dialect.quantile(asDouble(dialect, first(columns)), 0.25),
+      high: dialect.quantile(asDouble(dialect, first(columns)), 0.75),
+    }),
+    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+  },
+  lengthMeasure("min_length", "min"),
+  lengthMeasure("max_length", "max"),
+  single(
+    "approximate_distinct",
+    "number of different values, by HyperLogLog",
+    (dialect, sql) => dialect.distinctApproximate(sql),
+    undefined,
+  ),
+  {
+    name: "correlation",
+    columns: 2,
+    accepts: plainNumbers,
+    about: "Pearson correlation; unknown for a constant column",
+    aggregates: (dialect, columns) => ({ v: dialect.correlation(asDouble(dialect, first(columns)), asDouble(dialect, second(columns))) }),
+    value: ({ v }) => toNumber(v),
+  },
+  {
+    name: "ratio_of_sums",
+    columns: 2,
+    accepts: plainNumbers,
+    about: "sum of the first by sum of the second column",
+    aggregates: (dialect, columns) => ({ a: `sum(${asDouble(dialect, first(columns))})`, b: `sum(${asDouble(dialect, second(columns))})` }),
+    value: ({ a, b }) => (toNumber(a) === null || toNumber(b) === null ? null : (toNumber(a) ?? 0) / (toNumber(b) ?? 0)),
+  },
+];
+
+/** The measure of a name. */
+export function measureNamed(name: string): Measure | undefined {
+  return measures.find((measure) => measure.name === name);
+}
+
+function square(value: number | null): number | null {
+  return value === null ? null : value * value;
+}
+
+function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {
+  return {
+    name,
+    columns: 1,
+    accepts: ["string", "binary"],
+    about: `${aggregate === "min" ? "fewest" : "most"} characters of a text`,
+    aggregates: (dialect, columns) => ({ v: `${aggregate}(${dialect.length(first(columns), columns[0]?.class ?? "string")})` }),
+    value: ({ v }) => toNumber(v),
+  };
+}

@@ -1,0 +1,125 @@
+import type { JsonValue } from "../util/json.ts";
+import { type ColumnClass, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
+import { expectationOf } from "./define.ts";
+import type { Dialect } from "./dialect.ts";
+import type { CheckPlan, CheckUse, ColumnUse, Expectation } from "./expectation.ts";
+import { invalidSuite } from "./invalid.ts";
+import type { Check, Suite } from "./suite.ts";
+
+/** A check with its plan; `scope` is the condition of the rows that it tests, true or false and never null. */
+export interface PlannedCheck {
+  readonly check: Check;
+  readonly expectation: Expectation;
+  readonly plan: CheckPlan;
+  readonly scope: string | undefined;
+}
+
+/** What planning needs beside the suite. */
+export interface PlanContext {
+  readonly columns: readonly SuiteColumn[];
+  readonly dialect: Dialect;
+  readonly now: number;
+  /** Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands. */
+  readonly expressions?: ReadonlyMap<string, string>;
+}
+
+/** Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is not there or of a type that does not fit. */
+export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
+  return suite.checks.map((check) => planCheck(check, context));
+}
+
+/** Plans one check. @throws `SUITE_INVALID` */
+export function planCheck(check: Check, context: PlanContext): PlannedCheck {
+  const expectation = expectationOf(check);
+  const scope = check.where === undefined ? undefined : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
+  return { check, expectation, plan: expectation.plan(useOf(check, context)), scope };
+}
+
+/** Paths and texts of the caller's SQL in a suite. */
+export function callerSqlOf(suite: Suite): { readonly path: string; readonly text: string }[] {
+  return suite.checks.flatMap((check) => [
+    ...(check.where === undefined ? [] : [{ path: `${check.path}.where`, text: check.where }]),
+    ...(typeof check.params["expression"] === "string"
+      ? [{ path: `${check.path}.params.expression`, text: check.params["expression"] }]
+      : []),
+    ...(check.repair?.with === "sql" ? [{ path: `${check.path}.repair.expression`, text: check.repair.expression }] : []),
+  ]);
+}
+
+/** The caller's SQL at a path: as the engine checked it, or as written. */
+export function expressionAt(path: string, text: string, context: PlanContext): string {
+  return context.expressions?.get(path) ?? text;
+}
+
+/** The column of a name, or of a dotted path into structs where no column has that name. */
+export function findColumn(name: string, columns: readonly SuiteColumn[], dialect: Dialect): ColumnUse | undefined {
+  const exact =
+    columns.find((column) => column.name === name) ?? columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+  if (exact !== undefined) return { ...exact, sql: dialect.identifier(exact.name) };
+  const parts = name.split(".");
+  for (let head = parts.length - 1; head > 0; head--) {
+    const top = findColumn(parts.slice(0, head).join("."), columns, dialect);
+    const inner = top?.fields === undefined ? undefined : findColumn(parts.slice(head).join("."), top.fields, dialect);
+    if (top !== undefined && inner !== undefined) return { ...inner, name, sql: `${top.sql}.${inner.sql}` };
+  }
+  return undefined;
+}
+
+function useOf(check: Check, context: PlanContext): CheckUse {
+  const named = (name: string, path: string, accepts: readonly ColumnClass[] | undefined): ColumnUse => {
+    const found = findColumn(name, context.columns, context.dialect);
+    if (found === undefined)
+      throw invalidSuite(
+        path,
+        `there is no column "${name}"`,
+        `The columns are ${context.columns.map((column) => column.name).join(", ")}`,
+      );
+    if (accepts !== undefined && !accepts.includes(found.class)) {
+      throw invalidSuite(
+        path,
+        `column "${name}" is of type ${found.type}, which ${check.kind} cannot test`,
+        `Use a column of type ${accepts.join(", ")}`,
+      );
+    }
+    return found;
+  };
+  const literal = (value: JsonValue, column: ColumnUse, param: string): string => {
+    const problem = misfit(value, column);
+    if (problem !== undefined)
+      throw invalidSuite(
+        `${check.path}.params.${param}`,
+        `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
+        "Give a value of the column's type",
+      );
+    return context.dialect.literal(value, column.class);
+  };
+  return {
+    check,
+    dialect: context.dialect,
+    columns: context.columns,
+    now: context.now,
+    column: (param, accepts) => named(String(check.params[param]), `${check.path}.params.${param}`, accepts),
+    columnList: (param, accepts) => {
+      const names = check.params[param];
+      return Array.isArray(names) ? names.map((name, at) => named(String(name), `${check.path}.params.${param}[${at}]`, accepts)) : [];
+    },
+    bound: (param, column) => {
+      const value = check.params[param];
+      return value === undefined ? undefined : literal(value, column, param);
+    },
+    value: literal,
+    expression: (param) => expressionAt(`${check.path}.params.${param}`, String(check.params[param]), context),
+  };
+}
+
+const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;
+
+function misfit(value: JsonValue, column: ColumnUse): string | undefined {
+  if (column.class === "boolean") return typeof value === "boolean" ? undefined : "is no boolean";
+  if (isNumeric(column.class)) return typeof value === "number" || typeof value === "bigint" ? undefined : "is no number";
+  if (isTemporal(column.class))
+    return typeof value === "string" && dateText.test(value) && !Number.isNaN(Date.parse(value.replace(" ", "T")))
+      ? undefined
+      : "is no date or time";
+  return typeof value === "string" ? undefined : "is no text";
+}
