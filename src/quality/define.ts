@@ -5,7 +5,7 @@ import type { Expectation } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
 import { checkParams } from "./params.ts";
 import { expectations } from "./registry.ts";
-import type { Check, CheckJson, Escalation, OnFail, OnNull, Repair, RowPredicate, Severity, Suite, SuiteJson } from "./suite.ts";
+import type { Check, Escalation, OnFail, OnNull, Repair, RowPredicate, Severity, Suite, SuiteJson } from "./suite.ts";
 
 const onFails: readonly OnFail[] = ["reject", "quarantine", "drop", "warn", "tag", "repair"];
 const onNulls: readonly OnNull[] = ["ignore", "fail", "pass"];

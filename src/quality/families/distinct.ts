@@ -1,17 +1,7 @@
 import type { JsonValue } from "../../util/json.ts";
 import { type AggregateValues, type CheckUse, type ColumnUse, type Expectation, type Judgement, toJson, toNumber } from "../expectation.ts";
 import { boundsText, flag, list, type ParamSpec, text, texts } from "../params.ts";
-import {
-  columnParam,
-  columnsParam,
-  nulls,
-  numericBounds,
-  observedNumber,
-  ordered,
-  refuseBounds,
-  twoColumnsParam,
-  withinBounds,
-} from "./common.ts";
+import { columnParam, nulls, numericBounds, observedNumber, ordered, refuseBounds, twoColumnsParam, withinBounds } from "./common.ts";
 
 /** Observed lists stop here; the judgement itself looks at all values. */
 const detailLimit = 1000;

@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { EngineColumn, Session, SourceRow, StagedRelation } from "../../src/engine/contract.ts";
+import { duckdbEngine } from "../../src/engine/session.ts";
+import { defineSuite } from "../../src/quality/define.ts";
+import { evaluateGate } from "../../src/quality/gate.ts";
+import type { CheckJson } from "../../src/quality/suite.ts";
+
+let session: Session;
+
+beforeAll(async () => {
+  session = await duckdbEngine.open({ threads: 2 });
+});
+
+afterAll(() => session.close());
+
+const stage = (rows: readonly SourceRow[], columns: readonly EngineColumn[]): Promise<StagedRelation> =>
+  session.stage({ kind: "rows", rows }, { columns });
+
+const flights: readonly EngineColumn[] = [
+  { name: "id", type: "BIGINT" },
+  { name: "delay", type: "DOUBLE" },
+  { name: "origin", type: "VARCHAR" },
+];
+const rows: readonly SourceRow[] = [
+  { id: 1n, delay: 5, origin: "LAX" },
+  { id: 2n, delay: -1116, origin: "SFO" },
+  { id: 2n, delay: null, origin: "SFO" },
+  { id: 3n, delay: Number.NaN, origin: "???" },
+  { id: null, delay: 9, origin: null },
+];
+
+const between: CheckJson = { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: -120, max_value: 1800 } };
+
+async function run(checks: readonly CheckJson[], options: { readonly maxBadShare?: number } = {}) {
+  return evaluateGate(session, defineSuite({ checks, ...options }), await stage(rows, flights), { now: 0 });
+}
+
+describe("the gate", () => {
+  it("names the failing rows with their values, leaving nulls out and NaN in", async () => {
+    const verdict = await run([{ ...between, onFail: "quarantine" }]);
+    const [check] = verdict.checks;
+    expect(check).toMatchObject({ success: false, considered: 4, unexpected: 2, reaction: "quarantine" });
+    expect(check?.sample).toEqual([
+      { file: null, row: 1, values: { delay: -1116 } },
+      { file: null, row: 3, values: { delay: "NaN" } },
+    ]);
+    expect(verdict).toMatchObject({ accepted: true, rows: 5, clean: 3, quarantined: 2, dropped: 0 });
+    expect((await session.rows(verdict.cleanSql)).map((row) => row["id"])).toEqual([1n, 2n, null]);
+    const bad = await session.rows(
+      `SELECT row, errors[1].check_id AS id, errors[1].observed_value AS seen FROM (${verdict.quarantineSql}) ORDER BY row`,
+    );
+    expect(bad).toEqual([
+      { row: 1n, id: "delay:values_to_be_between", seen: "-1116.0" },
+      { row: 3n, id: "delay:values_to_be_between", seen: "nan" },
+    ]);
+  });
+
+  it("names every reason of a row that several checks fail, and prefers the quarantine to dropping", async () => {
+    const verdict = await run([
+      { ...between, onFail: "drop" },
+      { kind: "expect_column_values_to_be_unique", params: { column: "id" }, onFail: "quarantine" },
+      { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "^[A-Z]{3}$" }, onFail: "warn" },
+    ]);
+    expect(verdict).toMatchObject({ clean: 2, quarantined: 2, dropped: 1 });
+    const bad = await session.rows(
+      `SELECT row, list_transform(errors, lambda e: e.check_id) AS ids FROM (${verdict.quarantineSql}) ORDER BY row`,
+    );
+    expect(bad).toEqual([
+      { row: 1n, ids: ["delay:values_to_be_between", "id:values_to_be_unique"] },
+      { row: 2n, ids: ["id:values_to_be_unique"] },
+    ]);
+    expect(await session.rows(verdict.cleanSql)).toHaveLength(2);
+  });
+
+  it("rejects the batch when a rejecting check fails, and says why", async () => {
+    const verdict = await run([between, { kind: "expect_table_row_count_to_be_between", params: { min_value: 10 } }]);
+    expect(verdict.accepted).toBe(false);
+    expect(verdict.reasons).toEqual([
+      "delay:values_to_be_between: delay must be between -120 and 1800; 2 of 4 rows fail",
+      "row_count_to_be_between: number of rows must be at least 10; found 5",
+    ]);
+  });
+
+  it("rejects the batch when more than the allowed share is bad", async () => {
+    expect((await run([{ ...between, onFail: "drop" }], { maxBadShare: 0.4 })).accepted).toBe(true);
+    const verdict = await run([{ ...between, onFail: "drop" }], { maxBadShare: 0.39 });
+    expect(verdict.reasons).toEqual(["2 of 5 rows are bad, more than the allowed share of 0.39"]);
+  });
+
+  it("keeps the first row of a duplicate group on demand", async () => {
+    const verdict = await run([
+      { kind: "expect_column_values_to_be_unique", params: { column: "id", keep: "first" }, onFail: "quarantine" },
+    ]);
+    expect(verdict).toMatchObject({ clean: 4, quarantined: 1 });
+    expect((await session.rows(verdict.quarantineSql ?? ""))[0]).toMatchObject({ row: 2n });
+  });
+
+  it("counts a primary key's nulls as failing", async () => {
+    const verdict = await run([{ kind: "expect_columns_to_be_primary_key", params: { column_list: ["id"] }, onFail: "quarantine" }]);
+    expect(verdict).toMatchObject({ clean: 2, quarantined: 3 });
+  });
+
+  it("compares keys with the rows that the table holds already", async () => {
+    const suite = defineSuite({
+      checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true }, onFail: "quarantine" }],
+    });
+    const table = { sql: "SELECT 1::BIGINT AS id", columns: [{ name: "id", type: "BIGINT" }] };
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, relations: { this: table } });
+    expect(verdict).toMatchObject({ clean: 2, quarantined: 3 });
+  });
+
+  it("finds keys that another table lacks", async () => {
+    const suite = defineSuite({
+      checks: [
+        {
+          kind: "expect_column_values_to_exist_in_table",
+          params: { column_list: ["origin"], table: "airports", table_columns: ["iata"] },
+          onFail: "quarantine",
+        },
+      ],
+    });
+    const airports = { sql: "SELECT 'LAX' AS iata UNION ALL SELECT 'SFO'", columns: [{ name: "iata", type: "VARCHAR" }] };
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, relations: { airports } });
+    expect(verdict.checks[0]).toMatchObject({ considered: 4, unexpected: 1 });
+    await expect(evaluateGate(session, suite, await stage(rows, flights), { now: 0 })).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].params.table" },
+    });
+  });
+
+  it("repairs values, tests them again and records how many", async () => {
+    const verdict = await run([{ ...between, onFail: "repair", repair: { with: "clip" } }]);
+    expect(verdict.checks[0]).toMatchObject({ success: true, unexpected: 0, repaired: 2 });
+    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([5, -120, null, 1800, 9]);
+  });
+
+  it("treats what a repair leaves failing as told", async () => {
+    const verdict = await run([{ ...between, onFail: "repair", repair: { with: "default", value: 9999, otherwise: "drop" } }]);
+    expect(verdict).toMatchObject({ accepted: true, clean: 3, dropped: 2 });
+  });
+
+  it("tags rows with the checks that they fail", async () => {
+    const verdict = await run([{ ...between, onFail: "tag" }]);
+    expect(verdict).toMatchObject({ clean: 5, tagged: 2, tagColumn: "_failed_checks" });
+    expect((await session.rows(verdict.cleanSql)).map((row) => row["_failed_checks"])).toEqual([
+      null,
+      ["delay:values_to_be_between"],
+      null,
+      ["delay:values_to_be_between"],
+      null,
+    ]);
+  });
+
+  it("turns one reaction into another above a share", async () => {
+    const check: CheckJson = { ...between, onFail: "quarantine", escalate: { above: 0.4, to: "reject" } };
+    const verdict = await run([check]);
+    expect(verdict.accepted).toBe(false);
+    expect(verdict.checks[0]).toMatchObject({ onFail: "quarantine", reaction: "reject" });
+  });
+
+  it("treats a null as told: ignored, failing or passing", async () => {
+    const counted = async (onNull: "ignore" | "fail" | "pass") => (await run([{ ...between, onNull }])).checks[0];
+    expect(await counted("ignore")).toMatchObject({ considered: 4, unexpected: 2 });
+    expect(await counted("fail")).toMatchObject({ considered: 5, unexpected: 3 });
+    expect(await counted("pass")).toMatchObject({ considered: 5, unexpected: 2 });
+  });
+
+  it("passes an empty batch vacuously, but fails measures of nothing", async () => {
+    const empty = await stage([], flights);
+    const suite = defineSuite({
+      checks: [
+        { ...between, onFail: "quarantine" },
+        { kind: "expect_column_mean_to_be_between", params: { column: "delay", min_value: 0 }, onFail: "warn" },
+      ],
+    });
+    const verdict = await evaluateGate(session, suite, empty, { now: 0 });
+    expect(verdict.checks.map((check) => check.success)).toEqual([true, false]);
+    expect(verdict).toMatchObject({ accepted: true, rows: 0, clean: 0, untouched: true });
+  });
+
+  it("flags values far from the others", async () => {
+    const many = await stage(
+      [
+        ...Array.from({ length: 50 }, (_, at) => ({ id: BigInt(at), delay: at % 5, origin: "LAX" })),
+        { id: 99n, delay: 1000, origin: "LAX" },
+      ],
+      flights,
+    );
+    const suite = defineSuite({
+      checks: [
+        {
+          kind: "expect_column_value_z_scores_to_be_less_than",
+          params: { column: "delay", threshold: 3, double_sided: true },
+          onFail: "quarantine",
+        },
+        { kind: "expect_column_values_to_not_be_outliers", params: { column: "delay" }, onFail: "quarantine" },
+      ],
+    });
+    const verdict = await evaluateGate(session, suite, many, { now: 0 });
+    expect(verdict.checks.map((check) => check.unexpected)).toEqual([1, 1]);
+    expect(verdict.quarantined).toBe(1);
+  });
+
+  it("holds the metric of this batch against its history", async () => {
+    const suite = defineSuite({
+      checks: [{ kind: "expect_metric_to_be_normal", params: { metric: "row_count", rule: "relative_change", max_decrease: 0.5 } }],
+    });
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, history: () => Promise.resolve([100, 100]) });
+    expect(verdict.accepted).toBe(false);
+    expect(verdict.checks[0]).toMatchObject({ success: false, observed: 5 });
+  });
+});
