@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { RecordBatch } from "apache-arrow";
 import { VarveError } from "../errors.ts";
+import { callerExpression, callerQuery } from "./caller-sql.ts";
 import type {
   Engine,
   EngineColumn,
@@ -19,6 +20,7 @@ import type {
 import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
+import { fence } from "./fence.ts";
 import { writeParquet } from "./parquet-write.ts";
 import { streamRows } from "./row-stream.ts";
 import { stageSource } from "./stage/stage.ts";
@@ -95,16 +97,16 @@ class DuckdbSession implements Session {
     throw new VarveError("ENGINE_FAILED", "Arrow is not implemented yet.");
   }
 
-  fence(): Promise<void> {
-    return Promise.reject(new VarveError("ENGINE_FAILED", "Fences are not implemented yet."));
+  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void> {
+    return fence(this.#core, limits);
   }
 
-  callerQuery(): Promise<Relation> {
-    return Promise.reject(new VarveError("ENGINE_FAILED", "Caller queries are not implemented yet."));
+  callerQuery(callerSql: string): Promise<Relation> {
+    return callerQuery(this.#core, callerSql);
   }
 
-  callerExpression(): Promise<string> {
-    return Promise.reject(new VarveError("ENGINE_FAILED", "Caller expressions are not implemented yet."));
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
+    return callerExpression(this.#core, callerSql, columns);
   }
 
   async close(): Promise<void> {
