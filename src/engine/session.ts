@@ -25,6 +25,7 @@ import { writeParquet } from "./parquet-write.ts";
 import { streamRows } from "./row-stream.ts";
 import { stageSource } from "./stage/stage.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
+import { registerVariantFunction } from "./variant-function.ts";
 
 const gibibyte = 1024 ** 3;
 
@@ -64,6 +65,7 @@ function defaultMemoryLimit(): number {
 
 class DuckdbSession implements Session {
   readonly #core: EngineCore;
+  #variants = false;
 
   constructor(core: EngineCore) {
     this.#core = core;
@@ -107,6 +109,12 @@ class DuckdbSession implements Session {
 
   callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
     return callerExpression(this.#core, callerSql, columns);
+  }
+
+  enableVariants(): void {
+    if (this.#variants) return;
+    registerVariantFunction(this.#core.driver, this.#core.connection);
+    this.#variants = true;
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,10 @@ class FooterReader {
 
   #next(): Element {
     const found = this.#elements[this.#at++];
-    if (found === undefined) throw new VarveError("DATA_FILE_CORRUPT", `The footer of ${this.#file} describes fewer columns than it counts.`, { file: this.#file });
+    if (found === undefined)
+      throw new VarveError("DATA_FILE_CORRUPT", `The footer of ${this.#file} describes fewer columns than it counts.`, {
+        file: this.#file,
+      });
     return found;
   }
 
