@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { ArrayType, DeltaType, MapType, PrimitiveName, StructField, StructType } from "../schema/types.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { quoteName } from "../util/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
 import { variantSql } from "./variant-sql.ts";
@@ -62,6 +62,7 @@ export function readExpression(
   depth = 0,
 ): ReadSql {
   if (type === "variant") return { sql: variantSql(physical, sql, context.variants.get(pathText(path)), context.file), unchanged: false };
+  if (type === "void") return { sql: "CAST(NULL AS INTEGER)", unchanged: false };
   if (isPrimitive(type) || type.type === "decimal") {
     if (physical.kind !== "leaf") throw unreadable(type, physical, context, path);
     const converted = leafSql(type, physical, sql);
@@ -182,17 +183,20 @@ function leafSql(
     case "timestamp":
       if (from === "TIMESTAMP WITH TIME ZONE") return sql;
       // INT96 and old files without the UTC flag hold UTC as well.
-      return from === "TIMESTAMP" || from === "TIMESTAMP_NS" ? `(CAST(${sql} AS TIMESTAMP) AT TIME ZONE 'UTC')` : undefined;
+      if (from === "TIMESTAMP") return `(${sql} AT TIME ZONE 'UTC')`;
+      return from === "TIMESTAMP_NS" ? `(${microseconds(sql)} AT TIME ZONE 'UTC')` : undefined;
     case "timestamp_ntz":
       if (from === "TIMESTAMP") return sql;
       if (from === "TIMESTAMP WITH TIME ZONE") return `(${sql} AT TIME ZONE 'UTC')`;
-      return from === "DATE" || from === "TIMESTAMP_NS" ? cast : undefined;
-    case "void":
-    case "variant":
-      return type === "void" ? "CAST(NULL AS INTEGER)" : undefined;
+      return from === "DATE" ? cast : from === "TIMESTAMP_NS" ? microseconds(sql) : undefined;
     default:
       return numberSql(type, leaf, sql, cast);
   }
+}
+
+/** Nanoseconds cut to microseconds, towards the past as other readers do; a plain cast would cut towards 1970. */
+function microseconds(sql: string): string {
+  return `make_timestamp(CAST(floor(epoch_ns(${sql}) / 1000::DECIMAL(4,0)) AS BIGINT))`;
 }
 
 function numberSql(type: PrimitiveName, leaf: PhysicalType & { readonly kind: "leaf" }, sql: string, cast: string): string | undefined {
@@ -251,9 +255,4 @@ function unreadable(type: DeltaType, physical: PhysicalType, context: ReadContex
       "The file or the table's schema is wrong; `varve fsck` lists such files.",
     { file: context.file, column: [...path], expected: typeText(type), found: stored },
   );
-}
-
-/** A text literal's bytes as JSON text, used where SQL builds JSON itself. */
-export function jsonKey(name: string): string {
-  return quoteText(JSON.stringify(name));
 }

@@ -13,7 +13,7 @@ type StructShape = PhysicalType & { readonly kind: "struct" };
  * @throws `DATA_FILE_CORRUPT` when the file's columns are no variant
  */
 export function variantSql(physical: PhysicalType, sql: string, engineType: string | undefined, file: string): string {
-  if (engineType === "VARIANT") return `CAST(${sql} AS JSON)`;
+  if (engineType === "VARIANT") return `CASE WHEN ${sql} IS NULL THEN NULL ELSE CAST(${sql} AS JSON) END`;
   const metadata = physical.kind === "struct" ? field(physical, "metadata") : undefined;
   if (physical.kind !== "struct" || metadata === undefined) throw noVariant(file);
   const restored = restoredSql(physical, sql, `${sql}.metadata`, file, 0);
