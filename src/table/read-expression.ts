@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { type ColumnMappingMode, columnId, physicalName } from "../schema/column-mapping.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { ArrayType, DeltaType, MapType, PrimitiveName, StructField, StructType } from "../schema/types.ts";
 import { quoteName } from "../util/sql-text.ts";
@@ -6,12 +7,9 @@ import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
 import { variantSql } from "./variant-sql.ts";
 
-/** How columns are found in data files, PROTOCOL.md "Reader Requirements for Column Mapping". */
-export type MappingMode = "none" | "name" | "id";
-
 /** What a read expression depends on besides the two types. */
 export interface ReadContext {
-  readonly mode: MappingMode;
+  readonly mode: ColumnMappingMode;
   /** One of the files that are read so: named in errors. */
   readonly file: string;
   /** Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine decodes them itself. */
@@ -29,22 +27,16 @@ export interface ReadSql {
  *
  * Without mapping names are matched exactly, else without regard to case where one field only matches, as other writers' files need.
  */
-export function findField(fields: readonly PhysicalField[], wanted: StructField, mode: MappingMode): PhysicalField | undefined {
+export function findField(fields: readonly PhysicalField[], wanted: StructField, mode: ColumnMappingMode): PhysicalField | undefined {
   if (mode === "id") {
-    const id = wanted.metadata["delta.columnMapping.id"];
-    return fields.find((field) => field.fieldId !== undefined && field.fieldId === Number(id));
+    const id = columnId(wanted);
+    return id === undefined ? undefined : fields.find((field) => field.fieldId === id);
   }
   const name = physicalName(wanted, mode);
   const exact = fields.find((field) => field.name === name);
   if (exact !== undefined || mode === "name") return exact;
   const folded = fields.filter((field) => field.name.toLowerCase() === name.toLowerCase());
   return folded.length === 1 ? folded[0] : undefined;
-}
-
-/** The name that stands for a column in files, partition values and statistics. */
-export function physicalName(field: StructField, mode: MappingMode): string {
-  const name = field.metadata["delta.columnMapping.physicalName"];
-  return mode !== "none" && typeof name === "string" ? name : field.name;
 }
 
 /**
@@ -225,7 +217,7 @@ export function variantProbes(
   type: DeltaType,
   physical: PhysicalType,
   sql: string,
-  mode: MappingMode,
+  mode: ColumnMappingMode,
   path: readonly string[],
 ): Map<string, string> {
   if (type === "variant") return new Map([[pathText(path), sql]]);

@@ -1,0 +1,146 @@
+import type { Relation, Session } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { AddAction } from "../log/actions.ts";
+import type { LogSnapshot, PrunedFiles } from "../log/contract.ts";
+import { readerHas } from "../log/features.ts";
+import type { Predicate } from "../log/predicate.ts";
+import { type ColumnMappingMode, columnMappingMode, physicalName } from "../schema/column-mapping.ts";
+import { allFields, requireColumn } from "../schema/fields.ts";
+import { decodePartitionValue } from "../schema/partition-values.ts";
+import { pathText, typeText } from "../schema/type-names.ts";
+import { canWiden, typeChangesOf } from "../schema/type-widening.ts";
+import type { StructField } from "../schema/types.ts";
+import { readTypeText } from "./read-type.ts";
+import { deletionSelections } from "./row-selection.ts";
+import { type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
+
+/** What to read of a version. */
+export interface ScanOptions {
+  /** Names of top-level columns in the wanted order, matched without regard to case; default: all, in the schema's order. */
+  readonly columns?: readonly string[];
+  /** Files that provably hold no matching row are left out; rows are not filtered. */
+  readonly predicate?: Predicate;
+  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
+  readonly rowTracking?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a scan looked at. */
+export interface ScanReport {
+  readonly filesListed: number;
+  readonly filesSkipped: number;
+  readonly filesRead: number;
+  /** Size in the log of the files that are read. */
+  readonly bytes: number;
+}
+
+/** The rows of a version as a relation of one session. */
+export interface ScanRelation extends Relation {
+  /** Local names of the files that the relation reads: what a fence must allow. */
+  readonly files: readonly string[];
+  readonly report: ScanReport;
+}
+
+/** How a version's files name their columns: PROTOCOL.md "Reader Requirements for Column Mapping". */
+export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata">): ColumnMappingMode {
+  return readerHas(snapshot.protocol, "columnMapping") ? columnMappingMode(snapshot.metadata.configuration) : "none";
+}
+
+/**
+ * Turns a version into a relation of `session`: prunes its files, applies partition values, column mapping, type changes, deletion vectors.
+ *
+ * The relation lives as long as the session, which must not be fenced yet, or be fenced to `files` afterwards.
+ *
+ * @throws `COLUMN_NOT_FOUND`; `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file; `DELETION_VECTOR_CORRUPT`; `PATH_OUTSIDE_TABLE`;
+ * `UNSUPPORTED_FEATURE` for a type change that Delta does not define
+ */
+export async function planScan(session: Session, snapshot: LogSnapshot, options: ScanOptions = {}): Promise<ScanRelation> {
+  checkTypeChanges(snapshot);
+  const pruned = await prunedFiles(snapshot, options.predicate);
+  const mode = mappingModeOf(snapshot);
+  const columns = scanColumns(snapshot, mode, options);
+  const selections = await deletionSelections(snapshot.context, pruned.files);
+  const files = pruned.files.map((add, at): ScanFile => {
+    const selection = selections[at];
+    return { ...scanFile(snapshot, mode, add), ...(selection === undefined ? {} : { selection }) };
+  });
+  const relation = await scanFiles(session, snapshot.context, columns, files, mode, options.signal);
+  const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
+  return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: files.length, bytes } };
+}
+
+/** The columns of a version as {@link scanFiles} takes them. */
+export function scanColumns(
+  snapshot: LogSnapshot,
+  mode: ColumnMappingMode,
+  options: Pick<ScanOptions, "columns" | "rowTracking">,
+): ScanColumn[] {
+  const wanted = options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
+  const partitions = partitionFields(snapshot);
+  const columns = wanted.map((field): ScanColumn => {
+    const type = readTypeText(field.type);
+    return partitions.includes(field)
+      ? { kind: "constant", name: field.name, key: physicalName(field, mode), type }
+      : { kind: "data", field };
+  });
+  return options.rowTracking === true ? [...columns, rowTrackingColumn(snapshot)] : columns;
+}
+
+/** A file of the log with its partition values, ready for {@link scanFiles}. */
+export function scanFile(
+  snapshot: LogSnapshot,
+  mode: ColumnMappingMode,
+  add: Pick<AddAction, "path" | "partitionValues" | "baseRowId" | "defaultRowCommitVersion">,
+): ScanFile {
+  const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
+    const name = physicalName(field, mode);
+    const value = decodePartitionValue(field.type, add.partitionValues[name] ?? null, [field.name]);
+    const text = value === null || value instanceof Uint8Array ? value : field.type === "timestamp" ? `${String(value)}+00` : String(value);
+    return [name, text];
+  });
+  return {
+    path: add.path,
+    constants: Object.fromEntries(constants),
+    ...(add.baseRowId === undefined ? {} : { baseRowId: add.baseRowId }),
+    ...(add.defaultRowCommitVersion === undefined ? {} : { defaultRowCommitVersion: add.defaultRowCommitVersion }),
+  };
+}
+
+function partitionFields(snapshot: LogSnapshot): StructField[] {
+  return snapshot.metadata.partitionColumns.map((name) => requireColumn(snapshot.schema, name));
+}
+
+function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
+  const { configuration } = snapshot.metadata;
+  if (configuration["delta.enableRowTracking"]?.toLowerCase() !== "true") {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "The table does not track rows (delta.enableRowTracking is not true), so rows have no stable ids.",
+      {
+        version: snapshot.version,
+      },
+    );
+  }
+  return {
+    kind: "row-tracking",
+    name: "_metadata",
+    idColumn: configuration["delta.rowTracking.materializedRowIdColumnName"],
+    versionColumn: configuration["delta.rowTracking.materializedRowCommitVersionColumnName"],
+  };
+}
+
+async function prunedFiles(snapshot: LogSnapshot, predicate: Predicate | undefined): Promise<PrunedFiles> {
+  const live = await snapshot.files();
+  return live.prune(predicate ?? { op: "constant", value: true });
+}
+
+/** PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that the protocol defines. */
+function checkTypeChanges(snapshot: LogSnapshot): void {
+  if (!readerHas(snapshot.protocol, "typeWidening")) return;
+  for (const { field, path } of allFields(snapshot.schema)) {
+    const bad = typeChangesOf(field).find((change) => !canWiden(change.fromType, change.toType));
+    if (bad === undefined) continue;
+    const message = `Column ${pathText(path)} went from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not know. Use a newer program.`;
+    throw new VarveError("UNSUPPORTED_FEATURE", message, { column: [...path], from: typeText(bad.fromType), to: typeText(bad.toType) });
+  }
+}
