@@ -27,7 +27,7 @@ export interface VectorOwner {
 /**
  * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md "Deletion Vectors".
  *
- * @throws `DELETION_VECTOR_CORRUPT` when a vector is missing, damaged, or holds another number of rows than the log says
+ * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged or holds another number of rows than the log says; `DATA_FILE_MISSING` naming its file
  */
 export async function deletionSelections(context: TableContext, files: readonly VectorOwner[]): Promise<(RowSelection | undefined)[]> {
   const bits = await deletedRows(context, files);
@@ -54,7 +54,7 @@ async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Pr
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
     const message = `The deletion vector file ${path} does not exist, so the rows that it deletes are unknown. Restore it, or travel to a version before it.`;
-    throw new VarveError("DELETION_VECTOR_CORRUPT", message, { path }, error);
+    throw new VarveError("DATA_FILE_MISSING", message, { path, store: store.uri }, error);
   }
 }
 

@@ -5,7 +5,6 @@ import type { TableContext } from "../log/contract.ts";
 import type { ColumnMappingMode } from "../schema/column-mapping.ts";
 import type { StructField } from "../schema/types.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
-import { locateFiles } from "./data-files.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
 import type { PhysicalField } from "./physical-schema.ts";
 import { findField, type ReadContext, readExpression, variantProbes } from "./read-expression.ts";
@@ -27,8 +26,8 @@ export type ScanColumn =
 
 /** One file to read. */
 export interface ScanFile {
-  /** As the log has it. */
-  readonly path: string;
+  /** Local name, as `locateFiles` gives it. */
+  readonly file: string;
   /** Text for the engine to cast to the column's type, bytes for BLOB. */
   readonly constants: Readonly<Record<string, string | Uint8Array | null>>;
   readonly selection?: RowSelection;
@@ -42,16 +41,12 @@ export interface FileRelation extends Relation {
   readonly files: readonly string[];
 }
 
-interface LocatedFile extends ScanFile {
-  readonly file: string;
-}
-
 /**
  * Makes data files one relation with the wanted columns, each file read as its own footer says.
  *
  * Keeps what differs from file to file in tables of the session. A relation without columns yields one unnamed column, to be counted only.
  *
- * @throws `DATA_FILE_MISSING`, `DATA_FILE_CORRUPT` naming the file; `PATH_OUTSIDE_TABLE`
+ * @throws `DATA_FILE_CORRUPT` naming the file
  */
 export async function scanFiles(
   session: Session,
@@ -59,17 +54,11 @@ export async function scanFiles(
   columns: readonly ScanColumn[],
   files: readonly ScanFile[],
   mode: ColumnMappingMode,
-  signal?: AbortSignal,
 ): Promise<FileRelation> {
-  const local = await locateFiles(
-    context,
-    files.map((file) => file.path),
-    signal,
-  );
-  const located = files.map((file, at) => ({ ...file, file: local[at] ?? "" }));
+  const local = files.map(({ file }) => file);
   const arms: string[] = [];
   for (const group of await groupByFooter(session, local)) {
-    const own = located.filter((file) => group.files.has(file.file));
+    const own = files.filter((file) => group.files.has(file.file));
     arms.push(...(await groupArms(session, context, columns, group, own, mode)));
   }
   const types = columns.map(columnOf);
@@ -100,7 +89,7 @@ async function groupArms(
   context: TableContext,
   columns: readonly ScanColumn[],
   group: FileGroup,
-  files: readonly LocatedFile[],
+  files: readonly ScanFile[],
   mode: ColumnMappingMode,
 ): Promise<string[]> {
   const sample = files[0]?.file ?? "";
@@ -171,7 +160,7 @@ class ArmBuilder {
     this.#read = read;
   }
 
-  async arms(files: readonly LocatedFile[], selected: boolean): Promise<string[]> {
+  async arms(files: readonly ScanFile[], selected: boolean): Promise<string[]> {
     const tracked = this.#columns.some((column) => column.kind === "row-tracking");
     const constants = this.#columns.filter((column) => column.kind === "constant");
     const positioned = selected || tracked;
@@ -188,7 +177,7 @@ class ArmBuilder {
     return [await this.#joined(files, selected, tracked, false)];
   }
 
-  async #joined(files: readonly LocatedFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
+  async #joined(files: readonly ScanFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
     const table = await this.#fileTable(files, selected, tracked);
     const scan = counted
       ? `(SELECT *, row_number() OVER () - 1 AS varve_position, 0::UBIGINT AS varve_file FROM ${this.#parquet(files)}) AS f`
@@ -199,11 +188,11 @@ class ArmBuilder {
     return this.#select(files, from + (selected ? ` WHERE ${chosen}` : ""), undefined, position);
   }
 
-  #scan(files: readonly LocatedFile[]): string {
+  #scan(files: readonly ScanFile[]): string {
     return `${this.#parquet(files)} AS f`;
   }
 
-  #parquet(files: readonly LocatedFile[]): string {
+  #parquet(files: readonly ScanFile[]): string {
     return `read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
   }
 
@@ -212,7 +201,7 @@ class ArmBuilder {
   }
 
   /** `constantsOf` gives the constants where all files share them; else they come from the joined table `c`. */
-  #select(files: readonly LocatedFile[], from: string, constantsOf: LocatedFile | undefined, position: string | undefined): string {
+  #select(files: readonly ScanFile[], from: string, constantsOf: ScanFile | undefined, position: string | undefined): string {
     const items = this.#columns.map(
       (column, at) => `${this.#item(column, at, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
     );
@@ -221,7 +210,7 @@ class ArmBuilder {
       : `SELECT ${items.length === 0 ? "0" : items.join(", ")} FROM ${from}`;
   }
 
-  #item(column: ScanColumn, at: number, constantsOf: LocatedFile | undefined, position: string | undefined): string {
+  #item(column: ScanColumn, at: number, constantsOf: ScanFile | undefined, position: string | undefined): string {
     switch (column.kind) {
       case "constant":
         return constantsOf === undefined ? `c.k${at}` : literal(constantsOf.constants[column.key] ?? null, column.type);
@@ -244,7 +233,7 @@ class ArmBuilder {
   }
 
   /** A table of the session with one row a file: its constants, row ids and selection. */
-  async #fileTable(files: readonly LocatedFile[], selected: boolean, tracked: boolean): Promise<string> {
+  async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<string> {
     const table = `varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`;
     const constants = this.#columns.flatMap((column, at) => (column.kind === "constant" ? [{ column, at }] : []));
     const rows = files.map((file, index) => [
@@ -262,7 +251,7 @@ class ArmBuilder {
     return selected ? this.#withSelections(table, files) : table;
   }
 
-  async #withSelections(table: string, files: readonly LocatedFile[]): Promise<string> {
+  async #withSelections(table: string, files: readonly ScanFile[]): Promise<string> {
     await this.#session.execute(`CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`);
     const together = 64;
     for (let start = 0; start < files.length; start += together) {

@@ -10,6 +10,7 @@ import { decodePartitionValue } from "../schema/partition-values.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import { canWiden, typeChangesOf } from "../schema/type-widening.ts";
 import type { StructField } from "../schema/types.ts";
+import { locateFiles } from "./data-files.ts";
 import { readTypeText } from "./read-type.ts";
 import { deletionSelections } from "./row-selection.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
@@ -59,12 +60,15 @@ export async function planScan(session: Session, snapshot: LogSnapshot, options:
   const pruned = await prunedFiles(snapshot, options.predicate);
   const mode = mappingModeOf(snapshot);
   const columns = scanColumns(snapshot, mode, options);
-  const selections = await deletionSelections(snapshot.context, pruned.files);
+  const { context } = snapshot;
+  const paths = pruned.files.map((add) => add.path);
+  const local = await locateFiles(context, paths, options.signal);
+  const selections = await deletionSelections(context, pruned.files);
   const files = pruned.files.map((add, at): ScanFile => {
     const selection = selections[at];
-    return { ...scanFile(snapshot, mode, add), ...(selection === undefined ? {} : { selection }) };
+    return { ...scanFile(snapshot, mode, add, local[at] ?? ""), ...(selection === undefined ? {} : { selection }) };
   });
-  const relation = await scanFiles(session, snapshot.context, columns, files, mode, options.signal);
+  const relation = await scanFiles(session, context, columns, files, mode);
   const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
   return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: files.length, bytes } };
 }
@@ -90,7 +94,8 @@ export function scanColumns(
 export function scanFile(
   snapshot: LogSnapshot,
   mode: ColumnMappingMode,
-  add: Pick<AddAction, "path" | "partitionValues" | "baseRowId" | "defaultRowCommitVersion">,
+  add: Pick<AddAction, "partitionValues" | "baseRowId" | "defaultRowCommitVersion">,
+  file: string,
 ): ScanFile {
   const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
     const name = physicalName(field, mode);
@@ -99,7 +104,7 @@ export function scanFile(
     return [name, text];
   });
   return {
-    path: add.path,
+    file,
     constants: Object.fromEntries(constants),
     ...(add.baseRowId === undefined ? {} : { baseRowId: add.baseRowId }),
     ...(add.defaultRowCommitVersion === undefined ? {} : { defaultRowCommitVersion: add.defaultRowCommitVersion }),
