@@ -78,6 +78,11 @@ export interface CsvOptions {
 export interface StageOptions {
   /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
   readonly columns?: readonly EngineColumn[];
+  /**
+   * What to do with a CSV cell that is not of its given type: `refuse` the source (default), or `keep` the row with NULL in its place and
+   * say so in the column `positionColumns.badCells`.
+   */
+  readonly badCells?: "refuse" | "keep";
   /** Called with the rows staged so far. */
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;
@@ -91,7 +96,12 @@ export interface StageOptions {
  */
 export interface StagedRelation extends Relation {
   readonly positionedSql: string;
-  readonly positionColumns: { readonly file: string; readonly row: string };
+  readonly positionColumns: {
+    readonly file: string;
+    readonly row: string;
+    /** Only where bad cells are kept: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. */
+    readonly badCells?: string;
+  };
 }
 
 export interface ParquetWriteOptions {

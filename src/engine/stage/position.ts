@@ -1,2 +1,5 @@
 /** Names of the two columns that {@link StagedRelation.positionedSql} adds; no source column can be called so by accident. */
 export const positionColumns = Object.freeze({ file: "__varve_source_file", row: "__varve_source_row" });
+
+/** Name of the column of cells that are not of their type, see {@link StageOptions.badCells}. */
+export const badCellsColumn = "__varve_bad_cells";

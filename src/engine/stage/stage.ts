@@ -2,6 +2,7 @@ import { VarveError } from "../../errors.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { positionColumns } from "./position.ts";
+import { stageCsv } from "./stage-csv.ts";
 import { stageParquet } from "./stage-files.ts";
 import { stageJsonLines, stageRows } from "./stage-rows.ts";
 
@@ -15,6 +16,8 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageJsonLines(core, source, options);
     case "parquet":
       return stageParquet(core, source);
+    case "csv":
+      return stageCsv(core, source, options);
     case "relation":
       return {
         ...source.relation,

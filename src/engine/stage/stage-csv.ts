@@ -1,0 +1,161 @@
+import { VarveError } from "../../errors.ts";
+import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../contract.ts";
+import { assertNotAborted, type EngineCore } from "../core.ts";
+import { quoteName, quoteText } from "../sql-text.ts";
+import { sqlType, type ValueType } from "../value-type.ts";
+import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
+import { badCellsColumn, positionColumns } from "./position.ts";
+import { assertFilled } from "./stage-files.ts";
+import { fileAndRow, givenTypes } from "./stage-rows.ts";
+import { exactCast, inferTextTypes } from "./text-cells.ts";
+
+/**
+ * Stages CSV files: all cells as text first, then as the given or found types; columns are united by name.
+ *
+ * @throws `SOURCE_UNREADABLE` naming file and line for what is no CSV, or naming row and column for a cell that is not of its given type
+ * (unless `badCells` is `keep`).
+ */
+export async function stageCsv(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "csv" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
+  const given = await givenTypes(core, options);
+  const raw = core.freshName("text");
+  const table = core.freshName("staged");
+  try {
+    const { names, starts } = await loadText(core, raw, source, options);
+    const inferred = await inferTextTypes(
+      core,
+      raw,
+      names.filter((name) => !given.has(name)),
+    );
+    const types = new Map(names.map((name): [string, ValueType] => [name, given.get(name) ?? inferred.get(name) ?? { kind: "text" }]));
+    await castCells(core, raw, table, types);
+    const keepsBad = options.badCells === "keep";
+    if (!keepsBad) await refuseBadCells(core, table, starts);
+    return relationOf(table, types, starts, keepsBad);
+  } catch (error) {
+    if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
+    throw error;
+  } finally {
+    if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${raw}`);
+  }
+}
+
+interface LoadedText {
+  readonly names: readonly string[];
+  readonly starts: readonly { readonly file: string; readonly from: number }[];
+}
+
+async function loadText(
+  core: EngineCore,
+  raw: string,
+  source: Extract<EngineSource, { kind: "csv" }>,
+  options: StageOptions,
+): Promise<LoadedText> {
+  const headers: { readonly file: string; readonly dialect: CsvDialect }[] = [];
+  const names = new Map<string, string>();
+  for (const file of source.files) {
+    await assertFilled(file);
+    const dialect = await readCsvHeader(file, source.options ?? {});
+    for (const name of dialect.names) if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name);
+    headers.push({ file, dialect });
+  }
+  const all = [...names.values()];
+  await core.run(`CREATE TABLE ${raw} (${all.map((name) => `${quoteName(name)} VARCHAR`).join(", ")})`);
+  const starts: { readonly file: string; readonly from: number }[] = [];
+  let rows = 0;
+  for (const { file, dialect } of headers) {
+    assertNotAborted(options.signal);
+    starts.push({ file, from: rows });
+    const scan = csvScan(file, dialect, source.options ?? {});
+    await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch((error: unknown) => {
+      throw csvFailure(file, error);
+    });
+    const [count] = await core.rows(`SELECT count(*) AS n FROM ${raw}`);
+    rows = Number(count?.["n"]);
+    options.onProgress?.(rows);
+  }
+  return { names: all, starts };
+}
+
+/** Every choice is stated, because what the engine guesses from a sample it may guess differently for the next file. */
+function csvScan(file: string, dialect: CsvDialect, options: CsvOptions): string {
+  const columns = dialect.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ");
+  const settings = [
+    "auto_detect = false",
+    `header = ${options.header !== false}`,
+    `columns = {${columns}}`,
+    `delim = ${quoteText(dialect.delimiter)}`,
+    `quote = ${quoteText(dialect.quote)}`,
+    `escape = ${quoteText(dialect.escape)}`,
+    `nullstr = ${quoteText(options.nullText ?? "")}`,
+    "allow_quoted_nulls = false",
+    `encoding = ${quoteText(options.encoding ?? "utf-8")}`,
+    "strict_mode = true",
+    "null_padding = false",
+    "ignore_errors = false",
+  ];
+  return `read_csv(${quoteText(file)}, ${settings.join(", ")})`;
+}
+
+function csvFailure(file: string, error: unknown): unknown {
+  if (!(error instanceof VarveError)) return error;
+  const message = String(error.data["engineMessage"] ?? error.message);
+  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
+  const why = message
+    .split(/\n\s*Possible (?:fixes|Solution)|\n\n\s*file = /)[0]
+    ?.replace(/CSV Error on Line: \d+\n/, "")
+    .replace(/Original Line: [^\n]*\n(?=Expected)/, "")
+    .replaceAll(/\s*\n\s*/g, "; ")
+    .trim();
+  const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
+  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding.`;
+  return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
+}
+
+async function castCells(core: EngineCore, raw: string, table: string, types: ReadonlyMap<string, ValueType>): Promise<void> {
+  const cells = [...types].map(([name, type]) => {
+    const column = quoteName(name);
+    return { name, column, type, cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(column, type) };
+  });
+  const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
+  const isBad = ({ column, cast }: (typeof cells)[number]) => `(${column} IS NOT NULL AND (${cast}) IS NULL)`;
+  const found = doubtful.map((cell) => {
+    const fields = `{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
+    return `CASE WHEN ${isBad(cell)} THEN ${fields} END`;
+  });
+  const bad =
+    doubtful.length === 0
+      ? 'NULL::STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]'
+      : `CASE WHEN ${doubtful.map(isBad).join(" OR ")} THEN list_filter([${found.join(", ")}], lambda cell: cell IS NOT NULL) END`;
+  const selected = cells.map(({ cast, column }) => `${cast} AS ${column}`).join(", ");
+  await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${badCellsColumn} FROM ${raw}`);
+}
+
+async function refuseBadCells(core: EngineCore, table: string, starts: LoadedText["starts"]): Promise<void> {
+  const [file, row] = fileAndRow(starts);
+  const [found] = await core.rows(
+    `SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
+     FROM (SELECT ${badCellsColumn}[1] AS c, rowid FROM ${table} WHERE ${badCellsColumn} IS NOT NULL LIMIT 1)`,
+  );
+  if (found === undefined) return;
+  const { column, text, expected } = found;
+  const data = { file: found["file"], row: Number(found["row"]), column, expected, found: text };
+  const message = `Column ${column} of row ${data.row} of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
+  throw new VarveError("SOURCE_UNREADABLE", `${message} Correct the file, or quarantine such cells.`, data);
+}
+
+function relationOf(table: string, types: ReadonlyMap<string, ValueType>, starts: LoadedText["starts"], keepsBad: boolean): StagedRelation {
+  const selected = [...types].map(([name, type]) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name))).join(", ");
+  const [file, row] = fileAndRow(starts);
+  const bad = keepsBad ? `, ${badCellsColumn}` : "";
+  return {
+    sql: `SELECT ${selected} FROM ${table}`,
+    columns: [...types].map(([name, type]) => ({ name, type: sqlType(type) })),
+    positionedSql: `SELECT ${selected}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row}${bad} FROM ${table}`,
+    positionColumns: keepsBad ? { ...positionColumns, badCells: badCellsColumn } : positionColumns,
+  };
+}
