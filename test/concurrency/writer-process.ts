@@ -1,0 +1,42 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LogSnapshot } from "../../src/log/contract.ts";
+import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import type { CommitResult } from "../../src/table/commit-request.ts";
+import { type ContextOptions, openContext } from "../../src/table/open-context.ts";
+import { commitTransaction } from "../../src/table/transaction.ts";
+import { type Acknowledgement, appIdOf, rowsOf, type WriterJob } from "./jobs.ts";
+
+/** Writes the batches of one job, one commit each, and prints a line for each that is settled. */
+async function main(job: WriterJob): Promise<void> {
+  const options: ContextOptions = { threads: 1, memoryLimit: 256 * 2 ** 20, ...(job.s3 === undefined ? {} : { s3: job.s3 }) };
+  const context = await openContext(job.uri, options);
+  let snapshot = await openLog(context);
+  for (let batch = job.first; batch < job.end; batch++) {
+    snapshot = await refreshLog(snapshot);
+    report(batch, await commitFile(snapshot, job, batch));
+  }
+}
+
+/** Commits a file that holds the batch as JSON: everything but the making of Parquet. */
+async function commitFile(snapshot: LogSnapshot, job: WriterJob, batch: number): Promise<CommitResult> {
+  const { store, world } = snapshot.context;
+  const bytes = Buffer.from(JSON.stringify(rowsOf(job.writer, batch, job.rowsPerBatch)));
+  const file = join(await store.stagingFolder(), "batch.json");
+  await writeFile(file, bytes);
+  const path = `writer ${job.writer}/${batch}-${world.uuid()}.json`;
+  await store.putFile(path, file);
+  return await commitTransaction(snapshot, {
+    actions: [{ kind: "add", path, partitionValues: {}, size: bytes.length, modificationTime: world.now(), dataChange: true }],
+    operation: "WRITE",
+    txn: { appId: appIdOf(job.writer), version: BigInt(batch) },
+  });
+}
+
+function report(batch: number, result: CommitResult): void {
+  const attempts = result.outcome === "committed" ? result.attempts : 0;
+  const line: Acknowledgement = { batch, outcome: result.outcome, version: result.version, attempts };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+await main(JSON.parse(process.argv[2] ?? ""));

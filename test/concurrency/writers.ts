@@ -1,0 +1,130 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { Acknowledgement, WriterJob } from "./jobs.ts";
+
+/** A fleet of writer processes on one table. */
+export interface FleetPlan {
+  readonly job: Omit<WriterJob, "writer" | "first" | "end">;
+  readonly writers: number;
+  readonly batches: number;
+  /** Processes to kill with SIGKILL, at random moments after random batches. */
+  readonly kills: number;
+  readonly seed: number;
+}
+
+/** What the fleet did. */
+export interface FleetReport {
+  /** By writer, in the order of the batches: how each batch was last acknowledged. */
+  readonly acknowledged: readonly (readonly Acknowledgement[])[];
+  readonly kills: number;
+  /** Batches that a killed process had landed without living to tell. */
+  readonly landedUntold: number;
+  /** Versions tried beyond the first, over all batches. */
+  readonly retries: number;
+  readonly seconds: number;
+}
+
+/**
+ * Runs every writer to its last batch; a killed one starts again with the batch that was in doubt.
+ *
+ * @throws Error with the process's output when a writer fails of itself
+ */
+export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
+  const random = generator(plan.seed);
+  const start = performance.now();
+  const killer = new Killer(plan, random);
+  const acknowledged = await Promise.all(Array.from({ length: plan.writers }, (_, writer) => runWriter(plan, writer, killer)));
+  const all = acknowledged.flat();
+  return {
+    acknowledged,
+    kills: killer.done,
+    landedUntold: all.filter(({ outcome }) => outcome === "alreadyApplied").length,
+    retries: all.reduce((sum, { attempts }) => sum + Math.max(0, attempts - 1), 0),
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+/** Starts a TypeScript file of this folder in a process of its own, with one JSON argument. */
+export function startProcess(file: string, argument: unknown): ChildProcessByStdio<null, Readable, Readable> {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const args = ["--no-warnings", "--import", import.meta.resolve("tsx"), path, JSON.stringify(argument)];
+  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Resolves when a process has ended and its output has been read. */
+export async function untilEnd(child: ChildProcessByStdio<null, Readable, Readable>): Promise<{
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly errors: string;
+}> {
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    errors += chunk;
+  });
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal, errors }));
+  });
+}
+
+/** A small seeded generator of numbers in [0, 1) (mulberry32), so that a failing plan can be run again. */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Spreads the plan's kills over the acknowledgements of all writers. */
+class Killer {
+  readonly #random: () => number;
+  readonly #share: number;
+  readonly #most: number;
+  #left: number;
+  #last = performance.now();
+  #interval = 50;
+
+  constructor(plan: FleetPlan, random: () => number) {
+    this.#random = random;
+    this.#left = plan.kills;
+    this.#most = plan.kills;
+    this.#share = Math.min(1, (plan.kills * 1.5) / (plan.writers * plan.batches));
+  }
+
+  get done(): number {
+    return this.#most - this.#left;
+  }
+
+  /** May kill the process that acknowledged, somewhere within the time that its next batch takes. */
+  consider(child: ChildProcessByStdio<null, Readable, Readable>, writers: number): void {
+    const now = performance.now();
+    this.#interval = 0.8 * this.#interval + 0.2 * (now - this.#last) * writers;
+    this.#last = now;
+    if (this.#left === 0 || this.#random() >= this.#share) return;
+    this.#left--;
+    setTimeout(() => child.kill("SIGKILL"), this.#random() * this.#interval);
+  }
+}
+
+async function runWriter(plan: FleetPlan, writer: number, killer: Killer): Promise<readonly Acknowledgement[]> {
+  const settled: Acknowledgement[] = [];
+  while (settled.length < plan.batches) {
+    const job: WriterJob = { ...plan.job, writer, first: settled.length, end: plan.batches };
+    const child = startProcess("writer-process.ts", job);
+    const ended = untilEnd(child);
+    for await (const line of createInterface({ input: child.stdout })) {
+      const acknowledgement: Acknowledgement = JSON.parse(line);
+      if (acknowledgement.batch !== settled.length) throw new Error(`writer ${writer} skipped to ${line}`);
+      settled.push(acknowledgement);
+      killer.consider(child, plan.writers);
+    }
+    const { code, signal, errors } = await ended;
+    if (code !== 0 && signal !== "SIGKILL") throw new Error(`writer ${writer} ended with ${code ?? signal}:\n${errors}`);
+  }
+  return settled;
+}
