@@ -13,7 +13,7 @@ import type { StructField } from "../schema/types.ts";
 import { locateFiles } from "./data-files.ts";
 import { readTypeText } from "./read-type.ts";
 import { deletionSelections } from "./row-selection.ts";
-import { type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
+import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
 
 /** What to read of a version. */
 export interface ScanOptions {
@@ -56,21 +56,30 @@ export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata
  * `UNSUPPORTED_FEATURE` for a type change that Delta does not define
  */
 export async function planScan(session: Session, snapshot: LogSnapshot, options: ScanOptions = {}): Promise<ScanRelation> {
-  checkTypeChanges(snapshot);
   const pruned = await prunedFiles(snapshot, options.predicate);
+  const relation = await planFiles(session, snapshot, pruned.files, options);
+  const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
+  return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: pruned.files.length, bytes } };
+}
+
+/** As {@link planScan}, over some of a version's live files, which the caller chose. */
+export async function planFiles(
+  session: Session,
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+  options: Omit<ScanOptions, "predicate"> = {},
+): Promise<FileRelation> {
+  checkTypeChanges(snapshot);
   const mode = mappingModeOf(snapshot);
-  const columns = scanColumns(snapshot, mode, options);
   const { context } = snapshot;
-  const paths = pruned.files.map((add) => add.path);
+  const paths = adds.map((add) => add.path);
   const local = await locateFiles(context, paths, options.signal);
-  const selections = await deletionSelections(context, pruned.files);
-  const files = pruned.files.map((add, at): ScanFile => {
+  const selections = await deletionSelections(context, adds);
+  const files = adds.map((add, at): ScanFile => {
     const selection = selections[at];
     return { ...scanFile(snapshot, mode, add, local[at] ?? ""), ...(selection === undefined ? {} : { selection }) };
   });
-  const relation = await scanFiles(session, context, columns, files, mode);
-  const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
-  return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: files.length, bytes } };
+  return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
 }
 
 /** The columns of a version as {@link scanFiles} takes them. */

@@ -17,9 +17,9 @@ export function parseJson(text: string): JsonValue {
   return /\d{16}/.test(text) ? (parse(text, undefined, exactNumber) as JsonValue) : (JSON.parse(text) as JsonValue);
 }
 
-/** Writes JSON with `bigint` as plain digits; the counterpart of {@link parseJson}. */
-export function stringifyJson(value: JsonValue): string {
-  const text = stringify(value);
+/** Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of {@link parseJson}. */
+export function stringifyJson(value: JsonValue, space?: number): string {
+  const text = stringify(value, undefined, space);
   if (text === undefined) throw new TypeError("varve internal error: undefined cannot be written as JSON");
   return text;
 }
@@ -33,4 +33,18 @@ function exactNumber(text: string): number | bigint {
   if (!/^-?\d+$/.test(text)) return Number(text);
   const value = BigInt(text);
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+/** A plain value as JSON: undefined fields are left out, dates become ISO text, bytes base64, maps entries. @throws TypeError for functions and symbols. */
+export function toJsonValue(value: unknown): JsonValue {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string" || typeof value === "boolean" || typeof value === "bigint") return value;
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (value instanceof Map) return [...value].map(([key, entry]) => [toJsonValue(key), toJsonValue(entry)]);
+  if (Array.isArray(value)) return value.map(toJsonValue);
+  if (typeof value !== "object") throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(entries.map(([key, entry]) => [key, toJsonValue(entry)]));
 }

@@ -1,0 +1,58 @@
+import { VarveError } from "../errors.ts";
+import { prepareQuery, type TableBinding } from "../query/query.ts";
+import type { QueryResult } from "../query/query-result.ts";
+import { type OpenOptions, openTable } from "./open-table.ts";
+import { Table } from "./table.ts";
+import { parseTravelPoint } from "./table-uri.ts";
+import { TableVersion } from "./table-version.ts";
+
+/** What a name in a query can stand for: a table, one of its versions, or a URI with or without `@v12`. */
+export type QueryTable = Table | TableVersion | string;
+
+export interface QueryOptions extends OpenOptions {
+  /** Names that the text may use. */
+  readonly tables: Readonly<Record<string, QueryTable>>;
+  /** Existing empty folder for {@link QueryResult.writeFile}. */
+  readonly exportFolder?: string;
+}
+
+/**
+ * Runs one SELECT over tables, each at any of its versions, named in the text by `VERSION AS OF n`, `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
+ *
+ * The text reads those tables and nothing else.
+ *
+ * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT over the bound tables
+ */
+export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
+  const { tables, exportFolder, ...open } = options;
+  const { duckdbEngine } = await import("../engine/session.ts");
+  return prepareQuery(duckdbEngine, {
+    sql,
+    tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),
+    session: sessionOptions(open),
+    ...(exportFolder === undefined ? {} : { exportFolder }),
+  });
+}
+
+function binding(name: string, table: QueryTable, open: OpenOptions): TableBinding {
+  return async (at) => {
+    const target = typeof table === "string" ? await openTable(table, open) : table;
+    if (at === undefined) return target instanceof Table ? target.snapshot().log : target.log;
+    if (target instanceof TableVersion || (typeof table === "string" && target.pinned)) {
+      throw new VarveError(
+        "SQL_FAILED",
+        `${name} is bound to one version already, so the query cannot ask for another. Bind the table itself.`,
+        { name },
+      );
+    }
+    return (await target.at("version" in at ? at.version : parseTravelPoint(at.timestamp))).log;
+  };
+}
+
+function sessionOptions({ memoryLimit, threads, temporaryFolder }: OpenOptions) {
+  return {
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
+  };
+}

@@ -1,0 +1,183 @@
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { EngineRow } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { prepareQuery, type QueryRequest } from "../query/query.ts";
+import type { QueryResult } from "../query/query-result.ts";
+import { quoteName } from "../query/time-travel-sql.ts";
+import { foldName } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+
+/** The name by which SQL over one version calls it. */
+export const selfName = "t";
+
+/** Which rows and columns to read. */
+export interface SelectOptions {
+  /** Names of columns, in the wanted order; default all. */
+  readonly columns?: readonly string[];
+  /** A SQL condition over the table's columns; also used to skip files. */
+  readonly where?: string;
+  readonly limit?: number;
+  /** Existing empty folder for {@link QueryResult.writeFile}. */
+  readonly exportFolder?: string;
+}
+
+/** What a version is, at a glance. */
+export interface TableDescription {
+  readonly uri: string;
+  readonly id: string;
+  readonly name?: string;
+  readonly description?: string;
+  readonly version: number;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly created?: string;
+  readonly columns: number;
+  readonly partitionColumns: readonly string[];
+  readonly files: number;
+  readonly bytes: number;
+  readonly minReaderVersion: number;
+  readonly minWriterVersion: number;
+  readonly readerFeatures: readonly string[];
+  readonly writerFeatures: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** An immutable version of a table. Opening it cost protocol and metadata only; rows are read when asked for. */
+export class TableVersion {
+  readonly #log: LogSnapshot;
+
+  constructor(log: LogSnapshot) {
+    this.#log = log;
+  }
+
+  get uri(): string {
+    return this.#log.context.store.uri;
+  }
+
+  get version(): number {
+    return this.#log.version;
+  }
+
+  /** Milliseconds since 1970-01-01 UTC. */
+  get timestamp(): number {
+    return this.#log.timestamp;
+  }
+
+  get schema(): StructType {
+    return this.#log.schema;
+  }
+
+  get partitionColumns(): readonly string[] {
+    return this.#log.metadata.partitionColumns;
+  }
+
+  /** Table properties, such as `delta.appendOnly`. */
+  get properties(): Readonly<Record<string, string>> {
+    return this.#log.metadata.configuration;
+  }
+
+  /** The version of the log below, for varve's own verbs. */
+  get log(): LogSnapshot {
+    return this.#log;
+  }
+
+  /**
+   * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that does not bind,
+   * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
+   */
+  async select(options: SelectOptions = {}): Promise<QueryResult> {
+    const columns = options.columns === undefined ? "*" : options.columns.map((name) => quoteName(this.#column(name))).join(", ");
+    const where = options.where === undefined ? "" : ` WHERE (\n${options.where}\n)`;
+    const limit = options.limit === undefined ? "" : ` LIMIT ${checkedLimit(options.limit)}`;
+    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options.exportFolder);
+  }
+
+  /** One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message and position, `SQL_REFUSED` */
+  sql(text: string): Promise<QueryResult> {
+    return this.#query(text);
+  }
+
+  /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes (spec/formats.md). */
+  async *rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
+    yield* (await this.select(options)).rows();
+  }
+
+  /** Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one by one. */
+  async *batches(options: SelectOptions & { readonly batchRows?: number } = {}): AsyncGenerator<RecordBatch> {
+    yield* (await this.select(options)).batches(options.batchRows === undefined ? {} : { batchRows: options.batchRows });
+  }
+
+  /** The rows as one Arrow table in memory. */
+  async arrow(options: SelectOptions = {}): Promise<ArrowTable> {
+    return (await this.select(options)).arrow();
+  }
+
+  /** How many rows the version has, or how many meet a condition. */
+  async count(where?: string): Promise<number> {
+    const condition = where === undefined ? "" : ` WHERE (\n${where}\n)`;
+    const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`);
+    for await (const row of result.rows()) return Number(row["n"]);
+    throw new Error("varve internal error: a count came back without a row");
+  }
+
+  /** Identity, size, partitioning, protocol, features and properties. */
+  async describe(): Promise<TableDescription> {
+    const { metadata, protocol } = this.#log;
+    const totals = await (await this.#log.files({ ignoreFeatures: true })).totals();
+    return {
+      uri: this.uri,
+      id: metadata.id,
+      ...(metadata.name === undefined ? {} : { name: metadata.name }),
+      ...(metadata.description === undefined ? {} : { description: metadata.description }),
+      version: this.version,
+      time: new Date(this.timestamp).toISOString(),
+      ...(metadata.createdTime === undefined ? {} : { created: new Date(metadata.createdTime).toISOString() }),
+      columns: this.schema.fields.length,
+      partitionColumns: this.partitionColumns,
+      files: totals.files,
+      bytes: totals.bytes,
+      minReaderVersion: protocol.minReaderVersion,
+      minWriterVersion: protocol.minWriterVersion,
+      readerFeatures: protocol.readerFeatures ?? [],
+      writerFeatures: protocol.writerFeatures ?? [],
+      properties: this.properties,
+    };
+  }
+
+  async #query(sql: string, exportFolder?: string): Promise<QueryResult> {
+    const request: QueryRequest = {
+      sql,
+      tables: { [selfName]: (at) => this.#itself(at !== undefined) },
+      ...(exportFolder === undefined ? {} : { exportFolder }),
+    };
+    return prepareQuery(await this.#log.context.engine(), request);
+  }
+
+  async #itself(travelled: boolean): Promise<LogSnapshot> {
+    if (!travelled) return this.#log;
+    throw new VarveError(
+      "SQL_FAILED",
+      `This query reads version ${this.version} only. Use query() with the table bound to travel inside the text.`,
+    );
+  }
+
+  #column(name: string): string {
+    const names = this.schema.fields.map((field) => field.name);
+    const found = names.find((one) => one === name) ?? names.find((one) => foldName(one) === foldName(name));
+    if (found !== undefined) return found;
+    throw new VarveError(
+      "COLUMN_NOT_FOUND",
+      `Version ${this.version} has no column ${JSON.stringify(name)}. It has: ${names.join(", ")}.`,
+      {
+        column: name,
+        columns: names,
+      },
+    );
+  }
+}
+
+function checkedLimit(limit: number): number {
+  if (Number.isSafeInteger(limit) && limit >= 0) return limit;
+  throw new VarveError("INVALID_ARGUMENT", `limit must be a whole number of 0 or more, not ${limit}.`, { limit });
+}

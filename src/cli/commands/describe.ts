@@ -1,0 +1,38 @@
+import { type Command, Option } from "commander";
+import { openOptions } from "../open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+
+/** `varve describe TABLE[@version]`: what a version is: id, schema width, partitioning, protocol, properties, size. */
+export function addDescribe(program: Command): void {
+  const command = program
+    .command("describe")
+    .summary("describe a table")
+    .description("Describe a table as of any version: identity, size, partitioning, protocol, features and properties.")
+    .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
+    .addOption(new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"))
+    .addHelpText("after", "\nExamples:\n  $ varve describe ./flights\n  $ varve describe ./flights@v3 --format json");
+  withStoreFlags(command).action(describe);
+}
+
+interface DescribeFlags extends StoreFlags {
+  readonly format: "table" | "json";
+}
+
+async function describe(uri: string, flags: DescribeFlags): Promise<void> {
+  const { openTable } = await import("../../api/open-table.ts");
+  await using table = await openTable(uri, openOptions(flags));
+  const description = await table.snapshot().describe();
+  if (flags.format === "json") {
+    const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
+    process.stdout.write(`${stringifyJson(toJsonValue(description), 2)}\n`);
+    return;
+  }
+  const records = Object.entries(description).flatMap(([name, value]): Record<string, unknown>[] => {
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) return [];
+    if (Array.isArray(value)) return [{ what: name, value: value.join(", ") }];
+    if (typeof value !== "object" || value === null) return [{ what: name, value }];
+    return Object.entries(value).map(([key, inner]) => ({ what: key, value: inner }));
+  });
+  await printRecords(records, { format: "table" });
+}

@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import type { HistoryEntry } from "../../operations/history.ts";
+import { openOptions } from "../open-options.ts";
+import { type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+
+/** `varve history TABLE`: every version, newest first, with what its tests said. */
+export function addHistory(program: Command): void {
+  const command = program
+    .command("history")
+    .summary("list the versions of a table")
+    .description("List the versions of a table, newest first: when, what, how many rows and files, and what the data tests said.")
+    .argument("<table>", "folder or URI of the table")
+    .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
+    .option("--check-files", "look for every version's data files, and say which versions can no longer be read")
+    .addHelpText("after", "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json");
+  withStoreFlags(withRowOutput(command)).action(history);
+}
+
+interface HistoryFlags extends StoreFlags, RowOutputFlags {
+  readonly limit?: number;
+  readonly checkFiles?: boolean;
+}
+
+async function history(uri: string, flags: HistoryFlags): Promise<void> {
+  const { openTable } = await import("../../api/open-table.ts");
+  await using table = await openTable(uri, openOptions(flags));
+  const entries = await table.history({
+    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    ...(flags.checkFiles === undefined ? {} : { checkFiles: flags.checkFiles }),
+  });
+  await printRecords(entries.map(flags.format === "table" ? summary : plain), flags);
+}
+
+function summary(entry: HistoryEntry): Record<string, unknown> {
+  return {
+    version: entry.version,
+    time: new Date(entry.timestamp).toISOString(),
+    operation: entry.operation ?? "",
+    rows: entry.rowsAdded ?? "",
+    files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
+    tests: gateSummary(entry),
+    readable: entry.readable.ok ? "yes" : entry.readable.reason,
+  };
+}
+
+function plain(entry: HistoryEntry): Record<string, unknown> {
+  return { ...entry, timestamp: new Date(entry.timestamp).toISOString() };
+}
+
+function gateSummary(entry: HistoryEntry): string {
+  const gate = entry.gate;
+  if (gate === undefined) return "";
+  const parts = (["quarantined", "dropped", "warned"] as const).flatMap((key) => {
+    const rows = gate[key];
+    return typeof rows === "number" && rows > 0 ? [`${rows} ${key}`] : [];
+  });
+  return parts.length === 0 ? "passed" : parts.join(", ");
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { openOptions } from "../open-options.ts";
+import { keyValue, type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../options.ts";
+import { printQuery } from "../query-output.ts";
+
+/** `varve query SQL --table name=uri`: SQL over tables at versions. */
+export function addQuery(program: Command): void {
+  const command = program
+    .command("query")
+    .summary("run SQL over tables at versions")
+    .description(
+      "Run one SELECT over tables, each at any of its versions. It reads those tables and nothing else: no files, no network, no settings.\nA version is named in the text, by VERSION AS OF 3, TIMESTAMP AS OF '2024-06-01' or AT (VERSION => 3), or in the table's URI.",
+    )
+    .argument("<sql>", "the query")
+    .option("-t, --table <name=uri>", "bind a name of the query to a table; repeat for more", keyValue)
+    .addHelpText(
+      "after",
+      '\nExamples:\n  $ varve query "SELECT origin, avg(delay) FROM flights VERSION AS OF 2 GROUP BY 1" -t flights=./flights\n  $ varve query "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)" -t a=./flights@v5 -t b=./flights@v2',
+    );
+  withStoreFlags(withRowOutput(command)).action(query);
+}
+
+interface QueryFlags extends StoreFlags, RowOutputFlags {
+  readonly table?: Readonly<Record<string, string>>;
+}
+
+async function query(sql: string, flags: QueryFlags): Promise<void> {
+  const { query: runQuery } = await import("../../api/query.ts");
+  await printQuery(await runQuery(sql, { ...openOptions(flags), tables: flags.table ?? {} }), flags);
+}

@@ -1,0 +1,30 @@
+import { type Command, Option } from "commander";
+import { openOptions } from "../open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+
+/** `varve schema TABLE[@version]`: columns, or the schema as Delta JSON. */
+export function addSchema(program: Command): void {
+  const command = program
+    .command("schema")
+    .summary("print the columns of a table")
+    .description("Print the columns of a table as of any version.")
+    .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
+    .addOption(new Option("-f, --format <format>", "a table, or Delta's schema JSON").choices(["table", "json"]).default("table"))
+    .addHelpText("after", "\nExamples:\n  $ varve schema ./flights\n  $ varve schema ./flights@v0 --format json > schema.json");
+  withStoreFlags(command).action(schema);
+}
+
+interface SchemaFlags extends StoreFlags {
+  readonly format: "table" | "json";
+}
+
+async function schema(uri: string, flags: SchemaFlags): Promise<void> {
+  const { openTable } = await import("../../api/open-table.ts");
+  const { serializeSchema } = await import("../../schema/schema-json.ts");
+  const { columnRows } = await import("../column-rows.ts");
+  await using table = await openTable(uri, openOptions(flags));
+  const snapshot = table.snapshot();
+  if (flags.format === "json") process.stdout.write(`${serializeSchema(snapshot.schema)}\n`);
+  else await printRecords(columnRows(snapshot.schema, snapshot.partitionColumns), { format: "table" });
+}

@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import { openOptions } from "../open-options.ts";
+import { nameList, type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../options.ts";
+import { printQuery } from "../query-output.ts";
+
+/** `varve show TABLE[@version]`: rows of a version. */
+export function addShow(program: Command): void {
+  const command = program
+    .command("show")
+    .summary("print rows of a table")
+    .description("Print rows of a table, as of any version. Only 20 rows as a table on the terminal, all rows in the other formats.")
+    .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
+    .option("-c, --columns <names>", "columns, separated by commas", nameList)
+    .option("-w, --where <condition>", "SQL condition on the table's columns")
+    .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
+    .addHelpText(
+      "after",
+      '\nExamples:\n  $ varve show ./flights@v3 --where "delay > 600"\n  $ varve show ./flights --format jsonl > flights.jsonl\n  $ varve show ./flights --format parquet --output flights.parquet',
+    );
+  withStoreFlags(withRowOutput(command)).action(show);
+}
+
+interface ShowFlags extends StoreFlags, RowOutputFlags {
+  readonly columns?: readonly string[];
+  readonly where?: string;
+  readonly limit?: number;
+}
+
+async function show(uri: string, flags: ShowFlags): Promise<void> {
+  const { openTable } = await import("../../api/open-table.ts");
+  await using table = await openTable(uri, openOptions(flags));
+  const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
+  const result = await table.snapshot().select({
+    ...(flags.columns === undefined ? {} : { columns: flags.columns }),
+    ...(flags.where === undefined ? {} : { where: flags.where }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+  await printQuery(result, flags);
+}

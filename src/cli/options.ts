@@ -1,0 +1,77 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** Options of every command that opens a table. */
+export interface StoreFlags {
+  readonly s3Endpoint?: string;
+  readonly s3Region?: string;
+  readonly s3PathStyle?: boolean;
+  readonly memoryLimit?: number;
+  readonly quiet?: boolean;
+}
+
+/** Adds the options that every command understands. */
+export function withStoreFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--s3-endpoint <url>", "S3 endpoint, for servers other than AWS").env("AWS_ENDPOINT_URL_S3"))
+    .addOption(new Option("--s3-region <region>", "S3 region").env("AWS_REGION"))
+    .addOption(new Option("--s3-path-style", "address buckets in the path instead of the host name"))
+    .addOption(new Option("--memory-limit <size>", "memory of the engine before it spills to disk, e.g. 512MB or 2GB").argParser(byteSize))
+    .addOption(new Option("-q, --quiet", "no progress"));
+}
+
+/** Formats that rows can be printed in. */
+export const rowFormats = ["table", "json", "jsonl", "csv", "parquet", "arrow"] as const;
+export type RowFormat = (typeof rowFormats)[number];
+
+/** Options of every command that prints rows. */
+export interface RowOutputFlags {
+  readonly format: RowFormat;
+  readonly output?: string;
+}
+
+/** Adds `--format` and `--output`. */
+export function withRowOutput(command: Command, preset: RowFormat = "table"): Command {
+  return command
+    .addOption(new Option("-f, --format <format>", "how to print rows").choices(rowFormats).default(preset))
+    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"));
+}
+
+/** Parses a whole number of 0 or more. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a whole number of 0 or more.");
+  return value;
+}
+
+/** Parses a share between 0 and 1, or a percentage such as `5%`. */
+export function share(text: string): number {
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
+  const value = percent === undefined ? Number(text) : Number(percent) / 100;
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("It must be a share between 0 and 1, or a percentage such as 5%.");
+  return value;
+}
+
+/** Parses bytes such as `512MB`, `2GiB` or `1000000`. */
+export function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i?b)?$/i.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError("It must be a size such as 512MB or 2GiB.");
+  const base = match[3]?.toLowerCase() === "ib" ? 1024 : 1000;
+  const power = ["", "k", "m", "g", "t"].indexOf((match[2] ?? "").toLowerCase());
+  return Math.round(Number(match[1]) * base ** power);
+}
+
+/** Collects `key=value` options into a record. */
+export function keyValue(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const at = text.indexOf("=");
+  if (at <= 0) throw new InvalidArgumentError("It must be written as name=value.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** Splits a list of names at commas. */
+export function nameList(text: string): readonly string[] {
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}

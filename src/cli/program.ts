@@ -1,0 +1,33 @@
+import { Command } from "commander";
+import { addDescribe } from "./commands/describe.ts";
+import { addDiff } from "./commands/diff.ts";
+import { addHistory } from "./commands/history.ts";
+import { addQuery } from "./commands/query.ts";
+import { addSchema } from "./commands/schema.ts";
+import { addShow } from "./commands/show.ts";
+import { packageVersion } from "./package-version.ts";
+
+/** Builds the whole command line; commands load what they need when they run, so that help and history start fast. */
+export function buildProgram(): Command {
+  const program = new Command("varve")
+    .description("Versioned tables in the open Delta Lake format: append, test, travel back.")
+    .version(packageVersion())
+    .showHelpAfterError("Try --help for the options and examples.")
+    .exitOverride()
+    .addHelpText("after", examples);
+  for (const add of [addShow, addQuery, addHistory, addDescribe, addSchema, addDiff]) {
+    add(program);
+  }
+  return program;
+}
+
+const examples = `
+A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to name a version of it.
+
+Examples:
+  $ varve create ./flights --from january.parquet
+  $ varve append ./flights february.csv --suite suite.json
+  $ varve query "SELECT count(*) FROM flights VERSION AS OF 0" --table flights=./flights
+  $ varve history ./flights
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 batch rejected by its tests.`;

@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { copyFile, open } from "node:fs/promises";
+import type { QueryResult } from "../query/query-result.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import type { RowOutputFlags } from "./options.ts";
+
+/** Text that goes to standard output or a file, waiting where the reader is slow. */
+interface TextSink {
+  write(chunk: string | Uint8Array): Promise<void>;
+  end(): Promise<void>;
+}
+
+const tableRows = 10_000;
+
+/** Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for tables, which measure their columns). */
+export async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
+  if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags.output);
+  const sink = await openSink(flags.output);
+  try {
+    if (flags.format === "jsonl") for await (const line of result.jsonLines()) await sink.write(`${line}\n`);
+    else if (flags.format === "json") await writeJsonArray(result, sink);
+    else if (flags.format === "arrow") await writeArrow(result, sink);
+    else await writeTable(result, sink);
+  } finally {
+    await sink.end();
+  }
+}
+
+async function printFile(result: QueryResult, format: "csv" | "parquet", output: string | undefined): Promise<void> {
+  const file = await result.writeFile(format);
+  if (output !== undefined) {
+    await copyFile(file, output);
+    return;
+  }
+  const sink = await openSink(undefined);
+  for await (const chunk of createReadStream(file)) await sink.write(chunk as Uint8Array);
+}
+
+async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
+  let separator = "[\n";
+  for await (const line of result.jsonLines()) {
+    await sink.write(`${separator}  ${line}`);
+    separator = ",\n";
+  }
+  await sink.write(separator === "[\n" ? "[]\n" : "\n]\n");
+}
+
+async function writeArrow(result: QueryResult, sink: TextSink): Promise<void> {
+  const { RecordBatchStreamWriter } = await import("apache-arrow");
+  const writer = await RecordBatchStreamWriter.writeAll(result.batches());
+  for await (const chunk of writer) await sink.write(chunk as Uint8Array);
+}
+
+async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
+  const { textTable } = await import("./text-table.ts");
+  const heads = result.columns.map((column) => column.name);
+  const rows: string[][] = [];
+  let more = false;
+  for await (const line of result.jsonLines()) {
+    if (rows.length === tableRows) {
+      more = true;
+      break;
+    }
+    const row = parseJson(line);
+    if (!isJsonObject(row)) throw new Error("varve internal error: a row is no JSON object");
+    rows.push(heads.map((head) => cell(row[head])));
+  }
+  const numeric = new Set(
+    result.columns.flatMap((column, index) =>
+      /INT|DOUBLE|FLOAT|DECIMAL/.test(column.type) && !/[[(].*\b(STRUCT|MAP)|\[\]/.test(column.type) ? [index] : [],
+    ),
+  );
+  await sink.write(`${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`);
+  if (more) await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
+}
+
+function cell(value: JsonValue | undefined): string {
+  if (value === null || value === undefined) return "null";
+  return typeof value === "object" ? stringifyJson(value) : String(value);
+}
+
+async function openSink(output: string | undefined): Promise<TextSink> {
+  if (output === undefined) {
+    return {
+      write: async (chunk) => {
+        if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+      },
+      end: async () => undefined,
+    };
+  }
+  const handle = await open(output, "w");
+  return {
+    write: async (chunk) => {
+      await handle.writeFile(chunk);
+    },
+    end: () => handle.close(),
+  };
+}

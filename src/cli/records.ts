@@ -1,0 +1,48 @@
+import type { Cell } from "./text-table.ts";
+
+/** Formats of short lists that do not come from the engine. */
+export interface RecordOutput {
+  readonly format: string;
+  readonly output?: string;
+}
+
+/** Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as CSV. @throws for the binary formats. */
+export async function printRecords(records: readonly Readonly<Record<string, unknown>>[], flags: RecordOutput): Promise<void> {
+  const text = await recordsText(records, flags.format);
+  if (flags.output === undefined) process.stdout.write(text);
+  else await (await import("node:fs/promises")).writeFile(flags.output, text);
+}
+
+async function recordsText(records: readonly Readonly<Record<string, unknown>>[], format: string): Promise<string> {
+  const { stringifyJson, toJsonValue } = await import("../util/json.ts");
+  if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
+  if (format === "json") return `${stringifyJson(records.map(toJsonValue), 2)}\n`;
+  const heads = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  const cells = records.map((record) => heads.map((head) => cellOf(record[head])));
+  if (format === "csv") return [heads, ...cells].map((line) => `${line.map(csvCell).join(",")}\n`).join("");
+  if (format === "table") {
+    const { textTable } = await import("./text-table.ts");
+    const numeric = new Set(heads.flatMap((head, index) => (records.every((record) => isNumber(record[head])) ? [index] : [])));
+    return records.length === 0
+      ? "nothing to show\n"
+      : `${textTable(heads, cells, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`;
+  }
+  const { VarveError } = await import("../errors.ts");
+  throw new VarveError("INVALID_ARGUMENT", `This command prints table, json, jsonl or csv, not ${format}.`, { format });
+}
+
+function isNumber(value: unknown): boolean {
+  return value === "" || typeof value === "number" || typeof value === "bigint";
+}
+
+function cellOf(value: unknown): Cell {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "object")
+    return JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner));
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? value : String(value);
+}
+
+function csvCell(value: Cell): string {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

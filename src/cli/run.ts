@@ -1,0 +1,26 @@
+import { CommanderError } from "commander";
+import { errorText, exitCodeOf, exitCodes } from "./exit.ts";
+import { buildProgram } from "./program.ts";
+
+/**
+ * Runs the command line with the arguments after the program's name.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 usage, 3 batch rejected by a gate.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  process.stdout.on("error", endQuietlyOnClosedPipe);
+  try {
+    await buildProgram().parseAsync([...args], { from: "user" });
+    return Number(process.exitCode ?? exitCodes.done);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    process.stderr.write(`${errorText(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** `varve show … | head` closes our output early: that is no failure. */
+function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(exitCodes.done);
+  throw error;
+}

@@ -1,0 +1,98 @@
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { EngineColumn, EngineRow, Relation, Session } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { ScanReport } from "../table/scan.ts";
+import { stringifyJson, toJsonValue } from "../util/json.ts";
+
+/** How a result leaves the engine as a file. */
+export type FileFormat = "csv" | "parquet";
+
+/**
+ * The result of a query: computed as it is consumed, and consumed once; consuming it to the end, leaving a loop early and {@link QueryResult.close}
+ * all free the engine.
+ */
+export class QueryResult implements AsyncDisposable {
+  readonly columns: readonly EngineColumn[];
+  /** Files listed, skipped and read, a table of the query each. */
+  readonly scans: Readonly<Record<string, ScanReport>>;
+  readonly #session: Session;
+  readonly #relation: Relation;
+  readonly #exportFolder: string | undefined;
+  #state: "fresh" | "consumed" | "closed" = "fresh";
+
+  constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, exportFolder?: string) {
+    this.#session = session;
+    this.#relation = relation;
+    this.#exportFolder = exportFolder;
+    this.columns = relation.columns;
+    this.scans = scans;
+  }
+
+  /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes. */
+  rows(): AsyncIterable<EngineRow> {
+    return this.#consume((session, sql) => session.rowStream(sql));
+  }
+
+  /** Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one. */
+  batches(options: { readonly batchRows?: number; readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
+    return this.#consume((session, sql) => session.arrow(sql, options));
+  }
+
+  /** The whole result as one Arrow table in memory. */
+  async arrow(): Promise<ArrowTable> {
+    const { Table } = await import("apache-arrow");
+    const batches: RecordBatch[] = [];
+    for await (const batch of this.batches()) batches.push(batch);
+    return new Table(batches);
+  }
+
+  /** Lossless JSON, a line a row without the line break (spec/formats.md). */
+  jsonLines(): AsyncIterable<string> {
+    return this.#consume((session, sql) => encodedRows(session.rowStream(sql)));
+  }
+
+  /** Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name. */
+  async writeFile(format: FileFormat): Promise<string> {
+    const folder = this.#exportFolder;
+    if (folder === undefined) throw new VarveError("INVALID_ARGUMENT", "This query was prepared without a folder to export to.");
+    const file = `${folder}/result.${format}`;
+    const options = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
+    this.#begin();
+    try {
+      await this.#session.execute(`COPY (${this.#relation.sql}) TO '${file.replaceAll("'", "''")}' (${options})`);
+    } finally {
+      await this.close();
+    }
+    return file;
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closed";
+    await this.#session.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #begin(): void {
+    if (this.#state !== "fresh")
+      throw new VarveError("INVALID_ARGUMENT", `This query result is already ${this.#state}. Run the query again.`);
+    this.#state = "consumed";
+  }
+
+  async *#consume<T>(produce: (session: Session, sql: string) => AsyncIterable<T>): AsyncGenerator<T> {
+    if (this.#state !== "fresh")
+      throw new VarveError("INVALID_ARGUMENT", `This query result is already ${this.#state}. Run the query again.`);
+    this.#state = "consumed";
+    try {
+      yield* produce(this.#session, this.#relation.sql);
+    } finally {
+      await this.close();
+    }
+  }
+}
+
+async function* encodedRows(rows: AsyncIterable<EngineRow>): AsyncGenerator<string> {
+  for await (const row of rows) yield stringifyJson(toJsonValue(row));
+}

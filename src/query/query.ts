@@ -1,0 +1,108 @@
+import type { Engine, Session, SessionOptions } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { Predicate } from "../log/predicate.ts";
+import { predicateFromNode } from "../table/predicate-from-sql.ts";
+import { planScan, type ScanReport } from "../table/scan.ts";
+import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { type TableUse, tableUses } from "./pushdown.ts";
+import { QueryResult } from "./query-result.ts";
+import { quoteName, rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
+
+/** Opens a table that a query names, at a point of its history or where its caller bound it. */
+export type TableBinding = (at?: TravelPoint) => Promise<LogSnapshot>;
+
+export interface QueryRequest {
+  /** A caller's text: one SELECT, with time-travel clauses. */
+  readonly sql: string;
+  /** Names that the text may use, compared without regard to case. */
+  readonly tables: Readonly<Record<string, TableBinding>>;
+  readonly session?: SessionOptions;
+  /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
+  readonly exportFolder?: string;
+}
+
+interface BoundTable {
+  /** The name as the query's text uses it after rewriting. */
+  readonly view: string;
+  readonly snapshot: LogSnapshot;
+}
+
+/**
+ * Prepares a caller's query over tables at versions: only the tables that it names are opened, only files that its conditions cannot exclude are
+ * fetched, and the session is fenced to those files before the text is bound.
+ *
+ * @throws `SQL_FAILED` with the engine's message and the position in the caller's text; `SQL_REFUSED` for anything but one SELECT;
+ *   `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
+ */
+export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
+  const travel = rewriteTravelSql(request.sql);
+  const session = await engine.open(request.session);
+  try {
+    const uses = tableUses(await syntaxTree(session, travel));
+    const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
+    const files: string[] = [];
+    const scans: Record<string, ScanReport> = {};
+    for (const [index, table] of bound.entries()) {
+      const predicate = predicateOf(uses[index], table.snapshot);
+      const scan = await planScan(session, table.snapshot, predicate === undefined ? {} : { predicate });
+      await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
+      files.push(...scan.files);
+      scans[table.view] = scan.report;
+    }
+    await session.fence({ files, ...(request.exportFolder === undefined ? {} : { writableFolders: [request.exportFolder] }) });
+    const relation = await positioned(travel, () => session.callerQuery(travel.sql));
+    return new QueryResult(session, relation, scans, request.exportFolder);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error here. */
+async function syntaxTree(session: Session, travel: TravelSql): Promise<JsonValue> {
+  const [row] = await session.rows("SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR) AS tree", [travel.sql]);
+  const tree = parseJson(String(row?.["tree"]));
+  if (!isJsonObject(tree) || tree["error"] !== true) return tree;
+  const message = String(tree["error_message"]);
+  if (message.includes("Only SELECT statements")) {
+    throw new VarveError("SQL_REFUSED", `A query is one SELECT statement: ${message}`, { sql: travel.sql });
+  }
+  const position = Number(tree["position"]);
+  const at = Number.isSafeInteger(position) ? travel.originalOffset(position) : undefined;
+  throw new VarveError("SQL_FAILED", `The query does not parse: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`, {
+    position: at,
+  });
+}
+
+async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Promise<BoundTable> {
+  const reference = travel.references.find((one) => one.view.toLowerCase() === use.name.toLowerCase());
+  const wanted = reference?.table ?? use.name;
+  const name = Object.keys(request.tables).find((one) => one.toLowerCase() === wanted.toLowerCase());
+  const binding = name === undefined ? undefined : request.tables[name];
+  if (binding === undefined) {
+    const known = Object.keys(request.tables);
+    const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
+    throw new VarveError("SQL_FAILED", `The query names a table ${wanted} that is not bound to it; ${bound}.`, {
+      table: wanted,
+      bound: known,
+    });
+  }
+  return { view: use.name, snapshot: await binding(reference?.at) };
+}
+
+function predicateOf(use: TableUse | undefined, snapshot: LogSnapshot): Predicate | undefined {
+  if (use === undefined || use.conditions.length === 0) return undefined;
+  return { op: "and", args: use.conditions.map((node) => predicateFromNode(node, snapshot.schema, "")) };
+}
+
+/** Moves the position of an engine error from the rewritten text to the caller's. */
+async function positioned<T>(travel: TravelSql, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof VarveError) || typeof error.data["position"] !== "number") throw error;
+    const position = travel.originalOffset(error.data["position"]);
+    throw new VarveError(error.code, error.message, { ...error.data, position }, error.cause);
+  }
+}
