@@ -1,9 +1,9 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { RecordBatch } from "apache-arrow";
-import { VarveError } from "../errors.ts";
 import { callerExpression, callerQuery } from "./caller-sql.ts";
 import type {
+  ArrowOptions,
   Engine,
   EngineColumn,
   EngineParameter,
@@ -95,8 +95,9 @@ class DuckdbSession implements Session {
     return writeParquet(this.#core, sql, options);
   }
 
-  arrow(): AsyncIterable<RecordBatch> {
-    throw new VarveError("ENGINE_FAILED", "Arrow is not implemented yet.");
+  async *arrow(sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
+    const { arrowBatches } = await import("./arrow/arrow-export.ts");
+    yield* arrowBatches(this.#core, sql, options);
   }
 
   fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void> {

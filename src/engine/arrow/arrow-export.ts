@@ -1,0 +1,65 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
+import type { ArrowOptions } from "../contract.ts";
+import { assertNotAborted, type EngineCore } from "../core.ts";
+import { engineFailure } from "../failure.ts";
+import { arrowType } from "./arrow-types.ts";
+import { type ColumnCollector, columnCollector } from "./column-collector.ts";
+import { type ExportedQuery, exportedQuery } from "./export-types.ts";
+
+const defaultBatchRows = 65_536;
+
+/**
+ * Streams a query as Arrow batches; see {@link Session.arrow}. A result without rows gives one empty batch, so that its schema is known.
+ *
+ * The result is streamed on a connection of its own, so that no more than a batch and the engine's buffer are held at a time.
+ */
+export async function* arrowBatches(core: EngineCore, sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
+  assertNotAborted(options.signal);
+  const query = exportedQuery(core.driver, sql, await core.typedColumns(sql));
+  const connection = await core.instance.connect();
+  const interrupt = () => connection.interrupt();
+  options.signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    yield* streamed(core, connection, query, options.batchRows ?? defaultBatchRows);
+  } catch (error) {
+    assertNotAborted(options.signal);
+    throw engineFailure(error, sql);
+  } finally {
+    options.signal?.removeEventListener("abort", interrupt);
+    connection.closeSync();
+  }
+}
+
+async function* streamed(
+  core: EngineCore,
+  connection: DuckDBConnection,
+  query: ExportedQuery,
+  batchRows: number,
+): AsyncGenerator<RecordBatch> {
+  const { bindings } = core.driver;
+  const schema = new Schema(query.fields.map((field) => new Field(field.name, arrowType(field.type), true)));
+  const collectors = query.fields.map((field) => columnCollector(core.driver, field.type, batchRows));
+  const result = await connection.stream(query.sql);
+  let rows = 0;
+  let isEmpty = true;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    const count = chunk?.rowCount ?? 0;
+    if (chunk === null || count === 0) break;
+    collectors.forEach((collector, at) => {
+      collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), count);
+    });
+    rows += count;
+    if (rows < batchRows) continue;
+    isEmpty = false;
+    yield recordBatch(schema, collectors, rows);
+    rows = 0;
+  }
+  if (rows > 0 || isEmpty) yield recordBatch(schema, collectors, rows);
+}
+
+function recordBatch(schema: Schema, collectors: readonly ColumnCollector[], rows: number): RecordBatch {
+  const children = collectors.map((collector) => collector.finish());
+  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }));
+}
