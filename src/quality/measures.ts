@@ -108,12 +108,13 @@ export const measures: readonly Measure[] = [
   },
   lengthMeasure("min_length", "min"),
   lengthMeasure("max_length", "max"),
-  single(
-    "approximate_distinct",
-    "number of different values, by HyperLogLog",
-    (dialect, sql) => dialect.distinctApproximate(sql),
-    undefined,
-  ),
+  {
+    name: "approximate_distinct",
+    columns: 1,
+    about: "number of different values, by HyperLogLog",
+    aggregates: (dialect, columns) => ({ v: dialect.distinctApproximate(first(columns)) }),
+    value: ({ v }) => toNumber(v),
+  },
   {
     name: "correlation",
     columns: 2,

@@ -1,3 +1,4 @@
+import { isVarveError } from "../../errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue, stringifyJson } from "../../util/json.ts";
 import type { CheckUse } from "../expectation.ts";
 import { invalidSuite } from "../invalid.ts";
@@ -27,6 +28,23 @@ export function jsonSchemaCondition(use: CheckUse): Condition {
   if (use.dialect.name !== "duckdb")
     throw invalidSuite(path, `JSON Schema cannot be written for ${use.dialect.name}`, "Use a check that the engine has");
   return compile(use.check.params["json_schema"] ?? {}, path, (value) => use.dialect.string(value), 0);
+}
+
+/** What is wrong with a JSON Schema, and where inside the parameters; `undefined` where nothing is. */
+export function jsonSchemaProblem(
+  params: JsonObject,
+): { readonly param: string; readonly problem: string; readonly advice: string } | undefined {
+  try {
+    compile(params["json_schema"] ?? {}, "json_schema", (value) => value, 0);
+    return undefined;
+  } catch (error) {
+    if (!isVarveError(error, "SUITE_INVALID")) throw error;
+    return {
+      param: String(error.data["path"]),
+      problem: String(error.data["problem"]),
+      advice: `The keywords are ${Object.keys(keywords).join(", ")}`,
+    };
+  }
 }
 
 function compile(schema: JsonValue, path: string, quote: (value: string) => string, depth: number): Condition {

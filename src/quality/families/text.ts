@@ -2,7 +2,7 @@ import type { Dialect } from "../dialect.ts";
 import type { CheckPlan, CheckUse, Expectation } from "../expectation.ts";
 import { type ParamSpec, text, texts } from "../params.ts";
 import { columnParam } from "./common.ts";
-import { jsonSchemaCondition } from "./json-schema.ts";
+import { jsonSchemaCondition, jsonSchemaProblem } from "./json-schema.ts";
 
 function textRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
   const column = use.column("column", ["string"]);
@@ -138,6 +138,7 @@ export const textChecks: readonly Expectation[] = [
     summary:
       "Each text is JSON that fits a JSON Schema (type, enum, const, bounds, lengths, pattern, properties, required, items, allOf, anyOf, oneOf, not).",
     params: { column: columnParam, json_schema: { type: "json", required: true, about: "a JSON Schema as an object" } },
+    refuse: jsonSchemaProblem,
     message: (params) => `${text(params, "column")} must fit the JSON Schema`,
     plan: (use) => {
       const condition = jsonSchemaCondition(use);
