@@ -153,6 +153,12 @@ export interface ArrowOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface JsonLinesOptions {
+  /** Columns whose text is JSON already (decoded variants) and is put in as it is. */
+  readonly jsonColumns?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
 /** One DuckDB instance. Close it; a closed session's relations are gone. */
 export interface Session {
   /** Runs varve's own statement(s) for effect. */
@@ -169,6 +175,13 @@ export interface Session {
   writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]>;
   /** Streams varve's own query as Arrow batches; memory stays bounded while batches are consumed one by one. */
   arrow(sql: string, options?: ArrowOptions): AsyncIterable<RecordBatch>;
+  /**
+   * Streams varve's own query as lossless JSON lines; each text holds whole lines, each ended by a line feed.
+   *
+   * Integers have all digits; decimals are texts; timestamps have six decimals and, unless without a zone, `Z`; binary is base64; maps are
+   * arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are texts.
+   */
+  jsonLines(sql: string, options?: JsonLinesOptions): AsyncIterable<string>;
   /**
    * From now on this instance reads `files` only, writes below nothing but `writableFolders`, loads nothing and changes no setting.
    * Cannot be undone.

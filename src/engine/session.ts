@@ -9,6 +9,7 @@ import type {
   EngineParameter,
   EngineRow,
   EngineSource,
+  JsonLinesOptions,
   ParquetWriteOptions,
   Relation,
   Session,
@@ -21,6 +22,7 @@ import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { fence } from "./fence.ts";
+import { jsonLines } from "./json-lines.ts";
 import { writeParquet } from "./parquet-write.ts";
 import { streamRows } from "./row-stream.ts";
 import { stageSource } from "./stage/stage.ts";
@@ -98,6 +100,10 @@ class DuckdbSession implements Session {
   async *arrow(sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
     const { arrowBatches } = await import("./arrow/arrow-export.ts");
     yield* arrowBatches(this.#core, sql, options);
+  }
+
+  jsonLines(sql: string, options: JsonLinesOptions = {}): AsyncIterable<string> {
+    return jsonLines(this.#core, sql, options);
   }
 
   fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void> {
