@@ -160,8 +160,9 @@ class Snapshot implements TableSnapshot {
   }
 
   #advanceFiles(files: Promise<LiveFiles>, added: readonly TailPart[], head: HeadState): Promise<LiveFiles> {
-    const schema = head.metadata === this.metadata ? this.schema : parseSchema(head.metadata?.schemaString ?? "");
-    const advanced = files.then((before) => advanceFiles(this.context, before, added, schema));
+    const { protocol = this.protocol, metadata = this.metadata } = head;
+    const schema = metadata === this.metadata ? this.schema : parseSchema(metadata.schemaString);
+    const advanced = files.then((before) => advanceFiles(this.context, before, added, { protocol, metadata, schema }));
     // Whoever asks for the files sees the failure; nobody asking must not end the process.
     advanced.catch(() => undefined);
     return advanced;
@@ -177,7 +178,7 @@ class Snapshot implements TableSnapshot {
 
   #load(): Promise<LiveFiles> {
     const { tail, checkpoint } = this.#origin;
-    const loading = checkpoint().then((head) => loadFiles(this.context, { segment: this.segment, tail, head, schema: this.schema }));
+    const loading = checkpoint().then((head) => loadFiles(this.context, { segment: this.segment, tail, head, table: this }));
     loading.catch(() => {
       this.#files = undefined;
     });
