@@ -1,7 +1,7 @@
 import type { Session } from "../engine/contract.ts";
 import { quoteName } from "../util/sql-text.ts";
-import { fieldOf } from "./action-sql.ts";
 import type { EngineStruct } from "./action-sql.ts";
+import { fieldOf } from "./action-sql.ts";
 
 /**
  * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths, and escapes that are no UTF-8.
