@@ -147,5 +147,5 @@ function pointer(path: readonly string[]): string {
 
 /** Text with a NUL or half a surrogate pair does not reach the engine whole. */
 function sqlSafe(text: string): boolean {
-  return !/[\ud800-\udfff\u0000]/u.test(text);
+  return !/[\ud800-\udfff]/u.test(text) && !text.includes("\u0000");
 }
