@@ -1,1 +1,12 @@
+export { type CreateTableOptions, createTable, type SchemaInput } from "./api/create-table.ts";
+export { type OpenOptions, openTable } from "./api/open-table.ts";
+export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
+export type { Source, SqlSource } from "./api/source.ts";
+export { Table } from "./api/table.ts";
+export type { VersionArgument, VersionPoint } from "./api/table-uri.ts";
+export { type SelectOptions, type TableDescription, TableVersion } from "./api/table-version.ts";
+export type { AppendOptions, GateOptions, OverwriteOptions } from "./api/write-options.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
+export type { WriteProgress, WriteResult } from "./operations/write-options.ts";
+export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema } from "./schema/builder.ts";
+export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, PrimitiveName, StructField, StructType } from "./schema/types.ts";

@@ -1,15 +1,23 @@
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
+import { append as appendRows } from "../operations/append.ts";
 import { type DiffOptions, diffVersions, type VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
+import { overwrite as overwriteRows } from "../operations/overwrite.ts";
+import type { WriteResult } from "../operations/write-options.ts";
+import { type Source, toWriteSource } from "./source.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
+import { type AppendOptions, type OverwriteOptions, toWriteOptions } from "./write-options.ts";
 
 /** A table: the newest version that was seen, and the verbs. */
 export class Table implements AsyncDisposable {
   /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
   readonly pinned: boolean;
   #log: LogSnapshot;
+  /** The log's upkeep after the last write: one at a time, and no write waits for its own. */
+  #upkeep: Promise<unknown> | undefined;
 
   constructor(log: LogSnapshot, pinned: boolean) {
     this.#log = log;
@@ -51,12 +59,63 @@ export class Table implements AsyncDisposable {
     return diffVersions(before, after, options);
   }
 
+  /**
+   * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict with each other.
+   *
+   * With `txn` or `batchId` the same batch lands at most once, whatever crashed in between.
+   *
+   * @throws `SCHEMA_MISMATCH` naming column, expected, found and row; `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`,
+   *   `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   */
+  async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
+    return this.#wrote(await appendRows(await this.#newest(), toWriteSource(source), toWriteOptions(options)));
+  }
+
+  /**
+   * Replaces rows in one commit: the whole table, the rows of a condition (`replaceWhere`), or the partitions that the new rows fall into
+   * (`dynamicPartitions`).
+   *
+   * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
+   */
+  async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
+    const { replaceWhere, dynamicPartitions, overwriteSchema, partitionBy, ...rest } = options;
+    const what = {
+      ...(replaceWhere === undefined ? {} : { replaceWhere }),
+      ...(dynamicPartitions === undefined ? {} : { dynamicPartitions }),
+      ...(overwriteSchema === undefined ? {} : { overwriteSchema }),
+      ...(partitionBy === undefined ? {} : { partitionBy }),
+    };
+    return this.#wrote(await overwriteRows(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
+  }
+
   /** Frees what the table holds; versions and results that it gave out stay usable until they are consumed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async close(): Promise<void> {}
+  /** Waits for the log's upkeep after the last write. */
+  async close(): Promise<void> {
+    await this.#upkeep;
+  }
+
+  /** Writes build on the newest version; a table that was opened at an older one is not written by mistake. */
+  async #newest(): Promise<LogSnapshot> {
+    if (this.pinned) {
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `This table was opened at version ${this.#log.version}. Open it without a version to write to it.`,
+        { version: this.#log.version },
+      );
+    }
+    await this.#upkeep;
+    return this.#log;
+  }
+
+  async #wrote(result: WriteResult): Promise<WriteResult> {
+    this.#upkeep = result.upkeep;
+    this.#log = await refreshLog(this.#log);
+    return result;
+  }
 
   #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
     const at = typeof point === "object" && !(point instanceof Date) ? point : parseTravelPoint(point);

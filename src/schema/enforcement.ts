@@ -153,7 +153,7 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
     expected: first.expected,
     found: first.found,
     reason: first.reason,
-    mismatches: all.map((mismatch) => ({ ...mismatch, path: undefined, column: [...mismatch.path] })),
+    mismatches: all.map(({ path, expected, found, reason }) => ({ column: [...path], expected, found, reason })),
   });
 }
 

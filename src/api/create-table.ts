@@ -1,0 +1,76 @@
+import type { Schema as ArrowSchema } from "apache-arrow";
+import { VarveError } from "../errors.ts";
+import { openLog } from "../log/open-log.ts";
+import { createTable as createVerb } from "../operations/create.ts";
+import { schemaOfArrow } from "../schema/arrow-types.ts";
+import { SchemaBuilder } from "../schema/builder.ts";
+import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import { type ContextOptions, openContext } from "../table/open-context.ts";
+import type { TableDefinition } from "../table/table-definition.ts";
+import type { JsonValue } from "../util/json.ts";
+import { type Source, toWriteSource } from "./source.ts";
+import { Table } from "./table.ts";
+import { splitTableUri } from "./table-uri.ts";
+import { type AppendOptions, toWriteOptions } from "./write-options.ts";
+
+/** A schema as callers have it: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow data. */
+export type SchemaInput = StructType | SchemaBuilder | string | ArrowSchema;
+
+/** A new table: its schema, or a source to take it from; its layout and properties. */
+export interface CreateTableOptions
+  extends ContextOptions,
+    Omit<AppendOptions, "mergeSchema" | "upgradeProtocol">,
+    Omit<TableDefinition, "schema"> {
+  readonly schema?: SchemaInput;
+  /** First rows; without a schema their columns become the table's, all nullable. */
+  readonly source?: Source;
+  /** Open the table if there is one already, instead of failing; the source is then not written. */
+  readonly ifNotExists?: boolean;
+}
+
+/**
+ * Creates a table at a folder or URI and opens it.
+ *
+ * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`; for a source as `Table.append`
+ */
+export async function createTable(uri: string, options: CreateTableOptions): Promise<Table> {
+  const { schema, source, ifNotExists, partitionBy, properties, name, description, ...rest } = options;
+  const { gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
+  const split = splitTableUri(uri);
+  if (split.at !== undefined)
+    throw new VarveError("INVALID_ARGUMENT", `A new table cannot begin at a version: ${uri}. Leave the suffix out.`, { uri });
+  const context = await openContext(split.uri, contextOptions);
+  const write = defined({ gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal });
+  try {
+    const result = await createVerb(context, {
+      ...toWriteOptions(write),
+      ...defined({ partitionBy, properties, name, description }),
+      ...(schema === undefined ? {} : { schema: toSchema(schema) }),
+      ...(source === undefined ? {} : { source: toWriteSource(source) }),
+    });
+    await result.upkeep;
+  } catch (error) {
+    if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
+  }
+  return new Table(await openLog(context), false);
+}
+
+/** A schema in Delta's terms. @throws `SCHEMA_INVALID` */
+export function toSchema(input: SchemaInput): StructType {
+  if (typeof input === "string") return parseSchema(input);
+  if (input instanceof SchemaBuilder) return input.build();
+  if ("type" in input) return schemaFromJson(toJson(input));
+  return schemaOfArrow(input);
+}
+
+/** Through JSON, so that what callers put together by hand is held to the rules too. */
+function toJson(schema: StructType): JsonValue {
+  return typeToJson(schema);
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function defined<T extends object>(options: T): Defined<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,113 @@
+import { VarveError } from "../errors.ts";
+import type { TableContext } from "../log/contract.ts";
+import { schemaOfEngine } from "../schema/engine-types.ts";
+import { withoutVoid } from "../schema/evolution.ts";
+import type { StructType } from "../schema/types.ts";
+import type { CommitResult } from "../table/commit-request.ts";
+import { defineTable, type TableDefinition } from "../table/table-definition.ts";
+import { commitNewTable } from "../table/transaction.ts";
+import { keepLog } from "../table/upkeep.ts";
+import { type BatchTarget, newTarget } from "./batch-target.ts";
+import { commitBatch } from "./commit-batch.ts";
+import { quarantineRows } from "./quarantine-write.ts";
+import { prepareBatch } from "./write-batch.ts";
+import type { WriteOptions, WriteResult } from "./write-options.ts";
+import type { WriteSource } from "./write-source.ts";
+
+/** A new table: its schema, or a source to take it from. */
+export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Partial<TableDefinition> {
+  /** First rows; without a schema their columns become the table's, all nullable. */
+  readonly source?: WriteSource;
+}
+
+/**
+ * Creates a table, with its first rows where a source is given, in version 0.
+ *
+ * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND` for partition columns; for a
+ *   source as `append`
+ */
+export async function createTable(context: TableContext, options: CreateOptions): Promise<WriteResult> {
+  await refuseExisting(context);
+  if (options.source !== undefined) return createFromSource(context, options.source, options);
+  if (options.schema === undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "A new table needs a schema, or a source to take it from. Give one of them.", {});
+  }
+  const { protocol, metadata } = defineTable(context.world, definitionOf(options, options.schema));
+  const result = await commitNewTable(context, {
+    actions: [protocol, metadata],
+    operation: "CREATE TABLE",
+    operationParameters: createParameters(metadata.partitionColumns, options),
+    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return emptyResult(context, result);
+}
+
+async function createFromSource(context: TableContext, source: WriteSource, options: CreateOptions): Promise<WriteResult> {
+  const define = (schema: StructType): BatchTarget => {
+    const table = defineTable(context.world, definitionOf(options, schema));
+    return newTarget(context, table.protocol, table.metadata, table.schema);
+  };
+  const known = options.schema === undefined ? undefined : define(options.schema);
+  const base = known ?? newTarget(context, ...emptyTable(context));
+  const batch = await prepareBatch(
+    base,
+    source,
+    options,
+    known === undefined ? { adapt: (relation) => define(withoutVoid(schemaOfEngine(relation.columns))) } : {},
+  );
+  try {
+    const quarantine = await quarantineRows(batch, options);
+    return await commitBatch(
+      batch,
+      {
+        operation: "CREATE TABLE AS SELECT",
+        operationParameters: createParameters(batch.target.metadata.partitionColumns, options),
+        ...(quarantine === undefined ? {} : { quarantine }),
+      },
+      options,
+    );
+  } finally {
+    await batch.close();
+  }
+}
+
+/** Stands in for the table until the source has told its columns. */
+function emptyTable(context: TableContext) {
+  const empty = defineTable(context.world, { schema: { type: "struct", fields: [] } });
+  return [empty.protocol, empty.metadata, empty.schema] as const;
+}
+
+async function refuseExisting(context: TableContext): Promise<void> {
+  for await (const _ of context.store.list("_delta_log/")) {
+    throw new VarveError("TABLE_EXISTS", `There is a table at ${context.store.uri} already. Open it, or choose another place.`, {
+      uri: context.store.uri,
+    });
+  }
+}
+
+function definitionOf(options: CreateOptions, schema: StructType): TableDefinition {
+  const { partitionBy, properties, name, description } = options;
+  return {
+    schema,
+    ...(partitionBy === undefined ? {} : { partitionBy }),
+    ...(properties === undefined ? {} : { properties }),
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+function createParameters(partitionColumns: readonly string[], options: CreateOptions) {
+  return {
+    partitionBy: JSON.stringify(partitionColumns),
+    properties: JSON.stringify(options.properties ?? {}),
+    ...(options.description === undefined ? {} : { description: options.description }),
+    isManaged: "false",
+  };
+}
+
+function emptyResult(context: TableContext, result: CommitResult): WriteResult {
+  const nothing = { rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
+  if (result.outcome === "alreadyApplied") return { outcome: result.outcome, version: result.version, ...nothing };
+  return { outcome: result.outcome, version: result.version, ...nothing, upkeep: keepLog(context, result) };
+}

@@ -1,0 +1,271 @@
+import { rm } from "node:fs/promises";
+import type { Session, StagedRelation } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { MetadataAction } from "../log/actions.ts";
+import { defineSuite } from "../quality/define.ts";
+import { evaluateGate } from "../quality/gate.ts";
+import { suiteNeeds } from "../quality/needs.ts";
+import type { Suite } from "../quality/suite.ts";
+import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
+import { metadataKeys } from "../schema/column-metadata.ts";
+import { type EnforcementPlan, planEnforcement, projectionSql } from "../schema/enforcement.ts";
+import { engineColumns } from "../schema/engine-types.ts";
+import { serializeSchema } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import { planScan } from "../table/scan.ts";
+import { type StagedData, stageData } from "../table/write-data-files.ts";
+import { applyRules, firstIdentity, hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
+import { quoteName } from "../util/sql-text.ts";
+import { checkRules, checkSource, checkWritten, type WrittenRows } from "./batch-checks.ts";
+import { type BatchTarget, dataTarget, mergedTarget, sourceColumns, withMetadata } from "./batch-target.ts";
+import type { WriteOptions } from "./write-options.ts";
+import { type StagedSource, stageWriteSource, type WriteSource } from "./write-source.ts";
+
+/** A batch that passed every check: its data files are finished in a staging folder, nothing is visible yet. */
+export interface PreparedBatch {
+  readonly session: Session;
+  /** The table with the schema that the commit will give it. */
+  readonly target: BatchTarget;
+  readonly data: StagedData;
+  readonly verdict?: GateVerdict;
+  /** The gate looked at the table's rows, so that they may not have changed when the batch lands. */
+  readonly comparesWithTable: boolean;
+  /** Folder that the session may write in. */
+  readonly staging: string;
+  /** Frees the engine and removes whatever is staged still. */
+  close(): Promise<void>;
+}
+
+/** Where verbs differ from a plain append. */
+export interface BatchHooks {
+  /** Gives the target for the source's columns; default: the target itself, with new columns merged where `mergeSchema` is set. */
+  readonly adapt?: (relation: StagedRelation) => BatchTarget;
+  /** Reads the source by its own types instead of the table's. */
+  readonly untyped?: boolean;
+  /** Runs before the session is fenced; returns local files that the batch must be able to read. */
+  readonly open?: (session: Session) => Promise<readonly string[]>;
+  /** Changes what is written, in a session that is fenced; gets the clean rows. */
+  readonly compose?: (session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>;
+}
+
+/**
+ * Stages a source, holds it to the table's schema, rules and gate, and writes its clean rows to data files. Nothing is visible to readers.
+ *
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`,
+ *   `CANCELLED`; after any of them no file is left
+ */
+export async function prepareBatch(
+  target: BatchTarget,
+  source: WriteSource,
+  options: WriteOptions,
+  hooks: BatchHooks = {},
+): Promise<PreparedBatch> {
+  const suite = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const staging = await target.context.store.stagingFolder();
+  const removeStaging = () => rm(staging, { recursive: true, force: true });
+  try {
+    const session = await (await target.context.engine()).open();
+    const close = async () => {
+      await session.close();
+      await removeStaging();
+    };
+    try {
+      return { ...(await new BatchWriter({ session, staging, suite, options, hooks }).run(target, source)), session, staging, close };
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  } catch (error) {
+    await removeStaging();
+    throw error;
+  }
+}
+
+interface BatchSetup {
+  readonly session: Session;
+  readonly staging: string;
+  readonly suite: Suite | undefined;
+  readonly options: WriteOptions;
+  readonly hooks: BatchHooks;
+}
+
+class BatchWriter {
+  readonly #session: Session;
+  readonly #staging: string;
+  readonly #suite: Suite | undefined;
+  readonly #options: WriteOptions;
+  readonly #hooks: BatchHooks;
+  readonly #readable: string[] = [];
+  #fenced = false;
+
+  constructor({ session, staging, suite, options, hooks }: BatchSetup) {
+    this.#session = session;
+    this.#staging = staging;
+    this.#suite = suite;
+    this.#options = options;
+    this.#hooks = hooks;
+  }
+
+  async run(base: BatchTarget, source: WriteSource): Promise<Pick<PreparedBatch, "target" | "data" | "verdict" | "comparesWithTable">> {
+    const relations = await this.#gateRelations(base);
+    this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
+    const staged = await this.#stage(base, source);
+    const target = this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation);
+    const plan = planEnforcement(this.#expected(target), staged.relation.columns);
+    await checkSource(this.#session, staged.relation, plan, target.metadata.partitionColumns);
+    const rules = await this.#rules(target, plan);
+    const fitted = fittedRelation(staged.relation, plan, rules, target.schema);
+    const verdict = await this.#test(fitted, target, relations);
+    const clean = writtenRows(fitted, rules, verdict);
+    if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
+    const rows = await this.#composed(clean, target);
+    this.#report("writing");
+    const data = await stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
+      ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
+      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+      onProgress: (share) => this.#options.onProgress?.({ phase: "writing", share }),
+    });
+    await checkWritten(this.#session, target, data, plan, rows);
+    const numbered = numberedTarget(target, rules, data.rows);
+    const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
+    return { target: numbered, data, comparesWithTable, ...(verdict === undefined ? {} : { verdict }) };
+  }
+
+  async #stage(base: BatchTarget, source: WriteSource): Promise<StagedSource> {
+    this.#report("reading");
+    const columns = this.#hooks.untyped === true ? [] : sourceColumns(base, this.#options.mergeSchema === true);
+    const staged = await stageWriteSource(this.#session, source, {
+      ...(columns.length === 0 ? {} : { columns }),
+      beforeSql: (files) => this.#fence(files),
+      onProgress: (rows) => this.#options.onProgress?.({ phase: "reading", rows }),
+      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+    });
+    this.#readable.push(...staged.files);
+    return staged;
+  }
+
+  async #composed(rows: WrittenRows, target: BatchTarget): Promise<WrittenRows> {
+    if (this.#hooks.compose === undefined) return rows;
+    await this.#fence();
+    return this.#hooks.compose(this.#session, rows, target);
+  }
+
+  #merged(base: BatchTarget, relation: StagedRelation): BatchTarget {
+    if (this.#options.mergeSchema !== true) return base;
+    return mergedTarget(base, relation.columns, this.#options.upgradeProtocol === true);
+  }
+
+  /** What the source is held to: the table's columns, without the one that the gate adds. */
+  #expected({ schema }: BatchTarget): StructType {
+    const tag = this.#suite === undefined ? null : suiteNeeds(this.#suite).tagColumn;
+    return tag === null ? schema : { type: "struct", fields: schema.fields.filter((field) => field.name !== tag) };
+  }
+
+  async #rules(target: BatchTarget, plan: EnforcementPlan): Promise<WriteRules> {
+    if (hasExpressions(target.demands)) await this.#fence();
+    const given = plan.columns.filter((column) => column.sql !== undefined).map((column) => column.field.name);
+    return writeRules(this.#session, target.schema, target.demands, given);
+  }
+
+  async #test(fitted: StagedRelation, target: BatchTarget, relations: GateRelations): Promise<GateVerdict | undefined> {
+    if (this.#suite === undefined) return undefined;
+    this.#report("checking");
+    const { gateOptions } = this.#options;
+    const verdict = await evaluateGate(this.#session, this.#suite, fitted, {
+      now: target.context.world.now(),
+      relations,
+      ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
+      ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
+      fence: () => this.#fence(),
+    });
+    if (!verdict.accepted) throw rejected(verdict);
+    return verdict;
+  }
+
+  /** Scans of the tables that the gate compares with; made before the session is fenced. */
+  async #gateRelations(base: BatchTarget): Promise<GateRelations> {
+    const found: Record<string, StagedRelation> = {};
+    for (const name of this.#suite === undefined ? [] : suiteNeeds(this.#suite).relations) {
+      const snapshot = this.#options.gateOptions?.tables?.[name] ?? (name === "this" ? base.snapshot : undefined);
+      if (snapshot === undefined) continue;
+      const scan = await planScan(this.#session, snapshot);
+      this.#readable.push(...scan.files);
+      found[name] = await this.#session.stage({ kind: "relation", relation: scan });
+    }
+    return found;
+  }
+
+  async #fence(files: readonly string[] = []): Promise<void> {
+    if (this.#fenced) return;
+    this.#fenced = true;
+    await this.#session.fence({ files: [...this.#readable, ...files], writableFolders: [this.#staging] });
+  }
+
+  #report(phase: "reading" | "checking" | "writing"): void {
+    this.#options.signal?.throwIfAborted();
+    this.#options.onProgress?.({ phase });
+  }
+}
+
+type GateRelations = Readonly<Record<string, StagedRelation>>;
+
+/** The batch in the table's columns, order and types, each row with its position in the source. */
+function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: WriteRules, schema: StructType): StagedRelation {
+  const { file, row } = relation.positionColumns;
+  const columns = projectionSql(plan, rules.defaults);
+  const fitted = plan.columns.map(({ field }) => field);
+  return {
+    sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
+    columns: engineColumns({ type: "struct", fields: schema.fields.filter((field) => fitted.includes(field)) }),
+    positionedSql: applyRules(`SELECT ${columns}, ${file}, ${row} FROM (${relation.positionedSql})`, { ...rules, numbered: [] }),
+    positionColumns: relation.positionColumns,
+  };
+}
+
+/** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
+function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateVerdict | undefined): WrittenRows {
+  const clean = verdict?.cleanSql ?? fitted.sql;
+  const sql = applyRules(clean, { ...rules, computed: new Map() });
+  const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
+  return all ? { sql, located: fitted } : { sql };
+}
+
+/** The target with the marks of identity columns moved past the numbers that this batch took. */
+function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
+  if (rules.numbered.length === 0 || rows === 0) return target;
+  const marks = new Map(rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]));
+  for (const [column, mark] of marks) {
+    if (BigInt.asIntN(64, mark) === mark) continue;
+    throw new VarveError(
+      "CONSTRAINT_VIOLATED",
+      `The identity column ${quoteName(column)} has no numbers left for ${rows} rows. Nothing was written.`,
+      { column },
+    );
+  }
+  const fields = target.schema.fields.map((field) => {
+    const mark = marks.get(field.name);
+    return mark === undefined
+      ? field
+      : { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: jsonInteger(mark) } };
+  });
+  const schema: StructType = { type: "struct", fields };
+  const metadata: MetadataAction = { ...target.metadata, schemaString: serializeSchema(schema) };
+  return withMetadata(target, metadata, schema);
+}
+
+function jsonInteger(value: bigint): number | bigint {
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+function rejected(verdict: GateVerdict): VarveError {
+  const [first, ...more] = verdict.reasons;
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  return new VarveError(
+    "BATCH_REJECTED",
+    `The gate ${verdict.suite.name} rejected the batch: ${first ?? "no reason given"}${others}. Nothing was written.`,
+    {
+      reasons: [...verdict.reasons],
+      gate: summarizeVerdict(verdict),
+    },
+  );
+}

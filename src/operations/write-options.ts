@@ -1,0 +1,64 @@
+import type { LogSnapshot } from "../log/contract.ts";
+import type { RowPredicate, Suite, SuiteJson } from "../quality/suite.ts";
+import type { GateVerdict } from "../quality/verdict.ts";
+import type { UpkeepReport } from "../table/upkeep.ts";
+
+/** What every write of rows can be told. */
+export interface WriteOptions {
+  /** Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has type widening enabled. */
+  readonly mergeSchema?: boolean;
+  /** List the table features that new columns need; default: refuse such columns, because older readers lose the table. */
+  readonly upgradeProtocol?: boolean;
+  /** Tests that the batch must pass before it is committed. */
+  readonly gate?: SuiteJson | Suite;
+  readonly gateOptions?: GateOptions;
+  /** Makes the write idempotent: a batch of the same application and version lands at most once. */
+  readonly txn?: { readonly appId: string; readonly version: number | bigint };
+  /** As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table and its quarantine. */
+  readonly batchId?: string;
+  /** Kept in the version's history. */
+  readonly userMetadata?: string;
+  /** Split data files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
+  readonly targetFileBytes?: number;
+  readonly onProgress?: (progress: WriteProgress) => void;
+  /** Stops the write; what was not committed leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a gate needs beyond its suite. */
+export interface GateOptions {
+  /** Versions of tables that checks compare with, by the suite's names for them. */
+  readonly tables?: Readonly<Record<string, LogSnapshot>>;
+  /** TypeScript predicates that the suite calls by name. */
+  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  /** Earlier values of a metric, oldest first. */
+  readonly history?: (metric: string) => Promise<readonly number[]>;
+}
+
+/** How far a write has come. */
+export interface WriteProgress {
+  readonly phase: "reading" | "checking" | "writing" | "committing";
+  /** Rows read so far, while reading. */
+  readonly rows?: number;
+  /** Share of the phase that is done, 0 to 1, where known. */
+  readonly share?: number;
+}
+
+/** What a write did. */
+export interface WriteResult {
+  /** `alreadyApplied`: this batch is in the table since an earlier write, and nothing was written. */
+  readonly outcome: "committed" | "alreadyApplied";
+  /** The version that the batch became, or at which it was found applied. */
+  readonly version: number;
+  /** Rows added. */
+  readonly rows: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+  readonly bytesAdded: number;
+  /** What the gate said. */
+  readonly gate?: GateVerdict;
+  /** Where quarantined rows went. */
+  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number };
+  /** Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report, never rejects. */
+  readonly upkeep?: Promise<UpkeepReport>;
+}

@@ -1,0 +1,188 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { CsvOptions, EngineColumn, EngineSource, Relation, Session, SourceRow, StagedRelation } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { planScan } from "../table/scan.ts";
+import { quoteText } from "../util/sql-text.ts";
+
+/** Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL. */
+export type WriteSource =
+  | Iterable<SourceRow>
+  | AsyncIterable<SourceRow>
+  | ArrowTable
+  | LogSnapshot
+  | { readonly csv: string | readonly string[]; readonly options?: CsvOptions }
+  | { readonly ndjson: string | readonly string[] }
+  | { readonly parquet: string | readonly string[] }
+  | { readonly arrow: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
+  | SqlWriteSource;
+
+/** One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson, jsonl, parquet). */
+export interface SqlWriteSource {
+  readonly sql: string;
+  readonly tables?: Readonly<Record<string, LogSnapshot>>;
+  readonly files?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+export interface StageSourceOptions {
+  /** The table's columns: text and row objects are read as these types, other columns inferred. */
+  readonly columns?: readonly EngineColumn[];
+  /** Called with the rows staged so far. */
+  readonly onProgress?: (rows: number) => void;
+  readonly signal?: AbortSignal;
+  /** Fences the session to these files (and what it read before); called before a caller's SQL is looked at. */
+  readonly beforeSql: (files: readonly string[]) => Promise<void>;
+}
+
+/** A staged source with what a fence must let it read. */
+export interface StagedSource {
+  readonly relation: StagedRelation;
+  readonly files: readonly string[];
+  /** Rows are known to be the same on every scan; else they come from files that someone could change meanwhile. */
+  readonly kind: EngineSource["kind"];
+}
+
+/**
+ * Stages any source in a session that is not fenced yet.
+ *
+ * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for what is no source, errors of the tables that are read
+ */
+export async function stageWriteSource(session: Session, source: WriteSource, options: StageSourceOptions): Promise<StagedSource> {
+  const { engineSource, files } = await engineSourceOf(session, source, options);
+  const relation = await session.stage(engineSource, {
+    ...(options.columns === undefined ? {} : { columns: options.columns }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { relation, files, kind: engineSource.kind };
+}
+
+interface Prepared {
+  readonly engineSource: EngineSource;
+  readonly files: readonly string[];
+}
+
+async function engineSourceOf(session: Session, source: WriteSource, options: StageSourceOptions): Promise<Prepared> {
+  if (typeof source !== "object" || source === null) throw notASource(source);
+  if ("csv" in source) {
+    const files = await findFiles(session, source.csv);
+    return { engineSource: { kind: "csv", files, ...(source.options === undefined ? {} : { options: source.options }) }, files };
+  }
+  if ("ndjson" in source) return ofFiles("ndjson", await findFiles(session, source.ndjson));
+  if ("parquet" in source) return ofFiles("parquet", await findFiles(session, source.parquet));
+  if ("arrow" in source) return arrowSource(source.arrow);
+  if ("sql" in source) return sqlSource(session, source, options);
+  if (isSnapshot(source)) {
+    const scan = await planScan(session, source, options.signal === undefined ? {} : { signal: options.signal });
+    return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
+  }
+  if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };
+  if (Symbol.iterator in source || Symbol.asyncIterator in source) return { engineSource: { kind: "rows", rows: source }, files: [] };
+  throw notASource(source);
+}
+
+function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared {
+  return { engineSource: { kind, files }, files };
+}
+
+async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow"]): Promise<Prepared> {
+  if (typeof data === "string") {
+    const { createReadStream } = await import("node:fs");
+    const file = localName(data);
+    return { engineSource: { kind: "arrow-ipc", stream: createReadStream(file) }, files: [] };
+  }
+  if (data instanceof Uint8Array) return { engineSource: { kind: "arrow-ipc", stream: data }, files: [] };
+  if (Symbol.iterator in data) return { engineSource: { kind: "arrow", data }, files: [] };
+  const [first, whole] = await peek<Uint8Array | RecordBatch>(data);
+  return first instanceof Uint8Array
+    ? { engineSource: { kind: "arrow-ipc", stream: whole as AsyncIterable<Uint8Array> }, files: [] }
+    : { engineSource: { kind: "arrow", data: whole as AsyncIterable<RecordBatch> }, files: [] };
+}
+
+/** The first item of a stream and the stream as it was. */
+async function peek<T>(stream: AsyncIterable<T>): Promise<[T | undefined, AsyncIterable<T>]> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  async function* whole(): AsyncGenerator<T> {
+    try {
+      for (let item = first; item.done !== true; item = await iterator.next()) yield item.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return [first.done === true ? undefined : first.value, whole()];
+}
+
+async function sqlSource(session: Session, source: SqlWriteSource, options: StageSourceOptions): Promise<Prepared> {
+  const tables: Record<string, Relation> = {};
+  const files: string[] = [];
+  for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
+    const scan = await planScan(session, snapshot, options.signal === undefined ? {} : { signal: options.signal });
+    tables[name] = scan;
+    files.push(...scan.files);
+  }
+  for (const [name, paths] of Object.entries(source.files ?? {})) {
+    const found = await findFiles(session, paths);
+    tables[name] = await session.stage(sourceByExtension(found));
+    files.push(...found);
+  }
+  await options.beforeSql(files);
+  return { engineSource: { kind: "sql", callerSql: source.sql, tables, files }, files };
+}
+
+/** The source that files of this name are. @throws `INVALID_ARGUMENT` for an extension that tells nothing */
+export function sourceByExtension(files: readonly string[]): EngineSource {
+  const extension = /\.([a-z]+)(?:\.gz|\.zst)?$/i.exec(files[0] ?? "")?.[1]?.toLowerCase();
+  if (extension === "parquet") return { kind: "parquet", files };
+  if (extension === "csv") return { kind: "csv", files };
+  if (extension === "tsv") return { kind: "csv", files, options: { delimiter: "\t" } };
+  if (extension === "json" || extension === "ndjson" || extension === "jsonl") return { kind: "ndjson", files };
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `What ${files[0] ?? "the file"} holds cannot be told from its name. Name files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
+    { files: [...files] },
+  );
+}
+
+/** Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match something. */
+async function findFiles(session: Session, paths: string | readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of typeof paths === "string" ? [paths] : paths) {
+    const name = localName(path);
+    if (!/[*?[]/.test(name)) {
+      found.push(name);
+      continue;
+    }
+    const rows = await session.rows(`SELECT file FROM glob(${quoteText(name)}) ORDER BY file`);
+    if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
+    found.push(...rows.map((row) => String(row["file"])));
+  }
+  if (found.length === 0) throw new VarveError("INVALID_ARGUMENT", "The source names no file.", {});
+  return found;
+}
+
+function localName(path: string): string {
+  if (typeof path !== "string" || path === "")
+    throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(path)} is not the name of a file.`, { path });
+  return path.startsWith("file:") ? fileURLToPath(path) : resolve(path);
+}
+
+function isSnapshot(source: object): source is LogSnapshot {
+  return "context" in source && "version" in source && "metadata" in source;
+}
+
+/** Arrow's tables of any version of the library look like this. */
+function isArrowTable(source: object): source is ArrowTable {
+  return "schema" in source && "batches" in source && Array.isArray(source.batches);
+}
+
+function notASource(source: unknown): VarveError {
+  const found = source === null ? "null" : typeof source;
+  return new VarveError(
+    "INVALID_ARGUMENT",
+    `This is no source of rows (${found}). Give an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
+    { found },
+  );
+}

@@ -1,0 +1,58 @@
+import { quoteName, quoteText } from "../util/sql-text.ts";
+import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
+import { isPrimitive } from "./type-names.ts";
+import type { DeltaType, StructField, StructType } from "./types.ts";
+
+/**
+ * The SELECT items that turn a table's columns into those of its data files: physical names at every level, `void` left out.
+ *
+ * @throws `SCHEMA_INVALID` as {@link physicalName}
+ */
+export function physicalSelectItems(fields: readonly StructField[], mode: ColumnMappingMode): string[] {
+  return fields
+    .filter((field) => field.type !== "void")
+    .map((field) => `${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`);
+}
+
+/** Whether a value looks the same in data files as in the table. */
+function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
+  if (isPrimitive(type)) return true;
+  switch (type.type) {
+    case "decimal":
+      return true;
+    case "array":
+      return isPlain(type.elementType, mode);
+    case "map":
+      return isPlain(type.keyType, mode) && isPlain(type.valueType, mode);
+    case "struct":
+      return type.fields.every((field) => field.type !== "void" && physicalName(field, mode) === field.name && isPlain(field.type, mode));
+  }
+}
+
+function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, depth: number): string {
+  if (isPlain(type, mode) || isPrimitive(type)) return value;
+  const variable = `varve_${depth}`;
+  switch (type.type) {
+    case "decimal":
+      return value;
+    case "array":
+      return `list_transform(${value}, lambda ${variable}: ${physicalValue(type.elementType, variable, mode, depth + 1)})`;
+    case "map": {
+      const key = physicalValue(type.keyType, `${variable}.key`, mode, depth + 1);
+      const inner = physicalValue(type.valueType, `${variable}.value`, mode, depth + 1);
+      return `map_from_entries(list_transform(map_entries(${value}), lambda ${variable}: struct_pack("key" := ${key}, "value" := ${inner})))`;
+    }
+    case "struct":
+      return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${physicalMembers(type, value, mode, depth)}) END`;
+  }
+}
+
+function physicalMembers(type: StructType, value: string, mode: ColumnMappingMode, depth: number): string {
+  return type.fields
+    .filter((field) => field.type !== "void")
+    .map((field) => {
+      const member = `struct_extract(${value}, ${quoteText(field.name)})`;
+      return `${quoteName(physicalName(field, mode))} := ${physicalValue(field.type, member, mode, depth)}`;
+    })
+    .join(", ");
+}

@@ -1,0 +1,257 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Session, WrittenFile } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { AddAction } from "../log/actions.ts";
+import type { TableContext } from "../log/contract.ts";
+import { type ColumnMappingMode, columnMappingKeys, physicalFieldIds, physicalName } from "../schema/column-mapping.ts";
+import { requireColumn } from "../schema/fields.ts";
+import { encodePartitionSql, isPartitionable } from "../schema/partition-values.ts";
+import { encodeLogPath, hiveFolder } from "../schema/paths.ts";
+import { physicalSelectItems } from "../schema/physical-sql.ts";
+import { foldName } from "../schema/schema-json.ts";
+import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
+import type { DeltaType, StructField, StructType } from "../schema/types.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { quoteName } from "../util/sql-text.ts";
+import { indexedColumns, statisticsJson } from "./file-statistics.ts";
+
+/** The table that files are written for: its schema as of the commit that will add them. */
+export interface DataTarget {
+  readonly context: TableContext;
+  readonly schema: StructType;
+  readonly partitionColumns: readonly string[];
+  readonly configuration: Readonly<Record<string, string>>;
+  readonly mode: ColumnMappingMode;
+  /** Write partition columns into the files too. */
+  readonly materializePartitionColumns?: boolean;
+  /** Physical paths of columns that need statistics. */
+  readonly clusteringColumns?: readonly (readonly string[])[];
+}
+
+export interface DataWriteOptions {
+  /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
+  readonly targetFileBytes?: number;
+  /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
+  readonly compression?: "zstd" | "snappy" | "uncompressed";
+  /** Called with the share of rows written, 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Parquet files that are finished but not in the table's folder under their names yet. */
+export interface StagedData {
+  readonly files: readonly StagedDataFile[];
+  readonly rows: number;
+  readonly bytes: number;
+  /** Removes what was staged and not published. */
+  discard(): Promise<void>;
+}
+
+export interface StagedDataFile {
+  readonly written: WrittenFile;
+  /** Raw path below the table's root. */
+  readonly path: string;
+  /** By physical name, as the log holds them. */
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  readonly stats: string;
+}
+
+const defaultTargetBytes = 256 * 1024 * 1024;
+const uploadsUnderWay = 8;
+
+/**
+ * Writes the rows of a query, which gives the table's columns by their logical names, to Parquet files in a staging folder.
+ *
+ * Nothing is visible to readers until {@link publishData} has moved the files and a commit names them.
+ *
+ * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of nothing but void), `ENGINE_FAILED`, `CANCELLED`
+ */
+export async function stageData(
+  session: Session,
+  target: DataTarget,
+  sql: string,
+  folder: string,
+  options: DataWriteOptions = {},
+): Promise<StagedData> {
+  checkWritable(target.schema);
+  const partitions = target.partitionColumns.map((name) => requireColumn(target.schema, name));
+  const data = dataFields(target, partitions);
+  const keys = partitions.map((field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${quoteName(partitionKey(at))}`);
+  const output = join(folder, target.context.world.uuid());
+  await mkdir(output);
+  const compression = options.compression ?? codecOf(target.configuration);
+  const files = await session.writeParquet(`SELECT ${[...physicalSelectItems(data, target.mode), ...keys].join(", ")} FROM (${sql})`, {
+    folder: output,
+    compression,
+    targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
+    ...(keys.length === 0 ? {} : { partitionBy: keys.map((_, at) => partitionKey(at)) }),
+    ...(hasIds(data)
+      ? { fieldIds: physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode) }
+      : {}),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const columns = indexedColumns(target);
+  const names = partitions.map((field) => physicalName(field, target.mode));
+  const staged = files.map((written, number): StagedDataFile => {
+    const values = names.map((name, at) => [name, written.partitionValues[at] ?? null] as const);
+    return {
+      written,
+      path: dataFilePath(target.context, values, number, compression),
+      partitionValues: Object.fromEntries(values),
+      stats: statisticsJson(written, columns),
+    };
+  });
+  return {
+    files: staged,
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    discard: () => rm(output, { recursive: true, force: true }),
+  };
+}
+
+/**
+ * Moves staged files to their places in the table and returns the actions that add them. A failure takes back what was moved.
+ *
+ * @throws `STORE_UNAVAILABLE`, `STORE_REFUSED`, `CANCELLED`
+ */
+export async function publishData(context: TableContext, staged: StagedData, signal?: AbortSignal): Promise<AddAction[]> {
+  const moved: string[] = [];
+  try {
+    await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
+      moved.push(path);
+      await context.store.putFile(path, written.file, signal === undefined ? {} : { signal });
+    });
+  } catch (error) {
+    await withdrawPaths(context, moved);
+    throw error;
+  }
+  const now = context.world.now();
+  return staged.files.map(({ path, written, partitionValues, stats }) => ({
+    kind: "add",
+    path: encodeLogPath(path),
+    partitionValues,
+    size: written.bytes,
+    modificationTime: now,
+    dataChange: true,
+    stats,
+  }));
+}
+
+/** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */
+export function withdrawData(context: TableContext, staged: StagedData): Promise<void> {
+  return withdrawPaths(
+    context,
+    staged.files.map((file) => file.path),
+  );
+}
+
+async function withdrawPaths(context: TableContext, paths: readonly string[]): Promise<void> {
+  await Promise.allSettled(paths.map((path) => context.store.delete(path)));
+}
+
+/** `part-00000-UUID.c000.zstd.parquet`, in the folder of its partition. */
+function dataFilePath(
+  context: TableContext,
+  partition: readonly (readonly [string, string | null])[],
+  number: number,
+  compression: string,
+): string {
+  const codec = compression === "uncompressed" ? "" : `.${compression}`;
+  const name = `part-${String(number).padStart(5, "0")}-${context.world.uuid()}.c000${codec}.parquet`;
+  return partition.length === 0 ? name : `${hiveFolder(partition)}/${name}`;
+}
+
+function dataFields(target: DataTarget, partitions: readonly StructField[]): readonly StructField[] {
+  if (target.materializePartitionColumns === true) return target.schema.fields;
+  const left = new Set(partitions.map((field) => foldName(field.name)));
+  return target.schema.fields.filter((field) => !left.has(foldName(field.name)));
+}
+
+function partitionKey(at: number): string {
+  return `__varve_partition_value_${at}`;
+}
+
+function hasIds(fields: readonly StructField[]): boolean {
+  return fields.some((field) => field.metadata[columnMappingKeys.id] !== undefined);
+}
+
+function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "snappy" | "uncompressed" {
+  const codec = (configuration["delta.parquet.compression.codec"] ?? "zstd").toLowerCase();
+  if (codec === "snappy") return "snappy";
+  return codec === "uncompressed" || codec === "none" ? "uncompressed" : "zstd";
+}
+
+/** Reads `delta.targetFileSize`: bytes, or a number with k, m, g (and b). */
+function targetBytes(configuration: Readonly<Record<string, string>>): number {
+  const parts = /^(\d+)\s*([kmg]?)i?b?$/i.exec(configuration["delta.targetFileSize"] ?? "");
+  const bytes = Number(parts?.[1] ?? 0) * 1024 ** Math.max(0, "kmg".indexOf((parts?.[2] ?? "").toLowerCase() || "_") + 1);
+  return bytes > 0 ? bytes : defaultTargetBytes;
+}
+
+/**
+ * Holds a schema to what data files can hold, PROTOCOL.md "Void Type".
+ *
+ * @throws `SCHEMA_INVALID` for void in lists and maps, structs and tables of void alone
+ */
+export function checkWritable(schema: StructType): void {
+  checkStruct(schema, []);
+}
+
+function checkStruct(struct: StructType, path: readonly string[]): void {
+  if (struct.fields.every((field) => field.type === "void")) {
+    const what =
+      path.length === 0
+        ? "The table has no column that can hold a value"
+        : `The struct ${pathText(path)} has no field that can hold a value`;
+    throw new VarveError("SCHEMA_INVALID", `${what}, so no data file can be written. Add a column first.`, { column: [...path] });
+  }
+  for (const field of struct.fields) checkType(field.type, [...path, field.name]);
+}
+
+function checkType(type: DeltaType, path: readonly string[]): void {
+  if (isPrimitive(type) || type.type === "decimal") return;
+  if (type.type === "struct") {
+    checkStruct(type, path);
+    return;
+  }
+  const inner = type.type === "array" ? [type.elementType] : [type.keyType, type.valueType];
+  for (const part of inner) {
+    if (part === "void") {
+      throw new VarveError("SCHEMA_INVALID", `Column ${pathText(path)} is a ${typeText(type)}; lists and maps of void cannot be written.`, {
+        column: [...path],
+      });
+    }
+    checkType(part, path);
+  }
+}
+
+/**
+ * Holds partition columns to what a table can be partitioned by.
+ *
+ * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice, or no column left for the files
+ */
+export function checkPartitioning(schema: StructType, partitionColumns: readonly string[]): string[] {
+  const fields = partitionColumns.map((name) => requireColumn(schema, name));
+  for (const [at, field] of fields.entries()) {
+    if (!isPartitionable(field.type)) {
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `A table cannot be partitioned by column ${pathText([field.name])}, a ${typeText(field.type)}.`,
+        {
+          column: [field.name],
+          found: typeText(field.type),
+        },
+      );
+    }
+    if (fields.indexOf(field) !== at)
+      throw new VarveError("INVALID_ARGUMENT", `The partition column ${field.name} is named twice.`, { column: field.name });
+  }
+  if (fields.length > 0 && fields.length === schema.fields.length) {
+    throw new VarveError("SCHEMA_INVALID", "A table cannot be partitioned by all of its columns: data files need one at least.", {
+      partitionColumns: [...partitionColumns],
+    });
+  }
+  return fields.map((field) => field.name);
+}

@@ -1,0 +1,50 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import type { Table } from "../../src/api/table.ts";
+
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A fresh folder that is removed after the test. */
+export function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "varve-test-"));
+  folders.push(folder);
+  return folder;
+}
+
+/** Every file below a folder, relative and sorted, and every folder that is empty. */
+export function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() || readdirSync(join(entry.parentPath, entry.name)).length === 0);
+  return files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
+}
+
+/** Data files of a table, relative to it. */
+export function dataFiles(folder: string): string[] {
+  return filesBelow(folder).filter((file) => file.endsWith(".parquet") && !file.startsWith("_delta_log"));
+}
+
+/** The actions of one kind in one commit. */
+export function actionsOf(folder: string, version: number, kind: string): Record<string, unknown>[] {
+  const text = readFileSync(join(folder, "_delta_log", `${String(version).padStart(20, "0")}.json`), "utf8");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .flatMap((line) => {
+      const found = (JSON.parse(line) as Record<string, Record<string, unknown>>)[kind];
+      return found === undefined ? [] : [found];
+    });
+}
+
+/** All rows of the newest version, ordered by their column `id` where they have one. */
+export async function rowsOf(table: Table, columns?: readonly string[]): Promise<Readonly<Record<string, unknown>>[]> {
+  const rows: Readonly<Record<string, unknown>>[] = [];
+  for await (const row of table.snapshot().rows(columns === undefined ? {} : { columns })) rows.push(row);
+  return rows.sort((one, other) => Number(one["id"] ?? 0) - Number(other["id"] ?? 0));
+}
