@@ -6,7 +6,8 @@ const maxDepth = 1000;
 /**
  * Writes a binary variant as JSON text, Parquet's "Variant Binary Encoding" (VariantEncoding.md).
  *
- * Whole numbers and decimals keep every digit; NaN and the infinities become texts, dates and timestamps ISO texts, bytes base64.
+ * Whole numbers and decimals keep every digit; NaN and the infinities become texts, dates ISO texts, timestamps
+ * `2024-01-31 10:00:00.000000+00:00` (without the offset where they have no zone), bytes base64.
  *
  * @throws `DATA_FILE_CORRUPT` for bytes that are no variant
  */
@@ -102,9 +103,9 @@ class VariantReader {
       case 11:
         return `"${dateText(this.#value.getInt32(at, true))}"`;
       case 12:
-        return `"${timestampText(this.#value.getBigInt64(at, true), "Z")}"`;
+        return `"${spaced(timestampText(this.#value.getBigInt64(at, true), "+00:00"))}"`;
       case 13:
-        return `"${timestampText(this.#value.getBigInt64(at, true), "")}"`;
+        return `"${spaced(timestampText(this.#value.getBigInt64(at, true), ""))}"`;
       case 14:
         return floatText(shortestFloat(this.#value.getFloat32(at, true)));
       default:
@@ -121,7 +122,7 @@ class VariantReader {
       case 17:
         return `"${timestampText(this.#value.getBigInt64(at, true), "").slice(11)}"`;
       case 18:
-        return `"${nanosText(this.#value.getBigInt64(at, true))}Z"`;
+        return `"${nanosText(this.#value.getBigInt64(at, true))}+00:00"`;
       case 19:
         return `"${nanosText(this.#value.getBigInt64(at, true))}"`;
       case 20:
@@ -212,7 +213,12 @@ function decimalText(unscaled: bigint, scale: number): string {
 
 function nanosText(nanos: bigint): string {
   const rest = ((nanos % 1000n) + 1000n) % 1000n;
-  return `${timestampText((nanos - rest) / 1000n, "")}${rest.toString().padStart(3, "0")}`;
+  return `${spaced(timestampText((nanos - rest) / 1000n, ""))}${rest.toString().padStart(3, "0")}`;
+}
+
+/** Spark writes the timestamps of a variant with a space. */
+function spaced(timestamp: string): string {
+  return timestamp.replace("T", " ");
 }
 
 function uuidText(bytes: Uint8Array): string {

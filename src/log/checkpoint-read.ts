@@ -59,6 +59,19 @@ export async function readCheckpointFiles(
   });
 }
 
+/** Rows of the Parquet files of a checkpoint: an upper bound of its file actions, from the files' footers. @throws as {@link readCheckpointHead} */
+export async function countCheckpointRows(context: TableContext, checkpoint: CheckpointFiles, head: CheckpointHead): Promise<number> {
+  const paths = parquetPaths(checkpoint, head);
+  if (paths.length === 0) return 0;
+  return guarded(checkpoint, () =>
+    withLogSession(context, async (session) => {
+      const { from } = await checkpointRelation(context, session, paths);
+      const [row] = await session.rows(`SELECT count(*) AS rows FROM ${from}`);
+      return Number(row?.["rows"] ?? 0);
+    }),
+  );
+}
+
 /** The Parquet files that hold a checkpoint's file actions, below the table's root. */
 export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead): string[] {
   return [...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []), ...head.sidecars];

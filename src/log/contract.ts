@@ -6,6 +6,12 @@ import type { World } from "../util/world.ts";
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, RemoveAction, TxnAction } from "./actions.ts";
 import type { Predicate } from "./predicate.ts";
 
+/** Rows of a checkpoint, and bytes of JSON commits, up to which a table's files are held as objects. */
+export interface FileLimits {
+  readonly checkpointRows: number;
+  readonly jsonBytes: number;
+}
+
 /** What every layer above storage and engine is given: the table's store, a lazily started engine, and the injected world. */
 export interface TableContext {
   readonly store: ObjectStore;
@@ -16,6 +22,8 @@ export interface TableContext {
   readonly foreignStore?: (uri: string) => Promise<ObjectStore>;
   /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
   readonly localFile: (path: string) => Promise<string>;
+  /** Up to where a table's files are held as objects rather than by the engine; default: about 50,000 files. */
+  readonly fileLimits?: FileLimits;
 }
 
 /** One immutable version of a table's log. Opening one costs protocol and metadata only. */
@@ -26,6 +34,7 @@ export interface LogSnapshot {
   readonly timestamp: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
+  /** @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` where unknown reader features make it unreadable */
   readonly schema: StructType;
   appTransactions(): Promise<ReadonlyMap<string, TxnAction>>;
   /** Without removed domains. */

@@ -197,8 +197,12 @@ function sizeAt(bytes: Uint8Array, at: number): number | undefined {
 function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
   const bytes = z85Decode(text);
   if (bytes === undefined) throw corrupt(vector, "its text is not Z85");
-  // Data whose length is no multiple of four is padded before it is encoded.
-  return vector.storageType === "i" ? bytes.subarray(0, vector.sizeInBytes) : bytes;
+  if (vector.storageType !== "i") return bytes;
+  // Data whose length is no multiple of four may have been padded before it was encoded.
+  if (bytes.length < vector.sizeInBytes || bytes.length >= vector.sizeInBytes + 4) {
+    throw corrupt(vector, `it has ${bytes.length} bytes where the log says ${vector.sizeInBytes}`);
+  }
+  return bytes.subarray(0, vector.sizeInBytes);
 }
 
 function corrupt(vector: DeletionVectorDescriptor, why: string): VarveError {

@@ -1,41 +1,66 @@
-import type { StructType } from "../schema/types.ts";
-import type { CheckpointHead } from "./checkpoint-read.ts";
-import { readCheckpointFiles } from "./checkpoint-read.ts";
-import type { LiveFiles, TableContext } from "./contract.ts";
-import { fileKeyer } from "./file-key.ts";
+import type { AddAction, RemoveAction } from "./actions.ts";
+import { type CheckpointHead, countCheckpointRows, readCheckpointFiles } from "./checkpoint-read.ts";
+import type { FileLimits, LiveFiles, TableContext } from "./contract.ts";
+import { EngineFiles } from "./engine-files.ts";
+import { loadEngineBase, notReconciled } from "./engine-load.ts";
+import { type FileKeyer, fileKeyer } from "./file-key.ts";
+import type { LogSchema } from "./file-test.ts";
 import { type FileMap, MemoryFiles, memoryFiles, replayInto } from "./memory-files.ts";
 import type { LogSegment } from "./segment.ts";
 import { readFileActions, type TailPart } from "./tail-read.ts";
 
 /** What the live files of a version are made from. */
-export interface FileSource {
+export interface FileOrigin {
   readonly segment: LogSegment;
   readonly tail: readonly TailPart[];
   readonly head: CheckpointHead | undefined;
-  readonly schema: StructType;
+  readonly table: LogSchema;
 }
+
+/** About 50,000 files either way. */
+export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 50_000, jsonBytes: 16 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
-export async function loadFiles(context: TableContext, source: FileSource): Promise<LiveFiles> {
+export async function loadFiles(context: TableContext, origin: FileOrigin, limits = defaultFileLimits): Promise<LiveFiles> {
+  const { segment, head } = origin;
   const keyOf = fileKeyer(context.store.uri);
-  const map: FileMap = new Map();
-  if (source.segment.checkpoint !== undefined && source.head !== undefined) {
-    replayInto(map, await readCheckpointFiles(context, source.segment.checkpoint, source.head), keyOf);
+  const checkpoint = segment.checkpoint === undefined || head === undefined ? undefined : { files: segment.checkpoint, head };
+  const commitBytes = segment.tail.reduce((sum, { file }) => sum + file.size, 0);
+  const jsonBytes = checkpoint?.files.format === "json" ? checkpoint.files.files.reduce((sum, file) => sum + file.size, 0) : 0;
+  const bigCommits = commitBytes > limits.jsonBytes;
+  const bigCheckpoint =
+    checkpoint !== undefined &&
+    (jsonBytes > limits.jsonBytes || (await countCheckpointRows(context, checkpoint.files, checkpoint.head)) > limits.checkpointRows);
+  if (bigCommits || bigCheckpoint) {
+    const base = await loadEngineBase(context, { checkpoint, commits: bigCommits ? segment.tail : [] });
+    const overlay: FileMap = new Map();
+    if (!bigCommits) await replayTail(context, origin.tail, overlay, keyOf);
+    return new EngineFiles(base, overlay, origin.table);
   }
-  for (const part of source.tail) replayInto(map, await readFileActions(context.store, part), keyOf);
-  return memoryFiles(map, new Map(), source.schema);
+  const map: FileMap = new Map();
+  if (checkpoint !== undefined) replayInto(map, await readCheckpointFiles(context, checkpoint.files, checkpoint.head), keyOf);
+  await replayTail(context, origin.tail, map, keyOf);
+  return memoryFiles(map, new Map(), origin.table);
 }
 
-/** The files after further commits. */
+/** The files after further commits; `undefined` when it is cheaper to load them anew. */
 export async function advanceFiles(
   context: TableContext,
   before: LiveFiles,
   added: readonly TailPart[],
-  schema: StructType,
-): Promise<LiveFiles> {
-  if (!(before instanceof MemoryFiles)) throw new TypeError("varve internal error: unknown kind of live files");
+  table: LogSchema,
+): Promise<LiveFiles | undefined> {
+  if (!(before instanceof MemoryFiles || before instanceof EngineFiles)) return undefined;
   const keyOf = fileKeyer(context.store.uri);
-  let files = before;
-  for (const part of added) files = files.advance(await readFileActions(context.store, part), keyOf, schema);
-  return files;
+  const actions: (AddAction | RemoveAction)[] = [];
+  for (const part of added) actions.push(...(await readFileActions(context.store, part)));
+  return before.advance(actions, keyOf, table);
+}
+
+async function replayTail(context: TableContext, tail: readonly TailPart[], into: FileMap, keyOf: FileKeyer): Promise<void> {
+  for (const part of tail) {
+    const actions = await readFileActions(context.store, part);
+    if (part.file.from !== part.file.to && new Set(actions.map(keyOf)).size !== actions.length) throw notReconciled(part.file);
+    replayInto(into, actions, keyOf);
+  }
 }

@@ -1,4 +1,4 @@
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import { parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { ReadOptions } from "../storage/object-store.ts";
@@ -9,10 +9,11 @@ import { inCommitTimestamp, inCommitTimestamps } from "./commit-timestamp.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "./contract.ts";
 import { readObstacle, refuseCatalogManaged, validateProtocol } from "./features.ts";
 import { advanceFiles, loadFiles } from "./files-load.ts";
-import type { LogListing } from "./listing.ts";
+import { type LogListing, listLog } from "./listing.ts";
 import { emptyHead, type HeadState, liveDomains, replayHead } from "./log-state.ts";
-import type { LogSegment, TailFile } from "./segment.ts";
+import { chooseSegment, type LogSegment, type TailFile } from "./segment.ts";
 import { readCommit, readTail, type TailPart } from "./tail-read.ts";
+import { unusablePath } from "./unusable.ts";
 
 /** {@link LogSnapshot} with what refreshing it and inspecting its log takes. */
 export interface TableSnapshot extends LogSnapshot {
@@ -45,8 +46,7 @@ export async function openSnapshot(
   options: ReadOptions,
 ): Promise<TableSnapshot> {
   const tail = await readTail(context.store, segment.tail, options);
-  const { checkpoint: files } = segment;
-  const checkpoint = once(async () => (files === undefined ? undefined : readCheckpointHead(context, files)));
+  const checkpoint = checkpointReader(context, segment);
   let head = replayHead(
     emptyHead,
     tail.flatMap((part) => part.head),
@@ -66,7 +66,7 @@ async function finishSnapshot(
   origin: Origin,
   head: HeadState,
   options: ReadOptions,
-  files?: Promise<LiveFiles>,
+  files?: LiveFiles,
 ): Promise<TableSnapshot> {
   const { version } = origin.segment;
   const { protocol, metadata } = head;
@@ -74,7 +74,7 @@ async function finishSnapshot(
   if (metadata === undefined) throw missingState("metaData", version);
   validateProtocol(protocol);
   refuseCatalogManaged(protocol);
-  const schema = parseSchema(metadata.schemaString);
+  const schema = schemaOf(protocol, metadata);
   const timestamp = await commitTime(context, origin, protocol, metadata, options);
   return new Snapshot(context, origin, { protocol, metadata, schema, timestamp }, files);
 }
@@ -82,7 +82,8 @@ async function finishSnapshot(
 interface Opened {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  readonly schema: StructType;
+  /** Or why it cannot be read. */
+  readonly schema: StructType | VarveError;
   readonly timestamp: number;
 }
 
@@ -92,21 +93,26 @@ class Snapshot implements TableSnapshot {
   readonly timestamp: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  readonly schema: StructType;
   readonly segment: LogSegment;
+  readonly #schema: StructType | VarveError;
   readonly #origin: Origin;
   #files: Promise<LiveFiles> | undefined;
 
-  constructor(context: TableContext, origin: Origin, opened: Opened, files: Promise<LiveFiles> | undefined) {
+  constructor(context: TableContext, origin: Origin, opened: Opened, files: LiveFiles | undefined) {
     this.context = context;
     this.version = origin.segment.version;
     this.timestamp = opened.timestamp;
     this.protocol = opened.protocol;
     this.metadata = opened.metadata;
-    this.schema = opened.schema;
+    this.#schema = opened.schema;
     this.segment = origin.segment;
     this.#origin = origin;
-    this.#files = files;
+    this.#files = files === undefined ? undefined : Promise.resolve(files);
+  }
+
+  get schema(): StructType {
+    if (this.#schema instanceof VarveError) throw this.#schema;
+    return this.#schema;
   }
 
   get readObstacle(): VarveError | undefined {
@@ -124,7 +130,10 @@ class Snapshot implements TableSnapshot {
   async files(options: { readonly ignoreFeatures?: boolean } = {}): Promise<LiveFiles> {
     const obstacle = this.readObstacle;
     if (obstacle !== undefined && options.ignoreFeatures !== true) throw obstacle;
-    this.#files ??= this.#load();
+    this.#files ??= this.#load().catch((error: unknown) => {
+      this.#files = undefined;
+      throw error;
+    });
     return this.#files;
   }
 
@@ -155,16 +164,14 @@ class Snapshot implements TableSnapshot {
       before,
       added.flatMap((part) => part.head),
     );
-    const files = this.#files === undefined ? undefined : this.#advanceFiles(this.#files, added, head);
+    const files = this.#files === undefined ? undefined : await this.#advanceFiles(this.#files, added, head);
     return finishSnapshot(this.context, origin, head, options, files);
   }
 
-  #advanceFiles(files: Promise<LiveFiles>, added: readonly TailPart[], head: HeadState): Promise<LiveFiles> {
-    const schema = head.metadata === this.metadata ? this.schema : parseSchema(head.metadata?.schemaString ?? "");
-    const advanced = files.then((before) => advanceFiles(this.context, before, added, schema));
-    // Whoever asks for the files sees the failure; nobody asking must not end the process.
-    advanced.catch(() => undefined);
-    return advanced;
+  async #advanceFiles(files: Promise<LiveFiles>, added: readonly TailPart[], head: HeadState): Promise<LiveFiles | undefined> {
+    const { protocol = this.protocol, metadata = this.metadata } = head;
+    const schema = metadata === this.metadata ? this.schema : parseSchema(metadata.schemaString);
+    return advanceFiles(this.context, await files, added, { protocol, metadata, schema });
   }
 
   async #head(): Promise<HeadState> {
@@ -175,14 +182,38 @@ class Snapshot implements TableSnapshot {
     );
   }
 
-  #load(): Promise<LiveFiles> {
-    const { tail, checkpoint } = this.#origin;
-    const loading = checkpoint().then((head) => loadFiles(this.context, { segment: this.segment, tail, head, schema: this.schema }));
-    loading.catch(() => {
-      this.#files = undefined;
-    });
-    return loading;
+  /** Loads the files, doing without checkpoints and compactions that turn out to be damaged. */
+  async #load(): Promise<LiveFiles> {
+    const unusable = new Set(this.#origin.unusable);
+    let { segment, tail, checkpoint } = this.#origin;
+    for (;;) {
+      try {
+        return await loadFiles(this.context, { segment, tail, head: await checkpoint(), table: this }, this.context.fileLimits);
+      } catch (error) {
+        const path = unusablePath(error);
+        if (path === undefined || unusable.has(path)) throw error;
+        unusable.add(path);
+        segment = await this.#otherSegment(unusable, error);
+        tail = await readTail(this.context.store, segment.tail);
+        checkpoint = checkpointReader(this.context, segment);
+      }
+    }
   }
+
+  async #otherSegment(unusable: ReadonlySet<string>, damage: unknown): Promise<LogSegment> {
+    const listing = await listLog(this.context.store, 0, this.version);
+    try {
+      return chooseSegment(listing, this.version, { unusable });
+    } catch (error) {
+      if (isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) throw damage;
+      throw error;
+    }
+  }
+}
+
+function checkpointReader(context: TableContext, segment: LogSegment): () => Promise<CheckpointHead | undefined> {
+  const { checkpoint } = segment;
+  return once(async () => (checkpoint === undefined ? undefined : readCheckpointHead(context, checkpoint)));
 }
 
 async function commitTime(
@@ -199,6 +230,17 @@ async function commitTime(
   const last = tail.at(-1);
   const head = last?.file.from === segment.version ? last.head : (await readCommit(context.store, segment.version, options)).filter(isHead);
   return inCommitTimestamp(head, segment.version);
+}
+
+/** A schema that cannot be read is no surprise where the table needs unknown features: their error says more. */
+function schemaOf(protocol: ProtocolAction, metadata: MetadataAction): StructType | VarveError {
+  try {
+    return parseSchema(metadata.schemaString);
+  } catch (error) {
+    const obstacle = readObstacle(protocol, metadata);
+    if (obstacle === undefined || !isVarveError(error, "SCHEMA_INVALID")) throw error;
+    return obstacle;
+  }
 }
 
 function missingState(action: "protocol" | "metaData", version: number): VarveError {

@@ -1,7 +1,7 @@
-import type { StructType } from "../schema/types.ts";
 import type { AddAction, RemoveAction } from "./actions.ts";
 import type { LiveFiles, PrunedFiles } from "./contract.ts";
 import type { FileKeyer } from "./file-key.ts";
+import type { LogSchema } from "./file-test.ts";
 import type { Predicate } from "./predicate.ts";
 import { mayMatchFile } from "./pruning.ts";
 
@@ -24,33 +24,33 @@ export function replayInto(map: FileMap, actions: Iterable<AddAction | RemoveAct
 export function memoryFiles(
   base: ReadonlyMap<string, AddAction | RemoveAction>,
   overlay: ReadonlyMap<string, AddAction | RemoveAction>,
-  schema: StructType,
+  table: LogSchema,
 ): MemoryFiles {
-  return new MemoryFiles(base, overlay, schema);
+  return new MemoryFiles(base, overlay, table);
 }
 
 /** See {@link memoryFiles}. */
 export class MemoryFiles implements LiveFiles {
   readonly #base: ReadonlyMap<string, AddAction | RemoveAction>;
   readonly #overlay: ReadonlyMap<string, AddAction | RemoveAction>;
-  readonly #schema: StructType;
+  readonly #table: LogSchema;
 
   constructor(
     base: ReadonlyMap<string, AddAction | RemoveAction>,
     overlay: ReadonlyMap<string, AddAction | RemoveAction>,
-    schema: StructType,
+    table: LogSchema,
   ) {
     this.#base = base;
     this.#overlay = overlay;
-    this.#schema = schema;
+    this.#table = table;
   }
 
   /** The files after further actions; costs the actions alone until they outgrow the base. */
-  advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, schema: StructType): MemoryFiles {
+  advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, table: LogSchema): MemoryFiles {
     const overlay: FileMap = new Map(this.#overlay);
     replayInto(overlay, actions, keyOf);
-    if (overlay.size < 1000 || overlay.size < this.#base.size) return new MemoryFiles(this.#base, overlay, schema);
-    return new MemoryFiles(new Map([...this.#base, ...overlay]), new Map(), schema);
+    if (overlay.size < 1000 || overlay.size < this.#base.size) return new MemoryFiles(this.#base, overlay, table);
+    return new MemoryFiles(new Map([...this.#base, ...overlay]), new Map(), table);
   }
 
   async totals(): Promise<{ files: number; bytes: number }> {
@@ -69,7 +69,7 @@ export class MemoryFiles implements LiveFiles {
   }
 
   async prune(predicate: Predicate): Promise<PrunedFiles> {
-    const mayMatch = mayMatchFile(predicate, this.#schema);
+    const mayMatch = mayMatchFile(predicate, this.#table);
     const files: AddAction[] = [];
     let listed = 0;
     for (const action of this.#actions()) {

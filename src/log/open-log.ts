@@ -6,6 +6,7 @@ import { type LogListing, listLog } from "./listing.ts";
 import { openSnapshot, type TableSnapshot } from "./log-snapshot.ts";
 import { chooseSegment, versionNotFound } from "./segment.ts";
 import { versionAtTime } from "./time-travel.ts";
+import { unusablePath } from "./unusable.ts";
 
 /** Which version to open; neither: the latest. */
 export interface OpenLogOptions extends ReadOptions {
@@ -101,13 +102,6 @@ async function openListed(context: TableContext, found: LogListing, version: num
       throw error;
     }
   }
-}
-
-/** The file that an error says to do without. */
-export function unusablePath(error: unknown): string | undefined {
-  if (isVarveError(error, "CHECKPOINT_CORRUPT") && typeof error.data["path"] === "string") return error.data["path"];
-  if (isVarveError(error, "LOG_CORRUPT") && typeof error.data["compaction"] === "string") return error.data["compaction"];
-  return undefined;
 }
 
 function hasCommits(listing: LogListing, from: number): boolean {

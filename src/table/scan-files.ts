@@ -14,6 +14,8 @@ import type { RowSelection } from "./row-selection.ts";
 /** A column that a scan yields: from the data files, or one constant a file. */
 export type ScanColumn =
   | { readonly kind: "data"; readonly field: StructField }
+  /** A text column of the files that is no column of the table, by its exact name. */
+  | { readonly kind: "extra"; readonly name: string }
   /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
   | { readonly kind: "constant"; readonly name: string; readonly key: string; readonly type: string }
   /** A struct `row_id`, `row_commit_version`: PROTOCOL.md "Reader Requirements for Row Tracking". */
@@ -68,6 +70,7 @@ export async function scanFiles(
 
 function columnOf(column: ScanColumn): EngineColumn {
   if (column.kind === "data") return { name: column.field.name, type: readTypeText(column.field.type) };
+  if (column.kind === "extra") return { name: column.name, type: "VARCHAR" };
   return { name: column.name, type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)" };
 }
 
@@ -218,6 +221,10 @@ class ArmBuilder {
         const found = findField(this.#fields, column.field, this.#read.mode);
         if (found === undefined) return `CAST(NULL AS ${readTypeText(column.field.type)})`;
         return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, this.#read, [column.field.name]).sql;
+      }
+      case "extra": {
+        const found = this.#fields.find((field) => field.name === column.name);
+        return found === undefined ? "CAST(NULL AS VARCHAR)" : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
       }
       case "row-tracking": {
         const id = this.#materialized(column.idColumn, `c.base_row_id + ${position}`);

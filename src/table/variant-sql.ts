@@ -13,7 +13,11 @@ type StructShape = PhysicalType & { readonly kind: "struct" };
  * @throws `DATA_FILE_CORRUPT` when the file's columns are no variant
  */
 export function variantSql(physical: PhysicalType, sql: string, engineType: string | undefined, file: string): string {
-  if (engineType === "VARIANT") return `CASE WHEN ${sql} IS NULL THEN NULL ELSE CAST(${sql} AS JSON) END`;
+  if (engineType === "VARIANT") {
+    // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like them.
+    const plain = `CAST(variant_to_parquet_variant(${sql}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+    return `CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON)`;
+  }
   const metadata = physical.kind === "struct" ? field(physical, "metadata") : undefined;
   if (physical.kind !== "struct" || metadata === undefined) throw noVariant(file);
   const restored = restoredSql(physical, sql, `${sql}.metadata`, file, 0);
@@ -64,9 +68,9 @@ function scalarText(engineType: string, sql: string): string {
     case "BLOB":
       return `('"' || base64(${sql}) || '"')`;
     case "TIMESTAMP WITH TIME ZONE":
-      return `strftime(${sql} AT TIME ZONE 'UTC', '"%Y-%m-%dT%H:%M:%S.%fZ"')`;
+      return `strftime(${sql} AT TIME ZONE 'UTC', '"%Y-%m-%d %H:%M:%S.%f+00:00"')`;
     case "TIMESTAMP":
-      return `strftime(${sql}, '"%Y-%m-%dT%H:%M:%S.%f"')`;
+      return `strftime(${sql}, '"%Y-%m-%d %H:%M:%S.%f"')`;
     default:
       return `CAST(to_json(CAST(${sql} AS VARCHAR)) AS VARCHAR)`;
   }

@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serializeActions } from "../../src/log/action-json.ts";
+import type { Action, AddAction } from "../../src/log/actions.ts";
+import type { TableContext } from "../../src/log/contract.ts";
+import { commitPath } from "../../src/log/file-names.ts";
+import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import type { Predicate } from "../../src/log/predicate.ts";
+import { localDiskStore } from "../../src/storage/local-disk-store.ts";
+import { add, allFiles, allTombstones, contextOf, firstActions, remove } from "../support/log-tables.ts";
+
+const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 40, cardinality: 6 } as const;
+
+const commits: Action[][] = [
+  [
+    ...firstActions(),
+    ...Array.from({ length: 50 }, (_, i) => add(`p%20${i}.parquet`, { stats: stats(i), partitionValues: { x: String(i % 3) } })),
+  ],
+  [remove("p 1.parquet"), remove("file:///abs/olute"), add("/abs/olute", { baseRowId: 2n ** 60n, tags: { a: null, b: "c" } })],
+  [remove("p%202.parquet"), add("p%202.parquet", { deletionVector, stats: stats(2) })],
+  [add("again.parquet"), add("again.parquet", { size: 7 }), remove("file:/abs/olute", { size: 3 })],
+];
+
+function stats(i: number): string {
+  return JSON.stringify({ numRecords: 10, minValues: { id: i * 10 }, maxValues: { id: i * 10 + 9 }, nullCount: { id: 0 } });
+}
+
+const byPath = (files: readonly AddAction[]): AddAction[] => [...files].sort((a, b) => (a.path + a.size < b.path + b.size ? -1 : 1));
+
+describe("live files held by the engine", () => {
+  let folder = "";
+  let small: TableContext;
+  let large: TableContext;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "varve-test-"));
+    const store = localDiskStore(folder);
+    for (const [version, actions] of commits.entries()) await store.put(commitPath(version), serializeActions(actions));
+    small = contextOf(store);
+    large = { ...small, fileLimits: { checkpointRows: 0, jsonBytes: 0 } };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it.each([0, 1, 2, 3])("are the same as those held as objects, at version %i", async (version) => {
+    const [a, b] = [await (await openLog(small, { version })).files(), await (await openLog(large, { version })).files()];
+    expect(byPath(await allFiles(b))).toEqual(byPath(await allFiles(a)));
+    expect(await b.totals()).toEqual(await a.totals());
+    expect((await allTombstones(b)).map((file) => file.path).sort()).toEqual((await allTombstones(a)).map((file) => file.path).sort());
+  });
+
+  it("are pruned as those held as objects", async () => {
+    const long = (value: string) => ({ type: "long", value }) as const;
+    const predicates: Predicate[] = [
+      { op: "eq", column: ["id"], value: long("123") },
+      { op: "not", arg: { op: "lt", column: ["id"], value: long("480") } },
+      { op: "in", column: ["id"], values: [long("5"), long("99")] },
+      { op: "isNull", column: ["id"] },
+      { op: "unknown" },
+    ];
+    for (const predicate of predicates) {
+      const [a, b] = [
+        await (await (await openLog(small)).files()).prune(predicate),
+        await (await (await openLog(large)).files()).prune(predicate),
+      ];
+      expect(byPath(b.files)).toEqual(byPath(a.files));
+      expect([b.listed, b.skipped]).toEqual([a.listed, a.skipped]);
+    }
+  });
+
+  it("refresh by the newer commits alone", async () => {
+    let snapshot = await openLog(large, { version: 0 });
+    await snapshot.files();
+    snapshot = await refreshLog(snapshot);
+    const fresh = await openLog(small);
+    expect(snapshot.version).toBe(3);
+    expect(byPath(await allFiles(await snapshot.files()))).toEqual(byPath(await allFiles(await fresh.files())));
+    expect(await (await snapshot.files()).totals()).toEqual(await (await fresh.files()).totals());
+  });
+});
