@@ -10,6 +10,7 @@ import { pathKeyer } from "./file-key.ts";
 import { addSpecialKeys, pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 import type { CheckpointFiles } from "./listing.ts";
 import type { TailFile } from "./segment.ts";
+import { notReconciled } from "./tail-read.ts";
 
 /** Bytes that the engine may use for one table's files before it spills. */
 const memoryLimit = 640 * 1024 * 1024;
@@ -154,16 +155,6 @@ async function specialKeys(context: TableContext, session: Session, sources: rea
     }
   }
   return found;
-}
-
-/** The error of a compaction that names one logical file twice: what of it holds, only the commits tell. */
-export function notReconciled(file: TailFile): VarveError {
-  const { path } = file.file;
-  return new VarveError(
-    "LOG_CORRUPT",
-    `The log compaction ${path} holds several actions for one file, against the protocol: it cannot stand in for the commits ${file.from} to ${file.to}.`,
-    { compaction: path },
-  );
 }
 
 function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {

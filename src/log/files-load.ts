@@ -2,12 +2,12 @@ import type { AddAction, RemoveAction } from "./actions.ts";
 import { type CheckpointHead, countCheckpointRows, readCheckpointFiles } from "./checkpoint-read.ts";
 import type { FileLimits, LiveFiles, TableContext } from "./contract.ts";
 import { EngineFiles } from "./engine-files.ts";
-import { loadEngineBase, notReconciled } from "./engine-load.ts";
+import { loadEngineBase } from "./engine-load.ts";
 import { type FileKeyer, fileKeyer } from "./file-key.ts";
 import type { LogSchema } from "./file-test.ts";
 import { type FileMap, MemoryFiles, memoryFiles, replayInto } from "./memory-files.ts";
 import type { LogSegment } from "./segment.ts";
-import { readFileActions, type TailPart } from "./tail-read.ts";
+import { notReconciled, readFileActions, type TailPart } from "./tail-read.ts";
 
 /** What the live files of a version are made from. */
 export interface FileOrigin {

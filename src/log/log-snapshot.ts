@@ -1,10 +1,12 @@
+import stableStringify from "fast-json-stable-stringify";
 import { isVarveError, VarveError } from "../errors.ts";
 import { parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { ReadOptions } from "../storage/object-store.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "./actions.ts";
 import { type CheckpointHead, readCheckpointHead } from "./checkpoint-read.ts";
-import { isHead } from "./commit-lines.ts";
+import { readChecksumBase, type VersionChecksum } from "./checksum-write.ts";
+import { type HeadAction, isHead } from "./commit-lines.ts";
 import { inCommitTimestamp, inCommitTimestamps } from "./commit-timestamp.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "./contract.ts";
 import { readObstacle, refuseCatalogManaged, validateProtocol } from "./features.ts";
@@ -23,42 +25,81 @@ export interface TableSnapshot extends LogSnapshot {
   advance(listing: LogListing, options: ReadOptions): Promise<TableSnapshot>;
 }
 
-/** Where a snapshot comes from: the files of its log that were read already. */
+/** Where a snapshot comes from: the files of its log, read when first needed. */
 interface Origin {
   readonly segment: LogSegment;
-  readonly tail: readonly TailPart[];
-  /** Non-file actions of the checkpoint; read when first needed. */
+  /** Commits and compactions after the checkpoint, as of when the table was opened. */
+  readonly tail: () => Promise<readonly TailPart[]>;
+  /** Commits that refreshing added. */
+  readonly added: readonly TailPart[];
+  /** Non-file actions of the checkpoint. */
   readonly checkpoint: () => Promise<CheckpointHead | undefined>;
   /** Files known to be unreadable. */
   readonly unusable: ReadonlySet<string>;
+  /** The checksum file that protocol and metadata were taken from, until the log itself was read and agreed. */
+  readonly unconfirmed: string | undefined;
 }
 
 /**
- * Opens the version of a segment.
+ * Opens the version of a segment: from its checksum file where that saves much reading, else from the log.
  *
  * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` where doing without that file may help), `CATALOG_MANAGED`
  */
 export async function openSnapshot(
   context: TableContext,
-  _listing: LogListing,
   segment: LogSegment,
   unusable: ReadonlySet<string>,
   options: ReadOptions,
 ): Promise<TableSnapshot> {
-  const tail = await readTail(context.store, segment.tail, options);
+  const tail = once(() => readTail(context.store, segment.tail, options));
   const checkpoint = checkpointReader(context, segment);
-  let head = replayHead(
-    emptyHead,
-    tail.flatMap((part) => part.head),
-  );
-  if (head.protocol === undefined || head.metadata === undefined) {
-    const below = await checkpoint();
-    head = replayHead(
-      replayHead(emptyHead, below?.actions ?? []),
-      tail.flatMap((part) => part.head),
-    );
+  const origin: Origin = { segment, tail, added: [], checkpoint, unusable, unconfirmed: undefined };
+  const longTail = isLong(segment.tail);
+  const newer = longTail ? emptyHead : replayHead(emptyHead, headsOf(await tail()));
+  if (newer.protocol !== undefined && newer.metadata !== undefined) return finishSnapshot(context, origin, newer, options);
+  const { checksum } = segment;
+  if (checksum !== undefined && !unusable.has(checksum.path) && (longTail || segment.checkpoint !== undefined)) {
+    const found = await readChecksumBase(context, segment.version);
+    if (found !== undefined && (await agrees(context, found, segment, newer, options))) {
+      return finishSnapshot(context, { ...origin, unconfirmed: checksum.path }, { ...newer, ...found }, options);
+    }
   }
-  return finishSnapshot(context, { segment, tail, checkpoint, unusable }, head, options);
+  return finishSnapshot(context, origin, await wholeHead(origin), options);
+}
+
+const longTailFiles = 64;
+const longTailBytes = 8 * 1024 * 1024;
+
+function isLong(tail: readonly TailFile[]): boolean {
+  return tail.length > longTailFiles || tail.reduce((sum, { file }) => sum + file.size, 0) > longTailBytes;
+}
+
+/** Whether a checksum says the same as what was read of the log already, and as the version's own commit. */
+async function agrees(
+  context: TableContext,
+  checksum: VersionChecksum,
+  segment: LogSegment,
+  newer: HeadState,
+  options: ReadOptions,
+): Promise<boolean> {
+  const last = segment.tail.at(-1);
+  const own = last === undefined || !isLong(segment.tail) ? [] : await readTail(context.store, [last], options);
+  const { protocol, metadata } = replayHead(newer, headsOf(own));
+  return (protocol === undefined || isSame(protocol, checksum.protocol)) && (metadata === undefined || isSame(metadata, checksum.metadata));
+}
+
+function isSame(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
+  return stableStringify(a) === stableStringify(b);
+}
+
+function headsOf(parts: readonly TailPart[]): HeadAction[] {
+  return parts.flatMap((part) => part.head);
+}
+
+/** Protocol, metadata, transactions and domains of the whole log. */
+async function wholeHead(origin: Origin): Promise<HeadState> {
+  const below = replayHead(emptyHead, (await origin.checkpoint())?.actions ?? []);
+  return replayHead(replayHead(below, headsOf(await origin.tail())), headsOf(origin.added));
 }
 
 async function finishSnapshot(
@@ -93,9 +134,8 @@ class Snapshot implements TableSnapshot {
   readonly timestamp: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  readonly segment: LogSegment;
   readonly #schema: StructType | VarveError;
-  readonly #origin: Origin;
+  #origin: Origin;
   #files: Promise<LiveFiles> | undefined;
 
   constructor(context: TableContext, origin: Origin, opened: Opened, files: LiveFiles | undefined) {
@@ -105,9 +145,12 @@ class Snapshot implements TableSnapshot {
     this.protocol = opened.protocol;
     this.metadata = opened.metadata;
     this.#schema = opened.schema;
-    this.segment = origin.segment;
     this.#origin = origin;
     this.#files = files === undefined ? undefined : Promise.resolve(files);
+  }
+
+  get segment(): LogSegment {
+    return this.#origin.segment;
   }
 
   get schema(): StructType {
@@ -145,27 +188,13 @@ class Snapshot implements TableSnapshot {
       newer.push({ from: version, to: version, file });
     }
     const added = await readTail(this.context.store, newer, options);
-    const commit = listing.commits.get(listing.latest);
-    const checksum = listing.checksums.get(listing.latest);
-    const { checksum: _old, commit: _before, ...rest } = this.segment;
-    const origin: Origin = {
-      ...this.#origin,
-      tail: [...this.#origin.tail, ...added],
-      segment: {
-        ...rest,
-        version: listing.latest,
-        tail: [...this.segment.tail, ...newer],
-        ...(commit === undefined ? {} : { commit }),
-        ...(checksum === undefined ? {} : { checksum }),
-      },
-    };
     const before: HeadState = { ...emptyHead, protocol: this.protocol, metadata: this.metadata };
-    const head = replayHead(
-      before,
-      added.flatMap((part) => part.head),
-    );
+    const head = replayHead(before, headsOf(added));
     const files = this.#files === undefined ? undefined : await this.#advanceFiles(this.#files, added, head);
-    return finishSnapshot(this.context, origin, head, options, files);
+    // With the files at hand nobody reads these bytes again.
+    const parts = files === undefined ? added : added.map(withoutBytes);
+    const segment = advanceSegment(this.segment, listing, newer);
+    return finishSnapshot(this.context, { ...this.#origin, added: [...this.#origin.added, ...parts], segment }, head, options, files);
   }
 
   async #advanceFiles(files: Promise<LiveFiles>, added: readonly TailPart[], head: HeadState): Promise<LiveFiles | undefined> {
@@ -174,28 +203,43 @@ class Snapshot implements TableSnapshot {
     return advanceFiles(this.context, await files, added, { protocol, metadata, schema });
   }
 
+  /** The state of the whole log. @throws `CHECKSUM_MISMATCH` when the checksum file that the table was opened by says something else */
   async #head(): Promise<HeadState> {
-    const below = await this.#origin.checkpoint();
-    return replayHead(
-      replayHead(emptyHead, below?.actions ?? []),
-      this.#origin.tail.flatMap((part) => part.head),
-    );
+    const head = await this.#reading(wholeHead);
+    const { unconfirmed } = this.#origin;
+    if (unconfirmed === undefined) return head;
+    const { protocol, metadata } = head;
+    const same = protocol !== undefined && metadata !== undefined && isSame(protocol, this.protocol) && isSame(metadata, this.metadata);
+    if (!same) throw checksumMismatch(unconfirmed);
+    this.#origin = { ...this.#origin, unconfirmed: undefined };
+    return head;
   }
 
-  /** Loads the files, doing without checkpoints and compactions that turn out to be damaged. */
   async #load(): Promise<LiveFiles> {
-    const unusable = new Set(this.#origin.unusable);
-    let { segment, tail, checkpoint } = this.#origin;
+    if (this.#origin.unconfirmed !== undefined) await this.#head();
+    const files = await this.#reading(async ({ segment, tail, added, checkpoint }) => {
+      const parts = [...(await tail()), ...added];
+      return loadFiles(this.context, { segment, tail: parts, head: await checkpoint(), table: this }, this.context.fileLimits);
+    });
+    const parts = (await this.#origin.tail()).map(withoutBytes);
+    this.#origin = { ...this.#origin, tail: async () => parts, added: this.#origin.added.map(withoutBytes) };
+    return files;
+  }
+
+  /** Reads the log, doing without checkpoints and compactions that turn out to be damaged. */
+  async #reading<T>(read: (origin: Origin) => Promise<T>): Promise<T> {
     for (;;) {
+      const { unusable } = this.#origin;
       try {
-        return await loadFiles(this.context, { segment, tail, head: await checkpoint(), table: this }, this.context.fileLimits);
+        return await read(this.#origin);
       } catch (error) {
         const path = unusablePath(error);
         if (path === undefined || unusable.has(path)) throw error;
-        unusable.add(path);
-        segment = await this.#otherSegment(unusable, error);
-        tail = await readTail(this.context.store, segment.tail);
-        checkpoint = checkpointReader(this.context, segment);
+        const without = new Set([...unusable, path]);
+        const segment = await this.#otherSegment(without, error);
+        const tail = once(() => readTail(this.context.store, segment.tail));
+        const checkpoint = checkpointReader(this.context, segment);
+        this.#origin = { ...this.#origin, segment, tail, added: [], checkpoint, unusable: without };
       }
     }
   }
@@ -223,13 +267,39 @@ async function commitTime(
   metadata: MetadataAction,
   options: ReadOptions,
 ): Promise<number> {
-  const { segment, tail } = origin;
+  const { segment } = origin;
   const stored = inCommitTimestamps(protocol, metadata);
   if (segment.commit === undefined) return Math.max(0, ...(segment.checkpoint?.files ?? []).map((file) => file.modified));
   if (stored === undefined || segment.version < stored.version) return segment.commit.modified;
-  const last = tail.at(-1);
-  const head = last?.file.from === segment.version ? last.head : (await readCommit(context.store, segment.version, options)).filter(isHead);
-  return inCommitTimestamp(head, segment.version);
+  const last = origin.added.at(-1) ?? (isLong(segment.tail) ? undefined : (await origin.tail()).at(-1));
+  const read = last?.file.from === segment.version ? last.head : (await readCommit(context.store, segment.version, options)).filter(isHead);
+  return inCommitTimestamp(read, segment.version);
+}
+
+/** The segment with newer commits after it. */
+function advanceSegment(before: LogSegment, listing: LogListing, newer: readonly TailFile[]): LogSegment {
+  const { checkpoint, tail } = before;
+  const commit = listing.commits.get(listing.latest);
+  const checksum = listing.checksums.get(listing.latest);
+  return {
+    version: listing.latest,
+    tail: [...tail, ...newer],
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(commit === undefined ? {} : { commit }),
+    ...(checksum === undefined ? {} : { checksum }),
+  };
+}
+
+function withoutBytes({ file, head }: TailPart): TailPart {
+  return { file, head };
+}
+
+function checksumMismatch(path: string): VarveError {
+  return new VarveError(
+    "CHECKSUM_MISMATCH",
+    `The checksum file ${path} names another protocol or metadata than the log: one of the two was changed by hand. The log counts: delete ${path} and open the table again.`,
+    { path },
+  );
 }
 
 /** A schema that cannot be read is no surprise where the table needs unknown features: their error says more. */

@@ -89,7 +89,7 @@ async function openListed(context: TableContext, found: LogListing, version: num
   let damage: unknown;
   for (;;) {
     try {
-      return await openSnapshot(context, listing, chooseSegment(listing, version, { unusable }), unusable, options);
+      return await openSnapshot(context, chooseSegment(listing, version, { unusable }), unusable, options);
     } catch (error) {
       const path = unusablePath(error);
       if (path !== undefined && !unusable.has(path)) {

@@ -31,9 +31,9 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   const keep = total <= keptBytes;
   return mapBounded(files, parallelReads, async (file) => {
     try {
-      if (file.file.size > pieceBytes) return { file, head: await readHeadInPieces(store, file, options) };
+      if (file.file.size > pieceBytes) return { file, head: checked(file, await readHeadInPieces(store, file, options)) };
       const bytes = await store.get(file.file.path, options);
-      return { file, head: parseHeadActions(bytes, file.file.path), ...(keep ? { bytes } : {}) };
+      return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), ...(keep ? { bytes } : {}) };
     } catch (error) {
       throw tailError(file, error);
     }
@@ -79,6 +79,27 @@ async function readHeadInPieces(store: ObjectStore, { file }: TailFile, options:
   const reader = new HeadReader(file.path);
   for (let at = 0; at < file.size; at += pieceBytes) reader.push(await store.getRange(file.path, at, pieceBytes, options));
   return reader.finish();
+}
+
+/** A compaction that is not reconciled holds several states of one thing, and only the commits tell which is the newest. */
+function checked(file: TailFile, head: HeadAction[]): HeadAction[] {
+  if (file.from === file.to) return head;
+  const subjects = head.map((action) => {
+    if (action.kind === "txn") return `txn ${action.appId}`;
+    return action.kind === "domainMetadata" ? `domainMetadata ${action.domain}` : action.kind;
+  });
+  if (new Set(subjects).size !== subjects.length) throw notReconciled(file);
+  return head;
+}
+
+/** The error of a compaction that holds several actions on one thing. */
+export function notReconciled(file: TailFile): VarveError {
+  const { path } = file.file;
+  return new VarveError(
+    "LOG_CORRUPT",
+    `The log compaction ${path} holds several actions on one thing, against the protocol: it cannot stand in for the commits ${file.from} to ${file.to}.`,
+    { compaction: path },
+  );
 }
 
 function tailError(file: TailFile, error: unknown): unknown {
