@@ -2,6 +2,7 @@ import type { Schema as ArrowSchema } from "apache-arrow";
 import { VarveError } from "../errors.ts";
 import { openLog } from "../log/open-log.ts";
 import { createTable as createVerb } from "../operations/create.ts";
+import type { WriteResult } from "../operations/write-options.ts";
 import { schemaOfArrow } from "../schema/arrow-types.ts";
 import { SchemaBuilder } from "../schema/builder.ts";
 import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.ts";
@@ -35,6 +36,14 @@ export interface CreateTableOptions
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`; for a source as `Table.append`
  */
 export async function createTable(uri: string, options: CreateTableOptions): Promise<Table> {
+  return (await createTableWith(uri, options)).table;
+}
+
+/** As {@link createTable}, with what the first write did; without `written` the table was there already. */
+export async function createTableWith(
+  uri: string,
+  options: CreateTableOptions,
+): Promise<{ readonly table: Table; readonly written?: WriteResult }> {
   const { schema, source, ifNotExists, partitionBy, properties, name, description, ...rest } = options;
   const { gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
   const split = splitTableUri(uri);
@@ -43,17 +52,18 @@ export async function createTable(uri: string, options: CreateTableOptions): Pro
   const context = await openContext(split.uri, contextOptions);
   const write = defined({ gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal });
   try {
-    const result = await createVerb(context, {
+    const written = await createVerb(context, {
       ...toWriteOptions(write),
       ...defined({ partitionBy, properties, name, description }),
       ...(schema === undefined ? {} : { schema: toSchema(schema) }),
       ...(source === undefined ? {} : { source: toWriteSource(source) }),
     });
-    await result.upkeep;
+    await written.upkeep;
+    return { table: new Table(await openLog(context), false), written };
   } catch (error) {
     if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
+    return { table: new Table(await openLog(context), false) };
   }
-  return new Table(await openLog(context), false);
 }
 
 /** A schema in Delta's terms. @throws `SCHEMA_INVALID` */

@@ -1,15 +1,28 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { closeLogSession } from "../log/log-session.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
 import { append as appendRows } from "../operations/append.ts";
+import { type ChangePoint, ordered, planChanges } from "../operations/changes.ts";
 import { type DiffOptions, diffVersions, type VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
 import { overwrite as overwriteRows } from "../operations/overwrite.ts";
 import type { WriteResult } from "../operations/write-options.ts";
+import { QueryResult } from "../query/query-result.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 import { type AppendOptions, type OverwriteOptions, toWriteOptions } from "./write-options.ts";
+
+/** Which changes to read. */
+export interface ChangesRequest {
+  /** A version; or a time: the first version committed at or after it. */
+  readonly from: VersionArgument | VersionPoint;
+  /** A version; or a time: the last version committed at or before it. */
+  readonly to?: VersionArgument | VersionPoint;
+  /** Existing empty folder for {@link QueryResult.writeFile}. */
+  readonly exportFolder?: string;
+}
 
 /** A table: the newest version that was seen, and the verbs. */
 export class Table implements AsyncDisposable {
@@ -60,6 +73,25 @@ export class Table implements AsyncDisposable {
   }
 
   /**
+   * The change data feed: rows inserted, deleted and updated from one commit to another, both included, with `_change_type`,
+   * `_commit_version` and `_commit_timestamp`, oldest version first. `to` defaults to the newest version.
+   *
+   * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
+   */
+  async changes(options: ChangesRequest): Promise<QueryResult> {
+    const { context } = this.#log;
+    const range = { from: changePoint(options.from), ...(options.to === undefined ? {} : { to: changePoint(options.to) }) };
+    const session = await (await context.engine()).open();
+    try {
+      const changes = await planChanges(session, context, range);
+      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, options.exportFolder);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /**
    * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict with each other.
    *
    * With `txn` or `batchId` the same batch lands at most once, whatever crashed in between.
@@ -88,14 +120,14 @@ export class Table implements AsyncDisposable {
     return this.#wrote(await overwriteRows(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
   }
 
-  /** Frees what the table holds; versions and results that it gave out stay usable until they are consumed. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  /** Waits for the log's upkeep after the last write. */
+  /** Waits for the log's upkeep after the last write and frees the engine that the log holds; results that were given out stay usable. */
   async close(): Promise<void> {
     await this.#upkeep;
+    await closeLogSession(this.#log.context);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Writes build on the newest version; a table that was opened at an older one is not written by mistake. */
@@ -121,4 +153,9 @@ export class Table implements AsyncDisposable {
     const at = typeof point === "object" && !(point instanceof Date) ? point : parseTravelPoint(point);
     return openLog(this.#log.context, at);
   }
+}
+
+function changePoint(argument: VersionArgument | VersionPoint): ChangePoint {
+  const point = typeof argument === "object" && !(argument instanceof Date) ? argument : parseTravelPoint(argument);
+  return "version" in point ? point.version : new Date(point.timestamp);
 }

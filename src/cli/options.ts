@@ -36,6 +36,22 @@ export function withRowOutput(command: Command, preset: RowFormat = "table"): Co
     .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"));
 }
 
+/** Formats that short lists can be printed in. */
+export const listFormats = ["table", "json", "jsonl", "csv"] as const;
+
+/** Options of every command that prints a short list. */
+export interface ListOutputFlags {
+  readonly format: (typeof listFormats)[number];
+  readonly output?: string;
+}
+
+/** Adds `--format` and `--output` for short lists. */
+export function withListOutput(command: Command): Command {
+  return command
+    .addOption(new Option("-f, --format <format>", "how to print").choices(listFormats).default("table"))
+    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"));
+}
+
 /** Parses a whole number of 0 or more. */
 export function wholeNumber(text: string): number {
   const value = Number(text);

@@ -1,10 +1,13 @@
 import { Command } from "commander";
+import { addChanges } from "./commands/changes.ts";
+import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addHistory } from "./commands/history.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
+import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./package-version.ts";
 
 /** Builds the whole command line; commands load what they need when they run, so that help and history start fast. */
@@ -15,7 +18,7 @@ export function buildProgram(): Command {
     .showHelpAfterError("Try --help for the options and examples.")
     .exitOverride()
     .addHelpText("after", examples);
-  for (const add of [addShow, addQuery, addHistory, addDescribe, addSchema, addDiff]) {
+  for (const add of [addCreate, addAppend, addOverwrite, addShow, addQuery, addHistory, addDescribe, addSchema, addDiff, addChanges]) {
     add(program);
   }
   return program;

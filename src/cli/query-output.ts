@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { copyFile, open } from "node:fs/promises";
+import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { QueryResult } from "../query/query-result.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
 import type { RowOutputFlags } from "./options.ts";
@@ -13,12 +15,25 @@ interface TextSink {
 
 const tableRows = 10_000;
 
+/**
+ * Runs a query and prints its result. Formats that the engine writes as a file get a folder of their own to be written to, which is gone afterwards.
+ */
+export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: string) => Promise<QueryResult>): Promise<void> {
+  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
+  const folder = await mkdtemp(join(tmpdir(), "varve-export-"));
+  try {
+    await printQuery(await run(folder), flags);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for tables, which measure their columns). */
-export async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
+async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
   if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags.output);
   const sink = await openSink(flags.output);
   try {
-    if (flags.format === "jsonl") for await (const line of result.jsonLines()) await sink.write(`${line}\n`);
+    if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
     else if (flags.format === "json") await writeJsonArray(result, sink);
     else if (flags.format === "arrow") await writeArrow(result, sink);
     else await writeTable(result, sink);
@@ -39,7 +54,7 @@ async function printFile(result: QueryResult, format: "csv" | "parquet", output:
 
 async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
   let separator = "[\n";
-  for await (const line of result.jsonLines()) {
+  for await (const line of singleLines(result)) {
     await sink.write(`${separator}  ${line}`);
     separator = ",\n";
   }
@@ -57,7 +72,7 @@ async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
   const heads = result.columns.map((column) => column.name);
   const rows: string[][] = [];
   let more = false;
-  for await (const line of result.jsonLines()) {
+  for await (const line of singleLines(result)) {
     if (rows.length === tableRows) {
       more = true;
       break;
@@ -73,6 +88,10 @@ async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
   );
   await sink.write(`${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`);
   if (more) await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
+}
+
+async function* singleLines(result: QueryResult): AsyncGenerator<string> {
+  for await (const lines of result.jsonLines()) yield* lines.slice(0, -1).split("\n");
 }
 
 function cell(value: JsonValue | undefined): string {

@@ -112,7 +112,7 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
     filesRemoved: commit.removes.length,
     ...text("engineInfo", info["engineInfo"]),
     ...text("userMetadata", info["userMetadata"]),
-    ...(isJsonObject(info["varve"]) && isJsonObject(info["varve"]["gate"]) ? { gate: info["varve"]["gate"] } : {}),
+    ...(isJsonObject(info["gate"]) ? { gate: info["gate"] } : {}),
     readable,
   };
 }

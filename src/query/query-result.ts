@@ -2,7 +2,6 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineColumn, EngineRow, Relation, Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { ScanReport } from "../table/scan.ts";
-import { stringifyJson, toJsonValue } from "../util/json.ts";
 
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";
@@ -46,9 +45,10 @@ export class QueryResult implements AsyncDisposable {
     return new Table(batches);
   }
 
-  /** Lossless JSON, a line a row without the line break (spec/formats.md). */
+  /** Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed. */
   jsonLines(): AsyncIterable<string> {
-    return this.#consume((session, sql) => encodedRows(session.rowStream(sql)));
+    const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
+    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns }));
   }
 
   /** Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name. */
@@ -91,8 +91,4 @@ export class QueryResult implements AsyncDisposable {
       await this.close();
     }
   }
-}
-
-async function* encodedRows(rows: AsyncIterable<EngineRow>): AsyncGenerator<string> {
-  for await (const row of rows) yield stringifyJson(toJsonValue(row));
 }

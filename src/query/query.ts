@@ -96,13 +96,16 @@ function predicateOf(use: TableUse | undefined, snapshot: LogSnapshot): Predicat
   return { op: "and", args: use.conditions.map((node) => predicateFromNode(node, snapshot.schema, "")) };
 }
 
-/** Moves the position of an engine error from the rewritten text to the caller's. */
+/** Moves the place of an engine error from the rewritten text to the caller's. */
 async function positioned<T>(travel: TravelSql, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof VarveError) || typeof error.data["position"] !== "number") throw error;
-    const position = travel.originalOffset(error.data["position"]);
+    if (!(error instanceof VarveError)) throw error;
+    const { line, column } = error.data;
+    if (typeof line !== "number" || typeof column !== "number") throw error;
+    const before = travel.sql.split("\n").slice(0, line - 1);
+    const position = travel.originalOffset(before.reduce((sum, text) => sum + text.length + 1, column - 1));
     throw new VarveError(error.code, error.message, { ...error.data, position }, error.cause);
   }
 }

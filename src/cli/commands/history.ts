@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { HistoryEntry } from "../../operations/history.ts";
+import { isJsonObject, type JsonValue } from "../../util/json.ts";
 import { openOptions } from "../open-options.ts";
-import { type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../options.ts";
+import { type ListOutputFlags, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
 
 /** `varve history TABLE`: every version, newest first, with what its tests said. */
@@ -12,14 +13,14 @@ export function addHistory(program: Command): void {
     .description("List the versions of a table, newest first: when, what, how many rows and files, and what the data tests said.")
     .argument("<table>", "folder or URI of the table")
     .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
-    .option("--check-files", "look for every version's data files, and say which versions can no longer be read")
+    .option("--no-check-files", "do not look whether files that later versions removed are still there")
     .addHelpText("after", "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json");
-  withStoreFlags(withRowOutput(command)).action(history);
+  withStoreFlags(withListOutput(command)).action(history);
 }
 
-interface HistoryFlags extends StoreFlags, RowOutputFlags {
+interface HistoryFlags extends StoreFlags, ListOutputFlags {
   readonly limit?: number;
-  readonly checkFiles?: boolean;
+  readonly checkFiles: boolean;
 }
 
 async function history(uri: string, flags: HistoryFlags): Promise<void> {
@@ -27,7 +28,7 @@ async function history(uri: string, flags: HistoryFlags): Promise<void> {
   await using table = await openTable(uri, openOptions(flags));
   const entries = await table.history({
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
-    ...(flags.checkFiles === undefined ? {} : { checkFiles: flags.checkFiles }),
+    checkFiles: flags.checkFiles,
   });
   await printRecords(entries.map(flags.format === "table" ? summary : plain), flags);
 }
@@ -48,12 +49,16 @@ function plain(entry: HistoryEntry): Record<string, unknown> {
   return { ...entry, timestamp: new Date(entry.timestamp).toISOString() };
 }
 
+/** What the tests said, in a few words: `passed`, `51 quarantined, 1 check warned`. */
 function gateSummary(entry: HistoryEntry): string {
   const gate = entry.gate;
   if (gate === undefined) return "";
-  const parts = (["quarantined", "dropped", "warned"] as const).flatMap((key) => {
-    const rows = gate[key];
-    return typeof rows === "number" && rows > 0 ? [`${rows} ${key}`] : [];
+  const rows = (["quarantined", "dropped"] as const).flatMap((key) => {
+    const count = gate[key];
+    return typeof count === "number" && count > 0 ? [`${count} ${key}`] : [];
   });
+  const checks = Array.isArray(gate["checks"]) ? (gate["checks"] as readonly JsonValue[]) : [];
+  const warned = checks.filter((check) => isJsonObject(check) && check["success"] === false && check["onFail"] === "warn").length;
+  const parts = warned === 0 ? rows : [...rows, `${warned} warned`];
   return parts.length === 0 ? "passed" : parts.join(", ");
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { openOptions } from "../open-options.ts";
 import { keyValue, type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../options.ts";
-import { printQuery } from "../query-output.ts";
+import { runAndPrint } from "../query-output.ts";
 
 /** `varve query SQL --table name=uri`: SQL over tables at versions. */
 export function addQuery(program: Command): void {
@@ -26,5 +26,6 @@ interface QueryFlags extends StoreFlags, RowOutputFlags {
 
 async function query(sql: string, flags: QueryFlags): Promise<void> {
   const { query: runQuery } = await import("../../api/query.ts");
-  await printQuery(await runQuery(sql, { ...openOptions(flags), tables: flags.table ?? {} }), flags);
+  const options = { ...openOptions(flags), tables: flags.table ?? {} };
+  await runAndPrint(flags, (exportFolder) => runQuery(sql, exportFolder === undefined ? options : { ...options, exportFolder }));
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { openOptions } from "../open-options.ts";
 import { nameList, type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../options.ts";
-import { printQuery } from "../query-output.ts";
+import { runAndPrint } from "../query-output.ts";
 
 /** `varve show TABLE[@version]`: rows of a version. */
 export function addShow(program: Command): void {
@@ -30,10 +30,10 @@ async function show(uri: string, flags: ShowFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
   await using table = await openTable(uri, openOptions(flags));
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
-  const result = await table.snapshot().select({
+  const options = {
     ...(flags.columns === undefined ? {} : { columns: flags.columns }),
     ...(flags.where === undefined ? {} : { where: flags.where }),
     ...(limit === undefined ? {} : { limit }),
-  });
-  await printQuery(result, flags);
+  };
+  await runAndPrint(flags, (exportFolder) => table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }));
 }

@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { openOptions } from "../open-options.ts";
+import { keyValue, nameList, withStoreFlags } from "../options.ts";
+import { fileSource, printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
+
+/** `varve create TABLE`: a new table from files, or from a schema. */
+export function addCreate(program: Command): void {
+  const command = program
+    .command("create")
+    .summary("create a table")
+    .description("Create a table: with the rows and columns of files, or empty with a schema.")
+    .argument("<table>", "folder or URI of the new table")
+    .option("--from <files...>", "files whose rows and columns the table starts with")
+    .option("--schema <file>", "Delta schema JSON, as varve schema --format json prints it")
+    .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
+    .option("--property <name=value>", "table property such as delta.appendOnly=true; repeat for more", keyValue)
+    .option("--name <name>", "name in the table's metadata")
+    .option("--description <text>", "description in the table's metadata")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve create ./flights --from january.parquet --partition-by origin\n  $ varve create ./orders --schema schema.json --property delta.enableChangeDataFeed=true",
+    );
+  withStoreFlags(withWriteFlags(command)).action(create);
+}
+
+interface CreateFlags extends WriteFlags {
+  readonly from?: readonly string[];
+  readonly schema?: string;
+  readonly partitionBy?: readonly string[];
+  readonly property?: Readonly<Record<string, string>>;
+  readonly name?: string;
+  readonly description?: string;
+}
+
+async function create(uri: string, flags: CreateFlags): Promise<void> {
+  const { createTableWith } = await import("../../api/create-table.ts");
+  const schema = flags.schema === undefined ? undefined : await readFile(flags.schema, "utf8");
+  const result = await withProgress(flags, async (options) => {
+    const { table, written } = await createTableWith(uri, {
+      ...options,
+      ...openOptions(flags),
+      ...(schema === undefined ? {} : { schema }),
+      ...(flags.from === undefined ? {} : { source: fileSource(flags.from, flags.inputFormat) }),
+      ...(flags.partitionBy === undefined ? {} : { partitionBy: flags.partitionBy }),
+      ...(flags.property === undefined ? {} : { properties: flags.property }),
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.description === undefined ? {} : { description: flags.description }),
+    });
+    await table.close();
+    if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");
+    return written;
+  });
+  await printWriteResult(result, flags);
+}

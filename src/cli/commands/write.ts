@@ -1,0 +1,183 @@
+import { readFile } from "node:fs/promises";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Source } from "../../api/source.ts";
+import type { Table } from "../../api/table.ts";
+import type { AppendOptions } from "../../api/write-options.ts";
+import { VarveError } from "../../errors.ts";
+import type { WriteResult } from "../../operations/write-options.ts";
+import { openOptions } from "../open-options.ts";
+import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
+import { startProgress } from "../progress.ts";
+import { type SourceFormat, sourceFormat, sourceFormats } from "../source-files.ts";
+
+/** Options of every command that writes rows. */
+export interface WriteFlags extends StoreFlags {
+  readonly inputFormat?: SourceFormat;
+  readonly suite?: string;
+  readonly batchId?: string;
+  readonly txn?: { readonly appId: string; readonly version: bigint };
+  readonly message?: string;
+  readonly targetFileSize?: number;
+  readonly json?: boolean;
+}
+
+/** Adds the options of {@link WriteFlags}. */
+export function withWriteFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--input-format <format>", "format of the files, where their endings do not tell").choices(sourceFormats))
+    .option("--suite <file>", "JSON file of data tests that the batch must pass before it is committed")
+    .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
+    .option("--txn <app:version>", "Delta application transaction: at most one batch of each version lands", transaction)
+    .option("-m, --message <text>", "kept in the version's history")
+    .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
+    .option("--json", "print what was done as JSON");
+}
+
+/** `varve append TABLE FILES…` */
+export function addAppend(program: Command): void {
+  const command = program
+    .command("append")
+    .summary("add rows from files")
+    .description("Add the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit: all rows that pass the tests, or none.")
+    .argument("<table>", "folder or URI of the table")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .option("--merge-schema", "add columns that the table lacks")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n\nExit code 3 when the tests reject the batch: then nothing was written.",
+    );
+  withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean }) =>
+    write(uri, files, flags, (table, source, options) =>
+      table.append(source, { ...options, ...(flags.mergeSchema === true ? { mergeSchema: true } : {}) }),
+    ),
+  );
+}
+
+/** `varve overwrite TABLE FILES…` */
+export function addOverwrite(program: Command): void {
+  const command = program
+    .command("overwrite")
+    .summary("replace rows by those of files")
+    .description(
+      "Replace all rows of a table, or those that a condition matches, by the rows of files, in one commit. Old versions stay readable.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .option("--where <condition>", "replace only rows that match; the new rows must match too")
+    .option("--overwrite-schema", "take the schema of the files instead of refusing what does not fit")
+    .option("--merge-schema", "add columns that the table lacks")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"",
+    );
+  withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: OverwriteFlags) =>
+    write(uri, files, flags, (table, source, options) =>
+      table.overwrite(source, {
+        ...options,
+        ...(flags.where === undefined ? {} : { replaceWhere: flags.where }),
+        ...(flags.overwriteSchema === true ? { overwriteSchema: true } : {}),
+        ...(flags.mergeSchema === true ? { mergeSchema: true } : {}),
+      }),
+    ),
+  );
+}
+
+interface OverwriteFlags extends WriteFlags {
+  readonly where?: string;
+  readonly overwriteSchema?: boolean;
+  readonly mergeSchema?: boolean;
+}
+
+type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<WriteResult>;
+
+async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
+  const { openTable } = await import("../../api/open-table.ts");
+  await using table = await openTable(uri, openOptions(flags));
+  const result = await withProgress(flags, async (options) => verb(table, fileSource(files, flags.inputFormat), options));
+  await printWriteResult(result, flags);
+}
+
+/** The files as a source. */
+export function fileSource(files: readonly string[], given: SourceFormat | undefined): Source {
+  const format = sourceFormat(files, given);
+  if (format === "csv") {
+    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
+    return tabs ? { csv: files, options: { delimiter: "\t" } } : { csv: files };
+  }
+  if (format === "ndjson") return { ndjson: files };
+  if (format === "parquet") return { parquet: files };
+  const [file, more] = files;
+  if (file === undefined || more !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", { files });
+  }
+  return { arrow: file };
+}
+
+/** Runs a write with the options that its flags stand for, and shows its progress. */
+export async function withProgress(flags: WriteFlags, run: (options: AppendOptions) => Promise<WriteResult>): Promise<WriteResult> {
+  const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
+  const bar = await startProgress("varve", "%", flags.quiet === true);
+  try {
+    return await run({
+      ...(gate === undefined ? {} : { gate }),
+      ...(flags.batchId === undefined ? {} : { batchId: flags.batchId }),
+      ...(flags.txn === undefined ? {} : { txn: flags.txn }),
+      ...(flags.message === undefined ? {} : { userMetadata: flags.message }),
+      ...(flags.targetFileSize === undefined ? {} : { targetFileBytes: flags.targetFileSize }),
+      onProgress: ({ phase, rows, share }) => {
+        const stage = rows === undefined ? phase : `${phase} ${rows} rows`;
+        bar.update(Math.round((share ?? 0) * 100), 100, stage);
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function readSuite(file: string): Promise<NonNullable<AppendOptions["gate"]>> {
+  const { parseSuite } = await import("../../quality/define.ts");
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new VarveError(
+      "SUITE_INVALID",
+      `The suite ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      { file },
+      error,
+    );
+  }
+  return parseSuite(text);
+}
+
+/** Says what a write did, on standard output, and waits for the upkeep of the log. */
+export async function printWriteResult(result: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
+  const { upkeep, gate, ...plain } = result;
+  await upkeep;
+  if (flags.json === true) {
+    const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
+    const { summarizeVerdict } = await import("../../quality/verdict.ts");
+    const summary = gate === undefined ? {} : { gate: summarizeVerdict(gate) };
+    process.stdout.write(`${stringifyJson(toJsonValue({ ...plain, ...summary }), 2)}\n`);
+    return;
+  }
+  if (result.outcome === "alreadyApplied") {
+    process.stdout.write(`nothing written: the batch is in the table since version ${result.version} or before\n`);
+    return;
+  }
+  process.stdout.write(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
+  for (const check of gate?.checks ?? []) {
+    if (!check.success)
+      process.stdout.write(
+        `  ${check.reaction}: ${check.message} (${check.unexpected ?? "batch"} of ${check.considered ?? result.rows})\n`,
+      );
+  }
+  const quarantine = result.quarantine;
+  if (quarantine !== undefined) process.stdout.write(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);
+}
+
+function transaction(text: string): { readonly appId: string; readonly version: bigint } {
+  const match = /^(.+):(\d+)$/s.exec(text);
+  if (match?.[1] === undefined || match[2] === undefined) throw new InvalidArgumentError("It must be written as application:version.");
+  return { appId: match[1], version: BigInt(match[2]) };
+}
