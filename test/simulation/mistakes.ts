@@ -1,0 +1,130 @@
+import { isVarveError } from "../../src/errors.ts";
+import type { LogSnapshot } from "../../src/log/contract.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { CommitRequest, CommitResult } from "../../src/table/commit-request.ts";
+import { ConflictError } from "../../src/table/conflict-error.ts";
+import { commitTransaction } from "../../src/table/transaction.ts";
+import type { Mistake, Run } from "./run-seed.ts";
+
+type Commit = (snapshot: LogSnapshot, request: CommitRequest) => Promise<CommitResult>;
+
+/** The commit that a planted mistake makes of the real one; without a mistake, the real one. */
+export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
+  const withStore = (change: (store: ObjectStore) => Partial<ObjectStore>): Commit => {
+    return (snapshot, request) => {
+      const { store } = snapshot.context;
+      const context = { ...snapshot.context, store: { ...store, ...change(store) } };
+      return commitTransaction(overlay(snapshot, { context }), request);
+    };
+  };
+  switch (mistake) {
+    case undefined:
+      return commitTransaction;
+    case "repeat-after-unknown":
+      return repeatAfterUnknown;
+    case "repeat-after-conflict":
+      return repeatAfterConflict;
+    case "forget-reads":
+      return (snapshot, { reads: _forgotten, ...request }) => commitTransaction(snapshot, request);
+    case "forget-progress":
+      return (snapshot, request) => commitTransaction(overlay(snapshot, { appTransactions: async () => new Map() }), request);
+    case "trust-unknown":
+      return withStore((store) => ({
+        putIfAbsent: async (path, bytes) => {
+          const answer = await store.putIfAbsent(path, bytes);
+          return answer === "unknown" ? "created" : answer;
+        },
+      }));
+    case "put-overwrites":
+      return withStore((store) => ({
+        putIfAbsent: async (path, bytes) => {
+          if ((await store.head(path)) !== undefined) return "exists";
+          await store.put(path, bytes);
+          return "created";
+        },
+      }));
+    case "own-metadata-wins":
+      return async (snapshot, request) => {
+        try {
+          return await commitTransaction(snapshot, request);
+        } catch (error) {
+          if (!isVarveError(error, "CONFLICT_METADATA_CHANGED")) throw error;
+          return commitTransaction(await openLog(snapshot.context), request);
+        }
+      };
+    case "checkpoint-drops-a-file":
+      return dropFromCheckpoints(run);
+    case "clean-what-is-young":
+      return cleanWhatIsYoung(run);
+  }
+}
+
+/** What Kernel-like committers do: an answer that never came is taken for a failure, and the work is committed again. */
+const repeatAfterUnknown: Commit = async (snapshot, request) => {
+  const { store } = snapshot.context;
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const deaf = { ...store, putIfAbsent: async (path: string, bytes: Uint8Array) => answerOrThrow(await store.putIfAbsent(path, bytes)) };
+    try {
+      return await commitTransaction(overlay(await openLog(snapshot.context), { context: { ...snapshot.context, store: deaf } }), request);
+    } catch (error) {
+      if (!(error instanceof DeafError)) throw error;
+    }
+  }
+  return commitTransaction(snapshot, request);
+};
+
+class DeafError extends Error {}
+
+function answerOrThrow(answer: "created" | "exists" | "unknown"): "created" | "exists" {
+  if (answer === "unknown") throw new DeafError("no answer");
+  return answer;
+}
+
+const repeatAfterConflict: Commit = async (snapshot, request) => {
+  try {
+    return await commitTransaction(snapshot, request);
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+    return commitTransaction(await openLog(snapshot.context), request);
+  }
+};
+
+function dropFromCheckpoints(run: Run): Commit {
+  for (const { bucket } of [run.main, run.quarantine]) {
+    const write = bucket.write.bind(bucket);
+    bucket.write = (path, bytes, modified) => {
+      const lines = new TextDecoder().decode(bytes).split("\n");
+      const at = path.includes(".checkpoint.") ? lines.findIndex((line) => line.startsWith('{"add"')) : -1;
+      write(path, at < 0 ? bytes : new TextEncoder().encode(lines.toSpliced(at, 1).join("\n")), modified);
+    };
+  }
+  return commitTransaction;
+}
+
+/** Deletes the oldest commit behind no checkpoint at all. */
+function cleanWhatIsYoung(run: Run): Commit {
+  return async (snapshot, request) => {
+    const result = await commitTransaction(snapshot, request);
+    const oldest = run.main.bucket.keys.find((key) => /\/\d{20}\.json$/.test(key));
+    if (oldest !== undefined && run.random.chance(0.3)) run.main.bucket.delete(oldest);
+    return result;
+  };
+}
+
+/** A snapshot with some of its members replaced; the rest still see their own. */
+function overlay(snapshot: LogSnapshot, change: Partial<LogSnapshot>): LogSnapshot {
+  return {
+    context: snapshot.context,
+    version: snapshot.version,
+    timestamp: snapshot.timestamp,
+    protocol: snapshot.protocol,
+    metadata: snapshot.metadata,
+    schema: snapshot.schema,
+    readObstacle: snapshot.readObstacle,
+    appTransactions: () => snapshot.appTransactions(),
+    domainMetadata: () => snapshot.domainMetadata(),
+    files: (options) => snapshot.files(options),
+    ...change,
+  };
+}

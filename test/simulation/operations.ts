@@ -1,0 +1,171 @@
+import type { Action, AddAction, MetadataAction } from "../../src/log/actions.ts";
+import type { LogSnapshot } from "../../src/log/contract.ts";
+import type { Predicate } from "../../src/log/predicate.ts";
+import type { AppTransaction, CommitRequest } from "../../src/table/commit-request.ts";
+import { modelFile, type OperationNote } from "./model.ts";
+import type { Random } from "./random.ts";
+import { addFeature } from "./sim-table.ts";
+
+/** What a process wants to do next. */
+export type Wish =
+  | "append"
+  | "batch"
+  | "overwrite"
+  | "overwritePart"
+  | "deleteWhere"
+  | "count"
+  | "compact"
+  | "property"
+  | "column"
+  | "domain"
+  | "feature";
+
+/** Numbers that are unique in one run. */
+export interface Counter {
+  value: number;
+}
+
+/** What an operation is planned with. */
+export interface Planner {
+  readonly random: Random;
+  readonly counter: Counter;
+  readonly now: number;
+}
+
+/** Decides on a snapshot what an operation writes and what it read; `undefined` where there is nothing to do. */
+export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, txn?: AppTransaction): Promise<CommitRequest | undefined> {
+  const columns = Number(snapshot.metadata.configuration["sim.columns"] ?? "0");
+  const fresh = (part: string, rows?: readonly string[], dataChange = true) => newFile(part, planner, rows, dataChange);
+  const part = planner.random.pick(["a", "b", "c"]);
+  const request = (note: OperationNote, actions: readonly Action[], reads?: CommitRequest["reads"]): CommitRequest => ({
+    actions,
+    operation: note.op.toUpperCase(),
+    retry: { probes: 1 + planner.random.below(6), attempts: planner.random.chance(0.1) ? 2 : 200 },
+    commitInfo: { sim: { ...note } },
+    ...(reads === undefined ? {} : { reads }),
+  });
+  switch (wish) {
+    case "append":
+    case "batch": {
+      const files = Array.from({ length: 1 + planner.random.below(2) }, () => fresh(planner.random.pick(["a", "b", "c"])));
+      return { ...request({ op: "append", columns }, files), ...(txn === undefined ? {} : { txn }) };
+    }
+    case "overwrite": {
+      const live = await liveFiles(snapshot);
+      return request(
+        { op: "overwrite", columns },
+        [...live.map((file) => removal(file, planner)), fresh(part)],
+        readFiles(live, { wholeTable: true }),
+      );
+    }
+    case "overwritePart": {
+      const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part);
+      const reads = readFiles(live, { predicates: [partIs(part)] });
+      return request({ op: "overwritePart", part, columns }, [...live.map((file) => removal(file, planner)), fresh(part)], reads);
+    }
+    case "deleteWhere": {
+      const live = await liveFiles(snapshot);
+      if (live.length === 0) return undefined;
+      const target = modelFile(planner.random.pick(live)).id;
+      const hit = live.filter((file) => modelFile(file).id === target);
+      return request(
+        { op: "deleteWhere", target },
+        hit.map((file) => removal(file, planner)),
+        readFiles(hit, { predicates: [idIs(target)] }),
+      );
+    }
+    case "count": {
+      const live = await liveFiles(snapshot);
+      const value = live.reduce((sum, file) => sum + modelFile(file).rows.length, 0);
+      return request({ op: "count", value, columns }, [fresh(part)], readFiles(live, { wholeTable: true }));
+    }
+    case "compact": {
+      const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part).slice(0, 3);
+      if (live.length < 2) return undefined;
+      const merged = fresh(
+        part,
+        live.flatMap((file) => modelFile(file).rows),
+        false,
+      );
+      return request(
+        { op: "compact", columns },
+        [...live.map((file) => removal(file, planner, false)), merged],
+        readFiles(live, { predicates: [partIs(part)] }),
+      );
+    }
+    case "property":
+      return request({ op: "property" }, [
+        withProperty(snapshot.metadata, "delta.logRetentionDuration", `interval ${1 + planner.random.below(5)} hours`),
+      ]);
+    case "column":
+      return request({ op: "column" }, [withColumn(snapshot.metadata, columns + 1)]);
+    case "domain": {
+      const value = String(planner.counter.value++);
+      return request({ op: "domain" }, [
+        { kind: "domainMetadata", domain: planner.random.pick(["app.x", "app.y"]), configuration: value, removed: false },
+      ]);
+    }
+    case "feature": {
+      const protocol = addFeature(
+        snapshot.protocol,
+        planner.random.pick(["deletionVectors", "changeDataFeed", "rowTracking", "checkConstraints"]),
+      );
+      return protocol === undefined ? undefined : request({ op: "feature" }, [protocol]);
+    }
+  }
+}
+
+async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
+  const found: AddAction[] = [];
+  for await (const chunk of (await snapshot.files()).all()) found.push(...chunk);
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function newFile(part: string, { counter, now }: Planner, rows: readonly string[] | undefined, dataChange: boolean): AddAction {
+  const id = counter.value++;
+  const held = rows ?? [`r${id}`, `s${id}`];
+  return {
+    kind: "add",
+    path: `part=${part}/f${id}.parquet`,
+    partitionValues: { part },
+    size: 100 + id,
+    modificationTime: now,
+    dataChange,
+    stats: `{"numRecords":${held.length},"minValues":{"id":${id}},"maxValues":{"id":${id}},"nullCount":{"id":0}}`,
+    tags: { rows: held.join(","), id: String(id) },
+  };
+}
+
+function removal(file: AddAction, { now }: Planner, dataChange = true): Action {
+  return {
+    kind: "remove",
+    path: file.path,
+    deletionTimestamp: now,
+    dataChange,
+    extendedFileMetadata: true,
+    partitionValues: file.partitionValues,
+    size: file.size,
+  };
+}
+
+function readFiles(files: readonly AddAction[], more: CommitRequest["reads"]): CommitRequest["reads"] {
+  return { ...more, files: files.map(({ path }) => path) };
+}
+
+function partIs(value: string): Predicate {
+  return { op: "eq", column: ["part"], value: { type: "string", value } };
+}
+
+function idIs(value: number): Predicate {
+  return { op: "eq", column: ["id"], value: { type: "long", value: String(value) } };
+}
+
+function withProperty(metadata: MetadataAction, key: string, value: string): MetadataAction {
+  return { ...metadata, configuration: { ...metadata.configuration, [key]: value } };
+}
+
+function withColumn(metadata: MetadataAction, columns: number): MetadataAction {
+  const schema = JSON.parse(metadata.schemaString) as { fields: unknown[] };
+  schema.fields.push({ name: `c${columns}`, type: "long", nullable: true, metadata: {} });
+  return { ...withProperty(metadata, "sim.columns", String(columns)), schemaString: JSON.stringify(schema) };
+}

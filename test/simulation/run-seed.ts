@@ -1,0 +1,200 @@
+import { isVarveError } from "../../src/errors.ts";
+import type { TableContext } from "../../src/log/contract.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { commitNewTable } from "../../src/table/transaction.ts";
+import { checkEnd } from "./check-end.ts";
+import { Model, Violation } from "./model.ts";
+import { Random } from "./random.ts";
+import { Reader } from "./reader.ts";
+import { type Disturbances, type Process, Scheduler } from "./scheduler.ts";
+import { type Faults, SimBucket, simStore } from "./sim-store.ts";
+import { newTableActions } from "./sim-table.ts";
+import { Writer } from "./writer.ts";
+
+/** Mistakes that a run may plant, to see that the invariants catch them. */
+export type Mistake =
+  | "repeat-after-unknown"
+  | "repeat-after-conflict"
+  | "forget-reads"
+  | "trust-unknown"
+  | "put-overwrites"
+  | "checkpoint-drops-a-file"
+  | "clean-what-is-young"
+  | "own-metadata-wins"
+  | "forget-progress";
+
+/** A table of the run: its objects, and what they ought to be. */
+export interface SimTable {
+  readonly bucket: SimBucket;
+  readonly model: Model;
+}
+
+/** Everything that one run shares. */
+export interface Run {
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly main: SimTable;
+  readonly quarantine: SimTable;
+  readonly counter: { value: number };
+  readonly mistake: Mistake | undefined;
+  readonly tally: Tally;
+  contextFor(process: Process, table: SimTable): TableContext;
+}
+
+/** What happened in a run, for the figures. */
+export interface Tally {
+  commits: number;
+  conflicts: number;
+  unknown: number;
+  crashes: number;
+  reads: number;
+  checkpoints: number;
+  cleaned: number;
+  ghosts: number;
+  steps: number;
+  errors: Record<string, number>;
+}
+
+const calm: Faults = { unavailable: 0, lostBefore: 0, lostAfter: 0, late: 0, ownExists: 0, staleList: 0, pageSize: 1000 };
+
+/** Runs one seed to its end and checks every invariant. @throws {@link Violation}, or whatever the code under test should not have thrown */
+export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
+  const random = new Random(seed);
+  const faults = chooseFaults(random);
+  const disturbances = chooseDisturbances(random);
+  const tally: Tally = {
+    commits: 0,
+    conflicts: 0,
+    unknown: 0,
+    crashes: 0,
+    reads: 0,
+    checkpoints: 0,
+    cleaned: 0,
+    ghosts: 0,
+    steps: 0,
+    errors: {},
+  };
+  const restart = new Map<Process, () => void>();
+  const scheduler = new Scheduler(random, disturbances, (process) => {
+    tally.crashes++;
+    restart.get(process)?.();
+  });
+  const table = (name: string): SimTable => {
+    const model = new Model(name);
+    return { model, bucket: new SimBucket(model) };
+  };
+  const run: Run = {
+    random,
+    scheduler,
+    faults,
+    main: table("main"),
+    quarantine: table("quarantine"),
+    counter: { value: 0 },
+    mistake,
+    tally,
+    contextFor: (process, { bucket }) => context(process, bucket, run, faults),
+  };
+  await createTables(run);
+  const writers = Array.from({ length: 2 + random.below(7) }, (_, at) => new Writer(run, `w${at}`));
+  const readers = Array.from({ length: 1 + random.below(2) }, (_, at) => new Reader(run, `r${at}`));
+  const launch = (actor: Writer | Reader): void => {
+    const process: Process = { name: actor.name, alive: true };
+    restart.set(process, () => launch(actor));
+    scheduler.start(process, () => actor.work(process));
+  };
+  for (const actor of [...writers, ...readers]) launch(actor);
+  try {
+    await scheduler.run();
+  } catch (error) {
+    throw run.main.model.violation ?? run.quarantine.model.violation ?? error;
+  }
+  tally.steps = scheduler.steps;
+  tally.ghosts = run.main.model.ghosts.length;
+  tally.commits = run.main.model.commits.length + run.quarantine.model.commits.length;
+  throwViolations(run);
+  await checkEnd(run, writers, (bucket) => calmContext(run, bucket));
+  throwViolations(run);
+  return tally;
+}
+
+function throwViolations(run: Run): void {
+  const violation = run.main.model.violation ?? run.quarantine.model.violation;
+  if (violation !== undefined) throw violation;
+}
+
+async function createTables(run: Run): Promise<void> {
+  for (const table of [run.main, run.quarantine]) {
+    const created = await commitNewTable(calmContext(run, table.bucket), {
+      actions: newTableActions(run.random),
+      operation: "CREATE TABLE",
+      commitInfo: { sim: { op: "create" } },
+    });
+    if (created.version !== 0) throw new Violation("the first version is not 0");
+  }
+}
+
+function chooseFaults(random: Random): Faults {
+  const often = () => (random.chance(0.5) ? 0 : random.next() * random.next() * 0.3);
+  return {
+    unavailable: random.chance(0.5) ? 0 : random.next() * 0.05,
+    lostBefore: often(),
+    lostAfter: often(),
+    late: often(),
+    ownExists: random.chance(0.8) ? 0 : 0.2,
+    staleList: random.chance(0.8) ? 0 : 0.3,
+    pageSize: random.chance(0.5) ? 1000 : 3,
+  };
+}
+
+function chooseDisturbances(random: Random): Disturbances {
+  return {
+    crash: random.chance(0.4) ? 0 : random.next() * 0.01,
+    pause: random.chance(0.5) ? 0 : random.next() * 0.05,
+  };
+}
+
+function context(process: Process, bucket: SimBucket, run: Run, faults: Faults): TableContext {
+  return {
+    store: simStore(bucket, process, run.scheduler, run.random, faults),
+    world: run.scheduler.world(process),
+    engine: () => Promise.reject(new Error("the simulation runs without the engine")),
+    localFile: () => Promise.reject(new Error("the simulation has no data files")),
+  };
+}
+
+/** A view of a table for before and after the run: no faults, and no steps to wait for. */
+function calmContext(run: Run, bucket: SimBucket): TableContext {
+  const process: Process = { name: "observer", alive: true };
+  const instant = { gate: async () => undefined, now: run.scheduler.now };
+  return {
+    ...context(process, bucket, run, calm),
+    store: simStore(bucket, process, instant as unknown as Scheduler, run.random, calm),
+    world: { ...run.scheduler.world(process), sleep: async () => undefined },
+  };
+}
+
+/** Whether a failure says that nothing happened because of an outage or because the log moved on: retried by any caller. */
+export function isTransient(error: unknown): boolean {
+  if (isVarveError(error, "CHECKPOINT_CORRUPT")) return isVarveError(error.cause, "OBJECT_NOT_FOUND");
+  return isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED");
+}
+
+/** Opens a table as a caller would: again after a passing failure. */
+export async function openPatiently(context: TableContext, tally: Tally): Promise<Awaited<ReturnType<typeof openLog>>> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await openLog(context);
+    } catch (error) {
+      if (!isTransient(error) || attempt > 50) throw error;
+      count(tally, error);
+      await context.world.sleep(100);
+    }
+  }
+}
+
+/** Counts an error by its code. */
+export function count(tally: Tally, error: unknown): void {
+  const code = isVarveError(error) ? error.code : "other";
+  tally.errors[code] = (tally.errors[code] ?? 0) + 1;
+}

@@ -1,0 +1,164 @@
+import { isVarveError } from "../../src/errors.ts";
+import { writeCompaction } from "../../src/log/compaction-write.ts";
+import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
+import { refreshLog } from "../../src/log/open-log.ts";
+import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
+import type { AppTransaction, CommitResult } from "../../src/table/commit-request.ts";
+import { ConflictError } from "../../src/table/conflict-error.ts";
+import { keepLog } from "../../src/table/upkeep.ts";
+import { mistaken } from "./mistakes.ts";
+import { Violation } from "./model.ts";
+import { plan, type Wish } from "./operations.ts";
+import { count, isTransient, openPatiently, type Run, type SimTable } from "./run-seed.ts";
+import type { Process } from "./scheduler.ts";
+
+/** A commit that its writer was told had landed. */
+interface Acknowledged {
+  readonly table: SimTable;
+  readonly version: number;
+  readonly txnId: string;
+  readonly paths: readonly string[];
+}
+
+const wishes: Readonly<Record<Wish | "logCompaction", number>> = {
+  append: 8,
+  batch: 6,
+  overwrite: 1,
+  overwritePart: 2,
+  deleteWhere: 3,
+  count: 2,
+  compact: 3,
+  property: 1,
+  column: 1,
+  domain: 1,
+  feature: 0.3,
+  logCompaction: 0.5,
+};
+
+/** A process that writes; what it remembers beyond a crash is only what a careful application would have made durable. */
+export class Writer {
+  readonly name: string;
+  /** Commits that were acknowledged, by whatever incarnation. */
+  readonly acknowledged: Acknowledged[] = [];
+  /** Paths of files whose commit definitely failed. */
+  readonly failed: { readonly table: SimTable; readonly paths: readonly string[] }[] = [];
+  /** Batches that are done; their number is the progress of application `name`. */
+  batchesDone = 0;
+  readonly #run: Run;
+  #left: number;
+  #batchOpen = false;
+
+  constructor(run: Run, name: string) {
+    this.#run = run;
+    this.name = name;
+    this.#left = 2 + run.random.below(5);
+  }
+
+  /** Works until its jobs are done; a new incarnation takes up an unfinished batch again. */
+  async work(process: Process): Promise<void> {
+    const { random, main } = this.#run;
+    const context = this.#run.contextFor(process, main);
+    let held: LogSnapshot | undefined;
+    while (this.#left > 0) {
+      const wish = this.#batchOpen ? "batch" : random.weighted(wishes);
+      try {
+        held = held === undefined || random.chance(0.4) ? await openPatiently(context, this.#run.tally) : await refreshLog(held);
+        if (wish === "logCompaction") await this.#compactLog(context, held);
+        else if (wish === "batch") await this.#batch(process, held);
+        else await this.#commit(main, held, wish);
+      } catch (error) {
+        if (!isTransient(error) && !(error instanceof ConflictError) && !isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
+        count(this.#run.tally, error);
+        held = undefined;
+      }
+      this.#left--;
+      await context.world.sleep(random.below(3000));
+    }
+  }
+
+  async #compactLog(context: TableContext, { version }: LogSnapshot): Promise<void> {
+    const from = Math.max(0, version - 1 - this.#run.random.below(4));
+    if (from >= version) return;
+    try {
+      await writeCompaction(context, from, version);
+    } catch (error) {
+      if (!isVarveError(error, "VERSION_NOT_FOUND")) throw error;
+    }
+  }
+
+  /** One batch of an application: its bad rows to quarantine, then its good rows; repeated with the same progress until both are there. */
+  async #batch(process: Process, main: LogSnapshot): Promise<void> {
+    this.#batchOpen = true;
+    const txn: AppTransaction = { appId: this.name, version: BigInt(this.batchesDone + 1) };
+    const { quarantine } = this.#run;
+    const other = await openPatiently(this.#run.contextFor(process, quarantine), this.#run.tally);
+    const bad = await this.#commit(quarantine, other, "batch", txn);
+    const good = bad ? await this.#commit(this.#run.main, main, "batch", txn) : false;
+    if (!good) return;
+    this.batchesDone++;
+    this.#batchOpen = false;
+  }
+
+  /** Whether the wish is now part of the table. */
+  async #commit(table: SimTable, snapshot: LogSnapshot, wish: Wish, txn?: AppTransaction): Promise<boolean> {
+    const { random, counter, scheduler, mistake } = this.#run;
+    const request = await plan(wish, snapshot, { random, counter, now: scheduler.now }, txn);
+    if (request === undefined) return false;
+    const paths = request.actions.flatMap((action) => (action.kind === "add" ? [action.path] : []));
+    const commit = mistaken(mistake, this.#run);
+    try {
+      const result = await this.#resolve(() => commit(snapshot, request));
+      this.#note(table, result, paths, txn);
+      if (result.outcome === "committed") await this.#upkeep(snapshot, result);
+      return true;
+    } catch (error) {
+      if (isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
+      if (error instanceof ConflictError) this.#run.tally.conflicts++;
+      this.failed.push({ table, paths });
+      throw error;
+    }
+  }
+
+  /** Recovers from unknown outcomes a few times, then leaves the commit in doubt. */
+  async #resolve(commit: () => Promise<CommitResult>): Promise<CommitResult> {
+    let next = commit;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await next();
+      } catch (error) {
+        if (!(error instanceof CommitOutcomeUnknownError) || attempt > 3) throw error;
+        this.#run.tally.unknown++;
+        next = error.recover;
+      }
+    }
+  }
+
+  #note(table: SimTable, result: CommitResult, paths: readonly string[], txn: AppTransaction | undefined): void {
+    if (result.outcome === "committed") {
+      this.acknowledged.push({ table, version: result.version, txnId: result.txnId, paths });
+      return;
+    }
+    this.failed.push({ table, paths });
+    const held = table.model.states[result.version]?.txns.get(result.appId);
+    if (txn === undefined || held === undefined || held < txn.version) {
+      throw new Violation(
+        `${this.name} was told that ${result.appId} ${txn?.version} is in version ${result.version}, which holds ${held}`,
+      );
+    }
+  }
+
+  async #upkeep(base: LogSnapshot, result: Extract<CommitResult, { outcome: "committed" }>): Promise<void> {
+    const { tally, random } = this.#run;
+    const work = keepLog(base.context, result, { base, checkpoint: { inlineLimit: 1_000_000 } }).then((report) => {
+      if (report.checkpoint !== undefined) tally.checkpoints++;
+      tally.cleaned += report.cleanup?.deleted.length ?? 0;
+      for (const { cause, message } of report.warnings) {
+        if (!isTransient(cause) && !isVarveError(cause, "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT"))
+          throw new Violation(`upkeep: ${message}`);
+      }
+      if (report.cleanup?.reason !== undefined) count(tally, new Error(report.cleanup.reason));
+    });
+    if (random.chance(0.5)) await work;
+    else work.catch((error: unknown) => this.#run.main.model.fail(error));
+  }
+}
