@@ -19,7 +19,7 @@ export function parseJson(text: string): JsonValue {
 
 /** Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of {@link parseJson}. */
 export function stringifyJson(value: JsonValue, space?: number): string {
-  const text = stringify(value, undefined, space);
+  const text = stringifyPlain(value, space) ?? stringify(value, undefined, space);
   if (text === undefined) throw new TypeError("varve internal error: undefined cannot be written as JSON");
   return text;
 }
@@ -27,6 +27,15 @@ export function stringifyJson(value: JsonValue, space?: number): string {
 /** Whether `value` is a JSON object (not null, not an array). */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The engine's own, much faster writer, which refuses values that hold a `bigint`. */
+function stringifyPlain(value: JsonValue, space: number | undefined): string | undefined {
+  try {
+    return JSON.stringify(value, undefined, space);
+  } catch {
+    return undefined;
+  }
 }
 
 function exactNumber(text: string): number | bigint {

@@ -100,7 +100,8 @@ function oldestReadable(bucket: SimBucket, model: Model): number {
   let start = model.latest;
   while (commits.has(start)) start--;
   if (start < 0) return 0;
-  const base = checkpoints.find((version) => version >= start);
+  // A cleanup that was cut short may leave a checkpoint whose commit, and with it the commit's own time, is gone.
+  const base = checkpoints.find((version) => version > start);
   if (base === undefined) throw new Violation(`versions up to ${start} are gone and no checkpoint stands for them`);
   return base;
 }

@@ -39,6 +39,8 @@ export interface Run {
   readonly counter: { value: number };
   readonly mistake: Mistake | undefined;
   readonly tally: Tally;
+  /** Whether writers write checksum files. */
+  readonly checksums: boolean;
   contextFor(process: Process, table: SimTable): TableContext;
 }
 
@@ -93,6 +95,7 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     counter: { value: 0 },
     mistake,
     tally,
+    checksums: random.chance(0.5),
     contextFor: (process, { bucket }) => context(process, bucket, run, faults),
   };
   await createTables(run);

@@ -51,7 +51,7 @@ export class Writer {
   constructor(run: Run, name: string) {
     this.#run = run;
     this.name = name;
-    this.#left = 2 + run.random.below(5);
+    this.#left = 1 + run.random.below(4);
   }
 
   /** Works until its jobs are done; a new incarnation takes up an unfinished batch again. */
@@ -149,7 +149,11 @@ export class Writer {
 
   async #upkeep(base: LogSnapshot, result: Extract<CommitResult, { outcome: "committed" }>): Promise<void> {
     const { tally, random } = this.#run;
-    const work = keepLog(base.context, result, { base, checkpoint: { inlineLimit: 1_000_000 } }).then((report) => {
+    const work = keepLog(base.context, result, {
+      base,
+      checkpoint: { inlineLimit: 1_000_000 },
+      skip: this.#run.checksums ? [] : ["checksum"],
+    }).then((report) => {
       if (report.checkpoint !== undefined) tally.checkpoints++;
       tally.cleaned += report.cleanup?.deleted.length ?? 0;
       for (const { cause, message } of report.warnings) {
