@@ -154,6 +154,7 @@ function chooseDisturbances(random: Random): Disturbances {
   return {
     crash: random.chance(0.4) ? 0 : random.next() * 0.01,
     pause: random.chance(0.5) ? 0 : random.next() * 0.05,
+    stall: random.chance(0.7) ? 0 : random.next() * 0.02,
   };
 }
 

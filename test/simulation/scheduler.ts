@@ -19,6 +19,8 @@ export interface Disturbances {
   readonly crash: number;
   /** Chance that the whole world stands still for minutes to hours before a step. */
   readonly pause: number;
+  /** Chance that one process stands still for as long, at a step, while the others go on. */
+  readonly stall: number;
 }
 
 /**
@@ -80,6 +82,10 @@ export class Scheduler {
       if (this.steps > 200_000) throw new Error(`no end after ${this.steps} steps`);
       this.now += this.#random.below(40);
       if (this.#random.chance(this.#disturbances.pause)) this.now += (5 + this.#random.below(600)) * 60_000;
+      if (this.#random.chance(this.#disturbances.stall)) {
+        this.#gates.push({ ...gate, due: this.now + this.#random.below(400) * 60_000 });
+        continue;
+      }
       if (gate.process.name !== "network" && this.#random.chance(this.#disturbances.crash)) {
         gate.process.alive = false;
         this.#onCrash(gate.process);

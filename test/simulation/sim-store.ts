@@ -27,6 +27,10 @@ interface Stored {
   readonly created: number;
 }
 
+interface Listed extends Stored {
+  readonly path: string;
+}
+
 /** What watches a store from outside. */
 export interface StoreWitness {
   created(path: string, bytes: Uint8Array, modified: number): void;
@@ -38,7 +42,10 @@ export class SimBucket {
   readonly objects = new Map<string, Stored>();
   readonly keys: string[] = [];
   readonly witness: StoreWitness;
+  /** Writes and deletions so far. */
   writes = 0;
+  /** Deleted objects, as stale listings still show them. */
+  readonly graveyard: (Listed & { readonly deleted: number })[] = [];
 
   constructor(witness: StoreWitness) {
     this.witness = witness;
@@ -55,8 +62,26 @@ export class SimBucket {
   }
 
   delete(path: string): void {
-    if (!this.objects.delete(path)) return;
+    const found = this.objects.get(path);
+    if (found === undefined) return;
+    this.objects.delete(path);
+    this.graveyard.push({ path, ...found, deleted: this.writes++ });
     this.keys.splice(this.#place(path), 1);
+  }
+
+  /** The objects in order of their paths, as they were before write number `seen`. */
+  *asOf(seen: number): Generator<Listed> {
+    const gone = seen > this.writes ? [] : this.graveyard.filter(({ created, deleted }) => created < seen && deleted >= seen);
+    gone.sort((a, b) => (a.path < b.path ? -1 : 1));
+    for (const path of this.keys) {
+      const stored = this.objects.get(path);
+      while (gone[0] !== undefined && gone[0].path <= path) {
+        const ghost = gone.shift();
+        if (ghost !== undefined && ghost.path !== path) yield ghost;
+      }
+      if (stored !== undefined && stored.created < seen) yield { path, ...stored };
+    }
+    yield* gone;
   }
 
   /** Index of the first key that is not before `path`. */
@@ -147,11 +172,9 @@ async function* listSim(bucket: SimBucket, prefix: string, options: ListOptions 
   const seen = random.chance(faults.staleList) ? Math.max(1, bucket.writes - random.below(6)) : Number.POSITIVE_INFINITY;
   for (;;) {
     const page: ObjectInfo[] = [];
-    for (const path of bucket.keys) {
+    for (const { path, bytes, modified } of bucket.asOf(seen)) {
       if (path <= after || !path.startsWith(prefix)) continue;
-      const { bytes, modified, created } = bucket.objects.get(path) ?? { bytes: new Uint8Array(), modified: 0, created: 0 };
       after = path;
-      if (created >= seen) continue;
       page.push({ path, size: bytes.byteLength, modified });
       if (page.length === faults.pageSize) break;
     }
