@@ -78,6 +78,7 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     errors: {},
   };
   const restart = new Map<Process, () => void>();
+  const contexts = new Map<Process, Map<SimBucket, TableContext>>();
   const scheduler = new Scheduler(random, disturbances, (process) => {
     tally.crashes++;
     restart.get(process)?.();
@@ -96,10 +97,16 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     mistake,
     tally,
     checksums: random.chance(0.5),
-    contextFor: (process, { bucket }) => context(process, bucket, run, faults),
+    contextFor: (process, { bucket }) => {
+      const known = contexts.get(process)?.get(bucket);
+      if (known !== undefined) return known;
+      const made = context(process, bucket, run, faults);
+      contexts.set(process, (contexts.get(process) ?? new Map<SimBucket, TableContext>()).set(bucket, made));
+      return made;
+    },
   };
   await createTables(run);
-  const writers = Array.from({ length: 2 + random.below(7) }, (_, at) => new Writer(run, `w${at}`));
+  const writers = Array.from({ length: 2 + random.below(random.chance(0.3) ? 7 : 3) }, (_, at) => new Writer(run, `w${at}`));
   const readers = Array.from({ length: 1 + random.below(2) }, (_, at) => new Reader(run, `r${at}`));
   const launch = (actor: Writer | Reader): void => {
     const process: Process = { name: actor.name, alive: true };

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { type Mistake, runSeed } from "./run-seed.ts";
+
+describe("simulation", () => {
+  it("holds every invariant over 1,500 seeds", async () => {
+    let commits = 0;
+    for (let seed = 0; seed < 1500; seed++) commits += (await run(seed)).commits;
+    expect(commits).toBeGreaterThan(10_000);
+  });
+
+  it("replays a seed exactly", async () => {
+    expect(await runSeed(4711)).toEqual(await runSeed(4711));
+  });
+
+  const mistakes: readonly Mistake[] = [
+    "repeat-after-unknown",
+    "repeat-after-conflict",
+    "forget-reads",
+    "trust-unknown",
+    "put-overwrites",
+    "checkpoint-drops-a-file",
+    "clean-what-is-young",
+    "own-metadata-wins",
+    "forget-progress",
+  ];
+  it.each(mistakes)("catches the mistake %s within 300 seeds", async (mistake) => {
+    for (let seed = 0; seed < 300; seed++) {
+      try {
+        await runSeed(seed, mistake);
+      } catch {
+        return;
+      }
+    }
+    throw new Error(`no seed caught ${mistake}`);
+  });
+});
+
+async function run(seed: number) {
+  try {
+    return await runSeed(seed);
+  } catch (error) {
+    throw new Error(`seed ${seed} failed; replay it with: npm run simulate -- --seeds 1 --start ${seed}`, { cause: error });
+  }
+}
