@@ -18,6 +18,11 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageParquet(core, source);
     case "csv":
       return stageCsv(core, source, options);
+    case "arrow":
+    case "arrow-ipc": {
+      const { stageArrow } = await import("./stage-arrow.ts");
+      return stageArrow(core, source, options);
+    }
     case "relation":
       return {
         ...source.relation,
