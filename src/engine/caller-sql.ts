@@ -76,23 +76,40 @@ const rowExpressions: ReadonlySet<string> = new Set([
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
 type Tree = { readonly [key: string]: unknown };
 
+/** What a caller's text may read. */
+export interface QueryScope {
+  /** Schemas by lower-case name of table or view. */
+  readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and Parquet. */
+  readonly files: ReadonlySet<string>;
+}
+
 /** See {@link Session.callerQuery}. */
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
   assertInternal(core.fenced, "a caller's query before the fence");
+  const sql = await checkedQuery(core, callerSql, { tables: await heldTables(core), files: new Set() });
+  await assertSelect(core, sql);
+  return { sql: `SELECT * FROM (${sql}\n)`, columns: await core.describe(`SELECT * FROM (${sql}\n)`) };
+}
+
+/**
+ * Checks the syntax tree of a caller's text against what it may read, and returns it fit to stand in parentheses.
+ *
+ * Nothing is bound before the check, because binding already opens files.
+ */
+export async function checkedQuery(core: EngineCore, callerSql: string, scope: QueryScope): Promise<string> {
   const { statement, sql } = await oneStatement(core, callerSql);
   const common = new Set<string>();
   const parts = [...walk(statement)];
   for (const part of parts) for (const name of commonTableNames(part)) common.add(name.toLowerCase());
-  const held = await heldTables(core);
+  const allowedCalls = new Set(parts.filter((part) => readsAllowedFiles(part, scope.files)).map((part) => part["function"]));
   for (const part of parts) {
-    checkFunction(part);
-    checkReference(part);
+    if (!allowedCalls.has(part)) checkFunction(part);
+    checkReference(part, allowedCalls);
     if (part["class"] === "PARAMETER") throw refused("it has parameters", "Put the values into the text");
-    if (part["type"] === "BASE_TABLE") checkTable(part, common, held);
+    if (part["type"] === "BASE_TABLE") checkTable(part, common, scope);
   }
-  const columns = await core.typedColumns(sql);
-  if (columns.length === 0) throw refused("it has no columns", "Select at least one");
-  return { sql: `SELECT * FROM (${sql}\n)`, columns: await core.describe(`SELECT * FROM (${sql}\n)`) };
+  return sql;
 }
 
 /** See {@link Session.callerExpression}. */
@@ -123,17 +140,47 @@ async function oneStatement(core: EngineCore, callerSql: string): Promise<{ read
   if (statements.length !== 1 || statement === undefined) {
     throw refused(`it holds ${statements.length} statements`, "Give exactly one SELECT");
   }
-  const { api } = core.driver;
-  const extracted = await core.connection.extractStatements(callerSql);
-  const prepared = extracted.count === 1 ? await extracted.prepare(0).catch(() => undefined) : undefined;
-  const type = prepared?.statementType;
-  prepared?.destroySync();
-  if (extracted.count !== 1 || (type !== undefined && type !== api.StatementType.SELECT))
-    throw refused("it is not a SELECT", "Give exactly one SELECT");
   const bare = callerSql.replace(/[;\s]+$/, "");
   if (shape(await parsed(core, `SELECT * FROM (${bare}\n)`, 0).then(innerQuery)) === shape(statement["node"]))
     return { statement, sql: bare };
   throw refused("it cannot be used as a sub-query", "Leave out comments and semicolons at its end");
+}
+
+/** The engine's own word that the text is one SELECT; its place in an error is that in the caller's text. */
+async function assertSelect(core: EngineCore, sql: string): Promise<void> {
+  const { StatementType } = core.driver.api;
+  const extracted = await core.connection.extractStatements(sql);
+  await core.typedColumns(sql);
+  const prepared = extracted.count === 1 ? await extracted.prepare(0) : undefined;
+  const isSelect = prepared?.statementType === StatementType.SELECT;
+  prepared?.destroySync();
+  if (!isSelect) throw refused("it is not a SELECT", "Give exactly one SELECT");
+}
+
+const fileReaders: ReadonlySet<string> = new Set([
+  "read_csv",
+  "read_csv_auto",
+  "read_json",
+  "read_json_auto",
+  "read_ndjson",
+  "read_ndjson_auto",
+  "read_parquet",
+  "parquet_scan",
+]);
+
+/** Whether a table reference calls a reader with nothing but constants, of which the first names allowed files. */
+function readsAllowedFiles(part: Tree, files: ReadonlySet<string>): boolean {
+  const call = part["type"] === "TABLE_FUNCTION" ? part["function"] : undefined;
+  if (files.size === 0 || !isTree(call) || !fileReaders.has(String(call["function_name"]).toLowerCase())) return false;
+  const first: unknown = Array.isArray(call["children"]) ? call["children"][0] : undefined;
+  if (!isTree(first)) return false;
+  const named = first["class"] === "CONSTANT" ? [first] : first["function_name"] === "list_value" ? first["children"] : undefined;
+  return Array.isArray(named) && named.length > 0 && named.every((one) => isTree(one) && files.has(constantText(one) ?? ""));
+}
+
+function constantText(part: Tree): string | undefined {
+  const value = part["class"] === "CONSTANT" && isTree(part["value"]) ? part["value"]["value"] : undefined;
+  return typeof value === "string" ? value : undefined;
 }
 
 function innerQuery(statements: readonly Tree[]): unknown {
@@ -211,7 +258,7 @@ function checkFunction(part: Tree): void {
   }
 }
 
-function checkReference(part: Tree): void {
+function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
   const { type } = part;
   if (typeof type !== "string") return;
   if (type === "SHOW_REF" || (type.endsWith("_REF") && part["class"] === undefined && !tableReferences.has(type))) {
@@ -219,15 +266,16 @@ function checkReference(part: Tree): void {
   }
   if (type !== "TABLE_FUNCTION") return;
   const call = part["function"];
+  if (allowedCalls.has(call)) return;
   const name = isTree(call) ? call["function_name"] : undefined;
   if (typeof name === "string" && harmlessTableFunctions.has(name.toLowerCase())) return;
   throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names");
 }
 
-function checkTable(part: Tree, common: ReadonlySet<string>, held: ReadonlyMap<string, ReadonlySet<string>>): void {
+function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
   const name = String(part["table_name"]);
   const schema = String(part["schema_name"] ?? "").toLowerCase();
-  if (schema === "" && common.has(name.toLowerCase())) return;
+  if (schema === "" && (common.has(name.toLowerCase()) || files.has(name))) return;
   const schemas = held.get(name.toLowerCase());
   if (schemas !== undefined && (schema === "" || schemas.has(schema)) && !name.toLowerCase().startsWith("__varve_")) return;
   const known = [...held.keys()].filter((one) => !one.startsWith("__varve_"));

@@ -1,9 +1,10 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { VarveError } from "../errors.ts";
-import type { EngineColumn, EngineParameter, EngineRow } from "./contract.ts";
+import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { plainConverter } from "./plain-values.ts";
+import { removeTemporaryFolder } from "./temporary-folder.ts";
 
 /** A column and its type as the driver describes it, nested types taken apart. */
 export interface TypedColumn {
@@ -18,15 +19,29 @@ export class EngineCore {
   readonly connection: DuckDBConnection;
   /** Temporary folder of the session; removed with it. */
   readonly folder: string;
+  /** What the session was opened with; a sibling gets the same. */
+  readonly options: SessionOptions;
+  /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
+  readonly ownFiles: string[] = [];
   fenced = false;
   closed = false;
   #names = 0;
 
-  constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, folder: string) {
+  constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, folder: string, options: SessionOptions) {
     this.driver = driver;
     this.instance = instance;
     this.connection = connection;
     this.folder = folder;
+    this.options = options;
+  }
+
+  /** Closes the instance and removes its folder. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.connection.closeSync();
+    this.instance.closeSync();
+    await removeTemporaryFolder(this.folder);
   }
 
   /** A name that no other table or view of this session has. */

@@ -1,5 +1,3 @@
-import { availableParallelism, totalmem } from "node:os";
-import { join } from "node:path";
 import type { RecordBatch } from "apache-arrow";
 import { callerExpression, callerQuery } from "./caller-sql.ts";
 import type {
@@ -18,51 +16,21 @@ import type {
   StageOptions,
   WrittenFile,
 } from "./contract.ts";
-import { EngineCore } from "./core.ts";
-import { loadDriver } from "./driver.ts";
-import { engineFailure } from "./failure.ts";
+import type { EngineCore } from "./core.ts";
 import { fence } from "./fence.ts";
 import { jsonLines } from "./json-lines.ts";
+import { openCore } from "./open-core.ts";
 import { writeParquet } from "./parquet-write.ts";
 import { streamRows } from "./row-stream.ts";
 import { stageSource } from "./stage/stage.ts";
-import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 import { registerVariantFunction } from "./variant-function.ts";
-
-const gibibyte = 1024 ** 3;
 
 /** DuckDB as varve's {@link Engine}; the driver is loaded by the first session. */
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
 /** Opens a session of its own instance. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused. */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
-  const driver = await loadDriver();
-  const folder = makeTemporaryFolder(options.temporaryFolder);
-  try {
-    const instance = await driver.api.DuckDBInstance.create(":memory:", {
-      memory_limit: `${Math.floor(options.memoryLimit ?? defaultMemoryLimit())}B`,
-      threads: String(options.threads ?? availableParallelism()),
-      temp_directory: join(folder, "spill"),
-      preserve_insertion_order: "true",
-      autoload_known_extensions: "false",
-      autoinstall_known_extensions: "false",
-      allow_community_extensions: "false",
-      errors_as_json: "true",
-    });
-    const connection = await instance.connect();
-    await connection.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'");
-    return new DuckdbSession(new EngineCore(driver, instance, connection, folder));
-  } catch (error) {
-    await removeTemporaryFolder(folder);
-    throw engineFailure(error);
-  }
-}
-
-/** A quarter of what the process may use, at most 4 GiB. */
-function defaultMemoryLimit(): number {
-  const allowed = process.constrainedMemory() ?? 0;
-  const machine = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
-  return Math.min(machine / 4, 4 * gibibyte);
+  return new DuckdbSession(await openCore(options));
 }
 
 class DuckdbSession implements Session {
@@ -124,11 +92,7 @@ class DuckdbSession implements Session {
     this.#variants = true;
   }
 
-  async close(): Promise<void> {
-    if (this.#core.closed) return;
-    this.#core.closed = true;
-    this.#core.connection.closeSync();
-    this.#core.instance.closeSync();
-    await removeTemporaryFolder(this.#core.folder);
+  close(): Promise<void> {
+    return this.#core.close();
   }
 }

@@ -2,10 +2,10 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
+import { type ExportedQuery, exportedQuery } from "../export-types.ts";
 import { engineFailure } from "../failure.ts";
 import { arrowType } from "./arrow-types.ts";
 import { type ColumnCollector, columnCollector } from "./column-collector.ts";
-import { type ExportedQuery, exportedQuery } from "./export-types.ts";
 
 const defaultBatchRows = 65_536;
 

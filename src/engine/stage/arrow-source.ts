@@ -21,7 +21,7 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
   }
   if (DataType.isDictionary(type)) return valueTypeOfArrow(column, type.dictionary);
   if (DataType.isList(type) || DataType.isLargeList(type) || DataType.isFixedSizeList(type)) {
-    return { kind: "list", element: within("element", type.children[0].type) };
+    return { kind: "list", element: within("element", type.valueType) };
   }
   if (DataType.isStruct(type)) {
     return { kind: "struct", fields: type.children.map((field) => ({ name: field.name, type: within(field.name, field.type) })) };

@@ -95,7 +95,7 @@ export class RowStager {
   #inferColumn(name: string, batch: readonly SourceRow[], start: ValueType): ValueType {
     let type = start;
     for (const [at, row] of batch.entries()) {
-      const value = row[name];
+      const value = row?.[name];
       if (value === null || value === undefined) continue;
       type = this.#mergeValue(at, name, type, value);
     }

@@ -1,10 +1,10 @@
-import { VarveError } from "../../errors.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { positionColumns } from "./position.ts";
 import { stageCsv } from "./stage-csv.ts";
 import { stageParquet } from "./stage-files.ts";
 import { stageJsonLines, stageRows } from "./stage-rows.ts";
+import { stageSql } from "./stage-sql.ts";
 
 /** Stages any source; see {@link Session.stage}. */
 export async function stageSource(core: EngineCore, source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
@@ -29,7 +29,7 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
         positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, NULL::BIGINT AS ${positionColumns.row} FROM (${source.relation.sql})`,
         positionColumns,
       };
-    default:
-      throw new VarveError("ENGINE_FAILED", `Staging ${source.kind} is not implemented yet.`);
+    case "sql":
+      return stageSql(core, source, options);
   }
 }

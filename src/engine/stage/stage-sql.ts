@@ -1,0 +1,93 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { assertInternal } from "../../errors.ts";
+import { checkedQuery } from "../caller-sql.ts";
+import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
+import type { EngineCore } from "../core.ts";
+import { exportedQuery } from "../export-types.ts";
+import { fence } from "../fence.ts";
+import { openCore } from "../open-core.ts";
+import { quoteName, quoteText } from "../sql-text.ts";
+import { sqlType } from "../value-type.ts";
+import { positionColumns } from "./position.ts";
+import { assertFilled, stageParquet } from "./stage-files.ts";
+
+type SqlSource = Extract<EngineSource, { kind: "sql" }>;
+
+/**
+ * Stages the result of a caller's SELECT over named relations and files, which is all that it can read.
+ *
+ * The result is kept, because the same text may give other rows, or the same in another order, when it runs again.
+ *
+ * @throws `SQL_REFUSED`, `SQL_FAILED`, `SOURCE_UNREADABLE` for a file.
+ */
+export async function stageSql(core: EngineCore, source: SqlSource, options: StageOptions): Promise<StagedRelation> {
+  const files = source.files ?? [];
+  for (const file of files) await assertFilled(file);
+  return files.length === 0 ? stageHere(core, source) : stageFenced(core, source, files, options);
+}
+
+/** Without files the syntax tree tells everything that is read: the named relations, put before the text as common tables. */
+async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
+  const tables = Object.entries(source.tables ?? {});
+  const sql = await checkedQuery(core, source.callerSql, {
+    tables: new Map(tables.map(([name]) => [name.toLowerCase(), new Set<string>()])),
+    files: new Set(),
+  });
+  const common = tables.map(([name, relation]) => `${quoteName(name)} AS (${relation.sql})`).join(", ");
+  const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
+  const query = exportedQuery(core.driver, text, await core.typedColumns(text));
+  const table = core.freshName("staged");
+  await core.run(`CREATE TABLE ${table} AS ${query.sql}`);
+  return {
+    sql: `SELECT * FROM ${table}`,
+    columns: query.fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
+    positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
+    positionColumns,
+  };
+}
+
+/** With files the text runs in an instance of its own, which can open these files and no others. */
+async function stageFenced(core: EngineCore, source: SqlSource, files: readonly string[], options: StageOptions): Promise<StagedRelation> {
+  assertInternal(!core.fenced, "a caller's files staged after the fence");
+  const folder = join(core.folder, core.freshName("sql"));
+  await mkdir(folder);
+  const tables = await copyTables(core, source.tables ?? {}, folder, options);
+  const inner = await openCore(core.options);
+  try {
+    for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteText(file)})`);
+    const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
+    const sql = await checkedQuery(inner, source.callerSql, { tables: held, files: new Set(files) });
+    await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
+    const text = `SELECT * FROM (${sql}\n)`;
+    await inner.typedColumns(sql);
+    const query = exportedQuery(inner.driver, text, await inner.typedColumns(text));
+    const result = join(folder, "result.parquet");
+    await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
+    core.ownFiles.push(result);
+    const staged = await stageParquet(core, { kind: "parquet", files: [result] });
+    return {
+      ...staged,
+      positionedSql: staged.positionedSql.replace(`filename AS ${positionColumns.file}`, `NULL::VARCHAR AS ${positionColumns.file}`),
+    };
+  } finally {
+    await inner.close();
+  }
+}
+
+async function copyTables(
+  core: EngineCore,
+  tables: Readonly<Record<string, Relation>>,
+  folder: string,
+  options: StageOptions,
+): Promise<Map<string, string>> {
+  const copies = new Map<string, string>();
+  for (const [name, relation] of Object.entries(tables)) {
+    const file = join(folder, `table-${copies.size}.parquet`);
+    await core.onOwnConnection(options.signal, (connection) =>
+      connection.run(`COPY (${relation.sql}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION snappy)`),
+    );
+    copies.set(name, file);
+  }
+  return copies;
+}
