@@ -45,12 +45,12 @@ export async function createTableWith(
   options: CreateTableOptions,
 ): Promise<{ readonly table: Table; readonly written?: WriteResult }> {
   const { schema, source, ifNotExists, partitionBy, properties, name, description, ...rest } = options;
-  const { gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
+  const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
   const split = splitTableUri(uri);
   if (split.at !== undefined)
     throw new VarveError("INVALID_ARGUMENT", `A new table cannot begin at a version: ${uri}. Leave the suffix out.`, { uri });
   const context = await openContext(split.uri, contextOptions);
-  const write = defined({ gate, gateOptions, txn, batchId, userMetadata, targetFileBytes, onProgress, signal });
+  const write = defined({ gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal });
   try {
     const written = await createVerb(context, {
       ...toWriteOptions(write),

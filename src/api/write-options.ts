@@ -11,8 +11,10 @@ export interface GateOptions extends Omit<GateVerbOptions, "tables"> {
 }
 
 /** How rows are added. */
-export interface AppendOptions extends Omit<WriteOptions, "gateOptions"> {
+export interface AppendOptions extends Omit<WriteOptions, "gateOptions" | "quarantine"> {
   readonly gateOptions?: GateOptions;
+  /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
+  readonly quarantine?: { snapshot(): TableVersion };
 }
 
 /** How rows are replaced. */
@@ -25,7 +27,8 @@ export type OverwriteOptions = AppendOptions &
  * @throws `INVALID_ARGUMENT` naming the option
  */
 export function toWriteOptions(options: AppendOptions): WriteOptions {
-  const { gateOptions, ...rest } = options;
+  const { gateOptions, quarantine, ...given } = options;
+  const rest: WriteOptions = { ...given, ...(quarantine === undefined ? {} : { quarantine: quarantine.snapshot().log.context }) };
   if (rest.txn !== undefined && rest.batchId !== undefined) {
     throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
   }

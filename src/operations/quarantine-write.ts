@@ -1,7 +1,106 @@
+import { planConversion } from "../schema/conversion.ts";
+import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
+import { findField } from "../schema/fields.ts";
+import type { StructField, StructType } from "../schema/types.ts";
+import type { AppTransaction } from "../table/commit-request.ts";
+import { commitTransaction } from "../table/transaction.ts";
+import { keepLog } from "../table/upkeep.ts";
+import { publishData, stageData, withdrawData } from "../table/write-data-files.ts";
+import { quoteName, quoteText } from "../util/sql-text.ts";
+import { dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
+import { transactionOf } from "./commit-batch.ts";
+import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 
-/** Commits the rows that the gate set aside to the table's quarantine, before the batch itself is committed. */
-export async function quarantineRows(_batch: PreparedBatch, _options: WriteOptions): Promise<WriteResult["quarantine"]> {
-  return undefined;
+/**
+ * Commits the rows that the gate set aside to the table's quarantine, before the batch itself is committed: a crash between the two leaves
+ * rows in quarantine that the repeated batch does not add again.
+ *
+ * @returns where they went; `undefined` where the gate set none aside
+ */
+export async function quarantineRows(batch: PreparedBatch, options: WriteOptions): Promise<WriteResult["quarantine"]> {
+  const { verdict, session, target } = batch;
+  if (verdict === undefined || verdict.quarantineSql === null) return undefined;
+  const context = options.quarantine ?? quarantineContext(target.context);
+  const snapshot = await ensureQuarantine(context, target.schema);
+  const wanted = quarantineSchema(target.schema);
+  const merged = mergedTarget(await existingTarget(snapshot), engineColumns(wanted), true);
+  const txn = quarantineTransaction(options);
+  const sql = quarantineSql(batch, verdict.quarantineSql, options, merged.schema);
+  const staged = await stageData(session, dataTarget(merged), sql, batch.staging);
+  const adds = await publishData(context, staged, options.signal);
+  const committed = await commitTransaction(snapshot, {
+    actions: [...merged.changes, ...adds],
+    operation: "WRITE",
+    operationParameters: { mode: "Append", partitionBy: "[]" },
+    operationMetrics: { numFiles: String(adds.length), numOutputRows: String(staged.rows), numOutputBytes: String(staged.bytes) },
+    ...(txn === undefined ? {} : { txn }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (committed.outcome === "alreadyApplied") await withdrawData(context, staged);
+  else await keepLog(context, committed, { base: snapshot });
+  return { uri: context.store.uri, version: committed.version, rows: verdict.quarantined };
+}
+
+/** The quarantine's own mark of a batch, so that a repeated batch is quarantined once. */
+function quarantineTransaction(options: WriteOptions): AppTransaction | undefined {
+  const txn = transactionOf(options);
+  return txn === undefined ? undefined : { appId: `varve.quarantine.${txn.appId}`, version: txn.version };
+}
+
+/** Names that no column of a table has by accident, because a table may well have one called `file` or `row`. */
+const place = { file: "__varve_gate_file", row: "__varve_gate_row", errors: "__varve_gate_errors" } as const;
+
+/** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */
+function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
+  const { verdict, target, columns: given } = batch;
+  const values = findField(quarantine, quarantineColumns.values);
+  const batchId =
+    options.batchId ?? (options.txn === undefined ? target.context.world.uuid() : `${options.txn.appId}:${options.txn.version}`);
+  const text = (value: string | null) => (value === null ? "CAST(NULL AS VARCHAR)" : quoteText(value));
+  const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];
+  const now = new Date(target.context.world.now()).toISOString();
+  const id = `sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
+  const packed = `struct_pack(${given.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ")})`;
+  const items: readonly (readonly [string, string])[] = [
+    [quarantineColumns.id, id],
+    [quarantineColumns.table, text(target.metadata.id)],
+    [quarantineColumns.baseVersion, target.snapshot === undefined ? "CAST(NULL AS BIGINT)" : `CAST(${target.snapshot.version} AS BIGINT)`],
+    [quarantineColumns.batch, text(batchId)],
+    [quarantineColumns.file, place.file],
+    [quarantineColumns.row, `CAST(${place.row} AS BIGINT)`],
+    [quarantineColumns.at, `TIMESTAMPTZ ${quoteText(now)}`],
+    [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
+    [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
+    [quarantineColumns.errors, place.errors],
+    [quarantineColumns.payload, `CAST(to_json(${packed}) AS VARCHAR)`],
+    [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
+    [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
+    [quarantineColumns.status, text("open")],
+  ];
+  return `SELECT ${items.map(([name, sql]) => `${sql} AS ${quoteName(name)}`).join(", ")} FROM (${gateSql}) AS q(${aliases.join(", ")})`;
+}
+
+/** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */
+function valuesSql(values: StructField, given: readonly { readonly name: string; readonly type: string }[]): string {
+  if (typeof values.type === "string" || values.type.type !== "struct") return "NULL";
+  const members = values.type.fields.map((field) => {
+    const column = given.find((one) => one.name.toLowerCase() === field.name.toLowerCase());
+    return `${quoteName(field.name)} := ${column === undefined ? nullOf(field) : memberSql(field, column)}`;
+  });
+  return `struct_pack(${members.join(", ")})`;
+}
+
+function memberSql(field: StructField, column: { readonly name: string; readonly type: string }): string {
+  const mismatches: Parameters<typeof planConversion>[3] = [];
+  const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
+  if (mismatches.length > 0) return nullOf(field);
+  const lossy = conversion.checks.filter((check) => check.kind === "lossy").map((check) => check.violated(quoteName(column.name)));
+  const value = conversion.convert(quoteName(column.name));
+  return lossy.length === 0 ? value : `CASE WHEN ${lossy.join(" OR ")} THEN ${nullOf(field)} ELSE ${value} END`;
+}
+
+function nullOf(field: StructField): string {
+  return `CAST(NULL AS ${engineTypeText(field.type)})`;
 }

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import type { Session, StagedRelation } from "../engine/contract.ts";
+import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { MetadataAction } from "../log/actions.ts";
 import { defineSuite } from "../quality/define.ts";
@@ -28,6 +28,8 @@ export interface PreparedBatch {
   readonly target: BatchTarget;
   readonly data: StagedData;
   readonly verdict?: GateVerdict;
+  /** The columns that the gate saw: the table's, in its types. */
+  readonly columns: readonly EngineColumn[];
   /** The gate looked at the table's rows, so that they may not have changed when the batch lands. */
   readonly comparesWithTable: boolean;
   /** Folder that the session may write in. */
@@ -106,7 +108,10 @@ class BatchWriter {
     this.#hooks = hooks;
   }
 
-  async run(base: BatchTarget, source: WriteSource): Promise<Pick<PreparedBatch, "target" | "data" | "verdict" | "comparesWithTable">> {
+  async run(
+    base: BatchTarget,
+    source: WriteSource,
+  ): Promise<Pick<PreparedBatch, "target" | "data" | "verdict" | "columns" | "comparesWithTable">> {
     const relations = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
@@ -128,7 +133,7 @@ class BatchWriter {
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
-    return { target: numbered, data, comparesWithTable, ...(verdict === undefined ? {} : { verdict }) };
+    return { target: numbered, data, columns: fitted.columns, comparesWithTable, ...(verdict === undefined ? {} : { verdict }) };
   }
 
   async #stage(base: BatchTarget, source: WriteSource): Promise<StagedSource> {

@@ -1,4 +1,4 @@
-import type { LogSnapshot } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { RowPredicate, Suite, SuiteJson } from "../quality/suite.ts";
 import type { GateVerdict } from "../quality/verdict.ts";
 import type { UpkeepReport } from "../table/upkeep.ts";
@@ -12,6 +12,8 @@ export interface WriteOptions {
   /** Tests that the batch must pass before it is committed. */
   readonly gate?: SuiteJson | Suite;
   readonly gateOptions?: GateOptions;
+  /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
+  readonly quarantine?: TableContext;
   /** Makes the write idempotent: a batch of the same application and version lands at most once. */
   readonly txn?: { readonly appId: string; readonly version: number | bigint };
   /** As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table and its quarantine. */
