@@ -1,4 +1,4 @@
-import type { AddAction, MetadataAction, RemoveAction } from "../log/actions.ts";
+import type { AddAction, RemoveAction } from "../log/actions.ts";
 import { type CommitState, domainActions, singleAction, txnActions, type WinningCommit } from "./commit-request.ts";
 import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
@@ -18,7 +18,7 @@ export function checkWinner(facts: TransactionFacts, state: CommitState, winner:
   const metadata = metadataConflict(facts, state, winner);
   checkDomains(facts, winner);
   checkAppTransactions(facts, winner);
-  checkAdded(facts, winner, metadata);
+  checkAdded(facts, winner, { protocol, metadata });
   checkRemoved(facts, winner);
   return { ...foldState(state, winner), protocol, metadata };
 }
@@ -71,8 +71,9 @@ function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): v
   }
 }
 
-function checkAdded(facts: TransactionFacts, winner: WinningCommit, metadata: MetadataAction): void {
-  const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(action.path));
+function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<CommitState, "protocol" | "metadata">): void {
+  const { mayMatch, pathKey } = facts.tools;
+  const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(pathKey(action.path)));
   if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted);
   if (facts.isolation === "SnapshotIsolation") return;
   const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
@@ -83,7 +84,7 @@ function checkAdded(facts: TransactionFacts, winner: WinningCommit, metadata: Me
     (action): action is AddAction =>
       action.kind === "add" &&
       action.dataChange &&
-      (wholeTable === true || (predicates ?? []).some((predicate) => facts.mayMatch(predicate, action, metadata))),
+      (wholeTable === true || (predicates ?? []).some((predicate) => mayMatch(predicate, action, table))),
   );
   if (met === undefined) return;
   throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
@@ -95,14 +96,15 @@ function checkAdded(facts: TransactionFacts, winner: WinningCommit, metadata: Me
 }
 
 function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
+  const { pathKey } = facts.tools;
+  const readded = new Set(winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])));
   for (const action of winner.actions) {
     if (action.kind !== "remove") continue;
-    if (facts.removed.has(action.path)) throw sameFileRemoved(winner, action);
-    if (facts.added.has(action.path) && !winner.actions.some((other) => other.kind === "add" && other.path === action.path)) {
-      throw readFileRemoved(winner, action, "adds the same file again");
-    }
+    const key = pathKey(action.path);
+    if (facts.removed.has(key)) throw sameFileRemoved(winner, action);
+    if (facts.added.has(key) && !readded.has(key)) throw readFileRemoved(winner, action, "adds the same file again");
     if (!action.dataChange) continue;
-    if (facts.readFiles.has(action.path)) throw readFileRemoved(winner, action, "read that file");
+    if (facts.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
     if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {
       throw readFileRemoved(winner, action, "read the whole table");
     }

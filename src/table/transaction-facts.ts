@@ -1,7 +1,8 @@
-import type { Action, AddAction, MetadataAction } from "../log/actions.ts";
+import type { Action, AddAction } from "../log/actions.ts";
 import type { Predicate } from "../log/predicate.ts";
 import {
   type CommitRequest,
+  type CommitState,
   domainActions,
   type EffectiveIsolation,
   type IsolationLevel,
@@ -10,14 +11,22 @@ import {
 } from "./commit-request.ts";
 import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 
-/** Whether a file of `metadata`'s table may hold a row that matches; true where partition values and statistics cannot exclude it. */
-export type FileTest = (predicate: Predicate, file: AddAction, metadata: MetadataAction) => boolean;
+/** Whether a file of a table may hold a row that matches; true where partition values and statistics cannot exclude it. */
+export type FileTest = (predicate: Predicate, file: AddAction, table: Pick<CommitState, "protocol" | "metadata">) => boolean;
+
+/** What checking a transaction for conflicts needs from outside. */
+export interface ConflictTools {
+  readonly mayMatch: FileTest;
+  /** One key for all spellings of a path in the log. */
+  readonly pathKey: (path: string) => string;
+}
 
 /** A transaction as conflicts see it: computed once, checked against each winner. */
 export interface TransactionFacts {
   readonly request: CommitRequest;
   readonly isolation: EffectiveIsolation;
-  readonly mayMatch: FileTest;
+  readonly tools: ConflictTools;
+  /** Keys of paths, here and below. */
   readonly readFiles: ReadonlySet<string>;
   readonly removed: ReadonlySet<string>;
   readonly added: ReadonlySet<string>;
@@ -27,14 +36,15 @@ export interface TransactionFacts {
 }
 
 /** Gathers from a request what the rules of `spec/conflicts.md` need. */
-export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, mayMatch: FileTest): TransactionFacts {
-  const paths = (kind: "add" | "remove") => new Set(request.actions.flatMap((action) => (action.kind === kind ? [action.path] : [])));
+export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, tools: ConflictTools): TransactionFacts {
+  const paths = (kind: "add" | "remove") =>
+    new Set(request.actions.flatMap((action) => (action.kind === kind ? [tools.pathKey(action.path)] : [])));
   const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
   return {
     request,
     isolation: effectiveIsolation(request, tableLevel),
-    mayMatch,
-    readFiles: new Set(request.reads?.files ?? []),
+    tools,
+    readFiles: new Set((request.reads?.files ?? []).map(tools.pathKey)),
     removed: paths("remove"),
     added: paths("add"),
     domains: new Set(domainActions(request.actions).map(({ domain }) => domain)),

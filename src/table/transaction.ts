@@ -3,6 +3,7 @@ import { parseActions, serializeActions } from "../log/action-json.ts";
 import type { MetadataAction } from "../log/actions.ts";
 import { listCommitsAfter, readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { pathKeyer } from "../log/file-key.ts";
 import { commitPath } from "../log/file-names.ts";
 import { backoffDelay } from "../util/backoff.ts";
 import { mapBounded } from "../util/concurrency.ts";
@@ -19,7 +20,7 @@ import {
   type WinningCommit,
 } from "./commit-request.ts";
 import { checkWinner, highWaterMark } from "./conflict.ts";
-import { fileMayMatch } from "./file-test.ts";
+import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
 import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
@@ -103,7 +104,10 @@ class Committer {
   constructor(context: TableContext, request: CommitRequest, base: CommitState) {
     this.#context = context;
     this.#request = request;
-    this.#facts = transactionFacts(request, tableIsolation(base.metadata), fileMayMatch);
+    this.#facts = transactionFacts(request, tableIsolation(base.metadata), {
+      mayMatch: conflictFileTest(),
+      pathKey: pathKeyer(context.store.uri),
+    });
     this.#identity = { txnId: context.world.uuid(), isolation: this.#facts.isolation, readVersion: base.version };
     this.#freshAt = base.version < 0 ? context.world.now() : base.timestamp;
   }

@@ -13,7 +13,7 @@ export class Reader {
   constructor(run: Run, name: string) {
     this.#run = run;
     this.name = name;
-    this.#left = 2 + run.random.below(3);
+    this.#left = 1 + run.random.below(4);
   }
 
   async work(process: Process): Promise<void> {

@@ -107,7 +107,7 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
   };
   await createTables(run);
   const writers = Array.from({ length: 2 + random.below(random.chance(0.3) ? 7 : 3) }, (_, at) => new Writer(run, `w${at}`));
-  const readers = Array.from({ length: 1 + random.below(2) }, (_, at) => new Reader(run, `r${at}`));
+  const readers = Array.from({ length: random.chance(0.8) ? 1 : 2 }, (_, at) => new Reader(run, `r${at}`));
   const launch = (actor: Writer | Reader): void => {
     const process: Process = { name: actor.name, alive: true };
     restart.set(process, () => launch(actor));

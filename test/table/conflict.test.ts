@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import type { Action } from "../../src/log/actions.ts";
+import { pathKeyer } from "../../src/log/file-key.ts";
 import type { Predicate } from "../../src/log/predicate.ts";
 import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit-request.ts";
 import { checkWinner } from "../../src/table/conflict.ts";
 import { ConflictError } from "../../src/table/conflict-error.ts";
-import { fileMayMatch } from "../../src/table/file-test.ts";
+import { conflictFileTest } from "../../src/table/conflict-file-test.ts";
 import { effectiveIsolation, transactionFacts } from "../../src/table/transaction-facts.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
@@ -14,6 +15,8 @@ const state: CommitState = { version: 4, timestamp: 1_000, protocol: protocol(["
 function winner(actions: readonly Action[], info: Record<string, boolean | string | number> = {}): WinningCommit {
   return { version: 5, actions: [{ kind: "commitInfo", info: { operation: "RIVAL", ...info } }, ...actions], modified: 2_000 };
 }
+
+const tools = { mayMatch: conflictFileTest(), pathKey: pathKeyer("memory://table") };
 
 interface Case {
   readonly level?: IsolationLevel;
@@ -24,7 +27,7 @@ interface Case {
 
 function check({ level = "WriteSerializable", ours, theirs, from = state }: Case): CommitState {
   const request: CommitRequest = { actions: [], operation: "TEST", ...ours };
-  return checkWinner(transactionFacts(request, level, fileMayMatch), from, theirs);
+  return checkWinner(transactionFacts(request, level, tools), from, theirs);
 }
 
 function outcome(given: Case): ErrorCode | "accepted" {
