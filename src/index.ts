@@ -2,11 +2,17 @@ export { type CreateTableOptions, createTable, type SchemaInput } from "./api/cr
 export { type OpenOptions, openTable } from "./api/open-table.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export type { Source, SqlSource } from "./api/source.ts";
-export { Table } from "./api/table.ts";
+export { type ChangesRequest, Table } from "./api/table.ts";
 export type { VersionArgument, VersionPoint } from "./api/table-uri.ts";
 export { type SelectOptions, type TableDescription, TableVersion } from "./api/table-version.ts";
 export type { AppendOptions, GateOptions, OverwriteOptions } from "./api/write-options.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
+export type { DiffOptions, VersionDiff } from "./operations/diff.ts";
+export type { HistoryEntry, HistoryOptions } from "./operations/history.ts";
 export type { WriteProgress, WriteResult } from "./operations/write-options.ts";
+export type { CheckJson, OnFail, OnNull, RowPredicate, Severity, Suite, SuiteJson } from "./quality/suite.ts";
+export type { CheckResult, GateVerdict } from "./quality/verdict.ts";
+export { QueryResult } from "./query/query-result.ts";
 export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema } from "./schema/builder.ts";
 export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, PrimitiveName, StructField, StructType } from "./schema/types.ts";
+export { realWorld, type World } from "./util/world.ts";

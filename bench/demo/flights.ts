@@ -1,7 +1,8 @@
 import { mkdtemp } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { SuiteJson } from "../../src/index.ts";
 
 /** The month in the data that a batch holds; `last` takes what lies behind it too. */
 export interface MonthlyBatch {
@@ -12,7 +13,7 @@ export interface MonthlyBatch {
 
 /** The 3,000,000 flights of January to June 2001 in the `vega-datasets` package, as one Parquet file. */
 export function flightsFile(): string {
-  return join(createRequire(import.meta.url).resolve("vega-datasets/package.json"), "../data/flights-3m.parquet");
+  return fileURLToPath(new URL("../../node_modules/vega-datasets/data/flights-3m.parquet", import.meta.url));
 }
 
 /** Six monthly batches as SELECTs over the name `flights`; together they hold every row once. */
@@ -23,13 +24,13 @@ export function monthlyBatches(): MonthlyBatch[] {
     return {
       id: `flights-${month}`,
       month,
-      sql: `SELECT date, delay, distance, origin, destination FROM flights WHERE date >= TIMESTAMP '${month}-01'${below}`,
+      sql: `SELECT date, delay, distance, origin, destination, strftime(date, '%Y-%m') AS month FROM flights WHERE date >= TIMESTAMP '${month}-01'${below}`,
     };
   });
 }
 
 /** Tests that a data engineer would put before such a feed; a suite as `varve append --suite` takes it. */
-export const flightsSuite = {
+export const flightsSuite: SuiteJson = {
   name: "flights",
   maxBadShare: 0.01,
   checks: [
@@ -44,12 +45,16 @@ export const flightsSuite = {
       params: { column: "delay", min_value: -60, max_value: 1440 },
       onFail: "quarantine",
     },
-    { kind: "expect_column_values_to_be_between", params: { column: "distance", min_value: 1, max_value: 6000 }, onFail: "quarantine" },
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "distance", min_value: 1, max_value: 6000 },
+      onFail: "quarantine",
+    },
     {
       id: "goes-somewhere-else",
       description: "a flight ends at another airport than it starts from",
-      kind: "expect_row_condition",
-      params: { condition: "origin <> destination" },
+      kind: "expect_rows_to_satisfy",
+      params: { expression: "origin <> destination" },
       onFail: "quarantine",
     },
     {

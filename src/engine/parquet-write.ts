@@ -15,7 +15,8 @@ const unsortedPartitions = 50;
 /** Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files without rows are not kept. */
 export function writeParquet(core: EngineCore, sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
   return core.onOwnConnection(options.signal, async (connection) => {
-    const stopProgress = await followProgress(connection, options.onProgress);
+    // A fenced instance changes no setting, not even that progress is counted.
+    const stopProgress = await followProgress(connection, core.fenced ? undefined : options.onProgress);
     try {
       const columns = await core.typedColumns(sql);
       const writer: Writer = { core, connection, options, columns };

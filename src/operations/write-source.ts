@@ -129,7 +129,7 @@ async function sqlSource(session: Session, source: SqlWriteSource, options: Stag
     files.push(...found);
   }
   await options.beforeSql(files);
-  return { engineSource: { kind: "sql", callerSql: source.sql, tables, files }, files };
+  return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
 }
 
 /** The source that files of this name are. @throws `INVALID_ARGUMENT` for an extension that tells nothing */

@@ -1,0 +1,90 @@
+import { rm } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { textTable } from "../../src/cli/text-table.ts";
+import { createTable, query, schema, type Table } from "../../src/index.ts";
+import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
+
+const { values } = parseArgs({ options: { folder: { type: "string" } } });
+const folder = values.folder ?? (await demoFolder());
+const width = process.stdout.columns ?? 120;
+const started = performance.now();
+
+say(`Three million real flights, January to June 2001, become a versioned table in ${folder}`);
+const flights = await createTable(folder, {
+  schema: schema()
+    .timestampNtz("date", { nullable: false })
+    .long("delay", { comment: "minutes" })
+    .long("distance", { comment: "miles" })
+    .string("origin")
+    .string("destination")
+    .string("month", { nullable: false }),
+  partitionBy: ["month"],
+});
+
+say("Six monthly batches, each tested before it is committed");
+await appendBatches(flights);
+say("What was set aside, and why");
+await showQuarantine(flights);
+say("The same question as of March (version 3) and as of June (version 6)");
+await compareVersions(flights);
+say("Every version, with what its tests said");
+await showHistory(flights);
+await flights.close();
+
+print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s. Try next:`);
+print(`  npx varve history ${folder}`);
+print(`  npx varve show ${folder}@v3 --where "delay > 900"`);
+print(`  npx varve query "SELECT origin, avg(delay) FROM f VERSION AS OF 3 GROUP BY 1 ORDER BY 2 DESC LIMIT 5" --table f=${folder}`);
+print(`  npx varve quarantine list ${folder}`);
+print(`  rm -r ${folder}`);
+
+async function appendBatches(table: Table): Promise<void> {
+  const rows: (string | number)[][] = [];
+  for (const batch of monthlyBatches()) {
+    const result = await table.append({ sql: batch.sql, files: { flights: flightsFile() } }, { batchId: batch.id, gate: flightsSuite });
+    const gate = result.gate;
+    rows.push([batch.month, gate?.rows ?? 0, result.rows, gate?.quarantined ?? 0, `version ${result.version}`]);
+  }
+  print(textTable(["batch", "rows", "committed", "quarantined", "became"], rows, { width, rightAligned: new Set([1, 2, 3]) }));
+}
+
+async function showQuarantine(table: Table): Promise<void> {
+  const result = await query(
+    `SELECT e.message AS "why", count(*) AS "rows", min((payload->>'delay')::BIGINT) AS "smallest delay", max((payload->>'delay')::BIGINT) AS "largest"
+     FROM (SELECT unnest(errors) AS e, payload FROM quarantine) GROUP BY 1 ORDER BY 2 DESC`,
+    { tables: { quarantine: `${table.uri}/_quarantine` } },
+  );
+  await printResult(result);
+}
+
+async function compareVersions(table: Table): Promise<void> {
+  const sql = `SELECT 'March' AS "as of", count(*) AS flights, round(avg(delay), 2) AS "mean delay" FROM flights VERSION AS OF 3
+    UNION ALL SELECT 'June', count(*), round(avg(delay), 2) FROM flights VERSION AS OF 6`;
+  await printResult(await query(sql, { tables: { flights: table } }));
+}
+
+async function showHistory(table: Table): Promise<void> {
+  const rows = (await table.history()).map((entry) => {
+    const gate = entry.gate ?? {};
+    const tests = entry.gate === undefined ? "" : `${String(gate["clean"])} of ${String(gate["rows"])} rows clean`;
+    return [entry.version, new Date(entry.timestamp).toISOString().slice(0, 19), entry.operation ?? "", entry.rowsAdded ?? 0, tests];
+  });
+  print(textTable(["version", "time", "operation", "rows added", "tests"], rows, { width, rightAligned: new Set([0, 3]) }));
+}
+
+async function printResult(result: Awaited<ReturnType<typeof query>>): Promise<void> {
+  const heads = result.columns.map((column) => column.name);
+  const rows: string[][] = [];
+  for await (const row of result.rows()) rows.push(heads.map((head) => String(row[head] ?? "")));
+  print(textTable(heads, rows, { width, rightAligned: new Set(heads.map((_, index) => index).slice(1)) }));
+}
+
+function say(text: string): void {
+  print(`\n== ${text}`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+if (values.folder === undefined && process.env["CI"] === "true") await rm(folder, { recursive: true, force: true });
