@@ -1,0 +1,92 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import Table from "cli-table3";
+import { type Figure, holds, ratioOf, type Workload } from "./harness.ts";
+import { cliWorkloads } from "./workloads/cli.ts";
+import { readWorkloads } from "./workloads/read.ts";
+import { writeWorkloads } from "./workloads/write.ts";
+
+/** Add workloads here. */
+const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...cliWorkloads];
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    runs: { type: "string", default: "5" },
+    worker: { type: "string" },
+  },
+});
+
+/** What a worker process tells about its workload. */
+interface Outcome {
+  readonly figures: readonly Figure[];
+  readonly peakBytes: number;
+}
+
+if (options.worker === undefined) await runAll();
+else await runOne(options.worker);
+
+async function runAll(): Promise<void> {
+  const chosen = workloads.filter((workload) => workload.name.includes(options.only));
+  console.log(`${chosen.length} workloads, ${options.runs} runs each, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`);
+  const table = new Table({
+    head: ["workload", "what", "seconds", "against", "seconds", "ratio", "limit", "", "peak MB"],
+    colAligns: ["left", "left", "right", "left", "right", "right", "left", "left", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { name } of chosen) {
+    process.stderr.write(`${name} …\n`);
+    const { figures, peakBytes } = await inWorker(name);
+    for (const figure of figures) table.push(rowOf(name, figure, peakBytes));
+  }
+  console.log(table.toString());
+}
+
+function rowOf(name: string, figure: Figure, peakBytes: number): string[] {
+  const { limit, baseline } = figure;
+  const held = holds(figure);
+  return [
+    name,
+    figure.note === undefined ? figure.what : `${figure.what} (${figure.note})`,
+    figure.seconds.toFixed(3),
+    baseline?.what ?? "",
+    baseline?.seconds.toFixed(3) ?? "",
+    ratioOf(figure)?.toFixed(2) ?? "",
+    limit === undefined ? "" : "atMost" in limit ? `≤ ${limit.atMost}` : `≥ ${limit.atLeast}`,
+    held === undefined ? "" : held ? "holds" : "MISSED",
+    (peakBytes / 1e6).toFixed(0),
+  ];
+}
+
+function inWorker(name: string): Promise<Outcome> {
+  const parameters = [...process.execArgv, fileURLToPath(import.meta.url), "--worker", name, "--runs", options.runs];
+  const child = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code) => {
+      if (code === 0) resolve(JSON.parse(output) as Outcome);
+      else reject(new Error(`the workload ${name} failed with exit code ${code}`));
+    });
+  });
+}
+
+async function runOne(name: string): Promise<void> {
+  const workload = workloads.find((one) => one.name === name);
+  if (workload === undefined) throw new Error(`there is no workload ${name}`);
+  const folder = await mkdtemp(join(tmpdir(), "varve-bench-"));
+  try {
+    const figures = await workload.run({ folder, runs: Number(options.runs) });
+    const outcome: Outcome = { figures, peakBytes: process.resourceUsage().maxRSS * 1024 };
+    process.stdout.write(JSON.stringify(outcome));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
