@@ -1,0 +1,207 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { tableFromIPC } from "apache-arrow";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { varve } from "../support/cli.ts";
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "varve-test-cli-"));
+const table = join(folder, "orders with space");
+const file = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+const may = file("may.csv", "id,customer,amount\n1,acme,12.50\n2,zenith,7.25\n");
+const june = file("june.ndjson", '{"id":3,"customer":"acme","amount":1.5}\n{"id":4,"customer":null,"amount":-9}\n');
+const suite = file(
+  "suite.json",
+  JSON.stringify({
+    checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+  }),
+);
+const strict = file(
+  "strict.json",
+  JSON.stringify({ checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "customer" }, onFail: "reject" }] }),
+);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the main job on the command line", () => {
+  beforeAll(async () => {
+    expect(await varve("create", table, "--from", may, "--partition-by", "customer", "-m", "first batch")).toMatchObject({ code: 0 });
+    expect(await varve("append", table, june, "--suite", suite, "--batch-id", "june")).toMatchObject({ code: 0 });
+  });
+
+  it("append says what was committed and what was set aside, and does nothing the second time", async () => {
+    const again = await varve("append", table, june, "--suite", suite, "--batch-id", "june", "--json");
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ outcome: "alreadyApplied" });
+  });
+
+  it("a batch that its tests reject ends with code 3 and writes nothing", async () => {
+    const before = readdirSync(join(table, "_delta_log"));
+    const rejected = await varve("append", table, june, "--suite", strict);
+    expect(rejected.code).toBe(3);
+    expect(rejected.stderr).toContain("BATCH_REJECTED");
+    expect(readdirSync(join(table, "_delta_log"))).toEqual(before);
+  });
+
+  it("show prints any version in every format", async () => {
+    expect((await varve("show", table, "--format", "jsonl", "-c", "id,amount", "-w", "id > 1")).stdout.trim().split("\n").sort()).toEqual([
+      '{"id":2,"amount":7.25}',
+      '{"id":3,"amount":1.5}',
+    ]);
+    expect(JSON.parse((await varve("show", `${table}@v0`, "--format", "json")).stdout)).toHaveLength(2);
+    expect((await varve("show", `${table}@v0`, "--format", "csv", "-c", "id")).stdout).toMatch(/^id\r?\n[12]\r?\n[12]\r?\n$/);
+    expect((await varve("show", `${table}@v0`)).stdout).toMatch(/^id +customer +amount/m);
+    expect(tableFromIPC((await varve("show", table, "--format", "arrow")).bytes).numRows).toBe(3);
+    const parquet = join(folder, "export.parquet");
+    expect(await varve("show", table, "--format", "parquet", "-o", parquet)).toMatchObject({ code: 0, stdout: "" });
+    expect(readFileSync(parquet).subarray(0, 4).toString()).toBe("PAR1");
+  });
+
+  it("query joins versions named in the text", async () => {
+    const run = await varve(
+      "query",
+      "SELECT count(*) AS n FROM o ANTI JOIN o VERSION AS OF 0 USING (id)",
+      "-t",
+      `o=${table}`,
+      "--format",
+      "jsonl",
+    );
+    expect(run).toMatchObject({ code: 0, stdout: '{"n":1}\n' });
+  });
+
+  it("history tells what each version did and what its tests said", async () => {
+    const run = await varve("history", table, "--format", "json");
+    const [june, may] = JSON.parse(run.stdout);
+    expect(june).toMatchObject({
+      version: 1,
+      operation: "WRITE",
+      rowsAdded: 1,
+      gate: { quarantined: 1, clean: 1 },
+      readable: { ok: true },
+    });
+    expect(may).toMatchObject({ version: 0, rowsAdded: 2, userMetadata: "first batch" });
+    expect((await varve("history", table)).stdout).toContain("1 quarantined");
+  });
+
+  it("describe, schema and diff", async () => {
+    expect(JSON.parse((await varve("describe", table, "--format", "json")).stdout)).toMatchObject({
+      version: 1,
+      columns: 3,
+      partitionColumns: ["customer"],
+    });
+    expect((await varve("schema", table)).stdout).toMatch(/customer +string +yes +yes/);
+    expect(JSON.parse((await varve("schema", table, "--format", "json")).stdout)).toMatchObject({ type: "struct" });
+    expect(JSON.parse((await varve("diff", table, "0", "1", "--rows", "--format", "json")).stdout)).toMatchObject({
+      files: { added: 1, removed: 0 },
+      rows: { added: 1, removed: 0 },
+    });
+  });
+
+  it("overwrite replaces all rows, or those of a condition", async () => {
+    const only = file("acme.csv", "id,customer,amount\n9,acme,1\n");
+    expect(await varve("overwrite", table, only, "--where", "customer = 'acme'")).toMatchObject({ code: 0 });
+    expect((await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort()).toEqual([
+      '{"id":2}',
+      '{"id":9}',
+    ]);
+    expect(await varve("overwrite", table, may)).toMatchObject({ code: 0 });
+    expect((await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort()).toEqual([
+      '{"id":1}',
+      '{"id":2}',
+    ]);
+  });
+
+  it("leaves no temporary folders behind in the table", () => {
+    expect(readdirSync(table).filter((name) => !/^(_delta_log|_quarantine|customer=.+)$/.test(name))).toEqual([]);
+  });
+});
+
+describe("reading tables of other engines", () => {
+  it("prints all types without loss, as the collection's expected rows have them", async () => {
+    const expected = JSON.parse(readFileSync(fileURLToPath(new URL("../fixtures/expected/partition-types.json", import.meta.url)), "utf8"));
+    const lines = (await varve("show", fixture("partition-types"), "--format", "jsonl")).stdout.trim().split("\n");
+    const rows = lines.map((line) => JSON.parse(line)).sort((a, b) => a.id - b.id);
+    const single = (row: Record<string, unknown>) => ({
+      ...row,
+      p_f: typeof row["p_f"] === "number" ? Math.fround(row["p_f"]) : row["p_f"],
+    });
+    expect(rows.map(single)).toEqual(expected.rowData.map(single));
+    expect(lines.join("")).toContain("9223372036854775807");
+  });
+
+  it("prints the change data feed of a range", async () => {
+    const run = await varve("changes", fixture("change-feed"), "--from", "3", "--format", "jsonl");
+    expect(run.code).toBe(0);
+    expect(run.stdout).toContain('"_change_type":"insert"');
+  });
+});
+
+describe("bad input ends with a clear error and its exit code", () => {
+  it.each([
+    ["no table", ["show", join(folder, "nothing-here")], 1, "NOT_A_TABLE"],
+    ["no such version", ["show", `${fixture("change-feed")}@v99`], 1, "Versions that can be read: 0 to"],
+    ["a time before the table", ["show", `${fixture("change-feed")}@1999-01-01`], 1, "TIMESTAMP_OUT_OF_RANGE"],
+    ["no time at all", ["show", `${fixture("change-feed")}@2024-99-99`], 2, "neither a version nor a time"],
+    ["an unknown column", ["show", fixture("change-feed"), "-c", "nope"], 1, "COLUMN_NOT_FOUND"],
+    ["an unknown command", ["frobnicate"], 2, "unknown command"],
+    ["an unknown format", ["show", fixture("change-feed"), "--format", "xml"], 2, "choices"],
+    ["SQL that fails", ["query", "SELECT nope FROM t", "-t", `t=${fixture("change-feed")}`], 1, "line 1: SELECT nope"],
+    ["SQL that writes", ["query", "COPY (SELECT 1) TO 'x'"], 1, "SQL_REFUSED"],
+    ["an unknown reader feature", ["show", fixture("unknown-reader-feature")], 1, "UNSUPPORTED_FEATURE"],
+  ])("%s", async (_, args, code, text) => {
+    const run = await varve(...args);
+    expect(run.stderr).toContain(text);
+    expect(run.code).toBe(code);
+    expect(run.stderr).not.toContain("    at ");
+  });
+
+  it.each([
+    ["empty.csv", ""],
+    ["fields.csv", "id,customer,amount\n1,acme,1,extra\n"],
+    ["words.csv", "id,customer,amount\none,acme,1\n"],
+    ["cut.parquet", "PAR1 and then nothing"],
+    ["encoding.csv", "id,customer,amount\n1,\u00ff\u00fe,1\n"],
+    ["broken.ndjson", '{"id": 1, "customer": "acme"\n'],
+    ["missing.csv", undefined],
+  ])("%s is refused and nothing is written", async (name, text) => {
+    const path = join(folder, name);
+    if (text !== undefined) writeFileSync(path, Buffer.from(text, name === "encoding.csv" ? "latin1" : "utf8"));
+    const target = join(folder, `bad-${name}`);
+    await varve("create", target, "--from", may);
+    const before = readdirSync(target, { recursive: true }).sort();
+    const run = await varve("append", target, path);
+    expect(run.stderr).toMatch(/varve: .*\[(SOURCE_UNREADABLE|SCHEMA_MISMATCH)\]/s);
+    expect(run.code).toBe(1);
+    expect(readdirSync(target, { recursive: true }).sort()).toEqual(before);
+  });
+
+  it("a table with unknown reader features can still be inspected", async () => {
+    expect((await varve("history", fixture("unknown-reader-feature"))).code).toBe(0);
+    expect((await varve("schema", fixture("unknown-reader-feature"))).code).toBe(0);
+    expect((await varve("describe", fixture("unknown-reader-feature"))).code).toBe(0);
+  });
+
+  it("create refuses a folder that holds a table", async () => {
+    const run = await varve("create", fixture("change-feed"), "--from", may);
+    expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining("TABLE_EXISTS") });
+    expect(existsSync(join(fixture("change-feed"), "_quarantine"))).toBe(false);
+  });
+});
+
+describe("help", () => {
+  it.each(["create", "append", "overwrite", "show", "query", "history", "describe", "schema", "diff", "changes"])(
+    "%s has examples",
+    async (command) => {
+      const run = await varve(command, "--help");
+      expect(run.code).toBe(0);
+      expect(run.stdout).toContain("Examples:");
+    },
+  );
+});
