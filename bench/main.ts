@@ -7,11 +7,12 @@ import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { type Figure, holds, ratioOf, type Workload } from "./harness.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
+import { commitWorkloads } from "./workloads/commits.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { writeWorkloads } from "./workloads/write.ts";
 
 /** Add workloads here. */
-const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...cliWorkloads];
+const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...commitWorkloads, ...cliWorkloads];
 
 const { values: options } = parseArgs({
   options: {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
@@ -104,6 +104,8 @@ async function createOnce(
   options?: ReadOptions,
 ): Promise<PutIfAbsentOutcome> {
   const target = await prepareTarget(root, path, options);
+  // A writer that lost need not wait for the disk to learn it.
+  if (await isThere(root, path, target)) return "exists";
   const temporary = temporaryNameFor(target, world.uuid());
   try {
     await writeDurably(temporary, bytes);
@@ -114,6 +116,16 @@ async function createOnce(
     throw localError(root, path, "create", error);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+async function isThere(root: LocalRoot, path: string, file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return false;
+    throw localError(root, path, "create", error);
   }
 }
 

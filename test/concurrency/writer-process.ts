@@ -1,7 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import { append } from "../../src/operations/append.ts";
 import type { CommitResult } from "../../src/table/commit-request.ts";
 import { type ContextOptions, openContext } from "../../src/table/open-context.ts";
 import { commitTransaction } from "../../src/table/transaction.ts";
@@ -14,7 +15,7 @@ async function main(job: WriterJob): Promise<void> {
   let snapshot = await openLog(context);
   for (let batch = job.first; batch < job.end; batch++) {
     snapshot = await refreshLog(snapshot);
-    report(batch, await commitFile(snapshot, job, batch));
+    report(batch, await (job.how === "commit" ? commitFile(snapshot, job, batch) : appendRows(snapshot, job, batch)));
   }
 }
 
@@ -22,10 +23,12 @@ async function main(job: WriterJob): Promise<void> {
 async function commitFile(snapshot: LogSnapshot, job: WriterJob, batch: number): Promise<CommitResult> {
   const { store, world } = snapshot.context;
   const bytes = Buffer.from(JSON.stringify(rowsOf(job.writer, batch, job.rowsPerBatch)));
-  const file = join(await store.stagingFolder(), "batch.json");
+  const staging = await store.stagingFolder();
+  const file = join(staging, "batch.json");
   await writeFile(file, bytes);
   const path = `writer ${job.writer}/${batch}-${world.uuid()}.json`;
   await store.putFile(path, file);
+  await rm(staging, { recursive: true });
   return await commitTransaction(snapshot, {
     actions: [{ kind: "add", path, partitionValues: {}, size: bytes.length, modificationTime: world.now(), dataChange: true }],
     operation: "WRITE",
@@ -33,9 +36,18 @@ async function commitFile(snapshot: LogSnapshot, job: WriterJob, batch: number):
   });
 }
 
-function report(batch: number, result: CommitResult): void {
-  const attempts = result.outcome === "committed" ? result.attempts : 0;
-  const line: Acknowledgement = { batch, outcome: result.outcome, version: result.version, attempts };
+/** The whole write path: staging, enforcement, Parquet, commit, upkeep. */
+async function appendRows(snapshot: LogSnapshot, job: WriterJob, batch: number): Promise<Settled> {
+  const rows = rowsOf(job.writer, batch, job.rowsPerBatch);
+  const result = await append(snapshot, rows, { txn: { appId: appIdOf(job.writer), version: batch } });
+  await result.upkeep;
+  return result;
+}
+
+type Settled = Pick<Acknowledgement, "outcome" | "version"> & { readonly attempts?: number };
+
+function report(batch: number, result: Settled): void {
+  const line: Acknowledgement = { batch, outcome: result.outcome, version: result.version, attempts: result.attempts ?? 0 };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 

@@ -12,6 +12,8 @@ export interface FleetPlan {
   /** Processes to kill with SIGKILL, at random moments after random batches. */
   readonly kills: number;
   readonly seed: number;
+  /** Folder for what the processes stage; killed ones leave things there. */
+  readonly temporary: string;
 }
 
 /** What the fleet did. */
@@ -46,11 +48,14 @@ export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
   };
 }
 
-/** Starts a TypeScript file of this folder in a process of its own, with one JSON argument. */
-export function startProcess(file: string, argument: unknown): ChildProcessByStdio<null, Readable, Readable> {
+/** Starts a TypeScript file of this folder in a process of its own, with one JSON argument; what it stages and spills goes below `temporary`. */
+export function startProcess(file: string, argument: unknown, temporary: string): ChildProcessByStdio<null, Readable, Readable> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const args = ["--no-warnings", "--import", import.meta.resolve("tsx"), path, JSON.stringify(argument)];
-  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, TMPDIR: temporary },
+  });
 }
 
 /** Resolves when a process has ended and its output has been read. */
@@ -115,7 +120,7 @@ async function runWriter(plan: FleetPlan, writer: number, killer: Killer): Promi
   const settled: Acknowledgement[] = [];
   while (settled.length < plan.batches) {
     const job: WriterJob = { ...plan.job, writer, first: settled.length, end: plan.batches };
-    const child = startProcess("writer-process.ts", job);
+    const child = startProcess("writer-process.ts", job, plan.temporary);
     const ended = untilEnd(child);
     for await (const line of createInterface({ input: child.stdout })) {
       const acknowledgement: Acknowledgement = JSON.parse(line);

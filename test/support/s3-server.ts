@@ -20,8 +20,8 @@ export type Fault =
   | { readonly kind: "answer-after"; readonly status: number; readonly code: string }
   /** The connection is reset, without or after carrying the request out. */
   | { readonly kind: "reset-before" | "reset-after" }
-  /** No answer ever, without or after carrying the request out. */
-  | { readonly kind: "hang-before" | "hang-after" }
+  /** No answer ever, without or after carrying the request out; `act` runs then. */
+  | { readonly kind: "hang-before" | "hang-after"; readonly act?: () => void }
   /** Half of the body, then the connection ends. */
   | { readonly kind: "truncate" }
   /** Half of the body, then nothing. */
@@ -126,13 +126,19 @@ async function serve(state: State, incoming: IncomingMessage, outgoing: ServerRe
   const rule = state.rules.find((candidate) => candidate.left > 0 && candidate.matches(request));
   if (rule !== undefined) rule.left--;
   const fault = rule?.fault;
-  if (fault?.kind === "hang-before") return;
+  if (fault?.kind === "hang-before") {
+    fault.act?.();
+    return;
+  }
   if (fault?.kind === "reset-before") {
     incoming.socket.resetAndDestroy();
     return;
   }
   const answer = answerOf(state, incoming, request, body, fault);
-  if (fault?.kind === "hang-after") return;
+  if (fault?.kind === "hang-after") {
+    fault.act?.();
+    return;
+  }
   if (fault?.kind === "reset-after") {
     incoming.socket.resetAndDestroy();
     return;
