@@ -93,8 +93,8 @@ export interface KeysPlan {
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
   /** The row whose position is `first_file`, `first_row` of the failing query passes. */
   readonly keepFirst?: boolean;
-  /** Queries that each answer one boolean; a TRUE proves that no key fails, cheaper than {@link failing} finds it. */
-  readonly proofs?: readonly ((scoped: string) => string)[];
+  /** Ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
+  readonly proofs?: readonly Proof[];
   readonly shows: readonly ColumnUse[];
   /** Relations that the query compares with. */
   readonly tables?: readonly string[];
@@ -148,6 +148,9 @@ export interface HistoryPlan {
   readonly value: (values: AggregateValues) => number | null;
   readonly judge: (current: number | null, history: readonly number[]) => Judgement;
 }
+
+/** Asks a few cheap questions of the scoped rows; each answer is one row. */
+export type Proof = (scoped: string, ask: (sql: string) => Promise<AggregateValues>) => Promise<boolean>;
 
 /** Names of the position columns in a scoped relation, quoted. */
 export interface Position {

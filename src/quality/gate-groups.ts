@@ -95,10 +95,8 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
 }
 
 async function proven(session: Session, plan: KeysPlan, scoped: string): Promise<boolean> {
-  for (const proof of plan.proofs ?? []) {
-    const [row] = await session.rows(`SELECT (${proof(scoped)}) AS proven`);
-    if (row?.["proven"] === true) return true;
-  }
+  const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
+  for (const proof of plan.proofs ?? []) if (await proof(scoped, ask)) return true;
   return false;
 }
 

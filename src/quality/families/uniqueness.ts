@@ -1,4 +1,4 @@
-import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position } from "../expectation.ts";
+import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position, Proof } from "../expectation.ts";
 import { thisTable, toNumber } from "../expectation.ts";
 import { boundsText, flag, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, nulls, numericBounds, observedNumber, ordered, refuseBounds, withinBounds } from "./common.ts";
@@ -57,16 +57,46 @@ function firstOf(keepFirst: boolean, position: Position): string {
   return keepFirst ? `, min(${place}) AS first_position` : "";
 }
 
-/** Ever larger proofs that all keys differ: the first rows rise strictly, all rows do, no two hashes agree. */
-function uniqueProofs(rules: KeyRules): readonly ((scoped: string) => string)[] {
+/** Bits that a map of the seen integers may take, for each thread of the engine. */
+const mapBits = 2 ** 29;
+
+/** Ever dearer proofs that all keys differ: they rise strictly, their bit map has as many bits as there are keys, no two hashes agree. */
+function uniqueProofs(rules: KeyRules): readonly Proof[] {
   if (rules.alwaysFails !== undefined) return [];
+  const hashes: Proof = async (scoped, ask) => {
+    const keys = rules.columns.map((column) => column.sql).join(", ");
+    return (
+      (await ask(`SELECT count(DISTINCT hash(${keys})) = count(*) AS proven FROM ${scoped} WHERE NOT ${rules.missing}`))["proven"] === true
+    );
+  };
   const [only] = rules.columns;
-  const rising = (scoped: string, limit: string) =>
-    `SELECT coalesce(bool_and(coalesce(k > p, false)), true) FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${only?.sql} AS k FROM ${scoped}${limit})) WHERE n > 1`;
-  const hashes = (scoped: string) =>
-    `SELECT count(DISTINCT hash(${rules.columns.map((column) => column.sql).join(", ")})) = count(*) FROM ${scoped} WHERE NOT ${rules.missing}`;
-  if (rules.columns.length !== 1) return [hashes];
-  return [(scoped) => `SELECT CASE WHEN (${rising(scoped, " LIMIT 4096")}) THEN (${rising(scoped, "")}) ELSE false END`, hashes];
+  if (only === undefined || rules.columns.length !== 1) return [hashes];
+  return [risingProof(only.sql), ...(only.class === "integer" ? [bitMapProof(only.sql)] : []), hashes];
+}
+
+/** Only where the first few rows rise are all of them looked at. */
+function risingProof(key: string): Proof {
+  const rising = (rows: string) =>
+    `SELECT coalesce(bool_and(coalesce(k > p, false)), true) AS proven FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${key} AS k FROM ${rows})) WHERE n > 1`;
+  return async (scoped, ask) =>
+    (await ask(rising(`${scoped} LIMIT 4096`)))["proven"] === true && (await ask(rising(scoped)))["proven"] === true;
+}
+
+/** A map with one bit for each integer between the smallest and the largest key, where that is not much wider than the keys are many. */
+function bitMapProof(key: string): Proof {
+  return async (scoped, ask) => {
+    const { low, high, present } = await ask(`SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`);
+    if (low === null || high === null || low === undefined || high === undefined) return true;
+    const width = Number(high) - Number(low) + 1;
+    if (
+      !(width <= mapBits && width <= 256 * (toNumber(present) ?? 0)) ||
+      !Number.isSafeInteger(Number(low)) ||
+      !Number.isSafeInteger(Number(high))
+    )
+      return false;
+    const bits = `bit_count(bitstring_agg(CAST(${key} AS BIGINT), CAST(${Number(low)} AS BIGINT), CAST(${Number(high)} AS BIGINT)))`;
+    return (await ask(`SELECT ${bits} = count(${key}) AS proven FROM ${scoped}`))["proven"] === true;
+  };
 }
 
 const listIgnore: ParamSpec = {
