@@ -73,7 +73,10 @@ async function mainPass(
   const columns = ["count(*) AS n"];
   const outer: string[] = [];
   for (const [at, mask] of masks.entries()) {
-    if (mask.considered !== undefined) columns.push(`count_if(${mask.considered}) AS m${at}_considered`);
+    if (mask.considered !== undefined)
+      columns.push(
+        `${mask.consideredColumn === undefined ? `count_if(${mask.considered})` : `count(${mask.consideredColumn})`} AS m${at}_considered`,
+      );
     if (mask.known === undefined) columns.push(`count_if(${mask.countedFail}) AS m${at}_fail`);
   }
   for (const [at, check] of planned.entries()) {

@@ -40,7 +40,9 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
     staged,
     reacted.map(({ mask }) => mask),
   );
-  const [row] = await session.rows(`SELECT ${[...counts, ...samples].join(", ")} FROM ${source}`);
+  const [row] = await session.rows(
+    `SELECT ${[...counts, ...samples].join(", ")} FROM ${source} WHERE ${anyFails(reacted.map(({ mask }) => mask))}`,
+  );
   return {
     quarantined: toNumber(row?.["quarantined"]) ?? 0,
     dropped: toNumber(row?.["dropped"]) ?? 0,

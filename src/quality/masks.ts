@@ -10,8 +10,10 @@ import type { PlannedCheck } from "./plan.ts";
 export interface Mask {
   readonly planned: PlannedCheck;
   readonly fail: string;
-  /** Counts the rows that the check considers; `undefined`: all of them. */
+  /** Condition of the rows that the check considers; `undefined`: all of them. */
   readonly considered: string | undefined;
+  /** The one column whose non-null values are the considered rows, where it is as simple as that. */
+  readonly consideredColumn?: string;
   /** `fail` without the guard against null, for counting. */
   readonly countedFail: string;
   readonly joins: readonly string[];
