@@ -29,7 +29,14 @@ export const quarantineColumns = {
   values: "values",
   attempt: "attempt",
   status: "status",
+  resubmission: "resubmission_id",
+  resolvedVersion: "resolved_version",
+  resolvedAt: "resolved_at",
+  note: "note",
 } as const;
+
+/** `open`: waits. `claimed`: a resubmission is under way. `resubmitted`: in the table since `resolved_version`. `discarded`: given up. */
+export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
 /** The quarantine of a table: its own place, with the table's connections. */
 export function quarantineContext(context: TableContext): TableContext {
@@ -91,10 +98,14 @@ export function quarantineSchema(table: StructType): StructType {
     .string(quarantineColumns.suite)
     .string(quarantineColumns.suiteFingerprint)
     .column(quarantineColumns.errors, arrayOf(failure), { comment: "Every check that the row fails" })
-    .string(quarantineColumns.payload, { comment: "The row as JSON" })
+    .string(quarantineColumns.payload, { comment: "The row as it came, as JSON; a repair changes it" })
     .struct(quarantineColumns.values, plainRow(table), { comment: "The row in the table's types" })
-    .integer(quarantineColumns.attempt)
-    .string(quarantineColumns.status, { comment: "open, repaired, resubmitted or discarded" })
+    .integer(quarantineColumns.attempt, { comment: "How often the row was tested" })
+    .string(quarantineColumns.status, { comment: "open, claimed, resubmitted or discarded" })
+    .string(quarantineColumns.resubmission, { comment: "The resubmission that claimed or landed the row" })
+    .long(quarantineColumns.resolvedVersion, { comment: "Version of the table that the row came into" })
+    .timestamp(quarantineColumns.resolvedAt)
+    .string(quarantineColumns.note)
     .build();
 }
 

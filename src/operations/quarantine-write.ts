@@ -1,8 +1,14 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { refreshLog } from "../log/open-log.ts";
+import { payloadSql } from "../quality/payload.ts";
+import type { GateVerdict } from "../quality/verdict.ts";
 import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
 import { findField } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import type { AppTransaction } from "../table/commit-request.ts";
+import { planScan } from "../table/scan.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { publishData, stageData, withdrawData } from "../table/write-data-files.ts";
@@ -18,6 +24,7 @@ import type { WriteOptions, WriteResult } from "./write-options.ts";
  * rows in quarantine that the repeated batch does not add again.
  *
  * @returns where they went; `undefined` where the gate set none aside
+ * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome
  */
 export async function quarantineRows(batch: PreparedBatch, options: WriteOptions): Promise<WriteResult["quarantine"]> {
   const { verdict, session, target } = batch;
@@ -38,8 +45,10 @@ export async function quarantineRows(batch: PreparedBatch, options: WriteOptions
     ...(txn === undefined ? {} : { txn }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  if (committed.outcome === "alreadyApplied") await withdrawData(context, staged);
-  else await keepLog(context, committed, { base: snapshot });
+  if (committed.outcome === "alreadyApplied") {
+    await withdrawData(context, staged);
+    await requireSame(await refreshLog(snapshot), batchIdOf(batch, options), verdict);
+  } else await keepLog(context, committed, { base: snapshot });
   return { uri: context.store.uri, version: committed.version, rows: verdict.quarantined };
 }
 
@@ -54,15 +63,13 @@ const place = { file: "__varve_gate_file", row: "__varve_gate_row", errors: "__v
 
 /** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */
 function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
-  const { verdict, target, columns: given } = batch;
+  const { verdict, target, source, columns: given } = batch;
   const values = findField(quarantine, quarantineColumns.values);
-  const batchId =
-    options.batchId ?? (options.txn === undefined ? target.context.world.uuid() : `${options.txn.appId}:${options.txn.version}`);
+  const batchId = batchIdOf(batch, options);
   const text = (value: string | null) => (value === null ? "CAST(NULL AS VARCHAR)" : quoteText(value));
   const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];
   const now = new Date(target.context.world.now()).toISOString();
   const id = `sha256(concat_ws('|', ${text(target.metadata.id)}, ${text(batchId)}, coalesce(${place.file}, ''), CAST(${place.row} AS VARCHAR)))`;
-  const packed = `struct_pack(${given.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ")})`;
   const items: readonly (readonly [string, string])[] = [
     [quarantineColumns.id, id],
     [quarantineColumns.table, text(target.metadata.id)],
@@ -74,12 +81,43 @@ function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOpti
     [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
     [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
     [quarantineColumns.errors, place.errors],
-    [quarantineColumns.payload, `CAST(to_json(${packed}) AS VARCHAR)`],
+    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells)],
     [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
     [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
     [quarantineColumns.status, text("open")],
+    [quarantineColumns.resubmission, text(null)],
+    [quarantineColumns.resolvedVersion, "CAST(NULL AS BIGINT)"],
+    [quarantineColumns.resolvedAt, "CAST(NULL AS TIMESTAMPTZ)"],
+    [quarantineColumns.note, text(null)],
   ];
-  return `SELECT ${items.map(([name, sql]) => `${sql} AS ${quoteName(name)}`).join(", ")} FROM (${gateSql}) AS q(${aliases.join(", ")})`;
+  const from = `(${gateSql}) AS q(${aliases.join(", ")}) JOIN (${source.positionedSql}) AS s`;
+  const on = `s.${quoteName(source.positionColumns.row)} = q.${place.row} AND s.${quoteName(source.positionColumns.file)} IS NOT DISTINCT FROM q.${place.file}`;
+  return `SELECT ${items.map(([name, sql]) => `${sql} AS ${quoteName(name)}`).join(", ")} FROM ${from} ON ${on}`;
+}
+
+function batchIdOf({ target }: PreparedBatch, { batchId, txn }: WriteOptions): string {
+  return batchId ?? (txn === undefined ? target.context.world.uuid() : `${txn.appId}:${txn.version}`);
+}
+
+/** The batch came before, and failed after its bad rows were set aside: they have to be the same rows now, by the same suite. */
+async function requireSame(quarantine: LogSnapshot, batchId: string, { suite, quarantined }: GateVerdict): Promise<void> {
+  const session = await (await quarantine.context.engine()).open();
+  try {
+    const scan = await planScan(session, quarantine, { columns: [quarantineColumns.batch, quarantineColumns.suiteFingerprint] });
+    const other = `${quarantineColumns.suiteFingerprint} IS DISTINCT FROM ${quoteText(suite.fingerprint)}`;
+    const [found] = await session.rows(
+      `SELECT count(*) AS n, count(*) FILTER (WHERE ${other}) AS others FROM (${scan.sql}) WHERE ${quarantineColumns.batch} = ${quoteText(batchId)}`,
+    );
+    if (Number(found?.["n"]) === quarantined && Number(found?.["others"]) === 0) return;
+    throw new VarveError(
+      "QUARANTINE_INVALID",
+      `Batch ${batchId} set ${String(found?.["n"])} rows aside before, and now it would set aside ${quarantined} by the suite ${suite.name}. ` +
+        "Repeat a batch with the same rows and the same suite, or give it a new batchId and discard the rows in the quarantine. Nothing was written.",
+      { batchId, before: Number(found?.["n"]), now: quarantined },
+    );
+  } finally {
+    await session.close();
+  }
 }
 
 /** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */
@@ -93,11 +131,12 @@ function valuesSql(values: StructField, given: readonly { readonly name: string;
 }
 
 function memberSql(field: StructField, column: { readonly name: string; readonly type: string }): string {
+  const given = `q.${quoteName(column.name)}`;
   const mismatches: Parameters<typeof planConversion>[3] = [];
   const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
   if (mismatches.length > 0) return nullOf(field);
-  const lossy = conversion.checks.filter((check) => check.kind === "lossy").map((check) => check.violated(quoteName(column.name)));
-  const value = conversion.convert(quoteName(column.name));
+  const lossy = conversion.checks.filter((check) => check.kind === "lossy").map((check) => check.violated(given));
+  const value = conversion.convert(given);
   return lossy.length === 0 ? value : `CASE WHEN ${lossy.join(" OR ")} THEN ${nullOf(field)} ELSE ${value} END`;
 }
 

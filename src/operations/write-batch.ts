@@ -4,6 +4,7 @@ import { VarveError } from "../errors.ts";
 import type { MetadataAction } from "../log/actions.ts";
 import { defineSuite } from "../quality/define.ts";
 import { evaluateGate } from "../quality/gate.ts";
+import type { SetAside } from "../quality/gate-context.ts";
 import { suiteNeeds } from "../quality/needs.ts";
 import type { Suite } from "../quality/suite.ts";
 import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
@@ -18,6 +19,7 @@ import { applyRules, firstIdentity, hasExpressions, type WriteRules, writeRules 
 import { quoteName } from "../util/sql-text.ts";
 import { checkRules, checkSource, checkWritten, type WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns, withMetadata } from "./batch-target.ts";
+import { setMisfitsAside } from "./misfits.ts";
 import type { WriteOptions } from "./write-options.ts";
 import { type StagedSource, stageWriteSource, type WriteSource } from "./write-source.ts";
 
@@ -27,6 +29,8 @@ export interface PreparedBatch {
   /** The table with the schema that the commit will give it. */
   readonly target: BatchTarget;
   readonly data: StagedData;
+  /** The rows as they came, before any cast. */
+  readonly source: StagedRelation;
   readonly verdict?: GateVerdict;
   /** The columns that the gate saw: the table's, in its types. */
   readonly columns: readonly EngineColumn[];
@@ -111,16 +115,18 @@ class BatchWriter {
   async run(
     base: BatchTarget,
     source: WriteSource,
-  ): Promise<Pick<PreparedBatch, "target" | "data" | "verdict" | "columns" | "comparesWithTable">> {
+  ): Promise<Pick<PreparedBatch, "target" | "data" | "source" | "verdict" | "columns" | "comparesWithTable">> {
     const relations = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
     const target = this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation);
     const plan = planEnforcement(this.#expected(target), staged.relation.columns);
-    await checkSource(this.#session, staged.relation, plan, target.metadata.partitionColumns);
+    const misfits = this.#suite?.onMisfit === "quarantine" ? await setMisfitsAside(this.#session, staged.relation, plan) : undefined;
+    const fitting = misfits?.fitting ?? staged.relation;
+    await checkSource(this.#session, fitting, plan, target.metadata.partitionColumns);
     const rules = await this.#rules(target, plan);
-    const fitted = fittedRelation(staged.relation, plan, rules, target.schema);
-    const verdict = await this.#test(fitted, target, relations);
+    const fitted = fittedRelation(fitting, plan, rules, target.schema);
+    const verdict = await this.#test(fitted, target, relations, misfits?.setAside);
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
@@ -133,7 +139,8 @@ class BatchWriter {
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
-    return { target: numbered, data, columns: fitted.columns, comparesWithTable, ...(verdict === undefined ? {} : { verdict }) };
+    const seen = { source: staged.relation, columns: fitted.columns, comparesWithTable };
+    return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
   }
 
   async #stage(base: BatchTarget, source: WriteSource): Promise<StagedSource> {
@@ -141,6 +148,7 @@ class BatchWriter {
     const columns = this.#hooks.untyped === true ? [] : sourceColumns(base, this.#options.mergeSchema === true);
     const staged = await stageWriteSource(this.#session, source, {
       ...(columns.length === 0 ? {} : { columns }),
+      ...(this.#suite?.onMisfit === "quarantine" ? { badCells: "keep" as const } : {}),
       beforeSql: (files) => this.#fence(files),
       onProgress: (rows) => this.#options.onProgress?.({ phase: "reading", rows }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
@@ -172,7 +180,12 @@ class BatchWriter {
     return writeRules(this.#session, target.schema, target.demands, given);
   }
 
-  async #test(fitted: StagedRelation, target: BatchTarget, relations: GateRelations): Promise<GateVerdict | undefined> {
+  async #test(
+    fitted: StagedRelation,
+    target: BatchTarget,
+    relations: GateRelations,
+    setAside: SetAside | undefined,
+  ): Promise<GateVerdict | undefined> {
     if (this.#suite === undefined) return undefined;
     this.#report("checking");
     const { gateOptions } = this.#options;
@@ -181,6 +194,7 @@ class BatchWriter {
       relations,
       ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
       ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
+      ...(setAside === undefined ? {} : { setAside }),
       fence: () => this.#fence(),
     });
     if (!verdict.accepted) throw rejected(verdict);

@@ -29,6 +29,8 @@ export interface SqlWriteSource {
 export interface StageSourceOptions {
   /** The table's columns: text and row objects are read as these types, other columns inferred. */
   readonly columns?: readonly EngineColumn[];
+  /** What to do with CSV cells that are not of their type; default `refuse`. */
+  readonly badCells?: "refuse" | "keep";
   /** Called with the rows staged so far. */
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;
@@ -53,6 +55,7 @@ export async function stageWriteSource(session: Session, source: WriteSource, op
   const { engineSource, files } = await engineSourceOf(session, source, options);
   const relation = await session.stage(engineSource, {
     ...(options.columns === undefined ? {} : { columns: options.columns }),
+    ...(options.badCells === undefined ? {} : { badCells: options.badCells }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import type { AnomalyRule } from "./anomaly.ts";
 import { defineSuite } from "./define.ts";
-import type { CheckJson, RowPredicate, Suite } from "./suite.ts";
+import type { CheckJson, RowPredicate, Suite, SuiteJson } from "./suite.ts";
 
 /** Options that every check takes. */
 export type CheckOptions = Omit<CheckJson, "kind" | "params">;
@@ -116,11 +116,7 @@ export const check = Object.freeze({
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
-export function suite(
-  name: string,
-  checks: readonly BuiltCheck[],
-  options: { readonly maxBadShare?: number; readonly tagColumn?: string } = {},
-): Suite {
+export function suite(name: string, checks: readonly BuiltCheck[], options: Omit<SuiteJson, "name" | "checks"> = {}): Suite {
   const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<Record<string, RowPredicate>>;
   return defineSuite({ name, ...options, checks: checks.map((item) => item.json) }, functions);
 }

@@ -11,7 +11,7 @@ const onFails: readonly OnFail[] = ["reject", "quarantine", "drop", "warn", "tag
 const onNulls: readonly OnNull[] = ["ignore", "fail", "pass"];
 const severities: readonly Severity[] = ["critical", "warning", "info"];
 const afterwards = ["reject", "quarantine", "drop", "warn"] as const;
-const suiteKeys = ["name", "maxBadShare", "tagColumn", "checks"];
+const suiteKeys = ["name", "maxBadShare", "tagColumn", "onMisfit", "checks"];
 const checkKeys = ["kind", "id", "description", "params", "mostly", "where", "onNull", "severity", "onFail", "escalate", "repair"];
 
 /**
@@ -42,6 +42,7 @@ export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record
     name,
     maxBadShare,
     tagColumn,
+    onMisfit: oneOf(json["onMisfit"], ["reject", "quarantine"] as const, "onMisfit") ?? "reject",
     checks: Object.freeze(checks),
     functions: { ...functions },
     fingerprint: fingerprint(json),

@@ -1,6 +1,7 @@
 import type { Relation } from "../engine/contract.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { RowPredicate } from "./suite.ts";
+import type { CheckResult } from "./verdict.ts";
 
 /** What a suite needs beside the staged batch. */
 export interface GateContext {
@@ -14,6 +15,15 @@ export interface GateContext {
   readonly history?: (metric: string) => Promise<readonly number[]>;
   /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */
   readonly fence?: () => Promise<void>;
+  /** Rows that were set aside before the gate, because they do not fit the table's schema. */
+  readonly setAside?: SetAside;
   /** Row checks that the writing side adds, such as values that could not be cast. */
   readonly extra?: readonly PlannedCheck[];
+}
+
+/** Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`. */
+export interface SetAside {
+  readonly rows: number;
+  readonly sql: string;
+  readonly checks: readonly CheckResult[];
 }

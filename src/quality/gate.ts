@@ -1,9 +1,9 @@
-import type { Session, StagedRelation } from "../engine/contract.ts";
+import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
 import { columnsOfRelation } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { errorsSql, tagsSql } from "./errors-list.ts";
 import { thisTable } from "./expectation.ts";
-import type { GateContext } from "./gate-context.ts";
+import type { GateContext, SetAside } from "./gate-context.ts";
 import { type Counted, countRows, resolveRounds } from "./gate-counts.ts";
 import { checkedExpressions } from "./gate-expressions.ts";
 import { groupMasks } from "./gate-groups.ts";
@@ -38,7 +38,8 @@ export async function evaluateGate(session: Session, suite: Suite, staged: Stage
     .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
     .filter(({ result }) => (result?.unexpected ?? 0) > 0);
   const split = await sampleRows(session, batch, reacted, counted.rows);
-  return verdictOf(suite, batch, counted, split, masksBy(reacted), repaired.counts.size > 0);
+  const verdict = verdictOf(suite, batch, counted, split, masksBy(reacted), repaired.counts.size > 0);
+  return withBadShare(suite, context.setAside === undefined ? verdict : withSetAside(verdict, context.setAside, batch.columns));
 }
 
 type Reacted = readonly { readonly mask: Mask; readonly result: CheckResult | undefined }[];
@@ -74,9 +75,6 @@ function verdictOf(
   const checks = [...counted.results.values()].map((result) => ({ ...result, sample: split.samples.get(result.id) ?? [] }));
   const bad = split.quarantined + split.dropped;
   const reasons = checks.filter((check) => check.reaction === "reject" && !check.success).map(rejection);
-  if (counted.rows > 0 && bad / counted.rows > suite.maxBadShare) {
-    reasons.push(`${bad} of ${counted.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`);
-  }
   const tagging = suite.checks.some((check) => check.onFail === "tag");
   const disposing = masks("quarantine", "drop");
   const quarantining = masks("quarantine");
@@ -110,6 +108,26 @@ function verdictOf(
       split.quarantined === 0
         ? null
         : `SELECT ${position.file} AS file, ${position.row} AS row, ${errorsSql(failing, results)} AS errors, ${names} FROM ${maskedSource(batch, failing)} WHERE ${anyFails(quarantining)}`,
+  };
+}
+
+/** Rejects a batch with too many bad rows. */
+function withBadShare(suite: Suite, verdict: GateVerdict): GateVerdict {
+  const bad = verdict.quarantined + verdict.dropped;
+  if (verdict.rows === 0 || bad / verdict.rows <= suite.maxBadShare) return verdict;
+  const reason = `${bad} of ${verdict.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`;
+  return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
+}
+
+function withSetAside(verdict: GateVerdict, { rows, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
+  const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
+  const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
+  return {
+    ...verdict,
+    rows: verdict.rows + rows,
+    quarantined: verdict.quarantined + rows,
+    checks: [...checks, ...verdict.checks],
+    quarantineSql: `SELECT file, row, errors${nothing} FROM (${sql})${others}`,
   };
 }
 

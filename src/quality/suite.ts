@@ -12,6 +12,9 @@ export type OnFail = "reject" | "quarantine" | "drop" | "warn" | "tag" | "repair
 /** What a null (a row for which the check's value is unknown) counts as; `ignore` leaves it out of the denominator too. */
 export type OnNull = "ignore" | "fail" | "pass";
 
+/** What happens to rows that do not fit the table's schema. */
+export type OnMisfit = "reject" | "quarantine";
+
 export type Severity = "critical" | "warning" | "info";
 
 /** How a failing value is replaced; after it the row is tested again and what still fails is treated as `otherwise` says. */
@@ -55,6 +58,8 @@ export interface SuiteJson {
   readonly maxBadShare?: number;
   /** Name of the `array<string>` column that `tag` fills; default `_failed_checks`. */
   readonly tagColumn?: string;
+  /** What happens to rows with a value that is not of its column's type, or a null where none may be; default `reject`, the whole batch. */
+  readonly onMisfit?: OnMisfit;
   readonly checks: readonly CheckJson[];
 }
 
@@ -69,6 +74,7 @@ export interface Suite {
   readonly name: string;
   readonly maxBadShare: number;
   readonly tagColumn: string;
+  readonly onMisfit: OnMisfit;
   readonly checks: readonly Check[];
   /** The TypeScript predicates by name; JSON cannot carry them. */
   readonly functions: Readonly<Record<string, RowPredicate>>;

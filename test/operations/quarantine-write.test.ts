@@ -1,0 +1,121 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
+
+const flights = () => schema().long("id", { nullable: false }).double("delay").string("origin");
+const gate = suite("flights", [
+  check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
+  check.matches("origin", "^[A-Z]{3}$", { onFail: "quarantine" }),
+]);
+const batch = [
+  { id: 1, delay: 5, origin: "LAX" },
+  { id: 2, delay: -1116, origin: "??" },
+  { id: 3, delay: Number.NaN, origin: "SFO" },
+];
+
+describe("the quarantine of a table", () => {
+  it("is a table of its own below it that holds each bad row as it came, with every reason, before the batch is committed", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: flights() });
+    const result = await table.append(batch, { gate, batchId: "2001-01" });
+    expect(result).toMatchObject({ outcome: "committed", version: 1, rows: 1, quarantine: { rows: 2, version: 1 } });
+    const quarantine = await openTable(join(folder, "_quarantine"));
+    const rows = (await rowsOf(quarantine)).sort((a, b) => Number(a["source_row"]) - Number(b["source_row"]));
+    expect(rows[0]).toMatchObject({
+      batch_id: "2001-01",
+      base_version: 0n,
+      source_row: 1n,
+      status: "open",
+      attempt: 1,
+      suite: "flights",
+    });
+    expect(JSON.parse(String(rows[0]?.["payload"]))).toEqual({ id: 2, delay: -1116, origin: "??" });
+    expect((rows[0]?.["errors"] as { check_id: string }[]).map((error) => error.check_id)).toEqual([
+      "delay:values_to_be_between",
+      "origin:values_to_match_regex",
+    ]);
+    expect(JSON.parse(String(rows[1]?.["payload"]))).toEqual({ id: 3, delay: "nan", origin: "SFO" });
+    expect(actionsOf(folder, 1, "commitInfo")[0]).toMatchObject({
+      gate: { quarantined: 2, batchId: "2001-01", quarantine: { version: 1 } },
+    });
+    await table.close();
+  });
+
+  it("takes the same batch once, whether or not the batch itself was committed after it", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: flights() });
+    await table.append(batch, { gate, batchId: "b" });
+    expect(await table.append(batch, { gate, batchId: "b" })).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
+    expect(await rowsOf(await openTable(join(folder, "_quarantine")))).toHaveLength(2);
+    await table.close();
+  });
+
+  it("refuses a repeated batch whose rows are no longer the same", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: flights() });
+    const stopping = new AbortController();
+    const crash = { ...batch[0], id: 9 };
+    const stop = table.append([...batch, crash], {
+      gate,
+      batchId: "b",
+      signal: stopping.signal,
+      onProgress: ({ phase }) => phase === "committing" && stopping.abort(),
+    });
+    await expect(stop).rejects.toThrow();
+    expect(table.snapshot().version).toBe(0);
+    await expect(table.append(batch.slice(0, 2), { gate, batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
+    expect(await table.append([...batch, crash], { gate, batchId: "b" })).toMatchObject({ outcome: "committed", rows: 2 });
+    expect(await rowsOf(await openTable(join(folder, "_quarantine")))).toHaveLength(2);
+    await table.close();
+  });
+
+  it("makes no quarantine while every row is clean", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: flights() });
+    await table.append(batch.slice(0, 1), { gate });
+    expect(existsSync(join(folder, "_quarantine"))).toBe(false);
+    await table.close();
+  });
+
+  it("takes rows that do not even fit the schema, with the text that they came with", async () => {
+    const folder = freshFolder();
+    writeFileSync(join(folder, "in.csv"), "id,delay,origin\n1,5,LAX\n2,late,SFO\n,7,JFK\n4,9999,LAX\n");
+    const table = await createTable(join(folder, "t"), { schema: flights() });
+    await expect(table.append({ csv: join(folder, "in.csv") }, { gate })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    const lenient = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], { onMisfit: "quarantine" });
+    const result = await table.append({ csv: join(folder, "in.csv") }, { gate: lenient });
+    expect(result).toMatchObject({ rows: 1, quarantine: { rows: 3 }, gate: { rows: 4, clean: 1, quarantined: 3 } });
+    const rows = (await rowsOf(await openTable(join(folder, "t", "_quarantine")))).sort(
+      (a, b) => Number(a["source_row"]) - Number(b["source_row"]),
+    );
+    expect(
+      rows.map((row) => [
+        JSON.parse(String(row["payload"])),
+        (row["errors"] as { check_id: string; observed_value: string | null }[]).map((error) => [error.check_id, error.observed_value]),
+      ]),
+    ).toEqual([
+      [{ id: 2, delay: "late", origin: "SFO" }, [["schema:delay", "late"]]],
+      [{ id: null, delay: 7, origin: "JFK" }, [["schema:id", null]]],
+      [{ id: 4, delay: 9999, origin: "LAX" }, [["delay:values_to_be_between", "9999.0"]]],
+    ]);
+    await table.close();
+  });
+
+  it("counts rows that do not fit towards the allowed share of bad rows", async () => {
+    const folder = freshFolder();
+    writeFileSync(join(folder, "in.csv"), "id,delay,origin\n1,5,LAX\n2,late,SFO\n");
+    const table = await createTable(join(folder, "t"), { schema: flights() });
+    const strict = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], {
+      onMisfit: "quarantine",
+      maxBadShare: 0.4,
+    });
+    await expect(table.append({ csv: join(folder, "in.csv") }, { gate: strict })).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    expect(existsSync(join(folder, "t", "_quarantine"))).toBe(false);
+    await table.close();
+  });
+});
