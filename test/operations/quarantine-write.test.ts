@@ -35,7 +35,7 @@ describe("the quarantine of a table", () => {
       suite: "flights",
     });
     expect(JSON.parse(String(rows[0]?.["payload"]))).toEqual({ id: 2, delay: -1116, origin: "??" });
-    expect((rows[0]?.["errors"] as { check_id: string }[]).map((error) => error.check_id)).toEqual([
+    expect(((rows[0]?.["errors"] ?? []) as { check_id: string }[]).map((error) => error.check_id)).toEqual([
       "delay:values_to_be_between",
       "origin:values_to_match_regex",
     ]);
