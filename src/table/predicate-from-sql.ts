@@ -104,7 +104,8 @@ class Translator {
       case "OPERATOR_IS_NULL":
       case "OPERATOR_IS_NOT_NULL": {
         const column = this.#column(first);
-        if (column === undefined) return unknown;
+        // Whether a variant's own null is a null of SQL is a matter of how its file is read.
+        if (column === undefined || column.type === "variant") return unknown;
         return { op: (node["type"] === "OPERATOR_IS_NULL") === not ? "isNotNull" : "isNull", column: column.path };
       }
       case "COMPARE_IN":
@@ -133,7 +134,7 @@ class Translator {
   #distinct(left: JsonValue | undefined, right: JsonValue | undefined, distinct: boolean): Predicate {
     const column = this.#column(left) ?? this.#column(right);
     const constant = this.#column(left) === undefined ? left : right;
-    if (column === undefined) return unknown;
+    if (column === undefined || column.type === "variant") return unknown;
     if (isNullConstant(constant)) return { op: distinct ? "isNotNull" : "isNull", column: column.path };
     const compared = compare(distinct ? "ne" : "eq", column, constant);
     return distinct ? { op: "or", args: [compared, { op: "isNull", column: column.path }] } : compared;

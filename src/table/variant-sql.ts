@@ -16,7 +16,7 @@ export function variantSql(physical: PhysicalType, sql: string, engineType: stri
   if (engineType === "VARIANT") {
     // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like them.
     const plain = `CAST(variant_to_parquet_variant(${sql}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-    return `CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON)`;
+    return `CASE WHEN ${sql} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
   }
   const metadata = physical.kind === "struct" ? field(physical, "metadata") : undefined;
   if (physical.kind !== "struct" || metadata === undefined) throw noVariant(file);

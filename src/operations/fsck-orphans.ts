@@ -1,0 +1,40 @@
+import type { AddAction, RemoveAction } from "../log/actions.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { deletionVectorPlace } from "../log/deletion-vector.ts";
+import { pathKeyer } from "../log/file-key.ts";
+import { isPrivateName } from "../storage/paths.ts";
+import type { Finding } from "./fsck.ts";
+
+/**
+ * Reports files that neither the version nor its tombstones name. They cost space only: a writer may be about to commit them, and a vacuum
+ * removes them when they are old enough.
+ */
+export async function findOrphans(snapshot: LogSnapshot, report: (finding: Finding) => void, signal?: AbortSignal): Promise<void> {
+  const known = await knownPaths(snapshot);
+  const options = signal === undefined ? {} : { signal };
+  for await (const { path, size } of snapshot.context.store.list("", options)) {
+    if (isHidden(path) || known.has(path)) continue;
+    const message = `${path} (${size} bytes) is named by no version that the log still tells of.`;
+    report({ code: "ORPHAN_FILE", severity: "info", message, path });
+  }
+}
+
+async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
+  const keyOf = pathKeyer(snapshot.context.store.uri);
+  const known = new Set<string>();
+  const note = ({ path, deletionVector }: AddAction | RemoveAction): void => {
+    known.add(keyOf(path));
+    if (deletionVector === undefined) return;
+    const place = deletionVectorPlace(deletionVector);
+    if (place.kind === "file") known.add(keyOf(place.path));
+  };
+  const files = await snapshot.files();
+  for await (const chunk of files.all()) chunk.forEach(note);
+  for await (const chunk of files.tombstones()) chunk.forEach(note);
+  return known;
+}
+
+/** Names that data files do not have: the log, change files, other programs' files. A folder `_x=1` is a partition. */
+function isHidden(path: string): boolean {
+  return path.split("/").some((name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")));
+}

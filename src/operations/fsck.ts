@@ -1,0 +1,134 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { type LogListing, listLog } from "../log/listing.ts";
+import { openLog } from "../log/open-log.ts";
+import { checkFiles, type FileTotals } from "./fsck-files.ts";
+import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
+import { findOrphans } from "./fsck-orphans.ts";
+
+/** What can be wrong with a table; each is explained in spec/fsck.md. */
+export type FindingCode =
+  | "TABLE_UNREADABLE"
+  | "LOG_GAP"
+  | "COMMIT_CORRUPT"
+  | "COMMIT_INVALID"
+  | "CHECKPOINT_CORRUPT"
+  | "CHECKPOINT_INCOMPLETE"
+  | "CHECKPOINT_DIFFERS"
+  | "HINT_INVALID"
+  | "CHECKSUM_WRONG"
+  | "DATA_FILE_MISSING"
+  | "DATA_FILE_CORRUPT"
+  | "FILE_SIZE_WRONG"
+  | "ROW_COUNT_WRONG"
+  | "STATISTICS_WRONG"
+  | "NULL_NOT_ALLOWED"
+  | "PARTITION_VALUE_INVALID"
+  | "DELETION_VECTOR_CORRUPT"
+  | "ORPHAN_FILE";
+
+/** One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`: nothing is wrong with the rows. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: "error" | "warning" | "info";
+  readonly message: string;
+  /** The file it is about, below the table's root or as the log has it. */
+  readonly path?: string;
+  readonly version?: number;
+}
+
+/** What to check. */
+export interface FsckOptions {
+  /** Default: the latest version. */
+  readonly version?: number;
+  /** Read every data file and compare its rows with the log; default true. Without, files are only looked up. */
+  readonly data?: boolean;
+  /** Look for files that no version names; default true. */
+  readonly orphans?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called with the files checked so far, and how many there are. */
+  readonly onProgress?: (files: number, of: number) => void;
+}
+
+/** What was looked at and what was found. */
+export interface FsckReport {
+  readonly uri: string;
+  /** Absent where the table cannot be opened. */
+  readonly version?: number;
+  readonly findings: readonly Finding[];
+  readonly commits: number;
+  readonly checkpoints: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly rows: number;
+}
+
+/**
+ * Checks a table against the protocol: its log, and the files of one version.
+ *
+ * Only reads. What is wrong with the table is reported, not thrown.
+ *
+ * @throws `NOT_A_TABLE`; what the store throws
+ */
+export async function fsck(context: TableContext, options: FsckOptions = {}): Promise<FsckReport> {
+  const findings: Finding[] = [];
+  const report = (finding: Finding): void => void findings.push(finding);
+  const listing = await listLog(context.store, 0, undefined, readOptions(options));
+  if (listing.latest < 0) {
+    throw new VarveError("NOT_A_TABLE", `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`, {
+      uri: context.store.uri,
+    });
+  }
+  await checkCommits(context, listing, report, options.signal);
+  await checkCheckpoints(context, listing, report);
+  const snapshot = await openChecked(context, listing, options, report);
+  const totals = snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, listing, options, report);
+  return {
+    uri: context.store.uri,
+    ...(snapshot === undefined ? {} : { version: snapshot.version }),
+    findings,
+    commits: listing.commits.size,
+    checkpoints: listing.checkpoints.length,
+    ...totals,
+  };
+}
+
+async function checkSnapshot(
+  snapshot: LogSnapshot,
+  listing: LogListing,
+  options: FsckOptions,
+  report: (finding: Finding) => void,
+): Promise<FileTotals> {
+  if (snapshot.readObstacle !== undefined) {
+    report({ code: "TABLE_UNREADABLE", severity: "error", message: snapshot.readObstacle.message, version: snapshot.version });
+    return { files: 0, bytes: 0, rows: 0 };
+  }
+  await checkChecksum(snapshot, listing, report);
+  const totals = await checkFiles(snapshot, options, report);
+  if (options.orphans !== false) await findOrphans(snapshot, report, options.signal);
+  return totals;
+}
+
+async function openChecked(
+  context: TableContext,
+  listing: LogListing,
+  options: FsckOptions,
+  report: (finding: Finding) => void,
+): Promise<LogSnapshot | undefined> {
+  const version = options.version ?? listing.latest;
+  try {
+    const snapshot = await openLog(context, { version, ...readOptions(options) });
+    // Files are read lazily: a damaged log must show here.
+    if (snapshot.readObstacle === undefined) await (await snapshot.files()).totals();
+    return snapshot;
+  } catch (error) {
+    if (!(error instanceof VarveError) || ["INVALID_ARGUMENT", "CANCELLED"].includes(error.code)) throw error;
+    if (options.version !== undefined && error.code === "VERSION_NOT_FOUND") throw error;
+    report({ code: "TABLE_UNREADABLE", severity: "error", message: error.message, version });
+    return undefined;
+  }
+}
+
+function readOptions({ signal }: FsckOptions): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
