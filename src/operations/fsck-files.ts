@@ -8,7 +8,7 @@ import { deletedRows, recordsOf } from "../table/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import type { Finding, FsckOptions } from "./fsck.ts";
+import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
 type Report = (finding: Finding) => void;

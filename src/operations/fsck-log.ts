@@ -11,7 +11,7 @@ import { chooseSegment } from "../log/segment.ts";
 import { readCommit } from "../log/tail-read.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
-import type { Finding } from "./fsck.ts";
+import type { Finding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
 

@@ -3,7 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { deletionVectorPlace } from "../log/deletion-vector.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { isPrivateName } from "../storage/paths.ts";
-import type { Finding } from "./fsck.ts";
+import type { Finding } from "./fsck-finding.ts";
 
 /**
  * Reports files that neither the version nor its tombstones name. They cost space only: a writer may be about to commit them, and a vacuum

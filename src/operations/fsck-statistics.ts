@@ -10,7 +10,7 @@ import type { DeltaType, StructType } from "../schema/types.ts";
 import { readTypeText } from "../table/read-type.ts";
 import { mappingModeOf } from "../table/scan.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
-import type { Finding } from "./fsck.ts";
+import type { Finding } from "./fsck-finding.ts";
 
 /** A file and the rows that its footer counts. */
 export interface CheckedFile {

@@ -3,52 +3,9 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { type LogListing, listLog } from "../log/listing.ts";
 import { openLog } from "../log/open-log.ts";
 import { checkFiles, type FileTotals } from "./fsck-files.ts";
+import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
 import { findOrphans } from "./fsck-orphans.ts";
-
-/** What can be wrong with a table; each is explained in spec/fsck.md. */
-export type FindingCode =
-  | "TABLE_UNREADABLE"
-  | "LOG_GAP"
-  | "COMMIT_CORRUPT"
-  | "COMMIT_INVALID"
-  | "CHECKPOINT_CORRUPT"
-  | "CHECKPOINT_INCOMPLETE"
-  | "CHECKPOINT_DIFFERS"
-  | "HINT_INVALID"
-  | "CHECKSUM_WRONG"
-  | "DATA_FILE_MISSING"
-  | "DATA_FILE_CORRUPT"
-  | "FILE_SIZE_WRONG"
-  | "ROW_COUNT_WRONG"
-  | "STATISTICS_WRONG"
-  | "NULL_NOT_ALLOWED"
-  | "PARTITION_VALUE_INVALID"
-  | "DELETION_VECTOR_CORRUPT"
-  | "ORPHAN_FILE";
-
-/** One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`: nothing is wrong with the rows. */
-export interface Finding {
-  readonly code: FindingCode;
-  readonly severity: "error" | "warning" | "info";
-  readonly message: string;
-  /** The file it is about, below the table's root or as the log has it. */
-  readonly path?: string;
-  readonly version?: number;
-}
-
-/** What to check. */
-export interface FsckOptions {
-  /** Default: the latest version. */
-  readonly version?: number;
-  /** Read every data file and compare its rows with the log; default true. Without, files are only looked up. */
-  readonly data?: boolean;
-  /** Look for files that no version names; default true. */
-  readonly orphans?: boolean;
-  readonly signal?: AbortSignal;
-  /** Called with the files checked so far, and how many there are. */
-  readonly onProgress?: (files: number, of: number) => void;
-}
 
 /** What was looked at and what was found. */
 export interface FsckReport {
