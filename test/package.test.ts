@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const lock = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"));
+
+describe("the package", () => {
+  it("depends on nothing but the parts that were chosen", () => {
+    expect(Object.keys(manifest.dependencies).sort()).toEqual([
+      "@aws-sdk/client-s3",
+      "@duckdb/node-api",
+      "@duckdb/node-bindings",
+      "apache-arrow",
+      "cli-progress",
+      "cli-table3",
+      "commander",
+      "fast-json-stable-stringify",
+      "lossless-json",
+    ]);
+  });
+
+  it("names every dependency by its exact version", () => {
+    const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
+    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(String(version)))).toEqual([]);
+  });
+
+  it("locks packages without naming a registry", () => {
+    const resolved = Object.values(lock.packages).filter((entry) => typeof entry === "object" && entry !== null && "resolved" in entry);
+    expect(resolved).toEqual([]);
+  });
+
+  it("uses every dependency somewhere in the source", () => {
+    const sources = execFileSync("git", ["grep", "-hoE", '(from|import\\() ?"[^."][^"]*"', "--", "src"], { cwd: root, encoding: "utf8" });
+    const unused = Object.keys(manifest.dependencies).filter((name) => !sources.includes(`"${name}"`));
+    expect(unused).toEqual([]);
+  });
+
+  it("packs the built program with its types, and no sources, tests or fixtures", () => {
+    const [packed] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" }));
+    const files: string[] = packed.files.map((file: { path: string }) => file.path);
+    expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "README.md", "LICENSE"]));
+    expect(files.filter((file) => /^(src|test|bench)\//.test(file))).toEqual([]);
+  });
+
+  it("starts the command line with the Node of the user's path", () => {
+    expect(readFileSync(new URL("../dist/cli/main.js", import.meta.url), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
+  });
+});
