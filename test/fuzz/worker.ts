@@ -1,0 +1,32 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runCase } from "./cases.ts";
+import { loadCorpus } from "./corpus.ts";
+import { Random } from "./random.ts";
+
+/** Arguments: seed, first case, number of cases, file that always holds the number of the case under way. */
+const [seed = 1, from = 0, runs = 100] = process.argv.slice(2, 5).map(Number);
+const progress = process.argv[5] ?? join(tmpdir(), "fuzz-progress");
+const memoryLimit = 2 * 1024 * 1024 * 1024;
+
+const tables = loadCorpus();
+const folder = mkdtempSync(join(tmpdir(), "varve-fuzz-"));
+const counts = { answered: 0, refused: 0 };
+const failures: { readonly number: number; readonly error: string }[] = [];
+for (let number = from; number < from + runs; number++) {
+  writeFileSync(progress, String(number));
+  try {
+    const { outcome } = await runCase(tables, new Random(seed * 1_000_003 + number), folder);
+    counts[outcome]++;
+  } catch (error) {
+    failures.push({ number, error: error instanceof Error ? error.message : String(error) });
+  }
+  if (process.memoryUsage.rss() > memoryLimit) {
+    failures.push({ number, error: `memory grew to ${process.memoryUsage.rss()} bytes` });
+    break;
+  }
+}
+rmSync(folder, { recursive: true, force: true });
+process.stdout.write(JSON.stringify({ ...counts, failures }));
+process.exit(0);
