@@ -206,6 +206,7 @@ function textOrNull(value: EngineValue | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
+/** A fenced session cannot turn its progress on. */
 async function followProgress(connection: DuckDBConnection, onProgress: ParquetWriteOptions["onProgress"]): Promise<() => void> {
   if (onProgress === undefined) return () => undefined;
   await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");

@@ -131,10 +131,11 @@ class BatchWriter {
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
     this.#report("writing");
+    const { onProgress } = this.#options;
     const data = await stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
       ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
-      onProgress: (share) => this.#options.onProgress?.({ phase: "writing", share }),
+      ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
     });
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
@@ -149,7 +150,6 @@ class BatchWriter {
     const staged = await stageWriteSource(this.#session, source, {
       ...(columns.length === 0 ? {} : { columns }),
       ...(this.#suite?.onMisfit === "quarantine" ? { badCells: "keep" as const } : {}),
-      beforeSql: (files) => this.#fence(files),
       onProgress: (rows) => this.#options.onProgress?.({ phase: "reading", rows }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
     });
@@ -214,10 +214,10 @@ class BatchWriter {
     return found;
   }
 
-  async #fence(files: readonly string[] = []): Promise<void> {
+  async #fence(): Promise<void> {
     if (this.#fenced) return;
     this.#fenced = true;
-    await this.#session.fence({ files: [...this.#readable, ...files], writableFolders: [this.#staging] });
+    await this.#session.fence({ files: this.#readable, writableFolders: [this.#staging] });
   }
 
   #report(phase: "reading" | "checking" | "writing"): void {

@@ -34,8 +34,6 @@ export interface StageSourceOptions {
   /** Called with the rows staged so far. */
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;
-  /** Fences the session to these files (and what it read before); called before a caller's SQL is looked at. */
-  readonly beforeSql: (files: readonly string[]) => Promise<void>;
 }
 
 /** A staged source with what a fence must let it read. */
@@ -131,7 +129,6 @@ async function sqlSource(session: Session, source: SqlWriteSource, options: Stag
     tables[name] = await session.stage(sourceByExtension(found));
     files.push(...found);
   }
-  await options.beforeSql(files);
   return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
 }
 

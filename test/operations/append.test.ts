@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
@@ -23,9 +24,28 @@ describe("append", () => {
     await table.append({ ndjson: join(folder, "a.ndjson") });
     await table.append({ parquet: join(folder, "t", String(actionsOf(join(folder, "t"), 1, "add")[0]?.["path"])) });
     await table.append(await table.at(2));
+    await table.append(arrow.tableFromArrays({ ID: BigInt64Array.of(6n), name: ["f"] }));
+    await table.append({ arrow: arrow.tableToIPC(arrow.tableFromArrays({ id: BigInt64Array.of(7n) })) });
+    await table.append({ arrow: arrow.tableFromArrays({ id: BigInt64Array.of(8n) }).batches });
+    await table.append({ sql: "SELECT id + 8 AS id, upper(name) AS name FROM t WHERE id = 1", tables: { t: await table.at(1) } });
+    await table.append({ sql: "SELECT 10::BIGINT AS id, name FROM people LIMIT 1", files: { people: join(folder, "a.csv") } });
     const rows = await rowsOf(table);
-    expect(table.snapshot().version).toBe(6);
-    expect(rows.map((row) => `${String(row["id"])}${String(row["name"])}`)).toEqual(["1a", "1a", "1a", "2b", "2b", "3c", "4d", "5e"]);
+    expect(table.snapshot().version).toBe(11);
+    expect(rows.map((row) => `${String(row["id"])}${String(row["name"])}`)).toEqual([
+      "1a",
+      "1a",
+      "1a",
+      "2b",
+      "2b",
+      "3c",
+      "4d",
+      "5e",
+      "6f",
+      "7null",
+      "8null",
+      "9A",
+      "10c",
+    ]);
     await table.close();
   });
 
@@ -109,6 +129,17 @@ describe("append", () => {
     expect(table.snapshot().version).toBe(2);
   });
 
+  it("asks before new columns make a table unreadable for older engines", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: people() });
+    const wall = { sql: "SELECT 1::BIGINT AS id, TIMESTAMP '2024-01-01 00:00:00' AS wall" };
+    await expect(table.append(wall, { mergeSchema: true })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+      data: { features: ["timestampNtz"] },
+    });
+    await table.append(wall, { mergeSchema: true, upgradeProtocol: true });
+    expect(await rowsOf(table)).toEqual([{ id: 1n, name: null, wall: "2024-01-01T00:00:00.000000" }]);
+  });
+
   it("does nothing the second time for the same transaction or batch", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: people() });
@@ -153,6 +184,13 @@ describe("append", () => {
     await expect(table.append([], { txn: { appId: "a", version: 1 }, batchId: "b" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     const pinned = await openTable(`${table.uri}@v0`);
     await expect(pinned.append([{ id: 1 }])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("lets SQL of a source read its tables and files only", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: people() });
+    const sql = "SELECT 1::BIGINT AS id, content AS name FROM read_text('/etc/hostname')";
+    await expect(table.append({ sql })).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    expect((await table.refresh()).version).toBe(0);
   });
 });
 
