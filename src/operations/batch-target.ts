@@ -4,7 +4,7 @@ import type { Action, MetadataAction, ProtocolAction } from "../log/actions.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { assignColumnMapping, columnMappingKeys } from "../schema/column-mapping.ts";
 import { engineColumns, schemaOfEngine } from "../schema/engine-types.ts";
-import { mergeSchema, sameSchema, withoutVoid } from "../schema/evolution.ts";
+import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
 import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
 import { isPrimitive } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
@@ -102,7 +102,7 @@ export function mergedTarget(target: BatchTarget, incoming: readonly EngineColum
  * @throws as {@link mergedTarget}
  */
 export function replacedTarget(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
-  const wanted = withoutVoid(schema);
+  const wanted = voidAsString(schema);
   const same = sameSchema(wanted, target.schema) && JSON.stringify(partitionBy) === JSON.stringify(target.metadata.partitionColumns);
   return same ? target : withSchema(target, wanted, partitionBy, upgrade);
 }

@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { schemaOfEngine } from "../schema/engine-types.ts";
-import { withoutVoid } from "../schema/evolution.ts";
+import { voidAsString } from "../schema/evolution.ts";
 import type { StructType } from "../schema/types.ts";
 import type { CommitResult } from "../table/commit-request.ts";
 import { defineTable, type TableDefinition } from "../table/table-definition.ts";
@@ -16,7 +16,7 @@ import type { WriteSource } from "./write-source.ts";
 
 /** A new table: its schema, or a source to take it from. */
 export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Partial<TableDefinition> {
-  /** First rows; without a schema their columns become the table's, all nullable. */
+  /** First rows; without a schema their columns become the table's, all nullable; those that are null throughout become `string`. */
   readonly source?: WriteSource;
 }
 
@@ -54,7 +54,7 @@ async function createFromSource(context: TableContext, source: WriteSource, opti
     base,
     source,
     options,
-    known === undefined ? { adapt: (relation) => define(withoutVoid(schemaOfEngine(relation.columns))) } : {},
+    known === undefined ? { adapt: (relation) => define(voidAsString(schemaOfEngine(relation.columns))) } : {},
   );
   try {
     const quarantine = await quarantineRows(batch, options);

@@ -120,7 +120,7 @@ class BatchWriter {
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
     const target = this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation);
-    const plan = planEnforcement(this.#expected(target), staged.relation.columns);
+    const plan = planEnforcement(this.#expected(target), staged.relation.columns, { ignoreUntyped: this.#options.mergeSchema === true });
     const misfits = this.#suite?.onMisfit === "quarantine" ? await setMisfitsAside(this.#session, staged.relation, plan) : undefined;
     const fitting = misfits?.fitting ?? staged.relation;
     await checkSource(this.#session, fitting, plan, target.metadata.partitionColumns);

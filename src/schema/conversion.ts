@@ -38,13 +38,33 @@ export interface Conversion {
  * Numbers convert to any numeric type that holds each value exactly; wall-clock times become moments as of UTC; nothing becomes text
  * but text. Differences that no value could mend are added to `mismatches`.
  */
-export function planConversion(source: EngineType, target: DeltaType, path: readonly string[], mismatches: Mismatch[]): Conversion {
-  return convertType(source, target, path, { mismatches, depth: 0 });
+export function planConversion(
+  source: EngineType,
+  target: DeltaType,
+  path: readonly string[],
+  mismatches: Mismatch[],
+  options: ConversionOptions = {},
+): Conversion {
+  return convertType(source, target, path, { mismatches, depth: 0, ignoreUntyped: options.ignoreUntyped === true });
+}
+
+/** How lenient a conversion is. */
+export interface ConversionOptions {
+  /** Leave out fields that the target lacks and that hold nothing but null, instead of refusing them. */
+  readonly ignoreUntyped?: boolean;
+}
+
+/** Whether a type says no more than that all values are null. */
+export function isUntyped(type: EngineType): boolean {
+  if (type.kind === "scalar") return type.name === "NULL";
+  if (type.kind === "list") return isUntyped(type.element);
+  return type.kind === "struct" && type.fields.every((field) => isUntyped(field.type));
 }
 
 interface Context {
   readonly mismatches: Mismatch[];
   readonly depth: number;
+  readonly ignoreUntyped: boolean;
 }
 
 /** Decimal digits that hold every value of a whole-number type, and bits of a binary fraction that do. */
@@ -167,6 +187,8 @@ function convertStruct(
     return { field, convert: (value: string) => plan.convert(member(value)) };
   });
   for (const extra of byName.values()) {
+    identical = false;
+    if (context.ignoreUntyped && isUntyped(extra.type)) continue;
     context.mismatches.push({
       path: [...path, extra.name],
       expected: "no such field",

@@ -1,7 +1,15 @@
 import { VarveError } from "../errors.ts";
 import { quoteName } from "../util/sql-text.ts";
 import { defaultOf, generationExpressionOf, identityOf } from "./column-metadata.ts";
-import { type Conversion, foundText, type Mismatch, planConversion, type ValueCheck } from "./conversion.ts";
+import {
+  type Conversion,
+  type ConversionOptions,
+  foundText,
+  isUntyped,
+  type Mismatch,
+  planConversion,
+  type ValueCheck,
+} from "./conversion.ts";
 import { engineTypeText, parseEngineType } from "./engine-types.ts";
 import { checkUniqueNames, foldName } from "./schema-json.ts";
 import { pathText, typeText } from "./type-names.ts";
@@ -45,7 +53,7 @@ export interface EnforcementPlan {
  * @throws `SCHEMA_MISMATCH` naming column, expected and found type of the first difference that no value could mend (`data.mismatches`
  *   holds all); `SCHEMA_INVALID` for names that differ only by case
  */
-export function planEnforcement(schema: StructType, incoming: readonly IncomingColumn[]): EnforcementPlan {
+export function planEnforcement(schema: StructType, incoming: readonly IncomingColumn[], options: ConversionOptions = {}): EnforcementPlan {
   checkUniqueNames(incoming);
   const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
   const mismatches: Mismatch[] = [];
@@ -55,17 +63,14 @@ export function planEnforcement(schema: StructType, incoming: readonly IncomingC
     byName.delete(foldName(field.name));
     if (column === undefined) return absentColumn(field, mismatches);
     if (identityOf(field)?.allowExplicitInsert === false) throw identityGiven(field);
-    const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
+    const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches, options);
     checks.push(...columnChecks(field, quoteName(column.name), conversion));
     return { field, sql: conversion.convert(quoteName(column.name)) };
   });
   for (const extra of byName.values()) {
-    mismatches.push({
-      path: [extra.name],
-      expected: "no such column",
-      found: foundText(parseEngineType(extra.type), [extra.name]),
-      reason: "unknown",
-    });
+    const type = parseEngineType(extra.type);
+    if (options.ignoreUntyped === true && isUntyped(type)) continue;
+    mismatches.push({ path: [extra.name], expected: "no such column", found: foundText(type, [extra.name]), reason: "unknown" });
   }
   const [first] = mismatches;
   if (first !== undefined) throw mismatchError(first, mismatches);

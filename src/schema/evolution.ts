@@ -33,6 +33,25 @@ export function withoutVoid(schema: StructType): StructType {
   return { type: "struct", fields: schema.fields.flatMap((field) => keepField(field)) };
 }
 
+/** The schema with `string` for `void`, at any depth: what a column that was null throughout is created as. */
+export function voidAsString(schema: StructType): StructType {
+  return { type: "struct", fields: schema.fields.map((field) => ({ ...field, type: typeWithoutVoid(field.type) })) };
+}
+
+function typeWithoutVoid(type: DeltaType): DeltaType {
+  if (isPrimitive(type)) return type === "void" ? "string" : type;
+  switch (type.type) {
+    case "decimal":
+      return type;
+    case "struct":
+      return voidAsString(type);
+    case "array":
+      return { ...type, elementType: typeWithoutVoid(type.elementType) };
+    case "map":
+      return { ...type, keyType: typeWithoutVoid(type.keyType), valueType: typeWithoutVoid(type.valueType) };
+  }
+}
+
 interface Merge {
   readonly options: MergeOptions;
   readonly added: string[][];

@@ -83,7 +83,7 @@ export function encodePartitionSql(type: DeltaType, sql: string): string {
     return `CASE WHEN isnan(${sql}) THEN 'NaN' WHEN isinf(${sql}) THEN CASE WHEN (${sql}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${sql} AS VARCHAR) END`;
   }
   if (type === "binary") {
-    return `nullif(coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\u00\\1', 'g')), '')`;
+    return `nullif(coalesce(try(decode(${sql})), regexp_replace(hex(${sql}), '(..)', '\\\\u00\\1', 'g')), '')`;
   }
   return `CAST(${sql} AS VARCHAR)`;
 }

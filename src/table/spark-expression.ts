@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 
 /** Functions that mean the same in Spark SQL and in the engine, for the types that Delta has. */
@@ -49,16 +50,18 @@ interface Token {
  * Only what means the same in both is let through: `"text"` and escapes in texts, back-ticks, `<=>`, `==`, `rlike`, Spark's type names and
  * a list of functions are handled.
  *
+ * @param columns names of the columns that it may use: the engine reserves words that Spark does not
  * @throws `UNSUPPORTED_FEATURE` naming the function, type or character that is not
  */
-export function sparkToEngineSql(expression: string): string {
+export function sparkToEngineSql(expression: string, columns: readonly string[] = []): string {
+  const names = new Map(columns.map((name) => [foldName(name), name]));
   const tokens = [...tokenize(expression)];
   let result = "";
-  for (const [at, token] of tokens.entries()) result += `${rewrite(token, at, tokens)} `;
+  for (const [at, token] of tokens.entries()) result += `${rewrite(token, at, tokens, names)} `;
   return result.trim();
 }
 
-function rewrite(token: Token, at: number, tokens: readonly Token[]): string {
+function rewrite(token: Token, at: number, tokens: readonly Token[], columns: ReadonlyMap<string, string>): string {
   if (token.kind === "text") return quoteText(token.value);
   if (token.kind === "name") return quoteName(token.value);
   if (token.kind === "number") return token.value;
@@ -66,6 +69,8 @@ function rewrite(token: Token, at: number, tokens: readonly Token[]): string {
   const word = token.value.toLowerCase();
   if (word === "rlike" || word === "regexp") throw unsupported(`the operator ${token.value}`);
   if (isCastType(at, tokens)) return castType(word);
+  const column = columns.get(foldName(token.value));
+  if (column !== undefined && tokens[at + 1]?.value !== "(" && tokens[at - 1]?.value !== ".") return quoteName(column);
   if (tokens[at + 1]?.value !== "(" || keywords.has(word))
     return word === "timestamp" && tokens[at + 1]?.kind === "text" ? "TIMESTAMPTZ" : token.value;
   if (word !== "size" && !sameFunctions.has(word)) throw unsupported(`the function ${token.value}`);

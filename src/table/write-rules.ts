@@ -113,7 +113,8 @@ export function ruleError(
 
 async function translate(session: Session, expression: string, columns: readonly EngineColumn[], label: string): Promise<string> {
   try {
-    return await session.callerExpression(sparkToEngineSql(expression), columns);
+    const names = columns.map((column) => column.name);
+    return await session.callerExpression(sparkToEngineSql(expression, names), columns);
   } catch (error) {
     if (!isVarveError(error, "SQL_FAILED", "SQL_REFUSED", "UNSUPPORTED_FEATURE")) throw error;
     throw new VarveError(

@@ -1,0 +1,133 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
+
+const sales = async (folder: string, properties: Readonly<Record<string, string>> = {}) => {
+  const table = await createTable(folder, {
+    schema: schema().long("id").string("region").integer("year"),
+    partitionBy: ["region", "year"],
+    properties,
+  });
+  await table.append([
+    { id: 1, region: "north", year: 2023 },
+    { id: 2, region: "north", year: 2024 },
+    { id: 3, region: "süd/west =%", year: 2024 },
+    { id: 4, region: null, year: 2024 },
+  ]);
+  return table;
+};
+const ids = async (table: Awaited<ReturnType<typeof sales>>) => (await rowsOf(table, ["id"])).map((row) => Number(row["id"]));
+
+describe("overwrite", () => {
+  it("replaces the whole table in one commit, and older versions stay", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await sales(folder);
+    const result = await table.overwrite([{ id: 9, region: "x", year: 1 }]);
+    expect(result).toMatchObject({ version: 2, rows: 1, filesAdded: 1, filesRemoved: 4 });
+    expect(await ids(table)).toEqual([9]);
+    expect(await (await table.at(1)).count()).toBe(4);
+    expect(actionsOf(folder, 2, "remove")[0]).toMatchObject({
+      dataChange: true,
+      extendedFileMetadata: true,
+      partitionValues: expect.anything(),
+      size: expect.anything(),
+    });
+  });
+
+  it("with an empty source leaves an empty table of the same columns", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    await table.overwrite([]);
+    expect(await ids(table)).toEqual([]);
+    expect(table.snapshot().schema.fields.map((field) => field.name)).toEqual(["id", "region", "year"]);
+  });
+
+  it("replaces the schema where told to, partitioning too", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    await table.overwrite([{ key: "a", region: "x" }], { overwriteSchema: true });
+    expect(table.snapshot().schema.fields.map((field) => field.name)).toEqual(["key", "region"]);
+    expect(table.snapshot().partitionColumns).toEqual(["region"]);
+    await table.overwrite([{ key: "a", region: "x" }], { overwriteSchema: true, partitionBy: ["key"] });
+    expect(table.snapshot().partitionColumns).toEqual(["key"]);
+    expect(await rowsOf(table)).toEqual([{ key: "a", region: "x" }]);
+  });
+
+  it("replaces just the partitions that the new rows fall into, null and special characters included", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    const rows = [
+      { id: 30, region: "süd/west =%", year: 2024 },
+      { id: 40, region: null, year: 2024 },
+      { id: 50, region: "new", year: 2025 },
+    ];
+    expect(await table.overwrite(rows, { dynamicPartitions: true })).toMatchObject({ filesRemoved: 2, filesAdded: 3 });
+    expect(await ids(table)).toEqual([1, 2, 30, 40, 50]);
+  });
+
+  it("refuses an append-only table, and options that exclude each other", async () => {
+    const table = await sales(join(freshFolder(), "t"), { "delta.appendOnly": "true" });
+    await expect(table.overwrite([])).rejects.toMatchObject({ code: "TABLE_APPEND_ONLY" });
+    await expect(table.overwrite([], { replaceWhere: "id = 1", dynamicPartitions: true })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("conflicts with another writer that removes the same rows", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await sales(folder);
+    const late = await openTable(folder);
+    await table.overwrite([{ id: 8 }]);
+    await table.close();
+    const before = filesBelow(folder);
+    await expect(late.overwrite([{ id: 9 }])).rejects.toMatchObject({ code: expect.stringMatching(/^CONFLICT_/) });
+    expect(filesBelow(folder)).toEqual(before);
+    expect(await ids(await openTable(folder))).toEqual([8]);
+  });
+});
+
+describe("overwrite of the rows of a condition", () => {
+  it("over partition columns removes whole files", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    const result = await table.overwrite([{ id: 20, region: "north", year: 2024 }], { replaceWhere: "region = 'north' AND year % 2 = 0" });
+    expect(result).toMatchObject({ filesRemoved: 1, filesAdded: 1, rows: 1 });
+    expect(await ids(table)).toEqual([1, 3, 4, 20]);
+  });
+
+  it("over any column keeps the other rows of the same files", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("s") });
+    await table.append([
+      { id: 1, s: "a" },
+      { id: 2, s: "b" },
+      { id: 3, s: null },
+    ]);
+    await table.append([{ id: 100, s: "z" }]);
+    const result = await table.overwrite([{ id: 2, s: "B" }], { replaceWhere: "id = 2" });
+    expect(result).toMatchObject({ filesRemoved: 1, rows: 1 });
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, s: "a" },
+      { id: 2n, s: "B" },
+      { id: 3n, s: null },
+      { id: 100n, s: "z" },
+    ]);
+  });
+
+  it("refuses new rows that do not meet it, unknown counting as not", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    for (const region of ["south", null]) {
+      await expect(table.overwrite([{ id: 1, region, year: 2024 }], { replaceWhere: "region = 'north'" })).rejects.toMatchObject({
+        code: "CONSTRAINT_VIOLATED",
+      });
+    }
+    expect((await table.refresh()).version).toBe(1);
+  });
+
+  it("refuses SQL that is no condition over the table's columns", async () => {
+    const table = await sales(join(freshFolder(), "t"));
+    for (const where of ["nope = 1", "id = (SELECT count(*) FROM read_csv('/etc/passwd'))", "true; DROP TABLE x"]) {
+      await expect(table.overwrite([], { replaceWhere: where })).rejects.toMatchObject({
+        code: expect.stringMatching(/^SQL_(FAILED|REFUSED)$/),
+      });
+    }
+  });
+});

@@ -1,0 +1,201 @@
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
+import { columnId } from "../../src/schema/column-mapping.ts";
+import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
+
+const invariant = (expression: string) => ({ "delta.invariants": JSON.stringify({ expression: { expression } }) });
+
+describe("what a table demands of rows", () => {
+  it.each([
+    ["a CHECK constraint", { "delta.constraints.positive": "amount > 0" }, {}],
+    ["an invariant", {}, invariant("amount > 0")],
+  ])("%s holds for every row: only TRUE satisfies", async (_, properties, metadata) => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: schema().integer("amount", { metadata }).string("Name"), properties });
+    await table.append([{ amount: 1 }]);
+    await table.close();
+    const before = filesBelow(folder);
+    for (const amount of [0, null]) {
+      await expect(table.append([{ amount: 5 }, { amount, Name: "x" }])).rejects.toMatchObject({
+        code: "CONSTRAINT_VIOLATED",
+        data: { row: 1 },
+      });
+    }
+    expect(filesBelow(folder)).toEqual(before);
+    expect(await rowsOf(table)).toHaveLength(1);
+  });
+
+  it("Spark's spelling of a constraint is understood", async () => {
+    const properties = { "delta.constraints.c": "`Name` <=> \"it's\" OR length(Name) >= 3 AND Name NOT LIKE 'x\\'%'" };
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().string("Name"), properties });
+    await table.append([{ Name: "it's" }, { Name: "abc" }]);
+    await expect(table.append([{ Name: "ab" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
+    await expect(table.append([{ Name: "x'yz" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
+  });
+
+  it.each(["hash(a) > 0", "CAST(d AS INT) = 1", "a rlike 'x'", "a > 1L", "(SELECT 1) = 1", "nope > 1"])(
+    "a table whose constraint is %s is not written, because it cannot be evaluated as Spark would",
+    async (expression) => {
+      const table = await createTable(join(freshFolder(), "t"), {
+        schema: schema().integer("a").double("d"),
+        properties: { "delta.constraints.c": expression },
+      });
+      await expect(table.append([{ a: 1 }])).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    },
+  );
+
+  it("generated columns are computed where they are absent and checked where they are given", async () => {
+    const columns = schema().timestamp("at").date("day", { generatedAs: "CAST(at AS DATE)" }).integer("year", { generatedAs: "YEAR(at)" });
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns, partitionBy: ["year"] });
+    await table.append([{ at: "2024-02-29T23:59:59Z" }, { at: null }]);
+    await table.append([{ at: "2023-01-01T00:00:00Z", day: "2023-01-01" }]);
+    await expect(table.append([{ at: "2023-01-01T00:00:00Z", day: "2023-01-02" }])).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+      data: { kind: "generated" },
+    });
+    const rows = (await rowsOf(table)).map((row) => `${String(row["day"])} ${String(row["year"])}`).sort();
+    expect(rows).toEqual(["2023-01-01 2023", "2024-02-29 2024", "null null"]);
+  });
+
+  it("defaults fill absent columns, and leave an explicit null alone", async () => {
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("s", { default: "'none'" }).long("n", { default: "1 + 1", nullable: false }),
+    });
+    await table.append([{ id: 1 }]);
+    await table.append([{ id: 2, s: null }]);
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, s: "none", n: 2n },
+      { id: 2n, s: null, n: 2n },
+    ]);
+  });
+
+  it("identity columns number rows on from the last commit", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, {
+      schema: schema()
+        .long("id", { identity: { start: 10, step: 5 } })
+        .string("s"),
+    });
+    await table.append([{ s: "a" }, { s: "b" }]);
+    await table.append([{ s: "c" }]);
+    expect((await rowsOf(table)).map((row) => [row["id"], row["s"]])).toEqual([
+      [10n, "a"],
+      [15n, "b"],
+      [20n, "c"],
+    ]);
+    expect(table.snapshot().schema.fields[0]?.metadata["delta.identity.highWaterMark"]).toBe(20);
+    await expect(table.append([{ id: 1, s: "d" }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["id"] } });
+    const late = await openTable(`${folder}`);
+    await table.append([{ s: "d" }]);
+    await expect(late.append([{ s: "e" }])).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+  });
+
+  it("nulls in nested columns without null are refused with their path", async () => {
+    const columns = schema()
+      .array("l", schema().long("a", { nullable: false }))
+      .map("m", "string", "long", { valueContainsNull: false });
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns });
+    await table.append([
+      { l: [{ a: 1 }], m: { k: 1 } },
+      { l: null, m: null },
+    ]);
+    await expect(table.append([{}, { l: [{ a: 1 }, { a: null }] }])).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["l", "element", "a"], row: 1 },
+    });
+    await expect(table.append([{ m: { k: null } }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["m", "value"] } });
+  });
+
+  it.each(["infinity", "-infinity"])("a moment that is %s is refused", async (moment) => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().timestamp("at").date("d") });
+    await expect(table.append({ sql: `SELECT TIMESTAMPTZ '${moment}' AS at` })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["at"] },
+    });
+    await expect(table.append({ sql: `SELECT DATE '${moment}' AS d` })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["d"] },
+    });
+  });
+});
+
+describe("column mapping", () => {
+  it("writes physical names and ids, nested too, in files, statistics and partition values", async () => {
+    const folder = join(freshFolder(), "t");
+    const inner = schema().long("x y");
+    const columns = schema().long("id").struct("s", inner).column("l", arrayOf(inner)).column("m", mapOf("string", inner)).string("p,;{}");
+    const table = await createTable(folder, { schema: columns, partitionBy: ["p,;{}"], properties: { "delta.columnMapping.mode": "id" } });
+    await table.append([{ id: 1, s: { "x y": 2 }, l: [{ "x y": 3 }, null], m: { k: { "x y": 4 } }, "p,;{}": "a" }]);
+    const [add] = actionsOf(folder, 1, "add");
+    expect(Object.keys(add?.["partitionValues"] as object)[0]).toMatch(/^col-/);
+    expect(String(add?.["stats"])).not.toContain("x y");
+    expect(await rowsOf(table)).toEqual([
+      {
+        id: 1n,
+        s: { "x y": 2n },
+        l: [{ "x y": 3n }, null],
+        m: [["k", { "x y": 4n }]],
+        "p,;{}": "a",
+      },
+    ]);
+    await table.append([{ id: 2, extra: true }], { mergeSchema: true });
+    const ids = table.snapshot().schema.fields.map(columnId);
+    expect(ids.at(-1)).toBe(Number(table.snapshot().properties["delta.columnMapping.maxColumnId"]));
+  });
+});
+
+describe("partitions", () => {
+  it("of every type come back, whatever characters, nulls and signs their values hold", async () => {
+    const folder = join(freshFolder(), "t");
+    const columns = schema().long("id").string("s").double("d").decimal("n", 10, 3).boolean("b").date("day").timestamp("at").binary("bin");
+    const table = await createTable(folder, { schema: columns, partitionBy: ["s", "d", "n", "b", "day", "at", "bin"] });
+    const rows = [
+      {
+        id: 1n,
+        s: "a/b=c %20+é😀..",
+        d: -0.5,
+        n: "-1.500",
+        b: false,
+        day: "1969-12-31",
+        at: "1969-12-31T23:59:59.999999Z",
+        bin: Uint8Array.of(255, 0, 37),
+      },
+      { id: 2n, s: "..", d: Number.NaN, n: "0.000", b: true, day: "0001-01-01", at: "2024-01-01T00:00:00.000000Z", bin: Uint8Array.of(97) },
+      { id: 3n, s: null, d: Number.POSITIVE_INFINITY, n: null, b: null, day: null, at: null, bin: null },
+    ];
+    await table.append(rows);
+    expect(await rowsOf(table)).toEqual(rows);
+    expect(dataFiles(folder)).toHaveLength(3);
+  });
+
+  it("turn empty text into null, as Delta reads it", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("s"), partitionBy: ["s"] });
+    await table.append([{ id: 1, s: "" }]);
+    expect(await rowsOf(table)).toEqual([{ id: 1n, s: null }]);
+  });
+
+  it("of random texts come back", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("s"), partitionBy: ["s"] });
+    const texts = fc.sample(fc.string({ unit: "binary", minLength: 1, maxLength: 20 }), { numRuns: 60, seed: 7 });
+    const rows = texts.map((s, id) => ({ id: BigInt(id), s }));
+    await table.append(rows);
+    expect(await rowsOf(table)).toEqual(rows);
+  });
+
+  it.each([
+    ["a column that is not there", ["nope"], "COLUMN_NOT_FOUND"],
+    ["a list", ["l"], "SCHEMA_INVALID"],
+    ["every column", ["a", "l"], "SCHEMA_INVALID"],
+    ["one column twice", ["a", "A"], "INVALID_ARGUMENT"],
+  ])("by %s are refused", async (_, partitionBy, code) => {
+    const folder = freshFolder();
+    await expect(createTable(join(folder, "t"), { schema: schema().long("a").array("l", "long"), partitionBy })).rejects.toMatchObject({
+      code,
+    });
+    expect(filesBelow(folder)).toEqual([]);
+  });
+});
