@@ -20,7 +20,7 @@ import { objectNotFound, privateNamePrefix } from "./paths.ts";
  */
 export function localDiskStore(folder: string, world: World = realWorld): ObjectStore {
   const absolute = resolve(folder);
-  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href };
+  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined };
   return {
     uri: root.uri,
     get: (path, options) => readWhole(root, path, options),

@@ -9,6 +9,8 @@ export interface LocalRoot {
   /** Absolute, as given; may not exist yet and may itself be reached through links. */
   readonly folder: string;
   readonly uri: string;
+  /** Where `folder` was found to lead; asked again when something seems to lie outside it. */
+  real: string | undefined;
 }
 
 /** Absolute file name of `path`, not yet checked for links. @throws as {@link checkPath} */
@@ -23,8 +25,7 @@ export function fileNameOf(root: LocalRoot, path: string): string {
  */
 export async function existingFile(root: LocalRoot, path: string): Promise<string> {
   const file = fileNameOf(root, path);
-  const real = await realpath(file);
-  if (!isBelow(real, await realpath(root.folder))) throw outsideRoot(path, root.folder);
+  await checkInside(root, path, await realpath(file));
   return file;
 }
 
@@ -50,7 +51,7 @@ export async function checkTargetFolder(root: LocalRoot, path: string): Promise<
   while (folder.length > root.folder.length) {
     const real = await realpathIfExists(folder);
     if (real !== undefined) {
-      if (!isBelow(real, await realpath(root.folder))) throw outsideRoot(path, root.folder);
+      await checkInside(root, path, real);
       return;
     }
     folder = dirname(folder);
@@ -92,6 +93,12 @@ const definiteFailures: Readonly<Record<string, string>> = {
 
 function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+async function checkInside(root: LocalRoot, path: string, real: string): Promise<void> {
+  if (root.real !== undefined && isBelow(real, root.real)) return;
+  root.real = await realpath(root.folder);
+  if (!isBelow(real, root.real)) throw outsideRoot(path, root.folder);
 }
 
 function isBelow(file: string, folder: string): boolean {

@@ -58,7 +58,10 @@ export interface RetryLimits {
   readonly attempts?: number;
   /** Puts and reads tried at one version while its outcome is unknown, before `COMMIT_OUTCOME_UNKNOWN`; default 8. */
   readonly probes?: number;
-  /** Milliseconds; the longest single wait between tries; default 2,000. */
+  /**
+   * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss means that another writer got on;
+   * 2,000 while an outcome is unknown.
+   */
   readonly longestWait?: number;
 }
 

@@ -121,7 +121,7 @@ class Committer {
 
   async #tryFrom(base: CommitState): Promise<CommitResult> {
     const { world } = this.#context;
-    const { attempts: limit = 200, longestWait = 2000 } = this.#request.retry ?? {};
+    const { attempts: limit = 200, longestWait = 200 } = this.#request.retry ?? {};
     let state = base;
     while (this.#attempts < limit) {
       if (this.#attempts > 1) await world.sleep(backoffDelay(world, this.#attempts - 2, 10, longestWait), this.#request.signal);
