@@ -9,6 +9,8 @@ import { quoteName, quoteText } from "./sql-text.ts";
 
 /** DuckDB cuts the text statistics that it returns at this many bytes, without saying so. */
 const statisticsBytes = 256;
+/** Bytes that one value takes in a file, on the safe side for all but long texts. */
+const bytesOfCell = 8;
 /** Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many small ones. */
 const unsortedPartitions = 50;
 
@@ -35,10 +37,23 @@ interface Writer {
   readonly columns: readonly TypedColumn[];
 }
 
+/** Writes rows that have no partitions: in their order where they surely make one file, because the engine rotates files without regard to it. */
 async function copyPlain(writer: Writer, sql: string, folder: string, partitionValues: readonly (string | null)[]): Promise<WrittenFile[]> {
+  const target = writer.options.targetFileBytes;
+  const split = target !== undefined && !(await fitsOneFile(writer, sql, target));
+  const files = await copyFiles(writer, sql, folder, partitionValues, split);
+  return split ? files : splitLarge(writer, files);
+}
+
+async function copyFiles(
+  writer: Writer,
+  sql: string,
+  folder: string,
+  partitionValues: readonly (string | null)[],
+  split: boolean,
+): Promise<WrittenFile[]> {
   const { options } = writer;
   const prefix = options.namePrefix ?? "part-";
-  const split = options.targetFileBytes !== undefined;
   const target = split ? folder : join(folder, `${prefix}0.parquet`);
   const layout = split
     ? [
@@ -49,6 +64,11 @@ async function copyPlain(writer: Writer, sql: string, folder: string, partitionV
     : [];
   const rows = await copy(writer, sql, target, layout);
   return keepFilled(rows.map((row) => writtenFile(writer, row, partitionValues)));
+}
+
+async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number): Promise<boolean> {
+  const [row] = await writer.core.rows(`SELECT count(*) AS n FROM (${sql})`);
+  return Number(row?.["n"] ?? 0) * writer.columns.length * bytesOfCell <= targetFileBytes;
 }
 
 /**
@@ -98,7 +118,7 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
     await rename(file.file, whole);
     const folder = `${file.file}.parts`;
     await mkdir(folder);
-    result.push(...(await copyPlain(writer, `SELECT * FROM read_parquet(${quoteText(whole)})`, folder, file.partitionValues)));
+    result.push(...(await copyFiles(writer, `SELECT * FROM read_parquet(${quoteText(whole)})`, folder, file.partitionValues, true)));
     await rm(whole);
   }
   return result;
