@@ -7,7 +7,7 @@ import { openSession } from "../src/engine/session.ts";
  * Ten columns: int64, timestamp, int32, double, three texts, boolean, float, int32 with nulls.
  */
 const columns = `i AS id,
-  TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_microseconds(i * 1000003) AS at,
+  TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_microseconds(i * 1000003) AS placed,
   (i * 7919 % 100000)::INTEGER AS amount,
   (hash(i) % 1000000) / 997.0 AS price,
   'class ' || (hash(i) % 12) AS class,
@@ -33,7 +33,7 @@ export async function makeParquet(folder: string, rows: number): Promise<string>
 export function makeRows(count: number): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, i) => ({
     id: i,
-    at: new Date(1_704_067_200_000 + i * 1000),
+    placed: new Date(1_704_067_200_000 + i * 1000),
     amount: (i * 7919) % 100_000,
     price: ((i * 31) % 1_000_000) / 997,
     class: `class ${i % 12}`,

@@ -11,7 +11,7 @@ export const readWorkloads: readonly Workload[] = [
 ];
 
 const grouped =
-  "SELECT class, count(*) AS n, sum(amount) AS amount, avg(price) AS price, max(at) AS last FROM t GROUP BY class ORDER BY class";
+  "SELECT class, count(*) AS n, sum(amount) AS amount, avg(price) AS price, max(placed) AS last FROM t GROUP BY class ORDER BY class";
 
 /** An aggregate over a version that is not the newest, against the engine over the same data files. */
 async function aggregate({ folder, runs }: BenchContext): Promise<Figure[]> {

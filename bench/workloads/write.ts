@@ -13,7 +13,7 @@ const millions = 3_000_000;
 /** Ten checks of single rows, of the kinds that suites are made of. */
 const tenRowChecks = suite("bench", [
   check.notNull("id"),
-  check.notNull("at"),
+  check.notNull("placed"),
   check.between("amount", { min: 0, max: 99_999 }),
   check.between("price", { min: 0, max: 1100 }, { onFail: "quarantine" }),
   check.oneOf(
@@ -84,7 +84,7 @@ async function appendRows({ folder, runs }: BenchContext): Promise<Figure[]> {
 async function writeWithParquetjs(file: string, rows: readonly Record<string, unknown>[]): Promise<void> {
   const schema = new parquetjs.ParquetSchema({
     id: { type: "INT64" },
-    at: { type: "TIMESTAMP_MILLIS" },
+    placed: { type: "TIMESTAMP_MILLIS" },
     amount: { type: "INT64" },
     price: { type: "DOUBLE" },
     class: { type: "UTF8" },
