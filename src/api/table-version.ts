@@ -2,7 +2,7 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { prepareQuery, type QueryRequest } from "../query/query.ts";
+import type { QueryRequest } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { quoteName } from "../query/time-travel-sql.ts";
 import { foldName } from "../schema/schema-json.ts";
@@ -151,6 +151,7 @@ export class TableVersion {
       tables: { [selfName]: (at) => this.#itself(at !== undefined) },
       ...(exportFolder === undefined ? {} : { exportFolder }),
     };
+    const { prepareQuery } = await import("../query/query.ts");
     return prepareQuery(await this.#log.context.engine(), request);
   }
 

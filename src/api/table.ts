@@ -2,13 +2,11 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { closeLogSession } from "../log/log-session.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
-import { append as appendRows } from "../operations/append.ts";
-import { type ChangePoint, ordered, planChanges } from "../operations/changes.ts";
-import { type DiffOptions, diffVersions, type VersionDiff } from "../operations/diff.ts";
+import type { ChangePoint } from "../operations/changes.ts";
+import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
-import { overwrite as overwriteRows } from "../operations/overwrite.ts";
 import type { WriteResult } from "../operations/write-options.ts";
-import { QueryResult } from "../query/query-result.ts";
+import type { QueryResult } from "../query/query-result.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
@@ -24,7 +22,7 @@ export interface ChangesRequest {
   readonly exportFolder?: string;
 }
 
-/** A table: the newest version that was seen, and the verbs. */
+/** A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used. */
 export class Table implements AsyncDisposable {
   /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
   readonly pinned: boolean;
@@ -69,6 +67,7 @@ export class Table implements AsyncDisposable {
   /** What lies between two versions; `to` defaults to the newest. */
   async diff(from: VersionArgument | VersionPoint, to?: VersionArgument | VersionPoint, options: DiffOptions = {}): Promise<VersionDiff> {
     const [before, after] = await Promise.all([this.#open(from), to === undefined ? openLog(this.#log.context, {}) : this.#open(to)]);
+    const { diffVersions } = await import("../operations/diff.ts");
     return diffVersions(before, after, options);
   }
 
@@ -79,6 +78,10 @@ export class Table implements AsyncDisposable {
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    */
   async changes(options: ChangesRequest): Promise<QueryResult> {
+    const [{ planChanges, ordered }, { QueryResult }] = await Promise.all([
+      import("../operations/changes.ts"),
+      import("../query/query-result.ts"),
+    ]);
     const { context } = this.#log;
     const range = { from: changePoint(options.from), ...(options.to === undefined ? {} : { to: changePoint(options.to) }) };
     const session = await (await context.engine()).open();
@@ -100,7 +103,8 @@ export class Table implements AsyncDisposable {
    *   `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    */
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
-    return this.#wrote(await appendRows(await this.#newest(), toWriteSource(source), toWriteOptions(options)));
+    const { append } = await import("../operations/append.ts");
+    return this.#wrote(await append(await this.#newest(), toWriteSource(source), toWriteOptions(options)));
   }
 
   /**
@@ -110,6 +114,7 @@ export class Table implements AsyncDisposable {
    * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
    */
   async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
+    const verb = await import("../operations/overwrite.ts");
     const { replaceWhere, dynamicPartitions, overwriteSchema, partitionBy, ...rest } = options;
     const what = {
       ...(replaceWhere === undefined ? {} : { replaceWhere }),
@@ -117,7 +122,7 @@ export class Table implements AsyncDisposable {
       ...(overwriteSchema === undefined ? {} : { overwriteSchema }),
       ...(partitionBy === undefined ? {} : { partitionBy }),
     };
-    return this.#wrote(await overwriteRows(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
+    return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
   }
 
   /** Waits for the log's upkeep after the last write and frees the engine that the log holds; results that were given out stay usable. */

@@ -1,4 +1,4 @@
-import { Int64, makeVector, type RecordBatch, Table, Utf8, vectorFromArray } from "apache-arrow";
+import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../engine/contract.ts";
 import { type KeysPlan, toNumber } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
@@ -143,6 +143,7 @@ async function runFunction(session: Session, sql: string, predicate: RowPredicat
 /** A temporary table of positions; `undefined` when there are none. */
 async function stagePositions(session: Session, positions: Positions): Promise<string | undefined> {
   if (positions.rows.length === 0) return undefined;
+  const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
   const data = new Table({
     file: vectorFromArray(positions.files, new Utf8()),
     row: makeVector({ type: new Int64(), data: BigInt64Array.from(positions.rows) }),
