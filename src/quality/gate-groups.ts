@@ -45,13 +45,13 @@ async function groupMask(
     case "keys": {
       if (await proven(session, plan, scoped)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
-      await session.execute(`CREATE TEMP TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
+      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
       const known = await total(session, `SELECT coalesce(sum(rows), 0) AS n FROM ${table}`);
       return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
     }
     case "positions": {
       const table = temporaryTable();
-      await session.execute(`CREATE TEMP TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
       const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
       return positionsMask(planned, plan.missing, plan.shows, known === 0 ? undefined : table, known, position);
     }
@@ -140,7 +140,7 @@ async function runFunction(session: Session, sql: string, predicate: RowPredicat
   return verdicts;
 }
 
-/** A temporary table of positions; `undefined` when there are none. */
+/** A table of positions; `undefined` when there are none. */
 async function stagePositions(session: Session, positions: Positions): Promise<string | undefined> {
   if (positions.rows.length === 0) return undefined;
   const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
@@ -150,13 +150,13 @@ async function stagePositions(session: Session, positions: Positions): Promise<s
   });
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
-  await session.execute(`CREATE TEMP TABLE ${table} AS SELECT file, row FROM (${relation.sql})`);
+  await session.execute(`CREATE TABLE ${table} AS SELECT file, row FROM (${relation.sql})`);
   return table;
 }
 
 let tables = 0;
 
-/** A name that no other temporary table of this process has. */
+/** A name that no other table of this process has: plain tables, because the engine writes files over a connection of its own. */
 export function temporaryTable(): string {
   tables++;
   return `varve_gate_${tables}`;

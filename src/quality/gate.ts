@@ -19,7 +19,7 @@ import type { CheckResult, GateVerdict } from "./verdict.ts";
  * Tests a staged batch with a suite before anything is committed.
  *
  * One pass counts what every check says; groups are looked at by key first; only where rows fail are they looked at again.
- * Temporary tables of the session hold the failing keys that the verdict's SQL refers to.
+ * Tables of the session hold the failing keys that the verdict's SQL refers to.
  *
  * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for its SQL.
  */

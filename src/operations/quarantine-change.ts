@@ -1,0 +1,103 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { payloadColumnsSql } from "../quality/payload.ts";
+import { engineColumns } from "../schema/engine-types.ts";
+import { quoteName, quoteText } from "../util/sql-text.ts";
+import { overwrite } from "./overwrite.ts";
+import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { openQuarantine, quarantineContext } from "./quarantine-table.ts";
+
+/** Times that a change is tried again because another writer was faster. */
+const tries = 10;
+
+/**
+ * Rewrites a quarantine in one commit, trying again where another writer came between.
+ *
+ * `select` is a SELECT over `q`, the quarantine, in its columns; `files` are bound by name. All rows are written again: a quarantine is small
+ * beside its table, and so every engine sees the state of each row in one place.
+ *
+ * @returns the version written; `undefined` where there is no quarantine
+ */
+export async function rewriteQuarantine(
+  context: TableContext,
+  select: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const snapshot = await openQuarantine(quarantineContext(context));
+    if (snapshot === undefined) return undefined;
+    try {
+      const result = await overwrite(snapshot, { sql: select, tables: { q: snapshot }, files });
+      await result.upkeep;
+      return result.version;
+    } catch (error) {
+      if (attempt >= tries || !isVarveError(error) || !error.code.startsWith("CONFLICT_")) throw error;
+    }
+  }
+}
+
+/** A SELECT over `q` that changes columns of the rows that meet a condition. */
+export function changedRows(condition: string, changes: Readonly<Record<string, string>>, from = "q"): string {
+  const items = Object.entries(changes).map(
+    ([name, value]) => `CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
+  );
+  return `SELECT q.* REPLACE (${items.join(", ")}) FROM ${from}`;
+}
+
+/**
+ * Gives up the selected open rows: they stay in the quarantine as `discarded`, with the note.
+ *
+ * @returns how many rows there were
+ */
+export async function discardQuarantine(context: TableContext, selection: QuarantineSelection, note = ""): Promise<number> {
+  const condition = openOnly(selection);
+  const rows = await countSelected(context, condition);
+  if (rows === 0) return 0;
+  const now = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  await rewriteQuarantine(context, changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }));
+  return rows;
+}
+
+/**
+ * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted.
+ *
+ * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
+ * `payload`, the JSON text of the row.
+ *
+ * @returns how many rows were changed
+ * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
+ */
+export async function repairQuarantine(
+  table: LogSnapshot,
+  selection: QuarantineSelection,
+  set: Readonly<Record<string, string>>,
+): Promise<number> {
+  const known = table.schema.fields.map((field) => field.name);
+  for (const name of Object.keys(set)) {
+    if (!known.includes(name))
+      throw new VarveError("COLUMN_NOT_FOUND", `The table has no column ${name}. Its columns are ${known.join(", ")}.`, { column: name });
+  }
+  const { context } = table;
+  const condition = openOnly(selection);
+  const rows = await countSelected(context, condition);
+  if (rows === 0 || Object.keys(set).length === 0) return 0;
+  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}, to_json(CAST((${expression}) AS VARCHAR))`);
+  const patched = `CAST(json_merge_patch(payload, json_object(${values.join(", ")})) AS VARCHAR)`;
+  const row = payloadColumnsSql(engineColumns(table.schema), "payload");
+  const repaired = `SELECT quarantine_id AS repaired_id, ${patched} AS repaired FROM (SELECT quarantine_id, payload, ${row} FROM q WHERE ${condition})`;
+  await rewriteQuarantine(
+    context,
+    changedRows("repaired_id IS NOT NULL", { payload: "repaired" }, `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`),
+  );
+  return rows;
+}
+
+function openOnly(selection: QuarantineSelection): string {
+  return selectionSql({ ...selection, status: "open" });
+}
+
+async function countSelected(context: TableContext, condition: string): Promise<number> {
+  const [row] =
+    (await withQuarantine(context, (session, { sql }) => session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`))) ?? [];
+  return Number(row?.["n"] ?? 0);
+}

@@ -1,0 +1,169 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { discardQuarantine, repairQuarantine } from "../../src/operations/quarantine-change.ts";
+import { exportQuarantine, listQuarantine, readQuarantine } from "../../src/operations/quarantine-read.ts";
+import { resubmit } from "../../src/operations/resubmit.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { arrayOf, schema } from "../../src/schema/builder.ts";
+import { openContext } from "../../src/table/open-context.ts";
+import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
+
+const gate = suite("flights", [
+  check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" }),
+  check.sql("origin <> 'XXX'", { id: "known", onFail: "quarantine" }),
+]);
+const batch = [
+  { id: 1, delay: 5, origin: "LAX" },
+  { id: 2, delay: -1116, origin: "XXX" },
+  { id: 3, delay: 9999, origin: "SFO" },
+];
+
+async function quarantined() {
+  const folder = join(freshFolder(), "t");
+  const table = await createTable(folder, { schema: schema().long("id", { nullable: false }).double("delay").string("origin") });
+  await table.append(batch, { gate, batchId: "b1" });
+  const context = await openContext(folder);
+  return { folder, table, context, log: () => openLog(context, {}) };
+}
+
+describe("a quarantine", () => {
+  it("lists what each batch left behind, and by which checks", async () => {
+    const { context, table } = await quarantined();
+    expect(await listQuarantine(context)).toMatchObject([
+      { batchId: "b1", rows: 2, open: 2, resubmitted: 0, checks: { "delay:values_to_be_between": 2, known: 1 } },
+    ]);
+    const [first] = await readQuarantine(context, { checkId: "known" });
+    expect(await readQuarantine(context, { ids: [String(first?.["quarantine_id"])] })).toHaveLength(1);
+    await expect(readQuarantine(context, { ids: ["nope"] })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
+    let lines = "";
+    for await (const text of exportQuarantine(context)) lines += text;
+    expect(lines.trim().split("\n")).toHaveLength(2);
+    await table.close();
+  });
+
+  it("is empty for a table that never had bad rows", async () => {
+    const folder = join(freshFolder(), "t");
+    await createTable(folder, { schema: schema().long("id") });
+    const context = await openContext(folder);
+    expect(await listQuarantine(context)).toEqual([]);
+    expect(await resubmit(await openLog(context, {}))).toEqual({ landed: 0, stillBad: 0, version: null });
+  });
+
+  it("lands repaired rows once, gives the others their new reasons, and links both ways", async () => {
+    const { folder, table, context, log } = await quarantined();
+    expect(await repairQuarantine(await log(), { batchId: "b1" }, { delay: "CASE WHEN delay > 1800 THEN delay / 10 ELSE delay END" })).toBe(
+      2,
+    );
+    expect(await resubmit(await log(), { gate })).toEqual({ landed: 1, stillBad: 1, version: 2 });
+    await table.refresh();
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, delay: 5, origin: "LAX" },
+      { id: 3n, delay: 999.9, origin: "SFO" },
+    ]);
+    const info = actionsOf(folder, 2, "commitInfo")[0];
+    expect(JSON.parse(String(info?.["userMetadata"]))).toMatchObject({ resubmittedFrom: { rows: 1 } });
+    const [landed] = await readQuarantine(context, { status: "resubmitted" });
+    expect(landed).toMatchObject({ resolved_version: 2n, attempt: 2 });
+    const [open] = await readQuarantine(context);
+    expect(open).toMatchObject({ attempt: 2, status: "open" });
+    expect(await resubmit(await log(), { gate })).toEqual({ landed: 0, stillBad: 1, version: null });
+    await table.close();
+  });
+
+  it("lands rows as they are when the rules were relaxed", async () => {
+    const { table, log } = await quarantined();
+    expect(await resubmit(await log(), {})).toEqual({ landed: 2, stillBad: 0, version: 2 });
+    await table.refresh();
+    expect(await rowsOf(table)).toHaveLength(3);
+    await table.close();
+  });
+
+  it("keeps discarded rows with their note, and never resubmits them", async () => {
+    const { table, context, log } = await quarantined();
+    expect(await discardQuarantine(context, { checkId: "known" }, "typing error")).toBe(1);
+    expect(await readQuarantine(context, { status: "discarded" })).toMatchObject([{ note: "typing error" }]);
+    expect(await resubmit(await log(), {})).toMatchObject({ landed: 1 });
+    await table.close();
+  });
+
+  it("holds rows to what the table has got meanwhile", async () => {
+    const { table, context, log } = await quarantined();
+    const strict = suite("flights", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]);
+    await table.append([{ id: 3, delay: 1, origin: "JFK" }]);
+    expect(await resubmit(await log(), { gate: strict })).toEqual({ landed: 1, stillBad: 1, version: 3 });
+    expect((await readQuarantine(context)).map((row) => (row["errors"] as { check_id: string }[])[0]?.check_id)).toEqual([
+      "id:values_to_be_unique",
+    ]);
+    await table.close();
+  });
+
+  it("asks only the checks that name rows: a handful of rows has no mean to speak of", async () => {
+    const { table, context, log } = await quarantined();
+    const newest = await log();
+    const racing = resubmit(newest, { gate: suite("s", [check.measure("mean", "delay", { max: 0 }), check.notNull("id")]) });
+    await expect(racing).resolves.toMatchObject({ landed: 2 });
+    expect(await readQuarantine(context)).toEqual([]);
+    await table.close();
+  });
+
+  it("brings every type back as it was", async () => {
+    const folder = join(freshFolder(), "t");
+    const types = schema()
+      .long("id")
+      .double("d")
+      .float("f")
+      .column("m", "decimal(38,10)")
+      .boolean("b")
+      .date("day")
+      .timestamp("at")
+      .binary("bytes")
+      .struct("st", schema().string("x").column("l", arrayOf("double")));
+    const table = await createTable(folder, { schema: types });
+    const rows = [
+      {
+        id: 2n ** 62n + 1n,
+        d: Number.NaN,
+        f: 0.1,
+        m: "1234567890123456789012345678.0123456789",
+        b: true,
+        day: "2001-01-31",
+        at: new Date("2001-01-01T01:02:03.456Z"),
+        bytes: new Uint8Array([0, 255, 92, 39]),
+        st: { x: "a'b\\c\"{}, [", l: [0.1, null, Number.NaN, -Infinity] },
+      },
+      { id: -1n, d: -Infinity, f: null, m: null, b: null, day: null, at: null, bytes: null, st: null },
+      {
+        id: 0n,
+        d: 5e-324,
+        f: 3.4e38,
+        m: "-0.0000000001",
+        b: false,
+        day: "1600-01-01",
+        at: new Date(-1),
+        bytes: new Uint8Array(),
+        st: { x: null, l: [] },
+      },
+    ];
+    await table.append(rows);
+    const before = await rowsOf(table);
+    await table.append(rows, { gate: suite("none", [check.isNull("id", { onFail: "quarantine" })]) });
+    expect(await resubmit(await openLog(await openContext(folder), {}), {})).toMatchObject({ landed: 3 });
+    await table.refresh();
+    const after = await rowsOf(table);
+    expect(after).toHaveLength(6);
+    for (const row of before) expect(after.filter((other) => JSON.stringify(plain(other)) === JSON.stringify(plain(row)))).toHaveLength(2);
+    await table.close();
+  });
+});
+
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value);
+  if (value instanceof Uint8Array) return [...value];
+  if (value instanceof Date) return value.getTime();
+  if (Array.isArray(value)) return value.map(plain);
+  return typeof value === "object" && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]))
+    : value;
+}
