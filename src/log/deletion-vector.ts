@@ -6,6 +6,8 @@ import { z85Decode } from "./z85.ts";
 /** Greatest row position that the engine can look up in a bitmap. */
 const rowLimit = 2 ** 31;
 const magicNumber = 1681511377;
+/** An older layout, which PROTOCOL.md still shows in "JSON Example 3 — Inline": bitmaps of ascending keys, each behind its size. */
+const olderMagicNumber = 1681511376;
 
 /** Where a deletion vector's bytes are: in the log itself, or in a file (a path as `add.path` spells it) from `offset` on. */
 export type DeletionVectorPlace =
@@ -96,7 +98,12 @@ class BitmapReader {
   }
 
   bits(): Uint8Array {
-    if (this.#u32() !== magicNumber) throw corrupt(this.#vector, "its magic number is unknown");
+    const magic = this.#u32();
+    if (magic !== magicNumber) {
+      if (magic === olderMagicNumber) return this.#olderBits(true);
+      if (this.#data.getUint32(0) === olderMagicNumber) return this.#olderBits(false);
+      throw corrupt(this.#vector, "its magic number is unknown");
+    }
     const buckets = this.#u32();
     if (this.#u32() !== 0) throw corrupt(this.#vector, "it counts too many buckets");
     let last = -1;
@@ -106,6 +113,21 @@ class BitmapReader {
       last = key;
       this.#bitmap(key * 2 ** 32);
     }
+    return this.#finished();
+  }
+
+  #olderBits(littleEndian: boolean): Uint8Array {
+    const number = (): number => this.#data.getUint32(this.#skip(4), littleEndian);
+    const bitmaps = number();
+    for (let key = 0; key < bitmaps; key++) {
+      const end = number() + this.#at;
+      this.#bitmap(key * 2 ** 32);
+      if (this.#at !== end) throw corrupt(this.#vector, "a bitmap has another size than it says");
+    }
+    return this.#finished();
+  }
+
+  #finished(): Uint8Array {
     if (this.#at !== this.#data.byteLength) throw corrupt(this.#vector, `it has ${this.#data.byteLength - this.#at} bytes too many`);
     return this.#bits.subarray(0, this.#used);
   }

@@ -165,6 +165,7 @@ class Translator {
     if (column !== undefined) {
       return column.type === "boolean" ? compareWith("eq", column, { type: "boolean", value: !not }) : unknown;
     }
+    if (isNullConstant(node)) return { op: "constant", value: null };
     const literal = comparedLiteral("boolean", node);
     if (literal === undefined) return unknown;
     return { op: "constant", value: typeof literal.value === "boolean" ? literal.value !== not : null };
