@@ -1,4 +1,5 @@
 export { type CreateTableOptions, createTable, type SchemaInput } from "./api/create-table.ts";
+export { type FsckOptions, fsck } from "./api/fsck.ts";
 export { type OpenOptions, openTable } from "./api/open-table.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export type { Source, SqlSource } from "./api/source.ts";
@@ -8,6 +9,8 @@ export { type SelectOptions, type TableDescription, TableVersion } from "./api/t
 export type { AppendOptions, GateOptions, OverwriteOptions } from "./api/write-options.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
 export type { DiffOptions, VersionDiff } from "./operations/diff.ts";
+export type { FsckReport } from "./operations/fsck.ts";
+export type { Finding, FindingCode } from "./operations/fsck-finding.ts";
 export type { HistoryEntry, HistoryOptions } from "./operations/history.ts";
 export type { WriteProgress, WriteResult } from "./operations/write-options.ts";
 export type { CheckJson, OnFail, OnNull, RowPredicate, Severity, Suite, SuiteJson } from "./quality/suite.ts";

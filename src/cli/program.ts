@@ -3,6 +3,7 @@ import { addChanges } from "./commands/changes.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
+import { addFsck } from "./commands/fsck.ts";
 import { addHistory } from "./commands/history.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
@@ -18,7 +19,19 @@ export function buildProgram(): Command {
     .showHelpAfterError("Try --help for the options and examples.")
     .exitOverride()
     .addHelpText("after", examples);
-  for (const add of [addCreate, addAppend, addOverwrite, addShow, addQuery, addHistory, addDescribe, addSchema, addDiff, addChanges]) {
+  for (const add of [
+    addCreate,
+    addAppend,
+    addOverwrite,
+    addShow,
+    addQuery,
+    addHistory,
+    addDescribe,
+    addSchema,
+    addDiff,
+    addChanges,
+    addFsck,
+  ]) {
     add(program);
   }
   return program;

@@ -143,6 +143,23 @@ describe("reading tables of other engines", () => {
   });
 });
 
+describe("fsck", () => {
+  it("finds nothing wrong with what varve wrote", async () => {
+    const run = await varve("fsck", table, "--format", "json");
+    expect(run.code).toBe(0);
+    expect(JSON.parse(run.stdout).filter((finding: { severity: string }) => finding.severity !== "info")).toEqual([]);
+  });
+
+  it("ends with code 1 and names the file when one is damaged", async () => {
+    const broken = join(folder, "broken");
+    await varve("create", broken, "--from", may);
+    const data = readdirSync(broken).find((name) => name.endsWith(".parquet")) ?? "";
+    writeFileSync(join(broken, data), "no Parquet");
+    const run = await varve("fsck", broken);
+    expect(run).toMatchObject({ code: 1, stdout: expect.stringContaining("DATA_FILE_CORRUPT") });
+  });
+});
+
 describe("bad input ends with a clear error and its exit code", () => {
   it.each([
     ["no table", ["show", join(folder, "nothing-here")], 1, "NOT_A_TABLE"],

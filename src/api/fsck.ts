@@ -1,0 +1,32 @@
+import { closeLogSession } from "../log/log-session.ts";
+import { type FsckReport, fsck as fsckTable } from "../operations/fsck.ts";
+import type { FsckOptions as FsckVerbOptions } from "../operations/fsck-finding.ts";
+import { type ContextOptions, openContext } from "../table/open-context.ts";
+import { splitTableUri } from "./table-uri.ts";
+
+/** How a table is opened, and what is checked. */
+export interface FsckOptions extends ContextOptions, FsckVerbOptions {}
+
+/**
+ * Checks a table against the protocol, also one that cannot be opened; a suffix `@v12` of the URI checks that version's files. Only reads.
+ *
+ * @throws `NOT_A_TABLE`, `INVALID_URI`, what the store throws; what is wrong with the table is in the report
+ */
+export async function fsck(uri: string, options: FsckOptions = {}): Promise<FsckReport> {
+  const { version, data, orphans, signal, onProgress, ...contextOptions } = options;
+  const split = splitTableUri(uri);
+  const suffix = split.at !== undefined && "version" in split.at ? split.at.version : undefined;
+  const wanted = version ?? suffix;
+  const context = await openContext(split.uri, contextOptions);
+  try {
+    return await fsckTable(context, {
+      ...(wanted === undefined ? {} : { version: wanted }),
+      ...(data === undefined ? {} : { data }),
+      ...(orphans === undefined ? {} : { orphans }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+  } finally {
+    await closeLogSession(context);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { exitCodes } from "../exit.ts";
+import { openOptions } from "../open-options.ts";
+import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
+import { startProgress } from "../progress.ts";
+import { printRecords } from "../records.ts";
+
+/** `varve fsck TABLE`: checks a table against the protocol. */
+export function addFsck(program: Command): void {
+  const command = program
+    .command("fsck")
+    .summary("check a table against the protocol")
+    .description(
+      "Check a table: gaps in the log, missing files, wrong sizes, row counts and statistics, checksums, orphans. Changes nothing.",
+    )
+    .argument("<table>", "folder or URI of the table, with @v12 for the files of a version")
+    .option("--no-data", "look data files up, but do not read them")
+    .option("--no-orphans", "do not look for files that no version names")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve fsck ./flights\n  $ varve fsck ./flights --no-data --format json\n\nExit code 1 when an error was found; warnings alone end with 0. spec/fsck.md explains the codes.",
+    );
+  withStoreFlags(withListOutput(command)).action(fsck);
+}
+
+interface FsckFlags extends StoreFlags, ListOutputFlags {
+  readonly data: boolean;
+  readonly orphans: boolean;
+}
+
+async function fsck(uri: string, flags: FsckFlags): Promise<void> {
+  const { fsck: check } = await import("../../api/fsck.ts");
+  const bar = await startProgress("fsck", "files", flags.quiet === true);
+  const report = await check(uri, {
+    ...openOptions(flags),
+    data: flags.data,
+    orphans: flags.orphans,
+    onProgress: (files, of) => bar.update(files, of),
+  }).finally(() => bar.stop());
+  const findings = report.findings.map(({ severity, code, message, path }) => ({ severity, code, message, path: path ?? "" }));
+  if (flags.format !== "table" || findings.length > 0) await printRecords(findings, flags);
+  process.stderr.write(
+    `${report.commits} commits, ${report.checkpoints} checkpoints, ${report.files} files, ${report.rows} rows: ${findings.length} findings\n`,
+  );
+  if (findings.some((finding) => finding.severity === "error")) process.exitCode = exitCodes.failed;
+}
