@@ -1,6 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { Action, AddAction, DomainMetadataAction } from "../log/actions.ts";
 import { parseJson } from "../util/json.ts";
+import type { World } from "../util/world.ts";
 import type { CommitState } from "./commit-request.ts";
 import { supportedWriterFeatures } from "./writer-features.ts";
 
@@ -31,6 +32,18 @@ export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, 
     return { ...action, baseRowId, defaultRowCommitVersion: commitVersion };
   });
   return mark === highWaterMark ? assigned : [...assigned, highWaterMarkAction(mark)];
+}
+
+/** Properties with names for the columns in which copied rows carry their ids and commit versions, where they have none yet. */
+export function nameRowTrackingColumns(
+  configuration: Readonly<Record<string, string>>,
+  world: Pick<World, "uuid">,
+): Record<string, string> {
+  return {
+    "delta.rowTracking.materializedRowIdColumnName": `_row-id-col-${world.uuid()}`,
+    "delta.rowTracking.materializedRowCommitVersionColumnName": `_row-commit-version-col-${world.uuid()}`,
+    ...configuration,
+  };
 }
 
 function highWaterMarkAction(mark: bigint): DomainMetadataAction {

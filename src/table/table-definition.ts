@@ -6,6 +6,7 @@ import { featuresOfSchema } from "../schema/column-metadata.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { World } from "../util/world.ts";
+import { nameRowTrackingColumns } from "./row-ids.ts";
 import { checkPartitioning } from "./write-data-files.ts";
 import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "./writer-features.ts";
 
@@ -42,7 +43,8 @@ export function defineTable(world: World, definition: TableDefinition): NewTable
     .filter((key) => key.startsWith(featurePrefix))
     .map((key) => key.slice(featurePrefix.length));
   const properties = Object.fromEntries(Object.entries(asked).filter(([key]) => !key.startsWith(featurePrefix)));
-  const mapped = mapColumns(world, definition.schema, properties);
+  const tracked = properties["delta.enableRowTracking"] === "true" ? nameRowTrackingColumns(properties, world) : properties;
+  const mapped = mapColumns(world, definition.schema, tracked);
   const features = [...new Set([...listed, ...neededFeatures(mapped.schema, mapped.properties)])];
   return {
     protocol: protocolWith({ kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 }, features),

@@ -57,7 +57,11 @@ export const writerFeatures: Readonly<Record<string, WriterFeature>> = {
   "variantType-preview": { support: "enforced", reader: true },
   variantShredding: { support: "kept", reader: true },
   "variantShredding-preview": { support: "kept", reader: true },
-  v2Checkpoint: { support: "enforced", reader: true },
+  v2Checkpoint: {
+    support: "enforced",
+    reader: true,
+    active: (configuration) => configuration["delta.checkpointPolicy"]?.toLowerCase() === "v2",
+  },
   vacuumProtocolCheck: { support: "enforced", reader: true },
   checkpointProtection: { support: "enforced", reader: false },
   materializePartitionColumns: { support: "enforced", reader: false },
