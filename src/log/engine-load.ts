@@ -34,7 +34,7 @@ export interface EngineInput {
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
   const session = await (await context.engine()).open({ memoryLimit });
   try {
-    await session.execute("CREATE TABLE special_keys (path VARCHAR, key VARCHAR)");
+    await session.execute("CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)");
     const { checkpoint } = input;
     const sources = checkpoint === undefined ? [] : await guarded(checkpoint.files, () => checkpointSources(context, session, checkpoint));
     const json =

@@ -30,7 +30,7 @@ export async function addSpecialKeys(session: Session, table: string, paths: str
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     const keys = batch.map(pathKey);
-    await session.execute(`INSERT INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`, [batch, keys]);
+    await session.execute(`INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`, [batch, keys]);
     added += batch.length;
     batch = [];
   };

@@ -3,6 +3,7 @@ import { serializeActions } from "../../src/log/action-json.ts";
 import type { Action, AddAction, RemoveAction } from "../../src/log/actions.ts";
 import type { LiveFiles, TableContext } from "../../src/log/contract.ts";
 import { commitPath } from "../../src/log/file-names.ts";
+import { localFiles } from "../../src/storage/file-cache.ts";
 import { memoryStore } from "../../src/storage/memory-store.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
@@ -20,11 +21,16 @@ export function contextOf(store: ObjectStore, world: World = realWorld): TableCo
   };
 }
 
+/** The context of a table in memory whose files the engine reads through copies in the temporary folder. */
+export function diskBacked(store: ObjectStore, world: World = realWorld): TableContext {
+  return { ...contextOf(store, world), localFile: localFiles(store) };
+}
+
 /** A table in memory whose commits are these. */
 export async function memoryTable(commits: readonly (readonly Action[])[], world: World = realWorld): Promise<TableContext> {
   const store = memoryStore(realWorld.uuid(), "table", world);
   for (const [version, actions] of commits.entries()) await store.put(commitPath(version), serializeActions(actions));
-  return contextOf(store, world);
+  return diskBacked(store, world);
 }
 
 /** Protocol and metadata of a plain table with columns `id long, part string`, as its first commit has them. */
