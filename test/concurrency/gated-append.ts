@@ -19,7 +19,7 @@ export interface AppendJob extends Place {
   readonly kill?: KillPlan;
 }
 
-/** The batch: six rows, of which the gate drops the two whose amount is negative. */
+/** The batch: six rows, of which the gate quarantines the two whose amount is negative. */
 export const batch: readonly { readonly id: number; readonly amount: number }[] = [
   { id: 1, amount: 10 },
   { id: 2, amount: -5 },
@@ -35,7 +35,7 @@ export const baseIds: readonly number[] = [100, 101];
 
 const gate: SuiteJson = {
   name: "amounts",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "drop" }],
+  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
 };
 
 /** Creates the table with its first rows. */
