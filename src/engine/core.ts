@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
-import { VarveError } from "../errors.ts";
+import { assertInternal, VarveError } from "../errors.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
@@ -24,6 +24,8 @@ export class EngineCore {
   /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
   readonly ownFiles: string[] = [];
   fenced = false;
+  /** A connection that counts its progress, made when the fence is put up: a fenced instance lets no connection change that setting. */
+  measured: DuckDBConnection | undefined;
   closed = false;
   #names = 0;
 
@@ -39,6 +41,7 @@ export class EngineCore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.measured?.closeSync();
     this.connection.closeSync();
     this.instance.closeSync();
     await removeTemporaryFolder(this.folder);
@@ -93,23 +96,50 @@ export class EngineCore {
   /** Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs long beside other queries. */
   async onOwnConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     this.assertOpen();
-    assertNotAborted(signal);
     const connection = await this.instance.connect();
-    const interrupt = () => connection.interrupt();
-    signal?.addEventListener("abort", interrupt, { once: true });
     try {
-      return await work(connection);
-    } catch (error) {
-      assertNotAborted(signal);
-      throw engineFailure(error);
+      return await interruptible(connection, signal, work);
     } finally {
-      signal?.removeEventListener("abort", interrupt);
       connection.closeSync();
     }
   }
 
+  /** As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time. */
+  async onMeasuredConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    this.assertOpen();
+    await this.prepareMeasured();
+    assertInternal(this.measured !== undefined, "no connection counts progress");
+    return interruptible(this.measured, signal, work);
+  }
+
+  /** Makes the connection that counts progress, if there is none yet. */
+  async prepareMeasured(): Promise<void> {
+    if (this.measured !== undefined) return;
+    this.measured = await this.instance.connect();
+    await this.measured.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
+  }
+
   assertOpen(): void {
     if (this.closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
+  }
+}
+
+/** Runs `work` on a connection that `signal` interrupts. */
+async function interruptible<T>(
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  assertNotAborted(signal);
+  const interrupt = () => connection.interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    return await work(connection);
+  } catch (error) {
+    assertNotAborted(signal);
+    throw engineFailure(error);
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
   }
 }
 

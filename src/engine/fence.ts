@@ -15,6 +15,7 @@ export async function fence(
   limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] },
 ): Promise<void> {
   const folders = await Promise.all((limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`));
+  await core.prepareMeasured();
   await core.run(`SET allowed_paths = ${textList([...limits.files, ...core.ownFiles])}`);
   await core.run(`SET allowed_directories = ${textList([...folders, ...(limits.writableFolders ?? [])])}`);
   await core.run("SET enable_external_access = false");

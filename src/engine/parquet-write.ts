@@ -16,9 +16,8 @@ const unsortedPartitions = 50;
 
 /** Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files without rows are not kept. */
 export function writeParquet(core: EngineCore, sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
-  return core.onOwnConnection(options.signal, async (connection) => {
-    // A fenced instance changes no setting, not even that progress is counted.
-    const stopProgress = await followProgress(connection, core.fenced ? undefined : options.onProgress);
+  return core.onMeasuredConnection(options.signal, async (connection) => {
+    const stopProgress = followProgress(connection, options.onProgress);
     try {
       const columns = await core.typedColumns(sql);
       const writer: Writer = { core, connection, options, columns };
@@ -226,10 +225,9 @@ function textOrNull(value: EngineValue | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-/** A fenced session cannot turn its progress on. */
-async function followProgress(connection: DuckDBConnection, onProgress: ParquetWriteOptions["onProgress"]): Promise<() => void> {
+/** Reports a measured connection's progress until the returned function is called. */
+function followProgress(connection: DuckDBConnection, onProgress: ParquetWriteOptions["onProgress"]): () => void {
   if (onProgress === undefined) return () => undefined;
-  await connection.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
   const timer = setInterval(() => {
     const { percentage } = connection.progress;
     if (percentage >= 0) onProgress(Math.min(1, percentage / 100));
