@@ -38,6 +38,9 @@ export async function readCheckpointHead(context: TableContext, checkpoint: Chec
       return readHeadRows(session, relation, checkpoint.files[0]?.path ?? "");
     });
   });
+  for (const kind of ["protocol", "metaData"] as const) {
+    if (!actions.some((action) => action.kind === kind)) throw incomplete(checkpoint, kind);
+  }
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
   return { actions, sidecars: sidecars.map((sidecar) => sidecarPath(context, sidecar.path)) };
 }
@@ -94,6 +97,13 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
     const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
     throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
   }
+}
+
+/** A checkpoint holds the whole state of its version: one without these two was cut short or is none. */
+function incomplete(checkpoint: CheckpointFiles, kind: string): VarveError {
+  const path = checkpoint.files[0]?.path ?? "";
+  const message = `The checkpoint ${path} cannot be read: it holds no ${kind} action. Other checkpoints and commits are tried instead.`;
+  return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
 }
 
 const damageCodes: ReadonlySet<string> = new Set([
