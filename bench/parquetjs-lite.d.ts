@@ -1,11 +1,16 @@
-/** What the benchmark uses of a package that ships no types. */
+/** What the benchmark and the tests use of a package that ships no types. */
 declare module "parquetjs-lite" {
   interface Writer {
     appendRow(row: Readonly<Record<string, unknown>>): Promise<void>;
     close(): Promise<void>;
   }
+  interface Reader {
+    getCursor(): { next(): Promise<Readonly<Record<string, unknown>> | null> };
+    close(): Promise<void>;
+  }
   const parquetjs: {
     readonly ParquetSchema: new (fields: Readonly<Record<string, { readonly type: string; readonly optional?: boolean }>>) => object;
+    readonly ParquetReader: { openFile(file: string): Promise<Reader> };
     readonly ParquetWriter: { openFile(schema: object, file: string): Promise<Writer> };
   };
   export default parquetjs;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseSchema } from "../../src/schema/schema-json.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../../src/util/json.ts";
-import { canonicalRows } from "../support/canonical-rows.ts";
 import { sharedPeers } from "./peer.ts";
+import { canonicalRows } from "./varve.ts";
 
 const FIXTURES = join(import.meta.dirname, "..", "fixtures");
 

@@ -74,7 +74,9 @@ def forty_columns(shop, name):
         shop.sql(f"CREATE TABLE delta.`{path}` ({FORTY}) USING delta TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
         shop.sql(f"INSERT INTO delta.`{path}` VALUES ({FORTY_ROWS[0]}), ({FORTY_ROWS[1]})")
         shop.sql(f"INSERT INTO delta.`{path}` VALUES ({FORTY_ROWS[2]}), ({FORTY_ROWS[3]})")
-    shop.keep(name, path, shop.expect(path))
+    # The protocol knows no CHAR: what the files hold is a string, which only Spark fills up with blanks as it reads.
+    with shop.conf(spark__sql__readSideCharPadding="false"):
+        shop.keep(name, path, shop.expect(path))
 
 
 def int96(shop, name):

@@ -1,0 +1,46 @@
+import { openTable } from "../../src/api/open-table.ts";
+import type { SelectOptions, TableVersion } from "../../src/api/table-version.ts";
+import type { StructType } from "../../src/schema/types.ts";
+import { isJsonObject, type JsonObject, parseJson } from "../../src/util/json.ts";
+import { canonicalRow } from "../conformance/canonical.ts";
+
+/** Texts that are equal exactly when the rows are, sorted: two lists of them compare as multisets. */
+export function canonicalRows(rows: readonly JsonObject[], schema: StructType): string[] {
+  return rows.map((row) => canonicalRow(schema, row)).sort();
+}
+
+/** The newest version of a table, as varve sees it. */
+export async function latestVersion(path: string): Promise<number> {
+  await using table = await openTable(path);
+  return table.snapshot().version;
+}
+
+/** Rows in the lossless JSON encoding, with the schema of the version that they are of. */
+export interface VarveRows {
+  readonly rows: readonly JsonObject[];
+  readonly schema: StructType;
+}
+
+/** Every row of one version. */
+export async function versionRows(path: string, version: number): Promise<VarveRows> {
+  await using table = await openTable(path);
+  return rowsOf(await table.at(version), {});
+}
+
+/** Rows of the newest version that meet a condition. */
+export async function matchingRows(path: string, where: string): Promise<VarveRows> {
+  await using table = await openTable(path);
+  return rowsOf(table.snapshot(), { where });
+}
+
+async function rowsOf(version: TableVersion, options: SelectOptions): Promise<VarveRows> {
+  const rows: JsonObject[] = [];
+  for await (const lines of (await version.select(options)).jsonLines()) {
+    for (const line of lines.trimEnd().split("\n")) {
+      const row = parseJson(line);
+      if (!isJsonObject(row)) throw new TypeError(`a row is no object: ${line}`);
+      rows.push(row);
+    }
+  }
+  return { rows, schema: version.schema };
+}
