@@ -18,6 +18,8 @@ export interface SelectOptions {
   /** A SQL condition over the table's columns; also used to skip files. */
   readonly where?: string;
   readonly limit?: number;
+  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track rows. */
+  readonly rowTracking?: boolean;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
 }
@@ -87,10 +89,12 @@ export class TableVersion {
    * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
-    const columns = options.columns === undefined ? "*" : options.columns.map((name) => quoteName(this.#column(name))).join(", ");
+    const tracked = options.rowTracking === true ? ["_metadata"] : [];
+    const named = options.columns?.map((name) => quoteName(this.#column(name)));
+    const columns = named === undefined ? "*" : [...named, ...tracked].join(", ");
     const where = options.where === undefined ? "" : ` WHERE (\n${options.where}\n)`;
     const limit = options.limit === undefined ? "" : ` LIMIT ${checkedLimit(options.limit)}`;
-    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options.exportFolder);
+    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options);
   }
 
   /** One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message and position, `SQL_REFUSED` */
@@ -145,11 +149,12 @@ export class TableVersion {
     };
   }
 
-  async #query(sql: string, exportFolder?: string): Promise<QueryResult> {
+  async #query(sql: string, { exportFolder, rowTracking }: Pick<SelectOptions, "exportFolder" | "rowTracking"> = {}): Promise<QueryResult> {
     const request: QueryRequest = {
       sql,
       tables: { [selfName]: (at) => this.#itself(at !== undefined) },
       ...(exportFolder === undefined ? {} : { exportFolder }),
+      ...(rowTracking === undefined ? {} : { rowTracking }),
     };
     const { prepareQuery } = await import("../query/query.ts");
     return prepareQuery(await this.#log.context.engine(), request);

@@ -45,7 +45,12 @@ function jsonText(value: string, type: ValueType, depth: number): string {
     case "float":
     case "double":
       return `coalesce(CASE WHEN isnan(${value}) THEN '"NaN"' WHEN isinf(${value}) THEN if(${value} > 0, '"Infinity"', '"-Infinity"') ELSE ${value}::VARCHAR END, 'null')`;
-    case "decimal":
+    case "decimal": {
+      const digits = `${value}::VARCHAR`;
+      // The engine writes no zero before the point of a type that has no whole digits.
+      const whole = type.width === type.scale ? `regexp_replace(${digits}, '^(-?)\\.', '\\10.')` : digits;
+      return `coalesce('"' || ${whole} || '"', 'null')`;
+    }
     case "date":
       return `coalesce('"' || ${value}::VARCHAR || '"', 'null')`;
     case "timestamp":

@@ -18,6 +18,8 @@ export interface QueryRequest {
   /** Names that the text may use, compared without regard to case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
   readonly session?: SessionOptions;
+  /** Gives every table a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
+  readonly rowTracking?: boolean;
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
   readonly exportFolder?: string;
 }
@@ -45,7 +47,10 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
     const scans: Record<string, ScanReport> = {};
     for (const [index, table] of bound.entries()) {
       const predicate = predicateOf(uses[index], table.snapshot);
-      const scan = await planScan(session, table.snapshot, predicate === undefined ? {} : { predicate });
+      const scan = await planScan(session, table.snapshot, {
+        ...(predicate === undefined ? {} : { predicate }),
+        ...(request.rowTracking === undefined ? {} : { rowTracking: request.rowTracking }),
+      });
       await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
       files.push(...scan.files);
       scans[table.view] = scan.report;

@@ -135,6 +135,15 @@ function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
       },
     );
   }
+  if (snapshot.schema.fields.some((field) => field.name.toLowerCase() === "_metadata")) {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "The table has a column _metadata of its own, so its rows' ids cannot be shown under that name.",
+      {
+        version: snapshot.version,
+      },
+    );
+  }
   return {
     kind: "row-tracking",
     name: "_metadata",

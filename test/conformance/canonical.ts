@@ -71,7 +71,9 @@ function number(value: number): string {
 
 /** Decimal text with exactly the scale's digits, read from plain or scientific notation. */
 function plainDecimal(text: string, scale: number): string {
-  const [, sign = "", whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (parts === null) return text;
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] = parts;
   const digits = `${whole}${fraction}`;
   const shift = Number(exponent) - fraction.length + scale;
   const unscaled = shift >= 0 ? BigInt(digits) * 10n ** BigInt(shift) : BigInt(digits) / 10n ** BigInt(-shift);

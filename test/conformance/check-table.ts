@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { EngineRow, Session } from "../../src/engine/contract.ts";
+import type { EngineRow, Relation, Session } from "../../src/engine/contract.ts";
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/open-log.ts";
@@ -7,7 +7,7 @@ import { planChanges } from "../../src/operations/changes.ts";
 import type { StructField, StructType } from "../../src/schema/types.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { planScan } from "../../src/table/scan.ts";
-import type { JsonObject, JsonValue } from "../../src/util/json.ts";
+import { type JsonObject, type JsonValue, parseJson } from "../../src/util/json.ts";
 import { canonicalRow } from "./canonical.ts";
 import { type ConformanceTable, objectOf, objectsOf } from "./collection.ts";
 import { exceptions } from "./exceptions.ts";
@@ -72,7 +72,10 @@ async function checkRows(session: Session, latest: LogSnapshot, table: Conforman
   }
   const scan = await planScan(session, latest);
   expect(Number(await countOf(session, scan.sql)), "rows of the latest version").toBe(count);
-  if (table.rows !== undefined) expectSameRows(latest.schema, await session.rows(scan.sql), table.rows());
+  if (table.rows !== undefined) {
+    expectSameRows(latest.schema, await session.rows(scan.sql), table.rows());
+    expectSameRows(latest.schema, await exportedRows(session, scan), table.rows());
+  }
   const groups = table.expect["groups"];
   if (Array.isArray(groups)) {
     const [column = ""] = scan.columns.map((one) => one.name);
@@ -127,11 +130,19 @@ async function checkRowTracking(session: Session, latest: LogSnapshot, wanted: r
   expectSameRows({ type: "struct", fields }, rows, wanted);
 }
 
+/** The rows as the program's lossless JSON-lines export has them. */
+async function exportedRows(session: Session, { sql, columns }: Relation): Promise<JsonObject[]> {
+  const jsonColumns = columns.filter((one) => one.type === "JSON").map((one) => one.name);
+  let text = "";
+  for await (const lines of session.jsonLines(sql, { jsonColumns })) text += lines;
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [objectOf(parseJson(line))]));
+}
+
 function column(name: string, type: "string" | "long"): StructField {
   return { name, type, nullable: true, metadata: {} };
 }
 
-function expectSameRows(schema: StructType, found: readonly EngineRow[], wanted: readonly JsonObject[]): void {
+function expectSameRows(schema: StructType, found: readonly (EngineRow | JsonObject)[], wanted: readonly JsonObject[]): void {
   const order = (rows: readonly (EngineRow | JsonObject)[]): string[] => rows.map((row) => canonicalRow(schema, row as JsonValue)).sort();
   expect(order(found)).toEqual(order(wanted));
 }
