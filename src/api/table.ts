@@ -1,3 +1,4 @@
+import type { EngineRow } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { closeLogSession } from "../log/log-session.ts";
@@ -5,7 +6,11 @@ import { openLog, refreshLog } from "../log/open-log.ts";
 import type { ChangePoint } from "../operations/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
+import type { QuarantinedBatch, QuarantineSelection } from "../operations/quarantine-read.ts";
+import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
+import type { SetSuiteOptions, SetSuiteResult } from "../operations/set-suite.ts";
 import type { WriteResult } from "../operations/write-options.ts";
+import type { Suite, SuiteJson } from "../quality/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
@@ -123,6 +128,58 @@ export class Table implements AsyncDisposable {
       ...(partitionBy === undefined ? {} : { partitionBy }),
     };
     return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
+  }
+
+  /** The suite that the table carries: every write through varve is tested with it. `undefined` where it carries none. */
+  async suite(): Promise<Suite | undefined> {
+    const { carriedSuite } = await import("../quality/carried.ts");
+    return carriedSuite(this.#log.metadata.configuration);
+  }
+
+  /**
+   * Makes a suite part of the table in a commit of its own, or takes it away with `null`; history shows when tests changed.
+   *
+   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the table's rows break;
+   *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+   */
+  async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
+    const { setSuite } = await import("../operations/set-suite.ts");
+    const result = await setSuite(await this.#newest(), suite, options);
+    this.#upkeep = result.upkeep;
+    this.#log = await refreshLog(this.#log);
+    return result;
+  }
+
+  /** The batches that left rows in the table's quarantine, newest first. */
+  async quarantine(): Promise<QuarantinedBatch[]> {
+    const { listQuarantine } = await import("../operations/quarantine-read.ts");
+    return listQuarantine(this.#log.context);
+  }
+
+  /** Quarantined rows with their reasons; by default those that are open. */
+  async quarantinedRows(selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
+    const { readQuarantine } = await import("../operations/quarantine-read.ts");
+    return readQuarantine(this.#log.context, selection, limit);
+  }
+
+  /** Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how many. */
+  async repairQuarantined(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
+    const { repairQuarantine } = await import("../operations/quarantine-change.ts");
+    return repairQuarantine(await this.#newest(), selection, set);
+  }
+
+  /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
+  async discardQuarantined(selection: QuarantineSelection, note?: string): Promise<number> {
+    const { discardQuarantine } = await import("../operations/quarantine-change.ts");
+    return discardQuarantine((await this.#newest()).context, selection, note);
+  }
+
+  /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */
+  async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
+    const { resubmit } = await import("../operations/resubmit.ts");
+    const result = await resubmit(await this.#newest(), options);
+    this.#log = await refreshLog(this.#log);
+    return result;
   }
 
   /** Waits for the log's upkeep after the last write and frees the engine that the log holds; results that were given out stay usable. */

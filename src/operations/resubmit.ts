@@ -7,6 +7,7 @@ import { readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/file-names.ts";
 import { refreshLog } from "../log/open-log.ts";
+import { carriedSuite } from "../quality/carried.ts";
 import { defineSuite, expectationOf } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
 import { evaluateGate } from "../quality/gate.ts";
@@ -22,7 +23,7 @@ import { type QuarantineSelection, selectionSql, withQuarantine } from "./quaran
 import type { GateOptions } from "./write-options.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
-  /** The tests that rows have to pass now; without any, rows only have to fit the table. */
+  /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
   readonly gate?: SuiteJson | Suite;
   readonly gateOptions?: GateOptions;
   readonly signal?: AbortSignal;
@@ -48,7 +49,7 @@ export interface ResubmitResult {
  * @throws as `append`; rows that were claimed are open again then
  */
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
-  const suite = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const suite = options.gate === undefined ? carriedSuite(table.metadata.configuration) : defineSuite(options.gate);
   let landed = 0;
   let version: number | null = null;
   for (const id of await openClaims(table.context)) {
@@ -212,6 +213,7 @@ async function land(table: LogSnapshot, claim: string, suite: Suite | undefined,
     };
     const result = await append(now, source, {
       txn: { appId, version: 1 },
+      gateReplacesCarried: true,
       userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: found.snapshot.context.store.uri, resubmission: claim, rows } }),
       ...(suite === undefined ? {} : { gate: rowSuite(suite, "reject") }),
       ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { MetadataAction } from "../log/actions.ts";
+import { carriedSuite, joinSuites } from "../quality/carried.ts";
 import { defineSuite } from "../quality/define.ts";
 import { evaluateGate } from "../quality/gate.ts";
 import type { SetAside } from "../quality/gate-context.ts";
@@ -66,7 +67,7 @@ export async function prepareBatch(
   options: WriteOptions,
   hooks: BatchHooks = {},
 ): Promise<PreparedBatch> {
-  const suite = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const suite = gateOf(target, options);
   const staging = await target.context.store.stagingFolder();
   const removeStaging = () => rm(staging, { recursive: true, force: true });
   try {
@@ -85,6 +86,12 @@ export async function prepareBatch(
     await removeStaging();
     throw error;
   }
+}
+
+/** The table's own suite, and the caller's beside it. */
+function gateOf(target: BatchTarget, { gate, gateReplacesCarried }: WriteOptions): Suite | undefined {
+  const given = gate === undefined ? undefined : defineSuite(gate);
+  return gateReplacesCarried === true ? given : joinSuites(carriedSuite(target.metadata.configuration), given);
 }
 
 interface BatchSetup {

@@ -9,8 +9,10 @@ export interface WriteOptions {
   readonly mergeSchema?: boolean;
   /** List the table features that new columns need; default: refuse such columns, because older readers lose the table. */
   readonly upgradeProtocol?: boolean;
-  /** Tests that the batch must pass before it is committed. */
+  /** Tests that the batch must pass before it is committed, beside those that the table carries. */
   readonly gate?: SuiteJson | Suite;
+  /** The gate stands in for the suite that the table carries: for verbs that have made theirs out of it. */
+  readonly gateReplacesCarried?: boolean;
   readonly gateOptions?: GateOptions;
   /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
   readonly quarantine?: TableContext;

@@ -1,0 +1,42 @@
+import { stringifyJson } from "../util/json.ts";
+import { defineSuite, parseSuite } from "./define.ts";
+import type { CheckJson, Suite } from "./suite.ts";
+
+/** Table property that holds a table's own suite as JSON (spec/formats.md). */
+export const suiteProperty = "varve.suite";
+
+/** The suite that a table carries, from its properties; `undefined` where it carries none. @throws `SUITE_INVALID` where it is none */
+export function carriedSuite(properties: Readonly<Record<string, string>>): Suite | undefined {
+  const text = properties[suiteProperty];
+  return text === undefined ? undefined : parseSuite(text);
+}
+
+/** A suite as text for a table's properties. */
+export function suiteText(suite: Suite): string {
+  return stringifyJson(JSON.parse(JSON.stringify(suite.json)));
+}
+
+/**
+ * One suite with the checks of both: what a table demands, and what a writer asks beside it.
+ *
+ * The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
+ */
+export function joinSuites(table: Suite | undefined, given: Suite | undefined): Suite | undefined {
+  if (table === undefined || given === undefined) return table ?? given;
+  if (table.fingerprint === given.fingerprint) return given;
+  const taken = new Set(table.checks.map((check) => check.id));
+  const more = given.json.checks.flatMap((json, at): CheckJson[] => {
+    const id = given.checks[at]?.id ?? "";
+    return [{ ...json, id: taken.has(id) ? `${given.name}:${id}` : id }];
+  });
+  return defineSuite(
+    {
+      name: `${table.name}+${given.name}`,
+      maxBadShare: Math.min(table.maxBadShare, given.maxBadShare),
+      tagColumn: table.json.tagColumn ?? given.tagColumn,
+      onMisfit: table.json.onMisfit ?? given.onMisfit,
+      checks: [...table.json.checks.map((json, at) => ({ ...json, id: table.checks[at]?.id ?? "" })), ...more],
+    },
+    { ...table.functions, ...given.functions },
+  );
+}
