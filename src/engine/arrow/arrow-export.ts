@@ -43,10 +43,14 @@ async function* streamed(
   const result = await connection.stream(query.sql);
   let rows = 0;
   let isEmpty = true;
+  let fetching = result.fetchChunk();
   for (;;) {
-    const chunk = await result.fetchChunk();
+    const chunk = await fetching;
     const count = chunk?.rowCount ?? 0;
     if (chunk === null || count === 0) break;
+    // The engine makes the next chunk while this one is copied.
+    fetching = result.fetchChunk();
+    fetching.catch(() => undefined);
     collectors.forEach((collector, at) => {
       collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), count);
     });

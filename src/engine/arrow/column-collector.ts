@@ -133,7 +133,7 @@ const bitsInByte = Uint8Array.from({ length: 256 }, (_, byte) => {
 class Values {
   bytes: Uint8Array<ArrayBuffer>;
   used = 0;
-  readonly #initial: number;
+  #initial: number;
 
   constructor(bytes: number) {
     this.#initial = bytes;
@@ -154,6 +154,8 @@ class Values {
 
   take(): { readonly bytes: Uint8Array<ArrayBuffer>; readonly used: number } {
     const taken = { bytes: this.bytes, used: this.used };
+    // The next batch is likely as large as this one.
+    this.#initial = Math.max(this.#initial, Math.ceil(this.used * 1.05));
     this.bytes = new Uint8Array(this.#initial);
     this.used = 0;
     return taken;
@@ -256,15 +258,14 @@ function textCollector(driver: Driver, type: ValueType, capacity: number): Colum
     append(vector, count, indices) {
       const size = sourceSize(count, indices);
       const validity = validityBits(driver, vector, size);
-      if (length + count + 1 > offsets.length) offsets = grown(offsets, length + count + 1);
-      const [base, first] = [bytes.used, length];
       reader.copy(vectorBytes(driver, vector, size, 16), indices, count, validity, {
-        offset: (at, start) => {
-          offsets[first + at] = base + start;
+        offsets: () => {
+          if (length + count + 1 > offsets.length) offsets = grown(offsets, length + count + 1);
+          return { offsets, first: length, base: bytes.used };
         },
         reserve: (more) => {
-          const start = bytes.extend(more);
-          return { data: bytes.bytes, start, offsets: (at) => offsets[first + at] ?? 0 };
+          bytes.extend(more);
+          return bytes.bytes;
         },
       });
       length += count;

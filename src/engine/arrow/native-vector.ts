@@ -19,139 +19,172 @@ export function isValid(bits: Uint8Array | undefined, index: number): boolean {
 const inlineBytes = 12;
 /** Two valid addresses nearer than a page of memory have no page between them that could be unmapped. */
 const safeGap = 4000;
+/** Up to this length a loop copies faster than a call. */
+const loopBytes = 48;
 
 /**
- * Copies texts (or binaries) of a vector one after the other to `target`, which `reserve` makes large enough.
+ * Copies texts (or binaries) of a vector one after the other to a target.
  *
  * A call of the driver for each long text costs a microsecond; texts of one chunk mostly lie side by side in memory, so that neighbours
- * are fetched with one call and split here.
+ * are fetched with one call and split here. Nothing is allocated for a single text.
  */
 export class TextReader {
   readonly #driver: Driver;
   readonly #pointer = new ArrayBuffer(8);
   readonly #pointerWords = new Uint32Array(this.#pointer);
+  #long = new Int32Array(2048);
+  #addresses = new Float64Array(2048);
+  #sorted = new Float64Array(2048);
 
   constructor(driver: Driver) {
     this.#driver = driver;
   }
 
-  /** Length in bytes of each handle named by `indices` (or of the first `count`); nulls have none. */
+  /** Copies the values named by `indices`, or the first `count`; nulls have no bytes. */
   copy(handles: Uint8Array, indices: Uint32Array | undefined, count: number, validity: Uint8Array | undefined, sink: TextSink): void {
     const words = new Uint32Array(handles.buffer, handles.byteOffset, handles.byteLength >> 2);
-    const bytes = handles;
-    const long: number[] = [];
-    let total = 0;
+    if (this.#long.length < count) this.#grow(count);
+    const { offsets, first, base } = sink.offsets(count);
+    const long = this.#long;
+    let longs = 0;
+    let total = base;
     for (let at = 0; at < count; at++) {
       const index = indices === undefined ? at : (indices[at] ?? 0);
-      const length = isValid(validity, index) ? (words[index * 4] ?? 0) : 0;
-      sink.offset(at, total);
+      const length = validity === undefined || isValid(validity, index) ? (words[index * 4] ?? 0) : 0;
+      offsets[first + at] = total;
       total += length;
-      if (length > inlineBytes) long.push(at);
+      if (length > inlineBytes) long[longs++] = at;
     }
-    sink.offset(count, total);
-    const target = sink.reserve(total);
-    if (long.length < count) this.#copyShort(bytes, words, indices, count, validity, target);
-    if (long.length > 0) this.#copyLong(words, indices, long, target);
+    offsets[first + count] = total;
+    const data = sink.reserve(total - base);
+    if (longs < count) copyShort(handles, indices, count, offsets, first, data);
+    if (longs > 0) this.#copyLong(words, indices, longs, offsets, first, data);
   }
 
-  #copyShort(
-    bytes: Uint8Array,
+  #grow(count: number): void {
+    this.#long = new Int32Array(count);
+    this.#addresses = new Float64Array(count);
+    this.#sorted = new Float64Array(count);
+  }
+
+  #copyLong(
     words: Uint32Array,
     indices: Uint32Array | undefined,
-    count: number,
-    validity: Uint8Array | undefined,
-    target: TextTarget,
+    longs: number,
+    offsets: Int32Array,
+    first: number,
+    data: Uint8Array,
   ): void {
-    const { data, start } = target;
-    let to = start;
-    for (let at = 0; at < count; at++) {
-      const index = indices === undefined ? at : (indices[at] ?? 0);
-      if (!isValid(validity, index)) continue;
-      const length = words[index * 4] ?? 0;
-      if (length > inlineBytes) {
-        to += length;
-        continue;
-      }
-      const from = index * 16 + 4;
-      for (let k = 0; k < length; k++) data[to + k] = bytes[from + k] ?? 0;
-      to += length;
-    }
-  }
-
-  #copyLong(words: Uint32Array, indices: Uint32Array | undefined, long: readonly number[], target: TextTarget): void {
-    const addresses = new Float64Array(long.length);
-    const lengths = new Uint32Array(long.length);
-    const order = new Uint32Array(long.length);
-    let sorted = true;
-    for (let k = 0; k < long.length; k++) {
+    const [long, addresses] = [this.#long, this.#addresses];
+    let breaks = 0;
+    let before = 0;
+    for (let k = 0; k < longs; k++) {
       const at = long[k] ?? 0;
       const index = indices === undefined ? at : (indices[at] ?? 0);
-      addresses[k] = (words[index * 4 + 2] ?? 0) + (words[index * 4 + 3] ?? 0) * 4_294_967_296;
-      lengths[k] = words[index * 4] ?? 0;
-      order[k] = k;
-      if (k > 0 && (addresses[k] ?? 0) < (addresses[k - 1] ?? 0)) sorted = false;
+      const address = (words[index * 4 + 2] ?? 0) + (words[index * 4 + 3] ?? 0) * 4_294_967_296;
+      addresses[k] = address;
+      if (address < before || address > before + safeGap) breaks++;
+      before = address;
     }
-    if (!sorted) order.sort((left, right) => (addresses[left] ?? 0) - (addresses[right] ?? 0));
-    let first = 0;
-    while (first < order.length) {
-      const start = addresses[order[first] ?? 0] ?? 0;
-      let end = start + (lengths[order[first] ?? 0] ?? 0);
-      let next = first + 1;
-      for (; next < order.length; next++) {
-        const address = addresses[order[next] ?? 0] ?? 0;
-        if (address > end + safeGap) break;
-        end = Math.max(end, address + (lengths[order[next] ?? 0] ?? 0));
+    if (breaks <= 8 + (longs >> 4)) this.#copyInOrder(longs, offsets, first, data);
+    else this.#copyByRuns(longs, offsets, first, data);
+  }
+
+  /** Addresses rise with the position but for a few breaks, as those of values that were copied one after the other do. */
+  #copyInOrder(longs: number, offsets: Int32Array, first: number, data: Uint8Array): void {
+    const [long, addresses] = [this.#long, this.#addresses];
+    for (let from = 0; from < longs; ) {
+      const start = addresses[from] ?? 0;
+      let end = start;
+      let next = from;
+      let isDense = true;
+      for (; next < longs; next++) {
+        const [at, address] = [long[next] ?? 0, addresses[next] ?? 0];
+        const before = addresses[next - 1] ?? 0;
+        if (next > from && (address < before || address > before + safeGap)) break;
+        if (next > from && (address !== end || at !== (long[next - 1] ?? 0) + 1)) isDense = false;
+        end = Math.max(end, address + (offsets[first + at + 1] ?? 0) - (offsets[first + at] ?? 0));
       }
-      this.#copyRun(start, end - start, order.subarray(first, next), addresses, lengths, long, target);
-      first = next;
+      const run = this.#fetch(start, end - start);
+      if (isDense) data.set(run, offsets[first + (long[from] ?? 0)] ?? 0);
+      else for (let k = from; k < next; k++) copyOne(run, (addresses[k] ?? 0) - start, offsets, first + (long[k] ?? 0), data);
+      from = next;
     }
   }
 
-  #copyRun(
-    start: number,
-    size: number,
-    order: Uint32Array,
-    addresses: Float64Array,
-    lengths: Uint32Array,
-    long: readonly number[],
-    target: TextTarget,
-  ): void {
-    this.#pointerWords[0] = start % 4_294_967_296;
-    this.#pointerWords[1] = Math.floor(start / 4_294_967_296);
-    const run = this.#driver.bindings.get_data_from_pointer(this.#pointer, 0, size);
-    const { data, offsets } = target;
-    for (let k = 0; k < order.length; ) {
-      // Neighbours in memory that are neighbours in the result are copied together.
-      const one = order[k] ?? 0;
-      let length = lengths[one] ?? 0;
-      let last = one;
-      let next = k + 1;
-      for (; next < order.length; next++) {
-        const candidate = order[next] ?? 0;
-        const follows = (long[candidate] ?? 0) === (long[last] ?? 0) + 1 && addresses[candidate] === (addresses[one] ?? 0) + length;
-        if (!follows) break;
-        length += lengths[candidate] ?? 0;
-        last = candidate;
-      }
-      const from = (addresses[one] ?? 0) - start;
-      data.set(run.subarray(from, from + length), offsets(long[one] ?? 0));
-      k = next;
+  /** Addresses in any order, as those of a dictionary's values are: fetches each stretch of memory once. */
+  #copyByRuns(longs: number, offsets: Int32Array, first: number, data: Uint8Array): void {
+    const [long, addresses] = [this.#long, this.#addresses];
+    const sorted = this.#sorted.subarray(0, longs);
+    sorted.set(addresses.subarray(0, longs));
+    sorted.sort();
+    const starts: number[] = [];
+    for (let k = 0; k < longs; k++) {
+      const address = sorted[k] ?? 0;
+      if (k === 0 || address > (sorted[k - 1] ?? 0) + safeGap) starts.push(address);
     }
+    const ends = new Float64Array(starts.length);
+    for (let k = 0; k < longs; k++) {
+      const run = runOf(starts, addresses[k] ?? 0);
+      const at = first + (long[k] ?? 0);
+      ends[run] = Math.max(ends[run] ?? 0, (addresses[k] ?? 0) + (offsets[at + 1] ?? 0) - (offsets[at] ?? 0));
+    }
+    const runs = starts.map((start, run) => this.#fetch(start, (ends[run] ?? 0) - start));
+    for (let k = 0; k < longs; k++) {
+      const address = addresses[k] ?? 0;
+      const run = runOf(starts, address);
+      const bytes = runs[run];
+      if (bytes !== undefined) copyOne(bytes, address - (starts[run] ?? 0), offsets, first + (long[k] ?? 0), data);
+    }
+  }
+
+  #fetch(address: number, size: number): Uint8Array {
+    this.#pointerWords[0] = address % 4_294_967_296;
+    this.#pointerWords[1] = Math.floor(address / 4_294_967_296);
+    return this.#driver.bindings.get_data_from_pointer(this.#pointer, 0, size);
   }
 }
 
 /** Where {@link TextReader} puts what it reads. */
 export interface TextSink {
-  /** Takes the start of the value at `at`, counted from this call's first byte; `at` equal to the count is the end. */
-  offset(at: number, bytes: number): void;
-  /** Room for `bytes` more bytes. */
-  reserve(bytes: number): TextTarget;
+  /** Room for the offsets of `count` values and of their end: at `first` and on; the first value begins at byte `base` of the data. */
+  offsets(count: number): { readonly offsets: Int32Array; readonly first: number; readonly base: number };
+  /** Room for `bytes` more bytes; all data so far, to be written at the offsets. */
+  reserve(bytes: number): Uint8Array;
 }
 
-export interface TextTarget {
-  readonly data: Uint8Array;
-  /** Where this call's bytes begin. */
-  readonly start: number;
-  /** Where the value at a position of this call begins in `data`. */
-  readonly offsets: (at: number) => number;
+function copyShort(
+  handles: Uint8Array,
+  indices: Uint32Array | undefined,
+  count: number,
+  offsets: Int32Array,
+  first: number,
+  data: Uint8Array,
+): void {
+  for (let at = 0; at < count; at++) {
+    const to = offsets[first + at] ?? 0;
+    const length = (offsets[first + at + 1] ?? 0) - to;
+    if (length > inlineBytes) continue;
+    const from = (indices === undefined ? at : (indices[at] ?? 0)) * 16 + 4;
+    for (let k = 0; k < length; k++) data[to + k] = handles[from + k] ?? 0;
+  }
+}
+
+function copyOne(run: Uint8Array, from: number, offsets: Int32Array, at: number, data: Uint8Array): void {
+  const to = offsets[at] ?? 0;
+  const length = (offsets[at + 1] ?? 0) - to;
+  if (length > loopBytes) data.set(run.subarray(from, from + length), to);
+  else for (let k = 0; k < length; k++) data[to + k] = run[from + k] ?? 0;
+}
+
+/** The last of the rising `starts` that is not above `address`. */
+function runOf(starts: readonly number[], address: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((starts[middle] ?? 0) <= address) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
