@@ -5,6 +5,7 @@ import { parseActions } from "./action-json.ts";
 import type { Action, AddAction, RemoveAction } from "./actions.ts";
 import { type HeadAction, HeadReader, parseHeadActions } from "./commit-lines.ts";
 import { commitPath } from "./file-names.ts";
+import { recallCommit } from "./known-commits.ts";
 import type { TailFile } from "./segment.ts";
 
 /** A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its file actions later. */
@@ -32,7 +33,7 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   return mapBounded(files, parallelReads, async (file) => {
     try {
       if (file.file.size > pieceBytes) return { file, head: checked(file, await readHeadInPieces(store, file, options)) };
-      const bytes = await store.get(file.file.path, options);
+      const bytes = recallCommit(store, file.file) ?? (await store.get(file.file.path, options));
       return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), ...(keep ? { bytes } : {}) };
     } catch (error) {
       throw tailError(file, error);

@@ -5,6 +5,7 @@ import { listCommitsAfter, readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { commitPath } from "../log/file-names.ts";
+import { rememberCommit } from "../log/known-commits.ts";
 import { backoffDelay } from "../util/backoff.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
@@ -154,7 +155,10 @@ class Committer {
 
   async #settle(attempt: Attempt, prepared: PreparedCommit, state: CommitState): Promise<CommitResult | CommitState> {
     const outcome = await settleAttempt(attempt, this.#request.retry ?? {}, this.#request.signal);
-    if (outcome.kind === "won") return this.#won(prepared);
+    if (outcome.kind === "won") {
+      rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
+      return this.#won(prepared);
+    }
     if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
     const recover = async (): Promise<CommitResult> => {
       const settled = await this.#settle(attempt, prepared, state);
@@ -173,6 +177,7 @@ class Committer {
       const version = state.version + 1 + index;
       const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
       if (bytes === undefined) throw removedMeanwhile(version);
+      rememberCommit(store, commitPath(version), bytes);
       return winnerOf(version, bytes, modified);
     });
     // A listing may lag behind a conditional put; the winner in hand is certain.
