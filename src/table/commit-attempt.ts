@@ -3,6 +3,7 @@ import { readCommitBytes } from "../log/commit-file.ts";
 import type { TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/file-names.ts";
 import { backoffDelay } from "../util/backoff.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import type { RetryLimits } from "./commit-request.ts";
 
 /** One version's bytes, and whose they are. */
@@ -26,7 +27,7 @@ export type AttemptOutcome =
  *
  * An answer `exists` is read back too: it may be our own earlier request that landed late.
  *
- * @throws what the store throws for definite refusals, only while no put of ours is pending; the signal's reason likewise.
+ * @throws what the store throws for definite refusals, only while no put of ours is pending; `CANCELLED` likewise.
  */
 export async function settleAttempt(attempt: Attempt, limits: RetryLimits, signal?: AbortSignal): Promise<AttemptOutcome> {
   const { world } = attempt.context;
@@ -48,7 +49,7 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
       const settled = await readBack(attempt);
       if (settled !== undefined) return settled;
     }
-    signal?.throwIfAborted();
+    throwIfCancelled(signal, `committing version ${version}`);
     const answer = await context.store.putIfAbsent(commitPath(version), bytes, signal === undefined ? {} : { signal });
     if (answer === "created") return { kind: "won" };
     const definite = answer === "exists" && !attempt.pending;

@@ -125,7 +125,7 @@ class Committer {
     const { attempts: limit = 200, longestWait = 200 } = this.#request.retry ?? {};
     let state = base;
     while (this.#attempts < limit) {
-      if (this.#attempts > 1) await world.sleep(backoffDelay(world, this.#attempts - 2, 10, longestWait), this.#request.signal);
+      if (this.#attempts > 1) await this.#wait(backoffDelay(world, this.#attempts - 2, 10, longestWait));
       this.#stopIfCancelled();
       const settled = await this.#attempt(state);
       if ("outcome" in settled) return settled;
@@ -235,10 +235,19 @@ class Committer {
     }
   }
 
+  async #wait(milliseconds: number): Promise<void> {
+    try {
+      await this.#context.world.sleep(milliseconds, this.#request.signal);
+    } catch (error) {
+      this.#stopIfCancelled();
+      throw error;
+    }
+  }
+
   #stopIfCancelled(): void {
     const { signal } = this.#request;
     if (!signal?.aborted) return;
-    throw new VarveError("CANCELLED", "The commit was cancelled before it was tried; nothing was committed.", {}, signal.reason);
+    throw new VarveError("CANCELLED", "The commit was cancelled between two tries; nothing was committed.", {}, signal.reason);
   }
 }
 

@@ -117,11 +117,43 @@ describe("commitTransaction", () => {
     expect(await store.head(commitPath(1))).toBeUndefined();
   });
 
+  it("a writer that paused while its version was cleaned up is told that its commit is not part of the table", async () => {
+    const { store, context } = await table();
+    const other = await replay(context);
+    let now = Date.now();
+    const pause = async () => {
+      for (const name of ["a", "b", "c"]) await commitTransaction(other, append(name));
+      for (const version of [0, 1, 2]) await store.delete(commitPath(version));
+      now += 2 * 3_600_000;
+    };
+    const snapshot = await replay(contextOf(scriptedStore(store, [pause]), { ...hastyWorld, now: () => now }));
+    await expect(commitTransaction(snapshot, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 1 } });
+  });
+
   it("is cancelled before it tried anything", async () => {
     const { context } = await table();
     const signal = AbortSignal.abort();
     await expect(commitTransaction(await replay(context), append("a", { signal }))).rejects.toMatchObject({ code: "CANCELLED" });
     expect(await pathsOf(context)).toEqual([]);
+  });
+
+  it("is cancelled while it waits to try again, by an error of its own", async () => {
+    const { store, context } = await table();
+    const other = await replay(context);
+    const cancel = new AbortController();
+    const rival = (name: string) => async () => {
+      await commitTransaction(other, append(name));
+    };
+    const world = {
+      ...hastyWorld,
+      sleep: async (_: number, signal?: AbortSignal) => {
+        cancel.abort(new Error("enough"));
+        signal?.throwIfAborted();
+      },
+    };
+    const snapshot = await replay(contextOf(scriptedStore(store, [rival("a"), rival("b")]), world));
+    await expect(commitTransaction(snapshot, append("mine", { signal: cancel.signal }))).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(await pathsOf(context)).toEqual(["a", "b"]);
   });
 
   it.each([
