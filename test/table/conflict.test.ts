@@ -111,6 +111,11 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { schemaString: schemaWith({ comment: "c" }) })]) },
   ],
   [
+    "M2 a name and a description",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { name: "n", description: "d" })]) },
+  ],
+  [
     "M2 an identity column's high-water mark",
     "accepted",
     {
