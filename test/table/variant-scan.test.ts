@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Session } from "../../src/engine/contract.ts";
+import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
+
+let session: Session;
+let table: HandMadeTable;
+
+beforeEach(async () => {
+  session = await newSession();
+  table = new HandMadeTable();
+});
+
+afterEach(async () => {
+  await session.close();
+  table.remove();
+});
+
+const features = { features: ["variantType", "variantShredding"] };
+
+async function values(sql: string): Promise<unknown[]> {
+  table.create([field("n", "integer"), field("v", "variant")], features);
+  table.commit(await table.add(session, "f.parquet", sql));
+  const rows = await table.rows(session);
+  return rows.map((row) => (typeof row["v"] === "string" ? JSON.parse(row["v"]) : row["v"]));
+}
+
+const names = "'\\x01\\x02\\x00\\x01\\x02ab'::BLOB";
+
+describe("variant columns", () => {
+  it("in two plain binary columns are decoded, null of SQL apart from null of the value", async () => {
+    const column = (value: string): string => `{'value': ${value}, 'metadata': ${names}}`;
+    expect(
+      await values(
+        `SELECT 1 AS n, ${column("'\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'::BLOB")} AS v UNION ALL SELECT 2, ${column("'\\x00'::BLOB")} UNION ALL SELECT 3, NULL`,
+      ),
+    ).toEqual([{ a: 5 }, null, null]);
+    expect((await table.rows(session)).map((row) => row["v"])).toEqual(['{"a":5}', "null", null]);
+  });
+
+  it("that are shredded without annotation are put together again", async () => {
+    const missing = "{'value': NULL::BLOB, 'typed_value': NULL::INTEGER}";
+    const shredded = (a: string, b: string, residue = "NULL"): string =>
+      `{'metadata': ${names}, 'value': ${residue}::BLOB, 'typed_value': {'x y': ${a}, 'l': ${b}}}`;
+    const noList = "{'value': NULL::BLOB, 'typed_value': NULL::STRUCT(\"value\" BLOB, typed_value VARCHAR)[]}";
+    const list =
+      "{'value': NULL::BLOB, 'typed_value': [{'value': NULL::BLOB, 'typed_value': 'q\"'}, {'value': '\\x04'::BLOB, 'typed_value': NULL}]}";
+    const found = await values(`
+      SELECT 1 AS n, ${shredded("{'value': NULL::BLOB, 'typed_value': 7}", list)} AS v
+      UNION ALL SELECT 2, ${shredded("{'value': '\\x08'::BLOB, 'typed_value': NULL::INTEGER}", noList, "'\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'")}
+      UNION ALL SELECT 3, ${shredded(missing, noList)}
+      UNION ALL SELECT 4, {'metadata': ${names}, 'value': '\\x0C\\x09'::BLOB, 'typed_value': NULL}
+      UNION ALL SELECT 5, {'metadata': ${names}, 'value': NULL::BLOB, 'typed_value': NULL}
+      UNION ALL SELECT 6, NULL`);
+    expect(found).toEqual([{ "x y": 7, l: ['q"', true] }, { a: 5, "x y": false }, {}, 9, null, null]);
+  });
+
+  it("that the engine annotates are decoded in the same encoding", async () => {
+    const [value] = await values(
+      "SELECT 1 AS n, {'t': TIMESTAMPTZ '2024-01-31 10:00:00.5Z', 'b': '\\xFF'::BLOB, 'd': 1.50::DECIMAL(5,2), 'n': NULL}::VARIANT AS v",
+    );
+    expect(value).toEqual({ t: "2024-01-31 10:00:00.500000+00:00", b: "/w==", d: 1.5, n: null });
+  });
+
+  it("are JSON in SQL", async () => {
+    await values(`SELECT 1 AS n, {'value': '\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'::BLOB, 'metadata': ${names}} AS v`);
+    const { planScan } = await import("../../src/table/scan.ts");
+    const scan = await planScan(session, await table.snapshot());
+    expect(await session.rows(`SELECT CAST(v->'$.a' AS INTEGER) AS a FROM (${scan.sql})`)).toEqual([{ a: 5 }]);
+  });
+});
