@@ -38,6 +38,7 @@ export function localFiles(store: ObjectStore, options: FileCacheOptions = {}): 
 }
 
 const extensionOfUnfinished = ".part";
+const mostKnown = 100_000;
 const abandonedAfterMilliseconds = 3_600_000;
 
 class FileCache {
@@ -49,6 +50,8 @@ class FileCache {
   readonly #partBytes: number;
   readonly #concurrency: number;
   readonly #underway = new Map<string, Promise<string>>();
+  /** Copies of data files that this process has asked the store about; their names are never used again for other contents. */
+  readonly #known = new Map<string, { readonly file: string; readonly size: number }>();
   #bytesSinceEviction = Number.POSITIVE_INFINITY;
 
   constructor(store: ObjectStore, options: FileCacheOptions) {
@@ -62,14 +65,24 @@ class FileCache {
   }
 
   async localFile(path: string): Promise<string> {
+    const known = this.#known.get(path);
+    if (known !== undefined && (await this.#markUsed(known.file, known.size))) return known.file;
     const info = await this.#store.head(path);
     if (info === undefined) throw objectNotFound(this.#store.uri, path);
     const file = join(this.#folder, nameOf(this.#store, info));
-    const known = this.#underway.get(file);
-    if (known !== undefined) return await known;
+    const underway = this.#underway.get(file);
+    if (underway !== undefined) return await underway;
     const finding = this.#findOrFetch(file, info).finally(() => this.#underway.delete(file));
     this.#underway.set(file, finding);
-    return await finding;
+    await finding;
+    this.#know(path, file, info.size);
+    return file;
+  }
+
+  /** Files of the log may be replaced (a checkpoint that is written again); those of a table's data are not. */
+  #know(path: string, file: string, size: number): void {
+    if (path.includes("_delta_log/") || this.#known.size >= mostKnown) return;
+    this.#known.set(path, { file, size });
   }
 
   async #findOrFetch(file: string, info: ObjectInfo): Promise<string> {

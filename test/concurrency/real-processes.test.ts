@@ -167,6 +167,6 @@ function tell(report: FleetReport, plan: FleetPlan): void {
   const commits = plan.writers * plan.batches;
   const rate = (commits / report.seconds).toFixed(1);
   console.log(
-    `${plan.job.uri} (${plan.job.how}): ${commits} commits in ${report.seconds.toFixed(1)} s (${rate}/s), ${report.kills} kills, ${report.landedUntold} landed untold, ${report.retries} retries`,
+    `${plan.job.uri} (${plan.job.how}): ${commits} commits in ${report.seconds.toFixed(1)} s (${rate}/s), ${report.kills} kills, ${report.landedUntold} landed untold${plan.job.how === "commit" ? `, ${report.retries} retries` : ""}`,
   );
 }

@@ -38,15 +38,27 @@ describe("local files", () => {
     expect(await readdir(folder)).toHaveLength(1);
   });
 
-  it("fetches again when the object under a name has changed", async () => {
+  it("fetches again when a file of the log has been replaced", async () => {
     const store = memoryStore("cache");
     const localFile = localFiles(store, { folder });
-    await store.put("hint.parquet", pattern(100, 3));
-    const before = await localFile("hint.parquet");
-    await store.put("hint.parquet", pattern(100, 5));
-    const after = await localFile("hint.parquet");
+    const path = "_delta_log/00000000000000000010.checkpoint.parquet";
+    await store.put(path, pattern(100, 3));
+    const before = await localFile(path);
+    await store.put(path, pattern(100, 5));
+    const after = await localFile(path);
     expect(after).not.toBe(before);
     expect(new Uint8Array(await readFile(after))).toEqual(pattern(100, 5));
+  });
+
+  it("asks the store once a process about a data file, and again when its copy is gone", async () => {
+    const store = countCalls(memoryStore("cache"));
+    await store.put("part.parquet", pattern(100, 3));
+    const localFile = localFiles(store, { folder });
+    const file = await localFile("part.parquet");
+    expect(await localFile("part.parquet")).toBe(file);
+    expect(store.counts().calls).toMatchObject({ head: 1, getRange: 1 });
+    await rm(file);
+    expect(new Uint8Array(await readFile(await localFile("part.parquet")))).toEqual(pattern(100, 3));
   });
 
   it("replaces a copy that another process left damaged", async () => {
