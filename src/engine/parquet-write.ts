@@ -11,6 +11,8 @@ import { quoteName, quoteText } from "./sql-text.ts";
 const statisticsBytes = 256;
 /** Bytes that one value takes in a file, on the safe side for all but long texts. */
 const bytesOfCell = 8;
+/** Rows of a row group that the engine writes by itself. */
+const engineRowGroup = 122_880;
 /** Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many small ones. */
 const unsortedPartitions = 50;
 
@@ -129,7 +131,7 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
     "FORMAT parquet",
     "RETURN_STATS",
     `COMPRESSION ${options.compression ?? "snappy"}`,
-    ...(options.rowGroupRows === undefined ? [] : [`ROW_GROUP_SIZE ${options.rowGroupRows}`]),
+    ...rowGroupSetting(writer),
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []
       : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
@@ -137,6 +139,17 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
   ];
   const result = await writer.connection.run(`COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`);
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
+}
+
+/**
+ * Rows of a row group: as asked for, else the engine's own number, less where the memory limit is small, because a group is held in memory
+ * whole. A row is taken for 2 KiB.
+ */
+function rowGroupSetting({ core, options }: Writer): string[] {
+  if (options.rowGroupRows !== undefined) return [`ROW_GROUP_SIZE ${options.rowGroupRows}`];
+  const { memoryLimit, threads = 4 } = core.options;
+  const fitting = memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / 2048);
+  return fitting >= engineRowGroup ? [] : [`ROW_GROUP_SIZE ${Math.max(2048, fitting - (fitting % 2048))}`];
 }
 
 function fieldIdsText(ids: FieldIds): string {
