@@ -36,7 +36,7 @@ export interface Conversion {
  * Plans the lossless conversion of an engine type to a Delta type, nested types member by member.
  *
  * Numbers convert to any numeric type that holds each value exactly; wall-clock times become moments as of UTC; nothing becomes text
- * but text. Differences that no value could mend are added to `mismatches`.
+ * but text; everything becomes a variant. Differences that no value could mend are added to `mismatches`.
  */
 export function planConversion(
   source: EngineType,
@@ -92,6 +92,9 @@ const moments: ReadonlySet<string> = new Set([
 const texts: ReadonlySet<string> = new Set(["VARCHAR", "JSON", "UUID", "ENUM"]);
 
 function convertType(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {
+  if (target === "variant") {
+    return { identical: engineTypeName(source) === "VARIANT", convert: (value) => `CAST(${value} AS VARIANT)`, checks: [] };
+  }
   if (isPrimitive(target) || target.type === "decimal") return convertScalar(source, target, path, context);
   if (target.type === "struct" && source.kind === "struct") return convertStruct(source, target, path, context);
   if (target.type === "array" && source.kind === "list") return convertList(source.element, target, path, context);
@@ -119,7 +122,6 @@ function canCast(from: string, target: DeltaType): boolean {
   if (target === "string") return texts.has(from);
   if (target === "binary") return from === "BLOB";
   if (target === "boolean") return from === "BOOLEAN";
-  if (target === "variant") return from === "VARIANT";
   if (target === "date") return from === "DATE";
   if (target === "timestamp") return moments.has(from);
   if (target === "timestamp_ntz") return moments.has(from) && from !== "TIMESTAMP WITH TIME ZONE";

@@ -16,7 +16,7 @@ export function physicalSelectItems(fields: readonly StructField[], mode: Column
 
 /** Whether a value looks the same in data files as in the table. */
 function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
-  if (isPrimitive(type)) return true;
+  if (isPrimitive(type)) return type !== "variant";
   switch (type.type) {
     case "decimal":
       return true;
@@ -30,6 +30,7 @@ function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
 }
 
 function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, depth: number): string {
+  if (type === "variant") return variantParts(value);
   if (isPlain(type, mode) || isPrimitive(type)) return value;
   const variable = `varve_${depth}`;
   switch (type.type) {
@@ -45,6 +46,11 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
     case "struct":
       return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${physicalMembers(type, value, mode, depth)}) END`;
   }
+}
+
+/** The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". */
+function variantParts(value: string): string {
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE CAST(variant_to_parquet_variant(${value}) AS STRUCT("metadata" BLOB, "value" BLOB)) END`;
 }
 
 function physicalMembers(type: StructType, value: string, mode: ColumnMappingMode, depth: number): string {

@@ -199,3 +199,17 @@ describe("partitions", () => {
     expect(filesBelow(folder)).toEqual([]);
   });
 });
+
+describe("variants", () => {
+  it("hold whatever the source has, in two binary parts that every reader of variants knows", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id").column("v", "variant").array("vs", "variant") });
+    await table.append([{ id: 1 }, { id: 2, v: { x: 1, y: ["p"] }, vs: [{ z: 1.5 }, null] }]);
+    await table.append([{ id: 3, v: "text" }]);
+    await table.append({ sql: `SELECT 4::BIGINT AS id, CAST('{"k":[1,null]}' AS JSON) AS v` });
+    await table.append(await table.at(3));
+    const variants = (await rowsOf(table, ["id", "v"])).map((row) => row["v"]);
+    expect(variants).toEqual([null, '{"x":1,"y":["p"]}', '"text"', '{"k":[1,null]}'].flatMap((text) => [text, text]));
+    expect(actionsOf(folder, 0, "protocol")[0]?.["readerFeatures"]).toEqual(["variantType"]);
+  });
+});
