@@ -1,10 +1,11 @@
 import type { EngineColumn, Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
+import { charLengthOf } from "../schema/column-metadata.ts";
 import { engineColumns, engineTypeText } from "../schema/engine-types.ts";
 import { findField } from "../schema/fields.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { pathText } from "../schema/type-names.ts";
-import type { StructType } from "../schema/types.ts";
+import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName } from "../util/sql-text.ts";
 import { sparkToEngineSql } from "./spark-expression.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
@@ -14,7 +15,7 @@ export interface RowRule {
   /** As errors name it: `CHECK constraint positive (amount > 0)`. */
   readonly label: string;
   readonly name: string;
-  readonly kind: "check" | "invariant" | "generated";
+  readonly kind: "check" | "invariant" | "generated" | "length";
   readonly sql: string;
 }
 
@@ -64,11 +65,21 @@ export async function writeRules(
         sql: `${quoteName(name)} IS NOT DISTINCT FROM ${value}`,
       });
   }
+  rows.push(...schema.fields.flatMap(lengthRule));
   for (const { kind, name, expression } of demands.conditions) {
     const label = kind === "check" ? `CHECK constraint ${name} (${expression})` : `invariant of column ${name} (${expression})`;
     rows.push({ kind, name, label, sql: await translate(session, expression, columns, label) });
   }
   return { defaults, computed, numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))), rows };
+}
+
+/** `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we. */
+function lengthRule(field: StructField): RowRule[] {
+  const limit = field.type === "string" ? charLengthOf(field) : undefined;
+  if (limit === undefined) return [];
+  const [name, column] = [field.name, quoteName(field.name)];
+  const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
+  return [{ kind: "length", name, label, sql: `(${column} IS NULL OR length(${column}) <= ${limit.length})` }];
 }
 
 /** Whether the table holds SQL text that a batch must be run through. */

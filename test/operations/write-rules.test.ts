@@ -48,6 +48,13 @@ describe("what a table demands of rows", () => {
     },
   );
 
+  it("varchar(n) columns hold no longer text", async () => {
+    const columns = schema().string("code", { metadata: { __CHAR_VARCHAR_TYPE_STRING: "varchar(3)" } });
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns });
+    await table.append([{ code: "äöü" }, { code: null }]);
+    await expect(table.append([{ code: "abcd" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED", data: { kind: "length", row: 0 } });
+  });
+
   it("generated columns are computed where they are absent and checked where they are given", async () => {
     const columns = schema().timestamp("at").date("day", { generatedAs: "CAST(at AS DATE)" }).integer("year", { generatedAs: "YEAR(at)" });
     const table = await createTable(join(freshFolder(), "t"), { schema: columns, partitionBy: ["year"] });
