@@ -5,6 +5,7 @@ import type { Driver } from "../driver.ts";
 import type { ValueType } from "../value-type.ts";
 import { countsMilliseconds, microsecondsOf } from "./arrow-source.ts";
 import { CellProblem } from "./column-builder.ts";
+import { inlineBytes, layOutBlock } from "./text-block.ts";
 
 /** Which values of an Arrow array go into a vector: a range of it, or single positions. */
 export interface Picked {
@@ -204,28 +205,25 @@ function halfFloat(bits: number): number {
   return sign * 2 ** (exponent - 25) * (1024 + fraction);
 }
 
-const inlineBytes = 12;
-
-/** Short values are laid out here as the engine does; each long one costs a call. */
-function writeTexts({ bindings }: Driver, vector: Vector, data: Data, isText: boolean, picked: Picked): void {
+/** All bytes of the picked values, one after the other, and where each begins. */
+function writeTexts(driver: Driver, vector: Vector, data: Data, isText: boolean, picked: Picked): void {
   if (picked.count === 0) return;
-  const handles = new Uint8Array(picked.count * 16);
-  const view = new DataView(handles.buffer);
   const bytesAt = bytesReader(data);
-  const long: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+  const values: Uint8Array[] = [];
+  const positions: number[] = [];
   for (let at = 0; at < picked.count; at++) {
     const position = positionOf(picked, at);
     if (position < 0 || !data.getValid(position)) continue;
     const bytes = bytesAt(position);
     if (isText && !isUtf8(bytes)) throw new CellProblem("text in UTF-8", bytes);
-    if (bytes.length > inlineBytes) long.push({ at, bytes });
-    else {
-      view.setUint32(at * 16, bytes.length, true);
-      handles.set(bytes, at * 16 + 4);
-    }
+    values.push(bytes);
+    positions.push(at);
   }
-  bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
-  for (const { at, bytes } of long) bindings.vector_assign_string_element_len(vector, at, bytes);
+  const handles = new DataView(new ArrayBuffer(picked.count * 16));
+  const starts = new Float64Array(values.length + 1);
+  for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+  if (positions.length > 0) layOutBlock(driver, vector, handles, Buffer.concat(values), positions, starts);
+  driver.bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
 }
 
 function bytesReader(data: Data): (position: number) => Uint8Array {

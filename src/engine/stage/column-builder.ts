@@ -3,6 +3,7 @@ import type { Driver } from "../driver.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { parseBase64, parseDate, parseDecimal, parseTimestamp } from "./parse-values.ts";
+import { inlineBytes, layOutBlock } from "./text-block.ts";
 
 /** Rows of one data chunk of the engine. */
 export const chunkRows = 2048;
@@ -61,6 +62,7 @@ export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnB
       });
     case "timestamp":
       return fixedBuilder(options, type, 8, (data) => (at, value) => {
+        if (value instanceof Date) return putInteger(data.view, at * 8, value.getTime() * 1000);
         const micros = parseTimestamp(value, type.zoned);
         if (micros === undefined) return false;
         data.view.setBigInt64(at * 8, micros, true);
@@ -182,16 +184,19 @@ function storeInt32(data: FixedData, at: number, value: number): void {
 
 function bigintBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
   return fixedBuilder(options, type, 8, (data) => (at, value) => {
-    if (typeof value === "number") {
-      if (!Number.isSafeInteger(value)) return false;
-      data.view.setInt32(at * 8, value | 0, true);
-      data.view.setInt32(at * 8 + 4, Math.floor(value / 4_294_967_296), true);
-      return true;
-    }
+    if (typeof value === "number") return putInteger(data.view, at * 8, value);
     if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) return false;
     data.view.setBigInt64(at * 8, value, true);
     return true;
   });
+}
+
+/** Stores a safe integer as 64 bits without making a `bigint` of it. */
+function putInteger(view: DataView, offset: number, value: number): boolean {
+  if (!Number.isSafeInteger(value)) return false;
+  view.setInt32(offset, value | 0, true);
+  view.setInt32(offset + 4, Math.floor(value / 4_294_967_296), true);
+  return true;
 }
 
 const nonFinite: Readonly<Record<string, number>> = {
@@ -236,38 +241,56 @@ function decimalBuilder(
   });
 }
 
-/** Longest text that the engine keeps inside its 16-byte handle: length, then bytes. */
-const inlineBytes = 12;
-
 /** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
 const loneSurrogate = /[\ud800-\udfff]/u;
 
-/** Short ASCII texts are laid out here; only the others cost a call of the driver each. */
+/** Short ASCII texts are laid out here; the others of a chunk go over together. */
 function textBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
-  const { bindings } = options.driver;
   const data = new FixedData(16);
   const validity = new Validity();
-  const long: { readonly at: number; readonly text: string }[] = [];
+  const encoder = new TextEncoder();
+  let texts: string[] = [];
+  let positions: number[] = [];
+  let block = new Uint8Array(65_536);
   return {
     type,
     set(index, value) {
       data.reserve(index);
-      const base = index * 16;
       if (typeof value === "string") {
-        if (putInline(data, base, value)) return;
+        if (putInline(data, index * 16, value)) return;
         if (loneSurrogate.test(value)) throw new CellProblem("text without lone surrogates", value);
-        long.push({ at: index, text: value });
-      } else if (value === null || value === undefined) validity.clear(index);
-      else throw new CellProblem(sqlType(type), value);
-      data.bytes.fill(0, base, base + 16);
+        texts.push(value);
+        positions.push(index);
+      } else if (value === null || value === undefined) {
+        validity.clear(index);
+        data.bytes.fill(0, index * 16, index * 16 + 16);
+      } else throw new CellProblem(sqlType(type), value);
     },
     write(vector, count) {
+      if (positions.length > 0) {
+        const all = texts.join("");
+        if (block.length < all.length * 3) block = new Uint8Array(all.length * 4);
+        const { written } = encoder.encodeInto(all, block);
+        const starts = startsOf(texts, written === all.length);
+        layOutBlock(options.driver, vector, data.view, block.subarray(0, written), positions, starts);
+        texts = [];
+        positions = [];
+      }
       data.write(options.driver, vector, count);
-      for (const { at, text } of long) bindings.vector_assign_string_element(vector, at, text);
-      long.length = 0;
       validity.write(options.driver, vector, count);
     },
   };
+}
+
+function startsOf(texts: readonly string[], isAscii: boolean): Float64Array {
+  const starts = new Float64Array(texts.length + 1);
+  let total = 0;
+  for (let at = 0; at < texts.length; at++) {
+    const text = texts[at] ?? "";
+    total += isAscii ? text.length : Buffer.byteLength(text);
+    starts[at + 1] = total;
+  }
+  return starts;
 }
 
 function putInline({ bytes }: FixedData, base: number, text: string): boolean {
@@ -287,27 +310,33 @@ function putInline({ bytes }: FixedData, base: number, text: string): boolean {
 }
 
 function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
-  const { bindings } = options.driver;
   const data = new FixedData(16);
   const validity = new Validity();
-  const values: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+  let values: Uint8Array[] = [];
+  let positions: number[] = [];
   return {
     type,
     set(index, value) {
       data.reserve(index);
-      data.bytes.fill(0, index * 16, index * 16 + 16);
       if (value === null || value === undefined) {
         validity.clear(index);
+        data.bytes.fill(0, index * 16, index * 16 + 16);
         return;
       }
       const bytes = bytesOf(value, options.fromText);
       if (bytes === undefined) throw new CellProblem(sqlType(type), value);
-      values.push({ at: index, bytes });
+      values.push(bytes);
+      positions.push(index);
     },
     write(vector, count) {
+      if (positions.length > 0) {
+        const starts = new Float64Array(values.length + 1);
+        for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+        layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
+        values = [];
+        positions = [];
+      }
       data.write(options.driver, vector, count);
-      for (const { at, bytes } of values) bindings.vector_assign_string_element_len(vector, at, bytes);
-      values.length = 0;
       validity.write(options.driver, vector, count);
     },
   };

@@ -52,7 +52,8 @@ export class RowStager {
 
   /** Adds columns of the given types that no row had; for a source without rows. */
   async addGiven(): Promise<void> {
-    for (const [name, type] of this.#options.given) if (!this.#byName.has(name)) await this.#addColumn(name, type, true);
+    const missing = [...this.#options.given].filter(([name]) => !this.#byName.has(name));
+    await this.#addColumns(missing.map(([name, type]) => this.#noteColumn(name, type, true)));
   }
 
   /** Appends at most {@link chunkRows} rows. */
@@ -72,17 +73,22 @@ export class RowStager {
   }
 
   async #findColumns(batch: readonly SourceRow[]): Promise<void> {
+    const found: Column[] = [];
     let at = 0;
     for (const row of batch) {
       if (!isPlainObject(row)) throw this.#problem(at, undefined, `is ${describeValue(row)}, not an object`);
+      let next = 0;
       for (const name in row) {
-        if (this.#byName.has(name)) continue;
+        // Rows mostly have their columns in the order of the ones before.
+        if (this.#columns[next++]?.name === name || this.#byName.has(name)) continue;
         const given = this.#options.given.get(name);
         this.#checkName(at, name);
-        await this.#addColumn(name, given ?? this.#inferColumn(name, batch, { kind: "null" }), given !== undefined);
+        const type = given ?? this.#inferColumn(name, batch, { kind: "null" });
+        found.push(this.#noteColumn(name, type, given !== undefined));
       }
       at++;
     }
+    await this.#addColumns(found);
   }
 
   #checkName(at: number, name: string): void {
@@ -114,17 +120,21 @@ export class RowStager {
     }
   }
 
-  async #addColumn(name: string, type: ValueType, isGiven: boolean): Promise<void> {
+  #noteColumn(name: string, type: ValueType, isGiven: boolean): Column {
     const column: Column = { name, isGiven, builder: columnBuilder(this.#builderOptions, type) };
-    this.finish();
-    const { core } = this.#options;
-    const definition = `${quoteName(name)} ${storedType(type)}`;
-    await core.run(
-      this.#columns.length === 0 ? `CREATE TABLE ${this.table} (${definition})` : `ALTER TABLE ${this.table} ADD COLUMN ${definition}`,
-    );
     this.#columns.push(column);
     this.#byName.set(name, column);
     this.#lowerNames.set(name.toLowerCase(), name);
+    return column;
+  }
+
+  async #addColumns(added: readonly Column[]): Promise<void> {
+    if (added.length === 0) return;
+    this.finish();
+    const definitions = added.map(({ name, builder }) => `${quoteName(name)} ${storedType(builder.type)}`);
+    const isFirst = added.length === this.#columns.length;
+    const alter = definitions.map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`).join("; ");
+    await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
   }
 
   async #fill(column: Column, batch: readonly SourceRow[]): Promise<void> {
