@@ -1,0 +1,30 @@
+import { checkSuite } from "../operations/check.ts";
+import type { CheckReport } from "../quality/check-report.ts";
+import type { RowPredicate, Suite, SuiteJson } from "../quality/suite.ts";
+import { type Source, toSnapshots, toWriteSource } from "./source.ts";
+import type { Table } from "./table.ts";
+import type { TableVersion } from "./table-version.ts";
+
+export interface RunSuiteOptions {
+  /** What is tested, in words, for the report; default "source". */
+  readonly name?: string;
+  /** Tables that checks compare with, by the suite's names for them. */
+  readonly tables?: Readonly<Record<string, Table | TableVersion>>;
+  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a suite over any source (files, rows, Arrow, SQL, a table or one of its versions) and writes nothing.
+ *
+ * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`
+ */
+export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
+  const { duckdbEngine } = await import("../engine/session.ts");
+  const { tables, functions, name, signal } = options;
+  return checkSuite(duckdbEngine, suite, toWriteSource(source), {
+    name: name ?? "source",
+    gateOptions: { ...(tables === undefined ? {} : { tables: toSnapshots(tables) }), ...(functions === undefined ? {} : { functions }) },
+    ...(signal === undefined ? {} : { signal }),
+  });
+}

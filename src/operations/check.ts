@@ -1,0 +1,105 @@
+import type { Engine, Session } from "../engine/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { carriedSuite } from "../quality/carried.ts";
+import { type CheckReport, checkReport, type MetricSeries, type VersionTests } from "../quality/check-report.ts";
+import { defineSuite } from "../quality/define.ts";
+import { evaluateGate } from "../quality/gate.ts";
+import { suiteNeeds } from "../quality/needs.ts";
+import type { Suite, SuiteJson } from "../quality/suite.ts";
+import { planScan } from "../table/scan.ts";
+import { isJsonObject, type JsonObject } from "../util/json.ts";
+import { realWorld, type World } from "../util/world.ts";
+import { type HistoryEntry, readHistory } from "./history.ts";
+import type { GateOptions } from "./write-options.ts";
+import { stageWriteSource, type WriteSource } from "./write-source.ts";
+
+export interface CheckOptions {
+  /** What is tested, in words, for the report. */
+  readonly name: string;
+  readonly gateOptions?: GateOptions;
+  readonly world?: World;
+  /** Metrics over versions to show beside the verdict. */
+  readonly metrics?: readonly MetricSeries[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs a suite over any source, without writing anything: files, rows, Arrow, SQL, or a version of a table.
+ *
+ * For a version of a table the report carries what the tests of its versions said.
+ *
+ * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`, errors of the tables that are read
+ */
+export async function checkSuite(
+  engine: Engine,
+  suite: SuiteJson | Suite,
+  source: WriteSource,
+  options: CheckOptions,
+): Promise<CheckReport> {
+  const defined = defineSuite(suite);
+  const world = options.world ?? realWorld;
+  const session = await engine.open();
+  try {
+    const readable: string[] = [];
+    const relations = await openRelations(session, defined, options, readable);
+    const staged = await stageWriteSource(session, source, options.signal === undefined ? {} : { signal: options.signal });
+    readable.push(...staged.files);
+    const { gateOptions } = options;
+    const verdict = await evaluateGate(session, defined, staged.relation, {
+      now: world.now(),
+      relations,
+      fence: () => session.fence({ files: readable }),
+      ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
+      ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
+    });
+    const history = isSnapshot(source) ? await versionTests(source) : [];
+    return checkReport(verdict, {
+      source: options.name,
+      at: world.now(),
+      history,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+/** The suite that a version of a table carries. */
+export function suiteOfVersion(snapshot: LogSnapshot): Suite | undefined {
+  return carriedSuite(snapshot.metadata.configuration);
+}
+
+async function openRelations(session: Session, suite: Suite, options: CheckOptions, readable: string[]) {
+  const found: Record<string, Awaited<ReturnType<typeof planScan>>> = {};
+  for (const name of suiteNeeds(suite).relations) {
+    const snapshot = options.gateOptions?.tables?.[name];
+    if (snapshot === undefined) continue;
+    found[name] = await planScan(session, snapshot);
+    readable.push(...(found[name]?.files ?? []));
+  }
+  return found;
+}
+
+function isSnapshot(source: WriteSource): source is LogSnapshot {
+  return typeof source === "object" && "context" in source && "version" in source && "metadata" in source;
+}
+
+/** What the gates of a table's versions said, newest first; versions that no gate tested are left out. */
+export async function versionTests(snapshot: LogSnapshot, limit = 100): Promise<VersionTests[]> {
+  const entries = await readHistory(snapshot.context, { limit, checkFiles: false });
+  return entries.flatMap((entry) => (entry.gate === undefined || entry.version > snapshot.version ? [] : [testsOf(entry, entry.gate)]));
+}
+
+function testsOf(entry: HistoryEntry, gate: JsonObject): VersionTests {
+  const count = (name: string) => (typeof gate[name] === "number" ? gate[name] : 0);
+  const checks = Array.isArray(gate["checks"]) ? gate["checks"] : [];
+  return {
+    version: entry.version,
+    at: entry.timestamp,
+    operation: entry.operation ?? "",
+    rows: count("rows"),
+    quarantined: count("quarantined"),
+    dropped: count("dropped"),
+    failedChecks: checks.flatMap((check) => (isJsonObject(check) && check["success"] === false ? [String(check["id"])] : [])),
+  };
+}

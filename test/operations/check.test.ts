@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { runSuite } from "../../src/api/run-suite.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { filesBelow, freshFolder } from "./table-folder.ts";
+
+const delays = suite("delays", [
+  check.between("delay", { min: 0, max: 100 }),
+  check.sql("delay <> 7", { id: "not seven", onFail: "warn" }),
+  check.unique("id"),
+]);
+
+describe("running a suite over a source", () => {
+  it("tests a file without writing anything, naming file and row of what fails", async () => {
+    const folder = freshFolder();
+    const file = join(folder, "in.csv");
+    writeFileSync(file, "id,delay\n1,5\n2,700\n2,7\n");
+    const report = await runSuite(delays, { csv: file }, { name: "in.csv" });
+    expect(report).toMatchObject({ accepted: false, source: "in.csv", rows: 3 });
+    expect(report.checks.map(({ id, success, unexpected }) => [id, success, unexpected])).toEqual([
+      ["delay:values_to_be_between", false, 1],
+      ["not seven", false, 1],
+      ["id:values_to_be_unique", false, 2],
+    ]);
+    expect(report.checks[0]?.sample[0]).toMatchObject({ file, row: 1, values: { delay: 700 } });
+    expect(filesBelow(folder)).toEqual(["in.csv"]);
+  });
+
+  it("tests a version of a table, telling what its gates said", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id").double("delay") });
+    await table.append(
+      [
+        { id: 1, delay: 5 },
+        { id: 2, delay: 500 },
+      ],
+      { gate: suite("g", [check.between("delay", { max: 100 }, { onFail: "drop", id: "max" })]) },
+    );
+    await table.append([{ id: 3, delay: 900 }]);
+    const before = await runSuite(delays, await table.at(1));
+    expect(before).toMatchObject({ accepted: true, rows: 1, history: [{ version: 1, rows: 2, dropped: 1, failedChecks: ["max"] }] });
+    expect(await runSuite(delays, table)).toMatchObject({ accepted: false, rows: 2 });
+    await table.close();
+  });
+
+  it("refuses a suite's SQL that reaches for a file", async () => {
+    const attack = suite("a", [check.sql("(SELECT count(*) FROM read_text('/etc/hostname')) >= 0")]);
+    await expect(runSuite(attack, [{ id: 1 }])).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].params.expression" },
+    });
+  });
+});

@@ -1,0 +1,75 @@
+import type { CheckReport } from "../../src/quality/check-report.ts";
+import type { CheckResult } from "../../src/quality/verdict.ts";
+
+const base: Omit<CheckResult, "id" | "kind" | "message" | "success"> = {
+  level: "row",
+  columns: ["delay"],
+  severity: "critical",
+  onFail: "quarantine",
+  reaction: "quarantine",
+  considered: 1000,
+  unexpected: 0,
+  repaired: 0,
+  observed: 1,
+  sample: [],
+  fingerprint: "f",
+};
+
+/** A report with a passing, a failing, a warning and an aggregate check, whose data tries to be markup. */
+export const sampleReport: CheckReport = {
+  suite: { name: "flights <2001>", fingerprint: "0123456789abcdef" },
+  source: 'table "a&b" at version 7',
+  at: Date.UTC(2001, 5, 1, 12),
+  accepted: false,
+  reasons: ["rows: number of rows must be at least 5000; found 1000"],
+  rows: 1000,
+  clean: 990,
+  quarantined: 10,
+  dropped: 0,
+  checks: [
+    { ...base, id: "id:unique", kind: "expect_column_values_to_be_unique", message: "id must be unique", success: true },
+    {
+      ...base,
+      id: "delay:between",
+      kind: "expect_column_values_to_be_between",
+      message: "delay must be between -120 and 1800",
+      success: false,
+      unexpected: 30,
+      observed: 0.97,
+      sample: [
+        { file: null, row: 3, values: { delay: -1116, origin: "<script>document.title='hacked'</script>" } },
+        { file: null, row: 12345, values: { delay: "NaN", origin: null } },
+      ],
+    },
+    {
+      ...base,
+      id: "origin:warn",
+      kind: "expect_column_values_to_match_regex",
+      message: "origin must match ^[A-Z]{3}$",
+      success: false,
+      unexpected: 1,
+      reaction: "warn",
+      onFail: "warn",
+    },
+    {
+      ...base,
+      level: "aggregate",
+      id: "rows",
+      kind: "expect_table_row_count_to_be_between",
+      message: "number of rows must be at least 5000",
+      success: false,
+      reaction: "reject",
+      onFail: "reject",
+      considered: null,
+      unexpected: null,
+      observed: 1000,
+    },
+  ],
+  metrics: [
+    { name: "row_count", points: [0, 1, 2].map((version) => ({ version, at: version, value: 1000 + version * 100 })) },
+    { name: "mean(delay)", points: [{ version: 0, at: 0, value: 7.25 }] },
+  ],
+  history: [
+    { version: 2, at: Date.UTC(2001, 5, 1), operation: "WRITE", rows: 1000, quarantined: 10, dropped: 0, failedChecks: ["delay:between"] },
+  ],
+};
