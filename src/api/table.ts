@@ -162,6 +162,12 @@ export class Table implements AsyncDisposable {
     return readQuarantine(this.#log.context, selection, limit);
   }
 
+  /** Quarantined rows as lossless JSON; each text holds whole lines. */
+  async *quarantinedLines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
+    const { exportQuarantine } = await import("../operations/quarantine-read.ts");
+    yield* exportQuarantine(this.#log.context, selection);
+  }
+
   /** Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how many. */
   async repairQuarantined(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
     const { repairQuarantine } = await import("../operations/quarantine-change.ts");

@@ -37,9 +37,12 @@ export function toWriteOptions(options: AppendOptions): WriteOptions {
     throw invalid("batchId must be a text that is not empty", "batchId");
   if (rest.targetFileBytes !== undefined && !(rest.targetFileBytes > 0))
     throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
-  if (gateOptions === undefined) return rest;
-  const { tables, ...gate } = gateOptions;
-  return { ...rest, gateOptions: { ...gate, ...(tables === undefined ? {} : { tables: toSnapshots(tables) }) } };
+  return gateOptions === undefined ? rest : { ...rest, gateOptions: toGateOptions(gateOptions) };
+}
+
+/** A caller's gate options in the words of the verbs. */
+export function toGateOptions({ tables, ...gate }: GateOptions): GateVerbOptions {
+  return { ...gate, ...(tables === undefined ? {} : { tables: toSnapshots(tables) }) };
 }
 
 function checkTransaction({ appId, version }: NonNullable<WriteOptions["txn"]>): void {

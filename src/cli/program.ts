@@ -5,6 +5,7 @@ import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addHistory } from "./commands/history.ts";
+import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
     addSchema,
     addDiff,
     addChanges,
+    addQuarantine,
     addFsck,
   ]) {
     add(program);

@@ -104,6 +104,22 @@ describe("the main job on the command line", () => {
     });
   });
 
+  it("quarantine lists, shows, repairs, resubmits and discards rows", async () => {
+    const own = join(folder, "repaired");
+    await varve("create", own, "--from", may);
+    await varve("append", own, june, "--suite", suite, "--batch-id", "june");
+    expect(JSON.parse((await varve("quarantine", "list", own, "--format", "json")).stdout)).toMatchObject([
+      { batchId: "june", rows: 1, open: 1 },
+    ]);
+    expect((await varve("quarantine", "show", own)).stdout).toContain("amount must be at least 0");
+    expect(JSON.parse((await varve("quarantine", "export", own)).stdout)).toMatchObject({ batch_id: "june", status: "open" });
+    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain("0 rows landed; 1 still fail");
+    expect(await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount")).toMatchObject({ code: 0 });
+    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(/1 rows landed in version \d+; 0 still fail/);
+    expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe('{"id":4,"customer":null,"amount":9.0}\n');
+    expect((await varve("quarantine", "discard", own)).stdout).toBe("0 rows discarded\n");
+  });
+
   it("overwrite replaces all rows, or those of a condition", async () => {
     const only = file("acme.csv", "id,customer,amount\n9,acme,1\n");
     expect(await varve("overwrite", table, only, "--where", "customer = 'acme'")).toMatchObject({ code: 0 });

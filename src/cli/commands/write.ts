@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Source } from "../../api/source.ts";
 import type { Table } from "../../api/table.ts";
@@ -9,6 +8,7 @@ import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
 import { startProgress } from "../progress.ts";
 import { type SourceFormat, sourceFormat, sourceFormats } from "../source-files.ts";
+import { readSuite } from "../suite-file.ts";
 
 /** Options of every command that writes rows. */
 export interface WriteFlags extends StoreFlags {
@@ -132,22 +132,6 @@ export async function withProgress(flags: WriteFlags, run: (options: AppendOptio
   } finally {
     bar.stop();
   }
-}
-
-async function readSuite(file: string): Promise<NonNullable<AppendOptions["gate"]>> {
-  const { parseSuite } = await import("../../quality/define.ts");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    throw new VarveError(
-      "SUITE_INVALID",
-      `The suite ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      { file },
-      error,
-    );
-  }
-  return parseSuite(text);
 }
 
 /** Says what a write did, on standard output, and waits for the upkeep of the log. */

@@ -1,0 +1,115 @@
+import type { Command } from "commander";
+import type { QuarantineSelection } from "../../operations/quarantine-read.ts";
+import { openOptions } from "../open-options.ts";
+import { keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+import { readSuite } from "../suite-file.ts";
+
+/** `varve quarantine list | show | export | repair | resubmit | discard TABLE`. */
+export function addQuarantine(program: Command): void {
+  const group = program
+    .command("quarantine")
+    .summary("rows that data tests set aside")
+    .description("Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check no-earlier-than-an-hour\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"',
+    );
+  withStoreFlags(withListOutput(on(group, "list", "batches that left rows behind, and what became of them"))).action(list);
+  withStoreFlags(withListOutput(withSelection(on(group, "show", "rows with their source and every failed check"))))
+    .option("-n, --limit <rows>", "at most so many rows", wholeNumber, 50)
+    .action(show);
+  withStoreFlags(withSelection(on(group, "export", "rows as lossless JSON lines"))).action(exportRows);
+  withStoreFlags(withSelection(on(group, "repair", "change values of open rows")))
+    .requiredOption("--set <column=expression>", "SQL over the row's columns; repeat for more", keyValue)
+    .action(repair);
+  withStoreFlags(withSelection(on(group, "resubmit", "test open rows again and add those that pass to the table")))
+    .option("--suite <file>", "JSON file of the data tests that rows have to pass now")
+    .action(resubmit);
+  withStoreFlags(withSelection(on(group, "discard", "give open rows up; they stay on record")))
+    .option("--note <text>", "why")
+    .action(discard);
+}
+
+interface SelectionFlags extends StoreFlags {
+  readonly id?: readonly string[];
+  readonly batch?: string;
+  readonly check?: string;
+}
+
+function on(group: Command, name: string, description: string): Command {
+  return group.command(name).description(description).argument("<table>", "folder or URI of the table");
+}
+
+function withSelection(command: Command): Command {
+  return command
+    .option("--id <ids>", "rows by quarantine id, separated by commas", nameList)
+    .option("--batch <id>", "rows of one batch")
+    .option("--check <id>", "rows that failed one check");
+}
+
+function selectionOf(flags: SelectionFlags): QuarantineSelection {
+  return {
+    ...(flags.id === undefined ? {} : { ids: flags.id }),
+    ...(flags.batch === undefined ? {} : { batchId: flags.batch }),
+    ...(flags.check === undefined ? {} : { checkId: flags.check }),
+  };
+}
+
+async function opened(uri: string, flags: StoreFlags) {
+  const { openTable } = await import("../../api/open-table.ts");
+  return openTable(uri, openOptions(flags));
+}
+
+async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const batches = await table.quarantine();
+  await printRecords(
+    batches.map((batch) => ({ ...batch, quarantinedAt: new Date(batch.quarantinedAt).toISOString() })),
+    flags,
+  );
+}
+
+async function show(uri: string, flags: SelectionFlags & ListOutputFlags & { readonly limit: number }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const rows = await table.quarantinedRows(selectionOf(flags), flags.limit);
+  if (flags.format !== "table") return printRecords(rows, flags);
+  const reasons = (errors: unknown): string =>
+    Array.isArray(errors) ? errors.map((error) => String((error as Record<string, unknown>)["message"])).join("; ") : "";
+  await printRecords(
+    rows.map((row) => ({
+      id: String(row["quarantine_id"]).slice(0, 12),
+      batch: row["batch_id"],
+      row: row["source_row"],
+      status: row["status"],
+      why: reasons(row["errors"]),
+      payload: row["payload"],
+    })),
+    flags,
+  );
+}
+
+async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  for await (const lines of table.quarantinedLines(selectionOf(flags))) process.stdout.write(lines);
+}
+
+async function repair(uri: string, flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const rows = await table.repairQuarantined(selectionOf(flags), flags.set);
+  process.stdout.write(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
+}
+
+async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: string }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
+  const result = await table.resubmit({ ...selectionOf(flags), ...gate });
+  const became = result.version === null ? "" : ` in version ${result.version}`;
+  process.stdout.write(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
+}
+
+async function discard(uri: string, flags: SelectionFlags & { readonly note?: string }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const rows = await table.discardQuarantined(selectionOf(flags), flags.note);
+  process.stdout.write(`${rows} rows discarded\n`);
+}
