@@ -32,6 +32,7 @@ type Leaf = Extract<FileTest, { column: LogColumn }>;
 
 function leafSql(test: Leaf, add: EngineStruct): string | undefined {
   const { column } = test;
+  if (!column.path.every(sqlSafe)) return undefined;
   if (test.op === "hasNull") return nullCondition(column, add);
   if (test.op === "hasPrefix") return prefixCondition(column, add, test.prefix);
   if (test.op !== "below" && test.op !== "above") return undefined;
@@ -54,9 +55,10 @@ function nullCondition(column: LogColumn, add: EngineStruct): string | undefined
 }
 
 function prefixCondition(column: LogColumn, add: EngineStruct, prefix: string): string | undefined {
+  if (!sqlSafe(prefix)) return undefined;
   if (column.source === "partition") return keep(`starts_with(${partitionText(column, add)}, ${quoteText(prefix)})`);
   const [min, max] = [valueText(column, add, "minValues"), valueText(column, add, "maxValues")];
-  if (min === undefined || max === undefined || !sqlSafe(prefix)) return undefined;
+  if (min === undefined || max === undefined) return undefined;
   const value = quoteText(prefix);
   return `(${keep(`${min} <= ${value} OR starts_with(${min}, ${value})`)} AND ${keep(upperText(max, value))})`;
 }
