@@ -92,7 +92,7 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
   try {
     return await read();
   } catch (error) {
-    if (!isVarveError(error) || !damageCodes.has(error.code)) throw error;
+    if (!isVarveError(error) || !damageCodes.has(error.code) || isOutOfMemory(error)) throw error;
     const path = checkpoint.files[0]?.path ?? "";
     const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
     throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
@@ -104,6 +104,11 @@ function incomplete(checkpoint: CheckpointFiles, kind: string): VarveError {
   const path = checkpoint.files[0]?.path ?? "";
   const message = `The checkpoint ${path} cannot be read: it holds no ${kind} action. Other checkpoints and commits are tried instead.`;
   return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
+}
+
+/** Whether the engine ran out of memory or disk: no fault of what it read. */
+export function isOutOfMemory(error: unknown): boolean {
+  return isVarveError(error, "ENGINE_FAILED") && error.data["reason"] === "out-of-memory";
 }
 
 const damageCodes: ReadonlySet<string> = new Set([

@@ -19,6 +19,8 @@ export function parseHeadActions(bytes: Uint8Array, source: string): HeadAction[
 /** Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line. */
 export class HeadReader {
   readonly actions: HeadAction[] = [];
+  /** Bytes of the longest line so far, or a little more. */
+  longestLine = 0;
   readonly #source: string;
   #rest: Buffer = Buffer.alloc(0);
   #line = 1;
@@ -30,9 +32,10 @@ export class HeadReader {
   push(piece: Uint8Array): void {
     const bytes = this.#rest.length === 0 ? view(piece) : Buffer.concat([this.#rest, piece]);
     const end = bytes.lastIndexOf(lineFeed) + 1;
-    const { actions, lines } = collectHead(bytes.subarray(0, end), this.#source, this.#line);
+    const { actions, lines, longest } = collectHead(bytes.subarray(0, end), this.#source, this.#line);
     this.actions.push(...actions);
     this.#line += lines;
+    this.longestLine = Math.max(this.longestLine, longest, bytes.length - end);
     this.#rest = Buffer.from(bytes.subarray(end));
   }
 
@@ -42,10 +45,11 @@ export class HeadReader {
   }
 }
 
-function collectHead(bytes: Uint8Array, source: string, firstLine: number): { actions: HeadAction[]; lines: number } {
+function collectHead(bytes: Uint8Array, source: string, firstLine: number): { actions: HeadAction[]; lines: number; longest: number } {
   const buffer = view(bytes);
   const actions: HeadAction[] = [];
   let lines = 0;
+  let longest = 0;
   for (let start = 0; start < buffer.length; lines++) {
     const found = buffer.indexOf(lineFeed, start);
     const end = found < 0 ? buffer.length : found;
@@ -53,9 +57,10 @@ function collectHead(bytes: Uint8Array, source: string, firstLine: number): { ac
       const action = parseActionLine(decodeUtf8(buffer.subarray(start, end), source), source, firstLine + lines);
       if (action !== undefined && isHead(action)) actions.push(action);
     }
+    longest = Math.max(longest, end + 1 - start);
     start = end + 1;
   }
-  return { actions, lines };
+  return { actions, lines, longest };
 }
 
 /** Whether an action says nothing about files. */

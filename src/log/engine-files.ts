@@ -31,7 +31,8 @@ export interface EngineBase {
   /** The sources in ascending order of age: what a later one says of a file replaces what an earlier one says. */
   readonly checkpoint: readonly FileSource[];
   readonly tail: FileSource | undefined;
-  readonly hasSpecialKeys: boolean;
+  /** Whether some keys of the checkpoint are in the table `special_keys`: looked for when something newer has to be held against it. */
+  readonly hasSpecialKeys: () => Promise<boolean>;
 }
 
 const windowRows = 32_768;
@@ -96,7 +97,7 @@ export class EngineFiles implements LiveFiles {
   async #countTotals(): Promise<{ files: number; bytes: number }> {
     let [files, bytes] = [0, 0];
     for (const source of this.#sources("add")) {
-      const sql = `SELECT count(*) AS files, sum("add".size) AS bytes FROM ${this.#live(source, "add")}`;
+      const sql = `SELECT count(*) AS files, sum("add".size) AS bytes FROM ${await this.#live(source, "add")}`;
       const [row] = await this.#base.session.rows(sql, this.#parameters());
       files += Number(row?.["files"] ?? 0);
       bytes += Number(row?.["bytes"] ?? 0);
@@ -123,7 +124,7 @@ export class EngineFiles implements LiveFiles {
     const type = source.columns.get(kind);
     if (type === undefined) return [];
     const where = condition === undefined ? "" : ` WHERE ${condition}`;
-    const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${this.#live(source, kind)}${where}`;
+    const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
     // One text for some hundred files crosses the border once; the parser likes it better, too.
     const sql = `SELECT '[' || string_agg(json, ',' ORDER BY ordinal) || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
     const rows = await this.#base.session.rows(sql, this.#parameters());
@@ -131,7 +132,7 @@ export class EngineFiles implements LiveFiles {
   }
 
   /** The rows of a source that hold an action of this kind which nothing newer replaced. */
-  #live(source: FileSource, kind: "add" | "remove"): string {
+  async #live(source: FileSource, kind: "add" | "remove"): Promise<string> {
     const type = source.columns.get(kind);
     if (type === undefined) throw new TypeError(`varve internal error: ${source.name} has no ${kind}`);
     const columns = `src."${kind}", src.ordinal`;
@@ -140,8 +141,9 @@ export class EngineFiles implements LiveFiles {
     if (newer === undefined) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present})`;
     if (source.keyed) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
     const path = `src."${kind}".path`;
-    const special = this.#base.hasSpecialKeys ? ` LEFT JOIN special_keys ON special_keys.path = ${path}` : "";
-    const pathKey = this.#base.hasSpecialKeys ? `coalesce(special_keys.key, ${pathKeySql(path)})` : pathKeySql(path);
+    const hasSpecialKeys = await this.#base.hasSpecialKeys();
+    const special = hasSpecialKeys ? ` LEFT JOIN special_keys ON special_keys.path = ${path}` : "";
+    const pathKey = hasSpecialKeys ? `coalesce(special_keys.key, ${pathKeySql(path)})` : pathKeySql(path);
     return `(SELECT ${columns} FROM ${source.from} src${special} WHERE ${present} AND (${pathKey} || ${vectorKeySql(`src."${kind}"`, type)}) NOT IN (${newer}))`;
   }
 

@@ -3,7 +3,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import { parseEngineType } from "../schema/engine-types.ts";
 import { quoteText } from "../util/sql-text.ts";
 import { describeActions, type EngineStruct } from "./action-sql.ts";
-import { type CheckpointHead, guarded, parquetPaths } from "./checkpoint-read.ts";
+import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "./checkpoint-read.ts";
 import type { TableContext } from "./contract.ts";
 import type { EngineBase, FileSource } from "./engine-files.ts";
 import { pathKeyer } from "./file-key.ts";
@@ -15,6 +15,8 @@ import { notReconciled } from "./tail-read.ts";
 /** Bytes that the engine may use for one table's files before it spills. */
 const memoryLimit = 640 * 1024 * 1024;
 
+const smallestBuffer = 4 * 1024 * 1024;
+
 const vectorType = 'STRUCT("storageType" VARCHAR, "pathOrInlineDv" VARCHAR, "offset" INTEGER, "sizeInBytes" INTEGER, "cardinality" BIGINT)';
 const addType = `STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" ${vectorType}, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)`;
 const removeType = `STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN, "extendedFileMetadata" BOOLEAN, "partitionValues" JSON, "size" BIGINT, "stats" VARCHAR, "tags" JSON, "deletionVector" ${vectorType}, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT)`;
@@ -23,7 +25,13 @@ const removeType = `STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChan
 export interface EngineInput {
   readonly checkpoint: { readonly files: CheckpointFiles; readonly head: CheckpointHead } | undefined;
   /** Commits and compactions too big to be held as objects, in ascending order. */
-  readonly commits: readonly TailFile[];
+  readonly commits: readonly CommitInput[];
+}
+
+/** A commit or compaction, and how long its lines are at most. */
+export interface CommitInput {
+  readonly file: TailFile;
+  readonly longestLine: number;
 }
 
 /**
@@ -39,11 +47,20 @@ export async function loadEngineBase(context: TableContext, input: EngineInput):
     const sources = checkpoint === undefined ? [] : await guarded(checkpoint.files, () => checkpointSources(context, session, checkpoint));
     const json =
       checkpoint?.files.format === "json"
-        ? checkpoint.files.files.map((file): TailFile => ({ from: checkpoint.files.version, to: checkpoint.files.version, file }))
+        ? checkpoint.files.files.map(
+            (file): CommitInput => ({
+              file: { from: checkpoint.files.version, to: checkpoint.files.version, file },
+              longestLine: file.size,
+            }),
+          )
         : [];
     const tail = await readCommits(context, session, [...json, ...input.commits]);
-    const specials = await specialKeys(context, session, sources);
-    const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys: specials > 0 };
+    let specials: Promise<number> | undefined;
+    const hasSpecialKeys = async (): Promise<boolean> => {
+      specials ??= specialKeys(context, session, sources);
+      return (await specials) > 0;
+    };
+    const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys };
     closeWhenForgotten.register(base, session);
     return base;
   } catch (error) {
@@ -76,17 +93,19 @@ async function checkpointSources(
 }
 
 /** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
-async function readCommits(context: TableContext, session: Session, files: readonly TailFile[]): Promise<FileSource | undefined> {
-  if (files.length === 0) return undefined;
+async function readCommits(context: TableContext, session: Session, commits: readonly CommitInput[]): Promise<FileSource | undefined> {
+  if (commits.length === 0) return undefined;
+  const files = commits.map(({ file }) => file);
   const columns = new Map<string, EngineStruct>([
     ["add", structOf(addType)],
     ["remove", structOf(removeType)],
   ]);
   const local: string[] = [];
   for (const { file } of files) local.push(await context.localFile(file.path));
-  const largest = Math.max(...files.map(({ file }) => file.size));
+  // The reader's buffers grow with this, so it follows the lines that there are.
+  const longestLine = Math.max(smallestBuffer, ...commits.map(({ longestLine }) => longestLine + 1));
   const list = local.map((file) => quoteText(file.replace(/[*?[]/g, (character) => `[${character}]`))).join(", ");
-  const from = `read_json([${list}], format = 'newline_delimited', filename = true, maximum_object_size = ${Math.max(largest, 2 ** 24)}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
+  const from = `read_json([${list}], format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
       `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
@@ -158,6 +177,7 @@ async function specialKeys(context: TableContext, session: Session, sources: rea
 }
 
 function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
+  if (isOutOfMemory(error)) return error;
   if (!isVarveError(error, "SQL_FAILED", "DATA_FILE_CORRUPT", "ENGINE_FAILED", "DATA_FILE_MISSING")) return error;
   const named = files.find(({ file }) => error.message.includes(file.path)) ?? files[0];
   const compaction = files.find(({ from, to }) => from !== to);

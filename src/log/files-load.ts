@@ -32,7 +32,7 @@ export async function loadFiles(context: TableContext, origin: FileOrigin, limit
     checkpoint !== undefined &&
     (jsonBytes > limits.jsonBytes || (await countCheckpointRows(context, checkpoint.files, checkpoint.head)) > limits.checkpointRows);
   if (bigCommits || bigCheckpoint) {
-    const base = await loadEngineBase(context, { checkpoint, commits: bigCommits ? segment.tail : [] });
+    const base = await loadEngineBase(context, { checkpoint, commits: bigCommits ? origin.tail : [] });
     const overlay: FileMap = new Map();
     if (!bigCommits) await replayTail(context, origin.tail, overlay, keyOf);
     return new EngineFiles(base, overlay, origin.table);

@@ -290,8 +290,8 @@ function advanceSegment(before: LogSegment, listing: LogListing, newer: readonly
   };
 }
 
-function withoutBytes({ file, head }: TailPart): TailPart {
-  return { file, head };
+function withoutBytes({ file, head, longestLine }: TailPart): TailPart {
+  return { file, head, longestLine };
 }
 
 function checksumMismatch(path: string): VarveError {

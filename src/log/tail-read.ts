@@ -13,6 +13,8 @@ export interface TailPart {
   readonly file: TailFile;
   readonly head: readonly HeadAction[];
   readonly bytes?: Uint8Array;
+  /** Bytes of its longest line, at most. */
+  readonly longestLine: number;
 }
 
 /** Bytes of commits that a snapshot keeps between opening and its first look at files. */
@@ -32,9 +34,12 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   const keep = total <= keptBytes;
   return mapBounded(files, parallelReads, async (file) => {
     try {
-      if (file.file.size > pieceBytes) return { file, head: checked(file, await readHeadInPieces(store, file, options)) };
+      if (file.file.size > pieceBytes) {
+        const { actions, longestLine } = await readHeadInPieces(store, file, options);
+        return { file, head: checked(file, actions), longestLine };
+      }
       const bytes = recallCommit(store, file.file) ?? (await store.get(file.file.path, options));
-      return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), ...(keep ? { bytes } : {}) };
+      return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), longestLine: bytes.length, ...(keep ? { bytes } : {}) };
     } catch (error) {
       throw tailError(file, error);
     }
@@ -76,10 +81,20 @@ export async function readCommit(store: ObjectStore, version: number, options: R
   }
 }
 
-async function readHeadInPieces(store: ObjectStore, { file }: TailFile, options: ReadOptions): Promise<HeadAction[]> {
+/** Scans one piece while the next is on its way. */
+async function readHeadInPieces(store: ObjectStore, { file }: TailFile, options: ReadOptions): Promise<HeadReader> {
   const reader = new HeadReader(file.path);
-  for (let at = 0; at < file.size; at += pieceBytes) reader.push(await store.getRange(file.path, at, pieceBytes, options));
-  return reader.finish();
+  let next: Promise<Uint8Array> | undefined;
+  for (let at = 0; at < file.size; at += pieceBytes) {
+    const piece = await (next ?? store.getRange(file.path, at, pieceBytes, options));
+    const following = at + pieceBytes;
+    next = following < file.size ? store.getRange(file.path, following, pieceBytes, options) : undefined;
+    // A failure is met when its turn comes, or not at all when this piece fails first.
+    next?.catch(() => undefined);
+    reader.push(piece);
+  }
+  reader.finish();
+  return reader;
 }
 
 /** A compaction that is not reconciled holds several states of one thing, and only the commits tell which is the newest. */
