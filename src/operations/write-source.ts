@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
@@ -89,17 +90,34 @@ function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared
 }
 
 async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow"]): Promise<Prepared> {
-  if (typeof data === "string") {
-    const { createReadStream } = await import("node:fs");
-    const file = localName(data);
-    return { engineSource: { kind: "arrow-ipc", stream: createReadStream(file) }, files: [] };
-  }
+  if (typeof data === "string") return { engineSource: { kind: "arrow-ipc", stream: await fileChunks(localName(data)) }, files: [] };
   if (data instanceof Uint8Array) return { engineSource: { kind: "arrow-ipc", stream: data }, files: [] };
   if (Symbol.iterator in data) return { engineSource: { kind: "arrow", data }, files: [] };
   const [first, whole] = await peek<Uint8Array | RecordBatch>(data);
   return first instanceof Uint8Array
     ? { engineSource: { kind: "arrow-ipc", stream: whole as AsyncIterable<Uint8Array> }, files: [] }
     : { engineSource: { kind: "arrow", data: whole as AsyncIterable<RecordBatch> }, files: [] };
+}
+
+const chunkBytes = 1 << 20;
+
+/** The bytes of a file, a chunk at a time. @throws `SOURCE_UNREADABLE` at once for a file that cannot be opened */
+async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+  });
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await handle.read(new Uint8Array(chunkBytes), 0, chunkBytes);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  return chunks();
 }
 
 /** The first item of a stream and the stream as it was. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
@@ -127,6 +128,31 @@ describe("append", () => {
       { id: 2n, name: null, s: { a: 2n, b: "x" }, extra: 1.5 },
     ]);
     expect(table.snapshot().version).toBe(2);
+  });
+
+  it("reads compressed CSV, and says what is wrong with files that it cannot read", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: people() });
+    writeFileSync(join(folder, "a.csv.gz"), gzipSync("id,name\n1,a\n"));
+    expect((await table.append({ csv: join(folder, "a.csv.gz") })).rows).toBe(1);
+    const broken: Record<string, string | Buffer> = {
+      "empty.csv": "",
+      "many.csv": "id,name\n1,a,b\n",
+      "text.csv": "id,name\nx,a\n",
+      "twice.csv": "id,ID\n1,2\n",
+      "latin.csv": Buffer.from("id,name\n1,\u00e4\n", "latin1"),
+    };
+    for (const [name, content] of Object.entries(broken)) {
+      writeFileSync(join(folder, name), content);
+      await expect(table.append({ csv: join(folder, name) })).rejects.toMatchObject({
+        code: "SOURCE_UNREADABLE",
+        message: expect.stringContaining(name),
+      });
+    }
+    writeFileSync(join(folder, "cut.parquet"), "PAR1");
+    await expect(table.append({ parquet: join(folder, "cut.parquet") })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    await expect(table.append({ arrow: join(folder, "no.arrow") })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    expect((await table.refresh()).version).toBe(1);
   });
 
   it("asks before new columns make a table unreadable for older engines", async () => {

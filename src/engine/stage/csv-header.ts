@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { TextDecoder } from "node:util";
+import { constants, gunzipSync } from "node:zlib";
 import { VarveError } from "../../errors.ts";
 import type { CsvOptions } from "../contract.ts";
 
@@ -49,7 +50,7 @@ async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encod
   const handle = await open(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
-    const bytes = buffer.subarray(0, bytesRead);
+    const bytes = plainBytes(buffer.subarray(0, bytesRead));
     const end = encoding === "utf-8" ? bytes.indexOf(10) : -1;
     const label = { "utf-8": "utf-8", "utf-16": bytes[0] === 0xfe ? "utf-16be" : "utf-16le", "latin-1": "latin1" }[encoding];
     // Only the first line must decode here; the engine checks the others, and a block may end inside a character.
@@ -60,6 +61,12 @@ async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encod
   } finally {
     await handle.close();
   }
+}
+
+/** The start of a file as it reads uncompressed; the engine itself decompresses files whose names end in `.gz`. */
+function plainBytes(start: Buffer): Buffer {
+  const zipped = start[0] === 0x1f && start[1] === 0x8b;
+  return zipped ? gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }) : start;
 }
 
 function likelyDelimiter(line: string, quote: string): string {
