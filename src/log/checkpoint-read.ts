@@ -38,9 +38,7 @@ export async function readCheckpointHead(context: TableContext, checkpoint: Chec
       return readHeadRows(session, relation, checkpoint.files[0]?.path ?? "");
     });
   });
-  for (const kind of ["protocol", "metaData"] as const) {
-    if (!actions.some((action) => action.kind === kind)) throw incomplete(checkpoint, kind);
-  }
+  if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData")) throw incomplete(checkpoint);
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
   return { actions, sidecars: sidecars.map((sidecar) => sidecarPath(context, sidecar.path)) };
 }
@@ -99,10 +97,13 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
   }
 }
 
-/** A checkpoint holds the whole state of its version: one without these two was cut short or is none. */
-function incomplete(checkpoint: CheckpointFiles, kind: string): VarveError {
+/**
+ * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was cut short or is none. One that has the one and
+ * not the other is whole, but of a faulty writer; nothing says that the commits before it are any better, so opening fails.
+ */
+function incomplete(checkpoint: CheckpointFiles): VarveError {
   const path = checkpoint.files[0]?.path ?? "";
-  const message = `The checkpoint ${path} cannot be read: it holds no ${kind} action. Other checkpoints and commits are tried instead.`;
+  const message = `The checkpoint ${path} cannot be read: it holds no protocol and no metaData. Other checkpoints and commits are tried instead.`;
   return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
 }
 
