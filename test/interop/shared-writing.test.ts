@@ -5,7 +5,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { scratchFolder } from "./fixtures.ts";
 import { PeerProcess, sharedPeers } from "./peer.ts";
-import { canonicalRows, latestVersion, versionRows } from "./varve.ts";
+import { canonicalRows, changedRows, latestVersion, versionRows } from "./varve.ts";
 import { column, struct } from "./written-cases.ts";
 
 const { folder, remove } = scratchFolder();
@@ -33,6 +33,7 @@ describe("a table that varve and Spark write in turns", () => {
       const path = join(folder, name);
       await using table = await createTable(path, { schema: plain, partitionBy: ["day"], properties });
       await table.append({ sql: "SELECT i AS id, 'v' || i AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) AS r(i)" });
+      // A turn of varve follows each.
       const turns = [
         "INSERT INTO {table} VALUES (100, 'spark', DATE'2024-01-01'), (101, null, null)",
         "UPDATE {table} SET v = 'updated' WHERE id % 10 = 3",
@@ -45,7 +46,9 @@ describe("a table that varve and Spark write in turns", () => {
         await peers.sql(path, turn);
         await table.append({ sql: `SELECT ${1000 + n} AS id, 'varve after turn ${n}' AS v, DATE '2024-01-01' AS day` });
       }
-      await expectAgreement(path);
+      // Reading every version of each takes long; those without checkpoints differ in what their newest versions hold.
+      await expectAgreement(path, "delta.checkpointInterval" in properties ? 0 : (await latestVersion(path)) - 1);
+      if (properties["delta.enableChangeDataFeed"] === "true") await expectSameChanges(path);
       await peers.sql(path, "VACUUM {table} RETAIN 0 HOURS");
       await table.overwrite(
         { sql: "SELECT 7 AS id, 'overwritten' AS v, DATE '2024-01-02' AS day" },
@@ -147,6 +150,14 @@ describe("application transactions", () => {
     expect((await versionRows(path, await latestVersion(path))).rows).toHaveLength(2);
   });
 });
+
+/** The whole change feed, read by varve and Spark: the same changes. */
+async function expectSameChanges(path: string): Promise<void> {
+  const range = { start: 0, end: await latestVersion(path) };
+  const { rows, schema } = await changedRows(path, range.start, range.end);
+  const theirs = await peers.rows("spark", "changes", { path, ...range });
+  expect(canonicalRows(theirs.rows, schema)).toEqual(canonicalRows(rows, schema));
+}
 
 /** Every version, or one, read by varve, Spark and, where it can, deltalake: the same rows. */
 async function expectAgreement(path: string, from = 0): Promise<void> {

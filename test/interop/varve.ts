@@ -1,5 +1,6 @@
 import { openTable } from "../../src/api/open-table.ts";
 import type { SelectOptions, TableVersion } from "../../src/api/table-version.ts";
+import type { QueryResult } from "../../src/query/query-result.ts";
 import type { StructType } from "../../src/schema/types.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../../src/util/json.ts";
 import { canonicalRow } from "../conformance/canonical.ts";
@@ -33,14 +34,27 @@ export async function matchingRows(path: string, where: string): Promise<VarveRo
   return rowsOf(table.snapshot(), { where });
 }
 
+/** The change feed of a range of versions, both included, without the commits' timestamps. */
+export async function changedRows(path: string, from: number, to: number): Promise<VarveRows> {
+  await using table = await openTable(path);
+  const { fields } = (await table.at(to)).schema;
+  const feed = (name: string, type: "string" | "long") => ({ name, type, nullable: false, metadata: {} });
+  const rows = await rowsOfResult(await table.changes({ from, to }));
+  return { rows, schema: { type: "struct", fields: [...fields, feed("_change_type", "string"), feed("_commit_version", "long")] } };
+}
+
 async function rowsOf(version: TableVersion, options: SelectOptions): Promise<VarveRows> {
+  return { rows: await rowsOfResult(await version.select(options)), schema: version.schema };
+}
+
+async function rowsOfResult(result: QueryResult): Promise<JsonObject[]> {
   const rows: JsonObject[] = [];
-  for await (const lines of (await version.select(options)).jsonLines()) {
+  for await (const lines of result.jsonLines()) {
     for (const line of lines.trimEnd().split("\n")) {
       const row = parseJson(line);
       if (!isJsonObject(row)) throw new TypeError(`a row is no object: ${line}`);
       rows.push(row);
     }
   }
-  return { rows, schema: version.schema };
+  return rows;
 }
