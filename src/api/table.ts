@@ -1,8 +1,11 @@
 import type { EngineRow } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
+import type { CheckpointOptions, CheckpointSummary } from "../log/checkpoint-write.ts";
+import type { CleanupOptions, CleanupReport } from "../log/cleanup.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { closeLogSession } from "../log/log-session.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
+import type { AlterOptions, AlterResult } from "../operations/alter.ts";
 import type { ChangePoint } from "../operations/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
@@ -148,6 +151,44 @@ export class Table implements AsyncDisposable {
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
     return result;
+  }
+
+  /**
+   * Changes properties, description or protocol of the table in one commit; the protocol is raised only with `upgradeProtocol`.
+   *
+   * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   */
+  async alter(options: AlterOptions): Promise<AlterResult> {
+    const { alterTable } = await import("../operations/alter.ts");
+    const result = await alterTable(await this.#newest(), options);
+    this.#upkeep = result.upkeep;
+    this.#log = await refreshLog(this.#log);
+    return result;
+  }
+
+  /** Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT` */
+  async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
+    const { checkpointTable } = await import("../table/upkeep.ts");
+    await this.#newest();
+    this.#log = await refreshLog(this.#log);
+    return checkpointTable(this.#log, options);
+  }
+
+  /** Writes one file that stands for the commits `from` to `to` when the log is read; returns its path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND` */
+  async compactLog(from: number, to: number): Promise<string> {
+    const { writeCompaction } = await import("../log/compaction-write.ts");
+    return writeCompaction((await this.#newest()).context, from, to);
+  }
+
+  /**
+   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back first; versions before it can no
+   * longer be opened. Happens after each checkpoint by itself unless `delta.enableExpiredLogCleanup` is false.
+   */
+  async cleanLog(options: Pick<CleanupOptions, "dryRun"> = {}): Promise<CleanupReport> {
+    const { cleanTableLog } = await import("../table/upkeep.ts");
+    await this.#newest();
+    this.#log = await refreshLog(this.#log);
+    return cleanTableLog(this.#log, options);
   }
 
   /** The batches that left rows in the table's quarantine, newest first. */

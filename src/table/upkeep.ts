@@ -1,6 +1,6 @@
 import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../log/checkpoint-write.ts";
 import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../log/checksum-write.ts";
-import { type CleanupReport, cleanExpiredLog } from "../log/cleanup.ts";
+import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../log/cleanup.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
 import { upkeepProperties } from "../log/upkeep-properties.ts";
@@ -63,7 +63,7 @@ export async function keepLog(context: TableContext, committed: CommittedResult,
   const checkpoint = snapshot === undefined ? undefined : await attempt("checkpoint", () => checkpointTable(snapshot, options.checkpoint));
   if (snapshot !== undefined && checksum === undefined) await attempt("checksum", () => restartChecksum(context, snapshot));
   const clean = checkpoint !== undefined && snapshot !== undefined && properties.expiredLogCleanup;
-  const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, options.protectors)) : undefined;
+  const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, { protectors: options.protectors ?? [] })) : undefined;
   return {
     version,
     checksumWritten: checksum === true,
@@ -84,9 +84,9 @@ export async function checkpointTable(snapshot: LogSnapshot, options?: Checkpoin
 }
 
 /** Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable} */
-export async function cleanTableLog(snapshot: LogSnapshot, protectors: readonly VersionProtector[] = []): Promise<CleanupReport> {
+export async function cleanTableLog(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<CleanupReport> {
   requireWritable(snapshot.protocol, snapshot.metadata);
-  return cleanExpiredLog(snapshot, { protectors });
+  return cleanExpiredLog(snapshot, options);
 }
 
 async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {

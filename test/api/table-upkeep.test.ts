@@ -1,0 +1,47 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable, openTable } from "../../src/index.ts";
+
+let root = "";
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "varve-upkeep-"));
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+async function logOf(name: string): Promise<string[]> {
+  return (await readdir(join(root, name, "_delta_log"))).filter((file) => !/^\d+\.(json|crc)$/.test(file)).sort();
+}
+
+describe("a table's upkeep on demand", () => {
+  it("alters properties and protocol, writes checkpoints and compactions, and reads the same afterwards", async () => {
+    const table = await createTable(join(root, "a"), { source: [{ id: 1n }] });
+    await table.append([{ id: 2n }]);
+    await expect(table.alter({ set: { "delta.checkpointPolicy": "v2" } })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    expect(await table.alter({ set: { "delta.checkpointPolicy": "v2" }, upgradeProtocol: true })).toMatchObject({
+      version: 2,
+      featuresAdded: ["v2Checkpoint"],
+    });
+    expect(await table.compactLog(0, 1)).toBe("_delta_log/00000000000000000000.00000000000000000001.compacted.json");
+    expect(await table.checkpoint()).toMatchObject({ version: 2, kind: "v2", adds: 2 });
+    expect(await table.checkpoint({ kind: "classic" })).toMatchObject({ version: 2, kind: "classic", adds: 2 });
+    expect(await table.cleanLog({ dryRun: true })).toEqual({ deleted: [] });
+    await table.append([{ id: 3n }]);
+    await table.close();
+    expect(await logOf("a")).toEqual([
+      "00000000000000000000.00000000000000000001.compacted.json",
+      expect.stringMatching(/^0{19}2\.checkpoint\.[0-9a-f-]{36}\.json$/),
+      "00000000000000000002.checkpoint.parquet",
+      "_last_checkpoint",
+    ]);
+    const again = await openTable(join(root, "a"));
+    expect(again.snapshot().version).toBe(3);
+    const ids: unknown[] = [];
+    for await (const row of again.snapshot().rows()) ids.push(row["id"]);
+    expect(ids.sort()).toEqual([1n, 2n, 3n]);
+    await again.close();
+  });
+});
