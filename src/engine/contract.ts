@@ -140,7 +140,10 @@ export interface WrittenColumn {
   readonly path: readonly string[];
   readonly min?: string;
   readonly max?: string;
-  /** Where a text maximum was cut: its first 256 bytes, from which an upper bound can be made; `max` is absent then, `min` may be cut too. */
+  /**
+   * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up where it was cut, so that it is an upper bound; `min` may
+   * be cut too, and stays a lower bound.
+   */
   readonly maxPrefix?: string;
   readonly nullCount?: number;
   /** Absent for types that cannot hold NaN. */

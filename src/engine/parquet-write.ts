@@ -7,7 +7,7 @@ import type { EngineCore, TypedColumn } from "./core.ts";
 import { plainConverter } from "./plain-values.ts";
 import { quoteName, quoteText } from "./sql-text.ts";
 
-/** DuckDB cuts the text statistics that it returns at this many bytes, without saying so. */
+/** DuckDB cuts longer text statistics to this many bytes without saying so, and rounds a cut maximum up. */
 const statisticsBytes = 256;
 /** Bytes that one value takes in a file, on the safe side for all but long texts. */
 const bytesOfCell = 8;

@@ -1,74 +1,159 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
+import type { ParquetWriteOptions, Session, WrittenFile } from "../../src/engine/contract.ts";
+import { openSession } from "../../src/engine/session.ts";
+import { quoteText, textList } from "../../src/engine/sql-text.ts";
 
-const mebibyte = 1024 ** 2;
+let folder: string;
+let session: Session;
 
-describe("writing Parquet files", () => {
-  let session: Session;
-  const folders: string[] = [];
-  const folder = (): string => {
-    const made = mkdtempSync(join(tmpdir(), "varve-test-parquet-"));
-    folders.push(made);
-    return made;
-  };
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "parquet write "));
+  session = await openSession({ temporaryFolder: folder, threads: 2 });
+});
 
-  beforeAll(async () => {
-    session = await duckdbEngine.open();
+afterAll(async () => {
+  await session.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function write(sql: string, options: Omit<ParquetWriteOptions, "folder"> = {}): Promise<WrittenFile[]> {
+  return session.writeParquet(sql, { folder: mkdtempSync(join(folder, "out-")), ...options });
+}
+
+async function statisticsOf(expression: string) {
+  const [file] = await write(`SELECT ${expression} AS c FROM range(3) t(i)`);
+  return file?.columns[0];
+}
+
+describe("statistics", () => {
+  it.each([
+    ["i * 10", { min: "0", max: "20", nullCount: 0 }],
+    ["NULL::INTEGER", { nullCount: 3 }],
+    ["i = 1", { min: "false", max: "true", nullCount: 0 }],
+    ["i::DECIMAL(38,2) / -2", { min: "-1.0", max: "-0.0", nullCount: 0, hasNan: false }],
+    ["(i - 1)::DECIMAL(38,2)", { min: "-1.00", max: "1.00", nullCount: 0 }],
+    ["CASE i WHEN 0 THEN 'nan'::DOUBLE ELSE i END", { min: "1.0", max: "2.0", nullCount: 0, hasNan: true }],
+    ["'nan'::FLOAT", { nullCount: 0, hasNan: true }],
+    ["CASE i WHEN 0 THEN '-inf'::DOUBLE ELSE 'inf'::DOUBLE END", { min: "-inf", max: "inf", nullCount: 0, hasNan: false }],
+    [
+      "TIMESTAMPTZ '2024-01-01 00:00:00.000001+01'",
+      { min: "2023-12-31 23:00:00.000001+00", max: "2023-12-31 23:00:00.000001+00", nullCount: 0 },
+    ],
+    ["DATE '0001-01-01'", { min: "0001-01-01", max: "0001-01-01", nullCount: 0 }],
+    ["'\\xAA'::BLOB", { nullCount: 0 }],
+    ["repeat('x', 255) || i", { min: `${"x".repeat(255)}0`, maxPrefix: `${"x".repeat(255)}2`, nullCount: 0 }],
+    ["repeat('x', 300) || i", { min: "x".repeat(256), maxPrefix: `${"x".repeat(255)}y`, nullCount: 0 }],
+    ["['b', 'a', NULL]", { min: "a", max: "b", nullCount: 3 }],
+  ])("of %s", async (expression, expected) => {
+    const { path, ...facts } = (await statisticsOf(expression)) ?? { path: [] };
+    expect(path[0]).toBe("c");
+    expect(facts).toEqual(expected);
   });
-  afterAll(async () => {
-    await session.close();
-    for (const made of folders) rmSync(made, { recursive: true, force: true });
+
+  it("name nested leaves by their path, whatever the names hold", async () => {
+    const [file] = await write(`SELECT {'a "b".c': 1, 'l': [{'x': 2}]} AS "top.level ""q""", MAP {'k': true} AS m`);
+    expect(file?.columns.map(({ path, min }) => [path, min])).toEqual([
+      [["m", "key"], "k"],
+      [["m", "value"], "true"],
+      [['top.level "q"', 'a "b".c'], "1"],
+      [['top.level "q"', "l", "element", "x"], "2"],
+    ]);
+  });
+});
+
+describe("files", () => {
+  it("no rows make no file", async () => {
+    expect(await write("SELECT 1 AS a LIMIT 0", { targetFileBytes: 1000 })).toEqual([]);
+    expect(await write("SELECT 1 AS a, 2 AS p LIMIT 0", { partitionBy: ["p"] })).toEqual([]);
   });
 
-  it("keeps the rows' order in a batch that fits one file", async () => {
-    const files = await session.writeParquet("SELECT range AS id, range % 7 AS part FROM range(1000000)", {
-      folder: folder(),
-      targetFileBytes: 256 * mebibyte,
-    });
-    expect(files).toHaveLength(1);
-    const [row] = await session.rows(
-      `SELECT count(*) AS wrong FROM read_parquet('${files[0]?.file}', file_row_number = true) WHERE id <> file_row_number`,
-    );
-    expect(row).toEqual({ wrong: 0n });
+  it("are split near the target size, in order, without losing a row", async () => {
+    const files = await write("SELECT i, hash(i) AS h FROM range(600000) t(i)", { targetFileBytes: 1_500_000, namePrefix: "abc-" });
+    expect(files.length).toBeGreaterThan(2);
+    expect(files.map((file) => file.file.replace(/.*\//, ""))).toEqual(files.map((_, at) => `abc-${at}.parquet`));
+    expect(files.reduce((sum, file) => sum + file.rows, 0)).toBe(600_000);
+    const mins = files.map((file) => Number(file.columns.find((column) => column.path[0] === "i")?.min));
+    expect(mins).toEqual([...mins].sort((left, right) => left - right));
   });
 
-  it("splits a larger one near the target, each row once, with each file's own statistics", async () => {
-    const text = "SELECT range AS id, md5(range::VARCHAR) AS text FROM range(400000)";
-    const files = await session.writeParquet(text, { folder: folder(), targetFileBytes: 2 * mebibyte, rowGroupRows: 20_000 });
-    expect(files.length).toBeGreaterThan(3);
-    expect(files.reduce((sum, file) => sum + file.rows, 0)).toBe(400_000);
-    const list = files.map((file) => `'${file.file}'`).join(", ");
-    const [row] = await session.rows(`SELECT count(DISTINCT id) AS ids, min(id) AS least FROM read_parquet([${list}])`);
-    expect(row).toEqual({ ids: 400_000n, least: 0n });
-    for (const file of files) {
-      const [own] = await session.rows(`SELECT min(id)::VARCHAR AS min, max(id)::VARCHAR AS max FROM read_parquet('${file.file}')`);
-      expect(file.columns.find((column) => column.path[0] === "id")).toMatchObject({ min: own?.["min"], max: own?.["max"], nullCount: 0 });
+  it("carry field ids on every level, and the wanted compression", async () => {
+    const fieldIds = {
+      id: 1,
+      st: { id: 2, children: { a: 3, l: { id: 4, children: { element: 5 } } } },
+      m: { children: { key: 7, value: 8 } },
+    };
+    const [file] = await write("SELECT 1 AS id, {'a': 1, 'l': [1]} AS st, MAP {1: 'x'} AS m", { fieldIds, compression: "zstd" });
+    const name = quoteText(file?.file ?? "");
+    const schema = await session.rows(`SELECT name, field_id FROM parquet_schema(${name}) WHERE field_id IS NOT NULL ORDER BY field_id`);
+    expect(schema.map((row) => `${row["name"]} ${row["field_id"]}`)).toEqual([
+      "id 1",
+      "st 2",
+      "a 3",
+      "l 4",
+      "element 5",
+      "key 7",
+      "value 8",
+    ]);
+    expect(await session.rows(`SELECT DISTINCT compression AS c FROM parquet_metadata(${name})`)).toEqual([{ c: "ZSTD" }]);
+  });
+});
+
+describe("partitions", () => {
+  it.each([
+    ["text with every odd character, empty text and null", `['a=/%25 ü+?#"''', '', NULL, '..', repeat('long', 100)][1 + i % 5]`, 5],
+    ["binary", "['\\xAA\\x00'::BLOB, ''::BLOB, NULL][1 + i % 3]", 3],
+    ["timestamps", "TIMESTAMPTZ '2024-01-01 00:00:00.123456Z' + to_microseconds(i % 4)", 4],
+    ["doubles", "['nan'::DOUBLE, 'inf', 0.1, NULL][1 + i % 4]", 4],
+    ["decimals", "(i % 3)::DECIMAL(38,10)", 3],
+    ["booleans", "i % 2 = 0", 2],
+    ["dates", "DATE '2024-01-01' + (i % 3)::INTEGER", 3],
+    ["one value only", "'only'", 1],
+    ["more values than files are kept open for", "i % 300", 300],
+  ])("of %s: one file each, the values as text, the column left out", async (_name, expression, count) => {
+    const sql = `SELECT i, ${expression} AS p FROM range(1200) t(i)`;
+    const files = await write(sql, { partitionBy: ["p"], fieldIds: { i: 1 } });
+    expect(files).toHaveLength(count);
+    for (const { file, partitionValues, rows } of files.slice(0, 10)) {
+      const value = partitionValues[0] === null || partitionValues[0] === undefined ? "NULL" : quoteText(partitionValues[0]);
+      const same = `SELECT count(*) AS n, count(r.i) AS matched FROM read_parquet(${quoteText(file)}) f LEFT JOIN (${sql}) r ON r.i = f.i AND CAST(r.p AS VARCHAR) IS NOT DISTINCT FROM ${value}`;
+      expect(await session.rows(same)).toEqual([{ n: BigInt(rows), matched: BigInt(rows) }]);
+      expect(await session.describe(`SELECT * FROM read_parquet(${quoteText(file)}, hive_partitioning = false)`)).toMatchObject([
+        { name: "i" },
+      ]);
     }
+    const total = `SELECT count(*) AS n, count(DISTINCT i) AS d FROM read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
+    expect(await session.rows(total)).toEqual([{ n: 1200n, d: 1200n }]);
   });
 
-  it("splits what looked small by its number of values but is not", async () => {
-    const text =
-      "SELECT range AS id, string_agg(md5((range * 1000 + i)::VARCHAR), '') AS text FROM range(2000), range(100) AS t(i) GROUP BY 1";
-    const files = await session.writeParquet(text, { folder: folder(), targetFileBytes: mebibyte, rowGroupRows: 200 });
-    expect(files.length).toBeGreaterThan(1);
-    expect(files.reduce((sum, file) => sum + file.rows, 0)).toBe(2000);
+  it("of several columns keep their order", async () => {
+    const files = await write("SELECT i, i % 2 AS a, i % 3 AS b FROM range(60) t(i)", { partitionBy: ["b", "a"] });
+    expect(files.map((file) => file.partitionValues.join()).sort()).toEqual(["0,0", "0,1", "1,0", "1,1", "2,0", "2,1"]);
   });
 
-  it("writes partitions of any value, null and empty text apart", async () => {
-    const text = "SELECT * FROM (VALUES (1, 'a/b%'), (2, NULL), (3, ''), (4, 'a/b%')) AS t(id, part)";
-    const files = await session.writeParquet(text, { folder: folder(), partitionBy: ["part"] });
-    const found = files.map((file) => ({ value: file.partitionValues[0], rows: file.rows }));
-    expect(found).toHaveLength(3);
-    expect(found).toEqual(
-      expect.arrayContaining([
-        { value: "a/b%", rows: 2 },
-        { value: null, rows: 1 },
-        { value: "", rows: 1 },
-      ]),
-    );
+  it("above the target size are cut, and nothing else is left in the folder", async () => {
+    const out = mkdtempSync(join(folder, "out-"));
+    const options = { folder: out, partitionBy: ["p"], targetFileBytes: 1_000_000 };
+    const files = await session.writeParquet("SELECT i, hash(i) AS h, i % 2 AS p FROM range(800000) t(i)", options);
+    expect(files.length).toBeGreaterThan(4);
+    const onDisk = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(onDisk).toHaveLength(files.length);
+    const total = `SELECT count(*) AS n, sum(i) AS s FROM read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
+    expect(await session.rows(total)).toEqual([{ n: 800_000n, s: 319_999_600_000n }]);
+  });
+});
+
+describe("stopping", () => {
+  it("an aborted write is CANCELLED", async () => {
+    const controller = new AbortController();
+    const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i)", { signal: controller.signal });
+    setTimeout(() => controller.abort(), 100);
+    await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  it("a failure in the rows is thrown as what it is", async () => {
+    await expect(write("SELECT CAST('x' || i AS INTEGER) AS c FROM range(3) t(i)")).rejects.toMatchObject({ code: "SQL_FAILED" });
   });
 });
