@@ -1,7 +1,8 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { textTable } from "../../src/cli/text-table.ts";
-import { createTable, query, schema, type Table } from "../../src/index.ts";
+import { checkHtml, createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
 import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
 
 const { values } = parseArgs({ options: { folder: { type: "string" } } });
@@ -25,6 +26,8 @@ say("Six monthly batches, each tested before it is committed");
 await appendBatches(flights);
 say("What was set aside, and why");
 await showQuarantine(flights);
+say("The tests' report, as a page to open in a browser");
+await writeReport();
 say("The same question as of March (version 3) and as of June (version 6)");
 await compareVersions(flights);
 say("Every version, with what its tests said");
@@ -46,6 +49,16 @@ async function appendBatches(table: Table): Promise<void> {
     rows.push([batch.month, gate?.rows ?? 0, result.rows, gate?.quarantined ?? 0, `version ${result.version}`]);
   }
   print(textTable(["batch", "rows", "committed", "quarantined", "became"], rows, { width, rightAligned: new Set([1, 2, 3]) }));
+}
+
+async function writeReport(): Promise<void> {
+  const february = monthlyBatches()[1];
+  if (february === undefined) throw new Error("the demo has no batch of February");
+  const source = { sql: february.sql, files: { flights: flightsFile() } };
+  const report = await runSuite(flightsSuite, source, { name: `${february.id}, as it came` });
+  const page = join(folder, "..", `${basename(folder)}-february.html`);
+  await writeFile(page, checkHtml(report));
+  print(`file://${page}`);
 }
 
 async function showQuarantine(table: Table): Promise<void> {
@@ -87,4 +100,7 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-if (values.folder === undefined && process.env["CI"] === "true") await rm(folder, { recursive: true, force: true });
+if (values.folder === undefined && process.env["CI"] === "true") {
+  await rm(folder, { recursive: true, force: true });
+  await rm(`${folder}-february.html`, { force: true });
+}

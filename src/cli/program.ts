@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addChanges } from "./commands/changes.ts";
+import { addCheck } from "./commands/check.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -9,6 +10,7 @@ import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
+import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./package-version.ts";
 
@@ -32,6 +34,8 @@ export function buildProgram(): Command {
     addDiff,
     addChanges,
     addQuarantine,
+    addCheck,
+    addSuite,
     addFsck,
   ]) {
     add(program);

@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import type { Source } from "../api/source.ts";
 import { VarveError } from "../errors.ts";
 
 /** Formats of files that rows are read from. */
@@ -33,9 +34,33 @@ export function sourceFormat(files: readonly string[], given: SourceFormat | und
   });
 }
 
+/** Whether a name's ending tells a format of files. */
+export function tellsFormat(name: string): boolean {
+  return knownFormat(name) !== undefined;
+}
+
+/** The files as a source. */
+export function fileSource(files: readonly string[], given: SourceFormat | undefined): Source {
+  const format = sourceFormat(files, given);
+  if (format === "csv") {
+    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
+    return tabs ? { csv: files, options: { delimiter: "\t" } } : { csv: files };
+  }
+  if (format === "ndjson") return { ndjson: files };
+  if (format === "parquet") return { parquet: files };
+  const [file, more] = files;
+  if (file === undefined || more !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", { files });
+  }
+  return { arrow: file };
+}
+
+function knownFormat(file: string): SourceFormat | undefined {
+  return formatOfExtension.get(extname(file.replace(/\.(gz|zst)$/i, "")).toLowerCase());
+}
+
 function formatOf(file: string): SourceFormat {
-  const plain = file.replace(/\.(gz|zst)$/i, "");
-  const format = formatOfExtension.get(extname(plain).toLowerCase());
+  const format = knownFormat(file);
   if (format !== undefined) return format;
   throw new VarveError(
     "INVALID_ARGUMENT",

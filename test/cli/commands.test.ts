@@ -159,6 +159,39 @@ describe("reading tables of other engines", () => {
   });
 });
 
+describe("data tests without a table, and tests that a table carries", () => {
+  it("check prints a report as text, JSON, JUnit XML and HTML, of files and of a version", async () => {
+    const text = await varve("check", suite, june);
+    expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining("amount must be at least 0") });
+    expect(JSON.parse((await varve("check", suite, june, "--format", "json")).stdout)).toMatchObject({
+      accepted: true,
+      rows: 2,
+      quarantined: 1,
+    });
+    expect((await varve("check", suite, june, "--format", "junit")).stdout).toContain("<testsuite");
+    const page = join(folder, "report.html");
+    expect(await varve("check", suite, `${table}@v0`, "--format", "html", "-o", page)).toMatchObject({ code: 0, stdout: "" });
+    expect(readFileSync(page, "utf8")).toMatch(/^<!doctype html>/i);
+    expect((await varve("check", strict, june)).code).toBe(3);
+  });
+
+  it("a suite that makes no sense is refused by its path", async () => {
+    const bad = file("bad-suite.json", JSON.stringify({ checks: [{ kind: "expect_column_values_to_be_betwen", params: {} }] }));
+    const run = await varve("check", bad, june);
+    expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining("checks[0]") });
+  });
+
+  it("every append to a table that carries a suite is tested with it", async () => {
+    const own = join(folder, "carries");
+    await varve("create", own, "--from", may);
+    expect(await varve("suite", "set", own, strict)).toMatchObject({ code: 0 });
+    expect(JSON.parse((await varve("suite", "show", own)).stdout).checks).toHaveLength(1);
+    expect((await varve("append", own, june)).code).toBe(3);
+    expect(await varve("suite", "remove", own)).toMatchObject({ code: 0 });
+    expect((await varve("append", own, june)).code).toBe(0);
+  });
+});
+
 describe("fsck", () => {
   it("finds nothing wrong with what varve wrote", async () => {
     const run = await varve("fsck", table, "--format", "json");

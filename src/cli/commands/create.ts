@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { openOptions } from "../open-options.ts";
 import { keyValue, nameList, withStoreFlags } from "../options.ts";
-import { fileSource, printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
+import { fileSource } from "../source-files.ts";
+import { printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
 
 /** `varve create TABLE`: a new table from files, or from a schema. */
 export function addCreate(program: Command): void {

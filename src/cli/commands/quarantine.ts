@@ -13,7 +13,7 @@ export function addQuarantine(program: Command): void {
     .description("Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.")
     .addHelpText(
       "after",
-      '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check no-earlier-than-an-hour\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"',
+      '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"',
     );
   withStoreFlags(withListOutput(on(group, "list", "batches that left rows behind, and what became of them"))).action(list);
   withStoreFlags(withListOutput(withSelection(on(group, "show", "rows with their source and every failed check"))))

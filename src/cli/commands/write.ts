@@ -2,12 +2,11 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Source } from "../../api/source.ts";
 import type { Table } from "../../api/table.ts";
 import type { AppendOptions } from "../../api/write-options.ts";
-import { VarveError } from "../../errors.ts";
 import type { WriteResult } from "../../operations/write-options.ts";
 import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
 import { startProgress } from "../progress.ts";
-import { type SourceFormat, sourceFormat, sourceFormats } from "../source-files.ts";
+import { fileSource, type SourceFormat, sourceFormats } from "../source-files.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** Options of every command that writes rows. */
@@ -95,22 +94,6 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
   await using table = await openTable(uri, openOptions(flags));
   const result = await withProgress(flags, async (options) => verb(table, fileSource(files, flags.inputFormat), options));
   await printWriteResult(result, flags);
-}
-
-/** The files as a source. */
-export function fileSource(files: readonly string[], given: SourceFormat | undefined): Source {
-  const format = sourceFormat(files, given);
-  if (format === "csv") {
-    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
-    return tabs ? { csv: files, options: { delimiter: "\t" } } : { csv: files };
-  }
-  if (format === "ndjson") return { ndjson: files };
-  if (format === "parquet") return { parquet: files };
-  const [file, more] = files;
-  if (file === undefined || more !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", { files });
-  }
-  return { arrow: file };
 }
 
 /** Runs a write with the options that its flags stand for, and shows its progress. */

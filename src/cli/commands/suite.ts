@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { openOptions } from "../open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { readSuite } from "../suite-file.ts";
+
+/** `varve suite show | set | remove TABLE`: the data tests that a table carries. */
+export function addSuite(program: Command): void {
+  const group = program
+    .command("suite")
+    .summary("data tests that a table carries")
+    .description("Show, set or remove the suite of data tests that a table carries: every write through varve is tested with it.")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve suite set ./flights suite.json\n  $ varve suite show ./flights > suite.json\n  $ varve suite remove ./flights",
+    );
+  withStoreFlags(group.command("show").description("print the suite as JSON").argument("<table>", "folder or URI of the table")).action(
+    show,
+  );
+  withStoreFlags(
+    group
+      .command("set")
+      .description("make a suite part of the table, in a commit")
+      .argument("<table>", "folder or URI of the table")
+      .argument("<suite>", "JSON file of data tests")
+      .option(
+        "--constraints",
+        "register row checks as CHECK constraints too, so that other engines refuse bad rows (raises the table's protocol)",
+      ),
+  ).action(set);
+  withStoreFlags(
+    group.command("remove").description("take the suite away, in a commit").argument("<table>", "folder or URI of the table"),
+  ).action(remove);
+}
+
+async function opened(uri: string, flags: StoreFlags) {
+  const { openTable } = await import("../../api/open-table.ts");
+  return openTable(uri, openOptions(flags));
+}
+
+async function show(uri: string, flags: StoreFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const { VarveError } = await import("../../errors.ts");
+  const suite = await table.suite();
+  if (suite === undefined)
+    throw new VarveError("SUITE_INVALID", `The table ${uri} carries no suite. Give it one with: varve suite set.`, { uri });
+  process.stdout.write(`${JSON.stringify(suite.json, undefined, 2)}\n`);
+}
+
+async function set(uri: string, file: string, flags: StoreFlags & { readonly constraints?: boolean }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const result = await table.setSuite(
+    await readSuite(file),
+    flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
+  );
+  process.stdout.write(`version ${result.version}: the table carries the suite\n`);
+}
+
+async function remove(uri: string, flags: StoreFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const result = await table.setSuite(null);
+  process.stdout.write(`version ${result.version}: the table carries no suite\n`);
+}
