@@ -142,7 +142,7 @@ function withSchema(target: BatchTarget, schema: StructType, partitionBy: readon
   const protocol = protocolWith(target.protocol, missing);
   requireWritable(protocol, metadata);
   const demands = tableDemands({ protocol, metadata, schema: mapped.schema });
-  const changes: Action[] = missing.length === 0 ? [metadata] : [protocol, metadata];
+  const changes: Action[] = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
   return {
     ...target,
     protocol,

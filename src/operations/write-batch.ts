@@ -12,6 +12,7 @@ import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
 import { metadataKeys } from "../schema/column-metadata.ts";
 import { type EnforcementPlan, planEnforcement, projectionSql } from "../schema/enforcement.ts";
 import { engineColumns } from "../schema/engine-types.ts";
+import { findField } from "../schema/fields.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { planScan } from "../table/scan.ts";
@@ -126,7 +127,7 @@ class BatchWriter {
     const relations = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
-    const target = this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation);
+    const target = this.#tagged(this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation));
     const plan = planEnforcement(this.#expected(target), staged.relation.columns, { ignoreUntyped: this.#options.mergeSchema === true });
     const misfits = this.#suite?.onMisfit === "quarantine" ? await setMisfitsAside(this.#session, staged.relation, plan) : undefined;
     const fitting = misfits?.fitting ?? staged.relation;
@@ -177,8 +178,25 @@ class BatchWriter {
 
   /** What the source is held to: the table's columns, without the one that the gate adds. */
   #expected({ schema }: BatchTarget): StructType {
-    const tag = this.#suite === undefined ? null : suiteNeeds(this.#suite).tagColumn;
+    const tag = this.#tagColumn;
     return tag === null ? schema : { type: "struct", fields: schema.fields.filter((field) => field.name !== tag) };
+  }
+
+  get #tagColumn(): string | null {
+    return this.#suite === undefined ? null : suiteNeeds(this.#suite).tagColumn;
+  }
+
+  /** The target with the column that the gate's tags go into, which a merge or a table's first batch may add. */
+  #tagged(target: BatchTarget): BatchTarget {
+    const tag = this.#tagColumn;
+    if (tag === null || findField(target.schema, tag) !== undefined) return target;
+    const mayAdd = this.#options.mergeSchema === true || target.snapshot === undefined || this.#hooks.untyped === true;
+    if (mayAdd) return mergedTarget(target, [{ name: tag, type: "VARCHAR[]" }], this.#options.upgradeProtocol === true);
+    throw new VarveError(
+      "SCHEMA_MISMATCH",
+      `The gate tags rows in the column ${tag}, which the table does not have. Write with mergeSchema to add it. Nothing was written.`,
+      { column: [tag], expected: "array<string>", found: "no such column", reason: "missing" },
+    );
   }
 
   async #rules(target: BatchTarget, plan: EnforcementPlan): Promise<WriteRules> {

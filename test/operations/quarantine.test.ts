@@ -139,3 +139,31 @@ describe("a batch that a gate rejects", () => {
     expect(await read(folder)).toHaveLength(1);
   });
 });
+
+describe("rows that a gate tags", () => {
+  const tagging: SuiteJson = {
+    checks: [{ kind: "expect_column_values_to_not_be_null", id: "delay-known", params: { column: "delay" }, onFail: "tag" }],
+  };
+
+  it("stay, and name their failed checks in a column that the batch may add", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
+    await expect(table.append(batch, { gate: tagging })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["_failed_checks"] },
+    });
+    await table.append(batch, { gate: tagging, mergeSchema: true });
+    await table.append([{ id: 4, delay: null }], { gate: tagging });
+    expect(await rowsOf(table, ["id", "_failed_checks"])).toEqual([
+      { id: 1n, _failed_checks: null },
+      { id: 2n, _failed_checks: null },
+      { id: 3n, _failed_checks: ["delay-known"] },
+      { id: 4n, _failed_checks: ["delay-known"] },
+    ]);
+  });
+
+  it("do so in a table's first batch", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { source: batch, gate: tagging });
+    expect(table.snapshot().schema.fields.map((field) => field.name)).toEqual(["id", "delay", "file", "_failed_checks"]);
+    expect(await table.snapshot().count("_failed_checks IS NOT NULL")).toBe(1);
+  });
+});
