@@ -58,6 +58,8 @@ export async function scanFiles(
   mode: ColumnMappingMode,
 ): Promise<FileRelation> {
   const local = files.map(({ file }) => file);
+  // Footers are looked at here and again when rows are read.
+  if (files.length > 1) await session.execute("SET parquet_metadata_cache = true");
   const arms: string[] = [];
   for (const group of await groupByFooter(session, local)) {
     const own = files.filter((file) => group.files.has(file.file));
@@ -140,6 +142,7 @@ async function variantTypes(
 }
 
 let tablesMade = 0;
+const groupsInText = 32;
 
 /** Builds the SELECTs over files of one physical schema, all with a row selection or all without. */
 class ArmBuilder {
@@ -167,10 +170,11 @@ class ArmBuilder {
     const tracked = this.#columns.some((column) => column.kind === "row-tracking");
     const constants = this.#columns.filter((column) => column.kind === "constant");
     const positioned = selected || tracked;
-    const [first] = files;
-    const varying =
-      first === undefined || files.some((file) => constants.some(({ key }) => !sameConstant(file.constants[key], first.constants[key])));
-    if (!positioned && (!varying || files.length === 0)) return [this.#select(files, this.#scan(files), first, undefined)];
+    if (!positioned) {
+      const alike = groupBy(files, (file) => JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))));
+      // Constants in the text cost nothing a row, and let the engine drop whole groups; beyond some groups a join is cheaper to plan.
+      if (alike.length <= groupsInText) return alike.map((group) => this.#select(group, this.#scan(group), group[0], undefined));
+    }
     // A file's own column of this name hides the engine's: then rows are counted, one file at a time.
     if (this.#hides("file_index") || (positioned && this.#hides("file_row_number"))) {
       const arms: string[] = [];
@@ -276,8 +280,15 @@ class ArmBuilder {
   }
 }
 
-function sameConstant(a: string | Uint8Array | null | undefined, b: string | Uint8Array | null | undefined): boolean {
-  return plainText(a ?? null) === plainText(b ?? null);
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
 }
 
 /** Bytes travel as hexadecimal text. */
