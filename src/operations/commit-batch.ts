@@ -1,10 +1,9 @@
-import { isVarveError } from "../errors.ts";
 import type { Action } from "../log/actions.ts";
 import { summarizeVerdict } from "../quality/verdict.ts";
-import type { AppTransaction, CommitRequest, CommitResult, ReadSet } from "../table/commit-request.ts";
+import type { AppTransaction, CommitRequest, ReadSet } from "../table/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
-import { publishData, withdrawData } from "../table/write-data-files.ts";
+import { commitOrWithdraw, publishData, withdrawData } from "../table/write-data-files.ts";
 import type { JsonValue } from "../util/json.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { PreparedBatch } from "./write-batch.ts";
@@ -51,7 +50,7 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
     ...(verdict === undefined ? {} : { commitInfo: gateInfo(batch, commit, options) }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
-  const result = await withdrawingOnFailure(batch, () =>
+  const result = await commitOrWithdraw(target.context, data, () =>
     target.snapshot === undefined ? commitNewTable(target.context, request) : commitTransaction(target.snapshot, request),
   );
   if (result.outcome === "alreadyApplied") {
@@ -94,15 +93,6 @@ export async function appliedAt(target: BatchTarget, options: WriteOptions): Pro
   if (txn === undefined || target.snapshot === undefined) return undefined;
   const held = (await target.snapshot.appTransactions()).get(txn.appId)?.version;
   return held !== undefined && held >= txn.version ? target.snapshot.version : undefined;
-}
-
-async function withdrawingOnFailure(batch: PreparedBatch, commit: () => Promise<CommitResult>): Promise<CommitResult> {
-  try {
-    return await commit();
-  } catch (error) {
-    if (!isVarveError(error, "COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await withdrawData(batch.target.context, batch.data);
-    throw error;
-  }
 }
 
 /** What history keeps of the gate: `gate` as `spec/formats.md` defines it. */

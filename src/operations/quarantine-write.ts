@@ -7,11 +7,11 @@ import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
 import { findField } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
-import type { AppTransaction } from "../table/commit-request.ts";
+import type { AppTransaction, CommitRequest } from "../table/commit-request.ts";
 import { planScan } from "../table/scan.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
-import { publishData, stageData, withdrawData } from "../table/write-data-files.ts";
+import { commitOrWithdraw, publishData, stageData, withdrawData } from "../table/write-data-files.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { transactionOf } from "./commit-batch.ts";
@@ -37,14 +37,15 @@ export async function quarantineRows(batch: PreparedBatch, options: WriteOptions
   const sql = quarantineSql(batch, verdict.quarantineSql, options, merged.schema);
   const staged = await stageData(session, dataTarget(merged), sql, batch.staging);
   const adds = await publishData(context, staged, options.signal);
-  const committed = await commitTransaction(snapshot, {
+  const request: CommitRequest = {
     actions: [...merged.changes, ...adds],
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: "[]" },
     operationMetrics: { numFiles: String(adds.length), numOutputRows: String(staged.rows), numOutputBytes: String(staged.bytes) },
     ...(txn === undefined ? {} : { txn }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  };
+  const committed = await commitOrWithdraw(context, staged, () => commitTransaction(snapshot, request));
   if (committed.outcome === "alreadyApplied") {
     await withdrawData(context, staged);
     await requireSame(await refreshLog(snapshot), batchIdOf(batch, options), verdict);

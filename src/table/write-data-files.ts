@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, WrittenFile } from "../engine/contract.ts";
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import type { AddAction } from "../log/actions.ts";
 import type { TableContext } from "../log/contract.ts";
 import { type ColumnMappingMode, columnMappingKeys, physicalFieldIds, physicalName } from "../schema/column-mapping.ts";
@@ -145,6 +145,20 @@ export function withdrawData(context: TableContext, staged: StagedData): Promise
     context,
     staged.files.map((file) => file.path),
   );
+}
+
+/**
+ * Runs the commit of published files, and takes them back when it certainly did not happen; files of a commit whose outcome is unknown stay.
+ *
+ * @throws what `commit` throws
+ */
+export async function commitOrWithdraw<T>(context: TableContext, staged: StagedData, commit: () => Promise<T>): Promise<T> {
+  try {
+    return await commit();
+  } catch (error) {
+    if (!isVarveError(error, "COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await withdrawData(context, staged);
+    throw error;
+  }
 }
 
 async function withdrawPaths(context: TableContext, paths: readonly string[]): Promise<void> {
