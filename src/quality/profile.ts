@@ -1,0 +1,159 @@
+import type { EngineRow, Relation, Session } from "../engine/contract.ts";
+import type { JsonValue } from "../util/json.ts";
+import { type ColumnClass, columnsOfRelation, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
+import { duckdbDialect } from "./dialect-duckdb.ts";
+import { toJson, toNumber } from "./expectation.ts";
+import { type ValueCount, valueHistogram } from "./histogram.ts";
+
+/** What the rows say of one column. Names that begin with `approximate` are estimates, everything else is exact. */
+export interface ColumnProfile {
+  readonly name: string;
+  readonly class: ColumnClass;
+  readonly type: string;
+  /** Share of rows with a value; `null` where there are no rows. */
+  readonly completeness: number | null;
+  readonly nulls: number;
+  /** Only for floats. */
+  readonly nans?: number;
+  /** HyperLogLog: off by some percent. Absent for nested columns. */
+  readonly approximateDistinct?: number;
+  /** Exact, where the estimate says that nearly every row has a value of its own. */
+  readonly distinct?: number;
+  /** Smallest and largest value: numbers as numbers, times as text; NaN left out. */
+  readonly min?: JsonValue;
+  readonly max?: JsonValue;
+  readonly mean?: number | null;
+  readonly stdev?: number | null;
+  /** Quartiles by t-digest, off in rank by about a percent. */
+  readonly approximateQuartiles?: readonly (number | null)[];
+  readonly minLength?: number | null;
+  readonly maxLength?: number | null;
+  /** Shares of text values that read as Integral, Fractional, Boolean or String. */
+  readonly textKinds?: Readonly<Record<string, number>>;
+  /** The values by frequency, null as one of them, for columns with few different values. */
+  readonly histogram?: readonly ValueCount[];
+}
+
+export interface Profile {
+  readonly rows: number;
+  readonly columns: readonly ColumnProfile[];
+}
+
+/** Columns with at most so many different values get a histogram. */
+const histogramLimit = 120;
+
+/** Profiles a relation: one pass for all columns, and a small one for each column with few different values. */
+export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
+  const columns = columnsOfRelation(relation.columns);
+  const aggregates = columns.flatMap((column, at) => Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${at}_${name}`));
+  const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
+  const rows = toNumber(row["n"]) ?? 0;
+  const profiles: ColumnProfile[] = [];
+  for (const [at, column] of columns.entries()) {
+    const profile = columnProfile(column, rows, (name) => row[`c${at}_${name}`] ?? null);
+    const few =
+      rows > 0 &&
+      profile.approximateDistinct !== undefined &&
+      profile.approximateDistinct <= histogramLimit &&
+      !isTemporal(column.class) &&
+      column.class !== "binary";
+    profiles.push(few ? { ...profile, histogram: await valueHistogram(session, relation, column.name, histogramLimit * 2) } : profile);
+  }
+  return { rows, columns: await withExactCounts(session, relation, profiles, rows) };
+}
+
+/** An estimate cannot tell a key from a column that is nearly one: those few columns are counted. */
+async function withExactCounts(
+  session: Session,
+  relation: Relation,
+  profiles: readonly ColumnProfile[],
+  rows: number,
+): Promise<ColumnProfile[]> {
+  const near = profiles.filter(
+    ({ approximateDistinct, completeness }) => completeness === 1 && approximateDistinct !== undefined && approximateDistinct > 0.75 * rows,
+  );
+  if (near.length === 0) return [...profiles];
+  const counts = near.map(({ name }, at) => `count(DISTINCT ${duckdbDialect.identifier(name)}) AS d${at}`);
+  const [row] = await session.rows(`SELECT ${counts.join(", ")} FROM (${relation.sql})`);
+  return profiles.map((profile) =>
+    near.includes(profile) ? { ...profile, distinct: toNumber(row?.[`d${near.indexOf(profile)}`]) ?? 0 } : profile,
+  );
+}
+
+function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
+  const name = duckdbDialect.identifier(column.name);
+  const present = { present: `count(${name})` };
+  if (column.class === "nested") return present;
+  const common = { ...present, distinct: duckdbDialect.distinctApproximate(name) };
+  if (isNumeric(column.class)) {
+    const floats = column.class === "float" || column.class === "double";
+    const value = floats ? `CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
+    const finite = floats ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END` : `CAST(${name} AS DOUBLE)`;
+    return {
+      ...common,
+      min: `min(${value})`,
+      max: `max(${value})`,
+      mean: `avg(${finite})`,
+      stdev: `stddev_samp(${finite})`,
+      quartiles: `approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
+      ...(floats ? { nans: `count_if(isnan(${name}))` } : {}),
+    };
+  }
+  if (column.class === "string") {
+    const is = (pattern: string) => `count_if(${duckdbDialect.matches(name, pattern)})`;
+    return {
+      ...common,
+      shortest: `min(length(${name}))`,
+      longest: `max(length(${name}))`,
+      fractional: is("^[+-]? ?[0-9]*\\.[0-9]*$"),
+      integral: is("^[+-]? ?[0-9]+$"),
+      boolean: is("^(true|false)$"),
+    };
+  }
+  return isTemporal(column.class) ? { ...common, min: `min(${name})`, max: `max(${name})` } : common;
+}
+
+function columnProfile(column: SuiteColumn, rows: number, read: (name: string) => EngineRow[string]): ColumnProfile {
+  const present = toNumber(read("present")) ?? 0;
+  const base = {
+    name: column.name,
+    class: column.class,
+    type: column.type,
+    completeness: rows === 0 ? null : present / rows,
+    nulls: rows - present,
+  };
+  if (column.class === "nested") return base;
+  const common = { ...base, approximateDistinct: toNumber(read("distinct")) ?? 0 };
+  if (isNumeric(column.class)) {
+    const quartiles = read("quartiles");
+    const nans = read("nans");
+    return {
+      ...common,
+      min: numberOrText(read("min")),
+      max: numberOrText(read("max")),
+      mean: toNumber(read("mean")),
+      stdev: toNumber(read("stdev")),
+      ...(Array.isArray(quartiles) ? { approximateQuartiles: quartiles.map((value) => toNumber(value)) } : {}),
+      ...(nans === null ? {} : { nans: toNumber(nans) ?? 0 }),
+    };
+  }
+  if (column.class === "string")
+    return { ...common, minLength: toNumber(read("shortest")), maxLength: toNumber(read("longest")), textKinds: textKinds(present, read) };
+  return isTemporal(column.class) ? { ...common, min: toJson(read("min")), max: toJson(read("max")) } : common;
+}
+
+/** Decimals come as text: a number as long as that is exact enough to be one. */
+function numberOrText(value: EngineRow[string]): JsonValue {
+  return typeof value === "string" ? Number(value) : toJson(value);
+}
+
+function textKinds(present: number, read: (name: string) => EngineRow[string]): Readonly<Record<string, number>> {
+  if (present === 0) return {};
+  const counts = {
+    Integral: toNumber(read("integral")) ?? 0,
+    Fractional: toNumber(read("fractional")) ?? 0,
+    Boolean: toNumber(read("boolean")) ?? 0,
+  };
+  const all = { ...counts, String: present - counts.Integral - counts.Fractional - counts.Boolean };
+  return Object.fromEntries(Object.entries(all).flatMap(([name, count]) => (count === 0 ? [] : [[name, count / present]])));
+}

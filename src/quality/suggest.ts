@@ -1,0 +1,171 @@
+import type { JsonObject } from "../util/json.ts";
+import { isNumeric } from "./column.ts";
+import { wilsonInterval } from "./intervals.ts";
+import type { ColumnProfile, Profile } from "./profile.ts";
+import type { CheckJson, SuiteJson } from "./suite.ts";
+
+/** A check that the data suggests, and why. */
+export interface Suggestion {
+  readonly check: CheckJson;
+  readonly reason: string;
+}
+
+/** Suggestions as a suite that is ready to be edited: each check carries its reason as description's companion in `reasons`, by check id. */
+export interface SuggestedSuite {
+  readonly suite: SuiteJson;
+  readonly reasons: Readonly<Record<string, string>>;
+}
+
+type Rule = (column: ColumnProfile, rows: number) => Suggestion | undefined;
+
+const made = (id: string, kind: string, params: JsonObject, reason: string, rest: Partial<CheckJson> = {}): Suggestion => ({
+  check: { id, kind, params, ...rest },
+  reason,
+});
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
+
+/** Complete columns stay complete. */
+const complete: Rule = (column) =>
+  column.completeness === 1
+    ? made(`${column.name}:not_null`, "expect_column_values_to_not_be_null", { column: column.name }, "no row lacks a value", {
+        onFail: "quarantine",
+      })
+    : undefined;
+
+/** Columns that are mostly complete stay about as complete: not below the lower end of the 95 % Wilson interval. */
+const mostlyComplete: Rule = (column, rows) => {
+  const { completeness } = column;
+  if (completeness === null || completeness <= 0.2 || completeness >= 1) return undefined;
+  const { lower } = wilsonInterval(completeness, rows);
+  if (lower <= 0) return undefined;
+  return made(
+    `${column.name}:completeness`,
+    "expect_column_completeness_to_be_between",
+    { column: column.name, min_value: lower },
+    `${percent(completeness)} of the rows have a value; ${lower} is the lower end of its 95 % confidence interval`,
+    { onFail: "warn" },
+  );
+};
+
+/** Texts that all read as numbers or booleans should go on doing so. */
+const retainedType: Rule = (column) => {
+  const kinds = Object.keys(column.textKinds ?? {});
+  if (kinds.length === 0 || kinds.includes("String")) return undefined;
+  const type = kinds.includes("Boolean")
+    ? kinds.length === 1
+      ? "BOOLEAN"
+      : undefined
+    : kinds.includes("Fractional")
+      ? "DOUBLE"
+      : "BIGINT";
+  return type === undefined
+    ? undefined
+    : made(`${column.name}:castable`, "expect_column_values_to_be_castable", { column: column.name, type }, `every text reads as ${type}`, {
+        onFail: "quarantine",
+      });
+};
+
+function categories(
+  column: ColumnProfile,
+): { readonly values: readonly (string | number)[]; readonly counts: readonly number[]; readonly total: number } | undefined {
+  if (column.histogram === undefined || (column.class !== "string" && column.class !== "integer")) return undefined;
+  const present = column.histogram.filter(({ value }) => typeof value === "string" || typeof value === "number");
+  if (present.length < 2) return undefined;
+  return {
+    values: present.map(({ value }) => value as string | number),
+    counts: present.map(({ count }) => count),
+    total: present.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+/** Few values, hardly any of them seen only once: a category. */
+const categorical: Rule = (column) => {
+  const found = categories(column);
+  if (found === undefined) return undefined;
+  const singles = found.counts.filter((count) => count === 1).length / found.values.length;
+  if (singles > 0.1) return undefined;
+  return made(
+    `${column.name}:category`,
+    "expect_column_values_to_be_in_set",
+    { column: column.name, value_set: found.values },
+    `${found.values.length} different values, ${percent(singles)} of them seen once only`,
+    { onFail: "quarantine" },
+  );
+};
+
+/** The most common values cover nine tenths of the rows though some are rare. */
+const mostlyCategorical: Rule = (column) => {
+  const found = categories(column);
+  if (found === undefined) return undefined;
+  const singles = found.counts.filter((count) => count === 1).length / found.values.length;
+  if (singles <= 0.1 || singles > 0.4) return undefined;
+  let covered = 0;
+  const top: (string | number)[] = [];
+  for (const [at, value] of found.values.entries()) {
+    if (covered / found.total >= 0.9) break;
+    top.push(value);
+    covered += found.counts[at] ?? 0;
+  }
+  const { lower } = wilsonInterval(covered / found.total, found.total);
+  return made(
+    `${column.name}:category`,
+    "expect_column_values_to_be_in_set",
+    { column: column.name, value_set: top },
+    `${top.length} values cover ${percent(covered / found.total)} of the rows; ${lower} is the lower end of the 95 % confidence interval`,
+    { mostly: lower, onFail: "warn" },
+  );
+};
+
+const nonNegative: Rule = (column) =>
+  isNumeric(column.class) && typeof column.min === "number" && column.min >= 0 && (column.nans ?? 0) === 0
+    ? made(
+        `${column.name}:non_negative`,
+        "expect_column_values_to_be_between",
+        { column: column.name, min_value: 0 },
+        `the smallest value is ${column.min}`,
+        { onFail: "quarantine" },
+      )
+    : undefined;
+
+/** Complete, and no value occurs twice. */
+const unique: Rule = (column, rows) => {
+  if (column.completeness !== 1 || column.distinct !== rows || rows < 2) return undefined;
+  if (column.class === "float" || column.class === "double") return undefined;
+  return made(
+    `${column.name}:unique`,
+    "expect_column_values_to_be_unique",
+    { column: column.name },
+    `${rows} rows hold ${column.distinct} different values`,
+    { onFail: "quarantine" },
+  );
+};
+
+const lengths: Rule = (column) =>
+  typeof column.minLength === "number" &&
+  typeof column.maxLength === "number" &&
+  column.minLength === column.maxLength &&
+  column.maxLength > 0
+    ? made(
+        `${column.name}:length`,
+        "expect_column_value_lengths_to_equal",
+        { column: column.name, value: column.maxLength },
+        `every text has ${column.maxLength} characters`,
+        { onFail: "quarantine" },
+      )
+    : undefined;
+
+const rules: readonly Rule[] = [complete, mostlyComplete, retainedType, categorical, mostlyCategorical, nonNegative, unique, lengths];
+
+/** What a profile suggests to test, column by column, each with its reason; nothing where there are no rows. */
+export function suggestions({ rows, columns }: Profile): Suggestion[] {
+  return rows === 0 ? [] : columns.flatMap((column) => rules.flatMap((rule) => rule(column, rows) ?? []));
+}
+
+/** The suggestions as one suite. */
+export function suggestSuite(profile: Profile, name = "suggested"): SuggestedSuite {
+  const found = suggestions(profile);
+  return {
+    suite: { name, checks: found.map(({ check }) => check) },
+    reasons: Object.fromEntries(found.map(({ check, reason }) => [check.id ?? check.kind, reason])),
+  };
+}
