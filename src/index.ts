@@ -23,6 +23,8 @@ export type { WriteProgress, WriteResult } from "./operations/write-options.ts";
 export { type Bounds, type BuiltCheck, type CheckOptions, check, suite } from "./quality/builder.ts";
 export { type CheckReport, type MetricSeries, reportJson, type VersionTests } from "./quality/check-report.ts";
 export { defineSuite, parseSuite } from "./quality/define.ts";
+export type { ColumnProfile, Profile } from "./quality/profile.ts";
+export type { SuggestedSuite } from "./quality/suggest.ts";
 export type { CheckJson, Escalation, OnFail, OnMisfit, OnNull, Repair, RowPredicate, Severity, Suite, SuiteJson } from "./quality/suite.ts";
 export type { CheckResult, GateVerdict } from "./quality/verdict.ts";
 export { QueryResult } from "./query/query-result.ts";

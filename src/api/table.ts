@@ -13,6 +13,9 @@ import type { QuarantinedBatch, QuarantineSelection } from "../operations/quaran
 import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
 import type { SetSuiteOptions, SetSuiteResult } from "../operations/set-suite.ts";
 import type { WriteResult } from "../operations/write-options.ts";
+import type { MetricSeries } from "../quality/check-report.ts";
+import type { Profile } from "../quality/profile.ts";
+import type { SuggestedSuite } from "../quality/suggest.ts";
 import type { Suite, SuiteJson } from "../quality/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { type Source, toWriteSource } from "./source.ts";
@@ -189,6 +192,25 @@ export class Table implements AsyncDisposable {
     await this.#newest();
     this.#log = await refreshLog(this.#log);
     return cleanTableLog(this.#log, options);
+  }
+
+  /** What the newest version's rows say of its columns; estimates are named so. */
+  async profile(options: { readonly columns?: readonly string[] } = {}): Promise<Profile> {
+    const { profile } = await import("../operations/profile.ts");
+    return profile(this.#log, options);
+  }
+
+  /** A suite made from the newest version's rows, each check with its reason, ready to be edited. */
+  async suggest(options: { readonly columns?: readonly string[]; readonly name?: string } = {}): Promise<SuggestedSuite> {
+    const { suggest } = await import("../operations/profile.ts");
+    return suggest(this.#log, options);
+  }
+
+  /** Records the metrics of versions that have none yet, in a table beside this one, and gives them as series. */
+  async metrics(): Promise<MetricSeries[]> {
+    const { metricSeries, recordMetrics } = await import("../operations/metrics.ts");
+    await recordMetrics(this.#log);
+    return metricSeries(this.#log.context);
   }
 
   /** The batches that left rows in the table's quarantine, newest first. */

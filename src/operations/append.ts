@@ -1,6 +1,7 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { existingTarget } from "./batch-target.ts";
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
+import { withMetricHistory } from "./metrics.ts";
 import { quarantineRows } from "./quarantine-write.ts";
 import { prepareBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
@@ -18,7 +19,7 @@ export async function append(snapshot: LogSnapshot, source: WriteSource, options
   const target = await existingTarget(snapshot);
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
-  const batch = await prepareBatch(target, source, options);
+  const batch = await prepareBatch(target, source, withMetricHistory(snapshot, options));
   try {
     const quarantine = await quarantineRows(batch, options);
     const partitionBy = JSON.stringify(target.metadata.partitionColumns);

@@ -16,6 +16,7 @@ import { quoteName } from "../util/sql-text.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, existingTarget, replacedTarget } from "./batch-target.ts";
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
+import { withMetricHistory } from "./metrics.ts";
 import { quarantineRows } from "./quarantine-write.ts";
 import { type BatchHooks, prepareBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
@@ -55,7 +56,7 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
   const replacement = replacementOf(snapshot, target, options);
-  const batch = await prepareBatch(target, source, options, replacement.hooks);
+  const batch = await prepareBatch(target, source, withMetricHistory(snapshot, options), replacement.hooks);
   try {
     const { files, reads, copiedRows } = await replacement.removed(batch.data);
     const quarantine = await quarantineRows(batch, options);
