@@ -8,11 +8,12 @@ import Table from "cli-table3";
 import { type Figure, holds, ratioOf, type Workload } from "./harness.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
+import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { writeWorkloads } from "./workloads/write.ts";
 
 /** Add workloads here. */
-const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...commitWorkloads, ...cliWorkloads];
+const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...commitWorkloads, ...cliWorkloads, ...qualityWorkloads];
 
 const { values: options } = parseArgs({
   options: {

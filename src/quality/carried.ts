@@ -2,7 +2,7 @@ import { stringifyJson } from "../util/json.ts";
 import { defineSuite, parseSuite } from "./define.ts";
 import type { CheckJson, Suite } from "./suite.ts";
 
-/** Table property that holds a table's own suite as JSON (spec/formats.md). */
+/** Table property that holds a table's own suite as JSON (spec/quality-formats.md). */
 export const suiteProperty = "varve.suite";
 
 /** The suite that a table carries, from its properties; `undefined` where it carries none. @throws `SUITE_INVALID` where it is none */

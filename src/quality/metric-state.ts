@@ -24,7 +24,7 @@ export interface MetricState {
   readonly columns: readonly ColumnState[];
 }
 
-/** Columns of the metrics table: one row for each version and scope (spec/formats.md). */
+/** Columns of the metrics table: one row for each version and scope (spec/quality-formats.md). */
 export const metricsSchema: StructType = schema()
   .long("version", { nullable: false })
   .timestamp("committed_at")

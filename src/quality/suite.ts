@@ -30,7 +30,7 @@ export interface Escalation {
   readonly to: "reject" | "quarantine" | "drop" | "warn";
 }
 
-/** One check as it stands in a suite's JSON; `spec/formats.md` has the schema, the registry the kinds and their parameters. */
+/** One check as it stands in a suite's JSON; `spec/quality-formats.md` has the schema, the registry the kinds and their parameters. */
 export interface CheckJson {
   /** Name of the expectation, e.g. `expect_column_values_to_be_between`. */
   readonly kind: string;
