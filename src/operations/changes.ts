@@ -1,4 +1,3 @@
-import type { RecordBatch } from "apache-arrow";
 import type { EngineRow, Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
@@ -68,17 +67,6 @@ export async function* readChanges(context: TableContext, options: ChangesOption
   try {
     const changes = await planChanges(session, context, options);
     yield* session.rowStream(ordered(changes), options.signal === undefined ? {} : { signal: options.signal });
-  } finally {
-    await session.close();
-  }
-}
-
-/** The row changes of a range, oldest version first, as Arrow batches. @throws as {@link planChanges} */
-export async function* readChangeBatches(context: TableContext, options: ChangesOptions): AsyncGenerator<RecordBatch> {
-  const session = await (await context.engine()).open();
-  try {
-    const changes = await planChanges(session, context, options);
-    yield* session.arrow(ordered(changes), options.signal === undefined ? {} : { signal: options.signal });
   } finally {
     await session.close();
   }

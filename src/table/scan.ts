@@ -7,6 +7,7 @@ import type { Predicate } from "../log/predicate.ts";
 import { type ColumnMappingMode, columnMappingMode, physicalName } from "../schema/column-mapping.ts";
 import { allFields, requireColumn } from "../schema/fields.ts";
 import { decodePartitionValue } from "../schema/partition-values.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import { canWiden, typeChangesOf } from "../schema/type-widening.ts";
 import type { StructField } from "../schema/types.ts";
@@ -108,7 +109,7 @@ export function scanFile(
 ): ScanFile {
   const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
     const name = physicalName(field, mode);
-    const value = decodePartitionValue(field.type, add.partitionValues[name] ?? null, [field.name]);
+    const value = decodePartitionValue(field.type, partitionText(add.partitionValues, name), [field.name]);
     const text = value === null || value instanceof Uint8Array ? value : field.type === "timestamp" ? `${String(value)}+00` : String(value);
     return [name, text];
   });
@@ -118,6 +119,13 @@ export function scanFile(
     ...(add.baseRowId === undefined ? {} : { baseRowId: add.baseRowId }),
     ...(add.defaultRowCommitVersion === undefined ? {} : { defaultRowCommitVersion: add.defaultRowCommitVersion }),
   };
+}
+
+/** The value of a partition column, whose name some writers spell in another case than the schema; null where there is none. */
+function partitionText(values: AddAction["partitionValues"], name: string): string | null {
+  if (Object.hasOwn(values, name)) return values[name] ?? null;
+  const folded = Object.keys(values).find((key) => foldName(key) === foldName(name));
+  return folded === undefined ? null : (values[folded] ?? null);
 }
 
 function partitionFields(snapshot: LogSnapshot): StructField[] {

@@ -269,6 +269,23 @@ describe("partition values", () => {
   });
 });
 
+describe("partition columns named oddly", () => {
+  it("are found in another case, and not in what every object has", async () => {
+    table.create([field("id", "integer"), field("Day", "string"), field("constructor", "string")], {
+      partitionColumns: ["Day", "constructor"],
+    });
+    table.commit(await table.add(session, "a.parquet", "SELECT 1 AS id", { partitionValues: { day: "x" } }));
+    const [row] = await table.rows(session);
+    expect(new Map(Object.entries(row ?? {}))).toEqual(
+      new Map<string, unknown>([
+        ["id", 1],
+        ["Day", "x"],
+        ["constructor", null],
+      ]),
+    );
+  });
+});
+
 describe("scans in general", () => {
   it("a version without files has the columns and no rows", async () => {
     table.create([field("a", { type: "map", keyType: "string", valueType: "decimal(10,2)", valueContainsNull: true })]);
