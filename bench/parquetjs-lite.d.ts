@@ -5,7 +5,8 @@ declare module "parquetjs-lite" {
     close(): Promise<void>;
   }
   interface Reader {
-    getCursor(): { next(): Promise<Readonly<Record<string, unknown>> | null> };
+    getCursor(columns?: readonly string[]): { next(): Promise<Readonly<Record<string, unknown>> | null> };
+    getRowCount(): number;
     close(): Promise<void>;
   }
   const parquetjs: {

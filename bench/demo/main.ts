@@ -20,6 +20,7 @@ const flights = await createTable(folder, {
     .string("destination")
     .string("month", { nullable: false }),
   partitionBy: ["month"],
+  properties: { "delta.parquet.compression.codec": "snappy" },
 });
 
 say("Six monthly batches, each tested before it is committed");
