@@ -2,7 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { World } from "../util/world.ts";
 import type { PutIfAbsentOutcome, ReadOptions } from "./object-store.ts";
 import { checkPath, privateNamePrefix } from "./paths.ts";
-import { type Attempt, attemptOnce, noteThrottling, type Purpose, type S3Connection } from "./s3-connection.ts";
+import { type Attempt, attemptOnce, noteThrottling, type Purpose, type S3Connection, sleep } from "./s3-connection.ts";
 import { failureError } from "./s3-errors.ts";
 
 /** Where an S3 store puts its objects. */
@@ -93,7 +93,7 @@ async function probe(location: S3Location, signal: AbortSignal | undefined): Pro
         throw failureError(failure, location.uri, "test conditional writes with", path);
       }
       noteThrottling(location.connection, location.world, failure);
-      await location.world.sleep(location.world.random() * 100 * 2 ** round, signal);
+      await sleep(location.world, location.world.random() * 100 * 2 ** round, purposeOf(location, "create", path), signal);
     }
   } finally {
     await removeProbe(location, path);

@@ -142,7 +142,8 @@ function backoff(policy: RetryPolicy, failure: S3Failure, attempt: number, world
   return Math.max(jittered, Math.min(failure.retryAfterMilliseconds ?? 0, policy.capMilliseconds));
 }
 
-async function sleep(world: World, milliseconds: number, purpose: Purpose, signal: AbortSignal | undefined): Promise<void> {
+/** Waits; an abort meanwhile is told as `CANCELLED`. */
+export async function sleep(world: World, milliseconds: number, purpose: Purpose, signal: AbortSignal | undefined): Promise<void> {
   try {
     await world.sleep(milliseconds, signal);
   } catch (error) {

@@ -35,8 +35,14 @@ const throttleCodes: ReadonlySet<string> = new Set([
   "TooManyRequests",
 ]);
 const missingCodes: ReadonlySet<string> = new Set(["NoSuchKey", "NotFound", "NoSuchUpload"]);
-/** Codes of status 400 that a later attempt may not meet again. */
-const passingCodes: ReadonlySet<string> = new Set(["RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"]);
+/** Codes that a later attempt may not meet again; the SDK corrects its clock by the answer that calls it skewed. */
+const passingCodes: ReadonlySet<string> = new Set([
+  "RequestTimeout",
+  "RequestTimeTooSkewed",
+  "IncompleteBody",
+  "BadDigest",
+  "XAmzContentSHA256Mismatch",
+]);
 /** Errors of the SDK before anything is sent. */
 const unsentNames: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
 
