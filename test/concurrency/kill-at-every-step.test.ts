@@ -20,7 +20,7 @@ function chosen<T>(steps: readonly T[]): T[] {
   return steps.filter((_, index) => index % stride === first);
 }
 
-describe("a gated append that is killed at every step", () => {
+describe("a gated append that is killed at every step", { timeout: 0 }, () => {
   it("leaves a readable table on local disk before each change of a file, and repeating the batch lands it once", async () => {
     const folder = await mkdtemp(join(tmpdir(), "varve-kill-"));
     try {

@@ -27,7 +27,7 @@ interface Place {
   readonly temporary: string;
 }
 
-describe("eight writer processes on one table, some killed at random", () => {
+describe("eight writer processes on one table, some killed at random", { timeout: 0 }, () => {
   it("keep every batch of an append exactly once on local disk", () =>
     onLocalDisk(async (place) => {
       await createColumns(place);

@@ -51,4 +51,5 @@ function report(batch: number, result: Settled): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
+process.env["TMPDIR"] = process.env["VARVE_TEST_TEMPORARY"];
 await main(JSON.parse(process.argv[2] ?? ""));

@@ -37,7 +37,7 @@ export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
   const random = generator(plan.seed);
   const start = performance.now();
   const killer = new Killer(plan, random);
-  const acknowledged = await Promise.all(Array.from({ length: plan.writers }, (_, writer) => runWriter(plan, writer, killer)));
+  const acknowledged = await allOrStop(plan, killer);
   const all = acknowledged.flat();
   return {
     acknowledged,
@@ -48,13 +48,30 @@ export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
   };
 }
 
+/** The first writer that fails ends the others too, so that its error is what the test reports. */
+async function allOrStop(plan: FleetPlan, killer: Killer): Promise<(readonly Acknowledgement[])[]> {
+  const stop = new AbortController();
+  const writers = Array.from({ length: plan.writers }, async (_, writer) => {
+    try {
+      return await runWriter(plan, writer, killer, stop.signal);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(writers);
+  if (stop.signal.aborted) throw stop.signal.reason;
+  return await Promise.all(writers);
+}
+
 /** Starts a TypeScript file of this folder in a process of its own, with one JSON argument; what it stages and spills goes below `temporary`. */
 export function startProcess(file: string, argument: unknown, temporary: string): ChildProcessByStdio<null, Readable, Readable> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const args = ["--no-warnings", "--import", import.meta.resolve("tsx"), path, JSON.stringify(argument)];
   return spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, TMPDIR: temporary },
+    // Not TMPDIR itself: the loader keeps compiled files there, and a killed process would leave it half a file.
+    env: { ...process.env, VARVE_TEST_TEMPORARY: temporary },
   });
 }
 
@@ -116,12 +133,14 @@ class Killer {
   }
 }
 
-async function runWriter(plan: FleetPlan, writer: number, killer: Killer): Promise<readonly Acknowledgement[]> {
+async function runWriter(plan: FleetPlan, writer: number, killer: Killer, stop: AbortSignal): Promise<readonly Acknowledgement[]> {
   const settled: Acknowledgement[] = [];
   while (settled.length < plan.batches) {
     const job: WriterJob = { ...plan.job, writer, first: settled.length, end: plan.batches };
     const child = startProcess("writer-process.ts", job, plan.temporary);
     const ended = untilEnd(child);
+    const end = () => child.kill("SIGKILL");
+    stop.addEventListener("abort", end, { once: true });
     for await (const line of createInterface({ input: child.stdout })) {
       const acknowledgement: Acknowledgement = JSON.parse(line);
       if (acknowledgement.batch !== settled.length) throw new Error(`writer ${writer} skipped to ${line}`);
@@ -129,6 +148,8 @@ async function runWriter(plan: FleetPlan, writer: number, killer: Killer): Promi
       killer.consider(child, plan.writers);
     }
     const { code, signal, errors } = await ended;
+    stop.removeEventListener("abort", end);
+    stop.throwIfAborted();
     if (code !== 0 && signal !== "SIGKILL") throw new Error(`writer ${writer} ended with ${code ?? signal}:\n${errors}`);
   }
   return settled;
