@@ -32,6 +32,6 @@ for (let seed = start; seed < start + seeds; seed++) {
     console.error(figures(seed - start));
     process.exit(1);
   }
-  if ((seed - start + 1) % 10_000 === 0) console.log(figures(seed - start + 1));
+  if ((seed - start + 1) % 5_000 === 0) console.log(figures(seed - start + 1));
 }
 console.log(`all held: ${figures(seeds)}`);

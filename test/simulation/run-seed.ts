@@ -21,7 +21,8 @@ export type Mistake =
   | "checkpoint-drops-a-file"
   | "clean-what-is-young"
   | "own-metadata-wins"
-  | "forget-progress";
+  | "forget-progress"
+  | "trust-old-snapshots";
 
 /** A table of the run: its objects, and what they ought to be. */
 export interface SimTable {
@@ -58,7 +59,7 @@ export interface Tally {
   errors: Record<string, number>;
 }
 
-const calm: Faults = { unavailable: 0, lostBefore: 0, lostAfter: 0, late: 0, ownExists: 0, staleList: 0, pageSize: 1000 };
+const calm: Faults = { unavailable: 0, lostBefore: 0, lostAfter: 0, late: 0, ownExists: 0, stallPut: 0, staleList: 0, pageSize: 1000 };
 
 /** Runs one seed to its end and checks every invariant. @throws {@link Violation}, or whatever the code under test should not have thrown */
 export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
@@ -152,6 +153,7 @@ function chooseFaults(random: Random): Faults {
     lostAfter: often(),
     late: often(),
     ownExists: random.chance(0.8) ? 0 : 0.2,
+    stallPut: random.chance(0.8) ? 0 : 0.1,
     staleList: random.chance(0.8) ? 0 : 0.3,
     pageSize: random.chance(0.5) ? 1000 : 3,
   };

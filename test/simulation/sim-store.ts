@@ -15,6 +15,8 @@ export interface Faults {
   readonly late: number;
   /** A retry inside the client meets its own object: `exists` (412) for what we created. */
   readonly ownExists: number;
+  /** A commit stands still for hours before its put is sent. */
+  readonly stallPut: number;
   /** A listing shows the store as it was some steps ago. */
   readonly staleList: number;
   /** Objects of one page of a listing; other processes may act between pages. */
@@ -141,7 +143,7 @@ export function simStore(bucket: SimBucket, process: Process, scheduler: Schedul
     put: (path, bytes) => write(path, () => bucket.write(path, bytes, scheduler.now)),
     putFile: () => Promise.reject(new Error("the simulation writes no data files")),
     putIfAbsent: async (path, bytes) => {
-      await step();
+      await scheduler.gate(process, random.chance(faults.stallPut) ? random.below(48) * 3_600_000 : 0);
       if (random.chance(faults.lostBefore)) return "unknown";
       if (random.chance(faults.late)) {
         void scheduler.gate(network, random.below(3000)).then(() => create(path, bytes));

@@ -22,6 +22,7 @@ describe("simulation", () => {
     "clean-what-is-young",
     "own-metadata-wins",
     "forget-progress",
+    "trust-old-snapshots",
   ];
   it.each(mistakes)("catches the mistake %s within 300 seeds", async (mistake) => {
     for (let seed = 0; seed < 300; seed++) {
