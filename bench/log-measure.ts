@@ -11,6 +11,8 @@ import { addCommit, type LogTable } from "./log-tables.ts";
 /** What one operation cost, in a process of its own. */
 export interface LogMeasure {
   readonly milliseconds: number;
+  /** Processor time of all threads: what is left to compare when other programs use the machine. */
+  readonly cpuMilliseconds: number;
   /** Greatest resident memory of the process, in bytes. */
   readonly peakBytes: number;
   readonly requests: number;
@@ -80,10 +82,19 @@ export async function measureOperation(table: LogTable, operation: LogOperation)
   // Loading the engine's library counts for neither side: Python's import is not timed either.
   await loadDriver();
   const start = performance.now();
+  const cpu = process.cpuUsage();
   const files = await act(context, table, operation, before);
   const milliseconds = performance.now() - start;
+  const used = process.cpuUsage(cpu);
   undo();
-  return { milliseconds, peakBytes: process.resourceUsage().maxRSS * 1024, requests: counts.requests, readBytes: counts.bytes, files };
+  return {
+    milliseconds,
+    cpuMilliseconds: (used.user + used.system) / 1000,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+    requests: counts.requests,
+    readBytes: counts.bytes,
+    files,
+  };
 }
 
 async function act(context: TableContext, table: LogTable, operation: LogOperation, before: LogSnapshot | undefined): Promise<number> {

@@ -23,7 +23,10 @@ function measure(table: LogTable, operation: LogOperation): LogMeasure {
   return JSON.parse(output) as LogMeasure;
 }
 
-function measurePeer(table: LogTable, operation: LogOperation): Pick<LogMeasure, "milliseconds" | "peakBytes" | "files"> | undefined {
+function measurePeer(
+  table: LogTable,
+  operation: LogOperation,
+): Pick<LogMeasure, "milliseconds" | "cpuMilliseconds" | "peakBytes" | "files"> | undefined {
   const python = process.env["VARVE_PYTHON"];
   if (python === undefined) return undefined;
   const output = execFileSync(python, [join(here, "log_deltalake.py"), JSON.stringify(table), operation], { encoding: "utf8" });
@@ -40,21 +43,26 @@ function row(table: LogTable, operation: LogOperation, times: number): string {
   const peer =
     process.env["VARVE_PYTHON"] === undefined
       ? undefined
-      : best(times, () => measurePeer(table, operation) ?? { milliseconds: Number.NaN, peakBytes: 0, files: 0 });
+      : best(
+          times,
+          () => measurePeer(table, operation) ?? { milliseconds: Number.NaN, cpuMilliseconds: Number.NaN, peakBytes: 0, files: 0 },
+        );
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
   const beside =
     peer === undefined
-      ? "| | |"
-      : `| ${peer.milliseconds.toFixed(0)} | ${megabytes(peer.peakBytes)} | ${(peer.milliseconds / own.milliseconds).toFixed(1)} |`;
-  return `| ${table.name} | ${operation} | ${own.milliseconds.toFixed(0)} | ${megabytes(own.peakBytes)} | ${own.requests} | ${megabytes(own.readBytes)} ${beside}`;
+      ? "| | | | | |"
+      : `| ${peer.milliseconds.toFixed(0)} | ${peer.cpuMilliseconds.toFixed(0)} | ${megabytes(peer.peakBytes)} | ${(peer.milliseconds / own.milliseconds).toFixed(1)} | ${(peer.cpuMilliseconds / own.cpuMilliseconds).toFixed(1)} |`;
+  return `| ${table.name} | ${operation} | ${own.milliseconds.toFixed(0)} | ${own.cpuMilliseconds.toFixed(0)} | ${megabytes(own.peakBytes)} | ${own.requests} | ${megabytes(own.readBytes)} ${beside}`;
 }
 
 const wanted = process.argv.slice(2);
 const kept = process.env["VARVE_BENCH_FOLDER"];
 const root = kept ?? mkdtempSync(join(tmpdir(), "varve-bench-"));
 try {
-  console.log("| table | operation | ms | peak MB | requests | MB read | deltalake ms | its peak MB | times faster |");
-  console.log("|---|---|---|---|---|---|---|---|---|");
+  console.log(
+    "| table | operation | ms | cpu ms | peak MB | requests | MB read | deltalake ms | its cpu ms | its peak MB | times faster | by cpu |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|---|---|---|");
   const plans: readonly (readonly [LogShape, number, number])[] = [
     ...shapes.flatMap((shape) => sizes.map((files) => [shape, files, 0] as const)),
     ["checkpoint", 300_000, 100],

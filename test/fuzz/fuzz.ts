@@ -15,7 +15,8 @@ export interface FuzzReport {
 
 const here = dirname(fileURLToPath(import.meta.url));
 const casesPerProcess = 2500;
-const hangMilliseconds = 120_000;
+/** Far beyond what any case takes, because other programs may have the machine. */
+const hangMilliseconds = 600_000;
 
 /**
  * Runs cases in processes of their own, so that a crash of the engine and a hang are findings, not the end.
@@ -25,10 +26,13 @@ const hangMilliseconds = 120_000;
 export async function fuzz(seed: number, runs: number, from = 0, log: (line: string) => void = () => undefined): Promise<FuzzReport> {
   const report: FuzzReport = { seed, runs, answered: 0, refused: 0, failures: [] };
   const folder = mkdtempSync(join(tmpdir(), "varve-fuzz-"));
+  let told = 0;
   try {
     for (let next = from; next < from + runs; ) {
       const count = Math.min(casesPerProcess, from + runs - next);
       next = await runProcess(report, join(folder, "progress"), next, count);
+      for (const { number, error } of report.failures.slice(told)) log(`case ${number}: ${error}`);
+      told = report.failures.length;
       log(`${next - from} of ${runs}: ${report.answered} answered, ${report.refused} refused, ${report.failures.length} findings`);
     }
   } finally {
