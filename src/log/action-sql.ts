@@ -31,7 +31,10 @@ export function actionJsonSql(kind: string, type: EngineStruct): string {
   if (kind !== "add" && kind !== "remove") return `CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
   const fields = type.fields
     .filter((field) => fileFields.has(field.name))
-    .map((field) => `${quoteName(field.name)} := ${column}.${quoteName(field.name)}`);
+    .map(
+      ({ name }) =>
+        `${quoteName(name)} := ${wideFields.has(name) ? `CAST(${column}.${quoteName(name)} AS VARCHAR)` : `${column}.${quoteName(name)}`}`,
+    );
   const stats = kind === "add" ? statsSql(type) : undefined;
   if (stats !== undefined) fields.push(`stats := ${stats}`);
   return `CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields.join(", ")})) AS VARCHAR) END`;
@@ -53,6 +56,9 @@ export function fieldOf(type: EngineType | undefined, ...names: readonly string[
   if (type?.kind !== "struct") return undefined;
   return type.fields.find((field) => names.includes(field.name))?.type;
 }
+
+/** int64 fields, handed out as text so that JSON parsers leave them exact. */
+const wideFields: ReadonlySet<string> = new Set(["baseRowId", "defaultRowCommitVersion"]);
 
 const fileFields: ReadonlySet<string> = new Set([
   "path",

@@ -1,5 +1,5 @@
 import type { Session } from "../engine/contract.ts";
-import { isJsonObject, parseJson } from "../util/json.ts";
+import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { actionFromJson } from "./action-json.ts";
 import { actionJsonSql, type EngineStruct } from "./action-sql.ts";
 import type { AddAction, RemoveAction } from "./actions.ts";
@@ -126,7 +126,7 @@ export class EngineFiles implements LiveFiles {
     const where = condition === undefined ? "" : ` WHERE ${condition}`;
     const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
     // One text for some hundred files crosses the border once; the parser likes it better, too.
-    const sql = `SELECT '[' || string_agg(json, ',' ORDER BY ordinal) || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
+    const sql = `SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
     const rows = await this.#base.session.rows(sql, this.#parameters());
     return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
   }
@@ -163,7 +163,8 @@ export class EngineFiles implements LiveFiles {
 }
 
 function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: string): Extract<AddAction | RemoveAction, { kind: K }>[] {
-  const items = typeof text === "string" ? parseJson(text) : undefined;
+  // Every number of a file action that may pass 2^53 comes as text.
+  const items = typeof text === "string" ? (JSON.parse(text) as JsonValue) : undefined;
   if (!Array.isArray(items)) throw corrupt(name, `${kind} is no list`);
   return items.map((item) => {
     if (!isJsonObject(item)) throw corrupt(name, `${kind} must be an object`);

@@ -68,6 +68,8 @@ export function optionalBigint(body: JsonObject, name: string, where: string): b
   if (value === undefined) return undefined;
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return value;
   if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
+  // As the engine hands them out of checkpoints, so that no parser rounds them.
+  if (typeof value === "string" && /^-?\d{1,19}$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value)) return BigInt(value);
   throw wrong(where, name, "a 64-bit integer", value);
 }
 

@@ -18,7 +18,7 @@ export interface TailPart {
 }
 
 /** Bytes of commits that a snapshot keeps between opening and its first look at files. */
-const keptBytes = 16 * 1024 * 1024;
+const keptBytes = 48 * 1024 * 1024;
 const pieceBytes = 8 * 1024 * 1024;
 const parallelReads = 16;
 
