@@ -10,6 +10,7 @@ import { planScan } from "../table/scan.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
+import { metricSeries } from "./metrics.ts";
 import type { GateOptions } from "./write-options.ts";
 import { stageWriteSource, type WriteSource } from "./write-source.ts";
 
@@ -18,7 +19,7 @@ export interface CheckOptions {
   readonly name: string;
   readonly gateOptions?: GateOptions;
   readonly world?: World;
-  /** Metrics over versions to show beside the verdict. */
+  /** Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions. */
   readonly metrics?: readonly MetricSeries[];
   readonly signal?: AbortSignal;
 }
@@ -53,15 +54,16 @@ export async function checkSuite(
       ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
     });
     const history = isSnapshot(source) ? await versionTests(source) : [];
-    return checkReport(verdict, {
-      source: options.name,
-      at: world.now(),
-      history,
-      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
-    });
+    const metrics =
+      options.metrics ?? (isSnapshot(source) ? (await metricSeries(source.context)).map((series) => upTo(series, source.version)) : []);
+    return checkReport(verdict, { source: options.name, at: world.now(), history, metrics });
   } finally {
     await session.close();
   }
+}
+
+function upTo(series: MetricSeries, version: number): MetricSeries {
+  return { ...series, points: series.points.filter((point) => point.version <= version) };
 }
 
 /** The suite that a version of a table carries. */

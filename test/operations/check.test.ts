@@ -40,7 +40,11 @@ describe("running a suite over a source", () => {
       { gate: suite("g", [check.between("delay", { max: 100 }, { onFail: "drop", id: "max" })]) },
     );
     await table.append([{ id: 3, delay: 900 }]);
+    await table.metrics();
     const before = await runSuite(delays, await table.at(1));
+    expect(before.metrics.find((series) => series.name === "mean(delay)")?.points.map(({ version, value }) => [version, value])).toEqual([
+      [1, 5],
+    ]);
     expect(before).toMatchObject({ accepted: true, rows: 1, history: [{ version: 1, rows: 2, dropped: 1, failedChecks: ["max"] }] });
     expect(await runSuite(delays, table)).toMatchObject({ accepted: false, rows: 2 });
     await table.close();
