@@ -89,6 +89,17 @@ export async function prepareBatch(
   }
 }
 
+/** Rows that are tagged need a column to be tagged in. @throws `SCHEMA_MISMATCH` */
+function _requireTagColumn({ schema }: BatchTarget, suite: Suite | undefined): void {
+  const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
+  if (tag === null || schema.fields.some((field) => field.name === tag)) return;
+  throw new VarveError(
+    "SCHEMA_MISMATCH",
+    `The suite ${suite?.name ?? ""} tags rows in the column ${tag}, which the table does not have. Add it as an array of strings, or name another in tagColumn. Nothing was written.`,
+    { column: [tag], expected: "array<string>", found: "no such column" },
+  );
+}
+
 /** The table's own suite, and the caller's beside it. */
 function gateOf(target: BatchTarget, { gate, gateReplacesCarried }: WriteOptions): Suite | undefined {
   const given = gate === undefined ? undefined : defineSuite(gate);

@@ -88,6 +88,21 @@ describe("a suite that a table carries", () => {
     await table.close();
   });
 
+  it("tags rows in a column of the table, and says so where there is none", async () => {
+    const gate = suite("tags", [check.between("delay", { max: 10 }, { onFail: "tag", id: "late" })]);
+    const rows = [
+      { id: 1, delay: 5, origin: "LAX" },
+      { id: 2, delay: 50, origin: "LAX" },
+    ];
+    const without = await createTable(join(freshFolder(), "t"), { schema: columns() });
+    await expect(without.append(rows, { gate })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["_failed_checks"] } });
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns().array("_failed_checks", "string") });
+    expect(await table.append(rows, { gate })).toMatchObject({ rows: 2, gate: { tagged: 1 } });
+    expect((await rowsOf(table)).map((row) => row["_failed_checks"])).toEqual([null, ["late"]]);
+    await table.close();
+    await without.close();
+  });
+
   it("cannot become constraints that rows of the table break", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.append([{ id: 1, delay: 9999, origin: "LAX" }]);
