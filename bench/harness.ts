@@ -7,6 +7,8 @@ export interface Figure {
   readonly baseline?: { readonly what: string; readonly seconds: number };
   /** What the comparison must hold; `times slower` at most, or `times faster` at least. */
   readonly limit?: { readonly atMost: number } | { readonly atLeast: number };
+  /** Processor seconds of both, all threads of this process: what is left to compare on a machine that is busy with other things. */
+  readonly processor?: { readonly seconds: number; readonly baseline: number };
   /** Anything worth a word, e.g. `2,000,000 rows`. */
   readonly note?: string;
 }
@@ -37,19 +39,37 @@ export async function medianSeconds(runs: number, work: (run: number) => Promise
   return median(times);
 }
 
+/** Medians of wall and processor seconds of two things. */
+export interface ContestResult {
+  readonly subject: number;
+  readonly baseline: number;
+  readonly processor: { readonly seconds: number; readonly baseline: number };
+}
+
 /** Medians of two things that take turns, so that whatever else the machine does falls on both. */
-export async function contest(
-  runs: number,
-  { subject, baseline }: Contest,
-): Promise<{ readonly subject: number; readonly baseline: number }> {
+export async function contest(runs: number, { subject, baseline }: Contest): Promise<ContestResult> {
   await baseline(-1);
   await subject(-1);
   const times = { subject: [] as number[], baseline: [] as number[] };
+  const processor = { subject: [] as number[], baseline: [] as number[] };
   for (let run = 0; run < runs; run++) {
+    const started = process.cpuUsage();
     times.baseline.push(await secondsOf(() => baseline(run)));
+    processor.baseline.push(processorSeconds(started));
+    const between = process.cpuUsage();
     times.subject.push(await secondsOf(() => subject(run)));
+    processor.subject.push(processorSeconds(between));
   }
-  return { subject: median(times.subject), baseline: median(times.baseline) };
+  return {
+    subject: median(times.subject),
+    baseline: median(times.baseline),
+    processor: { seconds: median(processor.subject), baseline: median(processor.baseline) },
+  };
+}
+
+function processorSeconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e6;
 }
 
 export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
@@ -62,6 +82,13 @@ export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
 export function ratioOf({ seconds, baseline, limit }: Figure): number | undefined {
   if (baseline === undefined) return undefined;
   return limit !== undefined && "atLeast" in limit ? baseline.seconds / seconds : seconds / baseline.seconds;
+}
+
+/** The same of processor seconds; undefined where they were not measured. */
+export function processorRatioOf({ processor, limit }: Figure): number | undefined {
+  if (processor === undefined) return undefined;
+  const ratio = processor.seconds / processor.baseline;
+  return limit !== undefined && "atLeast" in limit ? 1 / ratio : ratio;
 }
 
 /** Whether the figure holds its limit; undefined without one. */

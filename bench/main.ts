@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { type Figure, holds, ratioOf, type Workload } from "./harness.ts";
+import { type Figure, holds, processorRatioOf, ratioOf, type Workload } from "./harness.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
@@ -36,8 +36,8 @@ async function runAll(): Promise<void> {
   const chosen = workloads.filter((workload) => workload.name.includes(options.only));
   console.log(`${chosen.length} workloads, ${options.runs} runs each, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`);
   const table = new Table({
-    head: ["workload", "what", "seconds", "against", "seconds", "ratio", "limit", "", "peak MB"],
-    colAligns: ["left", "left", "right", "left", "right", "right", "left", "left", "right"],
+    head: ["workload", "what", "seconds", "against", "seconds", "ratio", "of CPU", "limit", "", "peak MB"],
+    colAligns: ["left", "left", "right", "left", "right", "right", "right", "left", "left", "right"],
     style: { head: [], border: [], compact: true },
   });
   for (const { name } of chosen) {
@@ -58,6 +58,7 @@ function rowOf(name: string, figure: Figure, peakBytes: number): string[] {
     baseline?.what ?? "",
     baseline?.seconds.toFixed(3) ?? "",
     ratioOf(figure)?.toFixed(2) ?? "",
+    processorRatioOf(figure)?.toFixed(2) ?? "",
     limit === undefined ? "" : "atMost" in limit ? `≤ ${limit.atMost}` : `≥ ${limit.atLeast}`,
     held === undefined ? "" : held ? "holds" : "MISSED",
     (peakBytes / 1e6).toFixed(0),
