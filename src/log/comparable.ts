@@ -85,6 +85,7 @@ export function isSingle(value: Comparable): boolean {
 }
 
 function exact(text: string): Extract<Comparable, { kind: "exact" }> | undefined {
+  if (shortInteger.test(text)) return { kind: "exact", digits: BigInt(text), scale: 0 };
   const parts = /^([+-]?)(\d{1,400})(?:\.(\d{0,400}))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text);
   if (parts === null) return undefined;
   const fraction = parts[3] ?? "";
@@ -98,7 +99,10 @@ function exact(text: string): Extract<Comparable, { kind: "exact" }> | undefined
   return { kind: "exact", digits: parts[1] === "-" ? -digits : digits, scale };
 }
 
+const shortInteger = /^-?\d{1,30}$/;
+
 function compareExact(a: { digits: bigint; scale: number }, b: { digits: bigint; scale: number }): number {
+  if (a.scale === b.scale) return a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : 0;
   const scale = Math.max(a.scale, b.scale);
   const left = a.digits * 10n ** BigInt(scale - a.scale);
   const right = b.digits * 10n ** BigInt(scale - b.scale);
