@@ -8,6 +8,7 @@ import pandas as pd
 
 frame = pd.read_parquet(sys.argv[1])
 classes = [f"class {i}" for i in range(12)]
+context = gx.get_context(mode="ephemeral")  # suites look for it
 E = gx.expectations
 suite = gx.ExpectationSuite(name="bench")
 for expectation in [
@@ -34,7 +35,6 @@ for expectation in [
 ]:
     suite.add_expectation(expectation)
 
-context = gx.get_context(mode="ephemeral")
 batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b").get_batch({"dataframe": frame})
 start = time.perf_counter()
 result = batch.validate(suite)
