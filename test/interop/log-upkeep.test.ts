@@ -17,8 +17,8 @@ afterAll(remove);
 /** Features that deltalake 1.6 says it cannot read. */
 const NOT_IN_DELTALAKE = new Set(["typeWidening", "vacuumProtocolCheck", "variantShredding-preview", "variantType"]);
 
-/** deltalake reads Parquet timestamps as nanoseconds, which end in 2262, and drops what else is in these rows. */
-const DELTALAKE_READS_OTHERWISE = new Set(["forty-columns", "int96"]);
+/** deltalake reads INT96 as nanoseconds, which end in 2262: the year 9999 comes out wrong. */
+const DELTALAKE_READS_OTHERWISE = new Set(["int96"]);
 
 const readable = fixtures().filter(
   ({ rows, expected, name }) => rows !== undefined && !("must_reject" in expected) && name !== "unknown-writer-feature",
@@ -28,6 +28,7 @@ describe("a log that varve cut down to its own checkpoint and checksum", () => {
   for (const one of readable) {
     test(`${one.name} reads the same in Spark and deltalake`, async () => {
       const table = copyFixture(one, folder);
+      dropUpkeepOf(table, Number(one.expected["version"]));
       const snapshot = await openLog(await openContext(table));
       await writeCheckpoint(snapshot);
       expect(await writeChecksum(snapshot.context, await checksumOf(snapshot))).toBe(true);
@@ -68,6 +69,13 @@ function hasWholeLog({ rowsByVersion }: Fixture["expected"]): boolean {
   return (
     typeof rowsByVersion === "object" && rowsByVersion !== null && Object.values(rowsByVersion).every((count) => count !== "unavailable")
   );
+}
+
+/** Takes away what the other engine did for the latest version beside its commit. */
+function dropUpkeepOf(table: string, version: number): void {
+  const log = join(table, "_delta_log");
+  const latest = String(version).padStart(20, "0");
+  for (const file of readdirSync(log)) if (file.startsWith(latest) && file !== `${latest}.json`) rmSync(join(log, file));
 }
 
 /** Leaves the latest commit, varve's checkpoint of it with its hint, and its checksum. */

@@ -81,7 +81,7 @@ class SparkPeer:
             computed = snapshot.sizeInBytes() if name == "tableSizeBytes" else snapshot.numOfFiles()
             if stored != computed:
                 problems.append(f"{name}: {stored} in the checksum, {computed} in the log")
-        if not snapshot.validateChecksum(self._spark._jvm.scala.collection.immutable.Map.empty()):
+        if not snapshot.validateChecksum(self._spark._jvm.PythonUtils.toScalaMap({})):
             problems.append("validateChecksum says no")
         return problems
 
