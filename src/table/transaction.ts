@@ -6,6 +6,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { commitPath } from "../log/file-names.ts";
 import { rememberCommit } from "../log/known-commits.ts";
+import { listLog } from "../log/listing.ts";
 import { backoffDelay } from "../util/backoff.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
@@ -155,15 +156,15 @@ class Committer {
 
   async #settle(attempt: Attempt, prepared: PreparedCommit, state: CommitState): Promise<CommitResult | CommitState> {
     const outcome = await settleAttempt(attempt, this.#request.retry ?? {}, this.#request.signal);
-    if (outcome.kind === "won") {
-      rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
-      return this.#won(prepared);
-    }
-    if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
     const recover = async (): Promise<CommitResult> => {
       const settled = await this.#settle(attempt, prepared, state);
       return "outcome" in settled ? settled : this.#tryFrom(settled);
     };
+    if (outcome.kind === "won") {
+      rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
+      return this.#won(attempt, prepared, recover);
+    }
+    if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
     throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
   }
 
@@ -200,8 +201,14 @@ class Committer {
     return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: theirs.version, version: winner.version };
   }
 
-  async #won(prepared: PreparedCommit): Promise<CommitResult> {
-    await this.#checkNotInThePast(prepared.version);
+  async #won(attempt: Attempt, prepared: PreparedCommit, recover: () => Promise<CommitResult>): Promise<CommitResult> {
+    try {
+      await this.#checkNotInThePast(prepared.version);
+    } catch (error) {
+      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
+      attempt.pending = true;
+      throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, error);
+    }
     return {
       outcome: "committed",
       version: prepared.version,
@@ -214,25 +221,23 @@ class Committer {
     };
   }
 
-  /** After a long pause the version before ours may have been cleaned up: then ours was created in a past that nobody reads. */
+  /**
+   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
+   * holds a later version, or a checkpoint of this one, that is older than our file. (That the version before ours is there proves nothing: a
+   * cleanup that was cut short, or worked from a stale listing, leaves it.)
+   */
   async #checkNotInThePast(version: number): Promise<void> {
-    if (version === 0 || this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
-    const previous = await this.#previousExists(version);
-    if (previous) return;
+    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
+    const { store } = this.#context;
+    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
+    const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
+    const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
+    if (own !== undefined && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
     throw new VarveError(
       "LOG_GAP",
       `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
       { missing: version - 1, version },
     );
-  }
-
-  async #previousExists(version: number): Promise<boolean> {
-    try {
-      return (await readCommitBytes(this.#context.store, version - 1)) !== undefined;
-    } catch (error) {
-      if (isVarveError(error, "STORE_UNAVAILABLE")) return true;
-      throw error;
-    }
   }
 
   async #wait(milliseconds: number): Promise<void> {
