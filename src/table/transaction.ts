@@ -222,17 +222,18 @@ class Committer {
   }
 
   /**
-   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
-   * holds a later version, or a checkpoint of this one, that is older than our file. (That the version before ours is there proves nothing: a
-   * cleanup that was cut short, or worked from a stale listing, leaves it.)
+   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the
+   * version before it is gone, and where the log holds a later version, or a checkpoint of this one, that is older than our file: a cleanup that
+   * was cut short, or worked from a stale listing, may leave the version before.
    */
   async #checkNotInThePast(version: number): Promise<void> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
     const { store } = this.#context;
-    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
+    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, Math.max(0, version - 1), undefined)]);
+    const follows = version === 0 || listing.commits.has(version - 1);
     const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
-    const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
-    if (own !== undefined && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
+    const checkpoints = listing.checkpoints.flatMap((checkpoint) => (checkpoint.version < version ? [] : checkpoint.files));
+    if (own !== undefined && follows && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
     throw new VarveError(
       "LOG_GAP",
       `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
