@@ -229,10 +229,14 @@ class Committer {
   async #checkNotInThePast(version: number): Promise<void> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
     const { store } = this.#context;
-    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, Math.max(0, version - 1), undefined)]);
-    const follows = version === 0 || listing.commits.has(version - 1);
+    const [own, previous, listing] = await Promise.all([
+      store.head(commitPath(version)),
+      version === 0 ? undefined : store.head(commitPath(version - 1)),
+      listLog(store, version, undefined),
+    ]);
+    const follows = version === 0 || previous !== undefined;
     const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
-    const checkpoints = listing.checkpoints.flatMap((checkpoint) => (checkpoint.version < version ? [] : checkpoint.files));
+    const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
     if (own !== undefined && follows && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
     throw new VarveError(
       "LOG_GAP",
