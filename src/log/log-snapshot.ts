@@ -89,7 +89,18 @@ async function agrees(
 }
 
 function isSame(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
-  return stableStringify(a) === stableStringify(b);
+  return stableStringify(inOrder(a)) === stableStringify(inOrder(b));
+}
+
+/** Lists of features are sets, and Spark writes a table's checksum with another order than its log. */
+function inOrder(action: ProtocolAction | MetadataAction): ProtocolAction | MetadataAction {
+  if (action.kind === "metaData") return action;
+  const { readerFeatures, writerFeatures, ...versions } = action;
+  return {
+    ...versions,
+    ...(readerFeatures === undefined ? {} : { readerFeatures: [...readerFeatures].sort() }),
+    ...(writerFeatures === undefined ? {} : { writerFeatures: [...writerFeatures].sort() }),
+  };
 }
 
 function headsOf(parts: readonly TailPart[]): HeadAction[] {

@@ -216,6 +216,19 @@ describe("checksum files", () => {
     await expect((await openLog(context)).files()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH", data: { path } });
   });
 
+  it("that list the features in another order than the log, as Spark does, agree with it", async () => {
+    const context = await fixture("checkpoint-v2-json");
+    const [path = ""] = await logFiles(context, ".crc");
+    const checksum = JSON.parse(new TextDecoder().decode(await context.store.get(path)));
+    const { readerFeatures, writerFeatures } = checksum.protocol;
+    const protocol = { ...checksum.protocol, readerFeatures: readerFeatures.toReversed(), writerFeatures: writerFeatures.toReversed() };
+    expect(writerFeatures.length).toBeGreaterThan(1);
+    for (const turned of [checksum.protocol, protocol]) {
+      await context.store.put(path, text(JSON.stringify({ ...checksum, protocol: turned })));
+      expect(await allFiles(await (await openLog(context)).files())).not.toHaveLength(0);
+    }
+  });
+
   it("that contradict a log without checkpoint are not looked at", async () => {
     const context = await memoryTable([firstActions(), [add("a")]]);
     await context.store.put(
