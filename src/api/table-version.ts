@@ -4,9 +4,9 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { QueryRequest } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import { quoteName } from "../query/time-travel-sql.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
+import { quoteName } from "../util/sql-text.ts";
 
 /** The name by which SQL over one version calls it. */
 export const selfName = "t";

@@ -1,7 +1,7 @@
 import { assertInternal, VarveError } from "../errors.ts";
+import { quoteName } from "../util/sql-text.ts";
 import type { EngineColumn, Relation } from "./contract.ts";
 import type { EngineCore } from "./core.ts";
-import { quoteName } from "./sql-text.ts";
 
 /** Table functions that make rows of their arguments and touch nothing else. */
 const harmlessTableFunctions: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 import type { DuckDBType } from "@duckdb/node-api";
+import { quoteName } from "../util/sql-text.ts";
 import type { TypedColumn } from "./core.ts";
 import type { Driver } from "./driver.ts";
-import { quoteName } from "./sql-text.ts";
 import { sqlType, type ValueField, type ValueType, valueType } from "./value-type.ts";
 
 /** A query whose columns are all of types that Arrow and Delta share, and those types. */

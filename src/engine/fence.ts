@@ -1,8 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { VarveError } from "../errors.ts";
+import { quoteText, textList } from "../util/sql-text.ts";
 import type { EngineCore } from "./core.ts";
-import { quoteText, textList } from "./sql-text.ts";
 
 /**
  * Closes an instance for good: it reads the named files, reads and writes below the named folders, loads nothing, changes no setting.

@@ -1,6 +1,6 @@
+import { quoteName, quoteText } from "../util/sql-text.ts";
 import type { JsonLinesOptions } from "./contract.ts";
 import type { EngineCore } from "./core.ts";
-import { quoteName, quoteText } from "./sql-text.ts";
 import { knownValueType, type ValueType } from "./value-type.ts";
 
 /** Rows that one text of the stream holds, about. */

@@ -2,10 +2,10 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../errors.ts";
+import { quoteName, quoteText } from "../util/sql-text.ts";
 import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
 import type { EngineCore, TypedColumn } from "./core.ts";
 import { plainConverter } from "./plain-values.ts";
-import { quoteName, quoteText } from "./sql-text.ts";
 
 /** DuckDB cuts longer text statistics to this many bytes without saying so, and rounds a cut maximum up. */
 const statisticsBytes = 256;

@@ -1,7 +1,7 @@
 import type * as NodeApi from "@duckdb/node-api";
 import { VarveError } from "../errors.ts";
+import { quoteName } from "../util/sql-text.ts";
 import type { Driver } from "./driver.ts";
-import { quoteName } from "./sql-text.ts";
 
 /**
  * The engine's types that varve moves across its border, taken apart; what every Delta type needs and no more.

@@ -1,5 +1,4 @@
 import type { Session } from "../engine/contract.ts";
-import { textList } from "../engine/sql-text.ts";
 import { isVarveError, type VarveError } from "../errors.ts";
 import type { AddAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
@@ -8,6 +7,7 @@ import { deletedRows, recordsOf } from "../table/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { textList } from "../util/sql-text.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 

@@ -5,9 +5,10 @@ import type { Predicate } from "../log/predicate.ts";
 import { predicateFromNode } from "../table/predicate-from-sql.ts";
 import { planScan, type ScanReport } from "../table/scan.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { quoteName } from "../util/sql-text.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
-import { quoteName, rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
+import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
 
 /** Opens a table that a query names, at a point of its history or where its caller bound it. */
 export type TableBinding = (at?: TravelPoint) => Promise<LogSnapshot>;

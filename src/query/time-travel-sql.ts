@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { quoteName } from "../util/sql-text.ts";
 import { type SqlToken, sqlTokens } from "./sql-tokens.ts";
 
 /** A point of a table's history: a version, or a time as the caller wrote it. */
@@ -59,11 +60,6 @@ export function rewriteTravelSql(text: string): TravelSql {
 /** The name of the view that stands for `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
 export function viewName(table: string, at: TravelPoint): string {
   return "version" in at ? `${table}@v${at.version}` : `${table}@${at.timestamp}`;
-}
-
-/** Writes a name as a quoted SQL identifier. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function delta(tokens: readonly SqlToken[], from: number): Clause | undefined {

@@ -1,10 +1,9 @@
 import type { EngineColumn, EngineParameter, Relation, Session } from "../engine/contract.ts";
-import { textList } from "../engine/sql-text.ts";
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { ColumnMappingMode } from "../schema/column-mapping.ts";
 import type { StructField } from "../schema/types.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { quoteName, quoteText, textList } from "../util/sql-text.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
 import type { PhysicalField } from "./physical-schema.ts";
 import { findField, type ReadContext, readExpression, variantProbes } from "./read-expression.ts";

@@ -7,3 +7,8 @@ export function quoteName(name: string): string {
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
+
+/** A list literal of texts, e.g. `['a', 'b']`; the usual first argument of `read_parquet`. */
+export function textList(texts: readonly string[]): string {
+  return `[${texts.map(quoteText).join(", ")}]`;
+}

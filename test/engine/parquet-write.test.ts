@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ParquetWriteOptions, Session, WrittenFile } from "../../src/engine/contract.ts";
 import { openSession } from "../../src/engine/session.ts";
-import { quoteText, textList } from "../../src/engine/sql-text.ts";
+import { quoteText, textList } from "../../src/util/sql-text.ts";
 
 let folder: string;
 let session: Session;

@@ -1,8 +1,8 @@
 import type { DuckDBAppender } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
+import { quoteName } from "../../util/sql-text.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
-import { quoteName } from "../sql-text.ts";
 import { driverType, sqlType, type ValueField, type ValueType } from "../value-type.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder, chunkRows, columnBuilder, isPlainObject } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";

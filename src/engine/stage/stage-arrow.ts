@@ -1,8 +1,8 @@
 import { type RecordBatch, RecordBatchReader, type Schema } from "apache-arrow";
 import { VarveError } from "../../errors.ts";
+import { quoteName } from "../../util/sql-text.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
-import { quoteName } from "../sql-text.ts";
 import { driverType, sqlType, type ValueField } from "../value-type.ts";
 import { valueTypeOfArrow } from "./arrow-source.ts";
 import { writeArrow } from "./arrow-writer.ts";

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
+import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
-import { quoteName, quoteText } from "../sql-text.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
 import { badCellsColumn, positionColumns } from "./position.ts";

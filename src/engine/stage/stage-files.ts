@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { isVarveError, VarveError } from "../../errors.ts";
+import { quoteText, textList } from "../../util/sql-text.ts";
 import type { EngineSource, StagedRelation } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
-import { quoteText, textList } from "../sql-text.ts";
 import { positionColumns } from "./position.ts";
 
 /** A view of Parquet files, columns united by name; nothing is copied. @throws `SOURCE_UNREADABLE` naming the file. */

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
+import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
-import { quoteName, quoteText } from "../sql-text.ts";
 import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
 import { chunkRows } from "./column-builder.ts";
 import { readJsonLines } from "./ndjson-lines.ts";

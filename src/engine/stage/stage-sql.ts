@@ -1,13 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
+import { quoteName, quoteText } from "../../util/sql-text.ts";
 import { checkedQuery } from "../caller-sql.ts";
 import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { exportedQuery } from "../export-types.ts";
 import { fence } from "../fence.ts";
 import { openCore } from "../open-core.ts";
-import { quoteName, quoteText } from "../sql-text.ts";
 import { sqlType } from "../value-type.ts";
 import { positionColumns } from "./position.ts";
 import { assertFilled, stageParquet } from "./stage-files.ts";

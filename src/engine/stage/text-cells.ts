@@ -1,5 +1,5 @@
+import { quoteName } from "../../util/sql-text.ts";
 import type { EngineCore } from "../core.ts";
-import { quoteName } from "../sql-text.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
 
 /**
