@@ -222,26 +222,22 @@ class Committer {
   }
 
   /**
-   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the
-   * version before it is gone, and where the log holds a later version, or a checkpoint of this one, that is older than our file: a cleanup that
-   * was cut short, or worked from a stale listing, may leave the version before.
+   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
+   * holds a later version, or a checkpoint of this one, that is older than our file.
+   *
+   * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that came after us removes it.
    */
   async #checkNotInThePast(version: number): Promise<void> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
     const { store } = this.#context;
-    const [own, previous, listing] = await Promise.all([
-      store.head(commitPath(version)),
-      version === 0 ? undefined : store.head(commitPath(version - 1)),
-      listLog(store, version, undefined),
-    ]);
-    const follows = version === 0 || previous !== undefined;
+    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
     const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
     const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
-    if (own !== undefined && follows && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
+    if (own !== undefined && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
     throw new VarveError(
       "LOG_GAP",
       `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
-      { missing: version - 1, version },
+      { missing: version, version },
     );
   }
 

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { commitPath } from "../../src/log/file-names.ts";
+import { memoryStore } from "../../src/storage/memory-store.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
 import type { CommitRequest } from "../../src/table/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
@@ -117,17 +119,42 @@ describe("commitTransaction", () => {
     expect(await store.head(commitPath(1))).toBeUndefined();
   });
 
+  async function pausedTable() {
+    const clock = { now: Date.now() };
+    const world = { ...hastyWorld, now: () => clock.now };
+    const store = memoryStore(`paused-${randomUUID()}`, "", world);
+    const context = contextOf(store, world);
+    await createTable(context, [protocol(), metadata()]);
+    return { clock, world, store, other: await replay(context) };
+  }
+
   it("a writer that paused while its version was cleaned up is told that its commit is not part of the table", async () => {
-    const { store, context } = await table();
-    const other = await replay(context);
-    let now = Date.now();
+    const { clock, world, store, other } = await pausedTable();
     const pause = async () => {
       for (const name of ["a", "b", "c"]) await commitTransaction(other, append(name));
-      for (const version of [0, 1, 2]) await store.delete(commitPath(version));
-      now += 2 * 3_600_000;
+      // A cleanup that was cut short leaves the version before ours.
+      for (const version of [1, 2]) await store.delete(commitPath(version));
+      clock.now += 2 * 3_600_000;
     };
-    const snapshot = await replay(contextOf(scriptedStore(store, [pause]), { ...hastyWorld, now: () => now }));
+    const snapshot = await replay(contextOf(scriptedStore(store, [pause]), world));
     await expect(commitTransaction(snapshot, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 1 } });
+  });
+
+  it("a writer that paused after its commit landed learns that it landed, though the version before is cleaned up since", async () => {
+    const { clock, world, store, other } = await pausedTable();
+    const inner = scriptedStore(store, ["lost after landing"]);
+    const head: typeof inner.head = async (path, options) => {
+      if (clock.now < Date.now() + 3_600_000) {
+        clock.now += 2 * 3_600_000;
+        for (const name of ["a", "b"]) await commitTransaction(other, append(name));
+        await store.delete(commitPath(0));
+      }
+      return inner.head(path, options);
+    };
+    const paused = { ...inner, head, get: async (path: string) => (await head(path), inner.get(path)) };
+    const snapshot = await replay(contextOf(inner, world));
+    const result = await commitTransaction({ ...snapshot, context: contextOf({ ...paused, uri: inner.uri }, world) }, append("mine"));
+    expect(result).toMatchObject({ outcome: "committed", version: 1 });
   });
 
   it("is cancelled before it tried anything", async () => {
