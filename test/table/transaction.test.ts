@@ -151,7 +151,11 @@ describe("commitTransaction", () => {
       }
       return inner.head(path, options);
     };
-    const paused = { ...inner, head, get: async (path: string) => (await head(path), inner.get(path)) };
+    const get = async (path: string): Promise<Uint8Array> => {
+      await head(path);
+      return inner.get(path);
+    };
+    const paused = { ...inner, head, get };
     const snapshot = await replay(contextOf(inner, world));
     const result = await commitTransaction({ ...snapshot, context: contextOf({ ...paused, uri: inner.uri }, world) }, append("mine"));
     expect(result).toMatchObject({ outcome: "committed", version: 1 });
