@@ -202,13 +202,17 @@ class Committer {
   }
 
   async #won(attempt: Attempt, prepared: PreparedCommit, recover: () => Promise<CommitResult>): Promise<CommitResult> {
+    const { version, txnId } = attempt;
+    let place: "in the table" | "in the past" | "gone";
     try {
-      await this.#checkNotInThePast(prepared.version);
+      place = await this.#placeOf(version);
     } catch (error) {
       if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
       attempt.pending = true;
-      throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, error);
+      throw new CommitOutcomeUnknownError(version, txnId, recover, error);
     }
+    if (place === "gone") throw neverKnown(version, txnId);
+    if (place === "in the past") throw landedInThePast(version);
     return {
       outcome: "committed",
       version: prepared.version,
@@ -223,22 +227,18 @@ class Committer {
 
   /**
    * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
-   * holds a later version, or a checkpoint of this one, that is older than our file.
+   * holds a later version, or a checkpoint of this one, that is older than our file. `gone`: our file was cleaned up meanwhile, so nothing tells.
    *
    * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that came after us removes it.
    */
-  async #checkNotInThePast(version: number): Promise<void> {
-    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return;
+  async #placeOf(version: number): Promise<"in the table" | "in the past" | "gone"> {
+    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return "in the table";
     const { store } = this.#context;
     const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
+    if (own === undefined) return "gone";
     const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
     const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
-    if (own !== undefined && ![...later, ...checkpoints].some((file) => file.modified < own.modified)) return;
-    throw new VarveError(
-      "LOG_GAP",
-      `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
-      { missing: version, version },
-    );
+    return [...later, ...checkpoints].some((file) => file.modified < own.modified) ? "in the past" : "in the table";
   }
 
   async #wait(milliseconds: number): Promise<void> {
@@ -272,4 +272,17 @@ function tableExists(context: TableContext): VarveError {
   return new VarveError("TABLE_EXISTS", `There is a table at ${context.store.uri} already. Open it, or choose another place.`, {
     uri: context.store.uri,
   });
+}
+
+/** Nothing is left to read back, and putting the version anew would create it in the past: recovering cannot tell more. */
+function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
+  return new CommitOutcomeUnknownError(version, txnId, () => Promise.reject(neverKnown(version, txnId)), undefined);
+}
+
+function landedInThePast(version: number): VarveError {
+  return new VarveError(
+    "LOG_GAP",
+    `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
+    { missing: version, version },
+  );
 }
