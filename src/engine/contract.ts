@@ -83,6 +83,8 @@ export interface StageOptions {
    * say so in the column `positionColumns.badCells`.
    */
   readonly badCells?: "refuse" | "keep";
+  /** Give the rows of a relation a place, for which they are copied; without it their file and row are null. Other sources always tell. */
+  readonly positions?: boolean;
   /** Called with the rows staged so far. */
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;

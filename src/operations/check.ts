@@ -43,7 +43,10 @@ export async function checkSuite(
   try {
     const readable: string[] = [];
     const relations = await openRelations(session, defined, options, readable);
-    const staged = await stageWriteSource(session, source, options.signal === undefined ? {} : { signal: options.signal });
+    const staged = await stageWriteSource(session, source, {
+      positions: suiteNeeds(defined).positions,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
     readable.push(...staged.files);
     const { gateOptions } = options;
     const verdict = await evaluateGate(session, defined, staged.relation, {

@@ -169,6 +169,7 @@ class BatchWriter {
     const staged = await stageWriteSource(this.#session, source, {
       ...(columns.length === 0 ? {} : { columns }),
       ...(this.#suite?.onMisfit === "quarantine" ? { badCells: "keep" as const } : {}),
+      positions: this.#suite !== undefined && suiteNeeds(this.#suite).positions,
       onProgress: (rows) => this.#options.onProgress?.({ phase: "reading", rows }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
     });

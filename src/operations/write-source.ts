@@ -32,6 +32,8 @@ export interface StageSourceOptions {
   readonly columns?: readonly EngineColumn[];
   /** What to do with CSV cells that are not of their type; default `refuse`. */
   readonly badCells?: "refuse" | "keep";
+  /** Rows of a table must have a place too, because a gate may name them. */
+  readonly positions?: boolean;
   /** Called with the rows staged so far. */
   readonly onProgress?: (rows: number) => void;
   readonly signal?: AbortSignal;
@@ -55,6 +57,7 @@ export async function stageWriteSource(session: Session, source: WriteSource, op
   const relation = await session.stage(engineSource, {
     ...(options.columns === undefined ? {} : { columns: options.columns }),
     ...(options.badCells === undefined ? {} : { badCells: options.badCells }),
+    ...(options.positions === undefined ? {} : { positions: options.positions }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

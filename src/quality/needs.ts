@@ -1,5 +1,7 @@
 import { expectations } from "./registry.ts";
-import type { Suite } from "./suite.ts";
+import type { Check, Suite } from "./suite.ts";
+
+const functionKind = "expect_rows_to_satisfy_function";
 
 /** What has to be at hand before a suite can run. */
 export interface SuiteNeeds {
@@ -13,6 +15,8 @@ export interface SuiteNeeds {
   readonly fence: boolean;
   /** Name of the `array<string>` column that tagging adds to the rows. */
   readonly tagColumn: string | null;
+  /** Whether each row has to be told from every other: rows are set aside, or judged by their place. */
+  readonly positions: boolean;
 }
 
 /** Says what a suite needs, without planning it. */
@@ -22,7 +26,7 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
   for (const { kind, params } of suite.checks) {
     if (params["across_table"] === true) relations.add("this");
     if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string") relations.add(params["table"]);
-    if (kind === "expect_rows_to_satisfy_function" && typeof params["function"] === "string") functions.add(params["function"]);
+    if (kind === functionKind && typeof params["function"] === "string") functions.add(params["function"]);
   }
   return {
     relations: [...relations],
@@ -32,5 +36,12 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
       (check) => check.where !== undefined || check.params["expression"] !== undefined || check.repair?.with === "sql",
     ),
     tagColumn: suite.checks.some((check) => check.onFail === "tag") ? suite.tagColumn : null,
+    positions: suite.onMisfit === "quarantine" || suite.checks.some(namesRows),
   };
+}
+
+function namesRows({ kind, onFail, escalate, repair }: Check): boolean {
+  return (
+    [onFail, escalate?.to, repair?.otherwise].includes("quarantine") || expectations.get(kind)?.level === "group" || kind === functionKind
+  );
 }

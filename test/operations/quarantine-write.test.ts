@@ -55,6 +55,21 @@ describe("the quarantine of a table", () => {
     await table.close();
   });
 
+  it("takes rows that come from another table, each under an id of its own", async () => {
+    const folder = freshFolder();
+    const source = await createTable(join(folder, "source"), { schema: flights() });
+    await source.append([...batch, { id: 3, delay: 9999, origin: "SFO" }]);
+    const table = await createTable(join(folder, "t"), { schema: flights() });
+    const range = check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" });
+    const strict = suite("strict", [range, check.unique("id", { onFail: "quarantine" })]);
+    expect(await table.append(source, { gate: strict })).toMatchObject({ rows: 1, quarantine: { rows: 3 } });
+    const rows = await table.quarantinedRows();
+    expect(rows.map((row) => JSON.parse(String(row["payload"])).id).sort()).toEqual([2, 3, 3]);
+    expect(new Set(rows.map((row) => row["quarantine_id"])).size).toBe(3);
+    await source.close();
+    await table.close();
+  });
+
   it("refuses a repeated batch whose rows are no longer the same", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });

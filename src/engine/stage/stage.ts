@@ -1,4 +1,4 @@
-import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
+import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { positionColumns } from "./position.ts";
 import { stageCsv } from "./stage-csv.ts";
@@ -24,6 +24,7 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageArrow(core, source, options);
     }
     case "relation":
+      if (options.positions === true) return numberedCopy(core, source.relation);
       return {
         ...source.relation,
         positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, NULL::BIGINT AS ${positionColumns.row} FROM (${source.relation.sql})`,
@@ -32,4 +33,16 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
     case "sql":
       return stageSql(core, source, options);
   }
+}
+
+/** A relation may give its rows in another order when it is scanned again, so only a copy can tell them apart. */
+async function numberedCopy(core: EngineCore, relation: Relation): Promise<StagedRelation> {
+  const table = core.freshName("staged");
+  await core.run(`CREATE TABLE ${table} AS ${relation.sql}`);
+  return {
+    sql: `SELECT * FROM ${table}`,
+    columns: relation.columns,
+    positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
+    positionColumns,
+  };
 }
