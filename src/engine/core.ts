@@ -1,10 +1,11 @@
-import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { assertInternal, VarveError } from "../errors.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
+import { closeInstance, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { plainConverter } from "./plain-values.ts";
-import { removeTemporaryFolder } from "./temporary-folder.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 
 /** A column and its type as the driver describes it, nested types taken apart. */
 export interface TypedColumn {
@@ -12,13 +13,15 @@ export interface TypedColumn {
   readonly type: DuckDBType;
 }
 
-/** What the parts of a session share: one instance, its main connection, its folder, and whether it was fenced. */
+/**
+ * What the parts of a session share: an instance that is its own while it is open, a database in it, its main connection, and whether it was
+ * fenced.
+ *
+ * Whatever a session makes is in its database or bound to its connections, and goes with them; then the instance is as it was.
+ */
 export class EngineCore {
   readonly driver: Driver;
-  readonly instance: DuckDBInstance;
   readonly connection: DuckDBConnection;
-  /** Temporary folder of the session; removed with it. */
-  readonly folder: string;
   /** What the session was opened with; a sibling gets the same. */
   readonly options: SessionOptions;
   /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
@@ -27,24 +30,88 @@ export class EngineCore {
   /** A connection that counts its progress, made when the fence is put up: a fenced instance lets no connection change that setting. */
   measured: DuckDBConnection | undefined;
   closed = false;
+  readonly #pooled: PooledInstance;
+  readonly #database: string;
+  #folder: string | undefined;
+  /** Connections in use besides the two above. */
+  #lent = 0;
+  #failed = false;
   #names = 0;
 
-  constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, folder: string, options: SessionOptions) {
+  private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, options: SessionOptions) {
     this.driver = driver;
-    this.instance = instance;
     this.connection = connection;
-    this.folder = folder;
     this.options = options;
+    this.#pooled = pooled;
+    this.#database = database;
   }
 
-  /** Closes the instance and removes its folder. */
+  /** Gives an instance, which nobody else uses, a database for one session. */
+  static async open(driver: Driver, pooled: PooledInstance, options: SessionOptions): Promise<EngineCore> {
+    const database = `varve_${pooled.sessions++}`;
+    const connection = await pooled.instance.connect();
+    await connection.run(`ATTACH ':memory:' AS ${database}; USE ${database}`);
+    return new EngineCore(driver, pooled, connection, database, options);
+  }
+
+  /** Temporary folder of the session; removed with it. */
+  get folder(): string {
+    this.#folder ??= makeTemporaryFolder(this.options.temporaryFolder);
+    return this.#folder;
+  }
+
+  /** Ends the session; its instance is kept for another unless it was fenced, failed, or is still busy. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     this.measured?.closeSync();
+    const reusable = !this.fenced && !this.#failed && this.#lent === 0 && (await this.#emptied());
     this.connection.closeSync();
-    this.instance.closeSync();
-    await removeTemporaryFolder(this.folder);
+    await (reusable ? keepInstance(this.#pooled, this.options) : closeInstance(this.#pooled));
+    if (this.#folder !== undefined) await removeTemporaryFolder(this.#folder);
+  }
+
+  /** Drops the session's database with everything in it; false where the engine would not. */
+  async #emptied(): Promise<boolean> {
+    try {
+      await this.connection.run(`USE memory; DETACH ${this.#database}`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Registers what `register` makes once in the instance, where it stays: for functions that depend on their arguments alone. */
+  enableVariants(register: (connection: DuckDBConnection) => void): void {
+    if (this.#pooled.variants) return;
+    register(this.connection);
+    this.#pooled.variants = true;
+  }
+
+  /** From now on the instance is fenced, and lost to later sessions. */
+  markFenced(): void {
+    this.fenced = true;
+    replaceInstance(this.options);
+  }
+
+  /** Another connection to the session's database; hand it back to {@link EngineCore.release}. */
+  async connect(): Promise<DuckDBConnection> {
+    this.assertOpen();
+    const connection = await this.#pooled.instance.connect();
+    this.#lent++;
+    await connection.run(`USE ${this.#database}`);
+    return connection;
+  }
+
+  release(connection: DuckDBConnection): void {
+    connection.closeSync();
+    this.#lent--;
+  }
+
+  /** An engine failure as varve's own; after one the instance is not used again, because a damaged file may have broken it. */
+  failure(error: unknown, sql?: string): VarveError {
+    this.#failed = true;
+    return engineFailure(error, sql);
   }
 
   /** A name that no other table or view of this session has. */
@@ -63,7 +130,7 @@ export class EngineCore {
         bound.map((one) => one.type),
       );
     } catch (error) {
-      throw engineFailure(error, sql);
+      throw this.failure(error, sql);
     }
   }
 
@@ -89,18 +156,17 @@ export class EngineCore {
       prepared.destroySync();
       return columns;
     } catch (error) {
-      throw engineFailure(error, sql);
+      throw this.failure(error, sql);
     }
   }
 
   /** Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs long beside other queries. */
   async onOwnConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    this.assertOpen();
-    const connection = await this.instance.connect();
+    const connection = await this.connect();
     try {
-      return await interruptible(connection, signal, work);
+      return await this.#interruptible(connection, signal, work);
     } finally {
-      connection.closeSync();
+      this.release(connection);
     }
   }
 
@@ -109,37 +175,39 @@ export class EngineCore {
     this.assertOpen();
     await this.prepareMeasured();
     assertInternal(this.measured !== undefined, "no connection counts progress");
-    return interruptible(this.measured, signal, work);
+    return this.#interruptible(this.measured, signal, work);
   }
 
   /** Makes the connection that counts progress, if there is none yet. */
   async prepareMeasured(): Promise<void> {
     if (this.measured !== undefined) return;
-    this.measured = await this.instance.connect();
-    await this.measured.run("SET enable_progress_bar = true; SET enable_progress_bar_print = false");
+    const connection = await this.#pooled.instance.connect();
+    this.measured = connection;
+    await connection.run(`USE ${this.#database}; SET enable_progress_bar = true; SET enable_progress_bar_print = false`);
+  }
+
+  /** Runs `work` on a connection that `signal` interrupts. */
+  async #interruptible<T>(
+    connection: DuckDBConnection,
+    signal: AbortSignal | undefined,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
+    assertNotAborted(signal);
+    const interrupt = () => connection.interrupt();
+    signal?.addEventListener("abort", interrupt, { once: true });
+    try {
+      return await work(connection);
+    } catch (error) {
+      const failure = this.failure(error);
+      assertNotAborted(signal);
+      throw failure;
+    } finally {
+      signal?.removeEventListener("abort", interrupt);
+    }
   }
 
   assertOpen(): void {
     if (this.closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
-  }
-}
-
-/** Runs `work` on a connection that `signal` interrupts. */
-async function interruptible<T>(
-  connection: DuckDBConnection,
-  signal: AbortSignal | undefined,
-  work: (connection: DuckDBConnection) => Promise<T>,
-): Promise<T> {
-  assertNotAborted(signal);
-  const interrupt = () => connection.interrupt();
-  signal?.addEventListener("abort", interrupt, { once: true });
-  try {
-    return await work(connection);
-  } catch (error) {
-    assertNotAborted(signal);
-    throw engineFailure(error);
-  } finally {
-    signal?.removeEventListener("abort", interrupt);
   }
 }
 

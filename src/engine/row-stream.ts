@@ -1,24 +1,24 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { EngineRow } from "./contract.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
-import { engineFailure } from "./failure.ts";
 import { plainConverter } from "./plain-values.ts";
 
 /** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
 export async function* streamRows(core: EngineCore, sql: string, signal?: AbortSignal): AsyncGenerator<EngineRow> {
   core.assertOpen();
   assertNotAborted(signal);
-  const connection = await core.instance.connect();
+  const connection = await core.connect();
   const interrupt = () => connection.interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
   try {
     yield* convertedRows(core, connection, sql);
   } catch (error) {
+    const failure = core.failure(error, sql);
     assertNotAborted(signal);
-    throw engineFailure(error, sql);
+    throw failure;
   } finally {
     signal?.removeEventListener("abort", interrupt);
-    connection.closeSync();
+    core.release(connection);
   }
 }
 

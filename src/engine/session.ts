@@ -28,14 +28,13 @@ import { registerVariantFunction } from "./variant-function.ts";
 /** DuckDB as varve's {@link Engine}; the driver is loaded by the first session. */
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
-/** Opens a session of its own instance. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused. */
+/** Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused. */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   return new DuckdbSession(await openCore(options));
 }
 
 class DuckdbSession implements Session {
   readonly #core: EngineCore;
-  #variants = false;
 
   constructor(core: EngineCore) {
     this.#core = core;
@@ -87,9 +86,7 @@ class DuckdbSession implements Session {
   }
 
   enableVariants(): void {
-    if (this.#variants) return;
-    registerVariantFunction(this.#core.driver, this.#core.connection);
-    this.#variants = true;
+    this.#core.enableVariants((connection) => registerVariantFunction(this.#core.driver, connection));
   }
 
   close(): Promise<void> {

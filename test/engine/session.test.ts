@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -85,11 +85,13 @@ describe("settings", () => {
     expect(rows).toEqual([{ zone: "UTC", load: false, kept: true }]);
   });
 
-  it("removes its temporary folder on close", async () => {
-    expect(readdirSync(folder)).toHaveLength(1);
+  it("leaves its temporary folder's parent as it found it", async () => {
+    const file = join(folder, "numbers.csv");
+    writeFileSync(file, "a\n1\n");
+    await session.stage({ kind: "sql", callerSql: `SELECT * FROM '${file}'`, files: [file] });
+    expect(readdirSync(folder)).toHaveLength(2);
     await session.close();
-    expect(readdirSync(folder)).toEqual([]);
-    expect(existsSync(folder)).toBe(true);
+    expect(readdirSync(folder)).toEqual(["numbers.csv"]);
   });
 });
 

@@ -3,7 +3,6 @@ import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { type ExportedQuery, exportedQuery } from "../export-types.ts";
-import { engineFailure } from "../failure.ts";
 import { arrowType } from "./arrow-types.ts";
 import { type ColumnCollector, columnCollector } from "./column-collector.ts";
 
@@ -17,17 +16,18 @@ const defaultBatchRows = 65_536;
 export async function* arrowBatches(core: EngineCore, sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
   assertNotAborted(options.signal);
   const query = exportedQuery(core.driver, sql, await core.typedColumns(sql));
-  const connection = await core.instance.connect();
+  const connection = await core.connect();
   const interrupt = () => connection.interrupt();
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
     yield* streamed(core, connection, query, options.batchRows ?? defaultBatchRows);
   } catch (error) {
+    const failure = core.failure(error, sql);
     assertNotAborted(options.signal);
-    throw engineFailure(error, sql);
+    throw failure;
   } finally {
     options.signal?.removeEventListener("abort", interrupt);
-    connection.closeSync();
+    core.release(connection);
   }
 }
 

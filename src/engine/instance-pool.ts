@@ -1,0 +1,137 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { dirname } from "node:path";
+import type { DuckDBInstance } from "@duckdb/node-api";
+import type { SessionOptions } from "./contract.ts";
+import { type Driver, loadDriver } from "./driver.ts";
+import { nameTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
+
+const gibibyte = 1024 ** 3;
+/** Milliseconds after which an instance that nobody took again is closed. */
+const idleFor = 10_000;
+/** Idle instances kept at most; one takes about 3 MB and a sleeping thread less than it may use. */
+const mostIdle = 16;
+const mostIdleThreads = 32;
+
+/**
+ * A DuckDB instance that one session at a time uses.
+ *
+ * Opening one costs 17 ms of computing, registering a few thousand functions, so it is kept for the next session with the same options. An
+ * instance that was fenced never is: a fence cannot be lifted, nor moved to other files.
+ */
+export interface PooledInstance {
+  readonly instance: DuckDBInstance;
+  readonly threads: number;
+  /** Folder that the instance makes when it must spill. */
+  readonly spill: string;
+  /** Sessions that had it, this one included: names what each holds. */
+  sessions: number;
+  /** Whether the function that decodes variants is registered. */
+  variants: boolean;
+}
+
+interface Shelf {
+  readonly idle: { readonly pooled: PooledInstance; readonly timer: NodeJS.Timeout }[];
+  /** An instance on its way, opened ahead of the session that will need it. */
+  spare: Promise<PooledInstance> | undefined;
+  /** Instances that were fenced, and so lost to later sessions. */
+  spent: number;
+}
+
+const shelves = new Map<string, Shelf>();
+
+/** Takes an idle instance that no earlier session has left anything in, or opens one. */
+export async function takeInstance(options: SessionOptions): Promise<PooledInstance> {
+  const shelf = shelfOf(options);
+  const warm = shelf.idle.pop();
+  if (warm !== undefined) {
+    clearTimeout(warm.timer);
+    // The spill folder's parent may have gone while the instance was idle.
+    mkdirSync(dirname(warm.pooled.spill), { recursive: true });
+    return warm.pooled;
+  }
+  const { spare } = shelf;
+  shelf.spare = undefined;
+  return (await spare?.catch(() => undefined)) ?? openInstance(await loadDriver(), options);
+}
+
+/** Keeps an instance, emptied by the session that used it, for the next one. One that has spilled is closed, to give the disk back. */
+export async function keepInstance(pooled: PooledInstance, options: SessionOptions): Promise<void> {
+  const idle = [...shelves.values()].reduce((sum, shelf) => sum + shelf.idle.length, 0);
+  if (idle >= Math.min(mostIdle, Math.ceil(mostIdleThreads / pooled.threads)) || existsSync(pooled.spill)) return closeInstance(pooled);
+  shelve(pooled, options);
+}
+
+/** Closes an instance for good. */
+export async function closeInstance(pooled: PooledInstance): Promise<void> {
+  pooled.instance.closeSync();
+  await removeTemporaryFolder(pooled.spill);
+}
+
+/**
+ * Says that an instance will not come back because it was fenced: from the second time on another is opened beside the work at hand, so that
+ * the next session finds it ready. A process that fences once, as a command does, pays nothing.
+ */
+export function replaceInstance(options: SessionOptions): void {
+  const shelf = shelfOf(options);
+  shelf.spent++;
+  if (shelf.spent < 2 || shelf.idle.length > 0 || shelf.spare !== undefined) return;
+  const spare = loadDriver().then((driver) => openInstance(driver, options));
+  shelf.spare = spare;
+  spare.then(
+    (pooled) => {
+      if (shelf.spare !== spare) return;
+      shelf.spare = undefined;
+      shelve(pooled, options);
+    },
+    () => {
+      // The session that needs an instance will fail to open one itself, and say why.
+      if (shelf.spare === spare) shelf.spare = undefined;
+    },
+  );
+}
+
+function shelve(pooled: PooledInstance, options: SessionOptions): void {
+  const { idle } = shelfOf(options);
+  const timer = setTimeout(() => {
+    const at = idle.findIndex((one) => one.pooled === pooled);
+    if (at >= 0) idle.splice(at, 1);
+    // What cannot be removed now is tried again when the process exits.
+    closeInstance(pooled).catch(() => undefined);
+  }, idleFor);
+  timer.unref();
+  idle.push({ pooled, timer });
+}
+
+function shelfOf(options: SessionOptions): Shelf {
+  const key = JSON.stringify([options.memoryLimit ?? null, options.threads ?? null, options.temporaryFolder ?? tmpdir()]);
+  const shelf = shelves.get(key) ?? { idle: [], spare: undefined, spent: 0 };
+  shelves.set(key, shelf);
+  return shelf;
+}
+
+async function openInstance(driver: Driver, options: SessionOptions): Promise<PooledInstance> {
+  const threads = options.threads ?? availableParallelism();
+  const spill = nameTemporaryFolder(options.temporaryFolder);
+  const instance = await driver.api.DuckDBInstance.create(":memory:", {
+    memory_limit: `${Math.floor(options.memoryLimit ?? defaultMemoryLimit())}B`,
+    threads: String(threads),
+    temp_directory: spill,
+    preserve_insertion_order: "true",
+    autoload_known_extensions: "false",
+    autoinstall_known_extensions: "false",
+    allow_community_extensions: "false",
+    errors_as_json: "true",
+  });
+  const connection = await instance.connect();
+  await connection.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'");
+  connection.closeSync();
+  return { instance, threads, spill, sessions: 0, variants: false };
+}
+
+/** A quarter of what the process may use, at most 4 GiB. */
+function defaultMemoryLimit(): number {
+  const allowed = process.constrainedMemory() ?? 0;
+  const machine = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+  return Math.min(machine / 4, 4 * gibibyte);
+}
