@@ -13,7 +13,7 @@ import { readObstacle, refuseCatalogManaged, validateProtocol } from "./features
 import { advanceFiles, loadFiles } from "./files-load.ts";
 import { type LogListing, listLog } from "./listing.ts";
 import { emptyHead, type HeadState, liveDomains, replayHead } from "./log-state.ts";
-import { chooseSegment, type LogSegment, type TailFile } from "./segment.ts";
+import { chooseSegment, type LogSegment, lostCheckpoint, type TailFile } from "./segment.ts";
 import { readCommit, readTail, type TailPart } from "./tail-read.ts";
 import { unusablePath } from "./unusable.ts";
 
@@ -247,7 +247,7 @@ class Snapshot implements TableSnapshot {
         const path = unusablePath(error);
         if (path === undefined || unusable.has(path)) throw error;
         const without = new Set([...unusable, path]);
-        const segment = await this.#otherSegment(without, error);
+        const segment = await this.#otherSegment(without, error, path);
         const tail = once(() => readTail(this.context.store, segment.tail));
         const checkpoint = checkpointReader(this.context, segment);
         this.#origin = { ...this.#origin, segment, tail, added: [], checkpoint, unusable: without };
@@ -255,12 +255,12 @@ class Snapshot implements TableSnapshot {
     }
   }
 
-  async #otherSegment(unusable: ReadonlySet<string>, damage: unknown): Promise<LogSegment> {
+  async #otherSegment(unusable: ReadonlySet<string>, damage: unknown, path: string): Promise<LogSegment> {
     const listing = await listLog(this.context.store, 0, this.version);
     try {
       return chooseSegment(listing, this.version, { unusable });
     } catch (error) {
-      if (isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) throw damage;
+      if (isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) throw lostCheckpoint(damage, path, listing, this.version);
       throw error;
     }
   }

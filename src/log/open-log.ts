@@ -4,7 +4,7 @@ import type { LogSnapshot, TableContext } from "./contract.ts";
 import { readHint } from "./last-checkpoint.ts";
 import { type LogListing, listLog } from "./listing.ts";
 import { openSnapshot, type TableSnapshot } from "./log-snapshot.ts";
-import { chooseSegment, versionNotFound } from "./segment.ts";
+import { chooseSegment, lostCheckpoint, versionNotFound } from "./segment.ts";
 import { versionAtTime } from "./time-travel.ts";
 import { unusablePath } from "./unusable.ts";
 
@@ -86,7 +86,7 @@ async function listFromHint(context: TableContext, options: ReadOptions): Promis
 async function openListed(context: TableContext, found: LogListing, version: number, options: ReadOptions): Promise<TableSnapshot> {
   let listing = found;
   const unusable = new Set<string>();
-  let damage: unknown;
+  let damage: { readonly error: unknown; readonly path: string } | undefined;
   for (;;) {
     try {
       return await openSnapshot(context, chooseSegment(listing, version, { unusable }), unusable, options);
@@ -94,11 +94,13 @@ async function openListed(context: TableContext, found: LogListing, version: num
       const path = unusablePath(error);
       if (path !== undefined && !unusable.has(path)) {
         unusable.add(path);
-        damage ??= error;
-        if (listing.from > 0) listing = await listWhole(context, version, options);
+        damage ??= { error, path };
+        listing = await listWhole(context, version, options);
         continue;
       }
-      if (damage !== undefined && isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) throw damage;
+      if (damage !== undefined && isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) {
+        throw lostCheckpoint(damage.error, damage.path, listing, version);
+      }
       throw error;
     }
   }

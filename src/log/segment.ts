@@ -85,6 +85,20 @@ export function versionNotFound(listing: LogListing, version: number): VarveErro
   });
 }
 
+/**
+ * What is behind a checkpoint that could not be read when there is nothing else to read `version` from: cleanup took it away meanwhile where
+ * `now`, a listing made after the failure, does not hold it any more; else it is damaged, as `damage` says.
+ */
+export function lostCheckpoint(damage: unknown, path: string, now: LogListing, version: number): unknown {
+  if (now.checkpoints.some(({ files }) => files.some((file) => file.path === path))) return damage;
+  return new VarveError(
+    "LOG_GAP",
+    `Version ${version} cannot be read any more: its checkpoint ${path} was removed by log cleanup after this snapshot had found it. Open the table again; versions before the oldest checkpoint that is left are gone.`,
+    { version, path },
+    damage,
+  );
+}
+
 function chooseTail(listing: LogListing, start: number, target: number, unusable: ReadonlySet<string>): TailFile[] {
   const tail: TailFile[] = [];
   let next = start;

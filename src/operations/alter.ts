@@ -9,7 +9,9 @@ import { nameRowTrackingColumns } from "../table/row-ids.ts";
 import { missingFeatures, protocolWith } from "../table/table-definition.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog, type UpkeepReport } from "../table/upkeep.ts";
-import { requireWritable, supportedWriterFeatures } from "../table/writer-features.ts";
+import { isFeatureActive, requireWritable, supportedWriterFeatures } from "../table/writer-features.ts";
+import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
+import { withoutFeatures } from "./drop-features.ts";
 import { checkMayChange, checkProperty } from "./property-rules.ts";
 
 /** What to change of a table's definition; nothing of its rows. */
@@ -18,6 +20,12 @@ export interface AlterOptions {
   readonly set?: Readonly<Record<string, string>>;
   /** Properties to remove; removing what is not there does nothing. */
   readonly unset?: readonly string[];
+  /** CHECK constraints by name, in Spark's SQL; the rows that the table has are held to them first. */
+  readonly addConstraints?: Readonly<Record<string, string>>;
+  /** Names of CHECK constraints that bind no longer. */
+  readonly dropConstraints?: readonly string[];
+  /** Features to take off the protocol: those of writers that nothing uses any more. */
+  readonly dropFeatures?: readonly string[];
   readonly description?: string;
   /** Allow features to be added to the protocol: older readers or writers may lose access. Default: refused, saying which. */
   readonly upgradeProtocol?: boolean;
@@ -32,75 +40,130 @@ export interface AlterResult {
   readonly version: number;
   /** Features that were added to the protocol. */
   readonly featuresAdded: readonly string[];
+  /** Features that were taken off it. */
+  readonly featuresDropped: readonly string[];
   readonly upkeep?: Promise<UpkeepReport>;
 }
 
 /**
- * Changes a table's properties, description and protocol in one commit.
+ * Changes a table's properties, constraints, description and protocol in one commit.
  *
  * Raising the protocol is never a side effect: without `upgradeProtocol` it is refused. Enabling row tracking gives every file its row ids in the same commit.
  *
- * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write the feature), and as `commitTransaction`
+ * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop the feature), `CONSTRAINT_VIOLATED` and as
+ *   `requireConstraints` for added constraints, and as `commitTransaction`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterResult> {
   requireWritable(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);
-  if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [] };
+  if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
   const result = await commitTransaction(snapshot, {
     actions: change.actions,
     ...(change.reads === undefined ? {} : { reads: change.reads }),
-    operation: change.metadataOnly ? "SET TBLPROPERTIES" : "UPGRADE PROTOCOL",
-    operationParameters: {
-      properties: JSON.stringify({ ...options.set, ...Object.fromEntries((options.unset ?? []).map((key) => [key, null])) }),
-    },
+    operation: change.operation,
+    operationParameters: { properties: JSON.stringify(change.properties) },
     ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   if (result.outcome !== "committed") throw new TypeError("varve internal error: an alteration carries no application transaction");
   const upkeep = keepLog(snapshot.context, result, { base: snapshot });
-  return { outcome: "committed", version: result.version, featuresAdded: change.featuresAdded, upkeep };
+  return {
+    outcome: "committed",
+    version: result.version,
+    featuresAdded: change.featuresAdded,
+    featuresDropped: change.featuresDropped,
+    upkeep,
+  };
 }
 
 interface Change {
   readonly actions: readonly Action[];
   readonly reads?: ReadSet;
-  readonly metadataOnly: boolean;
+  /** As history names it. */
+  readonly operation: string;
+  /** What was asked of properties and constraints; null for those removed. */
+  readonly properties: Readonly<Record<string, string | null>>;
   readonly featuresAdded: readonly string[];
+  readonly featuresDropped: readonly string[];
 }
 
 const featurePrefix = "delta.feature.";
 
 async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Change> {
-  const { metadata, protocol, context } = snapshot;
+  const { metadata, protocol } = snapshot;
   const asked = Object.entries(options.set ?? {});
   const listed = asked.filter(([key]) => key.startsWith(featurePrefix)).map(([key, value]) => featureName(key, value));
   const set = Object.fromEntries(asked.filter(([key]) => !key.startsWith(featurePrefix)));
   for (const [key, value] of Object.entries(set)) checkProperty(key, value);
   for (const key of options.unset ?? []) checkMayChange(key);
-  const mapped = mapInPlace(snapshot, set, options.unset ?? []);
-  const enablesRows = set["delta.enableRowTracking"] === "true" && metadata.configuration["delta.enableRowTracking"] !== "true";
-  const merged = configurationOf(metadata, { ...set, ...mapped.properties }, options.unset ?? []);
-  const configuration = enablesRows ? nameRowTrackingColumns(merged, context.world) : merged;
-  checkTogether(configuration);
-  const missing = missingFeatures(protocol, mapped.schema, configuration);
-  const added = [...new Set([...listed, ...missing])].filter((name) => !supportedWriterFeatures(protocol).has(name));
-  if (added.length > 0 && options.upgradeProtocol !== true) throw needsUpgrade(added, protocol);
-  const raised = protocolWith(protocol, added);
-  const next: MetadataAction = {
-    ...metadata,
-    ...(options.description === undefined ? {} : { description: options.description }),
-    schemaString: mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema),
-    configuration,
-  };
-  const changesMetadata = JSON.stringify(next) !== JSON.stringify(metadata);
+  const constraints = planConstraints(metadata.configuration, { add: options.addConstraints ?? {}, drop: options.dropConstraints ?? [] });
+  const unset = [...(options.unset ?? []), ...constraints.unset];
+  const next = nextMetadata(snapshot, { ...set, ...constraints.set }, unset, options.description);
+  const missing = missingFeatures(protocol, next.schema, next.metadata.configuration);
+  const featuresAdded = [...new Set([...listed, ...missing])].filter((name) => !supportedWriterFeatures(protocol).has(name));
+  if (featuresAdded.length > 0 && options.upgradeProtocol !== true) throw needsUpgrade(featuresAdded, protocol);
+  const after = await dropped({ ...next, protocol: protocolWith(protocol, featuresAdded) }, snapshot, options);
+  await requireConstraints(snapshot, constraints.set);
+  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) => isFeatureActive("rowTracking", table.protocol, table.metadata);
+  const enablesRows = tracked(after) && !tracked(snapshot);
+  const named = enablesRows
+    ? { ...after.metadata, configuration: nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world) }
+    : after.metadata;
+  const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
+  const changesProtocol = after.protocol !== protocol;
   const backfill = enablesRows ? await filesWithoutRowIds(snapshot) : [];
+  // A new demand on rows must see every row there is, and row ids every file.
+  const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
   return {
-    actions: [...(added.length === 0 ? [] : [raised]), ...(changesMetadata ? [next] : []), ...backfill],
-    // Files that others add meanwhile would lack row ids, so such a commit must see every file there is.
-    ...(enablesRows ? { reads: { wholeTable: true, files: backfill.map(({ path }) => path) } } : {}),
-    metadataOnly: changesMetadata,
-    featuresAdded: added,
+    actions: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : []), ...backfill],
+    ...(readsAll ? { reads: { wholeTable: true, files: backfill.map(({ path }) => path) } } : {}),
+    operation: operationOf(options, constraints, changesMetadata),
+    properties: { ...options.set, ...constraints.set, ...Object.fromEntries(unset.map((key) => [key, null])) },
+    featuresAdded,
+    featuresDropped: [...new Set(options.dropFeatures ?? [])],
   };
+}
+
+/** The words of other engines where the change is of one kind. */
+function operationOf(options: AlterOptions, constraints: PlannedConstraints, changesMetadata: boolean): string {
+  if ((options.dropFeatures ?? []).length > 0) return "DROP FEATURE";
+  const properties = Object.keys(options.set ?? {}).length + (options.unset ?? []).length;
+  const [added, removed] = [Object.keys(constraints.set).length, constraints.unset.length];
+  if (properties === 0 && removed === 0 && added > 0) return "ADD CONSTRAINT";
+  if (properties === 0 && added === 0 && removed > 0) return "DROP CONSTRAINT";
+  return changesMetadata ? "SET TBLPROPERTIES" : "UPGRADE PROTOCOL";
+}
+
+interface Definition {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+}
+
+function nextMetadata(
+  snapshot: LogSnapshot,
+  set: Readonly<Record<string, string>>,
+  unset: readonly string[],
+  description: string | undefined,
+): Omit<Definition, "protocol"> {
+  const { metadata } = snapshot;
+  const mapped = mapInPlace(snapshot, set, unset);
+  const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, unset);
+  checkTogether(configuration);
+  const schemaString = mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
+  return {
+    schema: mapped.schema,
+    metadata: { ...metadata, ...(description === undefined ? {} : { description }), schemaString, configuration },
+  };
+}
+
+/** The definition without the features that are to be dropped. */
+async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterOptions): Promise<Definition> {
+  const names = options.dropFeatures ?? [];
+  if (names.length === 0) return table;
+  const { protocol, unset } = withoutFeatures({ ...table, domains: await snapshot.domainMetadata() }, names);
+  if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true) throw needsListing(names, table.protocol);
+  return { ...table, protocol, metadata: { ...table.metadata, configuration: configurationOf(table.metadata, {}, unset) } };
 }
 
 function featureName(key: string, value: string): string {
@@ -157,6 +220,15 @@ async function filesWithoutRowIds(snapshot: LogSnapshot): Promise<AddAction[]> {
     for (const file of chunk) if (file.baseRowId === undefined) found.push({ ...file, dataChange: false });
   }
   return found;
+}
+
+function needsListing(names: readonly string[], protocol: ProtocolAction): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping that raises the protocol to a list of features. ` +
+      "Older writers will lose access; pass upgradeProtocol to accept that.",
+    { features: [...names] },
+  );
 }
 
 function needsUpgrade(features: readonly string[], protocol: ProtocolAction): VarveError {

@@ -55,7 +55,7 @@ export function checkMayChange(key: string): void {
     throw invalid(`The property ${key} belongs to the table's own bookkeeping and cannot be changed by hand.`, key);
   if (key.startsWith("delta.constraints.")) {
     throw invalid(
-      `The property ${key} is a CHECK constraint: rows that are in the table already have to be checked before it binds, so it is not set as a property.`,
+      `The property ${key} is a CHECK constraint: rows that are in the table already have to be checked before it binds. Use addConstraints or dropConstraints.`,
       key,
     );
   }

@@ -24,13 +24,17 @@ const softFeatures: ReadonlySet<string> = new Set([
 /**
  * The protocol to build upon after `winner`.
  *
- * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4); `UNSUPPORTED_FEATURE` or `UNSUPPORTED_PROTOCOL` (rule P1).
+ * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4 and P6); `UNSUPPORTED_FEATURE` or `UNSUPPORTED_PROTOCOL` (rule P1).
  */
 export function protocolConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): ProtocolAction {
   const theirs = singleAction(winner.actions, "protocol");
-  if (theirs === undefined) return state.protocol;
+  const ours = singleAction(facts.request.actions, "protocol");
+  if (theirs === undefined) {
+    if (ours !== undefined) checkDrop(state.protocol, ours, winner);
+    return state.protocol;
+  }
   requireWritable(theirs, singleAction(winner.actions, "metaData") ?? state.metadata);
-  if (singleAction(facts.request.actions, "protocol") !== undefined) {
+  if (ours !== undefined) {
     throw protocolError(winner, "changed the table's protocol", "changes the protocol too");
   }
   const before = supportedWriterFeatures(state.protocol);
@@ -40,6 +44,16 @@ export function protocolConflict(facts: TransactionFacts, state: CommitState, wi
   const hard = [...after].filter((name) => !before.has(name) && !softFeatures.has(name));
   if (hard.length > 0) throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
   return theirs;
+}
+
+/** Whether nothing uses a feature that we drop was found out on the table before the winner. */
+function checkDrop(before: ProtocolAction, ours: ProtocolAction, winner: WinningCommit): void {
+  const after = supportedWriterFeatures(ours);
+  const dropped = [...supportedWriterFeatures(before)].filter((name) => !after.has(name));
+  const changed = winner.actions.find(({ kind }) => kind === "metaData" || kind === "domainMetadata");
+  if (dropped.length === 0 || changed === undefined) return;
+  const what = changed.kind === "metaData" ? "the table's metadata" : "a metadata domain";
+  throw protocolError(winner, `changed ${what}`, `drops the table feature ${dropped.join(", ")}, which that may use`);
 }
 
 function protocolError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {

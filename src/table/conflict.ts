@@ -74,7 +74,8 @@ function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): v
 function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<CommitState, "protocol" | "metadata">): void {
   const { mayMatch, pathKey } = facts.tools;
   const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(pathKey(action.path)));
-  if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted);
+  if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted, "recommits the same file");
+  checkRowIds(facts, winner);
   if (facts.isolation === "SnapshotIsolation") return;
   const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
   if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;
@@ -95,6 +96,19 @@ function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<
   });
 }
 
+/** A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours. */
+function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
+  const given = winner.actions.filter(
+    (action): action is AddAction =>
+      action.kind === "add" && action.baseRowId !== undefined && facts.removed.has(facts.tools.pathKey(action.path)),
+  );
+  for (const file of given) {
+    const key = facts.tools.pathKey(file.path);
+    const ours = facts.request.actions.find((action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key);
+    if (ours?.kind === "remove" && ours.baseRowId !== file.baseRowId) throw sameFileAdded(winner, file, "removes it without its row ids");
+  }
+}
+
 function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
   const { pathKey } = facts.tools;
   const readded = new Set(winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])));
@@ -111,10 +125,10 @@ function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
   }
 }
 
-function sameFileAdded(winner: WinningCommit, action: AddAction): ConflictError {
+function sameFileAdded(winner: WinningCommit, action: AddAction, met: string): ConflictError {
   return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
     winnerDid: `recommitted ${describeFile(action)}`,
-    met: "recommits the same file",
+    met,
     advice: "Run the operation again on the new version.",
     data: { path: action.path },
   });

@@ -4,6 +4,7 @@ import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
 import { assignRowIds, assignsRowIds } from "./row-ids.ts";
 import { isBlindAppend } from "./transaction-facts.ts";
+import { stampTypeChanges } from "./type-change-versions.ts";
 import { isFeatureActive, requireWritable } from "./writer-features.ts";
 
 /** A commit ready to be written as version `version`. */
@@ -44,7 +45,8 @@ const reserved: ReadonlySet<string> = new Set([
 export function prepareCommit(request: CommitRequest, state: CommitState, identity: CommitIdentity, now: number): PreparedCommit {
   const version = state.version + 1;
   const protocol = singleAction(request.actions, "protocol") ?? state.protocol;
-  const requested = singleAction(request.actions, "metaData") ?? state.metadata;
+  const given = singleAction(request.actions, "metaData");
+  const requested = given === undefined ? state.metadata : stampTypeChanges(given, protocol, version);
   requireWritable(protocol, requested);
   const stamped = isFeatureActive("inCommitTimestamp", protocol, requested);
   const timestamp = stamped && version > 0 ? Math.max(now, state.timestamp + 1) : now;
@@ -52,7 +54,10 @@ export function prepareCommit(request: CommitRequest, state: CommitState, identi
   const metadata = enables && version > 0 ? withEnablement(requested, version, timestamp) : requested;
   const tracks = assignsRowIds({ protocol, metadata });
   const mark = state.rowIdHighWaterMark ?? -1n;
-  const content = request.actions.map((action) => (action.kind === "metaData" ? metadata : action));
+  const known = tracks || state.rowIdHighWaterMark !== undefined;
+  // Listing the feature alone enables it where the property is set already: that, too, is written down.
+  const others = request.actions.filter((action) => action.kind !== "metaData");
+  const content = given === undefined && metadata === state.metadata ? others : [metadata, ...others];
   const rows = tracks ? assignRowIds(content, mark, version) : content;
   const txn: Action[] = request.txn === undefined ? [] : [{ kind: "txn", ...request.txn, lastUpdated: now }];
   const info = commitInfo(request, identity, { now, ...(stamped ? { inCommitTimestamp: timestamp } : {}), tracks });
@@ -60,7 +65,7 @@ export function prepareCommit(request: CommitRequest, state: CommitState, identi
     version,
     actions: [info, ...inOrder([...rows, ...txn])],
     timestamp,
-    state: { version, timestamp, protocol, metadata, ...(tracks ? { rowIdHighWaterMark: markAfter(rows, mark) } : {}) },
+    state: { version, timestamp, protocol, metadata, ...(known ? { rowIdHighWaterMark: markAfter(rows, mark) } : {}) },
   };
 }
 

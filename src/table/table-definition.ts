@@ -84,7 +84,7 @@ export function protocolWith(protocol: ProtocolAction, features: readonly string
   const wanted = new Set(features.flatMap(withRequirements));
   const added = [...wanted].filter((name) => !writers.has(name));
   if (added.length === 0) return protocol;
-  const writerNames = [...new Set([...baseFeatures, ...writers, ...added])].sort();
+  const writerNames = [...new Set([...writers, ...added])].sort();
   const readerNames = [...new Set([...readers, ...added.filter((name) => findFeature(name)?.side === "reader")])].sort();
   const needsReader = protocol.minReaderVersion >= 3 || readerNames.some((name) => !readers.has(name));
   return {

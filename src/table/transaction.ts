@@ -24,8 +24,9 @@ import {
 import { checkWinner, highWaterMark } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
-import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
+import { supportedWriterFeatures } from "./writer-features.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**
@@ -50,7 +51,7 @@ export async function commitTransaction(snapshot: LogSnapshot, request: CommitRe
   checkRequest(request);
   const applied = await appliedBefore(snapshot, request);
   if (applied !== undefined) return applied;
-  const base = await stateOf(snapshot);
+  const base = await stateOf(snapshot, request);
   return new Committer(snapshot.context, request, base).run(base);
 }
 
@@ -70,11 +71,12 @@ export async function commitNewTable(context: TableContext, request: CommitReque
   return new Committer(context, request, base).run(base);
 }
 
-/** Reduces a snapshot to what committing needs. */
-export async function stateOf(snapshot: LogSnapshot): Promise<CommitState> {
+/** Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids goes on where it stopped. */
+export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
   const { version, timestamp, protocol, metadata } = snapshot;
   const state = { version, timestamp, protocol, metadata };
-  if (!assignsRowIds(state)) return state;
+  const after = singleAction(actions, "protocol") ?? protocol;
+  if (!supportedWriterFeatures(protocol).has("rowTracking") && !supportedWriterFeatures(after).has("rowTracking")) return state;
   const domain = (await snapshot.domainMetadata()).get(ROW_TRACKING_DOMAIN);
   return { ...state, rowIdHighWaterMark: (domain === undefined ? undefined : highWaterMark(domain.configuration)) ?? -1n };
 }

@@ -98,9 +98,13 @@ export function applyRules(sql: string, rules: WriteRules): string {
   return `SELECT * REPLACE (${numbers.join(", ")}) FROM (${computed})`;
 }
 
-/** The first value that an identity column gives in a batch. */
-export function firstIdentity(demand: IdentityDemand): bigint {
-  return demand.highWaterMark === undefined ? demand.start : demand.highWaterMark + demand.step;
+/**
+ * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the high-water mark, which need not be one
+ * of them where values were inserted by hand (PROTOCOL.md "Identity Columns").
+ */
+export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
+  if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start)) return start;
+  return start + ((highWaterMark - start) / step + 1n) * step;
 }
 
 /** The error for a row that breaks a rule. */

@@ -55,7 +55,7 @@ export const writerFeatures: Readonly<Record<string, WriterFeature>> = {
   "typeWidening-preview": { support: "enforced", reader: true, active: property("delta.enableTypeWidening") },
   variantType: { support: "enforced", reader: true },
   "variantType-preview": { support: "enforced", reader: true },
-  variantShredding: { support: "kept", reader: true },
+  variantShredding: { support: "kept", reader: true, active: property("delta.enableVariantShredding") },
   "variantShredding-preview": { support: "kept", reader: true },
   v2Checkpoint: {
     support: "enforced",

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { serializeActions } from "../../src/log/action-json.ts";
 import type { Action, AddAction } from "../../src/log/actions.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
+import { checksumOf, writeChecksum } from "../../src/log/checksum-write.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import {
   checkpointPath,
@@ -116,6 +117,21 @@ describe("a damaged checkpoint", () => {
     expect(await content(await openLog(fresh))).toEqual(wanted);
     await withoutCommitsBefore(context, 3);
     await expect(openLog(fresh)).rejects.toMatchObject({ code: "CHECKPOINT_CORRUPT", data: { path: checkpoint } });
+  });
+
+  it("that cleanup removed while a snapshot was held is named as cleaned up, not as damaged", async () => {
+    const context = await memoryTable(commits);
+    await writeCheckpoint(await openLog(context, { version: 2 }), { kind: "classic" });
+    // Opened by its checksum, a snapshot looks at its checkpoint only when it is asked for files.
+    await writeChecksum(context, await checksumOf(await openLog(context, { version: 3 })));
+    const held = await openLog(diskBacked(context.store), { version: 3 });
+    await context.store.put(commitPath(4), serializeActions([add("e")]));
+    await writeCheckpoint(await openLog(context), { kind: "classic" });
+    await withoutCommitsBefore(context, 4);
+    await context.store.delete(checkpoint);
+    await expect(held.files()).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 3, path: checkpoint } });
+    await expect(held.appTransactions()).rejects.toMatchObject({ code: "LOG_GAP", message: expect.stringContaining("cleanup") });
+    expect((await openLog(diskBacked(context.store))).version).toBe(4);
   });
 
   it("whose sidecar is gone is done without", async () => {

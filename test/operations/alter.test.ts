@@ -12,6 +12,110 @@ async function table(actions: readonly Action[] = [protocol(), metadata()]): Pro
   return context;
 }
 
+describe("features that are dropped", () => {
+  const drop = async (features: readonly string[], name: string, change: { properties?: Record<string, string>; schema?: string } = {}) => {
+    const readers = features.filter((one) => ["vacuumProtocolCheck", "deletionVectors"].includes(one));
+    const context = await table([
+      protocol(
+        features.filter((one) => !readers.includes(one)),
+        readers,
+      ),
+      metadata(change.properties ?? {}, change.schema === undefined ? {} : { schemaString: change.schema }),
+    ]);
+    return { context, result: alterTable(await openLog(context), { dropFeatures: [name] }) };
+  };
+  const columnWith = (keys: Record<string, unknown>, nullable = true): string =>
+    JSON.stringify({
+      type: "struct",
+      fields: [
+        { name: "id", type: "long", nullable, metadata: keys },
+        { name: "part", type: "string", nullable: true, metadata: {} },
+      ],
+    });
+
+  it.each([
+    "appendOnly",
+    "invariants",
+    "checkConstraints",
+    "changeDataFeed",
+    "generatedColumns",
+    "allowColumnDefaults",
+    "identityColumns",
+    "inCommitTimestamp",
+    "domainMetadata",
+    "materializePartitionColumns",
+    "checkpointProtection",
+    "icebergCompatV2",
+  ])("%s goes where nothing uses it", async (name) => {
+    const { context, result } = await drop([name], name);
+    expect(await result).toMatchObject({ outcome: "committed", featuresDropped: [name], featuresAdded: [] });
+    expect((await openLog(context)).protocol).toEqual(protocol([]));
+    expect((await replay(context)).commits[1]?.[0]).toMatchObject({ info: { operation: "DROP FEATURE" } });
+  });
+
+  it("vacuumProtocolCheck goes and takes the list of reader features with it", async () => {
+    const { context, result } = await drop(["appendOnly", "vacuumProtocolCheck"], "vacuumProtocolCheck");
+    await result;
+    expect((await openLog(context)).protocol).toEqual(protocol(["appendOnly"]));
+  });
+
+  it.each([
+    ["appendOnly", { properties: { "delta.appendOnly": "true" } }],
+    ["inCommitTimestamp", { properties: { "delta.enableInCommitTimestamps": "true" } }],
+    ["changeDataFeed", { properties: { "delta.enableChangeDataFeed": "true" } }],
+    ["checkConstraints", { properties: { "delta.constraints.c": "id > 0" } }],
+    ["checkpointProtection", { properties: { "delta.requireCheckpointProtectionBeforeVersion": "4" } }],
+    ["invariants", { schema: columnWith({}, false) }],
+    ["invariants", { schema: columnWith({ "delta.invariants": '{"expression":{"expression":"id > 0"}}' }) }],
+    ["generatedColumns", { schema: columnWith({ "delta.generationExpression": "1" }) }],
+    ["allowColumnDefaults", { schema: columnWith({ CURRENT_DEFAULT: "1" }) }],
+    ["identityColumns", { schema: columnWith({ "delta.identity.start": 1, "delta.identity.step": 1 }) }],
+  ])("%s stays while it is in use: %j", async (name, change) => {
+    const { context, result } = await drop([name], name, change);
+    await expect(result).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { features: [name] } });
+    expect((await openLog(context)).version).toBe(0);
+  });
+
+  it.each(["deletionVectors", "rowTracking"])("%s is refused with the reason: old versions or files depend on it", async (name) => {
+    const { result } = await drop(["domainMetadata", name], name);
+    await expect(result).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: [name] } });
+  });
+
+  it("stay where another feature needs them, or a domain is there", async () => {
+    const needed = await drop(["domainMetadata", "clustering"], "domainMetadata");
+    await expect(needed.result).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("clustering") });
+    const context = await table([protocol(["domainMetadata"]), metadata()]);
+    const domain: Action = { kind: "domainMetadata", domain: "app.x", configuration: "{}", removed: false };
+    await commitTransaction(await openLog(context), { actions: [domain], operation: "SET" });
+    const options = { dropFeatures: ["domainMetadata"] };
+    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({ message: expect.stringContaining("app.x") });
+    await commitTransaction(await openLog(context), { actions: [{ ...domain, removed: true }], operation: "SET" });
+    expect(await alterTable(await openLog(context), options)).toMatchObject({ featuresDropped: ["domainMetadata"] });
+  });
+
+  it("go in the commit that switches them off, with their bookkeeping", async () => {
+    const context = await table([protocol(["appendOnly", "inCommitTimestamp"]), metadata()]);
+    await alterTable(await openLog(context), { set: { "delta.enableInCommitTimestamps": "true" } });
+    await alterTable(await openLog(context), { set: { "delta.enableInCommitTimestamps": "false" }, dropFeatures: ["inCommitTimestamp"] });
+    const after = await openLog(context);
+    expect(after.protocol).toEqual(protocol(["appendOnly"]));
+    expect(after.metadata.configuration).toEqual({ "delta.enableInCommitTimestamps": "false" });
+  });
+
+  it("of an old writer version turn it into a list, only when that is allowed", async () => {
+    const context = await table([{ kind: "protocol", minReaderVersion: 1, minWriterVersion: 3 }, metadata()]);
+    const options = { dropFeatures: ["checkConstraints"] };
+    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await alterTable(await openLog(context), { ...options, upgradeProtocol: true });
+    expect((await openLog(context)).protocol).toEqual(protocol(["appendOnly", "invariants"]));
+  });
+
+  it("must be listed", async () => {
+    const { result } = await drop(["appendOnly"], "changeDataFeed");
+    await expect(result).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+});
+
 describe("alterTable", () => {
   it("sets and unsets properties in one commit that history names", async () => {
     const context = await table([protocol(), metadata({ "delta.checkpointInterval": "5", mine: "1" })]);
@@ -34,6 +138,7 @@ describe("alterTable", () => {
       outcome: "unchanged",
       version: 0,
       featuresAdded: [],
+      featuresDropped: [],
     });
   });
 
@@ -100,7 +205,7 @@ describe("alterTable", () => {
     ]);
     expect((await snapshot.domainMetadata()).get("delta.rowTracking")?.configuration).toBe('{"rowIdHighWaterMark":19}');
     expect(snapshot.metadata.configuration["delta.rowTracking.materializedRowIdColumnName"]).toMatch(/^_row-id-col-/);
-    expect(snapshot.protocol.writerFeatures).toEqual(["appendOnly", "domainMetadata", "invariants", "rowTracking"]);
+    expect(snapshot.protocol.writerFeatures).toEqual(["appendOnly", "domainMetadata", "rowTracking"]);
   });
 
   it("does not enable row tracking past a file that another writer adds meanwhile", async () => {

@@ -5,6 +5,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
 import { columnId } from "../../src/schema/column-mapping.ts";
+import { firstIdentity } from "../../src/table/write-rules.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const invariant = (expression: string) => ({ "delta.invariants": JSON.stringify({ expression: { expression } }) });
@@ -78,6 +79,16 @@ describe("what a table demands of rows", () => {
       { id: 1n, s: "none", n: 2n },
       { id: 2n, s: null, n: 2n },
     ]);
+  });
+
+  it.each([
+    ["goes on from a mark that is one of its values", { start: 1n, step: 5n, highWaterMark: 11n }, 16n],
+    ["steps over a mark that is none of its values", { start: 1n, step: 5n, highWaterMark: 12n }, 16n],
+    ["starts at its start where the mark lies before it", { start: 100n, step: 10n, highWaterMark: 7n }, 100n],
+    ["counts down past such a mark", { start: 0n, step: -4n, highWaterMark: -9n }, -12n],
+    ["has no mark before its first value", { start: -3n, step: 2n }, -3n],
+  ])("an identity column %s", (_, demand, first) => {
+    expect(firstIdentity({ column: "id", allowExplicitInsert: true, ...demand })).toBe(first);
   });
 
   it("identity columns number rows on from the last commit", async () => {

@@ -189,7 +189,6 @@ function calmContext(run: Run, bucket: SimBucket): TableContext {
 
 /** Whether a failure says that nothing happened because of an outage or because the log moved on: retried by any caller. */
 export function isTransient(error: unknown): boolean {
-  if (isVarveError(error, "CHECKPOINT_CORRUPT")) return isVarveError(error.cause, "OBJECT_NOT_FOUND");
   return isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED");
 }
 

@@ -157,8 +157,7 @@ export class Writer {
       if (report.checkpoint !== undefined) tally.checkpoints++;
       tally.cleaned += report.cleanup?.deleted.length ?? 0;
       for (const { cause, message } of report.warnings) {
-        if (!isTransient(cause) && !isVarveError(cause, "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT"))
-          throw new Violation(`upkeep: ${message}`);
+        if (!isTransient(cause) && !isVarveError(cause, "VERSION_NOT_FOUND")) throw new Violation(`upkeep: ${message}`);
       }
       if (report.cleanup?.reason !== undefined) tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}/g, "N")}`] = 1;
     });

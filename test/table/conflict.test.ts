@@ -76,6 +76,17 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     { ours: { actions: [add("a")] }, theirs: features("deletionVectors", "v2Checkpoint") },
   ],
   ["P5 row tracking was added", "accepted", { ours: { actions: [add("a")] }, theirs: features("rowTracking", "domainMetadata") }],
+  [
+    "P6 we drop a feature that the winner may have begun to use by a property",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [protocol([])] }, theirs: config({ "delta.checkpointInterval": "5" }) },
+  ],
+  [
+    "P6 we drop a feature that the winner may have begun to use by a domain",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [protocol([])] }, theirs: winner([domain("app.x")]) },
+  ],
+  ["P6 we drop a feature while rows were added", "accepted", { ours: { actions: [protocol([])] }, theirs: winner([add("n")], blind) }],
   ["M1 both change the metadata", "CONFLICT_METADATA_CHANGED", { ours: { actions: [metadata()] }, theirs: config({}) }],
   [
     "M1 even for upkeep properties",
@@ -247,6 +258,16 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "A7 the same file recommitted by both",
     "CONFLICT_CONCURRENT_DELETE_DELETE",
     { ours: { actions: [add("f", { dataChange: false })] }, theirs: winner([add("f", { dataChange: false })]) },
+  ],
+  [
+    "A8 a file that we remove was given row ids",
+    "CONFLICT_CONCURRENT_DELETE_DELETE",
+    { ours: { actions: [remove("f")] }, theirs: winner([add("f", { dataChange: false, baseRowId: 7n })]) },
+  ],
+  [
+    "A8 a file that we remove was recommitted under the row ids that we know",
+    "accepted",
+    { ours: { actions: [remove("f", { baseRowId: 7n })] }, theirs: winner([add("f", { dataChange: false, baseRowId: 7n })]) },
   ],
   [
     "R1 a file that we read was removed",

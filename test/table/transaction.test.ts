@@ -380,6 +380,50 @@ describe("in-commit timestamps", () => {
   });
 });
 
+describe("in-commit timestamps that only lack their feature", () => {
+  it("are enabled, and that is written down, when the feature is listed", async () => {
+    const { context } = await table([protocol(["appendOnly"]), metadata({ "delta.enableInCommitTimestamps": "true" })]);
+    await commitTransaction(await replay(context), append("a"));
+    await commitTransaction(await replay(context), {
+      actions: [protocol(["appendOnly", "inCommitTimestamp"])],
+      operation: "UPGRADE PROTOCOL",
+    });
+    expect((await replay(context)).metadata.configuration["delta.inCommitTimestampEnablementVersion"]).toBe("2");
+  });
+});
+
+describe("the preview of type widening", () => {
+  const widened = (tableVersion?: number) => ({
+    fromType: "integer",
+    toType: "long",
+    ...(tableVersion === undefined ? {} : { tableVersion }),
+  });
+  const schemaOf = (...changes: readonly unknown[]) =>
+    JSON.stringify({
+      type: "struct",
+      fields: [
+        { name: "id", type: "long", nullable: true, metadata: { "delta.typeChanges": changes } },
+        { name: "part", type: "string", nullable: true, metadata: {} },
+      ],
+    });
+
+  it("has each type change named by the version that it landed in, past every winner, and older ones left alone", async () => {
+    const { context } = await table([protocol(["appendOnly"], ["typeWidening-preview"]), metadata()]);
+    const old = await replay(context);
+    for (const name of ["a", "b"]) await commitTransaction(old, append(name));
+    const change = metadata({}, { schemaString: schemaOf(widened(1), widened()) });
+    await commitTransaction(old, { actions: [change], operation: "CHANGE COLUMN" });
+    expect((await replay(context)).metadata.schemaString).toBe(schemaOf(widened(1), widened(3)));
+  });
+
+  it("leaves the final feature's type changes without a version", async () => {
+    const { context } = await table([protocol(["appendOnly"], ["typeWidening"]), metadata()]);
+    const change = metadata({}, { schemaString: schemaOf(widened()) });
+    await commitTransaction(await replay(context), { actions: [change], operation: "CHANGE COLUMN" });
+    expect((await replay(context)).metadata.schemaString).toBe(schemaOf(widened()));
+  });
+});
+
 describe("row tracking", () => {
   it("assigns row ids above the high-water mark, again after each lost race", async () => {
     const { context } = await table([protocol(["rowTracking", "domainMetadata"]), metadata()]);
@@ -404,6 +448,24 @@ describe("row tracking", () => {
     const again = add("a", { baseRowId: 0n, defaultRowCommitVersion: 1n, dataChange: false });
     await commitTransaction(await replay(context), { actions: [again], operation: "STATS" });
     expect((await replay(context)).commits[2]?.slice(1)).toEqual([again]);
+  });
+
+  it("goes on above the ids that were given out before it was suspended", async () => {
+    const features = protocol(["rowTracking", "domainMetadata"]);
+    const { context } = await table([features, metadata(), add("a")]);
+    await commitTransaction(await replay(context), {
+      actions: [metadata({ "delta.rowTrackingSuspended": "true" })],
+      operation: "SET TBLPROPERTIES",
+    });
+    await commitTransaction(await replay(context), append("b"));
+    await commitTransaction(await replay(context), { actions: [metadata(), add("c")], operation: "WRITE" });
+    const { commits } = await replay(context);
+    const ids = commits.flat().flatMap((action) => (action.kind === "add" ? [[action.path, action.baseRowId]] : []));
+    expect(ids).toEqual([
+      ["a", 0n],
+      ["b", undefined],
+      ["c", 10n],
+    ]);
   });
 
   it("assigns nothing while suspended, and asks for numRecords otherwise", async () => {

@@ -1,0 +1,136 @@
+import type { Session } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { engineColumns } from "../schema/engine-types.ts";
+import { planScan } from "../table/scan.ts";
+import { sparkToEngineSql } from "../table/spark-expression.ts";
+import { quoteName } from "../util/sql-text.ts";
+
+/** Where a table's properties hold its CHECK constraints (PROTOCOL.md "CHECK Constraints"). */
+export const constraintPrefix = "delta.constraints.";
+
+/** Constraints of these names belong to the table's suite. */
+const suitePrefix = "varve_";
+
+/** CHECK constraints to add and to drop. */
+export interface ConstraintChange {
+  /** SQL by name. */
+  readonly add: Readonly<Record<string, string>>;
+  readonly drop: readonly string[];
+}
+
+/** What a change of constraints comes to. */
+export interface PlannedConstraints {
+  /** Properties to set: only those that the table does not have already. */
+  readonly set: Readonly<Record<string, string>>;
+  /** Keys of properties to remove. */
+  readonly unset: readonly string[];
+}
+
+/**
+ * Names the properties that a change of CHECK constraints sets and removes. Names are compared without regard to case, as other engines do.
+ *
+ * @throws `INVALID_ARGUMENT` for a constraint that is there with another condition, is to be dropped and is not there, or belongs to the suite
+ */
+export function planConstraints(configuration: Readonly<Record<string, string>>, change: ConstraintChange): PlannedConstraints {
+  const keyOf = (name: string): string => {
+    const wanted = `${constraintPrefix}${name}`.toLowerCase();
+    return Object.keys(configuration).find((key) => key.toLowerCase() === wanted) ?? wanted;
+  };
+  const unset = change.drop.map((name) => {
+    const key = keyOf(checkedName(name));
+    if (configuration[key] === undefined)
+      throw invalid(name, `There is no CHECK constraint ${name}; the table has ${namesIn(configuration)}.`);
+    return key;
+  });
+  const set: Record<string, string> = {};
+  for (const [name, expression] of Object.entries(change.add)) {
+    const key = keyOf(checkedName(name));
+    const held = unset.includes(key) ? undefined : configuration[key];
+    if (held === expression) continue;
+    if (held !== undefined || set[key] !== undefined) {
+      const other = held ?? set[key] ?? "";
+      throw invalid(name, `There is a CHECK constraint ${name} already: ${other}. Drop it in the same change to replace it.`);
+    }
+    set[key] = expression;
+  }
+  return { set, unset: unset.filter((key) => set[key] === undefined) };
+}
+
+/**
+ * Holds the rows that a table has to constraints that are about to bind it.
+ *
+ * @param constraints as {@link PlannedConstraints.set}
+ * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `SQL_FAILED`, `SQL_REFUSED`, `UNSUPPORTED_FEATURE` for a text that is no
+ *   condition over the table's columns, or that varve cannot evaluate as Spark would; `INVALID_ARGUMENT` for one that is neither true nor false
+ */
+export async function requireConstraints(snapshot: LogSnapshot, constraints: Readonly<Record<string, string>>): Promise<void> {
+  const asked = Object.entries(constraints);
+  if (asked.length === 0) return;
+  const session = await (await snapshot.context.engine()).open();
+  try {
+    const scan = await planScan(session, snapshot);
+    await session.fence({ files: scan.files });
+    const columns = engineColumns(snapshot.schema);
+    const names = columns.map((column) => column.name);
+    for (const [key, expression] of asked) {
+      const condition = await session.callerExpression(sparkToEngineSql(expression, names), columns);
+      await requireTrue(session, scan.sql, { name: key.slice(constraintPrefix.length), expression, condition, names });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+interface AskedConstraint {
+  readonly name: string;
+  readonly expression: string;
+  /** The expression in the engine's SQL. */
+  readonly condition: string;
+  /** The table's columns. */
+  readonly names: readonly string[];
+}
+
+async function requireTrue(session: Session, rows: string, { name, expression, condition, names }: AskedConstraint): Promise<void> {
+  const [column] = await session.describe(`SELECT (${condition}) AS holds FROM (${rows})`);
+  if (column?.type !== "BOOLEAN") {
+    throw invalid(
+      name,
+      `The CHECK constraint ${name} (${expression}) is a ${column?.type ?? "nothing"}, not a condition that is true or false.`,
+    );
+  }
+  const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
+  const [count] = await session.rows(`SELECT count(*) AS rows ${broken}`);
+  const found = Number(count?.["rows"] ?? 0);
+  if (found === 0) return;
+  const whole = names.map((column) => `${quoteName(column)} := ${quoteName(column)}`).join(", ");
+  const [first] = await session.rows(`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`);
+  const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
+  throw new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `${found} rows of the table do not meet the CHECK constraint ${name} (${expression}), so it cannot bind it; one of them: ${value}. ` +
+      "Mend or remove those rows first. Nothing was changed.",
+    { constraint: name, expression, rows: found },
+  );
+}
+
+function checkedName(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name))
+    throw invalid(name, `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`);
+  if (name.toLowerCase().startsWith(suitePrefix)) {
+    throw invalid(
+      name,
+      `The CHECK constraint ${name} belongs to the table's suite: change it there, or choose a name that does not begin with ${suitePrefix}.`,
+    );
+  }
+  return name;
+}
+
+function namesIn(configuration: Readonly<Record<string, string>>): string {
+  const names = Object.keys(configuration).flatMap((key) => (key.startsWith(constraintPrefix) ? [key.slice(constraintPrefix.length)] : []));
+  return names.length === 0 ? "none" : names.join(", ");
+}
+
+function invalid(name: string, message: string): VarveError {
+  return new VarveError("INVALID_ARGUMENT", message, { constraint: name });
+}
