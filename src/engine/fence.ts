@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { VarveError } from "../errors.ts";
-import { textList } from "../util/sql-text.ts";
+import { filePattern, textList } from "../util/sql-text.ts";
 import type { EngineCore } from "./core.ts";
 
 /**
@@ -17,7 +17,9 @@ export async function fence(
   const folders = await Promise.all((limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`));
   // Only what may write files needs the connection that counts progress, and none can be made any more afterwards.
   if (folders.length > 0) await core.prepareMeasured();
-  await core.run(`SET allowed_paths = ${textList([...limits.files, ...core.ownFiles])};
+  // The engine asks for leave to read a pattern, and then for the file that it finds by it.
+  const files = [...limits.files, ...core.ownFiles];
+  await core.run(`SET allowed_paths = ${textList([...new Set([...files, ...files.map(filePattern)])])};
     SET allowed_directories = ${textList([...folders, ...(limits.writableFolders ?? [])])};
     SET enable_external_access = false;
     SET lock_configuration = true`);

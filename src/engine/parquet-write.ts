@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../errors.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
 import type { EngineCore, TypedColumn } from "./core.ts";
 import { plainConverter } from "./plain-values.ts";
@@ -119,7 +119,7 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
     await rename(file.file, whole);
     const folder = `${file.file}.parts`;
     await mkdir(folder);
-    result.push(...(await copyFiles(writer, `SELECT * FROM read_parquet(${quoteText(whole)})`, folder, file.partitionValues, true)));
+    result.push(...(await copyFiles(writer, `SELECT * FROM read_parquet(${quoteFile(whole)})`, folder, file.partitionValues, true)));
     await rm(whole);
   }
   return result;

@@ -1,6 +1,6 @@
 import type { Session } from "../engine/contract.ts";
 import { type EngineType, parseEngineType } from "../schema/engine-types.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { fileList, quoteName } from "../util/sql-text.ts";
 
 /** A struct type of the engine. */
 export type EngineStruct = Extract<EngineType, { kind: "struct" }>;
@@ -17,12 +17,12 @@ export const headKinds = ["protocol", "metaData", "txn", "domainMetadata", "chec
 
 /** Looks at the columns of a checkpoint's local Parquet files; columns that are no structs are left out. */
 export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
-  const list = files.map((file) => quoteText(globFree(file))).join(", ");
-  const relation = await describeFrom(session, `read_parquet([${list}], union_by_name = true, hive_partitioning = false)`);
+  const list = fileList(files);
+  const relation = await describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`);
   const path = fieldOf(relation.columns.get("add") ?? relation.columns.get("remove") ?? relation.columns.get("metaData"), "path", "id");
   if (path?.kind !== "scalar" || path.name !== "BLOB") return relation;
   // Old writers leave out the annotation that makes bytes text.
-  return describeFrom(session, `read_parquet([${list}], union_by_name = true, hive_partitioning = false, binary_as_string = true)`);
+  return describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true)`);
 }
 
 /** SQL of one action of a struct column as JSON text below its name; null where the row holds no such action. */
@@ -101,9 +101,4 @@ function jsonSql(sql: string, type: EngineType): string | undefined {
   if (type.name === "DOUBLE" || type.name === "FLOAT")
     return `CASE WHEN isfinite(${sql}) THEN to_json(${sql}) ELSE to_json(CAST(${sql} AS VARCHAR)) END`;
   return `to_json(${sql})`;
-}
-
-/** The engine takes `*`, `?` and `[` in a file name for a pattern; a class of one character stands for itself. */
-function globFree(file: string): string {
-  return file.replace(/[*?[]/g, (character) => `[${character}]`);
 }

@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { EngineRow, Session } from "../engine/contract.ts";
 import { type JsonObject, stringifyJson } from "../util/json.ts";
-import { quoteText } from "../util/sql-text.ts";
+import { quoteFile, quoteText } from "../util/sql-text.ts";
 import { actionToJson } from "./action-json.ts";
 import type { Action } from "./actions.ts";
 import { type CheckpointColumns, checkpointColumns } from "./checkpoint-schema.ts";
@@ -64,7 +64,7 @@ async function writeEmpty(
 ): Promise<ParquetPart> {
   const file = join(made.folder, "empty.parquet");
   await session.execute(`COPY (${made.sql}) TO ${quoteText(file)} (FORMAT parquet)`);
-  const [row]: EngineRow[] = await session.rows(`SELECT octet_length(content) AS bytes FROM read_blob(${quoteText(file)})`);
+  const [row]: EngineRow[] = await session.rows(`SELECT octet_length(content) AS bytes FROM read_blob(${quoteFile(file)})`);
   await snapshot.context.store.putFile(path, file);
   return { actions: 0, adds: 0, bytes: Number(row?.["bytes"] ?? 0) };
 }
@@ -72,7 +72,7 @@ async function writeEmpty(
 function selectSql(lines: string, columns: CheckpointColumns, withHead: boolean): string {
   const types = { ...(withHead ? columns.head : {}), ...columns.files };
   const spec = Object.entries(types).map(([name, type]) => `"${name}": ${quoteText(type)}`);
-  const from = `read_json(${quoteText(lines)}, format = 'newline_delimited', maximum_object_size = ${longestLine}, columns = {${spec.join(", ")}})`;
+  const from = `read_json(${quoteFile(lines)}, format = 'newline_delimited', maximum_object_size = ${longestLine}, columns = {${spec.join(", ")}})`;
   const items = Object.keys(types).map((name) => (name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`));
   return `SELECT ${items.join(", ")} FROM ${from}`;
 }

@@ -1,7 +1,7 @@
 import type { Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { parseEngineType } from "../schema/engine-types.ts";
-import { quoteText } from "../util/sql-text.ts";
+import { fileList, quoteText } from "../util/sql-text.ts";
 import { describeActions, type EngineStruct } from "./action-sql.ts";
 import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "./checkpoint-read.ts";
 import type { TableContext } from "./contract.ts";
@@ -104,8 +104,7 @@ async function readCommits(context: TableContext, session: Session, commits: rea
   for (const { file } of files) local.push(await context.localFile(file.path));
   // The reader's buffers grow with this, so it follows the lines that there are.
   const longestLine = Math.max(smallestBuffer, ...commits.map(({ longestLine }) => longestLine + 1));
-  const list = local.map((file) => quoteText(file.replace(/[*?[]/g, (character) => `[${character}]`))).join(", ");
-  const from = `read_json([${list}], format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
+  const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
       `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,

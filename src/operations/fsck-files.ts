@@ -7,7 +7,7 @@ import { deletedRows, recordsOf } from "../table/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { textList } from "../util/sql-text.ts";
+import { fileList } from "../util/sql-text.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
@@ -139,7 +139,7 @@ async function readContent(session: Session, snapshot: LogSnapshot, adds: readon
 
 /** Rows that each file's footer counts, deleted ones included. */
 async function physicalRows(session: Session, files: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const rows = await session.rows(`SELECT file_name, num_rows FROM parquet_file_metadata(${textList([...new Set(files)])})`);
+  const rows = await session.rows(`SELECT file_name, num_rows FROM parquet_file_metadata(${fileList([...new Set(files)])})`);
   return new Map(rows.map((row) => [String(row["file_name"]), Number(row["num_rows"])]));
 }
 

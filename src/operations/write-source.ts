@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,7 @@ import type { CsvOptions, EngineColumn, EngineSource, Relation, Session, SourceR
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { planScan } from "../table/scan.ts";
-import { quoteText } from "../util/sql-text.ts";
+import { filePattern, quoteText } from "../util/sql-text.ts";
 
 /** Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL. */
 export type WriteSource =
@@ -167,16 +168,17 @@ export function sourceByExtension(files: readonly string[]): EngineSource {
   );
 }
 
-/** Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match something. */
+/** Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match something, a file of just that name comes first. */
 async function findFiles(session: Session, paths: string | readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of typeof paths === "string" ? [paths] : paths) {
     const name = localName(path);
-    if (!/[*?[]/.test(name)) {
+    if (!/[*?[]/.test(path) || existsSync(name)) {
       found.push(name);
       continue;
     }
-    const rows = await session.rows(`SELECT file FROM glob(${quoteText(name)}) ORDER BY file`);
+    const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
+    const rows = await session.rows(`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
     if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
     found.push(...rows.map((row) => String(row["file"])));
   }

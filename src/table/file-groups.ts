@@ -1,6 +1,6 @@
 import type { EngineValue, Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
-import { quoteText } from "../util/sql-text.ts";
+import { filePattern, quoteFile } from "../util/sql-text.ts";
 import { footerColumns, type PhysicalField, parsePhysicalSchema } from "./physical-schema.ts";
 
 /** Files whose footers describe the same columns. */
@@ -31,7 +31,7 @@ export async function groupByFooter(session: Session, files: readonly string[]):
   const found: FileGroup[] = [];
   for (const names of groups.values()) {
     const [sample = ""] = names;
-    const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteText(sample)}) ORDER BY column_id`);
+    const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`);
     found.push({ fields: parsePhysicalSchema(rows, sample), files: names });
   }
   return found;
@@ -43,7 +43,7 @@ async function digests(session: Session, files: readonly string[]): Promise<[str
     SELECT file_name, md5(string_agg(concat_ws(chr(31), ${described.join(", ")}), chr(30) ORDER BY column_id)) AS digest
     FROM parquet_schema($1) GROUP BY file_name) GROUP BY digest ORDER BY digest`;
   try {
-    const rows = await session.rows(sql, [files]);
+    const rows = await session.rows(sql, [files.map(filePattern)]);
     return rows.map((row) => [String(row["digest"]), texts(row["files"])]);
   } catch (error) {
     throw await namingTheFile(session, files, error);
@@ -55,7 +55,7 @@ async function namingTheFile(session: Session, files: readonly string[], error: 
   if (isVarveError(error, "CANCELLED", "DATA_FILE_MISSING")) return error;
   for (const file of files) {
     try {
-      await session.rows("SELECT count(*) FROM parquet_schema($1)", [[file]]);
+      await session.rows("SELECT count(*) FROM parquet_schema($1)", [[filePattern(file)]]);
     } catch (cause) {
       if (isVarveError(cause, "CANCELLED", "DATA_FILE_MISSING")) return cause;
       const reason = cause instanceof Error ? cause.message : String(cause);

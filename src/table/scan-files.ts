@@ -3,7 +3,7 @@ import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { ColumnMappingMode } from "../schema/column-mapping.ts";
 import type { StructField } from "../schema/types.ts";
-import { quoteName, quoteText, textList } from "../util/sql-text.ts";
+import { fileList, quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
 import type { PhysicalField } from "./physical-schema.ts";
 import { findField, type ReadContext, readExpression, variantProbes } from "./read-expression.ts";
@@ -135,7 +135,7 @@ async function variantTypes(
   if (probes.size === 0) return new Map();
   session.enableVariants();
   const described = await session.describe(
-    `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteText(sample)}, hive_partitioning = false) AS f`,
+    `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
   );
   return new Map([...probes.keys()].map((path, at) => [path, described[at]?.type ?? ""]));
 }
@@ -199,7 +199,7 @@ class ArmBuilder {
   }
 
   #parquet(files: readonly ScanFile[]): string {
-    return `read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
+    return `read_parquet(${fileList(files.map((file) => file.file))}, hive_partitioning = false)`;
   }
 
   #hides(name: string): boolean {

@@ -8,7 +8,22 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A list literal of texts, e.g. `['a', 'b']`; the usual first argument of `read_parquet`. */
+/** The pattern under which the engine finds exactly this file, whose name or folder may hold `*`, `?` or `[`. */
+export function filePattern(file: string): string {
+  return file.replace(/[*?[]/g, (character) => `[${character}]`);
+}
+
+/** A local file's name as the engine's readers take it (`read_parquet` and the like): never as a pattern that finds other files. */
+export function quoteFile(file: string): string {
+  return quoteText(filePattern(file));
+}
+
+/** Local files' names as the engine's readers take several. */
+export function fileList(files: readonly string[]): string {
+  return textList(files.map(filePattern));
+}
+
+/** A list literal of texts, e.g. `['a', 'b']`. */
 export function textList(texts: readonly string[]): string {
   return `[${texts.map(quoteText).join(", ")}]`;
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTable, openTable } from "../../src/index.ts";
+import { createTable, fsck, openTable } from "../../src/index.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -42,6 +42,27 @@ describe("a table's upkeep on demand", () => {
     const ids: unknown[] = [];
     for await (const row of again.snapshot().rows()) ids.push(row["id"]);
     expect(ids.sort()).toEqual([1n, 2n, 3n]);
+    await again.close();
+  });
+});
+
+describe("a folder whose name the engine would take for a pattern", () => {
+  it("holds tables like any other: written, queried, checked and read again from a checkpoint", async () => {
+    const folder = join(root, "data [a-z]* {x,y}?");
+    await mkdir(folder);
+    await writeFile(join(folder, "rows[1].csv"), "id,p\n1,x\n2,\n");
+    await writeFile(join(folder, "rows1.csv"), "id,p\n99,wrong\n");
+    const table = await createTable(join(folder, "t[1]"), { source: { csv: join(folder, "rows[1].csv") }, partitionBy: ["p"] });
+    await table.append({ sql: "SELECT id + 2 AS id, p FROM t", tables: { t: table.snapshot() } });
+    await table.checkpoint();
+    const again = await openTable(join(folder, "t[1]"));
+    const found: string[] = [];
+    for await (const row of (await again.snapshot().sql("SELECT id, p FROM t ORDER BY id")).rows()) {
+      found.push(`${String(row["id"])}${String(row["p"])}`);
+    }
+    expect(found).toEqual(["1x", "2null", "3x", "4null"]);
+    expect((await fsck(join(folder, "t[1]"))).findings).toEqual([]);
+    await table.close();
     await again.close();
   });
 });

@@ -1,5 +1,5 @@
 import { VarveError } from "../../errors.ts";
-import { quoteName, quoteText } from "../../util/sql-text.ts";
+import { quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
@@ -98,7 +98,7 @@ function csvScan(file: string, dialect: CsvDialect, options: CsvOptions): string
     "null_padding = false",
     "ignore_errors = false",
   ];
-  return `read_csv(${quoteText(file)}, ${settings.join(", ")})`;
+  return `read_csv(${quoteFile(file)}, ${settings.join(", ")})`;
 }
 
 function csvFailure(file: string, error: unknown): unknown {

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { quoteText, textList } from "../../util/sql-text.ts";
+import { fileList, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, StagedRelation } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { positionColumns } from "./position.ts";
@@ -9,7 +9,7 @@ import { positionColumns } from "./position.ts";
 export async function stageParquet(core: EngineCore, source: Extract<EngineSource, { kind: "parquet" }>): Promise<StagedRelation> {
   if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
   for (const file of source.files) await assertFilled(file);
-  const scan = `read_parquet(${textList(source.files)}, union_by_name = ${source.files.length > 1}, hive_partitioning = false)`;
+  const scan = `read_parquet(${fileList(source.files)}, union_by_name = ${source.files.length > 1}, hive_partitioning = false)`;
   const sql = `SELECT * FROM ${scan}`;
   try {
     const columns = await core.describe(sql);

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
-import { quoteName, quoteText } from "../../util/sql-text.ts";
+import { quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
 import { checkedQuery } from "../caller-sql.ts";
 import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
@@ -55,7 +55,7 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
   const tables = await copyTables(core, source.tables ?? {}, folder, options);
   const inner = await openCore(core.options);
   try {
-    for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteText(file)})`);
+    for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
     const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
     const sql = await checkedQuery(inner, source.callerSql, { tables: held, files: new Set(files) });
     await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
