@@ -85,7 +85,7 @@ function parseText(line: string, where: string): JsonValue {
   }
 }
 
-const fileLine = /^\{"(?:add|remove|cdc)":/;
+const fileLine = /^\{"(?:add|remove|cdc)":\{/;
 
 function lostDigits(body: JsonValue | undefined): boolean {
   if (!isJsonObject(body)) return false;

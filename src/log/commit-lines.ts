@@ -4,7 +4,8 @@ import type { Action } from "./actions.ts";
 /** Actions that are not about files; what a snapshot is opened from. */
 export type HeadAction = Exclude<Action, { kind: "add" | "remove" | "cdc" }>;
 
-const filePrefixes = ['{"add":', '{"remove":', '{"cdc":'].map((text) => Buffer.from(text));
+// With the brace, because a line may also name an action that it does not hold: `{"add":null,"metaData":{…}}`.
+const filePrefixes = ['{"add":{', '{"remove":{', '{"cdc":{'].map((text) => Buffer.from(text));
 const lineFeed = 10;
 
 /**

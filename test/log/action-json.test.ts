@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseActions, serializeActions } from "../../src/log/action-json.ts";
 import type { Action } from "../../src/log/actions.ts";
+import { parseHeadActions } from "../../src/log/commit-lines.ts";
 import { parseLogPath } from "../../src/log/file-names.ts";
 import { canonicalHint, hintChecksum, parseHint } from "../../src/log/last-checkpoint.ts";
 
@@ -47,6 +48,13 @@ describe("actions as JSON", () => {
   it("ignore unknown actions and fields, nulls and blank lines", () => {
     const lines = '{"future":{"a":1}}\n\n{"add":null,"txn":{"appId":"a","version":1,"more":[1]}}\r\n';
     expect(parseActions(text(lines), "f")).toEqual([{ kind: "txn", appId: "a", version: 1n }]);
+  });
+
+  it.each(["add", "remove", "cdc"])("a line that names %s without holding it is read for what it holds", (kind) => {
+    const line = text(`{"${kind}":null,"txn":{"appId":"a","version":9223372036854775807}}\n`);
+    const expected = [{ kind: "txn", appId: "a", version: 9223372036854775807n }];
+    expect(parseActions(line, "f")).toEqual(expected);
+    expect(parseHeadActions(line, "f")).toEqual(expected);
   });
 
   it.each([
