@@ -4,7 +4,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { columnId, physicalName } from "../schema/column-mapping.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
-import { canWiden } from "../schema/type-widening.ts";
+import { canReadWidened } from "../schema/type-widening.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
 import { mappingModeOf } from "../table/scan.ts";
 
@@ -47,7 +47,7 @@ function firstChange(
   path: readonly string[],
 ): string | undefined {
   if (isPrimitive(before) || isPrimitive(now) || before.type !== now.type) {
-    const kept = typeText(before) === typeText(now) || before === "void" || canWiden(before, now);
+    const kept = typeText(before) === typeText(now) || before === "void" || canReadWidened(before, now);
     return kept ? undefined : `column ${pathText(path)} was ${typeText(before)} and is ${typeText(now)}`;
   }
   if (before.type === "struct" && now.type === "struct") {
@@ -65,7 +65,7 @@ function firstChange(
       firstChange(before.valueType, now.valueType, same, [...path, "value"])
     );
   }
-  return typeText(before) === typeText(now) || canWiden(before, now)
+  return typeText(before) === typeText(now) || canReadWidened(before, now)
     ? undefined
     : `column ${pathText(path)} was ${typeText(before)} and is ${typeText(now)}`;
 }

@@ -34,6 +34,20 @@ export function canWiden(from: DeltaType, to: DeltaType): boolean {
   return low >= 0 && high > low;
 }
 
+/** Digits that hold every value of a whole-number type. */
+const integerWidth: Readonly<Record<string, number>> = { byte: 3, short: 5, integer: 10, long: 19 };
+
+/**
+ * Whether every value of one type is exactly a value of the other, so that files may be read under a change that {@link canWiden} refuses:
+ * Spark's preview of type widening turned bytes and shorts into decimals with fewer than ten whole digits.
+ */
+export function canReadWidened(from: DeltaType, to: DeltaType): boolean {
+  if (canWiden(from, to)) return true;
+  if (isPrimitive(to) || to.type !== "decimal" || !isPrimitive(from)) return false;
+  const digits = integerWidth[from];
+  return digits !== undefined && to.precision - to.scale >= digits;
+}
+
 /** A field's history of type changes, oldest first. @throws `SCHEMA_INVALID` for an entry that cannot be read */
 export function typeChangesOf(field: StructField): TypeChange[] {
   const changes = field.metadata[typeChangesKey];

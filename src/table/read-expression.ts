@@ -145,6 +145,9 @@ function mapSql(type: MapType, physical: PhysicalType, sql: string, context: Rea
 
 const wholeNumbers: Readonly<Record<string, number>> = { TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4 };
 
+/** Digits that hold every value of a whole-number type. */
+const wholeDigits: Readonly<Record<string, number>> = { TINYINT: 3, SMALLINT: 5, INTEGER: 10, BIGINT: 19 };
+
 /** Engine types that a file may hold for a Delta type without a cast, with the whole-number ranks that may be widened to it. */
 const widest: Partial<Readonly<Record<PrimitiveName, { readonly own: string; readonly wholeUpTo: number }>>> = {
   byte: { own: "TINYINT", wholeUpTo: 1 },
@@ -209,7 +212,8 @@ function decimalSql(precision: number, scale: number, from: string, sql: string,
     if (p === precision && s === scale) return sql;
     return s <= scale && p - s <= precision - scale ? cast : undefined;
   }
-  return from in wholeNumbers && precision - scale >= (from === "BIGINT" ? 19 : 10) ? cast : undefined;
+  const digits = wholeDigits[from];
+  return digits !== undefined && precision - scale >= digits ? cast : undefined;
 }
 
 /** Expressions whose engine type tells how a file's variants are stored, by the column's path as errors write it. */

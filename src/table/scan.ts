@@ -9,7 +9,7 @@ import { allFields, requireColumn } from "../schema/fields.ts";
 import { decodePartitionValue } from "../schema/partition-values.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
-import { canWiden, typeChangesOf } from "../schema/type-widening.ts";
+import { canReadWidened, typeChangesOf } from "../schema/type-widening.ts";
 import type { StructField } from "../schema/types.ts";
 import { locateFiles } from "./data-files.ts";
 import { readTypeText } from "./read-type.ts";
@@ -165,11 +165,11 @@ async function prunedFiles(snapshot: LogSnapshot, predicate: Predicate | undefin
   return live.prune(predicate ?? { op: "constant", value: true });
 }
 
-/** PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that the protocol defines. */
+/** PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that loses nothing. */
 function checkTypeChanges(snapshot: LogSnapshot): void {
   if (!readerHas(snapshot.protocol, "typeWidening")) return;
   for (const { field, path } of allFields(snapshot.schema)) {
-    const bad = typeChangesOf(field).find((change) => !canWiden(change.fromType, change.toType));
+    const bad = typeChangesOf(field).find((change) => !canReadWidened(change.fromType, change.toType));
     if (bad === undefined) continue;
     const message = `Column ${pathText(path)} went from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not know. Use a newer program.`;
     throw new VarveError("UNSUPPORTED_FEATURE", message, { column: [...path], from: typeText(bad.fromType), to: typeText(bad.toType) });

@@ -6,7 +6,7 @@ import { charLengthOf, featuresOfSchema, generationExpressionOf, identityOf, inv
 import { fieldAt, leafFields, requireColumn } from "../../src/schema/fields.ts";
 import { parseSchema, serializeSchema } from "../../src/schema/schema-json.ts";
 import { parseTypeName, typeText } from "../../src/schema/type-names.ts";
-import { canWiden, typeChangesOf, withTypeChange } from "../../src/schema/type-widening.ts";
+import { canReadWidened, canWiden, typeChangesOf, withTypeChange } from "../../src/schema/type-widening.ts";
 import type { StructField } from "../../src/schema/types.ts";
 
 const only = (built: { readonly fields: readonly StructField[] }): StructField => built.fields[0] ?? expect.fail();
@@ -127,6 +127,21 @@ describe("type widening", () => {
     ["string", "long", false],
   ])("%s to %s: %s", (from, to, expected) => {
     expect(canWiden(type(from), type(to))).toBe(expected);
+  });
+
+  it.each([
+    ["byte", "decimal(4,1)", true],
+    ["byte", "decimal(3,1)", false],
+    ["short", "decimal(6,1)", true],
+    ["short", "decimal(4,0)", false],
+    ["integer", "decimal(11,1)", true],
+    ["integer", "decimal(9,0)", false],
+    ["long", "decimal(20,1)", true],
+    ["long", "decimal(18,0)", false],
+    ["integer", "string", false],
+    ["decimal(5,2)", "decimal(6,4)", false],
+  ])("%s recorded as changed to %s, as Spark's preview allowed: read %s", (from, to, expected) => {
+    expect(canReadWidened(type(from), type(to))).toBe(expected);
   });
 
   it("keeps the history of changes in the order they came", () => {

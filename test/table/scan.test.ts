@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/contract.ts";
 import type { ErrorCode } from "../../src/errors.ts";
@@ -47,7 +47,33 @@ async function refusal(): Promise<{ code: string; message: string }> {
   throw new Error("the read went through");
 }
 
+describe("names of data files", () => {
+  it.each(["a[1].parquet", "a*.parquet", "a?.parquet", "p=[x]/**/{a,b}.parquet", "it's %25 #1.parquet"])(
+    "%s is that file and no other that its name would match as a pattern",
+    async (name) => {
+      table.create([field("x", "integer")]);
+      for (const other of ["a1.parquet", "ab.parquet"]) await table.add(session, other, "SELECT 99::INTEGER AS x");
+      const made = await table.add(session, "made.parquet", "SELECT 1::INTEGER AS x");
+      mkdirSync(dirname(join(table.folder, name)), { recursive: true });
+      renameSync(join(table.folder, "made.parquet"), join(table.folder, name));
+      table.commit({ add: { ...made.add, path: name.split("/").map(encodeURIComponent).join("/") } });
+      expect(await table.rows(session)).toEqual([{ x: 1 }]);
+    },
+  );
+});
+
 describe("columns of data files", () => {
+  it("bytes and shorts that a preview of type widening made decimals of few digits are read, every value exactly", async () => {
+    const widened = (name: string, fromType: string, toType: string) =>
+      field(name, toType, { "delta.typeChanges": [{ fromType, toType, tableVersion: 2 }] });
+    table.create([widened("b", "byte", "decimal(4,1)"), widened("s", "short", "decimal(5,0)"), widened("l", "long", "decimal(20,1)")], {
+      features: ["typeWidening-preview"],
+    });
+    const values = "SELECT (-128)::TINYINT AS b, 32767::SMALLINT AS s, 9223372036854775807 AS l";
+    table.commit(await table.add(session, "narrow.parquet", values));
+    expect(await table.rows(session)).toEqual([{ b: "-128.0", s: "32767", l: "9223372036854775807.0" }]);
+  });
+
   it("a column that a file lacks reads as null, a column that the table lacks is left out", async () => {
     table.create([field("a", "long"), field("added", { type: "struct", fields: [field("x", "string")] })]);
     table.commit(await table.add(session, "old.parquet", "SELECT 1::BIGINT AS a, 'gone' AS dropped"));
