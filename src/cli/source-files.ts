@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { type Command, Option } from "commander";
 import type { Source } from "../api/source.ts";
 import { VarveError } from "../errors.ts";
 
@@ -39,12 +40,39 @@ export function tellsFormat(name: string): boolean {
   return knownFormat(name) !== undefined;
 }
 
-/** The files as a source. */
-export function fileSource(files: readonly string[], given: SourceFormat | undefined): Source {
-  const format = sourceFormat(files, given);
+/** Options of every command that reads files. */
+export interface SourceFlags {
+  readonly inputFormat?: SourceFormat;
+  readonly encoding?: (typeof encodings)[number];
+  readonly delimiter?: string;
+  readonly nullText?: string;
+}
+
+const encodings = ["utf-8", "utf-16", "latin-1"] as const;
+
+/** Adds the options of {@link SourceFlags}. */
+export function withSourceFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--input-format <format>", "format of the files, where their endings do not tell").choices(sourceFormats))
+    .addOption(new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings))
+    .option("--delimiter <character>", "what stands between the values of CSV files; found by itself otherwise")
+    .option("--null-text <text>", "how CSV files write a missing value, besides leaving it empty");
+}
+
+/** The files as a source. @throws `INVALID_ARGUMENT` as {@link sourceFormat}, and for options of CSV with files of another format */
+export function fileSource(files: readonly string[], flags: SourceFlags): Source {
+  const format = sourceFormat(files, flags.inputFormat);
   if (format === "csv") {
     const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
-    return tabs ? { csv: files, options: { delimiter: "\t" } } : { csv: files };
+    const options = { ...(tabs ? { delimiter: "\t" } : {}), ...csvOptions(flags) };
+    return Object.keys(options).length === 0 ? { csv: files } : { csv: files, options };
+  }
+  const [option] = Object.keys(csvOptions(flags));
+  if (option !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", `The option for ${option} is one of CSV files; these are ${format}. Leave it out.`, {
+      option,
+      format,
+    });
   }
   if (format === "ndjson") return { ndjson: files };
   if (format === "parquet") return { parquet: files };
@@ -67,4 +95,12 @@ function formatOf(file: string): SourceFormat {
     `${file} has no ending that tells its format. Name it with --input-format ${sourceFormats.join("|")}.`,
     { file },
   );
+}
+
+function csvOptions({ encoding, delimiter, nullText }: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
+  return {
+    ...(encoding === undefined ? {} : { encoding }),
+    ...(delimiter === undefined ? {} : { delimiter: delimiter === "\\t" ? "\t" : delimiter }),
+    ...(nullText === undefined ? {} : { nullText }),
+  };
 }

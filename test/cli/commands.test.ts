@@ -271,3 +271,23 @@ describe("help", () => {
     },
   );
 });
+
+describe("CSV files in other dialects", () => {
+  it("are read as their encoding, delimiter and text for a missing value are named", async () => {
+    const target = join(folder, "dialects");
+    const source = join(folder, "dialect.csv");
+    writeFileSync(source, Buffer.from("id#customer\n1#Ren\u00e9\n2#n/a\n", "latin1"));
+    const options = ["--encoding", "latin-1", "--delimiter", "#", "--null-text", "n/a"];
+    expect(await varve("create", target, "--from", source, ...options)).toMatchObject({ code: 0 });
+    expect((await varve("show", target, "--format", "jsonl")).stdout.trim().split("\n")).toEqual([
+      '{"id":1,"customer":"Ren\u00e9"}',
+      '{"id":2,"customer":null}',
+    ]);
+  });
+
+  it("name the option that files of another format do not take", async () => {
+    const refused = await varve("append", table, june, "--delimiter", ";");
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain("delimiter");
+  });
+});

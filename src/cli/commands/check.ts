@@ -5,7 +5,7 @@ import type { CheckReport } from "../../quality/check-report.ts";
 import { exitCodes } from "../exit.ts";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
-import { fileSource, type SourceFormat, sourceFormats, tellsFormat } from "../source-files.ts";
+import { fileSource, type SourceFlags, tellsFormat, withSourceFlags } from "../source-files.ts";
 import { readSuite } from "../suite-file.ts";
 
 const reportFormats = ["text", "json", "junit", "html"] as const;
@@ -20,18 +20,16 @@ export function addCheck(program: Command): void {
     .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
     .addOption(new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"))
     .option("-o, --output <file>", "write the report to a file instead of standard output")
-    .addOption(new Option("--input-format <format>", "format of the files, where their endings do not tell").choices(sourceFormats))
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n\nExit code 3 when the tests would reject the batch.",
     );
-  withStoreFlags(command).action(check);
+  withStoreFlags(withSourceFlags(command)).action(check);
 }
 
-interface CheckFlags extends StoreFlags {
+interface CheckFlags extends StoreFlags, SourceFlags {
   readonly format: (typeof reportFormats)[number];
   readonly output?: string;
-  readonly inputFormat?: SourceFormat;
 }
 
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {
@@ -48,8 +46,7 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
 /** One name without a file's ending is a table. */
 async function openSource(sources: readonly string[], flags: CheckFlags): Promise<Source> {
   const [only] = sources;
-  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only))
-    return fileSource(sources, flags.inputFormat);
+  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only)) return fileSource(sources, flags);
   const { openTable } = await import("../../api/open-table.ts");
   return (await openTable(only, openOptions(flags))).snapshot();
 }

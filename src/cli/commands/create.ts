@@ -42,7 +42,7 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
       ...options,
       ...openOptions(flags),
       ...(schema === undefined ? {} : { schema }),
-      ...(flags.from === undefined ? {} : { source: fileSource(flags.from, flags.inputFormat) }),
+      ...(flags.from === undefined ? {} : { source: fileSource(flags.from, flags) }),
       ...(flags.partitionBy === undefined ? {} : { partitionBy: flags.partitionBy }),
       ...(flags.property === undefined ? {} : { properties: flags.property }),
       ...(flags.name === undefined ? {} : { name: flags.name }),

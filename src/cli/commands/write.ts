@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { Source } from "../../api/source.ts";
 import type { Table } from "../../api/table.ts";
 import type { AppendOptions } from "../../api/write-options.ts";
@@ -6,12 +6,11 @@ import type { WriteResult } from "../../operations/write-options.ts";
 import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
 import { startProgress } from "../progress.ts";
-import { fileSource, type SourceFormat, sourceFormats } from "../source-files.ts";
+import { fileSource, type SourceFlags, withSourceFlags } from "../source-files.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** Options of every command that writes rows. */
-export interface WriteFlags extends StoreFlags {
-  readonly inputFormat?: SourceFormat;
+export interface WriteFlags extends StoreFlags, SourceFlags {
   readonly suite?: string;
   readonly batchId?: string;
   readonly txn?: { readonly appId: string; readonly version: bigint };
@@ -22,8 +21,7 @@ export interface WriteFlags extends StoreFlags {
 
 /** Adds the options of {@link WriteFlags}. */
 export function withWriteFlags(command: Command): Command {
-  return command
-    .addOption(new Option("--input-format <format>", "format of the files, where their endings do not tell").choices(sourceFormats))
+  return withSourceFlags(command)
     .option("--suite <file>", "JSON file of data tests that the batch must pass before it is committed")
     .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
     .option("--txn <app:version>", "Delta application transaction: at most one batch of each version lands", transaction)
@@ -92,7 +90,7 @@ type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<Wr
 async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
   await using table = await openTable(uri, openOptions(flags));
-  const result = await withProgress(flags, async (options) => verb(table, fileSource(files, flags.inputFormat), options));
+  const result = await withProgress(flags, async (options) => verb(table, fileSource(files, flags), options));
   await printWriteResult(result, flags);
 }
 

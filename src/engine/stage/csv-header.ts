@@ -57,7 +57,7 @@ async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encod
     const decoder = new TextDecoder(label, { fatal: encoding === "utf-8" && end >= 0 });
     return decoder.decode(end >= 0 && !bytes.subarray(0, end).includes(34) ? bytes.subarray(0, end) : bytes, { stream: true });
   } catch (error) {
-    throw unreadable(file, `the text is not ${encoding}. Name the file's encoding`, error);
+    throw unreadable(file, `the text is not ${encoding}. Name the file's encoding: utf-8, utf-16 or latin-1`, error);
   } finally {
     await handle.close();
   }

@@ -112,7 +112,7 @@ function csvFailure(file: string, error: unknown): unknown {
     .replaceAll(/\s*\n\s*/g, "; ")
     .trim();
   const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
-  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding.`;
+  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1).`;
   return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
 }
 
@@ -144,8 +144,12 @@ async function refuseBadCells(core: EngineCore, table: string, starts: LoadedTex
   if (found === undefined) return;
   const { column, text, expected } = found;
   const data = { file: found["file"], row: Number(found["row"]), column, expected, found: text };
-  const message = `Column ${column} of row ${data.row} of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
-  throw new VarveError("SOURCE_UNREADABLE", `${message} Correct the file, or quarantine such cells.`, data);
+  const message = `Column ${column} of row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
+  throw new VarveError(
+    "SOURCE_UNREADABLE",
+    `${message} Correct the file, or set such rows aside with a suite that says "onMisfit": "quarantine".`,
+    data,
+  );
 }
 
 function relationOf(table: string, types: ReadonlyMap<string, ValueType>, starts: LoadedText["starts"], keepsBad: boolean): StagedRelation {
