@@ -26,7 +26,13 @@ export async function checkTable(table: ConformanceTable): Promise<void> {
     const latest = await openLog(context);
     await checkSnapshot(latest, wanted);
     await checkRows(session, latest, table);
-    await checkVersions(session, context, { ...objectOf(wanted["rowsByVersion"]), ...exceptions[name]?.rowsByVersion });
+    const expected = objectOf(wanted["rowsByVersion"]);
+    const otherwise = exceptions[name]?.rowsByVersion ?? {};
+    expect(
+      Object.keys(otherwise).filter((version) => otherwise[version] === expected[version]),
+      "exceptions that are none",
+    ).toEqual([]);
+    await checkVersions(session, context, { ...expected, ...otherwise });
     await checkChanges(session, context, latest, wanted);
     if (wanted["rowTracking"] !== undefined) await checkRowTracking(session, latest, objectsOf(wanted["rowTracking"]));
   } finally {
@@ -40,7 +46,11 @@ async function checkRefusal(session: Session, context: TableContext, name: strin
     await session.rows(`SELECT count(*) FROM (${scan.sql})`);
   });
   expect(failure, "reading must fail").toBeDefined();
-  expect({ code: isVarveError(failure) ? failure.code : String(failure) }).toEqual({ code: refusals[name] });
+  const code = isVarveError(failure) ? failure.code : String(failure);
+  const wanted = refusals[name];
+  // A table that is not listed comes from another collection: which of the refusals is the right one is for its reader to judge.
+  if (wanted === undefined) expect(Object.values(refusals)).toContain(code);
+  else expect({ code }).toEqual({ code: wanted });
 }
 
 async function checkSnapshot(latest: LogSnapshot, wanted: JsonObject): Promise<void> {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkTable } from "./check-table.ts";
 import { conformanceFolder, conformanceTables, fixtureTables } from "./collection.ts";
-import { exceptions } from "./exceptions.ts";
 
 const folder = conformanceFolder();
 const collection = folder === undefined ? [] : conformanceTables(folder);
@@ -15,11 +14,6 @@ describe("tables that other implementations wrote", () => {
 
   it.each(collection)("$name reads as expected", async (table) => {
     await checkTable(table);
-  });
-
-  it("every exception names a table of the collection", () => {
-    const names = collection.map((table) => table.name);
-    expect(folder === undefined ? [] : Object.keys(exceptions).filter((name) => !names.includes(name))).toEqual([]);
   });
 });
 
