@@ -36,6 +36,12 @@ export interface LogSnapshot {
   readonly metadata: MetadataAction;
   /** @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` where unknown reader features make it unreadable */
   readonly schema: StructType;
+  /**
+   * Makes sure that protocol and metadata are the log's own: those of a big table in a remote store may be its checksum file's word alone.
+   *
+   * @throws `CHECKSUM_MISMATCH`, and what reading the log throws
+   */
+  confirm(): Promise<void>;
   appTransactions(): Promise<ReadonlyMap<string, TxnAction>>;
   /** Without removed domains. */
   domainMetadata(): Promise<ReadonlyMap<string, DomainMetadataAction>>;

@@ -1,20 +1,20 @@
-import stableStringify from "fast-json-stable-stringify";
 import { isVarveError, VarveError } from "../errors.ts";
 import { parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { ReadOptions } from "../storage/object-store.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "./actions.ts";
 import { type CheckpointHead, readCheckpointHead } from "./checkpoint-read.ts";
-import { readChecksumBase, type VersionChecksum } from "./checksum-write.ts";
-import { type HeadAction, isHead } from "./commit-lines.ts";
+import { isSameHead, proveChecksum } from "./checksum-proof.ts";
+import { readChecksumBase } from "./checksum-write.ts";
+import { isHead } from "./commit-lines.ts";
 import { inCommitTimestamp, inCommitTimestamps } from "./commit-timestamp.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "./contract.ts";
 import { readObstacle, refuseCatalogManaged, validateProtocol } from "./features.ts";
 import { advanceFiles, loadFiles } from "./files-load.ts";
 import { type LogListing, listLog } from "./listing.ts";
 import { emptyHead, type HeadState, liveDomains, replayHead } from "./log-state.ts";
-import { chooseSegment, type LogSegment, lostCheckpoint, type TailFile } from "./segment.ts";
-import { readCommit, readTail, type TailPart } from "./tail-read.ts";
+import { chooseSegment, isLong, type LogSegment, lostCheckpoint, type TailFile } from "./segment.ts";
+import { headsOf, readCommit, readTail, type TailPart } from "./tail-read.ts";
 import { unusablePath } from "./unusable.ts";
 
 /** {@link LogSnapshot} with what refreshing it and inspecting its log takes. */
@@ -60,51 +60,13 @@ export async function openSnapshot(
   const { checksum } = segment;
   if (checksum !== undefined && !unusable.has(checksum.path) && (longTail || segment.checkpoint !== undefined)) {
     const found = await readChecksumBase(context, segment.version);
-    if (found !== undefined && (await agrees(context, found, segment, newer, options))) {
-      return finishSnapshot(context, { ...origin, unconfirmed: checksum.path }, { ...newer, ...found }, options);
+    const proof = found === undefined ? "wrong" : await proveChecksum(context, found, segment, newer, options);
+    if (found !== undefined && proof !== "wrong") {
+      const unconfirmed = proof === "right" ? undefined : checksum.path;
+      return finishSnapshot(context, { ...origin, unconfirmed }, { ...newer, ...found }, options);
     }
   }
   return finishSnapshot(context, origin, await wholeHead(origin), options);
-}
-
-const longTailFiles = 64;
-const longTailBytes = 8 * 1024 * 1024;
-
-function isLong(tail: readonly TailFile[]): boolean {
-  return tail.length > longTailFiles || tail.reduce((sum, { file }) => sum + file.size, 0) > longTailBytes;
-}
-
-/** Whether a checksum says the same as what was read of the log already, and as the version's own commit. */
-async function agrees(
-  context: TableContext,
-  checksum: VersionChecksum,
-  segment: LogSegment,
-  newer: HeadState,
-  options: ReadOptions,
-): Promise<boolean> {
-  const last = segment.tail.at(-1);
-  const own = last === undefined || !isLong(segment.tail) ? [] : await readTail(context.store, [last], options);
-  const { protocol, metadata } = replayHead(newer, headsOf(own));
-  return (protocol === undefined || isSame(protocol, checksum.protocol)) && (metadata === undefined || isSame(metadata, checksum.metadata));
-}
-
-function isSame(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
-  return stableStringify(inOrder(a)) === stableStringify(inOrder(b));
-}
-
-/** Lists of features are sets, and Spark writes a table's checksum with another order than its log. */
-function inOrder(action: ProtocolAction | MetadataAction): ProtocolAction | MetadataAction {
-  if (action.kind === "metaData") return action;
-  const { readerFeatures, writerFeatures, ...versions } = action;
-  return {
-    ...versions,
-    ...(readerFeatures === undefined ? {} : { readerFeatures: [...readerFeatures].sort() }),
-    ...(writerFeatures === undefined ? {} : { writerFeatures: [...writerFeatures].sort() }),
-  };
-}
-
-function headsOf(parts: readonly TailPart[]): HeadAction[] {
-  return parts.flatMap((part) => part.head);
 }
 
 /** Protocol, metadata, transactions and domains of the whole log. */
@@ -181,6 +143,10 @@ class Snapshot implements TableSnapshot {
     return liveDomains(await this.#head());
   }
 
+  async confirm(): Promise<void> {
+    if (this.#origin.unconfirmed !== undefined) await this.#head();
+  }
+
   async files(options: { readonly ignoreFeatures?: boolean } = {}): Promise<LiveFiles> {
     const obstacle = this.readObstacle;
     if (obstacle !== undefined && options.ignoreFeatures !== true) throw obstacle;
@@ -220,14 +186,15 @@ class Snapshot implements TableSnapshot {
     const { unconfirmed } = this.#origin;
     if (unconfirmed === undefined) return head;
     const { protocol, metadata } = head;
-    const same = protocol !== undefined && metadata !== undefined && isSame(protocol, this.protocol) && isSame(metadata, this.metadata);
+    const same =
+      protocol !== undefined && metadata !== undefined && isSameHead(protocol, this.protocol) && isSameHead(metadata, this.metadata);
     if (!same) throw checksumMismatch(unconfirmed);
     this.#origin = { ...this.#origin, unconfirmed: undefined };
     return head;
   }
 
   async #load(): Promise<LiveFiles> {
-    if (this.#origin.unconfirmed !== undefined) await this.#head();
+    await this.confirm();
     const files = await this.#reading(async ({ segment, tail, added, checkpoint }) => {
       const parts = [...(await tail()), ...added];
       return loadFiles(this.context, { segment, tail: parts, head: await checkpoint(), table: this }, this.context.fileLimits);

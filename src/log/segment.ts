@@ -21,6 +21,15 @@ export interface TailFile {
   readonly file: ObjectInfo;
 }
 
+/** Files, and their bytes, up to which a tail is read whole when a table is opened. */
+const longTailFiles = 64;
+const longTailBytes = 8 * 1024 * 1024;
+
+/** Whether reading a tail costs more than opening a table should. */
+export function isLong(tail: readonly TailFile[]): boolean {
+  return tail.length > longTailFiles || tail.reduce((sum, { file }) => sum + file.size, 0) > longTailBytes;
+}
+
 /** What {@link chooseSegment} may use. */
 export interface SegmentChoice {
   /** Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be built. */

@@ -46,6 +46,11 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   });
 }
 
+/** The head actions of parts, in order. */
+export function headsOf(parts: readonly TailPart[]): HeadAction[] {
+  return parts.flatMap((part) => part.head);
+}
+
 /** The file actions of one commit or compaction, in order. @throws as {@link readTail} */
 export async function readFileActions(
   store: ObjectStore,

@@ -73,6 +73,7 @@ export async function commitNewTable(context: TableContext, request: CommitReque
 
 /** Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids goes on where it stopped. */
 export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
+  await snapshot.confirm();
   const { version, timestamp, protocol, metadata } = snapshot;
   const state = { version, timestamp, protocol, metadata };
   const after = singleAction(actions, "protocol") ?? protocol;

@@ -1,4 +1,5 @@
 import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../log/checkpoint-write.ts";
+import { isSameHead } from "../log/checksum-proof.ts";
 import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../log/checksum-write.ts";
 import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../log/cleanup.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
@@ -98,14 +99,16 @@ async function snapshotAt(context: TableContext, version: number, base: LogSnaps
 }
 
 /** Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is broken. */
-async function keepChecksum(context: TableContext, { version, winners, actions }: CommittedResult): Promise<boolean | undefined> {
+async function keepChecksum(context: TableContext, { version, winners, actions, state }: CommittedResult): Promise<boolean | undefined> {
   const first = winners[0]?.version ?? version;
   const cached = newestChecksum.get(context);
   let known = version === 0 ? undefined : cached?.version === first - 1 ? cached : await readChecksumBase(context, first - 1);
   for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);
   if (known === undefined && winners.length > 0) known = await readChecksumBase(context, version - 1);
   const checksum = foldChecksum(known, version, actions);
-  if (checksum === undefined) return undefined;
+  // A checksum that names another protocol or metadata than the table had was wrong before: the chain starts again at the next checkpoint.
+  if (checksum === undefined || !isSameHead(checksum.metadata, state.metadata) || !isSameHead(checksum.protocol, state.protocol))
+    return undefined;
   newestChecksum.set(context, checksum);
   return writeChecksum(context, checksum);
 }

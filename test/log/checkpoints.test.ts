@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { serializeActions } from "../../src/log/action-json.ts";
 import type { Action, AddAction } from "../../src/log/actions.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
@@ -19,6 +21,8 @@ import {
 import { hintChecksum } from "../../src/log/last-checkpoint.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { memoryStore } from "../../src/storage/memory-store.ts";
+import { openContext } from "../../src/table/open-context.ts";
+import { commitTransaction } from "../../src/table/transaction.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allFiles, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 
@@ -122,16 +126,17 @@ describe("a damaged checkpoint", () => {
   it("that cleanup removed while a snapshot was held is named as cleaned up, not as damaged", async () => {
     const context = await memoryTable(commits);
     await writeCheckpoint(await openLog(context, { version: 2 }), { kind: "classic" });
-    // Opened by its checksum, a snapshot looks at its checkpoint only when it is asked for files.
-    await writeChecksum(context, await checksumOf(await openLog(context, { version: 3 })));
-    const held = await openLog(diskBacked(context.store), { version: 3 });
-    await context.store.put(commitPath(4), serializeActions([add("e")]));
+    // Opened by its checksum, as behind many commits, a snapshot looks at its checkpoint only when it is asked for files.
+    for (let version = 4; version < 74; version++) await context.store.put(commitPath(version), serializeActions([add(`f${version}`)]));
+    await writeChecksum(context, await checksumOf(await openLog(context, { version: 73 })));
+    const held = await openLog(diskBacked(context.store), { version: 73 });
+    await context.store.put(commitPath(74), serializeActions([add("e")]));
     await writeCheckpoint(await openLog(context), { kind: "classic" });
-    await withoutCommitsBefore(context, 4);
+    await withoutCommitsBefore(context, 74);
     await context.store.delete(checkpoint);
-    await expect(held.files()).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 3, path: checkpoint } });
+    await expect(held.files()).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 73, path: checkpoint } });
     await expect(held.appTransactions()).rejects.toMatchObject({ code: "LOG_GAP", message: expect.stringContaining("cleanup") });
-    expect((await openLog(diskBacked(context.store))).version).toBe(4);
+    expect((await openLog(diskBacked(context.store))).version).toBe(74);
   });
 
   it("whose sidecar is gone is done without", async () => {
@@ -207,29 +212,63 @@ describe("log compactions", () => {
 });
 
 describe("checksum files", () => {
-  it("open a table without its checkpoint being read", async () => {
-    const context = await fixture("checkpoint-multipart");
+  /** A copy of a fixture on disk, and how often its engine was started. */
+  async function onDisk(name: string): Promise<{ context: TableContext; engines: () => number }> {
+    const folder = await mkdtemp(join(tmpdir(), "varve-checksum-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await cp(join(tables, name), folder, { recursive: true });
+    const context = await openContext(folder);
     let engines = 0;
-    const watched: TableContext = {
-      ...context,
-      engine: () => {
-        engines++;
-        return context.engine();
-      },
+    const engine = () => {
+      engines++;
+      return context.engine();
     };
-    const snapshot = await openLog(watched);
-    expect(snapshot.schema.fields.length).toBeGreaterThan(0);
-    expect(engines).toBe(0);
-    await snapshot.files();
-    expect(engines).toBeGreaterThan(0);
-  });
+    return { context: { ...context, engine }, engines: () => engines };
+  }
 
-  it("that contradict the log are named before any file is", async () => {
-    const context = await fixture("checkpoint-multipart");
-    const path = checksumPath((await openLog(context)).version);
+  async function lie(context: TableContext, version: number): Promise<string> {
+    const path = checksumPath(version);
     const checksum = JSON.parse(new TextDecoder().decode(await context.store.get(path)));
     await context.store.put(path, text(JSON.stringify({ ...checksum, metadata: { ...checksum.metadata, id: "another" } })));
-    await expect((await openLog(context)).files()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH", data: { path } });
+    return path;
+  }
+
+  it("spare the engine where the commits bear them out", async () => {
+    const { context, engines } = await onDisk("mapping-nested-id");
+    const snapshot = await openLog(context);
+    expect(snapshot.schema.fields.length).toBeGreaterThan(0);
+    expect(engines()).toBe(0);
+    await snapshot.files();
+    expect(engines()).toBeGreaterThan(0);
+  });
+
+  it("are not believed where the commits that would bear them out are gone", async () => {
+    const { context, engines } = await onDisk("checkpoint-multipart");
+    expect((await openLog(context)).schema.fields.length).toBeGreaterThan(0);
+    expect(engines()).toBeGreaterThan(0);
+  });
+
+  it("that contradict the log are passed over: the log is asked", async () => {
+    const kept = await onDisk("mapping-nested-id");
+    const cleaned = await onDisk("checkpoint-multipart");
+    for (const context of [kept.context, cleaned.context, await fixture("checkpoint-multipart")]) {
+      const wanted = await content(await openLog(context));
+      await lie(context, (await openLog(context)).version);
+      expect(await content(await openLog(context))).toEqual(wanted);
+    }
+  });
+
+  it("that contradict a log too long to be read at once are named before rows are read or written", async () => {
+    const context = await memoryTable([firstActions(), ...Array.from({ length: 70 }, (_, at) => [add(`f${at}`)])]);
+    await writeChecksum(context, await checksumOf(await openLog(context)));
+    expect((await (await openLog(context)).files()).totals).toBeDefined();
+    const path = await lie(context, 70);
+    const snapshot = await openLog(context);
+    for (const answer of [() => snapshot.files(), () => snapshot.confirm(), () => snapshot.domainMetadata()]) {
+      await expect(answer()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH", data: { path } });
+    }
+    const append = { actions: [add("more")], operation: "WRITE" };
+    await expect(commitTransaction(snapshot, append)).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH" });
   });
 
   it("that list the features in another order than the log, as Spark does, agree with it", async () => {

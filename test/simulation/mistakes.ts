@@ -127,6 +127,7 @@ function overlay(snapshot: LogSnapshot, change: Partial<LogSnapshot>): LogSnapsh
     metadata: snapshot.metadata,
     schema: snapshot.schema,
     readObstacle: snapshot.readObstacle,
+    confirm: () => snapshot.confirm(),
     appTransactions: () => snapshot.appTransactions(),
     domainMetadata: () => snapshot.domainMetadata(),
     files: (options) => snapshot.files(options),

@@ -99,6 +99,7 @@ export async function replay(context: TableContext): Promise<LogSnapshot & { rea
     protocol: foundProtocol,
     metadata: foundMetadata,
     schema: { type: "struct", fields: [] },
+    confirm: async () => undefined,
     appTransactions: async () => txns,
     domainMetadata: async () => domains,
     readObstacle: undefined,
