@@ -4,7 +4,8 @@ import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { type ExportedQuery, exportedQuery } from "../export-types.ts";
 import { arrowType } from "./arrow-types.ts";
-import { type ColumnCollector, columnCollector } from "./column-collector.ts";
+import type { ColumnCollector } from "./collector.ts";
+import { columnCollector } from "./column-collector.ts";
 
 const defaultBatchRows = 65_536;
 
