@@ -51,6 +51,7 @@ export type ErrorCode =
   | "BATCH_REJECTED"
   | "SUITE_INVALID"
   | "QUARANTINE_INVALID"
+  | "STAGED_INVALID"
   // queries
   | "SQL_FAILED"
   | "SQL_REFUSED"

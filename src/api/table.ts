@@ -9,9 +9,12 @@ import type { AlterOptions, AlterResult } from "../operations/alter.ts";
 import type { ChangePoint } from "../operations/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
+import type { PublishResult } from "../operations/publish-staged.ts";
 import type { QuarantinedBatch, QuarantineSelection } from "../operations/quarantine-read.ts";
 import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
 import type { SetSuiteOptions, SetSuiteResult } from "../operations/set-suite.ts";
+import type { StageOptions } from "../operations/stage.ts";
+import type { StagedBatch } from "../operations/staged-batch.ts";
 import type { WriteResult } from "../operations/write-options.ts";
 import type { MetricSeries } from "../quality/check-report.ts";
 import type { Profile } from "../quality/profile.ts";
@@ -19,6 +22,7 @@ import type { SuggestedSuite } from "../quality/suggest.ts";
 import type { Suite, SuiteJson } from "../quality/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { type Source, toWriteSource } from "./source.ts";
+import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 import { type AppendOptions, type OverwriteOptions, toWriteOptions } from "./write-options.ts";
@@ -116,6 +120,38 @@ export class Table implements AsyncDisposable {
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const { append } = await import("../operations/append.ts");
     return this.#wrote(await append(await this.#newest(), toWriteSource(source), toWriteOptions(options)));
+  }
+
+  /**
+   * Writes a batch's files without committing them: the first half of write, audit, publish. Readers see nothing of it until
+   * {@link StagedRows.publish}, which any process may call.
+   *
+   * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
+   */
+  async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
+    const { stageBatch } = await import("../operations/stage.ts");
+    return this.#stagedRows(await stageBatch(await this.#newest(), toWriteSource(source), options));
+  }
+
+  /** A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none of that id */
+  async staged(id: string): Promise<StagedRows> {
+    const { requireStaged } = await import("../operations/staged-batch.ts");
+    return this.#stagedRows(await requireStaged(this.#log.context, id));
+  }
+
+  /** The batches that are staged and neither published nor discarded, oldest first. */
+  async stagedBatches(): Promise<StagedRows[]> {
+    const { listStaged } = await import("../operations/staged-batch.ts");
+    return (await listStaged(this.#log.context)).map((batch) => this.#stagedRows(batch));
+  }
+
+  /** Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as {@link StagedRows.publish} */
+  async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
+    const { publishStaged } = await import("../operations/publish-staged.ts");
+    const result = await publishStaged(await this.#newest(), id, toAuditOptions(options));
+    this.#upkeep = result.upkeep;
+    this.#log = await refreshLog(this.#log);
+    return result;
   }
 
   /**
@@ -272,6 +308,16 @@ export class Table implements AsyncDisposable {
     }
     await this.#upkeep;
     return this.#log;
+  }
+
+  #stagedRows(batch: StagedBatch): StagedRows {
+    return new StagedRows(batch, {
+      newest: async () => {
+        this.#log = await refreshLog(await this.#newest());
+        return this.#log;
+      },
+      publish: (options) => this.publishStaged(batch.id, options),
+    });
   }
 
   async #wrote(result: WriteResult): Promise<WriteResult> {

@@ -10,6 +10,7 @@ import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
 import { addShow } from "./commands/show.ts";
+import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./package-version.ts";
@@ -33,6 +34,8 @@ export function buildProgram(): Command {
     addSchema,
     addDiff,
     addChanges,
+    addStage,
+    addStaged,
     addQuarantine,
     addCheck,
     addSuite,

@@ -52,6 +52,8 @@ export interface BatchHooks {
   readonly untyped?: boolean;
   /** Runs before the session is fenced; returns local files that the batch must be able to read. */
   readonly open?: (session: Session) => Promise<readonly string[]>;
+  /** Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an answer like any other. */
+  readonly judgeOnly?: boolean;
   /** Changes what is written, in a session that is fenced; gets the clean rows. */
   readonly compose?: (session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>;
 }
@@ -149,18 +151,22 @@ class BatchWriter {
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
-    this.#report("writing");
-    const { onProgress } = this.#options;
-    const data = await stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
-      ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
-      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
-      ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
-    });
+    const data = this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows);
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
     const seen = { source: staged.relation, columns: fitted.columns, comparesWithTable };
     return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
+  }
+
+  #write(target: BatchTarget, rows: WrittenRows): Promise<StagedData> {
+    this.#report("writing");
+    const { onProgress } = this.#options;
+    return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
+      ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
+      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+      ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
+    });
   }
 
   async #stage(base: BatchTarget, source: WriteSource): Promise<StagedSource> {
@@ -234,7 +240,7 @@ class BatchWriter {
       ...(setAside === undefined ? {} : { setAside }),
       fence: () => this.#fence(),
     });
-    if (!verdict.accepted) throw rejected(verdict);
+    if (!verdict.accepted && this.#hooks.judgeOnly !== true) throw rejected(verdict);
     return verdict;
   }
 
@@ -262,6 +268,8 @@ class BatchWriter {
     this.#options.onProgress?.({ phase });
   }
 }
+
+const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, discard: async () => undefined });
 
 type GateRelations = Readonly<Record<string, StagedRelation>>;
 

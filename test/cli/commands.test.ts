@@ -120,6 +120,31 @@ describe("the main job on the command line", () => {
     expect((await varve("quarantine", "discard", own)).stdout).toBe("0 rows discarded\n");
   });
 
+  it("stages rows, audits and queries them, and publishes or discards them", async () => {
+    const own = join(folder, "staged");
+    await varve("create", own, "--from", may);
+    expect((await varve("stage", own, june, "--id", "june")).stdout).toContain("staged june: 2 rows");
+    expect(JSON.parse((await varve("staged", "list", own, "--format", "json")).stdout)).toMatchObject([
+      { id: "june", rows: 2, baseVersion: 0 },
+    ]);
+    expect((await varve("staged", "show", own, "june", "-w", "id = 3", "--format", "jsonl")).stdout).toContain('"customer":"acme"');
+    expect(
+      (await varve("staged", "query", own, "june", "SELECT count(*) AS n FROM staged ANTI JOIN t USING (id)", "-f", "jsonl")).stdout,
+    ).toBe('{"n":2}\n');
+    const refused = await varve("staged", "audit", own, "june", "--suite", strict);
+    expect(refused).toMatchObject({ code: 3, stdout: expect.stringContaining("customer") });
+    expect(await varve("staged", "publish", own, "june")).toMatchObject({ code: 3, stderr: expect.stringContaining("BATCH_REJECTED") });
+    expect(JSON.parse((await varve("staged", "audit", own, "june", "--suite", suite, "--format", "json")).stdout)).toMatchObject({
+      clean: 1,
+    });
+    const published = await varve("staged", "publish", own, "june");
+    expect(published).toMatchObject({ code: 0, stdout: expect.stringMatching(/version 1: 1 rows[\s\S]*1 rows quarantined/) });
+    expect((await varve("staged", "publish", own, "june")).stdout).toContain("nothing written");
+    await varve("stage", own, june, "--id", "again");
+    expect(await varve("staged", "discard", own, "again")).toMatchObject({ code: 0 });
+    expect(await varve("staged", "publish", own, "again")).toMatchObject({ code: 1, stderr: expect.stringContaining("STAGED_INVALID") });
+  });
+
   it("overwrite replaces all rows, or those of a condition", async () => {
     const only = file("acme.csv", "id,customer,amount\n9,acme,1\n");
     expect(await varve("overwrite", table, only, "--where", "customer = 'acme'")).toMatchObject({ code: 0 });
@@ -262,7 +287,7 @@ describe("bad input ends with a clear error and its exit code", () => {
 });
 
 describe("help", () => {
-  it.each(["create", "append", "overwrite", "show", "query", "history", "describe", "schema", "diff", "changes"])(
+  it.each(["create", "append", "overwrite", "show", "query", "history", "describe", "schema", "diff", "changes", "stage", "staged"])(
     "%s has examples",
     async (command) => {
       const run = await varve(command, "--help");

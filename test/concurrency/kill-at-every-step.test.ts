@@ -9,16 +9,8 @@ import { childUri, openStore } from "../../src/storage/open-store.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { type AppendJob, appendBatch, badIds, baseIds, cleanIds, createBase, type Place } from "./gated-append.ts";
+import { chosenSteps } from "./kill-steps.ts";
 import { startProcess, untilEnd } from "./writers.ts";
-
-/** Every step in continuous integration and in the long run (`VARVE_STRESS`), else every third, beginning with another one each time. */
-const stride = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined ? 1 : 3;
-const first = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * stride)) % stride;
-
-function chosen<T>(steps: readonly T[]): T[] {
-  console.log(`steps ${first}, ${first + stride} … of ${steps.length} (VARVE_SEED=${first})`);
-  return steps.filter((_, index) => index % stride === first);
-}
 
 describe("a gated append that is killed at every step", { timeout: 0 }, () => {
   it("leaves a readable table on local disk before each change of a file, and repeating the batch lands it once", async () => {
@@ -28,7 +20,7 @@ describe("a gated append that is killed at every step", { timeout: 0 }, () => {
       const changes = await changesOf(folder);
       const commits = changes.filter((change) => /^link .*\d{20}\.json$/.test(change));
       expect(commits, "the quarantine is created and filled, then the batch lands").toHaveLength(3);
-      const states = await mapBounded(chosen([...changes.keys()]), 2, (index) => killedOnDisk(folder, index + 1));
+      const states = await mapBounded(chosenSteps([...changes.keys()]), 2, (index) => killedOnDisk(folder, index + 1));
       expect(states.filter((state) => state === "landed").length, "some died after landing").toBeGreaterThan(0);
       expect(states.filter((state) => state === "absent").length, "some died before").toBeGreaterThan(0);
       console.log(`killed before ${states.length} of ${changes.length} changes: ${count(states)}`);
@@ -45,7 +37,7 @@ describe("a gated append that is killed at every step", { timeout: 0 }, () => {
       const requests = await changingRequests(server, folder);
       const steps = Array.from({ length: requests * 2 }, (_, index) => ({ request: (index >> 1) + 1, after: index % 2 === 1 }));
       const states: string[] = [];
-      for (const step of chosen(steps)) states.push(await killedOnS3(server, step, folder));
+      for (const step of chosenSteps(steps)) states.push(await killedOnS3(server, step, folder));
       expect(new Set(states)).toEqual(new Set(["absent", "landed"]));
       console.log(`killed at ${states.length} of ${steps.length} steps: ${count(states)}`);
     } finally {

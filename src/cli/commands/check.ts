@@ -1,14 +1,11 @@
-import { writeFile } from "node:fs/promises";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Source } from "../../api/source.ts";
-import type { CheckReport } from "../../quality/check-report.ts";
 import { exitCodes } from "../exit.ts";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
 import { fileSource, type SourceFlags, tellsFormat, withSourceFlags } from "../source-files.ts";
 import { readSuite } from "../suite-file.ts";
-
-const reportFormats = ["text", "json", "junit", "html"] as const;
 
 /** `varve check SUITE SOURCE`: runs data tests over anything, without writing a table. */
 export function addCheck(program: Command): void {
@@ -18,28 +15,21 @@ export function addCheck(program: Command): void {
     .description("Run a suite of data tests over CSV, NDJSON, Parquet or Arrow files, or over a table at any version. Writes no table.")
     .argument("<suite>", "JSON file of data tests")
     .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
-    .addOption(new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"))
-    .option("-o, --output <file>", "write the report to a file instead of standard output")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n\nExit code 3 when the tests would reject the batch.",
     );
-  withStoreFlags(withSourceFlags(command)).action(check);
+  withStoreFlags(withSourceFlags(withReportOutput(command))).action(check);
 }
 
-interface CheckFlags extends StoreFlags, SourceFlags {
-  readonly format: (typeof reportFormats)[number];
-  readonly output?: string;
-}
+interface CheckFlags extends StoreFlags, SourceFlags, ReportFlags {}
 
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {
   const { runSuite } = await import("../../api/run-suite.ts");
   const suite = await readSuite(suiteFile);
   const source = await openSource(sources, flags);
   const report = await runSuite(suite, source, { name: sources.join(", ") });
-  const text = await reportText(report, flags.format);
-  if (flags.output === undefined) process.stdout.write(text);
-  else await writeFile(flags.output, text);
+  await printReport(report, flags);
   if (!report.accepted) process.exitCode = exitCodes.rejected;
 }
 
@@ -49,13 +39,4 @@ async function openSource(sources: readonly string[], flags: CheckFlags): Promis
   if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only)) return fileSource(sources, flags);
   const { openTable } = await import("../../api/open-table.ts");
   return (await openTable(only, openOptions(flags))).snapshot();
-}
-
-async function reportText(report: CheckReport, format: CheckFlags["format"]): Promise<string> {
-  if (format === "html") return (await import("../../report/check-html.ts")).checkHtml(report);
-  if (format === "junit") return (await import("../../report/check-junit.ts")).checkJunit(report);
-  if (format === "text") return (await import("../../report/check-text.ts")).checkText(report);
-  const { reportJson } = await import("../../quality/check-report.ts");
-  const { stringifyJson } = await import("../../util/json.ts");
-  return `${stringifyJson(reportJson(report), 2)}\n`;
 }

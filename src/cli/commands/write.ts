@@ -3,6 +3,7 @@ import type { Source } from "../../api/source.ts";
 import type { Table } from "../../api/table.ts";
 import type { AppendOptions } from "../../api/write-options.ts";
 import type { WriteResult } from "../../operations/write-options.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
 import { startProgress } from "../progress.ts";
@@ -21,10 +22,15 @@ export interface WriteFlags extends StoreFlags, SourceFlags {
 
 /** Adds the options of {@link WriteFlags}. */
 export function withWriteFlags(command: Command): Command {
+  return withRowFlags(command)
+    .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
+    .option("--txn <app:version>", "Delta application transaction: at most one batch of each version lands", transaction);
+}
+
+/** Adds those of them that say which rows are written, and how. */
+export function withRowFlags(command: Command): Command {
   return withSourceFlags(command)
     .option("--suite <file>", "JSON file of data tests that the batch must pass before it is committed")
-    .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
-    .option("--txn <app:version>", "Delta application transaction: at most one batch of each version lands", transaction)
     .option("-m, --message <text>", "kept in the version's history")
     .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
     .option("--json", "print what was done as JSON");
@@ -95,7 +101,7 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
 }
 
 /** Runs a write with the options that its flags stand for, and shows its progress. */
-export async function withProgress(flags: WriteFlags, run: (options: AppendOptions) => Promise<WriteResult>): Promise<WriteResult> {
+export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOptions) => Promise<T>): Promise<T> {
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
   const bar = await startProgress("varve", "%", flags.quiet === true);
   try {
@@ -116,14 +122,21 @@ export async function withProgress(flags: WriteFlags, run: (options: AppendOptio
 }
 
 /** Says what a write did, on standard output, and waits for the upkeep of the log. */
-export async function printWriteResult(result: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
-  const { upkeep, gate, ...plain } = result;
+export async function printWriteResult({ gate, ...result }: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
+  const { summarizeVerdict } = await import("../../quality/verdict.ts");
+  await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
+}
+
+/** As {@link printWriteResult}, with what the tests said in the words of `commitInfo.gate`. */
+export async function printDone(
+  result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject },
+  flags: Pick<WriteFlags, "json">,
+): Promise<void> {
+  const { upkeep, ...plain } = result;
   await upkeep;
   if (flags.json === true) {
     const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
-    const { summarizeVerdict } = await import("../../quality/verdict.ts");
-    const summary = gate === undefined ? {} : { gate: summarizeVerdict(gate) };
-    process.stdout.write(`${stringifyJson(toJsonValue({ ...plain, ...summary }), 2)}\n`);
+    process.stdout.write(`${stringifyJson(toJsonValue(plain), 2)}\n`);
     return;
   }
   if (result.outcome === "alreadyApplied") {
@@ -131,11 +144,13 @@ export async function printWriteResult(result: WriteResult, flags: Pick<WriteFla
     return;
   }
   process.stdout.write(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
-  for (const check of gate?.checks ?? []) {
-    if (!check.success)
-      process.stdout.write(
-        `  ${check.reaction}: ${check.message} (${check.unexpected ?? "batch"} of ${check.considered ?? result.rows})\n`,
-      );
+  const checks = result.gate?.["checks"];
+  for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
+    if (!isJsonObject(check) || check["success"] !== false) continue;
+    const { onFail, message, unexpected, considered } = check;
+    process.stdout.write(
+      `  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
+    );
   }
   const quarantine = result.quarantine;
   if (quarantine !== undefined) process.stdout.write(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);

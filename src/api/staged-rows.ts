@@ -1,0 +1,125 @@
+import type { LogSnapshot } from "../log/contract.ts";
+import type { AuditOptions as AuditVerbOptions } from "../operations/audit-staged.ts";
+import type { PublishResult } from "../operations/publish-staged.ts";
+import { type StagedBatch, stagedSnapshot } from "../operations/staged-batch.ts";
+import { type CheckReport, checkReport } from "../quality/check-report.ts";
+import type { Suite, SuiteJson } from "../quality/suite.ts";
+import type { QueryResult } from "../query/query-result.ts";
+import { parseTravelPoint } from "./table-uri.ts";
+import { TableVersion } from "./table-version.ts";
+import { type GateOptions, toGateOptions } from "./write-options.ts";
+
+/** What testing staged rows needs beside suites. */
+export interface AuditOptions {
+  readonly gateOptions?: GateOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** How a staged batch is published. */
+export interface PublishOptions extends AuditOptions {
+  /** Tests beside those that the table carries and the stager asked for; default: those of the last audit. */
+  readonly gate?: SuiteJson | Suite;
+}
+
+/** What a staged batch needs of its table. */
+interface StagedHost {
+  /** The newest version of the table. */
+  newest(): Promise<LogSnapshot>;
+  publish(options: PublishOptions): Promise<PublishResult>;
+}
+
+/** Rows that are written but not committed: they can be read, tested, published and discarded. Made by `Table.stage` and `Table.staged`. */
+export class StagedRows {
+  readonly #batch: StagedBatch;
+  readonly #host: StagedHost;
+  /** What the last audit of this object was told; TypeScript predicates live in no other place. */
+  #audited: PublishOptions = {};
+
+  constructor(batch: StagedBatch, host: StagedHost) {
+    this.#batch = batch;
+    this.#host = host;
+  }
+
+  /** By which any process finds the batch again. */
+  get id(): string {
+    return this.#batch.id;
+  }
+
+  get rows(): number {
+    return this.#batch.rows;
+  }
+
+  get bytes(): number {
+    return this.#batch.bytes;
+  }
+
+  get files(): number {
+    return this.#batch.files.length;
+  }
+
+  /** Version of the table that the batch was staged upon. */
+  get baseVersion(): number {
+    return this.#batch.baseVersion;
+  }
+
+  /** Milliseconds since 1970-01-01 UTC. */
+  get stagedAt(): number {
+    return this.#batch.stagedAt;
+  }
+
+  /** The staged rows, all of them and as they came, to be read like a version of a table. */
+  async snapshot(): Promise<TableVersion> {
+    return new TableVersion(stagedSnapshot((await this.#host.newest()).context, this.#batch));
+  }
+
+  /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
+  async sql(text: string, options: { readonly exportFolder?: string } = {}): Promise<QueryResult> {
+    const [{ prepareQuery }, { openLog }] = await Promise.all([import("../query/query.ts"), import("../log/open-log.ts")]);
+    const newest = await this.#host.newest();
+    const { context } = newest;
+    return prepareQuery(await context.engine(), {
+      sql: text,
+      tables: {
+        staged: async () => stagedSnapshot(context, this.#batch),
+        t: async (at) => (at === undefined ? newest : openLog(context, "version" in at ? at : parseTravelPoint(at.timestamp))),
+      },
+      ...options,
+    });
+  }
+
+  /**
+   * Tests the rows exactly as an append to the newest version would: with the table's suite, the stager's and this one. Writes nothing to the
+   * table; what was found is kept beside the batch.
+   *
+   * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit
+   */
+  async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
+    const { auditStaged } = await import("../operations/audit-staged.ts");
+    const newest = await this.#host.newest();
+    this.#audited = { ...options, ...(suite === undefined ? {} : { gate: suite }) };
+    const { verdict } = await auditStaged(newest, this.#batch, toAuditOptions(this.#audited));
+    return checkReport(verdict, { source: `staged batch ${this.id}, as of version ${newest.version}`, at: newest.context.world.now() });
+  }
+
+  /**
+   * Commits the rows: all of them (less those that a test sets aside), or none. Where the table moved on since the audit, or there was none,
+   * the rows are tested first. Publishing twice lands them once.
+   *
+   * @throws `BATCH_REJECTED` where the tests refuse the batch, which stays staged; `STAGED_INVALID` for one that was discarded;
+   *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   */
+  publish(options: PublishOptions = {}): Promise<PublishResult> {
+    return this.#host.publish({ ...this.#audited, ...options });
+  }
+
+  /** Gives the rows up and deletes their files. @throws `STAGED_INVALID` for a batch that is published */
+  async discard(): Promise<void> {
+    const { discardStaged } = await import("../operations/publish-staged.ts");
+    await discardStaged(await this.#host.newest(), this.id);
+  }
+}
+
+/** A caller's options in the words of the verbs. */
+export function toAuditOptions({ gateOptions, ...rest }: PublishOptions): AuditVerbOptions {
+  return { ...rest, ...(gateOptions === undefined ? {} : { gateOptions: toGateOptions(gateOptions) }) };
+}

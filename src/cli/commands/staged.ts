@@ -1,0 +1,158 @@
+import type { Command } from "commander";
+import { exitCodes } from "../exit.ts";
+import { openOptions } from "../open-options.ts";
+import {
+  type ListOutputFlags,
+  nameList,
+  type RowOutputFlags,
+  type StoreFlags,
+  wholeNumber,
+  withListOutput,
+  withRowOutput,
+  withStoreFlags,
+} from "../options.ts";
+import { runAndPrint } from "../query-output.ts";
+import { printRecords } from "../records.ts";
+import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
+import { fileSource } from "../source-files.ts";
+import { readSuite } from "../suite-file.ts";
+import { printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
+
+/** `varve stage TABLE FILES…`: the first half of write, audit, publish. */
+export function addStage(program: Command): void {
+  const command = program
+    .command("stage")
+    .summary("write rows without committing them")
+    .description(
+      "Write the rows of files into the table's folder without committing them: nobody sees them until they are published.\nThey are held to the table's schema and constraints at once, to its data tests when they are audited or published.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .option("--id <id>", "name of the staged batch; default: a fresh one")
+    .option("--merge-schema", "add columns that the table lacks when the batch is published")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve stage ./flights february.csv --id 2001-02\n  $ varve staged audit ./flights 2001-02 --suite suite.json\n  $ varve staged publish ./flights 2001-02",
+    );
+  withStoreFlags(withRowFlags(command)).action(stage);
+}
+
+/** `varve staged list | show | query | audit | publish | discard TABLE`. */
+export function addStaged(program: Command): void {
+  const group = program
+    .command("staged")
+    .summary("audit, publish or discard staged rows")
+    .description("Look at rows that were staged, put them through the data tests, make them part of the table, or give them up.")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests refuse the batch: it stays staged.',
+    );
+  withStoreFlags(
+    withListOutput(group.command("list").description("batches that are staged").argument("<table>", "folder or URI of the table")),
+  ).action(list);
+  withStoreFlags(withRowOutput(on(group, "show", "staged rows")))
+    .option("-c, --columns <names>", "columns, separated by commas", nameList)
+    .option("-w, --where <condition>", "SQL condition on the columns")
+    .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
+    .action(show);
+  withStoreFlags(
+    withRowOutput(
+      on(group, "query", "run SQL over the staged rows and the table").argument("<sql>", "a query over staged and t, the table"),
+    ),
+  ).action(query);
+  withStoreFlags(withReportOutput(on(group, "audit", "run the table's data tests, and others, over the staged rows")))
+    .option("--suite <file>", "JSON file of data tests beside those that the table carries")
+    .action(audit);
+  withStoreFlags(on(group, "publish", "commit the staged rows, after testing them where that is due"))
+    .option("--suite <file>", "JSON file of data tests; default: those of the last audit")
+    .option("--json", "print what was done as JSON")
+    .action(publish);
+  withStoreFlags(on(group, "discard", "give the staged rows up and delete their files")).action(discard);
+}
+
+function on(group: Command, name: string, description: string): Command {
+  return group
+    .command(name)
+    .description(description)
+    .argument("<table>", "folder or URI of the table")
+    .argument("<id>", "the staged batch");
+}
+
+async function opened(uri: string, flags: StoreFlags) {
+  const { openTable } = await import("../../api/open-table.ts");
+  return openTable(uri, openOptions(flags));
+}
+
+interface StageFlags extends WriteFlags {
+  readonly id?: string;
+  readonly mergeSchema?: boolean;
+}
+
+async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
+    table.stage(fileSource(files, flags), {
+      ...options,
+      ...(flags.id === undefined ? {} : { id: flags.id }),
+      ...(flags.mergeSchema === true ? { mergeSchema: true } : {}),
+    }),
+  );
+  if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
+  process.stdout.write(`staged ${staged.id}: ${staged.rows} rows in ${staged.files} files; publish them with: varve staged publish\n`);
+}
+
+type StagedBatches = Awaited<ReturnType<Awaited<ReturnType<typeof opened>>["stagedBatches"]>>;
+
+function recordOf(staged: StagedBatches[number]): Record<string, unknown> {
+  const { id, rows, files, bytes, baseVersion, stagedAt } = staged;
+  return { id, rows, files, bytes, baseVersion, stagedAt: new Date(stagedAt).toISOString() };
+}
+
+async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  await printRecords((await table.stagedBatches()).map(recordOf), flags);
+}
+
+interface ShowFlags extends StoreFlags, RowOutputFlags {
+  readonly columns?: readonly string[];
+  readonly where?: string;
+  readonly limit?: number;
+}
+
+async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const rows = await (await table.staged(id)).snapshot();
+  const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
+  const options = {
+    ...(flags.columns === undefined ? {} : { columns: flags.columns }),
+    ...(flags.where === undefined ? {} : { where: flags.where }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+  await runAndPrint(flags, (exportFolder) => rows.select(exportFolder === undefined ? options : { ...options, exportFolder }));
+}
+
+async function query(uri: string, id: string, sql: string, flags: StoreFlags & RowOutputFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  const staged = await table.staged(id);
+  await runAndPrint(flags, (exportFolder) => staged.sql(sql, exportFolder === undefined ? {} : { exportFolder }));
+}
+
+async function audit(uri: string, id: string, flags: StoreFlags & ReportFlags & { readonly suite?: string }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const staged = await table.staged(id);
+  const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
+  await printReport(report, flags);
+  if (!report.accepted) process.exitCode = exitCodes.rejected;
+}
+
+async function publish(uri: string, id: string, flags: StoreFlags & { readonly suite?: string; readonly json?: boolean }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const result = await table.publishStaged(id, flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) });
+  await printDone(result, flags);
+}
+
+async function discard(uri: string, id: string, flags: StoreFlags): Promise<void> {
+  await using table = await opened(uri, flags);
+  await (await table.staged(id)).discard();
+  process.stdout.write(`discarded ${id}\n`);
+}

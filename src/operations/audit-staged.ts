@@ -1,0 +1,79 @@
+import type { LogSnapshot } from "../log/contract.ts";
+import { carriedSuite, joinSuites } from "../quality/carried.ts";
+import { defineSuite } from "../quality/define.ts";
+import { suiteNeeds } from "../quality/needs.ts";
+import type { Suite, SuiteJson } from "../quality/suite.ts";
+import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
+import { existingTarget } from "./batch-target.ts";
+import { withMetricHistory } from "./metrics.ts";
+import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
+import { prepareBatch } from "./write-batch.ts";
+import type { GateOptions, WriteOptions } from "./write-options.ts";
+
+/** How staged rows are tested. */
+export interface AuditOptions {
+  /** Tests beside those that the table carries and the stager asked for. */
+  readonly gate?: SuiteJson | Suite;
+  readonly gateOptions?: GateOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** An audit with its verdict, whose SQL texts cannot be used any more. */
+export interface AuditResult {
+  readonly audit: StagedAudit;
+  readonly verdict: GateVerdict;
+}
+
+/** All tests of a batch: those that a version of the table carries, the stager's and the auditor's; `undefined` where there are none. */
+export function stagedSuite(table: LogSnapshot, batch: StagedBatch, gate: AuditOptions["gate"]): Suite | undefined {
+  const staged = batch.suite === undefined ? undefined : defineSuite(batch.suite);
+  const given = gate === undefined ? undefined : defineSuite(gate);
+  return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), given);
+}
+
+/** The batch as a source of rows and the options of its write, as if it were appended to the version now. */
+export function stagedWrite(table: LogSnapshot, batch: StagedBatch, suite: Suite | undefined, options: AuditOptions) {
+  const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
+  const write: WriteOptions = {
+    gateReplacesCarried: true,
+    mergeSchema: batch.mergeSchema,
+    upgradeProtocol: batch.upgradeProtocol,
+    ...(suite === undefined ? {} : { gate: suite }),
+    ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  return { source: stagedSnapshot(table.context, batch, tag ?? undefined), write: withMetricHistory(table, write) };
+}
+
+/**
+ * Tests the rows of a staged batch exactly as an append to this version of the table would, writes nothing to the table, and keeps what was
+ * found beside the batch. A verdict that rejects the batch is an answer, not an error.
+ *
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` for rows that do not fit a table that changed since; `SUITE_INVALID`, `SQL_FAILED`,
+ *   `SQL_REFUSED`, `DATA_FILE_MISSING` where a staged file was removed
+ */
+export async function auditStaged(table: LogSnapshot, batch: StagedBatch, options: AuditOptions = {}): Promise<AuditResult> {
+  const asked = stagedSuite(table, batch, options.gate);
+  const { source, write } = stagedWrite(table, batch, asked ?? noTests, options);
+  const judged = await prepareBatch(await existingTarget(table), source, write, { judgeOnly: true });
+  try {
+    const { verdict, comparesWithTable } = judged;
+    if (verdict === undefined) throw new Error("varve internal error: an audit came back without a verdict");
+    const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
+    const audit: StagedAudit = {
+      version: table.version,
+      fingerprint: asked?.fingerprint ?? null,
+      accepted: verdict.accepted,
+      untouched: verdict.untouched,
+      comparesWithTable,
+      ...(gate === undefined ? {} : { suite: gate.json }),
+      ...(asked === undefined ? {} : { gate: summarizeVerdict(verdict) }),
+    };
+    await writeAudit(table.context, batch.id, audit);
+    return { audit, verdict };
+  } finally {
+    await judged.close();
+  }
+}
+
+const noTests = defineSuite({ name: "no tests", checks: [] });

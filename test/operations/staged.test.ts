@@ -1,0 +1,268 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { query } from "../../src/api/query.ts";
+import type { Table } from "../../src/api/table.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { checkText } from "../../src/report/check-text.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
+
+const orders = () => schema().long("id", { nullable: false }).double("amount");
+const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
+const amounts = suite("amounts", [check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" })]);
+
+async function fresh(rows: readonly Record<string, unknown>[] = [{ id: 1, amount: 1 }]): Promise<{ folder: string; table: Table }> {
+  const folder = join(freshFolder(), "t");
+  const table = await createTable(folder, { schema: orders() });
+  await table.append(rows);
+  return { folder, table };
+}
+
+const leftOf = (folder: string): string[] => (existsSync(join(folder, "_staged")) ? readdirSync(join(folder, "_staged")).sort() : []);
+
+describe("a staged batch", () => {
+  it("is seen by nobody until it is published, and then as the files that were staged", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts, userMetadata: "from a test" });
+    expect(staged).toMatchObject({ rows: 1, files: 1, baseVersion: 1 });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    const files = dataFiles(folder);
+    expect(await staged.audit()).toMatchObject({ accepted: true, rows: 1, suite: { name: "amounts" } });
+    const result = await staged.publish();
+    expect(result).toMatchObject({ outcome: "committed", version: 2, rows: 1, reaudited: false, gate: { accepted: true, clean: 1 } });
+    expect(dataFiles(folder)).toEqual(files);
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, amount: 1 },
+      { id: 2n, amount: 2 },
+    ]);
+    expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ userMetadata: "from a test", gate: { suite: { name: "amounts" } } });
+    expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
+  it("can be read and queried beside the table before it is published", async () => {
+    const { table } = await fresh();
+    const staged = await table.stage([
+      { id: 1, amount: 5 },
+      { id: 2, amount: -2 },
+    ]);
+    const found: unknown[] = [];
+    for await (const row of (await staged.snapshot()).rows({ where: "amount < 0" })) found.push(row);
+    expect(found).toEqual([{ id: 2n, amount: -2 }]);
+    const both = await staged.sql("SELECT s.id, s.amount - t.amount AS change FROM staged s JOIN t USING (id)");
+    for await (const row of both.rows()) expect(row).toEqual({ id: 1n, change: 4 });
+    const named = await query("SELECT count(*) AS n FROM s", { tables: { s: await staged.snapshot() } });
+    for await (const row of named.rows()) expect(row).toEqual({ n: 2n });
+    await table.close();
+  });
+
+  it("is found by its id from elsewhere, audited with more tests there, and published as the last audit asked", async () => {
+    const { folder, table } = await fresh();
+    await table.stage([{ id: 2, amount: -2 }], { id: "2001-02" });
+    const elsewhere = await openTable(folder);
+    expect((await elsewhere.stagedBatches()).map(({ id, rows }) => [id, rows])).toEqual([["2001-02", 1]]);
+    const staged = await elsewhere.staged("2001-02");
+    const report = await staged.audit(suite("strict", [check.between("amount", { min: 0 })]));
+    expect(report).toMatchObject({ accepted: false, checks: [{ unexpected: 1 }] });
+    expect(checkText(report)).toContain("amount must be at least 0");
+    const again = await (await openTable(folder)).staged("2001-02");
+    await expect(again.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED", data: { id: "2001-02", version: 1 } });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    expect(await again.publish({ gate: suite("none", []) })).toMatchObject({ outcome: "committed", reaudited: true });
+    await table.close();
+  });
+
+  it("is audited by what the table carries, rows of the table included, and then sets aside what a gate would", async () => {
+    const { folder, table } = await fresh();
+    await table.setSuite(suite("carried", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]));
+    const staged = await table.stage([
+      { id: 1, amount: 5 },
+      { id: 2, amount: 6 },
+      { id: 3, amount: -1 },
+    ]);
+    expect(await staged.audit(amounts)).toMatchObject({ accepted: true, rows: 3, clean: 1, quarantined: 2 });
+    expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1, quarantine: { rows: 2 }, reaudited: false });
+    expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
+    expect((await table.quarantinedRows()).map((row) => JSON.parse(String(row["payload"])).id).sort()).toEqual([1, 3]);
+    expect(dataFiles(folder).filter((file) => !file.startsWith("_"))).toHaveLength(2);
+    expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
+  it("is tested again when the table moved on, and published when it still passes", async () => {
+    const { table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    await staged.audit();
+    await table.append([{ id: 3, amount: 3 }]);
+    expect(await staged.publish()).toMatchObject({ outcome: "committed", version: 3, reaudited: true });
+    await table.close();
+  });
+
+  it("is refused and stays staged when the table got one of its keys meanwhile", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    expect(await staged.audit()).toMatchObject({ accepted: true });
+    await (await openTable(folder)).append([{ id: 2, amount: 3 }]);
+    await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n]);
+    expect(leftOf(folder)).toContain(`${staged.id}.json`);
+    await table.refresh();
+    await table.overwrite([]);
+    expect(await staged.publish()).toMatchObject({ outcome: "committed", reaudited: true });
+    await table.close();
+  });
+
+  it("is tested again when the table gets one of its keys between the audit and the commit", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    const racer = await openTable(folder);
+    let races = 0;
+    const history = async () => {
+      if (races++ === 0) await racer.append([{ id: 2, amount: 9 }]);
+      return [];
+    };
+    const normal = suite("normal", [check.normal("row_count", undefined, { rule: "threshold", lower: 0 })]);
+    await expect(staged.publish({ gate: normal, gateOptions: { history } })).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+      data: { version: 2 },
+    });
+    expect(races).toBe(2);
+    expect((await rowsOf(await openTable(folder))).map((row) => row["amount"])).toEqual([1, 9]);
+    await table.close();
+  });
+
+  it("takes the columns that the table got meanwhile, and is refused where it lacks one that must not be null", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts });
+    await staged.audit();
+    await table.append([{ id: 3, amount: 3, note: "new" }], { mergeSchema: true });
+    expect(await staged.publish()).toMatchObject({ outcome: "committed", reaudited: true, rows: 1 });
+    expect((await rowsOf(table)).find((row) => row["id"] === 2n)).toEqual({ id: 2n, amount: 2, note: null });
+    const late = await table.stage([{ id: 4, amount: 4, note: "x" }]);
+    await table.overwrite([{ id: 9 }], { overwriteSchema: true });
+    await expect(late.publish()).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    expect(await rowsOf(await openTable(folder))).toEqual([{ id: 9n }]);
+    await late.discard();
+    await table.close();
+  });
+
+  it("brings new columns with mergeSchema", async () => {
+    const { table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2, note: "x" }], { mergeSchema: true });
+    expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1 });
+    expect((await rowsOf(table)).map((row) => row["note"])).toEqual([null, "x"]);
+    await table.close();
+  });
+
+  it("lands once when it is published twice, one after the other or both at once", async () => {
+    const { folder, table } = await fresh();
+    const first = await table.stage([{ id: 2, amount: 2 }]);
+    await first.publish();
+    expect(await first.publish()).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
+    const second = await table.stage([{ id: 3, amount: 3 }]);
+    const [one, other] = await Promise.all([
+      (await openTable(folder)).publishStaged(second.id),
+      (await openTable(folder)).publishStaged(second.id),
+    ]);
+    expect([one.outcome, other.outcome].sort()).toEqual(["alreadyApplied", "committed"]);
+    expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
+    expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
+  it("is gone when it is discarded, files and all", async () => {
+    const { folder, table } = await fresh();
+    const before = dataFiles(folder);
+    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    await staged.audit(amounts);
+    await staged.discard();
+    expect([dataFiles(folder), leftOf(folder)]).toEqual([before, []]);
+    await expect(staged.publish()).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(staged.discard()).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(table.staged(staged.id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await table.close();
+  });
+
+  it("cannot be discarded once it is published, and its files stay", async () => {
+    const { table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    await staged.publish();
+    await expect(staged.discard()).rejects.toMatchObject({ code: "STAGED_INVALID", message: expect.stringContaining("published") });
+    expect(await rowsOf(table)).toHaveLength(2);
+    await table.close();
+  });
+
+  it("lands or is discarded, never both, when both happen at once", async () => {
+    const { folder, table } = await fresh();
+    for (let round = 0; round < 5; round++) {
+      const staged = await table.stage([{ id: 100 + round, amount: 1 }]);
+      const [published] = await Promise.allSettled([
+        (await openTable(folder)).publishStaged(staged.id),
+        (async () => (await (await openTable(folder)).staged(staged.id)).discard())(),
+      ]);
+      const ids = (await rowsOf(await openTable(folder))).map((row) => row["id"]);
+      expect(ids.includes(BigInt(100 + round)), `round ${round}`).toBe(published?.status === "fulfilled");
+    }
+    await table.close();
+  });
+
+  it("refuses to name files that a vacuum took", async () => {
+    const { folder, table } = await fresh();
+    const before = new Set(dataFiles(folder));
+    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    await staged.audit();
+    for (const file of dataFiles(folder)) if (!before.has(file)) rmSync(join(folder, file));
+    await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    await table.close();
+  });
+
+  it("needs an id of its own and one that can be a file's name", async () => {
+    const { table } = await fresh();
+    await table.stage([{ id: 2, amount: 2 }], { id: "a" });
+    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await table.publishStaged("a");
+    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(table.stage([], { id: "../a" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await table.close();
+  });
+
+  it("holds rows to the table's schema and constraints at once", async () => {
+    const { folder, table } = await fresh();
+    const before = dataFiles(folder);
+    await expect(table.stage([{ id: null, amount: 2 }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    expect([dataFiles(folder), leftOf(folder)]).toEqual([before, []]);
+    await table.close();
+  });
+
+  it("keeps partitions, tags rows in the column that tests ask for, and repairs", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, {
+      schema: schema().long("id").string("region").double("amount").array("_failed_checks", "string"),
+      partitionBy: ["region"],
+    });
+    const staged = await table.stage([
+      { id: 1, region: "a b", amount: -1 },
+      { id: 2, region: null, amount: 500 },
+      { id: 3, region: "ü", amount: 5 },
+    ]);
+    const rules = suite("rules", [
+      check.between("amount", { min: 0 }, { id: "low", onFail: "tag" }),
+      check.between("amount", { max: 100 }, { id: "high", onFail: "repair", repair: { with: "clip" } }),
+    ]);
+    expect(await staged.audit(rules)).toMatchObject({ accepted: true });
+    await staged.publish();
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, region: "a b", amount: -1, _failed_checks: ["low"] },
+      { id: 2n, region: null, amount: 100, _failed_checks: null },
+      { id: 3n, region: "ü", amount: 5, _failed_checks: null },
+    ]);
+    const plain = await table.stage([{ id: 4, region: "a b", amount: 1 }]);
+    expect(await plain.publish()).toMatchObject({ filesAdded: 1 });
+    expect(await rowsOf(table)).toHaveLength(4);
+    await table.close();
+  });
+});
