@@ -174,6 +174,7 @@ export function stagedSnapshot(context: TableContext, batch: StagedBatch, withou
     metadata,
     schema,
     readObstacle: undefined,
+    confirm: async () => undefined,
     appTransactions: async () => new Map(),
     domainMetadata: async () => new Map(),
     files: async () => files,
