@@ -38,5 +38,5 @@ export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema } from "./sch
 export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, PrimitiveName, StructField, StructType } from "./schema/types.ts";
 export { CommitOutcomeUnknownError } from "./table/commit-outcome.ts";
 export { ConflictError } from "./table/conflict-error.ts";
-export type { UpkeepReport, UpkeepWarning } from "./table/upkeep.ts";
+export type { TidyReport, UpkeepReport, UpkeepWarning } from "./table/upkeep.ts";
 export { realWorld, type World } from "./util/world.ts";

@@ -1,7 +1,7 @@
 import type { EngineRow } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { CheckpointOptions, CheckpointSummary } from "../log/checkpoint-write.ts";
-import type { CleanupOptions, CleanupReport } from "../log/cleanup.ts";
+import type { CleanupOptions } from "../log/cleanup.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { closeLogSession } from "../log/log-session.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
@@ -21,6 +21,7 @@ import type { Profile } from "../quality/profile.ts";
 import type { SuggestedSuite } from "../quality/suggest.ts";
 import type { Suite, SuiteJson } from "../quality/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
+import type { TidyReport } from "../table/upkeep.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
@@ -222,12 +223,15 @@ export class Table implements AsyncDisposable {
   /**
    * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back first; versions before it can no
    * longer be opened. Happens after each checkpoint by itself unless `delta.enableExpiredLogCleanup` is false.
+   *
+   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer ago than
+   * `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
    */
-  async cleanLog(options: Pick<CleanupOptions, "dryRun"> = {}): Promise<CleanupReport> {
-    const { cleanTableLog } = await import("../table/upkeep.ts");
+  async cleanLog(options: Pick<CleanupOptions, "dryRun"> = {}): Promise<TidyReport> {
+    const { tidyTable } = await import("../table/upkeep.ts");
     await this.#newest();
     this.#log = await refreshLog(this.#log);
-    return cleanTableLog(this.#log, options);
+    return tidyTable(this.#log, options);
   }
 
   /** What the newest version's rows say of its columns; estimates are named so. */

@@ -5,7 +5,7 @@ import { type JsonObject, stringifyJson } from "../util/json.ts";
 import { quoteFile, quoteText } from "../util/sql-text.ts";
 import { actionToJson } from "./action-json.ts";
 import type { Action } from "./actions.ts";
-import { type CheckpointColumns, checkpointColumns } from "./checkpoint-schema.ts";
+import { type CheckpointColumns, checkpointColumns, quoteLongFractions } from "./checkpoint-schema.ts";
 import type { LogSnapshot } from "./contract.ts";
 import type { UpkeepProperties } from "./upkeep-properties.ts";
 
@@ -101,11 +101,16 @@ async function writeChunk(file: FileHandle, actions: readonly Action[], columns:
   await file.write(text);
 }
 
-function lineOf(action: Action, { parsePartitionValues }: CheckpointColumns): JsonObject {
+function lineOf(action: Action, { parsePartitionValues, exactStats }: CheckpointColumns): JsonObject {
   const json = actionToJson(action);
-  if (action.kind !== "add" || parsePartitionValues === undefined) return json;
+  if (action.kind !== "add" || (parsePartitionValues === undefined && !exactStats)) return json;
   const body = json["add"];
+  const exact = exactStats && action.stats !== undefined ? quoteLongFractions(action.stats) : undefined;
   return {
-    add: { ...(typeof body === "object" && body !== null ? body : {}), partition_texts: parsePartitionValues(action.partitionValues) },
+    add: {
+      ...(typeof body === "object" && body !== null ? body : {}),
+      ...(parsePartitionValues === undefined ? {} : { partition_texts: parsePartitionValues(action.partitionValues) }),
+      ...(exact === undefined ? {} : { exact_stats: exact }),
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { columnMappingMode, physicalName, physicalSchema } from "../schema/column-mapping.ts";
 import { engineTypeText } from "../schema/engine-types.ts";
-import { findField } from "../schema/fields.ts";
+import { findField, leafFields } from "../schema/fields.ts";
 import { decodePartitionValue } from "../schema/partition-values.ts";
 import { isPrimitive } from "../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
@@ -16,6 +16,8 @@ export interface CheckpointColumns {
   readonly addSql: string;
   /** Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they are not written. */
   readonly parsePartitionValues: ((values: Readonly<Record<string, string | null>>) => Record<string, string | null>) | undefined;
+  /** Statistics are read as a struct with decimals that must be quoted first, by {@link quoteLongFractions}, as `exact_stats`. */
+  readonly exactStats: boolean;
 }
 
 const textMap = "MAP(VARCHAR, VARCHAR)";
@@ -48,8 +50,8 @@ const addFields: readonly (readonly [name: string, type: string])[] = [
   ["clusteringProvider", "VARCHAR"],
 ];
 
-/** Decimals of more digits lose some on the engine's way from JSON to a number: their bounds stay in JSON only. */
-const exactDecimalDigits = 15;
+/** Fractions of more digits lose some on the engine's way from JSON to a number, unless they are quoted. */
+const exactDigits = 15;
 
 /** The columns of a table's checkpoints, statistics as its properties ask. */
 export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
@@ -62,9 +64,12 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
   const items = addFields.map(([name]) => `${name} := "add".${name}`);
   if (properties.statsAsJson) items.push('stats := "add".stats');
   if (parsed) items.push(`partitionValues_parsed := struct_pack(${named.map(partitionSql).join(", ")})`);
-  if (structure !== undefined) items.push(`stats_parsed := from_json(CAST("add".stats AS JSON), ${quoteText(structure)})`);
+  const exactStats = structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
+  const statsText = exactStats ? 'coalesce("add".exact_stats, "add".stats)' : '"add".stats';
+  if (structure !== undefined) items.push(`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
   const texts = `STRUCT(${named.map(({ name }) => `${quoteName(name)} VARCHAR`).join(", ")})`;
-  const read = [...addFields, ["stats", "VARCHAR"] as const, ...(parsed ? [["partition_texts", texts] as const] : [])];
+  const exact = exactStats ? [["exact_stats", "VARCHAR"] as const] : [];
+  const read = [...addFields, ["stats", "VARCHAR"] as const, ...exact, ...(parsed ? [["partition_texts", texts] as const] : [])];
   return {
     head: headTypes,
     files: { add: `STRUCT(${read.map(([name, type]) => `${name} ${type}`).join(", ")})`, remove: removeType },
@@ -72,7 +77,21 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
     parsePartitionValues: parsed
       ? (values) => Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
       : undefined,
+    exactStats,
   };
+}
+
+/** JSON text with its long fractions as strings, which the engine reads as decimals without loss; `undefined` where there are none. */
+export function quoteLongFractions(json: string): string | undefined {
+  if (!/\d\.\d/.test(json)) return undefined;
+  const quoted = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g, (token) =>
+    token.startsWith('"') || token.replace(/\D/g, "").length <= exactDigits ? token : `"${token}"`,
+  );
+  return quoted === json ? undefined : quoted;
+}
+
+function isLongDecimal(type: DeltaType): boolean {
+  return !isPrimitive(type) && type.type === "decimal" && type.precision > exactDigits;
 }
 
 interface NamedType {
@@ -119,7 +138,7 @@ function boundOf({ type }: StructField): Structure | undefined {
     return unbounded ? undefined : engineTypeText(type);
   }
   if (type.type === "struct") return boundsOf(type);
-  return type.type === "decimal" && type.precision <= exactDecimalDigits ? engineTypeText(type) : undefined;
+  return type.type === "decimal" ? engineTypeText(type) : undefined;
 }
 
 function countsOf(schema: StructType): Structure {

@@ -2,11 +2,11 @@ import type { EngineColumn } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../log/actions.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { assignColumnMapping, columnMappingKeys } from "../schema/column-mapping.ts";
+import { assignColumnMapping, columnMappingKeys, physicalSchema } from "../schema/column-mapping.ts";
 import { engineColumns, schemaOfEngine } from "../schema/engine-types.ts";
 import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
 import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
-import { isPrimitive } from "../schema/type-names.ts";
+import { isPrimitive, pathText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
 import { missingFeatures, protocolWith } from "../table/table-definition.ts";
 import { type TableDemands, tableDemands } from "../table/table-demands.ts";
@@ -131,6 +131,7 @@ export function withMetadata(target: BatchTarget, metadata: MetadataAction, sche
 function withSchema(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
   const mapped = mapNewColumns(target, schema, target.context.world);
   const partitionColumns = checkPartitioning(mapped.schema, partitionBy);
+  checkClustering(target, mapped.schema, partitionColumns);
   const metadata: MetadataAction = {
     ...target.metadata,
     schemaString: serializeSchema(mapped.schema),
@@ -151,6 +152,32 @@ function withSchema(target: BatchTarget, schema: StructType, partitionBy: readon
     demands: { ...demands, clusteringColumns: target.demands.clusteringColumns },
     changes,
   };
+}
+
+/** A clustered table keeps the columns that it is clustered by, and is not partitioned (PROTOCOL.md "Writer Requirements for Clustered Table"). */
+function checkClustering({ demands }: BatchTarget, schema: StructType, partitionColumns: readonly string[]): void {
+  const { clusteringColumns: columns, columnMapping } = demands;
+  const physical = physicalSchema(schema, columnMapping);
+  const gone = columns.find((path) => !hasColumn(physical, path));
+  const why =
+    gone !== undefined
+      ? `the column ${pathText(gone)} would go`
+      : columns.length > 0 && partitionColumns.length > 0
+        ? `it would be partitioned by ${partitionColumns.join(", ")}`
+        : undefined;
+  if (why === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced thus: ${why}. Keep the columns, or take the clustering away with Spark first (ALTER TABLE … CLUSTER BY NONE).`,
+    { clusteringColumns: columns.map((path) => [...path]) },
+  );
+}
+
+function hasColumn(type: DeltaType, [first, ...rest]: readonly string[]): boolean {
+  if (first === undefined) return true;
+  if (isPrimitive(type) || type.type !== "struct") return false;
+  const field = type.fields.find(({ name }) => name === first);
+  return field !== undefined && hasColumn(field.type, rest);
 }
 
 function mapNewColumns(

@@ -2,7 +2,7 @@
 export interface S3Options {
   /** URL of an S3-compatible server, for example `https://minio.example:9000`; default: AWS, or the SDK's own configuration. */
   readonly endpoint?: string;
-  /** Default: the SDK's chain (environment, profile); `us-east-1` when an `endpoint` is given. */
+  /** Default: the SDK's chain (environment, profile); `us-east-1` when an `endpoint` is given, whatever the environment says. */
   readonly region?: string;
   /** Buckets in the path instead of the host name; default: true when an `endpoint` is given. */
   readonly pathStyle?: boolean;

@@ -90,6 +90,24 @@ export async function cleanTableLog(snapshot: LogSnapshot, options: CleanupOptio
   return cleanExpiredLog(snapshot, options);
 }
 
+/** What {@link tidyTable} did. */
+export interface TidyReport extends CleanupReport {
+  /** Temporary files, staging folders and unfinished uploads of writers that died; 0 in a dry run, which does not look for them. */
+  readonly abandonedRemoved: number;
+}
+
+/**
+ * As {@link cleanTableLog}, and removes what writers left that died longer ago than `delta.deletedFileRetentionDuration`, a day at least. Looks
+ * through the whole table's folder on local disk, and so is not part of a commit's upkeep.
+ */
+export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<TidyReport> {
+  const report = await cleanTableLog(snapshot, options);
+  const { store, world } = snapshot.context;
+  const patience = Math.max(upkeepProperties(snapshot.metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
+  const looks = options.dryRun !== true && Number.isFinite(patience);
+  return { ...report, abandonedRemoved: looks ? ((await store.removeAbandoned?.(world.now() - patience)) ?? 0) : 0 };
+}
+
 async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {
   if (base !== undefined && base.version <= version) {
     const newest = await refreshLog(base);

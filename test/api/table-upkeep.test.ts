@@ -1,3 +1,4 @@
+import { mkdirSync, utimesSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +29,7 @@ describe("a table's upkeep on demand", () => {
     expect(await table.compactLog(0, 1)).toBe("_delta_log/00000000000000000000.00000000000000000001.compacted.json");
     expect(await table.checkpoint()).toMatchObject({ version: 2, kind: "v2", adds: 2 });
     expect(await table.checkpoint({ kind: "classic" })).toMatchObject({ version: 2, kind: "classic", adds: 2 });
-    expect(await table.cleanLog({ dryRun: true })).toEqual({ deleted: [] });
+    expect(await table.cleanLog({ dryRun: true })).toEqual({ deleted: [], abandonedRemoved: 0 });
     await table.append([{ id: 3n }]);
     await table.close();
     expect(await logOf("a")).toEqual([
@@ -43,6 +44,25 @@ describe("a table's upkeep on demand", () => {
     for await (const row of again.snapshot().rows()) ids.push(row["id"]);
     expect(ids.sort()).toEqual([1n, 2n, 3n]);
     await again.close();
+  });
+
+  it("removes what writers left that died more than the retention ago, and nothing younger", async () => {
+    const folder = join(root, "b");
+    const table = await createTable(folder, {
+      source: [{ id: 1n }],
+      properties: { "delta.deletedFileRetentionDuration": "interval 2 days" },
+    });
+    const left = (hours: number, name: string) => {
+      mkdirSync(join(folder, name));
+      const then = Date.now() / 1000 - hours * 3600;
+      utimesSync(join(folder, name), then, then);
+    };
+    left(47, ".varve-staging-younger");
+    left(49, ".varve-staging-older");
+    expect(await table.cleanLog({ dryRun: true })).toMatchObject({ abandonedRemoved: 0 });
+    expect(await table.cleanLog()).toMatchObject({ abandonedRemoved: 1 });
+    expect((await readdir(folder)).filter((name) => name.startsWith(".varve-staging"))).toEqual([".varve-staging-younger"]);
+    await table.close();
   });
 });
 

@@ -43,7 +43,8 @@ export async function changedRows(path: string, from: number, to: number): Promi
   return { rows, schema: { type: "struct", fields: [...fields, feed("_change_type", "string"), feed("_commit_version", "long")] } };
 }
 
-async function rowsOf(version: TableVersion, options: SelectOptions): Promise<VarveRows> {
+/** Rows of a version that is open already. */
+export async function rowsOf(version: TableVersion, options: SelectOptions): Promise<VarveRows> {
   return { rows: await rowsOfResult(await version.select(options)), schema: version.schema };
 }
 

@@ -169,21 +169,22 @@ describe("writeCheckpoint", () => {
       `DESCRIBE SELECT "add".stats_parsed AS s, "add".partitionValues_parsed AS p FROM read_parquet(?)`,
     );
     expect(described.map((row) => row["column_type"])).toEqual([
-      'STRUCT(numRecords BIGINT, minValues STRUCT(id BIGINT, amount DECIMAL(12,2), "at" TIMESTAMP WITH TIME ZONE, n STRUCT("Inner x" VARCHAR)), ' +
-        'maxValues STRUCT(id BIGINT, amount DECIMAL(12,2), "at" TIMESTAMP WITH TIME ZONE, n STRUCT("Inner x" VARCHAR)), ' +
+      'STRUCT(numRecords BIGINT, minValues STRUCT(id BIGINT, amount DECIMAL(12,2), wide DECIMAL(38,10), "at" TIMESTAMP WITH TIME ZONE, n STRUCT("Inner x" VARCHAR)), ' +
+        'maxValues STRUCT(id BIGINT, amount DECIMAL(12,2), wide DECIMAL(38,10), "at" TIMESTAMP WITH TIME ZONE, n STRUCT("Inner x" VARCHAR)), ' +
         'nullCount STRUCT(id BIGINT, amount BIGINT, wide BIGINT, "at" BIGINT, ok BIGINT, n STRUCT("Inner x" BIGINT), tags BIGINT), tightBounds BOOLEAN)',
       'STRUCT("day" DATE, "hour" TIMESTAMP WITH TIME ZONE, blob BLOB)',
     ]);
     const [row] = await engineRows(
       context,
       path,
-      `SELECT CAST(s.minValues.id AS VARCHAR) AS id, CAST(s.maxValues.amount AS VARCHAR) AS amount, s.maxValues.n."Inner x" AS x, s.nullCount.tags AS nulls,
+      `SELECT CAST(s.minValues.id AS VARCHAR) AS id, CAST(s.maxValues.amount AS VARCHAR) AS amount, CAST(s.minValues.wide AS VARCHAR) AS wide, s.maxValues.n."Inner x" AS x, s.nullCount.tags AS nulls,
          CAST(p.day AS VARCHAR) AS day, CAST(p.hour AS VARCHAR) AS hour, decode(p.blob) AS blob
        FROM (SELECT "add".path AS path, "add".stats_parsed AS s, "add".partitionValues_parsed AS p FROM read_parquet(?)) WHERE path = 'c.parquet'`,
     );
     expect(row).toEqual({
       id: "9007199254740993",
       amount: "7.10",
+      wide: "12345678901234567890.0123456789",
       x: "zé",
       nulls: 2n,
       day: "2026-01-02",

@@ -2,7 +2,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import { openLog } from "../../src/log/open-log.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { openContext } from "../../src/table/open-context.ts";
+import { commitTransaction } from "../../src/table/transaction.ts";
 import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const sales = async (folder: string, properties: Readonly<Record<string, string>> = {}) => {
@@ -35,6 +38,29 @@ describe("overwrite", () => {
       partitionValues: expect.anything(),
       size: expect.anything(),
     });
+  });
+
+  it("keeps the columns that a table is clustered by, and does not partition such a table", async () => {
+    const folder = join(freshFolder(), "t");
+    const properties = { "delta.feature.clustering": "supported" };
+    const table = await createTable(folder, { schema: schema().long("id").string("region"), properties });
+    const log = await openLog(await openContext(folder));
+    const clustering = {
+      kind: "domainMetadata",
+      domain: "delta.clustering",
+      configuration: '{"clusteringColumns":[["id"]]}',
+      removed: false,
+    } as const;
+    await commitTransaction(log, { actions: [clustering], operation: "CLUSTER BY" });
+    await table.refresh();
+    const other = { overwriteSchema: true };
+    await expect(table.overwrite([{ region: "x" }], other)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.overwrite([{ id: 1, region: "x", more: true }], { ...other, partitionBy: ["region"] })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { clusteringColumns: [["id"]] },
+    });
+    await table.overwrite([{ id: 1, more: true }], other);
+    expect(actionsOf(folder, 2, "add")[0]?.["stats"]).toContain('"minValues":{"id":1');
   });
 
   it("with an empty source leaves an empty table of the same columns", async () => {

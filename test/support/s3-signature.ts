@@ -108,7 +108,8 @@ function canonicalRequest({ method, target, headers }: SignedRequest, signedHead
   const canonicalQuery = query
     .split("&")
     .filter((pair) => pair !== "")
-    .map((pair) => pair.split(/=(.*)/s, 2).map((part) => uriEncode(decodeURIComponent(part))))
+    // A query may spell a space as a plus; it is signed as %20.
+    .map((pair) => pair.split(/=(.*)/s, 2).map((part) => uriEncode(decodeURIComponent(part.replaceAll("+", " ")))))
     .map(([name = "", value = ""]) => [name, value] as const)
     .sort(([a, x], [b, y]) => (a === b ? order(x, y) : order(a, b)))
     .map(([name, value]) => `${name}=${value}`)

@@ -14,8 +14,9 @@ class DeltalakePeer:
 
         return {"deltalake": deltalake.__version__}
 
-    def read(self, path, version=None, timestamp=None):
-        table = DeltaTable(path, version=version)
+    def read(self, path, version=None, timestamp=None, storage=None):
+        """`storage`: options of the object store, for tables that are not on local disk."""
+        table = DeltaTable(path, version=version, storage_options=storage)
         if timestamp is not None:
             table.load_as_version(timestamp)
         return self._rows(table)
@@ -33,25 +34,30 @@ class DeltalakePeer:
         arrow = pyarrow.table(reader).drop_columns(["_commit_timestamp"])
         return self._encode(arrow)
 
-    def append(self, path, rows, columns, partition_by=None, app_id=None, app_version=None):
+    def append(self, path, rows, columns, partition_by=None, app_id=None, app_version=None, storage=None):
         """Appends rows of simple types; `columns` maps names to pyarrow type names. The table is created when it is not there."""
         schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns])
         properties = None
         if app_id is not None:
             properties = CommitProperties(app_transactions=[Transaction(app_id, app_version)])
         write_deltalake(
-            path, pyarrow.Table.from_pylist(rows, schema=schema), mode="append", partition_by=partition_by, commit_properties=properties
+            path,
+            pyarrow.Table.from_pylist(rows, schema=schema),
+            mode="append",
+            partition_by=partition_by,
+            commit_properties=properties,
+            storage_options=storage,
         )
-        return DeltaTable(path).version()
+        return DeltaTable(path, storage_options=storage).version()
 
-    def append_many(self, path, writer, batches, rows):
+    def append_many(self, path, writer, batches, rows, storage=None):
         """`batches` appends of `rows` rows (writer, batch, n), each tried until it is in: for tests with several writers."""
         retries = 0
         for batch in range(batches):
             data = pyarrow.table({"writer": [writer] * rows, "batch": pyarrow.array([batch] * rows, pyarrow.int32()), "n": pyarrow.array(range(rows), pyarrow.int64())})
             while True:
                 try:
-                    write_deltalake(path, data, mode="append")
+                    write_deltalake(path, data, mode="append", storage_options=storage)
                     break
                 except CommitFailedError:
                     retries += 1
@@ -60,8 +66,8 @@ class DeltalakePeer:
     def update(self, path, updates, predicate=None):
         return DeltaTable(path).update(updates=updates, predicate=predicate)
 
-    def delete(self, path, predicate=None):
-        return DeltaTable(path).delete(predicate)
+    def delete(self, path, predicate=None, storage=None):
+        return DeltaTable(path, storage_options=storage).delete(predicate)
 
     def merge(self, path, rows, columns, predicate):
         schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns])
