@@ -1,6 +1,7 @@
 export { type CreateTableOptions, createTable, type SchemaInput } from "./api/create-table.ts";
 export { type FsckOptions, fsck } from "./api/fsck.ts";
 export { type OpenOptions, openTable } from "./api/open-table.ts";
+export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
 export { type RunSuiteOptions, runSuite } from "./api/run-suite.ts";
 export type { Source, SqlSource } from "./api/source.ts";
@@ -17,6 +18,7 @@ export type { DiffOptions, VersionDiff } from "./operations/diff.ts";
 export type { FsckReport } from "./operations/fsck.ts";
 export type { Finding, FindingCode } from "./operations/fsck-finding.ts";
 export type { HistoryEntry, HistoryOptions } from "./operations/history.ts";
+export type { VersionMetrics } from "./operations/metrics.ts";
 export type { PublishResult } from "./operations/publish-staged.ts";
 export type { QuarantinedBatch, QuarantineSelection } from "./operations/quarantine-read.ts";
 export type { ResubmitOptions, ResubmitResult } from "./operations/resubmit.ts";

@@ -6,6 +6,8 @@ import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addFsck } from "./commands/fsck.ts";
 import { addHistory } from "./commands/history.ts";
+import { addMetrics } from "./commands/metrics.ts";
+import { addProfile, addSuggest } from "./commands/profile.ts";
 import { addQuarantine } from "./commands/quarantine.ts";
 import { addQuery } from "./commands/query.ts";
 import { addSchema } from "./commands/schema.ts";
@@ -38,6 +40,9 @@ export function buildProgram(): Command {
     addStaged,
     addQuarantine,
     addCheck,
+    addProfile,
+    addSuggest,
+    addMetrics,
     addSuite,
     addFsck,
   ]) {

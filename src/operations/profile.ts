@@ -1,10 +1,20 @@
+import type { Engine } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type Profile, profileRelation } from "../quality/profile.ts";
 import { type SuggestedSuite, suggestSuite } from "../quality/suggest.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { planScan } from "../table/scan.ts";
+import { quoteName } from "../util/sql-text.ts";
+import { stageWriteSource, type WriteSource } from "./write-source.ts";
+
+/** Which columns to look at; default: all. */
+export interface ProfileOptions {
+  readonly columns?: readonly string[];
+}
 
 /** What the rows of a version say of its columns. */
-export async function profile(snapshot: LogSnapshot, options: { readonly columns?: readonly string[] } = {}): Promise<Profile> {
+export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {}): Promise<Profile> {
   const session = await (await snapshot.context.engine()).open();
   try {
     return await profileRelation(session, await planScan(session, snapshot, options));
@@ -13,11 +23,33 @@ export async function profile(snapshot: LogSnapshot, options: { readonly columns
   }
 }
 
+/**
+ * What the rows of any source say of its columns; writes nothing.
+ *
+ * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`, errors of the tables that are read
+ */
+export async function profileSource(engine: Engine, source: WriteSource, options: ProfileOptions = {}): Promise<Profile> {
+  const session = await engine.open();
+  try {
+    const { relation } = await stageWriteSource(session, source, {});
+    const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
+      const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
+      if (found !== undefined) return found;
+      const names = relation.columns.map((column) => column.name);
+      throw new VarveError("COLUMN_NOT_FOUND", `The source has no column ${name}. It has: ${names.join(", ")}.`, {
+        column: name,
+        columns: names,
+      });
+    });
+    const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
+    return await profileRelation(session, { sql, columns });
+  } finally {
+    await session.close();
+  }
+}
+
 /** A suite made from the rows of a version, each check with its reason, ready to be edited. */
-export async function suggest(
-  snapshot: LogSnapshot,
-  options: { readonly columns?: readonly string[]; readonly name?: string } = {},
-): Promise<SuggestedSuite> {
+export async function suggest(snapshot: LogSnapshot, options: ProfileOptions & { readonly name?: string } = {}): Promise<SuggestedSuite> {
   const { name, ...rest } = options;
   return suggestSuite(await profile(snapshot, rest), name);
 }

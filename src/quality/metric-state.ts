@@ -127,3 +127,16 @@ export function metricValue(state: MetricState, metric: string): number | null {
       return null;
   }
 }
+
+const columnMetrics = ["completeness", "min", "max", "mean", "stdev"] as const;
+
+/** Every metric that a state tells, by name, rows first. */
+export function metricValues(state: MetricState): Readonly<Record<string, number>> {
+  const names = state.columns.flatMap(({ name }) => columnMetrics.map((measure) => `${measure}(${name})`));
+  return Object.fromEntries(
+    ["row_count", ...names].flatMap((name) => {
+      const value = metricValue(state, name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
+}

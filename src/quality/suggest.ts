@@ -1,5 +1,6 @@
 import type { JsonObject } from "../util/json.ts";
 import { isNumeric } from "./column.ts";
+import { defineSuite, expectationOf } from "./define.ts";
 import { wilsonInterval } from "./intervals.ts";
 import type { ColumnProfile, Profile } from "./profile.ts";
 import type { CheckJson, SuiteJson } from "./suite.ts";
@@ -167,5 +168,20 @@ export function suggestSuite(profile: Profile, name = "suggested"): SuggestedSui
   return {
     suite: { name, checks: found.map(({ check }) => check) },
     reasons: Object.fromEntries(found.map(({ check, reason }) => [check.id ?? check.kind, reason])),
+  };
+}
+
+/** The suggested suite with each check's reason in its description, as it is written to a file that people edit. */
+export function explainedSuite({ suite, reasons }: SuggestedSuite): SuiteJson {
+  const { checks } = defineSuite(suite);
+  return {
+    ...suite,
+    checks: suite.checks.map((json, at) => {
+      const check = checks[at];
+      if (check === undefined) return json;
+      const message = expectationOf(check).message(check.params);
+      const { kind, id, ...rest } = json;
+      return { kind, ...(id === undefined ? {} : { id }), description: `${message} (${reasons[check.id] ?? "no reason kept"})`, ...rest };
+    }),
   };
 }

@@ -200,6 +200,45 @@ describe("data tests without a table, and tests that a table carries", () => {
     expect((await varve("check", strict, june)).code).toBe(3);
   });
 
+  it("profile and suggest look at files and versions, and what suggest prints is a suite", async () => {
+    const profile = JSON.parse((await varve("profile", may, "--format", "json")).stdout);
+    expect(profile).toMatchObject([
+      { name: "id", rows: 2, completeness: 1 },
+      { name: "customer" },
+      { name: "amount", min: 7.25, max: 12.5 },
+    ]);
+    expect((await varve("profile", `${table}@v0`, "-c", "customer")).stdout).toMatch(/customer +VARCHAR +100 %/);
+    const suggested = join(folder, "suggested.json");
+    expect(await varve("suggest", may, "-o", suggested)).toMatchObject({ code: 0, stdout: "" });
+    const suite = JSON.parse(readFileSync(suggested, "utf8"));
+    expect(suite).toMatchObject({ name: "may", checks: expect.arrayContaining([expect.objectContaining({ id: "id:unique" })]) });
+    expect(suite.checks[0].description).toBe("id must not be null (no row lacks a value)");
+    expect((await varve("check", suggested, may)).code).toBe(0);
+    expect((await varve("suggest", `${table}@v0`, "--format", "table")).stdout).toContain("no row lacks a value");
+  });
+
+  it("metrics lists what was measured of each version, and writes nothing when told so", async () => {
+    const own = join(folder, "measured");
+    await varve("create", own, "--from", may);
+    await varve("append", own, june);
+    expect((await varve("metrics", own, "--no-record")).stdout).toBe("nothing to show\n");
+    expect(existsSync(join(own, "_metrics"))).toBe(false);
+    const rows = await varve("metrics", own, "--metric", "row_count,max(amount)", "--format", "jsonl");
+    expect(
+      rows.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .map(({ version, metric, value }) => [version, metric, value]),
+    ).toEqual([
+      [1, "row_count", 4],
+      [1, "max(amount)", 12.5],
+      [0, "row_count", 2],
+      [0, "max(amount)", 12.5],
+    ]);
+    expect((await varve("metrics", own, "--scope", "batch", "-n", "1", "--format", "csv")).stdout).toContain("completeness(customer),0.5");
+  });
+
   it("a suite that makes no sense is refused by its path", async () => {
     const bad = file("bad-suite.json", JSON.stringify({ checks: [{ kind: "expect_column_values_to_be_betwen", params: {} }] }));
     const run = await varve("check", bad, june);
@@ -287,14 +326,27 @@ describe("bad input ends with a clear error and its exit code", () => {
 });
 
 describe("help", () => {
-  it.each(["create", "append", "overwrite", "show", "query", "history", "describe", "schema", "diff", "changes", "stage", "staged"])(
-    "%s has examples",
-    async (command) => {
-      const run = await varve(command, "--help");
-      expect(run.code).toBe(0);
-      expect(run.stdout).toContain("Examples:");
-    },
-  );
+  it.each([
+    "create",
+    "append",
+    "overwrite",
+    "show",
+    "query",
+    "history",
+    "describe",
+    "schema",
+    "diff",
+    "changes",
+    "stage",
+    "staged",
+    "profile",
+    "suggest",
+    "metrics",
+  ])("%s has examples", async (command) => {
+    const run = await varve(command, "--help");
+    expect(run.code).toBe(0);
+    expect(run.stdout).toContain("Examples:");
+  });
 });
 
 describe("CSV files in other dialects", () => {

@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import type { Source } from "../../api/source.ts";
 import { exitCodes } from "../exit.ts";
-import { openOptions } from "../open-options.ts";
+import { openSource } from "../open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
-import { fileSource, type SourceFlags, tellsFormat, withSourceFlags } from "../source-files.ts";
+import { type SourceFlags, withSourceFlags } from "../source-files.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** `varve check SUITE SOURCE`: runs data tests over anything, without writing a table. */
@@ -31,12 +30,4 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
   const report = await runSuite(suite, source, { name: sources.join(", ") });
   await printReport(report, flags);
   if (!report.accepted) process.exitCode = exitCodes.rejected;
-}
-
-/** One name without a file's ending is a table. */
-async function openSource(sources: readonly string[], flags: CheckFlags): Promise<Source> {
-  const [only] = sources;
-  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only)) return fileSource(sources, flags);
-  const { openTable } = await import("../../api/open-table.ts");
-  return (await openTable(only, openOptions(flags))).snapshot();
 }

@@ -1,0 +1,20 @@
+import { type ProfileOptions, profileSource } from "../operations/profile.ts";
+import type { Profile } from "../quality/profile.ts";
+import { type SuggestedSuite, suggestSuite } from "../quality/suggest.ts";
+import { type Source, toWriteSource } from "./source.ts";
+
+/**
+ * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns; estimates are named so.
+ *
+ * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
+ */
+export async function profile(source: Source, options: ProfileOptions = {}): Promise<Profile> {
+  const { duckdbEngine } = await import("../engine/session.ts");
+  return profileSource(duckdbEngine, toWriteSource(source), options);
+}
+
+/** A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as {@link profile} */
+export async function suggest(source: Source, options: ProfileOptions & { readonly name?: string } = {}): Promise<SuggestedSuite> {
+  const { name, ...rest } = options;
+  return suggestSuite(await profile(source, rest), name);
+}

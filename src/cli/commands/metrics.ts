@@ -1,0 +1,46 @@
+import { type Command, Option } from "commander";
+import type { VersionMetrics } from "../../operations/metrics.ts";
+import { openOptions } from "../open-options.ts";
+import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+
+/** `varve metrics TABLE`: what is measured of each version. */
+export function addMetrics(program: Command): void {
+  const command = program
+    .command("metrics")
+    .summary("metrics of a table's versions")
+    .description(
+      "List what was measured of each version: rows, completeness, range, mean, distinct values and quantiles of its columns.\nVersions that were not measured yet are measured first, from the rows that they added, and kept below the table in _metrics.",
+    )
+    .argument("<table>", "folder or URI of the table")
+    .option("-m, --metric <names>", "these metrics only, e.g. row_count,mean(delay)", nameList)
+    .addOption(
+      new Option("--scope <scope>", "all rows of each version, or those that it added").choices(["table", "batch"]).default("table"),
+    )
+    .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
+    .option("--no-record", "only what is kept already; writes nothing")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve metrics ./flights --metric 'row_count,mean(delay)'\n  $ varve metrics ./flights --scope batch --limit 10 --format csv > metrics.csv\n  $ varve metrics ./flights --no-record --format jsonl",
+    );
+  withStoreFlags(withListOutput(command)).action(metrics);
+}
+
+interface MetricsFlags extends StoreFlags, ListOutputFlags {
+  readonly metric?: readonly string[];
+  readonly scope: VersionMetrics["scope"];
+  readonly limit?: number;
+  readonly record: boolean;
+}
+
+async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
+  const [{ openTable }, { metricValues }] = await Promise.all([import("../../api/open-table.ts"), import("../../quality/metric-state.ts")]);
+  await using table = await openTable(uri, openOptions(flags));
+  const found = (await table.versionMetrics({ record: flags.record })).filter((entry) => entry.scope === flags.scope).reverse();
+  const records = found.slice(0, flags.limit).flatMap(({ version, at, state }) =>
+    Object.entries(metricValues(state))
+      .filter(([name]) => flags.metric === undefined || flags.metric.includes(name))
+      .map(([metric, value]) => ({ version, time: new Date(at).toISOString(), metric, value })),
+  );
+  await printRecords(records, flags);
+}

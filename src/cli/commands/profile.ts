@@ -1,0 +1,113 @@
+import { basename } from "node:path";
+import { type Command, Option } from "commander";
+import type { ColumnProfile } from "../../quality/profile.ts";
+import { openSource } from "../open-source.ts";
+import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
+import { printRecords } from "../records.ts";
+import { type SourceFlags, withSourceFlags } from "../source-files.ts";
+
+/** `varve profile SOURCE`: what the rows say of their columns. */
+export function addProfile(program: Command): void {
+  const command = program
+    .command("profile")
+    .summary("describe the columns of files or a table by their rows")
+    .description(
+      "Say of each column how complete it is, how many different values it holds, its range, mean, quartiles and most frequent values.\nDistinct counts and quartiles are estimates unless a count stands under distinct; --format json has everything.",
+    )
+    .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .option("-c, --columns <names>", "columns, separated by commas", nameList)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve profile february.csv\n  $ varve profile ./flights@v3 --columns delay,origin\n  $ varve profile 'in/*.parquet' --format json --output profile.json",
+    );
+  withStoreFlags(withSourceFlags(withListOutput(command))).action(profile);
+}
+
+/** `varve suggest SOURCE`: data tests that the rows suggest. */
+export function addSuggest(program: Command): void {
+  const command = program
+    .command("suggest")
+    .summary("suggest data tests for files or a table")
+    .description(
+      "Print a suite of data tests that the rows suggest, each with its reason, ready to be edited. What it asks holds for these rows: keep the tests that must hold for others too.",
+    )
+    .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .option("-c, --columns <names>", "columns, separated by commas", nameList)
+    .option("--name <name>", "name of the suite; default: that of the source")
+    .addOption(
+      new Option("-f, --format <format>", "the suite as JSON, or a table of its checks").choices(["json", "table", "csv"]).default("json"),
+    )
+    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve suggest february.csv > suite.json\n  $ varve suggest ./flights --columns delay,origin --format table\n  $ varve suite set ./flights suite.json",
+    );
+  withStoreFlags(withSourceFlags(command)).action(suggest);
+}
+
+interface ProfileFlags extends StoreFlags, SourceFlags {
+  readonly columns?: readonly string[];
+}
+
+async function profile(sources: readonly string[], flags: ProfileFlags & ListOutputFlags): Promise<void> {
+  const { profile: profileOf } = await import("../../api/profile.ts");
+  const { rows, columns } = await profileOf(await openSource(sources, flags), columnsOf(flags));
+  const records =
+    flags.format === "table" || flags.format === "csv" ? columns.map(summary) : columns.map((column) => ({ rows, ...column }));
+  await printRecords(records, flags);
+}
+
+function columnsOf({ columns }: ProfileFlags) {
+  return columns === undefined ? {} : { columns };
+}
+
+/** One line a column. */
+function summary(column: ColumnProfile): Record<string, unknown> {
+  const { name, type, completeness, distinct, approximateDistinct, min, max, mean, approximateQuartiles, minLength, maxLength } = column;
+  const lengths = typeof minLength === "number" ? `${minLength} to ${maxLength} characters` : "";
+  const frequent = (column.histogram ?? []).slice(0, 3).map(({ value, count }) => `${String(value)} (${count})`);
+  return {
+    column: name,
+    type,
+    complete: completeness === null ? "" : `${rounded(completeness * 100)} %`,
+    distinct: distinct ?? (approximateDistinct === undefined ? "" : `~${approximateDistinct}`),
+    min: min ?? "",
+    max: max ?? "",
+    mean: typeof mean === "number" ? rounded(mean) : "",
+    quartiles: (approximateQuartiles ?? []).map((value) => (value === null ? "" : rounded(value))).join(" "),
+    values: frequent.length > 0 ? frequent.join(", ") : lengths,
+  };
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
+interface SuggestFlags extends ProfileFlags {
+  readonly name?: string;
+  readonly format: string;
+  readonly output?: string;
+}
+
+async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
+  const [{ suggest: suggestOf }, { explainedSuite }] = await Promise.all([
+    import("../../api/profile.ts"),
+    import("../../quality/suggest.ts"),
+  ]);
+  const name = flags.name ?? basename(sources[0] ?? "source").replace(/[.@].*$/, "");
+  const suggested = await suggestOf(await openSource(sources, flags), { name, ...columnsOf(flags) });
+  if (flags.format !== "json") {
+    const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({
+      id,
+      kind,
+      params,
+      onFail: onFail ?? "reject",
+      mostly: mostly ?? "",
+      reason: suggested.reasons[id ?? kind] ?? "",
+    }));
+    return printRecords(records, flags);
+  }
+  const text = `${JSON.stringify(explainedSuite(suggested), undefined, 2)}\n`;
+  if (flags.output === undefined) process.stdout.write(text);
+  else await (await import("node:fs/promises")).writeFile(flags.output, text);
+}
