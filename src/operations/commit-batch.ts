@@ -45,6 +45,8 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
       ...(removes.length === 0 ? {} : { numRemovedFiles: String(removes.length), numCopiedRows: String(commit.copiedRows ?? 0) }),
     },
     ...readsOf(batch, commit),
+    // New rows have no ids to keep; rows that are copied get new ones.
+    rowIdsPreserved: (commit.copiedRows ?? 0) === 0,
     ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
     ...(txn === undefined ? {} : { txn }),
     ...(verdict === undefined ? {} : { commitInfo: gateInfo(batch, commit, options) }),
