@@ -63,7 +63,7 @@ function contextOf(folder: string): TableContext {
 
 async function countFiles(files: LiveFiles): Promise<number> {
   let count = 0;
-  for await (const chunk of files.all()) count += chunk.length;
+  for await (const chunk of files.paths()) count += chunk.length;
   return count;
 }
 

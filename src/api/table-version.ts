@@ -4,6 +4,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { QueryRequest } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
+import { logPathKey } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { quoteName } from "../util/sql-text.ts";
@@ -123,6 +124,11 @@ export class TableVersion {
     const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`);
     for await (const row of result.rows()) return Number(row["n"]);
     throw new Error("varve internal error: a count came back without a row");
+  }
+
+  /** Names of the data files, some thousand at a time: below the table's root, or URIs of files elsewhere. Reads the log alone. */
+  async *files(): AsyncGenerator<readonly string[]> {
+    for await (const chunk of (await this.#log.files()).paths()) yield chunk.map(logPathKey);
   }
 
   /** Identity, size, partitioning, protocol, features and properties. */

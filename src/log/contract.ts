@@ -60,6 +60,8 @@ export interface LiveFiles {
   totals(): Promise<{ readonly files: number; readonly bytes: number }>;
   /** Chunks of live files, each at most some thousand. */
   all(): AsyncIterable<readonly AddAction[]>;
+  /** Chunks of the live files' paths, as the log spells them: costs no object a file. */
+  paths(): AsyncIterable<readonly string[]>;
   /** Files that may hold a matching row; a file is left out only if provably none matches. */
   prune(predicate: Predicate): Promise<PrunedFiles>;
   /** Unexpired and expired tombstones that the log still holds. */

@@ -36,6 +36,8 @@ export interface EngineBase {
 }
 
 const windowRows = 32_768;
+/** Paths alone are about a tenth of what a file action holds. */
+const pathWindowRows = 131_072;
 /** Beyond this many newer actions it is cheaper to read the log anew. */
 const overlayLimit = 200_000;
 
@@ -67,6 +69,12 @@ export class EngineFiles implements LiveFiles {
   async *all(): AsyncIterable<readonly AddAction[]> {
     for (const source of this.#sources("add")) yield* this.#scan(source, "add");
     yield* inChunks([...this.#overlay.values()].filter((action): action is AddAction => action.kind === "add"));
+  }
+
+  async *paths(): AsyncIterable<readonly string[]> {
+    for (const source of this.#sources("add")) yield* this.#scanPaths(source);
+    for (const chunk of inChunks([...this.#overlay.values()]))
+      yield chunk.flatMap((action) => (action.kind === "add" ? [action.path] : []));
   }
 
   async prune(predicate: Predicate): Promise<PrunedFiles> {
@@ -120,6 +128,16 @@ export class EngineFiles implements LiveFiles {
     }
   }
 
+  async *#scanPaths(source: FileSource): AsyncIterable<readonly string[]> {
+    const live = await this.#live(source, "add");
+    for (let start = 0; start < source.rows; start += pathWindowRows) {
+      const window = `SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
+      const part = `ordinal // ${filesPerChunk}`;
+      const sql = `SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
+      for (const { batch } of await this.#base.session.rows(sql, this.#parameters())) yield readPaths(batch, source.name);
+    }
+  }
+
   async #select<K extends "add" | "remove">(source: FileSource, kind: K, condition: string | undefined) {
     const type = source.columns.get(kind);
     if (type === undefined) return [];
@@ -170,6 +188,12 @@ function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: str
     if (!isJsonObject(item)) throw corrupt(name, `${kind} must be an object`);
     return actionFromJson(kind, item, name);
   });
+}
+
+function readPaths(text: unknown, name: string): string[] {
+  const items: unknown = typeof text === "string" ? JSON.parse(text) : undefined;
+  if (!Array.isArray(items) || !items.every((item) => typeof item === "string")) throw corrupt(name, "path must be a string");
+  return items;
 }
 
 function* inChunks<T>(items: readonly T[]): Iterable<readonly T[]> {

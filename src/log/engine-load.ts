@@ -147,7 +147,13 @@ async function fillSpecialKeys(context: TableContext, session: Session, columns:
 }
 
 async function dropReplaced(session: Session, files: readonly TailFile[]): Promise<void> {
-  await session.execute("CREATE TABLE repeated AS SELECT key, max(rowid) AS last FROM commits GROUP BY key HAVING count(*) > 1");
+  // Few keys repeat, if any: numbers find those that may, and only their texts are compared.
+  await session.execute(
+    "CREATE TABLE suspects AS SELECT hash FROM (SELECT hash(key) AS hash FROM commits) GROUP BY hash HAVING count(*) > 1",
+  );
+  await session.execute(
+    "CREATE TABLE repeated AS SELECT key, max(rowid) AS last FROM commits WHERE hash(key) IN (SELECT hash FROM suspects) GROUP BY key HAVING count(*) > 1",
+  );
   const compactions = files.flatMap(({ from, to }, number) => (from === to ? [] : [number]));
   if (compactions.length > 0) {
     const sql = `SELECT number FROM commits WHERE number IN (${compactions.join(", ")}) AND key IN (SELECT key FROM repeated) GROUP BY number, key HAVING count(*) > 1 LIMIT 1`;
@@ -156,7 +162,7 @@ async function dropReplaced(session: Session, files: readonly TailFile[]): Promi
     if (file !== undefined) throw notReconciled(file);
   }
   await session.execute("DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last");
-  await session.execute("DROP TABLE repeated");
+  await session.execute("DROP TABLE repeated; DROP TABLE suspects");
 }
 
 async function specialKeys(context: TableContext, session: Session, sources: readonly FileSource[]): Promise<number> {

@@ -17,8 +17,8 @@ export interface FileOrigin {
   readonly table: LogSchema;
 }
 
-/** About 50,000 files of a checkpoint, 150,000 of commits. */
-export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 50_000, jsonBytes: 48 * 1024 * 1024 });
+/** About 50,000 files each: beyond that starting the engine costs less than it saves. */
+export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 50_000, jsonBytes: 16 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
 export async function loadFiles(context: TableContext, origin: FileOrigin, limits = defaultFileLimits): Promise<LiveFiles> {

@@ -68,6 +68,10 @@ export class MemoryFiles implements LiveFiles {
     yield* chunks(this.#actions(), (action): action is AddAction => action.kind === "add");
   }
 
+  async *paths(): AsyncIterable<readonly string[]> {
+    for await (const chunk of this.all()) yield chunk.map((add) => add.path);
+  }
+
   async prune(predicate: Predicate): Promise<PrunedFiles> {
     const mayMatch = mayMatchFile(predicate, this.#table);
     const files: AddAction[] = [];

@@ -9,7 +9,7 @@ import { commitPath } from "../../src/log/file-names.ts";
 import { openLog, refreshLog } from "../../src/log/open-log.ts";
 import type { Predicate } from "../../src/log/predicate.ts";
 import { localDiskStore } from "../../src/storage/local-disk-store.ts";
-import { add, allFiles, allTombstones, contextOf, firstActions, remove } from "../support/log-tables.ts";
+import { add, allFiles, allPaths, allTombstones, contextOf, firstActions, remove } from "../support/log-tables.ts";
 
 const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 40, cardinality: 6 } as const;
 
@@ -46,6 +46,8 @@ describe("live files held by the engine", () => {
   it.each([0, 1, 2, 3])("are the same as those held as objects, at version %i", async (version) => {
     const [a, b] = [await (await openLog(small, { version })).files(), await (await openLog(large, { version })).files()];
     expect(byPath(await allFiles(b))).toEqual(byPath(await allFiles(a)));
+    const paths = (await allFiles(a)).map((file) => file.path).sort();
+    expect([await allPaths(a), await allPaths(b)]).toEqual([paths, paths]);
     expect(await b.totals()).toEqual(await a.totals());
     expect((await allTombstones(b)).map((file) => file.path).sort()).toEqual((await allTombstones(a)).map((file) => file.path).sort());
   });

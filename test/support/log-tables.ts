@@ -78,6 +78,13 @@ export async function allFiles(files: LiveFiles): Promise<AddAction[]> {
   return found;
 }
 
+/** The paths of all live files, sorted. */
+export async function allPaths(files: LiveFiles): Promise<string[]> {
+  const found: string[] = [];
+  for await (const chunk of files.paths()) found.push(...chunk);
+  return found.sort();
+}
+
 /** All tombstones. */
 export async function allTombstones(files: LiveFiles): Promise<RemoveAction[]> {
   const found: RemoveAction[] = [];
