@@ -1,4 +1,5 @@
-import type { Session } from "../engine/contract.ts";
+import type { EngineRow, Session } from "../engine/contract.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { actionFromJson } from "./action-json.ts";
 import { actionJsonSql, type EngineStruct } from "./action-sql.ts";
@@ -106,7 +107,7 @@ export class EngineFiles implements LiveFiles {
     let [files, bytes] = [0, 0];
     for (const source of this.#sources("add")) {
       const sql = `SELECT count(*) AS files, sum("add".size) AS bytes FROM ${await this.#live(source, "add")}`;
-      const [row] = await this.#base.session.rows(sql, this.#parameters());
+      const [row] = await this.#rows(sql, source);
       files += Number(row?.["files"] ?? 0);
       bytes += Number(row?.["bytes"] ?? 0);
     }
@@ -145,8 +146,19 @@ export class EngineFiles implements LiveFiles {
     const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
     // One text for some hundred files crosses the border once; the parser likes it better, too.
     const sql = `SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
-    const rows = await this.#base.session.rows(sql, this.#parameters());
+    const rows = await this.#rows(sql, source);
     return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
+  }
+
+  /** @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its local copy was evicted */
+  async #rows(sql: string, source: FileSource): Promise<EngineRow[]> {
+    try {
+      return await this.#base.session.rows(sql, this.#parameters());
+    } catch (error) {
+      if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
+      const message = `${source.name}, which this snapshot of the table reads, was removed since it was opened: by log cleanup, or from the local cache. Open the table again.`;
+      throw new VarveError("LOG_GAP", message, { path: source.name }, error);
+    }
   }
 
   /** The rows of a source that hold an action of this kind which nothing newer replaced. */

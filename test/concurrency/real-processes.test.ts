@@ -100,9 +100,11 @@ async function inTemporaryFolder(work: (folder: string) => Promise<void>): Promi
   const folder = await mkdtemp(join(tmpdir(), "varve-fleet-"));
   try {
     await work(folder);
-  } finally {
-    await rm(folder, { recursive: true });
+  } catch (error) {
+    console.log(`what the failed fleet left stays in ${folder}`);
+    throw error;
   }
+  await rm(folder, { recursive: true, maxRetries: 5 });
 }
 
 async function createEmpty(place: Place): Promise<void> {

@@ -135,22 +135,41 @@ class Killer {
 
 async function runWriter(plan: FleetPlan, writer: number, killer: Killer, stop: AbortSignal): Promise<readonly Acknowledgement[]> {
   const settled: Acknowledgement[] = [];
+  let starts = 0;
   while (settled.length < plan.batches) {
     const job: WriterJob = { ...plan.job, writer, first: settled.length, end: plan.batches };
     const child = startProcess("writer-process.ts", job, plan.temporary);
     const ended = untilEnd(child);
     const end = () => child.kill("SIGKILL");
     stop.addEventListener("abort", end, { once: true });
+    let unreadable: string | undefined;
     for await (const line of createInterface({ input: child.stdout })) {
-      const acknowledgement: Acknowledgement = JSON.parse(line);
-      if (acknowledgement.batch !== settled.length) throw new Error(`writer ${writer} skipped to ${line}`);
+      const acknowledgement = readLine(line);
+      unreadable = acknowledgement === undefined ? line : unreadable;
+      if (acknowledgement === undefined) continue;
+      if (acknowledgement.batch !== settled.length) {
+        throw new Error(`writer ${writer} skipped from batch ${settled.length} to ${line}; seed ${plan.seed}`);
+      }
       settled.push(acknowledgement);
       killer.consider(child, plan.writers);
     }
     const { code, signal, errors } = await ended;
     stop.removeEventListener("abort", end);
     stop.throwIfAborted();
-    if (code !== 0 && signal !== "SIGKILL") throw new Error(`writer ${writer} ended with ${code ?? signal}:\n${errors}`);
+    if ((code !== 0 || unreadable !== undefined) && signal !== "SIGKILL") {
+      const place = `writer ${writer} of ${plan.job.uri}, at batch ${settled.length} of ${plan.batches}, started anew ${starts} times`;
+      throw new Error(`${place}, ended with ${code ?? signal}; seed ${plan.seed}:\n${errors || unreadable || "it printed no error"}`);
+    }
+    starts++;
   }
   return settled;
+}
+
+/** `undefined` for a line that a kill cut off: what it said is not acknowledged then. */
+function readLine(line: string): Acknowledgement | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serializeActions } from "../../src/log/action-json.ts";
 import type { Action, AddAction } from "../../src/log/actions.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { commitPath } from "../../src/log/file-names.ts";
 import { openLog, refreshLog } from "../../src/log/open-log.ts";
@@ -69,6 +70,15 @@ describe("live files held by the engine", () => {
       expect(byPath(b.files)).toEqual(byPath(a.files));
       expect([b.listed, b.skipped]).toEqual([a.listed, a.skipped]);
     }
+  });
+
+  it("say that their checkpoint was cleaned up, not that a data file is missing", async () => {
+    const snapshot = await openLog(small);
+    const { path } = await writeCheckpoint(snapshot, { kind: "classic" });
+    const held = await (await openLog(large)).files();
+    expect((await held.totals()).files).toBeGreaterThan(0);
+    await small.store.delete(path);
+    await expect(allFiles(held)).rejects.toMatchObject({ code: "LOG_GAP", data: { path } });
   });
 
   it("refresh by the newer commits alone", async () => {
