@@ -60,10 +60,10 @@ export function unwrapDeletionVector(bytes: Uint8Array, vector: DeletionVectorDe
  * The result is as long as the last deleted row needs, or shorter than that by nothing; `rows` bounds it.
  *
  * @param rows physical rows of the data file, where known: a position beyond them is an error
- * @throws `DELETION_VECTOR_CORRUPT` when malformed, or when it does not hold `cardinality` rows
+ * @throws `DELETION_VECTOR_CORRUPT` when malformed, or when it does not hold `cardinality` rows; `LIMIT_EXCEEDED` for a row of 2^31 or more
  */
 export function decodeDeletionVector(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number | undefined): Uint8Array {
-  const reader = new BitmapReader(data, vector, Math.min(rows ?? rowLimit, rowLimit));
+  const reader = new BitmapReader(data, vector, rows ?? rowLimit);
   const bits = reader.bits();
   const found = countBits(bits);
   if (found !== vector.cardinality) throw corrupt(vector, `it deletes ${found} rows where the log says ${vector.cardinality}`);
@@ -87,6 +87,8 @@ class BitmapReader {
   readonly #data: DataView;
   readonly #vector: DeletionVectorDescriptor;
   readonly #rows: number;
+  /** Rows that the file has, which may be more than can be looked up. */
+  readonly #claimed: number;
   #at = 0;
   #bits = new Uint8Array(0);
   #used = 0;
@@ -94,7 +96,8 @@ class BitmapReader {
   constructor(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number) {
     this.#data = new DataView(data.buffer, data.byteOffset, data.byteLength);
     this.#vector = vector;
-    this.#rows = rows;
+    this.#rows = Math.min(rows, rowLimit);
+    this.#claimed = rows;
   }
 
   bits(): Uint8Array {
@@ -185,6 +188,7 @@ class BitmapReader {
 
   /** Makes room for a row, at least doubling, so that a vector costs time in proportion to its size. */
   #reserve(row: number): void {
+    if (row >= this.#rows && row < this.#claimed) throw beyondLimit(this.#vector, row);
     if (row >= this.#rows) throw corrupt(this.#vector, `it deletes row ${row} of a file with ${this.#rows} rows`);
     const needed = Math.floor(row / 8) + 1;
     if (needed > this.#bits.length) {
@@ -227,15 +231,24 @@ function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
   return bytes.subarray(0, vector.sizeInBytes);
 }
 
+function beyondLimit(vector: DeletionVectorDescriptor, row: number): VarveError {
+  return new VarveError(
+    "LIMIT_EXCEEDED",
+    `A data file has its row ${row} deleted by ${nameOf(vector)}; varve reads deletions among the first ${rowLimit} rows of a file only. Rewrite the file in smaller ones.`,
+    { row, limit: rowLimit },
+  );
+}
+
+function nameOf({ storageType, pathOrInlineDv, offset }: DeletionVectorDescriptor): string {
+  if (storageType === "i") return "an inline deletion vector";
+  return `the deletion vector ${storageType}${pathOrInlineDv}${offset === undefined ? "" : `@${offset}`}`;
+}
+
 function corrupt(vector: DeletionVectorDescriptor, why: string): VarveError {
-  const { storageType, pathOrInlineDv, offset } = vector;
-  const id =
-    storageType === "i"
-      ? "an inline deletion vector"
-      : `the deletion vector ${storageType}${pathOrInlineDv}${offset === undefined ? "" : `@${offset}`}`;
+  const { storageType, pathOrInlineDv } = vector;
   return new VarveError(
     "DELETION_VECTOR_CORRUPT",
-    `Which rows are deleted cannot be read from ${id}: ${why}. Restore its file, or travel to a version before it.`,
+    `Which rows are deleted cannot be read from ${nameOf(vector)}: ${why}. Restore its file, or travel to a version before it.`,
     {
       deletionVector: storageType === "i" ? "inline" : `${storageType}${pathOrInlineDv}`,
       reason: why,

@@ -87,6 +87,16 @@ describe("deletion vectors", () => {
     expect(() => decodeDeletionVector(data, descriptor(data, 3), 9)).toThrow(/deletes row 9 of a file with 9 rows/);
   });
 
+  it("that delete rows beyond the 2^31st of a huge file are refused as too much, not as damaged", () => {
+    const data = serialized([5, 2 ** 31 + 5], false);
+    expect(() => decodeDeletionVector(data, descriptor(data, 2), 2 ** 31 + 100)).toThrow(
+      expect.objectContaining({ code: "LIMIT_EXCEEDED", data: { row: 2 ** 31 + 5, limit: 2 ** 31 } }),
+    );
+    expect(() => decodeDeletionVector(data, descriptor(data, 2), undefined)).toThrow(
+      expect.objectContaining({ code: "DELETION_VECTOR_CORRUPT" }),
+    );
+  });
+
   it("in a file are checked for size and checksum", () => {
     const data = Buffer.from(serialized([4], false));
     const stored = Buffer.alloc(data.length + 8);
