@@ -186,7 +186,7 @@ class ArmBuilder {
   async #joined(files: readonly ScanFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
     const table = await this.#fileTable(files, selected, tracked);
     const scan = counted
-      ? `(SELECT *, row_number() OVER () - 1 AS varve_position, 0::UBIGINT AS varve_file FROM ${this.#parquet(files)}) AS f`
+      ? `(SELECT *, row_number() OVER () - 1 AS varve_position, 0::UBIGINT AS varve_file FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
       : this.#scan(files);
     const from = `${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? "varve_file" : "file_index"}`;
     const position = counted ? "f.varve_position" : "f.file_row_number";
@@ -195,7 +195,11 @@ class ArmBuilder {
   }
 
   #scan(files: readonly ScanFile[]): string {
-    return `${this.#parquet(files)} AS f`;
+    return `${this.#parquet(files)} AS f${this.#nothingTable()}`;
+  }
+
+  #nothingTable(): string {
+    return this.#hides("file_index") ? " CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing" : "";
   }
 
   #parquet(files: readonly ScanFile[]): string {
@@ -218,16 +222,19 @@ class ArmBuilder {
 
   #item(column: ScanColumn, at: number, constantsOf: ScanFile | undefined, position: string | undefined): string {
     switch (column.kind) {
-      case "constant":
-        return constantsOf === undefined ? `c.k${at}` : literal(constantsOf.constants[column.key] ?? null, column.type);
+      case "constant": {
+        if (constantsOf === undefined) return `c.k${at}`;
+        const value = constantsOf.constants[column.key] ?? null;
+        return value === null ? this.#nothing(column.type) : literal(value, column.type);
+      }
       case "data": {
         const found = findField(this.#fields, column.field, this.#read.mode);
-        if (found === undefined) return `CAST(NULL AS ${readTypeText(column.field.type)})`;
+        if (found === undefined) return this.#nothing(readTypeText(column.field.type));
         return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, this.#read, [column.field.name]).sql;
       }
       case "extra": {
         const found = this.#fields.find((field) => field.name === column.name);
-        return found === undefined ? "CAST(NULL AS VARCHAR)" : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
+        return found === undefined ? this.#nothing("VARCHAR") : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
       }
       case "row-tracking": {
         const id = this.#materialized(column.idColumn, `c.base_row_id + ${position}`);
@@ -235,6 +242,16 @@ class ArmBuilder {
         return `struct_pack(row_id := CAST(${id} AS BIGINT), row_commit_version := CAST(${version} AS BIGINT))`;
       }
     }
+  }
+
+  /**
+   * NULL for each row. A text is one that the engine's optimizer cannot see through: DuckDB 1.5 takes `k LIKE '%'` and `contains(k, '')` for
+   * true where `k` is a NULL constant and the other side of an OR is false for all rows.
+   */
+  #nothing(type: string): string {
+    if (type !== "VARCHAR" && type !== "JSON") return `CAST(NULL AS ${type})`;
+    const text = this.#hides("file_index") ? "varve_nothing.text" : "CASE WHEN f.file_index IS NULL THEN '' END";
+    return type === "VARCHAR" ? text : `CAST(${text} AS JSON)`;
   }
 
   #materialized(name: string | undefined, otherwise: string): string {
@@ -299,8 +316,7 @@ function fromText(sql: string, type: string): string {
   return type === "BLOB" ? `from_hex(${sql})` : type === "VARCHAR" ? sql : `CAST(${sql} AS ${type})`;
 }
 
-function literal(value: string | Uint8Array | null, type: string): string {
-  const text = plainText(value);
-  if (text === null) return `CAST(NULL AS ${type})`;
+function literal(value: string | Uint8Array, type: string): string {
+  const text = plainText(value) ?? "";
   return type === "VARCHAR" ? quoteText(text) : fromText(quoteText(text), type);
 }

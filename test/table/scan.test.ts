@@ -63,6 +63,22 @@ describe("names of data files", () => {
 });
 
 describe("columns of data files", () => {
+  it.each([["x"], ["file_index"]])(
+    "a text that is null in the whole file meets no condition that a null does not (beside a column %s)",
+    async (other) => {
+      const fields = [field("p", "string"), field("added", "string"), field("v", "variant"), field(other, "long")];
+      table.create(fields, { partitionColumns: ["p"], features: ["variantType"] });
+      table.commit(await table.add(session, "a.parquet", `SELECT range AS "${other}" FROM range(3)`, { partitionValues: { p: null } }));
+      const scan = await planScan(session, await table.snapshot());
+      for (const column of ["p", "added", "v::VARCHAR"]) {
+        for (const condition of [`${column} LIKE '%'`, `contains(${column}, '')`, `${column} IS NULL AND ${column} LIKE '%%'`]) {
+          const sql = `SELECT count(*) AS n FROM (${scan.sql}) WHERE "${other}" > 99 OR (${condition})`;
+          expect({ condition, rows: await session.rows(sql) }).toEqual({ condition, rows: [{ n: 0n }] });
+        }
+      }
+    },
+  );
+
   it("bytes and shorts that a preview of type widening made decimals of few digits are read, every value exactly", async () => {
     const widened = (name: string, fromType: string, toType: string) =>
       field(name, toType, { "delta.typeChanges": [{ fromType, toType, tableVersion: 2 }] });
