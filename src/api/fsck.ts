@@ -13,7 +13,7 @@ export interface FsckOptions extends ContextOptions, FsckVerbOptions {}
  * @throws `NOT_A_TABLE`, `INVALID_URI`, what the store throws; what is wrong with the table is in the report
  */
 export async function fsck(uri: string, options: FsckOptions = {}): Promise<FsckReport> {
-  const { version, data, orphans, signal, onProgress, ...contextOptions } = options;
+  const { version, data, orphans, deep, signal, onProgress, ...contextOptions } = options;
   const split = splitTableUri(uri);
   const suffix = split.at !== undefined && "version" in split.at ? split.at.version : undefined;
   const wanted = version ?? suffix;
@@ -23,6 +23,7 @@ export async function fsck(uri: string, options: FsckOptions = {}): Promise<Fsck
       ...(wanted === undefined ? {} : { version: wanted }),
       ...(data === undefined ? {} : { data }),
       ...(orphans === undefined ? {} : { orphans }),
+      ...(deep === undefined ? {} : { deep }),
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onProgress }),
     });

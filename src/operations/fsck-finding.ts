@@ -7,6 +7,8 @@ export type FindingCode =
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_INCOMPLETE"
   | "CHECKPOINT_DIFFERS"
+  | "COMPACTION_INVALID"
+  | "COMPACTION_DIFFERS"
   | "HINT_INVALID"
   | "CHECKSUM_WRONG"
   | "DATA_FILE_MISSING"
@@ -17,6 +19,9 @@ export type FindingCode =
   | "NULL_NOT_ALLOWED"
   | "PARTITION_VALUE_INVALID"
   | "DELETION_VECTOR_CORRUPT"
+  | "CHANGE_FILE_MISSING"
+  | "CHANGE_FILE_CORRUPT"
+  | "HISTORY_VACUUMED"
   | "ORPHAN_FILE";
 
 /** One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`: nothing is wrong with the rows. */
@@ -37,6 +42,8 @@ export interface FsckOptions {
   readonly data?: boolean;
   /** Look for files that no version names; default true. */
   readonly orphans?: boolean;
+  /** Check the past, too: every checkpoint and compaction against the log, the files of every version, change files; default false. */
+  readonly deep?: boolean;
   readonly signal?: AbortSignal;
   /** Called with the files checked so far, and how many there are. */
   readonly onProgress?: (files: number, of: number) => void;

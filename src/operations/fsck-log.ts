@@ -17,8 +17,15 @@ type Report = (finding: Finding) => void;
 
 const readsUnderWay = 8;
 
-/** Checks that the commits leave no gap, can be parsed, and hold together what one commit may. */
-export async function checkCommits(context: TableContext, listing: LogListing, report: Report, signal?: AbortSignal): Promise<void> {
+/** Checks that the commits leave no gap, can be parsed, and hold together what one commit may. Returns the keys of the change files they name. */
+export async function checkCommits(
+  context: TableContext,
+  listing: LogListing,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const changeFiles = new Set<string>();
+  const keyOf = pathKeyer(context.store.uri);
   const versions = [...listing.commits.keys()].sort((a, b) => a - b);
   let before = -1;
   for (const version of versions) {
@@ -34,12 +41,15 @@ export async function checkCommits(context: TableContext, listing: LogListing, r
   await mapBounded(versions, readsUnderWay, async (version) => {
     signal?.throwIfAborted();
     try {
-      checkCommit(await readCommit(context.store, version), version, pathKeyer(context.store.uri), report);
+      const actions = await readCommit(context.store, version);
+      for (const action of actions) if (action.kind === "cdc") changeFiles.add(keyOf(action.path));
+      checkCommit(actions, version, keyOf, report);
     } catch (error) {
       if (!isVarveError(error, "LOG_CORRUPT", "LIMIT_EXCEEDED", "SCHEMA_INVALID")) throw error;
       report({ code: "COMMIT_CORRUPT", severity: "error", message: error.message, version });
     }
   });
+  return changeFiles;
 }
 
 /** PROTOCOL.md "Actions" and "Add File and Remove File": at most one of some actions, and one file action of a kind for a path. */
@@ -69,8 +79,8 @@ function checkCommit(actions: readonly Action[], version: number, keyOf: (path: 
   }
 }
 
-/** Checks that every checkpoint can be read, that the newest says what the commits say, and that the hint names one. */
-export async function checkCheckpoints(context: TableContext, listing: LogListing, report: Report): Promise<void> {
+/** Checks that every checkpoint can be read, that the newest (if told so) says what the commits say, and that the hint names one. */
+export async function checkCheckpoints(context: TableContext, listing: LogListing, compareNewest: boolean, report: Report): Promise<void> {
   await checkParts(context, listing, report);
   for (const checkpoint of listing.checkpoints) {
     try {
@@ -87,7 +97,7 @@ export async function checkCheckpoints(context: TableContext, listing: LogListin
     }
   }
   const newest = listing.checkpoints.at(-1);
-  if (newest !== undefined) await compareWithCommits(context, listing, newest, report);
+  if (newest !== undefined && compareNewest) await compareWithCommits(context, listing, newest, report);
   await checkHint(context, listing, report);
 }
 

@@ -6,14 +6,19 @@ import { isPrivateName } from "../storage/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 /**
- * Reports files that neither the version nor its tombstones name. They cost space only: a writer may be about to commit them, and a vacuum
+ * Reports files that neither the version nor its tombstones name, nor a commit as a change file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum
  * removes them when they are old enough.
  */
-export async function findOrphans(snapshot: LogSnapshot, report: (finding: Finding) => void, signal?: AbortSignal): Promise<void> {
+export async function findOrphans(
+  snapshot: LogSnapshot,
+  changeFiles: ReadonlySet<string>,
+  report: (finding: Finding) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const known = await knownPaths(snapshot);
   const options = signal === undefined ? {} : { signal };
   for await (const { path, size } of snapshot.context.store.list("", options)) {
-    if (isHidden(path) || known.has(path)) continue;
+    if (isHidden(path) || known.has(path) || changeFiles.has(path)) continue;
     const message = `${path} (${size} bytes) is named by no version that the log still tells of.`;
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }

@@ -4,8 +4,10 @@ import { type LogListing, listLog } from "../log/listing.ts";
 import { openLog } from "../log/open-log.ts";
 import { checkFiles, type FileTotals } from "./fsck-files.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
+import { checkHistory } from "./fsck-history.ts";
 import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
 import { findOrphans } from "./fsck-orphans.ts";
+import { checkStates } from "./fsck-states.ts";
 
 /** What was looked at and what was found. */
 export interface FsckReport {
@@ -18,10 +20,12 @@ export interface FsckReport {
   readonly files: number;
   readonly bytes: number;
   readonly rows: number;
+  /** Checkpoints and compactions compared with the log; present with `deep`. */
+  readonly compared?: number;
 }
 
 /**
- * Checks a table against the protocol: its log, and the files of one version.
+ * Checks a table against the protocol: its log, and the files of one version; with `deep`, of all.
  *
  * Only reads. What is wrong with the table is reported, not thrown.
  *
@@ -36,10 +40,12 @@ export async function fsck(context: TableContext, options: FsckOptions = {}): Pr
       uri: context.store.uri,
     });
   }
-  await checkCommits(context, listing, report, options.signal);
-  await checkCheckpoints(context, listing, report);
+  const changeFiles = await checkCommits(context, listing, report, options.signal);
+  await checkCheckpoints(context, listing, options.deep !== true, report);
+  const compared = options.deep === true ? await checkStates(context, listing, report, options.signal) : undefined;
   const snapshot = await openChecked(context, listing, options, report);
-  const totals = snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, listing, options, report);
+  const totals =
+    snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, { listing, changeFiles }, options, report);
   return {
     uri: context.store.uri,
     ...(snapshot === undefined ? {} : { version: snapshot.version }),
@@ -47,12 +53,13 @@ export async function fsck(context: TableContext, options: FsckOptions = {}): Pr
     commits: listing.commits.size,
     checkpoints: listing.checkpoints.length,
     ...totals,
+    ...(compared === undefined ? {} : { compared }),
   };
 }
 
 async function checkSnapshot(
   snapshot: LogSnapshot,
-  listing: LogListing,
+  { listing, changeFiles }: { readonly listing: LogListing; readonly changeFiles: ReadonlySet<string> },
   options: FsckOptions,
   report: (finding: Finding) => void,
 ): Promise<FileTotals> {
@@ -62,7 +69,8 @@ async function checkSnapshot(
   }
   await checkChecksum(snapshot, listing, report);
   const totals = await checkFiles(snapshot, options, report);
-  if (options.orphans !== false) await findOrphans(snapshot, report, options.signal);
+  if (options.deep === true) await checkHistory(snapshot, listing, options, report);
+  if (options.orphans !== false) await findOrphans(snapshot, changeFiles, report, options.signal);
   return totals;
 }
 
