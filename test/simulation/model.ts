@@ -20,6 +20,7 @@ export interface OperationNote {
     | "column"
     | "domain"
     | "feature"
+    | "drop"
     | "create";
   readonly part?: string;
   readonly target?: number;
@@ -234,7 +235,12 @@ function checkCommit(model: Model, commit: ModelCommit, before: ModelState, afte
     default:
       demand(gone.length === 0, "rows went");
   }
-  checkMetadataRaces(model, commit, demand);
+  checkRaces(model, commit, "metaData", demand);
+  checkRaces(model, commit, "protocol", demand);
+  demand(
+    after.domains.size === 0 || after.features.includes("domainMetadata"),
+    `there are domains (${[...after.domains.keys()].join()}) without their feature`,
+  );
   checkStamps(commit, before, after, demand);
   checkRowIds(commit, before, after, demand);
 }
@@ -256,14 +262,14 @@ function ownerOf(state: ModelState, row: string): ModelFile | undefined {
 
 type Demand = (holds: boolean, what: string) => void;
 
-function checkMetadataRaces(model: Model, commit: ModelCommit, demand: Demand): void {
-  const own = commit.actions.some((action) => action.kind === "metaData");
-  if (!own) return;
+/** Metadata and protocol are replaced whole, so what they replace must have been read. */
+function checkRaces(model: Model, commit: ModelCommit, replaced: "metaData" | "protocol", demand: Demand): void {
+  if (!commit.actions.some(({ kind }) => kind === replaced)) return;
   const read = Number(commit.info["readVersion"]);
   const rival = model.commits.find(
-    ({ version, actions }) => version > read && version < commit.version && actions.some(({ kind }) => kind === "metaData"),
+    ({ version, actions }) => version > read && version < commit.version && actions.some(({ kind }) => kind === replaced),
   );
-  demand(rival === undefined, `it replaced the metadata of version ${rival?.version} without having read it`);
+  demand(rival === undefined, `it replaced the ${replaced} of version ${rival?.version} without having read it`);
 }
 
 function checkStamps(commit: ModelCommit, before: ModelState, after: ModelState, demand: Demand): void {

@@ -4,7 +4,7 @@ import type { Predicate } from "../../src/log/predicate.ts";
 import type { AppTransaction, CommitRequest } from "../../src/table/commit-request.ts";
 import { modelFile, type OperationNote } from "./model.ts";
 import type { Random } from "./random.ts";
-import { addFeature } from "./sim-table.ts";
+import { addFeature, dropFeature, hasFeature } from "./sim-table.ts";
 
 /** What a process wants to do next. */
 export type Wish =
@@ -18,7 +18,8 @@ export type Wish =
   | "property"
   | "column"
   | "domain"
-  | "feature";
+  | "feature"
+  | "drop";
 
 /** Numbers that are unique in one run. */
 export interface Counter {
@@ -100,17 +101,24 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "column":
       return request({ op: "column" }, [withColumn(snapshot.metadata, columns + 1)]);
     case "domain": {
+      if (!hasFeature(snapshot.protocol, "domainMetadata")) return undefined;
       const value = String(planner.counter.value++);
       return request({ op: "domain" }, [
         { kind: "domainMetadata", domain: planner.random.pick(["app.x", "app.y"]), configuration: value, removed: false },
       ]);
     }
     case "feature": {
-      const protocol = addFeature(
-        snapshot.protocol,
-        planner.random.pick(["deletionVectors", "changeDataFeed", "rowTracking", "checkConstraints"]),
-      );
+      const name = planner.random.pick(["deletionVectors", "changeDataFeed", "rowTracking", "checkConstraints", "domainMetadata"]);
+      if (name === "rowTracking" && !hasFeature(snapshot.protocol, "domainMetadata")) return undefined;
+      const protocol = addFeature(snapshot.protocol, name);
       return protocol === undefined ? undefined : request({ op: "feature" }, [protocol]);
+    }
+    case "drop": {
+      const name = planner.random.pick(["changeDataFeed", "checkConstraints", "domainMetadata"]);
+      const used =
+        name === "domainMetadata" && (hasFeature(snapshot.protocol, "rowTracking") || (await snapshot.domainMetadata()).size > 0);
+      const protocol = used ? undefined : dropFeature(snapshot.protocol, name);
+      return protocol === undefined ? undefined : request({ op: "drop" }, [protocol]);
     }
   }
 }

@@ -34,3 +34,13 @@ export function addFeature(before: ProtocolAction, name: string): ProtocolAction
     ...(reader ? { readerFeatures: [...(before.readerFeatures ?? []), name] } : {}),
   };
 }
+
+/** The protocol with one feature of writers less; `undefined` where it is not there. */
+export function dropFeature(before: ProtocolAction, name: string): ProtocolAction | undefined {
+  if (!hasFeature(before, name)) return undefined;
+  return { ...before, writerFeatures: (before.writerFeatures ?? []).filter((one) => one !== name) };
+}
+
+export function hasFeature(protocol: ProtocolAction, name: string): boolean {
+  return protocol.writerFeatures?.includes(name) === true;
+}

@@ -31,7 +31,8 @@ const wishes: Readonly<Record<Wish | "logCompaction", number>> = {
   property: 1,
   column: 1,
   domain: 1,
-  feature: 0.3,
+  feature: 0.5,
+  drop: 0.5,
   logCompaction: 0.5,
 };
 
