@@ -102,6 +102,8 @@ export interface StageOptions {
  * and the 0-based row ordinal in it.
  */
 export interface StagedRelation extends Relation {
+  /** Number of rows, where staging has counted them. */
+  readonly rows?: number;
   readonly positionedSql: string;
   readonly positionColumns: {
     readonly file: string;
@@ -118,6 +120,8 @@ export interface ParquetWriteOptions {
   readonly partitionBy?: readonly string[];
   /** Split files near this many bytes. */
   readonly targetFileBytes?: number;
+  /** There are no more rows than this; saves counting them where it tells that they fit one file. */
+  readonly rowsAtMost?: number;
   readonly rowGroupRows?: number;
   readonly compression?: "zstd" | "snappy" | "uncompressed";
   /** Parquet field ids by column, nested as DuckDB's FIELD_IDS takes them. */

@@ -170,6 +170,12 @@ export class EngineCore {
     }
   }
 
+  /** As {@link EngineCore.onOwnConnection}, on the session's main one: for what runs alone and shows no progress. */
+  onMainConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    this.assertOpen();
+    return this.#interruptible(this.connection, signal, work);
+  }
+
   /** As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time. */
   async onMeasuredConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     this.assertOpen();

@@ -18,7 +18,9 @@ const unsortedPartitions = 50;
 
 /** Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files without rows are not kept. */
 export function writeParquet(core: EngineCore, sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
-  return core.onMeasuredConnection(options.signal, async (connection) => {
+  // A connection of its own for what counts its progress only, because making it takes as long as writing a small file.
+  const run = options.onProgress === undefined ? core.onMainConnection.bind(core) : core.onMeasuredConnection.bind(core);
+  return run(options.signal, async (connection) => {
     const stopProgress = followProgress(connection, options.onProgress);
     try {
       const columns = await core.typedColumns(sql);
@@ -68,8 +70,11 @@ async function copyFiles(
 }
 
 async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number): Promise<boolean> {
+  const fits = (rows: number) => rows * writer.columns.length * bytesOfCell <= targetFileBytes;
+  const { rowsAtMost } = writer.options;
+  if (rowsAtMost !== undefined && fits(rowsAtMost)) return true;
   const [row] = await writer.core.rows(`SELECT count(*) AS n FROM (${sql})`);
-  return Number(row?.["n"] ?? 0) * writer.columns.length * bytesOfCell <= targetFileBytes;
+  return fits(Number(row?.["n"] ?? 0));
 }
 
 /**

@@ -76,8 +76,7 @@ export async function prepareBatch(
   try {
     const session = await (await target.context.engine()).open();
     const close = async () => {
-      await session.close();
-      await removeStaging();
+      await Promise.all([session.close(), removeStaging()]);
     };
     try {
       return { ...(await new BatchWriter({ session, staging, suite, options, hooks }).run(target, source)), session, staging, close };
@@ -151,7 +150,8 @@ class BatchWriter {
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
-    const data = this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows);
+    const data =
+      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, [verdict, fitting]));
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
@@ -159,10 +159,11 @@ class BatchWriter {
     return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
   }
 
-  #write(target: BatchTarget, rows: WrittenRows): Promise<StagedData> {
+  #write(target: BatchTarget, rows: WrittenRows, known: { readonly rowsAtMost?: number }): Promise<StagedData> {
     this.#report("writing");
     const { onProgress } = this.#options;
     return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
+      ...known,
       ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
       ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
@@ -292,6 +293,16 @@ function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateVer
   const sql = applyRules(clean, { ...rules, computed: new Map() });
   const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
   return all ? { sql, located: fitted } : { sql };
+}
+
+/** How many rows are to be written at most, where the gate or staging has counted them and no verb adds others. */
+function rowsAtMost(
+  rows: WrittenRows,
+  clean: WrittenRows,
+  counts: readonly ({ readonly rows?: number } | undefined)[],
+): { readonly rowsAtMost?: number } {
+  const known = rows === clean ? counts.find((one) => one?.rows !== undefined)?.rows : undefined;
+  return known === undefined ? {} : { rowsAtMost: known };
 }
 
 /** The target with the marks of identity columns moved past the numbers that this batch took. */

@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, readFile, rename, rm, stat, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
@@ -6,7 +6,16 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { removeAbandonedLocal } from "./local-disk-abandoned.ts";
 import { listLocal } from "./local-disk-list.ts";
-import { linkIfAbsent, makeFolder, moveDurably, nearestFolder, syncFolder, temporaryNameFor, writeDurably } from "./local-disk-write.ts";
+import {
+  linkIfAbsent,
+  makeFolder,
+  moveDurably,
+  nearestFolder,
+  removeFile,
+  syncFolder,
+  temporaryNameFor,
+  writeDurably,
+} from "./local-disk-write.ts";
 import { checkTargetFolder, existingFile, existingFileSync, fileNameOf, isSystemError, type LocalRoot, localError } from "./local-root.ts";
 import type { ObjectInfo, ObjectStore, PutIfAbsentOutcome, ReadOptions } from "./object-store.ts";
 import { objectNotFound, privateNamePrefix } from "./paths.ts";
@@ -23,6 +32,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
   const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined };
   return {
     uri: root.uri,
+    identity: root.uri,
     get: (path, options) => readWhole(root, path, options),
     getRange: (path, start, length, options) => readRange(root, path, start, length, options),
     head: (path, options) => describe(root, path, options),
@@ -115,7 +125,7 @@ async function createOnce(
     if (isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw noHardLinks(root, error);
     throw localError(root, path, "create", error);
   } finally {
-    await rm(temporary, { force: true });
+    await removeFile(temporary);
   }
 }
 
@@ -176,8 +186,7 @@ async function prepareTarget(root: LocalRoot, path: string, options?: ReadOption
   throwIfCancelled(options?.signal, `writing ${path}`);
   const target = fileNameOf(root, path);
   try {
-    await checkTargetFolder(root, path);
-    await makeFolder(dirname(target));
+    if (!(await checkTargetFolder(root, path))) await makeFolder(dirname(target));
     return target;
   } catch (error) {
     throw localError(root, path, "make the folder of", error);
@@ -188,7 +197,7 @@ async function renameOrRemove(temporary: string, target: string): Promise<void> 
   try {
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await removeFile(temporary);
     throw error;
   }
 }

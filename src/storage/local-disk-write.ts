@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, copyFile, link, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, copyFile, link, mkdir, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isSystemError } from "./local-root.ts";
 import { privateNamePrefix } from "./paths.ts";
@@ -20,7 +20,7 @@ export async function writeDurably(file: string, bytes: Uint8Array): Promise<voi
       await handle.close();
     }
   } catch (error) {
-    await rm(file, { force: true });
+    await removeFile(file);
     throw error;
   }
 }
@@ -65,6 +65,15 @@ export async function linkIfAbsent(temporary: string, target: string): Promise<b
   }
 }
 
+/** Removes a file that may be gone already, in one call of the operating system. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+  }
+}
+
 /** Renames a finished file to `target`; across file systems copies to a temporary name there first. The source is gone afterwards. */
 export async function moveDurably(source: string, target: string, id: string): Promise<void> {
   await syncFile(source);
@@ -73,7 +82,7 @@ export async function moveDurably(source: string, target: string, id: string): P
   } catch (error) {
     if (!isSystemError(error, "EXDEV")) throw error;
     await copyDurably(source, target, id);
-    await rm(source, { force: true });
+    await removeFile(source);
   }
   await syncFolder(dirname(target));
 }
@@ -97,7 +106,7 @@ async function copyDurably(source: string, target: string, id: string): Promise<
     await syncFile(temporary);
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await removeFile(temporary);
     throw error;
   }
 }

@@ -45,17 +45,20 @@ export function existingFileSync(root: LocalRoot, path: string): string {
   return file;
 }
 
-/** Checks that the folder which a new file goes to is, as far as it exists, inside the root. @throws `PATH_OUTSIDE_TABLE` */
-export async function checkTargetFolder(root: LocalRoot, path: string): Promise<void> {
-  let folder = dirname(fileNameOf(root, path));
-  while (folder.length > root.folder.length) {
+/**
+ * Checks that the folder which a new file goes to is, as far as it exists, inside the root; returns whether all of it was found to exist.
+ *
+ * @throws `PATH_OUTSIDE_TABLE`
+ */
+export async function checkTargetFolder(root: LocalRoot, path: string): Promise<boolean> {
+  const wanted = dirname(fileNameOf(root, path));
+  for (let folder = wanted; folder.length > root.folder.length; folder = dirname(folder)) {
     const real = await realpathIfExists(folder);
-    if (real !== undefined) {
-      await checkInside(root, path, real);
-      return;
-    }
-    folder = dirname(folder);
+    if (real === undefined) continue;
+    await checkInside(root, path, real);
+    return folder === wanted;
   }
+  return false;
 }
 
 /** Whether `error` comes from the operating system with one of `codes`. */

@@ -10,6 +10,9 @@ export interface ObjectStore {
   /** Where the store is rooted, as a URI without credentials; stable, usable in messages and as a cache key. */
   readonly uri: string;
 
+  /** Two stores of one process with the same identity hold the same objects; absent where a store cannot tell. Holds no credentials. */
+  readonly identity?: string;
+
   /** The whole object. @throws `OBJECT_NOT_FOUND` */
   get(path: string, options?: ReadOptions): Promise<Uint8Array>;
 

@@ -38,6 +38,7 @@ export async function s3Store(
   const conditional = new ConditionalPut(location);
   return {
     uri,
+    identity: `${uri}?at=${encodeURIComponent(options.endpoint ?? options.region ?? "")}`,
     get: (path, read) => readObject(location, path, undefined, read),
     getRange: (path, start, length, read) => readRange(location, path, start, length, read),
     head: (path, read) => describe(location, path, read),

@@ -14,6 +14,7 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const { localPath } = store;
   return {
     uri: childUri(store.uri, folder),
+    ...(store.identity === undefined ? {} : { identity: childUri(store.identity, folder) }),
     get: async (path, options) => await store.get(at(path), options),
     getRange: async (path, start, length, options) => await store.getRange(at(path), start, length, options),
     head: async (path, options) => {

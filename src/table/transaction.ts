@@ -21,6 +21,7 @@ import {
   txnActions,
   type WinningCommit,
 } from "./commit-request.ts";
+import { type CommitTurn, type LandedCommit, takeTurn } from "./commit-turns.ts";
 import { checkWinner, highWaterMark } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
@@ -102,6 +103,9 @@ class Committer {
   readonly #facts: TransactionFacts;
   readonly #identity: CommitIdentity;
   readonly #winners: WinningCommit[] = [];
+  /** Commits of others that were read, for transactions of this process that wait. */
+  readonly #found: LandedCommit[] = [];
+  #committed: Pick<Attempt, "version" | "bytes"> | undefined;
   #attempts = 0;
   /** When it was last known that the version below the next attempt is the log's end. */
   #freshAt: number;
@@ -119,6 +123,50 @@ class Committer {
 
   async run(base: CommitState): Promise<CommitResult> {
     this.#stopIfCancelled();
+    const turn = await this.#takeTurn();
+    let result: CommitResult | undefined;
+    try {
+      const caughtUp = turn === undefined ? base : this.#foldLanded(base, turn.landed);
+      result = "outcome" in caughtUp ? caughtUp : await this.#runFrom(caughtUp);
+      return result;
+    } finally {
+      turn?.end(turn.isAwaited ? this.#landedBy(result) : []);
+    }
+  }
+
+  async #takeTurn(): Promise<CommitTurn | undefined> {
+    try {
+      return await takeTurn(this.#context.store, this.#context.world, this.#request.signal);
+    } catch (error) {
+      this.#stopIfCancelled();
+      throw error;
+    }
+  }
+
+  /** Folds what others of this process have landed meanwhile, as far as it follows upon `base` without a gap. */
+  #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
+    if (base.version < 0) return base;
+    let state = base;
+    for (const { winner, bytes } of landed) {
+      if (winner.version !== state.version + 1) continue;
+      const applied = this.#appliedBy(winner);
+      if (applied !== undefined) return applied;
+      rememberCommit(this.#context.store, commitPath(winner.version), bytes);
+      state = checkWinner(this.#facts, state, winner);
+      this.#winners.push(winner);
+      this.#freshAt = this.#context.world.now();
+    }
+    return state;
+  }
+
+  /** What those who wait for a turn need not find out themselves. */
+  #landedBy(result: CommitResult | undefined): LandedCommit[] {
+    const own = this.#committed;
+    if (result?.outcome !== "committed" || own === undefined) return this.#found;
+    return [...this.#found, { winner: winnerOf(own.version, own.bytes), bytes: own.bytes }];
+  }
+
+  async #runFrom(base: CommitState): Promise<CommitResult> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return this.#tryFrom(base);
     const advanced = await this.#advance(base, undefined);
     return "outcome" in advanced ? advanced : this.#tryFrom(advanced);
@@ -165,6 +213,7 @@ class Committer {
     };
     if (outcome.kind === "won") {
       rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
+      this.#committed = attempt;
       return this.#won(attempt, prepared, recover);
     }
     if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
@@ -182,12 +231,13 @@ class Committer {
       const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
       if (bytes === undefined) throw removedMeanwhile(version);
       rememberCommit(store, commitPath(version), bytes);
-      return winnerOf(version, bytes, modified);
+      return { winner: winnerOf(version, bytes, modified), bytes };
     });
     // A listing may lag behind a conditional put; the winner in hand is certain.
-    const winners = read.length === 0 && first !== undefined ? [winnerOf(state.version + 1, first)] : read;
+    const winners = read.length === 0 && first !== undefined ? [{ winner: winnerOf(state.version + 1, first), bytes: first }] : read;
     let folded = state;
-    for (const winner of winners) {
+    for (const { winner, bytes } of winners) {
+      this.#found.push({ winner, bytes });
       const applied = this.#appliedBy(winner);
       if (applied !== undefined) return applied;
       folded = checkWinner(this.#facts, folded, winner);

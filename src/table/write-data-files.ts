@@ -32,6 +32,8 @@ export interface DataTarget {
 export interface DataWriteOptions {
   /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number;
+  /** There are no more rows than this, where it is known. */
+  readonly rowsAtMost?: number;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
   readonly compression?: "zstd" | "snappy" | "uncompressed";
   /** Called with the share of rows written, 0 to 1. */
@@ -85,6 +87,7 @@ export async function stageData(
     folder: output,
     compression,
     targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
+    ...(options.rowsAtMost === undefined ? {} : { rowsAtMost: options.rowsAtMost }),
     ...(keys.length === 0 ? {} : { partitionBy: keys.map((_, at) => partitionKey(at)) }),
     ...(hasIds(data)
       ? { fieldIds: physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode) }

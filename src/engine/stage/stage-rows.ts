@@ -95,6 +95,7 @@ async function finishStaged(stager: RowStager, file: string, row: string): Promi
   return {
     sql: `SELECT ${selected} FROM ${stager.table}`,
     columns,
+    rows: stager.rows,
     positionedSql: `SELECT ${selected}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${stager.table}`,
     positionColumns,
   };

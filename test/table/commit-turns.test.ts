@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { isVarveError } from "../../src/errors.ts";
+import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { countCalls } from "../../src/storage/counting-store.ts";
+import { localDiskStore } from "../../src/storage/local-disk-store.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { CommitRequest } from "../../src/table/commit-request.ts";
+import { commitTransaction } from "../../src/table/transaction.ts";
+import { realWorld } from "../../src/util/world.ts";
+import { add, contextOf, createTable, metadata, protocol, replay } from "../support/commit-tools.ts";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "commit turns "));
+  await createTable(context(), [protocol(), metadata()]);
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A context of its own on the same table, as each writer of a process may have. */
+function context(change: (store: ObjectStore) => Partial<ObjectStore> = () => ({})): TableContext {
+  const store = localDiskStore(folder);
+  return contextOf({ ...store, ...change(store) }, realWorld);
+}
+
+const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });
+
+async function paths(): Promise<string[]> {
+  return (await replay(context())).commits.flat().flatMap((action) => (action.kind === "add" ? [action.path] : []));
+}
+
+it("sixteen transactions of one process land at once each, and those that waited read nothing back", async () => {
+  const writers = Array.from({ length: 16 }, (_, at) => ({ path: `${at}.parquet`, store: countCalls(localDiskStore(folder)) }));
+  const snapshots: LogSnapshot[] = [];
+  for (const { store } of writers) {
+    snapshots.push(await openLog(contextOf(store, realWorld)));
+    store.reset();
+  }
+  const results = await Promise.all(snapshots.map((snapshot, at) => commitTransaction(snapshot, append(writers[at]?.path ?? ""))));
+  expect(results.map((result) => result.version).sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, at) => at + 1));
+  expect(results.map((result) => (result.outcome === "committed" ? result.attempts : 0))).toEqual(Array.from({ length: 16 }, () => 1));
+  for (const { store } of writers) {
+    const { get, list, putIfAbsent } = store.counts().calls;
+    expect({ get, list, putIfAbsent }).toEqual({ get: 0, list: 0, putIfAbsent: 1 });
+  }
+  expect((await paths()).sort()).toEqual(writers.map(({ path }) => path).sort());
+});
+
+it("a transaction whose put hangs does not hold up the others for good", async () => {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = context((store) => ({
+    putIfAbsent: async (path, bytes, options) => {
+      await held;
+      return store.putIfAbsent(path, bytes, options);
+    },
+  }));
+  const first = commitTransaction(await openLog(slow), append("slow.parquet"));
+  const second = await commitTransaction(await openLog(context()), append("quick.parquet"));
+  expect(second).toMatchObject({ outcome: "committed", version: 1 });
+  release();
+  expect(await first).toMatchObject({ outcome: "committed", version: 2, attempts: 2 });
+});
+
+it("one that is cancelled while it waits commits nothing, and those behind it go on", async () => {
+  const controller = new AbortController();
+  let started: () => void = () => undefined;
+  const isHeld = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = context((store) => ({
+    putIfAbsent: async (path, bytes, options) => {
+      started();
+      await held;
+      return store.putIfAbsent(path, bytes, options);
+    },
+  }));
+  const first = commitTransaction(await openLog(slow), append("first.parquet"));
+  await isHeld;
+  const cancelled = commitTransaction(await openLog(context()), append("cancelled.parquet", { signal: controller.signal }));
+  const outcome = cancelled.catch((error: unknown) => error);
+  const last = commitTransaction(await openLog(context()), append("last.parquet"));
+  controller.abort();
+  expect(isVarveError(await outcome, "CANCELLED")).toBe(true);
+  release();
+  await first;
+  expect(await last).toMatchObject({ outcome: "committed", version: 2 });
+  expect(await paths()).toEqual(["first.parquet", "last.parquet"]);
+});
+
+it("one that fails gives its turn on, with what it has read of others", async () => {
+  const stale = await openLog(context());
+  await commitTransaction(stale, append("other.parquet"));
+  const changed = commitTransaction(stale, {
+    ...append("refused.parquet"),
+    actions: [metadata({}, { description: "changed" }), add("refused.parquet")],
+    reads: { wholeTable: true },
+  });
+  const behind = commitTransaction(stale, append("behind.parquet"));
+  await expect(changed).rejects.toMatchObject({ code: expect.stringMatching(/^CONFLICT_/) });
+  expect(await behind).toMatchObject({ outcome: "committed", version: 2 });
+  expect(await paths()).toEqual(["other.parquet", "behind.parquet"]);
+});
