@@ -5,6 +5,7 @@ import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { plainConverter } from "./plain-values.ts";
+import { rowMaker } from "./row-objects.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 
 /** A column and its type as the driver describes it, nested types taken apart. */
@@ -136,7 +137,7 @@ export class EngineCore {
 
   async rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
     const result = await this.run(sql, parameters);
-    return (await result.convertRowObjects(plainConverter(this.driver))) as EngineRow[];
+    return (await result.convertRows(plainConverter(this.driver))).map(rowMaker(this.driver, result));
   }
 
   async describe(sql: string): Promise<EngineColumn[]> {

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { EngineRow } from "./contract.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
 import { plainConverter } from "./plain-values.ts";
+import { rowMaker } from "./row-objects.ts";
 
 /** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
 export async function* streamRows(core: EngineCore, sql: string, signal?: AbortSignal): AsyncGenerator<EngineRow> {
@@ -24,5 +25,6 @@ export async function* streamRows(core: EngineCore, sql: string, signal?: AbortS
 
 async function* convertedRows(core: EngineCore, connection: DuckDBConnection, sql: string): AsyncGenerator<EngineRow> {
   const result = await connection.stream(sql);
-  for await (const rows of result.yieldConvertedRowObjects(plainConverter(core.driver))) yield* rows as EngineRow[];
+  const toRow = rowMaker(core.driver, result);
+  for await (const rows of result.yieldConvertedRows(plainConverter(core.driver))) for (const values of rows) yield toRow(values);
 }

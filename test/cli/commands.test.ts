@@ -50,6 +50,15 @@ describe("the main job on the command line", () => {
     expect(readdirSync(join(table, "_delta_log"))).toEqual(before);
   });
 
+  it("show --row-ids prints the stable ids of rows, and says so of a table without", async () => {
+    const expected = JSON.parse(readFileSync(fileURLToPath(new URL("../fixtures/expected/row-tracking.json", import.meta.url)), "utf8"));
+    const shown = await varve("show", fixture("row-tracking"), "--row-ids", "--format", "json");
+    const rows: { _metadata: object }[] = JSON.parse(shown.stdout);
+    const flat = rows.map(({ _metadata, ...row }) => JSON.stringify({ ...row, ..._metadata })).sort();
+    expect(flat).toEqual(expected.rowTracking.map((row: object) => JSON.stringify(row)).sort());
+    expect(await varve("show", table, "--row-ids")).toMatchObject({ code: 2, stderr: expect.stringContaining("does not track rows") });
+  });
+
   it("show prints any version in every format", async () => {
     expect((await varve("show", table, "--format", "jsonl", "-c", "id,amount", "-w", "id > 1")).stdout.trim().split("\n").sort()).toEqual([
       '{"id":2,"amount":7.25}',

@@ -19,6 +19,24 @@ afterEach(async () => {
 });
 
 describe("rows", () => {
+  it("keep a column named __proto__ as any other; nested in a struct it is refused", async () => {
+    const sql = `SELECT 1 AS a, {'x': 2} AS "__proto__", 3 AS constructor`;
+    const streamed = [];
+    for await (const row of session.rowStream(sql)) streamed.push(row);
+    for (const [row] of [await session.rows(sql), streamed]) {
+      expect(Object.entries(row ?? {})).toEqual([
+        ["a", 1],
+        ["__proto__", { x: 2 }],
+        ["constructor", 3],
+      ]);
+      expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
+    }
+    await expect(session.rows(`SELECT [{'b': 1, '__proto__': 2}] AS c`)).rejects.toMatchObject({
+      code: "LIMIT_EXCEEDED",
+      data: { column: "c" },
+    });
+  });
+
   it("gives every type as a plain value without losing a digit", async () => {
     const [row] = await session.rows(`SELECT
       true AS bool, 1::TINYINT AS tiny, 2::INTEGER AS int, 9007199254740993::BIGINT AS big, sum(9223372036854775807::BIGINT) AS huge,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { CsvOptions, Session, StageOptions } from "../../src/engine/contract.ts";
 import { openSession } from "../../src/engine/session.ts";
@@ -113,7 +114,36 @@ describe("CSV", () => {
     ["TIMESTAMPTZ", "2023-02-28T10:00:00.1234567Z"],
   ])("a cell that is no %s (%s) is refused, naming row and column", async (type, text) => {
     const failure = csv(`id,v\n1,\n2,${text}\n`, {}, { columns: [{ name: "v", type }] });
-    await expect(failure).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { row: 1, column: "v", found: text } });
+    await expect(failure).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { line: 3, row: 1, column: "v", found: text } });
+  });
+
+  it.each([
+    ["blank lines, which are no rows", "id,v\n1,1\n\n\n2,x\n", {}, 5],
+    ["a cell of several lines", 'id,v\n"1\n2",3\n"4\n5",x\n', {}, 4],
+    ["line ends of Windows", "id,v\r\n1,1\r\n\r\n2,x\r\n", {}, 4],
+    ["no header", "1,1\n2,x", { header: false }, 2],
+    ["one column, where a blank line is a missing value", "v\n1\n\nx", {}, 4],
+    ["Latin-1", Buffer.from("id,v\n\xe9,1\nb,x\n", "latin1"), { encoding: "latin-1" }, 3],
+  ] as const)("a bad cell is named by the line that its row begins on: %s", async (_name, content, options, line) => {
+    const column = "header" in options ? "column1" : "v";
+    const failure = csv(content, options, { columns: [{ name: column, type: "INTEGER" }] });
+    await expect(failure).rejects.toMatchObject({
+      message: expect.stringContaining(`line ${line}, row`),
+      data: { line, column, found: "x" },
+    });
+  });
+
+  it("gzipped files are read, whatever their name says, other compression is refused by name, and cut gzip is damage", async () => {
+    const zipped = gzipSync("id,v\n1,x\n2,y\n");
+    expect((await csv(zipped)).rows).toEqual([
+      { id: 1n, v: "x" },
+      { id: 2n, v: "y" },
+    ]);
+    const refused = csv(Buffer.from("28b52ffd2400010000", "hex"));
+    await expect(refused).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { compression: "Zstandard" } });
+    await expect(csv(zipped.subarray(0, 20))).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile } });
+    const bad = csv(gzipSync("id,v\n1,1\n2,y\n"), {}, { columns: [{ name: "v", type: "INTEGER" }] });
+    await expect(bad).rejects.toMatchObject({ data: { line: 3, column: "v" } });
   });
 
   it("bad cells can be kept for the quarantine, with text and expected type", async () => {
@@ -182,6 +212,16 @@ describe("JSON lines", () => {
     ["bytes that are no UTF-8", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d, 10]), 1],
   ])("%s is SOURCE_UNREADABLE naming file and line", async (_name, content, line) => {
     await expect(ndjson(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile, line } });
+  });
+
+  it("gzipped files are read, whatever their name says; cut gzip and other compression are refused", async () => {
+    const lines = Array.from({ length: 5000 }, (_, at) => `{"a":${at},"text":"${"é".repeat(at % 300)}"}\n`).join("");
+    const { rows } = await ndjson(gzipSync(lines));
+    expect(rows).toHaveLength(5000);
+    expect(rows[4999]).toEqual({ a: 4999n, text: "é".repeat(199) });
+    await expect(ndjson(gzipSync(lines).subarray(0, 1000))).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile } });
+    await expect(ndjson(Buffer.from("BZh91AY&SY"))).rejects.toMatchObject({ data: { compression: "bzip2" } });
+    await expect(ndjson(gzipSync('{"a":1}\n{"a":\n'))).rejects.toMatchObject({ data: { line: 2 } });
   });
 
   it("a value of another type names the line", async () => {

@@ -13,6 +13,7 @@ export function addShow(program: Command): void {
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("-w, --where <condition>", "SQL condition on the table's columns")
     .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
+    .option("--row-ids", "add a column _metadata: each row's stable id and the version that wrote it last, where the table tracks rows")
     .addHelpText(
       "after",
       '\nExamples:\n  $ varve show ./flights@v3 --where "delay > 600"\n  $ varve show ./flights --format jsonl > flights.jsonl\n  $ varve show ./flights --format parquet --output flights.parquet',
@@ -24,6 +25,7 @@ interface ShowFlags extends StoreFlags, RowOutputFlags {
   readonly columns?: readonly string[];
   readonly where?: string;
   readonly limit?: number;
+  readonly rowIds?: boolean;
 }
 
 async function show(uri: string, flags: ShowFlags): Promise<void> {
@@ -34,6 +36,7 @@ async function show(uri: string, flags: ShowFlags): Promise<void> {
     ...(flags.columns === undefined ? {} : { columns: flags.columns }),
     ...(flags.where === undefined ? {} : { where: flags.where }),
     ...(limit === undefined ? {} : { limit }),
+    ...(flags.rowIds === true ? { rowTracking: true } : {}),
   };
   await runAndPrint(flags, (exportFolder) => table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }));
 }

@@ -1,8 +1,7 @@
-import { open } from "node:fs/promises";
 import { TextDecoder } from "node:util";
-import { constants, gunzipSync } from "node:zlib";
 import { VarveError } from "../../errors.ts";
 import type { CsvOptions } from "../contract.ts";
+import { textBlocks } from "./text-blocks.ts";
 
 /** A header must end within this many bytes; anything longer is no CSV file. */
 const headerBytes = 1024 * 1024;
@@ -47,10 +46,8 @@ async function firstRecord(file: string, options: CsvOptions): Promise<string> {
 }
 
 async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encoding"]>): Promise<string> {
-  const handle = await open(file);
+  const bytes = await startOf(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(headerBytes), 0, headerBytes, 0);
-    const bytes = plainBytes(buffer.subarray(0, bytesRead));
     const end = encoding === "utf-8" ? bytes.indexOf(10) : -1;
     const label = { "utf-8": "utf-8", "utf-16": bytes[0] === 0xfe ? "utf-16be" : "utf-16le", "latin-1": "latin1" }[encoding];
     // Only the first line must decode here; the engine checks the others, and a block may end inside a character.
@@ -58,15 +55,18 @@ async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encod
     return decoder.decode(end >= 0 && !bytes.subarray(0, end).includes(34) ? bytes.subarray(0, end) : bytes, { stream: true });
   } catch (error) {
     throw unreadable(file, `the text is not ${encoding}. Name the file's encoding: utf-8, utf-16 or latin-1`, error);
-  } finally {
-    await handle.close();
   }
 }
 
-/** The start of a file as it reads uncompressed; the engine itself decompresses files whose names end in `.gz`. */
-function plainBytes(start: Buffer): Buffer {
-  const zipped = start[0] === 0x1f && start[1] === 0x8b;
-  return zipped ? gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }) : start;
+async function startOf(file: string): Promise<Buffer> {
+  const blocks: Buffer[] = [];
+  let bytes = 0;
+  for await (const block of textBlocks(file)) {
+    blocks.push(block);
+    bytes += block.length;
+    if (bytes >= headerBytes) break;
+  }
+  return Buffer.concat(blocks).subarray(0, headerBytes);
 }
 
 function likelyDelimiter(line: string, quote: string): string {

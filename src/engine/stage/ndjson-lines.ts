@@ -1,17 +1,16 @@
-import { open } from "node:fs/promises";
 import { TextDecoder } from "node:util";
 import { parse } from "lossless-json";
 import { VarveError } from "../../errors.ts";
 import type { SourceRow } from "../contract.ts";
 import { isPlainObject } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
+import { textBlocks } from "./text-blocks.ts";
 
 /** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
 const maxLineBytes = 64 * 1024 * 1024;
-const blockBytes = 1024 * 1024;
 
 /**
- * Objects of a file of JSON lines, with the 1-based line of each; blank lines are skipped.
+ * Objects of a file of JSON lines, gzipped or not, with the 1-based line of each; blank lines are skipped.
  *
  * @throws `SOURCE_UNREADABLE` naming file and line.
  */
@@ -63,30 +62,20 @@ function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line:
 
 /** Lines of a file without their ends, in batches of those that one block of the file completes. */
 async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
-  const handle = await open(file).catch((error: unknown) => {
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
-  });
-  try {
-    let rest: Uint8Array = new Uint8Array(0);
-    for (;;) {
-      const block = Buffer.allocUnsafe(blockBytes);
-      const { bytesRead } = await handle.read(block, 0, blockBytes);
-      if (bytesRead === 0) break;
-      const text = rest.length === 0 ? block.subarray(0, bytesRead) : Buffer.concat([rest, block.subarray(0, bytesRead)]);
-      const lines: Uint8Array[] = [];
-      let from = 0;
-      for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
-        lines.push(text.subarray(from, end));
-        from = end + 1;
-      }
-      rest = text.subarray(from);
-      if (rest.length > maxLineBytes) throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
-      if (lines.length > 0) yield lines;
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const block of textBlocks(file)) {
+    const text = rest.length === 0 ? block : Buffer.concat([rest, block]);
+    const lines: Uint8Array[] = [];
+    let from = 0;
+    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
+      lines.push(text.subarray(from, end));
+      from = end + 1;
     }
-    if (rest.length > 0) yield [rest];
-  } finally {
-    await handle.close();
+    rest = text.subarray(from);
+    if (rest.length > maxLineBytes) throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
+    if (lines.length > 0) yield lines;
   }
+  if (rest.length > 0) yield [rest];
 }
 
 function unreadable(file: string, line: number, what: string, cause?: unknown): VarveError {

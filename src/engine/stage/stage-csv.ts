@@ -4,9 +4,11 @@ import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
+import { lineOfRow } from "./csv-lines.ts";
 import { badCellsColumn, positionColumns } from "./position.ts";
 import { assertFilled } from "./stage-files.ts";
 import { fileAndRow, givenTypes } from "./stage-rows.ts";
+import { type TextCompression, textCompression } from "./text-blocks.ts";
 import { exactCast, inferTextTypes } from "./text-cells.ts";
 
 /**
@@ -34,7 +36,7 @@ export async function stageCsv(
     const types = new Map(names.map((name): [string, ValueType] => [name, given.get(name) ?? inferred.get(name) ?? { kind: "text" }]));
     await castCells(core, raw, table, types);
     const keepsBad = options.badCells === "keep";
-    if (!keepsBad) await refuseBadCells(core, table, starts);
+    if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
     return relationOf(table, types, starts, keepsBad);
   } catch (error) {
     if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
@@ -46,7 +48,14 @@ export async function stageCsv(
 
 interface LoadedText {
   readonly names: readonly string[];
-  readonly starts: readonly { readonly file: string; readonly from: number }[];
+  readonly starts: readonly CsvStart[];
+}
+
+/** Where a file's rows begin among all, and how it is to be read. */
+interface CsvStart {
+  readonly file: string;
+  readonly from: number;
+  readonly dialect: CsvDialect;
 }
 
 async function loadText(
@@ -65,12 +74,12 @@ async function loadText(
   }
   const all = [...names.values()];
   await core.run(`CREATE TABLE ${raw} (${all.map((name) => `${quoteName(name)} VARCHAR`).join(", ")})`);
-  const starts: { readonly file: string; readonly from: number }[] = [];
+  const starts: CsvStart[] = [];
   let rows = 0;
   for (const { file, dialect } of headers) {
     assertNotAborted(options.signal);
-    starts.push({ file, from: rows });
-    const scan = csvScan(file, dialect, source.options ?? {});
+    starts.push({ file, from: rows, dialect });
+    const scan = csvScan(file, dialect, source.options ?? {}, await textCompression(file));
     await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch((error: unknown) => {
       throw csvFailure(file, error);
     });
@@ -82,10 +91,11 @@ async function loadText(
 }
 
 /** Every choice is stated, because what the engine guesses from a sample it may guess differently for the next file. */
-function csvScan(file: string, dialect: CsvDialect, options: CsvOptions): string {
+function csvScan(file: string, dialect: CsvDialect, options: CsvOptions, compression: TextCompression): string {
   const columns = dialect.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ");
   const settings = [
     "auto_detect = false",
+    `compression = ${quoteText(compression)}`,
     `header = ${options.header !== false}`,
     `columns = {${columns}}`,
     `delim = ${quoteText(dialect.delimiter)}`,
@@ -135,7 +145,7 @@ async function castCells(core: EngineCore, raw: string, table: string, types: Re
   await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${badCellsColumn} FROM ${raw}`);
 }
 
-async function refuseBadCells(core: EngineCore, table: string, starts: LoadedText["starts"]): Promise<void> {
+async function refuseBadCells(core: EngineCore, table: string, starts: LoadedText["starts"], options: CsvOptions): Promise<void> {
   const [file, row] = fileAndRow(starts);
   const [found] = await core.rows(
     `SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
@@ -143,8 +153,12 @@ async function refuseBadCells(core: EngineCore, table: string, starts: LoadedTex
   );
   if (found === undefined) return;
   const { column, text, expected } = found;
-  const data = { file: found["file"], row: Number(found["row"]), column, expected, found: text };
-  const message = `Column ${column} of row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
+  const row0 = Number(found["row"]);
+  const start = starts.find((one) => one.file === found["file"]);
+  const line = start === undefined ? undefined : await lineOfRow(start.file, start.dialect, options, row0);
+  const data = { file: found["file"], ...(line === undefined ? {} : { line }), row: row0, column, expected, found: text };
+  const place = line === undefined ? "" : `line ${line}, `;
+  const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
   throw new VarveError(
     "SOURCE_UNREADABLE",
     `${message} Correct the file, or set such rows aside with a suite that says "onMisfit": "quarantine".`,
