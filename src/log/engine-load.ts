@@ -17,9 +17,11 @@ const memoryLimit = 640 * 1024 * 1024;
 
 const smallestBuffer = 4 * 1024 * 1024;
 
-const vectorType = 'STRUCT("storageType" VARCHAR, "pathOrInlineDv" VARCHAR, "offset" INTEGER, "sizeInBytes" INTEGER, "cardinality" BIGINT)';
-const addType = `STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" ${vectorType}, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)`;
-const removeType = `STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN, "extendedFileMetadata" BOOLEAN, "partitionValues" JSON, "size" BIGINT, "stats" VARCHAR, "tags" JSON, "deletionVector" ${vectorType}, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT)`;
+// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much where it is null.
+const addType =
+  'STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)';
+const removeType =
+  'STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN, "extendedFileMetadata" BOOLEAN, "partitionValues" JSON, "size" BIGINT, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT)';
 
 /** What a big table's live files are read from. */
 export interface EngineInput {

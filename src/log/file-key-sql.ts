@@ -16,10 +16,16 @@ export function pathKeySql(path: string): string {
 /** SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text without one. */
 export function vectorKeySql(column: string, type: EngineStruct): string {
   const vector = fieldOf(type, "deletionVector");
-  if (vector?.kind !== "struct") return "''";
   const at = `${column}."deletionVector"`;
+  if (vector?.kind === "scalar" && vector.name === "JSON") return jsonVectorKeySql(at);
+  if (vector?.kind !== "struct") return "''";
   const offset = fieldOf(vector, "offset") === undefined ? "''" : `coalesce('@' || ${at}."offset", '')`;
   return `CASE WHEN ${at}."storageType" IS NULL THEN '' ELSE chr(0) || ${at}."storageType" || ${at}."pathOrInlineDv" || ${offset} END`;
+}
+
+function jsonVectorKeySql(vector: string): string {
+  const [kind, id, offset] = ["storageType", "pathOrInlineDv", "offset"].map((name) => `json_extract_string(${vector}, '/${name}')`);
+  return `CASE WHEN ${vector} IS NULL OR ${kind} IS NULL THEN '' ELSE chr(0) || ${kind} || ${id} || coalesce('@' || ${offset}, '') END`;
 }
 
 /** Fills `table`, with columns `path` and `key`, with the keys of the paths that {@link pathKeySql} leaves to JavaScript. */
