@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { loadDriver } from "../src/engine/driver.ts";
 import { duckdbEngine } from "../src/engine/session.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "../src/log/contract.ts";
+import { closeLogSession } from "../src/log/log-session.ts";
 import { openLog, refreshLog } from "../src/log/open-log.ts";
 import { localDiskStore } from "../src/storage/local-disk-store.ts";
 import type { ObjectStore } from "../src/storage/object-store.ts";
@@ -67,8 +68,15 @@ async function countFiles(files: LiveFiles): Promise<number> {
   return count;
 }
 
-/** Runs one operation on a generated table. */
-export async function measureOperation(table: LogTable, operation: LogOperation): Promise<LogMeasure> {
+/** Runs one operation on a generated table, after every reading one on `warmUp`. */
+export async function measureOperation(table: LogTable, operation: LogOperation, warmUp: LogTable | null): Promise<LogMeasure> {
+  if (warmUp !== null) {
+    const other = contextOf(warmUp.folder);
+    for (const one of logOperations) await act(other, warmUp, one, one === "refresh by one commit" ? await openLog(other) : undefined);
+    await closeLogSession(other);
+    counts.requests = 0;
+    counts.bytes = 0;
+  }
   const context = contextOf(table.folder);
   let before: LogSnapshot | undefined;
   let undo = (): void => undefined;

@@ -1,4 +1,4 @@
-"""Measures one operation of bench/log-measure.ts with the deltalake package. Arguments: table (JSON), operation."""
+"""Measures one operation of bench/log-measure.ts with the deltalake package. Arguments: table (JSON), operation, table to read before (JSON) or null."""
 
 import json
 import resource
@@ -19,6 +19,14 @@ def add_commit():
         target.write(source.read().replace("part-", "part-x"))
     return new
 
+
+if len(sys.argv) > 3 and sys.argv[3] != "null":
+    warm_up = json.loads(sys.argv[3])
+    other = DeltaTable(warm_up["folder"])
+    other.schema()
+    other.file_uris()
+    other.file_uris(file_pruning_predicate="id = %d" % warm_up["wanted"])
+    other.update_incremental()
 
 opened = None
 added = None
