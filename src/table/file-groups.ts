@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { EngineValue, Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { filePattern, quoteFile } from "../util/sql-text.ts";
@@ -12,29 +13,73 @@ export interface FileGroup {
 
 const filesAQuery = 5_000;
 
+/** What was read of a file before, as long as it is the same file. */
+interface KnownFooter {
+  readonly size: number;
+  readonly changed: number;
+  readonly fields: readonly PhysicalField[];
+}
+
+const mostKnown = 50_000;
+/** Footers by local file name: data files never change, so that a table that is read again need not look at them again. */
+const known = new Map<string, KnownFooter>();
+/** Columns by their digest: files that are alike share them, which also is how groups are told apart. */
+const columns = new Map<string, readonly PhysicalField[]>();
+
 /**
  * Groups local Parquet files by what their footers say, so that each group can be read by one scan with one set of conversions.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
  */
 export async function groupByFooter(session: Session, files: readonly string[]): Promise<FileGroup[]> {
-  const groups = new Map<string, Set<string>>();
-  const distinct = [...new Set(files)];
-  for (let start = 0; start < distinct.length; start += filesAQuery) {
-    const chunk = distinct.slice(start, start + filesAQuery);
-    for (const [digest, names] of await digests(session, chunk)) {
-      const group = groups.get(digest) ?? new Set();
-      for (const name of names) group.add(name);
-      groups.set(digest, group);
+  const groups = new Map<readonly PhysicalField[], Set<string>>();
+  const put = (fields: readonly PhysicalField[], file: string): void => {
+    const group = groups.get(fields);
+    if (group === undefined) groups.set(fields, new Set([file]));
+    else group.add(file);
+  };
+  const unknown: string[] = [];
+  for (const file of new Set(files)) {
+    const footer = knownFooter(file);
+    if (footer === undefined) unknown.push(file);
+    else put(footer, file);
+  }
+  for (let start = 0; start < unknown.length; start += filesAQuery) {
+    for (const [digest, names] of await digests(session, unknown.slice(start, start + filesAQuery))) {
+      const fields = await columnsOf(session, digest, names[0] ?? "");
+      for (const name of names) {
+        put(fields, name);
+        remember(name, fields);
+      }
     }
   }
-  const found: FileGroup[] = [];
-  for (const names of groups.values()) {
-    const [sample = ""] = names;
-    const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`);
-    found.push({ fields: parsePhysicalSchema(rows, sample), files: names });
+  return [...groups].map(([fields, names]) => ({ fields, files: names }));
+}
+
+function knownFooter(file: string): readonly PhysicalField[] | undefined {
+  const footer = known.get(file);
+  if (footer === undefined) return undefined;
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats?.size === footer.size && stats.mtimeMs === footer.changed ? footer.fields : undefined;
+}
+
+function remember(file: string, fields: readonly PhysicalField[]): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (known.size >= mostKnown) {
+    known.clear();
+    columns.clear();
   }
-  return found;
+  known.set(file, { size: stats.size, changed: stats.mtimeMs, fields });
+}
+
+async function columnsOf(session: Session, digest: string, sample: string): Promise<readonly PhysicalField[]> {
+  const found = columns.get(digest);
+  if (found !== undefined) return found;
+  const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`);
+  const fields = parsePhysicalSchema(rows, sample);
+  columns.set(digest, fields);
+  return fields;
 }
 
 async function digests(session: Session, files: readonly string[]): Promise<[string, string[]][]> {
