@@ -30,7 +30,19 @@ export { type CheckReport, type MetricSeries, reportJson, type VersionTests } fr
 export { defineSuite, parseSuite } from "./quality/define.ts";
 export type { ColumnProfile, Profile } from "./quality/profile.ts";
 export type { SuggestedSuite } from "./quality/suggest.ts";
-export type { CheckJson, Escalation, OnFail, OnMisfit, OnNull, Repair, RowPredicate, Severity, Suite, SuiteJson } from "./quality/suite.ts";
+export type {
+  CheckJson,
+  Escalation,
+  OnFail,
+  OnMisfit,
+  OnNull,
+  Repair,
+  RowPredicate,
+  RowRepair,
+  Severity,
+  Suite,
+  SuiteJson,
+} from "./quality/suite.ts";
 export type { CheckResult, GateVerdict } from "./quality/verdict.ts";
 export { QueryResult } from "./query/query-result.ts";
 export { checkHtml } from "./report/check-html.ts";

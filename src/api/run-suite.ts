@@ -1,6 +1,6 @@
 import { checkSuite } from "../operations/check.ts";
 import type { CheckReport } from "../quality/check-report.ts";
-import type { RowPredicate, Suite, SuiteJson } from "../quality/suite.ts";
+import type { RowFunction, Suite, SuiteJson } from "../quality/suite.ts";
 import { type Source, toSnapshots, toWriteSource } from "./source.ts";
 import type { Table } from "./table.ts";
 import type { TableVersion } from "./table-version.ts";
@@ -10,7 +10,7 @@ export interface RunSuiteOptions {
   readonly name?: string;
   /** Tables that checks compare with, by the suite's names for them. */
   readonly tables?: Readonly<Record<string, Table | TableVersion>>;
-  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  readonly functions?: Readonly<Record<string, RowFunction>>;
   readonly signal?: AbortSignal;
 }
 

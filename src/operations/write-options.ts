@@ -1,5 +1,5 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { RowPredicate, Suite, SuiteJson } from "../quality/suite.ts";
+import type { RowFunction, Suite, SuiteJson } from "../quality/suite.ts";
 import type { GateVerdict } from "../quality/verdict.ts";
 import type { UpkeepReport } from "../table/upkeep.ts";
 
@@ -33,8 +33,8 @@ export interface WriteOptions {
 export interface GateOptions {
   /** Versions of tables that checks compare with, by the suite's names for them. */
   readonly tables?: Readonly<Record<string, LogSnapshot>>;
-  /** TypeScript predicates that the suite calls by name. */
-  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  /** TypeScript predicates and repairs that the suite calls by name. */
+  readonly functions?: Readonly<Record<string, RowFunction>>;
   /** Earlier values of a metric, oldest first. */
   readonly history?: (metric: string) => Promise<readonly number[]>;
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import type { AnomalyRule } from "./anomaly.ts";
 import { defineSuite } from "./define.ts";
-import type { CheckJson, RowPredicate, Suite, SuiteJson } from "./suite.ts";
+import type { CheckJson, Repair, RowFunction, RowPredicate, RowRepair, Suite, SuiteJson } from "./suite.ts";
 
 /** Options that every check takes. */
 export type CheckOptions = Omit<CheckJson, "kind" | "params">;
@@ -9,7 +9,7 @@ export type CheckOptions = Omit<CheckJson, "kind" | "params">;
 /** A check as built: its JSON, and the function of a TypeScript predicate, which JSON cannot hold. */
 export interface BuiltCheck {
   readonly json: CheckJson;
-  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  readonly functions?: Readonly<Record<string, RowFunction>>;
 }
 
 /** Bounds of a range; both ends belong to it unless strict. */
@@ -107,6 +107,15 @@ export const check = Object.freeze({
     built(`expect_column_${name}_to_be_between`, { column, ...bounds(range) }, options),
   normal: (metric: string, column: string | undefined, rule: AnomalyRule, options?: CheckOptions) =>
     built("expect_metric_to_be_normal", { metric, column, ...rule }, options),
+  /** The same check, whose failing values a TypeScript function replaces; what still fails then is treated as `otherwise` says. */
+  repairedBy: (name: string, replace: RowRepair, given: BuiltCheck, otherwise?: Repair["otherwise"]): BuiltCheck => ({
+    json: {
+      ...given.json,
+      onFail: "repair",
+      repair: { with: "function", function: name, ...(otherwise === undefined ? {} : { otherwise }) },
+    },
+    functions: { ...given.functions, [name]: replace },
+  }),
   /** Any check by its long name. */
   expect: (kind: string, params: JsonObject, options?: CheckOptions) => built(kind, params, options),
 });
@@ -117,6 +126,6 @@ export const check = Object.freeze({
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
 export function suite(name: string, checks: readonly BuiltCheck[], options: Omit<SuiteJson, "name" | "checks"> = {}): Suite {
-  const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<Record<string, RowPredicate>>;
+  const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<Record<string, RowFunction>>;
   return defineSuite({ name, ...options, checks: checks.map((item) => item.json) }, functions);
 }

@@ -5,7 +5,7 @@ import type { Expectation } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
 import { checkParams } from "./params.ts";
 import { expectations } from "./registry.ts";
-import type { Check, Escalation, OnFail, OnNull, Repair, RowPredicate, Severity, Suite, SuiteJson } from "./suite.ts";
+import type { Check, Escalation, OnFail, OnNull, Repair, RowFunction, Severity, Suite, SuiteJson } from "./suite.ts";
 
 const onFails: readonly OnFail[] = ["reject", "quarantine", "drop", "warn", "tag", "repair"];
 const onNulls: readonly OnNull[] = ["ignore", "fail", "pass"];
@@ -21,7 +21,7 @@ const checkKeys = ["kind", "id", "description", "params", "mostly", "where", "on
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
-export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record<string, RowPredicate>> = {}): Suite {
+export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record<string, RowFunction>> = {}): Suite {
   if (isDefined(suite))
     return Object.keys(functions).length === 0 ? suite : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
   const json: JsonValue = jsonCopy(suite);
@@ -51,7 +51,7 @@ export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record
 }
 
 /** Reads a suite from JSON text. @throws `SUITE_INVALID` */
-export function parseSuite(text: string, functions: Readonly<Record<string, RowPredicate>> = {}): Suite {
+export function parseSuite(text: string, functions: Readonly<Record<string, RowFunction>> = {}): Suite {
   let json: JsonValue;
   try {
     json = parseJson(text);
@@ -157,17 +157,21 @@ function repairOf(
 ): Repair | undefined {
   if (value === undefined) {
     if (onFail === "repair")
-      throw invalidSuite(`${path}.repair`, "is missing, though onFail is repair", "Say how: { with: default | clip | null | sql }");
+      throw invalidSuite(
+        `${path}.repair`,
+        "is missing, though onFail is repair",
+        "Say how: { with: default | clip | null | sql | function }",
+      );
     return undefined;
   }
   const at = `${path}.repair`;
   if (onFail !== "repair") throw invalidSuite(at, `is given, though onFail is ${onFail}`, "Set onFail to repair");
-  if (!isJsonObject(value)) throw invalidSuite(at, "is no object", "Give { with: default | clip | null | sql }");
-  refuseUnknown(value, ["with", "value", "expression", "otherwise"], at);
+  if (!isJsonObject(value)) throw invalidSuite(at, "is no object", "Give { with: default | clip | null | sql | function }");
+  refuseUnknown(value, ["with", "value", "expression", "function", "otherwise"], at);
   if (expectation.level !== "row" || typeof params["column"] !== "string") {
     throw invalidSuite(at, `${expectation.kind} does not test the values of one column`, "Repair with a check of one column");
   }
-  const how = oneOf(value["with"], ["default", "clip", "null", "sql"] as const, `${at}.with`);
+  const how = oneOf(value["with"], ["default", "clip", "null", "sql", "function"] as const, `${at}.with`);
   const otherwise = oneOf(value["otherwise"], afterwards, `${at}.otherwise`);
   const rest = otherwise === undefined ? {} : { otherwise };
   if (how === "default") {
@@ -188,7 +192,12 @@ function repairOf(
     if (expression === undefined) throw invalidSuite(`${at}.expression`, "is missing", "Give an SQL expression over the columns");
     return { with: "sql", expression, ...rest };
   }
-  throw invalidSuite(`${at}.with`, "is missing", "Use default, clip, null or sql");
+  if (how === "function") {
+    const name = optionalText(value["function"], `${at}.function`);
+    if (name === undefined) throw invalidSuite(`${at}.function`, "is missing", "Name the TypeScript function");
+    return { with: "function", function: name, ...rest };
+  }
+  throw invalidSuite(`${at}.with`, "is missing", "Use default, clip, null, sql or function");
 }
 
 function escalation(value: JsonValue | undefined, path: string): Escalation | undefined {

@@ -1,6 +1,6 @@
 import type { JsonValue } from "../util/json.ts";
 import type { ColumnClass } from "./column.ts";
-import { type Dialect, numberText } from "./dialect.ts";
+import { type Dialect, numberText, textOfType } from "./dialect.ts";
 
 const quote = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
@@ -43,8 +43,14 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   kurtosis: (sql) => `kurtosis_pop(${sql})`,
   isJson: (sql) => `json_valid(${sql})`,
   isTime: (sql, format) =>
-    format === undefined ? `(TRY_CAST(${sql} AS TIMESTAMP) IS NOT NULL)` : `(try_strptime(${sql}, ${quote(format)}) IS NOT NULL)`,
-  canCast: (sql, type) => `(TRY_CAST(${sql} AS ${type}) IS NOT NULL)`,
+    format === undefined
+      ? withPattern(sql, textOfType("TIMESTAMP"), `(TRY_CAST(${sql} AS TIMESTAMP) IS NOT NULL)`)
+      : `(try_strptime(${sql}, ${quote(format)}) IS NOT NULL)`,
+  canCast: (sql, type) => withPattern(sql, textOfType(type), `(TRY_CAST(${sql} AS ${type}) IS NOT NULL)`),
   epochMilliseconds: (sql) => `epoch_ms(${sql})`,
   listOf: (items) => `list_filter([${items.join(", ")}], lambda x: x IS NOT NULL)`,
 });
+
+function withPattern(sql: string, pattern: string | undefined, condition: string): string {
+  return pattern === undefined ? condition : `(regexp_matches(${sql}, ${quote(pattern)}) AND ${condition})`;
+}

@@ -34,6 +34,7 @@ export interface Dialect {
   quantileApproximate(sql: string, share: number): string;
   distinctApproximate(sql: string): string;
   correlation(a: string, b: string): string;
+  /** Of a sample: the population's, times sqrt(n (n - 1)) / (n - 2). */
   skewness(sql: string): string;
   kurtosis(sql: string): string;
   isJson(sql: string): string;
@@ -51,4 +52,10 @@ export function numberText(value: number | bigint): string {
   if (typeof value === "bigint") return value.toString();
   if (Number.isFinite(value)) return Object.is(value, -0) ? "0" : String(value);
   return Number.isNaN(value) ? "'NaN'" : value > 0 ? "'Infinity'" : "'-Infinity'";
+}
+
+/** What a text of a type looks like where engines would read more, each something else: fractions as integers, `12:30` or `2024` as times. */
+export function textOfType(type: string): string | undefined {
+  if (/^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return "^\\s*[+-]?[0-9]+\\s*$";
+  return type === "DATE" || type === "TIMESTAMP" ? "^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}" : undefined;
 }

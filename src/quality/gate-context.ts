@@ -1,6 +1,6 @@
 import type { Relation } from "../engine/contract.ts";
 import type { PlannedCheck } from "./plan.ts";
-import type { RowPredicate } from "./suite.ts";
+import type { RowFunction } from "./suite.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /** What a suite needs beside the staged batch. */
@@ -9,8 +9,8 @@ export interface GateContext {
   readonly now: number;
   /** Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent while it is being created. */
   readonly relations?: Readonly<Record<string, Relation>>;
-  /** TypeScript predicates, beside those that the suite brings. */
-  readonly functions?: Readonly<Record<string, RowPredicate>>;
+  /** TypeScript predicates and repairs, beside those that the suite brings. */
+  readonly functions?: Readonly<Record<string, RowFunction>>;
   /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
   readonly history?: (metric: string) => Promise<readonly number[]>;
   /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */

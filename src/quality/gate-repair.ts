@@ -1,10 +1,12 @@
-import type { Session, StagedRelation } from "../engine/contract.ts";
+import type { Session, SourceRow, StagedRelation } from "../engine/contract.ts";
 import type { SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toNumber } from "./expectation.ts";
+import { temporaryTable, withoutPosition } from "./gate-groups.ts";
 import { invalidSuite } from "./invalid.ts";
-import { type Mask, rowMask } from "./masks.ts";
+import { type Mask, positionOf, rowMask } from "./masks.ts";
 import { findColumn, type PlannedCheck } from "./plan.ts";
+import type { Check, Repair, RowFunction } from "./suite.ts";
 
 /** The batch with repaired values, and how many of them each check asked for. */
 export interface Repaired {
@@ -13,15 +15,21 @@ export interface Repaired {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+const orderColumn = "__varve_order";
+
 interface RepairContext {
   readonly columns: readonly SuiteColumn[];
   readonly expressions: ReadonlyMap<string, string>;
+  readonly functions: Readonly<Record<string, RowFunction>>;
 }
 
 /**
  * Replaces the failing values of checks that repair; all checks are then run on the repaired rows.
  *
  * Several checks may repair one column: each sees what the one before it left.
+ *
+ * @throws `SUITE_INVALID` for a function that is not given or does not answer once a row; `SCHEMA_MISMATCH` for a value that it gives which is
+ *   not of the column's type
  */
 export async function repairRows(
   session: Session,
@@ -37,20 +45,87 @@ export async function repairRows(
     const failing = toNumber(row?.["n"]) ?? 0;
     if (failing === 0) continue;
     counts.set(mask.planned.check.id, failing);
-    current = replaced(current, mask, context);
+    const { repair } = mask.planned.check;
+    current = repair?.with === "function" ? await replacedBy(session, current, mask, repair, context) : replaced(current, mask, context);
   }
   return { staged: current, planned, counts };
 }
 
-function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {
-  const { check } = mask.planned;
-  const column = findColumn(String(check.params["column"]), context.columns, duckdbDialect);
+interface RepairedColumn {
+  readonly sql: string;
+  readonly type: string;
+}
+
+function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
+  const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
   if (column === undefined || column.sql.includes("."))
     throw invalidSuite(`${check.path}.params.column`, "a nested field cannot be repaired", "Repair a top-level column");
-  const type = staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type;
-  const value = `CAST(${repairSql(mask, column.sql, context)} AS ${type})`;
+  return { sql: column.sql, type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type };
+}
+
+function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {
+  const column = repairedColumn(staged, mask.planned.check, context);
+  const value = `CAST(${repairSql(mask, column.sql, context)} AS ${column.type})`;
   const change = `SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
   return { ...staged, sql: `${change} (${staged.sql})`, positionedSql: `${change} (${staged.positionedSql})` };
+}
+
+/** The values that a function gives are kept by the rows' places, so that every later look at the batch sees the same ones. */
+async function replacedBy(
+  session: Session,
+  staged: StagedRelation,
+  mask: Mask,
+  repair: Extract<Repair, { with: "function" }>,
+  context: RepairContext,
+): Promise<StagedRelation> {
+  const { check } = mask.planned;
+  const column = repairedColumn(staged, check, context);
+  const given = context.functions[repair.function];
+  if (given === undefined)
+    throw invalidSuite(
+      `${check.path}.repair.function`,
+      `no function "${repair.function}" is given`,
+      "Hand the function over with the suite",
+    );
+  const position = positionOf(staged);
+  const columns = [
+    { name: "file", type: "VARCHAR" },
+    { name: "row", type: "BIGINT" },
+    { name: "value", type: column.type },
+  ];
+  const failing = `SELECT ${position.file} AS "position of file", ${position.row} AS "position of row", * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
+  const kept = await session.stage({ kind: "rows", rows: await repairs(session, failing, given, check) }, { columns });
+  const table = temporaryTable();
+  await session.execute(`CREATE TABLE ${table} AS ${kept.sql}`);
+  const on = `${table}.row = ${position.row} AND ${table}.file IS NOT DISTINCT FROM ${position.file}`;
+  const value = `CASE WHEN ${table}.row IS NOT NULL THEN ${table}.value ELSE ${column.sql} END`;
+  // a join gives rows in any order, but checks of order look at them in the source's
+  const numbered = `(SELECT *, row_number() OVER () AS ${orderColumn} FROM (${staged.positionedSql})) AS staged`;
+  const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} LEFT JOIN ${table} ON ${on}`;
+  const repaired = temporaryTable();
+  await session.execute(`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${orderColumn}) FROM (${changed}) ORDER BY ${orderColumn}`);
+  const names = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
+  return { ...staged, sql: `SELECT ${names} FROM ${repaired}`, positionedSql: `SELECT * FROM ${repaired}` };
+}
+
+/** The failing rows' places with their new values: one object a failing row, as the function asks for objects anyway. */
+async function repairs(session: Session, failing: string, repair: RowFunction, check: Check): Promise<SourceRow[]> {
+  const found: SourceRow[] = [];
+  for await (const batch of session.arrow(failing)) {
+    const values = repair(withoutPosition(batch));
+    if (values.length !== batch.numRows) {
+      throw invalidSuite(
+        `${check.path}.repair.function`,
+        `the function answered ${values.length} times for ${batch.numRows} rows`,
+        "Answer once for each row of the batch",
+      );
+    }
+    const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
+    for (let at = 0; at < batch.numRows; at++) {
+      found.push({ file: files?.get(at) ?? null, row: BigInt(rows?.get(at) ?? 0), value: values[at] ?? null });
+    }
+  }
+  return found;
 }
 
 function repairSql(mask: Mask, column: string, context: RepairContext): string {

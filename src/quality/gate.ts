@@ -28,10 +28,10 @@ export async function evaluateGate(session: Session, suite: Suite, staged: Stage
   const expressions = await checkedExpressions(session, suite, staged.columns, context.fence);
   const planned = [...planSuite(suite, { columns, dialect: duckdbDialect, now: context.now, expressions }), ...(context.extra ?? [])];
   refuseMissingRelations(planned, context);
-  const repaired = await repairRows(session, planned, staged, { columns, expressions });
+  const functions = { ...suite.functions, ...context.functions };
+  const repaired = await repairRows(session, planned, staged, { columns, expressions, functions });
   const batch = repaired.staged;
   const resolved = await resolveRounds(session, repaired.planned, batch);
-  const functions = { ...suite.functions, ...context.functions };
   const masks = await groupMasks(session, resolved, batch, { functions, relation: (name) => context.relations?.[name]?.sql });
   const counted = await countRows(session, resolved, masks, batch, { columns, repairs: repaired.counts, ...context });
   const reacted = masks

@@ -7,7 +7,7 @@ const functionKind = "expect_rows_to_satisfy_function";
 export interface SuiteNeeds {
   /** Names of relations that checks compare with; `this` is the table that is written to. */
   readonly relations: readonly string[];
-  /** Names of TypeScript predicates that the suite calls and does not bring. */
+  /** Names of TypeScript functions that the suite calls and does not bring. */
   readonly functions: readonly string[];
   /** Metrics whose history is asked for. */
   readonly history: boolean;
@@ -23,7 +23,8 @@ export interface SuiteNeeds {
 export function suiteNeeds(suite: Suite): SuiteNeeds {
   const relations = new Set<string>();
   const functions = new Set<string>();
-  for (const { kind, params } of suite.checks) {
+  for (const { kind, params, repair } of suite.checks) {
+    if (repair?.with === "function") functions.add(repair.function);
     if (params["across_table"] === true) relations.add("this");
     if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string") relations.add(params["table"]);
     if (kind === functionKind && typeof params["function"] === "string") functions.add(params["function"]);
@@ -42,6 +43,9 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
 
 function namesRows({ kind, onFail, escalate, repair }: Check): boolean {
   return (
-    [onFail, escalate?.to, repair?.otherwise].includes("quarantine") || expectations.get(kind)?.level === "group" || kind === functionKind
+    [onFail, escalate?.to, repair?.otherwise].includes("quarantine") ||
+    repair?.with === "function" ||
+    expectations.get(kind)?.level === "group" ||
+    kind === functionKind
   );
 }

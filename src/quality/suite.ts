@@ -22,6 +22,7 @@ export type Repair =
   | { readonly with: "default"; readonly value: string | number | boolean; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
   | { readonly with: "clip"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
   | { readonly with: "null"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
+  | { readonly with: "function"; readonly function: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
   | { readonly with: "sql"; readonly expression: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" };
 
 /** Turns the reaction into another when more than the share `above` of the considered rows fails. */
@@ -69,6 +70,15 @@ export interface SuiteJson {
  */
 export type RowPredicate = (batch: RecordBatch) => readonly (boolean | null)[] | Uint8Array;
 
+/**
+ * A repair in TypeScript: gets the failing rows of one Arrow batch, all columns of them, and gives for each the value to put into the column
+ * that the check tests, `null` for none, in the form that row objects have (spec/formats.md).
+ */
+export type RowRepair = (batch: RecordBatch) => readonly unknown[];
+
+/** What a suite calls by name: a {@link RowPredicate} or a {@link RowRepair}. */
+export type RowFunction = (batch: RecordBatch) => ArrayLike<unknown>;
+
 /** A checked suite: every default filled in, every check known to the registry. Made by `defineSuite` only. */
 export interface Suite {
   readonly name: string;
@@ -76,8 +86,8 @@ export interface Suite {
   readonly tagColumn: string;
   readonly onMisfit: OnMisfit;
   readonly checks: readonly Check[];
-  /** The TypeScript predicates by name; JSON cannot carry them. */
-  readonly functions: Readonly<Record<string, RowPredicate>>;
+  /** The TypeScript predicates and repairs by name; JSON cannot carry them. */
+  readonly functions: Readonly<Record<string, RowFunction>>;
   /** SHA-256 over the canonical JSON. */
   readonly fingerprint: string;
   readonly json: SuiteJson;

@@ -60,6 +60,7 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ],
   ["an unknown reaction", { ...good, onFail: "explode" }, "checks[1].onFail"],
   ["an unknown treatment of nulls", { ...good, onNull: "maybe" }, "checks[1].onNull"],
+  ["repair by a function without a name", { ...good, onFail: "repair", repair: { with: "function" } }, "checks[1].repair.function"],
   ["repair without saying how", { ...good, onFail: "repair" }, "checks[1].repair"],
   [
     "clipping to strict bounds",
@@ -160,7 +161,17 @@ describe("defining a suite", () => {
       check.sql("delay > 0"),
       check.predicate("odd", ["id"], () => []),
     ]);
-    expect(suiteNeeds(made)).toEqual({ relations: ["this", "airports"], functions: [], history: false, fence: true, tagColumn: null });
+    expect(suiteNeeds(made)).toEqual({
+      relations: ["this", "airports"],
+      functions: [],
+      history: false,
+      fence: true,
+      tagColumn: null,
+      positions: true,
+    });
+    expect(suiteNeeds(suite("s", [check.notNull("id")])).positions).toBe(false);
+    const repairing = suite("s", [check.repairedBy("zero", () => [], check.nonNegative("delay"))]);
+    expect(suiteNeeds(parseSuite(JSON.stringify(repairing.json)))).toMatchObject({ functions: ["zero"], positions: true });
     expect(suiteNeeds(parseSuite(JSON.stringify(made.json))).functions).toEqual(["odd"]);
   });
 
@@ -208,7 +219,7 @@ describe("a suite as SQL of Spark", () => {
     const compiled = compileSuite(made, schema, sparkDialect);
     expect(compiled.rowChecks.map(({ fails }) => fails)).toEqual([
       "coalesce((NOT ((`delay` >= CAST(0 AS DOUBLE)) AND NOT isnan(`delay`))), false)",
-      "coalesce((NOT (`delay` IS NULL) AND ((`origin` RLIKE '^\\\\w{3}$') IS NOT TRUE)), false)".replace("`delay` IS", "`origin` IS"),
+      "coalesce((NOT (`delay` IS NULL) AND ((`origin` RLIKE '^\\\\w{3}\\\\z') IS NOT TRUE)), false)".replace("`delay` IS", "`origin` IS"),
     ]);
     expect(compiled.counts("flights")).toContain("avg(CAST(`delay` AS DOUBLE)) AS a2_v FROM flights");
   });

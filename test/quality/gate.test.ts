@@ -1,9 +1,11 @@
+import type { RecordBatch } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineColumn, Session, SourceRow, StagedRelation } from "../../src/engine/contract.ts";
 import { duckdbEngine } from "../../src/engine/session.ts";
+import { check, suite } from "../../src/quality/builder.ts";
 import { defineSuite } from "../../src/quality/define.ts";
 import { evaluateGate } from "../../src/quality/gate.ts";
-import type { CheckJson } from "../../src/quality/suite.ts";
+import type { CheckJson, RowRepair, Suite } from "../../src/quality/suite.ts";
 
 let session: Session;
 
@@ -137,6 +139,66 @@ describe("the gate", () => {
   it("treats what a repair leaves failing as told", async () => {
     const verdict = await run([{ ...between, onFail: "repair", repair: { with: "default", value: 9999, otherwise: "drop" } }]);
     expect(verdict).toMatchObject({ accepted: true, clean: 3, dropped: 2 });
+  });
+
+  it("hands a TypeScript predicate the columns that it names, in their order", async () => {
+    const seen: unknown[] = [];
+    const test = (batch: RecordBatch) =>
+      Array.from({ length: batch.numRows }, (_, at) => {
+        const [origin, id] = [batch.getChildAt(0)?.get(at), batch.getChild("id")?.get(at)];
+        seen.push([origin, id]);
+        return id === null ? null : origin === "LAX" || id === 3n;
+      });
+    const made = suite("s", [check.predicate("known", ["origin", "id"], test, { onFail: "quarantine" })]);
+    const verdict = await evaluateGate(session, made, await stage(rows, flights), { now: 0 });
+    expect(seen).toEqual([
+      ["LAX", 1n],
+      ["SFO", 2n],
+      ["SFO", 2n],
+      ["???", 3n],
+      [null, null],
+    ]);
+    expect(verdict).toMatchObject({ clean: 3, quarantined: 2, checks: [{ considered: 4, unexpected: 2 }] });
+  });
+
+  it("repairs by a TypeScript function, which sees whole rows, and tests what it gave", async () => {
+    const seen: unknown[] = [];
+    const replace = (batch: RecordBatch) => {
+      const [ids, delays] = [batch.getChild("id"), batch.getChild("delay")];
+      return Array.from({ length: batch.numRows }, (_, at) => {
+        seen.push([ids?.get(at), delays?.get(at)]);
+        return ids?.get(at) === 2n ? 7.5 : null;
+      });
+    };
+    const repaired = check.repairedBy(
+      "replace",
+      replace,
+      check.between("delay", { min: -120, max: 1800 }, { onNull: "fail" }),
+      "quarantine",
+    );
+    const verdict = await evaluateGate(session, suite("s", [repaired]), await stage(rows, flights), { now: 0 });
+    expect(seen).toEqual([
+      [2n, -1116],
+      [2n, null],
+      [3n, Number.NaN],
+    ]);
+    expect(verdict).toMatchObject({ accepted: true, clean: 4, quarantined: 1, checks: [{ repaired: 3, unexpected: 1 }] });
+    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([5, 7.5, 7.5, 9]);
+    expect(await session.rows(`SELECT row, id, delay FROM (${verdict.quarantineSql})`)).toEqual([{ row: 3n, id: 3n, delay: null }]);
+  });
+
+  it("refuses a repair function that is not there, leaves rows out, or gives a value of another type", async () => {
+    const good = check.between("delay", { min: -120, max: 1800 });
+    const repairing = (replace: RowRepair) => suite("s", [check.repairedBy("replace", replace, good)]);
+    const judge = async (made: Suite) => evaluateGate(session, made, await stage(rows, flights), { now: 0 });
+    await expect(judge(defineSuite(repairing(() => []).json))).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].repair.function" },
+    });
+    await expect(judge(repairing(() => []))).rejects.toMatchObject({ code: "SUITE_INVALID" });
+    await expect(judge(repairing((batch) => Array.from({ length: batch.numRows }, () => "much")))).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+    });
   });
 
   it("tags rows with the checks that they fail", async () => {
