@@ -4,13 +4,13 @@ import type { EngineStruct } from "./action-sql.ts";
 import { fieldOf } from "./action-sql.ts";
 
 /**
- * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths, and escapes that are no UTF-8.
+ * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths, segments `.`, escapes that are no UTF-8.
  *
  * Equal to what `pathKeyer` makes wherever it is not NULL.
  */
 export function pathKeySql(path: string): string {
   const decoded = `CASE WHEN contains(${path}, '%') THEN try(url_decode(${path})) ELSE ${path} END`;
-  return `CASE WHEN ${path} = '' OR regexp_matches(${path}, '^[A-Za-z][A-Za-z0-9+.-]*:/') OR starts_with(${decoded}, '/') THEN NULL ELSE ${decoded} END`;
+  return `CASE WHEN ${path} = '' OR regexp_matches(${path}, '^[A-Za-z][A-Za-z0-9+.-]*:/') OR starts_with(${decoded}, '/') OR contains(${decoded}, './') THEN NULL ELSE ${decoded} END`;
 }
 
 /** SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text without one. */

@@ -67,8 +67,13 @@ export function partitionValueSql(type: DeltaType, text: string | null, engineTy
   if (value === null) return `CAST(NULL AS ${engineType})`;
   if (value instanceof Uint8Array) return `from_hex('${Buffer.from(value).toString("hex")}')`;
   if (typeof value === "boolean") return value ? "true" : "false";
-  if (type === "timestamp") return `CAST(${quoteText(`${value}+00`)} AS ${engineType})`;
-  return `CAST(${quoteText(value)} AS ${engineType})`;
+  return `CAST(${quoteText(engineText(type, value))} AS ${engineType})`;
+}
+
+/** A decoded partition value as text that the engine casts to the type: with a zone where it has one, years after 9999 without a sign. */
+export function engineText(type: DeltaType, value: string): string {
+  if (type === "timestamp") return `${value.replace(/^\+/, "")}+00`;
+  return type === "date" || type === "timestamp_ntz" ? value.replace(/^\+/, "") : value;
 }
 
 /**

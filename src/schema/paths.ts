@@ -18,7 +18,7 @@ export function encodeLogPath(path: string): string {
 /**
  * Reads a path of the log (`add.path`, `remove.path`, `cdc.path`).
  *
- * All spellings of one file give one answer: percent-encoded or not, `file:/x`, `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign
+ * All spellings of one file give one answer: percent-encoded or not, with segments `.` or not, `file:/x`, `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign
  * that starts no escape stands for itself, because some writers do not encode. The result may hold `..`: stores refuse that.
  *
  * @throws `LOG_CORRUPT` for an empty path
@@ -27,13 +27,18 @@ export function decodeLogPath(logPath: string): LogPath {
   if (logPath === "") throw new VarveError("LOG_CORRUPT", "The log names a data file by an empty path.", {});
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):(\/.*)$/su.exec(logPath);
   if (scheme === null) {
-    const path = percentDecode(logPath);
+    const path = withoutDots(percentDecode(logPath));
     return path.startsWith("/") ? { kind: "absolute", uri: fileUri(path) } : { kind: "relative", path };
   }
   const name = (scheme[1] ?? "").toLowerCase();
-  const rest = percentDecode(scheme[2] ?? "");
+  const rest = withoutDots(percentDecode(scheme[2] ?? ""));
   if (name === "file") return { kind: "absolute", uri: fileUri(rest) };
   return { kind: "absolute", uri: `${name === "s3a" || name === "s3n" ? "s3" : name}:${rest}` };
+}
+
+/** A segment `.` says nothing (RFC 2396, 5.2). */
+function withoutDots(path: string): string {
+  return path.includes("./") ? path.replace(/(^|\/)(?:\.\/)+/g, "$1") : path;
 }
 
 /** One key for every spelling of a file's path in the log: equal keys are the same file (PROTOCOL.md "Add File and Remove File"). */

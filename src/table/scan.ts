@@ -6,7 +6,7 @@ import { readerHas } from "../log/features.ts";
 import type { Predicate } from "../log/predicate.ts";
 import { type ColumnMappingMode, columnMappingMode, physicalName } from "../schema/column-mapping.ts";
 import { allFields, requireColumn } from "../schema/fields.ts";
-import { decodePartitionValue } from "../schema/partition-values.ts";
+import { decodePartitionValue, engineText } from "../schema/partition-values.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import { canReadWidened, typeChangesOf } from "../schema/type-widening.ts";
@@ -110,7 +110,7 @@ export function scanFile(
   const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
     const name = physicalName(field, mode);
     const value = decodePartitionValue(field.type, partitionText(add.partitionValues, name), [field.name]);
-    const text = value === null || value instanceof Uint8Array ? value : field.type === "timestamp" ? `${String(value)}+00` : String(value);
+    const text = value === null || value instanceof Uint8Array ? value : engineText(field.type, String(value));
     return [name, text];
   });
   return {

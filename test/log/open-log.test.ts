@@ -26,8 +26,8 @@ describe("opening a log of commits", () => {
 
   it("takes every spelling of a path for the same file", async () => {
     const context = await memoryTable([
-      [...firstActions(), add("/x/a%20b"), add("c%20d"), add("memory://other/e")],
-      [remove("file:///x/a b"), remove("c d")],
+      [...firstActions(), add("/x/a%20b"), add("c%20d"), add("./f/./g"), add("h./i"), add("memory://other/e")],
+      [remove("file:///x/a b"), remove("c d"), remove("f/%2E/g"), remove("./h./i")],
     ]);
     expect((await allFiles(await (await openLog(context)).files())).map((file) => file.path)).toEqual(["memory://other/e"]);
   });

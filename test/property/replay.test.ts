@@ -119,7 +119,7 @@ async function stateOf(snapshot: LogSnapshot): Promise<unknown> {
 function pathOf(number: number, spelling: number): string {
   if (number % 3 === 2)
     return [`/elsewhere/file ${number}`, `file:///elsewhere/file%20${number}`, `file:/elsewhere/file%20${number}`][spelling] ?? "";
-  return [`file ${number}`, `file%20${number}`, `%66ile%20${number}`][spelling] ?? "";
+  return [`file ${number}`, `file%20${number}`, `./%66ile%20${number}`][spelling] ?? "";
 }
 
 function actionsOf(steps: readonly Step[], version: number): Action[] {

@@ -62,6 +62,33 @@ describe("names of data files", () => {
   );
 });
 
+describe("partition values", () => {
+  it.each([
+    ["date", "10000-01-01", "10000-01-01"],
+    ["date", "+12024-02-29", "12024-02-29"],
+    ["date", "0001-01-01", "0001-01-01"],
+    ["timestamp", "+10000-01-01T00:00:00.000001Z", "10000-01-01 00:00:00.000001+00"],
+    ["timestamp", "9999-12-31 23:59:59.999999", "9999-12-31 23:59:59.999999+00"],
+    ["timestamp_ntz", "10000-01-01 00:00:00", "10000-01-01 00:00:00"],
+    ["string", "+10000-01-01", "+10000-01-01"],
+  ])("of type %s spelled %s are read, far years too", async (type, text, expected) => {
+    table.create([field("x", "integer"), field("p", type)], { partitionColumns: ["p"], features: ["timestampNtz"] });
+    const file = await table.add(session, "a.parquet", "SELECT 1::INTEGER AS x", { partitionValues: { p: text } });
+    table.commit(file);
+    const scan = await planScan(session, await table.snapshot());
+    expect(await session.rows(`SELECT CAST(p AS VARCHAR) AS p FROM (${scan.sql})`)).toEqual([{ p: expected }]);
+  });
+});
+
+describe("spellings of paths", () => {
+  it("a file is found by a path with segments that say nothing", async () => {
+    table.create([field("x", "integer")]);
+    const { add } = await table.add(session, "sub/a.parquet", "SELECT 1::INTEGER AS x");
+    table.commit({ add: { ...add, path: "./sub/%2E/a.parquet" } });
+    expect(await table.rows(session)).toEqual([{ x: 1 }]);
+  });
+});
+
 describe("columns of data files", () => {
   it.each([["x"], ["file_index"]])(
     "a text that is null in the whole file meets no condition that a null does not (beside a column %s)",
