@@ -71,6 +71,8 @@ export async function checkWritten(
 export interface WrittenRows {
   readonly sql: string;
   readonly located?: StagedRelation;
+  /** More columns of `sql`, int64, that the data files hold beside the table's. */
+  readonly hidden?: readonly string[];
 }
 
 /**

@@ -19,6 +19,8 @@ export interface BatchCommit {
   readonly reads?: ReadSet;
   /** Rows of the removed files that are in the new ones too. */
   readonly copiedRows?: number;
+  /** They kept their row ids and commit versions. */
+  readonly rowIdsCopied?: boolean;
   readonly quarantine?: NonNullable<WriteResult["quarantine"]>;
 }
 
@@ -45,8 +47,8 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
       ...(removes.length === 0 ? {} : { numRemovedFiles: String(removes.length), numCopiedRows: String(commit.copiedRows ?? 0) }),
     },
     ...readsOf(batch, commit),
-    // New rows have no ids to keep; rows that are copied get new ones.
-    rowIdsPreserved: (commit.copiedRows ?? 0) === 0,
+    // New rows have no ids to keep.
+    rowIdsPreserved: (commit.copiedRows ?? 0) === 0 || commit.rowIdsCopied === true,
     ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
     ...(txn === undefined ? {} : { txn }),
     ...(verdict === undefined ? {} : { commitInfo: gateInfo(batch, commit, options) }),

@@ -37,9 +37,12 @@ export interface OverwriteOptions extends WriteOptions {
 /** What a kind of overwrite takes away, found once the new rows are staged. */
 interface Replacement {
   readonly hooks: BatchHooks;
-  readonly removed: (
-    data: StagedData,
-  ) => Promise<{ readonly files: readonly AddAction[]; readonly reads: ReadSet; readonly copiedRows?: number }>;
+  readonly removed: (data: StagedData) => Promise<{
+    readonly files: readonly AddAction[];
+    readonly reads: ReadSet;
+    readonly copiedRows?: number;
+    readonly rowIdsCopied?: boolean;
+  }>;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +61,7 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
   const replacement = replacementOf(snapshot, target, options);
   const batch = await prepareBatch(target, source, withMetricHistory(snapshot, options), replacement.hooks);
   try {
-    const { files, reads, copiedRows } = await replacement.removed(batch.data);
+    const { files, reads, copiedRows, rowIdsCopied } = await replacement.removed(batch.data);
     const quarantine = await quarantineRows(batch, options);
     const partitionBy = JSON.stringify(batch.target.metadata.partitionColumns);
     const now = snapshot.context.world.now();
@@ -70,6 +73,7 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
         removes: files.map((file) => removeAction(file, now)),
         reads,
         ...(copiedRows === undefined ? {} : { copiedRows }),
+        ...(rowIdsCopied === undefined ? {} : { rowIdsCopied }),
         ...(quarantine === undefined ? {} : { quarantine }),
       },
       options,
@@ -121,9 +125,10 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
   let found: { readonly predicate: Predicate; readonly files: readonly AddAction[]; readonly scan: string } | undefined;
   let removed: readonly AddAction[] = [];
   let copiedRows = 0;
+  const ids = rowIdColumns(target);
   const open = async (session: Session): Promise<readonly string[]> => {
     const predicate = await predicateFromSql(session, where, snapshot.schema);
-    const scan = await planScan(session, snapshot, { predicate });
+    const scan = await planScan(session, snapshot, { predicate, rowTracking: ids !== undefined });
     found = { predicate, files: (await (await snapshot.files()).prune(predicate)).files, scan: scan.sql };
     return scan.files;
   };
@@ -133,12 +138,12 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     await refuseOutside(session, rows, condition, where);
     removed = (await matchingPartitions(session, target, found.files, where)) ?? found.files;
     if (removed !== found.files) return rows;
-    const kept = `SELECT * FROM (${found.scan}) WHERE NOT ${condition}`;
+    const kept = `SELECT ${ids?.items ?? "*"} FROM (${found.scan}) WHERE NOT ${condition}`;
     const [count] = await session.rows(`SELECT count(*) AS n FROM (${kept})`);
     copiedRows = Number(count?.["n"] ?? 0);
     if (copiedRows === 0) return rows;
     if (target.demands.changeDataFeed) throw needsWholeFiles(where);
-    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})` };
+    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, ...(ids === undefined ? {} : { hidden: ids.columns }) };
   };
   return {
     hooks: { open, compose },
@@ -146,9 +151,21 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
       files: removed,
       reads: { predicates: [found?.predicate ?? { op: "unknown" }], files: removed.map((file) => file.path) },
       copiedRows,
+      rowIdsCopied: ids !== undefined,
     }),
     parameters: { predicate: JSON.stringify([where]) },
   };
+}
+
+/**
+ * How copied rows keep their ids and commit versions where rows are tracked: columns of the data files that the schema does not have
+ * (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items with them.
+ */
+function rowIdColumns({ demands, schema }: BatchTarget): { readonly columns: readonly string[]; readonly items: string } | undefined {
+  if (demands.rowTracking === undefined || findField(schema, "_metadata") !== undefined) return undefined;
+  const { rowIdColumn, rowCommitVersionColumn } = demands.rowTracking;
+  const ids = `_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
+  return { columns: [rowIdColumn, rowCommitVersionColumn], items: `* EXCLUDE (_metadata), ${ids}` };
 }
 
 /** The files whose partition values meet a condition; `undefined` where the condition looks at other columns too. */

@@ -166,6 +166,7 @@ class BatchWriter {
       ...known,
       ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+      ...(rows.hidden === undefined ? {} : { hiddenColumns: rows.hidden }),
       ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
     });
   }

@@ -38,6 +38,8 @@ export interface DataWriteOptions {
   readonly compression?: "zstd" | "snappy" | "uncompressed";
   /** Called with the share of rows written, 0 to 1. */
   readonly onProgress?: (share: number) => void;
+  /** Columns of the query that stand in the files under their own names, though the table does not have them. */
+  readonly hiddenColumns?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -83,7 +85,9 @@ export async function stageData(
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
-  const files = await session.writeParquet(`SELECT ${[...physicalSelectItems(data, target.mode), ...keys].join(", ")} FROM (${sql})`, {
+  const hidden = (options.hiddenColumns ?? []).map(quoteName);
+  const items = [...physicalSelectItems(data, target.mode), ...hidden, ...keys];
+  const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})`, {
     folder: output,
     compression,
     targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),

@@ -52,6 +52,38 @@ describe("a table whose definition varve changed", () => {
   });
 });
 
+describe("rows that an overwrite copied", () => {
+  test("have the row ids and commit versions in Spark that they had before", async () => {
+    const path = join(folder, "row ids");
+    await using table = await createTable(path, {
+      schema: schema().long("id").string("v"),
+      properties: { "delta.enableRowTracking": "true" },
+    });
+    await table.append({ sql: "SELECT i AS id, 'v' || i AS v FROM range(6) AS r(i)" });
+    await table.overwrite([{ id: 2, v: "new" }], { replaceWhere: "id = 2" });
+    await peers.sql(path, "UPDATE {table} SET v = 'spark' WHERE id = 4");
+    await table.refresh();
+    await table.overwrite([{ id: 0, v: "newer" }], { replaceWhere: "id = 0" });
+    const { rows } = await peers.sql(
+      path,
+      "SELECT id, _metadata.row_id AS row, _metadata.row_commit_version AS version FROM {table} ORDER BY id",
+    );
+    const ours: unknown[] = [];
+    for await (const { id, _metadata } of (await table.snapshot().select({ rowTracking: true })).rows()) {
+      ours.push({ id, row: Object(_metadata)["row_id"], version: Object(_metadata)["row_commit_version"] });
+    }
+    const numbers = (list: readonly unknown[]) =>
+      list.map((row) => Object.values(Object(row)).map(Number)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+    expect(numbers(rows)).toEqual(numbers(ours));
+    expect(numbers(rows).filter(([id]) => id !== 0 && id !== 2)).toEqual([
+      [1, 1, 1],
+      [3, 3, 1],
+      [4, 4, 3],
+      [5, 5, 1],
+    ]);
+  });
+});
+
 async function expectAgreement(path: string): Promise<void> {
   for (let version = await latestVersion(path); version >= 0; version--) {
     const ours = await versionRows(path, version);

@@ -86,7 +86,7 @@ describe("writers' features", () => {
     });
   });
 
-  it("rowTracking: removed files keep their row ids in the log, and the commit says whether copied rows kept theirs", async () => {
+  it("rowTracking: removed files keep their row ids in the log, copied rows keep theirs in the files, and the commit says so", async () => {
     const { folder, table } = await made(schema().long("id").string("v"), { "delta.enableRowTracking": "true" });
     await table.append([
       { id: 1, v: "a" },
@@ -95,10 +95,22 @@ describe("writers' features", () => {
     await table.overwrite([{ id: 1, v: "new" }], { replaceWhere: "id = 1" });
     expect(actionsOf(folder, 2, "remove")[0]).toMatchObject({ baseRowId: 0, defaultRowCommitVersion: 1 });
     expect(actionsOf(folder, 2, "add")[0]).toMatchObject({ baseRowId: 2, defaultRowCommitVersion: 2 });
-    expect(infoOf(folder, 2)?.["tags"]).toEqual({ "delta.rowTracking.preserved": "false" });
+    expect(infoOf(folder, 2)?.["tags"]).toEqual({ "delta.rowTracking.preserved": "true" });
+    const tracked = async () => {
+      const found: unknown[] = [];
+      for await (const { id, _metadata } of (await table.snapshot().select({ rowTracking: true })).rows()) found.push([id, _metadata]);
+      return found.sort();
+    };
+    expect(await tracked()).toEqual([
+      [1n, { row_id: 2n, row_commit_version: 2n }],
+      [2n, { row_id: 1n, row_commit_version: 1n }],
+    ]);
+    await table.overwrite([], { replaceWhere: "id = 1" });
+    expect(await tracked()).toEqual([[2n, { row_id: 1n, row_commit_version: 1n }]]);
+    expect(table.snapshot().schema.fields.map(({ name }) => name)).toEqual(["id", "v"]);
     await table.overwrite([{ id: 9, v: "z" }]);
-    expect(infoOf(folder, 3)?.["tags"]).toEqual({ "delta.rowTracking.preserved": "true" });
-    expect(actionsOf(folder, 3, "domainMetadata")[0]?.["configuration"]).toBe('{"rowIdHighWaterMark":4}');
+    expect(infoOf(folder, 4)?.["tags"]).toEqual({ "delta.rowTracking.preserved": "true" });
+    expect(actionsOf(folder, 4, "domainMetadata")[0]?.["configuration"]).toBe('{"rowIdHighWaterMark":5}');
   });
 
   it("inCommitTimestamp: stands first in every commit, grows, and dates the version", async () => {
