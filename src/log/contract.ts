@@ -22,7 +22,7 @@ export interface TableContext {
   readonly foreignStore?: (uri: string) => Promise<ObjectStore>;
   /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
   readonly localFile: (path: string) => Promise<string>;
-  /** Up to where a table's files are held as objects rather than by the engine; default: about 50,000 files. */
+  /** Up to where a table's files are held as objects rather than by the engine; default: about 5,000 files. */
   readonly fileLimits?: FileLimits;
 }
 

@@ -17,8 +17,8 @@ export interface FileOrigin {
   readonly table: LogSchema;
 }
 
-/** About 50,000 files each: beyond that starting the engine costs less than it saves. */
-export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 50_000, jsonBytes: 16 * 1024 * 1024 });
+/** About 5,000 files each: beyond that the engine, started or not, is faster than objects are made. */
+export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 5_000, jsonBytes: 2 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
 export async function loadFiles(context: TableContext, origin: FileOrigin, limits = defaultFileLimits): Promise<LiveFiles> {
