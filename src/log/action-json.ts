@@ -117,7 +117,8 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       path: field.requiredText(body, "path", where),
       partitionValues: field.nullableTextMap(body, "partitionValues", where) ?? {},
       size: field.requiredCount(body, "size", where),
-      modificationTime: field.requiredInteger(body, "modificationTime", where),
+      // Required, but no reader needs it, and others take a missing one for 0.
+      modificationTime: field.optionalInteger(body, "modificationTime", where) ?? 0,
       dataChange: field.optionalBoolean(body, "dataChange", where) ?? true,
       ...field.present({
         stats: field.statsText(body, where),

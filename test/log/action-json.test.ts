@@ -50,6 +50,11 @@ describe("actions as JSON", () => {
     expect(parseActions(text(lines), "f")).toEqual([{ kind: "txn", appId: "a", version: 1n }]);
   });
 
+  it("take a file whose time the writer left out for one of 1970, as other engines do", () => {
+    const [action] = parseActions(text('{"add":{"path":"a","size":1}}\n'), "f");
+    expect(action).toEqual({ kind: "add", path: "a", partitionValues: {}, size: 1, modificationTime: 0, dataChange: true });
+  });
+
   it.each(["add", "remove", "cdc"])("a line that names %s without holding it is read for what it holds", (kind) => {
     const line = text(`{"${kind}":null,"txn":{"appId":"a","version":9223372036854775807}}\n`);
     const expected = [{ kind: "txn", appId: "a", version: 9223372036854775807n }];
