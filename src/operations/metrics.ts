@@ -1,5 +1,5 @@
 import type { Session } from "../engine/contract.ts";
-import { isVarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import { parseActions } from "../log/action-json.ts";
 import type { Action, AddAction } from "../log/actions.ts";
 import { readCommitBytes } from "../log/commit-file.ts";
@@ -7,7 +7,17 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/file-names.ts";
 import { openLog, refreshLog } from "../log/open-log.ts";
 import type { MetricSeries } from "../quality/check-report.ts";
-import { type ColumnState, type MetricState, measureState, mergeStates, metricsSchema, metricValue } from "../quality/metric-state.ts";
+import {
+  columnMetrics,
+  isSketched,
+  loadedColumn,
+  type MetricState,
+  measureState,
+  mergeStates,
+  metricsSchema,
+  metricValue,
+  storedColumn,
+} from "../quality/metric-state.ts";
 import { localFiles } from "../storage/file-cache.ts";
 import { storeBelow } from "../storage/store-below.ts";
 import { planFiles, planScan } from "../table/scan.ts";
@@ -59,7 +69,10 @@ export async function readMetrics(context: TableContext): Promise<VersionMetrics
       version: Number(row["version"]),
       at: Number(row["committed"]),
       scope: row["scope"] === "batch" ? "batch" : "table",
-      state: { rows: Number(row["rows"]), columns: JSON.parse(String(row["columns"] ?? "[]")) as ColumnState[] },
+      state: {
+        rows: Number(row["rows"]),
+        columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(loadedColumn),
+      },
       checks: JSON.parse(String(row["checks"] ?? "[]")) as VersionMetrics["checks"],
     }));
   } finally {
@@ -117,7 +130,7 @@ async function measureVersion(
   const about = { version, at: snapshot.timestamp, checks: checksOf(info) };
   if (adds.length === 0 && !removed && before !== undefined) return [{ ...about, scope: "table", state: before }];
   const batch = await measureState(session, await planFiles(session, snapshot, adds));
-  const appended = !removed && (before !== undefined || version === 0);
+  const appended = !removed && (before !== undefined ? isSketched(before) : version === 0);
   const table = appended
     ? mergeStates(before ?? { rows: 0, columns: [] }, batch)
     : await measureState(session, await planScan(session, snapshot));
@@ -149,11 +162,14 @@ async function writeMetrics(context: TableContext, found: readonly VersionMetric
     committed_at: new Date(at),
     scope,
     rows: state.rows,
-    columns: state.columns,
+    columns: state.columns.map(storedColumn),
     checks,
   }));
   const snapshot = await ensureMetrics(context);
-  const result = await appendPlain(await refreshLog(snapshot), rows, { txn: { appId: "varve.metrics", version: newest } });
+  const result = await appendPlain(await refreshLog(snapshot), rows, {
+    mergeSchema: true,
+    txn: { appId: "varve.metrics", version: newest },
+  });
   await result.upkeep;
 }
 
@@ -173,8 +189,19 @@ async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
   return openLog(metrics);
 }
 
-/** Earlier values of a metric of the batches, oldest first, as anomaly checks ask for them. */
+/**
+ * Earlier values of a metric of the batches, oldest first, as anomaly checks ask for them.
+ *
+ * @throws `SUITE_INVALID` for a metric that is not kept: a check of it would never fail
+ */
 export async function metricHistory(context: TableContext, metric: string): Promise<number[]> {
+  if (metric !== "row_count" && !columnMetrics.some((name) => metric.startsWith(`${name}(`))) {
+    throw new VarveError(
+      "SUITE_INVALID",
+      `No history is kept of ${metric}. Kept are row_count and, of columns, ${columnMetrics.join(", ")}; give others in gateOptions.history.`,
+      { metric },
+    );
+  }
   const recorded = await readMetrics(context);
   return recorded.filter((entry) => entry.scope === "batch").flatMap((entry) => metricValue(entry.state, metric) ?? []);
 }

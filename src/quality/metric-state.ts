@@ -3,7 +3,9 @@ import { arrayOf, schema } from "../schema/builder.ts";
 import type { StructType } from "../schema/types.ts";
 import { columnsOfRelation, isNumeric } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
+import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct } from "./distinct-sketch.ts";
 import { toNumber } from "./expectation.ts";
+import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles } from "./quantile-sketch.ts";
 
 /** What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the states of each. */
 export interface ColumnState {
@@ -17,6 +19,10 @@ export interface ColumnState {
   readonly mean: number | null;
   /** Sum of squared distances from the mean. */
   readonly squares: number | null;
+  /** The different values; `null` for nested columns, and in states that were kept before there were sketches. */
+  readonly distinct: DistinctSketch | null;
+  /** The finite numbers; `null` as above, and for columns that are no numbers. */
+  readonly quantiles: QuantileSketch | null;
 }
 
 export interface MetricState {
@@ -32,12 +38,23 @@ export const metricsSchema: StructType = schema()
   .long("rows", { nullable: false })
   .column(
     "columns",
-    arrayOf(schema().string("name").long("present").long("count").double("min").double("max").double("mean").double("squares")),
+    arrayOf(
+      schema()
+        .string("name")
+        .long("present")
+        .long("count")
+        .double("min")
+        .double("max")
+        .double("mean")
+        .double("squares")
+        .string("distinct", { comment: "HyperLogLog registers, 1,024 bytes in base64" })
+        .column("quantiles", arrayOf(schema().integer("sign").integer("index").long("count")), { comment: "DDSketch buckets" }),
+    ),
   )
   .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), { comment: "what the gate of the version said" })
   .build();
 
-/** Measures a relation in one pass. */
+/** Measures a relation: one pass for all counts and moments, and one over each column for each sketch. */
 export async function measureState(
   session: Session,
   relation: { readonly sql: string; readonly columns: Parameters<typeof columnsOfRelation>[0] },
@@ -45,9 +62,11 @@ export async function measureState(
   const columns = columnsOfRelation(relation.columns);
   const aggregates = columns.flatMap((column, at) => {
     const name = duckdbDialect.identifier(column.name);
-    if (!isNumeric(column.class)) return [`count(${name}) AS c${at}_present`];
+    const few = column.class === "nested" ? [] : [`${duckdbDialect.distinctApproximate(name)} AS c${at}_distinct`];
+    if (!isNumeric(column.class)) return [`count(${name}) AS c${at}_present`, ...few];
     const value = `CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
     return [
+      ...few,
       `count(${name}) AS c${at}_present`,
       `count(${value}) AS c${at}_count`,
       `min(${value}) AS c${at}_min`,
@@ -57,10 +76,20 @@ export async function measureState(
     ];
   });
   const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
-  return { rows: toNumber(row["n"]) ?? 0, columns: columns.map((column, at) => columnState(column.name, row, `c${at}_`)) };
+  const rows = toNumber(row["n"]) ?? 0;
+  const states: ColumnState[] = [];
+  for (const [at, column] of columns.entries()) {
+    const few = (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
+    states.push({
+      ...columnState(column.name, row, `c${at}_`),
+      distinct: column.class === "nested" ? null : await sketchDistinct(session, relation.sql, column.name, few),
+      quantiles: isNumeric(column.class) ? await sketchQuantiles(session, relation.sql, column.name) : null,
+    });
+  }
+  return { rows, columns: states };
 }
 
-function columnState(name: string, row: EngineRow, prefix: string): ColumnState {
+function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnState, "distinct" | "quantiles"> {
   const read = (field: string) => toNumber(row[`${prefix}${field}`]);
   const count = read("count") ?? 0;
   const variance = read("variance");
@@ -83,10 +112,14 @@ export function mergeStates(one: MetricState, other: MetricState): MetricState {
 }
 
 function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState | undefined): ColumnState {
-  const present = (a?.present ?? 0) + (b?.present ?? 0);
-  if (a === undefined || a.mean === null)
-    return { ...(b ?? a ?? { count: 0, min: null, max: null, mean: null, squares: null }), name, present };
-  if (b === undefined || b.mean === null) return { ...a, name, present };
+  if (a === undefined || b === undefined) return { ...nothing, ...a, ...b, name };
+  const present = a.present + b.present;
+  const sketches = {
+    distinct: a.distinct === null || b.distinct === null ? null : mergeDistinct(a.distinct, b.distinct),
+    quantiles: a.quantiles === null || b.quantiles === null ? null : mergeQuantiles(a.quantiles, b.quantiles),
+  };
+  if (a.mean === null) return { ...b, name, present, ...sketches };
+  if (b.mean === null) return { ...a, name, present, ...sketches };
   const count = a.count + b.count;
   const delta = b.mean - a.mean;
   return {
@@ -97,7 +130,37 @@ function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState |
     max: Math.max(a.max ?? -Infinity, b.max ?? -Infinity),
     mean: a.mean + (delta * b.count) / count,
     squares: (a.squares ?? 0) + (b.squares ?? 0) + (delta ** 2 * a.count * b.count) / count,
+    ...sketches,
   };
+}
+
+const nothing: Omit<ColumnState, "name"> = {
+  present: 0,
+  count: 0,
+  min: null,
+  max: null,
+  mean: null,
+  squares: null,
+  distinct: null,
+  quantiles: null,
+};
+
+/** Whether a state has the sketches that it should have: states that were kept before there were any do not, and cannot be added to. */
+export function isSketched(state: MetricState): boolean {
+  return state.columns.every(
+    ({ present, count, distinct, quantiles }) => (count > 0 ? quantiles : present > 0 ? distinct : "none") !== null,
+  );
+}
+
+/** A column's state as it is kept in the metrics table. */
+export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Record<string, unknown>> {
+  return { ...state, distinct: distinct === null ? null : Buffer.from(distinct).toString("base64") };
+}
+
+/** The counterpart of {@link storedColumn}. */
+export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null }): ColumnState {
+  const { distinct, quantiles, ...state } = stored;
+  return { ...state, distinct: typeof distinct === "string" ? Buffer.from(distinct, "base64") : null, quantiles: quantiles ?? null };
 }
 
 /** The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell. */
@@ -123,16 +186,45 @@ export function metricValue(state: MetricState, metric: string): number | null {
       return column.squares === null || column.count < 2 ? null : Math.sqrt(column.squares / (column.count - 1));
     case "stdev_population":
       return column.squares === null || column.count === 0 ? null : Math.sqrt(column.squares / column.count);
+    case "approximate_distinct":
+      return column.distinct === null ? null : estimateDistinct(column.distinct);
+    case "median":
+      return quantileOf(column, 0.5);
+    case "interquartile_range": {
+      const [low, high] = [quantileOf(column, 0.25), quantileOf(column, 0.75)];
+      return low === null || high === null ? null : high - low;
+    }
     default:
       return null;
   }
 }
 
-const columnMetrics = ["completeness", "min", "max", "mean", "stdev"] as const;
+/** Never beyond the values that there were. */
+function quantileOf({ quantiles, min, max }: ColumnState, share: number): number | null {
+  const estimate = quantiles === null ? null : estimateQuantile(quantiles, share);
+  return estimate === null ? null : Math.min(Math.max(estimate, min ?? estimate), max ?? estimate);
+}
 
-/** Every metric that a state tells, by name, rows first. */
+/** Metrics of columns of which a history is kept. */
+export const columnMetrics = [
+  "completeness",
+  "approximate_distinct",
+  "min",
+  "max",
+  "range",
+  "mean",
+  "sum",
+  "stdev",
+  "stdev_population",
+  "median",
+  "interquartile_range",
+] as const;
+
+const shownMetrics = columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name));
+
+/** The metrics that a state tells, by name, rows first; those that follow from others are left out. */
 export function metricValues(state: MetricState): Readonly<Record<string, number>> {
-  const names = state.columns.flatMap(({ name }) => columnMetrics.map((measure) => `${measure}(${name})`));
+  const names = state.columns.flatMap(({ name }) => shownMetrics.map((measure) => `${measure}(${name})`));
   return Object.fromEntries(
     ["row_count", ...names].flatMap((name) => {
       const value = metricValue(state, name);

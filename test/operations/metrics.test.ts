@@ -5,7 +5,7 @@ import { openLog } from "../../src/log/open-log.ts";
 import { metricHistory, metricSeries, readMetrics, recordMetrics } from "../../src/operations/metrics.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { metricValue } from "../../src/quality/metric-state.ts";
-import { schema } from "../../src/schema/builder.ts";
+import { arrayOf, schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { freshFolder } from "./table-folder.ts";
 
@@ -76,6 +76,44 @@ describe("metrics over versions", () => {
       [2, 2],
       [1, 5],
     ]);
+    await table.close();
+  });
+
+  it("take on sketches where states were kept without them, measuring all rows once", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id") });
+    const before = schema().string("name").long("present").long("count").double("min").double("max").double("mean").double("squares");
+    const old = await createTable(join(folder, "_metrics"), {
+      schema: schema()
+        .long("version", { nullable: false })
+        .timestamp("committed_at")
+        .string("scope", { nullable: false })
+        .long("rows", { nullable: false })
+        .column("columns", arrayOf(before))
+        .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected"))),
+    });
+    await table.append([{ id: 1 }, { id: 2 }]);
+    const state = { name: "id", present: 2, count: 2, min: 1, max: 2, mean: 1.5, squares: 0.5 };
+    await old.append([{ version: 1, committed_at: new Date(0), scope: "table", rows: 2, columns: [state], checks: [] }]);
+    await old.close();
+    await table.append([{ id: 3 }, { id: 4 }, { id: 5 }]);
+    const recorded = (await table.versionMetrics()).filter((entry) => entry.scope === "table");
+    expect(recorded.map(({ version, state }) => [version, metricValue(state, "approximate_distinct(id)")])).toEqual([
+      [1, null],
+      [2, 5],
+    ]);
+    await table.close();
+  });
+
+  it("refuse to judge by the history of a metric that is not kept", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().double("delay") });
+    const rule = { rule: "batch_normal" } as const;
+    await table.append([{ delay: 1 }, { delay: 2 }], { gate: suite("g", [check.normal("median", "delay", rule)]) });
+    await expect(table.append([{ delay: 1 }], { gate: suite("g", [check.normal("skewness", "delay", rule)]) })).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { metric: "skewness(delay)" },
+    });
     await table.close();
   });
 });

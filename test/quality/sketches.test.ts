@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Session } from "../../src/engine/contract.ts";
+import { duckdbEngine } from "../../src/engine/session.ts";
+import { estimateDistinct, mergeDistinct, sketchDistinct } from "../../src/quality/distinct-sketch.ts";
+import { measureState, mergeStates, metricValue } from "../../src/quality/metric-state.ts";
+import { estimateQuantile, mergeQuantiles, sketchQuantiles } from "../../src/quality/quantile-sketch.ts";
+
+let session: Session;
+beforeAll(async () => {
+  session = await duckdbEngine.open();
+});
+afterAll(() => session.close());
+
+const numbers = (from: number, to: number) => `SELECT i AS v FROM range(${from}, ${to}) t(i)`;
+
+describe("a sketch of different values", () => {
+  it.each([0, 1, 2, 50, 500, 2000, 5000, 100_000, 1_000_000])("counts %i within three standard errors", async (count) => {
+    const estimate = estimateDistinct(await sketchDistinct(session, numbers(0, count), "v", false));
+    expect(Math.abs(estimate - count)).toBeLessThanOrEqual(Math.max(count < 50 ? 0.5 : 1, 3 * 0.0325 * count));
+  });
+
+  it("is the same for all rows as merged from parts that overlap, and does not count a value or a null twice", async () => {
+    const [one, other, all] = await Promise.all([
+      sketchDistinct(session, `${numbers(0, 6000)} UNION ALL ${numbers(0, 100)} UNION ALL SELECT NULL`, "v", false),
+      sketchDistinct(session, numbers(5000, 9000), "v", true),
+      sketchDistinct(session, numbers(0, 9000), "v", false),
+    ]);
+    expect(mergeDistinct(one, other)).toEqual(all);
+  });
+
+  it("does not depend on the engine's own hash: registers that were kept are met again", async () => {
+    const sketch = await sketchDistinct(session, "SELECT unnest(['a', 'Zürich', '😀', '']) AS v", "v", false);
+    const found = [...sketch].flatMap((rank, register) => (rank === 0 ? [] : [[register, rank]]));
+    expect(found).toEqual(expectedRegisters);
+  });
+});
+
+/** From MD5 as Node computes it: the lower 64 bits are the digest's last 8 bytes, little end first. */
+const expectedRegisters = ["a", "Zürich", "😀", ""]
+  .map((text) => {
+    const hash = digest(text);
+    return [Number(hash >> 54n), Math.clz32(Number((hash >> 22n) & 0xffffffffn)) + 1];
+  })
+  .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+
+function digest(text: string): bigint {
+  return createHash("md5").update(text).digest().readBigUInt64LE(8);
+}
+
+describe("a sketch of numbers", () => {
+  const skewed =
+    "SELECT CASE WHEN i % 10 = 0 THEN -exp(i % 7) WHEN i % 11 = 0 THEN 0 ELSE exp(i % 1000 / 50.0) END AS v FROM range(20000) t(i)";
+
+  it.each([0, 0.01, 0.25, 0.5, 0.75, 0.99, 1])("gives the quantile %d within one percent of its value", async (share) => {
+    const sketch = await sketchQuantiles(session, `${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`, "v");
+    const [row] = await session.rows(`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`);
+    const exact = Number(row?.["q"]);
+    expect(Math.abs((estimateQuantile(sketch, share) ?? Number.NaN) - exact)).toBeLessThanOrEqual(0.0101 * Math.abs(exact));
+  });
+
+  it("is the same for all rows as merged from parts", async () => {
+    const part = (condition: string) => sketchQuantiles(session, `SELECT * FROM (${skewed}) WHERE ${condition}`, "v");
+    const [low, high, all] = [await part("v < 5"), await part("v >= 5"), await part("true")];
+    expect(mergeQuantiles(low, high)).toEqual(all);
+    expect(mergeQuantiles(high, low)).toEqual(all);
+  });
+
+  it("keeps a bounded number of buckets, giving up the smallest magnitudes first", async () => {
+    const wide = "SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END) * pow(10, i % 600 / 2.0 - 11) AS v FROM range(60000) t(i)";
+    const sketch = await sketchQuantiles(session, `${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i)`, "v");
+    expect(sketch.length).toBeLessThanOrEqual(2049);
+    expect(sketch.reduce((sum, { count }) => sum + count, 0)).toBe(160_000);
+    const [row] = await session.rows(
+      `SELECT quantile_disc(v, 0.99) AS q FROM (${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i))`,
+    );
+    const exact = Number(row?.["q"]);
+    expect(Math.abs((estimateQuantile(sketch, 0.99) ?? 0) - exact)).toBeLessThanOrEqual(0.0101 * exact);
+  });
+
+  it("of nothing has no quantile", async () => {
+    expect(estimateQuantile(await sketchQuantiles(session, "SELECT NULL::DOUBLE AS v", "v"), 0.5)).toBeNull();
+  });
+});
+
+describe("the state of some rows", () => {
+  it("tells distinct values, median and quartiles of all rows from the states of parts", async () => {
+    const columns = [
+      { name: "v", type: "DOUBLE" },
+      { name: "s", type: "VARCHAR" },
+      { name: "l", type: "INTEGER[]" },
+    ];
+    const part = (from: number, to: number) => ({
+      sql: `SELECT i::DOUBLE AS v, 's' || (i % 300) AS s, [1] AS l FROM range(${from}, ${to}) t(i)`,
+      columns,
+    });
+    const merged = mergeStates(await measureState(session, part(0, 700)), await measureState(session, part(700, 1001)));
+    expect(merged).toEqual({ ...(await measureState(session, part(0, 1001))), columns: expect.anything() });
+    expect(Math.abs((metricValue(merged, "median(v)") ?? 0) - 500)).toBeLessThanOrEqual(5);
+    expect(Math.abs((metricValue(merged, "interquartile_range(v)") ?? 0) - 500)).toBeLessThanOrEqual(10);
+    expect(Math.abs((metricValue(merged, "approximate_distinct(s)") ?? 0) - 300)).toBeLessThanOrEqual(30);
+    expect(metricValue(merged, "approximate_distinct(l)")).toBeNull();
+    expect(metricValue(merged, "median(s)")).toBeNull();
+  });
+});
