@@ -13,6 +13,8 @@ const statisticsBytes = 256;
 const bytesOfCell = 8;
 /** Rows of a row group that the engine writes by itself. */
 const engineRowGroup = 122_880;
+/** Takes as long as snappy for files a good third smaller; the engine's own 3 takes a third longer for an eighth less. */
+const zstdLevel = 1;
 /** Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many small ones. */
 const unsortedPartitions = 50;
 
@@ -136,6 +138,7 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
     "FORMAT parquet",
     "RETURN_STATS",
     `COMPRESSION ${options.compression ?? "snappy"}`,
+    ...(options.compression === "zstd" ? [`COMPRESSION_LEVEL ${zstdLevel}`] : []),
     ...rowGroupSetting(writer),
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []

@@ -56,6 +56,7 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   isNan: (sql) => `isnan(${sql})`,
   toDouble: (sql) => `CAST(${sql} AS DOUBLE)`,
   toText: (sql) => `CAST(${sql} AS STRING)`,
+  isOneOf: (sql, literals) => `(${sql} IN (${literals.join(", ")}))`,
   matches: (sql, pattern) => `(${sql} RLIKE ${quote(endOfText(pattern))})`,
   // a backslash escapes in Spark's LIKE, in DuckDB's it is a character like any other
   like: (sql, pattern) => `(${sql} LIKE ${quote(pattern.replaceAll("\\", "\\\\"))})`,

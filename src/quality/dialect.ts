@@ -17,6 +17,8 @@ export interface Dialect {
   isNan(sql: string): string;
   toDouble(sql: string): string;
   toText(sql: string): string;
+  /** Whether the value is one of the literals, at least one; null where it is null. */
+  isOneOf(sql: string, literals: readonly string[], kind: ColumnClass): string;
   /** Whether the text holds a match of the pattern anywhere. */
   matches(sql: string, pattern: string): string;
   like(sql: string, pattern: string): string;

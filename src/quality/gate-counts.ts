@@ -77,7 +77,8 @@ async function mainPass(
       columns.push(
         `${mask.consideredColumn === undefined ? `count_if(${mask.considered})` : `count(${mask.consideredColumn})`} AS m${at}_considered`,
       );
-    if (mask.known === undefined) columns.push(`count_if(${mask.countedFail}) AS m${at}_fail`);
+    const failing = mask.presentColumn === undefined ? `count_if(${mask.countedFail})` : `count(*) - count(${mask.presentColumn})`;
+    if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
   }
   for (const [at, check] of planned.entries()) {
     const { plan } = check;

@@ -1,5 +1,5 @@
 import type { StagedRelation } from "../engine/contract.ts";
-import type { ColumnUse, KeysPlan, Position } from "./expectation.ts";
+import type { ColumnUse, KeysPlan, Position, RowPlan } from "./expectation.ts";
 import type { PlannedCheck } from "./plan.ts";
 
 /**
@@ -14,6 +14,8 @@ export interface Mask {
   readonly considered: string | undefined;
   /** The one column whose non-null values are the considered rows, where it is as simple as that. */
   readonly consideredColumn?: string;
+  /** The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the rows. */
+  readonly presentColumn?: string;
   /** `fail` without the guard against null, for counting. */
   readonly countedFail: string;
   readonly joins: readonly string[];
@@ -57,9 +59,19 @@ export function rowMask(planned: PlannedCheck): Mask | undefined {
   return {
     planned,
     ...maskOf(planned, { scope, missing: plan.missing, wrong, nullsExactly: plan.nullsExactly === true }),
+    ...countedColumns(planned, plan),
     joins: [],
     shows: plan.shows,
   };
+}
+
+/** What counting the values of one column tells, which costs a fraction of testing each, and nothing where the files' statistics hold it. */
+function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mask, "consideredColumn" | "presentColumn"> {
+  const [only] = plan.shows;
+  if (only === undefined || plan.shows.length > 1 || scope !== undefined) return {};
+  const considered = check.onNull === "ignore" && plan.missing === `${only.sql} IS NULL`;
+  const present = plan.missing === undefined && plan.pass === `(${only.sql} IS NOT NULL)`;
+  return { ...(considered ? { consideredColumn: only.sql } : {}), ...(present ? { presentColumn: only.sql } : {}) };
 }
 
 /** The mask of a check whose failing keys were put into `table` (columns `key_i`, `rows`, `first_position`). */

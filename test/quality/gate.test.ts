@@ -57,6 +57,49 @@ describe("the gate", () => {
     ]);
   });
 
+  it("shows the first failing rows whether few or most fail, and counts both alike", async () => {
+    const many = Array.from({ length: 5000 }, (_, at) => ({
+      id: BigInt(at),
+      delay: at % 2 === 0 ? 5000 : 1,
+      origin: at % 500 === 3 ? "no" : "LAX",
+    }));
+    const checks: CheckJson[] = [
+      { ...between, onFail: "warn" },
+      {
+        kind: "expect_column_values_to_be_in_set",
+        params: { column: "origin", value_set: ["LAX", "SFO", "JFK", "ORD", "DEN"] },
+        onFail: "quarantine",
+      },
+    ];
+    const verdict = await evaluateGate(session, defineSuite({ checks }), await stage(many, flights), { now: 0 });
+    const [often, seldom] = verdict.checks;
+    expect(often).toMatchObject({ considered: 5000, unexpected: 2500 });
+    expect(often?.sample.map(({ row }) => row)).toEqual(Array.from({ length: 20 }, (_, at) => at * 2));
+    expect(seldom).toMatchObject({ considered: 5000, unexpected: 10 });
+    expect(seldom?.sample.map(({ row }) => row)).toEqual(Array.from({ length: 10 }, (_, at) => at * 500 + 3));
+    expect(verdict).toMatchObject({ rows: 5000, quarantined: 10, clean: 4990 });
+  });
+
+  it("leaves nulls out of a set of texts unless they are to fail, and counts missing values where no column has a condition", async () => {
+    const set = { kind: "expect_column_values_to_be_in_set", params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] } };
+    const verdict = await run([
+      { ...set, id: "ignored" },
+      { ...set, id: "failing", onNull: "fail" },
+      { ...set, id: "scoped", where: "id IS NOT NULL" },
+      { kind: "expect_column_values_to_not_be_in_set", params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] }, id: "outside" },
+      { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, id: "present" },
+      { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, where: "delay < 9 OR delay IS NULL", id: "present scoped" },
+    ]);
+    expect(verdict.checks.map(({ id, considered, unexpected }) => [id, considered, unexpected])).toEqual([
+      ["ignored", 4, 1],
+      ["failing", 5, 2],
+      ["scoped", 4, 1],
+      ["outside", 4, 3],
+      ["present", 5, 1],
+      ["present scoped", 3, 0],
+    ]);
+  });
+
   it("names every reason of a row that several checks fail, and prefers the quarantine to dropping", async () => {
     const verdict = await run([
       { ...between, onFail: "drop" },

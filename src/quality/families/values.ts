@@ -15,7 +15,7 @@ function inSet(use: CheckUse, wanted: boolean): CheckPlan {
   const pass =
     literals.length === 0
       ? `(CASE WHEN ${column.sql} IS NOT NULL THEN ${wanted ? "false" : "true"} END)`
-      : `(${column.sql} ${wanted ? "IN" : "NOT IN"} (${literals.join(", ")}))`;
+      : `(${wanted ? "" : "NOT "}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
   return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
 }
 
