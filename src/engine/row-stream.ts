@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { columnReaders } from "./column-values.ts";
 import type { EngineRow } from "./contract.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
-import { plainConverter } from "./plain-values.ts";
+import { chunksAhead } from "./result-chunks.ts";
 import { rowMaker } from "./row-objects.ts";
 
 /** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
@@ -26,5 +27,9 @@ export async function* streamRows(core: EngineCore, sql: string, signal?: AbortS
 async function* convertedRows(core: EngineCore, connection: DuckDBConnection, sql: string): AsyncGenerator<EngineRow> {
   const result = await connection.stream(sql);
   const toRow = rowMaker(core.driver, result);
-  for await (const rows of result.yieldConvertedRows(plainConverter(core.driver))) for (const values of rows) yield toRow(values);
+  const readers = columnReaders(core.driver, result.columnTypes());
+  for await (const chunk of chunksAhead(connection, result)) {
+    const columns = readers.map((read) => read(chunk));
+    for (let at = 0; at < chunk.rowCount; at++) yield toRow(columns.map((values) => values[at] ?? null));
+  }
 }

@@ -16,11 +16,18 @@ export function dateText(days: number): string {
 
 /** ISO timestamp of microseconds since 1970-01-01 with six fraction digits and `zone` (`Z` or nothing) at the end. */
 export function timestampText(micros: bigint, zone: string): string {
+  const number = Number(micros);
+  if (Number.isSafeInteger(number)) {
+    const days = Math.floor(number / 86_400_000_000);
+    return momentText(days, number - days * 86_400_000_000, zone);
+  }
   const infinite = infiniteMicros.get(micros);
   if (infinite !== undefined) return infinite;
   const rest = ((micros % microsPerDay) + microsPerDay) % microsPerDay;
-  const days = Number((micros - rest) / microsPerDay);
-  const time = Number(rest);
+  return momentText(Number((micros - rest) / microsPerDay), Number(rest), zone);
+}
+
+function momentText(days: number, time: number, zone: string): string {
   const seconds = Math.floor(time / 1_000_000);
   const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   return `${dateText(days)}T${clock}.${String(time % 1_000_000).padStart(6, "0")}${zone}`;

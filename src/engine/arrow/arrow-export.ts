@@ -3,6 +3,7 @@ import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { type ExportedQuery, exportedQuery } from "../export-types.ts";
+import { chunksAhead } from "../result-chunks.ts";
 import { arrowType } from "./arrow-types.ts";
 import type { ColumnCollector } from "./collector.ts";
 import { columnCollector } from "./column-collector.ts";
@@ -44,18 +45,11 @@ async function* streamed(
   const result = await connection.stream(query.sql);
   let rows = 0;
   let isEmpty = true;
-  let fetching = result.fetchChunk();
-  for (;;) {
-    const chunk = await fetching;
-    const count = chunk?.rowCount ?? 0;
-    if (chunk === null || count === 0) break;
-    // The engine makes the next chunk while this one is copied.
-    fetching = result.fetchChunk();
-    fetching.catch(() => undefined);
+  for await (const chunk of chunksAhead(connection, result)) {
     collectors.forEach((collector, at) => {
-      collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), count);
+      collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), chunk.rowCount);
     });
-    rows += count;
+    rows += chunk.rowCount;
     if (rows < batchRows) continue;
     isEmpty = false;
     yield recordBatch(schema, collectors, rows);
