@@ -12,6 +12,8 @@ export interface Attempt {
   readonly version: number;
   readonly bytes: Uint8Array;
   readonly txnId: string;
+  /** Milliseconds since 1970-01-01 UTC, before its first put. */
+  readonly triedAt: number;
   /** Set once a put's answer was not definite: from then on nothing but reading the version back settles it. */
   pending: boolean;
 }

@@ -6,11 +6,13 @@ import type { WinningCommit } from "./commit-request.ts";
 export interface LandedCommit {
   readonly winner: WinningCommit;
   readonly bytes: Uint8Array;
+  /** Milliseconds since 1970-01-01 UTC; no later than when it was known to be in the table, or was created. */
+  readonly knownAt: number;
 }
 
 /** The right to try versions while no other transaction of this process tries them in the same table. */
 export interface CommitTurn {
-  /** Versions that transactions of this process found or made while this one waited, oldest first; known to be in the table just now. */
+  /** Versions that transactions of this process found or made while this one waited, oldest first. */
   readonly landed: readonly LandedCommit[];
   /** Gives the turn to the next; `landed` is told to all who wait. */
   end(landed: readonly LandedCommit[]): void;

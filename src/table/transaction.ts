@@ -105,7 +105,7 @@ class Committer {
   readonly #winners: WinningCommit[] = [];
   /** Commits of others that were read, for transactions of this process that wait. */
   readonly #found: LandedCommit[] = [];
-  #committed: Pick<Attempt, "version" | "bytes"> | undefined;
+  #committed: (Pick<Attempt, "version" | "bytes" | "triedAt"> & { readonly wonAt: number }) | undefined;
   #attempts = 0;
   /** When it was last known that the version below the next attempt is the log's end. */
   #freshAt: number;
@@ -147,14 +147,15 @@ class Committer {
   #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
     if (base.version < 0) return base;
     let state = base;
-    for (const { winner, bytes } of landed) {
+    for (const { winner, bytes, knownAt } of landed) {
       if (winner.version !== state.version + 1) continue;
       const applied = this.#appliedBy(winner);
       if (applied !== undefined) return applied;
       rememberCommit(this.#context.store, commitPath(winner.version), bytes);
       state = checkWinner(this.#facts, state, winner);
       this.#winners.push(winner);
-      this.#freshAt = this.#context.world.now();
+      // Not now: whoever told us may have stood still since.
+      this.#freshAt = knownAt;
     }
     return state;
   }
@@ -163,7 +164,8 @@ class Committer {
   #landedBy(result: CommitResult | undefined): LandedCommit[] {
     const own = this.#committed;
     if (result?.outcome !== "committed" || own === undefined) return this.#found;
-    return [...this.#found, { winner: winnerOf(own.version, own.bytes), bytes: own.bytes }];
+    const { version, bytes, triedAt, wonAt } = own;
+    return [...this.#found, { winner: winnerOf(version, bytes, wonAt), bytes, knownAt: triedAt }];
   }
 
   async #runFrom(base: CommitState): Promise<CommitResult> {
@@ -194,12 +196,14 @@ class Committer {
   async #attempt(state: CommitState): Promise<CommitResult | CommitState> {
     this.#attempts++;
     checkWriterRules(this.#request, state);
-    const prepared = prepareCommit(this.#request, state, this.#identity, this.#context.world.now());
+    const triedAt = this.#context.world.now();
+    const prepared = prepareCommit(this.#request, state, this.#identity, triedAt);
     const attempt: Attempt = {
       context: this.#context,
       version: prepared.version,
       bytes: serializeActions(prepared.actions),
       txnId: this.#identity.txnId,
+      triedAt,
       pending: false,
     };
     return this.#settle(attempt, prepared, state);
@@ -213,7 +217,7 @@ class Committer {
     };
     if (outcome.kind === "won") {
       rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
-      this.#committed = attempt;
+      this.#committed = { version: attempt.version, bytes: attempt.bytes, triedAt: attempt.triedAt, wonAt: this.#context.world.now() };
       return this.#won(attempt, prepared, recover);
     }
     if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
@@ -237,7 +241,7 @@ class Committer {
     const winners = read.length === 0 && first !== undefined ? [{ winner: winnerOf(state.version + 1, first), bytes: first }] : read;
     let folded = state;
     for (const { winner, bytes } of winners) {
-      this.#found.push({ winner, bytes });
+      this.#found.push({ winner, bytes, knownAt: seenAt });
       const applied = this.#appliedBy(winner);
       if (applied !== undefined) return applied;
       folded = checkWinner(this.#facts, folded, winner);

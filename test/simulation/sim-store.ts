@@ -99,7 +99,14 @@ export class SimBucket {
 }
 
 /** A process's view of a bucket: each call is at least one step, and may fail as the faults say. */
-export function simStore(bucket: SimBucket, process: Process, scheduler: Scheduler, random: Random, faults: Faults): ObjectStore {
+export function simStore(
+  bucket: SimBucket,
+  process: Process,
+  scheduler: Scheduler,
+  random: Random,
+  faults: Faults,
+  identity?: string,
+): ObjectStore {
   const network: Process = { name: "network", alive: true };
   const step = () => scheduler.gate(process);
   const fail = (what: string) => {
@@ -122,6 +129,7 @@ export function simStore(bucket: SimBucket, process: Process, scheduler: Schedul
     return "created";
   };
   return {
+    ...(identity === undefined ? {} : { identity }),
     uri: "sim://table",
     get: async (path) => {
       await step();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
+import { commitPath } from "../../src/log/file-names.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { countCalls } from "../../src/storage/counting-store.ts";
 import { localDiskStore } from "../../src/storage/local-disk-store.ts";
@@ -111,4 +112,28 @@ it("one that fails gives its turn on, with what it has read of others", async ()
   await expect(changed).rejects.toMatchObject({ code: expect.stringMatching(/^CONFLICT_/) });
   expect(await behind).toMatchObject({ outcome: "committed", version: 2 });
   expect(await paths()).toEqual(["other.parquet", "behind.parquet"]);
+});
+
+it("one that stood still after it had its turn does not trust what it was told before", async () => {
+  const late = { hours: 0 };
+  const raw = localDiskStore(folder);
+  // Of a process that sleeps once its first transaction has landed, while others go on and clean up behind them.
+  const holder = context((store) => ({
+    putIfAbsent: async (path, bytes, options) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const answer = await store.putIfAbsent(path, bytes, options);
+      if (!path.endsWith(".json")) return answer;
+      const others = contextOf({ ...raw, identity: "elsewhere" }, realWorld);
+      for (const other of ["two.parquet", "three.parquet"]) await commitTransaction(await openLog(others), append(other));
+      for (const version of [0, 1, 2]) await raw.delete(commitPath(version));
+      late.hours = 5;
+      return answer;
+    },
+  }));
+  const world = { ...realWorld, now: () => realWorld.now() + late.hours * 3_600_000 };
+  const first = commitTransaction(await openLog(holder), append("first.parquet"));
+  const waiting = commitTransaction(await openLog(contextOf(localDiskStore(folder), world)), append("waiting.parquet"));
+  expect(await first).toMatchObject({ outcome: "committed", version: 1 });
+  await expect(waiting).rejects.toMatchObject({ code: "LOG_GAP" });
+  expect(await raw.head(commitPath(2))).toBeUndefined();
 });
