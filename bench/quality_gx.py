@@ -1,4 +1,4 @@
-"""Twenty checks of bench/workloads/quality.ts in Great Expectations on pandas; prints the seconds of the validation alone."""
+"""Twenty checks of bench/workloads/quality.ts in Great Expectations on pandas, the data in memory; a line a validation, its seconds alone."""
 import json
 import sys
 import time
@@ -36,7 +36,8 @@ for expectation in [
     suite.add_expectation(expectation)
 
 batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b").get_batch({"dataframe": frame})
-start = time.perf_counter()
-result = batch.validate(suite)
-seconds = time.perf_counter() - start
-print(json.dumps({"seconds": seconds, "passed": sum(1 for one in result.results if one.success)}))
+for _ in range(3):
+    start = time.perf_counter()
+    result = batch.validate(suite)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "passed": sum(1 for one in result.results if one.success)}), flush=True)

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createTable, runSuite } from "../../src/index.ts";
 import { check, suite } from "../../src/quality/builder.ts";
@@ -10,7 +12,7 @@ import { type BenchContext, contest, type Figure, medianSeconds, type Workload }
 const rows = 2_000_000;
 const classes = Array.from({ length: 12 }, (_, at) => `class ${at}`);
 
-/** Twenty checks of every sort; `quality_gx.py` has the same for Great Expectations. */
+/** Twenty checks of every sort; `quality_gx.py` and `quality_deequ.py` have the same for other tools. */
 export const twentyChecks = suite("bench", [
   check.notNull("id"),
   check.notNull("placed"),
@@ -54,32 +56,71 @@ async function twentyOnAppend({ folder, runs }: BenchContext): Promise<Figure[]>
       note,
     },
   ];
-  const python = process.env["VARVE_GX_PYTHON"];
-  if (python === undefined) {
-    console.error("quality-twenty-checks: without Great Expectations (name its Python in VARVE_GX_PYTHON)");
-    return figures;
-  }
-  const alone = await medianSeconds(runs, () => runSuite(twentyChecks, { parquet: file }));
-  const gx = await secondsOfGreatExpectations(python, file);
-  return [
-    ...figures,
-    {
-      what: "the checks alone, from the file",
-      seconds: alone,
-      baseline: { what: "Great Expectations on pandas, data in memory", seconds: gx },
-      limit: { atLeast: 20 },
-      note,
-    },
-  ];
+  return [...figures, ...(await besideOthers({ folder, runs }, file, note))];
 }
 
-/** Runs the same checks in Great Expectations once; it says how long its validation took. */
-async function secondsOfGreatExpectations(python: string, file: string): Promise<number> {
-  const script = fileURLToPath(new URL("../quality_gx.py", import.meta.url));
-  const child = spawn(python, [script, file], { stdio: ["ignore", "pipe", "inherit"] });
-  const output = await text(child.stdout);
-  const line = output.trim().split("\n").at(-1) ?? "";
-  const { seconds, passed } = JSON.parse(line) as { readonly seconds: number; readonly passed: number };
-  if (passed !== 20) throw new Error(`Great Expectations passed ${passed} of 20 checks: the suites are not the same`);
-  return seconds;
+/** What other tools take for the same checks of the same rows, in processes of their own. */
+interface Peer {
+  readonly name: string;
+  readonly script: string;
+  /** How many of the script's checks have to pass. */
+  readonly checks: number;
+  readonly atLeast: number;
+}
+
+const peers: readonly Peer[] = [
+  { name: "Great Expectations on pandas", script: "quality_gx.py", checks: 20, atLeast: 20 },
+  { name: "PyDeequ on Spark, without the check of column names", script: "quality_deequ.py", checks: 20, atLeast: 10 },
+];
+
+/**
+ * Warm: the checks alone, in a process that has run them before; varve and Deequ read the file, Great Expectations has its rows in memory.
+ * Cold: from the start of a process to its first verdict, for all of them.
+ */
+async function besideOthers({ folder, runs }: BenchContext, file: string, note: string): Promise<Figure[]> {
+  const python = process.env["VARVE_GX_PYTHON"];
+  if (python === undefined) {
+    console.error("quality-twenty-checks: without the other tools (name a Python that has them in VARVE_GX_PYTHON)");
+    return [];
+  }
+  const suiteFile = join(folder, "suite.json");
+  await writeFile(suiteFile, JSON.stringify(twentyChecks.json));
+  const warm = await medianSeconds(runs, () => runSuite(twentyChecks, { parquet: file }));
+  const cold = await medianSeconds(runs, () => checkInProcess(suiteFile, file));
+  const figures: Figure[] = [];
+  for (const peer of peers) {
+    const theirs = await secondsOfPeer(python, peer, file);
+    const limit = { atLeast: peer.atLeast };
+    figures.push(
+      { what: "the checks alone, warm", seconds: warm, baseline: { what: `${peer.name}, warm`, seconds: theirs.warm }, limit, note },
+      { what: "varve check, cold", seconds: cold, baseline: { what: `${peer.name}, cold`, seconds: theirs.cold }, note },
+    );
+  }
+  return figures;
+}
+
+/** The command line as its users run it. */
+async function checkInProcess(suiteFile: string, file: string): Promise<void> {
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const child = spawn(process.execPath, [main, "check", suiteFile, file], { stdio: ["ignore", "ignore", "inherit"] });
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`varve check ended with code ${String(code)}`);
+}
+
+/** Runs a peer's script, which validates three times: until the first verdict from its start, and the last validation alone. */
+async function secondsOfPeer(python: string, peer: Peer, file: string): Promise<{ readonly cold: number; readonly warm: number }> {
+  const script = fileURLToPath(new URL(`../${peer.script}`, import.meta.url));
+  const start = performance.now();
+  const child = spawn(python, [script, file], { stdio: ["ignore", "pipe", "ignore"] });
+  let cold = 0;
+  let warm = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith('{"seconds"')) continue;
+    const { seconds, passed } = JSON.parse(line) as { readonly seconds: number; readonly passed: number };
+    if (passed !== peer.checks) throw new Error(`${peer.name} passed ${passed} of ${peer.checks} checks: the suites are not the same`);
+    if (cold === 0) cold = (performance.now() - start) / 1000;
+    warm = seconds;
+  }
+  if (cold === 0) throw new Error(`${peer.name} gave no verdict; run ${script} to see why`);
+  return { cold, warm };
 }

@@ -291,6 +291,16 @@ export class Table implements AsyncDisposable {
     return discardQuarantine((await this.#newest()).context, selection, note);
   }
 
+  /** Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never open ones; returns how many. */
+  async purgeQuarantine(options: { readonly before?: Date; readonly dryRun?: boolean } = {}): Promise<number> {
+    const { purgeQuarantine } = await import("../operations/quarantine-change.ts");
+    const { before, ...rest } = options;
+    if (before !== undefined && Number.isNaN(before.getTime()))
+      throw new VarveError("INVALID_ARGUMENT", "before must be a valid date.", { option: "before" });
+    const { context } = await this.#newest();
+    return purgeQuarantine(context, { ...rest, ...(before === undefined ? {} : { before: before.getTime() }) });
+  }
+
   /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
     const { resubmit } = await import("../operations/resubmit.ts");

@@ -77,6 +77,14 @@ export function byteSize(text: string): number {
   return Math.round(Number(match[1]) * base ** power);
 }
 
+/** Parses an age such as `90d`, `12h` or `30m` to milliseconds. */
+export function age(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(m|h|d|w)$/i.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError("It must be an age such as 90d, 12h or 30m.");
+  const minutes = { m: 1, h: 60, d: 1440, w: 10_080 }[match[2]?.toLowerCase() ?? ""] ?? 1;
+  return Math.round(Number(match[1]) * minutes * 60_000);
+}
+
 /** Collects `key=value` options into a record. */
 export function keyValue(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const at = text.indexOf("=");

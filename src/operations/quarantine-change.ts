@@ -92,6 +92,30 @@ export async function repairQuarantine(
   return rows;
 }
 
+/** What to remove of a quarantine for good. */
+export interface PurgeOptions {
+  /** Rows that were resolved before this, milliseconds since 1970-01-01 UTC; default: 90 days ago. */
+  readonly before?: number;
+  /** Only count them. */
+  readonly dryRun?: boolean;
+}
+
+const purgedAfter = 90 * 24 * 60 * 60 * 1000;
+
+/**
+ * Removes rows for good that were resubmitted or discarded long ago. Rows that are open or claimed stay whatever their age: nothing else
+ * holds them. Older versions of the quarantine keep their rows until it is vacuumed.
+ *
+ * @returns how many rows there were
+ */
+export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
+  const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
+  const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
+  const rows = await countSelected(context, condition);
+  if (rows > 0 && options.dryRun !== true) await rewriteQuarantine(context, `SELECT q.* FROM q WHERE NOT ${condition}`);
+  return rows;
+}
+
 function openOnly(selection: QuarantineSelection): string {
   return selectionSql({ ...selection, status: "open" });
 }

@@ -127,6 +127,9 @@ describe("the main job on the command line", () => {
     expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(/1 rows landed in version \d+; 0 still fail/);
     expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe('{"id":4,"customer":null,"amount":9.0}\n');
     expect((await varve("quarantine", "discard", own)).stdout).toBe("0 rows discarded\n");
+    expect((await varve("quarantine", "purge", own)).stdout).toBe("0 rows removed\n");
+    expect((await varve("quarantine", "purge", own, "--older-than", "0m", "--dry-run")).stdout).toBe("1 rows would be removed\n");
+    expect((await varve("quarantine", "purge", own, "--older-than", "soon")).code).toBe(2);
   });
 
   it("stages rows, audits and queries them, and publishes or discards them", async () => {

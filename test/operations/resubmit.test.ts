@@ -88,6 +88,32 @@ describe("a quarantine", () => {
     await table.close();
   });
 
+  it("lets go of resolved rows when they are purged, by their age, and never of open ones", async () => {
+    const { table, context } = await quarantined();
+    await discardQuarantine(context, { checkId: "known" });
+    expect(await table.purgeQuarantine()).toBe(0);
+    const later = new Date(Date.now() + 60_000);
+    expect(await table.purgeQuarantine({ before: later, dryRun: true })).toBe(1);
+    expect(await table.purgeQuarantine({ before: later })).toBe(1);
+    expect(await table.purgeQuarantine({ before: later })).toBe(0);
+    expect(await readQuarantine(context)).toHaveLength(1);
+    expect(await readQuarantine(context, { status: "discarded" })).toEqual([]);
+    await table.close();
+  });
+
+  it("lands each row once when two resubmit at once", async () => {
+    const { folder, table, context } = await quarantined();
+    const results = await Promise.allSettled([0, 1].map(async () => resubmit(await openLog(await openContext(folder), {}), {})));
+    const landed = results.flatMap((result) => (result.status === "fulfilled" ? [result.value.landed] : []));
+    expect(landed.length).toBeGreaterThan(0);
+    expect(await resubmit(await openLog(context, {}), {})).toMatchObject({ stillBad: 0 });
+    await table.refresh();
+    expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
+    expect(await readQuarantine(context, { status: "resubmitted" })).toHaveLength(2);
+    expect([await readQuarantine(context), await readQuarantine(context, { status: "claimed" })]).toEqual([[], []]);
+    await table.close();
+  });
+
   it("holds rows to what the table has got meanwhile", async () => {
     const { table, context, log } = await quarantined();
     const strict = suite("flights", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]);

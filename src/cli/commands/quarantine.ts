@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import type { QuarantineSelection } from "../../operations/quarantine-read.ts";
 import { openOptions } from "../open-options.ts";
-import { keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
+import { age, keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
 import { readSuite } from "../suite-file.ts";
 
-/** `varve quarantine list | show | export | repair | resubmit | discard TABLE`. */
+/** `varve quarantine list | show | export | repair | resubmit | discard | purge TABLE`. */
 export function addQuarantine(program: Command): void {
   const group = program
     .command("quarantine")
@@ -13,7 +13,7 @@ export function addQuarantine(program: Command): void {
     .description("Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.")
     .addHelpText(
       "after",
-      '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"',
+      '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"\n  $ varve quarantine purge ./flights --older-than 30d',
     );
   withStoreFlags(withListOutput(on(group, "list", "batches that left rows behind, and what became of them"))).action(list);
   withStoreFlags(withListOutput(withSelection(on(group, "show", "rows with their source and every failed check"))))
@@ -29,6 +29,18 @@ export function addQuarantine(program: Command): void {
   withStoreFlags(withSelection(on(group, "discard", "give open rows up; they stay on record")))
     .option("--note <text>", "why")
     .action(discard);
+  withStoreFlags(on(group, "purge", "remove rows for good that were resubmitted or discarded long ago; open rows always stay"))
+    .option("--older-than <age>", "resolved longer ago than this, e.g. 30d or 12h", age, 90 * 24 * 60 * 60 * 1000)
+    .option("--dry-run", "only say how many there are")
+    .action(purge);
+}
+
+async function purge(uri: string, flags: StoreFlags & { readonly olderThan: number; readonly dryRun?: boolean }): Promise<void> {
+  await using table = await opened(uri, flags);
+  const { realWorld } = await import("../../util/world.ts");
+  const dryRun = flags.dryRun === true;
+  const rows = await table.purgeQuarantine({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
+  process.stdout.write(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);
 }
 
 interface SelectionFlags extends StoreFlags {
