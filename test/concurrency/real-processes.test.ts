@@ -54,12 +54,21 @@ describe("eight writer processes on one table, some killed at random", { timeout
       await checkFiles(plan, await openStore(place.uri));
     }));
 
+  it("keep every bare commit exactly once on S3", () =>
+    onS3Server(async (place) => {
+      await createEmpty(place);
+      const plan = planFor(place, "commit", 17, 8);
+      const store = await openStore(place.uri, place);
+      await checkTransactions(await runFleet(plan), plan, store);
+      await checkFiles(plan, store);
+    }));
+
   it.skipIf(cephTools() === undefined)(
     `keep every bare commit exactly once on Ceph${cephTools() === undefined ? ` (${cephSkipReason})` : ""}`,
     () =>
       onCeph(async (place) => {
         await createEmpty(place);
-        const plan = planFor(place, "commit", 10, 8);
+        const plan = planFor(place, "commit", 17, 8);
         const store = await openStore(place.uri, place);
         await checkTransactions(await runFleet(plan), plan, store);
         await checkFiles(plan, store);
