@@ -89,6 +89,12 @@ export const check = Object.freeze({
   },
   existsIn: (columns: readonly string[], table: string, tableColumns: readonly string[] = columns, options?: CheckOptions) =>
     built("expect_column_values_to_exist_in_table", { column_list: columns, table, table_columns: tableColumns }, options),
+  /** Each row is in the other table too. */
+  matchesTable: (keys: readonly string[], table: string, compare: readonly string[] = [], options?: CheckOptions) =>
+    built("expect_rows_to_match_table", { key_columns: keys, compare_columns: compare, table }, options),
+  /** Each row of the other table is here too; with `matchesTable` both hold the same rows. */
+  coversTable: (keys: readonly string[], table: string, compare: readonly string[] = [], options?: CheckOptions) =>
+    built("expect_rows_to_cover_table", { key_columns: keys, compare_columns: compare, table }, options),
   sql: (expression: string, options?: CheckOptions) => built("expect_rows_to_satisfy", { expression }, options),
   predicate: (name: string, columns: readonly string[], test: RowPredicate, options?: CheckOptions): BuiltCheck => ({
     ...built("expect_rows_to_satisfy_function", { function: name, column_list: columns }, options),

@@ -296,6 +296,7 @@ const morePasses: ReadonlySet<string> = new Set(
         "columns_mutual_information_to_be_between",
         "rows_to_satisfy_function",
         "rows_to_match_table",
+        "rows_to_cover_table",
         "table_row_count_to_equal_other_table",
         "table_column_count_to_be_between",
         "table_column_count_to_equal",

@@ -1,4 +1,4 @@
-import type { CheckUse, ColumnUse, Expectation } from "../expectation.ts";
+import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
 import { invalidSuite } from "../invalid.ts";
 import { number, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, numbers, ordered } from "./common.ts";
@@ -96,6 +96,43 @@ export const custom: readonly Expectation[] = [
           const relation = relations(table);
           if (relation === undefined) return groups;
           return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.key_${at}`).join(" AND ")})`;
+        },
+      };
+    },
+  },
+  {
+    kind: "expect_rows_to_cover_table",
+    level: "aggregate",
+    summary: "Each row of another table (or another version of this one) is found here too: the other half of expect_rows_to_match_table.",
+    params: {
+      key_columns: columnsParam,
+      compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
+      table: tableParam,
+      max_missing: { type: "integer", min: 0, about: "how many rows may be missing; default 0" },
+    },
+    message: (params) =>
+      `every row of ${text(params, "table")} must be here under the same ${texts(params, "key_columns").join(", ")}${texts(params, "compare_columns").length === 0 ? "" : " with the same values"}`,
+    plan: (use) => {
+      const columns = [
+        ...use.columnList("key_columns", [...ordered, "binary"]),
+        ...use.columnList("compare_columns", [...ordered, "binary"]),
+      ];
+      const table = text(use.check.params, "table");
+      return {
+        kind: "query",
+        tables: [table],
+        query: (scoped, relations) => {
+          const values = columns.map((column, at) => `theirs.${column.sql} AS key_${at}`).join(", ");
+          const same = columns.map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`).join(" AND ");
+          const relation = relations(table);
+          const others = relation === undefined ? `(SELECT * FROM ${scoped} WHERE false)` : `(${relation})`;
+          return `SELECT count(*) OVER () AS missing, ${values} FROM ${others} AS theirs WHERE NOT EXISTS (SELECT 1 FROM ${scoped} AS ours WHERE ${same}) LIMIT 20`;
+        },
+        judge: (rows) => {
+          const observed = toNumber(rows[0]?.["missing"]) ?? 0;
+          const sample = rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, toJson(row[`key_${at}`])])));
+          const success = observed <= (number(use.check.params, "max_missing") ?? 0);
+          return { success, observed, ...(observed === 0 ? {} : { details: { missing: sample } }) };
         },
       };
     },
