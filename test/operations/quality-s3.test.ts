@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { VarveError } from "../../src/errors.ts";
+import type { TableContext } from "../../src/log/contract.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { publishStaged } from "../../src/operations/publish-staged.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { openContext } from "../../src/table/open-context.ts";
+import { type S3Server, startS3Server } from "../support/s3-server.ts";
+import { rowsOf } from "./table-folder.ts";
+
+let server: S3Server;
+beforeAll(async () => {
+  server = await startS3Server();
+});
+afterAll(() => server.close());
+
+const range = suite("range", [check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" })]);
+const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
+const orders = () => schema().long("id").double("amount");
+const opened = (name: string) => openTable(`s3://bucket/${name}`, { s3: server.options });
+
+async function created(name: string) {
+  const table = await createTable(`s3://bucket/${name}`, { s3: server.options, schema: orders() });
+  await table.append([{ id: 1, amount: 1 }]);
+  return table;
+}
+
+describe("data tests on S3", () => {
+  it("guard what a table carries, set rows aside, repair and resubmit them, purge them and keep metrics", async () => {
+    const table = await created("carried");
+    await table.setSuite(range);
+    expect(
+      await table.append(
+        [
+          { id: 2, amount: -2 },
+          { id: 3, amount: 3 },
+        ],
+        { batchId: "b" },
+      ),
+    ).toMatchObject({
+      rows: 1,
+      quarantine: { rows: 1 },
+    });
+    const elsewhere = await opened("carried");
+    expect(await elsewhere.repairQuarantined({ batchId: "b" }, { amount: "-amount" })).toBe(1);
+    expect(await elsewhere.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect((await rowsOf(elsewhere)).map((row) => row["amount"])).toEqual([1, 2, 3]);
+    expect(await elsewhere.purgeQuarantine({ before: new Date(Date.now() + 60_000) })).toBe(1);
+    expect((await elsewhere.metrics()).find(({ name }) => name === "row_count")?.points.at(-1)?.value).toBe(3);
+    await Promise.all([table.close(), elsewhere.close()]);
+  });
+
+  it("go with staged batches from process to process, and publish them once", async () => {
+    const table = await created("staged");
+    await table.stage([{ id: 2, amount: 2 }], { id: "b", gate: keys });
+    const elsewhere = await opened("staged");
+    const staged = await elsewhere.staged("b");
+    expect(await staged.audit(range)).toMatchObject({ accepted: true });
+    const both = await Promise.all([table.publishStaged("b"), elsewhere.publishStaged("b")]);
+    expect(both.map(({ outcome }) => outcome).sort()).toEqual(["alreadyApplied", "committed"]);
+    await table.stage([{ id: 1, amount: 2 }], { id: "twice", gate: keys });
+    await expect(table.publishStaged("twice")).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await (await table.staged("twice")).discard();
+    expect(await table.stagedBatches()).toEqual([]);
+    expect((await rowsOf(await opened("staged"))).map((row) => row["id"])).toEqual([1n, 2n]);
+    await Promise.all([table.close(), elsewhere.close()]);
+  });
+
+  it.each([
+    ["landed", true],
+    ["did not land", false],
+  ])("tell an outcome that is unknown from one that is not, when the commit %s", async (_, lands) => {
+    const name = `unknown-${lands}`;
+    const table = await created(name);
+    await table.stage([{ id: 2, amount: 2 }], { id: "b" });
+    const context = silent(await openContext(`s3://bucket/${name}`, { s3: server.options }), lands);
+    await expect(publishStaged(await openLog(context, {}), "b")).rejects.toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN" });
+    expect((await (await opened(name)).stagedBatches()).map(({ id }) => id)).toEqual(["b"]);
+    const again = await (await opened(name)).publishStaged("b");
+    expect(again.outcome).toBe(lands ? "alreadyApplied" : "committed");
+    expect((await rowsOf(await opened(name))).map((row) => row["id"])).toEqual([1n, 2n]);
+    await table.close();
+  });
+});
+
+/** A store that answers nothing definite about commits: neither whether the put landed, nor what lies there. */
+function silent(context: TableContext, lands: boolean): TableContext {
+  const { store } = context;
+  const asked = new Set<string>();
+  const isCommit = (path: string) => /^_delta_log\/\d{20}\.json$/.test(path);
+  return {
+    ...context,
+    world: { ...context.world, sleep: async () => undefined },
+    store: {
+      uri: store.uri,
+      getRange: (path, start, length, options) => store.getRange(path, start, length, options),
+      head: (path, options) => store.head(path, options),
+      put: (path, bytes, options) => store.put(path, bytes, options),
+      putFile: (path, file, options) => store.putFile(path, file, options),
+      delete: (path, options) => store.delete(path, options),
+      stagingFolder: () => store.stagingFolder(),
+      get: async (path, options) => {
+        if (asked.has(path)) throw new VarveError("STORE_UNAVAILABLE", "no answer", { path });
+        return store.get(path, options);
+      },
+      list: (prefix, options) => store.list(prefix, options),
+      putIfAbsent: async (path, bytes, options) => {
+        if (!isCommit(path)) return store.putIfAbsent(path, bytes, options);
+        if (lands && !asked.has(path)) await store.putIfAbsent(path, bytes, options);
+        asked.add(path);
+        return "unknown";
+      },
+    },
+  };
+}
