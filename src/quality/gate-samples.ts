@@ -24,7 +24,7 @@ interface Reacted {
 
 /**
  * Looks again at the rows that failed, in one pass over the columns of the failing checks; no pass at all where nothing failed. Checks that fail
- * often have a pass of their own, because the first few of many rows are found faster by sorting than by collecting.
+ * often have a pass of their own, because the first few of many rows are found near the beginning.
  */
 export async function sampleRows(session: Session, staged: StagedRelation, reacted: readonly Reacted[], rows: number): Promise<Split> {
   const samples = new Map<string, readonly SampleRow[]>();
@@ -64,8 +64,10 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
 /** The first failing rows of a check that fails often. */
 async function firstFailing(session: Session, staged: StagedRelation, mask: Mask): Promise<SampleRow[]> {
   const position = positionOf(staged);
+  // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
+  const order = mask.joins.length === 0 ? "" : `ORDER BY coalesce(${position.file}, ''), ${position.row} `;
   const found = await session.rows(
-    `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ORDER BY coalesce(${position.file}, ''), ${position.row} LIMIT ${sampleLimit}`,
+    `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
   );
   return readSample(
     found.map((row) => row["found"] ?? null),

@@ -1,3 +1,4 @@
+import type { DuckDBType } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
 import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
@@ -72,14 +73,22 @@ export function fileAndRow(starts: readonly { readonly file: string; readonly fr
   return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
 }
 
+/** Types by their text, which the engine has parsed before: asking it takes as long as staging a hundred rows. */
+const parsedTypes = new Map<string, DuckDBType>();
+const mostParsedTypes = 1000;
+
 /** Types that the caller gave, by column. @throws `INVALID_ARGUMENT` for a type that Delta does not have. */
 export async function givenTypes(core: EngineCore, options: StageOptions): Promise<Map<string, ValueType>> {
   const columns = options.columns ?? [];
-  if (columns.length === 0) return new Map();
-  const typed = await core.typedColumns(`SELECT ${columns.map((one, at) => `NULL::${one.type} AS c${at}`).join(", ")}`);
-  return new Map(
-    columns.map((one, at) => [one.name, knownValueType(core.driver, one.name, (typed[at] ?? { type: core.driver.api.ANY }).type)]),
-  );
+  const wanted = [...new Set(columns.map((one) => one.type))];
+  if (parsedTypes.size + wanted.length > mostParsedTypes) parsedTypes.clear();
+  const unknown = wanted.filter((type) => !parsedTypes.has(type));
+  if (unknown.length > 0) {
+    const typed = await core.typedColumns(`SELECT ${unknown.map((type, at) => `NULL::${type} AS c${at}`).join(", ")}`);
+    for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
+  }
+  const { ANY } = core.driver.api;
+  return new Map(columns.map((one) => [one.name, knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY)]));
 }
 
 async function finishStaged(stager: RowStager, file: string, row: string): Promise<StagedRelation> {
