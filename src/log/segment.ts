@@ -1,5 +1,6 @@
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
+import { sidecarFolder } from "./file-names.ts";
 import type { CheckpointFiles, LogListing } from "./listing.ts";
 
 /** The files that together hold one version: a checkpoint, if any, and the commits or compactions after it, without gaps. */
@@ -96,16 +97,23 @@ export function versionNotFound(listing: LogListing, version: number): VarveErro
 
 /**
  * What is behind a checkpoint that could not be read when there is nothing else to read `version` from: cleanup took it away meanwhile where
- * `now`, a listing made after the failure, does not hold it any more; else it is damaged, as `damage` says.
+ * it was not found, or `now`, a listing made after the failure, does not hold it any more; else it is damaged, as `damage` says.
  */
 export function lostCheckpoint(damage: unknown, path: string, now: LogListing, version: number): unknown {
-  if (now.checkpoints.some(({ files }) => files.some((file) => file.path === path))) return damage;
+  if (!isGone(damage) && now.checkpoints.some(({ files }) => files.some((file) => file.path === path))) return damage;
   return new VarveError(
     "LOG_GAP",
     `Version ${version} cannot be read any more: its checkpoint ${path} was removed by log cleanup after this snapshot had found it. Open the table again; versions before the oldest checkpoint that is left are gone.`,
     { version, path },
     damage,
   );
+}
+
+/** Whether a file of the checkpoint itself was not there; the sidecars of one that is there are not cleaned up. */
+function isGone(damage: unknown): boolean {
+  const cause = isVarveError(damage) ? damage.cause : undefined;
+  const path = isVarveError(cause, "OBJECT_NOT_FOUND") ? cause.data["path"] : undefined;
+  return typeof path === "string" && !path.startsWith(`${sidecarFolder}/`);
 }
 
 function chooseTail(listing: LogListing, start: number, target: number, unusable: ReadonlySet<string>): TailFile[] {

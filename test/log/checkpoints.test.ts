@@ -21,6 +21,7 @@ import {
 import { hintChecksum } from "../../src/log/last-checkpoint.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { memoryStore } from "../../src/storage/memory-store.ts";
+import type { ObjectInfo } from "../../src/storage/object-store.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { commitTransaction } from "../../src/table/transaction.ts";
 import { realWorld } from "../../src/util/world.ts";
@@ -137,6 +138,24 @@ describe("a damaged checkpoint", () => {
     await expect(held.files()).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 73, path: checkpoint } });
     await expect(held.appTransactions()).rejects.toMatchObject({ code: "LOG_GAP", message: expect.stringContaining("cleanup") });
     expect((await openLog(diskBacked(context.store))).version).toBe(74);
+  });
+
+  it("that cleanup removed is named as cleaned up even by a listing that still shows it", async () => {
+    const context = await memoryTable(commits);
+    await writeCheckpoint(await openLog(context, { version: 2 }), { kind: "classic" });
+    await withoutCommitsBefore(context, 3);
+    const shown: ObjectInfo[] = [];
+    for await (const file of context.store.list(`${logFolder}/`)) shown.push(file);
+    await context.store.delete(checkpoint);
+    const { store } = context;
+    const lagging = diskBacked({
+      ...store,
+      uri: store.uri,
+      list: async function* () {
+        yield* shown;
+      },
+    });
+    await expect(openLog(lagging)).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 3, path: checkpoint } });
   });
 
   it("whose sidecar is gone is done without", async () => {
