@@ -37,7 +37,7 @@ for expectation in [
 
 batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b").get_batch({"dataframe": frame})
 for _ in range(3):
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     result = batch.validate(suite)
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "passed": sum(1 for one in result.results if one.success)}), flush=True)
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    print(json.dumps({"seconds": seconds, "processor": processor, "passed": sum(1 for one in result.results if one.success)}), flush=True)

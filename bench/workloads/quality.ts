@@ -52,6 +52,7 @@ async function twentyOnAppend({ folder, runs }: BenchContext): Promise<Figure[]>
       what: "append with twenty mixed checks",
       seconds: seconds.subject,
       baseline: { what: "the same append without", seconds: seconds.baseline },
+      processor: seconds.processor,
       limit: { atMost: 1.4 },
       note,
     },
@@ -85,15 +86,30 @@ async function besideOthers({ folder, runs }: BenchContext, file: string, note: 
   }
   const suiteFile = join(folder, "suite.json");
   await writeFile(suiteFile, JSON.stringify(twentyChecks.json));
+  const started = process.cpuUsage();
   const warm = await medianSeconds(runs, () => runSuite(twentyChecks, { parquet: file }));
+  const used = process.cpuUsage(started);
+  const processor = (used.user + used.system) / 1e6 / (runs + 1);
   const cold = await medianSeconds(runs, () => checkInProcess(suiteFile, file));
   const figures: Figure[] = [];
   for (const peer of peers) {
     const theirs = await secondsOfPeer(python, peer, file);
-    const limit = { atLeast: peer.atLeast };
     figures.push(
-      { what: "the checks alone, warm", seconds: warm, baseline: { what: `${peer.name}, warm`, seconds: theirs.warm }, limit, note },
-      { what: "varve check, cold", seconds: cold, baseline: { what: `${peer.name}, cold`, seconds: theirs.cold }, note },
+      {
+        what: "the checks alone, warm",
+        seconds: warm,
+        baseline: { what: `${peer.name}, warm`, seconds: theirs.warm },
+        processor: { seconds: processor, baseline: theirs.processor },
+        limit: { atLeast: peer.atLeast },
+        note,
+      },
+      {
+        what: "varve check, cold",
+        seconds: cold,
+        baseline: { what: `${peer.name}, cold`, seconds: theirs.cold },
+        limit: { atLeast: 1 },
+        note,
+      },
     );
   }
   return figures;
@@ -107,20 +123,33 @@ async function checkInProcess(suiteFile: string, file: string): Promise<void> {
   if (code !== 0) throw new Error(`varve check ended with code ${String(code)}`);
 }
 
+interface PeerSeconds {
+  readonly cold: number;
+  readonly warm: number;
+  /** Of the warm validation, all threads and processes. */
+  readonly processor: number;
+}
+
 /** Runs a peer's script, which validates three times: until the first verdict from its start, and the last validation alone. */
-async function secondsOfPeer(python: string, peer: Peer, file: string): Promise<{ readonly cold: number; readonly warm: number }> {
+async function secondsOfPeer(python: string, peer: Peer, file: string): Promise<PeerSeconds> {
   const script = fileURLToPath(new URL(`../${peer.script}`, import.meta.url));
   const start = performance.now();
   const child = spawn(python, [script, file], { stdio: ["ignore", "pipe", "ignore"] });
   let cold = 0;
   let warm = 0;
+  let processor = 0;
   for await (const line of createInterface({ input: child.stdout })) {
     if (!line.startsWith('{"seconds"')) continue;
-    const { seconds, passed } = JSON.parse(line) as { readonly seconds: number; readonly passed: number };
+    const { seconds, passed, ...rest } = JSON.parse(line) as {
+      readonly seconds: number;
+      readonly processor: number;
+      readonly passed: number;
+    };
     if (passed !== peer.checks) throw new Error(`${peer.name} passed ${passed} of ${peer.checks} checks: the suites are not the same`);
     if (cold === 0) cold = (performance.now() - start) / 1000;
     warm = seconds;
+    processor = rest.processor;
   }
   if (cold === 0) throw new Error(`${peer.name} gave no verdict; run ${script} to see why`);
-  return { cold, warm };
+  return { cold, warm, processor };
 }
