@@ -4,9 +4,10 @@ import { deletionVectorPlace } from "../log/deletion-vector.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { isPrivateName } from "../storage/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
+import { listStaged } from "./staged-batch.ts";
 
 /**
- * Reports files that neither the version nor its tombstones name, nor a commit as a change file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum
+ * Reports files that neither the version nor its tombstones nor a staged batch name, nor a commit as a change file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum
  * removes them when they are old enough.
  */
 export async function findOrphans(
@@ -36,6 +37,7 @@ async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
   const files = await snapshot.files();
   for await (const chunk of files.all()) chunk.forEach(note);
   for await (const chunk of files.tombstones()) chunk.forEach(note);
+  for (const batch of await listStaged(snapshot.context)) batch.files.forEach(note);
   return known;
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
+import { fsck } from "../../src/api/fsck.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import type { Table } from "../../src/api/table.ts";
@@ -217,6 +218,16 @@ describe("a staged batch", () => {
     for (const file of dataFiles(folder)) if (!before.has(file)) rmSync(join(folder, file));
     await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    await table.close();
+  });
+
+  it("accounts for its files as long as its record is there", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const orphans = async () => (await fsck(folder)).findings.filter(({ code }) => code === "ORPHAN_FILE").length;
+    expect(await orphans()).toBe(0);
+    rmSync(join(folder, "_staged", `${staged.id}.json`));
+    expect(await orphans()).toBe(1);
     await table.close();
   });
 
