@@ -95,11 +95,18 @@ function addLine(number: number): string {
 
 /** SQL of the adds as a struct, as {@link addLine} has them. */
 function addsSql(files: number, columns: number): string {
-  const more = (value: (index: number) => string): string =>
-    Array.from({ length: columns }, (_, index) => ` || ',"c${index}":' || ${value(index)}`).join("");
-  const stats = `'{"numRecords":${rowsPerFile},"minValues":{"id":' || (i * ${rowsPerFile}) || ',"name":"aaa"'${more((index) => `((i * 7 + ${index}) % 1000)`)} || '},"maxValues":{"id":' || (i * ${rowsPerFile} + ${rowsPerFile - 1}) || ',"name":"zzz"'${more((index) => `((i * 7 + ${index}) % 1000 + 500)`)} || '},"nullCount":{"id":0,"name":3'${more(() => "0")} || '}}'`;
+  const stats = `'{"numRecords":${rowsPerFile},"minValues":{"id":' || (i * ${rowsPerFile}) || ',"name":"aaa"' || mins || '},"maxValues":{"id":' || (i * ${rowsPerFile} + ${rowsPerFile - 1}) || ',"name":"zzz"' || maxs || '},"nullCount":{"id":0,"name":3' || nulls || '}}'`;
   return `SELECT {'path': 'p=' || (i % 100) || '/part-' || lpad(CAST(i AS VARCHAR), 9, '0') || '-3935a07c-416b-4344-ad97-2a38342ee2fc.c000.snappy.parquet',
-    'partitionValues': MAP {'p': CAST(i % 100 AS VARCHAR)}, 'size': 1000 + i, 'modificationTime': 1700000000000, 'dataChange': true, 'stats': ${stats}} AS add FROM range(${files}) t(i)`;
+    'partitionValues': MAP {'p': CAST(i % 100 AS VARCHAR)}, 'size': 1000 + i, 'modificationTime': 1700000000000, 'dataChange': true, 'stats': ${stats}} AS add
+    FROM range(${files}) t(i) JOIN (${moreStatisticsSql(columns)}) ON k = i % 1000`;
+}
+
+/** SQL of the statistics of further columns, which repeat every thousand files: so they are made a thousand times only. */
+function moreStatisticsSql(columns: number): string {
+  const text = (value: (index: number) => string): string =>
+    ["''", ...Array.from({ length: columns }, (_, index) => `',"c${index}":' || ${value(index)}`)].join(" || ");
+  const low = (index: number): string => `((k * 7 + ${index}) % 1000)`;
+  return `SELECT k, ${text(low)} AS mins, ${text((index) => `(${low(index)} + 500)`)} AS maxs, ${text(() => "0")} AS nulls FROM range(1000) r(k)`;
 }
 
 async function writeAdds(folder: string, files: number, columns: number): Promise<void> {
@@ -118,7 +125,10 @@ async function writeCheckpoint(folder: string, files: number, columns: number, h
   const sql = `SELECT ${protocolSql} AS protocol, NULL AS "metaData", NULL AS add, NULL::STRUCT(path VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN) AS remove, NULL::STRUCT("appId" VARCHAR, version BIGINT, "lastUpdated" BIGINT) AS txn
     UNION ALL SELECT NULL, ${metaSql}, NULL, NULL, NULL UNION ALL SELECT NULL, NULL, add, NULL, NULL FROM (${addsSql(files, columns)})`;
   const target = join(folder, checkpointPath(1));
-  await session.execute(`COPY (${sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy)`);
+  // Writers bound row groups by bytes: wide statistics make them of fewer rows.
+  await session.execute(
+    `COPY (${sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${columns === 0 ? 122_880 : 10_240})`,
+  );
   await session.close();
   writeFileSync(join(folder, commitPath(1)), addLine(files + 1).split("\n")[0] ?? "");
   writeFileSync(join(folder, lastCheckpointPath), JSON.stringify({ version: 1, size: files + 2 }));

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { actionFromJson } from "./action-json.ts";
 import { actionJsonSql, type EngineStruct } from "./action-sql.ts";
 import type { AddAction, RemoveAction } from "./actions.ts";
+import { isOutOfMemory } from "./checkpoint-read.ts";
 import type { LiveFiles, PrunedFiles } from "./contract.ts";
 import type { FileKeyer } from "./file-key.ts";
 import { pathKeySql, vectorKeySql } from "./file-key-sql.ts";
@@ -39,6 +40,8 @@ export interface EngineBase {
 const windowRows = 32_768;
 /** Paths alone are about a tenth of what a file action holds. */
 const pathWindowRows = 131_072;
+/** What the engine may use of memory where the limit for most tables' logs does not suffice. */
+const roomyLimit = "4GiB";
 /** Beyond this many newer actions it is cheaper to read the log anew. */
 const overlayLimit = 200_000;
 
@@ -152,8 +155,16 @@ export class EngineFiles implements LiveFiles {
 
   /** @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its local copy was evicted */
   async #rows(sql: string, source: FileSource): Promise<EngineRow[]> {
+    const { session } = this.#base;
     try {
-      return await this.#base.session.rows(sql, this.#parameters());
+      try {
+        return await session.rows(sql, this.#parameters());
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
+        await session.execute(`SET threads = 1; SET memory_limit = '${roomyLimit}'`);
+        return await session.rows(sql, this.#parameters());
+      }
     } catch (error) {
       if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
       const message = `${source.name}, which this snapshot of the table reads, was removed since it was opened: by log cleanup, or from the local cache. Open the table again.`;
