@@ -42,9 +42,10 @@ def check():
 
 
 def processor_seconds():
-    """Of Python and of the Java process that works for it."""
-    bean = spark._jvm.java.lang.management.ManagementFactory.getOperatingSystemMXBean()
-    return time.process_time() + bean.getProcessCpuTime() / 1e9
+    """Of Python and of the Java process that works for it, which Linux tells."""
+    with open(f"/proc/{spark.sparkContext._gateway.proc.pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 for _ in range(3):
