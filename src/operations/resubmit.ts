@@ -1,12 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, StagedRelation } from "../engine/contract.ts";
-import { isVarveError } from "../errors.ts";
-import { parseActions } from "../log/action-json.ts";
-import { readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { commitPath } from "../log/file-names.ts";
-import { refreshLog } from "../log/open-log.ts";
 import { carriedSuite } from "../quality/carried.ts";
 import { defineSuite, expectationOf } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
@@ -17,7 +12,7 @@ import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/suite.ts";
 import { engineColumns } from "../schema/engine-types.ts";
 import { planScan } from "../table/scan.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
-import { append } from "./append.ts";
+import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import type { GateOptions } from "./write-options.ts";
@@ -43,23 +38,25 @@ export interface ResubmitResult {
  * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
  *
  * Four commits, and after a crash between any two of them the next call carries on: the clean rows are claimed in the quarantine, added to the
- * table in one commit under the claim's own application id (which lands at most once), and marked as resubmitted with that version. So each
- * row lands at most once, whatever crashes.
+ * table in one commit under the claim's own application id (which lands at most once), and marked as resubmitted with that version. A claim that
+ * is refused is given up in the table's log before its rows are open again. So each row lands at most once, whatever crashes, and whoever
+ * resubmits at the same time.
  *
  * @throws as `append`; rows that were claimed are open again then
  */
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
   const suite = options.gate === undefined ? carriedSuite(table.metadata.configuration) : defineSuite(options.gate);
+  const strict = suite === undefined ? undefined : rowSuite(suite, "reject");
   let landed = 0;
   let version: number | null = null;
   for (const id of await openClaims(table.context)) {
-    const finished = await land(table, id, suite, options);
+    const finished = await landClaim(table, id, strict, options);
     landed += finished.rows;
     version = finished.version ?? version;
   }
   const claim = await claimClean(table, suite, options);
   if (claim.claimed > 0) {
-    const finished = await land(table, claim.id, suite, options);
+    const finished = await landClaim(table, claim.id, strict, options);
     landed += finished.rows;
     version = finished.version ?? version;
   }
@@ -186,64 +183,4 @@ async function decide(session: Session, rows: StagedRelation, failing: string | 
   const [written] = await session.writeParquet(sql, { folder });
   const [counts] = await session.rows(`SELECT count_if(clean) AS clean, count_if(NOT clean) AS bad FROM (${sql})`);
   return { file: written?.file ?? "", claimed: Number(counts?.["clean"] ?? 0), stillBad: Number(counts?.["bad"] ?? 0) };
-}
-
-interface Landed {
-  readonly rows: number;
-  readonly version: number | null;
-}
-
-/** Adds the claimed rows to the table, at most once, and marks them; a refusal opens them again. */
-async function land(table: LogSnapshot, claim: string, suite: Suite | undefined, options: ResubmitOptions): Promise<Landed> {
-  const { context } = table;
-  const appId = `varve.resubmit.${claim}`;
-  const claimed = `resubmission_id = ${quoteText(claim)} AND status = 'claimed'`;
-  const found = await withQuarantine(context, async (session, { sql }, snapshot) => ({
-    snapshot,
-    count: await session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${claimed}`),
-  }));
-  const rows = Number(found?.count[0]?.["n"] ?? 0);
-  if (found === undefined || rows === 0) return { rows: 0, version: null };
-  const now = await refreshLog(table);
-  let version: number;
-  try {
-    const source = {
-      sql: `SELECT ${payloadColumnsSql(engineColumns(now.schema), "payload")} FROM q WHERE ${claimed}`,
-      tables: { q: found.snapshot },
-    };
-    const result = await append(now, source, {
-      txn: { appId, version: 1 },
-      gateReplacesCarried: true,
-      userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: found.snapshot.context.store.uri, resubmission: claim, rows } }),
-      ...(suite === undefined ? {} : { gate: rowSuite(suite, "reject") }),
-      ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    await result.upkeep;
-    version = result.outcome === "committed" ? result.version : await versionOf(context, appId, result.version);
-  } catch (error) {
-    if (isVarveError(error, "BATCH_REJECTED", "SCHEMA_MISMATCH", "CONSTRAINT_VIOLATED")) {
-      await rewriteQuarantine(
-        context,
-        changedRows(`(${claimed})`, { status: "'open'", resubmission_id: "CAST(NULL AS VARCHAR)", note: quoteText(error.message) }),
-      );
-    }
-    throw error;
-  }
-  const at = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  await rewriteQuarantine(
-    context,
-    changedRows(`(${claimed})`, { status: "'resubmitted'", resolved_version: `CAST(${version} AS BIGINT)`, resolved_at: at }),
-  );
-  return { rows, version };
-}
-
-/** The version whose commit carries the application id, looking back from `newest`; `newest` itself where the log no longer tells. */
-async function versionOf(context: TableContext, appId: string, newest: number): Promise<number> {
-  for (let version = newest; version >= 0; version--) {
-    const bytes = await readCommitBytes(context.store, version);
-    if (bytes === undefined) return newest;
-    if (parseActions(bytes, commitPath(version)).some((action) => action.kind === "txn" && action.appId === appId)) return version;
-  }
-  return newest;
 }

@@ -7,6 +7,7 @@ import { exportQuarantine, listQuarantine, readQuarantine } from "../../src/oper
 import { resubmit } from "../../src/operations/resubmit.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { arrayOf, schema } from "../../src/schema/builder.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -26,6 +27,27 @@ async function quarantined() {
   await table.append(batch, { gate, batchId: "b1" });
   const context = await openContext(folder);
   return { folder, table, context, log: () => openLog(context, {}) };
+}
+
+/** A store that does something else first when `path` is about to be created, as a writer that is slower than another. */
+function interrupted(store: ObjectStore, path: string, first: () => Promise<void>): ObjectStore {
+  let due = true;
+  return new Proxy(store, {
+    get(target, name) {
+      // Without it writers do not take turns, as those of several processes do not.
+      if (name === "identity") return undefined;
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name !== "putIfAbsent") return value.bind(target);
+      return async (key: string, ...rest: unknown[]) => {
+        if (due && key === path) {
+          due = false;
+          await first();
+        }
+        return value.call(target, key, ...rest);
+      };
+    },
+  });
 }
 
 describe("a quarantine", () => {
@@ -111,6 +133,29 @@ describe("a quarantine", () => {
     expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
     expect(await readQuarantine(context, { status: "resubmitted" })).toHaveLength(2);
     expect([await readQuarantine(context), await readQuarantine(context, { status: "claimed" })]).toEqual([[], []]);
+    await table.close();
+  });
+
+  it.each([
+    ["before the rows land", "_delta_log/00000000000000000002.json", 1],
+    ["between landing and marking", "_quarantine/_delta_log/00000000000000000003.json", 3],
+  ])("lands or reopens each row once when a stricter resubmission comes %s", async (_, path, expected) => {
+    const { folder, table, context } = await quarantined();
+    const strict = suite("flights", [check.between("delay", { min: 0, max: 10 }, { onFail: "quarantine" })]);
+    let stricter: unknown;
+    const store = interrupted(context.store, path, async () => {
+      stricter = await resubmit(await openLog(await openContext(folder), {}), { gate: strict }).catch((error: unknown) => error);
+    });
+    const lax = await resubmit(await openLog({ ...context, store }, {}), {});
+    expect(lax.landed).toBe(expected - 1);
+    expect(stricter).toMatchObject(expected === 1 ? { code: "BATCH_REJECTED" } : { landed: 2, version: 2 });
+    await table.refresh();
+    expect(await rowsOf(table)).toHaveLength(expected);
+    expect(await readQuarantine(context)).toHaveLength(3 - expected);
+    expect(await readQuarantine(context, { status: "claimed" })).toEqual([]);
+    expect(await resubmit(await openLog(context, {}), {})).toMatchObject({ landed: 3 - expected });
+    await table.refresh();
+    expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
     await table.close();
   });
 
