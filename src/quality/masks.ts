@@ -85,10 +85,18 @@ export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | 
   return {
     planned,
     ...maskOf(planned, parts),
+    ...consideredKey(planned, plan),
     joins: table === undefined ? [] : [`LEFT JOIN ${table} ON ${on}`],
     ...knownUnlessNulls(planned, known),
     shows: plan.shows,
   };
+}
+
+/** The only key column, where the rows that count are those that have a value in it. */
+function consideredKey({ check, scope }: PlannedCheck, { keys, missing }: KeysPlan): Pick<Mask, "consideredColumn"> {
+  const [only] = keys;
+  const simple = only !== undefined && keys.length === 1 && scope === undefined && check.onNull === "ignore";
+  return simple && missing === `(${only} IS NULL)` ? { consideredColumn: only } : {};
 }
 
 /** The mask of a check whose failing positions were put into `table` (columns `file`, `row`). */

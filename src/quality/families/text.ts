@@ -9,6 +9,12 @@ function textRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
   return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, shows: [column] };
 }
 
+/** A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for nulls beside it. */
+function patternRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
+  const column = use.column("column", ["string"]);
+  return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+}
+
 const regexParam: ParamSpec = {
   type: "regex",
   required: true,
@@ -46,7 +52,7 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text holds a match of the regular expression.",
     params: { column: columnParam, regex: regexParam },
     message: (params) => `${text(params, "column")} must match ${text(params, "regex")}`,
-    plan: (use) => textRow(use, (sql) => use.dialect.matches(sql, text(use.check.params, "regex"))),
+    plan: (use) => patternRow(use, (sql) => use.dialect.matches(sql, text(use.check.params, "regex"))),
   },
   {
     kind: "expect_column_values_to_not_match_regex",
@@ -54,7 +60,7 @@ export const textChecks: readonly Expectation[] = [
     summary: "No text holds a match of the regular expression.",
     params: { column: columnParam, regex: regexParam },
     message: (params) => `${text(params, "column")} must not match ${text(params, "regex")}`,
-    plan: (use) => textRow(use, (sql) => `(NOT ${use.dialect.matches(sql, text(use.check.params, "regex"))})`),
+    plan: (use) => patternRow(use, (sql) => `(NOT ${use.dialect.matches(sql, text(use.check.params, "regex"))})`),
   },
   {
     kind: "expect_column_values_to_match_regex_list",
@@ -65,7 +71,7 @@ export const textChecks: readonly Expectation[] = [
       `${text(params, "column")} must match ${text(params, "match_on") || "any"} of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) => {
       const joint = text(use.check.params, "match_on") === "all" ? " AND " : " OR ";
-      return textRow(
+      return patternRow(
         use,
         (sql) =>
           `(${texts(use.check.params, "regex_list")
@@ -81,7 +87,7 @@ export const textChecks: readonly Expectation[] = [
     params: { column: columnParam, regex_list: regexList },
     message: (params) => `${text(params, "column")} must match none of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) =>
-      textRow(
+      patternRow(
         use,
         (sql) =>
           `(NOT (${texts(use.check.params, "regex_list")
@@ -95,7 +101,7 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text is like the SQL pattern (% and _), as a whole.",
     params: { column: columnParam, like_pattern: { type: "string", required: true, about: "a LIKE pattern" } },
     message: (params) => `${text(params, "column")} must be like ${text(params, "like_pattern")}`,
-    plan: (use) => textRow(use, (sql) => use.dialect.like(sql, text(use.check.params, "like_pattern"))),
+    plan: (use) => patternRow(use, (sql) => use.dialect.like(sql, text(use.check.params, "like_pattern"))),
   },
   {
     kind: "expect_column_values_to_have_format",
