@@ -16,6 +16,8 @@ export interface Attempt {
   readonly triedAt: number;
   /** Set once a put's answer was not definite: from then on nothing but reading the version back settles it. */
   pending: boolean;
+  /** Set once a put may have landed that was not answered so: if the version was cleaned up since, nothing tells any more. */
+  doubted: boolean;
 }
 
 /** `won`: the version is ours. `lost`: it is definitely another's, whose bytes these are. `unknown`: neither could be established. */
@@ -56,6 +58,7 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
     if (answer === "created") return { kind: "won" };
     const definite = answer === "exists" && !attempt.pending;
     attempt.pending = true;
+    attempt.doubted ||= !definite;
     const settled = await readBack(attempt);
     if (settled !== undefined) return settled;
     if (answer === "unknown") return { kind: "unknown", cause: undefined };

@@ -205,6 +205,7 @@ class Committer {
       txnId: this.#identity.txnId,
       triedAt,
       pending: false,
+      doubted: false,
     };
     return this.#settle(attempt, prepared, state);
   }
@@ -220,8 +221,10 @@ class Committer {
       this.#committed = { version: attempt.version, bytes: attempt.bytes, triedAt: attempt.triedAt, wonAt: this.#context.world.now() };
       return this.#won(attempt, prepared, recover);
     }
-    if (outcome.kind === "lost") return this.#advance(state, outcome.winner);
-    throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
+    if (outcome.kind === "unknown") throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
+    // Another's file may have taken the place of ours, which landed unanswered and was cleaned up.
+    if (attempt.doubted && (await this.#placed(attempt, recover)) !== "in the table") throw neverKnown(attempt.version, attempt.txnId);
+    return this.#advance(state, outcome.winner);
   }
 
   /** Folds every commit after `state`, the first of which may be in hand already, into it. */
@@ -260,15 +263,9 @@ class Committer {
 
   async #won(attempt: Attempt, prepared: PreparedCommit, recover: () => Promise<CommitResult>): Promise<CommitResult> {
     const { version, txnId } = attempt;
-    let place: "in the table" | "in the past" | "gone";
-    try {
-      place = await this.#placeOf(version);
-    } catch (error) {
-      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
-      attempt.pending = true;
-      throw new CommitOutcomeUnknownError(version, txnId, recover, error);
-    }
-    if (place === "gone") throw neverKnown(version, txnId);
+    const place = await this.#placed(attempt, recover);
+    // In the past, a put that was not answered may have landed in time, and been cleaned up, before this one.
+    if (place === "gone" || (place === "in the past" && attempt.doubted)) throw neverKnown(version, txnId);
     if (place === "in the past") throw landedInThePast(version);
     return {
       outcome: "committed",
@@ -280,6 +277,17 @@ class Committer {
       winners: this.#winners,
       state: prepared.state,
     };
+  }
+
+  /** @throws `CommitOutcomeUnknownError` where the log cannot be looked at */
+  async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<"in the table" | "in the past" | "gone"> {
+    try {
+      return await this.#placeOf(attempt.version);
+    } catch (error) {
+      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
+      attempt.pending = true;
+      throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, error);
+    }
   }
 
   /**
