@@ -140,27 +140,35 @@ describe("commitTransaction", () => {
     await expect(commitTransaction(snapshot, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 1 } });
   });
 
-  it("a writer whose commit landed unanswered, and was cleaned up before it looked, is told that nobody knows, not that it failed", async () => {
-    const { clock, world, store, other } = await pausedTable();
-    const inner = scriptedStore(store, ["lost after landing"]);
-    const paused = {
-      ...inner,
-      get: async (path: string): Promise<Uint8Array> => {
-        if (clock.now < Date.now() + 3_600_000) {
-          for (const name of ["a", "b"]) await commitTransaction(other, append(name));
-          for (const version of [0, 1, 2]) await store.delete(commitPath(version));
-          clock.now += 5 * 3_600_000;
-        }
-        return inner.get(path);
-      },
-    };
-    const snapshot = await replay(contextOf(inner, world));
-    const late = contextOf({ ...paused, uri: inner.uri }, world);
-    await expect(commitTransaction({ ...snapshot, context: late }, append("mine"))).rejects.toMatchObject({
-      code: "COMMIT_OUTCOME_UNKNOWN",
-      data: { version: 1 },
-    });
-  });
+  it.each([
+    ["nothing", false],
+    ["another's late commit", true],
+  ])(
+    "a writer whose commit landed unanswered and was cleaned up, with %s in its place, is told that nobody knows, not that it failed",
+    async (_, replaced) => {
+      const { clock, world, store, other } = await pausedTable();
+      const inner = scriptedStore(store, ["lost after landing"]);
+      const paused = {
+        ...inner,
+        get: async (path: string): Promise<Uint8Array> => {
+          if (clock.now < Date.now() + 3_600_000) {
+            for (const name of ["a", "b"]) await commitTransaction(other, append(name));
+            const another = await store.get(commitPath(2));
+            for (const version of [0, 1, 2]) await store.delete(commitPath(version));
+            clock.now += 5 * 3_600_000;
+            if (replaced) await store.put(commitPath(1), another);
+          }
+          return inner.get(path);
+        },
+      };
+      const snapshot = await replay(contextOf(inner, world));
+      const late = contextOf({ ...paused, uri: inner.uri }, world);
+      await expect(commitTransaction({ ...snapshot, context: late }, append("mine"))).rejects.toMatchObject({
+        code: "COMMIT_OUTCOME_UNKNOWN",
+        data: { version: 1 },
+      });
+    },
+  );
 
   it("a writer that paused after its commit landed learns that it landed, though the version before is cleaned up since", async () => {
     const { clock, world, store, other } = await pausedTable();
