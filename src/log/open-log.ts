@@ -1,5 +1,6 @@
 import { isVarveError, VarveError } from "../errors.ts";
 import type { ReadOptions } from "../storage/object-store.ts";
+import { firstOutOfOrder } from "./commit-file.ts";
 import type { LogSnapshot, TableContext } from "./contract.ts";
 import { readHint } from "./last-checkpoint.ts";
 import { type LogListing, listLog } from "./listing.ts";
@@ -58,9 +59,10 @@ export async function latestVersion(context: TableContext, options: ReadOptions 
 export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {}): Promise<LogSnapshot> {
   const { context, version } = snapshot;
   const listing = await listLog(context.store, version, undefined, options);
-  const contiguous = listing.latest < version ? false : hasCommits(listing, version + 1);
-  if (!contiguous || !isTableSnapshot(snapshot)) return openLog(context, options);
-  if (listing.latest === version) return snapshot;
+  if (listing.latest === version && isTableSnapshot(snapshot)) return snapshot;
+  // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late commit into the past.
+  const follows = listing.latest > version && hasCommits(listing, version) && isInOrder(listing, version + 1);
+  if (!follows || !isTableSnapshot(snapshot)) return openLog(context, options);
   return snapshot.advance(listing, options);
 }
 
@@ -109,6 +111,10 @@ async function openListed(context: TableContext, found: LogListing, version: num
 function hasCommits(listing: LogListing, from: number): boolean {
   for (let version = from; version <= listing.latest; version++) if (!listing.commits.has(version)) return false;
   return true;
+}
+
+function isInOrder({ commits, latest }: LogListing, from: number): boolean {
+  return firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, at) => commits.get(from + at))) === undefined;
 }
 
 function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {

@@ -38,7 +38,7 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
         const { actions, longestLine } = await readHeadInPieces(store, file, options);
         return { file, head: checked(file, actions), longestLine };
       }
-      const bytes = recallCommit(store, file.file) ?? (await store.get(file.file.path, options));
+      const bytes = recallCommit(store, file.file) ?? (await getListed(store, file, options));
       return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), longestLine: bytes.length, ...(keep ? { bytes } : {}) };
     } catch (error) {
       throw tailError(file, error);
@@ -51,6 +51,14 @@ export function headsOf(parts: readonly TailPart[]): HeadAction[] {
   return parts.flatMap((part) => part.head);
 }
 
+/** A file of another size than it had when it was listed is another: put late into a version that was cleaned up since. */
+async function getListed(store: ObjectStore, { from, file }: TailFile, options: ReadOptions): Promise<Uint8Array> {
+  const bytes = await store.get(file.path, options);
+  if (bytes.length === file.size) return bytes;
+  const message = `${file.path} has ${bytes.length} bytes, and had ${file.size} when it was listed: the log was cleaned up or changed by hand since. Open the table again.`;
+  throw new VarveError("LOG_GAP", message, { missing: from, path: file.path });
+}
+
 /** The file actions of one commit or compaction, in order. @throws as {@link readTail} */
 export async function readFileActions(
   store: ObjectStore,
@@ -58,7 +66,7 @@ export async function readFileActions(
   options: ReadOptions = {},
 ): Promise<(AddAction | RemoveAction)[]> {
   try {
-    const bytes = part.bytes ?? (await store.get(part.file.file.path, options));
+    const bytes = part.bytes ?? (await getListed(store, part.file, options));
     return fileActions(parseActions(bytes, part.file.file.path));
   } catch (error) {
     throw tailError(part.file, error);

@@ -1,7 +1,7 @@
 import { isVarveError, VarveError } from "../errors.ts";
 import { parseActions, serializeActions } from "../log/action-json.ts";
 import type { MetadataAction } from "../log/actions.ts";
-import { listCommitsAfter, readCommitBytes } from "../log/commit-file.ts";
+import { firstOutOfOrder, listCommitsAfter, readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { commitPath } from "../log/file-names.ts";
@@ -233,6 +233,8 @@ class Committer {
     const { store, world } = this.#context;
     const seenAt = world.now();
     const listed = await listCommitsAfter(store, state.version);
+    const stray = seenAt - this.#freshAt > STALE_AFTER ? firstOutOfOrder(listed) : undefined;
+    if (stray !== undefined) throw strayCommit(state.version, stray.path);
     const read = await mapBounded(listed, READ_CONCURRENCY, async ({ modified }, index) => {
       const version = state.version + 1 + index;
       const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
@@ -325,6 +327,14 @@ class Committer {
 function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
   const actions = parseActions(bytes, commitPath(version));
   return { version, actions, ...(modified === undefined ? {} : { modified }) };
+}
+
+function strayCommit(base: number, path: string): VarveError {
+  return new VarveError(
+    "LOG_GAP",
+    `The commits after version ${base} cannot be relied upon: ${path} is younger than the one after it, so it may have been put into a version that was cleaned up. Open the table again and repeat.`,
+    { missing: base + 1, path },
+  );
 }
 
 function removedMeanwhile(version: number): VarveError {
