@@ -19,7 +19,7 @@ import {
   padVersion,
 } from "../../src/log/file-names.ts";
 import { hintChecksum } from "../../src/log/last-checkpoint.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog, refreshLog } from "../../src/log/open-log.ts";
 import { memoryStore } from "../../src/storage/memory-store.ts";
 import type { ObjectInfo } from "../../src/storage/object-store.ts";
 import { openContext } from "../../src/table/open-context.ts";
@@ -156,6 +156,17 @@ describe("a damaged checkpoint", () => {
       },
     });
     await expect(openLog(lagging)).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 3, path: checkpoint } });
+  });
+
+  it("stands for what was cleaned up behind it, not a late commit into that past", async () => {
+    const context = await memoryTable(commits);
+    const held = await openLog(context, { version: 0 });
+    await held.files();
+    await writeCheckpoint(await openLog(context, { version: 2 }), { kind: "classic" });
+    const wanted = await content(await openLog(diskBacked(context.store)));
+    await withoutCommitsBefore(context, 2);
+    await context.store.put(commitPath(1), serializeActions([add("late")]));
+    expect(await content(await refreshLog(held))).toEqual(wanted);
   });
 
   it("whose sidecar is gone is done without", async () => {

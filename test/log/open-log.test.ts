@@ -2,7 +2,18 @@ import { describe, expect, it } from "vitest";
 import { serializeActions } from "../../src/log/action-json.ts";
 import { commitPath } from "../../src/log/file-names.ts";
 import { latestVersion, openLog, refreshLog } from "../../src/log/open-log.ts";
+import { readTail } from "../../src/log/tail-read.ts";
 import { add, allFiles, allTombstones, firstActions, memoryTable, remove } from "../support/log-tables.ts";
+
+it("a commit that is not the one that was listed is not read in its place", async () => {
+  const { store } = await memoryTable([firstActions(), [add("a")]]);
+  const listed = await store.head(commitPath(1));
+  if (listed === undefined) throw new Error("the commit is there");
+  const file = { from: 1, to: 1, file: listed };
+  expect((await readTail(store, [file])).length).toBe(1);
+  await store.put(commitPath(1), serializeActions([add("another")]));
+  await expect(readTail(store, [file])).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: 1 } });
+});
 
 describe("opening a log of commits", () => {
   it("replays adds and removes to the latest version", async () => {

@@ -119,6 +119,32 @@ describe("commitTransaction", () => {
     expect(await store.head(commitPath(1))).toBeUndefined();
   });
 
+  it("does not take a late commit into the cleaned-up past for the version that was there", async () => {
+    const { store, context } = await table();
+    const old = await replay(context);
+    for (const name of ["a", "b", "c"]) await commitTransaction(await replay(context), append(name));
+    const late = await store.get(commitPath(3));
+    // Cleaned up behind a checkpoint of version 2; then a writer that had stood still puts its version 1.
+    for (const version of [0, 1]) await store.delete(commitPath(version));
+    await store.put(commitPath(1), late);
+    const later = contextOf(store, { ...hastyWorld, now: () => Date.now() + 3_600_000 });
+    await expect(commitTransaction({ ...old, context: later }, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP" });
+    expect(await store.head(commitPath(4))).toBeUndefined();
+  });
+
+  it("does not trust commits whose files are out of order when it has not looked for long", async () => {
+    const { store, context } = await table();
+    const old = await replay(context);
+    for (const name of ["a", "b"]) await commitTransaction(await replay(context), append(name));
+    const again = await store.get(commitPath(1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await store.delete(commitPath(1));
+    await store.put(commitPath(1), again);
+    const later = contextOf(store, { ...hastyWorld, now: () => Date.now() + 3_600_000 });
+    await expect(commitTransaction({ ...old, context: later }, append("late"))).rejects.toMatchObject({ code: "LOG_GAP" });
+    expect(await commitTransaction(old, append("soon"))).toMatchObject({ outcome: "committed", version: 3 });
+  });
+
   async function pausedTable() {
     const clock = { now: Date.now() };
     const world = { ...hastyWorld, now: () => clock.now };
