@@ -2,15 +2,10 @@ import type { Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { engineColumns } from "../schema/engine-types.ts";
+import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../table/constraint-names.ts";
 import { planScan } from "../table/scan.ts";
 import { sparkToEngineSql } from "../table/spark-expression.ts";
 import { quoteName } from "../util/sql-text.ts";
-
-/** Where a table's properties hold its CHECK constraints (PROTOCOL.md "CHECK Constraints"). */
-export const constraintPrefix = "delta.constraints.";
-
-/** Constraints of these names belong to the table's suite. */
-const suitePrefix = "varve_";
 
 /** CHECK constraints to add and to drop. */
 export interface ConstraintChange {
@@ -117,17 +112,17 @@ async function requireTrue(session: Session, rows: string, { name, expression, c
 function checkedName(name: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name))
     throw invalid(name, `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`);
-  if (name.toLowerCase().startsWith(suitePrefix)) {
+  if (name.toLowerCase().startsWith(suiteConstraintPrefix)) {
     throw invalid(
       name,
-      `The CHECK constraint ${name} belongs to the table's suite: change it there, or choose a name that does not begin with ${suitePrefix}.`,
+      `The CHECK constraint ${name} belongs to the table's suite: change it there, or choose a name that does not begin with ${suiteConstraintPrefix}.`,
     );
   }
   return name;
 }
 
 function namesIn(configuration: Readonly<Record<string, string>>): string {
-  const names = Object.keys(configuration).flatMap((key) => (key.startsWith(constraintPrefix) ? [key.slice(constraintPrefix.length)] : []));
+  const names = constraintNames(configuration);
   return names.length === 0 ? "none" : names.join(", ");
 }
 

@@ -4,9 +4,9 @@ import { metadataKeys } from "../schema/column-metadata.ts";
 import { allFields } from "../schema/fields.ts";
 import { pathText } from "../schema/type-names.ts";
 import type { StructType } from "../schema/types.ts";
+import { constraintNames } from "../table/constraint-names.ts";
 import { clusteringColumns } from "../table/table-demands.ts";
 import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../table/writer-features.ts";
-import { constraintPrefix } from "./alter-constraints.ts";
 
 /** A table as it will be when its features are dropped. */
 export interface FeatureUse {
@@ -40,10 +40,8 @@ const uses: Readonly<Record<string, Use>> = {
     return required === undefined ? columnsWith(metadataKeys.invariants)(table) : `column ${pathText(required.path)} is NOT NULL`;
   },
   checkConstraints: ({ metadata }) => {
-    const names = Object.keys(metadata.configuration).filter((key) => key.startsWith(constraintPrefix));
-    return names.length === 0
-      ? undefined
-      : `the table has the constraints ${names.map((key) => key.slice(constraintPrefix.length)).join(", ")}`;
+    const names = constraintNames(metadata.configuration);
+    return names.length === 0 ? undefined : `the table has the constraints ${names.join(", ")}`;
   },
   generatedColumns: columnsWith(metadataKeys.generation),
   allowColumnDefaults: columnsWith(metadataKeys.default),

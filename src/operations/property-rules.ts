@@ -1,5 +1,6 @@
 import { VarveError } from "../errors.ts";
 import { requireDuration } from "../log/upkeep-properties.ts";
+import { constraintPrefix } from "../table/constraint-names.ts";
 
 /** What may be set to a property of the table, and how. */
 type Rule = "boolean" | "duration" | "count" | "internal" | readonly string[];
@@ -53,7 +54,7 @@ export function checkProperty(key: string, value: string): void {
 export function checkMayChange(key: string): void {
   if (rules[key] === "internal")
     throw invalid(`The property ${key} belongs to the table's own bookkeeping and cannot be changed by hand.`, key);
-  if (key.startsWith("delta.constraints.")) {
+  if (key.startsWith(constraintPrefix)) {
     throw invalid(
       `The property ${key} is a CHECK constraint: rows that are in the table already have to be checked before it binds. Use addConstraints or dropConstraints.`,
       key,

@@ -11,6 +11,7 @@ import { checkedExpressions } from "../quality/gate-expressions.ts";
 import { planSuite } from "../quality/plan.ts";
 import type { Suite, SuiteJson } from "../quality/suite.ts";
 import { engineColumns } from "../schema/engine-types.ts";
+import { constraintPrefix, suiteConstraintPrefix } from "../table/constraint-names.ts";
 import { planScan } from "../table/scan.ts";
 import { sparkToEngineSql } from "../table/spark-expression.ts";
 import { missingFeatures, protocolWith } from "../table/table-definition.ts";
@@ -33,8 +34,7 @@ export interface SetSuiteResult {
   readonly upkeep: Promise<UpkeepReport>;
 }
 
-const constraintPrefix = "delta.constraints.";
-const ownConstraint = `${constraintPrefix}varve_`;
+const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
 
 /**
  * Makes a suite part of the table, in one metadata commit: from then on every write through varve is tested with it. `null` takes it away.

@@ -1,4 +1,5 @@
 import type { StructType } from "../schema/types.ts";
+import { suiteConstraintPrefix } from "../table/constraint-names.ts";
 import { columnsOfSchema } from "./column.ts";
 import { sparkDialect } from "./dialect-spark.ts";
 import { planSuite } from "./plan.ts";
@@ -25,7 +26,7 @@ export function suiteConstraints(suite: Suite, schema: StructType): CheckConstra
     if (plan.kind !== "row" || !keepsOut || check.mostly < 1 || check.where !== undefined || plan.shows.length === 0) return [];
     if (check.kind === "expect_column_values_to_be_recent") return [];
     const ignored = plan.missing === undefined || check.onNull === "fail" ? plan.pass : `(${plan.missing} OR ${plan.pass})`;
-    const name = `varve_${check.id.replace(/[^A-Za-z0-9]+/g, "_").toLowerCase()}`;
+    const name = `${suiteConstraintPrefix}${check.id.replace(/[^A-Za-z0-9]+/g, "_").toLowerCase()}`;
     return [{ checkId: check.id, name, expression: ignored }];
   });
 }

@@ -6,6 +6,7 @@ import { featuresOfSchema } from "../schema/column-metadata.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { World } from "../util/world.ts";
+import { constraintNames } from "./constraint-names.ts";
 import { nameRowTrackingColumns } from "./row-ids.ts";
 import { checkPartitioning } from "./write-data-files.ts";
 import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "./writer-features.ts";
@@ -68,7 +69,7 @@ export function neededFeatures(schema: StructType, properties: Readonly<Record<s
   const active = Object.entries(writerFeatures).filter(
     ([name, feature]) => !name.endsWith("-preview") && feature.active?.(properties) === true,
   );
-  const checks = Object.keys(properties).some((key) => key.startsWith("delta.constraints.")) ? ["checkConstraints"] : [];
+  const checks = constraintNames(properties).length > 0 ? ["checkConstraints"] : [];
   return [...new Set([...featuresOfSchema(schema), ...active.map(([name]) => name), ...checks])].filter(
     (name) => !baseFeatures.includes(name),
   );

@@ -2,6 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../log/actions.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { constraintPrefix } from "./constraint-names.ts";
 import { isFeatureActive, supportedWriterFeatures } from "./writer-features.ts";
 
 /** What a table asks of each row and file that is written to it; gathered from protocol, properties and column metadata. */
@@ -155,10 +156,9 @@ function invariantOf({ path, field }: PlacedField): RowCondition[] {
 }
 
 function checksOf(configuration: Readonly<Record<string, string>>): RowCondition[] {
-  const prefix = "delta.constraints.";
   return Object.entries(configuration)
-    .filter(([key]) => key.startsWith(prefix))
-    .map(([key, expression]) => ({ kind: "check", name: key.slice(prefix.length), expression }));
+    .filter(([key]) => key.startsWith(constraintPrefix))
+    .map(([key, expression]) => ({ kind: "check", name: key.slice(constraintPrefix.length), expression }));
 }
 
 function expressionOf({ path, field }: PlacedField, key: string): ColumnExpression[] {

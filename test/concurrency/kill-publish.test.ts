@@ -1,14 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { openTable } from "../../src/api/open-table.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
-import { chosenSteps } from "./kill-steps.ts";
-import { badId, createStaged, firstIds, landingIds, type PublishJob, publishAll } from "./publish-job.ts";
-import { startProcess, untilEnd } from "./writers.ts";
+import { chosenSteps, idsOf, runKilled } from "./kill-steps.ts";
+import { badId, createStaged, firstIds, landingIds, publishAll } from "./publish-job.ts";
 
 describe("the publication of a staged batch that is killed at every step", () => {
   it.each([
@@ -18,7 +16,7 @@ describe("the publication of a staged batch that is killed at every step", () =>
     const folder = await mkdtemp(join(tmpdir(), "varve-kill-"));
     try {
       await createStaged(join(folder, "base"), withBadRow);
-      const undisturbed = await run(folder, "undisturbed", Number.MAX_SAFE_INTEGER);
+      const undisturbed = await runKilled("publish-process.ts", folder, "undisturbed", Number.MAX_SAFE_INTEGER);
       const changes: readonly string[] = JSON.parse(undisturbed.output);
       const landed = await mapBounded(chosenSteps([...changes.keys()]), 2, (index) => killedAndRepeated(folder, index + 1, withBadRow));
       console.log(
@@ -32,7 +30,7 @@ describe("the publication of a staged batch that is killed at every step", () =>
 });
 
 async function killedAndRepeated(folder: string, beforeCall: number, withBadRow: boolean): Promise<boolean> {
-  const { root, signal, errors } = await run(folder, `killed ${beforeCall}`, beforeCall);
+  const { root, signal, errors } = await runKilled("publish-process.ts", folder, `killed ${beforeCall}`, beforeCall);
   const step = `change ${beforeCall}`;
   expect(signal, `${step}: ${errors}`).toBe("SIGKILL");
   const all = [...firstIds, ...landingIds];
@@ -49,20 +47,4 @@ async function killedAndRepeated(folder: string, beforeCall: number, withBadRow:
   );
   await rm(root, { recursive: true });
   return landed;
-}
-
-async function run(folder: string, name: string, beforeCall: number) {
-  const root = join(folder, name);
-  await cp(join(folder, "base"), root, { recursive: true });
-  const job: PublishJob = { uri: root, kill: { below: root, beforeCall } };
-  const child = startProcess("publish-process.ts", job, folder);
-  const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
-  if (ended.code !== 0 && ended.signal !== "SIGKILL") throw new Error(`the publication failed by itself: ${ended.errors}`);
-  return { ...ended, output, root };
-}
-
-async function idsOf(uri: string): Promise<number[]> {
-  const ids: number[] = [];
-  for await (const { id } of (await openTable(uri)).snapshot().rows()) ids.push(Number(id));
-  return ids.sort((a, b) => a - b);
 }

@@ -1,21 +1,19 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { openTable } from "../../src/api/open-table.ts";
 import { readQuarantine } from "../../src/operations/quarantine-read.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
-import { badId, createQuarantined, firstIds, landingIds, type ResubmitJob, resubmitAll } from "./resubmit-job.ts";
-import { startProcess, untilEnd } from "./writers.ts";
+import { idsOf, runKilled } from "./kill-steps.ts";
+import { badId, createQuarantined, firstIds, landingIds, resubmitAll } from "./resubmit-job.ts";
 
 describe("a resubmission that is killed at every step", () => {
   it("lands each row exactly once when it is repeated, and leaves the quarantine true", async () => {
     const folder = await mkdtemp(join(tmpdir(), "varve-kill-"));
     try {
       await createQuarantined(join(folder, "base"));
-      const undisturbed = await run(folder, "undisturbed", Number.MAX_SAFE_INTEGER);
+      const undisturbed = await runKilled("resubmit-process.ts", folder, "undisturbed", Number.MAX_SAFE_INTEGER);
       const changes: readonly string[] = JSON.parse(undisturbed.output);
       const commits = changes.filter((change) => /^link .*\d{20}\.json$/.test(change));
       expect(commits, "claim, batch, mark").toHaveLength(3);
@@ -29,7 +27,7 @@ describe("a resubmission that is killed at every step", () => {
 });
 
 async function killedAndRepeated(folder: string, beforeCall: number): Promise<boolean> {
-  const { root, signal, errors } = await run(folder, `killed ${beforeCall}`, beforeCall);
+  const { root, signal, errors } = await runKilled("resubmit-process.ts", folder, `killed ${beforeCall}`, beforeCall);
   const step = `change ${beforeCall}`;
   expect(signal, `${step}: ${errors}`).toBe("SIGKILL");
   const before = await idsOf(root);
@@ -49,22 +47,6 @@ async function killedAndRepeated(folder: string, beforeCall: number): Promise<bo
   expect(await readQuarantine(context, { status: "claimed" }), step).toEqual([]);
   await rm(root, { recursive: true });
   return landed;
-}
-
-async function run(folder: string, name: string, beforeCall: number) {
-  const root = join(folder, name);
-  await cp(join(folder, "base"), root, { recursive: true });
-  const job: ResubmitJob = { uri: root, kill: { below: root, beforeCall } };
-  const child = startProcess("resubmit-process.ts", job, folder);
-  const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
-  if (ended.code !== 0 && ended.signal !== "SIGKILL") throw new Error(`the resubmission failed by itself: ${ended.errors}`);
-  return { ...ended, output, root };
-}
-
-async function idsOf(uri: string): Promise<number[]> {
-  const ids: number[] = [];
-  for await (const { id } of (await openTable(uri)).snapshot().rows()) ids.push(Number(id));
-  return sorted(ids);
 }
 
 function sorted(ids: readonly number[]): number[] {

@@ -1,3 +1,9 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { openTable } from "../../src/api/open-table.ts";
+import { startProcess, untilEnd } from "./writers.ts";
+
 /** Every step in continuous integration and in the long run (`VARVE_STRESS`), else every third, beginning with another one each time. */
 const stride = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined ? 1 : 3;
 const first = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * stride)) % stride;
@@ -6,4 +12,21 @@ const first = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * str
 export function chosenSteps<T>(steps: readonly T[]): T[] {
   console.log(`steps ${first}, ${first + stride} … of ${steps.length} (VARVE_SEED=${first})`);
   return steps.filter((_, index) => index % stride === first);
+}
+
+/** Runs a process on a copy of the table in `folder/base` that is killed before its change `beforeCall`, or ends by itself where there are fewer. */
+export async function runKilled(script: string, folder: string, name: string, beforeCall: number) {
+  const root = join(folder, name);
+  await cp(join(folder, "base"), root, { recursive: true });
+  const child = startProcess(script, { uri: root, kill: { below: root, beforeCall } }, folder);
+  const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
+  if (ended.code !== 0 && ended.signal !== "SIGKILL") throw new Error(`${script} failed by itself: ${ended.errors}`);
+  return { ...ended, output, root };
+}
+
+/** The ids in a table's newest version, in order. */
+export async function idsOf(uri: string): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const { id } of (await openTable(uri)).snapshot().rows()) ids.push(Number(id));
+  return ids.sort((a, b) => a - b);
 }

@@ -4,7 +4,7 @@ import { type Data, DataType, Precision } from "apache-arrow";
 import type { Driver } from "../driver.ts";
 import type { ValueType } from "../value-type.ts";
 import { countsMilliseconds, microsecondsOf } from "./arrow-source.ts";
-import { CellProblem } from "./column-builder.ts";
+import { CellProblem } from "./builder-contract.ts";
 import { inlineBytes, layOutBlock } from "./text-block.ts";
 
 /** Which values of an Arrow array go into a vector: a range of it, or single positions. */

@@ -1,6 +1,6 @@
 import type { ValueField, ValueType } from "../value-type.ts";
-import { isNumberArray, isPlainObject } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
+import { isNumberArray, isPlainObject } from "./value-shapes.ts";
 
 /** Two values of one column that no type holds without loss. */
 export class TypeConflict extends Error {

@@ -2,9 +2,9 @@ import { TextDecoder } from "node:util";
 import { parse } from "lossless-json";
 import { VarveError } from "../../errors.ts";
 import type { SourceRow } from "../contract.ts";
-import { isPlainObject } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { textBlocks } from "./text-blocks.ts";
+import { isPlainObject } from "./value-shapes.ts";
 
 /** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
 const maxLineBytes = 64 * 1024 * 1024;

@@ -4,9 +4,12 @@ import { quoteName } from "../../util/sql-text.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { driverType, sqlType, type ValueField, type ValueType } from "../value-type.ts";
-import { type BuilderOptions, CellProblem, type ColumnBuilder, chunkRows, columnBuilder, isPlainObject } from "./column-builder.ts";
+import { type BuilderOptions, CellProblem, type ColumnBuilder } from "./builder-contract.ts";
+import { chunkRows } from "./chunk-buffers.ts";
+import { columnBuilder } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
+import { isPlainObject } from "./value-shapes.ts";
 
 export interface RowStagerOptions {
   readonly core: EngineCore;

@@ -6,7 +6,8 @@ import { assertNotAborted, type EngineCore } from "../core.ts";
 import { driverType, sqlType, type ValueField } from "../value-type.ts";
 import { valueTypeOfArrow } from "./arrow-source.ts";
 import { writeArrow } from "./arrow-writer.ts";
-import { CellProblem, chunkRows } from "./column-builder.ts";
+import { CellProblem } from "./builder-contract.ts";
+import { chunkRows } from "./chunk-buffers.ts";
 import { positionColumns } from "./position.ts";
 
 type ArrowSource = Extract<EngineSource, { kind: "arrow" | "arrow-ipc" }>;

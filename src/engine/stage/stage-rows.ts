@@ -4,7 +4,7 @@ import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
-import { chunkRows } from "./column-builder.ts";
+import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
 import { positionColumns } from "./position.ts";
 import { inBatches, RowStager } from "./row-stager.ts";
