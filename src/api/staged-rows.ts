@@ -45,8 +45,14 @@ export class StagedRows {
     return this.#batch.id;
   }
 
+  /** Rows that fit the table and are in the staged files. */
   get rows(): number {
     return this.#batch.rows;
+  }
+
+  /** Rows that do not fit the table: the suite has such rows set aside, so they go into quarantine when the batch is published. */
+  get misfits(): number {
+    return this.#batch.misfits?.rows ?? 0;
   }
 
   get bytes(): number {

@@ -1,5 +1,6 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import { existingTarget } from "./batch-target.ts";
+import type { GateVerdict } from "../quality/verdict.ts";
+import { type BatchTarget, existingTarget } from "./batch-target.ts";
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
 import { withMetricHistory } from "./metrics.ts";
 import { quarantineRows } from "./quarantine-write.ts";
@@ -19,9 +20,29 @@ export async function append(snapshot: LogSnapshot, source: WriteSource, options
   const target = await existingTarget(snapshot);
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
-  const batch = await prepareBatch(target, source, withMetricHistory(snapshot, options));
+  return appendBatch(target, source, withMetricHistory(snapshot, options));
+}
+
+/** What was decided about rows of the batch that are not in the source any more. */
+export interface RowsBefore {
+  /** The verdict over all rows of the batch, from that over the source's. */
+  readonly judged: (verdict: GateVerdict) => GateVerdict;
+  /** Where they are in quarantine already. */
+  readonly aside?: NonNullable<WriteResult["quarantine"]>;
+}
+
+/** Adds rows to a table as of a version, whose application's progress the caller has looked at. @throws as {@link append} */
+export async function appendBatch(
+  target: BatchTarget,
+  source: WriteSource,
+  options: WriteOptions,
+  before?: RowsBefore,
+): Promise<WriteResult> {
+  const prepared = await prepareBatch(target, source, options);
+  const batch =
+    before === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: before.judged(prepared.verdict) };
   try {
-    const quarantine = await quarantineRows(batch, options);
+    const quarantine = (await quarantineRows(batch, options)) ?? before?.aside;
     const partitionBy = JSON.stringify(target.metadata.partitionColumns);
     return await commitBatch(
       batch,

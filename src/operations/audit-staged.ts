@@ -7,6 +7,7 @@ import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
 import { existingTarget } from "./batch-target.ts";
 import { withMetricHistory } from "./metrics.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
+import { withMisfits } from "./staged-misfits.ts";
 import { prepareBatch } from "./write-batch.ts";
 import type { GateOptions, WriteOptions } from "./write-options.ts";
 
@@ -38,7 +39,8 @@ export function stagedWrite(table: LogSnapshot, batch: StagedBatch, suite: Suite
     gateReplacesCarried: true,
     mergeSchema: batch.mergeSchema,
     upgradeProtocol: batch.upgradeProtocol,
-    ...(suite === undefined ? {} : { gate: suite }),
+    // of the share of bad rows misfits are a part, which only the batch's record knows of
+    ...(suite === undefined ? {} : { gate: batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 } }),
     ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
@@ -57,8 +59,9 @@ export async function auditStaged(table: LogSnapshot, batch: StagedBatch, option
   const { source, write } = stagedWrite(table, batch, asked ?? noTests, options);
   const judged = await prepareBatch(await existingTarget(table), source, write, { judgeOnly: true });
   try {
-    const { verdict, comparesWithTable } = judged;
-    if (verdict === undefined) throw new Error("varve internal error: an audit came back without a verdict");
+    const { comparesWithTable } = judged;
+    if (judged.verdict === undefined) throw new Error("varve internal error: an audit came back without a verdict");
+    const verdict = withMisfits(judged.verdict, batch.misfits, asked);
     const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
     const audit: StagedAudit = {
       version: table.version,

@@ -1,6 +1,8 @@
 import type { Session, StagedRelation } from "../engine/contract.ts";
+import { defineSuite } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
 import type { SetAside } from "../quality/gate-context.ts";
+import type { Suite } from "../quality/suite.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import type { EnforcementCheck, EnforcementPlan } from "../schema/enforcement.ts";
 import { pathText } from "../schema/type-names.ts";
@@ -36,7 +38,7 @@ export async function setMisfitsAside(session: Session, source: StagedRelation, 
   if (rows === 0) return { fitting: source };
   const results = conditions.map((_, at): CheckResult => {
     const check = cells === undefined ? checks[at]?.check : checks[at - 1]?.check;
-    return misfitResult(check, Number(found?.["n"] ?? 0), Number(found?.[`c${at}`] ?? 0));
+    return misfitCheck(check, Number(found?.["n"] ?? 0), Number(found?.[`c${at}`] ?? 0));
   });
   const names = source.columns.map((column) => quoteName(column.name)).join(", ");
   const errors = [
@@ -74,23 +76,42 @@ function messageOf(check: EnforcementCheck): string {
   return check.kind === "null" ? `${column} must not be null` : `${column} must be a ${check.expected}`;
 }
 
-function misfitResult(check: EnforcementCheck | undefined, considered: number, unexpected: number): CheckResult {
+function misfitCheck(check: EnforcementCheck | undefined, considered: number, unexpected: number): CheckResult {
   const column = check === undefined ? undefined : pathText(check.path);
-  return {
+  return misfitResult({
     id: column === undefined ? "schema:cells" : `schema:${column}`,
-    kind: misfitKind,
-    level: "row",
     message: check === undefined ? "cells must be of their column's type" : messageOf(check),
     columns: column === undefined ? [] : [column],
+    considered,
+    unexpected,
+  });
+}
+
+/** What does not fit, told as a check of a gate is. */
+export function misfitResult(found: {
+  readonly id: string;
+  readonly message: string;
+  readonly columns: readonly string[];
+  readonly considered: number;
+  readonly unexpected: number;
+}): CheckResult {
+  const { considered, unexpected } = found;
+  return {
+    ...found,
+    kind: misfitKind,
+    level: "row",
     severity: "critical",
     onFail: "quarantine",
     reaction: "quarantine",
     success: unexpected === 0,
-    considered,
-    unexpected,
     repaired: 0,
     observed: considered === 0 ? null : (considered - unexpected) / considered,
     sample: [],
     fingerprint: "",
   };
+}
+
+/** A suite that tests nothing and sets misfits aside. */
+export function misfitSuite(name: string): Suite {
+  return defineSuite({ name, checks: [], onMisfit: "quarantine" });
 }

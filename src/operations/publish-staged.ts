@@ -7,8 +7,9 @@ import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import type { JsonObject } from "../util/json.ts";
-import { append } from "./append.ts";
+import { appendBatch } from "./append.ts";
 import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
+import { existingTarget } from "./batch-target.ts";
 import {
   claimEnd,
   forgetStaged,
@@ -20,6 +21,7 @@ import {
   type StagedBatch,
   stagedTransaction,
 } from "./staged-batch.ts";
+import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
 import type { WriteResult } from "./write-options.ts";
 
 /** What a publication did. */
@@ -49,7 +51,7 @@ export async function publishStaged(table: LogSnapshot, id: string, options: Aud
   for (let attempt = 1; ; attempt++) {
     const now = await refreshLog(table);
     const batch = await readStaged(context, id);
-    if (await isPublished(now, id)) return published(now, batch);
+    if (await isPublished(now, id)) return published(now, id);
     if (batch === undefined || batch.tableId !== now.metadata.id) throw noSuchBatch(now, id, batch);
     try {
       return await publishOnce(now, batch, options);
@@ -103,8 +105,8 @@ async function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
   return held !== undefined && held >= version;
 }
 
-async function published(now: LogSnapshot, batch: StagedBatch | undefined): Promise<PublishResult> {
-  if (batch !== undefined) await forgetStaged(now.context, batch.id);
+async function published(now: LogSnapshot, id: string): Promise<PublishResult> {
+  await forgetStaged(now.context, id);
   const { version } = now;
   return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0, reaudited: false };
 }
@@ -119,7 +121,9 @@ async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditO
   if (!audit.accepted) throw rejected(now, batch, audit);
   await claimPublication(now.context, batch);
   const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
-  const result = asItIs ? await commitFiles(now, batch, audit, options) : await writeAnew(now, batch, asking);
+  const { misfits } = batch;
+  const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
+  const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
   const gateInfo = audit.gate === undefined ? {} : { gate: audit.gate };
   return { ...result, ...gateInfo, reaudited: !holds };
 }
@@ -136,6 +140,7 @@ async function commitFiles(
   now: LogSnapshot,
   batch: StagedBatch,
   audit: StagedAudit,
+  quarantine: WriteResult["quarantine"],
   { signal }: AuditOptions,
 ): Promise<Omit<WriteResult, "gate">> {
   const request: CommitRequest = {
@@ -150,11 +155,11 @@ async function commitFiles(
     ...(audit.comparesWithTable ? { reads: { wholeTable: true }, isolation: "Serializable" as const } : {}),
     ...(batch.userMetadata === undefined ? {} : { userMetadata: batch.userMetadata }),
     txn: stagedTransaction(batch.id),
-    ...(audit.gate === undefined ? {} : { commitInfo: { gate: audit.gate } }),
+    ...(audit.gate === undefined ? {} : { commitInfo: { gate: { ...audit.gate, ...placeOf(quarantine) } } }),
     ...(signal === undefined ? {} : { signal }),
   };
   const result = await commitTransaction(now, request);
-  if (result.outcome === "alreadyApplied") return published(now, batch);
+  if (result.outcome === "alreadyApplied") return published(now, batch.id);
   const upkeep = keepLog(now.context, result, { base: now });
   await forgetStaged(now.context, batch.id);
   return {
@@ -164,18 +169,31 @@ async function commitFiles(
     filesAdded: batch.files.length,
     filesRemoved: 0,
     bytesAdded: batch.bytes,
+    ...(quarantine === undefined ? {} : { quarantine }),
     upkeep,
   };
 }
 
+/** Where set aside rows went, as `commitInfo.gate` has it. */
+function placeOf(quarantine: WriteResult["quarantine"]): JsonObject {
+  return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
+}
+
 /** Rows that do not go in as they are take the way of every append: quarantine, repair, the table's present schema. */
-async function writeAnew(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<Omit<WriteResult, "gate">> {
+async function writeAnew(
+  now: LogSnapshot,
+  batch: StagedBatch,
+  aside: WriteResult["quarantine"],
+  options: AuditOptions,
+): Promise<Omit<WriteResult, "gate">> {
   const suite = stagedSuite(now, batch, options.gate);
   const { source, write } = stagedWrite(now, batch, suite, options);
-  const { gate: _, ...result } = await append(now, source, {
-    ...write,
-    txn: stagedTransaction(batch.id),
-    ...(batch.userMetadata === undefined ? {} : { userMetadata: batch.userMetadata }),
+  const { appId, version } = stagedTransaction(batch.id);
+  const { userMetadata } = batch;
+  const asked = { ...write, txn: { appId, version }, ...(userMetadata === undefined ? {} : { userMetadata }) };
+  const { gate: _, ...result } = await appendBatch(await existingTarget(now), source, asked, {
+    judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
+    ...(aside === undefined ? {} : { aside }),
   });
   if (result.outcome === "committed") await deleteFiles(now.context, batch);
   await forgetStaged(now.context, batch.id);

@@ -63,7 +63,7 @@ function quarantineTransaction(options: WriteOptions): AppTransaction | undefine
 const place = { file: "__varve_gate_file", row: "__varve_gate_row", errors: "__varve_gate_errors" } as const;
 
 /** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */
-function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
+export function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
   const { verdict, target, source, columns: given } = batch;
   const values = findField(quarantine, quarantineColumns.values);
   const batchId = batchIdOf(batch, options);

@@ -1,9 +1,20 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import { carriedSuite, joinSuites } from "../quality/carried.ts";
 import { defineSuite } from "../quality/define.ts";
 import { publishData, withdrawData } from "../table/write-data-files.ts";
 import { existingTarget } from "./batch-target.ts";
-import { checkStagedId, layoutOf, readEnd, type StagedBatch, stagedTransaction, writeStaged } from "./staged-batch.ts";
+import {
+  checkStagedId,
+  forgetMisfits,
+  layoutOf,
+  misfitsPath,
+  readEnd,
+  type StagedBatch,
+  stagedTransaction,
+  writeStaged,
+} from "./staged-batch.ts";
+import { keepMisfits, stagingSuite } from "./staged-misfits.ts";
 import { type PreparedBatch, prepareBatch } from "./write-batch.ts";
 import type { WriteOptions } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
@@ -19,8 +30,9 @@ export interface StageOptions
  * Writes a batch's data files into the table's folder without committing them, and a record by which any process can audit, publish or
  * discard the batch. Readers of the table see nothing of it.
  *
- * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's part. A crash leaves files that
- * no version names.
+ * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's part. Rows that do not fit the
+ * schema are set aside where the table's suite or the stager's says so (`onMisfit`): they wait beside the record, are counted by every audit
+ * and go into quarantine when the batch is published. A crash leaves files that no version names.
  *
  * @throws as `append`, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken; `UNSUPPORTED_FEATURE` for a table with identity
  *   columns, whose numbers are given out when rows are committed
@@ -33,17 +45,21 @@ export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, opt
   const target = await existingTarget(snapshot);
   if (target.demands.identity.length > 0) throw givesNumbers(target.demands.identity.map(({ column }) => column));
   if (given !== undefined) await requireFreeId(snapshot, id);
-  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true });
+  const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
+  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, ...(held === undefined ? {} : { gate: held }) });
   try {
-    const files = await publishData(context, batch.data, options.signal);
-    const staged = { ...recordOf(batch, id, options), ...(suite === undefined ? {} : { suite: suite.json }), files };
+    const misfits = await keepMisfits(batch, misfitsPath(context, id), stagedTransaction(id));
     try {
+      const files = await publishData(context, batch.data, options.signal);
+      const rest = { ...(suite === undefined ? {} : { suite: suite.json }), ...(misfits === undefined ? {} : { misfits }) };
+      const staged = { ...recordOf(batch, id, options), ...rest, files };
       await writeStaged(context, staged);
+      return staged;
     } catch (error) {
       await withdrawData(context, batch.data);
+      if (misfits !== undefined) await forgetMisfits(context, misfits);
       throw error;
     }
-    return staged;
   } finally {
     await batch.close();
   }

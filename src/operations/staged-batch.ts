@@ -12,6 +12,7 @@ import type { StructType } from "../schema/types.ts";
 import type { AppTransaction } from "../table/commit-request.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, parseJson, stringifyJson } from "../util/json.ts";
+import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
 /** Folder below a table that holds what is known of its staged batches; other engines pass over folders that begin with an underscore. */
 export const stagedFolder = "_staged";
@@ -25,8 +26,11 @@ export interface StagedBatch {
   readonly baseVersion: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly stagedAt: number;
+  /** Rows in the files. */
   readonly rows: number;
   readonly bytes: number;
+  /** Rows that do not fit the table and are to go into quarantine. */
+  readonly misfits?: StagedMisfits;
   /** Tests that the stager asked for, beside those that the table carries. */
   readonly suite?: SuiteJson;
   readonly mergeSchema: boolean;
@@ -82,8 +86,9 @@ export function layoutOf(protocol: ProtocolAction, { schemaString, partitionColu
 
 /** Keeps a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` where another batch has the id */
 export async function writeStaged(context: TableContext, batch: StagedBatch): Promise<void> {
-  const { protocol, metadata, files, ...rest } = batch;
-  const head = `${stringifyJson({ staged: { ...rest, suite: rest.suite === undefined ? null : plain(rest.suite) } })}\n`;
+  const { protocol, metadata, files, misfits, ...rest } = batch;
+  const suite = rest.suite === undefined ? null : plain(rest.suite);
+  const head = `${stringifyJson({ staged: { ...rest, suite, ...(misfits === undefined ? {} : { misfits: misfitsJson(misfits) }) } })}\n`;
   const bytes = Buffer.concat([Buffer.from(head), serializeActions([protocol, metadata, ...files])]);
   const outcome = await context.store.putIfAbsent(recordPath(batch.id), bytes);
   if (outcome === "created") return;
@@ -242,15 +247,30 @@ export async function isKnown(context: TableContext, id: string): Promise<boolea
   return found.some((object) => object !== undefined);
 }
 
-/** Removes what is known of a batch, the record first: its files are the caller's matter. */
+/** Removes what is known of a batch, the record first: its files are the caller's matter, but those of its misfits. */
 export async function forgetStaged(context: TableContext, id: string): Promise<void> {
   await context.store.delete(recordPath(id));
+  const prefix = `${stagedFolder}/${id}.`;
+  for await (const { path } of context.store.list(prefix)) {
+    if (/^[0-9a-f-]{36}\.misfits\.parquet$/.test(path.slice(prefix.length))) await context.store.delete(path);
+  }
   await context.store.delete(auditPath(id));
   await context.store.delete(endPath(id));
 }
 
+/** A fresh place for the rows of a batch that do not fit the table. */
+export function misfitsPath(context: TableContext, id: string): string {
+  return `${stagedFolder}/${id}.${context.world.uuid()}.misfits.parquet`;
+}
+
+/** Removes the rows that were set aside for a batch that is not to be. */
+export async function forgetMisfits(context: TableContext, { path }: StagedMisfits): Promise<void> {
+  await context.store.delete(path);
+}
+
 function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "metadata" | "files"> {
   const { tableId, baseVersion, stagedAt, rows, bytes, layout, suite, userMetadata } = about;
+  const misfits = misfitsOf(about["misfits"]);
   if (typeof tableId !== "string" || typeof layout !== "string") throw new TypeError("tableId and layout must be text");
   const [version, at, count, size] = [baseVersion, stagedAt, rows, bytes].map((value) => {
     if (typeof value !== "number") throw new TypeError("baseVersion, stagedAt, rows and bytes must be numbers");
@@ -267,6 +287,7 @@ function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "
     mergeSchema: about["mergeSchema"] === true,
     upgradeProtocol: about["upgradeProtocol"] === true,
     ...(isJsonObject(suite) ? { suite: suiteOf(suite) } : {}),
+    ...(misfits === undefined ? {} : { misfits }),
     ...(typeof userMetadata === "string" ? { userMetadata } : {}),
   };
 }

@@ -12,6 +12,7 @@ export interface PublishJob {
 }
 
 const gate: SuiteJson = {
+  onMisfit: "quarantine",
   checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
 };
 
@@ -20,13 +21,23 @@ export const batchId = "batch";
 export const firstIds: readonly number[] = [1, 2];
 export const landingIds: readonly number[] = [3, 4];
 export const badId = 5;
+export const misfitId = 6;
 
-/** Creates the table with a staged batch: with a row that its tests set aside, the batch is written anew when it is published. */
-export async function createStaged(uri: string, withBadRow: boolean): Promise<void> {
-  await using table = await createTable(uri, { threads: 1, schema: schema().long("id").long("amount").build() });
+/** Rows of the batch beside those that land. */
+export interface BadRows {
+  /** One that the tests set aside: the batch is written anew when it is published. */
+  readonly failing: boolean;
+  /** One that does not fit the table and was set aside when the batch was staged. */
+  readonly misfit: boolean;
+}
+
+/** Creates the table with a staged batch. */
+export async function createStaged(uri: string, { failing, misfit }: BadRows): Promise<void> {
+  await using table = await createTable(uri, { threads: 1, schema: schema().long("id").long("amount", { nullable: false }).build() });
   await table.append(firstIds.map((id) => ({ id, amount: 1 })));
   const good = landingIds.map((id) => ({ id, amount: 1 }));
-  await table.stage(withBadRow ? [...good, { id: badId, amount: -1 }] : good, { id: batchId, gate });
+  const bad = [...(failing ? [{ id: badId, amount: -1 }] : []), ...(misfit ? [{ id: misfitId, amount: null }] : [])];
+  await table.stage([...good, ...bad], { id: batchId, gate });
 }
 
 /** Publishes the batch; repeating it must land nothing twice. */

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { fsck } from "../../src/api/fsck.ts";
@@ -22,6 +23,7 @@ async function fresh(rows: readonly Record<string, unknown>[] = [{ id: 1, amount
   return { folder, table };
 }
 
+const folderOf = (table: Table): string => (table.uri.startsWith("file:") ? fileURLToPath(table.uri) : table.uri);
 const leftOf = (folder: string): string[] => (existsSync(join(folder, "_staged")) ? readdirSync(join(folder, "_staged")).sort() : []);
 
 describe("a staged batch", () => {
@@ -275,5 +277,112 @@ describe("a staged batch", () => {
     expect(await plain.publish()).toMatchObject({ filesAdded: 1 });
     expect(await rowsOf(table)).toHaveLength(4);
     await table.close();
+  });
+
+  describe("with rows that do not fit the table", () => {
+    const misfits = { ...amounts.json, onMisfit: "quarantine" as const };
+
+    it("sets them aside where the suite says so, counts them in the audit and loses none", async () => {
+      const { folder, table } = await fresh();
+      await table.setSuite(misfits);
+      const csv = join(folder, "..", "in.csv");
+      writeFileSync(csv, "id,amount\n2,2\n3,abc\n,4\n5,-5\n");
+      const staged = await table.stage({ csv });
+      expect([staged.rows, staged.misfits]).toEqual([2, 2]);
+      expect(await table.quarantine()).toEqual([]);
+      const report = await (await (await openTable(folder)).staged(staged.id)).audit();
+      expect(report).toMatchObject({ accepted: true, rows: 4, clean: 1, quarantined: 3 });
+      expect(report.checks.map(({ id, unexpected }) => [id, unexpected])).toEqual([
+        ["schema:cells", 1],
+        ["schema:id", 1],
+        ["amount", 1],
+      ]);
+      expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1, quarantine: { rows: 3 } });
+      expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
+      const rows = await table.quarantinedRows();
+      const found = rows.map(({ payload, source_row, batch_id }) => [JSON.parse(String(payload)).id, source_row, batch_id]);
+      const batch = `varve.staged.${staged.id}:1`;
+      expect(found.filter(([id]) => id !== 5)).toEqual([
+        [3, 1n, batch],
+        [null, 2n, batch],
+      ]);
+      expect(rows.find((row) => row["source_row"] === 1n)).toMatchObject({
+        source_file: csv,
+        payload: '{"id":3,"amount":"abc"}',
+        suite: "amounts",
+        base_version: 2n,
+        errors: [{ check_id: "schema:amount", observed_value: "abc" }],
+      });
+      expect(actionsOf(folder, 3, "commitInfo")[0]).toMatchObject({ gate: { rows: 4, clean: 1, quarantined: 3, quarantine: {} } });
+      expect(leftOf(folder)).toEqual([]);
+      expect((await fsck(folder)).findings).toEqual([]);
+      expect(await table.repairQuarantined({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" })).toBe(3);
+      expect(await table.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
+      await table.close();
+    });
+
+    it("publishes the files as they are where the tests find nothing more", async () => {
+      const { folder, table } = await fresh();
+      const staged = await table.stage(
+        [
+          { id: 2, amount: 1 },
+          { id: null, amount: 2 },
+        ],
+        { gate: misfits },
+      );
+      const files = dataFiles(folder).filter((file) => !file.startsWith("_"));
+      expect(await staged.publish()).toMatchObject({ rows: 1, quarantine: { rows: 1 }, gate: { rows: 2, quarantined: 1 } });
+      expect(dataFiles(folder).filter((file) => !file.startsWith("_"))).toEqual(files);
+      expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ gate: { quarantined: 1, quarantine: { version: 1 } } });
+      expect(await table.quarantinedRows()).toHaveLength(1);
+      expect(await staged.publish()).toMatchObject({ outcome: "alreadyApplied" });
+      expect(await table.quarantinedRows()).toHaveLength(1);
+      await table.close();
+    });
+
+    it("refuses them where they are too large a share, or no test sets them aside any more", async () => {
+      const { table } = await fresh();
+      await table.setSuite({ ...misfits, maxBadShare: 0.5 });
+      const rows = [
+        { id: 2, amount: 1 },
+        { id: null, amount: 2 },
+        { id: null, amount: 2 },
+      ];
+      const staged = await table.stage(rows);
+      expect(await staged.audit()).toMatchObject({ accepted: false, reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"] });
+      await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+      await table.setSuite(amounts);
+      await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED", message: expect.stringContaining("do not fit") });
+      expect(await table.quarantine()).toEqual([]);
+      await staged.discard();
+      expect(leftOf(await folderOf(table))).toEqual([]);
+      await expect(table.stage(rows)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      await table.close();
+    });
+
+    it("takes a batch of which no row fits", async () => {
+      const { table } = await fresh();
+      const staged = await table.stage([{ id: null, amount: 2 }], { gate: misfits });
+      expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 0, quarantine: { rows: 1 } });
+      expect(await rowsOf(table)).toHaveLength(1);
+      await table.close();
+    });
+
+    it("lands and quarantines each row once when it is published twice at once", async () => {
+      const { folder, table } = await fresh();
+      const staged = await table.stage(
+        [
+          { id: 2, amount: -1 },
+          { id: 3, amount: 1 },
+          { id: null, amount: 2 },
+        ],
+        { gate: misfits },
+      );
+      await Promise.all([1, 2].map(async () => (await openTable(folder)).publishStaged(staged.id)));
+      const later = await openTable(folder);
+      expect([(await rowsOf(later)).length, (await later.quarantinedRows()).length]).toEqual([2, 2]);
+      expect(leftOf(folder)).toEqual([]);
+      await table.close();
+    });
   });
 });

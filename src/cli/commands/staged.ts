@@ -98,14 +98,17 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
     }),
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
-  process.stdout.write(`staged ${staged.id}: ${staged.rows} rows in ${staged.files} files; publish them with: varve staged publish\n`);
+  const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} that do not fit set aside`;
+  process.stdout.write(
+    `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish\n`,
+  );
 }
 
 type StagedBatches = Awaited<ReturnType<Awaited<ReturnType<typeof opened>>["stagedBatches"]>>;
 
 function recordOf(staged: StagedBatches[number]): Record<string, unknown> {
-  const { id, rows, files, bytes, baseVersion, stagedAt } = staged;
-  return { id, rows, files, bytes, baseVersion, stagedAt: new Date(stagedAt).toISOString() };
+  const { id, rows, misfits, files, bytes, baseVersion, stagedAt } = staged;
+  return { id, rows, misfits, files, bytes, baseVersion, stagedAt: new Date(stagedAt).toISOString() };
 }
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
