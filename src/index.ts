@@ -18,7 +18,7 @@ export type { DiffOptions, VersionDiff } from "./operations/diff.ts";
 export type { FsckReport } from "./operations/fsck.ts";
 export type { Finding, FindingCode } from "./operations/fsck-finding.ts";
 export type { HistoryEntry, HistoryOptions } from "./operations/history.ts";
-export type { VersionMetrics } from "./operations/metrics.ts";
+export type { VersionMetrics } from "./operations/metrics-store.ts";
 export type { PublishResult } from "./operations/publish-staged.ts";
 export type { QuarantinedBatch, QuarantineSelection } from "./operations/quarantine-read.ts";
 export type { ResubmitOptions, ResubmitResult } from "./operations/resubmit.ts";

@@ -1,4 +1,5 @@
 import { checkSuite } from "../operations/check.ts";
+import { unrecordedHistory } from "../operations/metrics.ts";
 import type { CheckReport } from "../quality/check-report.ts";
 import type { RowFunction, Suite, SuiteJson } from "../quality/suite.ts";
 import { type Source, toSnapshots, toWriteSource } from "./source.ts";
@@ -11,6 +12,8 @@ export interface RunSuiteOptions {
   /** Tables that checks compare with, by the suite's names for them. */
   readonly tables?: Readonly<Record<string, Table | TableVersion>>;
   readonly functions?: Readonly<Record<string, RowFunction>>;
+  /** The table whose batches the rows are compared with by checks of history; default: for a version of a table, the versions before it. */
+  readonly history?: Table | TableVersion;
   readonly signal?: AbortSignal;
 }
 
@@ -21,10 +24,15 @@ export interface RunSuiteOptions {
  */
 export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
   const { duckdbEngine } = await import("../engine/session.ts");
-  const { tables, functions, name, signal } = options;
+  const { tables, functions, history, name, signal } = options;
+  const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {
     name: name ?? "source",
-    gateOptions: { ...(tables === undefined ? {} : { tables: toSnapshots(tables) }), ...(functions === undefined ? {} : { functions }) },
+    gateOptions: {
+      ...(tables === undefined ? {} : { tables: toSnapshots(tables) }),
+      ...(functions === undefined ? {} : { functions }),
+      ...(past === undefined ? {} : { history: unrecordedHistory(past, "batch") }),
+    },
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -9,7 +9,7 @@ import type { AlterOptions, AlterResult } from "../operations/alter.ts";
 import type { ChangePoint } from "../operations/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
-import type { VersionMetrics } from "../operations/metrics.ts";
+import type { MetricsSelection, VersionMetrics } from "../operations/metrics-store.ts";
 import type { PublishResult } from "../operations/publish-staged.ts";
 import type { QuarantinedBatch, QuarantineSelection } from "../operations/quarantine-read.ts";
 import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
@@ -255,10 +255,12 @@ export class Table implements AsyncDisposable {
   }
 
   /** What was measured of each version, oldest first; measures versions that were not yet, unless `record` is false. */
-  async versionMetrics(options: { readonly record?: boolean } = {}): Promise<VersionMetrics[]> {
-    const { readMetrics, recordMetrics } = await import("../operations/metrics.ts");
-    if (options.record !== false) await recordMetrics(this.#log);
-    return readMetrics(this.#log.context);
+  async versionMetrics(
+    options: Pick<MetricsSelection, "scope" | "columns"> & { readonly record?: boolean } = {},
+  ): Promise<VersionMetrics[]> {
+    const { record, ...selection } = options;
+    if (record !== false) await (await import("../operations/metrics.ts")).recordMetrics(this.#log);
+    return (await import("../operations/metrics-store.ts")).readMetrics(this.#log.context, selection);
   }
 
   /** The batches that left rows in the table's quarantine, newest first. */

@@ -10,7 +10,7 @@ import { planScan } from "../table/scan.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
-import { metricSeries } from "./metrics.ts";
+import { metricSeries, unrecordedHistory } from "./metrics.ts";
 import type { GateOptions } from "./write-options.ts";
 import { stageWriteSource, type WriteSource } from "./write-source.ts";
 
@@ -27,7 +27,8 @@ export interface CheckOptions {
 /**
  * Runs a suite over any source, without writing anything: files, rows, Arrow, SQL, or a version of a table.
  *
- * For a version of a table the report carries what the tests of its versions said.
+ * For a version of a table the report carries what the tests of its versions said, and checks of history compare its rows with those of the
+ * versions before it.
  *
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`, errors of the tables that are read
  */
@@ -49,12 +50,13 @@ export async function checkSuite(
     });
     readable.push(...staged.files);
     const { gateOptions } = options;
+    const earlier = gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
     const verdict = await evaluateGate(session, defined, staged.relation, {
       now: world.now(),
       relations,
       fence: () => session.fence({ files: readable }),
       ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
-      ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
+      ...(earlier === undefined ? {} : { history: earlier }),
     });
     const history = isSnapshot(source) ? await versionTests(source) : [];
     const metrics =

@@ -5,110 +5,64 @@ import type { Action, AddAction } from "../log/actions.ts";
 import { readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/file-names.ts";
-import { openLog, refreshLog } from "../log/open-log.ts";
+import { listLog } from "../log/listing.ts";
+import { openLog } from "../log/open-log.ts";
 import type { MetricSeries } from "../quality/check-report.ts";
 import {
   columnMetrics,
   isSketched,
-  loadedColumn,
   type MetricState,
   measureState,
   mergeStates,
-  metricsSchema,
+  metricParts,
   metricValue,
-  storedColumn,
 } from "../quality/metric-state.ts";
-import { localFiles } from "../storage/file-cache.ts";
-import { storeBelow } from "../storage/store-below.ts";
 import { planFiles, planScan } from "../table/scan.ts";
-import { defineTable } from "../table/table-definition.ts";
-import { commitNewTable } from "../table/transaction.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
-import { appendPlain } from "./append-plain.ts";
+import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 import type { WriteOptions } from "./write-options.ts";
-
-/** Folder below a table that holds the metrics of its versions, itself a Delta table. */
-export const metricsFolder = "_metrics";
-
-/** Metrics of one version in one scope. */
-export interface VersionMetrics {
-  readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly at: number;
-  /** `batch`: the rows that the version added; `table`: all its rows. */
-  readonly scope: "batch" | "table";
-  readonly state: MetricState;
-  readonly checks: readonly { readonly id: string; readonly success: boolean; readonly unexpected: number | null }[];
-}
-
-function metricsContext(context: TableContext): TableContext {
-  const store = storeBelow(context.store, metricsFolder);
-  return { ...context, store, localFile: localFiles(store, { world: context.world }) };
-}
-
-async function openMetrics(context: TableContext): Promise<LogSnapshot | undefined> {
-  try {
-    return await openLog(metricsContext(context));
-  } catch (error) {
-    if (isVarveError(error, "NOT_A_TABLE")) return undefined;
-    throw error;
-  }
-}
-
-/** The metrics that are recorded, oldest version first; empty where none are. */
-export async function readMetrics(context: TableContext): Promise<VersionMetrics[]> {
-  const snapshot = await openMetrics(context);
-  if (snapshot === undefined) return [];
-  const session = await (await context.engine()).open();
-  try {
-    const scan = await planScan(session, snapshot);
-    const rows = await session.rows(
-      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(columns) AS columns, to_json(checks) AS checks FROM (${scan.sql}) ORDER BY version, scope`,
-    );
-    return rows.map((row) => ({
-      version: Number(row["version"]),
-      at: Number(row["committed"]),
-      scope: row["scope"] === "batch" ? "batch" : "table",
-      state: {
-        rows: Number(row["rows"]),
-        columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(loadedColumn),
-      },
-      checks: JSON.parse(String(row["checks"] ?? "[]")) as VersionMetrics["checks"],
-    }));
-  } finally {
-    await session.close();
-  }
-}
 
 /**
  * Brings the metrics of a table up to a version: for versions that only added rows just those rows are read, and their state merged with that
  * of the version before; others are read whole. Recording twice records once.
  *
+ * Versions whose commit, log or data files are gone (cleaned up, vacuumed) can be measured no more and are passed over.
+ *
  * @returns how many versions were recorded
  */
 export async function recordMetrics(snapshot: LogSnapshot): Promise<number> {
+  const found = await measureVersions(snapshot);
+  if (found.length > 0) await writeMetrics(snapshot.context, found);
+  return new Set(found.map((entry) => entry.version)).size;
+}
+
+/** The metrics of the versions up to a snapshot's that are not recorded yet. */
+async function measureVersions(snapshot: LogSnapshot): Promise<VersionMetrics[]> {
   const { context } = snapshot;
-  const known = await readMetrics(context);
-  const last = known.filter((entry) => entry.scope === "table").at(-1);
+  const newest = await readMetrics(context, { newest: true });
+  const from = (newest[0]?.version ?? -1) + 1;
+  if (from > snapshot.version) return [];
   const found: VersionMetrics[] = [];
-  let before = last?.state;
+  let before = newest.find((entry) => entry.scope === "table");
   const session = await (await context.engine()).open();
   try {
-    for (let version = (last?.version ?? -1) + 1; version <= snapshot.version; version++) {
+    for (const version of await committedVersions(snapshot, from)) {
       const actions = await commitActions(context, version);
-      if (actions === undefined) {
-        before = undefined;
-        continue;
-      }
-      const measured = await measureVersion(session, context, version, actions, before);
+      if (actions === undefined) continue;
+      const follows = before?.version === version - 1 ? before.state : undefined;
+      const measured = await measureVersion(session, context, version, actions, follows);
       found.push(...measured);
-      before = measured.find((entry) => entry.scope === "table")?.state ?? before;
+      before = measured.find((entry) => entry.scope === "table");
     }
   } finally {
     await session.close();
   }
-  if (found.length > 0) await writeMetrics(context, found);
-  return new Set(found.map((entry) => entry.version)).size;
+  return found;
+}
+
+async function committedVersions(snapshot: LogSnapshot, from: number): Promise<number[]> {
+  const { commits } = await listLog(snapshot.context.store, from, snapshot.version);
+  return [...commits.keys()];
 }
 
 async function commitActions(context: TableContext, version: number): Promise<Action[] | undefined> {
@@ -123,18 +77,39 @@ async function measureVersion(
   actions: readonly Action[],
   before: MetricState | undefined,
 ): Promise<VersionMetrics[]> {
+  const snapshot = await unlessGone(openLog(context, { version }));
+  if (snapshot === undefined) return [];
   const adds = actions.filter((action): action is AddAction => action.kind === "add" && action.dataChange);
   const removed = actions.some((action) => action.kind === "remove" && action.dataChange);
   const info = actions.flatMap((action) => (action.kind === "commitInfo" ? [action.info] : []))[0] ?? {};
-  const snapshot = await openLog(context, { version });
   const about = { version, at: snapshot.timestamp, checks: checksOf(info) };
   if (adds.length === 0 && !removed && before !== undefined) return [{ ...about, scope: "table", state: before }];
-  const batch = await measureState(session, await planFiles(session, snapshot, adds));
   const appended = !removed && (before !== undefined ? isSketched(before) : version === 0);
-  const table = appended
-    ? mergeStates(before ?? { rows: 0, columns: [] }, batch)
-    : await measureState(session, await planScan(session, snapshot));
-  return [...(adds.length === 0 ? [] : [{ ...about, scope: "batch" as const, state: batch }]), { ...about, scope: "table", state: table }];
+  const brought = !removed || bringsRows(info);
+  const batch = brought ? await unlessGone(planFiles(session, snapshot, adds).then((plan) => measureState(session, plan))) : undefined;
+  const table =
+    appended && batch !== undefined
+      ? mergeStates(before ?? { rows: 0, columns: [] }, batch)
+      : await unlessGone(planScan(session, snapshot).then((plan) => measureState(session, plan)));
+  return [
+    ...(adds.length === 0 || batch === undefined ? [] : [{ ...about, scope: "batch" as const, state: batch }]),
+    ...(table === undefined ? [] : [{ ...about, scope: "table" as const, state: table }]),
+  ];
+}
+
+/** Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a merge writes anew what was there. */
+function bringsRows({ operation }: JsonObject): boolean {
+  return typeof operation === "string" && /^WRITE$|TABLE AS SELECT$|^STREAMING UPDATE$|^COPY INTO$/.test(operation);
+}
+
+/** What cannot be read because an upkeep of the table removed it is not there to be measured. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isVarveError(error, "DATA_FILE_MISSING", "VERSION_NOT_FOUND", "LOG_GAP")) return undefined;
+    throw error;
+  }
 }
 
 function checksOf(info: JsonObject): VersionMetrics["checks"] {
@@ -154,61 +129,56 @@ function checksOf(info: JsonObject): VersionMetrics["checks"] {
   );
 }
 
-/** One commit, whose application id keeps two recorders from recording the same versions. */
-async function writeMetrics(context: TableContext, found: readonly VersionMetrics[]): Promise<void> {
-  const newest = Math.max(...found.map((entry) => entry.version));
-  const rows = found.map(({ version, at, scope, state, checks }) => ({
-    version,
-    committed_at: new Date(at),
-    scope,
-    rows: state.rows,
-    columns: state.columns.map(storedColumn),
-    checks,
-  }));
-  const snapshot = await ensureMetrics(context);
-  const result = await appendPlain(await refreshLog(snapshot), rows, {
-    mergeSchema: true,
-    txn: { appId: "varve.metrics", version: newest },
-  });
-  await result.upkeep;
-}
-
-async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
-  const found = await openMetrics(context);
-  if (found !== undefined) return found;
-  const metrics = metricsContext(context);
-  const { protocol, metadata } = defineTable(context.world, {
-    schema: metricsSchema,
-    description: "Metrics of the versions of the table above",
-  });
-  try {
-    await commitNewTable(metrics, { actions: [protocol, metadata], operation: "CREATE TABLE", operationParameters: {} });
-  } catch (error) {
-    if (!isVarveError(error, "TABLE_EXISTS")) throw error;
-  }
-  return openLog(metrics);
-}
-
 /**
  * Earlier values of a metric of the batches, oldest first, as anomaly checks ask for them.
  *
  * @throws `SUITE_INVALID` for a metric that is not kept: a check of it would never fail
  */
 export async function metricHistory(context: TableContext, metric: string): Promise<number[]> {
-  if (metric !== "row_count" && !columnMetrics.some((name) => metric.startsWith(`${name}(`))) {
-    throw new VarveError(
-      "SUITE_INVALID",
-      `No history is kept of ${metric}. Kept are row_count and, of columns, ${columnMetrics.join(", ")}; give others in gateOptions.history.`,
-      { metric },
+  const columns = keptColumns(metric);
+  return valuesOf(await readMetrics(context, { scope: "batch", columns }), metric);
+}
+
+/**
+ * Values of a metric up to a version, oldest first, without recording anything: what is not recorded is measured for the moment.
+ *
+ * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this one.
+ *
+ * @returns a function as anomaly checks ask for it; it throws as {@link metricHistory}
+ */
+export function unrecordedHistory(snapshot: LogSnapshot, scope: VersionMetrics["scope"]): (metric: string) => Promise<number[]> {
+  let measured: Promise<VersionMetrics[]> | undefined;
+  return async (metric) => {
+    const columns = keptColumns(metric);
+    measured ??= measureVersions(snapshot);
+    const entries = [...(await readMetrics(snapshot.context, { scope, columns })), ...(await measured)];
+    const end = scope === "batch" ? snapshot.version : snapshot.version - 1;
+    return valuesOf(
+      entries.filter((entry) => entry.scope === scope && entry.version <= end),
+      metric,
     );
-  }
-  const recorded = await readMetrics(context);
-  return recorded.filter((entry) => entry.scope === "batch").flatMap((entry) => metricValue(entry.state, metric) ?? []);
+  };
+}
+
+function valuesOf(entries: readonly VersionMetrics[], metric: string): number[] {
+  return entries.flatMap(({ state }) => metricValue(state, metric) ?? []);
+}
+
+/** The columns that a metric looks at. @throws `SUITE_INVALID` */
+function keptColumns(metric: string): readonly string[] {
+  const { measure, column } = metricParts(metric);
+  if (column === undefined ? measure === "row_count" : columnMetrics.some((name) => name === measure))
+    return column === undefined ? [] : [column];
+  throw new VarveError(
+    "SUITE_INVALID",
+    `No history is kept of ${metric}. Kept are row_count and, of columns, ${columnMetrics.join(", ")}; give others in gateOptions.history.`,
+    { metric },
+  );
 }
 
 /** Metrics of the table's versions as series for a report: row count, and completeness and mean of each column that has them. */
 export async function metricSeries(context: TableContext): Promise<MetricSeries[]> {
-  const recorded = (await readMetrics(context)).filter((entry) => entry.scope === "table");
+  const recorded = await readMetrics(context, { scope: "table", withoutSketches: true });
   const names =
     recorded.at(-1)?.state.columns.flatMap(({ name, mean }) => [`completeness(${name})`, ...(mean === null ? [] : [`mean(${name})`])]) ??
     [];

@@ -69,7 +69,7 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
         index < order
           ? undefined
           : {
-              compared: at(series, index) / at(series, index - order),
+              compared: ratio(at(series, index), at(series, index - order)),
               lower: rule.max_decrease ?? -Infinity,
               upper: rule.max_increase ?? Infinity,
             },
@@ -82,6 +82,11 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
     case "seasonal":
       return seasonal(series, rule, searched);
   }
+}
+
+/** What was and stayed zero has not changed. */
+function ratio(value: number, before: number): number {
+  return value === 0 && before === 0 ? 1 : value / before;
 }
 
 function at(series: readonly number[], index: number): number {

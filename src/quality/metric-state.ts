@@ -12,7 +12,7 @@ export interface ColumnState {
   readonly name: string;
   /** Rows with a value. */
   readonly present: number;
-  /** The other fields look at finite numbers only; without any, `count` is 0 and the rest null. */
+  /** The other fields look at finite numbers only; without any, `count` is 0 and the rest null. What is too large to compute is null. */
   readonly count: number;
   readonly min: number | null;
   readonly max: number | null;
@@ -34,7 +34,7 @@ export interface MetricState {
 export const metricsSchema: StructType = schema()
   .long("version", { nullable: false })
   .timestamp("committed_at")
-  .string("scope", { nullable: false, comment: "batch: the rows that the version added; table: all rows of the version" })
+  .string("scope", { nullable: false, comment: "batch: the rows that the version brought; table: all rows of the version" })
   .long("rows", { nullable: false })
   .column(
     "columns",
@@ -54,6 +54,13 @@ export const metricsSchema: StructType = schema()
   .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), { comment: "what the gate of the version said" })
   .build();
 
+/** The engine refuses to square larger magnitudes: of columns that hold such the deviation is not measured. */
+export const largestSquared = 1e150;
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}
+
 /** Measures a relation: one pass for all counts and moments, and one over each column for each sketch. */
 export async function measureState(
   session: Session,
@@ -72,7 +79,7 @@ export async function measureState(
       `min(${value}) AS c${at}_min`,
       `max(${value}) AS c${at}_max`,
       `avg(${value}) AS c${at}_mean`,
-      `var_pop(${value}) AS c${at}_variance`,
+      `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${at}_variance`,
     ];
   });
   const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
@@ -92,15 +99,16 @@ export async function measureState(
 function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnState, "distinct" | "quantiles"> {
   const read = (field: string) => toNumber(row[`${prefix}${field}`]);
   const count = read("count") ?? 0;
-  const variance = read("variance");
+  const [min, max] = [read("min"), read("max")];
+  const squarable = Math.max(Math.abs(min ?? 0), Math.abs(max ?? 0)) <= largestSquared;
   return {
     name,
     present: read("present") ?? 0,
     count,
-    min: read("min"),
-    max: read("max"),
-    mean: read("mean"),
-    squares: variance === null ? null : variance * count,
+    min,
+    max,
+    mean: finite(read("mean")),
+    squares: squarable ? finite((read("variance") ?? Number.NaN) * count) : null,
   };
 }
 
@@ -118,18 +126,18 @@ function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState |
     distinct: a.distinct === null || b.distinct === null ? null : mergeDistinct(a.distinct, b.distinct),
     quantiles: a.quantiles === null || b.quantiles === null ? null : mergeQuantiles(a.quantiles, b.quantiles),
   };
-  if (a.mean === null) return { ...b, name, present, ...sketches };
-  if (b.mean === null) return { ...a, name, present, ...sketches };
+  if (a.count === 0) return { ...b, name, present, ...sketches };
+  if (b.count === 0) return { ...a, name, present, ...sketches };
   const count = a.count + b.count;
-  const delta = b.mean - a.mean;
+  const delta = (b.mean ?? Number.NaN) - (a.mean ?? Number.NaN);
   return {
     name,
     present,
     count,
     min: Math.min(a.min ?? Infinity, b.min ?? Infinity),
     max: Math.max(a.max ?? -Infinity, b.max ?? -Infinity),
-    mean: a.mean + (delta * b.count) / count,
-    squares: (a.squares ?? 0) + (b.squares ?? 0) + (delta ** 2 * a.count * b.count) / count,
+    mean: finite((a.mean ?? Number.NaN) + (delta * b.count) / count),
+    squares: finite((a.squares ?? Number.NaN) + (b.squares ?? Number.NaN) + (delta ** 2 * a.count * b.count) / count),
     ...sketches,
   };
 }
@@ -163,12 +171,22 @@ export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly 
   return { ...state, distinct: typeof distinct === "string" ? Buffer.from(distinct, "base64") : null, quantiles: quantiles ?? null };
 }
 
-/** The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell. */
+/** A metric's name taken apart: `mean(delay)` is the `mean` of column `delay`, `row_count` looks at none. */
+export function metricParts(metric: string): { readonly measure: string; readonly column?: string } {
+  const [, measure, column] = /^(\w+)\((.*)\)$/s.exec(metric) ?? [];
+  return measure === undefined || column === undefined ? { measure: metric } : { measure, column };
+}
+
+/** The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it is no finite number. */
 export function metricValue(state: MetricState, metric: string): number | null {
-  if (metric === "row_count") return state.rows;
-  const [, measure, name] = /^(\w+)\((.*)\)$/.exec(metric) ?? [];
+  const { measure, column: name } = metricParts(metric);
+  if (name === undefined) return measure === "row_count" ? state.rows : null;
   const column = state.columns.find((candidate) => candidate.name === name);
-  if (column === undefined) return null;
+  const value = column === undefined ? null : columnMetric(state, column, measure);
+  return value === null || !Number.isFinite(value) ? null : value;
+}
+
+function columnMetric(state: MetricState, column: ColumnState, measure: string): number | null {
   switch (measure) {
     case "completeness":
       return state.rows === 0 ? null : column.present / state.rows;

@@ -1,8 +1,13 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
+import { query } from "../../src/api/query.ts";
+import { runSuite } from "../../src/api/run-suite.ts";
 import { openLog } from "../../src/log/open-log.ts";
-import { metricHistory, metricSeries, readMetrics, recordMetrics } from "../../src/operations/metrics.ts";
+import { metricHistory, metricSeries, recordMetrics } from "../../src/operations/metrics.ts";
+import { readMetrics } from "../../src/operations/metrics-store.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { metricValue } from "../../src/quality/metric-state.ts";
 import { arrayOf, schema } from "../../src/schema/builder.ts";
@@ -114,6 +119,105 @@ describe("metrics over versions", () => {
       code: "SUITE_INVALID",
       data: { metric: "skewness(delay)" },
     });
+    await table.close();
+  });
+
+  it("record a version once, and refuse nobody, when several recorders and writers come at once", async () => {
+    const folder = join(freshFolder(), "t");
+    const first = await createTable(folder, { schema: schema().long("id") });
+    const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id }));
+    for (const count of [10, 11, 12]) await first.append(rows(count));
+    const tables = await Promise.all([1, 2, 3, 4].map(() => openTable(folder)));
+    const gate = suite("g", [check.normal("row_count", undefined, { rule: "batch_normal" })]);
+    await Promise.all([
+      ...tables.map((table) => table.versionMetrics()),
+      ...tables.map((table, at) => table.append(rows(11), at % 2 === 0 ? { gate } : {})),
+    ]);
+    const newest = await openTable(folder);
+    const recorded = await newest.versionMetrics();
+    expect(recorded.map(({ version, scope }) => `${version} ${scope}`)).toEqual([
+      "0 table",
+      ...[1, 2, 3, 4, 5, 6, 7].flatMap((version) => [`${version} batch`, `${version} table`]),
+    ]);
+    expect(recorded.at(-1)?.state.rows).toBe(33 + 4 * 11);
+    const kept = await openTable(join(folder, "_metrics"));
+    for await (const row of (await query("SELECT count(*) AS n FROM m", { tables: { m: kept } })).rows()) expect(row).toEqual({ n: 15n });
+    await Promise.all([first, newest, kept, ...tables].map((table) => table.close()));
+  });
+
+  it("pass over versions whose files a vacuum removed, and appends go on being compared with the rest", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id"), source: [{ id: 1 }] });
+    const gone = readdirSync(folder).filter((name) => name.endsWith(".parquet"));
+    await table.overwrite([{ id: 5 }, { id: 6 }]);
+    await table.append([{ id: 7 }]);
+    for (const name of gone) rmSync(join(folder, name));
+    const gate = suite("g", [check.normal("row_count", undefined, { rule: "threshold", upper: 3 })]);
+    expect(await table.append([{ id: 8 }], { gate })).toMatchObject({ version: 3, gate: { checks: [{ details: { history: 2 } }] } });
+    expect((await table.versionMetrics()).map(({ version, scope, state }) => [version, scope, state.rows])).toEqual([
+      [1, "batch", 2],
+      [1, "table", 2],
+      [2, "batch", 1],
+      [2, "table", 3],
+      [3, "batch", 1],
+      [3, "table", 4],
+    ]);
+    await table.close();
+  });
+
+  it("do not take the rows that a delete or an update wrote anew for a batch", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id"), source: [{ id: 1 }, { id: 2 }, { id: 3 }] });
+    const commit = readFileSync(join(folder, "_delta_log/00000000000000000000.json"), "utf8");
+    const { add } = JSON.parse(commit.split("\n").find((line) => line.startsWith('{"add"')) ?? "{}");
+    const { path, partitionValues, size, modificationTime } = add;
+    const lines = (operation: string, from: string, to: string) =>
+      [
+        { commitInfo: { timestamp: Date.now(), operation } },
+        { remove: { path: from, deletionTimestamp: Date.now(), dataChange: true, partitionValues, size } },
+        { add: { path: to, partitionValues, size, modificationTime, dataChange: true } },
+      ]
+        .map((line) => JSON.stringify(line))
+        .join("\n");
+    copyFileSync(join(folder, path), join(folder, "rewritten.parquet"));
+    writeFileSync(join(folder, "_delta_log/00000000000000000001.json"), lines("DELETE", path, "rewritten.parquet"));
+    await table.refresh();
+    await table.append([{ id: 4 }]);
+    const context = await openContext(folder);
+    await recordMetrics(await openLog(context));
+    expect(await metricHistory(context, "row_count")).toEqual([3, 1]);
+    await table.close();
+  });
+
+  it("are compared with by a standalone check: a version with those before it, files with the batches of a table", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().long("id"), source: [{ id: 1 }] });
+    await table.append([{ id: 2 }]);
+    await table.append(Array.from({ length: 50 }, (_, id) => ({ id })));
+    const grown = suite("g", [check.normal("row_count", undefined, { rule: "relative_change", max_increase: 3 })]);
+    expect(await runSuite(grown, await table.at(1))).toMatchObject({ accepted: true, checks: [{ observed: 2 }] });
+    expect(await runSuite(grown, table)).toMatchObject({ accepted: false, checks: [{ observed: 52, details: { history: 2 } }] });
+    const few = suite("g", [check.normal("mean", "id", { rule: "threshold", upper: 10 })]);
+    const files = { rows: [{ id: 30 }] }.rows;
+    expect(await runSuite(few, files, { history: table })).toMatchObject({ accepted: false, checks: [{ details: { history: 3 } }] });
+    expect(existsSync(join(folder, "_metrics"))).toBe(false);
+    await table.close();
+  });
+
+  it("leave out what is too large to be computed instead of failing", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: schema().double("x"), source: [{ x: 1.7e308 }, { x: 1.7e308 }, { x: -5 }] });
+    await table.append([{ x: 1 }, { x: Number.POSITIVE_INFINITY }]);
+    const [newest] = (await table.versionMetrics({ scope: "table" })).slice(-1);
+    const state = newest?.state ?? { rows: 0, columns: [] };
+    expect(["max(x)", "min(x)", "mean(x)", "stdev(x)", "completeness(x)"].map((metric) => metricValue(state, metric))).toEqual([
+      1.7e308,
+      -5,
+      null,
+      null,
+      1,
+    ]);
+    expect(state.columns[0]).toMatchObject({ present: 5, count: 4 });
     await table.close();
   });
 });

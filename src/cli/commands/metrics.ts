@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { VersionMetrics } from "../../operations/metrics.ts";
+import type { VersionMetrics } from "../../operations/metrics-store.ts";
 import { openOptions } from "../open-options.ts";
 import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
@@ -10,12 +10,12 @@ export function addMetrics(program: Command): void {
     .command("metrics")
     .summary("metrics of a table's versions")
     .description(
-      "List what was measured of each version: rows, completeness, range, mean, distinct values and quantiles of its columns.\nVersions that were not measured yet are measured first, from the rows that they added, and kept below the table in _metrics.",
+      "List what was measured of each version: rows, completeness, range, mean, distinct values and quantiles of its columns.\nVersions that were not measured yet are measured first, from the rows that they brought, and kept below the table in _metrics.",
     )
     .argument("<table>", "folder or URI of the table")
     .option("-m, --metric <names>", "these metrics only, e.g. row_count,mean(delay)", nameList)
     .addOption(
-      new Option("--scope <scope>", "all rows of each version, or those that it added").choices(["table", "batch"]).default("table"),
+      new Option("--scope <scope>", "all rows of each version, or those that it brought").choices(["table", "batch"]).default("table"),
     )
     .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
     .option("--no-record", "only what is kept already; writes nothing")
@@ -34,13 +34,20 @@ interface MetricsFlags extends StoreFlags, ListOutputFlags {
 }
 
 async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
-  const [{ openTable }, { metricValues }] = await Promise.all([import("../../api/open-table.ts"), import("../../quality/metric-state.ts")]);
+  const [{ openTable }, { metricParts, metricValues }] = await Promise.all([
+    import("../../api/open-table.ts"),
+    import("../../quality/metric-state.ts"),
+  ]);
   await using table = await openTable(uri, openOptions(flags));
-  const found = (await table.versionMetrics({ record: flags.record })).filter((entry) => entry.scope === flags.scope).reverse();
-  const records = found.slice(0, flags.limit).flatMap(({ version, at, state }) =>
-    Object.entries(metricValues(state))
-      .filter(([name]) => flags.metric === undefined || flags.metric.includes(name))
-      .map(([metric, value]) => ({ version, time: new Date(at).toISOString(), metric, value })),
-  );
+  const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
+  const found = await table.versionMetrics({ record: flags.record, scope: flags.scope, ...(columns === undefined ? {} : { columns }) });
+  const records = found
+    .reverse()
+    .slice(0, flags.limit)
+    .flatMap(({ version, at, state }) =>
+      Object.entries(metricValues(state))
+        .filter(([name]) => flags.metric === undefined || flags.metric.includes(name))
+        .map(([metric, value]) => ({ version, time: new Date(at).toISOString(), metric, value })),
+    );
   await printRecords(records, flags);
 }
