@@ -19,6 +19,7 @@ export type { FsckReport } from "./operations/fsck.ts";
 export type { Finding, FindingCode } from "./operations/fsck-finding.ts";
 export type { HistoryEntry, HistoryOptions } from "./operations/history.ts";
 export type { VersionMetrics } from "./operations/metrics-store.ts";
+export type { ProfileOptions } from "./operations/profile.ts";
 export type { PublishResult } from "./operations/publish-staged.ts";
 export type { QuarantinedBatch, QuarantineSelection } from "./operations/quarantine-read.ts";
 export type { ResubmitOptions, ResubmitResult } from "./operations/resubmit.ts";
@@ -29,7 +30,7 @@ export { type Bounds, type BuiltCheck, type CheckOptions, check, suite } from ".
 export { type CheckReport, type MetricSeries, reportJson, type VersionTests } from "./quality/check-report.ts";
 export { defineSuite, parseSuite } from "./quality/define.ts";
 export type { ColumnProfile, Profile } from "./quality/profile.ts";
-export type { SuggestedSuite } from "./quality/suggest.ts";
+export type { SuggestedSuite, SuggestOptions } from "./quality/suggest.ts";
 export type {
   CheckJson,
   Escalation,

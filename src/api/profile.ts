@@ -1,6 +1,6 @@
 import { type ProfileOptions, profileSource } from "../operations/profile.ts";
 import type { Profile } from "../quality/profile.ts";
-import { type SuggestedSuite, suggestSuite } from "../quality/suggest.ts";
+import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/suggest.ts";
 import { type Source, toWriteSource } from "./source.ts";
 
 /**
@@ -14,7 +14,6 @@ export async function profile(source: Source, options: ProfileOptions = {}): Pro
 }
 
 /** A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as {@link profile} */
-export async function suggest(source: Source, options: ProfileOptions & { readonly name?: string } = {}): Promise<SuggestedSuite> {
-  const { name, ...rest } = options;
-  return suggestSuite(await profile(source, rest), name);
+export async function suggest(source: Source, options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
+  return suggestSuite(await profile(source, options), options);
 }

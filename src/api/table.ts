@@ -10,6 +10,7 @@ import type { ChangePoint } from "../operations/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
 import type { MetricsSelection, VersionMetrics } from "../operations/metrics-store.ts";
+import type { ProfileOptions } from "../operations/profile.ts";
 import type { PublishResult } from "../operations/publish-staged.ts";
 import type { QuarantinedBatch, QuarantineSelection } from "../operations/quarantine-read.ts";
 import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
@@ -19,7 +20,7 @@ import type { StagedBatch } from "../operations/staged-batch.ts";
 import type { WriteResult } from "../operations/write-options.ts";
 import type { MetricSeries } from "../quality/check-report.ts";
 import type { Profile } from "../quality/profile.ts";
-import type { SuggestedSuite } from "../quality/suggest.ts";
+import type { SuggestedSuite, SuggestOptions } from "../quality/suggest.ts";
 import type { Suite, SuiteJson } from "../quality/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { TidyReport } from "../table/upkeep.ts";
@@ -236,13 +237,13 @@ export class Table implements AsyncDisposable {
   }
 
   /** What the newest version's rows say of its columns; estimates are named so. */
-  async profile(options: { readonly columns?: readonly string[] } = {}): Promise<Profile> {
+  async profile(options: ProfileOptions = {}): Promise<Profile> {
     const { profile } = await import("../operations/profile.ts");
     return profile(this.#log, options);
   }
 
   /** A suite made from the newest version's rows, each check with its reason, ready to be edited. */
-  async suggest(options: { readonly columns?: readonly string[]; readonly name?: string } = {}): Promise<SuggestedSuite> {
+  async suggest(options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
     const { suggest } = await import("../operations/profile.ts");
     return suggest(this.#log, options);
   }

@@ -2,7 +2,7 @@ import type { Engine } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { type Profile, profileRelation } from "../quality/profile.ts";
-import { type SuggestedSuite, suggestSuite } from "../quality/suggest.ts";
+import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/suggest.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { planScan } from "../table/scan.ts";
 import { quoteName } from "../util/sql-text.ts";
@@ -17,7 +17,8 @@ export interface ProfileOptions {
 export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {}): Promise<Profile> {
   const session = await (await snapshot.context.engine()).open();
   try {
-    return await profileRelation(session, await planScan(session, snapshot, options));
+    const { columns } = options;
+    return await profileRelation(session, await planScan(session, snapshot, columns === undefined ? {} : { columns }));
   } finally {
     await session.close();
   }
@@ -49,7 +50,6 @@ export async function profileSource(engine: Engine, source: WriteSource, options
 }
 
 /** A suite made from the rows of a version, each check with its reason, ready to be edited. */
-export async function suggest(snapshot: LogSnapshot, options: ProfileOptions & { readonly name?: string } = {}): Promise<SuggestedSuite> {
-  const { name, ...rest } = options;
-  return suggestSuite(await profile(snapshot, rest), name);
+export async function suggest(snapshot: LogSnapshot, options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
+  return suggestSuite(await profile(snapshot, options), options);
 }

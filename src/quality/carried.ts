@@ -1,4 +1,4 @@
-import { stringifyJson } from "../util/json.ts";
+import { stringifyJson, toJsonValue } from "../util/json.ts";
 import { defineSuite, parseSuite } from "./define.ts";
 import type { CheckJson, Suite } from "./suite.ts";
 
@@ -13,7 +13,7 @@ export function carriedSuite(properties: Readonly<Record<string, string>>): Suit
 
 /** A suite as text for a table's properties. */
 export function suiteText(suite: Suite): string {
-  return stringifyJson(JSON.parse(JSON.stringify(suite.json)));
+  return stringifyJson(toJsonValue(suite.json));
 }
 
 /**

@@ -69,11 +69,10 @@ export function expectationOf(check: Check): Expectation {
   return found;
 }
 
-/** SHA-256, in hex, of a JSON value whatever the order of its keys. */
+/** SHA-256, in hex, of a JSON value whatever the order of its keys; wide integers count with every digit. */
 export function fingerprint(value: JsonValue): string {
-  return createHash("sha256")
-    .update(stableStringify(JSON.parse(stringifyJson(value))))
-    .digest("hex");
+  const plain = JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? `${item}n` : item)));
+  return createHash("sha256").update(stableStringify(plain)).digest("hex");
 }
 
 function isDefined(suite: SuiteJson | Suite): suite is Suite {

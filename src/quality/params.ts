@@ -33,9 +33,15 @@ export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, pa
     }
     const problem = problemOf(value, spec);
     if (problem !== undefined) throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Give ${spec.about}`);
-    checked[name] = value;
+    checked[name] = spec.type === "number" || spec.type === "integer" || spec.type === "numbers" ? asNumbers(value) : value;
   }
   return checked;
+}
+
+/** JSON has wide integers as bigint; where any number will do they are numbers like others. */
+function asNumbers(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(asNumbers);
+  return typeof value === "bigint" ? Number(value) : value;
 }
 
 function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
@@ -63,9 +69,10 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
 }
 
 function numberProblem(
-  value: JsonValue,
+  given: JsonValue,
   spec: { readonly type: "number" | "integer"; readonly min?: number; readonly max?: number },
 ): string | undefined {
+  const value = asNumbers(given);
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
   if (spec.type === "integer" && !Number.isInteger(value)) return "must be a whole number";
   if (spec.min !== undefined && value < spec.min) return `must be greater than or equal to ${spec.min}`;
@@ -79,7 +86,7 @@ function listProblem(value: JsonValue, type: "columns" | "scalars" | "regexes" |
   for (const item of value as readonly JsonValue[]) {
     if (type === "columns" && (typeof item !== "string" || item === "")) return "must be a list of column names";
     if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, texts or booleans";
-    if (type === "numbers" && typeof item !== "number") return "must be a list of numbers";
+    if (type === "numbers" && typeof asNumbers(item) !== "number") return "must be a list of numbers";
     if (type === "regexes" && regexProblem(item) !== undefined) return `holds ${show(item)}, which ${regexProblem(item)}`;
     if (type === "pairs" && !(Array.isArray(item) && item.length === 2 && item.every((part) => part === null || isScalar(part))))
       return "must be a list of pairs";

@@ -1,4 +1,4 @@
-import type { JsonValue } from "../util/json.ts";
+import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { type ColumnClass, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
 import { expectationOf } from "./define.ts";
 import type { Dialect } from "./dialect.ts";
@@ -88,7 +88,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     if (problem !== undefined)
       throw invalidSuite(
         `${check.path}.params.${param}`,
-        `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
+        `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
         "Give a value of the column's type",
       );
     return context.dialect.literal(value, column.class);

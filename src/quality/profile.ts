@@ -4,6 +4,7 @@ import { type ColumnClass, columnsOfRelation, isNumeric, isTemporal, type SuiteC
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toJson, toNumber } from "./expectation.ts";
 import { type ValueCount, valueHistogram } from "./histogram.ts";
+import { largestSquared } from "./metric-state.ts";
 
 /** What the rows say of one column. Names that begin with `approximate` are estimates, everything else is exact. */
 export interface ColumnProfile {
@@ -19,9 +20,10 @@ export interface ColumnProfile {
   readonly approximateDistinct?: number;
   /** Exact, where the estimate says that nearly every row has a value of its own. */
   readonly distinct?: number;
-  /** Smallest and largest value: numbers as numbers, times as text; NaN left out. */
+  /** Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN left out. */
   readonly min?: JsonValue;
   readonly max?: JsonValue;
+  /** Mean and sample deviation of the finite values; `null` without any, and where they are too large to be computed. */
   readonly mean?: number | null;
   readonly stdev?: number | null;
   /** Quartiles by t-digest, off in rank by about a percent. */
@@ -30,9 +32,14 @@ export interface ColumnProfile {
   readonly maxLength?: number | null;
   /** Shares of text values that read as Integral, Fractional, Boolean or String. */
   readonly textKinds?: Readonly<Record<string, number>>;
-  /** The values by frequency, null as one of them, for columns with few different values. */
+  /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, where there is one. */
+  readonly readsAs?: ReadableType;
+  /** The values by frequency, null as one of them, for columns with few different values, none of them long. */
   readonly histogram?: readonly ValueCount[];
 }
+
+/** Types that texts are read as. */
+export type ReadableType = "BIGINT" | "DOUBLE" | "BOOLEAN";
 
 export interface Profile {
   readonly rows: number;
@@ -41,6 +48,9 @@ export interface Profile {
 
 /** Columns with at most so many different values get a histogram. */
 const histogramLimit = 120;
+
+/** Longer texts are no categories, and a histogram of them would be as large as the data. */
+const longestCategory = 200;
 
 /** Profiles a relation: one pass for all columns, and a small one for each column with few different values. */
 export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
@@ -55,6 +65,7 @@ export async function profileRelation(session: Session, relation: Relation): Pro
       rows > 0 &&
       profile.approximateDistinct !== undefined &&
       profile.approximateDistinct <= histogramLimit &&
+      (profile.maxLength ?? 0) <= longestCategory &&
       !isTemporal(column.class) &&
       column.class !== "binary";
     profiles.push(few ? { ...profile, histogram: await valueHistogram(session, relation, column.name, histogramLimit * 2) } : profile);
@@ -94,13 +105,16 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
       min: `min(${value})`,
       max: `max(${value})`,
       mean: `avg(${finite})`,
-      stdev: `stddev_samp(${finite})`,
+      // the engine fails where the square of a value is too large; the largest value tells where
+      stdev: `stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
+      ...(column.class === "double" ? { largest: `max(abs(${finite}))` } : {}),
       quartiles: `approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
       ...(floats ? { nans: `count_if(isnan(${name}))` } : {}),
     };
   }
   if (column.class === "string") {
     const is = (pattern: string) => `count_if(${duckdbDialect.matches(name, pattern)})`;
+    const reads = (type: ReadableType) => `bool_and(${duckdbDialect.canCast(name, type)})`;
     return {
       ...common,
       shortest: `min(length(${name}))`,
@@ -108,6 +122,8 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
       fractional: is("^[+-]? ?[0-9]*\\.[0-9]*$"),
       integral: is("^[+-]? ?[0-9]+$"),
       boolean: is("^(true|false)$"),
+      reads_bigint: reads("BIGINT"),
+      reads_double: reads("DOUBLE"),
     };
   }
   return isTemporal(column.class) ? { ...common, min: `min(${name})`, max: `max(${name})` } : common;
@@ -131,20 +147,40 @@ function columnProfile(column: SuiteColumn, rows: number, read: (name: string) =
       ...common,
       min: numberOrText(read("min")),
       max: numberOrText(read("max")),
-      mean: toNumber(read("mean")),
-      stdev: toNumber(read("stdev")),
+      mean: finite(toNumber(read("mean"))),
+      stdev: (toNumber(read("largest")) ?? 0) > largestSquared ? null : toNumber(read("stdev")),
       ...(Array.isArray(quartiles) ? { approximateQuartiles: quartiles.map((value) => toNumber(value)) } : {}),
       ...(nans === null ? {} : { nans: toNumber(nans) ?? 0 }),
     };
   }
-  if (column.class === "string")
-    return { ...common, minLength: toNumber(read("shortest")), maxLength: toNumber(read("longest")), textKinds: textKinds(present, read) };
+  if (column.class === "string") {
+    const kinds = textKinds(present, read);
+    const type = readsAs(kinds, read);
+    const lengths = { minLength: toNumber(read("shortest")), maxLength: toNumber(read("longest")) };
+    return { ...common, ...lengths, textKinds: kinds, ...(type === undefined ? {} : { readsAs: type }) };
+  }
   return isTemporal(column.class) ? { ...common, min: toJson(read("min")), max: toJson(read("max")) } : common;
 }
 
-/** Decimals come as text: a number as long as that is exact enough to be one. */
+/** Decimals come as text: a number where that says the same. */
 function numberOrText(value: EngineRow[string]): JsonValue {
-  return typeof value === "string" ? Number(value) : toJson(value);
+  if (typeof value !== "string") return toJson(value);
+  const digits = value.replace(/^-?0*|\.|0+$/g, "").length;
+  return digits <= exactDigits ? Number(value) : value;
+}
+
+/** Decimal digits that a number holds whatever they are. */
+const exactDigits = 15;
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}
+
+function readsAs(kinds: Readonly<Record<string, number>>, read: (name: string) => EngineRow[string]): ReadableType | undefined {
+  if (kinds["Boolean"] === 1) return "BOOLEAN";
+  if (kinds["String"] !== undefined || kinds["Boolean"] !== undefined) return undefined;
+  if (read("reads_bigint") === true) return "BIGINT";
+  return read("reads_double") === true ? "DOUBLE" : undefined;
 }
 
 function textKinds(present: number, read: (name: string) => EngineRow[string]): Readonly<Record<string, number>> {

@@ -1,23 +1,25 @@
-import type { JsonObject } from "../util/json.ts";
+import type { JsonObject, JsonValue } from "../util/json.ts";
 import { isNumeric } from "./column.ts";
 import { defineSuite, expectationOf } from "./define.ts";
 import { wilsonInterval } from "./intervals.ts";
 import type { ColumnProfile, Profile } from "./profile.ts";
+import { extendedRules } from "./suggest-extended.ts";
+import type { Suggestion, SuggestionRule } from "./suggestion.ts";
 import type { CheckJson, SuiteJson } from "./suite.ts";
 
-/** A check that the data suggests, and why. */
-export interface Suggestion {
-  readonly check: CheckJson;
-  readonly reason: string;
-}
-
-/** Suggestions as a suite that is ready to be edited: each check carries its reason as description's companion in `reasons`, by check id. */
+/** Suggestions as a suite that is ready to be edited: `reasons` has each check's reason by its id. */
 export interface SuggestedSuite {
   readonly suite: SuiteJson;
   readonly reasons: Readonly<Record<string, string>>;
 }
 
-type Rule = (column: ColumnProfile, rows: number) => Suggestion | undefined;
+/** How a suite is suggested. */
+export interface SuggestOptions {
+  /** Name of the suite; default "suggested". */
+  readonly name?: string;
+  /** Suggest limits of values, lengths, mean and deviation too, which are drawn around exactly these rows. */
+  readonly extended?: boolean;
+}
 
 const made = (id: string, kind: string, params: JsonObject, reason: string, rest: Partial<CheckJson> = {}): Suggestion => ({
   check: { id, kind, params, ...rest },
@@ -26,7 +28,7 @@ const made = (id: string, kind: string, params: JsonObject, reason: string, rest
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
 
 /** Complete columns stay complete. */
-const complete: Rule = (column) =>
+const complete: SuggestionRule = (column) =>
   column.completeness === 1
     ? made(`${column.name}:not_null`, "expect_column_values_to_not_be_null", { column: column.name }, "no row lacks a value", {
         onFail: "quarantine",
@@ -34,7 +36,7 @@ const complete: Rule = (column) =>
     : undefined;
 
 /** Columns that are mostly complete stay about as complete: not below the lower end of the 95 % Wilson interval. */
-const mostlyComplete: Rule = (column, rows) => {
+const mostlyComplete: SuggestionRule = (column, rows) => {
   const { completeness } = column;
   if (completeness === null || completeness <= 0.2 || completeness >= 1) return undefined;
   const { lower } = wilsonInterval(completeness, rows);
@@ -49,38 +51,34 @@ const mostlyComplete: Rule = (column, rows) => {
 };
 
 /** Texts that all read as numbers or booleans should go on doing so. */
-const retainedType: Rule = (column) => {
-  const kinds = Object.keys(column.textKinds ?? {});
-  if (kinds.length === 0 || kinds.includes("String")) return undefined;
-  const type = kinds.includes("Boolean")
-    ? kinds.length === 1
-      ? "BOOLEAN"
-      : undefined
-    : kinds.includes("Fractional")
-      ? "DOUBLE"
-      : "BIGINT";
-  return type === undefined
+const retainedType: SuggestionRule = ({ name, readsAs: type }) =>
+  type === undefined
     ? undefined
-    : made(`${column.name}:castable`, "expect_column_values_to_be_castable", { column: column.name, type }, `every text reads as ${type}`, {
+    : made(`${name}:castable`, "expect_column_values_to_be_castable", { column: name, type }, `every text reads as ${type}`, {
         onFail: "quarantine",
       });
-};
+
+type Category = string | number | bigint;
+
+function isCategory(value: JsonValue): value is Category {
+  return typeof value === "string" || typeof value === "number" || typeof value === "bigint";
+}
 
 function categories(
   column: ColumnProfile,
-): { readonly values: readonly (string | number)[]; readonly counts: readonly number[]; readonly total: number } | undefined {
+): { readonly values: readonly Category[]; readonly counts: readonly number[]; readonly total: number } | undefined {
   if (column.histogram === undefined || (column.class !== "string" && column.class !== "integer")) return undefined;
-  const present = column.histogram.filter(({ value }) => typeof value === "string" || typeof value === "number");
+  const present = column.histogram.flatMap(({ value, count }) => (isCategory(value) ? [{ value, count }] : []));
   if (present.length < 2) return undefined;
   return {
-    values: present.map(({ value }) => value as string | number),
+    values: present.map(({ value }) => value),
     counts: present.map(({ count }) => count),
     total: present.reduce((sum, { count }) => sum + count, 0),
   };
 }
 
 /** Few values, hardly any of them seen only once: a category. */
-const categorical: Rule = (column) => {
+const categorical: SuggestionRule = (column) => {
   const found = categories(column);
   if (found === undefined) return undefined;
   const singles = found.counts.filter((count) => count === 1).length / found.values.length;
@@ -95,13 +93,13 @@ const categorical: Rule = (column) => {
 };
 
 /** The most common values cover nine tenths of the rows though some are rare. */
-const mostlyCategorical: Rule = (column) => {
+const mostlyCategorical: SuggestionRule = (column) => {
   const found = categories(column);
   if (found === undefined) return undefined;
   const singles = found.counts.filter((count) => count === 1).length / found.values.length;
   if (singles <= 0.1 || singles > 0.4) return undefined;
   let covered = 0;
-  const top: (string | number)[] = [];
+  const top: Category[] = [];
   for (const [at, value] of found.values.entries()) {
     if (covered / found.total >= 0.9) break;
     top.push(value);
@@ -117,8 +115,14 @@ const mostlyCategorical: Rule = (column) => {
   );
 };
 
-const nonNegative: Rule = (column) =>
-  isNumeric(column.class) && typeof column.min === "number" && column.min >= 0 && (column.nans ?? 0) === 0
+/** Wide integers come as bigint, long decimals as text, infinities by their names. */
+function isNonNegative(smallest: JsonValue | undefined): boolean {
+  if (typeof smallest === "string") return !smallest.startsWith("-");
+  return (typeof smallest === "number" || typeof smallest === "bigint") && smallest >= 0;
+}
+
+const nonNegative: SuggestionRule = (column) =>
+  isNumeric(column.class) && isNonNegative(column.min) && (column.nans ?? 0) === 0
     ? made(
         `${column.name}:non_negative`,
         "expect_column_values_to_be_between",
@@ -129,7 +133,7 @@ const nonNegative: Rule = (column) =>
     : undefined;
 
 /** Complete, and no value occurs twice. */
-const unique: Rule = (column, rows) => {
+const unique: SuggestionRule = (column, rows) => {
   if (column.completeness !== 1 || column.distinct !== rows || rows < 2) return undefined;
   if (column.class === "float" || column.class === "double") return undefined;
   return made(
@@ -141,7 +145,7 @@ const unique: Rule = (column, rows) => {
   );
 };
 
-const lengths: Rule = (column) =>
+const lengths: SuggestionRule = (column) =>
   typeof column.minLength === "number" &&
   typeof column.maxLength === "number" &&
   column.minLength === column.maxLength &&
@@ -155,16 +159,26 @@ const lengths: Rule = (column) =>
       )
     : undefined;
 
-const rules: readonly Rule[] = [complete, mostlyComplete, retainedType, categorical, mostlyCategorical, nonNegative, unique, lengths];
+const rules: readonly SuggestionRule[] = [
+  complete,
+  mostlyComplete,
+  retainedType,
+  categorical,
+  mostlyCategorical,
+  nonNegative,
+  unique,
+  lengths,
+];
 
 /** What a profile suggests to test, column by column, each with its reason; nothing where there are no rows. */
-export function suggestions({ rows, columns }: Profile): Suggestion[] {
-  return rows === 0 ? [] : columns.flatMap((column) => rules.flatMap((rule) => rule(column, rows) ?? []));
+export function suggestions({ rows, columns }: Profile, extended = false): Suggestion[] {
+  const all = extended ? [...rules, ...extendedRules] : rules;
+  return rows === 0 ? [] : columns.flatMap((column) => all.flatMap((rule) => rule(column, rows) ?? []));
 }
 
 /** The suggestions as one suite. */
-export function suggestSuite(profile: Profile, name = "suggested"): SuggestedSuite {
-  const found = suggestions(profile);
+export function suggestSuite(profile: Profile, { name = "suggested", extended = false }: SuggestOptions = {}): SuggestedSuite {
+  const found = suggestions(profile, extended);
   return {
     suite: { name, checks: found.map(({ check }) => check) },
     reasons: Object.fromEntries(found.map(({ check, reason }) => [check.id ?? check.kind, reason])),

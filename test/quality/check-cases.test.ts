@@ -100,9 +100,10 @@ function asNumbers(value: JsonValue | undefined): JsonValue {
 
 function near(actual: JsonValue | undefined, expected: JsonValue): void {
   if (typeof expected === "number" && typeof actual === "number") expect(actual).toBeCloseTo(expected, 9);
-  else if (Array.isArray(expected))
+  else if (Array.isArray(expected)) {
+    expect(actual).toHaveLength(expected.length);
     for (const [at, item] of expected.entries()) near(Array.isArray(actual) ? (actual[at] as JsonValue) : null, item as JsonValue);
-  else if (isJsonObject(expected))
+  } else if (isJsonObject(expected))
     for (const [name, item] of Object.entries(expected)) near(isJsonObject(actual) ? actual[name] : undefined, item);
   else expect(actual ?? null).toEqual(expected);
 }
@@ -131,10 +132,18 @@ function compareDetails(result: CheckResult, details: JsonObject): void {
     if (details[name] !== undefined) near(result.details?.[name], details[name]);
 }
 
+/** What {@link compare} holds against a result; a case that expects anything else would pass unseen. */
+const compared = new Set([
+  ...["success", "error", "result", "details", "observed_value", "observed_partition", "expected_partition", "value_counts"],
+  ...["unexpected_list", "partial_unexpected_list", "unexpected_count", "unexpected_index_list"],
+]);
+
 describe("checks as Great Expectations' own tests assert them", () => {
   it("finds the file of cases", ({ skip }) => {
     if (!casesFound && process.env["CI"] === undefined) skip(`no file of cases: ${casesFile} (name it in VARVE_QUALITY_CASES)`);
     expect(cases.length, casesFile).toBeGreaterThan(200);
+    expect(cases.flatMap(({ expected }) => Object.keys(expected)).filter((name) => !compared.has(name))).toEqual([]);
+    expect(Object.keys(differentChoices).filter((id) => !cases.some((item) => item.id === id))).toEqual([]);
   });
 
   it.each(cases.filter((item) => differentChoices[item.id] === undefined).map((item) => [item.id, item] as const))(

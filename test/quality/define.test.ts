@@ -126,6 +126,20 @@ describe("defining a suite", () => {
     expect(make).toThrowError(path);
   });
 
+  it("takes wide integers of JSON for numbers, beside small ones and where any number will do", () => {
+    const between = (kind: string) =>
+      parseSuite(`{"checks":[{"kind":"${kind}","params":{"column":"id","min_value":0,"max_value":9223372036854775807}}]}`);
+    expect(between("expect_column_values_to_be_between").checks[0]?.params).toMatchObject({ min_value: 0, max_value: 2n ** 63n - 1n });
+    expect(between("expect_column_mean_to_be_between").checks[0]?.params).toMatchObject({ min_value: 0, max_value: 2 ** 63 });
+    expect(() => between("expect_column_values_to_be_in_set")).toThrow(expect.objectContaining({ code: "SUITE_INVALID" }));
+  });
+
+  it("tells suites apart that differ in the last digit of a wide integer", () => {
+    const made = (last: number) =>
+      parseSuite(`{"checks":[{"kind":"expect_column_values_to_be_in_set","params":{"column":"id","value_set":[900719925474099${last}]}}]}`);
+    expect(made(3).fingerprint).not.toBe(made(4).fingerprint);
+  });
+
   it("refuses text that is no JSON and JSON that is no suite", () => {
     expect(() => parseSuite("{")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     expect(() => parseSuite("[]")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));

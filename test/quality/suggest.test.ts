@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
+import { profile as profileOf, suggest as suggestOf } from "../../src/api/profile.ts";
 import { duckdbEngine } from "../../src/engine/session.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { profile, suggest } from "../../src/operations/profile.ts";
@@ -89,5 +90,54 @@ describe("a profile", () => {
     const folder = join(freshFolder(), "t");
     await createTable(folder, { schema: schema().long("id") });
     expect(await suggest(await openLog(await openContext(folder)))).toEqual({ suite: { name: "suggested", checks: [] }, reasons: {} });
+  });
+
+  it("suggests limits drawn around the rows only when asked to", async () => {
+    const { suite, reasons } = await suggest(await flights(), { extended: true, columns: ["delay", "note"] });
+    expect(suite.checks.map((check) => [check.id, check.params])).toEqual([
+      ["delay:completeness", { column: "delay", min_value: 0.86 }],
+      ["delay:category", expect.anything()],
+      ["delay:range", { column: "delay", min_value: -9, max_value: 29 }],
+      ["delay:mean", expect.anything()],
+      ["delay:stdev", expect.anything()],
+      ["note:completeness", expect.anything()],
+      ["note:lengths", { column: "note", min_value: 6, max_value: 8 }],
+    ]);
+    expect(reasons["note:lengths"]).toBe("the texts have 6 to 8 characters");
+  });
+
+  it("keeps wide integers exact, as bounds, as categories and in a suite that a table carries", async () => {
+    const wide = 9_007_199_254_740_993n;
+    const source = { sql: "SELECT 9007199254740992 + 1 + i % 2 AS id FROM range(40) t(i)" };
+    const { suite } = await suggestOf(source, { extended: true });
+    expect(suite.checks.flatMap((check) => (check.id === "id:category" ? [check.params?.["value_set"]] : []))).toEqual([[wide, wide + 1n]]);
+    expect(suite.checks.find((check) => check.id === "id:range")?.params).toEqual({ column: "id", min_value: wide, max_value: wide + 1n });
+    expect(suite.checks.map((check) => check.id)).toContain("id:non_negative");
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id"), source });
+    await table.setSuite(suite);
+    expect((await table.suite())?.checks.find(({ id }) => id === "id:category")?.params["value_set"]).toEqual([wide, wide + 1n]);
+    await expect(table.append([{ id: 5n }])).resolves.toMatchObject({ rows: 0, gate: { quarantined: 1 } });
+    await table.close();
+  });
+
+  it("measures columns whose squares are too large for the engine, and says so by null", async () => {
+    const { columns } = await profileOf({ sql: "SELECT unnest([1.7e308, -1.7e308, 1.7e308, 2]) AS x" });
+    expect(columns[0]).toMatchObject({ min: -1.7e308, max: 1.7e308, stdev: null });
+  });
+
+  it("gives decimals as numbers only where a number is exact", async () => {
+    const { columns } = await profileOf({
+      sql: "SELECT unnest([12345678901234567890.12::DECIMAL(22,2), 0.10]) AS long, unnest([12.50::DECIMAL(4,2), 3]) AS short",
+    });
+    expect(columns.map(({ min, max }) => [min, max])).toEqual([
+      [0.1, "12345678901234567890.12"],
+      [3, 12.5],
+    ]);
+  });
+
+  it("does not make categories of long texts", async () => {
+    const { columns } = await profileOf({ sql: "SELECT repeat(chr(97 + (i % 3)::INTEGER), 5000) AS body FROM range(90) t(i)" });
+    expect(columns[0]).toMatchObject({ approximateDistinct: 3, maxLength: 5000 });
+    expect(columns[0]?.histogram).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import type { ColumnProfile } from "../../quality/profile.ts";
+import { stringifyJson, toJsonValue } from "../../util/json.ts";
 import { openSource } from "../open-source.ts";
 import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
@@ -34,6 +35,7 @@ export function addSuggest(program: Command): void {
     .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("--name <name>", "name of the suite; default: that of the source")
+    .option("--extended", "suggest limits of values, lengths, mean and deviation too, drawn around exactly these rows")
     .addOption(
       new Option("-f, --format <format>", "the suite as JSON, or a table of its checks").choices(["json", "table", "csv"]).default("json"),
     )
@@ -85,6 +87,7 @@ function rounded(value: number): number {
 
 interface SuggestFlags extends ProfileFlags {
   readonly name?: string;
+  readonly extended?: boolean;
   readonly format: string;
   readonly output?: string;
 }
@@ -95,7 +98,7 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
     import("../../quality/suggest.ts"),
   ]);
   const name = flags.name ?? basename(sources[0] ?? "source").replace(/[.@].*$/, "");
-  const suggested = await suggestOf(await openSource(sources, flags), { name, ...columnsOf(flags) });
+  const suggested = await suggestOf(await openSource(sources, flags), { name, extended: flags.extended === true, ...columnsOf(flags) });
   if (flags.format !== "json") {
     const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({
       id,
@@ -107,7 +110,7 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
     }));
     return printRecords(records, flags);
   }
-  const text = `${JSON.stringify(explainedSuite(suggested), undefined, 2)}\n`;
+  const text = `${stringifyJson(toJsonValue(explainedSuite(suggested)), 2)}\n`;
   if (flags.output === undefined) process.stdout.write(text);
   else await (await import("node:fs/promises")).writeFile(flags.output, text);
 }

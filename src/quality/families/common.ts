@@ -40,7 +40,7 @@ export function refuseBounds(needed: boolean): (params: JsonObject) => Refusal |
         : undefined;
     }
     if (min === undefined || max === undefined || min === null || max === null) return undefined;
-    if (typeof min !== typeof max)
+    if (scalarKind(min) !== scalarKind(max))
       return {
         param: "max_value",
         problem: "min_value and max_value are of different types",
@@ -48,7 +48,7 @@ export function refuseBounds(needed: boolean): (params: JsonObject) => Refusal |
       };
     if (min > max)
       return { param: "min_value", problem: `min_value ${String(min)} is above max_value ${String(max)}`, advice: "Swap the bounds" };
-    if (min === max && (flag(params, "strict_min") || flag(params, "strict_max"))) {
+    if (min >= max && (flag(params, "strict_min") || flag(params, "strict_max"))) {
       return {
         param: "min_value",
         problem: `no value is strictly between ${String(min)} and ${String(max)}`,
@@ -57,6 +57,11 @@ export function refuseBounds(needed: boolean): (params: JsonObject) => Refusal |
     }
     return undefined;
   };
+}
+
+/** A wide integer is a bigint, and a number like any other. */
+function scalarKind(value: JsonValue): string {
+  return typeof value === "bigint" ? "number" : typeof value;
 }
 
 /** Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all. */
