@@ -2,6 +2,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { payloadColumnsSql } from "../quality/payload.ts";
 import { engineColumns } from "../schema/engine-types.ts";
+import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { overwrite } from "./overwrite.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
@@ -62,7 +63,7 @@ export async function discardQuarantine(context: TableContext, selection: Quaran
  * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted.
  *
  * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
- * `payload`, the JSON text of the row.
+ * `payload`, the JSON text of the row (where the table has no column of that name).
  *
  * @returns how many rows were changed
  * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
@@ -82,9 +83,12 @@ export async function repairQuarantine(
   const rows = await countSelected(context, condition);
   if (rows === 0 || Object.keys(set).length === 0) return 0;
   const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}, to_json(CAST((${expression}) AS VARCHAR))`);
-  const patched = `CAST(json_merge_patch(payload, json_object(${values.join(", ")})) AS VARCHAR)`;
+  const patched = `CAST(json_merge_patch(__varve_payload, json_object(${values.join(", ")})) AS VARCHAR)`;
+  // a column of the table that is called so hides the text of the row
+  const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
   const row = payloadColumnsSql(engineColumns(table.schema), "payload");
-  const repaired = `SELECT quarantine_id AS repaired_id, ${patched} AS repaired FROM (SELECT quarantine_id, payload, ${row} FROM q WHERE ${condition})`;
+  const typed = `SELECT quarantine_id AS __varve_id, payload AS __varve_payload${text}, ${row} FROM q WHERE ${condition}`;
+  const repaired = `SELECT __varve_id AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   await rewriteQuarantine(
     context,
     changedRows("repaired_id IS NOT NULL", { payload: "repaired" }, `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`),

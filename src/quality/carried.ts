@@ -1,5 +1,5 @@
 import { stringifyJson, toJsonValue } from "../util/json.ts";
-import { defineSuite, parseSuite } from "./define.ts";
+import { defineSuite, freeId, parseSuite } from "./define.ts";
 import type { CheckJson, Suite } from "./suite.ts";
 
 /** Table property that holds a table's own suite as JSON (spec/quality-formats.md). */
@@ -19,17 +19,17 @@ export function suiteText(suite: Suite): string {
 /**
  * One suite with the checks of both: what a table demands, and what a writer asks beside it.
  *
- * The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
+ * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds it. The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
  */
 export function joinSuites(table: Suite | undefined, given: Suite | undefined): Suite | undefined {
   if (table === undefined || given === undefined) return table ?? given;
   if (table.fingerprint === given.fingerprint) return given;
-  const taken = new Set(table.checks.map((check) => check.id));
-  const more = given.json.checks.flatMap((json, at): CheckJson[] => {
+  const taken = new Set([...table.checks, ...given.checks].map((check) => check.id));
+  const more = given.json.checks.map((json, at): CheckJson => {
     const id = given.checks[at]?.id ?? "";
-    return [{ ...json, id: taken.has(id) ? `${given.name}:${id}` : id }];
+    return { ...json, id: table.checks.some((check) => check.id === id) ? freeId(`${given.name}:${id}`, taken) : id };
   });
-  return defineSuite(
+  const joined = defineSuite(
     {
       name: `${table.name}+${given.name}`,
       maxBadShare: Math.min(table.maxBadShare, given.maxBadShare),
@@ -39,4 +39,7 @@ export function joinSuites(table: Suite | undefined, given: Suite | undefined): 
     },
     { ...table.functions, ...given.functions },
   );
+  const carried = table.checks.length;
+  const pathOf = (at: number) => (at < carried ? `${suiteProperty}.checks[${at}]` : `checks[${at - carried}]`);
+  return Object.freeze({ ...joined, checks: joined.checks.map((check, at) => Object.freeze({ ...check, path: pathOf(at) })) });
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import stableStringify from "fast-json-stable-stringify";
+import { isVarveError } from "../errors.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
 import type { Expectation } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
@@ -22,6 +23,7 @@ const checkKeys = ["kind", "id", "description", "params", "mostly", "where", "on
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
 export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record<string, RowFunction>> = {}): Suite {
+  if (typeof suite !== "object" || suite === null) throw invalidSuite("", "is no object", "Give { checks: [...] }");
   if (isDefined(suite))
     return Object.keys(functions).length === 0 ? suite : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
   const json: JsonValue = jsonCopy(suite);
@@ -79,12 +81,29 @@ function isDefined(suite: SuiteJson | Suite): suite is Suite {
   return "fingerprint" in suite && "json" in suite;
 }
 
-/** Plain JSON of a caller's object: what cannot be written as JSON is refused. */
+/** Plain JSON of a caller's object: what cannot be written as JSON is refused, and so is what JSON would write as another value. */
 function jsonCopy(value: unknown): JsonValue {
   try {
+    refuseNonFinite(value, "");
     return parseJson(stringifyJson(value as JsonValue));
   } catch (error) {
+    if (isVarveError(error)) throw error;
     throw invalidSuite("", "cannot be written as JSON", "Give plain objects, lists, texts, numbers and booleans", error);
+  }
+}
+
+/** JSON writes NaN and infinities as null, and a bound that is null is no bound. */
+function refuseNonFinite(value: unknown, path: string): void {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw invalidSuite(
+      path,
+      `must be a finite number, found ${value}`,
+      "Leave a bound out where there is none; an open bin is written as the text Infinity",
+    );
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    const inner = path === "" ? name : `${path}.${name}`;
+    refuseNonFinite(member, Array.isArray(value) ? `${path}[${name}]` : inner);
   }
 }
 
@@ -248,7 +267,8 @@ function defaultId(kind: string, params: JsonObject): string {
   return [...names, ...listed, short].join(":");
 }
 
-function freeId(wanted: string, ids: ReadonlySet<string>): string {
+/** An id that no other check has. */
+export function freeId(wanted: string, ids: ReadonlySet<string>): string {
   for (let n = 1; ; n++) {
     const id = n === 1 ? wanted : `${wanted}#${n}`;
     if (!ids.has(id)) return id;

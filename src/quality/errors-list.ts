@@ -31,10 +31,11 @@ export function errorsSql(masks: readonly Mask[], results: ReadonlyMap<string, C
 
 /** The tested value as text; of several columns a JSON object. */
 function observedSql(shows: readonly ColumnUse[]): string {
-  const [only] = shows;
+  const columns = [...new Map(shows.map((column) => [column.sql, column])).values()];
+  const [only] = columns;
   if (only === undefined) return "CAST(NULL AS VARCHAR)";
-  if (shows.length === 1) return `CAST(${only.sql} AS VARCHAR)`;
-  return `CAST(to_json({${shows.map((column) => `${duckdbDialect.identifier(column.name)}: ${column.sql}`).join(", ")}}) AS VARCHAR)`;
+  if (columns.length === 1) return `CAST(${only.sql} AS VARCHAR)`;
+  return `CAST(to_json({${columns.map((column) => `${duckdbDialect.identifier(column.name)}: ${column.sql}`).join(", ")}}) AS VARCHAR)`;
 }
 
 /** SQL for the list of ids of the checks that a row fails; null where it fails none. */

@@ -89,9 +89,9 @@ export interface KeysPlan {
   readonly kind: "keys";
   readonly keys: readonly string[];
   readonly missing: string;
-  /** Query over `scoped` (a parenthesised relation of the tested rows) giving `key_0…` and `rows`, how many rows fail with that key. */
+  /** Query over `scoped` (a parenthesised relation of the tested rows) giving `gateNames.key` and `gateNames.rows`, how many rows fail with that key. */
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
-  /** The row whose position is `first_file`, `first_row` of the failing query passes. */
+  /** The row whose position is `gateNames.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean;
   /** Ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
   readonly proofs?: readonly Proof[];
@@ -103,7 +103,7 @@ export interface KeysPlan {
 export interface PositionsPlan {
   readonly kind: "positions";
   readonly missing?: string;
-  /** Query over `scoped` giving `file` and `row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
+  /** Query over `scoped` giving `gateNames.file` and `gateNames.row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
   readonly failing: (scoped: string, position: Position) => string;
   readonly shows: readonly ColumnUse[];
 }

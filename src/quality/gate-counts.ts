@@ -170,11 +170,14 @@ function rowResult(mask: Mask, at: number, row: EngineRow, rows: number, repaire
   const considered = mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0);
   const unexpected = mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0;
   // counts are compared, not 1 − share, which binary fractions get wrong at the border
-  const success = considered === 0 || (considered - unexpected) / considered >= check.mostly;
+  const enough = considered === 0 || (considered - unexpected) / considered >= check.mostly;
+  const reaction = reactionOf(check, considered, unexpected);
+  // a share that turns a milder reaction into a rejection rejects, whatever `mostly` allows
+  const success = enough && !(reaction === "reject" && reaction !== usualReaction(check));
   const observed = considered === 0 ? null : (considered - unexpected) / considered;
   return {
     ...common(mask.planned, undefined),
-    reaction: reactionOf(check, considered, unexpected),
+    reaction,
     success,
     considered,
     unexpected,
@@ -183,8 +186,12 @@ function rowResult(mask: Mask, at: number, row: EngineRow, rows: number, repaire
   };
 }
 
+function usualReaction(check: Check): OnFail {
+  return check.onFail === "repair" ? (check.repair?.otherwise ?? "reject") : check.onFail;
+}
+
 function reactionOf(check: Check, considered: number, unexpected: number): OnFail {
-  const onFail = check.onFail === "repair" ? (check.repair?.otherwise ?? "reject") : check.onFail;
+  const onFail = usualReaction(check);
   if (check.escalate === undefined || considered === 0) return onFail;
   return unexpected / considered > check.escalate.above ? check.escalate.to : onFail;
 }

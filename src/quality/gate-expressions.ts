@@ -1,15 +1,17 @@
 import type { EngineColumn, Session } from "../engine/contract.ts";
 import { isVarveError } from "../errors.ts";
+import { duckdbDialect } from "./dialect-duckdb.ts";
 import { invalidSuite } from "./invalid.ts";
 import { callerSqlOf } from "./plan.ts";
-import type { Suite } from "./suite.ts";
+import { expectations } from "./registry.ts";
+import type { Check, Suite } from "./suite.ts";
 
 /** Functions whose answer may differ between two scans of the same rows: with them clean and bad rows would not be complements. */
 const unsteady =
   /\b(random|setseed|uuid|uuidv4|uuidv7|gen_random_uuid|nextval|currval|now|today|get_current_time|get_current_timestamp|transaction_timestamp|txid_current|current_transaction_id|current_connection_id|current_query_id|current_query|stats|sleep_ms|write_log|error)\s*\(|\b(current_date|current_time|current_timestamp|localtime|localtimestamp)\b/i;
 
 /**
- * Lets the engine check every SQL expression of a suite, in a fenced session; returns them by their path.
+ * Lets the engine check every pattern and SQL expression of a suite, the latter in a fenced session; returns them by their path.
  *
  * @throws `SUITE_INVALID` naming the path, with the engine's own error as cause.
  */
@@ -19,6 +21,7 @@ export async function checkedExpressions(
   columns: readonly EngineColumn[],
   fence: (() => Promise<void>) | undefined,
 ): Promise<ReadonlyMap<string, string>> {
+  await checkPatterns(session, suite);
   const texts = callerSqlOf(suite);
   const checked = new Map<string, string>();
   if (texts.length === 0) return checked;
@@ -38,6 +41,44 @@ export async function checkedExpressions(
     }
   }
   return checked;
+}
+
+/** Lets the engine read every pattern of a suite: its regular expressions are not quite JavaScript's, by which suites are defined. */
+async function checkPatterns(session: Session, suite: Suite): Promise<void> {
+  const asked = suite.checks.flatMap((check) =>
+    patternsOf(check).map(({ param, text, sql }) => ({ path: `${check.path}.params.${param}`, text, sql })),
+  );
+  const ask = (some: typeof asked) => session.rows(`SELECT ${some.map(({ sql }) => sql).join(", ")}`);
+  if (asked.length === 0 || (await ask(asked).then(isAnswer, failed)) === undefined) return;
+  for (const one of asked) {
+    const error = await ask([one]).then(isAnswer, failed);
+    if (error === undefined) continue;
+    throw invalidSuite(
+      one.path,
+      `the engine does not take ${JSON.stringify(one.text)}: ${error.message}`,
+      "Write it as the engine reads it",
+      error,
+    );
+  }
+}
+
+const isAnswer = (): undefined => undefined;
+
+function failed(error: unknown): Error {
+  if (isVarveError(error, "SQL_FAILED")) return error;
+  throw error;
+}
+
+function patternsOf({ kind, params }: Check): { readonly param: string; readonly text: string; readonly sql: string }[] {
+  return Object.entries(expectations.get(kind)?.params ?? {}).flatMap(([param, { type }]) => {
+    const value = params[param];
+    const regexes = type === "regex" ? [value] : type === "regexes" && Array.isArray(value) ? value : [];
+    const times = param === "strftime_format" ? [value] : [];
+    return [
+      ...regexes.map((text) => ({ param, text: String(text), sql: duckdbDialect.matches("''", String(text)) })),
+      ...times.map((text) => ({ param, text: String(text), sql: duckdbDialect.isTime("''", String(text)) })),
+    ];
+  });
 }
 
 function refuseUnsteady(path: string, text: string): void {

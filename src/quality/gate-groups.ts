@@ -1,6 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../engine/contract.ts";
 import { type KeysPlan, toNumber } from "./expectation.ts";
+import { gateNames } from "./gate-names.ts";
 import { invalidSuite } from "./invalid.ts";
 import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
 import type { PlannedCheck } from "./plan.ts";
@@ -46,7 +47,7 @@ async function groupMask(
       if (await proven(session, plan, scoped)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
       await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
-      const known = await total(session, `SELECT coalesce(sum(rows), 0) AS n FROM ${table}`);
+      const known = await total(session, `SELECT coalesce(sum(${gateNames.rows}), 0) AS n FROM ${table}`);
       return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
     }
     case "positions": {
@@ -66,7 +67,7 @@ async function groupMask(
       const columns = plan.shows.map((column) => column.sql).join(", ");
       const verdicts = await runFunction(
         session,
-        `SELECT ${position.file} AS "position of file", ${position.row} AS "position of row", ${columns} FROM ${scoped}`,
+        `SELECT ${position.file} AS ${gateNames.file}, ${position.row} AS ${gateNames.row}, ${columns} FROM ${scoped}`,
         predicate,
         planned,
       );
@@ -81,7 +82,7 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
   const failing = await stagePositions(session, verdicts.failing);
   const unknown = await stagePositions(session, verdicts.unknown);
   const position = positionOf(staged);
-  const missing = unknown === undefined ? undefined : `${unknown}.row IS NOT NULL`;
+  const missing = unknown === undefined ? undefined : `${unknown}.${gateNames.row} IS NOT NULL`;
   const shows = planned.plan.kind === "function" ? planned.plan.shows : [];
   const mask = positionsMask(planned, missing, shows, failing, verdicts.failing.rows.length, position);
   if (unknown === undefined) return mask;
@@ -89,7 +90,7 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
     ...mask,
     joins: [
       ...mask.joins,
-      `LEFT JOIN ${unknown} ON ${unknown}.row = ${position.row} AND ${unknown}.file IS NOT DISTINCT FROM ${position.file}`,
+      `LEFT JOIN ${unknown} ON ${unknown}.${gateNames.row} = ${position.row} AND ${unknown}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`,
     ],
   };
 }
@@ -149,7 +150,7 @@ async function stagePositions(session: Session, positions: Positions): Promise<s
   });
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
-  await session.execute(`CREATE TABLE ${table} AS SELECT file, row FROM (${relation.sql})`);
+  await session.execute(`CREATE TABLE ${table} AS SELECT file AS ${gateNames.file}, row AS ${gateNames.row} FROM (${relation.sql})`);
   return table;
 }
 

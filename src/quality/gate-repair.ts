@@ -3,6 +3,7 @@ import type { SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toNumber } from "./expectation.ts";
 import { temporaryTable, withoutPosition } from "./gate-groups.ts";
+import { gateNames } from "./gate-names.ts";
 import { invalidSuite } from "./invalid.ts";
 import { type Mask, positionOf, rowMask } from "./masks.ts";
 import { findColumn, type PlannedCheck } from "./plan.ts";
@@ -58,7 +59,7 @@ interface RepairedColumn {
 
 function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
   const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
-  if (column === undefined || column.sql.includes("."))
+  if (column === undefined || !columns.some(({ name }) => name === column.name))
     throw invalidSuite(`${check.path}.params.column`, "a nested field cannot be repaired", "Repair a top-level column");
   return { sql: column.sql, type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type };
 }
@@ -93,12 +94,14 @@ async function replacedBy(
     { name: "row", type: "BIGINT" },
     { name: "value", type: column.type },
   ];
-  const failing = `SELECT ${position.file} AS "position of file", ${position.row} AS "position of row", * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
+  const failing = `SELECT ${position.file} AS ${gateNames.file}, ${position.row} AS ${gateNames.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
   const kept = await session.stage({ kind: "rows", rows: await repairs(session, failing, given, check) }, { columns });
   const table = temporaryTable();
-  await session.execute(`CREATE TABLE ${table} AS ${kept.sql}`);
-  const on = `${table}.row = ${position.row} AND ${table}.file IS NOT DISTINCT FROM ${position.file}`;
-  const value = `CASE WHEN ${table}.row IS NOT NULL THEN ${table}.value ELSE ${column.sql} END`;
+  await session.execute(
+    `CREATE TABLE ${table} AS SELECT file AS ${gateNames.file}, row AS ${gateNames.row}, value AS ${gateNames.value} FROM (${kept.sql})`,
+  );
+  const on = `${table}.${gateNames.row} = ${position.row} AND ${table}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`;
+  const value = `CASE WHEN ${table}.${gateNames.row} IS NOT NULL THEN ${table}.${gateNames.value} ELSE ${column.sql} END`;
   // a join gives rows in any order, but checks of order look at them in the source's
   const numbered = `(SELECT *, row_number() OVER () AS ${orderColumn} FROM (${staged.positionedSql})) AS staged`;
   const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} LEFT JOIN ${table} ON ${on}`;

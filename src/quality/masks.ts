@@ -1,5 +1,6 @@
 import type { StagedRelation } from "../engine/contract.ts";
 import type { ColumnUse, KeysPlan, Position, RowPlan } from "./expectation.ts";
+import { gateNames } from "./gate-names.ts";
 import type { PlannedCheck } from "./plan.ts";
 
 /**
@@ -74,13 +75,13 @@ function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mas
   return { ...(considered ? { consideredColumn: only.sql } : {}), ...(present ? { presentColumn: only.sql } : {}) };
 }
 
-/** The mask of a check whose failing keys were put into `table` (columns `key_i`, `rows`, `first_position`). */
+/** The mask of a check whose failing keys were put into `table` (columns as `gateNames` has them). */
 export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | undefined, known: number, position: Position): Mask {
   const hit =
     table === undefined
       ? "false"
-      : `(${table}.rows IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.first_position IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
-  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.key_${at}`).join(" AND ");
+      : `(${table}.${gateNames.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${gateNames.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
+  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${gateNames.key(at)}`).join(" AND ");
   const parts = { scope: planned.scope, missing: plan.missing === "(false)" ? undefined : plan.missing, wrong: hit, nullsExactly: false };
   return {
     planned,
@@ -99,7 +100,7 @@ function consideredKey({ check, scope }: PlannedCheck, { keys, missing }: KeysPl
   return simple && missing === `(${only} IS NULL)` ? { consideredColumn: only } : {};
 }
 
-/** The mask of a check whose failing positions were put into `table` (columns `file`, `row`). */
+/** The mask of a check whose failing positions were put into `table`, with their `file` and `row`. */
 export function positionsMask(
   planned: PlannedCheck,
   missing: string | undefined,
@@ -108,8 +109,8 @@ export function positionsMask(
   known: number,
   position: Position,
 ): Mask {
-  const hit = table === undefined ? "false" : `(${table}.row IS NOT NULL)`;
-  const on = `${table}.row = ${position.row} AND ${table}.file IS NOT DISTINCT FROM ${position.file}`;
+  const hit = table === undefined ? "false" : `(${table}.${gateNames.row} IS NOT NULL)`;
+  const on = `${table}.${gateNames.row} = ${position.row} AND ${table}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`;
   const parts = { scope: planned.scope, missing, wrong: hit, nullsExactly: false };
   return {
     planned,

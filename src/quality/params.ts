@@ -21,12 +21,12 @@ export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, pa
   if (!isJsonObject(given)) throw invalidSuite(path, "params is no object", "Write the parameters as an object");
   const known = Object.keys(specs);
   for (const name of Object.keys(given)) {
-    if (specs[name] === undefined)
+    if (!Object.hasOwn(specs, name))
       throw invalidSuite(`${path}.${name}`, "is no parameter of this check", `Use ${known.join(", ") || "none"}`);
   }
   const checked: Record<string, JsonValue> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    const value = given[name];
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
     if (value === undefined || value === null) {
       if (spec.required === true) throw invalidSuite(`${path}.${name}`, "is missing", `Give ${spec.about}`);
       continue;
@@ -103,17 +103,33 @@ function isScalar(value: JsonValue): boolean {
   );
 }
 
+/** Groups and flags that RE2 and Java write otherwise than JavaScript, which is asked about all the rest. */
+function asJavaScript(pattern: string): string {
+  return pattern
+    .replace(/\(\?[imsU]*(?:-[imsU]+)?\)/g, "")
+    .replace(/\(\?[imsU]*(?:-[imsU]+)?:/g, "(?:")
+    .replaceAll("(?P<", "(?<");
+}
+
+/** The most repetitions that RE2 takes. */
+const mostRepeats = 1000;
+
 /** Regular expressions are searched by RE2 (DuckDB) or Java (Spark): what either lacks is refused. */
 function regexProblem(value: JsonValue): string | undefined {
   if (typeof value !== "string") return "must be a regular expression as text";
+  if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
+  if (/(^|[^\\])(\\\\)*\\[ZGX]/.test(value))
+    return "must be a regular expression without \\Z, \\G and \\X, which the engine lacks (\\z is the end)";
+  if ([...value.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(([, low, high]) => Number(low) > mostRepeats || Number(high ?? 0) > mostRepeats))
+    return `must be a regular expression that repeats nothing more than ${mostRepeats} times`;
   if (/\(\?<?[=!]/.test(value)) return "must be a regular expression without look-around, which the engine lacks";
   if (/(^|[^\\])(\\\\)*\\[1-9]/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
   try {
-    new RegExp(value.replace(/^\(\?[imsU]+\)/, ""), "u");
+    new RegExp(asJavaScript(value), "u");
   } catch (error) {
     // `u` refuses needless escapes such as `\-`, which RE2 and Java take: without it only real faults are left
     try {
-      new RegExp(value.replace(/^\(\?[imsU]+\)/, ""));
+      new RegExp(asJavaScript(value));
     } catch {
       return `must be a regular expression (${error instanceof Error ? error.message : String(error)})`;
     }

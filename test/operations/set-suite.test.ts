@@ -54,6 +54,34 @@ describe("a suite that a table carries", () => {
     await table.close();
   });
 
+  it("is told from the gate of a write by the paths of what is wrong in either", async () => {
+    const folder = join(freshFolder(), "t");
+    const table = await createTable(folder, { schema: columns() });
+    await table.setSuite(own);
+    const gate = suite("flights", [check.notNull("id", { id: "a" }), check.notNull("nope", { id: "origin:values_to_match_regex" })]);
+    const row = [{ id: 1, delay: 5, origin: "LAX" }];
+    await expect(table.append(row, { gate })).rejects.toMatchObject({ code: "SUITE_INVALID", data: { path: "checks[1].params.column" } });
+    await table.overwrite(row, { gate: { checks: [] } });
+    const twice = suite("flights", [
+      check.notNull("id", { id: "origin:values_to_match_regex" }),
+      check.notNull("id", { id: "flights:origin:values_to_match_regex" }),
+    ]);
+    expect((await table.append(row, { gate: twice })).gate?.checks.map(({ id }) => id)).toEqual([
+      "delay:values_to_be_between",
+      "origin:values_to_match_regex",
+      "flights:origin:values_to_match_regex#2",
+      "flights:origin:values_to_match_regex",
+    ]);
+    const other = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id"),
+      properties: {
+        "varve.suite": JSON.stringify({ checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "gone" } }] }),
+      },
+    });
+    await expect(other.append([{ id: 1 }], { gate })).rejects.toMatchObject({ data: { path: "varve.suite.checks[0].params.column" } });
+    await table.close();
+  });
+
   it("is refused when it does not fit the table, and nothing is committed", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await expect(table.setSuite(suite("s", [check.notNull("nope")]))).rejects.toMatchObject({

@@ -27,6 +27,62 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ],
   ["no bounds", { ...good, params: { column: "delay" } }, "checks[1].params.min_value"],
   ["bounds of two types", { ...good, params: { column: "delay", min_value: 1, max_value: "2" } }, "checks[1].params.max_value"],
+  [
+    "a bound that is not a number",
+    { ...good, params: { column: "delay", min_value: Number.NaN, max_value: 1 } },
+    "checks[1].params.min_value",
+  ],
+  ["an infinite bound", { ...good, params: { column: "delay", min_value: 0, max_value: Infinity } }, "checks[1].params.max_value"],
+  [
+    "an infinite member of a set",
+    { kind: "expect_column_values_to_be_in_set", params: { column: "delay", value_set: [1, -Infinity] } },
+    "checks[1].params.value_set[1]",
+  ],
+  [
+    "a parameter by a name that every object has",
+    { ...good, params: { column: "delay", min_value: 0, constructor: 1 } },
+    "checks[1].params.constructor",
+  ],
+  [
+    "a parameter by the name of the prototype",
+    { ...good, params: JSON.parse('{"column":"delay","min_value":0,"__proto__":1}') },
+    "checks[1].params.__proto__",
+  ],
+  [
+    "a share that no column has",
+    { kind: "expect_column_completeness_to_be_between", params: { column: "delay", min_value: 1.1 } },
+    "checks[1].params.min_value",
+  ],
+  [
+    "a correlation that no columns have",
+    { kind: "expect_column_pair_correlation_to_be_between", params: { column_A: "id", column_B: "delay", min_value: 1, strict_min: true } },
+    "checks[1].params.min_value",
+  ],
+  [
+    "a negative deviation",
+    { kind: "expect_column_stdev_to_be_between", params: { column: "delay", max_value: -1 } },
+    "checks[1].params.max_value",
+  ],
+  [
+    "a negative length",
+    { kind: "expect_column_value_lengths_to_be_between", params: { column: "origin", max_value: -1 } },
+    "checks[1].params.max_value",
+  ],
+  [
+    "a named back-reference",
+    { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "(?<a>x)\\k<a>" } },
+    "checks[1].params.regex",
+  ],
+  [
+    "too many repetitions",
+    { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "a{1001}" } },
+    "checks[1].params.regex",
+  ],
+  [
+    "an escape that the engine lacks",
+    { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "a\\Z" } },
+    "checks[1].params.regex",
+  ],
   ["a share above one", { ...good, mostly: 1.1 }, "checks[1].mostly"],
   [
     "a bad regular expression",
@@ -100,6 +156,16 @@ const refusedForColumns: readonly (readonly [string, Record<string, unknown>, st
     { kind: "expect_columns_to_be_complete", params: { column_list: ["id", "nope"] } },
     "checks[1].params.column_list[1]",
   ],
+  [
+    "a regular expression that only the engine refuses",
+    { kind: "expect_column_values_to_match_regex_list", params: { column: "origin", regex_list: ["a", "\\cA"] } },
+    "checks[1].params.regex_list",
+  ],
+  [
+    "a format of times that only the engine refuses",
+    { kind: "expect_column_values_to_match_strftime_format", params: { column: "origin", strftime_format: "%Q" } },
+    "checks[1].params.strftime_format",
+  ],
   ["SQL that does not bind", { kind: "expect_rows_to_satisfy", params: { expression: "nope > 1" } }, "checks[1].params.expression"],
   [
     "SQL that is no expression",
@@ -143,8 +209,17 @@ describe("defining a suite", () => {
   it("refuses text that is no JSON and JSON that is no suite", () => {
     expect(() => parseSuite("{")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     expect(() => parseSuite("[]")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
+    for (const none of [null, "checks", 1, [], undefined])
+      expect(() => defineSuite(none as never)).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     expect(() => parseSuite('{"checks":{}}')).toThrowError(expect.objectContaining({ data: expect.objectContaining({ path: "checks" }) }));
     expect(() => parseSuite('{"check":[]}')).toThrowError(expect.objectContaining({ data: expect.objectContaining({ path: "check" }) }));
+  });
+
+  it("takes the groups and flags of regular expressions that the engine has", async () => {
+    for (const regex of ["(?i)abc", "(?i:a)b", "(?P<year>[0-9]{4})", "a{1000}", "\\p{L}+", "\\\\Z", "\\z"])
+      expect(
+        defineSuite({ checks: [{ kind: "expect_column_values_to_match_regex", params: { column: "origin", regex } }] }).checks,
+      ).toHaveLength(1);
   });
 
   it("makes the same suite from the builder as from its JSON", () => {

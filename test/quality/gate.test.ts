@@ -263,6 +263,12 @@ describe("the gate", () => {
     expect(verdict.checks[0]).toMatchObject({ onFail: "quarantine", reaction: "reject" });
   });
 
+  it("rejects above the share whatever share of failing rows the check allows otherwise", async () => {
+    const lenient: CheckJson = { ...between, mostly: 0.1, onFail: "quarantine", escalate: { above: 0.4, to: "reject" } };
+    expect(await run([lenient])).toMatchObject({ accepted: false, checks: [{ reaction: "reject", success: false }] });
+    expect(await run([{ ...lenient, escalate: { above: 0.9, to: "reject" } }])).toMatchObject({ accepted: true, quarantined: 2 });
+  });
+
   it("treats a null as told: ignored, failing or passing", async () => {
     const counted = async (onNull: "ignore" | "fail" | "pass") => (await run([{ ...between, onNull }])).checks[0];
     expect(await counted("ignore")).toMatchObject({ considered: 4, unexpected: 2 });

@@ -2,7 +2,32 @@ import { isNumeric } from "../column.ts";
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
 import { type Measure, measures } from "../measures.ts";
 import { boundsText, flag, list, number, text } from "../params.ts";
-import { boundsSql, columnParam, numericBounds, observedNumber, ordered, refuseBounds, typedBounds, withinBounds } from "./common.ts";
+import {
+  boundsSql,
+  columnParam,
+  countLimits,
+  type Limits,
+  numericBounds,
+  observedNumber,
+  ordered,
+  refuseBounds,
+  shareLimits,
+  typedBounds,
+  withinBounds,
+} from "./common.ts";
+
+/** What these can be at all. */
+const limits: Readonly<Record<string, Limits>> = {
+  completeness: shareLimits,
+  correlation: { lowest: -1, highest: 1 },
+  ...Object.fromEntries(
+    ["zeros", "stdev", "stdev_population", "variance", "variance_population", "range", "interquartile_range"].map((name) => [
+      name,
+      countLimits,
+    ]),
+  ),
+  ...Object.fromEntries(["min_length", "max_length", "approximate_distinct"].map((name) => [name, countLimits])),
+};
 
 /** GX calls these by its own names; the others follow the pattern. */
 const own = new Set(["row_count", "min", "max"]);
@@ -15,7 +40,7 @@ function fromMeasure(measure: Measure): Expectation {
     level: "aggregate",
     summary: `The ${measure.about} lies within bounds; unknown (no values) fails them.`,
     params: { ...(pair ? { column_A: columnParam, column_B: columnParam } : { column: columnParam }), ...numericBounds },
-    refuse: refuseBounds(needsBounds.has(measure.name)),
+    refuse: refuseBounds(needsBounds.has(measure.name), limits[measure.name]),
     message: (params) =>
       `${measure.about} of ${pair ? `${text(params, "column_A")}, ${text(params, "column_B")}` : text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {

@@ -30,9 +30,29 @@ interface Refusal {
   readonly advice: string;
 }
 
-/** Refuses bounds that cannot be met; with `needed`, also their absence. */
-export function refuseBounds(needed: boolean): (params: JsonObject) => Refusal | undefined {
+/** What a measure can be at all. */
+export interface Limits {
+  readonly lowest: number;
+  readonly highest?: number;
+}
+
+export const shareLimits: Limits = { lowest: 0, highest: 1 };
+export const countLimits: Limits = { lowest: 0 };
+
+function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal | undefined {
+  const [min, max] = [number(params, "min_value"), number(params, "max_value")];
+  if (max !== undefined && (max < lowest || (max === lowest && flag(params, "strict_max"))))
+    return { param: "max_value", problem: `max_value ${max} can never be met: it is never below ${lowest}`, advice: "Give a higher bound" };
+  if (min !== undefined && highest !== undefined && (min > highest || (min === highest && flag(params, "strict_min"))))
+    return { param: "min_value", problem: `min_value ${min} can never be met: it is never above ${highest}`, advice: "Give a lower bound" };
+  return undefined;
+}
+
+/** Refuses bounds that cannot be met, by a value within `limits` at all; with `needed`, also their absence. */
+export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObject) => Refusal | undefined {
   return (params) => {
+    const beyond = limits === undefined ? undefined : refuseBeyond(params, limits);
+    if (beyond !== undefined) return beyond;
     const [min, max] = [params["min_value"], params["max_value"]];
     if (min === undefined && max === undefined) {
       return needed

@@ -1,4 +1,5 @@
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
+import { gateNames } from "../gate-names.ts";
 import { invalidSuite } from "../invalid.ts";
 import { number, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, numbers, ordered } from "./common.ts";
@@ -60,11 +61,11 @@ export const custom: readonly Expectation[] = [
         shows: columns,
         tables: [table],
         failing: (scoped, relations) => {
-          const keys = columns.map((column, at) => `${column.sql} AS key_${at}`).join(", ");
-          const groups = `SELECT ${keys}, count(*) AS rows FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => `key_${at}`).join(", ")}`;
+          const keys = columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ");
+          const groups = `SELECT ${keys}, count(*) AS ${gateNames.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => gateNames.key(at)).join(", ")}`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name} = child.key_${at}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name} = child.${gateNames.key(at)}`).join(" AND ")})`;
         },
       };
     },
@@ -92,10 +93,10 @@ export const custom: readonly Expectation[] = [
         shows: columns,
         tables: [table],
         failing: (scoped, relations) => {
-          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS key_${at}`).join(", ")}, count(*) AS rows FROM ${scoped} GROUP BY ALL`;
+          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ")}, count(*) AS ${gateNames.rows} FROM ${scoped} GROUP BY ALL`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.key_${at}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${gateNames.key(at)}`).join(" AND ")})`;
         },
       };
     },
@@ -154,7 +155,7 @@ export const custom: readonly Expectation[] = [
           shows: [column],
           // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and needs no sort
           failing: (scoped, { file, row }) =>
-            `SELECT file, row FROM (SELECT ${file} AS file, ${row} AS row, value, lag(value) OVER () AS before FROM (SELECT *, ${column.sql} AS value FROM ${scoped} WHERE ${column.sql} IS NOT NULL)) WHERE value ${operator} before`,
+            `SELECT ${gateNames.file}, ${gateNames.row} FROM (SELECT ${file} AS ${gateNames.file}, ${row} AS ${gateNames.row}, ${column.sql} AS ${gateNames.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${gateNames.value} ${operator} before`,
         };
       },
     }),

@@ -1,7 +1,17 @@
 import type { JsonValue } from "../../util/json.ts";
 import { type AggregateValues, type CheckUse, type ColumnUse, type Expectation, type Judgement, toJson, toNumber } from "../expectation.ts";
 import { boundsText, flag, list, type ParamSpec, text, texts } from "../params.ts";
-import { columnParam, nulls, numericBounds, observedNumber, ordered, refuseBounds, twoColumnsParam, withinBounds } from "./common.ts";
+import {
+  columnParam,
+  countLimits,
+  nulls,
+  numericBounds,
+  observedNumber,
+  ordered,
+  refuseBounds,
+  twoColumnsParam,
+  withinBounds,
+} from "./common.ts";
 
 /** Observed lists stop here; the judgement itself looks at all values. */
 const detailLimit = 1000;
@@ -120,7 +130,7 @@ export const distinct: readonly Expectation[] = [
     level: "aggregate",
     summary: "Shannon entropy of the values in nats, nulls left out.",
     params: { column: columnParam, ...numericBounds },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, countLimits),
     message: (params) => `entropy of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => ({ kind: "query", query: entropySql([use.column("column")]), judge: ([row]) => bounded(use, entropyOf(row)) }),
   },
@@ -129,7 +139,7 @@ export const distinct: readonly Expectation[] = [
     level: "aggregate",
     summary: "Mutual information of two columns in nats, over rows without nulls in them.",
     params: { column_list: twoColumnsParam, ...numericBounds },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, countLimits),
     message: (params) => `mutual information of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
     plan: (use) => {
       const columns = use.columnList("column_list");

@@ -10,7 +10,7 @@ import {
   toNumber,
 } from "../expectation.ts";
 import { boundsText, number, text } from "../params.ts";
-import { columnParam, numbers, numericBounds, ordered, refuseBounds, withinBounds } from "./common.ts";
+import { columnParam, numbers, numericBounds, ordered, refuseBounds, shareLimits, withinBounds } from "./common.ts";
 
 /** A distribution to compare with: shares of values, or of bins with closed last bin and the tails outside. */
 type Partition =
@@ -191,7 +191,7 @@ export const divergence: readonly Expectation[] = [
       data_type: { type: "enum", values: typeClasses, required: true, about: `one of ${typeClasses.join(", ")}` },
       ...numericBounds,
     },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, shareLimits),
     message: (params) => `share of ${text(params, "data_type")} values in ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const { sql } = use.column("column", ["string"]);

@@ -1,7 +1,7 @@
 import type { JsonValue } from "../../util/json.ts";
 import { type CheckPlan, type CheckUse, type Expectation, toJson, toNumber } from "../expectation.ts";
 import { boundsText, list, number, type ParamSpecs, text, texts } from "../params.ts";
-import { columnParam, numericBounds, refuseBounds, withinBounds } from "./common.ts";
+import { columnParam, countLimits, numericBounds, refuseBounds, withinBounds } from "./common.ts";
 
 const counts: ParamSpecs = {
   min_value: { type: "integer", min: 0, about: "the lowest allowed number" },
@@ -46,7 +46,7 @@ export const shape: readonly Expectation[] = [
     level: "aggregate",
     summary: "The batch has a number of rows within bounds.",
     params: counts,
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, countLimits),
     message: (params) => `number of rows must be ${boundsText(params)}`,
     plan: rowCount,
   },
@@ -84,7 +84,7 @@ export const shape: readonly Expectation[] = [
     level: "aggregate",
     summary: "The batch has a number of columns within bounds.",
     params: counts,
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, countLimits),
     message: (params) => `number of columns must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "schema",

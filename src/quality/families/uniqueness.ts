@@ -1,7 +1,20 @@
 import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position, Proof } from "../expectation.ts";
 import { thisTable, toNumber } from "../expectation.ts";
+import { gateNames } from "../gate-names.ts";
 import { boundsText, flag, type ParamSpec, text, texts } from "../params.ts";
-import { columnParam, columnsParam, nulls, numericBounds, observedNumber, ordered, refuseBounds, withinBounds } from "./common.ts";
+import {
+  columnParam,
+  columnsParam,
+  countLimits,
+  type Limits,
+  nulls,
+  numericBounds,
+  observedNumber,
+  ordered,
+  refuseBounds,
+  shareLimits,
+  withinBounds,
+} from "./common.ts";
 
 const keep: ParamSpec = {
   type: "enum",
@@ -23,7 +36,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
   const keepFirst = text(use.check.params, "keep") === "first";
   const acrossTable = flag(use.check.params, "across_table");
   const keys = rules.columns.map((column) => column.sql);
-  const aliases = keys.map((_, at) => `key_${at}`);
+  const aliases = keys.map((_, at) => gateNames.key(at));
   return {
     kind: "keys",
     keys,
@@ -34,7 +47,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
     failing: (scoped, relations, position) => {
       const table = acrossTable ? relations(thisTable) : undefined;
       const groups =
-        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS group_rows${firstOf(keepFirst, position)} ` +
+        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS __varve_group${firstOf(keepFirst, position)} ` +
         `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
       const known =
         table === undefined
@@ -42,11 +55,13 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
           : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${rules.columns.map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM ${aliases[at]}`).join(" AND ")})`;
       const always = rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
       // a key that the table holds has no first row to keep in the batch
-      const first = keepFirst ? `, CASE WHEN found OR fails THEN NULL ELSE first_position END AS first_position` : "";
-      const rows = keepFirst ? "CASE WHEN found OR fails THEN group_rows ELSE group_rows - 1 END" : "group_rows";
+      const first = keepFirst
+        ? `, CASE WHEN __varve_found OR __varve_fails THEN NULL ELSE ${gateNames.firstPosition} END AS ${gateNames.firstPosition}`
+        : "";
+      const rows = keepFirst ? "CASE WHEN __varve_found OR __varve_fails THEN __varve_group ELSE __varve_group - 1 END" : "__varve_group";
       return (
-        `SELECT ${aliases.join(", ")}, ${rows} AS rows${first} FROM ` +
-        `(SELECT *, ${known} AS found, (${always}) AS fails FROM (${groups})) WHERE group_rows > 1 OR found OR fails`
+        `SELECT ${aliases.join(", ")}, ${rows} AS ${gateNames.rows}${first} FROM ` +
+        `(SELECT *, ${known} AS __varve_found, (${always}) AS __varve_fails FROM (${groups})) WHERE __varve_group > 1 OR __varve_found OR __varve_fails`
       );
     },
   };
@@ -54,7 +69,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
 
 function firstOf(keepFirst: boolean, position: Position): string {
   const place = `{file: coalesce(${position.file}, ''), row: ${position.row}}`;
-  return keepFirst ? `, min(${place}) AS first_position` : "";
+  return keepFirst ? `, min(${place}) AS ${gateNames.firstPosition}` : "";
 }
 
 /** Bits that a map of the seen integers may take, for each thread of the engine. */
@@ -132,13 +147,13 @@ interface GroupSizes {
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
-function ratio(name: string, summary: string, judge: (sizes: GroupSizes) => number | null): Expectation {
+function ratio(name: string, limits: Limits, summary: string, judge: (sizes: GroupSizes) => number | null): Expectation {
   return {
     kind: `expect_columns_${name}_to_be_between`,
     level: "aggregate",
     summary,
     params: { column_list: columnsParam, ...numericBounds },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, limits),
     message: (params) => `${name.replaceAll("_", " ")} of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
     plan: (use) => groupSizes(use, judge),
   };
@@ -181,17 +196,17 @@ export const uniqueness: readonly Expectation[] = [
       return uniqueKeys(use, { columns, missing: "(false)", alwaysFails: nulls(columns, "any") });
     },
   },
-  ratio("uniqueness", "Share of the rows whose key occurs once.", ({ singles, rows }) => share(singles, rows)),
-  ratio("distinctness", "Number of different keys by number of rows.", ({ groups, rows }) => share(groups, rows)),
-  ratio("unique_value_ratio", "Share of the different keys that occur once.", ({ singles, groups }) => share(singles, groups)),
-  ratio("distinct_count", "Number of different keys.", ({ groups }) => groups),
-  ratio("duplicate_row_count", "Number of rows whose key occurs more than once, all of them.", ({ repeated }) => repeated),
+  ratio("uniqueness", shareLimits, "Share of the rows whose key occurs once.", ({ singles, rows }) => share(singles, rows)),
+  ratio("distinctness", shareLimits, "Number of different keys by number of rows.", ({ groups, rows }) => share(groups, rows)),
+  ratio("unique_value_ratio", shareLimits, "Share of the different keys that occur once.", ({ singles, groups }) => share(singles, groups)),
+  ratio("distinct_count", countLimits, "Number of different keys.", ({ groups }) => groups),
+  ratio("duplicate_row_count", countLimits, "Number of rows whose key occurs more than once, all of them.", ({ repeated }) => repeated),
   {
     kind: "expect_column_unique_value_count_to_be_between",
     level: "aggregate",
     summary: "Number of different values, nulls left out.",
     params: { column: columnParam, ...numericBounds },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, countLimits),
     message: (params) => `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "aggregate",
@@ -204,7 +219,7 @@ export const uniqueness: readonly Expectation[] = [
     level: "aggregate",
     summary: "Number of different values by number of non-null rows (Deequ calls this Distinctness, not Uniqueness).",
     params: { column: columnParam, ...numericBounds },
-    refuse: refuseBounds(false),
+    refuse: refuseBounds(false, shareLimits),
     message: (params) => `share of different values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const column = use.column("column");

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../util/json.ts";
 import type { CheckPlan, CheckUse, Expectation } from "../expectation.ts";
 import { boundsText, list, number, text } from "../params.ts";
-import { boundsSql, columnParam, numericBounds, ordered, refuseBounds, typedBounds } from "./common.ts";
+import { boundsSql, columnParam, countLimits, numericBounds, ordered, refuseBounds, typedBounds } from "./common.ts";
 
 const shown = (params: JsonObject): string =>
   list(params, "value_set")
@@ -78,7 +78,7 @@ export const values: readonly Expectation[] = [
       min_value: { type: "integer", about: "the fewest characters" },
       max_value: { type: "integer", about: "the most characters" },
     },
-    refuse: refuseBounds(true),
+    refuse: refuseBounds(true, countLimits),
     message: (params) => `length of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: lengths,
   },
