@@ -112,8 +112,8 @@ async function stagePayloads(session: Session, table: LogSnapshot, quarantine: s
   const columns = engineColumns(table.schema);
   const required = table.schema.fields.filter((field) => !field.nullable).map((field) => `${quoteName(field.name)} IS NULL`);
   const names = columns.map((column) => quoteName(column.name)).join(", ");
-  const misfit = [unreadableSql(columns, "payload"), ...required].join(" OR ");
-  const placed = `SELECT ${names}, quarantine_id AS __varve_id, CAST(0 AS BIGINT) AS __varve_row, coalesce(${misfit}, false) AS __varve_misfit FROM (SELECT quarantine_id, payload, ${payloadColumnsSql(columns, "payload")} FROM (${quarantine}) WHERE ${condition})`;
+  const misfit = [unreadableSql(columns, "__varve_payload"), ...required].join(" OR ");
+  const placed = `SELECT ${names}, __varve_quarantine_id AS __varve_id, CAST(0 AS BIGINT) AS __varve_row, coalesce(${misfit}, false) AS __varve_misfit FROM (SELECT quarantine_id AS __varve_quarantine_id, payload AS __varve_payload, ${payloadColumnsSql(columns, "payload")} FROM (${quarantine}) WHERE ${condition})`;
   const kept = await session.stage({ kind: "relation", relation: { sql: placed, columns: await session.describe(placed) } });
   const { sql } = kept;
   return { sql: `SELECT ${names} FROM (${sql})`, positionedSql: sql, columns, positionColumns: { file: "__varve_id", row: "__varve_row" } };

@@ -11,7 +11,7 @@ import { foldName, parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { AppTransaction } from "../table/commit-request.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { isJsonObject, type JsonObject, parseJson, stringifyJson } from "../util/json.ts";
+import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } from "../util/json.ts";
 import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
 /** Folder below a table that holds what is known of its staged batches; other engines pass over folders that begin with an underscore. */
@@ -299,7 +299,8 @@ function suiteOf(json: JsonObject): SuiteJson {
 }
 
 function plain(suite: SuiteJson): JsonObject {
-  return JSON.parse(JSON.stringify(suite));
+  const json = toJsonValue(suite);
+  return isJsonObject(json) ? json : {};
 }
 
 async function readObject(context: TableContext, path: string): Promise<Uint8Array | undefined> {

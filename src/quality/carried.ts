@@ -19,7 +19,8 @@ export function suiteText(suite: Suite): string {
 /**
  * One suite with the checks of both: what a table demands, and what a writer asks beside it.
  *
- * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds it. The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
+ * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds it. The smaller `maxBadShare`
+ * counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
  */
 export function joinSuites(table: Suite | undefined, given: Suite | undefined): Suite | undefined {
   if (table === undefined || given === undefined) return table ?? given;

@@ -46,6 +46,16 @@ describe("a staged batch", () => {
     await table.close();
   });
 
+  it("keeps whole numbers of its suite that are larger than JavaScript's", async () => {
+    const { table } = await fresh();
+    const wide = { checks: [{ kind: "expect_column_values_to_be_between", params: { column: "id", max_value: 2n ** 62n + 1n } }] };
+    const staged = await table.stage([{ id: 2n ** 62n + 1n, amount: 2 }], { gate: wide });
+    expect(await (await table.staged(staged.id)).publish()).toMatchObject({ rows: 1, gate: { accepted: true } });
+    const above = await table.stage([{ id: 2n ** 62n + 2n, amount: 2 }], { gate: wide });
+    await expect((await table.staged(above.id)).publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await table.close();
+  });
+
   it("can be read and queried beside the table before it is published", async () => {
     const { table } = await fresh();
     const staged = await table.stage([
