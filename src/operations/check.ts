@@ -40,6 +40,7 @@ export async function checkSuite(
 ): Promise<CheckReport> {
   const defined = defineSuite(suite);
   const world = options.world ?? realWorld;
+  const start = world.now();
   const session = await engine.open();
   try {
     const readable: string[] = [];
@@ -58,10 +59,11 @@ export async function checkSuite(
       ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
       ...(earlier === undefined ? {} : { history: earlier }),
     });
+    const seconds = (world.now() - start) / 1000;
     const history = isSnapshot(source) ? await versionTests(source) : [];
     const metrics =
       options.metrics ?? (isSnapshot(source) ? (await metricSeries(source.context)).map((series) => upTo(series, source.version)) : []);
-    return checkReport(verdict, { source: options.name, at: world.now(), history, metrics });
+    return checkReport(verdict, { source: options.name, at: start, seconds, history, metrics });
   } finally {
     await session.close();
   }

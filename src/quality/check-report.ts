@@ -33,6 +33,8 @@ export interface CheckReport {
   readonly source: string;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly at: number;
+  /** How long reading and testing took. */
+  readonly seconds?: number;
   readonly accepted: boolean;
   readonly reasons: readonly string[];
   readonly rows: number;
@@ -50,6 +52,7 @@ export function checkReport(
   about: {
     readonly source: string;
     readonly at: number;
+    readonly seconds?: number;
     readonly metrics?: readonly MetricSeries[];
     readonly history?: readonly VersionTests[];
   },
@@ -59,6 +62,7 @@ export function checkReport(
     suite,
     source: about.source,
     at: about.at,
+    ...(about.seconds === undefined ? {} : { seconds: about.seconds }),
     accepted,
     reasons,
     rows,

@@ -1,8 +1,15 @@
-import type { CheckReport, VersionTests } from "../quality/check-report.ts";
+import type { CheckReport, MetricSeries, VersionTests } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
-import { escapeMarkup, grouped, moment, shown } from "./show.ts";
+import { sampleTable } from "./check-html-rows.ts";
+import { finding, type Tone, toneOf } from "./finding.ts";
+import { escapeMarkup, grouped, moment } from "./show.ts";
+
+/** So many failing checks are open when the page is; more would bury the list. */
+const openAtFirst = 5;
+/** So many charts of metrics are drawn; `varve metrics` lists all. */
+const mostCharts = 24;
 
 /**
  * A report as one HTML page that needs nothing else: no network, no script to read it (a small one filters the checks).
@@ -10,34 +17,29 @@ import { escapeMarkup, grouped, moment, shown } from "./show.ts";
  * Everything that comes from data is escaped; the page forbids itself to load anything.
  */
 export function checkHtml(report: CheckReport): string {
-  const failed = report.checks.filter((check) => !check.success).length;
-  const title = `${report.suite.name}: ${report.accepted ? "accepted" : "rejected"}`;
+  const tones = report.checks.map(toneOf);
+  const outcome = report.accepted ? "accepted" : "rejected";
+  const tone = !report.accepted ? "fail" : tones.every((one) => one === "pass") ? "pass" : "warn";
+  const took = report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escapeMarkup(title)}</title>
+<title>${escapeMarkup(`${report.suite.name}: ${outcome}`)}</title>
 <style>${styles}</style>
 </head>
 <body>
-<header>
-<h1>${escapeMarkup(report.suite.name)} <span class="badge ${report.accepted ? "pass" : "fail"}">${report.accepted ? "accepted" : "rejected"}</span></h1>
-<p>${escapeMarkup(report.source)} · ${moment(report.at)}</p>
-</header>
+<header class="${tone}"><div>
+<h1><span>${escapeMarkup(report.suite.name)}</span> <span class="badge ${report.accepted ? "pass" : "fail"}">${outcome}</span></h1>
+<p>${escapeMarkup(report.source)} · ${moment(report.at)}${took}</p>
+</div></header>
 <main>
-${numbers(report, failed)}
-${report.reasons.length === 0 ? "" : `<section class="reasons"><h2>Why it was rejected</h2><ul>${report.reasons.map((reason) => `<li>${escapeMarkup(reason)}</li>`).join("")}</ul></section>`}
-<section aria-labelledby="checks"><h2 id="checks">Checks</h2>
-<div class="filter" role="group" aria-label="Show checks">
-<button type="button" data-show="all" aria-pressed="true">All ${report.checks.length}</button>
-<button type="button" data-show="fail" aria-pressed="false">Failed ${failed}</button>
-<button type="button" data-show="pass" aria-pressed="false">Passed ${report.checks.length - failed}</button>
-</div>
-${report.checks.map(checkSection).join("\n")}
-</section>
-${report.metrics.length === 0 ? "" : `<section aria-labelledby="metrics"><h2 id="metrics">Metrics over versions</h2><div class="charts">${report.metrics.map(chart).join("")}</div></section>`}
+${numbers(report, tones)}
+${reasons(report)}
+${checksSection(report.checks, tones)}
+${metricsSection(report)}
 ${report.history.length === 0 ? "" : historySection(report.history)}
 </main>
 <footer>varve · suite ${escapeMarkup(report.suite.fingerprint.slice(0, 12))}</footer>
@@ -47,63 +49,110 @@ ${report.history.length === 0 ? "" : historySection(report.history)}
 `;
 }
 
-function numbers(report: CheckReport, failed: number): string {
-  const items: readonly (readonly [string, number, string])[] = [
-    ["rows", report.rows, ""],
-    ["clean", report.clean, ""],
-    ["quarantined", report.quarantined, report.quarantined > 0 ? "warn" : ""],
-    ["dropped", report.dropped, report.dropped > 0 ? "warn" : ""],
-    ["failed checks", failed, failed > 0 ? "fail" : "pass"],
+function numbers(report: CheckReport, tones: readonly Tone[]): string {
+  const failed = tones.filter((tone) => tone !== "pass").length;
+  const items: readonly (readonly [string, string, string])[] = [
+    ["rows", grouped(report.rows), ""],
+    ["clean", grouped(report.clean), ""],
+    ["quarantined", grouped(report.quarantined), report.quarantined > 0 ? "warn" : ""],
+    ["dropped", grouped(report.dropped), report.dropped > 0 ? "warn" : ""],
+    ["failed checks", `${grouped(failed)} of ${grouped(tones.length)}`, tones.includes("fail") ? "fail" : failed > 0 ? "warn" : "pass"],
   ];
-  return `<dl class="numbers">${items.map(([name, value, tone]) => `<div class="${tone}"><dt>${name}</dt><dd>${grouped(value)}</dd></div>`).join("")}</dl>`;
+  const list = items.map(([name, value, tone]) => `<div class="${tone}"><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  const parts: readonly (readonly [number, Tone])[] = [
+    [report.clean, "pass"],
+    [report.quarantined, "warn"],
+    [report.dropped, "fail"],
+  ];
+  const bar = report.rows === 0 ? "" : shareBar(parts, `${percent(report.clean, report.rows)} of the rows are clean`);
+  return `<dl class="numbers">${list}</dl>${bar}`;
 }
 
-function checkSection(check: CheckResult): string {
-  const tone = check.success ? "pass" : check.reaction === "warn" || check.reaction === "tag" ? "warn" : "fail";
-  const share =
-    check.considered === null || check.considered === 0 ? undefined : (check.considered - (check.unexpected ?? 0)) / check.considered;
-  const found =
-    check.unexpected === null
-      ? `found ${escapeMarkup(shown(check.observed))}`
-      : `${grouped(check.unexpected)} of ${grouped(check.considered ?? 0)} rows fail`;
-  const bar =
-    share === undefined
-      ? ""
-      : `<meter min="0" max="1" value="${share}" aria-label="share of passing rows">${Math.floor(share * 1000) / 10} %</meter>`;
+function shareBar(parts: readonly (readonly [number, Tone])[], label: string): string {
+  const drawn = parts.filter(([count]) => count > 0).map(([count, tone]) => `<i class="${tone}" style="flex:${count} 0 0"></i>`);
+  return `<div class="share" role="img" aria-label="${label}">${drawn.join("")}</div>`;
+}
+
+/** Rounded towards failing, so that 100 % means all. */
+function percent(part: number, of: number): string {
+  return `${Math.floor((part / of) * 1000) / 10} %`;
+}
+
+function reasons(report: CheckReport): string {
+  if (report.reasons.length === 0) return "";
+  const items = report.reasons.map((reason) => `<li>${escapeMarkup(reason)}</li>`).join("");
+  return `<section class="reasons" aria-labelledby="reasons"><h2 id="reasons">Why it was rejected</h2><ul>${items}</ul></section>`;
+}
+
+/** The checks that fail come first, those that only warn next. */
+function checksSection(checks: readonly CheckResult[], tones: readonly Tone[]): string {
+  const head = `<section aria-labelledby="checks"><h2 id="checks">Checks</h2>`;
+  if (checks.length === 0) return `${head}<p class="card none">The suite has no checks: every row is clean.</p></section>`;
+  const passed = tones.filter((tone) => tone === "pass").length;
+  const button = (show: string, label: string, count: number) =>
+    `<button type="button" data-show="${show}" aria-pressed="${show === "all"}"${count === 0 ? " disabled" : ""}>${label} ${count}</button>`;
+  const order: readonly Tone[] = ["fail", "warn", "pass"];
+  const sorted = order.flatMap((tone) => checks.filter((check) => toneOf(check) === tone));
+  return `${head}
+<div class="filter" role="group" aria-label="Show checks">
+${button("all", "All", checks.length)}
+${button("fail", "Failed", checks.length - passed)}
+${button("pass", "Passed", passed)}
+</div>
+${sorted.map((check, at) => checkSection(check, !check.success && at < openAtFirst)).join("\n")}
+</section>`;
+}
+
+function checkSection(check: CheckResult, open: boolean): string {
+  const tone = toneOf(check);
   const facts = [
+    check.id,
     check.kind,
     `severity ${check.severity}`,
     `on failure ${check.reaction}`,
     ...(check.repaired === 0 ? [] : [`${grouped(check.repaired)} values repaired`]),
   ];
   return (
-    `<details class="check ${tone}" data-state="${check.success ? "pass" : "fail"}"${check.success ? "" : " open"}><summary><span class="badge ${tone}">${tone}</span> <span class="what">${escapeMarkup(check.message)}</span> <span class="found">${found}</span> ${bar}</summary>` +
-    `<p class="facts">${escapeMarkup(check.id)} · ${facts.map(escapeMarkup).join(" · ")}</p>${sampleTable(check)}</details>`
+    `<details class="check ${tone}" data-state="${check.success ? "pass" : "fail"}"${open ? " open" : ""}><summary><span class="badge ${tone}">${tone}</span> ` +
+    `<span class="said"><span class="what">${escapeMarkup(check.message)}</span> <span class="found">${escapeMarkup(finding(check))}</span></span> ${rate(check, tone)}</summary>` +
+    `<div class="inside"><p class="facts">${facts.map(escapeMarkup).join(" · ")}</p>${sampleTable(check)}</div></details>`
   );
 }
 
-function sampleTable({ sample, unexpected }: CheckResult): string {
-  const [first] = sample;
-  if (first === undefined) return "";
-  const names = Object.keys(first.values);
-  const files = sample.some((row) => row.file !== null);
-  const head = [...(files ? ["file"] : []), "row", ...names].map((name) => `<th scope="col">${escapeMarkup(name)}</th>`).join("");
-  const rows = sample.map((row) => {
-    const cells = [...(files ? [row.file ?? ""] : []), grouped(row.row), ...names.map((name) => shown(row.values[name] ?? null, 120))];
-    return `<tr>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join("")}</tr>`;
-  });
-  const more =
-    (unexpected ?? 0) > sample.length ? `<p class="facts">The first ${sample.length} of ${grouped(unexpected ?? 0)} failing rows.</p>` : "";
-  return `<div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div>${more}`;
+function rate({ considered, unexpected }: CheckResult, tone: Tone): string {
+  if (considered === null || considered === 0) return `<span class="rate"></span>`;
+  const passing = considered - (unexpected ?? 0);
+  const label = `${percent(passing, considered)} pass`;
+  const bar = shareBar(
+    [
+      [passing, "pass"],
+      [unexpected ?? 0, tone === "pass" ? "warn" : tone],
+    ],
+    label,
+  );
+  return `<span class="rate">${label.replace(" pass", "")}${bar.replaceAll("div", "span")}</span>`;
+}
+
+/** Row count and metrics of the columns that the suite names come first. */
+function metricsSection({ metrics, checks }: CheckReport): string {
+  if (metrics.length === 0) return "";
+  const named = new Set(checks.flatMap((check) => check.columns));
+  const isNamed = ({ name }: MetricSeries) => !name.includes("(") || named.has(name.slice(name.indexOf("(") + 1, -1));
+  const ordered = [...metrics.filter(isNamed), ...metrics.filter((series) => !isNamed(series))];
+  const more = ordered.length - mostCharts;
+  const note = more > 0 ? `<p class="facts more">${grouped(more)} more metrics are kept: varve metrics lists them.</p>` : "";
+  return `<section aria-labelledby="metrics"><h2 id="metrics">Metrics over versions</h2><div class="charts">${ordered.slice(0, mostCharts).map(chart).join("")}</div>${note}</section>`;
 }
 
 function historySection(history: readonly VersionTests[]): string {
+  const cell = (count: number) => `<td class="number">${grouped(count)}</td>`;
   const rows = history.map(
     (entry) =>
-      `<tr><td>${entry.version}</td><td>${moment(entry.at)}</td><td>${escapeMarkup(entry.operation)}</td><td>${grouped(entry.rows)}</td><td>${grouped(entry.quarantined)}</td><td>${grouped(entry.dropped)}</td><td>${escapeMarkup(entry.failedChecks.join(", "))}</td></tr>`,
+      `<tr><th scope="row">${entry.version}</th><td>${moment(entry.at)}</td><td>${escapeMarkup(entry.operation)}</td>${cell(entry.rows)}${cell(entry.quarantined)}${cell(entry.dropped)}<td>${escapeMarkup(entry.failedChecks.join(", "))}</td></tr>`,
   );
-  const head = ["version", "when", "operation", "rows", "quarantined", "dropped", "failed checks"]
-    .map((name) => `<th scope="col">${name}</th>`)
+  const counts = new Set(["rows", "quarantined", "dropped"]);
+  const head = ["version", "when", "operation", ...counts, "failed checks"]
+    .map((name) => `<th scope="col"${counts.has(name) ? ' class="number"' : ""}>${name}</th>`)
     .join("");
-  return `<section aria-labelledby="history"><h2 id="history">History</h2><div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div></section>`;
+  return `<section aria-labelledby="history"><h2 id="history">History</h2><div class="scroll" tabindex="0" role="region" aria-labelledby="history"><table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div></section>`;
 }

@@ -1,33 +1,44 @@
 import type { CheckReport } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
-import { escapeMarkup, shown } from "./show.ts";
+import { finding, toneOf } from "./finding.ts";
+import { escapeMarkup, shown, visible } from "./show.ts";
 
 /**
  * A report as JUnit XML, for the test pages of CI systems: a check is a test case; what only warns is a skipped one with its reason, so that a
- * build does not turn red for it.
+ * build does not turn red for it. A rejection that no single check tells is a test case of its own.
+ *
+ * Valid by the schema of Jenkins' xUnit plugin, which knows no `skipped` of all suites together.
  */
 export function checkJunit(report: CheckReport): string {
-  const failures = report.checks.filter(fails).length;
-  const skipped = report.checks.filter((check) => !check.success && !fails(check)).length;
-  const counts = `tests="${report.checks.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
-  const cases = report.checks.map((check) => testCase(check, report));
-  const name = escapeMarkup(report.suite.name);
-  const time = new Date(report.at).toISOString().slice(0, 19);
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}>\n  <testsuite name="${name}" ${counts} timestamp="${time}">\n${cases.join("")}  </testsuite>\n</testsuites>\n`;
-}
-
-/** A failing check that only warns or tags does not fail the build. */
-function fails(check: CheckResult): boolean {
-  return !check.success && check.reaction !== "warn" && check.reaction !== "tag";
+  const tones = report.checks.map(toneOf);
+  const count = (tone: string) => tones.filter((other) => other === tone).length;
+  const refused = !report.accepted && count("fail") === 0;
+  const tests = report.checks.length + (refused ? 1 : 0);
+  const counts = `tests="${tests}" failures="${count("fail") + (refused ? 1 : 0)}" errors="0"`;
+  const time = report.seconds === undefined ? "" : ` time="${report.seconds.toFixed(3)}"`;
+  const moment = new Date(report.at).toISOString().slice(0, 19);
+  const head = `<testsuite name="${attribute(report.suite.name)}" ${counts} skipped="${count("warn")}"${time} timestamp="${moment}">`;
+  const source = `    <properties>\n      <property name="source" value="${attribute(report.source)}"/>\n    </properties>\n`;
+  const cases = [...report.checks.map((check) => testCase(check, report)), ...(refused ? [refusal(report)] : [])];
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}${time}>\n  ${head}\n${source}${cases.join("")}  </testsuite>\n</testsuites>\n`;
 }
 
 function testCase(check: CheckResult, report: CheckReport): string {
-  const open = `    <testcase classname="${escapeMarkup(`${report.suite.name}.${check.kind}`)}" name="${escapeMarkup(check.id)}"`;
-  if (check.success) return `${open}/>\n`;
-  const numbers =
-    check.unexpected === null ? `found ${shown(check.observed, 200)}` : `${check.unexpected} of ${check.considered} rows fail`;
-  const message = escapeMarkup(`${check.message}; ${numbers}`);
-  if (!fails(check)) return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
+  const open = `    <testcase classname="${attribute(`${report.suite.name}.${check.kind}`)}" name="${attribute(check.id)}"`;
+  const tone = toneOf(check);
+  if (tone === "pass") return `${open}/>\n`;
+  const message = attribute(`${check.message}; ${finding(check)}`);
+  if (tone === "warn") return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
   const rows = check.sample.map((row) => `${row.file === null ? "" : `${row.file} `}row ${row.row}: ${shown(row.values, 300)}`);
-  return `${open}>\n      <failure type="${escapeMarkup(check.reaction)}" message="${message}">${escapeMarkup(rows.join("\n"))}</failure>\n    </testcase>\n`;
+  return `${open}>\n      <failure type="${attribute(check.reaction)}" message="${message}">${escapeMarkup(rows.join("\n"))}</failure>\n    </testcase>\n`;
+}
+
+function refusal({ suite, reasons }: CheckReport): string {
+  const open = `    <testcase classname="${attribute(suite.name)}" name="accepted">`;
+  return `${open}\n      <failure type="reject" message="${attribute(reasons.join("; "))}"/>\n    </testcase>\n`;
+}
+
+/** Readers of XML make spaces of the line breaks in attributes. */
+function attribute(text: string): string {
+  return escapeMarkup(visible(text));
 }

@@ -1,0 +1,22 @@
+import type { CheckResult } from "../quality/verdict.ts";
+import { grouped, shown } from "./show.ts";
+
+/** `warn` where a failing check lets the rows in as they are. */
+export type Tone = "pass" | "warn" | "fail";
+
+/** How a check's result is to be taken. */
+export function toneOf({ success, reaction }: CheckResult): Tone {
+  if (success) return "pass";
+  return reaction === "warn" || reaction === "tag" ? "warn" : "fail";
+}
+
+/** What a check found, in words: how many rows fail, or the value that was looked at. */
+export function finding({ unexpected, considered, observed, success, details }: CheckResult): string {
+  if (unexpected !== null)
+    return considered === 0 ? "no row to look at" : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
+  const found = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
+  const past = details?.["history"];
+  if (typeof past !== "number") return found;
+  if (details?.["tooShort"] === true) return `${found}, with ${past} earlier values to compare with, too few to judge`;
+  return `${found}, ${success ? "in" : "out of"} line with ${past} earlier values`;
+}
