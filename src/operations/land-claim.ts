@@ -1,10 +1,12 @@
+import type { EngineColumn } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { parseActions } from "../log/action-json.ts";
 import { readCommitBytes } from "../log/commit-file.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { commitPath } from "../log/file-names.ts";
 import { refreshLog } from "../log/open-log.ts";
-import { payloadColumnsSql } from "../quality/payload.ts";
+import { suiteNeeds } from "../quality/needs.ts";
+import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/payload.ts";
 import type { Suite } from "../quality/suite.ts";
 import { engineColumns } from "../schema/engine-types.ts";
 import { commitTransaction } from "../table/transaction.ts";
@@ -13,6 +15,7 @@ import { quoteText } from "../util/sql-text.ts";
 import { append } from "./append.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
+import { filledColumns } from "./quarantine-rows.ts";
 import type { GateOptions } from "./write-options.ts";
 
 /** What became of a claim's rows. */
@@ -37,19 +40,17 @@ export interface LandOptions {
  */
 export async function landClaim(table: LogSnapshot, claim: string, suite: Suite | undefined, options: LandOptions): Promise<LandedClaim> {
   const { context } = table;
-  const found = await withQuarantine(context, async (session, { sql }, snapshot) => ({
-    snapshot,
-    count: await session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${claimedBy(claim)}`),
-  }));
-  const rows = Number(found?.count[0]?.["n"] ?? 0);
-  if (found === undefined || rows === 0) return { rows: 0, version: null };
   const now = await refreshLog(table);
+  const found = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
+  if (found === undefined || found.rows === 0) return { rows: 0, version: null };
+  const { rows } = found;
   const source = {
-    sql: `SELECT ${payloadColumnsSql(engineColumns(now.schema), "payload")} FROM q WHERE ${claimedBy(claim)}`,
+    sql: `SELECT ${payloadColumnsSql(found.columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
     tables: { q: found.snapshot },
   };
   let end: ClaimEnd;
   try {
+    if (found.misfits > 0) throw changedSince(found.misfits, now.version);
     const result = await append(now, source, {
       txn: { appId: landingOf(claim), version: 1 },
       gateReplacesCarried: true,
@@ -77,6 +78,42 @@ export async function landClaim(table: LogSnapshot, claim: string, suite: Suite 
   }
   await markLanded(context, claim, end.landed);
   return { rows, version: end.landed };
+}
+
+interface ClaimedRows {
+  readonly snapshot: LogSnapshot;
+  readonly rows: number;
+  /** Rows that the table's present columns cannot take. */
+  readonly misfits: number;
+  /** The table's columns that the rows say something of, or that the table does not fill by itself. */
+  readonly columns: readonly EngineColumn[];
+}
+
+/** @param tagColumn the column that the landing itself fills */
+async function claimedRows(table: LogSnapshot, claim: string, tagColumn: string | null): Promise<ClaimedRows | undefined> {
+  const columns = engineColumns(table.schema);
+  const filled = filledColumns(table.schema).map(({ name }) => name);
+  const mentioned = filled.map((name, at) => `bool_or(${mentionsSql(name, "payload")}) AS c${at}`);
+  const asked = ["count(*) AS n", `count_if(len(${payloadErrorsSql(columns, "payload")}) > 0) AS misfits`, ...mentioned];
+  return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
+    const [row] = await session.rows(`SELECT ${asked.join(", ")} FROM (${sql}) WHERE ${claimedBy(claim)}`);
+    const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
+    const rows = Number(row?.["n"] ?? 0);
+    return {
+      snapshot,
+      rows,
+      misfits: Number(row?.["misfits"] ?? 0),
+      columns: columns.filter(({ name }) => !silent.has(name) && name !== tagColumn),
+    };
+  });
+}
+
+function changedSince(rows: number, version: number): VarveError {
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `The table's columns changed since ${rows} of the rows were tested: at version ${version} it cannot take their values. The rows are open again; resubmit them to see why.`,
+    { rows, version },
+  );
 }
 
 /** How a claim ended, as the table's log tells. */

@@ -60,7 +60,8 @@ export async function discardQuarantine(context: TableContext, selection: Quaran
 }
 
 /**
- * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted.
+ * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a payload says of a column that the table
+ * does not have any more can be set to `NULL` only.
  *
  * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
  * `payload`, the JSON text of the row (where the table has no column of that name).
@@ -74,16 +75,18 @@ export async function repairQuarantine(
   set: Readonly<Record<string, string>>,
 ): Promise<number> {
   const known = table.schema.fields.map((field) => field.name);
-  for (const name of Object.keys(set)) {
-    if (!known.includes(name))
+  for (const [name, expression] of Object.entries(set)) {
+    if (!known.includes(name) && expression.trim().toUpperCase() !== "NULL")
       throw new VarveError("COLUMN_NOT_FOUND", `The table has no column ${name}. Its columns are ${known.join(", ")}.`, { column: name });
   }
   const { context } = table;
   const condition = openOnly(selection);
   const rows = await countSelected(context, condition);
   if (rows === 0 || Object.keys(set).length === 0) return 0;
-  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}, to_json(CAST((${expression}) AS VARCHAR))`);
-  const patched = `CAST(json_merge_patch(__varve_payload, json_object(${values.join(", ")})) AS VARCHAR)`;
+  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}) AS VARCHAR))`);
+  // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
+  const members = `CAST(CAST(__varve_payload AS JSON) AS MAP(VARCHAR, JSON))`;
+  const patched = `CAST(to_json(map_concat(${members}, MAP {${values.join(", ")}})) AS VARCHAR)`;
   // a column of the table that is called so hides the text of the row
   const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
   const row = payloadColumnsSql(engineColumns(table.schema), "payload");

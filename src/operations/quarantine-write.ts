@@ -82,7 +82,7 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
     [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
     [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
     [quarantineColumns.errors, place.errors],
-    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells)],
+    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells, (name) => findField(target.schema, name))],
     [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
     [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
     [quarantineColumns.status, text("open")],

@@ -7,14 +7,13 @@ import { defineSuite, expectationOf } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
 import { evaluateGate } from "../quality/gate.ts";
 import { suiteNeeds } from "../quality/needs.ts";
-import { payloadColumnsSql, unreadableSql } from "../quality/payload.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/suite.ts";
-import { engineColumns } from "../schema/engine-types.ts";
 import { planScan } from "../table/scan.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { quoteText } from "../util/sql-text.ts";
 import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
 import type { GateOptions } from "./write-options.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
@@ -55,8 +54,8 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
     version = finished.version ?? version;
   }
   const claim = await claimClean(table, suite, options);
-  if (claim.claimed > 0) {
-    const finished = await landClaim(table, claim.id, strict, options);
+  for (const id of claim.ids) {
+    const finished = await landClaim(table, id, strict, options);
     landed += finished.rows;
     version = finished.version ?? version;
   }
@@ -72,8 +71,7 @@ async function openClaims(context: TableContext): Promise<string[]> {
 }
 
 interface Claim {
-  readonly id: string;
-  readonly claimed: number;
+  readonly ids: readonly string[];
   readonly stillBad: number;
 }
 
@@ -84,15 +82,25 @@ async function claimClean(table: LogSnapshot, suite: Suite | undefined, options:
   const staging = await context.store.stagingFolder();
   try {
     const decided = await withQuarantine(context, async (session, scan) => {
-      const rows = await stagePayloads(session, table, scan.sql, selectionSql({ ...options, status: "open" }));
-      const fence = (files: readonly string[]) => session.fence({ files: [...scan.files, ...files], writableFolders: [staging] });
-      const failing = suite === undefined ? null : await failingRows(session, table, rows, suite, { ...options, fence });
+      const { relations, files } = await gateRelations(session, table, suite, options);
+      let fenced = false;
+      const fence = async () => {
+        if (!fenced) await session.fence({ files: [...scan.files, ...files], writableFolders: [staging] });
+        fenced = true;
+      };
+      const rows = await stagePayloads(
+        session,
+        table,
+        `SELECT * FROM (${scan.sql}) WHERE ${selectionSql({ ...options, status: "open" })}`,
+        fence,
+      );
+      const failing = suite === undefined ? null : await failingRows(session, table, rows, suite, { ...options, relations, fence });
       return decide(session, rows, failing, staging);
     });
-    if (decided === undefined || decided.claimed + decided.stillBad === 0) return { id, claimed: 0, stillBad: 0 };
+    if (decided === undefined || decided.groups.length + decided.stillBad === 0) return { ids: [], stillBad: 0 };
     const changes = {
       status: "CASE WHEN d.clean THEN 'claimed' ELSE 'open' END",
-      resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} END`,
+      resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
       attempt: "q.attempt + 1",
       errors: "CASE WHEN d.clean THEN q.errors ELSE d.errors END",
     };
@@ -101,27 +109,39 @@ async function claimClean(table: LogSnapshot, suite: Suite | undefined, options:
       changedRows("(d.id IS NOT NULL AND q.status = 'open')", changes, "q LEFT JOIN d ON d.id = q.quarantine_id"),
       { d: decided.file },
     );
-    return { id, claimed: decided.claimed, stillBad: decided.stillBad };
+    return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** The payloads as rows of the table; a row's place is its id. */
-async function stagePayloads(session: Session, table: LogSnapshot, quarantine: string, condition: string): Promise<StagedRelation> {
-  const columns = engineColumns(table.schema);
-  const required = table.schema.fields.filter((field) => !field.nullable).map((field) => `${quoteName(field.name)} IS NULL`);
-  const names = columns.map((column) => quoteName(column.name)).join(", ");
-  const misfit = [unreadableSql(columns, "__varve_payload"), ...required].join(" OR ");
-  const placed = `SELECT ${names}, __varve_quarantine_id AS __varve_id, CAST(0 AS BIGINT) AS __varve_row, coalesce(${misfit}, false) AS __varve_misfit FROM (SELECT quarantine_id AS __varve_quarantine_id, payload AS __varve_payload, ${payloadColumnsSql(columns, "payload")} FROM (${quarantine}) WHERE ${condition})`;
-  const kept = await session.stage({ kind: "relation", relation: { sql: placed, columns: await session.describe(placed) } });
-  const { sql } = kept;
-  return { sql: `SELECT ${names} FROM (${sql})`, positionedSql: sql, columns, positionColumns: { file: "__varve_id", row: "__varve_row" } };
+interface GateRelations {
+  readonly relations: Readonly<Record<string, StagedRelation>>;
+  readonly files: readonly string[];
+}
+
+/** The tables that a suite compares with. */
+async function gateRelations(
+  session: Session,
+  table: LogSnapshot,
+  suite: Suite | undefined,
+  options: ResubmitOptions,
+): Promise<GateRelations> {
+  const relations: Record<string, StagedRelation> = {};
+  const files: string[] = [];
+  for (const name of suite === undefined ? [] : suiteNeeds(suite).relations) {
+    const snapshot = options.gateOptions?.tables?.[name] ?? (name === "this" ? table : undefined);
+    if (snapshot === undefined) continue;
+    const scan = await planScan(session, snapshot);
+    files.push(...scan.files);
+    relations[name] = await session.stage({ kind: "relation", relation: scan });
+  }
+  return { relations, files };
 }
 
 interface FencedOptions extends ResubmitOptions {
-  /** Fences the session to what it reads already and these files. */
-  readonly fence: (files: readonly string[]) => Promise<void>;
+  readonly relations: GateRelations["relations"];
+  readonly fence: () => Promise<void>;
 }
 
 /** SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are asked. */
@@ -130,22 +150,13 @@ async function failingRows(
   table: LogSnapshot,
   rows: StagedRelation,
   suite: Suite,
-  options: FencedOptions,
+  { relations, fence, gateOptions }: FencedOptions,
 ): Promise<string | null> {
-  const relations: Record<string, StagedRelation> = {};
-  const files: string[] = [];
-  for (const name of suiteNeeds(suite).relations) {
-    const snapshot = options.gateOptions?.tables?.[name] ?? (name === "this" ? table : undefined);
-    if (snapshot === undefined) continue;
-    const scan = await planScan(session, snapshot);
-    files.push(...scan.files);
-    relations[name] = await session.stage({ kind: "relation", relation: scan });
-  }
   const verdict = await evaluateGate(session, rowSuite(suite, "quarantine"), rows, {
     now: table.context.world.now(),
     relations,
-    fence: () => options.fence(files),
-    ...(options.gateOptions?.functions === undefined ? {} : { functions: options.gateOptions.functions }),
+    fence,
+    ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
   });
   return verdict.quarantineSql;
 }
@@ -161,26 +172,31 @@ function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
     const onFail = replaced(json.onFail);
     return [{ ...rest, id: check.id, onFail, ...(json.repair === undefined ? {} : { repair: { ...json.repair, otherwise: reaction } }) }];
   });
-  return defineSuite({ ...suite.json, maxBadShare: 1, checks }, suite.functions);
+  return defineSuite({ ...suite.json, maxBadShare: 1, onMisfit: "reject", checks }, suite.functions);
 }
 
 interface Decided {
   readonly file: string;
-  readonly claimed: number;
+  /** What the rows that pass leave to the table, as {@link payloadNames} has it: each of these is claimed and landed by itself. */
+  readonly groups: readonly string[];
   readonly stillBad: number;
 }
 
 /** Writes down for each row whether it passes, and why not. */
 async function decide(session: Session, rows: StagedRelation, failing: string | null, staging: string): Promise<Decided> {
-  const none = `CAST([] AS ${errorsType})`;
-  const misfit = `CAST([{check_id: 'schema', check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: 'the row must fit the table', observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}] AS ${errorsType})`;
-  const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.__varve_id`;
-  const reasons = failing === null ? none : `coalesce(f.errors, ${none})`;
-  const errors = `CASE WHEN r.__varve_misfit THEN list_concat(${misfit}, ${reasons}) ELSE ${reasons} END`;
-  const sql = `SELECT id, len(errors) = 0 AS clean, errors FROM (SELECT r.__varve_id AS id, ${errors} AS errors FROM (${rows.positionedSql}) AS r${joined})`;
+  const { id, misfits, silent } = payloadNames;
+  const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
+  const reasons = failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
+  const errors = `list_concat(r.${misfits}, ${reasons})`;
+  const sql = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
   const folder = join(staging, "decided");
   await mkdir(folder);
   const [written] = await session.writeParquet(sql, { folder });
-  const [counts] = await session.rows(`SELECT count_if(clean) AS clean, count_if(NOT clean) AS bad FROM (${sql})`);
-  return { file: written?.file ?? "", claimed: Number(counts?.["clean"] ?? 0), stillBad: Number(counts?.["bad"] ?? 0) };
+  const counts = await session.rows(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`);
+  const bad = counts.filter((row) => row["clean"] !== true);
+  return {
+    file: written?.file ?? "",
+    groups: counts.filter((row) => row["clean"] === true).map((row) => String(row["silent"])),
+    stillBad: bad.reduce((sum, row) => sum + Number(row["n"]), 0),
+  };
 }

@@ -1,21 +1,39 @@
 import type { EngineColumn } from "../engine/contract.ts";
+import type { StructField } from "../schema/types.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { columnsOfRelation } from "./column.ts";
+import { errorsType } from "./errors-list.ts";
 
 /**
  * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are, everything else as the engine's
  * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was.
+ *
+ * @param fieldOf the table's column that a column goes to: as it is spelled there it is called in the object; into a variant goes JSON
  */
-export function payloadSql(columns: readonly EngineColumn[], relation: string, badCells?: string): string {
+export function payloadSql(
+  columns: readonly EngineColumn[],
+  relation: string,
+  badCells: string | undefined,
+  fieldOf: (column: string) => StructField | undefined,
+): string {
   const kinds = columnsOfRelation(columns);
   const members = columns.map(({ name, type }, at) => {
     const value = `${relation}.${quoteName(name)}`;
-    const json = memberSql(value, type, kinds[at]?.class ?? "nested");
-    if (badCells === undefined) return `${quoteText(name)}, ${json}`;
+    const field = fieldOf(name);
+    const key = quoteText(field?.name ?? name);
+    const json = field?.type === "variant" ? variantMember(value, type) : memberSql(value, type, kinds[at]?.class ?? "nested");
+    if (badCells === undefined) return `${key}, ${json}`;
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
-    return `${quoteText(name)}, coalesce(to_json(${bad}), ${json})`;
+    return `${key}, coalesce(to_json(${bad}), ${json})`;
   });
   return `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
+}
+
+function variantMember(value: string, type: string): string {
+  if (type !== "VARIANT") return `to_json(${value})`;
+  // the engine's own JSON of a variant is its text
+  const plain = `CAST(variant_to_parquet_variant(${value}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+  return `CASE WHEN ${value} IS NOT NULL THEN CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
 }
 
 function memberSql(value: string, type: string, kind: string): string {
@@ -25,21 +43,44 @@ function memberSql(value: string, type: string, kind: string): string {
   return text;
 }
 
-/** The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type, named by {@link unreadableSql}. */
+/** The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type, named by {@link payloadErrorsSql}. */
 export function payloadColumnsSql(columns: readonly EngineColumn[], payload: string): string {
   return columns.map((column) => `${readSql(column, payload)} AS ${quoteName(column.name)}`).join(", ");
 }
 
-/** A condition that is true where a payload holds a value that is not of its column's type. */
-export function unreadableSql(columns: readonly EngineColumn[], payload: string): string {
-  const tests = columns.map((column) => `(${textOf(column, payload)} IS NOT NULL AND ${readSql(column, payload)} IS NULL)`);
-  return tests.length === 0 ? "false" : `(${tests.join(" OR ")})`;
+/** SQL for the list of what of a payload does not fit the columns: values that are not of their type, and values of no column at all. */
+export function payloadErrorsSql(columns: readonly EngineColumn[], payload: string): string {
+  const unreadable = columns.map((column) => {
+    const [name, text] = [column.name, textOf(column, payload)];
+    return `CASE WHEN ${text} IS NOT NULL AND ${readSql(column, payload)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
+  });
+  const names = columns.map(({ name }) => quoteText(name)).join(", ");
+  const value = `json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
+  const unknown = `list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
+  const strays = `list_transform(${unknown}, lambda k: ${misfit("k", "'the table has no column ' || k", value)})`;
+  return `CAST(list_concat(list_filter([${unreadable.join(", ")}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
+}
+
+function misfit(column: string, message: string, observed: string): string {
+  return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
+}
+
+/** A condition that is true where a payload says something of a column, be it null. */
+export function mentionsSql(column: string, payload: string): string {
+  return `json_exists(${payload}, ${quoteText(pointer(column))})`;
 }
 
 function textOf({ name }: EngineColumn, payload: string): string {
-  return `json_extract_string(${payload}, ${quoteText(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`)})`;
+  return `json_extract_string(${payload}, ${quoteText(pointer(name))})`;
+}
+
+function pointer(name: string): string {
+  return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 function readSql(column: EngineColumn, payload: string): string {
+  // writing makes a variant of JSON; one that is made before comes out of a query as text
+  if (column.type === "VARIANT")
+    return `CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
   return column.type === "VARCHAR" ? textOf(column, payload) : `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
 }

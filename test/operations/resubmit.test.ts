@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
+import { openTable } from "../../src/api/open-table.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { discardQuarantine, repairQuarantine } from "../../src/operations/quarantine-change.ts";
 import { exportQuarantine, listQuarantine, readQuarantine } from "../../src/operations/quarantine-read.ts";
 import { resubmit } from "../../src/operations/resubmit.ts";
 import { check, suite } from "../../src/quality/builder.ts";
-import { arrayOf, schema } from "../../src/schema/builder.ts";
+import { arrayOf, type SchemaBuilder, schema } from "../../src/schema/builder.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
@@ -226,6 +227,109 @@ describe("a quarantine", () => {
     expect(after).toHaveLength(6);
     for (const row of before) expect(after.filter((other) => JSON.stringify(plain(other)) === JSON.stringify(plain(row)))).toHaveLength(2);
     await table.close();
+  });
+
+  describe("of a table whose columns are not simply given", () => {
+    const refuse = suite("refuse", [check.sql("false", { id: "no", onFail: "quarantine" })]);
+    const fresh = async (columns: SchemaBuilder) => createTable(join(freshFolder(), "t"), { schema: columns });
+    const all = { gate: suite("all", []) };
+
+    it("finds values that the source spelled in another case", async () => {
+      const table = await fresh(schema().long("id").string("Name"));
+      await table.append([{ ID: 1, name: "x" }], { gate: refuse });
+      expect((await table.quarantinedRows())[0]?.["payload"]).toBe('{"id":1,"Name":"x"}');
+      expect(await table.resubmit(all)).toMatchObject({ landed: 1 });
+      expect(await rowsOf(table)).toEqual([{ id: 1n, Name: "x" }]);
+      await table.close();
+    });
+
+    it("lets the table fill what the row says nothing of, and keeps a null that it says", async () => {
+      const columns = schema().long("id").column("d", "long", { default: "7" }).column("g", "long", { generatedAs: "id + coalesce(d, 0)" });
+      const table = await fresh(columns.column("n", "long", { identity: { start: 100, step: 1 } }));
+      for (const row of [{ id: 1 }, { id: 2, d: null }, { id: 3, d: 9 }, { id: 4, d: 9, g: 13 }, { id: 5 }])
+        await table.append([row], { gate: refuse });
+      const last = (await table.quarantinedRows()).find((row) => String(row["payload"]).includes("5"));
+      await table.repairQuarantined({ ids: [String(last?.["quarantine_id"])] }, { d: "NULL" });
+      const strict = { gate: suite("filled", [check.between("g", { min: 3 }), check.notNull("g")]) };
+      expect(await table.resubmit(strict)).toMatchObject({ landed: 4, stillBad: 1 });
+      const found = await rowsOf(table);
+      expect(found.map(({ id, d, g }) => [id, d, g])).toEqual([
+        [1n, 7n, 8n],
+        [3n, 9n, 12n],
+        [4n, 9n, 13n],
+        [5n, null, 5n],
+      ]);
+      expect(found.map(({ n }) => n).sort()).toEqual([100n, 101n, 102n, 103n]);
+      expect((await table.quarantinedRows())[0]).toMatchObject({ payload: '{"id":2,"d":null}', attempt: 2 });
+      await table.close();
+    });
+
+    it("keeps a row open that says something of a column that the table has no more, until that is set to NULL", async () => {
+      const table = await fresh(schema().long("id").string("old").string("s"));
+      const rows = [
+        { id: 1, old: "x", s: "abc" },
+        { id: 2, s: "5", old: null },
+      ];
+      await table.append(rows, { gate: refuse });
+      await table.overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
+      expect(await table.resubmit(all)).toMatchObject({ landed: 1, stillBad: 1 });
+      const [left] = await table.quarantinedRows();
+      expect(left?.["errors"]).toMatchObject([
+        { check_id: "schema:s", message: "s must be a BIGINT", observed_value: "abc" },
+        { check_id: "schema:old", message: "the table has no column old", observed_value: "x" },
+      ]);
+      await expect(table.repairQuarantined({}, { old: "'y'" })).rejects.toMatchObject({ code: "COLUMN_NOT_FOUND" });
+      await table.repairQuarantined({}, { old: "NULL", s: "1" });
+      expect(await table.resubmit(all)).toMatchObject({ landed: 1, stillBad: 0 });
+      expect((await rowsOf(table)).map(({ id, s }) => [id, s])).toEqual([
+        [1n, 1n],
+        [2n, 5n],
+        [9n, 3n],
+      ]);
+      await table.close();
+    });
+
+    it("keeps variants what they were", async () => {
+      const table = await fresh(schema().long("id").column("v", "variant"));
+      const other = await fresh(schema().long("id").column("v", "variant"));
+      const rows = [{ a: 1, b: ["x", null], c: { d: "it's" } }, "text", 5.5, null, true, "{}"].map((v, id) => [{ id, v }]);
+      for (const one of rows) {
+        await other.append(one);
+        await table.append(one, { gate: refuse });
+      }
+      await table.append(other.snapshot(), { gate: refuse });
+      expect(await table.resubmit(all)).toMatchObject({ landed: 12 });
+      const [found, wanted] = [await rowsOf(table), await rowsOf(other)];
+      expect(found.filter((_, at) => at % 2 === 0)).toEqual(wanted);
+      expect(found.filter((_, at) => at % 2 === 1)).toEqual(wanted);
+      await table.close();
+    });
+
+    it("leaves the column of tags to the suite that fills it", async () => {
+      const table = await fresh(schema().long("id").array("_failed_checks", "string"));
+      const rules = [
+        check.between("id", { min: 0 }, { id: "low", onFail: "quarantine" }),
+        check.between("id", { max: 9 }, { id: "high", onFail: "tag" }),
+      ];
+      await table.setSuite(suite("tags", rules));
+      await table.append([{ id: -5 }, { id: 50 }]);
+      await table.repairQuarantined({}, { id: "60" });
+      expect(await table.resubmit()).toMatchObject({ landed: 1 });
+      expect((await rowsOf(table)).map((row) => row["_failed_checks"])).toEqual([["high"], ["high"]]);
+      await table.close();
+    });
+
+    it("opens claimed rows again, and lands none, where the columns changed before they were landed", async () => {
+      const table = await fresh(schema().long("id").string("s"));
+      await table.append([{ id: 1, s: "abc" }], { gate: refuse });
+      const context = await openContext(table.uri);
+      const before = await openLog(context, {});
+      await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
+      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      expect(await readQuarantine(context, {})).toMatchObject([{ status: "open", resubmission_id: null, attempt: 2 }]);
+      expect(await rowsOf(await openTable(table.uri))).toEqual([{ id: 9n, s: 3n }]);
+      await table.close();
+    });
   });
 });
 
