@@ -84,8 +84,8 @@ export interface StageOptions {
   /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
   readonly columns?: readonly EngineColumn[];
   /**
-   * What to do with a CSV cell that is not of its given type: `refuse` the source (default), or `keep` the row with NULL in its place and
-   * say so in the column `positionColumns.badCells`.
+   * What to do with a value of CSV, JSON lines or row objects that is not of its given type: `refuse` the source (default), or `keep` the
+   * row with NULL in its place and say so in the column `positionColumns.badCells`.
    */
   readonly badCells?: "refuse" | "keep";
   /** Give the rows of a relation a place, for which they are copied; without it their file and row are null. Other sources always tell. */
@@ -108,7 +108,7 @@ export interface StagedRelation extends Relation {
   readonly positionColumns: {
     readonly file: string;
     readonly row: string;
-    /** Only where bad cells are kept: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. */
+    /** Only where bad cells are kept, of row objects only where there are any: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. */
     readonly badCells?: string;
   };
 }

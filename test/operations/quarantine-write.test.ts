@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
@@ -117,6 +118,62 @@ describe("the quarantine of a table", () => {
       [{ id: 2, delay: "late", origin: "SFO" }, [["schema:delay", "late"]]],
       [{ id: null, delay: 7, origin: "JFK" }, [["schema:id", null]]],
       [{ id: 4, delay: 9999, origin: "LAX" }, [["delay:values_to_be_between", "9999.0"]]],
+    ]);
+    await table.close();
+  });
+
+  it("takes values of row objects and JSON lines that are not of their type, nested ones too", async () => {
+    const folder = freshFolder();
+    const columns = schema().long("id").double("delay").array("stops", "long").struct("st", schema().integer("x").build());
+    const bad = [
+      { id: 1, delay: "late", stops: [1], st: { x: 1 } },
+      { id: 2, delay: 2, stops: [1, "two"], st: { x: 2 } },
+      { id: 3, delay: 3, stops: null, st: { x: 0.5, y: 1 } },
+      { id: 0.5, delay: true, stops: "none", st: 7 },
+    ];
+    const good = Array.from({ length: 5000 }, (_, at) => ({ id: 10 + at, delay: at, stops: [at], st: { x: at } }));
+    writeFileSync(join(folder, "in.ndjson"), [...good, ...bad, ...good].map((row) => JSON.stringify(row)).join("\n"));
+    for (const [name, source] of [
+      ["rows", [...good, ...bad, ...good]],
+      ["lines", { ndjson: join(folder, "in.ndjson") }],
+    ] as const) {
+      const table = await createTable(join(folder, name), { schema: columns });
+      await expect(table.append(source)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      const result = await table.append(source, { gate: suite("lenient", [], { onMisfit: "quarantine" }) });
+      expect(result).toMatchObject({ rows: 10_000, quarantine: { rows: 4 }, gate: { rows: 10_004 } });
+      const found = await table.quarantinedRows();
+      expect(
+        found.map((row) => [
+          row["source_row"],
+          JSON.parse(String(row["payload"])),
+          (row["errors"] as { columns: string[] }[]).map((e) => e.columns[0]),
+        ]),
+      ).toEqual([
+        [5000n, { id: 1, delay: "late", stops: "[1]", st: "{'x': 1}" }, ["delay"]],
+        [5001n, { id: 2, delay: 2, stops: '[1,"two"]', st: "{'x': 2}" }, ["stops"]],
+        [5002n, { id: 3, delay: 3, stops: null, st: '{"x":0.5,"y":1}' }, ["st"]],
+        [5003n, { id: "0.5", delay: "true", stops: "none", st: "7" }, ["id", "delay", "stops", "st"]],
+      ]);
+      expect(await table.repairQuarantined({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" })).toBe(4);
+      expect(await table.resubmit()).toMatchObject({ landed: 4 });
+      await table.close();
+    }
+  });
+
+  it("takes cells of several CSV files, zipped ones too, by the file and line that they stand in, whatever the case of their header", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: flights() });
+    writeFileSync(join(folder, "a.csv"), "ID,Delay,ORIGIN\n1,5,LAX\n2,late,SFO\n");
+    writeFileSync(join(folder, "b.csv.gz"), gzipSync("ID,Delay,ORIGIN\n3,5,LAX\n99999999999999999999,6,SFO\n8.5,late,JFK\n"));
+    const files = ["a.csv", "b.csv.gz"].map((name) => join(folder, name));
+    const result = await table.append({ csv: files }, { gate: suite("lenient", [], { onMisfit: "quarantine" }) });
+    expect(result).toMatchObject({ rows: 2, quarantine: { rows: 3 } });
+    expect(
+      (await table.quarantinedRows()).map((row) => [row["source_file"], row["source_row"], JSON.parse(String(row["payload"]))]),
+    ).toEqual([
+      [files[0], 1n, { id: 2, delay: "late", origin: "SFO" }],
+      [files[1], 1n, { id: "99999999999999999999", delay: 6, origin: "SFO" }],
+      [files[1], 2n, { id: "8.5", delay: "late", origin: "JFK" }],
     ]);
     await table.close();
   });

@@ -4,11 +4,13 @@ import { quoteName } from "../../util/sql-text.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { driverType, sqlType, type ValueField, type ValueType } from "../value-type.ts";
+import { type BadCells, badCellsSql, cellText } from "./bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "./builder-contract.ts";
 import { chunkRows } from "./chunk-buffers.ts";
 import { columnBuilder } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
+import { badCellsColumn } from "./position.ts";
 import { isPlainObject } from "./value-shapes.ts";
 
 export interface RowStagerOptions {
@@ -19,6 +21,8 @@ export interface RowStagerOptions {
   readonly fromText: boolean;
   /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
   readonly placeOf: (ordinal: number) => string;
+  /** Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells}; default: refuse them. */
+  readonly keepsBad?: boolean;
 }
 
 interface Column {
@@ -40,17 +44,26 @@ export class RowStager {
   readonly #columns: Column[] = [];
   readonly #byName = new Map<string, Column>();
   readonly #lowerNames = new Map<string, string>();
+  /** Given types by the column's name in lower case: a table finds its columns whatever their case. */
+  readonly #given: ReadonlyMap<string, ValueType>;
+  #badColumn: Column | undefined;
   #appender: DuckDBAppender | undefined;
 
   constructor(options: RowStagerOptions) {
     this.#options = options;
     this.#builderOptions = { driver: options.core.driver, fromText: options.fromText };
+    this.#given = new Map([...options.given].map(([name, type]) => [name.toLowerCase(), type]));
     this.table = options.core.freshName("staged");
+  }
+
+  /** SQL of a row's list of cells that are not of their type, as {@link badCellsColumn} has it; absent where every cell is. */
+  get badCells(): string | undefined {
+    return this.#badColumn === undefined ? undefined : badCellsSql(quoteName(this.#badColumn.name));
   }
 
   /** Columns found so far, in order of first appearance. */
   get fields(): ValueField[] {
-    return this.#columns.map(({ name, builder }) => ({ name, type: builder.type }));
+    return this.#columns.filter((column) => column !== this.#badColumn).map(({ name, builder }) => ({ name, type: builder.type }));
   }
 
   /** Adds columns of the given types that no row had; for a source without rows. */
@@ -64,7 +77,9 @@ export class RowStager {
     await this.#findColumns(batch);
     if (this.#columns.length === 0) await this.addGiven();
     if (this.#columns.length === 0) throw this.#problem(0, undefined, "has no columns");
-    for (const column of this.#columns) await this.#fill(column, batch);
+    const bad: BadCells = new Map();
+    for (const column of this.#columns) if (column !== this.#badColumn) await this.#fill(column, batch, bad);
+    await this.#fillBad(batch.length, bad);
     await this.#writeChunk(batch.length);
     this.rows += batch.length;
   }
@@ -84,7 +99,7 @@ export class RowStager {
       for (const name in row) {
         // Rows mostly have their columns in the order of the ones before.
         if (this.#columns[next++]?.name === name || this.#byName.has(name)) continue;
-        const given = this.#options.given.get(name);
+        const given = this.#given.get(name.toLowerCase());
         this.#checkName(at, name);
         const type = given ?? this.#inferColumn(name, batch, { kind: "null" });
         found.push(this.#noteColumn(name, type, given !== undefined));
@@ -140,18 +155,47 @@ export class RowStager {
     await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
   }
 
-  async #fill(column: Column, batch: readonly SourceRow[]): Promise<void> {
+  async #fill(column: Column, batch: readonly SourceRow[], bad: BadCells): Promise<void> {
     let at = 0;
     try {
       const { name, builder } = column;
       for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
     } catch (error) {
       if (!(error instanceof CellProblem)) throw error;
+      if (column.isGiven && this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
       if (column.isGiven) throw this.#cellProblem(at, column, error);
       const widened = this.#inferColumn(column.name, batch, column.builder.type);
       if (sqlType(widened) === sqlType(column.builder.type)) throw this.#cellProblem(at, column, error);
       await this.#widen(column, widened);
-      await this.#fill(column, batch);
+      await this.#fill(column, batch, bad);
+    }
+  }
+
+  /** Fills a column with null where a value is not of its type; each value is tried by itself, because a builder that refused one may be spoilt. */
+  #fillAround(column: Column, batch: readonly SourceRow[], bad: BadCells): void {
+    const { name } = column;
+    const { type } = column.builder;
+    column.builder = columnBuilder(this.#builderOptions, type);
+    let trial = columnBuilder(this.#builderOptions, type);
+    for (const [at, row] of batch.entries()) {
+      const problem = problemOf(trial, at, row[name]);
+      column.builder.set(at, problem === undefined ? row[name] : null);
+      if (problem === undefined) continue;
+      trial = columnBuilder(this.#builderOptions, type);
+      const cells = bad.get(at) ?? [];
+      cells.push({ column: name, text: cellText(row[name]), expected: problem.path.length === 0 ? problem.expected : readable(type) });
+      bad.set(at, cells);
+    }
+  }
+
+  async #fillBad(count: number, bad: BadCells): Promise<void> {
+    if (bad.size > 0 && this.#badColumn === undefined) {
+      this.#badColumn = this.#noteColumn(badCellsColumn, { kind: "text" }, true);
+      await this.#addColumns([this.#badColumn]);
+    }
+    for (let at = 0; this.#badColumn !== undefined && at < count; at++) {
+      const cells = bad.get(at);
+      this.#badColumn.builder.set(at, cells === undefined ? null : JSON.stringify(cells));
     }
   }
 
@@ -206,6 +250,16 @@ export class RowStager {
     const subject = column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
     return new VarveError(code, `${subject} ${what}.`, { row, ...(column === undefined ? {} : { column }), ...data });
+  }
+}
+
+function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {
+  try {
+    builder.set(at, value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CellProblem) return error;
+    throw error;
   }
 }
 

@@ -23,7 +23,7 @@ export async function stageCsv(
   options: StageOptions,
 ): Promise<StagedRelation> {
   if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
-  const given = await givenTypes(core, options);
+  const given = new Map([...(await givenTypes(core, options))].map(([name, type]) => [name.toLowerCase(), type]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   try {
@@ -31,9 +31,11 @@ export async function stageCsv(
     const inferred = await inferTextTypes(
       core,
       raw,
-      names.filter((name) => !given.has(name)),
+      names.filter((name) => !given.has(name.toLowerCase())),
     );
-    const types = new Map(names.map((name): [string, ValueType] => [name, given.get(name) ?? inferred.get(name) ?? { kind: "text" }]));
+    const types = new Map(
+      names.map((name): [string, ValueType] => [name, given.get(name.toLowerCase()) ?? inferred.get(name) ?? { kind: "text" }]),
+    );
     await castCells(core, raw, table, types);
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});

@@ -6,7 +6,7 @@ import { assertNotAborted, type EngineCore } from "../core.ts";
 import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
 import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
-import { positionColumns } from "./position.ts";
+import { badCellsColumn, positionColumns } from "./position.ts";
 import { inBatches, RowStager } from "./row-stager.ts";
 
 /** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
@@ -16,7 +16,7 @@ export async function stageRows(
   options: StageOptions,
 ): Promise<StagedRelation> {
   const given = await givenTypes(core, options);
-  const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}` });
+  const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}`, keepsBad: options.badCells === "keep" });
   try {
     for await (const batch of inBatches(source.rows)) {
       assertNotAborted(options.signal);
@@ -41,7 +41,7 @@ export async function stageJsonLines(
   let lines: number[] = [];
   let base = 0;
   const placeOf = (row: number) => `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
-  const stager = new RowStager({ core, given, fromText: true, placeOf });
+  const stager = new RowStager({ core, given, fromText: true, placeOf, keepsBad: options.badCells === "keep" });
   try {
     for (const file of source.files) {
       starts.push({ file, from: stager.rows });
@@ -101,12 +101,14 @@ async function finishStaged(stager: RowStager, file: string, row: string): Promi
   const selected = stager.fields
     .map(({ name, type }) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name)))
     .join(", ");
+  const { badCells } = stager;
+  const bad = badCells === undefined ? "" : `, ${badCells} AS ${badCellsColumn}`;
   return {
     sql: `SELECT ${selected} FROM ${stager.table}`,
     columns,
     rows: stager.rows,
-    positionedSql: `SELECT ${selected}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${stager.table}`,
-    positionColumns,
+    positionedSql: `SELECT ${selected}${bad}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${stager.table}`,
+    positionColumns: badCells === undefined ? positionColumns : { ...positionColumns, badCells: badCellsColumn },
   };
 }
 

@@ -1,0 +1,29 @@
+import { ExactNumber } from "./exact-number.ts";
+
+/** Cells that are not of their column's type, by the row's ordinal among those that are staged together. */
+export type BadCells = Map<number, { readonly column: string; readonly text: string; readonly expected: string }[]>;
+
+const listType = 'STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]';
+
+/** A row's list of bad cells, from the JSON that a column of text holds. */
+export function badCellsSql(column: string): string {
+  return `CAST(from_json(${column}, '[{"column":"VARCHAR","text":"VARCHAR","expected":"VARCHAR"}]') AS ${listType})`;
+}
+
+/** A value as text: texts and numbers as they are, everything else as JSON where that can say it. */
+export function cellText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof ExactNumber) return value.text;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
+  if (typeof value !== "object" || value === null) return String(value);
+  try {
+    return JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? member.toString() : plain(member)));
+  } catch {
+    return String(value);
+  }
+}
+
+function plain(member: unknown): unknown {
+  if (member instanceof ExactNumber) return member.text;
+  return member instanceof Map ? [...member] : member;
+}
