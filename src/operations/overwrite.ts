@@ -1,4 +1,4 @@
-import type { Session } from "../engine/contract.ts";
+import type { Session, StagedRelation } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { AddAction, RemoveAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
@@ -95,8 +95,13 @@ function replacementOf(snapshot: LogSnapshot, target: BatchTarget, options: Over
     options.overwriteSchema === true
       ? { untyped: true, adapt: (relation) => replacedBy(target, schemaOfEngine(relation.columns), options) }
       : {};
+  const kept = async () => undefined;
   const parameters = options.overwriteSchema === true ? { overwriteSchema: "true" } : {};
-  return { hooks, removed: async () => ({ files: await liveFiles(snapshot), reads: { wholeTable: true } }), parameters };
+  return {
+    hooks: { ...hooks, kept },
+    removed: async () => ({ files: await liveFiles(snapshot), reads: { wholeTable: true } }),
+    parameters,
+  };
 }
 
 function replacedBy(target: BatchTarget, schema: Parameters<typeof replacedTarget>[1], options: OverwriteOptions): BatchTarget {
@@ -117,7 +122,11 @@ function replacingPartitions(snapshot: LogSnapshot, target: BatchTarget): Replac
     const predicates = [...partitions.values()].map((values) => partitionPredicate(fields, values));
     return { files, reads: { predicates, files: files.map((file) => file.path) } };
   };
-  return { hooks: {}, removed, parameters: { partitionOverwriteMode: "dynamic" } };
+  const kept: BatchHooks["kept"] = async (_, held, batch) => {
+    const same = fields.map(({ field }) => `b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`);
+    return keptRows(held, `NOT EXISTS (SELECT 1 FROM (${batch.sql}) AS b WHERE ${same.join(" AND ")})`);
+  };
+  return { hooks: { kept }, removed, parameters: { partitionOverwriteMode: "dynamic" } };
 }
 
 /** Rows that meet a condition go; rows of the same files that do not are written again beside the new ones. */
@@ -145,8 +154,10 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     if (target.demands.changeDataFeed) throw needsWholeFiles(where);
     return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, ...(ids === undefined ? {} : { hidden: ids.columns }) };
   };
+  const kept: BatchHooks["kept"] = async (session, held) =>
+    keptRows(held, `NOT ((${await session.callerExpression(where, engineColumns(snapshot.schema))}) IS TRUE)`);
   return {
-    hooks: { open, compose },
+    hooks: { open, compose, kept },
     removed: async () => ({
       files: removed,
       reads: { predicates: [found?.predicate ?? { op: "unknown" }], files: removed.map((file) => file.path) },
@@ -155,6 +166,12 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     }),
     parameters: { predicate: JSON.stringify([where]) },
   };
+}
+
+/** The rows of a table that meet a condition, `h` being their alias. */
+function keptRows(held: StagedRelation, condition: string): StagedRelation {
+  const of = (sql: string) => `SELECT * FROM (${sql}) AS h WHERE ${condition}`;
+  return { ...held, sql: of(held.sql), positionedSql: of(held.positionedSql) };
 }
 
 /**

@@ -54,6 +54,8 @@ export interface BatchHooks {
   readonly open?: (session: Session) => Promise<readonly string[]>;
   /** Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an answer like any other. */
   readonly judgeOnly?: boolean;
+  /** The rows that the table keeps, of those that it holds: what the gate compares the batch with. `undefined`: none. Default: all. */
+  readonly kept?: (session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>;
   /** Changes what is written, in a session that is fenced; gets the clean rows. */
   readonly compose?: (session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>;
 }
@@ -136,7 +138,7 @@ class BatchWriter {
     base: BatchTarget,
     source: WriteSource,
   ): Promise<Pick<PreparedBatch, "target" | "data" | "source" | "verdict" | "columns" | "comparesWithTable">> {
-    const relations = await this.#gateRelations(base);
+    const held = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
     const target = this.#tagged(this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation));
@@ -146,6 +148,7 @@ class BatchWriter {
     await checkSource(this.#session, fitting, plan, target.metadata.partitionColumns);
     const rules = await this.#rules(target, plan);
     const fitted = fittedRelation(fitting, plan, rules, target.schema);
+    const relations = await this.#keptRelations(held, fitted);
     const verdict = await this.#test(fitted, target, relations, misfits?.setAside);
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
@@ -257,6 +260,15 @@ class BatchWriter {
       found[name] = await this.#session.stage({ kind: "relation", relation: scan });
     }
     return found;
+  }
+
+  /** The tables that the gate compares with; of the one that is written to only what the write leaves. */
+  async #keptRelations(held: GateRelations, batch: StagedRelation): Promise<GateRelations> {
+    const { this: table, ...others } = held;
+    if (table === undefined || this.#hooks.kept === undefined || this.#options.gateOptions?.tables?.["this"] !== undefined) return held;
+    await this.#fence();
+    const kept = await this.#hooks.kept(this.#session, table, batch);
+    return kept === undefined ? others : { ...others, this: kept };
   }
 
   async #fence(): Promise<void> {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { openLog } from "../../src/log/open-log.ts";
+import { check, suite } from "../../src/quality/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/open-context.ts";
 import { commitTransaction } from "../../src/table/transaction.ts";
@@ -155,5 +156,54 @@ describe("overwrite of the rows of a condition", () => {
         code: expect.stringMatching(/^SQL_(FAILED|REFUSED)$/),
       });
     }
+  });
+});
+
+describe("overwrite of a table whose keys are tested across the table", () => {
+  const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
+  const fresh = async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("region"), partitionBy: ["region"] });
+    await table.setSuite(keys);
+    await table.append([
+      { id: 1, region: "a" },
+      { id: 2, region: "b" },
+      { id: 3, region: null },
+    ]);
+    return table;
+  };
+
+  it.each([
+    ["all rows", {}],
+    ["all rows and the schema", { overwriteSchema: true }],
+    ["the rows of a condition", { replaceWhere: "region = 'a' OR region IS NULL" }],
+    ["the partitions of the new rows", { dynamicPartitions: true }],
+  ])("takes the keys of the rows that go: %s", async (_, options) => {
+    const table = await fresh();
+    const rows = [
+      { id: 1, region: "a" },
+      { id: 3, region: null },
+    ];
+    expect(await table.overwrite(rows, options)).toMatchObject({ rows: 2, gate: { accepted: true } });
+    await table.close();
+  });
+
+  it.each([
+    ["the rows of a condition", { replaceWhere: "region = 'a'" }],
+    ["the partitions of the new rows", { dynamicPartitions: true }],
+  ])("refuses the keys of the rows that stay: %s", async (_, options) => {
+    const table = await fresh();
+    for (const id of [2, 3])
+      await expect(table.overwrite([{ id, region: "a" }], options)).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    expect(await table.overwrite([{ id: 1, region: "a" }], options)).toMatchObject({ rows: 1 });
+    await expect(
+      table.overwrite(
+        [
+          { id: 5, region: "a" },
+          { id: 5, region: "a" },
+        ],
+        options,
+      ),
+    ).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await table.close();
   });
 });
