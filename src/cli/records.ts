@@ -1,4 +1,5 @@
 import type { Cell } from "./text-table.ts";
+import { writeOutput } from "./write-output.ts";
 
 /** Formats of short lists that do not come from the engine. */
 export interface RecordOutput {
@@ -8,9 +9,7 @@ export interface RecordOutput {
 
 /** Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as CSV. @throws for the binary formats. */
 export async function printRecords(records: readonly Readonly<Record<string, unknown>>[], flags: RecordOutput): Promise<void> {
-  const text = await recordsText(records, flags.format);
-  if (flags.output === undefined) process.stdout.write(text);
-  else await (await import("node:fs/promises")).writeFile(flags.output, text);
+  await writeOutput(await recordsText(records, flags.format), flags.output);
 }
 
 async function recordsText(records: readonly Readonly<Record<string, unknown>>[], format: string): Promise<string> {

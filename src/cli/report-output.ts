@@ -1,6 +1,6 @@
-import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import type { CheckReport } from "../quality/check-report.ts";
+import { writeOutput } from "./write-output.ts";
 
 const reportFormats = ["text", "json", "junit", "html"] as const;
 
@@ -19,9 +19,7 @@ export function withReportOutput(command: Command): Command {
 
 /** Prints a report of data tests in the wanted format. */
 export async function printReport(report: CheckReport, { format, output }: ReportFlags): Promise<void> {
-  const text = await reportText(report, format);
-  if (output === undefined) process.stdout.write(text);
-  else await writeFile(output, text);
+  await writeOutput(await reportText(report, format), output);
 }
 
 async function reportText(report: CheckReport, format: ReportFlags["format"]): Promise<string> {

@@ -35,6 +35,15 @@ export function columnsOfSchema(schema: StructType): SuiteColumn[] {
   return schema.fields.map((field) => deltaColumn(field.name, field.type));
 }
 
+/** A message names so many columns; more would bury what it says. */
+const mostNames = 30;
+
+/** Names of columns as a message lists them. */
+export function columnNames(columns: readonly { readonly name: string }[]): string {
+  const names = columns.slice(0, mostNames).map((column) => column.name);
+  return `${names.join(", ")}${columns.length > mostNames ? ` and ${columns.length - mostNames} more` : ""}`;
+}
+
 /** Whether values of the class are numbers. */
 export function isNumeric(kind: ColumnClass): boolean {
   return kind === "integer" || kind === "decimal" || kind === "float" || kind === "double";

@@ -1,5 +1,6 @@
 import type { EngineColumn, Session } from "../engine/contract.ts";
 import { isVarveError } from "../errors.ts";
+import { columnNames } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { invalidSuite } from "./invalid.ts";
 import { callerSqlOf } from "./plan.ts";
@@ -35,7 +36,7 @@ export async function checkedExpressions(
       throw invalidSuite(
         path,
         `the engine does not take "${text}": ${error.message}`,
-        `Write one SQL expression over the columns ${columns.map((column) => column.name).join(", ")}`,
+        `Write one SQL expression over the columns ${columnNames(columns)}`,
         error,
       );
     }

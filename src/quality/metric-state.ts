@@ -69,7 +69,7 @@ export async function measureState(
   const columns = columnsOfRelation(relation.columns);
   const aggregates = columns.flatMap((column, at) => {
     const name = duckdbDialect.identifier(column.name);
-    const few = column.class === "nested" ? [] : [`${duckdbDialect.distinctApproximate(name)} AS c${at}_distinct`];
+    const few = column.class === "nested" ? [] : [`approx_count_distinct(${name}) AS c${at}_distinct`];
     if (!isNumeric(column.class)) return [`count(${name}) AS c${at}_present`, ...few];
     const value = `CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
     return [

@@ -1,5 +1,5 @@
 import { type JsonValue, stringifyJson } from "../util/json.ts";
-import { type ColumnClass, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
+import { type ColumnClass, columnNames, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
 import { expectationOf } from "./define.ts";
 import type { Dialect } from "./dialect.ts";
 import type { CheckPlan, CheckUse, ColumnUse, Expectation } from "./expectation.ts";
@@ -68,12 +68,8 @@ export function findColumn(name: string, columns: readonly SuiteColumn[], dialec
 function useOf(check: Check, context: PlanContext): CheckUse {
   const named = (name: string, path: string, accepts: readonly ColumnClass[] | undefined): ColumnUse => {
     const found = findColumn(name, context.columns, context.dialect);
-    if (found === undefined)
-      throw invalidSuite(
-        path,
-        `there is no column "${name}"`,
-        `The columns are ${context.columns.map((column) => column.name).join(", ")}`,
-      );
+    if (found === undefined) throw invalidSuite(path, `there is no column "${name}"`, `The columns are ${columnNames(context.columns)}`);
+    if (isUntyped(found)) return typedAsNeeded(found, check, accepts, context.dialect);
     if (accepts !== undefined && !accepts.includes(found.class)) {
       throw invalidSuite(
         path,
@@ -110,6 +106,23 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     value: literal,
     expression: (param) => expressionAt(`${check.path}.params.${param}`, String(check.params[param]), context),
   };
+}
+
+/** A column without any value whose type nothing tells, such as those of a CSV file that has a header only. */
+function isUntyped({ type }: SuiteColumn): boolean {
+  return /^"?NULL"?$/.test(type);
+}
+
+/** An untyped column is of whatever type a check looks at: its values are unknown, not wrong. */
+function typedAsNeeded(column: ColumnUse, check: Check, accepts: readonly ColumnClass[] | undefined, dialect: Dialect): ColumnUse {
+  const { min_value, max_value, value_set, value } = check.params;
+  const given = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map((item) => typeof item);
+  const fits = (kind: ColumnClass) => accepts === undefined || accepts.includes(kind);
+  if (given.includes("boolean") && fits("boolean")) return { ...column, class: "boolean", sql: `CAST(${column.sql} AS BOOLEAN)` };
+  if ((given.includes("string") || !fits("double")) && fits("string"))
+    return { ...column, class: "string", sql: dialect.toText(column.sql) };
+  if (fits("double")) return { ...column, class: "double", sql: dialect.toDouble(column.sql) };
+  return { ...column, class: "timestamp", sql: `CAST(${column.sql} AS TIMESTAMP)` };
 }
 
 const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;

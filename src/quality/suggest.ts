@@ -87,7 +87,7 @@ const categorical: SuggestionRule = (column) => {
     `${column.name}:category`,
     "expect_column_values_to_be_in_set",
     { column: column.name, value_set: found.values },
-    `${found.values.length} different values, ${percent(singles)} of them seen once only`,
+    `${found.values.length} different values, ${singles === 0 ? "each seen more than once" : `${percent(singles)} of them seen only once`}`,
     { onFail: "quarantine" },
   );
 };
@@ -154,7 +154,7 @@ const lengths: SuggestionRule = (column) =>
         `${column.name}:length`,
         "expect_column_value_lengths_to_equal",
         { column: column.name, value: column.maxLength },
-        `every text has ${column.maxLength} characters`,
+        `every text has ${column.maxLength} ${column.maxLength === 1 ? "character" : "characters"}`,
         { onFail: "quarantine" },
       )
     : undefined;

@@ -16,7 +16,7 @@ export function sampleTable({ sample, unexpected, columns, message }: CheckResul
   });
   const rows = sample.map((row) => {
     const cells = names.map((name) => cell(row.values[name] ?? null, tested.has(name) && names.length > 1));
-    const file = files ? `<td>${escapeMarkup(shown(row.file ?? "", 200))}</td>` : "";
+    const file = files ? `<td>${escapeMarkup(shown(row.file ?? "", 120))}</td>` : "";
     return `<tr><th scope="row" class="number">${grouped(row.row)}</th>${file}${cells.join("")}</tr>`;
   });
   const all = unexpected ?? 0;

@@ -4,7 +4,7 @@ import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";
 import { finding, type Tone, toneOf } from "./finding.ts";
-import { escapeMarkup, grouped, moment } from "./show.ts";
+import { escapeMarkup, grouped, moment, shown } from "./show.ts";
 
 /** So many failing checks are open when the page is; more would bury the list. */
 const openAtFirst = 5;
@@ -148,7 +148,7 @@ function historySection(history: readonly VersionTests[]): string {
   const cell = (count: number) => `<td class="number">${grouped(count)}</td>`;
   const rows = history.map(
     (entry) =>
-      `<tr><th scope="row">${entry.version}</th><td>${moment(entry.at)}</td><td>${escapeMarkup(entry.operation)}</td>${cell(entry.rows)}${cell(entry.quarantined)}${cell(entry.dropped)}<td>${escapeMarkup(entry.failedChecks.join(", "))}</td></tr>`,
+      `<tr><th scope="row">${entry.version}</th><td>${moment(entry.at)}</td><td>${escapeMarkup(shown(entry.operation, 60))}</td>${cell(entry.rows)}${cell(entry.quarantined)}${cell(entry.dropped)}<td>${escapeMarkup(shown(entry.failedChecks.join(", "), 300))}</td></tr>`,
   );
   const counts = new Set(["rows", "quarantined", "dropped"]);
   const head = ["version", "when", "operation", ...counts, "failed checks"]

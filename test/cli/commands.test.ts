@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -210,6 +211,27 @@ describe("data tests without a table, and tests that a table carries", () => {
     expect(await varve("check", suite, `${table}@v0`, "--format", "html", "-o", page)).toMatchObject({ code: 0, stdout: "" });
     expect(readFileSync(page, "utf8")).toMatch(/^<!doctype html>/i);
     expect((await varve("check", strict, june)).code).toBe(3);
+  });
+
+  it("check tells a rejection by its exit code though the reader of the report closes the pipe", async () => {
+    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+    const child = spawn(process.execPath, [main, "check", strict, june], { stdio: ["ignore", "pipe", "ignore"] });
+    child.stdout.destroy();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(3);
+  });
+
+  it("check says where its report cannot be written, without a stack", async () => {
+    const run = await varve("check", suite, june, "--output", join(folder, "no", "such", "folder.txt"));
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(/^varve: .*folder\.txt cannot be written: .*\[INVALID_ARGUMENT\]\n$/);
+  });
+
+  it("check compares files with the batches of a table that is named", async () => {
+    const metric = { metric: "row_count", rule: "relative_change", max_increase: 3 };
+    const rule = file("grown.json", JSON.stringify({ checks: [{ kind: "expect_metric_to_be_normal", params: metric }] }));
+    const many = file("many.csv", `id,customer,amount\n${"7,acme,1.5\n".repeat(50)}`);
+    expect(await varve("check", rule, many, "--history", table)).toMatchObject({ code: 3 });
+    expect((await varve("check", rule, many)).stdout).toContain("too few to judge");
   });
 
   it("profile and suggest look at files and versions, and what suggest prints is a suite", async () => {

@@ -57,4 +57,33 @@ describe("running a suite over a source", () => {
       data: { path: "checks[0].params.expression" },
     });
   });
+
+  it.each([
+    ["a header only", "id,delay\n"],
+    ["columns without any value", "id,delay\n,\n,\n"],
+  ])("takes a CSV file of %s for columns of any type", async (_, text) => {
+    const file = join(freshFolder(), "empty.csv");
+    writeFileSync(file, text);
+    const made = suite("any", [
+      check.between("delay", { min: 0, max: 100 }),
+      check.between("delay", { min: "2024-01-01" }, { id: "date" }),
+      check.matches("delay", "^a"),
+      check.oneOf("delay", [1, 2]),
+      check.oneOf("delay", ["a"], { id: "texts" }),
+      check.oneOf("delay", [true], { id: "booleans" }),
+      check.unique("id"),
+      check.length("delay", { max: 3 }),
+      check.expect("expect_column_mean_to_be_between", { column: "delay", min_value: 0 }, { onFail: "warn" }),
+      check.expect("expect_column_values_to_be_recent", { column: "delay", seconds: 60 }, { id: "recent" }),
+      check.expect("expect_column_values_to_be_increasing", { column: "delay" }, { id: "rising" }),
+    ]);
+    const report = await runSuite(made, { csv: file });
+    expect(report.checks.filter(({ success }) => !success).map(({ kind }) => kind)).toEqual(["expect_column_mean_to_be_between"]);
+    expect(report.accepted).toBe(true);
+  });
+
+  it("names some of the columns where a suite means another one, not hundreds", async () => {
+    const source = { sql: `SELECT ${Array.from({ length: 300 }, (_, at) => `1 AS c${at}`).join(", ")}` };
+    await expect(runSuite(delays, source)).rejects.toThrow(/ c0, c1, .* c29 and 270 more/);
+  });
 });

@@ -140,4 +140,25 @@ describe("a profile", () => {
     expect(columns[0]).toMatchObject({ approximateDistinct: 3, maxLength: 5000 });
     expect(columns[0]?.histogram).toBeUndefined();
   });
+
+  it("counts different values exactly up to some thousands, and within three percent beyond", async () => {
+    for (const [rows, distinct] of [
+      [10, 5],
+      [1000, 1000],
+      [5000, 4900],
+      [20_000, 110],
+      [20_000, 130],
+    ] as const) {
+      const { columns } = await profileOf({ sql: `SELECT 'v' || (i % ${distinct}) AS v FROM range(${rows}) t(i)` });
+      expect(columns[0]).toMatchObject({ distinct, approximateDistinct: distinct });
+    }
+    const { columns } = await profileOf({
+      sql: "SELECT i % 60000 AS many, i AS key, nullif(i % 60000, 7) AS some FROM range(120000) t(i)",
+    });
+    const [many, key, some] = columns;
+    expect(Math.abs((many?.approximateDistinct ?? 0) / 60_000 - 1)).toBeLessThan(0.03);
+    expect(Math.abs((some?.approximateDistinct ?? 0) / 59_999 - 1)).toBeLessThan(0.03);
+    expect(many?.distinct).toBeUndefined();
+    expect(key).toMatchObject({ distinct: 120_000 });
+  });
 });

@@ -32,6 +32,7 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
   const source = await openSource(sources, flags);
   const history = flags.history === undefined ? {} : { history: await openVersion(flags.history, flags) };
   const report = await runSuite(suite, source, { name: sources.join(", "), ...history });
-  await printReport(report, flags);
+  // before the report is printed: a reader that closes the pipe early must not hide the rejection
   if (!report.accepted) process.exitCode = exitCodes.rejected;
+  await printReport(report, flags);
 }

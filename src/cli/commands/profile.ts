@@ -6,6 +6,7 @@ import { openSource } from "../open-source.ts";
 import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
 import { type SourceFlags, withSourceFlags } from "../source-files.ts";
+import { writeOutput } from "../write-output.ts";
 
 /** `varve profile SOURCE`: what the rows say of their columns. */
 export function addProfile(program: Command): void {
@@ -110,7 +111,5 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
     }));
     return printRecords(records, flags);
   }
-  const text = `${stringifyJson(toJsonValue(explainedSuite(suggested)), 2)}\n`;
-  if (flags.output === undefined) process.stdout.write(text);
-  else await (await import("node:fs/promises")).writeFile(flags.output, text);
+  await writeOutput(`${stringifyJson(toJsonValue(explainedSuite(suggested)), 2)}\n`, flags.output);
 }

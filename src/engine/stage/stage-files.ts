@@ -30,7 +30,12 @@ export async function stageParquet(core: EngineCore, source: Extract<EngineSourc
 /** @throws `SOURCE_UNREADABLE` for a file that is absent, no file, or empty. */
 export async function assertFilled(file: string): Promise<void> {
   const found = await stat(file).catch((error: unknown) => {
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      { file },
+      error,
+    );
   });
   if (!found.isFile()) throw new VarveError("SOURCE_UNREADABLE", `${file} is not a file. Name the files in it.`, { file });
   if (found.size === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty.`, { file });

@@ -70,6 +70,11 @@ async function opened(file: string): Promise<FileHandle> {
   try {
     return await open(file);
   } catch (error) {
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      { file },
+      error,
+    );
   }
 }

@@ -1,0 +1,16 @@
+import { writeFile } from "node:fs/promises";
+import { VarveError } from "../errors.ts";
+
+/** Writes text to the file that `--output` named, or to standard output. @throws `INVALID_ARGUMENT` where the file cannot be written */
+export async function writeOutput(text: string, file: string | undefined): Promise<void> {
+  if (file === undefined) {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new VarveError("INVALID_ARGUMENT", `${file} cannot be written: ${reason}. Name another file with --output.`, { file }, error);
+  }
+}
