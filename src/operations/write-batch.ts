@@ -149,7 +149,7 @@ class BatchWriter {
     const rules = await this.#rules(target, plan);
     const fitted = fittedRelation(fitting, plan, rules, target.schema);
     const relations = await this.#keptRelations(held, fitted);
-    const verdict = await this.#test(fitted, target, relations, misfits?.setAside);
+    const verdict = await this.#test(fitted, target, relations, rules, misfits?.setAside);
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
@@ -232,6 +232,7 @@ class BatchWriter {
     fitted: StagedRelation,
     target: BatchTarget,
     relations: GateRelations,
+    rules: WriteRules,
     setAside: SetAside | undefined,
   ): Promise<GateVerdict | undefined> {
     if (this.#suite === undefined) return undefined;
@@ -243,6 +244,7 @@ class BatchWriter {
       ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
       ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
       ...(setAside === undefined ? {} : { setAside }),
+      ...(rules.computed.size === 0 ? {} : { afterRepair: (batch: StagedRelation) => computedAnew(batch, rules) }),
       fence: () => this.#fence(),
     });
     if (!verdict.accepted && this.#hooks.judgeOnly !== true) throw rejected(verdict);
@@ -298,6 +300,12 @@ function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: 
     positionedSql: applyRules(`SELECT ${columns}, ${file}, ${row} FROM (${relation.positionedSql})`, { ...rules, numbered: [] }),
     positionColumns: relation.positionColumns,
   };
+}
+
+/** A batch whose generated columns follow its other columns again. */
+function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
+  const computed = (sql: string) => applyRules(sql, { ...rules, numbered: [] });
+  return { ...batch, sql: computed(batch.sql), positionedSql: computed(batch.positionedSql) };
 }
 
 /** The rows that go into the files: those that the gate found clean, numbered by identity columns. */

@@ -1,4 +1,4 @@
-import type { Relation } from "../engine/contract.ts";
+import type { Relation, StagedRelation } from "../engine/contract.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { RowFunction } from "./suite.ts";
 import type { CheckResult } from "./verdict.ts";
@@ -15,6 +15,8 @@ export interface GateContext {
   readonly history?: (metric: string) => Promise<readonly number[]>;
   /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */
   readonly fence?: () => Promise<void>;
+  /** The batch with what follows from other columns computed anew; called where values were repaired, before the rows are tested again. */
+  readonly afterRepair?: (repaired: StagedRelation) => StagedRelation;
   /** Rows that were set aside before the gate, because they do not fit the table's schema. */
   readonly setAside?: SetAside;
   /** Row checks that the writing side adds, such as values that could not be cast. */

@@ -30,7 +30,7 @@ export async function evaluateGate(session: Session, suite: Suite, staged: Stage
   refuseMissingRelations(planned, context);
   const functions = { ...suite.functions, ...context.functions };
   const repaired = await repairRows(session, planned, staged, { columns, expressions, functions });
-  const batch = repaired.staged;
+  const batch = repaired.counts.size === 0 ? repaired.staged : (context.afterRepair?.(repaired.staged) ?? repaired.staged);
   const resolved = await resolveRounds(session, repaired.planned, batch);
   const masks = await groupMasks(session, resolved, batch, { functions, relation: (name) => context.relations?.[name]?.sql });
   const counted = await countRows(session, resolved, masks, batch, { columns, repairs: repaired.counts, ...context });

@@ -31,8 +31,21 @@ export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
 /** Plans one check. @throws `SUITE_INVALID` */
 export function planCheck(check: Check, context: PlanContext): PlannedCheck {
   const expectation = expectationOf(check);
+  if (check.repair?.with === "default") refuseDefault(check, check.repair.value, context);
   const scope = check.where === undefined ? undefined : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
   return { check, expectation, plan: expectation.plan(useOf(check, context)), scope };
+}
+
+function refuseDefault(check: Check, value: string | number | boolean, { columns, dialect }: PlanContext): void {
+  const column = findColumn(String(check.params["column"]), columns, dialect);
+  const fraction = column?.class === "integer" && typeof value === "number" && !Number.isInteger(value);
+  const problem = column === undefined ? undefined : fraction ? "is no whole number" : misfit(value, column);
+  if (column === undefined || problem === undefined) return;
+  throw invalidSuite(
+    `${check.path}.repair.value`,
+    `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
+    "Give a value of the column's type",
+  );
 }
 
 /** Paths and texts of the caller's SQL in a suite. */
