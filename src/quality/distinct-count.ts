@@ -57,8 +57,16 @@ function sampledCount(name: string, halvings: number): string {
   return `count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
 }
 
+/** Each count holds the values that it saw: so many at a time, or a wide table would need gigabytes. */
+const atATime = 50;
+
 async function counts(session: Session, relation: Relation, aggregates: readonly string[]): Promise<number[]> {
-  const select = aggregates.map((sql, at) => `${sql} AS d${at}`).join(", ");
-  const [row] = await session.rows(`SELECT ${select} FROM (${relation.sql})`);
-  return aggregates.map((_, at) => toNumber(row?.[`d${at}`]) ?? 0);
+  const found: number[] = [];
+  for (let from = 0; from < aggregates.length; from += atATime) {
+    const some = aggregates.slice(from, from + atATime);
+    const select = some.map((sql, at) => `${sql} AS d${at}`).join(", ");
+    const [row] = await session.rows(`SELECT ${select} FROM (${relation.sql})`);
+    found.push(...some.map((_, at) => toNumber(row?.[`d${at}`]) ?? 0));
+  }
+  return found;
 }

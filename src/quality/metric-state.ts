@@ -3,9 +3,9 @@ import { arrayOf, schema } from "../schema/builder.ts";
 import type { StructType } from "../schema/types.ts";
 import { columnsOfRelation, isNumeric } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
-import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct } from "./distinct-sketch.ts";
+import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "./distinct-sketch.ts";
 import { toNumber } from "./expectation.ts";
-import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles } from "./quantile-sketch.ts";
+import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles, sketchQuantilesTogether } from "./quantile-sketch.ts";
 
 /** What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the states of each. */
 export interface ColumnState {
@@ -84,16 +84,47 @@ export async function measureState(
   });
   const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
   const rows = toNumber(row["n"]) ?? 0;
-  const states: ColumnState[] = [];
-  for (const [at, column] of columns.entries()) {
-    const few = (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
-    states.push({
-      ...columnState(column.name, row, `c${at}_`),
-      distinct: column.class === "nested" ? null : await sketchDistinct(session, relation.sql, column.name, few),
-      quantiles: isNumeric(column.class) ? await sketchQuantiles(session, relation.sql, column.name) : null,
-    });
-  }
+  const plain = columns.flatMap((column, at) => (column.class === "nested" ? [] : [{ ...column, at }]));
+  const few = (at: number) => (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
+  const one = (column: (typeof plain)[number]) => sketchDistinct(session, relation.sql, column.name, few(column.at));
+  const distinct = await sketched(rows, plain, one, (names) => sketchDistinctTogether(session, relation.sql, names));
+  const quantiles = await sketched(
+    rows,
+    plain.filter((column) => isNumeric(column.class)),
+    ({ name }) => sketchQuantiles(session, relation.sql, name),
+    (names) => sketchQuantilesTogether(session, relation.sql, names),
+  );
+  const states = columns.map(({ name }, at) => ({
+    ...columnState(name, row, `c${at}_`),
+    distinct: distinct.get(at) ?? null,
+    quantiles: quantiles.get(at) ?? null,
+  }));
   return { rows, columns: states };
+}
+
+/** Up to so many rows a pass costs more than what is done in it, so that columns share one. */
+const fewRows = 100_000;
+/** Columns that share a pass; each row is held once for each of them. */
+const sharing = 50;
+
+/** Sketches of columns by their places: one pass each, or shared passes where there are few rows. */
+async function sketched<T, C extends { readonly at: number; readonly name: string }>(
+  rows: number,
+  columns: readonly C[],
+  one: (column: C) => Promise<T>,
+  together: (names: readonly string[]) => Promise<T[]>,
+): Promise<Map<number, T>> {
+  const found = new Map<number, T>();
+  if (rows > fewRows) {
+    for (const column of columns) found.set(column.at, await one(column));
+    return found;
+  }
+  for (let from = 0; from < columns.length; from += sharing) {
+    const some = columns.slice(from, from + sharing);
+    const sketches = await together(some.map(({ name }) => name));
+    for (const [index, sketch] of sketches.entries()) found.set(some[index]?.at ?? -1, sketch);
+  }
+  return found;
 }
 
 function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnState, "distinct" | "quantiles"> {

@@ -23,11 +23,31 @@ const mostBuckets = 2048;
 
 /** Sketches the finite values of one numeric column of a relation. */
 export async function sketchQuantiles(session: Session, relation: string, column: string): Promise<QuantileSketch> {
-  const value = `CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`;
+  const values = `SELECT CAST(${duckdbDialect.identifier(column)} AS DOUBLE) AS x, 0 AS c FROM (${relation})`;
+  const [sketch] = await sketchValues(session, values, 1);
+  return sketch ?? [];
+}
+
+/** As {@link sketchQuantiles} of each of some columns, in one pass. */
+export async function sketchQuantilesTogether(session: Session, relation: string, columns: readonly string[]): Promise<QuantileSketch[]> {
+  const values = columns.map((column) => `CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`).join(", ");
+  const each = `SELECT unnest([${values}]) AS x, unnest(range(${columns.length})) AS c FROM (${relation})`;
+  return sketchValues(session, each, columns.length);
+}
+
+/** `values`: rows of a number `x` and the place `c` of its column. */
+async function sketchValues(session: Session, values: string, columns: number): Promise<QuantileSketch[]> {
+  const buckets = Array.from({ length: columns }, (): QuantileBucket[] => []);
   const rows = await session.rows(
-    `SELECT CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (SELECT ${value} AS x FROM (${relation})) WHERE isfinite(x) GROUP BY s, i`,
+    `SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
   );
-  return ordered(rows.map((row) => ({ sign: toNumber(row["s"]) ?? 0, index: toNumber(row["i"]) ?? 0, count: toNumber(row["n"]) ?? 0 })));
+  for (const row of rows)
+    buckets[toNumber(row["c"]) ?? 0]?.push({
+      sign: toNumber(row["s"]) ?? 0,
+      index: toNumber(row["i"]) ?? 0,
+      count: toNumber(row["n"]) ?? 0,
+    });
+  return buckets.map(ordered);
 }
 
 /** The sketch of the values of both. */

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/contract.ts";
 import { duckdbEngine } from "../../src/engine/session.ts";
-import { estimateDistinct, mergeDistinct, sketchDistinct } from "../../src/quality/distinct-sketch.ts";
+import { estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "../../src/quality/distinct-sketch.ts";
 import { measureState, mergeStates, metricValue } from "../../src/quality/metric-state.ts";
-import { estimateQuantile, mergeQuantiles, sketchQuantiles } from "../../src/quality/quantile-sketch.ts";
+import { estimateQuantile, mergeQuantiles, sketchQuantiles, sketchQuantilesTogether } from "../../src/quality/quantile-sketch.ts";
 
 let session: Session;
 beforeAll(async () => {
@@ -80,6 +80,31 @@ describe("a sketch of numbers", () => {
 
   it("of nothing has no quantile", async () => {
     expect(estimateQuantile(await sketchQuantiles(session, "SELECT NULL::DOUBLE AS v", "v"), 0.5)).toBeNull();
+  });
+});
+
+describe("sketches of several columns in one pass", () => {
+  const relation =
+    "SELECT i AS id, CASE WHEN i % 3 = 0 THEN NULL ELSE i % 50 END AS some, NULL::INTEGER AS none, CASE WHEN i % 9 = 0 THEN 'NaN'::DOUBLE ELSE exp(i % 100 / 7.0) END AS x, 't' || i % 9 AS text FROM range(3000) t(i)";
+
+  it("are those of each column in a pass of its own", async () => {
+    const names = ["id", "some", "none", "x", "text"];
+    const distinct = await sketchDistinctTogether(session, relation, names);
+    for (const [at, name] of names.entries())
+      expect(distinct[at], name).toEqual(await sketchDistinct(session, relation, name, at % 2 === 0));
+    const numeric = names.slice(0, 4);
+    const quantiles = await sketchQuantilesTogether(session, relation, numeric);
+    for (const [at, name] of numeric.entries()) expect(quantiles[at], name).toEqual(await sketchQuantiles(session, relation, name));
+  });
+
+  it("make the same state of a wide table as of each of its columns alone", async () => {
+    const names = Array.from({ length: 120 }, (_, at) => `c${at}`);
+    const sql = `SELECT ${names.map((name, at) => `i * ${at + 1} % 70 AS ${name}`).join(", ")} FROM range(300) t(i)`;
+    const all = await measureState(session, { sql, columns: names.map((name) => ({ name, type: "BIGINT" })) });
+    for (const name of ["c0", "c49", "c50", "c119"]) {
+      const alone = await measureState(session, { sql: `SELECT ${name} FROM (${sql})`, columns: [{ name, type: "BIGINT" }] });
+      expect(all.columns.find((column) => column.name === name)).toEqual(alone.columns[0]);
+    }
   });
 });
 
