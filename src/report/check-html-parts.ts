@@ -38,7 +38,7 @@ summary .badge{justify-self:start}.what,.found{overflow-wrap:anywhere;unicode-bi
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.4rem;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.88rem}
 th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}
-thead th{color:var(--soft);font-weight:600}tbody tr:last-child>*{border-bottom:0}tbody th{font-weight:400;color:var(--soft)}
+thead th{color:var(--soft);font-weight:600}tbody tr:last-child>*{border-bottom:0}tbody th{font-weight:400;color:var(--soft)}th:first-child{width:1%;min-width:4rem}
 .tested{background:var(--warn-soft)}thead .tested{color:var(--warn)}
 td.number,th.number{text-align:right}td.nothing{color:var(--soft);font-style:italic}
 td.text,td:last-child{white-space:pre-wrap;overflow-wrap:anywhere;min-width:7rem;max-width:28rem}

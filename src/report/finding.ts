@@ -17,6 +17,7 @@ export function finding({ unexpected, considered, observed, success, details }: 
   const found = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
   const past = details?.["history"];
   if (typeof past !== "number") return found;
-  if (details?.["tooShort"] === true) return `${found}, with ${past} earlier values to compare with, too few to judge`;
-  return `${found}, ${success ? "in" : "out of"} line with ${past} earlier values`;
+  const values = `${past} earlier ${past === 1 ? "value" : "values"}`;
+  if (details?.["tooShort"] === true) return `${found}, with ${values} to compare with, too few to judge`;
+  return `${found}, ${success ? "in" : "out of"} line with ${values}`;
 }

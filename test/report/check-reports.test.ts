@@ -81,7 +81,7 @@ describe("a report of a suite's run", () => {
     expect(one({ considered: 0, unexpected: 0 })).toContain("id must be unique; no row to look at");
     const aggregate = { considered: null, unexpected: null, observed: 5 };
     expect(one({ ...aggregate, details: { history: 1, tooShort: true } })).toContain(
-      "found 5, with 1 earlier values to compare with, too few",
+      "found 5, with 1 earlier value to compare with, too few",
     );
     expect(one({ ...aggregate, success: false, details: { history: 9 } })).toContain("found 5, out of line with 9 earlier values");
   });

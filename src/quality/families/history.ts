@@ -51,6 +51,12 @@ function ruleOf(params: JsonObject): AnomalyRule {
   }
 }
 
+/** The rule with what was given to it: `relative_change (max_increase 2)`. */
+function ruleText(params: JsonObject): string {
+  const given = Object.entries(ruleOf(params)).flatMap(([name, value]) => (name === "rule" ? [] : [`${name} ${value}`]));
+  return `${text(params, "rule")}${given.length === 0 ? "" : ` (${given.join(", ")})`}`;
+}
+
 function plannedMeasure(use: CheckUse) {
   const measure = measureNamed(text(use.check.params, "metric"));
   if (measure === undefined) throw invalidSuite(`${use.check.path}.params.metric`, "names no metric", "Use one of the measures");
@@ -66,7 +72,7 @@ export const history: readonly Expectation[] = [
     level: "aggregate",
     summary: "A metric of the batch is not out of line with its history over the table's versions; with too little history it passes.",
     params,
-    message: (params) => `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${text(params, "rule")}`,
+    message: (params) => `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${ruleText(params)}`,
     plan: (use) => {
       const { measure, columns } = plannedMeasure(use);
       return {
