@@ -40,6 +40,42 @@ function single(
 
 const asDouble = (dialect: Dialect, sql: string): string => dialect.toDouble(sql);
 
+/** The engines refuse to square larger magnitudes, NaN and infinities. */
+export const largestSquared = 1e150;
+
+/** A value where it can be squared, else null. */
+export function squarable(value: string): string {
+  return `CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END`;
+}
+
+/** A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and the write with them. */
+function ofPowers(name: string, about: string, aggregate: (dialect: Dialect, ...values: string[]) => string, columns: 1 | 2 = 1): Measure {
+  return {
+    name,
+    columns,
+    accepts: plainNumbers,
+    about,
+    aggregates: (dialect, used) => {
+      const values = used.slice(0, columns).map((column) => asDouble(dialect, column.sql));
+      const largest = used.flatMap(({ class: kind }, at) =>
+        kind === "float" || kind === "double" ? [[`largest_${at}`, `max(abs(${values[at]}))`] as const] : [],
+      );
+      return { v: aggregate(dialect, ...values.map(squarable)), ...Object.fromEntries(largest) };
+    },
+    value: ({ v, largest_0, largest_1 }) =>
+      [largest_0, largest_1].every((largest) => (toNumber(largest) ?? 0) <= largestSquared) ? toNumber(v) : Number.NaN,
+  };
+}
+
+function squared(measure: Measure): Measure {
+  const square = (value: number | null) => (value === null ? null : value * value);
+  return { ...measure, value: (values) => square(measure.value(values)) };
+}
+
+const kurtosis = ofPowers("kurtosis", "excess kurtosis of the population, 0 for a constant column", (dialect, value = "NULL") =>
+  dialect.kurtosis(value),
+);
+
 /** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
 export const measures: readonly Measure[] = [
   { name: "row_count", columns: 0, about: "number of rows", aggregates: () => ({ v: "count(*)" }), value: ({ v }) => toNumber(v) },
@@ -62,29 +98,20 @@ export const measures: readonly Measure[] = [
   single("sum", "sum", (_, sql) => `sum(${sql})`),
   single("min", "smallest value", (_, sql) => `min(${sql})`),
   single("max", "largest value", (_, sql) => `max(${sql})`),
-  single("stdev", "sample standard deviation", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 1)),
-  single("stdev_population", "population standard deviation", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 0)),
-  {
-    ...single("variance", "sample variance", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 1)),
-    value: ({ v }) => square(toNumber(v)),
-  },
-  {
-    ...single("variance_population", "population variance", (dialect, sql) => dialect.deviation(asDouble(dialect, sql), 0)),
-    value: ({ v }) => square(toNumber(v)),
-  },
-  single("skewness", "skewness", (dialect, sql) => dialect.skewness(asDouble(dialect, sql))),
+  ofPowers("stdev", "sample standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 1)),
+  ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 0)),
+  squared(ofPowers("variance", "sample variance", (dialect, value = "NULL") => dialect.deviation(value, 1))),
+  squared(ofPowers("variance_population", "population variance", (dialect, value = "NULL") => dialect.deviation(value, 0))),
+  ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value)),
   {
     // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
-    name: "kurtosis",
-    columns: 1,
-    accepts: plainNumbers,
-    about: "excess kurtosis of the population, 0 for a constant column",
+    ...kurtosis,
     aggregates: (dialect, columns) => ({
-      v: dialect.kurtosis(asDouble(dialect, first(columns))),
+      ...kurtosis.aggregates(dialect, columns),
       low: `min(${first(columns)})`,
       high: `max(${first(columns)})`,
     }),
-    value: ({ v, low, high }) => (low === null || low === undefined ? null : low === high ? 0 : toNumber(v)),
+    value: ({ low, high, ...values }) => (low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values)),
   },
   {
     name: "range",
@@ -111,18 +138,16 @@ export const measures: readonly Measure[] = [
   {
     name: "approximate_distinct",
     columns: 1,
-    about: "number of different values, by HyperLogLog",
+    about: "number of different values",
     aggregates: (dialect, columns) => ({ v: dialect.distinctApproximate(first(columns)) }),
     value: ({ v }) => toNumber(v),
   },
-  {
-    name: "correlation",
-    columns: 2,
-    accepts: plainNumbers,
-    about: "Pearson correlation; unknown for a constant column",
-    aggregates: (dialect, columns) => ({ v: dialect.correlation(asDouble(dialect, first(columns)), asDouble(dialect, second(columns))) }),
-    value: ({ v }) => toNumber(v),
-  },
+  ofPowers(
+    "correlation",
+    "Pearson correlation; unknown for a constant column",
+    (dialect, a = "NULL", b = "NULL") => dialect.correlation(a, b),
+    2,
+  ),
   {
     name: "ratio_of_sums",
     columns: 2,
@@ -136,10 +161,6 @@ export const measures: readonly Measure[] = [
 /** The measure of a name. */
 export function measureNamed(name: string): Measure | undefined {
   return measures.find((measure) => measure.name === name);
-}
-
-function square(value: number | null): number | null {
-  return value === null ? null : value * value;
 }
 
 function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {

@@ -5,6 +5,7 @@ import { columnsOfRelation, isNumeric } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "./distinct-sketch.ts";
 import { toNumber } from "./expectation.ts";
+import { largestSquared } from "./measures.ts";
 import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles, sketchQuantilesTogether } from "./quantile-sketch.ts";
 
 /** What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the states of each. */
@@ -53,9 +54,6 @@ export const metricsSchema: StructType = schema()
   )
   .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), { comment: "what the gate of the version said" })
   .build();
-
-/** The engine refuses to square larger magnitudes: of columns that hold such the deviation is not measured. */
-export const largestSquared = 1e150;
 
 function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;

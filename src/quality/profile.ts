@@ -5,7 +5,7 @@ import { duckdbDialect } from "./dialect-duckdb.ts";
 import { countDistinct, type DistinctCount } from "./distinct-count.ts";
 import { toJson, toNumber } from "./expectation.ts";
 import { type ValueCount, valueHistogram } from "./histogram.ts";
-import { largestSquared } from "./metric-state.ts";
+import { largestSquared } from "./measures.ts";
 
 /** What the rows say of one column. Names that begin with `approximate` are estimates, everything else is exact. */
 export interface ColumnProfile {

@@ -125,3 +125,37 @@ describe("rows against another table", () => {
     expect(await evaluateGate(session, made, ours, { now: 0 })).toMatchObject({ accepted: true });
   });
 });
+
+describe("measures of squares", () => {
+  const names = ["stdev", "stdev_population", "variance", "variance_population", "skewness", "kurtosis"];
+  const numbers: readonly EngineColumn[] = [
+    { name: "x", type: "DOUBLE" },
+    { name: "y", type: "DOUBLE" },
+  ];
+  const made = suite("s", [
+    ...names.map((name) => check.measure(name, "x", { max: 1e9 }, { onFail: "warn", id: name })),
+    check.expect("expect_column_pair_correlation_to_be_between", { column_A: "y", column_B: "x", max_value: 1 }, { onFail: "warn" }),
+  ]);
+
+  it.each([Number.NaN, Infinity, -Infinity, 1.7e308])("of a column with %d fail their bounds, and not the whole write", async (odd) => {
+    const rows = [1, 2, 4, odd].map((x, y) => ({ x, y }));
+    const { checks } = await evaluateGate(session, made, await stage(rows, numbers), { now: 0 });
+    expect(checks.map(({ success, observed }) => [success, observed])).toEqual(checks.map(() => [false, "NaN"]));
+  });
+
+  it("of a column without such values are as they were", async () => {
+    const rows = [1, 2, 4, 9].map((x, y) => ({ x, y }));
+    const { checks } = await evaluateGate(session, made, await stage(rows, numbers), { now: 0 });
+    const observed = checks.map((result) => Number(result.observed));
+    const expected = [3.559026, 3.082207, 12.666667, 9.5, 1.330938, -1, 0.943119];
+    for (const [at, value] of expected.entries()) expect(observed[at]).toBeCloseTo(value, 5);
+  });
+
+  it("let z-scores be told of the finite values, and name the values that have none", async () => {
+    const scores = suite("z", [
+      check.expect("expect_column_value_z_scores_to_be_less_than", { column: "x", threshold: 3, double_sided: true }, { onFail: "warn" }),
+    ]);
+    const rows = [1, 2, Number.NaN, 3, Infinity, 2, -Infinity].map((x) => ({ x, y: 0 }));
+    expect(await failing(scores, rows, numbers)).toEqual([2, 4, 6]);
+  });
+});

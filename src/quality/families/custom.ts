@@ -1,6 +1,7 @@
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
 import { gateNames } from "../gate-names.ts";
 import { invalidSuite } from "../invalid.ts";
+import { squarable } from "../measures.ts";
 import { number, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, numbers, ordered } from "./common.ts";
 
@@ -163,7 +164,8 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_column_value_z_scores_to_be_less_than",
     level: "group",
-    summary: "Each value's distance from the batch's mean, in sample standard deviations, is below a threshold; a constant column passes.",
+    summary:
+      "Each value's distance from the batch's mean, in sample standard deviations of the finite values, is below a threshold; a constant column passes.",
     params: {
       column: columnParam,
       threshold: { type: "number", required: true, about: "a number of standard deviations" },
@@ -175,7 +177,7 @@ export const custom: readonly Expectation[] = [
       const value = use.dialect.toDouble(column.sql);
       return {
         kind: "rounds",
-        aggregates: { mean: `avg(${value})`, deviation: use.dialect.deviation(value, 1) },
+        aggregates: { mean: `avg(${squarable(value)})`, deviation: use.dialect.deviation(squarable(value), 1) },
         next: ({ mean, deviation }) => {
           const score = `((${value} - ${mean}) / ${deviation})`;
           const flat = typeof mean !== "number" || typeof deviation !== "number" || deviation === 0 || !Number.isFinite(deviation);
