@@ -158,4 +158,11 @@ describe("measures of squares", () => {
     const rows = [1, 2, Number.NaN, 3, Infinity, 2, -Infinity].map((x) => ({ x, y: 0 }));
     expect(await failing(scores, rows, numbers)).toEqual([2, 4, 6]);
   });
+
+  it("let outliers be told of the finite values, and call infinities outliers", async () => {
+    const outliers = suite("o", [check.noOutliers("x", { onFail: "warn" })]);
+    const odd = (...values: readonly number[]) => values.map((x) => ({ x, y: 0 }));
+    expect(await failing(outliers, odd(1, 2, 3, 4, 5, 100, Infinity, Number.NaN, -Infinity), numbers)).toEqual([5, 6, 7, 8]);
+    expect(await failing(outliers, odd(Infinity, Infinity, Number.NaN, 1), numbers)).toEqual([]);
+  });
 });

@@ -192,7 +192,7 @@ export const custom: readonly Expectation[] = [
     kind: "expect_column_values_to_not_be_outliers",
     level: "group",
     summary:
-      "Each value lies within `threshold` (default 3.5) median absolute deviations of the batch's median; when that deviation is 0 nothing is called an outlier.",
+      "Each value lies within `threshold` (default 3.5) median absolute deviations of the finite values' median; when that deviation is 0 nothing is called an outlier.",
     params: { column: columnParam, threshold: { type: "number", min: 0, about: "a number of median absolute deviations" } },
     message: (params) =>
       `${text(params, "column")} must lie within ${number(params, "threshold") ?? 3.5} median absolute deviations of the median`,
@@ -202,13 +202,14 @@ export const custom: readonly Expectation[] = [
       const threshold = number(use.check.params, "threshold") ?? 3.5;
       return {
         kind: "rounds",
-        aggregates: { median: use.dialect.quantile(value, 0.5) },
+        aggregates: { median: use.dialect.quantile(squarable(value), 0.5) },
         next: ({ median }) => ({
           kind: "rounds",
-          aggregates: { spread: use.dialect.quantile(`abs(${value} - ${typeof median === "number" ? median : 0})`, 0.5) },
+          aggregates: { spread: use.dialect.quantile(`abs(${squarable(value)} - ${typeof median === "number" ? median : 0})`, 0.5) },
           next: ({ spread }) => {
-            const flat = typeof median !== "number" || typeof spread !== "number" || spread === 0 || !Number.isFinite(spread);
-            const pass = flat ? `(${column.sql} IS NOT NULL)` : `(abs(${value} - ${median}) <= ${threshold * spread})`;
+            const reach = typeof spread === "number" ? threshold * spread : 0;
+            const flat = typeof median !== "number" || typeof spread !== "number" || spread === 0 || !Number.isFinite(reach);
+            const pass = flat ? `(${column.sql} IS NOT NULL)` : `(abs(${value} - ${median}) <= ${reach})`;
             return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
           },
         }),
