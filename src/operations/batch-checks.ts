@@ -1,6 +1,8 @@
-import type { Session, StagedRelation } from "../engine/contract.ts";
+import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../engine/contract.ts";
+import type { WrittenFacts } from "../quality/gate-extremes.ts";
 import { physicalName } from "../schema/column-mapping.ts";
 import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../schema/enforcement.ts";
+import { findField } from "../schema/fields.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../schema/type-names.ts";
 import type { StagedData } from "../table/write-data-files.ts";
@@ -81,11 +83,7 @@ export interface WrittenRows {
  * @throws `CONSTRAINT_VIOLATED` naming the constraint and the first offending row
  */
 export async function checkRules(session: Session, rules: readonly RowRule[], rows: WrittenRows): Promise<void> {
-  const failing = await firstViolated(
-    session,
-    rows.sql,
-    rules.map((rule) => `(${rule.sql}) IS NOT TRUE`),
-  );
+  const failing = await firstViolated(session, rows.sql, rules.map(violatedSql));
   const rule = failing === undefined ? undefined : rules[failing];
   if (rule === undefined) return;
   const source = rows.located;
@@ -93,22 +91,60 @@ export async function checkRules(session: Session, rules: readonly RowRule[], ro
   const { file, row } = source.positionColumns;
   const whole = source.columns.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ");
   const [found] = await session.rows(
-    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE (${rule.sql}) IS NOT TRUE LIMIT 1`,
+    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
   );
   throw ruleError(rule, { ...place(found), values: typeof found?.["value"] === "string" ? found["value"].slice(0, 500) : null });
+}
+
+/** True for a row that breaks a rule, and never null. */
+export function violatedSql(rule: RowRule): string {
+  return `((${rule.sql}) IS NOT TRUE)`;
+}
+
+/** What is known of the rows that were written: by the files' own statistics, or else by the rows. */
+export function writtenFacts(session: Session, target: BatchTarget, staged: StagedData, rows: WrittenRows): WrittenFacts {
+  return {
+    rows: staged.rows,
+    column: async (column) => {
+      const field = findField(target.schema, column);
+      const name = field === undefined ? column : physicalName(field, target.demands.columnMapping);
+      const found = staged.files.map(({ written }) => ({ rows: written.rows, statistics: statisticsOf(written, name) }));
+      const nulls = found.map(({ statistics }) => statistics?.nullCount);
+      const present = async () =>
+        nulls.every((count) => count !== undefined)
+          ? nulls.reduce((left, count) => left - count, staged.rows)
+          : countPresent(session, rows, column);
+      const extremes = found.map(({ rows: all, statistics }) => (statistics?.nullCount === all ? [] : extremesOf(statistics)));
+      return { present, ...(extremes.every((one) => one !== undefined) ? { extremes: extremes.flat() } : {}) };
+    },
+  };
+}
+
+async function countPresent(session: Session, rows: WrittenRows, column: string): Promise<number> {
+  const [row] = await session.rows(`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`);
+  return Number(row?.["n"] ?? 0);
+}
+
+function extremesOf(statistics: WrittenColumn | undefined): readonly string[] | undefined {
+  if (statistics?.min === undefined || statistics.max === undefined || statistics.hasNan === true) return undefined;
+  return [statistics.min, statistics.max];
+}
+
+function statisticsOf({ columns }: WrittenFile, column: string): WrittenColumn | undefined {
+  return columns.find(({ path }) => path.length === 1 && path[0] === column);
 }
 
 /** Whether some file holds a null in a top-level column, as far as its statistics tell. */
 function mayHoldNull(staged: StagedData, column: string): boolean {
   return staged.files.some(({ partitionValues, written }) => {
     if (Object.hasOwn(partitionValues, column)) return partitionValues[column] === null;
-    return written.columns.find((one) => one.path.length === 1 && one.path[0] === column)?.nullCount !== 0;
+    return statisticsOf(written, column)?.nullCount !== 0;
   });
 }
 
 function mayBeInfinite(staged: StagedData, column: string): boolean {
   return staged.files.some(({ written }) => {
-    const found = written.columns.find((one) => one.path.length === 1 && one.path[0] === column);
+    const found = statisticsOf(written, column);
     if (found === undefined || found.nullCount === written.rows) return false;
     return found.min === undefined || found.max === undefined || found.min.includes("infinity") || found.max.includes("infinity");
   });

@@ -1,10 +1,11 @@
 import { rm } from "node:fs/promises";
 import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
+import { isGuardStop } from "../engine/row-guard.ts";
 import { VarveError } from "../errors.ts";
 import type { MetadataAction } from "../log/actions.ts";
 import { carriedSuite, joinSuites } from "../quality/carried.ts";
 import { defineSuite } from "../quality/define.ts";
-import { evaluateGate } from "../quality/gate.ts";
+import { Gate } from "../quality/gate.ts";
 import type { SetAside } from "../quality/gate-context.ts";
 import { suiteNeeds } from "../quality/needs.ts";
 import type { Suite } from "../quality/suite.ts";
@@ -16,10 +17,10 @@ import { findField } from "../schema/fields.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { planScan } from "../table/scan.ts";
-import { type StagedData, stageData } from "../table/write-data-files.ts";
+import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/write-data-files.ts";
 import { applyRules, firstIdentity, hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
 import { quoteName } from "../util/sql-text.ts";
-import { checkRules, checkSource, checkWritten, type WrittenRows } from "./batch-checks.ts";
+import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns, withMetadata } from "./batch-target.ts";
 import { setMisfitsAside } from "./misfits.ts";
 import type { WriteOptions } from "./write-options.ts";
@@ -92,17 +93,6 @@ export async function prepareBatch(
   }
 }
 
-/** Rows that are tagged need a column to be tagged in. @throws `SCHEMA_MISMATCH` */
-function _requireTagColumn({ schema }: BatchTarget, suite: Suite | undefined): void {
-  const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
-  if (tag === null || schema.fields.some((field) => field.name === tag)) return;
-  throw new VarveError(
-    "SCHEMA_MISMATCH",
-    `The suite ${suite?.name ?? ""} tags rows in the column ${tag}, which the table does not have. Add it as an array of strings, or name another in tagColumn. Nothing was written.`,
-    { column: [tag], expected: "array<string>", found: "no such column" },
-  );
-}
-
 /** The table's own suite, and the caller's beside it. */
 function gateOf(target: BatchTarget, { gate, gateReplacesCarried }: WriteOptions): Suite | undefined {
   const given = gate === undefined ? undefined : defineSuite(gate);
@@ -149,12 +139,9 @@ class BatchWriter {
     const rules = await this.#rules(target, plan);
     const fitted = fittedRelation(fitting, plan, rules, target.schema);
     const relations = await this.#keptRelations(held, fitted);
-    const verdict = await this.#test(fitted, target, relations, rules, misfits?.setAside);
-    const clean = writtenRows(fitted, rules, verdict);
-    if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
-    const rows = await this.#composed(clean, target);
-    const data =
-      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, [verdict, fitting]));
+    const gate = await this.#gate(fitted, target, relations, rules, misfits?.setAside);
+    const batch: FittedBatch = { target, fitted, rules, gate, counted: fitting };
+    const { rows, data, verdict } = (await this.#writeFirst(batch)) ?? (await this.#testFirst(batch));
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
@@ -162,7 +149,64 @@ class BatchWriter {
     return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
   }
 
-  #write(target: BatchTarget, rows: WrittenRows, known: { readonly rowsAtMost?: number }): Promise<StagedData> {
+  /**
+   * Writes a batch that is to be taken whole or rejected, and tests each row in the scan that writes it: what is tested is what is written, it is
+   * read once, and the tests of all rows together are made while the files are brought to the disk.
+   *
+   * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be found which.
+   */
+  async #writeFirst({ target, fitted, rules, gate, counted }: FittedBatch): Promise<WrittenBatch | undefined> {
+    const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
+    if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !this.#writesInOneScan(target)) return undefined;
+    const rows = writtenRows(fitted, rules, undefined);
+    const rowsAtMost = counted.rows ?? (await countRows(this.#session, rows.sql));
+    try {
+      const data = await this.#write(target, rows, { rowsAtMost, ...(guard.length === 0 ? {} : { guard }) });
+      const flushed = flushData(target.context, data);
+      try {
+        const verdict = await this.#verdictOfWritten(gate, target, rows, data);
+        if (data.rows === rowsAtMost && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
+      } finally {
+        await flushed;
+      }
+      await data.discard();
+    } catch (error) {
+      if (!isGuardStop(error)) throw error;
+    }
+    return undefined;
+  }
+
+  async #verdictOfWritten(
+    gate: Gate | undefined,
+    target: BatchTarget,
+    rows: WrittenRows,
+    data: StagedData,
+  ): Promise<GateVerdict | undefined> {
+    if (gate === undefined) return undefined;
+    this.#report("checking");
+    const verdict = await gate.verdictOfWritten(writtenFacts(this.#session, target, data, rows));
+    return verdict === undefined ? undefined : this.#accepted(verdict);
+  }
+
+  /** Makes all tests, and then writes the rows that are clean. */
+  async #testFirst({ target, fitted, rules, gate, counted }: FittedBatch): Promise<WrittenBatch> {
+    if (gate !== undefined) this.#report("checking");
+    const verdict = gate === undefined ? undefined : this.#accepted(await gate.verdict());
+    const clean = writtenRows(fitted, rules, verdict);
+    if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
+    const rows = await this.#composed(clean, target);
+    const data =
+      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, [verdict, counted]));
+    if (verdict !== undefined && rows === clean && this.#hooks.judgeOnly !== true)
+      await gate?.confirm(verdict, writtenFacts(this.#session, target, data, rows));
+    return { rows, data, verdict };
+  }
+
+  #writesInOneScan({ metadata }: BatchTarget): boolean {
+    return this.#hooks.compose === undefined && this.#hooks.judgeOnly !== true && metadata.partitionColumns.length === 0;
+  }
+
+  #write(target: BatchTarget, rows: WrittenRows, known: Pick<DataWriteOptions, "rowsAtMost" | "guard">): Promise<StagedData> {
     this.#report("writing");
     const { onProgress } = this.#options;
     return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
@@ -228,17 +272,16 @@ class BatchWriter {
     return writeRules(this.#session, target.schema, target.demands, given);
   }
 
-  async #test(
+  async #gate(
     fitted: StagedRelation,
     target: BatchTarget,
     relations: GateRelations,
     rules: WriteRules,
     setAside: SetAside | undefined,
-  ): Promise<GateVerdict | undefined> {
+  ): Promise<Gate | undefined> {
     if (this.#suite === undefined) return undefined;
-    this.#report("checking");
     const { gateOptions } = this.#options;
-    const verdict = await evaluateGate(this.#session, this.#suite, fitted, {
+    return Gate.open(this.#session, this.#suite, fitted, {
       now: target.context.world.now(),
       relations,
       ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
@@ -247,6 +290,10 @@ class BatchWriter {
       ...(rules.computed.size === 0 ? {} : { afterRepair: (batch: StagedRelation) => computedAnew(batch, rules) }),
       fence: () => this.#fence(),
     });
+  }
+
+  /** @throws `BATCH_REJECTED` */
+  #accepted(verdict: GateVerdict): GateVerdict {
     if (!verdict.accepted && this.#hooks.judgeOnly !== true) throw rejected(verdict);
     return verdict;
   }
@@ -283,6 +330,27 @@ class BatchWriter {
     this.#options.signal?.throwIfAborted();
     this.#options.onProgress?.({ phase });
   }
+}
+
+/** A batch that fits the table. */
+interface FittedBatch {
+  readonly target: BatchTarget;
+  readonly fitted: StagedRelation;
+  readonly rules: WriteRules;
+  readonly gate: Gate | undefined;
+  /** The relation that staging may have counted. */
+  readonly counted: StagedRelation;
+}
+
+interface WrittenBatch {
+  readonly rows: WrittenRows;
+  readonly data: StagedData;
+  readonly verdict: GateVerdict | undefined;
+}
+
+async function countRows(session: Session, sql: string): Promise<number> {
+  const [row] = await session.rows(`SELECT count(*) AS n FROM (${sql})`);
+  return Number(row?.["n"] ?? 0);
 }
 
 const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, discard: async () => undefined });

@@ -39,7 +39,7 @@ export interface GateOptions {
   readonly history?: (metric: string) => Promise<readonly number[]>;
 }
 
-/** How far a write has come. */
+/** How far a write has come. A batch that a gate can only reject is written before it is checked; if a row fails, it is checked and that is all. */
 export interface WriteProgress {
   readonly phase: "reading" | "checking" | "writing" | "committing";
   /** Rows read so far, while reading. */

@@ -34,6 +34,7 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   matches: (sql, pattern) => `regexp_matches(${sql}, ${quote(pattern)})`,
   like: (sql, pattern) => `(${sql} LIKE ${quote(pattern)})`,
   length: (sql, kind) => (kind === "binary" ? `octet_length(${sql})` : `length(${sql})`),
+  bytes: (sql) => `strlen(${sql})`,
   countIf: (condition) => `count_if(${condition})`,
   filtered: (aggregate, scope) => (scope === undefined ? aggregate : `${aggregate} FILTER (WHERE ${scope})`),
   deviation: (sql, ddof) => `${ddof === 1 ? "stddev_samp" : "stddev_pop"}(${sql})`,

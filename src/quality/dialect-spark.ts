@@ -61,6 +61,7 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   // a backslash escapes in Spark's LIKE, in DuckDB's it is a character like any other
   like: (sql, pattern) => `(${sql} LIKE ${quote(pattern.replaceAll("\\", "\\\\"))})`,
   length: (sql) => `length(${sql})`,
+  bytes: (sql) => `octet_length(${sql})`,
   countIf: (condition) => `count_if(${condition})`,
   filtered: (aggregate, scope) => {
     const filter = scope === undefined ? "" : ` FILTER (WHERE ${scope})`;

@@ -24,6 +24,8 @@ export interface Dialect {
   like(sql: string, pattern: string): string;
   /** Characters of a text, bytes of a binary. */
   length(sql: string, kind: ColumnClass): string;
+  /** Bytes of a text in UTF-8. */
+  bytes(sql: string): string;
   countIf(condition: string): string;
   /** An aggregate over the rows of `scope` only. */
   filtered(aggregate: string, scope: string | undefined): string;

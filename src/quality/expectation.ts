@@ -83,6 +83,12 @@ export interface RowPlan {
   readonly nullsExactly?: boolean;
   /** Columns whose values are shown for a failing row. */
   readonly shows: readonly ColumnUse[];
+  /** Where every value of this column passes if its smallest and its largest value do; NaN is no value here. */
+  readonly byExtremes?: ColumnUse;
+  /** No text but one of ASCII characters passes. */
+  readonly passesAsciiOnly?: boolean;
+  /** A cheaper condition that says the same of a text of ASCII characters. */
+  readonly passOfAscii?: string;
 }
 
 export interface KeysPlan {
@@ -121,6 +127,8 @@ export interface AggregatePlan {
   /** Conditions over the aliases, evaluated in SQL so that wide integers, decimals and times compare exactly. */
   readonly conditions?: (alias: (name: string) => string) => Readonly<Record<string, string>>;
   readonly judge: (values: AggregateValues) => Judgement;
+  /** Where the smallest and the largest value of this column give the same aggregates as all its values; NaN is no value here. */
+  readonly byExtremes?: ColumnUse;
 }
 
 export interface QueryPlan {

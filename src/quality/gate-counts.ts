@@ -36,7 +36,8 @@ export async function resolveRounds(
   return current;
 }
 
-interface CountContext extends GateContext {
+/** What counting needs beside the checks. */
+export interface CountContext extends GateContext {
   readonly columns: readonly SuiteColumn[];
   readonly repairs: ReadonlyMap<string, number>;
 }
@@ -58,7 +59,7 @@ export async function countRows(
     const result =
       mask === undefined
         ? aggregateResult(check, await judged(session, check, at, row, staged, context))
-        : rowResult(mask, masks.indexOf(mask), row, rows, repaired);
+        : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
     results.set(check.check.id, result);
   }
   return { rows, results };
@@ -165,10 +166,23 @@ function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult
   };
 }
 
-function rowResult(mask: Mask, at: number, row: EngineRow, rows: number, repaired: number): CheckResult {
+/** Numbers of rows that a check of rows came to. */
+export interface RowCounts {
+  readonly considered: number;
+  readonly unexpected: number;
+  readonly repaired: number;
+}
+
+function countsOf(mask: Mask, at: number, row: EngineRow, rows: number): Pick<RowCounts, "considered" | "unexpected"> {
+  return {
+    considered: mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0),
+    unexpected: mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0,
+  };
+}
+
+/** What a check of rows says of the numbers of rows that it considered and that fail. */
+export function rowResult(mask: Mask, { considered, unexpected, repaired }: RowCounts): CheckResult {
   const { check } = mask.planned;
-  const considered = mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0);
-  const unexpected = mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0;
   // counts are compared, not 1 − share, which binary fractions get wrong at the border
   const enough = considered === 0 || (considered - unexpected) / considered >= check.mostly;
   const reaction = reactionOf(check, considered, unexpected);

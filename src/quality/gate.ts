@@ -1,18 +1,21 @@
-import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
-import { columnsOfRelation } from "./column.ts";
+import type { Session, StagedRelation } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import { columnsOfRelation, type SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
-import { errorsSql, tagsSql } from "./errors-list.ts";
 import { thisTable } from "./expectation.ts";
-import type { GateContext, SetAside } from "./gate-context.ts";
-import { type Counted, countRows, resolveRounds } from "./gate-counts.ts";
+import type { GateContext } from "./gate-context.ts";
+import { type CountContext, type Counted, countRows, resolveRounds } from "./gate-counts.ts";
 import { checkedExpressions } from "./gate-expressions.ts";
+import { type Told, toldByExtremes, type WrittenFacts } from "./gate-extremes.ts";
 import { groupMasks } from "./gate-groups.ts";
-import { repairRows } from "./gate-repair.ts";
-import { type Split, sampleRows } from "./gate-samples.ts";
+import { guardConditions, isGuardable, passedResults } from "./gate-guard.ts";
+import { type Repaired, repairRows } from "./gate-repair.ts";
+import { sampleRows } from "./gate-samples.ts";
+import { verdictOf } from "./gate-verdict.ts";
 import { invalidSuite } from "./invalid.ts";
-import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import { type Mask, rowMask } from "./masks.ts";
 import { type PlannedCheck, planSuite } from "./plan.ts";
-import type { OnFail, Suite } from "./suite.ts";
+import type { Check, Suite } from "./suite.ts";
 import type { CheckResult, GateVerdict } from "./verdict.ts";
 
 /**
@@ -24,29 +27,136 @@ import type { CheckResult, GateVerdict } from "./verdict.ts";
  * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for its SQL.
  */
 export async function evaluateGate(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<GateVerdict> {
-  const columns = columnsOfRelation(staged.columns);
-  const expressions = await checkedExpressions(session, suite, staged.columns, context.fence);
-  const planned = [...planSuite(suite, { columns, dialect: duckdbDialect, now: context.now, expressions }), ...(context.extra ?? [])];
-  refuseMissingRelations(planned, context);
-  const functions = { ...suite.functions, ...context.functions };
-  const repaired = await repairRows(session, planned, staged, { columns, expressions, functions });
-  const batch = repaired.counts.size === 0 ? repaired.staged : (context.afterRepair?.(repaired.staged) ?? repaired.staged);
-  const resolved = await resolveRounds(session, repaired.planned, batch);
-  const masks = await groupMasks(session, resolved, batch, { functions, relation: (name) => context.relations?.[name]?.sql });
-  const counted = await countRows(session, resolved, masks, batch, { columns, repairs: repaired.counts, ...context });
-  const reacted = masks
-    .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
-    .filter(({ result }) => (result?.unexpected ?? 0) > 0);
-  const split = await sampleRows(session, batch, reacted, counted.rows);
-  const verdict = verdictOf(suite, batch, counted, split, masksBy(reacted), repaired.counts.size > 0);
-  return withBadShare(suite, context.setAside === undefined ? verdict : withSetAside(verdict, context.setAside, batch.columns));
+  const gate = await Gate.open(session, suite, staged, context);
+  return gate.verdict();
 }
 
-type Reacted = readonly { readonly mask: Mask; readonly result: CheckResult | undefined }[];
+interface GateParts {
+  readonly session: Session;
+  readonly suite: Suite;
+  readonly context: GateContext;
+  readonly columns: readonly SuiteColumn[];
+  readonly repaired: Repaired;
+  readonly planned: readonly PlannedCheck[];
+}
 
-function masksBy(reacted: Reacted): (...reactions: readonly OnFail[]) => Mask[] {
-  return (...reactions) =>
-    reacted.flatMap(({ mask, result }) => (result !== undefined && reactions.includes(result.reaction) ? [mask] : []));
+/** A suite made ready for one batch. */
+export class Gate {
+  readonly #parts: GateParts;
+  readonly #guarded: readonly Mask[];
+
+  private constructor(parts: GateParts) {
+    this.#parts = parts;
+    const masks = this.takesWhole ? parts.planned.flatMap((check) => rowMask(check) ?? []) : [];
+    this.#guarded = masks.filter((mask) => isGuardable(mask, parts.repaired.staged.columns));
+  }
+
+  /** Plans the checks and repairs values. @throws as {@link evaluateGate} */
+  static async open(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<Gate> {
+    const columns = columnsOfRelation(staged.columns);
+    const expressions = await checkedExpressions(session, suite, staged.columns, context.fence);
+    const suitePlan = planSuite(suite, { columns, dialect: duckdbDialect, now: context.now, expressions });
+    const all = [...suitePlan, ...(context.extra ?? [])];
+    refuseMissingRelations(all, context);
+    const functions = { ...suite.functions, ...context.functions };
+    const replaced = await repairRows(session, all, staged, { columns, expressions, functions });
+    const anew = replaced.counts.size === 0 ? undefined : context.afterRepair?.(replaced.staged);
+    const repaired = anew === undefined ? replaced : { ...replaced, staged: anew };
+    const planned = await resolveRounds(session, repaired.planned, repaired.staged);
+    return new Gate({ session, suite, context, columns, repaired, planned });
+  }
+
+  /** Whether the batch is taken as it came, or not at all: no check can do more than warn or reject. Then it may be written before the verdict. */
+  get takesWhole(): boolean {
+    const { suite, context } = this.#parts;
+    return context.setAside === undefined && (context.extra ?? []).length === 0 && suite.checks.every(setsNothingAside);
+  }
+
+  /**
+   * Conditions over the batch's columns, for which no row may be true; empty unless the gate {@link Gate.takesWhole}. Whoever writes the rows
+   * reads them anyway: it can test them in the same scan, and then ask for {@link Gate.verdictOfWritten}.
+   */
+  get guard(): readonly string[] {
+    return guardConditions(this.#guarded);
+  }
+
+  /** Makes all tests. */
+  async verdict(): Promise<GateVerdict> {
+    return this.#conclude(await this.#count(this.#parts.planned));
+  }
+
+  /**
+   * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written files' own statistics answer cost
+   * nothing. `undefined` where a guarded check is at odds with the values that were found: then all tests have to be made.
+   *
+   * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its statistics
+   */
+  async verdictOfWritten(facts: WrittenFacts): Promise<GateVerdict | undefined> {
+    const { planned, repaired, session } = this.#parts;
+    const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
+    if (passed === undefined) return undefined;
+    const others = planned.filter(({ check }) => !passed.has(check.id));
+    const told = await toldByExtremes(session, others, repaired.staged, facts, this.#countContext);
+    const counted = await this.#count(others.filter(({ check }) => !told.results.has(check.id)));
+    if (counted.rows !== facts.rows) return undefined;
+    confirm(told, counted.results);
+    const results = planned.flatMap(({ check: { id } }) => {
+      const result = passed.get(id) ?? told.results.get(id) ?? counted.results.get(id);
+      return result === undefined ? [] : [[id, result] as const];
+    });
+    return this.#conclude({ ...counted, results: new Map(results) });
+  }
+
+  /** Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as {@link Gate.verdictOfWritten} */
+  async confirm(verdict: GateVerdict, facts: WrittenFacts): Promise<void> {
+    const { planned, repaired, session } = this.#parts;
+    const told = await toldByExtremes(session, planned, repaired.staged, facts, this.#countContext);
+    confirm(told, new Map(verdict.checks.map((check) => [check.id, check])));
+  }
+
+  get #countContext(): CountContext {
+    const { context, columns, repaired } = this.#parts;
+    return { columns, repairs: repaired.counts, ...context };
+  }
+
+  async #count(planned: readonly PlannedCheck[]): Promise<CountedMasks> {
+    const { session, suite, context, repaired } = this.#parts;
+    const functions = { ...suite.functions, ...context.functions };
+    const relation = (name: string) => context.relations?.[name]?.sql;
+    const masks = await groupMasks(session, planned, repaired.staged, { functions, relation });
+    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext);
+    return { ...counted, masks };
+  }
+
+  /** Looks again at the rows that fail, and says what becomes of the batch. */
+  async #conclude(counted: CountedMasks): Promise<GateVerdict> {
+    const { session, suite, context, repaired } = this.#parts;
+    const reacted = counted.masks
+      .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
+      .filter(({ result }) => (result?.unexpected ?? 0) > 0);
+    const split = await sampleRows(session, repaired.staged, reacted, counted.rows);
+    const findings = { counted, reacted, split, repaired: repaired.counts.size > 0, setAside: context.setAside };
+    return verdictOf(suite, repaired.staged, findings);
+  }
+}
+
+interface CountedMasks extends Counted {
+  readonly masks: readonly Mask[];
+}
+
+/** @throws `SOURCE_UNREADABLE` for checks that every row passed though an extreme of the same rows fails them */
+function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): void {
+  const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);
+  if (misled.length === 0) return;
+  throw new VarveError(
+    "SOURCE_UNREADABLE",
+    `All rows passed ${misled.join(", ")} by what the source's Parquet files say of their values, but the values themselves fail: the statistics in those files are wrong. Write the files anew. Nothing was committed.`,
+    { checks: misled },
+  );
+}
+
+function setsNothingAside({ onFail, escalate }: Check): boolean {
+  return [onFail, escalate?.to].every((reaction) => reaction === undefined || reaction === "reject" || reaction === "warn");
 }
 
 function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateContext): void {
@@ -62,77 +172,4 @@ function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateC
       }
     }
   }
-}
-
-function verdictOf(
-  suite: Suite,
-  batch: StagedRelation,
-  counted: Counted,
-  split: Split,
-  masks: ReturnType<typeof masksBy>,
-  repaired: boolean,
-): GateVerdict {
-  const checks = [...counted.results.values()].map((result) => ({ ...result, sample: split.samples.get(result.id) ?? [] }));
-  const bad = split.quarantined + split.dropped;
-  const reasons = checks.filter((check) => check.reaction === "reject" && !check.success).map(rejection);
-  const tagging = suite.checks.some((check) => check.onFail === "tag");
-  const disposing = masks("quarantine", "drop");
-  const quarantining = masks("quarantine");
-  const tags = masks("tag");
-  const failing = masks("quarantine", "drop", "reject", "warn", "tag", "repair");
-  const names = batch.columns.map((column) => duckdbDialect.identifier(column.name)).join(", ");
-  const position = positionOf(batch);
-  const tag = tagging
-    ? `, ${tags.length === 0 ? "CAST(NULL AS VARCHAR[])" : tagsSql(tags)} AS ${duckdbDialect.identifier(suite.tagColumn)}`
-    : "";
-  const untouched = disposing.length === 0 && !tagging && !repaired;
-  const cleanSql =
-    disposing.length === 0 && !tagging
-      ? batch.sql
-      : `SELECT ${names}${tag} FROM ${maskedSource(batch, [...disposing, ...tags])} WHERE NOT ${anyFails(disposing)}`;
-  const results = new Map(checks.map((check) => [check.id, check]));
-  return {
-    suite: { name: suite.name, fingerprint: suite.fingerprint },
-    accepted: reasons.length === 0,
-    reasons,
-    rows: counted.rows,
-    clean: counted.rows - bad,
-    quarantined: split.quarantined,
-    dropped: split.dropped,
-    tagged: split.tagged,
-    checks,
-    cleanSql,
-    untouched,
-    tagColumn: tagging ? suite.tagColumn : null,
-    quarantineSql:
-      split.quarantined === 0
-        ? null
-        : `SELECT ${position.file} AS file, ${position.row} AS row, ${errorsSql(failing, results)} AS errors, ${names} FROM ${maskedSource(batch, failing)} WHERE ${anyFails(quarantining)}`,
-  };
-}
-
-/** Rejects a batch with too many bad rows. */
-function withBadShare(suite: Suite, verdict: GateVerdict): GateVerdict {
-  const bad = verdict.quarantined + verdict.dropped;
-  if (verdict.rows === 0 || bad / verdict.rows <= suite.maxBadShare) return verdict;
-  const reason = `${bad} of ${verdict.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`;
-  return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
-}
-
-function withSetAside(verdict: GateVerdict, { rows, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
-  const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
-  const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
-  return {
-    ...verdict,
-    rows: verdict.rows + rows,
-    quarantined: verdict.quarantined + rows,
-    checks: [...checks, ...verdict.checks],
-    quarantineSql: `SELECT file, row, errors${nothing} FROM (${sql})${others}`,
-  };
-}
-
-function rejection(check: CheckResult): string {
-  if (check.unexpected === null)
-    return `${check.id}: ${check.message}; found ${JSON.stringify(check.observed, (_, value) => (typeof value === "bigint" ? value.toString() : value))}`;
-  return `${check.id}: ${check.message}; ${check.unexpected} of ${check.considered} rows fail`;
 }

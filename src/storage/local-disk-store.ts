@@ -12,6 +12,7 @@ import {
   moveDurably,
   nearestFolder,
   removeFile,
+  syncFile,
   syncFolder,
   temporaryNameFor,
   writeDurably,
@@ -42,6 +43,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
+    flushFile: syncFile,
     localPath: (path) => existingFileSync(root, path),
     stagingFolder: () => makeStagingFolder(root, world),
   };

@@ -11,7 +11,7 @@ import { checkPath, checkPrefix } from "./paths.ts";
 export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const base = `${checkPath(folder)}/`;
   const at = (path: string): string => base + checkPath(path);
-  const { localPath } = store;
+  const { localPath, flushFile } = store;
   return {
     uri: childUri(store.uri, folder),
     ...(store.identity === undefined ? {} : { identity: childUri(store.identity, folder) }),
@@ -29,6 +29,7 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
     putFile: async (path, localFile, options) => await store.putFile(at(path), localFile, options),
     putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(at(path), bytes, options),
     delete: async (path, options) => await store.delete(at(path), options),
+    ...(flushFile === undefined ? {} : { flushFile: (localFile: string) => flushFile(localFile) }),
     ...(localPath === undefined ? {} : { localPath: (path) => localPath(at(path)) }),
     stagingFolder: () => store.stagingFolder(),
   };

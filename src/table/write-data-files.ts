@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, WrittenFile } from "../engine/contract.ts";
+import { guardSql } from "../engine/row-guard.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { AddAction } from "../log/actions.ts";
 import type { TableContext } from "../log/contract.ts";
@@ -40,6 +41,11 @@ export interface DataWriteOptions {
   readonly onProgress?: (share: number) => void;
   /** Columns of the query that stand in the files under their own names, though the table does not have them. */
   readonly hiddenColumns?: readonly string[];
+  /**
+   * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see {@link isGuardStop}. Only for tables
+   * without partition columns, whose rows are read once.
+   */
+  readonly guard?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -87,7 +93,8 @@ export async function stageData(
   const compression = options.compression ?? codecOf(target.configuration);
   const hidden = (options.hiddenColumns ?? []).map(quoteName);
   const items = [...physicalSelectItems(data, target.mode), ...hidden, ...keys];
-  const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})`, {
+  const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard)}`;
+  const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
     folder: output,
     compression,
     targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
@@ -144,6 +151,11 @@ export async function publishData(context: TableContext, staged: StagedData, sig
     dataChange: true,
     stats,
   }));
+}
+
+/** Begins to bring staged files to the disk, so that {@link publishData} waits less; it is what says whether they got there. */
+export async function flushData(context: TableContext, staged: StagedData): Promise<void> {
+  await Promise.allSettled(staged.files.map(({ written }) => context.store.flushFile?.(written.file)));
 }
 
 /** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */

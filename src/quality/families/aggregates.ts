@@ -75,6 +75,7 @@ function extreme(which: "min" | "max"): Expectation {
         kind: "aggregate",
         aggregates: { v: `${which}(${column.sql})` },
         conditions: (alias) => ({ ok: boundsSql(alias("v"), min, max, use.check.params) }),
+        byExtremes: column,
         judge: ({ v, ok }) => ({ success: ok === true, observed: isNumeric(column.class) ? observedNumber(toNumber(v)) : toJson(v) }),
       };
     },
@@ -171,6 +172,7 @@ export const aggregates: readonly Expectation[] = [
         missing: `${column.sql} IS NULL`,
         nullsExactly: true,
         shows: [column],
+        byExtremes: column,
       };
     },
   },

@@ -1,5 +1,6 @@
+import { matchesAsciiOnly } from "../ascii-pattern.ts";
 import type { Dialect } from "../dialect.ts";
-import type { CheckPlan, CheckUse, Expectation } from "../expectation.ts";
+import type { CheckPlan, CheckUse, Expectation, RowPlan } from "../expectation.ts";
 import { type ParamSpec, text, texts } from "../params.ts";
 import { columnParam } from "./common.ts";
 import { jsonSchemaCondition, jsonSchemaProblem } from "./json-schema.ts";
@@ -10,7 +11,7 @@ function textRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
 }
 
 /** A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for nulls beside it. */
-function patternRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
+function patternRow(use: CheckUse, condition: (sql: string) => string): RowPlan {
   const column = use.column("column", ["string"]);
   return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
 }
@@ -52,7 +53,10 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text holds a match of the regular expression.",
     params: { column: columnParam, regex: regexParam },
     message: (params) => `${text(params, "column")} must match ${text(params, "regex")}`,
-    plan: (use) => patternRow(use, (sql) => use.dialect.matches(sql, text(use.check.params, "regex"))),
+    plan: (use) => {
+      const regex = text(use.check.params, "regex");
+      return { ...patternRow(use, (sql) => use.dialect.matches(sql, regex)), passesAsciiOnly: matchesAsciiOnly(regex) };
+    },
   },
   {
     kind: "expect_column_values_to_not_match_regex",

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../util/json.ts";
 import type { CheckPlan, CheckUse, Expectation } from "../expectation.ts";
-import { boundsText, list, number, text } from "../params.ts";
+import { boundsText, flag, list, number, text } from "../params.ts";
 import { boundsSql, columnParam, countLimits, numericBounds, ordered, refuseBounds, typedBounds } from "./common.ts";
 
 const shown = (params: JsonObject): string =>
@@ -23,12 +23,23 @@ function lengths(use: CheckUse): CheckPlan {
   const column = use.column("column", ["string", "binary"]);
   const params = use.check.params;
   const equal = number(params, "value");
-  const length = use.dialect.length(column.sql, column.class);
-  const pass =
-    equal !== undefined
-      ? `(${length} = ${equal})`
-      : boundsSql(length, number(params, "min_value")?.toString(), number(params, "max_value")?.toString(), params);
-  return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+  const condition = (length: string): string => {
+    if (equal !== undefined) return `(${length} = ${equal})`;
+    const [min, max] = [number(params, "min_value")?.toString(), number(params, "max_value")?.toString()];
+    const inclusive = !flag(params, "strict_min") && !flag(params, "strict_max");
+    // one operator, because the engine would count the characters for each of two
+    return min !== undefined && max !== undefined && inclusive
+      ? `(${length} BETWEEN ${min} AND ${max})`
+      : boundsSql(length, min, max, params);
+  };
+  return {
+    kind: "row",
+    pass: condition(use.dialect.length(column.sql, column.class)),
+    ...(column.class === "string" ? { passOfAscii: condition(use.dialect.bytes(column.sql)) } : {}),
+    missing: `${column.sql} IS NULL`,
+    nullsExactly: true,
+    shows: [column],
+  };
 }
 
 const valueSet = { type: "scalars", required: true, about: "a list of values of the column's type" } as const;
@@ -65,7 +76,7 @@ export const values: readonly Expectation[] = [
       // both engines sort NaN above every number, so only an open upper end lets it in
       const floats = column.class === "float" || column.class === "double";
       const pass = floats && max === undefined ? `(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
-      return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+      return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column], byExtremes: column };
     },
   },
   {

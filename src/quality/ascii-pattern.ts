@@ -1,0 +1,35 @@
+/** A step of a pattern that matches none but ASCII characters, or no character at all. */
+const step = new RegExp(
+  [
+    String.raw`\\[dws]`, // classes, which RE2 takes from ASCII alone
+    String.raw`\\[!-/:-@[-${"`"}{-~]`, // an escaped sign
+    String.raw`\[(?!\^)(?:\\[dws]|\\[!-/:-@[-${"`"}{-~]|[^\\[\]\P{ASCII}])+\]`, // a class that is not negated
+    String.raw`\((?!\?)|\(\?:|\)|\|`,
+    String.raw`[*+?]\??|\{\d+(?:,\d*)?\}\??`,
+    String.raw`[ !"#%&',\-/0-9:;<=>@A-Z_${"`"}a-z~]`,
+  ].join("|"),
+  "uy",
+);
+
+/**
+ * Whether a text that holds a match of the regular expression (RE2's syntax) is ASCII from end to end. `false` where that cannot be told.
+ *
+ * Such a text has as many characters as bytes, and bytes are counted much faster.
+ */
+export function matchesAsciiOnly(pattern: string): boolean {
+  // an anchor that is repeated, or not, holds nothing
+  if (!/^\^(?![*+?{])/.test(pattern) || !pattern.endsWith("$")) return false;
+  const inner = pattern.slice(1, -1);
+  let depth = 0;
+  for (let at = 0; at < inner.length; ) {
+    step.lastIndex = at;
+    const found = step.exec(inner)?.[0];
+    if (found === undefined) return false;
+    if (found.startsWith("(")) depth++;
+    if (found === ")") depth--;
+    // outside of groups an alternative would do without one of the anchors
+    if (depth < 0 || (found === "|" && depth === 0)) return false;
+    at += found.length;
+  }
+  return depth === 0;
+}

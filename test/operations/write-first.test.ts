@@ -1,0 +1,227 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import type { Table } from "../../src/api/table.ts";
+import { duckdbEngine } from "../../src/engine/session.ts";
+import { isVarveError, type VarveError } from "../../src/errors.ts";
+import { existingTarget } from "../../src/operations/batch-target.ts";
+import { prepareBatch } from "../../src/operations/write-batch.ts";
+import type { WriteProgress } from "../../src/operations/write-options.ts";
+import { type BuiltCheck, check, suite } from "../../src/quality/builder.ts";
+import { type GateVerdict, summarizeVerdict } from "../../src/quality/verdict.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
+
+type Options = { readonly onFail: "reject" | "warn"; readonly onNull: "ignore" | "fail" | "pass"; readonly id: string };
+
+const makes: readonly ((options: Options) => BuiltCheck)[] = [
+  (o) => check.notNull("s", o),
+  (o) => check.notNull("i", o),
+  (o) => check.notNull("tags", o),
+  (o) => check.matches("s", "^[a-c]*$", o),
+  (o) => check.matches("s", "b", o),
+  (o) => check.length("s", { min: 1, max: 2 }, o),
+  (o) => check.length("s", { max: 3, strictMax: true }, o),
+  (o) => check.length("s", { min: 1, max: 1 }, o),
+  (o) => check.oneOf("s", ["a", "ab", "é"], o),
+  (o) => check.noneOf("s", ["c"], o),
+  (o) => check.between("s", { min: "a", max: "b" }, o),
+  (o) => check.between("i", { min: -1, max: 1 }, o),
+  (o) => check.between("d", { min: -1, max: 1 }, o),
+  (o) => check.between("d", { min: 0 }, o),
+  (o) => check.between("f", { max: 0.1 }, o),
+  (o) => check.between("m", { min: 0.25, strictMin: true }, o),
+  (o) => check.between("day", { min: "1970-01-02", max: "2020-01-01" }, o),
+  (o) => check.between("at", { max: "2000-01-01T00:00:00.123456Z" }, o),
+  (o) => check.between("local", { min: "1950-01-01 00:00:00" }, o),
+  (o) => check.between("i", { min: 0 }, { ...o, where: "s = 'a'" }),
+  (o) => check.between("i", { min: 0 }, { ...o, mostly: 0.5 }),
+  ({ onFail, id }) => check.measure("max", "i", { max: 1 }, { onFail, id }),
+  ({ onFail, id }) => check.measure("min", "d", { min: 0 }, { onFail, id }),
+  ({ onFail, id }) => check.measure("max", "at", { max: "2000-01-01T00:00:00Z" } as never, { onFail, id }),
+  (o) => check.matches("st.t", "^x", o),
+  (o) => check.complete(["s", "i"], o),
+  (o) => check.equal("s", "u", o),
+  (o) => check.unique("i", o),
+  (o) => check.sql("length(s) < 3", o),
+  (o) => check.matches("s", "^a", { ...o, where: "i > 0" }),
+  (o) => check.matches("s", "^[abc]", { ...o, mostly: 0.5 }),
+];
+
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null, freq: 5 });
+const text = fc.option(fc.constantFrom("", "a", "ab", "abc", "c", "é"), { nil: null, freq: 5 });
+const row = fc.record({
+  i: fc.option(fc.integer({ min: -2, max: 2 }), { nil: null, freq: 6 }),
+  d: maybe(fc.constantFrom(0, -0, 1, -1, 1.5, Number.NaN, Infinity, -Infinity, 1e308)),
+  f: maybe(fc.constantFrom(0, 0.1, 0.11, Number.NaN)),
+  m: maybe(fc.constantFrom("0.25", "0.26", "-99999999999999999999999999999999.99")),
+  day: maybe(fc.constantFrom("1970-01-01", "1970-01-02", "2020-01-01", "0001-01-01", "9999-12-31")),
+  at: maybe(
+    fc.constantFrom(...["1900-01-01T00:00:00Z", "2000-01-01T00:00:00.123Z", "2000-01-01T00:00:00.124Z"].map((time) => new Date(time))),
+  ),
+  local: maybe(fc.constantFrom("1949-12-31 23:59:59.999999", "1950-01-01 00:00:00")),
+  s: text,
+  u: text,
+  st: fc.option(fc.record({ t: fc.option(fc.constantFrom("x", "xy", "y"), { nil: null }) }), { nil: null }),
+  tags: fc.option(fc.array(fc.constantFrom("p", "q"), { maxLength: 2 }), { nil: null, freq: 5 }),
+});
+
+const facts = () =>
+  schema()
+    .integer("i")
+    .double("d")
+    .float("f")
+    .decimal("m", 34, 2)
+    .date("day")
+    .timestamp("at")
+    .timestampNtz("local")
+    .string("s")
+    .string("u")
+    .struct("st", schema().string("t"))
+    .array("tags", "string");
+
+const plain = (value: unknown) => JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? String(item) : item)));
+
+/** What all tests, made before anything is written, say of the rows. */
+async function judged(table: Table, rows: readonly object[], gate: ReturnType<typeof suite>): Promise<GateVerdict> {
+  const batch = await prepareBatch(await existingTarget(table.snapshot().log), rows as never, { gate }, { judgeOnly: true });
+  await batch.close();
+  if (batch.verdict === undefined) throw new Error("there is no verdict");
+  return batch.verdict;
+}
+
+async function refusal(work: Promise<unknown>): Promise<VarveError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!isVarveError(error)) throw new Error(`it was not refused: ${String(error)}`);
+  return error;
+}
+
+describe("a batch that is written while it is tested", () => {
+  it("gets the verdict that it would get before it is written, whatever the suite and the rows", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: facts() });
+    let held = 0;
+    let accepted = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { maxLength: 12 }),
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 0, max: makes.length - 1 }),
+            fc.constantFrom<"reject" | "warn">("reject", "reject", "warn"),
+            fc.constantFrom<"ignore" | "fail" | "pass">("ignore", "fail", "pass"),
+          ),
+          { minLength: 1, maxLength: 4 },
+        ),
+        async (rows, picks) => {
+          const checks = picks.map(([pick, onFail, onNull], at) => makes[pick]?.({ onFail, onNull, id: `c${at}` }) as BuiltCheck);
+          const gate = suite("random", checks);
+          const expected = await judged(table, rows, gate);
+          if (expected.accepted) {
+            const { gate: verdict } = await table.append(rows, { gate });
+            expect(plain(verdict?.checks)).toEqual(plain(expected.checks));
+            expect(plain(summarizeVerdict(verdict as GateVerdict))).toEqual(plain(summarizeVerdict(expected)));
+            held += rows.length;
+            accepted += 1;
+          } else {
+            const error = await refusal(table.append(rows, { gate }));
+            expect(error.code).toBe("BATCH_REJECTED");
+            expect(plain(error.data["gate"])).toEqual(plain(summarizeVerdict(expected)));
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+    expect(accepted).toBeGreaterThan(10);
+    expect(await rowsOf(table)).toHaveLength(held);
+    await table.close();
+  });
+
+  it("is refused at the first row that fails, with every failing row counted and nothing left behind", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: schema().long("id").string("code") });
+    const before = filesBelow(join(folder, "t"));
+    const rows = Array.from({ length: 5000 }, (_, id) => ({ id, code: id % 1000 === 7 ? "?" : `c${id}` }));
+    const phases: WriteProgress["phase"][] = [];
+    const gate = suite("codes", [check.matches("code", "^c[0-9]+$"), check.unique("id")]);
+    const error = await refusal(table.append(rows, { gate, onProgress: ({ phase }) => phases.push(phase) }));
+    expect(error.code).toBe("BATCH_REJECTED");
+    expect(error.data["gate"]).toMatchObject({
+      rows: 5000,
+      checks: [{ success: false, unexpected: 5, first: { row: 7, code: "?" } }, { success: true }],
+    });
+    // it was written up to the failing row, and only then looked through
+    expect([...new Set(phases)]).toEqual(["reading", "writing", "checking"]);
+    expect(filesBelow(join(folder, "t"))).toEqual(before);
+    await table.close();
+  });
+
+  it("is refused by what all rows together say, with nothing left behind", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: schema().long("id") });
+    const gate = suite("few", [check.rowCount({ max: 2 })]);
+    const error = await refusal(table.append([{ id: 1 }, { id: 2 }, { id: 3 }], { gate }));
+    expect(error.data["gate"]).toMatchObject({ accepted: false, rows: 3 });
+    expect(dataFiles(join(folder, "t"))).toEqual([]);
+    await table.close();
+  });
+
+  it("is not written first where a check may set rows aside", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("code") });
+    const phases: WriteProgress["phase"][] = [];
+    const gate = suite("codes", [check.matches("code", "^c", { onFail: "quarantine" }), check.notNull("id")]);
+    const result = await table.append(
+      [
+        { id: 1, code: "c" },
+        { id: 2, code: "x" },
+      ],
+      { gate, onProgress: ({ phase }) => phases.push(phase) },
+    );
+    expect(result).toMatchObject({ rows: 1, gate: { quarantined: 1 } });
+    expect(phases.indexOf("checking")).toBeLessThan(phases.indexOf("writing"));
+    await table.close();
+  });
+
+  it("names the row that breaks a CHECK constraint, in a batch without a gate too", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: schema().long("id").string("code") });
+    await table.alter({ addConstraints: { coded: "code LIKE 'c%'" }, upgradeProtocol: true });
+    writeFileSync(join(folder, "a.csv"), "id,code\n1,c1\n2,c2\n3,x3\n");
+    const error = await refusal(table.append({ csv: join(folder, "a.csv") }));
+    expect(error.code).toBe("CONSTRAINT_VIOLATED");
+    expect(error.data).toMatchObject({ row: 2 });
+    const gate = suite("codes", [check.length("code", { max: 2 })]);
+    expect((await refusal(table.append({ csv: join(folder, "a.csv") }, { gate }))).code).toBe("CONSTRAINT_VIOLATED");
+    expect((await table.append([{ id: 4, code: "c4" }], { gate })).gate?.checks).toMatchObject([{ success: true, considered: 1 }]);
+    expect(await rowsOf(table)).toMatchObject([{ id: 4n, code: "c4" }]);
+    await table.close();
+  });
+
+  it("does not believe a source's statistics over what was written", async () => {
+    const folder = freshFolder();
+    const file = join(folder, "lying.parquet");
+    const session = await duckdbEngine.open();
+    const values = "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
+    await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
+    await session.close();
+    const bytes = readFileSync(file);
+    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    const [highest, claimed] = [Buffer.alloc(4), Buffer.alloc(4)];
+    highest.writeInt32LE(123_456_789);
+    claimed.writeInt32LE(999);
+    for (let at = bytes.indexOf(highest, footer); at >= 0; at = bytes.indexOf(highest, at)) claimed.copy(bytes, at);
+    writeFileSync(file, bytes);
+    const table = await createTable(join(folder, "t"), { schema: schema().integer("n") });
+    for (const onFail of ["reject", "quarantine"] as const) {
+      const gate = suite("low", [check.between("n", { min: 0, max: 1000 }, { onFail, id: "low" })]);
+      const error = await refusal(table.append({ parquet: file }, { gate }));
+      expect({ code: error.code, data: error.data }).toEqual({ code: "SOURCE_UNREADABLE", data: { checks: ["low"] } });
+    }
+    expect(dataFiles(join(folder, "t"))).toEqual([]);
+    await table.close();
+  });
+});
