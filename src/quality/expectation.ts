@@ -99,7 +99,12 @@ export interface KeysPlan {
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
   /** The row whose position is `gateNames.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean;
-  /** Ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
+  /**
+   * Gives an aggregate over the scoped rows that is true where no key fails, to be computed beside the other counts; `undefined` where the keys
+   * are not of the kind for it.
+   */
+  readonly countProof?: (scoped: string, ask: Ask) => Promise<string | undefined>;
+  /** Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
   readonly proofs?: readonly Proof[];
   readonly shows: readonly ColumnUse[];
   /** Relations that the query compares with. */
@@ -157,8 +162,11 @@ export interface HistoryPlan {
   readonly judge: (current: number | null, history: readonly number[]) => Judgement;
 }
 
-/** Asks a few cheap questions of the scoped rows; each answer is one row. */
-export type Proof = (scoped: string, ask: (sql: string) => Promise<AggregateValues>) => Promise<boolean>;
+/** Asks a question whose answer is one row. */
+export type Ask = (sql: string) => Promise<AggregateValues>;
+
+/** Asks a few cheap questions of the scoped rows. */
+export type Proof = (scoped: string, ask: Ask) => Promise<boolean>;
 
 /** Names of the position columns in a scoped relation, quoted. */
 export interface Position {

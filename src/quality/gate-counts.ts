@@ -14,6 +14,8 @@ import type { CheckResult } from "./verdict.ts";
 export interface Counted {
   readonly rows: number;
   readonly results: ReadonlyMap<string, CheckResult>;
+  /** Checks whose {@link Mask.toProve} was not true: their results are not. */
+  readonly unproven?: ReadonlySet<string>;
 }
 
 /** Asks for the scalars that some checks need before they can be planned: one pass a round for all of them together. */
@@ -62,7 +64,8 @@ export async function countRows(
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
     results.set(check.check.id, result);
   }
-  return { rows, results };
+  const unproven = masks.filter((mask, at) => mask.toProve !== undefined && row[`m${at}_proven`] !== true);
+  return { rows, results, unproven: new Set(unproven.map((mask) => mask.planned.check.id)) };
 }
 
 async function mainPass(
@@ -80,6 +83,7 @@ async function mainPass(
       );
     const failing = mask.presentColumn === undefined ? `count_if(${mask.countedFail})` : `count(*) - count(${mask.presentColumn})`;
     if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
+    if (mask.toProve !== undefined) columns.push(`${mask.toProve} AS m${at}_proven`);
   }
   for (const [at, check] of planned.entries()) {
     const { plan } = check;

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../engine/contract.ts";
-import { type KeysPlan, toNumber } from "./expectation.ts";
+import { type Ask, type KeysPlan, toNumber } from "./expectation.ts";
 import { gateNames } from "./gate-names.ts";
 import { invalidSuite } from "./invalid.ts";
 import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
@@ -9,6 +9,8 @@ import type { RowFunction } from "./suite.ts";
 
 /** What finding failing groups needs. */
 export interface GroupContext {
+  /** Leave proofs that all keys differ to whoever counts ({@link Mask.toProve}). */
+  readonly proveByCounting?: boolean;
   readonly functions: Readonly<Record<string, RowFunction>>;
   readonly relation: (name: string) => string | undefined;
 }
@@ -44,7 +46,12 @@ async function groupMask(
   const scoped = scopedRows(staged, planned.scope);
   switch (plan.kind) {
     case "keys": {
-      if (await proven(session, plan, scoped)) return keysMask(planned, plan, undefined, 0, position);
+      const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
+      if (context.proveByCounting === true && planned.scope === undefined) {
+        const toProve = await plan.countProof?.(scoped, ask);
+        if (toProve !== undefined) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
+      }
+      if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
       await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
       const known = await total(session, `SELECT coalesce(sum(${gateNames.rows}), 0) AS n FROM ${table}`);
@@ -95,8 +102,7 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
   };
 }
 
-async function proven(session: Session, plan: KeysPlan, scoped: string): Promise<boolean> {
-  const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
+async function proven(plan: KeysPlan, scoped: string, ask: Ask): Promise<boolean> {
   for (const proof of plan.proofs ?? []) if (await proof(scoped, ask)) return true;
   return false;
 }

@@ -119,13 +119,17 @@ export class Gate {
     return { columns, repairs: repaired.counts, ...context };
   }
 
-  async #count(planned: readonly PlannedCheck[]): Promise<CountedMasks> {
+  async #count(planned: readonly PlannedCheck[], proveByCounting = true): Promise<CountedMasks> {
     const { session, suite, context, repaired } = this.#parts;
     const functions = { ...suite.functions, ...context.functions };
     const relation = (name: string) => context.relations?.[name]?.sql;
-    const masks = await groupMasks(session, planned, repaired.staged, { functions, relation });
+    const masks = await groupMasks(session, planned, repaired.staged, { functions, relation, proveByCounting });
     const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext);
-    return { ...counted, masks };
+    const unproven = planned.filter(({ check }) => counted.unproven?.has(check.id) === true);
+    if (unproven.length === 0) return { ...counted, masks };
+    const others = masks.filter((mask) => !unproven.includes(mask.planned));
+    const again = await this.#count(unproven, false);
+    return { rows: counted.rows, results: new Map([...counted.results, ...again.results]), masks: [...others, ...again.masks] };
   }
 
   /** Looks again at the rows that fail, and says what becomes of the batch. */

@@ -22,6 +22,8 @@ export interface Mask {
   readonly joins: readonly string[];
   /** Failing rows, where a query over keys or positions has told already. */
   readonly known?: number;
+  /** An aggregate of all rows that has to be true, or {@link Mask.known} is not true. */
+  readonly toProve?: string;
   readonly shows: readonly ColumnUse[];
 }
 
