@@ -54,6 +54,11 @@ export function isTemporal(kind: ColumnClass): boolean {
   return kind === "date" || kind === "timestamp" || kind === "timestamp_ntz";
 }
 
+/** Whether values of both classes can be compared with each other. */
+export function areAlike(a: ColumnClass, b: ColumnClass): boolean {
+  return a === b || (isNumeric(a) && isNumeric(b)) || (isTemporal(a) && isTemporal(b));
+}
+
 const engineClasses: readonly (readonly [RegExp, ColumnClass])[] = [
   [/^BOOL(EAN)?$/, "boolean"],
   [/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?)$/, "integer"],

@@ -109,6 +109,7 @@ export interface KeysPlan {
   readonly shows: readonly ColumnUse[];
   /** Relations that the query compares with. */
   readonly tables?: readonly string[];
+  readonly refers?: Reference;
 }
 
 export interface PositionsPlan {
@@ -141,6 +142,7 @@ export interface QueryPlan {
   readonly query: (scoped: string, relations: RelationLookup) => string;
   readonly judge: (rows: readonly AggregateValues[]) => Judgement;
   readonly tables?: readonly string[];
+  readonly refers?: Reference;
 }
 
 export interface SchemaPlan {
@@ -167,6 +169,13 @@ export type Ask = (sql: string) => Promise<AggregateValues>;
 
 /** Asks a few cheap questions of the scoped rows. */
 export type Proof = (scoped: string, ask: Ask) => Promise<boolean>;
+
+/** Columns of another table that a check compares its own with, and the parameter that names them or the table. */
+export interface Reference {
+  readonly table: string;
+  readonly param: string;
+  readonly pairs: readonly { readonly own: ColumnUse; readonly other: string }[];
+}
 
 /** Names of the position columns in a scoped relation, quoted. */
 export interface Position {

@@ -1,4 +1,5 @@
 import type { Session, SourceRow, StagedRelation } from "../engine/contract.ts";
+import { isVarveError } from "../errors.ts";
 import type { SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toNumber } from "./expectation.ts";
@@ -47,6 +48,7 @@ export async function repairRows(
     if (failing === 0) continue;
     counts.set(mask.planned.check.id, failing);
     const { repair } = mask.planned.check;
+    if (repair?.with === "sql") await tryRepair(session, current, mask, context);
     current = repair?.with === "function" ? await replacedBy(session, current, mask, repair, context) : replaced(current, mask, context);
   }
   return { staged: current, planned, counts };
@@ -62,6 +64,24 @@ function repairedColumn(staged: StagedRelation, check: Check, { columns }: Repai
   if (column === undefined || !columns.some(({ name }) => name === column.name))
     throw invalidSuite(`${check.path}.params.column`, "a nested field cannot be repaired", "Repair a top-level column");
   return { sql: column.sql, type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type };
+}
+
+/** Asks once for the values that an SQL repair gives, so that those that are none of the column's type are its fault and nobody else's. */
+async function tryRepair(session: Session, staged: StagedRelation, mask: Mask, context: RepairContext): Promise<void> {
+  const { check } = mask.planned;
+  const { sql, type } = repairedColumn(staged, check, context);
+  const value = `CAST(${repairSql(mask, sql, context)} AS ${type})`;
+  try {
+    await session.rows(`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`);
+  } catch (error) {
+    if (!isVarveError(error, "SQL_FAILED")) throw error;
+    throw invalidSuite(
+      `${check.path}.repair.expression`,
+      `it gives no ${type}: ${error.message}`,
+      "Give values of the column's type",
+      error,
+    );
+  }
 }
 
 function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {

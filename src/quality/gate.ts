@@ -15,6 +15,7 @@ import { verdictOf } from "./gate-verdict.ts";
 import { invalidSuite } from "./invalid.ts";
 import { type Mask, rowMask } from "./masks.ts";
 import { type PlannedCheck, planSuite } from "./plan.ts";
+import { refuseReference } from "./reference.ts";
 import type { Check, Suite } from "./suite.ts";
 import type { CheckResult, GateVerdict } from "./verdict.ts";
 
@@ -166,6 +167,7 @@ function setsNothingAside({ onFail, escalate }: Check): boolean {
 function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateContext): void {
   for (const { check, plan } of planned) {
     if (plan.kind !== "keys" && plan.kind !== "query") continue;
+    if (plan.refers !== undefined) refuseReference(check, plan.refers, context.relations?.[plan.refers.table]?.columns);
     for (const name of plan.tables ?? []) {
       if (name !== thisTable && context.relations?.[name] === undefined) {
         throw invalidSuite(

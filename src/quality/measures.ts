@@ -38,18 +38,31 @@ function single(
   };
 }
 
+/** A decimal of so many digits that a sum of a few may be beyond what the engine can hold. */
+export function isWide({ class: kind, type }: ColumnUse): boolean {
+  return kind === "decimal" && Number(/\((\d+)/.exec(type)?.[1] ?? 0) > 28;
+}
+
 const asDouble = (dialect: Dialect, sql: string): string => dialect.toDouble(sql);
 
 /** The engines refuse to square larger magnitudes, NaN and infinities. */
 export const largestSquared = 1e150;
+/** The same for third and fourth powers. */
+const [largestCubed, largestToFourth] = [1e100, 1e75];
 
-/** A value where it can be squared, else null. */
-export function squarable(value: string): string {
-  return `CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END`;
+/** A value where it can be squared (or is within another limit), else null. */
+export function squarable(value: string, limit = largestSquared): string {
+  return `CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
 }
 
 /** A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and the write with them. */
-function ofPowers(name: string, about: string, aggregate: (dialect: Dialect, ...values: string[]) => string, columns: 1 | 2 = 1): Measure {
+function ofPowers(
+  name: string,
+  about: string,
+  aggregate: (dialect: Dialect, ...values: string[]) => string,
+  columns: 1 | 2 = 1,
+  limit = largestSquared,
+): Measure {
   return {
     name,
     columns,
@@ -60,10 +73,10 @@ function ofPowers(name: string, about: string, aggregate: (dialect: Dialect, ...
       const largest = used.flatMap(({ class: kind }, at) =>
         kind === "float" || kind === "double" ? [[`largest_${at}`, `max(abs(${values[at]}))`] as const] : [],
       );
-      return { v: aggregate(dialect, ...values.map(squarable)), ...Object.fromEntries(largest) };
+      return { v: aggregate(dialect, ...values.map((value) => squarable(value, limit))), ...Object.fromEntries(largest) };
     },
     value: ({ v, largest_0, largest_1 }) =>
-      [largest_0, largest_1].every((largest) => (toNumber(largest) ?? 0) <= largestSquared) ? toNumber(v) : Number.NaN,
+      [largest_0, largest_1].every((largest) => (toNumber(largest) ?? 0) <= limit) ? toNumber(v) : Number.NaN,
   };
 }
 
@@ -72,8 +85,12 @@ function squared(measure: Measure): Measure {
   return { ...measure, value: (values) => square(measure.value(values)) };
 }
 
-const kurtosis = ofPowers("kurtosis", "excess kurtosis of the population, 0 for a constant column", (dialect, value = "NULL") =>
-  dialect.kurtosis(value),
+const kurtosis = ofPowers(
+  "kurtosis",
+  "excess kurtosis of the population, 0 for a constant column",
+  (dialect, value = "NULL") => dialect.kurtosis(value),
+  1,
+  largestToFourth,
 );
 
 /** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
@@ -95,14 +112,17 @@ export const measures: readonly Measure[] = [
     value: ({ v }) => toNumber(v),
   },
   single("mean", "arithmetic mean", (dialect, sql) => `avg(${asDouble(dialect, sql)})`, numeric),
-  single("sum", "sum", (_, sql) => `sum(${sql})`),
+  {
+    ...single("sum", "sum", (_, sql) => `sum(${sql})`),
+    aggregates: (dialect, columns) => ({ v: `sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})` }),
+  },
   single("min", "smallest value", (_, sql) => `min(${sql})`),
   single("max", "largest value", (_, sql) => `max(${sql})`),
   ofPowers("stdev", "sample standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 1)),
   ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 0)),
   squared(ofPowers("variance", "sample variance", (dialect, value = "NULL") => dialect.deviation(value, 1))),
   squared(ofPowers("variance_population", "population variance", (dialect, value = "NULL") => dialect.deviation(value, 0))),
-  ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value)),
+  ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value), 1, largestCubed),
   {
     // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
     ...kurtosis,

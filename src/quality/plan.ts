@@ -39,7 +39,9 @@ export function planCheck(check: Check, context: PlanContext): PlannedCheck {
 function refuseDefault(check: Check, value: string | number | boolean, { columns, dialect }: PlanContext): void {
   const column = findColumn(String(check.params["column"]), columns, dialect);
   const fraction = column?.class === "integer" && typeof value === "number" && !Number.isInteger(value);
-  const problem = column === undefined ? undefined : fraction ? "is no whole number" : misfit(value, column);
+  const whole = fraction ? "is no whole number" : undefined;
+  const nested = column?.class === "nested" ? "is no value of a nested type" : undefined;
+  const problem = column === undefined ? undefined : (whole ?? nested ?? misfit(value, column));
   if (column === undefined || problem === undefined) return;
   throw invalidSuite(
     `${check.path}.repair.value`,
@@ -100,7 +102,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
         `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
         "Give a value of the column's type",
       );
-    return context.dialect.literal(value, column.class);
+    return context.dialect.literal(value, beyondDigits(value, column) ? "double" : column.class);
   };
   return {
     check,
@@ -136,6 +138,14 @@ function typedAsNeeded(column: ColumnUse, check: Check, accepts: readonly Column
     return { ...column, class: "string", sql: dialect.toText(column.sql) };
   if (fits("double")) return { ...column, class: "double", sql: dialect.toDouble(column.sql) };
   return { ...column, class: "timestamp", sql: `CAST(${column.sql} AS TIMESTAMP)` };
+}
+
+/** A fraction that has more digits than a wide decimal could take beside its own: both are compared as doubles. */
+function beyondDigits(value: JsonValue, { class: kind, type }: ColumnUse): boolean {
+  if (kind !== "decimal" || typeof value !== "number") return false;
+  const [, precision, scale] = /\((\d+),\s*(\d+)\)/.exec(type) ?? [];
+  const fraction = /\.(\d+)$/.exec(String(value))?.[1]?.length ?? 0;
+  return fraction > Number(scale ?? 0) && Number(precision ?? 0) - Number(scale ?? 0) + fraction > 38;
 }
 
 const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;

@@ -320,4 +320,98 @@ describe("the gate", () => {
     expect(verdict.accepted).toBe(false);
     expect(verdict.checks[0]).toMatchObject({ success: false, observed: 5 });
   });
+
+  it("measures moments of columns with NaN, infinities or enormous numbers as NaN, and calls these outliers", async () => {
+    const kinds = ["mean", "stdev", "variance_population", "skewness", "kurtosis"].map((name) => `expect_column_${name}_to_be_between`);
+    for (const wild of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+      const staged = await stage(
+        [1, 2, 3, 4, wild].map((delay) => ({ id: 1n, delay, origin: "a" })),
+        flights,
+      );
+      const measures = kinds.map((kind): CheckJson => ({ kind, params: { column: "delay", max_value: 1e9 }, onFail: "warn" }));
+      const pair = {
+        kind: "expect_column_pair_correlation_to_be_between",
+        params: { column_A: "id", column_B: "delay", min_value: 0 },
+        onFail: "warn",
+      } as const;
+      const outliers = ["expect_column_value_z_scores_to_be_less_than", "expect_column_values_to_not_be_outliers"].map(
+        (kind): CheckJson => ({ kind, params: { column: "delay", threshold: 5 }, onFail: "quarantine" }),
+      );
+      const verdict = await evaluateGate(session, defineSuite({ checks: [...measures, pair, ...outliers] }), staged, { now: 0 });
+      expect(verdict.checks.map(({ success }) => success)).toEqual(Array.from({ length: 8 }, () => false));
+      expect(verdict).toMatchObject({ quarantined: 1, clean: 4 });
+    }
+  });
+
+  it("compares and adds decimals of 38 digits, with fractions and with each other", async () => {
+    const big = "99999999999999999999999999999999999999";
+    const columns = [
+      { name: "whole", type: "DECIMAL(38,0)" },
+      { name: "part", type: "DECIMAL(38,10)" },
+    ];
+    const staged = await stage(
+      [
+        { whole: big, part: "0.5" },
+        { whole: big, part: "0.1" },
+        { whole: "0", part: "0" },
+      ],
+      columns,
+    );
+    const found = await evaluateGate(
+      session,
+      suite("wide", [
+        check.between("whole", { min: 0.5 }, { onFail: "warn" }),
+        check.oneOf("part", [0.5, 0.1, 0], { onFail: "warn" }),
+        check.equal("part", "whole", { onFail: "warn" }),
+        { json: { kind: "expect_column_sum_to_be_between", params: { column: "whole", min_value: 1 } } },
+        { json: { kind: "expect_multicolumn_sum_to_equal", params: { column_list: ["whole", "whole"], sum_total: 0.5 }, onFail: "warn" } },
+      ]),
+      staged,
+      { now: 0 },
+    );
+    expect(found.checks.map(({ unexpected }) => unexpected)).toEqual([1, 0, 2, null, 3]);
+    expect(found.accepted).toBe(true);
+    const large = await stage([{ delay: 1e120 }, { delay: -1e140 }, { delay: 5 }], flights);
+    const powers = ["skewness", "kurtosis"].map(
+      (name): CheckJson => ({ kind: `expect_column_${name}_to_be_between`, params: { column: "delay", max_value: 1e9 } }),
+    );
+    expect(
+      (await evaluateGate(session, defineSuite({ checks: powers }), large, { now: 0 })).checks.map(({ observed }) => observed),
+    ).toEqual(["NaN", "NaN"]);
+  });
+
+  it("refuses to compare with columns that another table lacks or has of another type, naming the place", async () => {
+    const staged = await stage(rows, flights);
+    const other = {
+      sql: "SELECT 'x' AS id, 1 AS number",
+      columns: [
+        { name: "id", type: "VARCHAR" },
+        { name: "number", type: "INTEGER" },
+      ],
+    };
+    const refused: readonly (readonly [CheckJson, string])[] = [
+      [check.existsIn(["id"], "other", ["nope"]).json, "checks[0].params.table_columns"],
+      [{ kind: "expect_column_values_to_exist_in_table", params: { column_list: ["id"], table: "other" } }, "checks[0].params.table"],
+      [{ kind: "expect_rows_to_match_table", params: { key_columns: ["origin"], table: "other" } }, "checks[0].params.table"],
+      [{ kind: "expect_rows_to_cover_table", params: { key_columns: ["origin"], table: "other" } }, "checks[0].params.table"],
+    ];
+    for (const [json, path] of refused)
+      await expect(evaluateGate(session, defineSuite({ checks: [json] }), staged, { now: 0, relations: { other } })).rejects.toMatchObject({
+        code: "SUITE_INVALID",
+        data: { path },
+      });
+    const found = await evaluateGate(session, suite("ok", [check.existsIn(["id"], "other", ["number"], { onFail: "warn" })]), staged, {
+      now: 0,
+      relations: { other },
+    });
+    expect(found.checks[0]).toMatchObject({ considered: 4, unexpected: 3 });
+  });
+
+  it("refuses an SQL repair that gives no values of the column's type, naming the place", async () => {
+    const repair = { with: "sql", expression: "origin || '?'" } as const;
+    await expect(run([{ ...between, onFail: "repair", repair }])).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].repair.expression" },
+    });
+  });
 });

@@ -17,7 +17,7 @@ function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[
   const names = given.length === 0 ? columns.map((column) => column.name) : given;
   if (names.length !== columns.length)
     throw invalidSuite(`${use.check.path}.params.${param}`, `names ${names.length} columns for ${columns.length}`, "Name one for each");
-  return names.map((name) => use.dialect.identifier(name));
+  return names;
 }
 
 /** Checks by the caller's own condition, against other tables, and against the other rows' spread or order. */
@@ -61,12 +61,13 @@ export const custom: readonly Expectation[] = [
         missing,
         shows: columns,
         tables: [table],
+        refers: { table, param: "table_columns", pairs: columns.map((own, at) => ({ own, other: others[at] ?? own.name })) },
         failing: (scoped, relations) => {
           const keys = columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ");
           const groups = `SELECT ${keys}, count(*) AS ${gateNames.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => gateNames.key(at)).join(", ")}`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name} = child.${gateNames.key(at)}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name === columns[at]?.name ? columns[at].sql : use.dialect.identifier(name)} = child.${gateNames.key(at)}`).join(" AND ")})`;
         },
       };
     },
@@ -93,6 +94,7 @@ export const custom: readonly Expectation[] = [
         missing: "(false)",
         shows: columns,
         tables: [table],
+        refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         failing: (scoped, relations) => {
           const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ")}, count(*) AS ${gateNames.rows} FROM ${scoped} GROUP BY ALL`;
           const relation = relations(table);
@@ -123,6 +125,7 @@ export const custom: readonly Expectation[] = [
       return {
         kind: "query",
         tables: [table],
+        refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         query: (scoped, relations) => {
           const values = columns.map((column, at) => `theirs.${column.sql} AS key_${at}`).join(", ");
           const same = columns.map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`).join(" AND ");
@@ -180,7 +183,12 @@ export const custom: readonly Expectation[] = [
         aggregates: { mean: `avg(${squarable(value)})`, deviation: use.dialect.deviation(squarable(value), 1) },
         next: ({ mean, deviation }) => {
           const score = `((${value} - ${mean}) / ${deviation})`;
-          const flat = typeof mean !== "number" || typeof deviation !== "number" || deviation === 0 || !Number.isFinite(deviation);
+          const flat =
+            typeof mean !== "number" ||
+            typeof deviation !== "number" ||
+            deviation === 0 ||
+            !Number.isFinite(deviation) ||
+            !Number.isFinite(mean);
           const distance = use.check.params["double_sided"] === true ? `abs(${score})` : score;
           const pass = flat ? `(${column.sql} IS NOT NULL)` : `(${distance} < ${number(use.check.params, "threshold")})`;
           return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };

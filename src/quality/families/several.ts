@@ -1,7 +1,8 @@
 import type { JsonValue } from "../../util/json.ts";
-import { isNumeric, isTemporal } from "../column.ts";
+import { areAlike } from "../column.ts";
 import type { CheckUse, ColumnUse, Expectation } from "../expectation.ts";
 import { invalidSuite } from "../invalid.ts";
+import { isWide } from "../measures.ts";
 import { flag, list, number, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, nulls, numbers, ordered, twoColumnsParam } from "./common.ts";
 
@@ -24,14 +25,26 @@ function missing(use: CheckUse, columns: readonly ColumnUse[]): { readonly missi
 
 function comparable(use: CheckUse): readonly [ColumnUse, ColumnUse] {
   const [a, b] = [use.column("column_A", ordered), use.column("column_B", ordered)];
-  const alike = a.class === b.class || (isNumeric(a.class) && isNumeric(b.class)) || (isTemporal(a.class) && isTemporal(b.class));
-  if (!alike)
+  if (!areAlike(a.class, b.class))
     throw invalidSuite(
       `${use.check.path}.params.column_B`,
       `${b.name} (${b.type}) cannot be compared with ${a.name} (${a.type})`,
       "Compare columns of one type",
     );
   return [a, b];
+}
+
+/** Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both. */
+function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [string, string] {
+  const [one, two] = [digitsOf(a), digitsOf(b)];
+  if (Math.max(one.whole, two.whole) + Math.max(one.scale, two.scale) <= 38) return [a.sql, b.sql];
+  return [use.dialect.toDouble(a.sql), use.dialect.toDouble(b.sql)];
+}
+
+function digitsOf({ class: kind, type }: ColumnUse): { readonly whole: number; readonly scale: number } {
+  const [, precision, scale] = (kind === "decimal" ? /\((\d+),\s*(\d+)\)/.exec(type) : null) ?? [];
+  if (precision === undefined) return { whole: kind === "integer" ? 19 : 0, scale: 0 };
+  return { whole: Number(precision) - Number(scale), scale: Number(scale) };
 }
 
 const pairParams = { column_A: columnParam, column_B: columnParam, ignore_row_if: pairIgnore };
@@ -46,7 +59,8 @@ export const several: readonly Expectation[] = [
     message: (params) => `${text(params, "column_A")} must equal ${text(params, "column_B")}`,
     plan: (use) => {
       const [a, b] = comparable(use);
-      return { kind: "row", pass: `(${a.sql} = ${b.sql})`, ...missing(use, [a, b]), shows: [a, b] };
+      const [left, right] = compared(use, a, b);
+      return { kind: "row", pass: `(${left} = ${right})`, ...missing(use, [a, b]), shows: [a, b] };
     },
   },
   {
@@ -58,9 +72,10 @@ export const several: readonly Expectation[] = [
       `${text(params, "column_A")} must be greater than ${flag(params, "or_equal") ? "or equal to " : ""}${text(params, "column_B")}`,
     plan: (use) => {
       const [a, b] = comparable(use);
+      const [left, right] = compared(use, a, b);
       return {
         kind: "row",
-        pass: `(${a.sql} ${flag(use.check.params, "or_equal") ? ">=" : ">"} ${b.sql})`,
+        pass: `(${left} ${flag(use.check.params, "or_equal") ? ">=" : ">"} ${right})`,
         ...missing(use, [a, b]),
         shows: [a, b],
       };
@@ -97,7 +112,7 @@ export const several: readonly Expectation[] = [
     message: (params) => `${texts(params, "column_list").join(" + ")} must be ${number(params, "sum_total")}`,
     plan: (use) => {
       const columns = use.columnList("column_list", numbers);
-      const floats = columns.some((column) => column.class === "float" || column.class === "double");
+      const floats = columns.some((column) => column.class === "float" || column.class === "double" || isWide(column));
       // 38 digits cannot overflow by adding 64-bit integers
       const sum = columns
         .map((column) =>
@@ -118,7 +133,16 @@ export const several: readonly Expectation[] = [
     message: (params) => `${texts(params, "column_list").join(", ")} must differ from each other`,
     plan: (use) => {
       const columns = use.columnList("column_list", ordered);
-      const pairs = columns.flatMap((a, at) => columns.slice(at + 1).map((b) => `${a.sql} IS DISTINCT FROM ${b.sql}`));
+      const [first] = columns;
+      for (const [at, column] of columns.entries()) {
+        if (first === undefined || areAlike(first.class, column.class)) continue;
+        throw invalidSuite(
+          `${use.check.path}.params.column_list[${at}]`,
+          `${column.name} (${column.type}) cannot be compared with ${first.name} (${first.type})`,
+          "Compare columns of one type",
+        );
+      }
+      const pairs = columns.flatMap((a, at) => columns.slice(at + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")));
       // Spark has no IS DISTINCT FROM before 4.0, but it has the null-safe equality
       const pass = use.dialect.name === "spark" ? pairs.map((pair) => `NOT (${pair.replace(" IS DISTINCT FROM ", " <=> ")})`) : pairs;
       return { kind: "row", pass: `(${pass.join(" AND ")})`, ...missing(use, columns), shows: columns };

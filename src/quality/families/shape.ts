@@ -1,7 +1,7 @@
 import type { JsonValue } from "../../util/json.ts";
 import { type CheckPlan, type CheckUse, type Expectation, toJson, toNumber } from "../expectation.ts";
 import { boundsText, list, number, type ParamSpecs, text, texts } from "../params.ts";
-import { columnParam, countLimits, numericBounds, refuseBounds, withinBounds } from "./common.ts";
+import { columnParam, countLimits, numericBounds, ordered, refuseBounds, withinBounds } from "./common.ts";
 
 const counts: ParamSpecs = {
   min_value: { type: "integer", min: 0, about: "the lowest allowed number" },
@@ -167,7 +167,7 @@ export const shape: readonly Expectation[] = [
     refuse: refuseBounds(true),
     message: (params) => `share of ${String(params["value"])} in ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
-      const column = use.column("column");
+      const column = use.column("column", [...ordered, "binary"]);
       const value = use.value(use.check.params["value"] ?? null, column, "value");
       return {
         kind: "aggregate",
