@@ -69,6 +69,24 @@ describe("data tests on S3", () => {
     await Promise.all([table.close(), elsewhere.close()]);
   });
 
+  it("go with the rows of staged batches that do not fit, and set them aside once", async () => {
+    const table = await created("misfits");
+    const gate = { ...range.json, onMisfit: "quarantine" as const };
+    const rows = [
+      { id: 2, amount: 2 },
+      { id: 3, amount: "many" },
+      { id: 4, amount: -4 },
+    ];
+    expect(await table.stage(rows, { id: "b", gate })).toMatchObject({ rows: 2, misfits: 1 });
+    const elsewhere = await opened("misfits");
+    expect(await (await elsewhere.staged("b")).audit()).toMatchObject({ accepted: true, rows: 3, quarantined: 2 });
+    await Promise.all([table.publishStaged("b"), elsewhere.publishStaged("b")]);
+    const later = await opened("misfits");
+    expect((await later.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload)).id).sort()).toEqual([3, 4]);
+    expect((await rowsOf(later)).map((row) => row["id"])).toEqual([1n, 2n]);
+    await Promise.all([table.close(), elsewhere.close(), later.close()]);
+  });
+
   it.each([
     ["landed", true],
     ["did not land", false],
