@@ -2,7 +2,6 @@ import { rm } from "node:fs/promises";
 import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
 import { isGuardStop } from "../engine/row-guard.ts";
 import { VarveError } from "../errors.ts";
-import type { MetadataAction } from "../log/actions.ts";
 import { carriedSuite, joinSuites } from "../quality/carried.ts";
 import { defineSuite } from "../quality/define.ts";
 import { Gate } from "../quality/gate.ts";
@@ -10,18 +9,15 @@ import type { SetAside } from "../quality/gate-context.ts";
 import { suiteNeeds } from "../quality/needs.ts";
 import type { Suite } from "../quality/suite.ts";
 import { type GateVerdict, summarizeVerdict } from "../quality/verdict.ts";
-import { metadataKeys } from "../schema/column-metadata.ts";
-import { type EnforcementPlan, planEnforcement, projectionSql } from "../schema/enforcement.ts";
-import { engineColumns } from "../schema/engine-types.ts";
+import { type EnforcementPlan, planEnforcement } from "../schema/enforcement.ts";
 import { findField } from "../schema/fields.ts";
-import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { planScan } from "../table/scan.ts";
 import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/write-data-files.ts";
-import { applyRules, firstIdentity, hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
-import { quoteName } from "../util/sql-text.ts";
+import { hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
 import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
-import { type BatchTarget, dataTarget, mergedTarget, sourceColumns, withMetadata } from "./batch-target.ts";
+import { computedAnew, fittedRelation, numberedTarget, writtenRows } from "./batch-rows.ts";
+import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
 import { setMisfitsAside } from "./misfits.ts";
 import type { WriteOptions } from "./write-options.ts";
 import { type StagedSource, stageWriteSource, type WriteSource } from "./write-source.ts";
@@ -357,33 +353,6 @@ const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, 
 
 type GateRelations = Readonly<Record<string, StagedRelation>>;
 
-/** The batch in the table's columns, order and types, each row with its position in the source. */
-function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: WriteRules, schema: StructType): StagedRelation {
-  const { file, row } = relation.positionColumns;
-  const columns = projectionSql(plan, rules.defaults);
-  const fitted = plan.columns.map(({ field }) => field);
-  return {
-    sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
-    columns: engineColumns({ type: "struct", fields: schema.fields.filter((field) => fitted.includes(field)) }),
-    positionedSql: applyRules(`SELECT ${columns}, ${file}, ${row} FROM (${relation.positionedSql})`, { ...rules, numbered: [] }),
-    positionColumns: relation.positionColumns,
-  };
-}
-
-/** A batch whose generated columns follow its other columns again. */
-function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
-  const computed = (sql: string) => applyRules(sql, { ...rules, numbered: [] });
-  return { ...batch, sql: computed(batch.sql), positionedSql: computed(batch.positionedSql) };
-}
-
-/** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
-function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateVerdict | undefined): WrittenRows {
-  const clean = verdict?.cleanSql ?? fitted.sql;
-  const sql = applyRules(clean, { ...rules, computed: new Map() });
-  const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
-  return all ? { sql, located: fitted } : { sql };
-}
-
 /** How many rows are to be written at most, where the gate or staging has counted them and no verb adds others. */
 function rowsAtMost(
   rows: WrittenRows,
@@ -392,33 +361,6 @@ function rowsAtMost(
 ): { readonly rowsAtMost?: number } {
   const known = rows === clean ? counts.find((one) => one?.rows !== undefined)?.rows : undefined;
   return known === undefined ? {} : { rowsAtMost: known };
-}
-
-/** The target with the marks of identity columns moved past the numbers that this batch took. */
-function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
-  if (rules.numbered.length === 0 || rows === 0) return target;
-  const marks = new Map(rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]));
-  for (const [column, mark] of marks) {
-    if (BigInt.asIntN(64, mark) === mark) continue;
-    throw new VarveError(
-      "CONSTRAINT_VIOLATED",
-      `The identity column ${quoteName(column)} has no numbers left for ${rows} rows. Nothing was written.`,
-      { column },
-    );
-  }
-  const fields = target.schema.fields.map((field) => {
-    const mark = marks.get(field.name);
-    return mark === undefined
-      ? field
-      : { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: jsonInteger(mark) } };
-  });
-  const schema: StructType = { type: "struct", fields };
-  const metadata: MetadataAction = { ...target.metadata, schemaString: serializeSchema(schema) };
-  return withMetadata(target, metadata, schema);
-}
-
-function jsonInteger(value: bigint): number | bigint {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
 function rejected(verdict: GateVerdict): VarveError {
