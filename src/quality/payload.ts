@@ -21,19 +21,12 @@ export function payloadSql(
     const value = `${relation}.${quoteName(name)}`;
     const field = fieldOf(name);
     const key = quoteText(field?.name ?? name);
-    const json = field?.type === "variant" ? variantMember(value, type) : memberSql(value, type, kinds[at]?.class ?? "nested");
+    const json = field?.type === "variant" ? `to_json(${value})` : memberSql(value, type, kinds[at]?.class ?? "nested");
     if (badCells === undefined) return `${key}, ${json}`;
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;
   });
   return `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
-}
-
-function variantMember(value: string, type: string): string {
-  if (type !== "VARIANT") return `to_json(${value})`;
-  // the engine's own JSON of a variant is its text
-  const plain = `CAST(variant_to_parquet_variant(${value}) AS STRUCT(metadata BLOB, "value" BLOB))`;
-  return `CASE WHEN ${value} IS NOT NULL THEN CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
 }
 
 function memberSql(value: string, type: string, kind: string): string {
