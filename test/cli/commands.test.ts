@@ -288,6 +288,28 @@ describe("data tests without a table, and tests that a table carries", () => {
     expect(await varve("suite", "remove", own)).toMatchObject({ code: 0 });
     expect((await varve("append", own, june)).code).toBe(0);
   });
+
+  it("suite set says which checks other engines hold to as well", async () => {
+    const own = join(folder, "registered");
+    const file = join(folder, "mixed.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        name: "mixed",
+        checks: [
+          { kind: "expect_column_value_lengths_to_be_between", id: "short", params: { column: "code", max_value: 9 } },
+          { kind: "expect_column_values_to_match_regex", id: "coded", params: { column: "code", regex: "^c" } },
+        ],
+      }),
+    );
+    writeFileSync(join(folder, "codes.csv"), "code\nc1\n");
+    await varve("create", own, "--from", join(folder, "codes.csv"));
+    const { code, stdout } = await varve("suite", "set", own, file, "--constraints");
+    expect({ code, lines: stdout.trimEnd().split("\n").slice(1) }).toEqual({
+      code: 0,
+      lines: ["CHECK constraints, which other engines hold to as well: short", "held to by varve alone: coded"],
+    });
+  });
 });
 
 describe("fsck", () => {

@@ -53,6 +53,11 @@ async function set(uri: string, file: string, flags: StoreFlags & { readonly con
     flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
   );
   process.stdout.write(`version ${result.version}: the table carries the suite\n`);
+  if (flags.constraints !== true) return;
+  const registered = new Set(result.constraints.map(({ checkId }) => checkId));
+  const own = ((await table.suite())?.checks ?? []).filter(({ id }) => !registered.has(id)).map(({ id }) => id);
+  process.stdout.write(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
+  if (own.length > 0) process.stdout.write(`held to by varve alone: ${own.join(", ")}\n`);
 }
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
