@@ -39,6 +39,11 @@ export function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: 
   return all ? { sql, located: fitted } : { sql };
 }
 
+/** Whether a gate looks at the very values that are written: identity columns are numbered after it, so that refused rows take no numbers. */
+export function seesWritten(rules: WriteRules): boolean {
+  return rules.numbered.length === 0;
+}
+
 /** The target with the marks of identity columns moved past the numbers that this batch took. */
 export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
   if (rules.numbered.length === 0 || rows === 0) return target;

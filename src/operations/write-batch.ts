@@ -16,7 +16,7 @@ import { planScan } from "../table/scan.ts";
 import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/write-data-files.ts";
 import { hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
 import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
-import { computedAnew, fittedRelation, numberedTarget, writtenRows } from "./batch-rows.ts";
+import { computedAnew, fittedRelation, numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
 import { setMisfitsAside } from "./misfits.ts";
 import type { WriteOptions } from "./write-options.ts";
@@ -154,17 +154,19 @@ class BatchWriter {
   async #writeFirst({ target, fitted, rules, gate, counted }: FittedBatch): Promise<WrittenBatch | undefined> {
     const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
     if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !this.#writesInOneScan(target)) return undefined;
+    if (gate !== undefined && !seesWritten(rules)) return undefined;
     const rows = writtenRows(fitted, rules, undefined);
     const rowsAtMost = counted.rows ?? (await countRows(this.#session, rows.sql));
     try {
       const data = await this.#write(target, rows, { rowsAtMost, ...(guard.length === 0 ? {} : { guard }) });
-      const flushed = flushData(target.context, data);
-      try {
-        const verdict = await this.#verdictOfWritten(gate, target, rows, data);
-        if (data.rows === rowsAtMost && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
-      } finally {
-        await flushed;
-      }
+      const [tested, flushed] = await Promise.allSettled([
+        this.#verdictOfWritten(gate, target, rows, data),
+        flushData(target.context, data),
+      ]);
+      if (tested.status === "rejected") throw tested.reason;
+      if (flushed.status === "rejected") throw flushed.reason;
+      const verdict = tested.value;
+      if (data.rows === rowsAtMost && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
       await data.discard();
     } catch (error) {
       if (!isGuardStop(error)) throw error;
@@ -193,7 +195,7 @@ class BatchWriter {
     const rows = await this.#composed(clean, target);
     const data =
       this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, [verdict, counted]));
-    if (verdict !== undefined && rows === clean && this.#hooks.judgeOnly !== true)
+    if (verdict !== undefined && rows === clean && this.#hooks.judgeOnly !== true && seesWritten(rules))
       await gate?.confirm(verdict, writtenFacts(this.#session, target, data, rows));
     return { rows, data, verdict };
   }

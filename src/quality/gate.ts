@@ -1,5 +1,5 @@
 import type { Session, StagedRelation } from "../engine/contract.ts";
-import { VarveError } from "../errors.ts";
+import { isVarveError, VarveError } from "../errors.ts";
 import { columnsOfRelation, type SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { thisTable } from "./expectation.ts";
@@ -125,12 +125,21 @@ export class Gate {
     const functions = { ...suite.functions, ...context.functions };
     const relation = (name: string) => context.relations?.[name]?.sql;
     const masks = await groupMasks(session, planned, repaired.staged, { functions, relation, proveByCounting });
-    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext);
+    const toProve = masks.some((mask) => mask.toProve !== undefined);
+    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext).catch((error: unknown) => {
+      if (toProve && isOutOfRange(error)) return undefined;
+      throw error;
+    });
+    if (counted === undefined) return this.#count(planned, false);
     const unproven = planned.filter(({ check }) => counted.unproven?.has(check.id) === true);
     if (unproven.length === 0) return { ...counted, masks };
-    const others = masks.filter((mask) => !unproven.includes(mask.planned));
     const again = await this.#count(unproven, false);
-    return { rows: counted.rows, results: new Map([...counted.results, ...again.results]), masks: [...others, ...again.masks] };
+    const found = new Map(again.masks.map((mask) => [mask.planned, mask]));
+    return {
+      rows: counted.rows,
+      results: new Map([...counted.results, ...again.results]),
+      masks: masks.map((mask) => found.get(mask.planned) ?? mask),
+    };
   }
 
   /** Looks again at the rows that fail, and says what becomes of the batch. */
@@ -158,6 +167,11 @@ function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): 
     `All rows passed ${misled.join(", ")} by what the source's Parquet files say of their values, but the values themselves fail: the statistics in those files are wrong. Write the files anew. Nothing was committed.`,
     { checks: misled },
   );
+}
+
+/** Whether a value lies outside of what the smallest and largest of its column were said to be, so that a map of the keys has no bit for it. */
+function isOutOfRange(error: unknown): boolean {
+  return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
 }
 
 function setsNothingAside({ onFail, escalate }: Check): boolean {

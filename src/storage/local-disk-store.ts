@@ -43,10 +43,18 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
-    flushFile: syncFile,
+    flushFile: (localFile) => flush(root, localFile),
     localPath: (path) => existingFileSync(root, path),
     stagingFolder: () => makeStagingFolder(root, world),
   };
+}
+
+async function flush(root: LocalRoot, localFile: string): Promise<void> {
+  try {
+    await syncFile(localFile);
+  } catch (error) {
+    throw localError(root, localFile, "bring to the disk", error);
+  }
 }
 
 async function readWhole(root: LocalRoot, path: string, options?: ReadOptions): Promise<Uint8Array> {

@@ -55,7 +55,12 @@ export interface ObjectStore {
    */
   removeAbandoned?(before: number, options?: ReadOptions): Promise<number>;
 
-  /** Brings a finished local file to the disk ahead of {@link ObjectStore.putFile}, for stores that wait for the disk there; else absent. */
+  /**
+   * Brings a finished local file to the disk ahead of {@link ObjectStore.putFile}, for stores that wait for the disk there; else absent. A
+   * failure must not be passed over: the system tells it once.
+   *
+   * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
+   */
   flushFile?(localFile: string): Promise<void>;
 
   /** The absolute file name under which the engine can open the object directly, for stores that are local disk; else absent. */

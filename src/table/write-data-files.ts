@@ -153,9 +153,14 @@ export async function publishData(context: TableContext, staged: StagedData, sig
   }));
 }
 
-/** Begins to bring staged files to the disk, so that {@link publishData} waits less; it is what says whether they got there. */
+/**
+ * Brings staged files to the disk, so that {@link publishData} waits less. A failure counts: the system tells it once, and would let a later
+ * flush of the same file succeed.
+ *
+ * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
+ */
 export async function flushData(context: TableContext, staged: StagedData): Promise<void> {
-  await Promise.allSettled(staged.files.map(({ written }) => context.store.flushFile?.(written.file)));
+  await mapBounded(staged.files, uploadsUnderWay, async ({ written }) => context.store.flushFile?.(written.file));
 }
 
 /** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */

@@ -71,6 +71,22 @@ describe("the quarantine of a table", () => {
     await table.close();
   });
 
+  it("names the checks that a row fails in the suite's order, doubles among them", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
+    const gate = suite("both", [
+      check.unique("id", { id: "first", onFail: "quarantine" }),
+      check.between("delay", { max: 10 }, { id: "second", onFail: "quarantine" }),
+    ]);
+    const late = { id: 1, delay: 60, origin: "SFO" };
+    expect(await table.append([late, late], { gate })).toMatchObject({ rows: 0, quarantine: { rows: 2 } });
+    const named = (await table.quarantinedRows()).map((row) => (row["errors"] as { check_id: string }[]).map((error) => error.check_id));
+    expect(named).toEqual([
+      ["first", "second"],
+      ["first", "second"],
+    ]);
+    await table.close();
+  });
+
   it("refuses a repeated batch whose rows are no longer the same", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -12,6 +12,7 @@ import type { WriteProgress } from "../../src/operations/write-options.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/builder.ts";
 import { type GateVerdict, summarizeVerdict } from "../../src/quality/verdict.ts";
 import { schema } from "../../src/schema/builder.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 type Options = { readonly onFail: "reject" | "warn"; readonly onNull: "ignore" | "fail" | "pass"; readonly id: string };
@@ -99,6 +100,23 @@ async function refusal(work: Promise<unknown>): Promise<VarveError> {
   );
   if (!isVarveError(error)) throw new Error(`it was not refused: ${String(error)}`);
   return error;
+}
+
+/** A Parquet file of 1,000 different numbers, the largest of which is 123,456,789, though its statistics say 999. */
+async function lyingFile(folder: string): Promise<string> {
+  const file = join(folder, "lying.parquet");
+  const session = await duckdbEngine.open();
+  const values = "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
+  await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
+  await session.close();
+  const bytes = readFileSync(file);
+  const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+  const [highest, claimed] = [Buffer.alloc(4), Buffer.alloc(4)];
+  highest.writeInt32LE(123_456_789);
+  claimed.writeInt32LE(999);
+  for (let at = bytes.indexOf(highest, footer); at >= 0; at = bytes.indexOf(highest, at)) claimed.copy(bytes, at);
+  writeFileSync(file, bytes);
+  return file;
 }
 
 describe("a batch that is written while it is tested", () => {
@@ -203,18 +221,7 @@ describe("a batch that is written while it is tested", () => {
 
   it("does not believe a source's statistics over what was written", async () => {
     const folder = freshFolder();
-    const file = join(folder, "lying.parquet");
-    const session = await duckdbEngine.open();
-    const values = "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
-    await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
-    await session.close();
-    const bytes = readFileSync(file);
-    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
-    const [highest, claimed] = [Buffer.alloc(4), Buffer.alloc(4)];
-    highest.writeInt32LE(123_456_789);
-    claimed.writeInt32LE(999);
-    for (let at = bytes.indexOf(highest, footer); at >= 0; at = bytes.indexOf(highest, at)) claimed.copy(bytes, at);
-    writeFileSync(file, bytes);
+    const file = await lyingFile(folder);
     const table = await createTable(join(folder, "t"), { schema: schema().integer("n") });
     for (const onFail of ["reject", "quarantine"] as const) {
       const gate = suite("low", [check.between("n", { min: 0, max: 1000 }, { onFail, id: "low" })]);
@@ -222,6 +229,62 @@ describe("a batch that is written while it is tested", () => {
       expect({ code: error.code, data: error.data }).toEqual({ code: "SOURCE_UNREADABLE", data: { checks: ["low"] } });
     }
     expect(dataFiles(join(folder, "t"))).toEqual([]);
+    await table.close();
+  });
+
+  it("has keys that differ whatever the source's statistics say of them", async () => {
+    const folder = freshFolder();
+    const file = await lyingFile(folder);
+    const table = await createTable(join(folder, "t"), { schema: schema().integer("n") });
+    for (const onFail of ["reject", "quarantine"] as const) {
+      const gate = suite("keys", [check.unique("n", { onFail }), check.notNull("n")]);
+      const { gate: verdict } = await table.append({ parquet: file }, { gate });
+      expect(verdict?.checks).toMatchObject([{ success: true, considered: 1000, unexpected: 0 }, { success: true }]);
+    }
+    await table.close();
+  });
+
+  it("is tested before its rows are numbered, as a gate sees no number of an identity column yet", async () => {
+    const numbered = schema()
+      .long("id", { identity: { start: 1, step: 1 } })
+      .string("s");
+    const table = await createTable(join(freshFolder(), "t"), { schema: numbered });
+    for (const onFail of ["reject", "warn", "quarantine"] as const) {
+      const gate = suite("ids", [check.between("id", { min: 100 }, { onFail }), check.matches("s", "^a$")]);
+      const { gate: verdict } = await table.append([{ s: "a" }, { s: "a" }], { gate });
+      expect(verdict?.checks).toMatchObject([
+        { considered: 0, unexpected: 0 },
+        { considered: 2, unexpected: 0 },
+      ]);
+    }
+    const error = await refusal(table.append([{ s: "a" }], { gate: suite("ids", [check.notNull("id")]) }));
+    expect(error.code).toBe("BATCH_REJECTED");
+    await table.close();
+  });
+
+  it("is given up where its files do not get to the disk, which the system tells once", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+    const target = await existingTarget(table.snapshot().log);
+    const staged: string[] = [];
+    let failure: VarveError | undefined;
+    const store: ObjectStore = {
+      ...target.context.store,
+      stagingFolder: async () => {
+        staged.push(await target.context.store.stagingFolder());
+        return staged.at(-1) ?? "";
+      },
+      // the store's own flush of a file that is not there is an error that a real disk gives
+      flushFile: async (file) =>
+        target.context.store.flushFile?.(`${file}.gone`).catch((error) => {
+          failure = error;
+          throw error;
+        }),
+    };
+    const gate = suite("few", [check.rowCount({ max: 2 })]);
+    const error = await refusal(prepareBatch({ ...target, context: { ...target.context, store } }, [{ id: 1 }], { gate }));
+    expect(error).toBe(failure);
+    expect(error.code).toBe("STORE_UNAVAILABLE");
+    expect(staged.map((folder) => existsSync(folder))).toEqual([false]);
     await table.close();
   });
 });
