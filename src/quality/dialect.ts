@@ -58,6 +58,13 @@ export function numberText(value: number | bigint): string {
   return Number.isNaN(value) ? "'NaN'" : value > 0 ? "'Infinity'" : "'-Infinity'";
 }
 
+/** Digits that a decimal needs to hold the number exactly; no decimal holds one that is written with an exponent. */
+export function digitsOfNumber(value: number | bigint): { readonly whole: number; readonly fraction: number } {
+  const [, whole, fraction] = /^-?0*(\d*)(?:\.(\d+))?$/.exec(value.toString()) ?? [];
+  if (whole === undefined) return { whole: Number.POSITIVE_INFINITY, fraction: 0 };
+  return { whole: whole.length, fraction: fraction?.length ?? 0 };
+}
+
 /** What a text of a type looks like where engines would read more, each something else: fractions as integers, `12:30` or `2024` as times. */
 export function textOfType(type: string): string | undefined {
   if (/^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return "^\\s*[+-]?[0-9]+\\s*$";

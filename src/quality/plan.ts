@@ -1,7 +1,7 @@
 import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { type ColumnClass, columnNames, isNumeric, isTemporal, type SuiteColumn } from "./column.ts";
 import { expectationOf } from "./define.ts";
-import type { Dialect } from "./dialect.ts";
+import { type Dialect, digitsOfNumber } from "./dialect.ts";
 import type { CheckPlan, CheckUse, ColumnUse, Expectation } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
 import type { Check, Suite } from "./suite.ts";
@@ -140,12 +140,13 @@ function typedAsNeeded(column: ColumnUse, check: Check, accepts: readonly Column
   return { ...column, class: "timestamp", sql: `CAST(${column.sql} AS TIMESTAMP)` };
 }
 
-/** A fraction that has more digits than a wide decimal could take beside its own: both are compared as doubles. */
+/** A number that has digits for which no decimal has room beside the column's own: both are compared as doubles. */
 function beyondDigits(value: JsonValue, { class: kind, type }: ColumnUse): boolean {
-  if (kind !== "decimal" || typeof value !== "number") return false;
+  if (kind !== "decimal" || (typeof value !== "number" && typeof value !== "bigint")) return false;
   const [, precision, scale] = /\((\d+),\s*(\d+)\)/.exec(type) ?? [];
-  const fraction = /\.(\d+)$/.exec(String(value))?.[1]?.length ?? 0;
-  return fraction > Number(scale ?? 0) && Number(precision ?? 0) - Number(scale ?? 0) + fraction > 38;
+  const { whole, fraction } = digitsOfNumber(value);
+  const ofColumn = Number(scale ?? 0);
+  return Math.max(Number(precision ?? 0) - ofColumn, whole) + Math.max(ofColumn, fraction) > 38;
 }
 
 const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;

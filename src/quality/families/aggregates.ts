@@ -1,6 +1,6 @@
 import { isNumeric } from "../column.ts";
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
-import { type Measure, measures } from "../measures.ts";
+import { isWide, type Measure, measures } from "../measures.ts";
 import { boundsText, flag, list, number, text } from "../params.ts";
 import {
   boundsSql,
@@ -47,12 +47,13 @@ function fromMeasure(measure: Measure): Expectation {
       const columns = pair
         ? [use.column("column_A", measure.accepts), use.column("column_B", measure.accepts)]
         : [use.column("column", measure.accepts)];
+      const rounded = measure.name === "sum" && columns.some(isWide) ? { details: { arithmetic: "double" } } : {};
       return {
         kind: "aggregate",
         aggregates: measure.aggregates(use.dialect, columns),
         judge: (values) => {
           const observed = measure.value(values);
-          return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed) };
+          return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed), ...rounded };
         },
       };
     },

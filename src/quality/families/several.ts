@@ -1,8 +1,8 @@
 import type { JsonValue } from "../../util/json.ts";
 import { areAlike } from "../column.ts";
+import { digitsOfNumber } from "../dialect.ts";
 import type { CheckUse, ColumnUse, Expectation } from "../expectation.ts";
 import { invalidSuite } from "../invalid.ts";
-import { isWide } from "../measures.ts";
 import { flag, list, number, type ParamSpec, text, texts } from "../params.ts";
 import { columnParam, columnsParam, nulls, numbers, ordered, twoColumnsParam } from "./common.ts";
 
@@ -45,6 +45,18 @@ function digitsOf({ class: kind, type }: ColumnUse): { readonly whole: number; r
   const [, precision, scale] = (kind === "decimal" ? /\((\d+),\s*(\d+)\)/.exec(type) : null) ?? [];
   if (precision === undefined) return { whole: kind === "integer" ? 19 : 0, scale: 0 };
   return { whole: Number(precision) - Number(scale), scale: Number(scale) };
+}
+
+/** The columns of a row added up, and the total to compare the sum with: exactly, or as doubles where no decimal has room for all their digits. */
+function addedUp(use: CheckUse, columns: readonly ColumnUse[], total: number): { readonly sum: string; readonly total: string } {
+  const digits = [...columns.map(digitsOf), { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction }];
+  const scale = Math.max(...digits.map((one) => one.scale));
+  // what adding so many can carry over; the engines check sums of 18 digits against 18 digits
+  const width = Math.max(...digits.map((one) => one.whole)) + String(columns.length).length + scale;
+  const isExact = width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
+  const cast = (sql: string) => (isExact ? `CAST(${sql} AS DECIMAL(${width},${scale}))` : use.dialect.toDouble(sql));
+  const literal = use.dialect.literal(total, isExact ? "decimal" : "double");
+  return { sum: columns.map((column) => cast(column.sql)).join(" + "), total: isExact ? cast(literal) : literal };
 }
 
 const pairParams = { column_A: columnParam, column_B: columnParam, ignore_row_if: pairIgnore };
@@ -112,16 +124,10 @@ export const several: readonly Expectation[] = [
     message: (params) => `${texts(params, "column_list").join(" + ")} must be ${number(params, "sum_total")}`,
     plan: (use) => {
       const columns = use.columnList("column_list", numbers);
-      const floats = columns.some((column) => column.class === "float" || column.class === "double" || isWide(column));
-      // 38 digits cannot overflow by adding 64-bit integers
-      const sum = columns
-        .map((column) =>
-          floats ? use.dialect.toDouble(column.sql) : column.class === "integer" ? `CAST(${column.sql} AS DECIMAL(38,0))` : column.sql,
-        )
-        .join(" + ");
-      const total = use.dialect.literal(number(use.check.params, "sum_total") ?? 0, floats ? "double" : "decimal");
+      const { sum, total } = addedUp(use, columns, number(use.check.params, "sum_total") ?? 0);
       const tolerance = number(use.check.params, "tolerance") ?? 0;
-      const pass = tolerance === 0 ? `((${sum}) = ${total})` : `(abs((${sum}) - ${total}) <= ${tolerance})`;
+      const distance = use.dialect.toDouble(`abs((${sum}) - ${total})`);
+      const pass = tolerance === 0 ? `((${sum}) = ${total})` : `(${distance} <= ${use.dialect.literal(tolerance, "double")})`;
       return { kind: "row", pass, ...missing(use, columns), shows: columns };
     },
   },
