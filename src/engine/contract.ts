@@ -120,6 +120,8 @@ export interface ParquetWriteOptions {
   readonly partitionBy?: readonly string[];
   /** Split files near this many bytes. */
   readonly targetFileBytes?: number;
+  /** The number of rows, where it is known; saves counting them, which would evaluate every condition on them once more. */
+  readonly rows?: number;
   /** There are no more rows than this; saves counting them where it tells that they fit one file. */
   readonly rowsAtMost?: number;
   readonly rowGroupRows?: number;

@@ -4,7 +4,7 @@ import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
-import type { EngineCore, TypedColumn } from "./core.ts";
+import { assertNotAborted, type EngineCore, type TypedColumn } from "./core.ts";
 import { plainConverter } from "./plain-values.ts";
 
 /** DuckDB cuts longer text statistics to this many bytes without saying so, and rounds a cut maximum up. */
@@ -72,8 +72,9 @@ async function copyFiles(
 }
 
 async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number): Promise<boolean> {
-  const fits = (rows: number) => rows * writer.columns.length * bytesOfCell <= targetFileBytes;
-  const { rowsAtMost } = writer.options;
+  const fits = (count: number) => count * writer.columns.length * bytesOfCell <= targetFileBytes;
+  const { rows, rowsAtMost } = writer.options;
+  if (rows !== undefined) return fits(rows);
   if (rowsAtMost !== undefined && fits(rowsAtMost)) return true;
   const [row] = await writer.core.rows(`SELECT count(*) AS n FROM (${sql})`);
   return fits(Number(row?.["n"] ?? 0));
@@ -145,6 +146,8 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
       : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
     ...layout,
   ];
+  // an interruption hits what runs on this connection, and the rows are counted on another
+  assertNotAborted(options.signal);
   const result = await writer.connection.run(`COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`);
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
 }

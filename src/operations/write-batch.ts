@@ -15,6 +15,7 @@ import type { StructType } from "../schema/types.ts";
 import { planScan } from "../table/scan.ts";
 import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/write-data-files.ts";
 import { hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { computedAnew, fittedRelation, numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
@@ -156,9 +157,9 @@ class BatchWriter {
     if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !this.#writesInOneScan(target)) return undefined;
     if (gate !== undefined && !seesWritten(rules)) return undefined;
     const rows = writtenRows(fitted, rules, undefined);
-    const rowsAtMost = counted.rows ?? (await countRows(this.#session, rows.sql));
+    const count = counted.rows ?? (await countRows(this.#session, rows.sql));
     try {
-      const data = await this.#write(target, rows, { rowsAtMost, ...(guard.length === 0 ? {} : { guard }) });
+      const data = await this.#write(target, rows, { rows: count, ...(guard.length === 0 ? {} : { guard }) });
       const [tested, flushed] = await Promise.allSettled([
         this.#verdictOfWritten(gate, target, rows, data),
         flushData(target.context, data),
@@ -166,7 +167,7 @@ class BatchWriter {
       if (tested.status === "rejected") throw tested.reason;
       if (flushed.status === "rejected") throw flushed.reason;
       const verdict = tested.value;
-      if (data.rows === rowsAtMost && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
+      if (data.rows === count && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
       await data.discard();
     } catch (error) {
       if (!isGuardStop(error)) throw error;
@@ -204,7 +205,7 @@ class BatchWriter {
     return this.#hooks.compose === undefined && this.#hooks.judgeOnly !== true && metadata.partitionColumns.length === 0;
   }
 
-  #write(target: BatchTarget, rows: WrittenRows, known: Pick<DataWriteOptions, "rowsAtMost" | "guard">): Promise<StagedData> {
+  #write(target: BatchTarget, rows: WrittenRows, known: Pick<DataWriteOptions, "rows" | "rowsAtMost" | "guard">): Promise<StagedData> {
     this.#report("writing");
     const { onProgress } = this.#options;
     return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
@@ -325,7 +326,7 @@ class BatchWriter {
   }
 
   #report(phase: "reading" | "checking" | "writing"): void {
-    this.#options.signal?.throwIfAborted();
+    throwIfCancelled(this.#options.signal, `${phase} the batch`);
     this.#options.onProgress?.({ phase });
   }
 }

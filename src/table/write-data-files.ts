@@ -33,6 +33,8 @@ export interface DataTarget {
 export interface DataWriteOptions {
   /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number;
+  /** The number of rows, where it is known. */
+  readonly rows?: number;
   /** There are no more rows than this, where it is known. */
   readonly rowsAtMost?: number;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
@@ -98,6 +100,7 @@ export async function stageData(
     folder: output,
     compression,
     targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
+    ...(options.rows === undefined ? {} : { rows: options.rows }),
     ...(options.rowsAtMost === undefined ? {} : { rowsAtMost: options.rowsAtMost }),
     ...(keys.length === 0 ? {} : { partitionBy: keys.map((_, at) => partitionKey(at)) }),
     ...(hasIds(data)

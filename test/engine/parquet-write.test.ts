@@ -153,6 +153,14 @@ describe("stopping", () => {
     await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  it("a write that is aborted while its rows are counted is CANCELLED too", async () => {
+    const controller = new AbortController();
+    const options = { signal: controller.signal, targetFileBytes: 1_000_000, onProgress: () => undefined };
+    const failure = write("SELECT i, hash(i) AS h FROM range(3000000) t(i) WHERE md5(i::VARCHAR) <> ''", options);
+    setTimeout(() => controller.abort(), 50);
+    await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
   it("a failure in the rows is thrown as what it is", async () => {
     await expect(write("SELECT CAST('x' || i AS INTEGER) AS c FROM range(3) t(i)")).rejects.toMatchObject({ code: "SQL_FAILED" });
   });

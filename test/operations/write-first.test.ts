@@ -287,4 +287,22 @@ describe("a batch that is written while it is tested", () => {
     expect(staged.map((folder) => existsSync(folder))).toEqual([false]);
     await table.close();
   });
+
+  it("is CANCELLED by a signal that comes while it is tested, with nothing left behind", async () => {
+    const folder = freshFolder();
+    const table = await createTable(join(folder, "t"), { schema: schema().long("id") });
+    const before = filesBelow(join(folder, "t"));
+    for (const onFail of ["reject", "quarantine"] as const) {
+      const stopping = new AbortController();
+      const stop = (ids: readonly unknown[]) => {
+        stopping.abort();
+        return ids.map(() => true);
+      };
+      const gate = suite("stopped", [check.predicate("stops", ["id"], (batch) => stop(batch.toArray()), { onFail })]);
+      const error = await refusal(table.append([{ id: 1 }], { gate, signal: stopping.signal }));
+      expect(error.code).toBe("CANCELLED");
+    }
+    expect(filesBelow(join(folder, "t"))).toEqual(before);
+    await table.close();
+  });
 });
