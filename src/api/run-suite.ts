@@ -1,5 +1,6 @@
 import { checkSuite } from "../operations/check.ts";
 import { unrecordedHistory } from "../operations/metrics.ts";
+import type { WriteProgress } from "../operations/write-options.ts";
 import type { CheckReport } from "../quality/check-report.ts";
 import type { RowFunction, Suite, SuiteJson } from "../quality/suite.ts";
 import { type Source, toSnapshots, toWriteSource } from "./source.ts";
@@ -14,6 +15,8 @@ export interface RunSuiteOptions {
   readonly functions?: Readonly<Record<string, RowFunction>>;
   /** The table whose batches the rows are compared with by checks of history; default: for a version of a table, the versions before it. */
   readonly history?: Table | TableVersion;
+  /** Called in the phases `reading` and `checking`. */
+  readonly onProgress?: (progress: WriteProgress) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -24,7 +27,7 @@ export interface RunSuiteOptions {
  */
 export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
   const { duckdbEngine } = await import("../engine/session.ts");
-  const { tables, functions, history, name, signal } = options;
+  const { tables, functions, history, name, onProgress, signal } = options;
   const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {
     name: name ?? "source",
@@ -33,6 +36,7 @@ export async function runSuite(suite: SuiteJson | Suite, source: Source, options
       ...(functions === undefined ? {} : { functions }),
       ...(past === undefined ? {} : { history: unrecordedHistory(past, "batch") }),
     },
+    ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -1,4 +1,5 @@
 import type { SingleBar } from "cli-progress";
+import type { WriteProgress } from "../operations/write-options.ts";
 
 /** Progress of long work, shown on stderr, only on a terminal. */
 export interface ProgressLine {
@@ -28,4 +29,9 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
     },
     stop: () => bar.stop(),
   };
+}
+
+/** Shows on a line how far reading, testing and writing rows has come. */
+export function showPhase(line: ProgressLine): (progress: WriteProgress) => void {
+  return ({ phase, rows, share }) => line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);
 }

@@ -53,7 +53,11 @@ const encodings = ["utf-8", "utf-16", "latin-1"] as const;
 /** Adds the options of {@link SourceFlags}. */
 export function withSourceFlags(command: Command): Command {
   return command
-    .addOption(new Option("--input-format <format>", "format of the files, where their endings do not tell").choices(sourceFormats))
+    .addOption(
+      new Option("--input-format <format>", "format of the files, where their endings do not tell; needed for standard input").choices(
+        sourceFormats,
+      ),
+    )
     .addOption(new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings))
     .option("--delimiter <character>", "what stands between the values of CSV files; found by itself otherwise")
     .option("--null-text <text>", "how CSV files write a missing value, besides leaving it empty");

@@ -11,7 +11,7 @@ import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
 import { metricSeries, unrecordedHistory } from "./metrics.ts";
-import type { GateOptions } from "./write-options.ts";
+import type { GateOptions, WriteProgress } from "./write-options.ts";
 import { stageWriteSource, type WriteSource } from "./write-source.ts";
 
 export interface CheckOptions {
@@ -21,6 +21,8 @@ export interface CheckOptions {
   readonly world?: World;
   /** Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions. */
   readonly metrics?: readonly MetricSeries[];
+  /** Called in the phases `reading` and `checking`. */
+  readonly onProgress?: (progress: WriteProgress) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -45,13 +47,16 @@ export async function checkSuite(
   try {
     const readable: string[] = [];
     const relations = await openRelations(session, defined, options, readable);
+    options.onProgress?.({ phase: "reading" });
     const staged = await stageWriteSource(session, source, {
       positions: suiteNeeds(defined).positions,
+      onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     readable.push(...staged.files);
     const { gateOptions } = options;
     const earlier = gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
+    options.onProgress?.({ phase: "checking" });
     const verdict = await evaluateGate(session, defined, staged.relation, {
       now: world.now(),
       relations,

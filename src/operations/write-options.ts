@@ -39,12 +39,17 @@ export interface GateOptions {
   readonly history?: (metric: string) => Promise<readonly number[]>;
 }
 
-/** How far a write has come. A batch that a gate can only reject is written before it is checked; if a row fails, it is checked and that is all. */
+/**
+ * How far a write has come. Usually it reads, checks (where there are tests), writes and commits.
+ *
+ * A batch that is to be taken whole or not at all, for a table without partition columns, is written before it is checked. If a row fails
+ * there, all tests are made, and where they take the batch after all it is written once more: a phase may come again, its share from 0.
+ */
 export interface WriteProgress {
   readonly phase: "reading" | "checking" | "writing" | "committing";
-  /** Rows read so far, while reading. */
+  /** Rows read so far, while reading rows, Arrow data (after each batch) and CSV files (after each file). */
   readonly rows?: number;
-  /** Share of the phase that is done, 0 to 1, where known. */
+  /** Share of the phase that is done, 0 to 1: told while writing, a few times a second. */
   readonly share?: number;
 }
 

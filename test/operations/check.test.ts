@@ -18,7 +18,9 @@ describe("running a suite over a source", () => {
     const folder = freshFolder();
     const file = join(folder, "in.csv");
     writeFileSync(file, "id,delay\n1,5\n2,700\n2,7\n");
-    const report = await runSuite(delays, { csv: file }, { name: "in.csv" });
+    const phases: string[] = [];
+    const report = await runSuite(delays, { csv: file }, { name: "in.csv", onProgress: ({ phase }) => phases.push(phase) });
+    expect([...new Set(phases)]).toEqual(["reading", "checking"]);
     expect(report).toMatchObject({ accepted: false, source: "in.csv", rows: 3 });
     expect(report.checks.map(({ id, success, unexpected }) => [id, success, unexpected])).toEqual([
       ["delay:values_to_be_between", false, 1],

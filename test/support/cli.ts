@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -11,17 +11,37 @@ export interface CliRun {
   readonly bytes: Buffer;
 }
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The built program. */
+export const mainFile = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Runs the built command line as its users do, in a process of its own. */
 export function varve(...args: readonly string[]): Promise<CliRun> {
-  if (!existsSync(main)) throw new Error("The command line is not built: run npm run build first (npm test does).");
+  return ended(startVarve(args, { stdin: "ignore" }));
+}
+
+/** The same with something to read on standard input. */
+export function varveReading(input: string, ...args: readonly string[]): Promise<CliRun> {
+  const child = startVarve(args, { stdin: "pipe" });
+  child.stdin?.end(input);
+  return ended(child);
+}
+
+/** Starts the built command line, with `folder` for its temporary files if given. */
+export function startVarve(
+  args: readonly string[],
+  options: { readonly stdin: "ignore" | "pipe"; readonly folder?: string },
+): ChildProcess {
+  if (!existsSync(mainFile)) throw new Error("The command line is not built: run npm run build first (npm test does).");
+  const env = options.folder === undefined ? process.env : { ...process.env, TMPDIR: options.folder };
+  return spawn(process.execPath, [mainFile, ...args], { stdio: [options.stdin, "pipe", "pipe"], env });
+}
+
+function ended(child: ChildProcess): Promise<CliRun> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
     child.on("error", reject);
     child.on("close", (code) => {
       const bytes = Buffer.concat(out);

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
+import type { CheckReport } from "../../quality/check-report.ts";
 import { exitCodes } from "../exit.ts";
 import { openSource, openVersion } from "../open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { showPhase, startProgress } from "../progress.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
 import { type SourceFlags, withSourceFlags } from "../source-files.ts";
+import { type InputFiles, inputFiles, inputName } from "../standard-input.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** `varve check SUITE SOURCE`: runs data tests over anything, without writing a table. */
@@ -13,11 +16,11 @@ export function addCheck(program: Command): void {
     .summary("run data tests over files or a table")
     .description("Run a suite of data tests over CSV, NDJSON, Parquet or Arrow files, or over a table at any version. Writes no table.")
     .argument("<suite>", "JSON file of data tests")
-    .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("--history <table>", "compare with the batches of this table, in checks of a metric's history")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n\nWithout --history a table's version is compared with the versions before it, and files with nothing.\nExit code 3 when the tests would reject the batch.",
+      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history a table's version is compared with the versions before it, and files with nothing.\nExit code 3 when the tests would reject the batch.",
     );
   withStoreFlags(withSourceFlags(withReportOutput(command))).action(check);
 }
@@ -29,10 +32,19 @@ interface CheckFlags extends StoreFlags, SourceFlags, ReportFlags {
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {
   const { runSuite } = await import("../../api/run-suite.ts");
   const suite = await readSuite(suiteFile);
-  const source = await openSource(sources, flags);
+  await using input = await inputFiles(sources, flags.inputFormat);
+  const source = await openSource(input.files, flags);
   const history = flags.history === undefined ? {} : { history: await openVersion(flags.history, flags) };
-  const report = await runSuite(suite, source, { name: sources.join(", "), ...history });
+  const bar = await startProgress("varve", "%", flags.quiet === true);
+  const report = await runSuite(suite, source, { name: input.name, ...history, onProgress: showPhase(bar) }).finally(() => bar.stop());
   // before the report is printed: a reader that closes the pipe early must not hide the rejection
   if (!report.accepted) process.exitCode = exitCodes.rejected;
-  await printReport(report, flags);
+  await printReport(toldOf(report, input), flags);
+}
+
+/** The report, saying of rows of standard input that they are, instead of the file that it was kept in. */
+function toldOf(report: CheckReport, { kept }: InputFiles): CheckReport {
+  if (kept === undefined) return report;
+  const told = (row: CheckReport["checks"][number]["sample"][number]) => (row.file === kept ? { ...row, file: inputName } : row);
+  return { ...report, checks: report.checks.map((check) => ({ ...check, sample: check.sample.map(told) })) };
 }

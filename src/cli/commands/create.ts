@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { openOptions } from "../open-options.ts";
 import { keyValue, nameList, withStoreFlags } from "../options.ts";
 import { fileSource } from "../source-files.ts";
+import { inputFiles } from "../standard-input.ts";
 import { printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
 
 /** `varve create TABLE`: a new table from files, or from a schema. */
@@ -12,7 +13,7 @@ export function addCreate(program: Command): void {
     .summary("create a table")
     .description("Create a table: with the rows and columns of files, or empty with a schema.")
     .argument("<table>", "folder or URI of the new table")
-    .option("--from <files...>", "files whose rows and columns the table starts with")
+    .option("--from <files...>", "files whose rows and columns the table starts with; - for standard input")
     .option("--schema <file>", "Delta schema JSON, as varve schema --format json prints it")
     .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
     .option("--property <name=value>", "table property such as delta.appendOnly=true; repeat for more", keyValue)
@@ -37,12 +38,13 @@ interface CreateFlags extends WriteFlags {
 async function create(uri: string, flags: CreateFlags): Promise<void> {
   const { createTableWith } = await import("../../api/create-table.ts");
   const schema = flags.schema === undefined ? undefined : await readFile(flags.schema, "utf8");
+  await using input = await inputFiles(flags.from ?? [], flags.inputFormat);
   const result = await withProgress(flags, async (options) => {
     const { table, written } = await createTableWith(uri, {
       ...options,
       ...openOptions(flags),
       ...(schema === undefined ? {} : { schema }),
-      ...(flags.from === undefined ? {} : { source: fileSource(flags.from, flags) }),
+      ...(flags.from === undefined ? {} : { source: fileSource(input.files, flags) }),
       ...(flags.partitionBy === undefined ? {} : { partitionBy: flags.partitionBy }),
       ...(flags.property === undefined ? {} : { properties: flags.property }),
       ...(flags.name === undefined ? {} : { name: flags.name }),

@@ -6,6 +6,7 @@ import { openSource } from "../open-source.ts";
 import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
 import { type SourceFlags, withSourceFlags } from "../source-files.ts";
+import { inputFiles, inputName, standardInput } from "../standard-input.ts";
 import { writeOutput } from "../write-output.ts";
 
 /** `varve profile SOURCE`: what the rows say of their columns. */
@@ -16,7 +17,7 @@ export function addProfile(program: Command): void {
     .description(
       "Say of each column how complete it is, how many different values it holds, its range, mean, quartiles and most frequent values.\nDistinct counts and quartiles are estimates unless a count stands under distinct; --format json has everything.",
     )
-    .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .addHelpText(
       "after",
@@ -33,7 +34,7 @@ export function addSuggest(program: Command): void {
     .description(
       "Print a suite of data tests that the rows suggest, each with its reason, ready to be edited. What it asks holds for these rows: keep the tests that must hold for others too.",
     )
-    .argument("<source...>", "files, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("--name <name>", "name of the suite; default: that of the source")
     .option("--extended", "suggest limits of values, lengths, mean and deviation too, drawn around exactly these rows")
@@ -54,7 +55,8 @@ interface ProfileFlags extends StoreFlags, SourceFlags {
 
 async function profile(sources: readonly string[], flags: ProfileFlags & ListOutputFlags): Promise<void> {
   const { profile: profileOf } = await import("../../api/profile.ts");
-  const { rows, columns } = await profileOf(await openSource(sources, flags), columnsOf(flags));
+  await using input = await inputFiles(sources, flags.inputFormat);
+  const { rows, columns } = await profileOf(await openSource(input.files, flags), columnsOf(flags));
   const records =
     flags.format === "table" || flags.format === "csv" ? columns.map(summary) : columns.map((column) => ({ rows, ...column }));
   await printRecords(records, flags);
@@ -93,13 +95,18 @@ interface SuggestFlags extends ProfileFlags {
   readonly output?: string;
 }
 
+function nameOf(source: string): string {
+  return source === standardInput ? inputName : basename(source).replace(/[.@].*$/, "");
+}
+
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
   const [{ suggest: suggestOf }, { explainedSuite }] = await Promise.all([
     import("../../api/profile.ts"),
     import("../../quality/suggest.ts"),
   ]);
-  const name = flags.name ?? basename(sources[0] ?? "source").replace(/[.@].*$/, "");
-  const suggested = await suggestOf(await openSource(sources, flags), { name, extended: flags.extended === true, ...columnsOf(flags) });
+  await using input = await inputFiles(sources, flags.inputFormat);
+  const name = flags.name ?? nameOf(sources[0] ?? "source");
+  const suggested = await suggestOf(await openSource(input.files, flags), { name, extended: flags.extended === true, ...columnsOf(flags) });
   if (flags.format !== "json") {
     const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({
       id,

@@ -15,6 +15,7 @@ import { runAndPrint } from "../query-output.ts";
 import { printRecords } from "../records.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
 import { fileSource } from "../source-files.ts";
+import { inputFiles } from "../standard-input.ts";
 import { readSuite } from "../suite-file.ts";
 import { printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
 
@@ -27,7 +28,7 @@ export function addStage(program: Command): void {
       "Write the rows of files into the table's folder without committing them: nobody sees them until they are published.\nThey are held to the table's schema and constraints at once, to its data tests when they are audited or published.",
     )
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
     .option("--id <id>", "name of the staged batch; default: a fresh one")
     .option("--merge-schema", "add columns that the table lacks when the batch is published")
     .addHelpText(
@@ -90,8 +91,9 @@ interface StageFlags extends WriteFlags {
 
 async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
   await using table = await opened(uri, flags);
+  await using input = await inputFiles(files, flags.inputFormat);
   const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
-    table.stage(fileSource(files, flags), {
+    table.stage(fileSource(input.files, flags), {
       ...options,
       ...(flags.id === undefined ? {} : { id: flags.id }),
       ...(flags.mergeSchema === true ? { mergeSchema: true } : {}),

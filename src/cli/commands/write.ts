@@ -6,8 +6,9 @@ import type { WriteResult } from "../../operations/write-options.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
-import { startProgress } from "../progress.ts";
+import { showPhase, startProgress } from "../progress.ts";
 import { fileSource, type SourceFlags, withSourceFlags } from "../source-files.ts";
+import { inputFiles } from "../standard-input.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** Options of every command that writes rows. */
@@ -43,11 +44,11 @@ export function addAppend(program: Command): void {
     .summary("add rows from files")
     .description("Add the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit: all rows that pass the tests, or none.")
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
     .option("--merge-schema", "add columns that the table lacks")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n\nExit code 3 when the tests reject the batch: then nothing was written.",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch: then nothing was written.",
     );
   withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean }) =>
     write(uri, files, flags, (table, source, options) =>
@@ -65,7 +66,7 @@ export function addOverwrite(program: Command): void {
       "Replace all rows of a table, or those that a condition matches, by the rows of files, in one commit. Old versions stay readable.",
     )
     .argument("<table>", "folder or URI of the table")
-    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too")
+    .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
     .option("--overwrite-schema", "take the schema of the files instead of refusing what does not fit")
     .option("--merge-schema", "add columns that the table lacks")
@@ -96,7 +97,8 @@ type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<Wr
 async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
   await using table = await openTable(uri, openOptions(flags));
-  const result = await withProgress(flags, async (options) => verb(table, fileSource(files, flags), options));
+  await using input = await inputFiles(files, flags.inputFormat);
+  const result = await withProgress(flags, async (options) => verb(table, fileSource(input.files, flags), options));
   await printWriteResult(result, flags);
 }
 
@@ -111,10 +113,7 @@ export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOp
       ...(flags.txn === undefined ? {} : { txn: flags.txn }),
       ...(flags.message === undefined ? {} : { userMetadata: flags.message }),
       ...(flags.targetFileSize === undefined ? {} : { targetFileBytes: flags.targetFileSize }),
-      onProgress: ({ phase, rows, share }) => {
-        const stage = rows === undefined ? phase : `${phase} ${rows} rows`;
-        bar.update(Math.round((share ?? 0) * 100), 100, stage);
-      },
+      onProgress: showPhase(bar),
     });
   } finally {
     bar.stop();
