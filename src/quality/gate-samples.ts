@@ -97,7 +97,7 @@ function readSample(value: EngineValue | undefined, mask: Mask, staged: StagedRe
     const shown = item["shown"];
     const values = names.map((name, at) => [name, toJson(isStruct(shown) ? shown[`v${at}`] : null)] as const);
     const file = item["file"];
-    return [{ file: typeof file === "string" ? file : null, row: toNumber(item["row"]) ?? 0, values: Object.fromEntries(values) }];
+    return [{ file: typeof file === "string" ? file : null, row: toNumber(item["row"]), values: Object.fromEntries(values) }];
   });
 }
 

@@ -5,8 +5,8 @@ import type { OnFail, Severity } from "./suite.ts";
 /** One failing row as it is shown in reports: where it came from and the tested values. */
 export interface SampleRow {
   readonly file: string | null;
-  /** 0-based ordinal in its source. */
-  readonly row: number;
+  /** 0-based ordinal in its source; null for rows of a table that nothing had to tell apart. */
+  readonly row: number | null;
   readonly values: JsonObject;
 }
 
@@ -93,7 +93,9 @@ function summarizeCheck(check: CheckResult): JsonObject {
       ? {}
       : {
           message: check.message,
-          ...(check.sample[0] === undefined ? {} : { first: { row: check.sample[0].row, ...check.sample[0].values } }),
+          ...(check.sample[0] === undefined
+            ? {}
+            : { first: { ...(check.sample[0].row === null ? {} : { row: check.sample[0].row }), ...check.sample[0].values } }),
         }),
   };
 }

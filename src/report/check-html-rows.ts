@@ -1,5 +1,6 @@
 import type { CheckResult } from "../quality/verdict.ts";
 import type { JsonValue } from "../util/json.ts";
+import { howRowsAreCounted, rowNumber } from "./place.ts";
 import { escapeMarkup, grouped, shown } from "./show.ts";
 
 /** The rows that a report shows of a failing check, the tested columns marked; nothing where there are none. */
@@ -8,6 +9,7 @@ export function sampleTable({ sample, unexpected, columns, message }: CheckResul
   if (first === undefined) return "";
   const tested = new Set(columns);
   const names = Object.keys(first.values);
+  const numbered = sample.some(({ row }) => row !== null);
   const files = sample.some((row) => row.file !== null);
   const numeric = (name: string) => sample.some((row) => isNumber(row.values[name] ?? null));
   const head = names.map((name) => {
@@ -17,12 +19,17 @@ export function sampleTable({ sample, unexpected, columns, message }: CheckResul
   const rows = sample.map((row) => {
     const cells = names.map((name) => cell(row.values[name] ?? null, tested.has(name) && names.length > 1));
     const file = files ? `<td>${escapeMarkup(shown(row.file ?? "", 120))}</td>` : "";
-    return `<tr><th scope="row" class="number">${grouped(row.row)}</th>${file}${cells.join("")}</tr>`;
+    const place = numbered ? `<th scope="row" class="number">${rowNumber(row)}</th>` : "";
+    return `<tr>${place}${file}${cells.join("")}</tr>`;
   });
   const all = unexpected ?? 0;
-  const more = all > sample.length ? `<p class="facts more">The first ${sample.length} of ${grouped(all)} failing rows.</p>` : "";
+  const facts = [
+    ...(all > sample.length ? [`The first ${sample.length} of ${grouped(all)} failing rows.`] : []),
+    ...(numbered ? [`${howRowsAreCounted}.`] : []),
+  ];
+  const more = facts.length === 0 ? "" : `<p class="facts more">${facts.join(" ")}</p>`;
   const label = escapeMarkup(`Failing rows: ${shown(message, 120)}`);
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr><th scope="col" class="number">row</th>${files ? `<th scope="col">file</th>` : ""}${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table></div>${more}`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${numbered ? `<th scope="col" class="number">row</th>` : ""}${files ? `<th scope="col">file</th>` : ""}${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table></div>${more}`;
 }
 
 function marked(tested: boolean, ...others: readonly string[]): string {

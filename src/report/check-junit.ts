@@ -1,6 +1,7 @@
 import type { CheckReport } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import { finding, toneOf } from "./finding.ts";
+import { howRowsAreCounted, placeText } from "./place.ts";
 import { escapeMarkup, shown, visible } from "./show.ts";
 
 /**
@@ -29,7 +30,8 @@ function testCase(check: CheckResult, report: CheckReport): string {
   if (tone === "pass") return `${open}/>\n`;
   const message = attribute(`${check.message}; ${finding(check)}`);
   if (tone === "warn") return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
-  const rows = check.sample.map((row) => `${row.file === null ? "" : `${row.file} `}row ${row.row}: ${shown(row.values, 300)}`);
+  const isPlaced = check.sample.some(({ row }) => row !== null);
+  const rows = [...check.sample.map((row) => `${placeText(row)}${shown(row.values, 300)}`), ...(isPlaced ? [`${howRowsAreCounted}.`] : [])];
   return `${open}>\n      <failure type="${attribute(check.reaction)}" message="${message}">${escapeMarkup(rows.join("\n"))}</failure>\n    </testcase>\n`;
 }
 

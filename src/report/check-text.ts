@@ -1,6 +1,7 @@
 import type { CheckReport } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import { finding, toneOf } from "./finding.ts";
+import { howRowsAreCounted, placeText } from "./place.ts";
 import { grouped, shown, visible } from "./show.ts";
 
 /** A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What terminals obey is written out. */
@@ -13,15 +14,14 @@ export function checkText(report: CheckReport): string {
       : [`${grouped(report.clean)} rows are clean, ${grouped(report.quarantined)} for the quarantine, ${grouped(report.dropped)} to drop`]),
     ...report.reasons.map((reason) => `  because ${reason}`),
   ];
-  return `${[...head, "", ...report.checks.flatMap(lines)].map(visible).join("\n")}\n`;
+  const isPlaced = report.checks.some(({ unexpected, sample }) => (unexpected ?? 0) > 0 && sample.some(({ row }) => row !== null));
+  const note = isPlaced ? ["", `${howRowsAreCounted}.`] : [];
+  return `${[...head, "", ...report.checks.flatMap(lines), ...note].map(visible).join("\n")}\n`;
 }
 
 function lines(check: CheckResult): string[] {
   const tone = toneOf(check);
-  const rows =
-    (check.unexpected ?? 0) === 0
-      ? []
-      : check.sample.slice(0, 5).map((row) => `        ${row.file === null ? "" : `${row.file} `}row ${row.row}: ${values(row.values)}`);
+  const rows = (check.unexpected ?? 0) === 0 ? [] : check.sample.slice(0, 5).map((row) => `        ${placeText(row)}${values(row.values)}`);
   const repaired = check.repaired === 0 ? "" : `, ${grouped(check.repaired)} repaired`;
   return [`  ${tone === "fail" ? "FAIL" : tone}  ${check.id}: ${check.message}; ${finding(check)}${repaired}`, ...rows];
 }

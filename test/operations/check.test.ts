@@ -49,6 +49,8 @@ describe("running a suite over a source", () => {
     ]);
     expect(before).toMatchObject({ accepted: true, rows: 1, history: [{ version: 1, rows: 2, dropped: 1, failedChecks: ["max"] }] });
     expect(await runSuite(delays, table)).toMatchObject({ accepted: false, rows: 2 });
+    const found = await runSuite(suite("warned", [check.between("delay", { max: 600 }, { onFail: "warn" })]), table);
+    expect(found.checks[0]?.sample).toEqual([{ file: null, row: null, values: { delay: 900 } }]);
     await table.close();
   });
 

@@ -20,10 +20,23 @@ describe("a report of a suite's run", () => {
       "",
       "  pass  id:unique: id must be unique; 0 of 1,000 rows fail",
       "  FAIL  delay:between: delay must be between -120 and 1800; 30 of 1,000 rows fail",
-      "        row 3: delay = -1116, origin = <script>document.title='hacked'</script>",
-      "        row 12345: delay = NaN, origin = null",
+      "        row 4: delay = -1116, origin = <script>document.title='hacked'</script>",
+      "        row 12,346: delay = NaN, origin = null",
       "  warn  origin:warn: origin must match ^[A-Z]{3}$; 1 of 1,000 rows fail",
     ]);
+  });
+
+  it("numbers rows from 1 for people, saying so, and from 0 in JSON; a row of no known place has no number", () => {
+    const note = "Rows are counted from 1, header lines left out.";
+    expect(checkText(sampleReport)).toContain(note);
+    expect(checkHtml(sampleReport)).toContain('<th scope="row" class="number">12,346</th>');
+    expect(checkHtml(sampleReport)).toContain(note);
+    expect(checkJunit(sampleReport)).toMatch(/row 4: .*\nrow 12,346: .*\nRows are counted from 1/);
+    const unplaced = (check: CheckResult) => ({ ...check, sample: check.sample.map((row) => ({ ...row, row: null })) });
+    const nowhere = { ...sampleReport, checks: sampleReport.checks.map(unplaced) };
+    expect(checkText(nowhere)).toContain("\n        delay = -1116");
+    for (const report of [checkText, checkHtml, checkJunit]) expect(report(nowhere)).not.toContain("counted from 1");
+    expect(checkHtml(nowhere)).not.toContain(">row</th>");
   });
 
   it("as JSON survives being written and read", () => {
