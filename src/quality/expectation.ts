@@ -99,11 +99,8 @@ export interface KeysPlan {
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
   /** The row whose position is `gateNames.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean;
-  /**
-   * Gives an aggregate over the scoped rows that is true where no key fails, to be computed beside the other counts; `undefined` where the keys
-   * are not of the kind for it.
-   */
-  readonly countProof?: (scoped: string, ask: Ask) => Promise<string | undefined>;
+  /** Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it. */
+  readonly countProof?: (scoped: string, ask: Ask) => Promise<CountProof | undefined>;
   /** Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
   readonly proofs?: readonly Proof[];
   readonly shows: readonly ColumnUse[];
@@ -166,6 +163,13 @@ export interface HistoryPlan {
 
 /** Asks a question whose answer is one row. */
 export type Ask = (sql: string) => Promise<AggregateValues>;
+
+/** One aggregate over the scoped rows that is true where no key fails; it may fail as out of range where statistics of the keys are wrong. */
+export interface CountProof {
+  readonly sql: string;
+  /** Bits of memory that it takes in each thread of the engine. */
+  readonly bits: number;
+}
 
 /** Asks a few cheap questions of the scoped rows. */
 export type Proof = (scoped: string, ask: Ask) => Promise<boolean>;

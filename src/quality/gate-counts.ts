@@ -83,7 +83,7 @@ async function mainPass(
       );
     const failing = mask.presentColumn === undefined ? `count_if(${mask.countedFail})` : `count(*) - count(${mask.presentColumn})`;
     if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
-    if (mask.toProve !== undefined) columns.push(`${mask.toProve} AS m${at}_proven`);
+    if (mask.toProve !== undefined) columns.push(`${mask.toProve.sql} AS m${at}_proven`);
   }
   for (const [at, check] of planned.entries()) {
     const { plan } = check;

@@ -1,6 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../engine/contract.ts";
-import { type Ask, type KeysPlan, toNumber } from "./expectation.ts";
+import { isVarveError } from "../errors.ts";
+import { type Ask, type CountProof, type KeysPlan, toNumber } from "./expectation.ts";
 import { gateNames } from "./gate-names.ts";
 import { invalidSuite } from "./invalid.ts";
 import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
@@ -15,6 +16,9 @@ export interface GroupContext {
   readonly relation: (name: string) => string | undefined;
 }
 
+/** Bits that all proofs beside the counts may take together, in each thread of the engine, whose memory limit does not hold for them. */
+const bitsBeside = 2 ** 29;
+
 /** The masks of all checks that can name rows, after finding the keys and positions that fail. */
 export async function groupMasks(
   session: Session,
@@ -23,9 +27,12 @@ export async function groupMasks(
   context: GroupContext,
 ): Promise<Mask[]> {
   const masks: Mask[] = [];
+  let bitsLeft = bitsBeside;
   for (const check of planned) {
-    const mask = rowMask(check) ?? (await groupMask(session, check, staged, context));
-    if (mask !== undefined) masks.push(mask);
+    const mask = rowMask(check) ?? (await groupMask(session, check, staged, { ...context, bitsLeft }));
+    if (mask === undefined) continue;
+    masks.push(mask);
+    bitsLeft -= mask.toProve?.bits ?? 0;
   }
   return masks;
 }
@@ -39,7 +46,7 @@ async function groupMask(
   session: Session,
   planned: PlannedCheck,
   staged: StagedRelation,
-  context: GroupContext,
+  context: GroupContext & { readonly bitsLeft: number },
 ): Promise<Mask | undefined> {
   const { plan } = planned;
   const position = positionOf(staged);
@@ -47,9 +54,11 @@ async function groupMask(
   switch (plan.kind) {
     case "keys": {
       const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
-      if (context.proveByCounting === true && planned.scope === undefined) {
+      if (context.proveByCounting === true) {
         const toProve = await plan.countProof?.(scoped, ask);
-        if (toProve !== undefined) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
+        const beside = planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
+        if (beside) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
+        if (toProve !== undefined && (await provenAlone(toProve, scoped, ask))) return keysMask(planned, plan, undefined, 0, position);
       }
       if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
@@ -100,6 +109,19 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
       `LEFT JOIN ${unknown} ON ${unknown}.${gateNames.row} = ${position.row} AND ${unknown}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`,
     ],
   };
+}
+
+async function provenAlone({ sql }: CountProof, scoped: string, ask: Ask): Promise<boolean> {
+  const answer = await ask(`SELECT ${sql} AS proven FROM ${scoped}`).catch((error: unknown) => {
+    if (isOutOfRange(error)) return undefined;
+    throw error;
+  });
+  return answer?.["proven"] === true;
+}
+
+/** Whether a key lies outside of what the smallest and largest were said to be, so that a {@link CountProof} has no room for it. */
+export function isOutOfRange(error: unknown): boolean {
+  return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
 }
 
 async function proven(plan: KeysPlan, scoped: string, ask: Ask): Promise<boolean> {

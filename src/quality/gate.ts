@@ -1,5 +1,5 @@
 import type { Session, StagedRelation } from "../engine/contract.ts";
-import { isVarveError, VarveError } from "../errors.ts";
+import { VarveError } from "../errors.ts";
 import { columnsOfRelation, type SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { thisTable } from "./expectation.ts";
@@ -7,7 +7,7 @@ import type { GateContext } from "./gate-context.ts";
 import { type CountContext, type Counted, countRows, resolveRounds } from "./gate-counts.ts";
 import { checkedExpressions } from "./gate-expressions.ts";
 import { type Told, toldByExtremes, type WrittenFacts } from "./gate-extremes.ts";
-import { groupMasks } from "./gate-groups.ts";
+import { groupMasks, isOutOfRange } from "./gate-groups.ts";
 import { guardConditions, isGuardable, passedResults } from "./gate-guard.ts";
 import { type Repaired, repairRows } from "./gate-repair.ts";
 import { sampleRows } from "./gate-samples.ts";
@@ -167,11 +167,6 @@ function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): 
     `All rows passed ${misled.join(", ")} by what the source's Parquet files say of their values, but the values themselves fail: the statistics in those files are wrong. Write the files anew. Nothing was committed.`,
     { checks: misled },
   );
-}
-
-/** Whether a value lies outside of what the smallest and largest of its column were said to be, so that a map of the keys has no bit for it. */
-function isOutOfRange(error: unknown): boolean {
-  return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
 }
 
 function setsNothingAside({ onFail, escalate }: Check): boolean {

@@ -1,5 +1,5 @@
 import type { StagedRelation } from "../engine/contract.ts";
-import type { ColumnUse, KeysPlan, Position, RowPlan } from "./expectation.ts";
+import type { ColumnUse, CountProof, KeysPlan, Position, RowPlan } from "./expectation.ts";
 import { gateNames } from "./gate-names.ts";
 import type { PlannedCheck } from "./plan.ts";
 
@@ -22,8 +22,8 @@ export interface Mask {
   readonly joins: readonly string[];
   /** Failing rows, where a query over keys or positions has told already. */
   readonly known?: number;
-  /** An aggregate of all rows that has to be true, or {@link Mask.known} is not true. */
-  readonly toProve?: string;
+  /** What has to be true of all rows, or {@link Mask.known} is not. */
+  readonly toProve?: CountProof;
   readonly shows: readonly ColumnUse[];
 }
 

@@ -57,6 +57,49 @@ describe("the gate", () => {
     ]);
   });
 
+  it("holds one map of wide keys in memory at a time, and proves keys of some rows by one too", async () => {
+    const count = 2_000_000;
+    const wide = (key: string, value: string) => `CAST(${value} AS BIGINT) AS ${key}`;
+    const keys = [wide("a", "i * 200"), wide("b", "i * -200"), wide("c", "CASE WHEN i = 7 THEN 0 ELSE i * 200 END")];
+    const sql = `SELECT ${keys.join(", ")} FROM range(${count}) AS t(i)`;
+    const staged: StagedRelation = {
+      sql,
+      columns: ["a", "b", "c"].map((name) => ({ name, type: "BIGINT" })),
+      positionedSql: `SELECT *, CAST(NULL AS VARCHAR) AS f, a // 200 AS r FROM (${sql})`,
+      positionColumns: { file: "f", row: "r" },
+    };
+    const asked: string[] = [];
+    const watched = new Proxy(session, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === "rows") {
+          return (text: string) => {
+            asked.push(text);
+            return target.rows(text);
+          };
+        }
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const checks = [
+      check.unique("a"),
+      check.unique("b"),
+      check.unique("c", { id: "c" }),
+      check.unique("c", { id: "some", where: "a <> 0" }),
+      check.unique("c", { id: "others", where: "a >= 0" }),
+    ];
+    const verdict = await evaluateGate(watched, suite("keys", checks), staged, { now: 0 });
+    expect(verdict.checks.map(({ considered, unexpected }) => [considered, unexpected])).toEqual([
+      [count, 0],
+      [count, 0],
+      [count, 2],
+      [count - 1, 0],
+      [count, 2],
+    ]);
+    const maps = asked.map((text) => text.split("bitstring_agg").length - 1).filter((found) => found > 0);
+    expect(maps).toEqual([1, 1, 1, 1, 1]);
+  });
+
   it("shows the first failing rows whether few or most fail, and counts both alike", async () => {
     const many = Array.from({ length: 5000 }, (_, at) => ({
       id: BigInt(at),

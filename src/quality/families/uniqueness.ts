@@ -102,7 +102,7 @@ function risingProof(key: string): Proof {
 function bitMapProof(key: string): NonNullable<KeysPlan["countProof"]> {
   return async (scoped, ask) => {
     const { low, high, present } = await ask(`SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`);
-    if (low === null || high === null || low === undefined || high === undefined) return "true";
+    if (low === null || high === null || low === undefined || high === undefined) return { sql: "true", bits: 0 };
     const width = Number(high) - Number(low) + 1;
     if (
       !(width <= mapBits && width <= 256 * (toNumber(present) ?? 0)) ||
@@ -110,8 +110,8 @@ function bitMapProof(key: string): NonNullable<KeysPlan["countProof"]> {
       !Number.isSafeInteger(Number(high))
     )
       return undefined;
-    const bits = `bit_count(bitstring_agg(CAST(${key} AS BIGINT), CAST(${Number(low)} AS BIGINT), CAST(${Number(high)} AS BIGINT)))`;
-    return `(${bits} = count(${key}))`;
+    const set = `bit_count(bitstring_agg(CAST(${key} AS BIGINT), CAST(${Number(low)} AS BIGINT), CAST(${Number(high)} AS BIGINT)))`;
+    return { sql: `(${set} = count(${key}))`, bits: width };
   };
 }
 
