@@ -84,8 +84,9 @@ export interface StageOptions {
   /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
   readonly columns?: readonly EngineColumn[];
   /**
-   * What to do with a value of CSV, JSON lines or row objects that is not of its given type: `refuse` the source (default), or `keep` the
-   * row with NULL in its place and say so in the column `positionColumns.badCells`.
+   * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line of CSV or JSON that cannot be read:
+   * `refuse` the source (default), or `keep` the row with NULL in its place (a line: a row of NULLs) and say so in the column
+   * `positionColumns.badCells`.
    */
   readonly badCells?: "refuse" | "keep";
   /** Give the rows of a relation a place, for which they are copied; without it their file and row are null. Other sources always tell. */
@@ -108,7 +109,10 @@ export interface StagedRelation extends Relation {
   readonly positionColumns: {
     readonly file: string;
     readonly row: string;
-    /** Only where bad cells are kept, of row objects only where there are any: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. */
+    /**
+     * Only where bad cells are kept, of row objects only where there are any: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`.
+     * One without a column is a line that could not be read: its text, and what is wrong with it.
+     */
     readonly badCells?: string;
   };
 }

@@ -2,6 +2,7 @@ import type { Session, StagedRelation } from "../engine/contract.ts";
 import { defineSuite } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
 import type { SetAside } from "../quality/gate-context.ts";
+import { lineCheckId } from "../quality/payload.ts";
 import type { Suite } from "../quality/suite.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import type { EnforcementCheck, EnforcementPlan } from "../schema/enforcement.ts";
@@ -19,15 +20,16 @@ export interface Misfits {
 const misfitKind = "schema";
 
 /**
- * Sets aside the rows that could not be written as rows of the table: cells that are not of their type, values that the column's type cannot
- * hold without loss, nulls where none may be.
+ * Sets aside the rows that could not be written as rows of the table: lines that could not be read, cells that are not of their type, values
+ * that the column's type cannot hold without loss, nulls where none may be.
  */
 export async function setMisfitsAside(session: Session, source: StagedRelation, plan: EnforcementPlan): Promise<Misfits> {
   const { file, row, badCells } = source.positionColumns;
   const cells = badCells === undefined ? undefined : quoteName(badCells);
   // a bad cell reads as null: the null check of the same row would only repeat the matter
   const checks = plan.checks.map((check) => ({ check, fails: guarded(check, cells) }));
-  const conditions = [...(cells === undefined ? [] : [`${cells} IS NOT NULL`]), ...checks.map(({ fails }) => fails)];
+  const ofSource = cells === undefined ? [] : [brokenLines(cells), badValues(cells)];
+  const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
   if (conditions.length === 0) return { fitting: source };
   const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
   const misfit = `coalesce(${conditions.join(" OR ")}, false)`;
@@ -36,10 +38,11 @@ export async function setMisfitsAside(session: Session, source: StagedRelation, 
   );
   const rows = Number(found?.["misfits"] ?? 0);
   if (rows === 0) return { fitting: source };
-  const results = conditions.map((_, at): CheckResult => {
-    const check = cells === undefined ? checks[at]?.check : checks[at - 1]?.check;
-    return misfitCheck(check, Number(found?.["n"] ?? 0), Number(found?.[`c${at}`] ?? 0));
-  });
+  const asked = [...ofSource, ...checks.map(({ check }) => askedOf(check))];
+  const considered = Number(found?.["n"] ?? 0);
+  const results = asked.map(({ id, message, columns }, at) =>
+    misfitResult({ id, message, columns, considered, unexpected: Number(found?.[`c${at}`] ?? 0) }),
+  );
   const names = source.columns.map((column) => quoteName(column.name)).join(", ");
   const errors = [
     ...(cells === undefined ? [] : [`coalesce(list_transform(${cells}, lambda c: ${badCellError}), CAST([] AS ${errorsType}))`]),
@@ -64,7 +67,28 @@ function guarded(check: EnforcementCheck, cells: string | undefined): string {
   return cells === undefined || check.kind !== "null" ? fails : `(${cells} IS NULL AND ${fails})`;
 }
 
-const badCellError = `{check_id: 'schema:' || c."column", check_name: '${misfitKind}', columns: [c."column"], message: c."column" || ' must be a ' || c.expected, observed_value: c."text", severity: 'critical', rule_fingerprint: ''}`;
+/** What is asked of every row: as a check's result names it, and the SQL that is true for rows that fail. */
+interface Asked {
+  readonly id: string;
+  readonly message: string;
+  readonly columns: readonly string[];
+  readonly fails: string;
+}
+
+function brokenLines(cells: string): Asked {
+  return {
+    id: lineCheckId,
+    message: "lines must be readable",
+    columns: [],
+    fails: `(${cells} IS NOT NULL AND ${cells}[1]."column" IS NULL)`,
+  };
+}
+
+function badValues(cells: string): Asked {
+  return { id: "schema:cells", message: "cells must be of their column's type", columns: [], fails: `(${cells}[1]."column" IS NOT NULL)` };
+}
+
+const badCellError = `CASE WHEN c."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: c.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || c."column", check_name: '${misfitKind}', columns: [c."column"], message: c."column" || ' must be a ' || c.expected, observed_value: c."text", severity: 'critical', rule_fingerprint: ''} END`;
 
 function checkError(check: EnforcementCheck): string {
   const column = pathText(check.path);
@@ -76,15 +100,9 @@ function messageOf(check: EnforcementCheck): string {
   return check.kind === "null" ? `${column} must not be null` : `${column} must be a ${check.expected}`;
 }
 
-function misfitCheck(check: EnforcementCheck | undefined, considered: number, unexpected: number): CheckResult {
-  const column = check === undefined ? undefined : pathText(check.path);
-  return misfitResult({
-    id: column === undefined ? "schema:cells" : `schema:${column}`,
-    message: check === undefined ? "cells must be of their column's type" : messageOf(check),
-    columns: column === undefined ? [] : [column],
-    considered,
-    unexpected,
-  });
+function askedOf(check: EnforcementCheck): Omit<Asked, "fails"> {
+  const column = pathText(check.path);
+  return { id: `schema:${column}`, message: messageOf(check), columns: [column] };
 }
 
 /** What does not fit, told as a check of a gate is. */

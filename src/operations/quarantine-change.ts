@@ -1,6 +1,6 @@
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { payloadColumnsSql } from "../quality/payload.ts";
+import { lineMember, payloadColumnsSql } from "../quality/payload.ts";
 import { engineColumns } from "../schema/engine-types.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
@@ -64,7 +64,8 @@ export async function discardQuarantine(context: TableContext, selection: Quaran
  * does not have any more can be set to `NULL` only.
  *
  * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
- * `payload`, the JSON text of the row (where the table has no column of that name).
+ * `payload`, the JSON text of the row (where the table has no column of that name). Of a line that could not be read `__varve_line` is the
+ * text; it stays open until that is set to `NULL`.
  *
  * @returns how many rows were changed
  * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
@@ -90,7 +91,10 @@ export async function repairQuarantine(
   // a column of the table that is called so hides the text of the row
   const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
   const row = payloadColumnsSql(engineColumns(table.schema), "payload");
-  const typed = `SELECT quarantine_id AS __varve_id, payload AS __varve_payload${text}, ${row} FROM q WHERE ${condition}`;
+  const line = known.some((name) => foldName(name) === lineMember)
+    ? ""
+    : `, json_extract_string(payload, '/${lineMember}') AS ${lineMember}`;
+  const typed = `SELECT quarantine_id AS __varve_id, payload AS __varve_payload${text}${line}, ${row} FROM q WHERE ${condition}`;
   const repaired = `SELECT __varve_id AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   await rewriteQuarantine(
     context,

@@ -4,9 +4,16 @@ import { quoteName, quoteText } from "../util/sql-text.ts";
 import { columnsOfRelation } from "./column.ts";
 import { errorsType } from "./errors-list.ts";
 
+/** The only member of the payload of a line that could not be read: its text. No table has a column called so by accident. */
+export const lineMember = "__varve_line";
+
+/** The id of what stands against such a line. */
+export const lineCheckId = "schema:lines";
+
 /**
  * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are, everything else as the engine's
- * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was.
+ * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was, a line that could
+ * not be read as {@link lineMember}.
  *
  * @param fieldOf the table's column that a column goes to: as it is spelled there it is called in the object; into a variant goes JSON
  */
@@ -26,7 +33,11 @@ export function payloadSql(
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;
   });
-  return `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
+  const row = `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
+  if (badCells === undefined) return row;
+  const cell = `${relation}.${quoteName(badCells)}[1]`;
+  const line = `CAST(json_object(${quoteText(lineMember)}, ${cell}."text") AS VARCHAR)`;
+  return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
 }
 
 function memberSql(value: string, type: string, kind: string): string {
@@ -50,9 +61,12 @@ export function payloadErrorsSql(columns: readonly EngineColumn[], payload: stri
   const names = columns.map(({ name }) => quoteText(name)).join(", ");
   const value = `json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
   const unknown = `list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
-  const strays = `list_transform(${unknown}, lambda k: ${misfit("k", "'the table has no column ' || k", value)})`;
+  const stray = misfit("k", "'the table has no column ' || k", value);
+  const strays = `list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(lineMember)} THEN ${brokenLineError} ELSE ${stray} END)`;
   return `CAST(list_concat(list_filter([${unreadable.join(", ")}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
 }
+
+const brokenLineError = `{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${lineMember} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
 
 function misfit(column: string, message: string, observed: string): string {
   return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;

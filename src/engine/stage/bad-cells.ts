@@ -1,7 +1,16 @@
 import { ExactNumber } from "./exact-number.ts";
 
-/** Cells that are not of their column's type, by the row's ordinal among those that are staged together. */
-export type BadCells = Map<number, { readonly column: string; readonly text: string; readonly expected: string }[]>;
+/**
+ * A cell that is not of its column's type; without a column a line that could not be read: its text, and what is wrong with it.
+ */
+export interface BadCell {
+  readonly column: string | null;
+  readonly text: string;
+  readonly expected: string;
+}
+
+/** Bad cells by the row's ordinal among those that are staged together. */
+export type BadCells = Map<number, BadCell[]>;
 
 const listType = 'STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]';
 

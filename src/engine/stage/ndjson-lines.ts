@@ -2,6 +2,7 @@ import { TextDecoder } from "node:util";
 import { parse } from "lossless-json";
 import { VarveError } from "../../errors.ts";
 import type { SourceRow } from "../contract.ts";
+import type { BadCell } from "./bad-cells.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { textBlocks } from "./text-blocks.ts";
 import { isPlainObject } from "./value-shapes.ts";
@@ -9,21 +10,30 @@ import { isPlainObject } from "./value-shapes.ts";
 /** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
 const maxLineBytes = 64 * 1024 * 1024;
 
+/** An object of a file of JSON lines, with its 1-based line. */
+export interface JsonLine {
+  readonly row: SourceRow;
+  readonly line: number;
+  /** Set for a line that holds no object; the row is empty then. */
+  readonly broken?: BadCell;
+}
+
 /**
- * Objects of a file of JSON lines, gzipped or not, with the 1-based line of each; blank lines are skipped.
+ * Objects of a file of JSON lines, gzipped or not; blank lines are skipped.
  *
+ * @param keepsBroken lines that hold no object are told like the others, instead of refused
  * @throws `SOURCE_UNREADABLE` naming file and line.
  */
-export async function* readJsonLines(file: string): AsyncGenerator<{ readonly row: SourceRow; readonly line: number }[]> {
+export async function* readJsonLines(file: string, keepsBroken = false): AsyncGenerator<JsonLine[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 0;
   let objects = 0;
   for await (const lines of readLines(file)) {
-    const rows: { readonly row: SourceRow; readonly line: number }[] = [];
+    const rows: JsonLine[] = [];
     for (const bytes of lines) {
       line++;
       const text = decodeLine(decoder, bytes, file, line);
-      if (text.trim() !== "") rows.push({ row: parseLine(text, file, line), line });
+      if (text.trim() !== "") rows.push(readLine(text, file, line, keepsBroken));
     }
     objects += rows.length;
     if (rows.length > 0) yield rows;
@@ -31,16 +41,21 @@ export async function* readJsonLines(file: string): AsyncGenerator<{ readonly ro
   if (objects === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
 }
 
-function parseLine(text: string, file: string, line: number): SourceRow {
-  let value: unknown;
+function readLine(text: string, file: string, line: number, keepsBroken: boolean): JsonLine {
+  const parsed = parseLine(text);
+  if ("row" in parsed) return { row: parsed.row, line };
+  if (!keepsBroken) throw unreadable(file, line, parsed.what, parsed.cause);
+  return { row: {}, line, broken: { column: null, text: text.replace(/\r$/, ""), expected: `line ${line} ${parsed.what}` } };
+}
+
+function parseLine(text: string): { readonly row: SourceRow } | { readonly what: string; readonly cause?: unknown } {
   try {
-    value = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw unreadable(file, line, `is not JSON: ${why}. A line must be one complete object`, error);
+    const value: unknown = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+    return isPlainObject(value) ? { row: value } : { what: "is JSON, but not an object" };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
   }
-  if (!isPlainObject(value)) throw unreadable(file, line, "is JSON, but not an object");
-  return value;
 }
 
 function exactNumber(text: string): number | bigint | ExactNumber {

@@ -72,12 +72,11 @@ export class RowStager {
     await this.#addColumns(missing.map(([name, type]) => this.#noteColumn(name, type, true)));
   }
 
-  /** Appends at most {@link chunkRows} rows. */
-  async append(batch: readonly SourceRow[]): Promise<void> {
+  /** Appends at most {@link chunkRows} rows; `bad` names those that are none, each of them empty. */
+  async append(batch: readonly SourceRow[], bad: BadCells = new Map()): Promise<void> {
     await this.#findColumns(batch);
     if (this.#columns.length === 0) await this.addGiven();
     if (this.#columns.length === 0) throw this.#problem(0, undefined, "has no columns");
-    const bad: BadCells = new Map();
     for (const column of this.#columns) if (column !== this.#badColumn) await this.#fill(column, batch, bad);
     await this.#fillBad(batch.length, bad);
     await this.#writeChunk(batch.length);

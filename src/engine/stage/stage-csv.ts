@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { VarveError } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../contract.ts";
@@ -5,7 +7,8 @@ import { assertNotAborted, type EngineCore } from "../core.ts";
 import { sqlType, type ValueType } from "../value-type.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
 import { lineOfRow } from "./csv-lines.ts";
-import { badCellsColumn, positionColumns } from "./position.ts";
+import { sortCsv } from "./csv-sort.ts";
+import { badCellsColumn, brokenLine, positionColumns } from "./position.ts";
 import { assertFilled } from "./stage-files.ts";
 import { fileAndRow, givenTypes } from "./stage-rows.ts";
 import { type TextCompression, textCompression } from "./text-blocks.ts";
@@ -15,7 +18,7 @@ import { exactCast, inferTextTypes } from "./text-cells.ts";
  * Stages CSV files: all cells as text first, then as the given or found types; columns are united by name.
  *
  * @throws `SOURCE_UNREADABLE` naming file and line for what is no CSV, or naming row and column for a cell that is not of its given type
- * (unless `badCells` is `keep`).
+ * (unless `badCells` is `keep`: then neither cells nor single lines are refused).
  */
 export async function stageCsv(
   core: EngineCore,
@@ -27,7 +30,7 @@ export async function stageCsv(
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   try {
-    const { names, starts } = await loadText(core, raw, source, options);
+    const { names, starts, hasBroken } = await loadText(core, raw, source, options);
     const inferred = await inferTextTypes(
       core,
       raw,
@@ -36,7 +39,7 @@ export async function stageCsv(
     const types = new Map(
       names.map((name): [string, ValueType] => [name, given.get(name.toLowerCase()) ?? inferred.get(name) ?? { kind: "text" }]),
     );
-    await castCells(core, raw, table, types);
+    await castCells(core, raw, table, types, hasBroken);
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
     return relationOf(table, types, starts, keepsBad);
@@ -51,6 +54,8 @@ export async function stageCsv(
 interface LoadedText {
   readonly names: readonly string[];
   readonly starts: readonly CsvStart[];
+  /** Whether the table has the columns {@link brokenLine}. */
+  readonly hasBroken: boolean;
 }
 
 /** Where a file's rows begin among all, and how it is to be read. */
@@ -78,18 +83,46 @@ async function loadText(
   await core.run(`CREATE TABLE ${raw} (${all.map((name) => `${quoteName(name)} VARCHAR`).join(", ")})`);
   const starts: CsvStart[] = [];
   let rows = 0;
+  let hasBroken = false;
   for (const { file, dialect } of headers) {
     assertNotAborted(options.signal);
     starts.push({ file, from: rows, dialect });
     const scan = csvScan(file, dialect, source.options ?? {}, await textCompression(file));
-    await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch((error: unknown) => {
-      throw csvFailure(file, error);
-    });
-    const [count] = await core.rows(`SELECT count(*) AS n FROM ${raw}`);
-    rows = Number(count?.["n"]);
+    try {
+      await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+    } catch (error) {
+      const failure = csvFailure(file, error);
+      if (options.badCells !== "keep") throw failure;
+      await loadSorted(core, raw, { file, from: rows, dialect }, source.options ?? {}, failure);
+      hasBroken = true;
+    }
+    rows = await countRows(core, raw);
     options.onProgress?.(rows);
   }
-  return { names: all, starts };
+  return { names: all, starts, hasBroken };
+}
+
+async function countRows(core: EngineCore, table: string): Promise<number> {
+  const [count] = await core.rows(`SELECT count(*) AS n FROM ${table}`);
+  return Number(count?.["n"]);
+}
+
+/** Loads a file that the engine refused, with its broken lines as rows that say so. @throws `failure` where that is not what is wrong */
+async function loadSorted(core: EngineCore, raw: string, { file, from, dialect }: CsvStart, options: CsvOptions, failure: unknown) {
+  const copy = join(core.folder, `${core.freshName("sorted")}.csv`);
+  try {
+    const sorted = await sortCsv(file, copy, dialect, options);
+    if (sorted === undefined || sorted.broken === 0) throw failure;
+    for (const name of [brokenLine.why, brokenLine.text]) await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
+    const names = [...dialect.names, brokenLine.why, brokenLine.text];
+    const scan = csvScan(copy, { ...dialect, names }, { ...options, header: false, encoding: "utf-8" }, "none");
+    await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
+      throw failure;
+    });
+    if ((await countRows(core, raw)) !== from + sorted.rows) throw failure;
+  } finally {
+    await rm(copy, { force: true });
+  }
 }
 
 /** Every choice is stated, because what the engine guesses from a sample it may guess differently for the next file. */
@@ -128,7 +161,13 @@ function csvFailure(file: string, error: unknown): unknown {
   return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
 }
 
-async function castCells(core: EngineCore, raw: string, table: string, types: ReadonlyMap<string, ValueType>): Promise<void> {
+async function castCells(
+  core: EngineCore,
+  raw: string,
+  table: string,
+  types: ReadonlyMap<string, ValueType>,
+  hasBroken: boolean,
+): Promise<void> {
   const cells = [...types].map(([name, type]) => {
     const column = quoteName(name);
     return { name, column, type, cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(column, type) };
@@ -139,10 +178,13 @@ async function castCells(core: EngineCore, raw: string, table: string, types: Re
     const fields = `{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
     return `CASE WHEN ${isBad(cell)} THEN ${fields} END`;
   });
-  const bad =
+  const badCells =
     doubtful.length === 0
       ? 'NULL::STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]'
       : `CASE WHEN ${doubtful.map(isBad).join(" OR ")} THEN list_filter([${found.join(", ")}], lambda cell: cell IS NOT NULL) END`;
+  const broken = `[{"column": NULL::VARCHAR, "text": ${brokenLine.text}, "expected": ${brokenLine.why}}]`;
+  // where nulls have a text, the cell of a line that is as it should be is empty and not null
+  const bad = hasBroken ? `CASE WHEN ${brokenLine.why} <> '' THEN ${broken} ELSE ${badCells} END` : badCells;
   const selected = cells.map(({ cast, column }) => `${cast} AS ${column}`).join(", ");
   await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${badCellsColumn} FROM ${raw}`);
 }

@@ -4,6 +4,7 @@ import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
+import type { BadCell } from "./bad-cells.ts";
 import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
 import { badCellsColumn, positionColumns } from "./position.ts";
@@ -45,13 +46,17 @@ export async function stageJsonLines(
   try {
     for (const file of source.files) {
       starts.push({ file, from: stager.rows });
-      for await (const parsed of readJsonLines(file)) {
+      for await (const parsed of readJsonLines(file, options.badCells === "keep")) {
         for (let at = 0; at < parsed.length; at += chunkRows) {
           assertNotAborted(options.signal);
           const batch = parsed.slice(at, at + chunkRows);
           base = stager.rows;
           lines = batch.map((one) => one.line);
-          await stager.append(batch.map((one): SourceRow => one.row));
+          const broken = batch.flatMap((one, index): [number, BadCell[]][] => (one.broken === undefined ? [] : [[index, [one.broken]]]));
+          await stager.append(
+            batch.map((one): SourceRow => one.row),
+            new Map(broken),
+          );
           options.onProgress?.(stager.rows);
         }
       }
