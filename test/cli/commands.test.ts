@@ -121,7 +121,8 @@ describe("the main job on the command line", () => {
     expect(JSON.parse((await varve("quarantine", "list", own, "--format", "json")).stdout)).toMatchObject([
       { batchId: "june", rows: 1, open: 1 },
     ]);
-    expect((await varve("quarantine", "show", own)).stdout).toContain("amount must be at least 0");
+    expect((await varve("quarantine", "show", own)).stdout).toMatch(/june +2 +open +amount must be at least 0/);
+    expect(JSON.parse((await varve("quarantine", "show", own, "--format", "jsonl")).stdout)).toMatchObject({ source_row: 1 });
     expect(JSON.parse((await varve("quarantine", "export", own)).stdout)).toMatchObject({ batch_id: "june", status: "open" });
     expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain("0 rows landed; 1 still fail");
     expect(await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount")).toMatchObject({ code: 0 });
@@ -398,10 +399,17 @@ describe("help", () => {
     "profile",
     "suggest",
     "metrics",
+    "suite set",
+    "staged publish",
+    "quarantine repair",
   ])("%s has examples", async (command) => {
-    const run = await varve(command, "--help");
+    const run = await varve(...command.split(" "), "--help");
     expect(run.code).toBe(0);
     expect(run.stdout).toContain("Examples:");
+  });
+
+  it("names the default of an age as it is written", async () => {
+    expect((await varve("quarantine", "purge", "--help")).stdout).toContain("(default: 90d)");
   });
 });
 

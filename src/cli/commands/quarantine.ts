@@ -1,9 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { QuarantineSelection } from "../../operations/quarantine-read.ts";
 import { openOptions } from "../open-options.ts";
 import { age, keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
 import { printRecords } from "../records.ts";
 import { readSuite } from "../suite-file.ts";
+
+const defaultAge = "90d";
 
 /** `varve quarantine list | show | export | repair | resubmit | discard | purge TABLE`. */
 export function addQuarantine(program: Command): void {
@@ -12,11 +14,15 @@ export function addQuarantine(program: Command): void {
     .summary("rows that data tests set aside")
     .description("Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.")
     .addHelpText(
-      "after",
+      "afterAll",
       '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"\n  $ varve quarantine purge ./flights --older-than 30d',
     );
   withStoreFlags(withListOutput(on(group, "list", "batches that left rows behind, and what became of them"))).action(list);
-  withStoreFlags(withListOutput(withSelection(on(group, "show", "rows with their source and every failed check"))))
+  withStoreFlags(
+    withListOutput(
+      withSelection(on(group, "show", "rows with their source and every failed check; a table counts them from 1, other formats from 0")),
+    ),
+  )
     .option("-n, --limit <rows>", "at most so many rows", wholeNumber, 50)
     .action(show);
   withStoreFlags(withSelection(on(group, "export", "rows as lossless JSON lines"))).action(exportRows);
@@ -24,13 +30,17 @@ export function addQuarantine(program: Command): void {
     .requiredOption("--set <column=expression>", "SQL over the row's columns; repeat for more", keyValue)
     .action(repair);
   withStoreFlags(withSelection(on(group, "resubmit", "test open rows again and add those that pass to the table")))
-    .option("--suite <file>", "JSON file of the data tests that rows have to pass now")
+    .option("--suite <file>", "JSON file of the data tests that rows have to pass now; default: those that the table carries")
     .action(resubmit);
   withStoreFlags(withSelection(on(group, "discard", "give open rows up; they stay on record")))
     .option("--note <text>", "why")
     .action(discard);
   withStoreFlags(on(group, "purge", "remove rows for good that were resubmitted or discarded long ago; open rows always stay"))
-    .option("--older-than <age>", "resolved longer ago than this, e.g. 30d or 12h", age, 90 * 24 * 60 * 60 * 1000)
+    .addOption(
+      new Option("--older-than <age>", "resolved longer ago than this, e.g. 30d or 12h")
+        .argParser(age)
+        .default(age(defaultAge), defaultAge),
+    )
     .option("--dry-run", "only say how many there are")
     .action(purge);
 }
@@ -92,13 +102,18 @@ async function show(uri: string, flags: SelectionFlags & ListOutputFlags & { rea
     rows.map((row) => ({
       id: String(row["quarantine_id"]).slice(0, 12),
       batch: row["batch_id"],
-      row: row["source_row"],
+      row: personsRow(row["source_row"]),
       status: row["status"],
       why: reasons(row["errors"]),
       payload: row["payload"],
     })),
     flags,
   );
+}
+
+/** The reports of data tests count rows from 1 too. */
+function personsRow(row: unknown): unknown {
+  return typeof row === "number" || typeof row === "bigint" ? Number(row) + 1 : row;
 }
 
 async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {

@@ -45,7 +45,7 @@ export function addStaged(program: Command): void {
     .summary("audit, publish or discard staged rows")
     .description("Look at rows that were staged, put them through the data tests, make them part of the table, or give them up.")
     .addHelpText(
-      "after",
+      "afterAll",
       '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests refuse the batch: it stays staged.',
     );
   withStoreFlags(
@@ -102,7 +102,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
   const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} that do not fit set aside`;
   process.stdout.write(
-    `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish\n`,
+    `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${uri} ${staged.id}\n`,
   );
 }
 

@@ -10,7 +10,7 @@ export function addSuite(program: Command): void {
     .summary("data tests that a table carries")
     .description("Show, set or remove the suite of data tests that a table carries: every write through varve is tested with it.")
     .addHelpText(
-      "after",
+      "afterAll",
       "\nExamples:\n  $ varve suite set ./flights suite.json\n  $ varve suite show ./flights > suite.json\n  $ varve suite remove ./flights",
     );
   withStoreFlags(group.command("show").description("print the suite as JSON").argument("<table>", "folder or URI of the table")).action(
