@@ -123,6 +123,7 @@ describe("CSV", () => {
     ["line ends of Windows", "id,v\r\n1,1\r\n\r\n2,x\r\n", {}, 4],
     ["no header", "1,1\n2,x", { header: false }, 2],
     ["one column, where a blank line is a missing value", "v\n1\n\nx", {}, 4],
+    ["one column and a text for null, where a blank line is none", "v\n1\n\nx", { nullText: "NA" }, 4],
     ["Latin-1", Buffer.from("id,v\n\xe9,1\nb,x\n", "latin1"), { encoding: "latin-1" }, 3],
   ] as const)("a bad cell is named by the line that its row begins on: %s", async (_name, content, options, line) => {
     const column = "header" in options ? "column1" : "v";

@@ -6,11 +6,12 @@ const [lineFeed, carriageReturn] = [10, 13];
 
 /**
  * The 1-based line on which a row of a CSV file begins (rows count from 0, without the header); `undefined` where the encoding does not let
- * lines be counted. Lines count as the engine's rows do: blank ones are none, unless there is one column only.
+ * lines be counted. Lines count as the engine's rows do: blank ones are none, unless there is one column only and nulls have no text.
  */
 export async function lineOfRow(file: string, dialect: CsvDialect, options: CsvOptions, row: number): Promise<number | undefined> {
   const quote = dialect.quote.length === 1 ? dialect.quote.charCodeAt(0) : 0;
   if (options.encoding === "utf-16" || quote > 127) return undefined;
+  const blankIsRow = dialect.names.length === 1 && (options.nullText ?? "") === "";
   let record = options.header === false ? 0 : -1;
   let [line, begins, quoted, filled, before] = [1, 1, false, false, 0];
   for await (const block of textBlocks(file)) {
@@ -26,7 +27,7 @@ export async function lineOfRow(file: string, dialect: CsvDialect, options: CsvO
       if (!isBreak) continue;
       line++;
       if (quoted) continue;
-      if (filled || dialect.names.length === 1) {
+      if (filled || blankIsRow) {
         if (record === row) return begins;
         record++;
       }

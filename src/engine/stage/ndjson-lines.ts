@@ -41,10 +41,12 @@ export async function* readJsonLines(file: string, keepsBroken = false): AsyncGe
   if (objects === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
 }
 
+const keepHint = '. Correct it, or set such lines aside with a suite that says "onMisfit": "quarantine"';
+
 function readLine(text: string, file: string, line: number, keepsBroken: boolean): JsonLine {
   const parsed = parseLine(text);
   if ("row" in parsed) return { row: parsed.row, line };
-  if (!keepsBroken) throw unreadable(file, line, parsed.what, parsed.cause);
+  if (!keepsBroken) throw unreadable(file, line, `${parsed.what}${keepHint}`, parsed.cause);
   return { row: {}, line, broken: { column: null, text: text.replace(/\r$/, ""), expected: `line ${line} ${parsed.what}` } };
 }
 

@@ -91,7 +91,7 @@ async function loadText(
     try {
       await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
     } catch (error) {
-      const failure = csvFailure(file, error);
+      const failure = csvFailure(file, error, options.badCells !== "keep");
       if (options.badCells !== "keep") throw failure;
       await loadSorted(core, raw, { file, from: rows, dialect }, source.options ?? {}, failure);
       hasBroken = true;
@@ -146,7 +146,9 @@ function csvScan(file: string, dialect: CsvDialect, options: CsvOptions, compres
   return `read_csv(${quoteFile(file)}, ${settings.join(", ")})`;
 }
 
-function csvFailure(file: string, error: unknown): unknown {
+const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
+
+function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
   if (!(error instanceof VarveError)) return error;
   const message = String(error.data["engineMessage"] ?? error.message);
   const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
@@ -157,7 +159,7 @@ function csvFailure(file: string, error: unknown): unknown {
     .replaceAll(/\s*\n\s*/g, "; ")
     .trim();
   const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
-  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1).`;
+  const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${mayBeKept && line !== undefined ? keepHint : ""}.`;
   return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
 }
 
