@@ -267,7 +267,8 @@ export const columnMetrics = [
   "interquartile_range",
 ] as const;
 
-const shownMetrics = columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name));
+/** The metrics of a column that are listed: those that follow from others are left out. */
+export const shownMetrics = columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name));
 
 /** The metrics that a state tells, by name, rows first; those that follow from others are left out. */
 export function metricValues(state: MetricState): Readonly<Record<string, number>> {

@@ -258,6 +258,8 @@ describe("data tests without a table, and tests that a table carries", () => {
     await varve("append", own, june);
     expect((await varve("metrics", own, "--no-record")).stdout).toBe("nothing to show\n");
     expect(existsSync(join(own, "_metrics"))).toBe(false);
+    for (const wrong of ["row_counts", "maximum(amount)", "row_count(amount)", "max"])
+      expect(await varve("metrics", own, "--metric", wrong)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(wrong) });
     const rows = await varve("metrics", own, "--metric", "row_count,max(amount)", "--format", "jsonl");
     expect(
       rows.stdout

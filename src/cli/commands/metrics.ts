@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { VarveError } from "../../errors.ts";
 import type { VersionMetrics } from "../../operations/metrics-store.ts";
 import { openOptions } from "../open-options.ts";
 import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
@@ -34,10 +35,21 @@ interface MetricsFlags extends StoreFlags, ListOutputFlags {
 }
 
 async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
-  const [{ openTable }, { metricParts, metricValues }] = await Promise.all([
+  const [{ openTable }, { metricParts, metricValues, shownMetrics }] = await Promise.all([
     import("../../api/open-table.ts"),
     import("../../quality/metric-state.ts"),
   ]);
+  for (const metric of flags.metric ?? []) {
+    const { measure, column } = metricParts(metric);
+    if (column === undefined ? measure === "row_count" : shownMetrics.some((known) => known === measure)) continue;
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${metric} is no metric that is listed. Name row_count, or of a column ${shownMetrics.join(", ")}, e.g. mean(delay).`,
+      {
+        metric,
+      },
+    );
+  }
   await using table = await openTable(uri, openOptions(flags));
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
   const found = await table.versionMetrics({ record: flags.record, scope: flags.scope, ...(columns === undefined ? {} : { columns }) });
