@@ -1,7 +1,7 @@
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import type { JsonLinesOptions } from "./contract.ts";
 import type { EngineCore } from "./core.ts";
-import { knownValueType, type ValueType } from "./value-type.ts";
+import { knownValueType, type ValueType, variantParts } from "./value-type.ts";
 
 /** Rows that one text of the stream holds, about. */
 const linesAtOnce = 8192;
@@ -59,6 +59,8 @@ function jsonText(value: string, type: ValueType, depth: number): string {
       return `coalesce(to_json(${value})::VARCHAR, 'null')`;
     case "binary":
       return `coalesce('"' || base64(${value}) || '"', 'null')`;
+    case "variant":
+      return jsonText(value, variantParts, depth);
     case "struct":
       return structText(value, type, depth);
     case "list":

@@ -66,26 +66,11 @@ export function dataTarget({ context, metadata, schema, demands }: BatchTarget):
 export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
   const open = merging && widens(target);
   const fields = target.schema.fields.filter(({ type }) => {
-    if (type === "void" || holdsVariant(type)) return false;
+    if (type === "void") return false;
     if (!merging) return true;
     return !holdsStruct(type) && !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type));
   });
   return engineColumns({ type: "struct", fields });
-}
-
-/** What a variant holds is left to the source's own types. */
-function holdsVariant(type: DeltaType): boolean {
-  if (isPrimitive(type)) return type === "variant";
-  switch (type.type) {
-    case "decimal":
-      return false;
-    case "array":
-      return holdsVariant(type.elementType);
-    case "map":
-      return holdsVariant(type.valueType);
-    case "struct":
-      return type.fields.some((field) => holdsVariant(field.type));
-  }
 }
 
 function holdsStruct(type: DeltaType): boolean {

@@ -137,7 +137,7 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
   const ids = rowIdColumns(target);
   const open = async (session: Session): Promise<readonly string[]> => {
     const predicate = await predicateFromSql(session, where, snapshot.schema);
-    const scan = await planScan(session, snapshot, { predicate, rowTracking: ids !== undefined });
+    const scan = await planScan(session, snapshot, { predicate, rowTracking: ids !== undefined, typedVariants: true });
     found = { predicate, files: (await (await snapshot.files()).prune(predicate)).files, scan: scan.sql };
     return scan.files;
   };

@@ -5,7 +5,7 @@ import { payloadSql } from "../quality/payload.ts";
 import type { GateVerdict } from "../quality/verdict.ts";
 import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
-import { findField } from "../schema/fields.ts";
+import { findField, holdsVariant } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import type { AppTransaction, CommitRequest } from "../table/commit-request.ts";
 import { planScan } from "../table/scan.ts";
@@ -66,6 +66,7 @@ const place = { file: "__varve_gate_file", row: "__varve_gate_row", errors: "__v
 export function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
   const { verdict, target, source, columns: given } = batch;
   const values = findField(quarantine, quarantineColumns.values);
+  if (target.schema.fields.some((field) => holdsVariant(field.type))) batch.session.enableVariants();
   const batchId = batchIdOf(batch, options);
   const text = (value: string | null) => (value === null ? "CAST(NULL AS VARCHAR)" : quoteText(value));
   const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];

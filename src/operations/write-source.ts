@@ -81,7 +81,10 @@ async function engineSourceOf(session: Session, source: WriteSource, options: St
   if ("arrow" in source) return arrowSource(source.arrow);
   if ("sql" in source) return sqlSource(session, source, options);
   if (isSnapshot(source)) {
-    const scan = await planScan(session, source, options.signal === undefined ? {} : { signal: options.signal });
+    const scan = await planScan(session, source, {
+      typedVariants: true,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
     return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
   }
   if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };

@@ -1,5 +1,9 @@
 import type { EngineColumn } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
+import { parseEngineType } from "../schema/engine-types.ts";
+import { holdsVariant } from "../schema/fields.ts";
 import type { StructField } from "../schema/types.ts";
+import { isVariantParts, toVariantSql } from "../schema/variant-conversion.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { columnsOfRelation } from "./column.ts";
 import { errorsType } from "./errors-list.ts";
@@ -13,9 +17,10 @@ export const lineCheckId = "schema:lines";
 /**
  * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are, everything else as the engine's
  * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was, a line that could
- * not be read as {@link lineMember}.
+ * not be read as {@link lineMember}. Variants need the session's variant function.
  *
  * @param fieldOf the table's column that a column goes to: as it is spelled there it is called in the object; into a variant goes JSON
+ * @throws `UNSUPPORTED_FEATURE` for a column that holds variants inside lists, maps or structs
  */
 export function payloadSql(
   columns: readonly EngineColumn[],
@@ -28,7 +33,8 @@ export function payloadSql(
     const value = `${relation}.${quoteName(name)}`;
     const field = fieldOf(name);
     const key = quoteText(field?.name ?? name);
-    const json = field?.type === "variant" ? `to_json(${value})` : memberSql(value, type, kinds[at]?.class ?? "nested");
+    if (field !== undefined && field.type !== "variant" && holdsVariant(field.type)) throw variantInside(field.name);
+    const json = field?.type === "variant" ? variantMemberSql(value, type) : memberSql(value, type, kinds[at]?.class ?? "nested");
     if (badCells === undefined) return `${key}, ${json}`;
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;
@@ -38,6 +44,24 @@ export function payloadSql(
   const cell = `${relation}.${quoteName(badCells)}[1]`;
   const line = `CAST(json_object(${quoteText(lineMember)}, ${cell}."text") AS VARCHAR)`;
   return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
+}
+
+/** The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set aside, as the engine writes it. */
+function variantMemberSql(value: string, type: string): string {
+  const source = parseEngineType(type);
+  if (type !== "VARIANT" && !isVariantParts(source)) return `to_json(${value})`;
+  const parts = `CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+  const json = `CAST(varve_variant_json(${parts}.metadata, ${parts}."value") AS JSON)`;
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
+}
+
+function variantInside(column: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `Rows of the batch would be set aside, but its column ${column} holds variants inside another type, which a quarantine's JSON cannot give ` +
+      "back as they were. Let the gate reject such a batch instead of setting rows aside. Nothing was written.",
+    { column: [column], feature: "variantType" },
+  );
 }
 
 function memberSql(value: string, type: string, kind: string): string {

@@ -4,6 +4,7 @@ import { deltaTypeOfEngine, type EngineType, engineTypeName, engineTypeText } fr
 import { foldName } from "./schema-json.ts";
 import { isPrimitive, typeText } from "./type-names.ts";
 import type { DeltaType, StructType } from "./types.ts";
+import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-conversion.ts";
 
 /** Why a value of the source may not fit: a null where none may be, digits or range lost, a moment that is no moment. */
 export type MisfitKind = "null" | "lossy" | "infinite";
@@ -36,7 +37,7 @@ export interface Conversion {
  * Plans the lossless conversion of an engine type to a Delta type, nested types member by member.
  *
  * Numbers convert to any numeric type that holds each value exactly; wall-clock times become moments as of UTC; nothing becomes text
- * but text; everything becomes a variant. Differences that no value could mend are added to `mismatches`.
+ * but text; everything becomes a variant, and the two binary parts of one the variant that they are. Differences that no value could mend are added to `mismatches`.
  */
 export function planConversion(
   source: EngineType,
@@ -92,14 +93,19 @@ const moments: ReadonlySet<string> = new Set([
 const texts: ReadonlySet<string> = new Set(["VARCHAR", "JSON", "UUID", "ENUM"]);
 
 function convertType(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {
-  if (target === "variant") {
-    return { identical: engineTypeName(source) === "VARIANT", convert: (value) => `CAST(${value} AS VARIANT)`, checks: [] };
-  }
+  if (target === "variant") return convertToVariant(source, path, context);
   if (isPrimitive(target) || target.type === "decimal") return convertScalar(source, target, path, context);
   if (target.type === "struct" && source.kind === "struct") return convertStruct(source, target, path, context);
   if (target.type === "array" && source.kind === "list") return convertList(source.element, target, path, context);
   if (target.type === "map" && source.kind === "map") return convertMap(source, target, path, context);
   return onlyNulls(source, target, path, context);
+}
+
+function convertToVariant(source: EngineType, path: readonly string[], context: Context): Conversion {
+  const found = foundText(source, path);
+  if (holdsShreddedVariant(source)) context.mismatches.push({ path, expected: "variant", found, reason: "type" });
+  const checks = variantMisfits(source).map((violated): ValueCheck => ({ kind: "lossy", path, expected: "variant", found, violated }));
+  return { identical: engineTypeName(source) === "VARIANT", convert: (value) => toVariantSql(source, value), checks };
 }
 
 function convertScalar(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {

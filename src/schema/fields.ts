@@ -40,6 +40,21 @@ export function mapFields(
   return { type: "struct", fields };
 }
 
+/** Whether a value of this type is a variant, or holds one. */
+export function holdsVariant(type: DeltaType): boolean {
+  if (isPrimitive(type)) return type === "variant";
+  switch (type.type) {
+    case "decimal":
+      return false;
+    case "array":
+      return holdsVariant(type.elementType);
+    case "map":
+      return holdsVariant(type.keyType) || holdsVariant(type.valueType);
+    case "struct":
+      return type.fields.some((field) => holdsVariant(field.type));
+  }
+}
+
 /** The field of this name in a struct, without regard to case, or `undefined`. */
 export function findField(schema: StructType, name: string): StructField | undefined {
   const exact = schema.fields.find((field) => field.name === name);

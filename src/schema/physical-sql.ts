@@ -48,9 +48,12 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
   }
 }
 
-/** The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". */
+/**
+ * The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". Fields of objects have to be in the order of their names
+ * (Parquet's VariantEncoding.md), in which readers search large ones; the engine brings them in it only when it normalizes.
+ */
 function variantParts(value: string): string {
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE CAST(variant_to_parquet_variant(${value}) AS STRUCT("metadata" BLOB, "value" BLOB)) END`;
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE CAST(variant_to_parquet_variant(variant_normalize(${value})) AS STRUCT("metadata" BLOB, "value" BLOB)) END`;
 }
 
 function physicalMembers(type: StructType, value: string, mode: ColumnMappingMode, depth: number): string {

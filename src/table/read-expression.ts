@@ -5,7 +5,7 @@ import type { ArrayType, DeltaType, MapType, PrimitiveName, StructField, StructT
 import { quoteName } from "../util/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
-import { variantSql } from "./variant-sql.ts";
+import { typedVariantSql, variantSql } from "./variant-sql.ts";
 
 /** What a read expression depends on besides the two types. */
 export interface ReadContext {
@@ -14,6 +14,8 @@ export interface ReadContext {
   readonly file: string;
   /** Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine decodes them itself. */
   readonly variants: ReadonlyMap<string, string>;
+  /** Variants are wanted as the engine's VARIANT, not as JSON. */
+  readonly typedVariants?: boolean;
 }
 
 /** SQL that yields a column as the table's schema wants it; `unchanged` when that is the file's own column as it is. */
@@ -53,7 +55,10 @@ export function readExpression(
   path: readonly string[],
   depth = 0,
 ): ReadSql {
-  if (type === "variant") return { sql: variantSql(physical, sql, context.variants.get(pathText(path)), context.file), unchanged: false };
+  if (type === "variant") {
+    const read = context.typedVariants === true ? typedVariantSql : variantSql;
+    return { sql: read(physical, sql, context.variants.get(pathText(path)), context.file), unchanged: false };
+  }
   if (type === "void") return { sql: "CAST(NULL AS INTEGER)", unchanged: false };
   if (isPrimitive(type) || type.type === "decimal") {
     if (physical.kind !== "leaf") throw unreadable(type, physical, context, path);
@@ -87,7 +92,7 @@ function structSql(
     const name = quoteName(field.name);
     if (found === undefined) {
       unchanged = false;
-      return `${name} := CAST(NULL AS ${readTypeText(field.type)})`;
+      return `${name} := CAST(NULL AS ${readTypeText(field.type, context.typedVariants === true ? "VARIANT" : "JSON")})`;
     }
     const inner = readExpression(field.type, found.type, `${sql}.${quoteName(found.engineName)}`, context, [...path, field.name], depth);
     if (!inner.unchanged || physical.fields[at] !== found || found.engineName !== field.name) unchanged = false;

@@ -15,27 +15,27 @@ const primitives: Readonly<Record<string, string>> = {
   date: "DATE",
   timestamp: "TIMESTAMP WITH TIME ZONE",
   timestamp_ntz: "TIMESTAMP",
-  variant: "JSON",
   void: "INTEGER",
 };
 
 /**
- * The engine type that a scan gives a Delta type, as type text; `variant` comes out as JSON text, `void` as an INTEGER that is always null.
+ * The engine type that a scan gives a Delta type, as type text; `variant` comes out as `variant` says (default: JSON text), `void` as an INTEGER that is always null.
  *
  * Nested types are written whole, with quoted names, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`.
  */
-export function readTypeText(type: DeltaType): string {
+export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSON"): string {
+  if (type === "variant") return variant;
   if (isPrimitive(type)) return primitives[type] ?? "VARCHAR";
   switch (type.type) {
     case "decimal":
       return `DECIMAL(${type.precision},${type.scale})`;
     case "array":
-      return `${readTypeText(type.elementType)}[]`;
+      return `${readTypeText(type.elementType, variant)}[]`;
     case "map":
-      return `MAP(${readTypeText(type.keyType)}, ${readTypeText(type.valueType)})`;
+      return `MAP(${readTypeText(type.keyType, variant)}, ${readTypeText(type.valueType, variant)})`;
     case "struct":
       // The engine has no struct without fields: such a value keeps only whether it is null.
       if (type.fields.length === 0) return "BOOLEAN";
-      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${readTypeText(field.type)}`).join(", ")})`;
+      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${readTypeText(field.type, variant)}`).join(", ")})`;
   }
 }

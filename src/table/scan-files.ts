@@ -12,7 +12,7 @@ import type { RowSelection } from "./row-selection.ts";
 
 /** A column that a scan yields: from the data files, or one constant a file. */
 export type ScanColumn =
-  | { readonly kind: "data"; readonly field: StructField }
+  | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean }
   /** A text column of the files that is no column of the table, by its exact name. */
   | { readonly kind: "extra"; readonly name: string }
   /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
@@ -70,9 +70,13 @@ export async function scanFiles(
 }
 
 function columnOf(column: ScanColumn): EngineColumn {
-  if (column.kind === "data") return { name: column.field.name, type: readTypeText(column.field.type) };
+  if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
   if (column.kind === "extra") return { name: column.name, type: "VARCHAR" };
   return { name: column.name, type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)" };
+}
+
+function dataType({ field, typedVariants }: Extract<ScanColumn, { kind: "data" }>): string {
+  return readTypeText(field.type, typedVariants === true ? "VARIANT" : "JSON");
 }
 
 function emptySql(columns: readonly EngineColumn[]): string {
@@ -229,8 +233,9 @@ class ArmBuilder {
       }
       case "data": {
         const found = findField(this.#fields, column.field, this.#read.mode);
-        if (found === undefined) return this.#nothing(readTypeText(column.field.type));
-        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, this.#read, [column.field.name]).sql;
+        if (found === undefined) return this.#nothing(dataType(column));
+        const read = { ...this.#read, typedVariants: column.typedVariants === true };
+        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, read, [column.field.name]).sql;
       }
       case "extra": {
         const found = this.#fields.find((field) => field.name === column.name);

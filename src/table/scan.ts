@@ -24,6 +24,8 @@ export interface ScanOptions {
   readonly predicate?: Predicate;
   /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
   readonly rowTracking?: boolean;
+  /** Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that are written again. */
+  readonly typedVariants?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -87,7 +89,7 @@ export async function planFiles(
 export function scanColumns(
   snapshot: LogSnapshot,
   mode: ColumnMappingMode,
-  options: Pick<ScanOptions, "columns" | "rowTracking">,
+  options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants">,
 ): ScanColumn[] {
   const wanted = options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
   const partitions = partitionFields(snapshot);
@@ -95,7 +97,7 @@ export function scanColumns(
     const type = readTypeText(field.type);
     return partitions.includes(field)
       ? { kind: "constant", name: field.name, key: physicalName(field, mode), type }
-      : { kind: "data", field };
+      : { kind: "data", field, ...(options.typedVariants === true ? { typedVariants: true } : {}) };
   });
   return options.rowTracking === true ? [...columns, rowTrackingColumn(snapshot)] : columns;
 }

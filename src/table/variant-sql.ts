@@ -24,6 +24,20 @@ export function variantSql(physical: PhysicalType, sql: string, engineType: stri
   return `CAST(CASE WHEN ${sql} IS NULL THEN NULL ELSE coalesce(${restored}, 'null') END AS JSON)`;
 }
 
+/**
+ * SQL that yields a variant column as the engine's VARIANT, in which each value keeps its own type: for rows that are written again.
+ *
+ * @throws `UNSUPPORTED_FEATURE` for parts that the file shreds without annotating them, which the engine does not put together;
+ *   `DATA_FILE_CORRUPT` when the file's columns are no variant
+ */
+export function typedVariantSql(physical: PhysicalType, sql: string, engineType: string | undefined, file: string): string {
+  if (engineType === "VARIANT") return sql;
+  if (physical.kind !== "struct" || field(physical, "metadata") === undefined) throw noVariant(file);
+  if (field(physical, "typed_value") !== undefined || field(physical, "value") === undefined) throw shredded(file);
+  const bytes = `${sql}.metadata || coalesce(${sql}."value", '\\x00'::BLOB)`;
+  return `CASE WHEN ${sql} IS NULL THEN NULL ELSE variant_bytes_to_variant(${bytes}) END`;
+}
+
 /** JSON text of one shredded level (`value`, `typed_value`), NULL where the value is missing. */
 function restoredSql(level: PhysicalType, sql: string, metadata: string, file: string, depth: number): string {
   if (level.kind !== "struct") throw noVariant(file);
@@ -78,6 +92,15 @@ function scalarText(engineType: string, sql: string): string {
 
 function field(struct: StructShape, name: string): PhysicalField | undefined {
   return struct.fields.find((own) => own.name === name);
+}
+
+function shredded(file: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The file ${file} holds shredded variants that it does not annotate: they can be read, as JSON, but not be written again with the type of ` +
+      "every value. Give SQL that selects from the table, which takes them as JSON, or let the engine that wrote the file rewrite it.",
+    { file, feature: "variantShredding" },
+  );
 }
 
 function noVariant(file: string): VarveError {

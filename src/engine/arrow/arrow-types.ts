@@ -18,7 +18,7 @@ import {
   TimestampMicrosecond,
   Utf8,
 } from "apache-arrow";
-import type { ValueType } from "../value-type.ts";
+import { type ValueType, variantParts } from "../value-type.ts";
 
 /** The Arrow type that a type of the engine leaves as. */
 export function arrowType(type: ValueType): DataType {
@@ -39,6 +39,8 @@ export function arrowType(type: ValueType): DataType {
       return new Utf8();
     case "binary":
       return new Binary();
+    case "variant":
+      return arrowType(variantParts);
     case "date":
       return new DateDay();
     case "timestamp":

@@ -1,6 +1,6 @@
 import { makeData } from "apache-arrow";
 import type { Driver } from "../driver.ts";
-import type { ValueType } from "../value-type.ts";
+import { type ValueType, variantParts } from "../value-type.ts";
 import { arrowData, typedView } from "./arrow-data.ts";
 import { arrowType } from "./arrow-types.ts";
 import { Bits } from "./bits.ts";
@@ -31,6 +31,8 @@ export function columnCollector(driver: Driver, type: ValueType, capacity: numbe
     case "text":
     case "binary":
       return textCollector(driver, type, capacity);
+    case "variant":
+      return collectorOf(variantParts);
     case "struct":
       return structCollector(driver, type, capacity, collectorOf);
     case "list":

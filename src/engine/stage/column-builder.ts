@@ -4,6 +4,7 @@ import { listBuilder, mapBuilder, structBuilder } from "./nested-builders.ts";
 import { parseDate, parseTimestamp } from "./parse-values.ts";
 import { bigintBuilder, decimalBuilder, fixedBuilder, floatBuilder, integerBuilder, putInteger } from "./scalar-builders.ts";
 import { binaryBuilder, textBuilder } from "./text-builders.ts";
+import { variantBuilder } from "./variant-builder.ts";
 
 /** Makes the builder of a type. */
 export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
@@ -43,6 +44,8 @@ export function columnBuilder(options: BuilderOptions, type: ValueType): ColumnB
       return textBuilder(options, type);
     case "binary":
       return binaryBuilder(options, type);
+    case "variant":
+      return variantBuilder(options, type, builderOf);
     case "struct":
       return structBuilder(options.driver, type, builderOf);
     case "list":

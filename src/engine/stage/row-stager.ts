@@ -3,7 +3,7 @@ import { VarveError } from "../../errors.ts";
 import { quoteName } from "../../util/sql-text.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
-import { driverType, sqlType, type ValueField, type ValueType } from "../value-type.ts";
+import { driverType, sqlType, stagedType, type ValueField, type ValueType } from "../value-type.ts";
 import { type BadCells, badCellsSql, cellText } from "./bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "./builder-contract.ts";
 import { chunkRows } from "./chunk-buffers.ts";
@@ -285,7 +285,7 @@ export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<Sourc
 
 /** A table cannot have a column of unknown type; INTEGER stands in until a value tells. */
 function storedType(type: ValueType): string {
-  return sqlType(type).replaceAll('"NULL"', "INTEGER");
+  return sqlType(stagedType(type)).replaceAll('"NULL"', "INTEGER");
 }
 
 function readable(type: ValueType): string {

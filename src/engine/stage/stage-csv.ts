@@ -4,7 +4,7 @@ import { VarveError } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
-import { sqlType, type ValueType } from "../value-type.ts";
+import { sqlType, stagedType, type ValueType } from "../value-type.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
 import { lineOfRow } from "./csv-lines.ts";
 import { sortCsv } from "./csv-sort.ts";
@@ -26,7 +26,9 @@ export async function stageCsv(
   options: StageOptions,
 ): Promise<StagedRelation> {
   if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
-  const given = new Map([...(await givenTypes(core, options))].map(([name, type]) => [name.toLowerCase(), type]));
+  // What a variant holds is left to the cells: nobody says of text that it is JSON.
+  const typed = [...(await givenTypes(core, options))].filter(([, type]) => sqlType(type) === sqlType(stagedType(type)));
+  const given = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   try {

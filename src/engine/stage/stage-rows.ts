@@ -3,7 +3,7 @@ import { VarveError } from "../../errors.ts";
 import { quoteName, quoteText } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
-import { knownValueType, sqlType, type ValueType } from "../value-type.ts";
+import { knownValueType, sqlType, stagedType, type ValueType } from "../value-type.ts";
 import type { BadCell } from "./bad-cells.ts";
 import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
@@ -93,7 +93,9 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
     for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
   }
   const { ANY } = core.driver.api;
-  return new Map(columns.map((one) => [one.name, knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY)]));
+  return new Map(
+    columns.map((one) => [one.name, knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY, { variants: true })]),
+  );
 }
 
 async function finishStaged(stager: RowStager, file: string, row: string): Promise<StagedRelation> {
@@ -102,7 +104,7 @@ async function finishStaged(stager: RowStager, file: string, row: string): Promi
   if (stager.fields.length === 0) {
     throw new VarveError("SOURCE_UNREADABLE", "The source has no rows, so that its columns are unknown. Give a schema.", {});
   }
-  const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(field.type) }));
+  const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(stagedType(field.type)) }));
   const selected = stager.fields
     .map(({ name, type }) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name)))
     .join(", ");

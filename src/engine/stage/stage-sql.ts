@@ -8,7 +8,6 @@ import type { EngineCore } from "../core.ts";
 import { exportedQuery } from "../export-types.ts";
 import { fence } from "../fence.ts";
 import { openCore } from "../open-core.ts";
-import { sqlType } from "../value-type.ts";
 import { positionColumns } from "./position.ts";
 import { assertFilled, stageParquet } from "./stage-files.ts";
 
@@ -36,12 +35,13 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   });
   const common = tables.map(([name, relation]) => `${quoteName(name)} AS (${relation.sql})`).join(", ");
   const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
-  const query = exportedQuery(core.driver, text, await core.typedColumns(text));
+  const query = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
   const table = core.freshName("staged");
   await core.run(`CREATE TABLE ${table} AS ${query.sql}`);
   return {
     sql: `SELECT * FROM ${table}`,
-    columns: query.fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
+    // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
+    columns: await core.describe(`SELECT * FROM ${table}`),
     positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
     positionColumns,
   };
@@ -61,7 +61,7 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
     await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
     const text = `SELECT * FROM (${sql}\n)`;
     await inner.typedColumns(sql);
-    const query = exportedQuery(inner.driver, text, await inner.typedColumns(text));
+    const query = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
     const result = join(folder, "result.parquet");
     await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
     core.ownFiles.push(result);
