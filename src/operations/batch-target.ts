@@ -5,6 +5,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { assignColumnMapping, columnMappingKeys, physicalSchema } from "../schema/column-mapping.ts";
 import { engineColumns, schemaOfEngine } from "../schema/engine-types.ts";
 import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
+import { holdsVariant } from "../schema/fields.ts";
 import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
 import { isPrimitive, pathText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
@@ -61,13 +62,15 @@ export function dataTarget({ context, metadata, schema, demands }: BatchTarget):
 
 /**
  * The types to read a source as: those of the table's columns. Where new columns may come, structs are left to their own fields, and numbers
- * to their own width where the table's may grow.
+ * to their own width where the table's may grow. Structs that hold variants keep the fields they have.
  */
 export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
   const open = merging && widens(target);
   const fields = target.schema.fields.filter(({ type }) => {
     if (type === "void") return false;
     if (!merging) return true;
+    // Values of variants found by their own types would take each other's fields.
+    if (holdsVariant(type)) return true;
     return !holdsStruct(type) && !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type));
   });
   return engineColumns({ type: "struct", fields });

@@ -130,6 +130,23 @@ describe("variants that are written", () => {
     }
   });
 
+  it("from row objects keep their shapes inside structs, also where new columns are merged", async () => {
+    const type = schema().column("v", "variant").build();
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").column("s", type) });
+    await table.append([
+      { id: 1, s: { v: { x: 1 } } },
+      { id: 2, s: { v: "a" } },
+    ]);
+    await table.append(
+      [
+        { id: 3, s: { v: { y: [] } }, more: 1 },
+        { id: 4, s: { v: { z: 2 } } },
+      ],
+      { mergeSchema: true },
+    );
+    expect((await rowsOf(table)).map((row) => row["s"])).toEqual(['{"x":1}', '"a"', '{"y":[]}', '{"z":2}'].map((v) => ({ v })));
+  });
+
   it("from JSON lines keep shape and digits", async () => {
     const lines = [
       '{"x":1}',

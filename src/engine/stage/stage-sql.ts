@@ -41,7 +41,7 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   return {
     sql: `SELECT * FROM ${table}`,
     // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-    columns: await core.describe(`SELECT * FROM ${table}`),
+    columns: await core.describe(query.sql),
     positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
     positionColumns,
   };
