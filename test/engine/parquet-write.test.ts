@@ -145,6 +145,20 @@ describe("partitions", () => {
   });
 });
 
+describe("NaN", () => {
+  it.each([5, 130_000, 399_999])("is told of row %i of a file with several row groups, in structs too", async (at) => {
+    const value = `CASE WHEN i = ${at} THEN CAST('nan' AS DOUBLE) ELSE i END`;
+    const items = [`${value} AS d`, `CAST(${value} AS FLOAT) AS f`, "CAST(i AS DOUBLE) AS none", `{'d': ${value}} AS "s.t"`];
+    const [file] = await write(`SELECT ${items.join(", ")} FROM range(400000) t(i)`);
+    expect(file?.columns.map(({ path, hasNan }) => [path.join("/"), hasNan])).toEqual([
+      ["d", true],
+      ["f", true],
+      ["none", false],
+      ["s.t/d", true],
+    ]);
+  });
+});
+
 describe("stopping", () => {
   it("an aborted write is CANCELLED", async () => {
     const controller = new AbortController();
