@@ -9,6 +9,7 @@ import { isVarveError, type VarveError } from "../../src/errors.ts";
 import { existingTarget } from "../../src/operations/batch-target.ts";
 import { prepareBatch } from "../../src/operations/write-batch.ts";
 import type { WriteProgress } from "../../src/operations/write-options.ts";
+import type { WriteSource } from "../../src/operations/write-source.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/builder.ts";
 import { type GateVerdict, summarizeVerdict } from "../../src/quality/verdict.ts";
 import { schema } from "../../src/schema/builder.ts";
@@ -86,8 +87,8 @@ const facts = () =>
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? String(item) : item)));
 
 /** What all tests, made before anything is written, say of the rows. */
-async function judged(table: Table, rows: readonly object[], gate: ReturnType<typeof suite>): Promise<GateVerdict> {
-  const batch = await prepareBatch(await existingTarget(table.snapshot().log), rows as never, { gate }, { judgeOnly: true });
+async function judged(table: Table, source: WriteSource, gate: ReturnType<typeof suite>): Promise<GateVerdict> {
+  const batch = await prepareBatch(await existingTarget(table.snapshot().log), source, { gate }, { judgeOnly: true });
   await batch.close();
   if (batch.verdict === undefined) throw new Error("there is no verdict");
   return batch.verdict;
@@ -100,6 +101,62 @@ async function refusal(work: Promise<unknown>): Promise<VarveError> {
   );
   if (!isVarveError(error)) throw new Error(`it was not refused: ${String(error)}`);
   return error;
+}
+
+const ofFiles: readonly ((options: Options) => BuiltCheck)[] = [
+  (o) => check.notNull("s", o),
+  (o) => check.matches("s", "^[a-z]+$", o),
+  (o) => check.length("s", { min: 1, max: 9 }, o),
+  (o) => check.between("i", { min: 0, max: 260_000 }, o),
+  (o) => check.between("d", { min: -1e9 }, o),
+  (o) => check.between("m", { min: -1, max: 1e12 }, o),
+  (o) => check.between("day", { min: "1960-01-01" }, o),
+  (o) => check.between("at", { max: "2030-01-01T00:00:00.000001Z" }, o),
+  (o) => check.between("g", { min: 0 }, o),
+  (o) => check.unique("i", o),
+  (o) => check.unique("i", { ...o, keep: "first" }),
+  (o) => check.unique("i", { ...o, where: "i > 10" }),
+  (o) => check.unique("g", o),
+  (o) => check.unique("m", o),
+  (o) => check.unique(["i", "s"], o),
+  ({ onFail, id }) => check.measure("max", "i", { max: 500_000 }, { onFail, id }),
+  ({ onFail, id }) => check.measure("min", "m", { min: -1 }, { onFail, id }),
+  ({ onFail, id }) => check.measure("mean", "k", { min: 0 }, { onFail, id }),
+];
+
+/** Parquet files of 260,000 rows that any check passes, but for a value or two in the second of three row groups; and one without rows. */
+async function oddFiles(folder: string): Promise<string[]> {
+  const odd = (value: string, usual: string) => `CASE WHEN i = 130_000 THEN ${value} ELSE ${usual} END`;
+  const usual = {
+    i: "CAST(i AS BIGINT)",
+    k: "CAST(i * 3 - 7 AS INTEGER)",
+    s: "translate(CAST(i AS VARCHAR), '0123456789', 'abcdefghij')",
+    d: "CAST(i AS DOUBLE)",
+    m: "CAST(i AS DECIMAL(38, 4))",
+    day: "DATE '1970-01-01' + CAST(i % 1000 AS INTEGER)",
+    at: "TIMESTAMPTZ '2020-01-01 00:00:00.000001+00' + to_microseconds(i)",
+  };
+  const changes: Partial<Record<keyof typeof usual, string>>[] = [
+    {},
+    { s: "NULL", m: "NULL" },
+    { s: "'É'", i: "5" },
+    { i: "NULL", d: "'nan'" },
+    { i: "9223372036854775807", m: "-9999999999999999999999999999999999.9999" },
+    { i: "-9223372036854775808", day: "DATE '0044-03-15 (BC)'", at: "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'" },
+  ];
+  const session = await duckdbEngine.open();
+  const files: string[] = [];
+  for (const change of [...changes, undefined]) {
+    const items = Object.entries({ ...usual, ...change }).map(([name, value]) => {
+      const plainly = usual[name as keyof typeof usual];
+      return `${value === plainly ? value : odd(value, plainly)} AS ${name}`;
+    });
+    const file = join(folder, `${files.length}.parquet`);
+    await session.execute(`COPY (SELECT ${items.join(", ")} FROM range(${change === undefined ? 0 : 260_000}) AS t(i)) TO '${file}'`);
+    files.push(file);
+  }
+  await session.close();
+  return files;
 }
 
 /** A Parquet file of 1,000 different numbers, the largest of which is 123,456,789, though its statistics say 999. */
@@ -303,6 +360,33 @@ describe("a batch that is written while it is tested", () => {
       expect(error.code).toBe("CANCELLED");
     }
     expect(filesBelow(join(folder, "t"))).toEqual(before);
+    await table.close();
+  });
+
+  it("gets the same verdict from the statistics of several files, under names of their own", async () => {
+    const folder = freshFolder();
+    const files = await oddFiles(folder);
+    const columns = schema().long("i").integer("k").string("s").double("d").decimal("m", 38, 4).date("day").timestamp("at");
+    const table = await createTable(join(folder, "t"), {
+      schema: columns.long("g", { generatedAs: "k + 1" }),
+      properties: { "delta.columnMapping.mode": "name" },
+    });
+    let several = 0;
+    for (const [at, file] of files.entries()) {
+      const onNull = at % 2 === 0 ? "ignore" : "fail";
+      for (const rejects of [(place: number) => place === at, () => false]) {
+        const checks = ofFiles.map((make, place) => make({ id: `c${place}`, onNull, onFail: rejects(place) ? "reject" : "warn" }));
+        const gate = suite("several", checks);
+        const expected = await judged(table, { parquet: file }, gate);
+        const written = table.append({ parquet: file }, { gate, targetFileBytes: 100_000 });
+        if (expected.accepted) {
+          const result = await written;
+          expect(plain(result.gate?.checks)).toEqual(plain(expected.checks));
+          if (result.filesAdded > 1) several += 1;
+        } else expect(plain((await refusal(written)).data["gate"])).toEqual(plain(summarizeVerdict(expected)));
+      }
+    }
+    expect(several).toBeGreaterThan(2);
     await table.close();
   });
 });
