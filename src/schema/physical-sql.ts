@@ -50,10 +50,13 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
 
 /**
  * The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". Fields of objects have to be in the order of their names
- * (Parquet's VariantEncoding.md), in which readers search large ones; the engine brings them in it only when it normalizes.
+ * (Parquet's VariantEncoding.md), in which readers search large ones; the engine brings them in it when it reads the encoding. (Its own
+ * `variant_normalize` does too, but takes the process down where a name is there twice.)
  */
 function variantParts(value: string): string {
-  return `CASE WHEN ${value} IS NULL THEN NULL ELSE CAST(variant_to_parquet_variant(variant_normalize(${value})) AS STRUCT("metadata" BLOB, "value" BLOB)) END`;
+  const parts = (variant: string) => `CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
+  const ordered = `variant_bytes_to_variant(${parts(value)}."metadata" || ${parts(value)}."value")`;
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE ${parts(ordered)} END`;
 }
 
 function physicalMembers(type: StructType, value: string, mode: ColumnMappingMode, depth: number): string {

@@ -55,16 +55,20 @@ function member(value: string, name: string): string {
 
 /** Types whose every value a variant of Parquet holds. */
 const held: ReadonlySet<string> = new Set([
-  ...["VARCHAR", "UUID", "ENUM", "BOOLEAN", "BLOB", "DATE", "FLOAT", "DOUBLE", "NULL"],
+  ...["VARCHAR", "JSON", "UUID", "ENUM", "BOOLEAN", "BLOB", "DATE", "FLOAT", "DOUBLE", "NULL"],
   ...["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"],
   ...["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"],
 ]);
+
+const endless: ReadonlySet<string> = new Set(["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"]);
 
 /** Conditions over a value, each true where a variant cannot hold what it is exactly. */
 export function variantMisfits(source: EngineType): ((value: string) => string)[] {
   if (isVariantParts(source)) return [];
   const misfits: ((value: string) => string)[] = [];
   if (lossyJson(source, "", 0) !== undefined) misfits.push((value) => lossyJson(source, value, 0) ?? "false");
+  // An endless moment is a mere number of microseconds to other readers.
+  if (source.kind === "scalar" && endless.has(source.name)) misfits.push((value) => `NOT isfinite(${value})`);
   if (!isHeld(source)) {
     // Some types of the engine's have no counterpart in Parquet: the engine says so value by value.
     misfits.push((value) => `${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`);
@@ -72,9 +76,9 @@ export function variantMisfits(source: EngineType): ((value: string) => string)[
   return misfits;
 }
 
-/** A condition that is true where JSON somewhere in a value holds a number that would be rounded; `undefined` where there is no JSON in it. */
+/** A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name twice in an object; `undefined` where there is no JSON in it. */
 function lossyJson(type: EngineType, value: string, depth: number): string | undefined {
-  if (type.kind === "scalar") return type.name === "JSON" ? hasLossyNumber(value) : undefined;
+  if (type.kind === "scalar") return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
   const variable = `varve_j${depth}`;
   const some = (list: string, condition: string | undefined) =>
     condition === undefined ? undefined : `len(list_filter(${list}, lambda ${variable}: ${condition})) > 0`;
@@ -104,12 +108,22 @@ function isHeld(type: EngineType): boolean {
  * Texts are emptied first, because digits in them are no numbers.
  */
 function hasLossyNumber(json: string): string {
-  const bare = `regexp_replace(CAST(${json} AS VARCHAR), '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')`;
   const double = "CAST(varve_n AS DOUBLE)";
   const lossy = `CASE WHEN regexp_full_match(varve_n, '-?[0-9]+') AND TRY_CAST(varve_n AS BIGINT) IS NOT NULL THEN false
     WHEN regexp_full_match(varve_n, '[0-9]+') AND TRY_CAST(varve_n AS UBIGINT) IS NOT NULL THEN true
     ELSE TRY_CAST(varve_n AS DOUBLE) IS NULL OR NOT isfinite(${double}) OR ${digits("varve_n")} <> ${digits(`CAST(${double} AS VARCHAR)`)} END`;
-  return `len(list_filter(regexp_extract_all(${bare}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
+  return `len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
+}
+
+/** A condition on JSON that is true where an object has a name twice, of which the engine keeps one: outside of texts each name has one colon. */
+function repeatsName(json: string): string {
+  const colons = (text: string) => `len(regexp_extract_all(${bareJson(text)}, ':'))`;
+  return `${colons(json)} <> ${colons(`CAST(CAST(${json} AS VARIANT) AS JSON)`)}`;
+}
+
+/** JSON with its texts emptied. */
+function bareJson(json: string): string {
+  return String.raw`regexp_replace(CAST(${json} AS VARCHAR), '"(?:[^"\\]|\\.)*"', '""', 'g')`;
 }
 
 /** The digits of a number's text that count. */

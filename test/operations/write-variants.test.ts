@@ -64,6 +64,21 @@ describe("variants that are written", () => {
     },
   );
 
+  it("from SQL that repeat a name in an object, or are endless, are refused", async () => {
+    const table = await newTable();
+    for (const json of ['{"a":1,"a":2}', '[{"b":{"a":1,"c":"x","a":[]}}]', '{"a":1,"\\u0061":2}']) {
+      for (const value of [`'${json}'::JSON`, `['${json}'::JSON]`]) {
+        await expect(table.append({ sql: `SELECT 1::BIGINT AS id, ${value} AS v` })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      }
+    }
+    await expect(table.append({ sql: "SELECT 1::BIGINT AS id, 'infinity'::TIMESTAMP AS v" })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+    });
+    const fine = '[{"a":1,"b":"x\\"a\\":"},{"a":2,"b":null}]';
+    await table.append({ sql: `SELECT 1::BIGINT AS id, '${fine}'::JSON AS v` });
+    expect(await variantsOf(table)).toEqual([fine]);
+  });
+
   it("from SQL of type JSON keep digits in texts and every number that a double or a long holds", async () => {
     const table = await newTable();
     const json = '{"a":0.30000000000000004,"b":9223372036854775807,"c":"12345678901234567890.12","d":1e+300}';
