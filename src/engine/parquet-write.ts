@@ -154,20 +154,24 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
 }
 
-/** The engine says of a file's last row group alone whether it holds NaN: columns of files with several are looked through. */
+/**
+ * The engine says of a file's last row group alone whether it holds NaN. A row group with NaN has no bounds in the file's footer; columns with such
+ * a row group are looked through.
+ */
 async function withNan(writer: Writer, files: readonly WrittenFile[]): Promise<WrittenFile[]> {
   const found: WrittenFile[] = [];
   for (const file of files) {
     const unsure = file.columns.filter(({ hasNan }) => hasNan === false);
-    if (file.rows <= engineVector || unsure.length === 0 || (await rowGroupsOf(writer, file)) === 1) {
+    const bounded = file.rows <= engineVector || unsure.length === 0 ? undefined : await boundedColumns(writer, file);
+    if (bounded === undefined) {
       found.push(file);
       continue;
     }
-    const asked = unsure.filter(({ path }) => isNested(writer, path) === false);
+    const asked = unsure.filter(({ path }) => !bounded.has(path.join(pathMark)) && !isNested(writer, path));
     const items = asked.map(({ path }, at) => `bool_or(isnan(${path.map(quoteName).join(".")})) AS n${at}`);
     const [row] = items.length === 0 ? [] : await writer.core.rows(`SELECT ${items.join(", ")} FROM read_parquet(${quoteFile(file.file)})`);
     const columns = file.columns.map((column) => {
-      if (column.hasNan !== false) return column;
+      if (column.hasNan !== false || bounded.has(column.path.join(pathMark))) return column;
       const { hasNan, ...others } = column;
       const at = asked.indexOf(column);
       return at < 0 ? others : { ...column, hasNan: row?.[`n${at}`] === true };
@@ -177,9 +181,18 @@ async function withNan(writer: Writer, files: readonly WrittenFile[]): Promise<W
   return found;
 }
 
-async function rowGroupsOf({ core }: Writer, { file }: WrittenFile): Promise<number> {
-  const [row] = await core.rows(`SELECT num_row_groups AS n FROM parquet_file_metadata(${quoteFile(file)})`);
-  return Number(row?.["n"]);
+/** What the engine puts between the names of a path. */
+const pathMark = ", ";
+
+/** Paths of columns that have bounds, or no value, in every row group; `undefined` for a file of one row group. */
+async function boundedColumns({ core }: Writer, { file }: WrittenFile): Promise<ReadonlySet<string> | undefined> {
+  const rows = await core.rows(
+    `SELECT path_in_schema AS path, count(*) AS groups,
+      count_if(stats_max_value IS NULL AND stats_null_count IS DISTINCT FROM num_values) AS unbounded
+      FROM parquet_metadata(${quoteFile(file)}) GROUP BY ALL`,
+  );
+  if (rows.every((row) => Number(row["groups"]) <= 1)) return undefined;
+  return new Set(rows.flatMap((row) => (Number(row["unbounded"]) === 0 ? [String(row["path"])] : [])));
 }
 
 /** Whether a value lies in a list or map, so that a row has any number of them. */
