@@ -1,7 +1,7 @@
 import type { EngineColumn } from "../engine/contract.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { rowResult } from "./gate-counts.ts";
-import type { WrittenFacts } from "./gate-extremes.ts";
+import type { Told, WrittenFacts } from "./gate-extremes.ts";
 import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
@@ -38,22 +38,19 @@ export function guardConditions(masks: readonly Mask[]): string[] {
 }
 
 /**
- * What guarded checks say of a batch in which no row failed them; `undefined` where a column without nulls turns out to have some, which the
- * file that the rows came from must have denied.
+ * What guarded checks say of a batch in which no row failed them, and which of them are refuted by nulls that were written all the same:
+ * the file that the rows came from must have denied them.
  */
-export async function passedResults(
-  masks: readonly Mask[],
-  columns: readonly EngineColumn[],
-  facts: WrittenFacts,
-): Promise<Map<string, CheckResult> | undefined> {
+export async function passedResults(masks: readonly Mask[], columns: readonly EngineColumn[], facts: WrittenFacts): Promise<Told> {
   const present = async (column: string) => (await facts.column(column)).present();
   const results = new Map<string, CheckResult>();
+  const refuted = new Set<string>();
   for (const mask of masks) {
     const whole = columnOf(mask.presentColumn, columns);
-    if (whole !== undefined && (await present(whole)) !== facts.rows) return undefined;
+    if (whole !== undefined && (await present(whole)) !== facts.rows) refuted.add(mask.planned.check.id);
     const column = columnOf(mask.consideredColumn, columns);
     const considered = column === undefined ? facts.rows : await present(column);
     results.set(mask.planned.check.id, rowResult(mask, { considered, unexpected: 0, repaired: 0 }));
   }
-  return results;
+  return { results, refuted };
 }

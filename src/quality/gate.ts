@@ -88,21 +88,21 @@ export class Gate {
 
   /**
    * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written files' own statistics answer cost
-   * nothing. `undefined` where a guarded check is at odds with the values that were found: then all tests have to be made.
+   * nothing. `undefined` where the source has other rows by now: then all tests have to be made.
    *
    * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its statistics
    */
   async verdictOfWritten(facts: WrittenFacts): Promise<GateVerdict | undefined> {
     const { planned, repaired, session } = this.#parts;
     const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
-    if (passed === undefined) return undefined;
-    const others = planned.filter(({ check }) => !passed.has(check.id));
+    confirm(passed, passed.results);
+    const others = planned.filter(({ check }) => !passed.results.has(check.id));
     const told = await toldByExtremes(session, others, repaired.staged, facts, this.#countContext);
     const counted = await this.#count(others.filter(({ check }) => !told.results.has(check.id)));
     if (counted.rows !== facts.rows) return undefined;
     confirm(told, counted.results);
     const results = planned.flatMap(({ check: { id } }) => {
-      const result = passed.get(id) ?? told.results.get(id) ?? counted.results.get(id);
+      const result = passed.results.get(id) ?? told.results.get(id) ?? counted.results.get(id);
       return result === undefined ? [] : [[id, result] as const];
     });
     return this.#conclude({ ...counted, results: new Map(results) });
@@ -158,7 +158,7 @@ interface CountedMasks extends Counted {
   readonly masks: readonly Mask[];
 }
 
-/** @throws `SOURCE_UNREADABLE` for checks that every row passed though an extreme of the same rows fails them */
+/** @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails them */
 function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): void {
   const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);
   if (misled.length === 0) return;

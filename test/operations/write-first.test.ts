@@ -389,4 +389,26 @@ describe("a batch that is written while it is tested", () => {
     expect(several).toBeGreaterThan(2);
     await table.close();
   });
+
+  it("does not believe a source that denies its nulls", async () => {
+    const folder = freshFolder();
+    const file = join(folder, "denying.parquet");
+    const session = await duckdbEngine.open();
+    const values = "SELECT CAST(CASE WHEN i >= 77 THEN i END AS INTEGER) AS n FROM range(1000) AS t(i)";
+    await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
+    await session.close();
+    const bytes = readFileSync(file);
+    const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    // a count of 77 in Thrift's compact form, and a count of none that takes as many bytes
+    const [counted, claimed] = [Buffer.from([0x9a, 0x01]), Buffer.from([0x80, 0x00])];
+    const at = bytes.indexOf(counted, footer);
+    expect(bytes.indexOf(counted, at + 1)).toBe(-1);
+    claimed.copy(bytes, at);
+    writeFileSync(file, bytes);
+    const table = await createTable(join(folder, "t"), { schema: schema().integer("n") });
+    const error = await refusal(table.append({ parquet: file }, { gate: suite("whole", [check.notNull("n", { id: "whole" })]) }));
+    expect({ code: error.code, data: error.data }).toEqual({ code: "SOURCE_UNREADABLE", data: { checks: ["whole"] } });
+    expect(dataFiles(join(folder, "t"))).toEqual([]);
+    await table.close();
+  });
 });
