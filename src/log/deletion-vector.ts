@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { VarveError } from "../errors.ts";
+import { eventLoopPauses } from "../util/concurrency.ts";
 import type { DeletionVectorDescriptor } from "./actions.ts";
 import { z85Decode } from "./z85.ts";
 
@@ -55,58 +56,95 @@ export function unwrapDeletionVector(bytes: Uint8Array, vector: DeletionVectorDe
 }
 
 /**
+ * The most bytes that a vector over a file of `rows` rows can need: more are refused before they are fetched or decoded.
+ *
+ * A container covers 65,536 rows; the largest, every second row as a run of its own, takes 131,074 bytes and nine of headers.
+ */
+export function greatestVectorSize(rows: number): number {
+  return 64 + (Math.floor(rows / containerRows) + 1) * 131_104 + (Math.floor(rows / 2 ** 32) + 1) * 16;
+}
+
+/**
  * Decodes a vector's data (a 64-bit roaring bitmap behind a magic number) to one bit a row, the first row in the highest bit of the first byte.
  *
- * The result is as long as the last deleted row needs, or shorter than that by nothing; `rows` bounds it.
+ * The whole structure is checked first, in time linear in the bytes of `data`; only then are bits made, as many as the last deleted row needs.
+ * The event loop turns in between.
  *
- * @param rows physical rows of the data file, where known: a position beyond them is an error
+ * @param rows physical rows of the data file, as its own footer counts them: a position beyond them is an error
  * @throws `DELETION_VECTOR_CORRUPT` when malformed, or when it does not hold `cardinality` rows; `LIMIT_EXCEEDED` for a row of 2^31 or more
  */
-export function decodeDeletionVector(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number | undefined): Uint8Array {
-  const reader = new BitmapReader(data, vector, rows ?? rowLimit);
-  const bits = reader.bits();
-  const found = countBits(bits);
-  if (found !== vector.cardinality) throw corrupt(vector, `it deletes ${found} rows where the log says ${vector.cardinality}`);
+export async function decodeDeletionVector(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number): Promise<Uint8Array> {
+  checkClaims(vector, rows);
+  const pause = eventLoopPauses(bytesPerTurn);
+  let [count, end] = [0, 0];
+  for (const container of new BitmapReader(data, vector).containers()) {
+    const last = container.start + lastRow(data, vector, container);
+    if (last >= rows) throw corrupt(vector, `it deletes row ${last} of a file with ${rows} rows`);
+    if (last >= rowLimit) throw beyondLimit(vector, last);
+    count += container.rows;
+    end = last + 1;
+    await pause(container.bytes);
+  }
+  if (count !== vector.cardinality) throw corrupt(vector, `it deletes ${count} rows where the log says ${vector.cardinality}`);
+  const bits = new Uint8Array(Math.ceil(end / 8));
+  for (const container of new BitmapReader(data, vector).containers()) {
+    setBits(bits, data, container);
+    await pause(container.bytes + containerRows / 8);
+  }
   return bits;
 }
 
-/** How many bits are set. */
-export function countBits(bits: Uint8Array): number {
-  let count = 0;
-  for (const byte of bits) count += ones[byte] ?? 0;
-  return count;
+/** Refuses what the log says of a vector where it cannot be true of a file of so many rows. @throws `DELETION_VECTOR_CORRUPT` */
+export function checkClaims(vector: DeletionVectorDescriptor, rows: number): void {
+  const { cardinality, sizeInBytes } = vector;
+  if (cardinality > rows) throw corrupt(vector, `the log says that it deletes ${cardinality} rows of a file with ${rows} rows`);
+  const most = greatestVectorSize(rows);
+  if (sizeInBytes > most) throw corrupt(vector, `it has ${sizeInBytes} bytes, and a file with ${rows} rows needs ${most} at most`);
 }
+
+const containerRows = 65_536;
+/** Bytes read or written between two turns of the event loop: about a millisecond of work. */
+const bytesPerTurn = 1024 * 1024;
 
 const ones = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
 const reversed = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number.parseInt(byte.toString(2).padStart(8, "0").split("").reverse().join(""), 2),
 );
 
-/** Roaring's portable format: https://github.com/RoaringBitmap/RoaringFormatSpec, its 64-bit extension included. */
+/** The deleted ones among 65,536 rows, whose positions are numbers of 16 bits. */
+interface Container {
+  readonly kind: "array" | "runs" | "words";
+  /** First of the rows that the container is about. */
+  readonly start: number;
+  /** How many rows it deletes, by its header. */
+  readonly rows: number;
+  /** Where its content lies in the vector's data. */
+  readonly from: number;
+  readonly bytes: number;
+}
+
+/** Walks Roaring's portable format: https://github.com/RoaringBitmap/RoaringFormatSpec, its 64-bit extension included. */
 class BitmapReader {
   readonly #data: DataView;
   readonly #vector: DeletionVectorDescriptor;
-  readonly #rows: number;
-  /** Rows that the file has, which may be more than can be looked up. */
-  readonly #claimed: number;
   #at = 0;
-  #bits = new Uint8Array(0);
-  #used = 0;
 
-  constructor(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number) {
-    this.#data = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  constructor(data: Uint8Array, vector: DeletionVectorDescriptor) {
+    this.#data = viewOf(data);
     this.#vector = vector;
-    this.#rows = Math.min(rows, rowLimit);
-    this.#claimed = rows;
   }
 
-  bits(): Uint8Array {
+  /** The containers in ascending order of rows. @throws `DELETION_VECTOR_CORRUPT` for a structure that is damaged; contents are not looked at */
+  *containers(): Generator<Container> {
     const magic = this.#u32();
-    if (magic !== magicNumber) {
-      if (magic === olderMagicNumber) return this.#olderBits(true);
-      if (this.#data.getUint32(0) === olderMagicNumber) return this.#olderBits(false);
-      throw corrupt(this.#vector, "its magic number is unknown");
-    }
+    if (magic === magicNumber) yield* this.#buckets();
+    else if (magic === olderMagicNumber) yield* this.#olderBitmaps(true);
+    else if (this.#data.getUint32(0) === olderMagicNumber) yield* this.#olderBitmaps(false);
+    else throw corrupt(this.#vector, "its magic number is unknown");
+    if (this.#at !== this.#data.byteLength) throw corrupt(this.#vector, `it has ${this.#data.byteLength - this.#at} bytes too many`);
+  }
+
+  *#buckets(): Generator<Container> {
     const buckets = this.#u32();
     if (this.#u32() !== 0) throw corrupt(this.#vector, "it counts too many buckets");
     let last = -1;
@@ -114,28 +152,21 @@ class BitmapReader {
       const key = this.#u32();
       if (key <= last) throw corrupt(this.#vector, "its buckets are not in order");
       last = key;
-      this.#bitmap(key * 2 ** 32);
+      yield* this.#bitmap(key * 2 ** 32);
     }
-    return this.#finished();
   }
 
-  #olderBits(littleEndian: boolean): Uint8Array {
+  *#olderBitmaps(littleEndian: boolean): Generator<Container> {
     const number = (): number => this.#data.getUint32(this.#skip(4), littleEndian);
     const bitmaps = number();
     for (let key = 0; key < bitmaps; key++) {
       const end = number() + this.#at;
-      this.#bitmap(key * 2 ** 32);
+      yield* this.#bitmap(key * 2 ** 32);
       if (this.#at !== end) throw corrupt(this.#vector, "a bitmap has another size than it says");
     }
-    return this.#finished();
   }
 
-  #finished(): Uint8Array {
-    if (this.#at !== this.#data.byteLength) throw corrupt(this.#vector, `it has ${this.#data.byteLength - this.#at} bytes too many`);
-    return this.#bits.subarray(0, this.#used);
-  }
-
-  #bitmap(base: number): void {
+  *#bitmap(base: number): Generator<Container> {
     const cookie = this.#u32();
     const hasRuns = (cookie & 0xffff) === 12347;
     if (!hasRuns && cookie !== 12346) throw corrupt(this.#vector, "a bitmap has an unknown cookie");
@@ -144,59 +175,17 @@ class BitmapReader {
     const runFlags = this.#skip(hasRuns ? Math.ceil(containers / 8) : 0);
     const header = this.#skip(containers * 4);
     if (!hasRuns || containers >= 4) this.#skip(containers * 4);
+    let last = -1;
     for (let index = 0; index < containers; index++) {
-      const start = base + this.#data.getUint16(header + index * 4, true) * 65_536;
-      const cardinality = this.#data.getUint16(header + index * 4 + 2, true) + 1;
+      const key = this.#data.getUint16(header + index * 4, true);
+      if (key <= last) throw corrupt(this.#vector, "its containers are not in order");
+      last = key;
+      const rows = this.#data.getUint16(header + index * 4 + 2, true) + 1;
       const isRun = hasRuns && (this.#data.getUint8(runFlags + (index >> 3)) & (1 << (index & 7))) !== 0;
-      if (isRun) this.#runs(start);
-      else if (cardinality > 4096) this.#words(start);
-      else this.#array(start, cardinality);
+      const kind = isRun ? "runs" : rows > 4096 ? "words" : "array";
+      const bytes = isRun ? this.#u16() * 4 : rows > 4096 ? 8192 : rows * 2;
+      yield { kind, start: base + key * containerRows, rows, from: this.#skip(bytes), bytes };
     }
-  }
-
-  #array(start: number, cardinality: number): void {
-    const from = this.#skip(cardinality * 2);
-    for (let index = 0; index < cardinality; index++) this.#set(start + this.#data.getUint16(from + index * 2, true));
-  }
-
-  #runs(start: number): void {
-    const count = this.#u16();
-    const from = this.#skip(count * 4);
-    for (let index = 0; index < count; index++) {
-      const first = start + this.#data.getUint16(from + index * 4, true);
-      const length = this.#data.getUint16(from + index * 4 + 2, true);
-      if (first + length >= start + 65_536) throw corrupt(this.#vector, "a run leaves its container");
-      for (let row = first; row <= first + length; row++) this.#set(row);
-    }
-  }
-
-  #words(start: number): void {
-    const from = this.#skip(8192);
-    let last = 8191;
-    while (last >= 0 && this.#data.getUint8(from + last) === 0) last--;
-    if (last < 0) return;
-    this.#reserve(start + last * 8 + 31 - Math.clz32(this.#data.getUint8(from + last)));
-    const target = start / 8;
-    for (let index = 0; index <= last; index++) this.#bits[target + index] = reversed[this.#data.getUint8(from + index)] ?? 0;
-  }
-
-  #set(row: number): void {
-    const byte = Math.floor(row / 8);
-    if (row >= this.#rows || byte >= this.#used) this.#reserve(row);
-    this.#bits[byte] = (this.#bits[byte] ?? 0) | (0x80 >> (row % 8));
-  }
-
-  /** Makes room for a row, at least doubling, so that a vector costs time in proportion to its size. */
-  #reserve(row: number): void {
-    if (row >= this.#rows && row < this.#claimed) throw beyondLimit(this.#vector, row);
-    if (row >= this.#rows) throw corrupt(this.#vector, `it deletes row ${row} of a file with ${this.#rows} rows`);
-    const needed = Math.floor(row / 8) + 1;
-    if (needed > this.#bits.length) {
-      const grown = new Uint8Array(Math.min(Math.max(needed, this.#bits.length * 2, 1024), Math.ceil(this.#rows / 8)));
-      grown.set(this.#bits);
-      this.#bits = grown;
-    }
-    this.#used = Math.max(this.#used, needed);
   }
 
   #u16(): number {
@@ -216,11 +205,89 @@ class BitmapReader {
   }
 }
 
+/** The last row of a container, counted from its start, once its content is in order and holds as many rows as its header says. */
+function lastRow(data: Uint8Array, vector: DeletionVectorDescriptor, container: Container): number {
+  const { last, rows } = container.kind === "runs" ? runsEnd(data, vector, container) : rowsEnd(data, vector, container);
+  if (rows !== container.rows) throw corrupt(vector, `a container deletes ${rows} rows where its header says ${container.rows}`);
+  return last;
+}
+
+function rowsEnd(data: Uint8Array, vector: DeletionVectorDescriptor, { kind, from, bytes }: Container): { last: number; rows: number } {
+  if (kind === "words") {
+    let rows = 0;
+    let end = from;
+    for (let at = from; at < from + bytes; at++) {
+      const byte = data[at] ?? 0;
+      rows += ones[byte] ?? 0;
+      if (byte !== 0) end = at;
+    }
+    return { last: (end - from) * 8 + 31 - Math.clz32(data[end] ?? 0), rows };
+  }
+  let last = -1;
+  for (let at = from; at < from + bytes; at += 2) {
+    const row = u16(data, at);
+    if (row <= last) throw corrupt(vector, "the rows of a container are not in order");
+    last = row;
+  }
+  return { last, rows: bytes / 2 };
+}
+
+function runsEnd(data: Uint8Array, vector: DeletionVectorDescriptor, { from, bytes }: Container): { last: number; rows: number } {
+  let [last, rows] = [-1, 0];
+  for (let at = from; at < from + bytes; at += 4) {
+    const [first, length] = [u16(data, at), u16(data, at + 2)];
+    if (first <= last) throw corrupt(vector, "the runs of a container overlap or are not in order");
+    last = first + length;
+    rows += length + 1;
+    if (last >= containerRows) throw corrupt(vector, "a run leaves its container");
+  }
+  return { last, rows };
+}
+
+/** Marks the rows of a container that was checked. */
+function setBits(bits: Uint8Array, data: Uint8Array, { kind, start, from, bytes }: Container): void {
+  if (kind === "words") {
+    const target = start / 8;
+    // What lies beyond the last deleted row is zero, and has no place.
+    const length = Math.min(bytes, bits.length - target);
+    for (let index = 0; index < length; index++) bits[target + index] = reversed[data[from + index] ?? 0] ?? 0;
+  } else if (kind === "array") {
+    for (let at = from; at < from + bytes; at += 2) setRun(bits, start + u16(data, at), 1);
+  } else {
+    for (let at = from; at < from + bytes; at += 4) setRun(bits, start + u16(data, at), u16(data, at + 2) + 1);
+  }
+}
+
+/** Sets the bits of `count` rows from `first` on, whole bytes at once. */
+function setRun(bits: Uint8Array, first: number, count: number): void {
+  const [end, firstByte] = [first + count, Math.floor(first / 8)];
+  const lastByte = Math.floor((end - 1) / 8);
+  const [head, tail] = [0xff >> (first % 8), (0xff << (7 - ((end - 1) % 8))) & 0xff];
+  if (firstByte === lastByte) {
+    bits[firstByte] = (bits[firstByte] ?? 0) | (head & tail);
+    return;
+  }
+  bits[firstByte] = (bits[firstByte] ?? 0) | head;
+  bits.fill(0xff, firstByte + 1, lastByte);
+  bits[lastByte] = (bits[lastByte] ?? 0) | tail;
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function sizeAt(bytes: Uint8Array, at: number): number | undefined {
-  return at + 4 <= bytes.length ? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(at) : undefined;
+  return at + 4 <= bytes.length ? viewOf(bytes).getInt32(at) : undefined;
 }
 
 function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
+  if (vector.storageType === "i" && text.length > ((vector.sizeInBytes + 7) / 4) * 5) {
+    throw corrupt(vector, `its text has ${text.length} characters, too many for the ${vector.sizeInBytes} bytes that the log says`);
+  }
   const bytes = z85Decode(text);
   if (bytes === undefined) throw corrupt(vector, "its text is not Z85");
   if (vector.storageType !== "i") return bytes;

@@ -6,11 +6,12 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { writerLists } from "../log/features.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import type { LogListing } from "../log/listing.ts";
+import { withLogSession } from "../log/log-session.ts";
 import { openLog } from "../log/open-log.ts";
 import { readCommit } from "../log/tail-read.ts";
 import { fileTimes } from "../log/time-travel.ts";
 import { parseSchema } from "../schema/schema-json.ts";
-import { deletedRows, type RowSelection } from "../table/row-selection.ts";
+import { deletedRows, type RowSelection, type VectorOwner } from "../table/row-selection.ts";
 import { schemaObstacle } from "./change-schema.ts";
 
 /** A file, or some rows of one, that a version's changes are read from. */
@@ -116,25 +117,23 @@ async function derivedFiles(last: LogSnapshot, actions: readonly Action[], versi
   const files: DerivedFile[] = [];
   for (const [key, add] of adds) {
     const removed = removes.get(key);
-    const [now, before] = await deletedRows(last.context, [add, { ...vectorOf(removed), ...statsOf(add) }]);
+    const [now, before] = await vectorRows(last, [add, { path: add.path, deletionVector: removed?.deletionVector }]);
     if (removed === undefined) files.push({ path: add.path, partitionValues: add.partitionValues, changeType: "insert", ...without(now) });
     else files.push(...vectorChanges(add, now, before));
   }
   for (const [key, remove] of removes) {
     if (adds.has(key)) continue;
-    const [deleted] = await deletedRows(last.context, [remove]);
+    const [deleted] = await vectorRows(last, [remove]);
     const partitionValues = await partitionValuesOf(last, remove, keyOf, version);
     files.push({ path: remove.path, partitionValues, changeType: "delete", ...without(deleted) });
   }
   return files;
 }
 
-function vectorOf(remove: RemoveAction | undefined): Pick<AddAction, "deletionVector"> {
-  return remove?.deletionVector === undefined ? {} : { deletionVector: remove.deletionVector };
-}
-
-function statsOf(add: AddAction): Pick<AddAction, "stats"> {
-  return add.stats === undefined ? {} : { stats: add.stats };
+/** Most files have no vector, and then no session is needed. */
+async function vectorRows(last: LogSnapshot, files: readonly VectorOwner[]): Promise<(Uint8Array | undefined)[]> {
+  if (files.every(({ deletionVector }) => deletionVector === undefined)) return [];
+  return withLogSession(last.context, (session) => deletedRows(session, last.context, files));
 }
 
 function without(deleted: Uint8Array | undefined): { readonly selection?: RowSelection } {

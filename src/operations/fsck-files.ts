@@ -3,11 +3,11 @@ import { isVarveError, type VarveError } from "../errors.ts";
 import type { AddAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { LogPaths, locateFiles } from "../table/data-files.ts";
+import { footerRows } from "../table/file-groups.ts";
 import { deletedRows, recordsOf } from "../table/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { fileList } from "../util/sql-text.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
@@ -114,8 +114,8 @@ async function readContent(session: Session, snapshot: LogSnapshot, adds: readon
     context,
     adds.map((add) => add.path),
   );
-  const deleted = await deletedRows(context, adds);
-  const physical = await physicalRows(session, local);
+  const deleted = await deletedRows(session, context, adds);
+  const physical = await footerRows(session, local);
   const columns: ScanColumn[] = [
     ...scanColumns(snapshot, mode, {}),
     { kind: "constant", name: fileColumn, key: fileColumn, type: "BIGINT" },
@@ -135,12 +135,6 @@ async function readContent(session: Session, snapshot: LogSnapshot, adds: readon
   const { rows, findings } = await statisticsProblems(session, snapshot, relation.sql, fileColumn, checked);
   for (const finding of [...found, ...findings]) report(finding);
   return rows;
-}
-
-/** Rows that each file's footer counts, deleted ones included. */
-async function physicalRows(session: Session, files: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const rows = await session.rows(`SELECT file_name, num_rows FROM parquet_file_metadata(${fileList([...new Set(files)])})`);
-  return new Map(rows.map((row) => [String(row["file_name"]), Number(row["num_rows"])]));
 }
 
 function rowCountProblem({ add, rows }: CheckedFile): Finding[] {

@@ -56,6 +56,27 @@ export async function groupByFooter(session: Session, files: readonly string[]):
   return [...groups].map(([fields, names]) => ({ fields, files: names }));
 }
 
+/**
+ * How many rows local Parquet files hold by their footers, deleted ones included.
+ *
+ * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
+ */
+export async function footerRows(session: Session, files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const distinct = [...new Set(files)];
+  const counts = new Map<string, number>();
+  for (let start = 0; start < distinct.length; start += filesAQuery) {
+    const part = distinct.slice(start, start + filesAQuery);
+    try {
+      const sql = "SELECT file_name, num_rows FROM parquet_file_metadata($1)";
+      const rows = await session.rows(sql, [part.map(filePattern)]);
+      for (const row of rows) counts.set(String(row["file_name"]), Number(row["num_rows"]));
+    } catch (error) {
+      throw await namingTheFile(session, part, error);
+    }
+  }
+  return counts;
+}
+
 function knownFooter(file: string): readonly PhysicalField[] | undefined {
   const footer = known.get(file);
   if (footer === undefined) return undefined;

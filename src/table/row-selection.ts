@@ -1,10 +1,12 @@
+import type { Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { DeletionVectorDescriptor } from "../log/actions.ts";
 import type { TableContext } from "../log/contract.ts";
-import { decodeDeletionVector, deletionVectorPlace, unwrapDeletionVector } from "../log/deletion-vector.ts";
+import { checkClaims, decodeDeletionVector, deletionVectorPlace, unwrapDeletionVector } from "../log/deletion-vector.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, parseJson } from "../util/json.ts";
-import { LogPaths } from "./data-files.ts";
+import { LogPaths, locateFiles } from "./data-files.ts";
+import { footerRows } from "./file-groups.ts";
 
 const readsUnderWay = 16;
 
@@ -19,29 +21,48 @@ export interface RowSelection {
 
 /** A file whose deleted rows are wanted. */
 export interface VectorOwner {
-  readonly deletionVector?: DeletionVectorDescriptor;
-  /** JSON text of the file's statistics, whose `numRecords` bounds the positions. */
-  readonly stats?: string;
+  /** As the log spells it. */
+  readonly path: string;
+  readonly deletionVector?: DeletionVectorDescriptor | undefined;
 }
 
 /**
  * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md "Deletion Vectors".
  *
- * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged or holds another number of rows than the log says; `DATA_FILE_MISSING` naming its file
+ * @param session reads the footers of files with a vector: how many rows there are decides how big a vector may be
+ * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged, holds another number of rows than the log says, or deletes rows that the file does
+ *   not have; `DATA_FILE_MISSING` naming a file; `DATA_FILE_CORRUPT`
  */
-export async function deletionSelections(context: TableContext, files: readonly VectorOwner[]): Promise<(RowSelection | undefined)[]> {
-  const bits = await deletedRows(context, files);
+export async function deletionSelections(
+  session: Session,
+  context: TableContext,
+  files: readonly VectorOwner[],
+): Promise<(RowSelection | undefined)[]> {
+  const bits = await deletedRows(session, context, files);
   return bits.map((deleted) => (deleted === undefined ? undefined : { bits: deleted, keep: "clear" }));
 }
 
 /** The deleted rows of each file, one bit a row, `undefined` for files without a vector. @throws as {@link deletionSelections} */
-export async function deletedRows(context: TableContext, files: readonly VectorOwner[]): Promise<(Uint8Array | undefined)[]> {
-  const paths = new LogPaths(context);
-  return mapBounded(files, readsUnderWay, async ({ deletionVector, stats }) =>
-    deletionVector === undefined
-      ? undefined
-      : decodeDeletionVector(await readVector(paths, deletionVector), deletionVector, recordsOf(stats)),
+export async function deletedRows(
+  session: Session,
+  context: TableContext,
+  files: readonly VectorOwner[],
+): Promise<(Uint8Array | undefined)[]> {
+  const owners = files.filter(({ deletionVector }) => deletionVector !== undefined);
+  const local = await locateFiles(
+    context,
+    owners.map(({ path }) => path),
   );
+  const counts = await footerRows(session, local);
+  const rowsOf = new Map(owners.map((owner, at) => [owner, counts.get(local[at] ?? "") ?? 0]));
+  const paths = new LogPaths(context);
+  return mapBounded(files, readsUnderWay, async (owner) => {
+    const { deletionVector } = owner;
+    if (deletionVector === undefined) return undefined;
+    const rows = rowsOf.get(owner) ?? 0;
+    checkClaims(deletionVector, rows);
+    return decodeDeletionVector(await readVector(paths, deletionVector), deletionVector, rows);
+  });
 }
 
 async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Promise<Uint8Array> {

@@ -77,7 +77,7 @@ export async function planFiles(
   const { context } = snapshot;
   const paths = adds.map((add) => add.path);
   const local = await locateFiles(context, paths, options.signal);
-  const selections = await deletionSelections(context, adds);
+  const selections = await deletionSelections(session, context, adds);
   const files = adds.map((add, at): ScanFile => {
     const selection = selections[at];
     return { ...scanFile(snapshot, mode, add, local[at] ?? ""), ...(selection === undefined ? {} : { selection }) };

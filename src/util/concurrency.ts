@@ -25,3 +25,17 @@ export async function mapBounded<T, R>(items: Iterable<T>, limit: number, task: 
   for (const outcome of settled) if (outcome.status === "rejected") throw outcome.reason;
   return results;
 }
+
+/**
+ * Keeps long work from holding the event loop: the function that it returns is told of each piece of work done, and waits for a turn of the loop
+ * whenever `unitsPerTurn` have been done since the last.
+ */
+export function eventLoopPauses(unitsPerTurn: number): (units: number) => Promise<void> | undefined {
+  let done = 0;
+  return (units) => {
+    done += units;
+    if (done < unitsPerTurn) return undefined;
+    done = 0;
+    return new Promise((resolve) => setImmediate(resolve));
+  };
+}

@@ -61,7 +61,7 @@ async function parseCase(table: FuzzTable, random: Random): Promise<FuzzOutcome>
   return attempt(`${what} (schema)`, () => parseSchema(schema.toString("utf8")));
 }
 
-function readVector(damaged: Buffer, bytes: Uint8Array, random: Random): void {
+async function readVector(damaged: Buffer, bytes: Uint8Array, random: Random): Promise<void> {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sizeInBytes = view.readInt32BE(1);
   const vector = {
@@ -73,7 +73,7 @@ function readVector(damaged: Buffer, bytes: Uint8Array, random: Random): void {
   } as const;
   deletionVectorPlace({ ...vector, pathOrInlineDv: damaged.toString("latin1") });
   // Past the checksum too: whoever can change the bytes can change the checksum.
-  decodeDeletionVector(damaged.subarray(5, 5 + sizeInBytes), vector, random.below(2) === 0 ? undefined : 1000);
+  await decodeDeletionVector(damaged.subarray(5, 5 + sizeInBytes), vector, random.below(2) === 0 ? 2 ** 31 : 1000);
   unwrapDeletionVector(damaged.subarray(1), vector);
 }
 

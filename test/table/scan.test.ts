@@ -205,8 +205,8 @@ describe("deletion vectors", () => {
     });
     table.commit(
       add,
-      await table.add(session, "b.parquet", "SELECT 50::BIGINT AS file_row_number, 8::BIGINT AS file_index", {
-        deletionVector: vectorOf(9),
+      await table.add(session, "b.parquet", "SELECT 50 + range AS file_row_number, 8::BIGINT AS file_index FROM range(2)", {
+        deletionVector: vectorOf(1),
       }),
     );
     const rows = await table.rows(session);
@@ -218,6 +218,27 @@ describe("deletion vectors", () => {
     const more = { stats: JSON.stringify({ numRecords: 2 }), deletionVector: vectorOf(5) };
     table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", more));
     expect((await refusal()).code).toBe("DELETION_VECTOR_CORRUPT");
+  });
+
+  it.each([undefined, JSON.stringify({ numRecords: 1000 })])(
+    "a position beyond the file's own rows is an error, with the statistics %s too",
+    async (stats) => {
+      table.create([field("id", "long")], withVectors);
+      const more = { ...(stats === undefined ? {} : { stats }), deletionVector: vectorOf(1, 5) };
+      table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", more));
+      const { code, message } = await refusal();
+      expect(code).toBe("DELETION_VECTOR_CORRUPT");
+      expect(message).toContain("row 5 of a file with 2 rows");
+    },
+  );
+
+  it("a vector that claims gigabytes for a file of two rows is refused before its file is fetched", async () => {
+    table.create([field("id", "long")], withVectors);
+    const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 2 ** 40, cardinality: 2 };
+    table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", { deletionVector }));
+    const { code, message } = await refusal();
+    expect(code).toBe("DELETION_VECTOR_CORRUPT");
+    expect(message).toContain("a file with 2 rows needs");
   });
 
   it("a vector whose file is gone is an error that names it", async () => {
