@@ -1,0 +1,130 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createTable } from "../../src/api/create-table.ts";
+import type { Engine, Session } from "../../src/engine/contract.ts";
+import type { LogSnapshot } from "../../src/log/contract.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { alterTable } from "../../src/operations/alter.ts";
+import { append } from "../../src/operations/append.ts";
+import { auditStaged } from "../../src/operations/audit-staged.ts";
+import { checkSuite } from "../../src/operations/check.ts";
+import { overwrite } from "../../src/operations/overwrite.ts";
+import { resubmit } from "../../src/operations/resubmit.ts";
+import { setSuite } from "../../src/operations/set-suite.ts";
+import { stageBatch } from "../../src/operations/stage.ts";
+import { check, suite } from "../../src/quality/builder.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { openContext } from "../../src/table/open-context.ts";
+import { freshFolder } from "./table-folder.ts";
+
+/**
+ * An engine that tries to read, and to write, a file of no table whenever somebody's SQL is to be evaluated in a session: what the check of the
+ * text lets by must meet the fence.
+ */
+function probingEngine(engine: Engine, secret: string, answers: string[]): Engine {
+  const tried = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => "it was let in",
+      (error: unknown) => String(error),
+    );
+  return {
+    open: async (options) => {
+      const session = await engine.open(options);
+      return new Proxy(session, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name, target);
+          if (name !== "callerExpression") return typeof value === "function" ? value.bind(target) : value;
+          return async (...args: Parameters<Session["callerExpression"]>) => {
+            answers.push(await tried(target.rows(`SELECT * FROM read_text('${secret}')`)));
+            answers.push(await tried(target.execute(`COPY (SELECT 1) TO '${secret}.csv'`)));
+            answers.push(await tried(target.execute("SET enable_external_access = true")));
+            return target.callerExpression(...args);
+          };
+        },
+      });
+    },
+  };
+}
+
+const rows = [
+  { id: 1, amount: 1, part: "a" },
+  { id: 2, amount: 2, part: "b" },
+];
+const sqlSuite = suite("sql", [check.sql("amount >= 0", { id: "sql", onFail: "quarantine" })]);
+const scoped = suite("scoped", [check.between("amount", { min: 0 }, { where: "part = 'a'" })]);
+const unique = suite("unique", [check.unique("id", { acrossTable: true })]);
+
+type Work = (snapshot: LogSnapshot, engine: Engine) => Promise<unknown>;
+interface Case {
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly generated?: boolean;
+  readonly work: Work;
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  "a CHECK constraint": { properties: { "delta.constraints.c": "amount >= 0" }, work: (snapshot) => append(snapshot, rows) },
+  "a generated column": { generated: true, work: (snapshot) => append(snapshot, rows) },
+  "a constraint, in an overwrite": { properties: { "delta.constraints.c": "amount >= 0" }, work: (snapshot) => overwrite(snapshot, rows) },
+  "a check of a gate": { work: (snapshot) => append(snapshot, rows, { gate: sqlSuite }) },
+  "the condition of a check": { work: (snapshot) => append(snapshot, rows, { gate: scoped }) },
+  "a repair": {
+    work: (snapshot) =>
+      append(snapshot, [{ ...rows[0], amount: -1 }], {
+        gate: {
+          name: "repair",
+          checks: [
+            {
+              kind: "expect_column_values_to_be_between",
+              params: { column: "amount", min_value: 0 },
+              onFail: "repair",
+              repair: { with: "sql", expression: "abs(amount)" },
+            },
+          ],
+        },
+      }),
+  },
+  replaceWhere: { work: (snapshot) => overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'" }) },
+  "replaceWhere beside a gate that compares with the table": {
+    work: (snapshot) => overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'", gate: unique }),
+  },
+  "a suite's run over files": { work: (_, engine) => checkSuite(engine, sqlSuite, rows, { name: "rows" }) },
+  "an audit of staged rows": {
+    work: async (snapshot) => auditStaged(snapshot, await stageBatch(snapshot, rows), { gate: sqlSuite }),
+  },
+  "a resubmission": {
+    work: async (snapshot) => {
+      await append(snapshot, [{ id: 9, amount: null, part: "a" }], {
+        gate: suite("s", [check.notNull("amount", { onFail: "quarantine" })]),
+      });
+      return resubmit(await openLog(snapshot.context), { gate: sqlSuite });
+    },
+  },
+  "a constraint that is added to rows": {
+    work: (snapshot) => alterTable(snapshot, { addConstraints: { positive: "amount >= 0" }, upgradeProtocol: true }),
+  },
+  "a suite that the table is to carry": { work: (snapshot) => setSuite(snapshot, sqlSuite) },
+};
+
+describe("SQL of a table or caller is evaluated behind a fence", () => {
+  it.each(Object.keys(cases))("%s", async (name) => {
+    const { properties = {}, generated = false, work } = cases[name] ?? { work: () => Promise.reject(new Error(name)) };
+    const folder = freshFolder();
+    const secret = join(folder, "secret.txt");
+    writeFileSync(secret, "hunter2");
+    const columns = schema().long("id").double("amount").string("part");
+    const table = await createTable(join(folder, "t"), {
+      schema: generated ? columns.double("twice", { generatedAs: "amount * 2" }) : columns,
+      properties,
+    });
+    await table.close();
+    const answers: string[] = [];
+    const context = await openContext(join(folder, "t"));
+    const probing = probingEngine(await context.engine(), secret, answers);
+    await work(await openLog({ ...context, engine: async () => probing }), probing);
+    expect(answers.length, "somebody's SQL was evaluated").toBeGreaterThan(0);
+    for (const [at, answer] of answers.entries()) {
+      expect(answer).toMatch(at % 3 === 2 ? /configuration has been locked/ : /Permission Error|disabled by configuration/);
+    }
+  });
+});
