@@ -8,12 +8,20 @@ import Table from "cli-table3";
 import { type Figure, holds, processorRatioOf, ratioOf, type Workload } from "./harness.ts";
 import { cliWorkloads } from "./workloads/cli.ts";
 import { commitWorkloads } from "./workloads/commits.ts";
+import { eventLoopWorkloads } from "./workloads/event-loop.ts";
 import { qualityWorkloads } from "./workloads/quality.ts";
 import { readWorkloads } from "./workloads/read.ts";
 import { writeWorkloads } from "./workloads/write.ts";
 
 /** Add workloads here. */
-const workloads: readonly Workload[] = [...writeWorkloads, ...readWorkloads, ...commitWorkloads, ...cliWorkloads, ...qualityWorkloads];
+const workloads: readonly Workload[] = [
+  ...writeWorkloads,
+  ...readWorkloads,
+  ...commitWorkloads,
+  ...cliWorkloads,
+  ...qualityWorkloads,
+  ...eventLoopWorkloads,
+];
 
 const { values: options } = parseArgs({
   options: {

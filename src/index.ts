@@ -10,6 +10,7 @@ export { type ChangesRequest, Table } from "./api/table.ts";
 export type { VersionArgument, VersionPoint } from "./api/table-uri.ts";
 export { type SelectOptions, type TableDescription, TableVersion } from "./api/table-version.ts";
 export type { AppendOptions, GateOptions, OverwriteOptions } from "./api/write-options.ts";
+export { type EngineLimits, setEngineLimits } from "./engine/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
 export type { CheckpointOptions, CheckpointSummary } from "./log/checkpoint-write.ts";
 export type { CleanupReport } from "./log/cleanup.ts";

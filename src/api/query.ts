@@ -14,6 +14,8 @@ export interface QueryOptions extends OpenOptions {
   readonly tables: Readonly<Record<string, QueryTable>>;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
+  /** Ends the query, also while it waits for the engine or its result is being consumed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -24,12 +26,13 @@ export interface QueryOptions extends OpenOptions {
  * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT over the bound tables
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
-  const { tables, exportFolder, ...open } = options;
+  const { tables, exportFolder, signal, ...open } = options;
   const { duckdbEngine } = await import("../engine/session.ts");
   return prepareQuery(duckdbEngine, {
     sql,
     tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),
     session: sessionOptions(open),
+    signal,
     ...(exportFolder === undefined ? {} : { exportFolder }),
   });
 }

@@ -23,6 +23,8 @@ export interface SelectOptions {
   readonly rowTracking?: boolean;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
+  /** Ends the reading, also while it waits for the engine. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a version is, at a glance. */
@@ -155,12 +157,14 @@ export class TableVersion {
     };
   }
 
-  async #query(sql: string, { exportFolder, rowTracking }: Pick<SelectOptions, "exportFolder" | "rowTracking"> = {}): Promise<QueryResult> {
+  async #query(sql: string, options: Pick<SelectOptions, "exportFolder" | "rowTracking" | "signal"> = {}): Promise<QueryResult> {
+    const { exportFolder, rowTracking, signal } = options;
     const request: QueryRequest = {
       sql,
       tables: { [selfName]: (at) => this.#itself(at !== undefined) },
       ...(exportFolder === undefined ? {} : { exportFolder }),
       ...(rowTracking === undefined ? {} : { rowTracking }),
+      signal,
     };
     const { prepareQuery } = await import("../query/query.ts");
     return prepareQuery(await this.#log.context.engine(), request);

@@ -105,7 +105,7 @@ export class Table implements AsyncDisposable {
     const session = await (await context.engine()).open();
     try {
       const changes = await planChanges(session, context, range);
-      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, options.exportFolder);
+      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, options);
     } catch (error) {
       await session.close();
       throw error;

@@ -12,8 +12,15 @@ export interface Engine {
    *
    * Opening an instance takes about 20 ms. One whose session is closed without having been fenced is emptied and kept warm for ten seconds, in which
    * the next session with the same options finds it in 1 ms; a process that fences again and again has a spare opened beside its work.
+   *
+   * A bounded number of sessions computes at once, see {@link EngineLimits}; opening waits for a turn. @throws `CANCELLED` when the signal aborts meanwhile
    */
-  open(options?: SessionOptions): Promise<Session>;
+  open(options?: OpenOptions): Promise<Session>;
+}
+
+export interface OpenOptions extends SessionOptions {
+  /** Leaves the line of those that wait for the engine. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SessionOptions {

@@ -3,15 +3,21 @@ import { assertInternal, VarveError } from "../errors.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
-import { closeInstance, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
+import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
+import type { Turn } from "./turns.ts";
 
 /** A column and its type as the driver describes it, nested types taken apart. */
 export interface TypedColumn {
   readonly name: string;
   readonly type: DuckDBType;
+}
+
+interface CorePlace {
+  readonly turn: Turn;
+  readonly options: SessionOptions;
 }
 
 /**
@@ -25,6 +31,8 @@ export class EngineCore {
   readonly connection: DuckDBConnection;
   /** What the session was opened with; a sibling gets the same. */
   readonly options: SessionOptions;
+  /** The session's place among those that compute at once: whatever runs in the engine runs in its {@link Turn.use}. */
+  readonly turn: Turn;
   /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
   readonly ownFiles: string[] = [];
   fenced = false;
@@ -39,20 +47,21 @@ export class EngineCore {
   #failed = false;
   #names = 0;
 
-  private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, options: SessionOptions) {
+  private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, place: CorePlace) {
     this.driver = driver;
     this.connection = connection;
-    this.options = options;
+    this.options = place.options;
+    this.turn = place.turn;
     this.#pooled = pooled;
     this.#database = database;
   }
 
   /** Gives an instance, which nobody else uses, a database for one session. */
-  static async open(driver: Driver, pooled: PooledInstance, options: SessionOptions): Promise<EngineCore> {
+  static async open(driver: Driver, pooled: PooledInstance, place: CorePlace): Promise<EngineCore> {
     const database = `varve_${pooled.sessions++}`;
     const connection = await pooled.instance.connect();
     await connection.run(`ATTACH ':memory:' AS ${database}; USE ${database}`);
-    return new EngineCore(driver, pooled, connection, database, options);
+    return new EngineCore(driver, pooled, connection, database, place);
   }
 
   /** Temporary folder of the session; removed with it. */
@@ -65,11 +74,15 @@ export class EngineCore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.measured?.closeSync();
-    const reusable = !this.fenced && !this.#failed && this.#lent === 0 && (await this.#emptied());
-    this.connection.closeSync();
-    await (reusable ? keepInstance(this.#pooled, this.options) : closeInstance(this.#pooled));
-    if (this.#folder !== undefined) await removeTemporaryFolder(this.#folder);
+    try {
+      this.measured?.closeSync();
+      const reusable = !this.fenced && !this.#failed && this.#lent === 0 && (await this.#emptied());
+      this.connection.closeSync();
+      await (reusable ? keepInstance(this.#pooled, this.options) : closeInstance(this.#pooled));
+      if (this.#folder !== undefined) await removeTemporaryFolder(this.#folder);
+    } finally {
+      this.turn.end();
+    }
   }
 
   /** Drops the session's database with everything in it; false where the engine would not. */
@@ -100,13 +113,14 @@ export class EngineCore {
     this.assertOpen();
     const connection = await this.#pooled.instance.connect();
     this.#lent++;
-    await connection.run(`USE ${this.#database}`);
+    await this.turn.use(() => connection.run(`USE ${this.#database}`));
     return connection;
   }
 
-  release(connection: DuckDBConnection): void {
-    connection.closeSync();
+  async release(connection: DuckDBConnection): Promise<void> {
     this.#lent--;
+    if (this.closed) await closeLast(connection);
+    else connection.closeSync();
   }
 
   /** An engine failure as varve's own; after one the instance is not used again, because a damaged file may have broken it. */
@@ -123,16 +137,20 @@ export class EngineCore {
   async run(sql: string, parameters: readonly EngineParameter[] = []): Promise<DuckDBMaterializedResult> {
     this.assertOpen();
     try {
-      if (parameters.length === 0) return await this.connection.run(sql);
-      const bound = parameters.map((parameter) => bind(this.driver, parameter));
-      return await this.connection.run(
-        sql,
-        bound.map((one) => one.value),
-        bound.map((one) => one.type),
-      );
+      return await this.turn.use(() => this.#run(sql, parameters));
     } catch (error) {
       throw this.failure(error, sql);
     }
+  }
+
+  #run(sql: string, parameters: readonly EngineParameter[]): Promise<DuckDBMaterializedResult> {
+    if (parameters.length === 0) return this.connection.run(sql);
+    const bound = parameters.map((parameter) => bind(this.driver, parameter));
+    return this.connection.run(
+      sql,
+      bound.map((one) => one.value),
+      bound.map((one) => one.type),
+    );
   }
 
   async rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
@@ -149,7 +167,7 @@ export class EngineCore {
   async typedColumns(sql: string): Promise<TypedColumn[]> {
     this.assertOpen();
     try {
-      const prepared = await this.connection.prepare(sql);
+      const prepared = await this.turn.use(() => this.connection.prepare(sql));
       const columns = Array.from({ length: prepared.columnCount }, (_, at) => ({
         name: prepared.columnName(at),
         type: prepared.columnType(at),
@@ -167,7 +185,7 @@ export class EngineCore {
     try {
       return await this.#interruptible(connection, signal, work);
     } finally {
-      this.release(connection);
+      await this.release(connection);
     }
   }
 
@@ -190,7 +208,8 @@ export class EngineCore {
     if (this.measured !== undefined) return;
     const connection = await this.#pooled.instance.connect();
     this.measured = connection;
-    await connection.run(`USE ${this.#database}; SET enable_progress_bar = true; SET enable_progress_bar_print = false`);
+    const settings = "SET enable_progress_bar = true; SET enable_progress_bar_print = false";
+    await this.turn.use(() => connection.run(`USE ${this.#database}; ${settings}`));
   }
 
   /** Runs `work` on a connection that `signal` interrupts. */
@@ -203,7 +222,7 @@ export class EngineCore {
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt, { once: true });
     try {
-      return await work(connection);
+      return await this.turn.use(() => work(connection), signal);
     } catch (error) {
       const failure = this.failure(error);
       assertNotAborted(signal);

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname } from "node:path";
-import type { DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { SessionOptions } from "./contract.ts";
 import { type Driver, loadDriver } from "./driver.ts";
 import { nameTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
+import { processMemory } from "./turns.ts";
 
 const gibibyte = 1024 ** 3;
 /** Milliseconds after which an instance that nobody took again is closed. */
@@ -62,10 +63,27 @@ export async function keepInstance(pooled: PooledInstance, options: SessionOptio
   shelve(pooled, options);
 }
 
-/** Closes an instance for good. */
+/** Closes an instance for good; one that a connection still uses lives until that is closed by {@link closeLast}. */
 export async function closeInstance(pooled: PooledInstance): Promise<void> {
-  pooled.instance.closeSync();
+  const last = await pooled.instance.connect().catch(() => undefined);
+  if (last === undefined) pooled.instance.closeSync();
+  else await closeLast(last, () => pooled.instance.closeSync());
   await removeTemporaryFolder(pooled.spill);
+}
+
+/**
+ * Closes a connection that may be the last to hold its instance.
+ *
+ * Taking an instance down needs 5 ms and more, for which `closeSync` would block everything else. So the last to let go of it is the result of a
+ * query, read to its end in a thread of the driver.
+ */
+export async function closeLast(connection: DuckDBConnection, release: () => void = () => undefined): Promise<void> {
+  const result = await connection.stream("SELECT 1").catch(() => undefined);
+  connection.closeSync();
+  release();
+  for (let chunk = await result?.fetchChunk(); chunk !== undefined && chunk !== null && chunk.rowCount > 0; ) {
+    chunk = await result?.fetchChunk();
+  }
 }
 
 /**
@@ -114,7 +132,7 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
   const threads = options.threads ?? availableParallelism();
   const spill = nameTemporaryFolder(options.temporaryFolder);
   const instance = await driver.api.DuckDBInstance.create(":memory:", {
-    memory_limit: `${Math.floor(options.memoryLimit ?? defaultMemoryLimit())}B`,
+    memory_limit: `${memoryLimitOf(options)}B`,
     threads: String(threads),
     temp_directory: spill,
     preserve_insertion_order: "true",
@@ -129,9 +147,7 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
   return { instance, threads, spill, sessions: 0, variants: false };
 }
 
-/** A quarter of what the process may use, at most 4 GiB. */
-function defaultMemoryLimit(): number {
-  const allowed = process.constrainedMemory() ?? 0;
-  const machine = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
-  return Math.min(machine / 4, 4 * gibibyte);
+/** Bytes of memory that an instance with these options may use: as given, else a quarter of what the process may use, at most 4 GiB. */
+export function memoryLimitOf({ memoryLimit }: SessionOptions): number {
+  return Math.floor(memoryLimit ?? Math.min(processMemory() / 4, 4 * gibibyte));
 }

@@ -1,21 +1,32 @@
-import type { SessionOptions } from "./contract.ts";
+import type { OpenOptions, SessionOptions } from "./contract.ts";
 import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
-import { closeInstance, takeInstance } from "./instance-pool.ts";
+import { closeInstance, memoryLimitOf, takeInstance } from "./instance-pool.ts";
+import { engineTurns, type Turn } from "./turns.ts";
 
-/** Opens a session's core: UTC, insertion order kept, no extensions loaded, its own spill folder. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused. */
-export async function openCore(options: SessionOptions = {}): Promise<EngineCore> {
+/**
+ * Opens a session's core when its turn comes: UTC, insertion order kept, no extensions loaded, its own spill folder.
+ *
+ * @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused; `CANCELLED` when the signal aborts while it waits
+ */
+export async function openCore({ signal, ...options }: OpenOptions = {}): Promise<EngineCore> {
+  const turn = await engineTurns.enter(memoryLimitOf(options), signal);
   try {
-    const driver = await loadDriver();
-    const pooled = await takeInstance(options);
-    try {
-      return await EngineCore.open(driver, pooled, options);
-    } catch (error) {
-      await closeInstance(pooled);
-      throw error;
-    }
+    return await turn.use(() => openWith(turn, options));
   } catch (error) {
+    turn.end();
     throw engineFailure(error);
+  }
+}
+
+async function openWith(turn: Turn, options: SessionOptions): Promise<EngineCore> {
+  const driver = await loadDriver();
+  const pooled = await takeInstance(options);
+  try {
+    return await EngineCore.open(driver, pooled, { turn, options });
+  } catch (error) {
+    await closeInstance(pooled);
+    throw error;
   }
 }

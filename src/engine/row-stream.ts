@@ -1,8 +1,7 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { columnReaders } from "./column-values.ts";
 import type { EngineRow } from "./contract.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
-import { chunksAhead } from "./result-chunks.ts";
+import { chunksAhead, type StreamedQuery, streamQuery } from "./result-chunks.ts";
 import { rowMaker } from "./row-objects.ts";
 
 /** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
@@ -13,22 +12,21 @@ export async function* streamRows(core: EngineCore, sql: string, signal?: AbortS
   const interrupt = () => connection.interrupt();
   signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    yield* convertedRows(core, connection, sql);
+    yield* convertedRows(core, await streamQuery(core, { connection, sql, signal }));
   } catch (error) {
     const failure = core.failure(error, sql);
     assertNotAborted(signal);
     throw failure;
   } finally {
     signal?.removeEventListener("abort", interrupt);
-    core.release(connection);
+    await core.release(connection);
   }
 }
 
-async function* convertedRows(core: EngineCore, connection: DuckDBConnection, sql: string): AsyncGenerator<EngineRow> {
-  const result = await connection.stream(sql);
-  const toRow = rowMaker(core.driver, result);
-  const readers = columnReaders(core.driver, result.columnTypes());
-  for await (const chunk of chunksAhead(connection, result)) {
+async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGenerator<EngineRow> {
+  const toRow = rowMaker(core.driver, query.result);
+  const readers = columnReaders(core.driver, query.result.columnTypes());
+  for await (const chunk of chunksAhead(core, query)) {
     const columns = readers.map((read) => read(chunk));
     for (let at = 0; at < chunk.rowCount; at++) yield toRow(columns.map((values) => values[at] ?? null));
   }

@@ -8,10 +8,10 @@ import type {
   EngineRow,
   EngineSource,
   JsonLinesOptions,
+  OpenOptions,
   ParquetWriteOptions,
   Relation,
   Session,
-  SessionOptions,
   StagedRelation,
   StageOptions,
   WrittenFile,
@@ -28,8 +28,8 @@ import { registerVariantFunction } from "./variant-function.ts";
 /** DuckDB as varve's {@link Engine}; the driver is loaded by the first session. */
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
-/** Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused. */
-export async function openSession(options: SessionOptions = {}): Promise<Session> {
+/** Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits. */
+export async function openSession(options: OpenOptions = {}): Promise<Session> {
   return new DuckdbSession(await openCore(options));
 }
 

@@ -63,7 +63,7 @@ export async function planChanges(session: Session, context: TableContext, optio
 
 /** The row changes of a range, oldest version first, as plain objects. @throws as {@link planChanges} */
 export async function* readChanges(context: TableContext, options: ChangesOptions): AsyncGenerator<EngineRow> {
-  const session = await (await context.engine()).open();
+  const session = await (await context.engine()).open({ signal: options.signal });
   try {
     const changes = await planChanges(session, context, options);
     yield* session.rowStream(ordered(changes), options.signal === undefined ? {} : { signal: options.signal });

@@ -43,7 +43,7 @@ export async function checkSuite(
   const defined = defineSuite(suite);
   const world = options.world ?? realWorld;
   const start = world.now();
-  const session = await engine.open();
+  const session = await engine.open({ signal: options.signal });
   try {
     const readable: string[] = [];
     const relations = await openRelations(session, defined, options, readable);

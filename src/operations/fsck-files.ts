@@ -28,7 +28,7 @@ const filesTogether = 500;
 export async function checkFiles(snapshot: LogSnapshot, options: FsckOptions, report: Report): Promise<FileTotals> {
   const files = await snapshot.files();
   const { files: of, bytes } = await files.totals();
-  const session = options.data === false ? undefined : await (await snapshot.context.engine()).open();
+  const session = options.data === false ? undefined : await (await snapshot.context.engine()).open({ signal: options.signal });
   let [done, rows] = [0, 0];
   try {
     for await (const chunk of files.all()) {

@@ -160,7 +160,7 @@ const changeTypes = ["insert", "delete", "update_preimage", "update_postimage"];
 async function checkChangeFiles(history: History, options: FsckOptions, report: Report): Promise<void> {
   const { latest, changes } = history;
   if (changes.length === 0) return;
-  const session = options.data === false ? undefined : await (await latest.context.engine()).open();
+  const session = options.data === false ? undefined : await (await latest.context.engine()).open({ signal: options.signal });
   try {
     for (const { version, time, files } of changes) {
       options.signal?.throwIfAborted();

@@ -86,7 +86,7 @@ function actionsFor(snapshot: LogSnapshot, configuration: Readonly<Record<string
 async function checkSuite(snapshot: LogSnapshot, suite: Suite, options: SetSuiteOptions): Promise<CheckConstraint[]> {
   planSuite(suite, { columns: columnsOfSchema(snapshot.schema), dialect: duckdbDialect, now: 0 });
   const wanted = options.registerConstraints === true ? translatable(suiteConstraints(suite, snapshot.schema), snapshot) : [];
-  const session = await (await snapshot.context.engine()).open();
+  const session = await (await snapshot.context.engine()).open({ signal: options.signal });
   try {
     const scan = wanted.length === 0 ? undefined : await planScan(session, snapshot);
     await checkedExpressions(session, suite, engineColumns(snapshot.schema), () => session.fence({ files: scan?.files ?? [] }));

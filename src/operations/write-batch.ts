@@ -74,7 +74,7 @@ export async function prepareBatch(
   const staging = await target.context.store.stagingFolder();
   const removeStaging = () => rm(staging, { recursive: true, force: true });
   try {
-    const session = await (await target.context.engine()).open();
+    const session = await (await target.context.engine()).open({ signal: options.signal });
     const close = async () => {
       await Promise.all([session.close(), removeStaging()]);
     };

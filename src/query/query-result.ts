@@ -6,6 +6,13 @@ import type { ScanReport } from "../table/scan.ts";
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";
 
+export interface ResultOptions {
+  /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
+  readonly exportFolder?: string | undefined;
+  /** Ends the query while its result is being consumed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The result of a query: computed as it is consumed, and consumed once; consuming it to the end, leaving a loop early and {@link QueryResult.close}
  * all free the engine.
@@ -17,24 +24,26 @@ export class QueryResult implements AsyncDisposable {
   readonly #session: Session;
   readonly #relation: Relation;
   readonly #exportFolder: string | undefined;
+  readonly #signal: AbortSignal | undefined;
   #state: "fresh" | "consumed" | "closed" = "fresh";
 
-  constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, exportFolder?: string) {
+  constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}) {
     this.#session = session;
     this.#relation = relation;
-    this.#exportFolder = exportFolder;
+    this.#exportFolder = options.exportFolder;
+    this.#signal = options.signal;
     this.columns = relation.columns;
     this.scans = scans;
   }
 
   /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes. */
   rows(): AsyncIterable<EngineRow> {
-    return this.#consume((session, sql) => session.rowStream(sql));
+    return this.#consume((session, sql) => session.rowStream(sql, definedSignal(this.#signal)));
   }
 
   /** Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one. */
   batches(options: { readonly batchRows?: number; readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
-    return this.#consume((session, sql) => session.arrow(sql, options));
+    return this.#consume((session, sql) => session.arrow(sql, { ...definedSignal(this.#signal), ...options }));
   }
 
   /** The whole result as one Arrow table in memory. */
@@ -48,7 +57,7 @@ export class QueryResult implements AsyncDisposable {
   /** Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed. */
   jsonLines(): AsyncIterable<string> {
     const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
-    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns }));
+    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, ...definedSignal(this.#signal) }));
   }
 
   /** Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name. */
@@ -91,4 +100,8 @@ export class QueryResult implements AsyncDisposable {
       await this.close();
     }
   }
+}
+
+function definedSignal(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

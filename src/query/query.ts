@@ -23,6 +23,8 @@ export interface QueryRequest {
   readonly rowTracking?: boolean;
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
   readonly exportFolder?: string;
+  /** Ends the query, also while it waits for the engine or its result is being consumed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface BoundTable {
@@ -40,7 +42,7 @@ interface BoundTable {
  */
 export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
   const travel = rewriteTravelSql(request.sql);
-  const session = await engine.open(request.session);
+  const session = await engine.open({ ...request.session, signal: request.signal });
   try {
     const uses = tableUses(await syntaxTree(session, travel));
     const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
@@ -51,6 +53,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
       const scan = await planScan(session, table.snapshot, {
         ...(predicate === undefined ? {} : { predicate }),
         ...(request.rowTracking === undefined ? {} : { rowTracking: request.rowTracking }),
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
       await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
       files.push(...scan.files);
@@ -58,7 +61,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
     }
     await session.fence({ files, ...(request.exportFolder === undefined ? {} : { writableFolders: [request.exportFolder] }) });
     const relation = await positioned(travel, () => session.callerQuery(travel.sql));
-    return new QueryResult(session, relation, scans, request.exportFolder);
+    return new QueryResult(session, relation, scans, request);
   } catch (error) {
     await session.close();
     throw error;

@@ -1,9 +1,8 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { type ExportedQuery, exportedQuery } from "../export-types.ts";
-import { chunksAhead } from "../result-chunks.ts";
+import { chunksAhead, type StreamedQuery, streamQuery } from "../result-chunks.ts";
 import { arrowType } from "./arrow-types.ts";
 import type { ColumnCollector } from "./collector.ts";
 import { columnCollector } from "./column-collector.ts";
@@ -22,30 +21,25 @@ export async function* arrowBatches(core: EngineCore, sql: string, options: Arro
   const interrupt = () => connection.interrupt();
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    yield* streamed(core, connection, query, options.batchRows ?? defaultBatchRows);
+    const stream = await streamQuery(core, { connection, sql: query.sql, signal: options.signal });
+    yield* streamed(core, stream, query, options.batchRows ?? defaultBatchRows);
   } catch (error) {
     const failure = core.failure(error, sql);
     assertNotAborted(options.signal);
     throw failure;
   } finally {
     options.signal?.removeEventListener("abort", interrupt);
-    core.release(connection);
+    await core.release(connection);
   }
 }
 
-async function* streamed(
-  core: EngineCore,
-  connection: DuckDBConnection,
-  query: ExportedQuery,
-  batchRows: number,
-): AsyncGenerator<RecordBatch> {
+async function* streamed(core: EngineCore, stream: StreamedQuery, query: ExportedQuery, batchRows: number): AsyncGenerator<RecordBatch> {
   const { bindings } = core.driver;
   const schema = new Schema(query.fields.map((field) => new Field(field.name, arrowType(field.type), true)));
   const collectors = query.fields.map((field) => columnCollector(core.driver, field.type, batchRows));
-  const result = await connection.stream(query.sql);
   let rows = 0;
   let isEmpty = true;
-  for await (const chunk of chunksAhead(connection, result)) {
+  for await (const chunk of chunksAhead(core, stream)) {
     collectors.forEach((collector, at) => {
       collector.append(bindings.data_chunk_get_vector(chunk.chunk, at), chunk.rowCount);
     });

@@ -53,7 +53,8 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
   const folder = join(core.folder, core.freshName("sql"));
   await mkdir(folder);
   const tables = await copyTables(core, source.tables ?? {}, folder, options);
-  const inner = await openCore(core.options);
+  core.turn.pass();
+  const inner = await openCore({ ...core.options, signal: options.signal });
   try {
     for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
     const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
