@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { type Mistake, runSeed } from "./run-seed.ts";
 
+/** Fewer where the same tests run once for each mutant of the code. */
+const seeds = Number(process.env["VARVE_SIMULATION_SEEDS"] ?? 1500);
+
 describe("simulation", () => {
-  it("holds every invariant over 1,500 seeds", async () => {
+  it(`holds every invariant over ${seeds} seeds`, async () => {
     let commits = 0;
-    for (let seed = 0; seed < 1500; seed++) commits += (await run(seed)).commits;
-    expect(commits).toBeGreaterThan(10_000);
+    for (let seed = 0; seed < seeds; seed++) commits += (await run(seed)).commits;
+    expect(commits).toBeGreaterThan(6 * seeds);
   });
 
   it("replays a seed exactly", async () => {

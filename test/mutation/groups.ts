@@ -1,0 +1,64 @@
+/** Source files that are mutated together, and the tests that are asked to notice. */
+export interface MutationGroup {
+  readonly name: string;
+  /** Globs of source files. */
+  readonly sources: readonly string[];
+  /** Globs of test files: those that guard these sources and run in one process. */
+  readonly tests: readonly string[];
+}
+
+/** The one list to change when folders move. */
+export const mutationGroups: readonly MutationGroup[] = [
+  {
+    name: "table/commit",
+    sources: ["src/table/{commit-*,conflict*,transaction*,prepare-commit,row-ids,writer-rules,type-change-versions,upkeep}.ts"],
+    tests: [
+      "test/table/{commit-turns,conflict,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
+      "test/simulation/**",
+    ],
+  },
+  {
+    name: "storage",
+    sources: ["src/storage/**/*.ts"],
+    tests: ["test/storage/**", "test/contract/{object,s3}-store.test.ts"],
+  },
+  {
+    name: "engine fences",
+    sources: ["src/engine/{fence,caller-sql,row-guard,session,instance-pool}.ts"],
+    tests: ["test/engine/{fence,session,instance-pool}.test.ts", "test/query/**"],
+  },
+  {
+    name: "log",
+    sources: ["src/log/**/*.ts"],
+    tests: [
+      "test/log/**",
+      "test/conformance/**",
+      "test/property/{pruning-engine,replay}.test.ts",
+      "test/table/{scan,upkeep,transaction}.test.ts",
+    ],
+  },
+  {
+    name: "quality/gate",
+    sources: ["src/quality/gate*.ts", "src/quality/{check-report,compile,errors-list,masks,payload,verdict}.ts"],
+    tests: [
+      "test/quality/{gate,checks,check-cases,define}.test.ts",
+      "test/property/gate-*.test.ts",
+      "test/operations/{check,repair}.test.ts",
+    ],
+  },
+];
+
+/** Tests that start processes or look at the built package: they do not see a mutant, or cost minutes each. */
+export const testsLeftOut: readonly string[] = [
+  "**/instance-pool-process*.test.ts",
+  "test/interop/**",
+  "test/fixtures/**",
+  "test/contract/ceph.test.ts",
+];
+
+/** @throws Error where there is no such group */
+export function mutationGroup(name: string): MutationGroup {
+  const group = mutationGroups.find((candidate) => candidate.name === name || candidate.name.split(/[/ ]/).includes(name));
+  if (group !== undefined) return group;
+  throw new Error(`There is no group "${name}". The groups are: ${mutationGroups.map((known) => known.name).join(", ")}.`);
+}

@@ -1,0 +1,100 @@
+import { appendFileSync } from "node:fs";
+import type { Checker, CheckResult } from "@stryker-mutator/api/check";
+import { CheckStatus } from "@stryker-mutator/api/check";
+import type { Mutant, MutantResult } from "@stryker-mutator/api/core";
+import type { Ignorer, NodePath } from "@stryker-mutator/api/ignore";
+import { declareClassPlugin, declareValuePlugin, PluginKind } from "@stryker-mutator/api/plugin";
+import type { MutationTestingPlanReadyEvent, Reporter } from "@stryker-mutator/api/report";
+import { type NamedMutant, nameMutants, shuffleMutants } from "./mutant-id.ts";
+import { type MutantEnd, type RunLine, strykerRun } from "./stryker-run.ts";
+
+const root = process.cwd();
+const ends: ReadonlySet<string> = new Set<MutantEnd>(["Killed", "Survived", "NoCoverage", "Timeout", "RuntimeError"]);
+
+/** Draws the sample: what it refuses counts nowhere, what it lets pass runs in the order drawn. */
+class SampleChecker implements Checker {
+  #drawn: ReadonlySet<string> = new Set();
+
+  async init(): Promise<void> {}
+
+  async group(mutants: Mutant[]): Promise<string[][]> {
+    const drawn = drawSample(nameMutants(mutants, root)).map(({ mutant }) => mutant.id);
+    this.#drawn = new Set(drawn);
+    const rest = mutants.filter(({ id }) => !this.#drawn.has(id)).map(({ id }) => id);
+    return [...drawn.map((id) => [id]), ...(rest.length === 0 ? [] : [rest])];
+  }
+
+  async check(mutants: Mutant[]): Promise<Record<string, CheckResult>> {
+    return Object.fromEntries(
+      mutants.map(({ id }): [string, CheckResult] => [
+        id,
+        this.#drawn.has(id) ? { status: CheckStatus.Passed } : { status: CheckStatus.CompileError, reason: "not drawn" },
+      ]),
+    );
+  }
+}
+
+function drawSample(mutants: readonly NamedMutant[]): NamedMutant[] {
+  const { only, sample, seed } = strykerRun();
+  const wanted = only === undefined ? undefined : new Set(only);
+  const eligible = wanted === undefined ? mutants : mutants.filter(({ id }) => wanted.has(id));
+  return shuffleMutants(eligible, seed).slice(0, sample);
+}
+
+/** Leaves out the words of errors: users see them, tests go by the code, and a mutant of a sentence says nothing of the logic. */
+const errorWords: Ignorer = {
+  shouldIgnore(path: NodePath): string | undefined {
+    const { key, listKey, parent } = path as unknown as AstPath;
+    if (listKey !== "arguments" || typeof key !== "number" || key === 0) return undefined;
+    const callee = parent.callee?.name ?? "";
+    const words = (parent.type === "NewExpression" && callee.endsWith("Error") && key === 1) || callee === "assertInternal";
+    return words ? "words of an error" : undefined;
+  },
+};
+
+/** The part of Babel's node path that is looked at. */
+interface AstPath {
+  readonly key: string | number;
+  readonly listKey?: string | undefined;
+  readonly parent: { readonly type: string; readonly callee?: { readonly name?: string | undefined } | undefined };
+}
+
+/** Writes each result down at once, so that a run which is stopped has not run in vain. */
+class LineReporter implements Reporter {
+  readonly #run = strykerRun();
+  #names = new Map<string, NamedMutant>();
+  #drawn = 0;
+  #tested = 0;
+
+  onMutationTestingPlanReady({ mutantPlans }: MutationTestingPlanReadyEvent): void {
+    const runnable = mutantPlans.filter(({ plan }) => plan === "Run").map(({ mutant }) => mutant);
+    const named = nameMutants(runnable, root);
+    this.#names = new Map(named.map((entry) => [entry.mutant.id, entry]));
+    this.#drawn = drawSample(named).length;
+    this.#write({ kind: "plan", mutants: runnable.length, drawn: this.#drawn, ignored: mutantPlans.length - runnable.length });
+    console.log(`${this.#run.group}: ${runnable.length} mutants, ${this.#drawn} drawn`);
+  }
+
+  onMutantTested(result: Readonly<MutantResult>): void {
+    const named = this.#names.get(result.id);
+    if (named === undefined || !ends.has(result.status)) return;
+    this.#tested++;
+    const { id, file, before } = named;
+    const line = result.location.start.line + 1;
+    const after = result.replacement ?? "";
+    const status = result.status as MutantEnd;
+    this.#write({ kind: "mutant", id, file, line, mutator: result.mutatorName, before, after, status });
+    console.log(`[${this.#tested}/${this.#drawn}] ${status.padEnd(10)} ${file}:${line} ${result.mutatorName}`);
+  }
+
+  #write(line: RunLine): void {
+    appendFileSync(this.#run.results, `${JSON.stringify(line)}\n`);
+  }
+}
+
+/** What Stryker loads from here. */
+export const strykerPlugins = [
+  declareClassPlugin(PluginKind.Checker, "sample", SampleChecker),
+  declareValuePlugin(PluginKind.Ignore, "error-words", errorWords),
+  declareClassPlugin(PluginKind.Reporter, "lines", LineReporter),
+];
