@@ -13,7 +13,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "table/commit",
     sources: ["src/table/{commit-*,conflict*,transaction*,prepare-commit,row-ids,writer-rules,type-change-versions,upkeep}.ts"],
     tests: [
-      "test/table/{commit-turns,conflict,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
+      "test/table/{commit-*,conflict,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
       "test/simulation/**",
     ],
   },

@@ -44,19 +44,34 @@ function drawSample(mutants: readonly NamedMutant[]): NamedMutant[] {
 /** Leaves out the words of errors: users see them, tests go by the code, and a mutant of a sentence says nothing of the logic. */
 const errorWords: Ignorer = {
   shouldIgnore(path: NodePath): string | undefined {
-    const { key, listKey, parent } = path as unknown as AstPath;
-    if (listKey !== "arguments" || typeof key !== "number" || key === 0) return undefined;
+    const { key, listKey, node, parent, parentPath } = path as unknown as AstPath;
+    if (listKey !== "arguments" || typeof key !== "number") return undefined;
     const callee = parent.callee?.name ?? "";
-    const words = (parent.type === "NewExpression" && callee.endsWith("Error") && key === 1) || callee === "assertInternal";
-    return words ? "words of an error" : undefined;
+    const message = key > 0 && ((parent.type === "NewExpression" && callee.endsWith("Error") && key === 1) || callee === "assertInternal");
+    const sentence = parentPath?.parent?.type === "ThrowStatement" && isSentence(node);
+    return message || sentence ? "words of an error" : undefined;
   },
 };
 
-/** The part of Babel's node path that is looked at. */
+/** Text with a space in it: no code, no name. */
+function isSentence({ value, quasis = [] }: AstNode): boolean {
+  return [value, ...quasis.map((part) => part.value.raw)].some((text) => typeof text === "string" && text.includes(" "));
+}
+
+/** The parts of Babel's syntax tree that are looked at. */
+interface AstNode {
+  readonly type: string;
+  readonly value?: unknown;
+  readonly quasis?: readonly { readonly value: { readonly raw: string } }[];
+  readonly callee?: { readonly name?: string | undefined } | undefined;
+}
+
 interface AstPath {
   readonly key: string | number;
   readonly listKey?: string | undefined;
-  readonly parent: { readonly type: string; readonly callee?: { readonly name?: string | undefined } | undefined };
+  readonly node: AstNode;
+  readonly parent: AstNode;
+  readonly parentPath?: { readonly parent?: AstNode | undefined } | undefined;
 }
 
 /** Writes each result down at once, so that a run which is stopped has not run in vain. */

@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: mutationGroup(strykerRun().group).tests.map((glob) => (glob.endsWith(".ts") ? glob : `${glob}/*.test.ts`)),
     exclude: [...testsLeftOut],
+    // One load of the sources for all test files of a run.
+    isolate: false,
     env: { VARVE_SIMULATION_SEEDS: "80" },
     // A mutant that never ends is stopped by Stryker's own limit, which knows how long the test takes without it.
     testTimeout: 600_000,
