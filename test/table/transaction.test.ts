@@ -196,6 +196,23 @@ describe("commitTransaction", () => {
     },
   );
 
+  it("a writer that paused after its commit landed, and whose version is cleaned up since, is told that nobody knows", async () => {
+    const { clock, world, store, other } = await pausedTable();
+    const putIfAbsent: typeof store.putIfAbsent = async (path, bytes, options) => {
+      const answer = await store.putIfAbsent(path, bytes, options);
+      for (const name of ["a", "b"]) await commitTransaction(other, append(name));
+      for (const version of [0, 1, 2]) await store.delete(commitPath(version));
+      clock.now += 5 * 3_600_000;
+      return answer;
+    };
+    const paused = contextOf({ ...store, uri: store.uri, putIfAbsent }, world);
+    const error: unknown = await commitTransaction({ ...other, context: paused }, append("mine")).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN", data: { version: 1 } });
+    // Nothing is left to look at, so asking again tells no more.
+    if (!(error instanceof CommitOutcomeUnknownError)) throw new Error("must be unknown");
+    await expect(error.recover()).rejects.toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN", data: { version: 1 } });
+  });
+
   it("a writer that paused after its commit landed learns that it landed, though the version before is cleaned up since", async () => {
     const { clock, world, store, other } = await pausedTable();
     const inner = scriptedStore(store, ["lost after landing"]);
