@@ -84,6 +84,7 @@ describe("deletion vectors", () => {
   it("are refused when another number of rows is set, or a row lies beyond the file", async () => {
     const data = serialized([1, 5, 9], false);
     await expect(decodeDeletionVector(data, descriptor(data, 2), 10)).rejects.toThrow(/deletes 3 rows where the log says 2/);
+    await expect(decodeDeletionVector(data, descriptor(data, 4), 10)).rejects.toThrow(/deletes 3 rows where the log says 4/);
     await expect(decodeDeletionVector(data, descriptor(data, 3), 9)).rejects.toThrow(/deletes row 9 of a file with 9 rows/);
     await expect(decodeDeletionVector(data, descriptor(data, 3), 2)).rejects.toThrow(/deletes 3 rows of a file with 2 rows/);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { openLog } from "../../src/log/open-log.ts";
+import { removeAction } from "../../src/operations/overwrite.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/open-context.ts";
@@ -110,6 +111,24 @@ describe("overwrite", () => {
     await expect(late.overwrite([{ id: 9 }])).rejects.toMatchObject({ code: expect.stringMatching(/^CONFLICT_/) });
     expect(filesBelow(folder)).toEqual(before);
     expect(await ids(await openTable(folder))).toEqual([8]);
+  });
+});
+
+it("a removed file is named in the log with its deletion vector, partition and row ids, as others find it by them", () => {
+  const deletionVector = {
+    storageType: "u",
+    pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+    offset: 4,
+    sizeInBytes: 40,
+    cardinality: 6,
+  } as const;
+  const kept = { path: "a", partitionValues: { p: null }, size: 7, deletionVector, baseRowId: 2n ** 60n, defaultRowCommitVersion: 3n };
+  expect(removeAction({ kind: "add", modificationTime: 5, dataChange: true, ...kept }, 9)).toMatchObject({
+    kind: "remove",
+    deletionTimestamp: 9,
+    dataChange: true,
+    extendedFileMetadata: true,
+    ...kept,
   });
 });
 

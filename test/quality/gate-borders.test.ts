@@ -95,4 +95,35 @@ describe("uniqueness", () => {
     expect((await judged([7, 10, 9, 10], [check.unique("x")])).checks[0]).toMatchObject({ unexpected: 2 });
     expect((await judged([5, 5], [check.unique("x")])).checks[0]).toMatchObject({ unexpected: 2 });
   });
+
+  it("of many rows that rise, but for two that are equal, is found", async () => {
+    const values = Array.from({ length: 10_000 }, (_, at) => (at <= 7000 ? at : at - 1) * 1_000_003);
+    expect((await judged(values, [check.unique("x")])).checks[0]).toMatchObject({ considered: 10_000, unexpected: 2 });
+  });
+
+  /** Rows with two columns, and what the table holds already. */
+  async function pairs(
+    rows: readonly (readonly [number | null, number | null])[],
+    built: BuiltCheck,
+    held: readonly (readonly [number | null, number | null])[] = [],
+  ) {
+    const columns = ["x", "y"].map((name) => ({ name, type: "BIGINT" }));
+    const stage = (values: typeof rows) => session.stage({ kind: "rows", rows: values.map(([x, y]) => ({ x, y })) }, { columns });
+    return evaluateGate(session, suite("pairs", [built]), await stage(rows), { now: 0, relations: { this: await stage(held) } });
+  }
+
+  it("of a primary key is broken by a null in any part of it", async () => {
+    const rows = [[1, 1], [1, null], [null, 2], [null, null], [2, 2]] as const; // biome-ignore format: one line
+    const verdict = await pairs(rows, check.primaryKey(["x", "y"], { onFail: "quarantine" }));
+    expect(verdict).toMatchObject({ quarantined: 3, clean: 2 });
+    expect((await session.rows(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`)).map(({ row }) => row)).toEqual([1n, 2n, 3n]);
+  });
+
+  it("across the table leaves no row of a key that the table holds, and the first of one that it does not", async () => {
+    const rows = [[1, 0], [1, 1], [2, 2], [2, 3], [3, 4]] as const; // biome-ignore format: one line
+    const verdict = await pairs(rows, check.unique("x", { acrossTable: true, keep: "first", onFail: "quarantine" }), [[1, 9]]);
+    const bad = await session.rows(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`);
+    expect(bad.map(({ row }) => row)).toEqual([0n, 1n, 3n]);
+    expect(verdict.checks[0]).toMatchObject({ unexpected: 3 });
+  });
 });

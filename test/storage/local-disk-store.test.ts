@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import fsPromises, { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -117,6 +118,30 @@ describe("local disk store", () => {
     expect(await store.removeAbandoned?.(Date.now() - 60_000)).toBe(0);
     expect(await store.removeAbandoned?.(Date.now() + 60_000)).toBe(2);
     expect([...(await readdir(root)), ...(await readdir(join(root, "p=1")))]).toEqual(["p=1", "part.parquet"]);
+  });
+
+  it("does not know whether an object was created where its folder cannot be flushed: it is there", async () => {
+    await store.put("_delta_log/x", bytes);
+    const { open } = fsPromises;
+    const failing = async (...args: Parameters<typeof open>) => {
+      const handle = await open(...args);
+      if (args[0] === join(root, "_delta_log")) {
+        handle.sync = async () => {
+          throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+        };
+      }
+      return handle;
+    };
+    Reflect.set(fsPromises, "open", failing);
+    syncBuiltinESMExports();
+    try {
+      expect(await store.putIfAbsent("_delta_log/0.json", bytes)).toBe("unknown");
+    } finally {
+      Reflect.set(fsPromises, "open", open);
+      syncBuiltinESMExports();
+    }
+    expect(await store.get("_delta_log/0.json")).toEqual(Buffer.from(bytes));
+    expect(await readdir(join(root, "_delta_log"))).toEqual(["0.json", "x"]);
   });
 
   it("refuses to write where permissions forbid it, and says so", async () => {

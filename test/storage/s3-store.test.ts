@@ -1,3 +1,4 @@
+import { truncateSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -254,6 +255,51 @@ describe("S3 store: uploading files", () => {
     expect([bucket?.uploads.size, bucket?.objects.size]).toEqual([0, 0]);
     expect(await readdir(folder)).toEqual(["part.parquet"]);
   });
+});
+
+describe("S3 store: an upload whose finish was not answered", () => {
+  const bytes = Uint8Array.from({ length: 6 * 2 ** 20 }, (_, index) => (index * 31) % 241);
+  const finishes = ({ method, query }: { method: string; query: ReadonlyMap<string, string> }) =>
+    method === "POST" && query.has("uploadId");
+
+  async function uploading(work: (store: ObjectStore, file: string) => Promise<void>, options: Partial<S3Options> = {}) {
+    const file = join(folder, "part.parquet");
+    await writeFile(file, bytes);
+    await work(await open({ partBytes: 5 * 2 ** 20, ...options }), file);
+  }
+
+  it("is finished where the object of its size is there", () =>
+    uploading(async (store, file) => {
+      server.inject({ kind: "reset-after" }, finishes);
+      await store.putFile("data", file);
+      expect(Buffer.compare(await store.get("data"), bytes)).toBe(0);
+      expect(await readdir(folder)).toEqual([]);
+    }));
+
+  it.each([
+    ["there is no object", undefined],
+    ["an older object of another size is there", utf8("older")],
+  ])("has failed where %s, and the local file stays", (_, older) =>
+    uploading(async (store, file) => {
+      if (older !== undefined) await store.put("data", older);
+      server.inject({ kind: "answer", status: 404, code: "NoSuchUpload" }, finishes);
+      expect(await failureOf(store.putFile("data", file))).toMatchObject({ code: expect.stringMatching(/^(STORE|OBJECT)_/) });
+      expect(await readdir(folder)).toEqual(["part.parquet"]);
+      expect(server.buckets.get("bucket")?.objects.size).toBe(older === undefined ? 0 : 1);
+    }),
+  );
+
+  it("is given up where the local file became shorter meanwhile, and no zeros take its place", () =>
+    uploading(
+      async (store, file) => {
+        const act = () => truncateSync(file, 5 * 2 ** 20 + 1);
+        server.inject({ kind: "hang-before", act }, ({ query }) => query.get("partNumber") === "1");
+        await expect(store.putFile("data", file)).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
+        expect(server.buckets.get("bucket")?.objects.size).toBe(0);
+        expect(server.buckets.get("bucket")?.uploads.size).toBe(0);
+      },
+      { uploadConcurrency: 1, idleTimeoutMilliseconds: 200 },
+    ));
 });
 
 describe("S3 store: what dead writers left", () => {

@@ -137,3 +137,11 @@ it("one that stood still after it had its turn does not trust what it was told b
   await expect(waiting).rejects.toMatchObject({ code: "LOG_GAP" });
   expect(await raw.head(commitPath(2))).toBeUndefined();
 });
+
+it("one whose batch landed while it waited has been applied already, and writes nothing", async () => {
+  const snapshots = await Promise.all([0, 1, 2].map(() => openLog(context())));
+  const txn = { appId: "batch", version: 7n };
+  const results = await Promise.all(snapshots.map((snapshot, at) => commitTransaction(snapshot, append(`${at}.parquet`, { txn }))));
+  expect(results.map(({ outcome, version }) => `${outcome} ${version}`)).toEqual(["committed 1", "alreadyApplied 1", "alreadyApplied 1"]);
+  expect(await paths()).toEqual(["0.parquet"]);
+});

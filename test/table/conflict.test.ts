@@ -152,6 +152,19 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     },
   ],
   [
+    "M3 a column that is stored under another name from now on",
+    "CONFLICT_METADATA_CHANGED",
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([
+        metadata(
+          { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" },
+          { schemaString: schemaWith({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1" }) },
+        ),
+      ]),
+    },
+  ],
+  [
     "M3 a renamed column",
     "CONFLICT_METADATA_CHANGED",
     {
@@ -233,6 +246,16 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   ],
   ["A5 another partition", "accepted", { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("n")]) }],
   ["A5 statistics exclude it", "accepted", { ours: { reads: { predicates: [idIs(77)] } }, theirs: winner([add("n")]) }],
+  [
+    "A5 one of several conditions may match it",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { predicates: [partIs("b"), idIs(77), partIs("a")] } }, theirs: winner([add("n")]) },
+  ],
+  [
+    "A5 the last of several files may match",
+    "CONFLICT_CONCURRENT_APPEND",
+    { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("m"), add("n", { partitionValues: { part: "b" } })]) },
+  ],
   [
     "A5 statistics cannot exclude it",
     "CONFLICT_CONCURRENT_APPEND",
@@ -318,6 +341,32 @@ describe("conflict matrix", () => {
     expect(outcome(given)).toBe(expected);
   });
 
+  it.each(["checkConstraints", "invariants", "generatedColumns", "allowColumnDefaults", "identityColumns", "clustering"])(
+    "P4 %s, added meanwhile, binds writers at work",
+    (name) => {
+      expect(outcome({ ours: { actions: [add("a")] }, theirs: features(name, "domainMetadata") })).toBe("CONFLICT_PROTOCOL_CHANGED");
+    },
+  );
+
+  it.each([
+    "deletionVectors",
+    "rowTracking",
+    "changeDataFeed",
+    "columnMapping",
+    "domainMetadata",
+    "timestampNtz",
+    "typeWidening",
+    "typeWidening-preview",
+    "inCommitTimestamp",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "checkpointProtection",
+  ])("P5 %s, added meanwhile, leaves writers at work right", (name) => {
+    const theirs = features(...new Set([name, "domainMetadata"]));
+    expect(outcome({ ours: { actions: [add("a")] }, theirs })).toBe("accepted");
+    expect(check({ ours: { actions: [add("a")] }, theirs }).protocol.writerFeatures).toContain(name);
+  });
+
   it("P1 a winner that made the table unwritable for varve stops the transaction by the feature's name", () => {
     expect(() => check({ ours: { actions: [add("a")] }, theirs: features("neverHeardOf") })).toThrowError(
       expect.objectContaining({ code: "UNSUPPORTED_FEATURE", data: { features: ["neverHeardOf"] } }),
@@ -339,6 +388,18 @@ describe("conflict matrix", () => {
     expect(next).toMatchObject({ version: 5, timestamp: 7_777, rowIdHighWaterMark: 41n });
     expect(next.metadata.configuration).toEqual({ "delta.checkpointInterval": "5" });
     expect(next.protocol.writerFeatures).toContain("rowTracking");
+  });
+
+  it("keeps the row-id mark where a winner removes its domain, and raises it where it does not", () => {
+    const from: CommitState = { ...state, protocol: protocol(["appendOnly", "rowTracking", "domainMetadata"]), rowIdHighWaterMark: 9n };
+    const marked = (removed: boolean): Action => ({
+      kind: "domainMetadata",
+      domain: "delta.rowTracking",
+      configuration: '{"rowIdHighWaterMark":41}',
+      removed,
+    });
+    expect(check({ ours: {}, theirs: winner([marked(true)]), from }).rowIdHighWaterMark).toBe(9n);
+    expect(check({ ours: {}, theirs: winner([marked(false)]), from }).rowIdHighWaterMark).toBe(41n);
   });
 
   it("says which version won, what it did, what of ours it met and what to do", () => {

@@ -4,7 +4,7 @@ import type { TableContext } from "../../src/log/contract.ts";
 import { checksumPath, lastCheckpointPath } from "../../src/log/file-names.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
-import type { CommitRequest } from "../../src/table/commit-request.ts";
+import type { CommitRequest, CommittedResult } from "../../src/table/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
 import { checkpointTable, keepLog, type UpkeepReport } from "../../src/table/upkeep.ts";
 import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, remove } from "../support/commit-tools.ts";
@@ -23,6 +23,13 @@ async function commit(context: TableContext, request: Partial<CommitRequest>): P
   const result = await commitTransaction(snapshot, { actions: [], operation: "WRITE", ...request });
   if (result.outcome !== "committed") throw new Error("must commit");
   return keepLog(context, result, { base: snapshot });
+}
+
+/** The commit of version 0 as its writer saw it. */
+async function recreated(context: TableContext): Promise<CommittedResult> {
+  const { protocol: before, metadata: given, timestamp } = await openLog(context, { version: 0 });
+  const state = { version: 0, timestamp, protocol: before, metadata: given };
+  return { outcome: "committed", version: 0, txnId: "", timestamp, attempts: 1, actions: [before, given], winners: [], state };
 }
 
 async function checksum(context: TableContext, version: number): Promise<Record<string, unknown>> {
@@ -111,6 +118,48 @@ describe("keepLog", () => {
       ["checkpoint", "After version 2 was committed, its checkpoint failed: read-only"],
     ]);
     expect((await openLog(context)).version).toBe(2);
+  });
+
+  it("carries what others landed first into the checksum after a lost race", async () => {
+    const context = await table();
+    const stale = await openLog(context);
+    await commitTransaction(stale, { actions: [add("rival", { size: 5 })], operation: "WRITE" });
+    const result = await commitTransaction(stale, { actions: [add("mine", { size: 7 })], operation: "WRITE" });
+    if (result.outcome !== "committed") throw new Error("must commit");
+    // Of version 0, which nobody has kept in memory for this context.
+    await keepLog(context, await recreated(context));
+    expect(await keepLog(context, result, { base: stale })).toMatchObject({ checksumWritten: true, warnings: [] });
+    expect(await checksum(context, 2)).toMatchObject({ numFiles: 2, tableSizeBytes: 12 });
+  });
+
+  it("makes no checkpoint of a table's first version", async () => {
+    const context = contextOf(freshMemoryStore());
+    const actions = [protocol([], ["v2Checkpoint"]), metadata({ "delta.checkpointPolicy": "v2", "delta.checkpointInterval": "1" })];
+    const created = await commitNewTable(context, { actions, operation: "CREATE TABLE" });
+    if (created.outcome !== "committed") throw new Error("must commit");
+    expect(await keepLog(context, created)).not.toHaveProperty("checkpoint");
+    expect((await commit(context, { actions: [add("a")] })).checkpoint).toMatchObject({ version: 1 });
+  });
+
+  it("cleans up only behind a checkpoint that it has written, and where the table lets it", async () => {
+    for (const [allowed, writes] of [
+      ["true", true],
+      ["true", false],
+      ["false", true],
+    ] as const) {
+      const inner = freshMemoryStore();
+      const store: ObjectStore = {
+        ...inner,
+        put: async (path, bytes, options) => {
+          if (!writes) throw new VarveError("STORE_REFUSED", "read-only");
+          return inner.put(path, bytes, options);
+        },
+      };
+      const context = await table({ "delta.checkpointInterval": "2", "delta.enableExpiredLogCleanup": allowed }, store);
+      await commit(context, { actions: [add("a")] });
+      const report = await commit(context, { actions: [add("b")] });
+      expect(report.cleanup !== undefined, `${allowed} ${writes}`).toBe(allowed === "true" && writes);
+    }
   });
 
   it("refuses a checkpoint on demand of a table that varve does not fully know as a writer", async () => {
