@@ -66,17 +66,18 @@ export type ErrorData = Readonly<Record<string, unknown>>;
  * The one error class that varve throws for anything but its own bugs.
  *
  * The message says what happened, the value that caused it and what to do next; `code` is stable, `data` repeats the
- * values of the message for programs, `cause` keeps the error below.
+ * values of the message for programs, `cause` keeps the error below. Both are bounded, because names in them may come from anybody's files: a word
+ * of the message goes on for 500 characters, the message for 4,000, a text in `data` for 10,000.
  */
 export class VarveError extends Error {
   readonly code: ErrorCode;
   readonly data: ErrorData;
 
   constructor(code: ErrorCode, message: string, data: ErrorData = {}, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(boundedMessage(message), cause === undefined ? undefined : { cause });
     this.name = "VarveError";
     this.code = code;
-    this.data = data;
+    this.data = boundedData(data);
   }
 }
 
@@ -88,4 +89,54 @@ export function isVarveError(error: unknown, ...codes: readonly ErrorCode[]): er
 /** Throws a plain `Error` for a state that only a bug in varve can produce. */
 export function assertInternal(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`varve internal error: ${what}. Please report this.`);
+}
+
+/** Characters of one name (a path, a column, a value without a space) that a message shows. */
+const mostOfName = 500;
+/** Characters of a whole message. */
+const mostOfMessage = 4_000;
+/** Characters of a text in an error's data: more than any path or key that a store can hold. */
+const mostOfData = 10_000;
+/** How deep texts in an error's data are looked for. */
+const dataDepth = 4;
+
+/**
+ * A message of bounded length, whatever names from files and logs it repeats: a word goes on for 500 characters at most, the whole for 4,000.
+ *
+ * Of a message that is too long the middle is left out, because the end says what to do next.
+ */
+export function boundedMessage(message: string): string {
+  if (message.length <= mostOfName) return message;
+  const named = message.replace(/\S{501,}/g, (name) => `${cut(name, mostOfName)}…`);
+  return withoutMiddle(named, mostOfMessage);
+}
+
+/** Data of an error with every text in it bounded to 10,000 characters, its middle left out; the same object where all are shorter. */
+export function boundedData<T>(data: T): T {
+  return bounded(data, 0) as T;
+}
+
+function bounded(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return withoutMiddle(value, mostOfData);
+  if (depth === dataDepth) return value;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => bounded(item, depth + 1));
+    return items.every((item, at) => item === value[at]) ? value : items;
+  }
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const entries = Object.entries(value).map(([name, item]) => [name, item, bounded(item, depth + 1)] as const);
+  return entries.every(([, item, short]) => item === short) ? value : Object.fromEntries(entries.map(([name, , short]) => [name, short]));
+}
+
+function withoutMiddle(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = cut(text, Math.floor(most * 0.75));
+  const tail = text.slice(-Math.floor(most * 0.2));
+  return `${head}… (${text.length - head.length - tail.length} characters left out) …${tail}`;
+}
+
+/** The first characters, without half a surrogate pair at the end. */
+function cut(text: string, length: number): string {
+  const last = text.charCodeAt(length - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
 }

@@ -1,24 +1,35 @@
 import { VarveError } from "../errors.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, parseRoundedJson, stringifyJson } from "../util/json.ts";
 import type { Action, DeletionVectorDescriptor } from "./actions.ts";
 import * as field from "./json-fields.ts";
+import { type TextPart, textParts, textPartsPaced } from "./text-lines.ts";
 
 /**
  * Reads the actions of a commit, of a log compaction or of a JSON checkpoint: one JSON object a line (PROTOCOL.md "Delta Log Entries").
  *
  * Unknown actions and unknown fields are dropped, blank lines skipped. `source` names the file in errors.
  *
- * @throws `LOG_CORRUPT` naming file and line for anything that is not a well-formed action
+ * @throws `LOG_CORRUPT` naming file and line for anything that is not a well-formed action; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
  */
 export function parseActions(bytes: Uint8Array, source: string): Action[] {
   const actions: Action[] = [];
-  let number = 0;
-  for (const line of decodeUtf8(bytes, source).split("\n")) {
-    number++;
-    const action = parseActionLine(line, source, number);
-    if (action !== undefined) actions.push(action);
-  }
+  for (const part of textParts(bytes, source)) collectActions(part, source, actions);
   return actions;
+}
+
+/** As {@link parseActions}, letting the event loop turn between some thousand lines. */
+export async function readActions(bytes: Uint8Array, source: string): Promise<Action[]> {
+  const actions: Action[] = [];
+  for await (const part of textPartsPaced(bytes, source)) collectActions(part, source, actions);
+  return actions;
+}
+
+function collectActions({ text, firstLine }: TextPart, source: string, into: Action[]): void {
+  let number = firstLine;
+  for (const line of text.split("\n")) {
+    const action = parseActionLine(line, source, number++);
+    if (action !== undefined) into.push(action);
+  }
 }
 
 /** Reads one line; `undefined` for a blank one or an action that varve does not know. @throws as {@link parseActions} */
@@ -65,20 +76,11 @@ export function actionToJson(action: Action): JsonObject {
   return { [kind]: withoutUndefined(body) };
 }
 
-/** Reads UTF-8 text. @throws `LOG_CORRUPT` for bytes that are none */
-export function decodeUtf8(bytes: Uint8Array, source: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw field.corrupt(source, "the file is not UTF-8 text", error);
-  }
-}
-
 function parseText(line: string, where: string): JsonValue {
   try {
     // The engine's own parser is much faster, and for file actions exact but for the fields that say so themselves.
     if (!fileLine.test(line)) return parseJson(line);
-    const value = JSON.parse(line) as JsonValue;
+    const value = parseRoundedJson(line);
     return isJsonObject(value) && Object.values(value).some(lostDigits) ? parseJson(line) : value;
   } catch (error) {
     throw field.corrupt(where, `not JSON (${error instanceof Error ? error.message : String(error)})`, error);

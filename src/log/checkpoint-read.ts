@@ -1,23 +1,26 @@
 import type { Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { logPathKey } from "../schema/paths.ts";
+import type { ObjectInfo } from "../storage/object-store.ts";
 import { isJsonObject, parseJson } from "../util/json.ts";
-import { actionFromJson, parseActions } from "./action-json.ts";
+import { actionFromJson, readActions } from "./action-json.ts";
 import { type ActionRelation, actionJsonSql, describeActions, headKinds } from "./action-sql.ts";
 import type { Action, AddAction, RemoveAction, SidecarAction } from "./actions.ts";
-import { type HeadAction, isHead } from "./commit-lines.ts";
+import { type HeadAction, type HeadReader, isHead } from "./commit-lines.ts";
 import type { TableContext } from "./contract.ts";
 import { pathKeyer } from "./file-key.ts";
 import { sidecarFolder } from "./file-names.ts";
 import type { CheckpointFiles } from "./listing.ts";
 import { withLogSession } from "./log-session.ts";
-import { fileActions } from "./tail-read.ts";
+import { fileActions, pieceBytes, readHeadInPieces } from "./tail-read.ts";
 
 /** The actions of a checkpoint that are not about files, and the sidecars that hold those that are. */
 export interface CheckpointHead {
   readonly actions: readonly HeadAction[];
   /** Paths of sidecars below the table's root. */
   readonly sidecars: readonly string[];
+  /** Bytes of the longest line, at most, of a JSON checkpoint. */
+  readonly longestLine?: number;
 }
 
 /**
@@ -27,20 +30,23 @@ export interface CheckpointHead {
  *   sidecar elsewhere
  */
 export async function readCheckpointHead(context: TableContext, checkpoint: CheckpointFiles): Promise<CheckpointHead> {
-  const actions = await guarded(checkpoint, async () => {
-    if (checkpoint.format === "json") return (await readJsonCheckpoint(context, checkpoint)).filter(isHead);
-    return withLogSession(context, async (session) => {
+  const { actions, longestLine } = await guarded(checkpoint, async () => {
+    const [file] = checkpoint.files;
+    if (checkpoint.format === "json" && file !== undefined) return readJsonHead(context, checkpoint, file);
+    const rows = await withLogSession(context, async (session) => {
       const relation = await checkpointRelation(
         context,
         session,
         checkpoint.files.map((file) => file.path),
       );
-      return readHeadRows(session, relation, checkpoint.files[0]?.path ?? "");
+      return readHeadRows(session, relation, file?.path ?? "");
     });
+    return { actions: rows, longestLine: undefined };
   });
   if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData")) throw incomplete(checkpoint);
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
-  return { actions, sidecars: sidecars.map((sidecar) => sidecarPath(context, sidecar.path)) };
+  const paths = sidecars.map((sidecar) => sidecarPath(context, sidecar.path));
+  return { actions, sidecars: paths, ...(longestLine === undefined ? {} : { longestLine }) };
 }
 
 /** Reads the file actions of a small checkpoint as objects. @throws as {@link readCheckpointHead} */
@@ -114,6 +120,7 @@ export function isOutOfMemory(error: unknown): boolean {
 
 const damageCodes: ReadonlySet<string> = new Set([
   "LOG_CORRUPT",
+  "LIMIT_EXCEEDED",
   "OBJECT_NOT_FOUND",
   "DATA_FILE_MISSING",
   "DATA_FILE_CORRUPT",
@@ -122,9 +129,19 @@ const damageCodes: ReadonlySet<string> = new Set([
   "SCHEMA_INVALID",
 ]);
 
+/** A checkpoint that is not big is read whole, so that damage anywhere in it shows at once. */
+async function readJsonHead(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+  file: ObjectInfo,
+): Promise<Pick<HeadReader, "actions" | "longestLine">> {
+  if (file.size > pieceBytes) return readHeadInPieces(context.store, file);
+  return { actions: (await readJsonCheckpoint(context, checkpoint)).filter(isHead), longestLine: file.size };
+}
+
 async function readJsonCheckpoint(context: TableContext, checkpoint: CheckpointFiles): Promise<Action[]> {
   const path = checkpoint.files[0]?.path ?? "";
-  return parseActions(await context.store.get(path), path);
+  return readActions(await context.store.get(path), path);
 }
 
 async function readHeadRows(session: Session, relation: ActionRelation, source: string): Promise<HeadAction[]> {

@@ -4,6 +4,7 @@ import { actionFromJson, actionToJson } from "./action-json.ts";
 import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "./actions.ts";
 import type { LogSnapshot, TableContext } from "./contract.ts";
 import { checksumPath } from "./file-names.ts";
+import { longestLine } from "./text-lines.ts";
 
 /** What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes it. */
 export interface VersionChecksum {
@@ -19,16 +20,19 @@ export interface VersionChecksum {
   readonly protocol: ProtocolAction;
 }
 
+/** As long as a line of the log, which is what it is; what is longer is done without. */
+const mostChecksumBytes = longestLine;
+
 /** Reads a checksum that a later one can be built upon; `undefined` where there is none or it cannot be used. */
 export async function readChecksumBase(context: TableContext, version: number): Promise<VersionChecksum | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await context.store.get(checksumPath(version));
+    bytes = await context.store.getRange(checksumPath(version), 0, mostChecksumBytes + 1);
   } catch (error) {
     if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
     throw error;
   }
-  return parseChecksum(bytes, version);
+  return bytes.length > mostChecksumBytes ? undefined : parseChecksum(bytes, version);
 }
 
 /** The checksum of a snapshot from its full list of files: exact, and costs a look at each. */

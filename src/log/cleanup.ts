@@ -120,8 +120,9 @@ async function checkpointFault(context: TableContext, checkpoint: CheckpointFile
     const has = (kind: "protocol" | "metaData") => head.actions.some((action) => action.kind === kind);
     if (!has("protocol") || !has("metaData")) return "it lacks the protocol or the metadata";
     const snapshot = await openLog(context, { version: checkpoint.version });
-    if (!isReadFrom(snapshot, checkpoint)) return "it was damaged, or another checkpoint of the version is preferred";
     const { files, bytes } = await (await snapshot.files()).totals();
+    // Only now: a checkpoint may turn out to be damaged when its files are read, and is then done without.
+    if (!isReadFrom(snapshot, checkpoint)) return "it was damaged, or another checkpoint of the version is preferred";
     const known = await readChecksumBase(context, checkpoint.version);
     if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
     return `it holds ${files} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;

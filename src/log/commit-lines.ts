@@ -1,5 +1,6 @@
-import { decodeUtf8, parseActionLine } from "./action-json.ts";
+import { parseActionLine } from "./action-json.ts";
 import type { Action } from "./actions.ts";
+import { decodeUtf8, lineTooLong, longestLine } from "./text-lines.ts";
 
 /** Actions that are not about files; what a snapshot is opened from. */
 export type HeadAction = Exclude<Action, { kind: "add" | "remove" | "cdc" }>;
@@ -17,13 +18,19 @@ export function parseHeadActions(bytes: Uint8Array, source: string): HeadAction[
   return collectHead(bytes, source, 1).actions;
 }
 
-/** Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line. */
+/**
+ * Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line, and of a line about a file nothing.
+ *
+ * @throws `LOG_CORRUPT`; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
+ */
 export class HeadReader {
   readonly actions: HeadAction[] = [];
   /** Bytes of the longest line so far, or a little more. */
   longestLine = 0;
   readonly #source: string;
-  #rest: Buffer = Buffer.alloc(0);
+  /** The pieces of a line that has not ended; of one about a file the first only. */
+  #rest: Uint8Array[] = [];
+  #restBytes = 0;
   #line = 1;
 
   constructor(source: string) {
@@ -31,18 +38,49 @@ export class HeadReader {
   }
 
   push(piece: Uint8Array): void {
-    const bytes = this.#rest.length === 0 ? view(piece) : Buffer.concat([this.#rest, piece]);
-    const end = bytes.lastIndexOf(lineFeed) + 1;
-    const { actions, lines, longest } = collectHead(bytes.subarray(0, end), this.#source, this.#line);
-    this.actions.push(...actions);
+    const bytes = view(piece);
+    const first = this.#restBytes === 0 ? 0 : bytes.indexOf(lineFeed) + 1;
+    if (this.#restBytes > 0 && first === 0) {
+      this.#keep(bytes);
+      return;
+    }
+    if (first > 0) {
+      this.#keep(bytes.subarray(0, first));
+      this.#endLine();
+    }
+    const end = Math.max(first, bytes.lastIndexOf(lineFeed) + 1);
+    const { actions, lines, longest } = collectHead(bytes.subarray(first, end), this.#source, this.#line);
+    this.#add(actions);
     this.#line += lines;
-    this.longestLine = Math.max(this.longestLine, longest, bytes.length - end);
-    this.#rest = Buffer.from(bytes.subarray(end));
+    this.longestLine = Math.max(this.longestLine, longest);
+    if (end < bytes.length) this.#keep(bytes.subarray(end));
   }
 
   finish(): HeadAction[] {
-    this.actions.push(...collectHead(this.#rest, this.#source, this.#line).actions);
+    this.#endLine();
     return this.actions;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#restBytes += bytes.length;
+    if (this.#restBytes > longestLine) throw lineTooLong(this.#source, this.#line, this.#restBytes);
+    this.longestLine = Math.max(this.longestLine, this.#restBytes);
+    const [first] = this.#rest;
+    // A copy, so that a short end of a line does not keep its whole piece.
+    if (first === undefined || !isFileLine(view(first), 0)) this.#rest.push(Uint8Array.from(bytes));
+  }
+
+  #endLine(): void {
+    if (this.#restBytes === 0) return;
+    this.#add(collectHead(Buffer.concat(this.#rest), this.#source, this.#line).actions);
+    this.#line++;
+    this.#rest = [];
+    this.#restBytes = 0;
+  }
+
+  /** Not as arguments of one call, of which there may be too many. */
+  #add(actions: readonly HeadAction[]): void {
+    for (const action of actions) this.actions.push(action);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { EngineRow, Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
-import { isJsonObject, type JsonValue } from "../util/json.ts";
+import { isJsonObject, parseRoundedJson } from "../util/json.ts";
 import { actionFromJson } from "./action-json.ts";
 import { actionJsonSql, type EngineStruct } from "./action-sql.ts";
 import type { AddAction, RemoveAction } from "./actions.ts";
@@ -205,7 +205,7 @@ export class EngineFiles implements LiveFiles {
 
 function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: string): Extract<AddAction | RemoveAction, { kind: K }>[] {
   // Every number of a file action that may pass 2^53 comes as text.
-  const items = typeof text === "string" ? (JSON.parse(text) as JsonValue) : undefined;
+  const items = typeof text === "string" ? parseRoundedJson(text) : undefined;
   if (!Array.isArray(items)) throw corrupt(name, `${kind} is no list`);
   return items.map((item) => {
     if (!isJsonObject(item)) throw corrupt(name, `${kind} must be an object`);

@@ -52,7 +52,7 @@ export async function loadEngineBase(context: TableContext, input: EngineInput):
         ? checkpoint.files.files.map(
             (file): CommitInput => ({
               file: { from: checkpoint.files.version, to: checkpoint.files.version, file },
-              longestLine: file.size,
+              longestLine: checkpoint.head.longestLine ?? file.size,
             }),
           )
         : [];
@@ -105,7 +105,7 @@ async function readCommits(context: TableContext, session: Session, commits: rea
   const local: string[] = [];
   for (const { file } of files) local.push(await context.localFile(file.path));
   // The reader's buffers grow with this, so it follows the lines that there are.
-  const longestLine = Math.max(smallestBuffer, ...commits.map(({ longestLine }) => longestLine + 1));
+  const longestLine = commits.reduce((most, { longestLine }) => Math.max(most, longestLine + 1), smallestBuffer);
   const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(

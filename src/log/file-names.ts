@@ -1,5 +1,3 @@
-import { VarveError } from "../errors.ts";
-
 /** Folder of the log below the table's root. */
 export const logFolder = "_delta_log";
 
@@ -57,46 +55,38 @@ export function padVersion(version: number): string {
   return String(version).padStart(20, "0");
 }
 
-/**
- * Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol.
- *
- * @throws `LIMIT_EXCEEDED` for a version of 2^53 or more
- */
+/** Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol, versions of 2^53 and more among them. */
 export function parseLogPath(path: string): LogFileName | undefined {
   const found = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
-  if (found === null) return undefined;
-  const [, digits = "", rest = ""] = found;
-  if (rest === "json") return { kind: "commit", version: checkedVersion(digits, path) };
-  if (rest === "crc") return { kind: "checksum", version: checkedVersion(digits, path) };
+  const [, digits = "", rest = ""] = found ?? [];
+  const version = Number(digits);
+  // No log gets so far one by one: such a name is stray, and nothing that is needed.
+  if (found === null || !Number.isSafeInteger(version)) return undefined;
+  if (rest === "json") return { kind: "commit", version };
+  if (rest === "crc") return { kind: "checksum", version };
   const compaction = /^(\d{20})\.compacted\.json$/.exec(rest);
   if (compaction !== null) {
-    const [version, end] = [checkedVersion(digits, path), checkedVersion(compaction[1] ?? "", path)];
-    return end > version ? { kind: "compaction", version, end } : undefined;
+    const end = Number(compaction[1]);
+    return Number.isSafeInteger(end) && end > version ? { kind: "compaction", version, end } : undefined;
   }
-  return rest.startsWith("checkpoint.") ? parseCheckpoint(rest.slice("checkpoint.".length), digits, path) : undefined;
+  return rest.startsWith("checkpoint.") ? parseCheckpoint(rest.slice("checkpoint.".length), version) : undefined;
 }
 
-function parseCheckpoint(rest: string, digits: string, path: string): LogFileName | undefined {
-  if (rest === "parquet") return { kind: "checkpoint", version: checkedVersion(digits, path), form: "classic" };
+/** Whether a path is named like a file of the log whose version cannot be counted: 2^53 or more. */
+export function isBeyondVersions(path: string): boolean {
+  const found = /^_delta_log\/(\d{20})\.(?:(\d{20})\.compacted\.json$)?/.exec(path);
+  return found !== null && !found.slice(1).every((digits) => digits === undefined || Number.isSafeInteger(Number(digits)));
+}
+
+function parseCheckpoint(rest: string, version: number): LogFileName | undefined {
+  if (rest === "parquet") return { kind: "checkpoint", version, form: "classic" };
   const part = /^(\d{10})\.(\d{10})\.parquet$/.exec(rest);
   if (part !== null) {
     const [number, parts] = [Number(part[1]), Number(part[2])];
     if (number < 1 || number > parts) return undefined;
-    return { kind: "checkpoint", version: checkedVersion(digits, path), form: "part", part: number, parts };
+    return { kind: "checkpoint", version, form: "part", part: number, parts };
   }
   const uuid = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.(json|parquet)$/.exec(rest);
   if (uuid === null) return undefined;
-  return { kind: "checkpoint", version: checkedVersion(digits, path), form: "uuid", format: uuid[1] === "json" ? "json" : "parquet" };
-}
-
-function checkedVersion(digits: string, path: string): number {
-  const version = Number(digits);
-  if (Number.isSafeInteger(version)) return version;
-  throw new VarveError(
-    "LIMIT_EXCEEDED",
-    `${path} has a version of 2^53 or more, which varve cannot count. Remove the file if it is stray.`,
-    {
-      path,
-    },
-  );
+  return { kind: "checkpoint", version, form: "uuid", format: uuid[1] === "json" ? "json" : "parquet" };
 }

@@ -53,7 +53,7 @@ export async function advanceFiles(
   if (!(before instanceof MemoryFiles || before instanceof EngineFiles)) return undefined;
   const keyOf = fileKeyer(context.store.uri);
   const actions: (AddAction | RemoveAction)[] = [];
-  for (const part of added) actions.push(...(await readFileActions(context.store, part)));
+  for (const part of added) for (const action of await readFileActions(context.store, part)) actions.push(action);
   return before.advance(actions, keyOf, table);
 }
 

@@ -4,6 +4,9 @@ import type { ObjectStore, ReadOptions } from "../storage/object-store.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import { lastCheckpointPath } from "./file-names.ts";
 
+/** A hint is a few numbers, and at most the columns of the checkpoint; what is longer is damaged. */
+const mostHintBytes = 4 * 1024 * 1024;
+
 /**
  * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own checksum.
  *
@@ -12,7 +15,7 @@ import { lastCheckpointPath } from "./file-names.ts";
 export async function readHint(store: ObjectStore, options: ReadOptions = {}): Promise<number | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await store.get(lastCheckpointPath, options);
+    bytes = await store.getRange(lastCheckpointPath, 0, mostHintBytes + 1, options);
   } catch (error) {
     if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
     throw error;
@@ -22,6 +25,7 @@ export async function readHint(store: ObjectStore, options: ReadOptions = {}): P
 
 /** As {@link readHint}, of the file's bytes. */
 export function parseHint(bytes: Uint8Array): number | undefined {
+  if (bytes.length > mostHintBytes) return undefined;
   const value = parseQuietly(bytes);
   if (!isJsonObject(value)) return undefined;
   const { version, checksum } = value;
@@ -54,12 +58,12 @@ function collect(path: string, value: JsonValue | undefined, pairs: [string, str
 }
 
 function canonicalText(text: string): string {
-  let encoded = "";
-  for (const byte of new TextEncoder().encode(text)) {
-    const character = String.fromCharCode(byte);
-    encoded += /[A-Za-z0-9\-._~]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return `"${encoded}"`;
+  const escaped = text.replace(/[^A-Za-z0-9\-._~]+/gu, (characters) => {
+    let encoded = "";
+    for (const byte of new TextEncoder().encode(characters)) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    return encoded;
+  });
+  return `"${escaped}"`;
 }
 
 function parseQuietly(bytes: Uint8Array): JsonValue | undefined {

@@ -32,9 +32,9 @@ export interface CompactionFile {
 /**
  * Lists the log's files of version `from` and later, up to `to` where given; incomplete multi-part checkpoints are left out.
  *
- * Sub-folders and foreign files are passed over.
+ * Sub-folders and foreign files are passed over, versions of 2^53 and more among them (`fsck` names those).
  *
- * @throws `LIMIT_EXCEEDED` for a file of version 2^53 or more, and what the store throws
+ * @throws what the store throws
  */
 export async function listLog(store: ObjectStore, from: number, to: number | undefined, options: ReadOptions = {}): Promise<LogListing> {
   const commits = new Map<number, ObjectInfo>();

@@ -142,8 +142,7 @@ function widestCompaction(listing: LogListing, from: number, target: number, unu
 }
 
 function gap(listing: LogListing, missing: number, start: number, target: number): VarveError {
-  const firstCommit = Math.min(...listing.commits.keys());
-  if (start === 0 && missing === 0 && firstCommit > 0) return versionNotFound(listing, target);
+  if (start === 0 && missing === 0) return versionNotFound(listing, target);
   const base = start === 0 ? "version 0" : `the checkpoint of version ${start - 1}`;
   return new VarveError(
     "LOG_GAP",

@@ -1,7 +1,7 @@
 import { isVarveError, VarveError } from "../errors.ts";
-import type { ObjectStore, ReadOptions } from "../storage/object-store.ts";
-import { mapBounded } from "../util/concurrency.ts";
-import { parseActions } from "./action-json.ts";
+import type { ObjectInfo, ObjectStore, ReadOptions } from "../storage/object-store.ts";
+import { mapBounded, Turnstile } from "../util/concurrency.ts";
+import { readActions } from "./action-json.ts";
 import type { Action, AddAction, RemoveAction } from "./actions.ts";
 import { type HeadAction, HeadReader, parseHeadActions } from "./commit-lines.ts";
 import { commitPath } from "./file-names.ts";
@@ -19,8 +19,10 @@ export interface TailPart {
 
 /** Bytes of commits that a snapshot keeps between opening and its first look at files. */
 const keptBytes = 48 * 1024 * 1024;
-const pieceBytes = 8 * 1024 * 1024;
+/** Files of the log beyond this are read piece by piece. */
+export const pieceBytes = 8 * 1024 * 1024;
 const parallelReads = 16;
+const parallelBigReads = 2;
 
 /**
  * Reads the head actions of commits and compactions, several at a time, in their order.
@@ -32,10 +34,12 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   let total = 0;
   for (const { file } of files) total += file.size;
   const keep = total <= keptBytes;
+  // A big one holds two pieces and its longest line.
+  const bigReads = new Turnstile(parallelBigReads);
   return mapBounded(files, parallelReads, async (file) => {
     try {
       if (file.file.size > pieceBytes) {
-        const { actions, longestLine } = await readHeadInPieces(store, file, options);
+        const { actions, longestLine } = await bigReads.run(() => readHeadInPieces(store, file.file, options));
         return { file, head: checked(file, actions), longestLine };
       }
       const bytes = recallCommit(store, file.file) ?? (await getListed(store, file, options));
@@ -67,7 +71,7 @@ export async function readFileActions(
 ): Promise<(AddAction | RemoveAction)[]> {
   try {
     const bytes = part.bytes ?? (await getListed(store, part.file, options));
-    return fileActions(parseActions(bytes, part.file.file.path));
+    return fileActions(await readActions(bytes, part.file.file.path));
   } catch (error) {
     throw tailError(part.file, error);
   }
@@ -86,7 +90,7 @@ export function fileActions(actions: readonly Action[]): (AddAction | RemoveActi
 export async function readCommit(store: ObjectStore, version: number, options: ReadOptions = {}): Promise<Action[]> {
   const path = commitPath(version);
   try {
-    return parseActions(await store.get(path, options), path);
+    return await readActions(await store.get(path, options), path);
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
     const message = `The commit of version ${version} (${path}) does not exist. It was cleaned up, or the version was never written.`;
@@ -94,8 +98,16 @@ export async function readCommit(store: ObjectStore, version: number, options: R
   }
 }
 
-/** Scans one piece while the next is on its way. */
-async function readHeadInPieces(store: ObjectStore, { file }: TailFile, options: ReadOptions): Promise<HeadReader> {
+/**
+ * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the next is on its way.
+ *
+ * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`
+ */
+export async function readHeadInPieces(
+  store: ObjectStore,
+  file: Pick<ObjectInfo, "path" | "size">,
+  options: ReadOptions = {},
+): Promise<HeadReader> {
   const reader = new HeadReader(file.path);
   let next: Promise<Uint8Array> | undefined;
   for (let at = 0; at < file.size; at += pieceBytes) {
@@ -136,6 +148,6 @@ function tailError(file: TailFile, error: unknown): unknown {
     const message = `${file.file.path} was listed and then gone: the log is being cleaned up or was changed by hand. Open the table again.`;
     return new VarveError("LOG_GAP", message, { missing: file.from, path: file.file.path }, error);
   }
-  if (!isVarveError(error, "LOG_CORRUPT") || file.from === file.to) return error;
-  return new VarveError(error.code, error.message, { ...error.data, compaction: file.file.path }, error);
+  if (!isVarveError(error, "LOG_CORRUPT", "LIMIT_EXCEEDED") || file.from === file.to) return error;
+  return new VarveError("LOG_CORRUPT", error.message, { ...error.data, compaction: file.file.path }, error);
 }

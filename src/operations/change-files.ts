@@ -52,8 +52,9 @@ export async function changedFiles(last: LogSnapshot, from: number, listing: Log
     const inCommit = stored !== undefined && version >= stored.version;
     const timestamp = inCommit ? inCommitTimestamp(actions.filter(isHead), version) : (times.get(version) ?? 0);
     const fed = actions.filter((action): action is CdcAction => action.kind === "cdc");
-    if (fed.length > 0) changed.push(...fed.map(({ path, partitionValues }) => ({ path, partitionValues, version, timestamp })));
-    else changed.push(...(await derivedFiles(last, actions, version)).map((file) => ({ ...file, version, timestamp })));
+    const files =
+      fed.length > 0 ? fed.map(({ path, partitionValues }) => ({ path, partitionValues })) : await derivedFiles(last, actions, version);
+    for (const file of files) changed.push({ ...file, version, timestamp });
   }
   return changed;
 }

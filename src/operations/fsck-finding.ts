@@ -2,6 +2,7 @@
 export type FindingCode =
   | "TABLE_UNREADABLE"
   | "LOG_GAP"
+  | "LOG_FILE_STRAY"
   | "COMMIT_CORRUPT"
   | "COMMIT_INVALID"
   | "CHECKPOINT_CORRUPT"

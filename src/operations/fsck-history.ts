@@ -130,7 +130,10 @@ class History {
     const last = gone.reduce((newest, { to }) => Math.max(newest, to), -1);
     const [first] = gone;
     if (first === undefined) return;
-    const needed = versions(Math.min(...gone.map(({ from }) => from)), last);
+    const needed = versions(
+      gone.reduce((oldest, { from }) => Math.min(oldest, from), first.from),
+      last,
+    );
     const count = gone.length === 1 ? "One file" : `${gone.length} files`;
     const message = `${count} that belonged to ${needed} can no longer be found (${first.path}${gone.length === 1 ? "" : ", …"}), as after a vacuum: removed longer ago than the table keeps removed files. Versions from ${last + 1} on have theirs.`;
     report({ code: "HISTORY_VACUUMED", severity: "info", message, version: last });

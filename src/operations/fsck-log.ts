@@ -3,12 +3,13 @@ import type { Action } from "../log/actions.ts";
 import { readCheckpointHead } from "../log/checkpoint-read.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { pathKeyer } from "../log/file-key.ts";
-import { lastCheckpointPath, logFolder, parseLogPath } from "../log/file-names.ts";
+import { isBeyondVersions, lastCheckpointPath, logFolder, parseLogPath } from "../log/file-names.ts";
 import { readHint } from "../log/last-checkpoint.ts";
 import type { CheckpointFiles, LogListing } from "../log/listing.ts";
 import { openSnapshot } from "../log/log-snapshot.ts";
 import { chooseSegment } from "../log/segment.ts";
 import { readCommit } from "../log/tail-read.ts";
+import { longestLine } from "../log/text-lines.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import type { Finding } from "./fsck-finding.ts";
@@ -81,7 +82,7 @@ function checkCommit(actions: readonly Action[], version: number, keyOf: (path: 
 
 /** Checks that every checkpoint can be read, that the newest (if told so) says what the commits say, and that the hint names one. */
 export async function checkCheckpoints(context: TableContext, listing: LogListing, compareNewest: boolean, report: Report): Promise<void> {
-  await checkParts(context, listing, report);
+  await checkNames(context, listing, report);
   for (const checkpoint of listing.checkpoints) {
     try {
       await readCheckpointHead(context, checkpoint);
@@ -101,10 +102,11 @@ export async function checkCheckpoints(context: TableContext, listing: LogListin
   await checkHint(context, listing, report);
 }
 
-/** Multi-part checkpoints of which a part is missing are passed over by readers: they only waste space. */
-async function checkParts(context: TableContext, listing: LogListing, report: Report): Promise<void> {
+/** Multi-part checkpoints of which a part is missing, and versions that nobody can count, are passed over by readers: they only waste space. */
+async function checkNames(context: TableContext, listing: LogListing, report: Report): Promise<void> {
   const incomplete = new Map<number, string>();
   for await (const { path } of context.store.list(`${logFolder}/0`)) {
+    if (isBeyondVersions(path)) report({ code: "LOG_FILE_STRAY", severity: "warning", message: strayMessage(path), path });
     const name = parseLogPath(path);
     if (name?.kind !== "checkpoint" || name.form !== "part") continue;
     if (!listing.checkpoints.some((checkpoint) => checkpoint.files.some((file) => file.path === path))) incomplete.set(name.version, path);
@@ -113,6 +115,10 @@ async function checkParts(context: TableContext, listing: LogListing, report: Re
     const message = `The multi-part checkpoint of version ${version} is incomplete; readers pass it over.`;
     report({ code: "CHECKPOINT_INCOMPLETE", severity: "warning", message, version, path });
   }
+}
+
+function strayMessage(path: string): string {
+  return `${path} is named like a file of the log, but its version is 2^53 or more, which no log reaches; readers pass it over.`;
 }
 
 /** Where all commits are still there, replaying them must give the files that the checkpoint has. */
@@ -153,7 +159,7 @@ export async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, 
   const file = listing.checksums.get(version);
   if (file === undefined) return;
   const { files, bytes } = await (await snapshot.files()).totals();
-  const checksum = readJson(await context.store.get(file.path));
+  const checksum = file.size > longestLine ? undefined : readJson(await context.store.get(file.path));
   const found = isJsonObject(checksum) ? checksum : undefined;
   const metadata = isJsonObject(found?.["metadata"]) ? found["metadata"] : undefined;
   const wrong =

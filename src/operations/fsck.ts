@@ -1,4 +1,4 @@
-import { VarveError } from "../errors.ts";
+import { boundedMessage, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { type LogListing, listLog } from "../log/listing.ts";
 import { openLog } from "../log/open-log.ts";
@@ -33,7 +33,7 @@ export interface FsckReport {
  */
 export async function fsck(context: TableContext, options: FsckOptions = {}): Promise<FsckReport> {
   const findings: Finding[] = [];
-  const report = (finding: Finding): void => void findings.push(finding);
+  const report = (finding: Finding): void => void findings.push({ ...finding, message: boundedMessage(finding.message) });
   const listing = await listLog(context.store, 0, undefined, readOptions(options));
   if (listing.latest < 0) {
     throw new VarveError("NOT_A_TABLE", `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`, {

@@ -1,13 +1,15 @@
-import { decodeUtf8, parseActionLine, parseActions } from "../log/action-json.ts";
+import { parseActionLine, readActions } from "../log/action-json.ts";
 import type { RemoveAction } from "../log/actions.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { LogListing } from "../log/listing.ts";
 import { listWhole } from "../log/open-log.ts";
 import { readableVersions } from "../log/segment.ts";
+import { textPartsPaced } from "../log/text-lines.ts";
 import { decodeLogPath, logPathKey } from "../schema/paths.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
+import { recordsOf } from "../table/row-selection.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 
 /** What one version did, from its commit. */
 export interface HistoryEntry {
@@ -71,19 +73,20 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
   let filesAdded = 0;
   let rowsAdded: number | undefined = 0;
   const removes: RemoveAction[] = [];
-  let number = 0;
-  for (const line of decodeUtf8(await context.store.get(file.path), file.path).split("\n")) {
-    number++;
-    if (line.startsWith('{"add":')) {
-      filesAdded++;
-      const rows = rowsOfAddLine(line, file.path, number);
-      rowsAdded = rows === undefined || rowsAdded === undefined ? undefined : rowsAdded + rows;
-      continue;
+  for await (const { text, firstLine } of textPartsPaced(await context.store.get(file.path), file.path)) {
+    let number = firstLine;
+    for (const line of text.split("\n")) {
+      if (line.startsWith('{"add":')) {
+        filesAdded++;
+        const rows = rowsOfAddLine(line, file.path, number++);
+        rowsAdded = rows === undefined || rowsAdded === undefined ? undefined : rowsAdded + rows;
+        continue;
+      }
+      const action = parseActionLine(line, file.path, number++);
+      if (action?.kind === "commitInfo") info = action.info;
+      else if (action?.kind === "remove") removes.push(action);
+      else if (action?.kind === "add") filesAdded++;
     }
-    const action = parseActionLine(line, file.path, number);
-    if (action?.kind === "commitInfo") info = action.info;
-    else if (action?.kind === "remove") removes.push(action);
-    else if (action?.kind === "add") filesAdded++;
   }
   return { version, file, info, filesAdded, ...(rowsAdded === undefined ? {} : { rowsAdded }), removes };
 }
@@ -94,8 +97,7 @@ function rowsOfAddLine(line: string, path: string, number: number): number | und
   if (count !== undefined && !line.includes('"deletionVector"')) return Number(count);
   const action = parseActionLine(line, path, number);
   if (action?.kind !== "add" || action.stats === undefined) return undefined;
-  const stats = parseJson(action.stats);
-  const records = isJsonObject(stats) ? numberOf(stats["numRecords"]) : undefined;
+  const records = recordsOf(action.stats);
   return records === undefined ? undefined : records - (action.deletionVector?.cardinality ?? 0);
 }
 
@@ -146,7 +148,7 @@ async function lostBetween(
   for (const commit of newestFirst) {
     const one = needed.values().next();
     if (one.done !== true) lost.set(commit.version, one.value);
-    const actions = parseActions(await context.store.get(commit.file.path), commit.file.path);
+    const actions = await readActions(await context.store.get(commit.file.path), commit.file.path);
     for (const action of actions) if (action.kind === "add") needed.delete(logPathKey(action.path));
     for (const { path } of commit.removes) if (missing.has(logPathKey(path))) needed.set(logPathKey(path), path);
   }

@@ -90,7 +90,7 @@ async function describe(root: LocalRoot, path: string, options?: ReadOptions): P
     const status = await stat(await existingFile(root, path));
     return status.isFile() ? { path, size: status.size, modified: Math.trunc(status.mtimeMs) } : undefined;
   } catch (error) {
-    if (isSystemError(error, "ENOENT", "ENOTDIR")) return undefined;
+    if (isSystemError(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return undefined;
     throw localError(root, path, "describe", error);
   }
 }
@@ -213,6 +213,6 @@ async function renameOrRemove(temporary: string, target: string): Promise<void> 
 }
 
 function readError(root: LocalRoot, path: string, error: unknown): VarveError {
-  if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR")) return objectNotFound(root.uri, path, error);
+  if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG")) return objectNotFound(root.uri, path, error);
   return localError(root, path, "read", error);
 }

@@ -38,7 +38,7 @@ export function existingFileSync(root: LocalRoot, path: string): string {
     real = realpathSync.native(file);
     realRoot = realpathSync.native(root.folder);
   } catch (error) {
-    if (isSystemError(error, "ENOENT", "ENOTDIR")) return file;
+    if (isSystemError(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return file;
     throw localError(root, path, "open", error);
   }
   if (!isBelow(real, realRoot)) throw outsideRoot(path, root.folder);

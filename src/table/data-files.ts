@@ -4,6 +4,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import { decodeLogPath, logPathKey } from "../schema/paths.ts";
 import { localFiles } from "../storage/file-cache.ts";
+import { isSystemError } from "../storage/local-root.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { mapBounded } from "../util/concurrency.ts";
 
@@ -73,7 +74,9 @@ export async function locateFiles(context: TableContext, paths: readonly string[
       if (statSync(file, { throwIfNoEntry: false }) === undefined) throw missing(path, context);
       return file;
     } catch (error) {
-      throw isVarveError(error, "OBJECT_NOT_FOUND") ? missing(path, context, error) : error;
+      // A name too long for the file system is that of no file.
+      const isAbsent = isVarveError(error, "OBJECT_NOT_FOUND") || isSystemError(error, "ENAMETOOLONG");
+      throw isAbsent ? missing(path, context, error) : error;
     }
   });
 }

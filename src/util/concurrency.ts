@@ -39,3 +39,27 @@ export function eventLoopPauses(unitsPerTurn: number): (units: number) => Promis
     return new Promise((resolve) => setImmediate(resolve));
   };
 }
+
+/** Lets some tasks run at a time, in the order they came; the rest wait. */
+export class Turnstile {
+  readonly #limit: number;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      // The place goes to the next one, without being free in between.
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}

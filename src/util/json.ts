@@ -6,15 +6,28 @@ export type JsonValue = null | boolean | number | bigint | string | readonly Jso
 /** A JSON object as {@link JsonValue}. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
+/** How deep arrays and objects of a JSON text may nest: some hundred levels of a schema, and few enough for code that follows them. */
+export const deepestJson = 1_000;
+
+/** More digits than any exact integer of the format has; what is longer is rounded. */
+const mostDigits = 400;
+
 /**
  * Parses JSON keeping integers exact: safe integers and fractions become `number`, larger integers `bigint`.
  *
  * Texts without a run of 16 digits cannot hold an unsafe integer and take the engine's own, much faster parser.
  *
- * @throws SyntaxError when `text` is not JSON.
+ * @throws SyntaxError when `text` is not JSON, or nests deeper than {@link deepestJson}.
  */
 export function parseJson(text: string): JsonValue {
+  checkNesting(text);
   return /\d{16}/.test(text) ? (parse(text, undefined, exactNumber) as JsonValue) : (JSON.parse(text) as JsonValue);
+}
+
+/** As {@link parseJson}, by the engine's own parser alone: integers beyond 2^53 are rounded. @throws SyntaxError as {@link parseJson} */
+export function parseRoundedJson(text: string): JsonValue {
+  checkNesting(text);
+  return JSON.parse(text) as JsonValue;
 }
 
 /** Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of {@link parseJson}. */
@@ -38,8 +51,30 @@ function stringifyPlain(value: JsonValue, space: number | undefined): string | u
   }
 }
 
+/** @throws SyntaxError for text that nests deeper than {@link deepestJson} */
+function checkNesting(text: string): void {
+  if (text.length <= 2 * deepestJson) return;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = stringEnd(text, at);
+    else if (code === openBracket || code === openBrace) {
+      if (++depth > deepestJson) throw new SyntaxError(`nested more than ${deepestJson} deep`);
+    } else if (code === closeBracket || code === closeBrace) depth--;
+  }
+}
+
+const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Where the string ends that begins at a quotation mark; the end of the text where it does not. */
+function stringEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;
+  return at;
+}
+
 function exactNumber(text: string): number | bigint {
-  if (!/^-?\d+$/.test(text)) return Number(text);
+  if (text.length > mostDigits || !/^-?\d+$/.test(text)) return Number(text);
   const value = BigInt(text);
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
