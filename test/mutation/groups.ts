@@ -25,7 +25,7 @@ export const mutationGroups: readonly MutationGroup[] = [
   {
     name: "engine fences",
     sources: ["src/engine/{fence,caller-sql,row-guard,session,instance-pool}.ts"],
-    tests: ["test/engine/{fence,session,instance-pool}.test.ts", "test/query/**"],
+    tests: ["test/engine/{fence*,session,instance-pool,turns,stage-sql,json-lines,row-stream}.test.ts", "test/query/**"],
   },
   {
     name: "log",
@@ -42,7 +42,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     sources: ["src/quality/gate*.ts", "src/quality/{check-report,compile,errors-list,masks,payload,verdict}.ts"],
     tests: [
       "test/quality/{gate,checks,check-cases,define}.test.ts",
-      "test/property/gate-*.test.ts",
+      "test/property/gate-partition.test.ts",
       "test/operations/{check,repair}.test.ts",
     ],
   },

@@ -22,6 +22,8 @@ export interface S3Answer {
 export interface Behaviour {
   /** `ignore`: If-None-Match on PUT has no effect; `refuse`: it is answered with 501. */
   readonly conditionalPut: "honour" | "ignore" | "refuse";
+  /** `ignore`: every GET is answered with the whole object. */
+  readonly ranges: "honour" | "ignore";
   /** Most keys a page, whatever the client asks for. */
   readonly pageCap: number;
 }
@@ -42,7 +44,7 @@ export function perform(buckets: Map<string, Bucket>, request: S3Request, behavi
   switch (method) {
     case "GET":
     case "HEAD":
-      return read(bucket, request);
+      return read(bucket, request, behaviour);
     case "PUT": {
       if (request.header("x-amz-copy-source") !== undefined) throw unserved(request);
       const { etag } = bucket.put(key, request.body, conditionOf(request, behaviour));
@@ -92,14 +94,14 @@ function onUpload(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3A
   return xml(`<CompleteMultipartUploadResult>${name}<ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`);
 }
 
-function read(bucket: Bucket, request: S3Request): S3Answer {
+function read(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3Answer {
   const object = bucket.objects.get(request.key);
   if (object === undefined) throw new S3Error(404, "NoSuchKey", "The specified key does not exist.");
   const ifMatch = request.header("if-match");
   if (ifMatch !== undefined && ifMatch !== object.etag) throw new S3Error(412, "PreconditionFailed", "If-Match did not hold");
   const headers = { ETag: object.etag, "Last-Modified": object.modified.toUTCString(), "Accept-Ranges": "bytes" };
   if (request.header("if-none-match") === object.etag) return { status: 304, headers, body: Buffer.alloc(0) };
-  return ranged(object, request.header("range"), headers);
+  return ranged(object, behaviour.ranges === "honour" ? request.header("range") : undefined, headers);
 }
 
 /** One range as RFC 9110 has it; several ranges or an unknown unit are ignored, as S3 does. */

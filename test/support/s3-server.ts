@@ -75,7 +75,11 @@ const signingKey = { accessKeyId: "testkey", secretAccessKey: "testsecret", regi
  * runs against it and against Ceph alike.
  */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
-  const behaviour: Behaviour = { conditionalPut: options.conditionalPut ?? "honour", pageCap: options.pageCap ?? 1000 };
+  const behaviour: Behaviour = {
+    conditionalPut: options.conditionalPut ?? "honour",
+    ranges: options.ranges ?? "honour",
+    pageCap: options.pageCap ?? 1000,
+  };
   const buckets = new Map((options.buckets ?? ["bucket"]).map((name) => [name, new Bucket()]));
   const log: LoggedRequest[] = [];
   const rules: Rule[] = [];
