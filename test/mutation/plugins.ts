@@ -44,14 +44,27 @@ function drawSample(mutants: readonly NamedMutant[]): NamedMutant[] {
 /** Leaves out the words of errors: users see them, tests go by the code, and a mutant of a sentence says nothing of the logic. */
 const errorWords: Ignorer = {
   shouldIgnore(path: NodePath): string | undefined {
-    const { key, listKey, node, parent, parentPath } = path as unknown as AstPath;
-    if (listKey !== "arguments" || typeof key !== "number") return undefined;
-    const callee = parent.callee?.name ?? "";
-    const message = key > 0 && ((parent.type === "NewExpression" && callee.endsWith("Error") && key === 1) || callee === "assertInternal");
-    const sentence = parentPath?.parent?.type === "ThrowStatement" && isSentence(node);
-    return message || sentence ? "words of an error" : undefined;
+    const { node } = path as unknown as AstPath;
+    for (let step: AstPath | undefined = path as unknown as AstPath; step !== undefined; step = step.parentPath) {
+      const { key, listKey, parent } = step;
+      if (listKey === "arguments" && typeof key === "number") {
+        const callee = parent?.callee?.name ?? "";
+        const message = step.node === node && ((isNewError(parent) && key === 1) || (callee === "assertInternal" && key > 0));
+        const words = isSentence(node) && (isNewError(parent) || step.parentPath?.parent?.type === "ThrowStatement");
+        return message || words ? "words of an error" : undefined;
+      }
+      if (!wordHolders.has(parent?.type ?? "")) return undefined;
+    }
+    return undefined;
   },
 };
+
+/** What may stand between a sentence and the call that makes an error of it. */
+const wordHolders: ReadonlySet<string> = new Set(["ObjectProperty", "ObjectExpression", "ConditionalExpression", "LogicalExpression"]);
+
+function isNewError(node: AstNode | undefined): boolean {
+  return node?.type === "NewExpression" && (node.callee?.name ?? "").endsWith("Error");
+}
 
 /** Text with a space in it: no code, no name. */
 function isSentence({ value, quasis = [] }: AstNode): boolean {
@@ -70,8 +83,8 @@ interface AstPath {
   readonly key: string | number;
   readonly listKey?: string | undefined;
   readonly node: AstNode;
-  readonly parent: AstNode;
-  readonly parentPath?: { readonly parent?: AstNode | undefined } | undefined;
+  readonly parent?: AstNode | undefined;
+  readonly parentPath?: AstPath | undefined;
 }
 
 /** Writes each result down at once, so that a run which is stopped has not run in vain. */

@@ -240,6 +240,16 @@ describe("S3 store: retries", () => {
   });
 });
 
+describe("S3 store: the probe of conditional writes", () => {
+  it("waits twice as long before each further try, up to a share that is drawn", async () => {
+    const drawn: World = { ...world, random: () => 0.5 };
+    const store = await s3Store("bucket", "table", server.options, drawn);
+    server.inject({ kind: "answer", status: 500, code: "InternalError" }, ({ key }) => key.includes(".varve-probe-"), 2);
+    expect(await store.putIfAbsent(commit, utf8("x"))).toBe("created");
+    expect(waits).toEqual([100, 200]);
+  });
+});
+
 describe("S3 store: reading ranges", () => {
   it("cuts the range out itself where the server ignores ranges and sends everything", async () => {
     await restart({ ranges: "ignore" });

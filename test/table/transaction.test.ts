@@ -132,6 +132,18 @@ describe("commitTransaction", () => {
     expect(await store.head(commitPath(4))).toBeUndefined();
   });
 
+  it("says so when a version is removed between its listing and its reading", async () => {
+    const { store, context } = await table();
+    const old = await replay(context);
+    for (const name of ["a", "b"]) await commitTransaction(await replay(context), append(name));
+    const get: typeof store.get = async (path, options) => {
+      if (path === commitPath(2)) await store.delete(path);
+      return store.get(path, options);
+    };
+    const late = { ...old, context: contextOf({ ...store, uri: store.uri, get }) };
+    await expect(commitTransaction(late, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: 2 } });
+  });
+
   it("does not trust commits whose files are out of order when it has not looked for long", async () => {
     const { store, context } = await table();
     const old = await replay(context);

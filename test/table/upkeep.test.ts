@@ -3,6 +3,7 @@ import { VarveError } from "../../src/errors.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { checksumPath, lastCheckpointPath } from "../../src/log/file-names.ts";
 import { openLog } from "../../src/log/open-log.ts";
+import { countCalls } from "../../src/storage/counting-store.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
@@ -97,6 +98,18 @@ describe("keepLog", () => {
     ] as const) {
       expect((await commit(often, { actions: [add(name)] })).checkpoint !== undefined).toBe(expected);
     }
+  });
+
+  it("reads no commit again for a checkpoint after the transaction that had read them", async () => {
+    const store = countCalls(freshMemoryStore());
+    const context = await table({ "delta.checkpointInterval": "4" }, store);
+    for (const name of ["a", "b", "c"]) await commit(context, { actions: [add(name)] });
+    const base = await openLog(context);
+    const result = await commitTransaction(base, { actions: [add("d")], operation: "WRITE" });
+    if (result.outcome !== "committed") throw new Error("must commit");
+    store.reset();
+    expect((await keepLog(context, result, { base })).checkpoint).toBeDefined();
+    expect(store.counts().calls.get).toBe(0);
   });
 
   it("never fails the commit that has happened: what goes wrong is a warning", async () => {
