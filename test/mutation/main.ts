@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { changedGroups, defaultBase } from "./changed-files.ts";
 import { type MutationGroup, mutationGroup, mutationGroups } from "./groups.ts";
+import { reachedMutants } from "./mutant-id.ts";
 import { cacheFolder, root, runStryker } from "./run-stryker.ts";
 import { mutantDiff, noticed, scoreText, tableHead, tableRow, tally, wilsonInterval } from "./score.ts";
 import { writeSection } from "./spec-section.ts";
@@ -49,7 +50,8 @@ async function mutateGroup(group: MutationGroup): Promise<void> {
   const unnoticed = last?.mutants.filter(({ status }) => status === "Survived" || status === "NoCoverage");
   const only = unnoticed?.map(({ id }) => id);
   const sample = only?.length ?? Number(values.sample);
-  const { plan, mutants, timeUp } = await runStryker({ group: group.name, sources: group.sources, sample, seed, only }, minutes);
+  const { plan, mutants: told, timeUp } = await runStryker({ group: group.name, sources: group.sources, sample, seed, only }, minutes);
+  const mutants = timeUp ? reachedMutants(told, seed) : told;
   if (plan === undefined) throw new Error(`The time was up before the tests of ${group.name} had run once.`);
   if (timeUp && only !== undefined) throw new Error("The time was up before all survivors had run; nothing was kept.");
   const merged: Sample =
@@ -83,7 +85,8 @@ async function mutateChanged(budget: number): Promise<number> {
     console.log(`${group.name}: ${files.join(", ")}`);
     const share = left / (changed.length - index);
     const began = process.hrtime.bigint();
-    const { plan, mutants } = await runStryker({ group: group.name, sources: files, sample: 1_000_000, seed }, share);
+    const { plan, mutants: told, timeUp } = await runStryker({ group: group.name, sources: files, sample: 1_000_000, seed }, share);
+    const mutants = timeUp ? reachedMutants(told, seed) : told;
     left -= Number(process.hrtime.bigint() - began) / 60e9;
     if (plan === undefined) console.log(`${group.name}: its tests alone take longer than ${share.toFixed(1)} minutes; no mutant was run`);
     tested.push(...mutants);

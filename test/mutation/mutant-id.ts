@@ -28,9 +28,18 @@ export function nameMutants(mutants: readonly Mutant[], root: string): NamedMuta
 }
 
 /** The mutants in an order that depends on nothing but their names and the seed. */
-export function shuffleMutants(mutants: readonly NamedMutant[], seed: number): NamedMutant[] {
+export function shuffleMutants<M extends { readonly id: string }>(mutants: readonly M[], seed: number): M[] {
   const rank = new Map(mutants.map(({ id }) => [id, hash(`${seed}:${id}`)]));
   return [...mutants].sort((a, b) => ((rank.get(a.id) ?? "") < (rank.get(b.id) ?? "") ? -1 : 1));
+}
+
+/**
+ * Of a run that was stopped, the mutants up to the last one that ran, in the order drawn. Those that no test reaches are told at once, so that
+ * all results together would hold too many of them.
+ */
+export function reachedMutants<M extends { readonly id: string; readonly status: string }>(mutants: readonly M[], seed: number): M[] {
+  const drawn = shuffleMutants(mutants, seed);
+  return drawn.slice(0, drawn.findLastIndex(({ status }) => status !== "NoCoverage") + 1);
 }
 
 function hash(text: string): string {

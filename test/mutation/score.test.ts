@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Mutant } from "@stryker-mutator/api/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nameMutants, shuffleMutants } from "./mutant-id.ts";
+import { nameMutants, reachedMutants, shuffleMutants } from "./mutant-id.ts";
 import { scoreText, wilsonInterval } from "./score.ts";
 import { writeSection } from "./spec-section.ts";
 
@@ -39,6 +39,16 @@ describe("the mutation score", () => {
 });
 
 describe("a draw of mutants", () => {
+  it("that was stopped counts those without tests up to the last one that ran only", () => {
+    const all = shuffleMutants(
+      Array.from({ length: 9 }, (_, index) => ({ id: String(index), status: "NoCoverage" })),
+      1,
+    );
+    const told = all.map((mutant, index) => ({ ...mutant, status: index === 1 || index === 3 ? "Killed" : mutant.status }));
+    expect(reachedMutants([...told].reverse(), 1)).toEqual(told.slice(0, 4));
+    expect(reachedMutants(all, 1)).toEqual([]);
+  });
+
   it("is the same for the same code after lines above it moved", () => {
     const code = "const a = b + c;\nconst d = e + f;\nconst g = e + f;\n";
     expect(draw(`// a new line\n${code}`, 1)).toEqual(draw(code, 0));
