@@ -1,48 +1,10 @@
 import { assertInternal, VarveError } from "../errors.ts";
 import { quoteName } from "../util/sql-text.ts";
+import { checkCalledNames, checkNames, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
 import type { EngineColumn, Relation } from "./contract.ts";
 import type { EngineCore } from "./core.ts";
-
-/** Table functions that make rows of their arguments and touch nothing else. */
-const harmlessTableFunctions: ReadonlySet<string> = new Set([
-  "range",
-  "generate_series",
-  "unnest",
-  "repeat",
-  "repeat_row",
-  "json_each",
-  "json_tree",
-  "summary",
-]);
-
-/** Functions that read the session, wait, write or run other SQL. */
-const refusedFunctions: ReadonlySet<string> = new Set([
-  "current_setting",
-  "getenv",
-  "getvariable",
-  "write_log",
-  "parse_duckdb_log_message",
-  "sleep_ms",
-  "pg_sleep",
-  "setseed",
-  "nextval",
-  "currval",
-  "current_query",
-  "current_query_id",
-  "current_connection_id",
-  "current_transaction_id",
-  "txid_current",
-  "in_search_path",
-  "stats",
-  "json_serialize_sql",
-  "json_serialize_plan",
-  "json_deserialize_sql",
-  "json_execute_serialized_sql",
-  "query",
-  "query_table",
-  "glob",
-]);
-const refusedPrefixes = ["read_", "pragma_", "duckdb_", "pg_get_", "which_", "sniff_", "parquet_", "enable_", "disable_"];
+import { isAllowedTableFunction } from "./sql-functions.ts";
+import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
 
 /** Kinds of table references a caller may use; what is not here (`SHOW_REF`, …) looks at the session. */
 const tableReferences: ReadonlySet<string> = new Set([
@@ -73,9 +35,6 @@ const rowExpressions: ReadonlySet<string> = new Set([
   "TYPE",
 ]);
 
-/** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
-type Tree = { readonly [key: string]: unknown };
-
 /** What a caller's text may read. */
 export interface QueryScope {
   /** Schemas by lower-case name of table or view. */
@@ -104,11 +63,12 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
   for (const part of parts) for (const name of commonTableNames(part)) common.add(name.toLowerCase());
   const allowedCalls = new Set(parts.filter((part) => readsAllowedFiles(part, scope.files)).map((part) => part["function"]));
   for (const part of parts) {
-    if (!allowedCalls.has(part)) checkFunction(part);
     checkReference(part, allowedCalls);
     if (part["class"] === "PARAMETER") throw refused("it has parameters", "Put the values into the text");
     if (part["type"] === "BASE_TABLE") checkTable(part, common, scope);
   }
+  const tableCalls = new Set(parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]));
+  await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
   return sql;
 }
 
@@ -121,15 +81,17 @@ export async function callerExpression(core: EngineCore, callerSql: string, colu
     throw refused("it is not one scalar expression", 'Give one expression without an alias, such as "amount > 0 AND state IS NOT NULL"');
   }
   for (const part of walk(expression)) {
-    checkFunction(part);
     const kind = part["class"];
     if (typeof kind === "string" && !rowExpressions.has(kind)) {
       throw refused(`it holds a ${kind.toLowerCase().replaceAll("_", " ")}`, "An expression may use the columns of its own row only");
     }
   }
+  await checkRowCalls(core, expression, columns, { sql: `SELECT ${callerSql}`, offset: "SELECT ".length });
+  checkCalledNames(expression, columns);
   const row = columns.map((column) => `NULL::${column.type} AS ${quoteName(column.name)}`).join(", ");
   // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
   await core.typedColumns(`SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`);
+  checkNames(expression, columns);
   return `(${callerSql}\n)`;
 }
 
@@ -172,15 +134,10 @@ const fileReaders: ReadonlySet<string> = new Set([
 function readsAllowedFiles(part: Tree, files: ReadonlySet<string>): boolean {
   const call = part["type"] === "TABLE_FUNCTION" ? part["function"] : undefined;
   if (files.size === 0 || !isTree(call) || !fileReaders.has(String(call["function_name"]).toLowerCase())) return false;
-  const first: unknown = Array.isArray(call["children"]) ? call["children"][0] : undefined;
-  if (!isTree(first)) return false;
-  const named = first["class"] === "CONSTANT" ? [first] : first["function_name"] === "list_value" ? first["children"] : undefined;
-  return Array.isArray(named) && named.length > 0 && named.every((one) => isTree(one) && files.has(constantText(one) ?? ""));
-}
-
-function constantText(part: Tree): string | undefined {
-  const value = part["class"] === "CONSTANT" && isTree(part["value"]) ? part["value"]["value"] : undefined;
-  return typeof value === "string" ? value : undefined;
+  const [first] = childrenOf(call);
+  if (first === undefined) return false;
+  const named = first["class"] === "CONSTANT" ? [first] : first["function_name"] === "list_value" ? childrenOf(first) : [];
+  return named.length > 0 && named.every((one) => files.has(constantText(one) ?? ""));
 }
 
 function innerQuery(statements: readonly Tree[]): unknown {
@@ -188,30 +145,6 @@ function innerQuery(statements: readonly Tree[]): unknown {
   for (const part of outer === undefined ? [] : walk(outer))
     if (part["type"] === "SUBQUERY" && isTree(part["subquery"])) return part["subquery"]["node"];
   return undefined;
-}
-
-async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
-  const options = "skip_null := true, skip_empty := true, skip_default := true";
-  const [row] = await core.rows(`SELECT json_serialize_sql($1::VARCHAR, ${options}) AS tree`, [sql]);
-  const tree: unknown = JSON.parse(String(row?.["tree"]));
-  assertInternal(isTree(tree), "a syntax tree that is no object");
-  if (tree["error"] === true) throw syntaxError(tree, sql, offset);
-  const statements = tree["statements"];
-  return Array.isArray(statements) ? statements.filter(isTree) : [];
-}
-
-function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
-  if (tree["error_type"] === "not implemented") return refused("it is not a SELECT", "Give exactly one SELECT");
-  const position = Number(tree["position"] ?? Number.NaN);
-  const message = String(tree["error_message"]);
-  if (!Number.isSafeInteger(position)) return new VarveError("SQL_FAILED", `Syntax error: ${message}.`, { engineMessage: message });
-  const before = Buffer.from(sql).subarray(0, position).toString().slice(offset);
-  const line = before.split("\n").length;
-  const column = before.length - before.lastIndexOf("\n");
-  const text = sql.slice(offset).split("\n")[line - 1] ?? "";
-  const label = `line ${line}: `;
-  const where = `${label}${text}\n${" ".repeat(label.length + column - 1)}^`;
-  return new VarveError("SQL_FAILED", `Syntax error: ${message}\n${where}`, { engineMessage: message, line, column });
 }
 
 function onlyExpression(statements: readonly Tree[]): Tree | undefined {
@@ -230,34 +163,6 @@ function hasEntries(map: unknown): boolean {
   return isTree(map) && Array.isArray(map["map"]) && map["map"].length > 0;
 }
 
-/** A tree as text without positions, for comparing. */
-function shape(tree: unknown): string {
-  return JSON.stringify(tree, (key, value: unknown) => (key === "query_location" ? undefined : value)) ?? "nothing";
-}
-
-/** All objects of a tree, without recursion, because a caller decides how deep it is. */
-function* walk(tree: Tree): Generator<Tree> {
-  const open: unknown[] = [tree];
-  while (open.length > 0) {
-    const next = open.pop();
-    if (Array.isArray(next)) {
-      for (const item of next) open.push(item);
-    } else if (isTree(next)) {
-      yield next;
-      for (const value of Object.values(next)) if (typeof value === "object" && value !== null) open.push(value);
-    }
-  }
-}
-
-function checkFunction(part: Tree): void {
-  const name = part["function_name"];
-  if (typeof name !== "string") return;
-  const lower = name.toLowerCase();
-  if (refusedFunctions.has(lower) || refusedPrefixes.some((prefix) => lower.startsWith(prefix))) {
-    throw refused(`it calls ${name}`, "Use the query's own tables and ordinary functions");
-  }
-}
-
 function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
   const { type } = part;
   if (typeof type !== "string") return;
@@ -268,8 +173,8 @@ function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
   const call = part["function"];
   if (allowedCalls.has(call)) return;
   const name = isTree(call) ? call["function_name"] : undefined;
-  if (typeof name === "string" && harmlessTableFunctions.has(name.toLowerCase())) return;
-  throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names");
+  if (typeof name === "string" && isAllowedTableFunction(name)) return;
+  throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names", { function: String(name) });
 }
 
 function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
@@ -299,12 +204,4 @@ async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {
     held.set(name, schemas.add(String(row["schema"]).toLowerCase()));
   }
   return held;
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function refused(why: string, advice: string): VarveError {
-  return new VarveError("SQL_REFUSED", `This SQL was refused because ${why}. ${advice}.`, { reason: why });
 }
