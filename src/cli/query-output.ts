@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { copyFile, open } from "node:fs/promises";
 import type { QueryResult } from "../query/query-result.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { RowOutputFlags } from "./options.ts";
 
 /** Text that goes to standard output or a file, waiting where the reader is slow. */
@@ -20,11 +19,11 @@ const tableRows = 10_000;
  */
 export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: string) => Promise<QueryResult>): Promise<void> {
   if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
-  const folder = await mkdtemp(join(tmpdir(), "varve-export-"));
+  const folder = makeTemporaryFolder();
   try {
     await printQuery(await run(folder), flags);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTemporaryFolder(folder);
   }
 }
 

@@ -1,8 +1,8 @@
-import { createWriteStream, rmSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { makeTemporaryFolder, removeTemporaryFolder } from "../engine/temporary-folder.ts";
 import { VarveError } from "../errors.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { SourceFormat } from "./source-files.ts";
 
 /** Stands for standard input among the files of a command line. */
@@ -10,9 +10,6 @@ export const standardInput = "-";
 
 /** What people and reports read instead. */
 export const inputName = "standard input";
-
-/** Signals that end the process without its exit hooks. */
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Files of a command line, `-` among them being a file with all of standard input, which goes when this is disposed of. */
 export interface InputFiles extends AsyncDisposable {
@@ -41,11 +38,7 @@ export async function inputFiles(names: readonly string[], format: SourceFormat 
     });
   }
   const folder = makeTemporaryFolder();
-  const release = removeOnSignal(folder);
-  const dispose = async () => {
-    await removeTemporaryFolder(folder);
-    release();
-  };
+  const dispose = () => removeTemporaryFolder(folder);
   try {
     const file = join(folder, `standard-input.${format}`);
     await pipeline(process.stdin, createWriteStream(file, { mode: 0o600 }));
@@ -54,18 +47,4 @@ export async function inputFiles(names: readonly string[], format: SourceFormat 
     await dispose();
     throw error;
   }
-}
-
-/** Removes the folder where a signal ends the process, as it then does; until the returned function is called. */
-function removeOnSignal(folder: string): () => void {
-  const end = (signal: NodeJS.Signals) => {
-    rmSync(folder, { recursive: true, force: true });
-    release();
-    process.kill(process.pid, signal);
-  };
-  const release = () => {
-    for (const signal of signals) process.removeListener(signal, end);
-  };
-  for (const signal of signals) process.once(signal, end);
-  return release;
 }

@@ -1,12 +1,12 @@
 import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { assertInternal, VarveError } from "../errors.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
-import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 import type { Turn } from "./turns.ts";
 
 /** A column and its type as the driver describes it, nested types taken apart. */

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { nameTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { SessionOptions } from "./contract.ts";
 import { type Driver, loadDriver } from "./driver.ts";
-import { nameTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.ts";
 import { processMemory } from "./turns.ts";
 
 const gibibyte = 1024 ** 3;

@@ -1,8 +1,9 @@
-import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { EngineRow, Session } from "../engine/contract.ts";
 import { type JsonObject, stringifyJson } from "../util/json.ts";
 import { quoteFile, quoteText } from "../util/sql-text.ts";
+import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { actionToJson } from "./action-json.ts";
 import type { Action } from "./actions.ts";
 import { type CheckpointColumns, checkpointColumns, quoteLongFractions } from "./checkpoint-schema.ts";
@@ -34,7 +35,7 @@ const longestLine = 256 * 1024 * 1024;
  */
 export async function writeCheckpointParquet(snapshot: LogSnapshot, path: string, content: ParquetContent): Promise<ParquetPart> {
   const { store } = snapshot.context;
-  const folder = await mkdtemp(join(await store.stagingFolder(), "checkpoint-"));
+  const folder = await store.stagingFolder();
   try {
     const columns = checkpointColumns(snapshot, content.properties);
     const lines = join(folder, "actions.ndjson");
@@ -51,7 +52,7 @@ export async function writeCheckpointParquet(snapshot: LogSnapshot, path: string
       await session.close();
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeTemporaryFolder(folder);
   }
 }
 

@@ -23,7 +23,8 @@ export type FindingCode =
   | "CHANGE_FILE_MISSING"
   | "CHANGE_FILE_CORRUPT"
   | "HISTORY_VACUUMED"
-  | "ORPHAN_FILE";
+  | "ORPHAN_FILE"
+  | "ABANDONED_FILE";
 
 /** One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`: nothing is wrong with the rows. */
 export interface Finding {

@@ -1,5 +1,6 @@
+import { isVarveError } from "../errors.ts";
 import type { AddAction, RemoveAction } from "../log/actions.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { deletionVectorPlace } from "../log/deletion-vector.ts";
 import { pathKeyer } from "../log/file-key.ts";
 import { isPrivateName } from "../storage/paths.ts";
@@ -24,6 +25,26 @@ export async function findOrphans(
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }
 }
+
+/** Reports what killed writers left a day ago and before: temporary files, staging folders, unfinished uploads. No reader sees them. */
+export async function findAbandoned(
+  { store, world }: TableContext,
+  report: (finding: Finding) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const code = "ABANDONED_FILE";
+  try {
+    for (const path of (await store.listAbandoned?.(world.now() - day, signal === undefined ? {} : { signal })) ?? []) {
+      const message = `${path} is what a writer left that was stopped: it was last written to more than a day ago.`;
+      report({ code, severity: "info", message, path });
+    }
+  } catch (error) {
+    if (!isVarveError(error, "STORE_REFUSED")) throw error;
+    report({ code, severity: "info", message: `What stopped writers left could not be looked for: ${error.message}` });
+  }
+}
+
+const day = 24 * 60 * 60 * 1000;
 
 async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
   const keyOf = pathKeyer(snapshot.context.store.uri);

@@ -6,7 +6,7 @@ import { checkFiles, type FileTotals } from "./fsck-files.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { checkHistory } from "./fsck-history.ts";
 import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
-import { findOrphans } from "./fsck-orphans.ts";
+import { findAbandoned, findOrphans } from "./fsck-orphans.ts";
 import { checkStates } from "./fsck-states.ts";
 
 /** What was looked at and what was found. */
@@ -70,7 +70,10 @@ async function checkSnapshot(
   await checkChecksum(snapshot, listing, report);
   const totals = await checkFiles(snapshot, options, report);
   if (options.deep === true) await checkHistory(snapshot, listing, options, report);
-  if (options.orphans !== false) await findOrphans(snapshot, changeFiles, report, options.signal);
+  if (options.orphans !== false) {
+    await findOrphans(snapshot, changeFiles, report, options.signal);
+    await findAbandoned(snapshot.context, report, options.signal);
+  }
   return totals;
 }
 

@@ -2,7 +2,6 @@ import { isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/open-log.ts";
 import { loadedColumn, type MetricState, metricsSchema, storedColumn } from "../quality/metric-state.ts";
-import { localFiles } from "../storage/file-cache.ts";
 import { storeBelow } from "../storage/store-below.ts";
 import { planScan } from "../table/scan.ts";
 import { defineTable } from "../table/table-definition.ts";
@@ -37,7 +36,7 @@ export interface MetricsSelection {
 
 function metricsContext(context: TableContext): TableContext {
   const store = storeBelow(context.store, metricsFolder);
-  return { ...context, store, localFile: localFiles(store, { world: context.world }) };
+  return { ...context, store, localFile: (path) => context.localFile(`${metricsFolder}/${path}`) };
 }
 
 async function openMetrics(context: TableContext): Promise<LogSnapshot | undefined> {

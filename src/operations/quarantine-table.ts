@@ -5,7 +5,6 @@ import { arrayOf, schema } from "../schema/builder.ts";
 import { withoutColumnMapping } from "../schema/column-mapping.ts";
 import { mapFields } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
-import { localFiles } from "../storage/file-cache.ts";
 import { storeBelow } from "../storage/store-below.ts";
 import { defineTable } from "../table/table-definition.ts";
 import { commitNewTable } from "../table/transaction.ts";
@@ -41,7 +40,7 @@ export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 /** The quarantine of a table: its own place, with the table's connections. */
 export function quarantineContext(context: TableContext): TableContext {
   const store = storeBelow(context.store, quarantineFolder);
-  return { ...context, store, localFile: localFiles(store, { world: context.world }) };
+  return { ...context, store, localFile: (path) => context.localFile(`${quarantineFolder}/${path}`) };
 }
 
 /** The newest version of a quarantine, or `undefined` where nothing was quarantined yet. */

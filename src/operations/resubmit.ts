@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, StagedRelation } from "../engine/contract.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
@@ -10,6 +10,7 @@ import { suiteNeeds } from "../quality/needs.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/suite.ts";
 import { planScan } from "../table/scan.ts";
 import { quoteText } from "../util/sql-text.ts";
+import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
@@ -111,7 +112,7 @@ async function claimClean(table: LogSnapshot, suite: Suite | undefined, options:
     );
     return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    await removeTemporaryFolder(staging);
   }
 }
 

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { EngineColumn, Session, StagedRelation } from "../engine/contract.ts";
 import { isGuardStop } from "../engine/row-guard.ts";
 import { VarveError } from "../errors.ts";
@@ -16,6 +15,7 @@ import { planScan } from "../table/scan.ts";
 import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/write-data-files.ts";
 import { hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { computedAnew, fittedRelation, numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
@@ -72,7 +72,7 @@ export async function prepareBatch(
 ): Promise<PreparedBatch> {
   const suite = gateOf(target, options);
   const staging = await target.context.store.stagingFolder();
-  const removeStaging = () => rm(staging, { recursive: true, force: true });
+  const removeStaging = () => removeTemporaryFolder(staging);
   try {
     const session = await (await target.context.engine()).open({ signal: options.signal });
     const close = async () => {

@@ -3,8 +3,9 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
+import { removeAtExit } from "../util/temporary-folder.ts";
 import { realWorld, type World } from "../util/world.ts";
-import { removeAbandonedLocal } from "./local-disk-abandoned.ts";
+import { listAbandonedLocal, removeAbandonedLocal, stagingPrefix, stagingPrefixAbove } from "./local-disk-abandoned.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
   linkIfAbsent,
@@ -19,7 +20,7 @@ import {
 } from "./local-disk-write.ts";
 import { checkTargetFolder, existingFile, existingFileSync, fileNameOf, isSystemError, type LocalRoot, localError } from "./local-root.ts";
 import type { ObjectInfo, ObjectStore, PutIfAbsentOutcome, ReadOptions } from "./object-store.ts";
-import { objectNotFound, privateNamePrefix } from "./paths.ts";
+import { objectNotFound } from "./paths.ts";
 
 /**
  * A store over one folder of the local disk, which need not exist yet.
@@ -43,6 +44,7 @@ export function localDiskStore(folder: string, world: World = realWorld): Object
     putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
     delete: (path, options) => remove(root, path, options),
     removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
+    listAbandoned: (before, options) => listAbandonedLocal(root, before, options),
     flushFile: (localFile) => flush(root, localFile),
     localPath: (path) => existingFileSync(root, path),
     stagingFolder: () => makeStagingFolder(root, world),
@@ -184,8 +186,11 @@ async function remove(root: LocalRoot, path: string, options?: ReadOptions): Pro
 async function makeStagingFolder(root: LocalRoot, world: World): Promise<string> {
   try {
     // A table that is being created must not leave an empty folder behind if the creation is refused: stage above it.
-    const folder = join(await nearestFolder(root.folder), `${privateNamePrefix}staging-${world.uuid()}`);
+    const nearest = await nearestFolder(root.folder);
+    const name = nearest === root.folder ? stagingPrefix : stagingPrefixAbove(root);
+    const folder = join(nearest, `${name}${world.uuid()}`);
     await mkdir(folder);
+    removeAtExit(folder);
     return folder;
   } catch (error) {
     throw localError(root, "", "make a staging folder", error);

@@ -60,7 +60,7 @@ export function memoryStore(name: string, folder = "", world: World = realWorld)
       throwIfCancelled(options?.signal, `deleting ${path}`);
       if (space.objects.delete(base + checkPath(path))) space.order = undefined;
     },
-    stagingFolder: () => temporaryStagingFolder(world),
+    stagingFolder: () => temporaryStagingFolder(),
   };
 }
 

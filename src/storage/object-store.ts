@@ -53,7 +53,10 @@ export interface ObjectStore {
    * Removes what writers that died left unfinished before `before` (milliseconds since 1970-01-01 UTC): temporary files, staging folders,
    * uploads. Never touches a listed object. Choose a time that no live writer's work can be older than. Returns how many were removed.
    */
-  removeAbandoned?(before: number, options?: ReadOptions): Promise<number>;
+  removeAbandoned?(before: number, options?: AbandonedOptions): Promise<number>;
+
+  /** Names what {@link ObjectStore.removeAbandoned} would remove, relative to the root. */
+  listAbandoned?(before: number, options?: ReadOptions): Promise<readonly string[]>;
 
   /**
    * Brings a finished local file to the disk ahead of {@link ObjectStore.putFile}, for stores that wait for the disk there; else absent. A
@@ -72,6 +75,12 @@ export interface ObjectStore {
    * The caller removes it with whatever is left in it.
    */
   stagingFolder(): Promise<string>;
+}
+
+/** Where {@link ObjectStore.removeAbandoned} looks. */
+export interface AbandonedOptions extends ReadOptions {
+  /** Only where looking costs no more than a commit: the root and the log on local disk, nowhere in remote stores. */
+  readonly nearby?: boolean;
 }
 
 /** See {@link ObjectStore.putIfAbsent}. */

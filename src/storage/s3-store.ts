@@ -3,7 +3,7 @@ import { throwIfCancelled } from "../util/cancel.ts";
 import { realWorld, type World } from "../util/world.ts";
 import type { ListOptions, ObjectInfo, ObjectStore, ReadOptions } from "./object-store.ts";
 import { checkPath, checkPrefix, compareUtf8, isPrivateName, objectNotFound } from "./paths.ts";
-import { removeAbandonedUploads } from "./s3-abandoned.ts";
+import { listAbandonedUploads, removeAbandonedUploads } from "./s3-abandoned.ts";
 import { abortable, ConditionalPut, payer, purposeOf, type S3Location } from "./s3-conditional-put.ts";
 import { attemptDefinitely, attemptRepeatedly, connect, type S3Connection } from "./s3-connection.ts";
 import { failureError, type S3Failure } from "./s3-errors.ts";
@@ -51,7 +51,8 @@ export async function s3Store(
     putIfAbsent: (path, bytes, write) => conditional.create(path, bytes, write),
     delete: (path, write) => remove(location, path, write),
     removeAbandoned: (before, write) => removeAbandonedUploads(location, before, write),
-    stagingFolder: () => temporaryStagingFolder(world),
+    listAbandoned: (before, read) => listAbandonedUploads(location, before, read),
+    stagingFolder: () => temporaryStagingFolder(),
   };
 }
 

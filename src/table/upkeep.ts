@@ -1,3 +1,4 @@
+import type { MetadataAction } from "../log/actions.ts";
 import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../log/checkpoint-write.ts";
 import { isSameHead } from "../log/checksum-proof.ts";
 import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../log/checksum-write.ts";
@@ -65,6 +66,7 @@ export async function keepLog(context: TableContext, committed: CommittedResult,
   if (snapshot !== undefined && checksum === undefined) await attempt("checksum", () => restartChecksum(context, snapshot));
   const clean = checkpoint !== undefined && snapshot !== undefined && properties.expiredLogCleanup;
   const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, { protectors: options.protectors ?? [] })) : undefined;
+  if (checkpoint !== undefined) await attempt("cleanup", async () => sweepNearby(context, state.metadata));
   return {
     version,
     checksumWritten: checksum === true,
@@ -103,9 +105,20 @@ export interface TidyReport extends CleanupReport {
 export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<TidyReport> {
   const report = await cleanTableLog(snapshot, options);
   const { store, world } = snapshot.context;
-  const patience = Math.max(upkeepProperties(snapshot.metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
+  const patience = patienceWith(snapshot.metadata);
   const looks = options.dryRun !== true && Number.isFinite(patience);
   return { ...report, abandonedRemoved: looks ? ((await store.removeAbandoned?.(world.now() - patience)) ?? 0) : 0 };
+}
+
+/** What writers left that were killed goes with a later checkpoint, as far as looking for it is cheap; the rest with {@link tidyTable}. */
+async function sweepNearby({ store, world }: TableContext, metadata: MetadataAction): Promise<void> {
+  const patience = patienceWith(metadata);
+  if (Number.isFinite(patience)) await store.removeAbandoned?.(world.now() - patience, { nearby: true });
+}
+
+/** Milliseconds after which no writer can still be at work. */
+function patienceWith(metadata: MetadataAction): number {
+  return Math.max(upkeepProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
 }
 
 async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {
