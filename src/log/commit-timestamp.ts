@@ -1,7 +1,11 @@
 import { VarveError } from "../errors.ts";
+import type { ObjectStore, ReadOptions } from "../storage/object-store.ts";
+import { parseActions } from "./action-json.ts";
 import type { MetadataAction, ProtocolAction } from "./actions.ts";
-import type { HeadAction } from "./commit-lines.ts";
+import { readCommitBytes } from "./commit-file.ts";
+import { type HeadAction, isHead } from "./commit-lines.ts";
 import { writerLists } from "./features.ts";
+import { commitPath } from "./file-names.ts";
 
 /** Since when commits carry their own time, PROTOCOL.md "In-Commit Timestamps". */
 export interface InCommitTimestamps {
@@ -34,6 +38,12 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
     `The commit of version ${version} has no inCommitTimestamp in its commitInfo, though the table requires it. Its writer was faulty.`,
     { version },
   );
+}
+
+/** The time that the commit of a version carries, asked for by its name; `undefined` where the store has no such commit. */
+export async function findCommitTimestamp(store: ObjectStore, version: number, options: ReadOptions): Promise<number | undefined> {
+  const bytes = await readCommitBytes(store, version, options);
+  return bytes === undefined ? undefined : inCommitTimestamp(parseActions(bytes, commitPath(version)).filter(isHead), version);
 }
 
 function integerProperty(text: string | undefined): number | undefined {

@@ -6,15 +6,14 @@ import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } 
 import { type CheckpointHead, readCheckpointHead } from "./checkpoint-read.ts";
 import { isSameHead, proveChecksum } from "./checksum-proof.ts";
 import { readChecksumBase } from "./checksum-write.ts";
-import { isHead } from "./commit-lines.ts";
-import { inCommitTimestamp, inCommitTimestamps } from "./commit-timestamp.ts";
+import { findCommitTimestamp, inCommitTimestamp, inCommitTimestamps } from "./commit-timestamp.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "./contract.ts";
 import { readObstacle, refuseCatalogManaged, validateProtocol } from "./features.ts";
 import { advanceFiles, loadFiles } from "./files-load.ts";
 import { type LogListing, listLog } from "./listing.ts";
 import { emptyHead, type HeadState, liveDomains, replayHead } from "./log-state.ts";
 import { chooseSegment, isLong, type LogSegment, lostCheckpoint, type TailFile } from "./segment.ts";
-import { headsOf, readCommit, readTail, type TailPart } from "./tail-read.ts";
+import { headsOf, readTail, type TailPart } from "./tail-read.ts";
 import { unusablePath } from "./unusable.ts";
 
 /** {@link LogSnapshot} with what refreshing it and inspecting its log takes. */
@@ -247,11 +246,23 @@ async function commitTime(
 ): Promise<number> {
   const { segment } = origin;
   const stored = inCommitTimestamps(protocol, metadata);
-  if (segment.commit === undefined) return Math.max(0, ...(segment.checkpoint?.files ?? []).map((file) => file.modified));
-  if (stored === undefined || segment.version < stored.version) return segment.commit.modified;
+  const isStored = stored !== undefined && segment.version >= stored.version;
+  if (segment.commit === undefined) {
+    // A listing that lags may show the checkpoint before the commit, whose own time the next commit has to exceed.
+    const unlisted = isStored ? await findCommitTimestamp(context.store, segment.version, options) : undefined;
+    return unlisted ?? Math.max(0, ...(segment.checkpoint?.files ?? []).map((file) => file.modified));
+  }
+  if (!isStored) return segment.commit.modified;
   const last = origin.added.at(-1) ?? (isLong(segment.tail) ? undefined : (await origin.tail()).at(-1));
-  const read = last?.file.from === segment.version ? last.head : (await readCommit(context.store, segment.version, options)).filter(isHead);
-  return inCommitTimestamp(read, segment.version);
+  if (last?.file.from === segment.version) return inCommitTimestamp(last.head, segment.version);
+  const time = await findCommitTimestamp(context.store, segment.version, options);
+  if (time === undefined) throw removedWhileOpened(segment.version);
+  return time;
+}
+
+function removedWhileOpened(version: number): VarveError {
+  const message = `The commit of version ${version} was removed by log cleanup while the version was opened. Open the table again.`;
+  return new VarveError("LOG_GAP", message, { version });
 }
 
 /** The segment with newer commits after it. */

@@ -2,6 +2,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { ReadOptions } from "../storage/object-store.ts";
 import { firstOutOfOrder } from "./commit-file.ts";
 import type { LogSnapshot, TableContext } from "./contract.ts";
+import { commitPath } from "./file-names.ts";
 import { readHint } from "./last-checkpoint.ts";
 import { type LogListing, listLog } from "./listing.ts";
 import { openSnapshot, type TableSnapshot } from "./log-snapshot.ts";
@@ -52,7 +53,8 @@ export async function latestVersion(context: TableContext, options: ReadOptions 
 }
 
 /**
- * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when nothing was.
+ * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when nothing was, or when the store's
+ * listing lags behind it: a refresh never goes back to an older version of the same log.
  *
  * @throws as {@link openLog}
  */
@@ -62,8 +64,11 @@ export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {
   if (listing.latest === version && isTableSnapshot(snapshot)) return snapshot;
   // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late commit into the past.
   const follows = listing.latest > version && hasCommits(listing, version) && isInOrder(listing, version + 1);
-  if (!follows || !isTableSnapshot(snapshot)) return openLog(context, options);
-  return snapshot.advance(listing, options);
+  if (follows && isTableSnapshot(snapshot)) return snapshot.advance(listing, options);
+  const opened = await openLog(context, options);
+  const lags =
+    opened.version < version && isTableSnapshot(snapshot) && (await context.store.head(commitPath(version), options)) !== undefined;
+  return lags ? snapshot : opened;
 }
 
 /** Lists everything the log holds, up to a version where given. @throws `NOT_A_TABLE` */

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { serializeActions } from "../../src/log/action-json.ts";
+import type { Action } from "../../src/log/actions.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
 import { commitPath } from "../../src/log/file-names.ts";
 import { latestVersion, openLog, refreshLog } from "../../src/log/open-log.ts";
 import { readTail } from "../../src/log/tail-read.ts";
-import { add, allFiles, allTombstones, firstActions, memoryTable, remove } from "../support/log-tables.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
+import { realWorld } from "../../src/util/world.ts";
+import { add, allFiles, allTombstones, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 
 it("a commit that is not the one that was listed is not read in its place", async () => {
   const { store } = await memoryTable([firstActions(), [add("a")]]);
@@ -132,3 +136,62 @@ describe("tables that cannot be read", () => {
     await expect(openLog(await table)).rejects.toMatchObject({ code: "LOG_CORRUPT" });
   });
 });
+
+describe("on a store whose listings lag", () => {
+  it("a refresh keeps the version it has while the listing shows an older one, and goes on when it catches up", async () => {
+    const { store, hide, context } = await laggingTable([[...firstActions(), add("a")], [add("b")]]);
+    const held = await openLog(context);
+    hide((path) => path === commitPath(1));
+    expect((await openLog(context)).version, "opening has nothing but the listing").toBe(0);
+    expect(await refreshLog(held)).toBe(held);
+    await store.put(commitPath(2), serializeActions([add("c")]));
+    hide(() => false);
+    expect((await refreshLog(held)).version).toBe(2);
+  });
+
+  it("a refresh follows a table that was dropped and created anew with fewer versions", async () => {
+    const { store, context } = await laggingTable([[...firstActions(), add("a")], [add("b")]]);
+    const held = await openLog(context);
+    await store.delete(commitPath(1));
+    expect((await refreshLog(held)).version).toBe(0);
+  });
+
+  it("the time of a version whose checkpoint is listed before its commit is the commit's own", async () => {
+    const actions = firstActions({ configuration: { "delta.enableInCommitTimestamps": "true" }, writerFeatures: ["inCommitTimestamp"] });
+    const stamp = realWorld.now() + 86_400_000;
+    const { context, hide } = await laggingTable([[{ kind: "commitInfo", info: { inCommitTimestamp: stamp } }, ...actions]]);
+    await writeCheckpoint(await openLog(context));
+    hide((path) => path === commitPath(0));
+    expect((await openLog(context)).timestamp).toBe(stamp);
+  });
+});
+
+it("a commit that is cleaned up between its listing and its reading is a gap: whoever opens the newest version opens it again", async () => {
+  const actions = firstActions({ configuration: { "delta.enableInCommitTimestamps": "true" }, writerFeatures: ["inCommitTimestamp"] });
+  const { store, world } = await memoryTable([[{ kind: "commitInfo", info: { inCommitTimestamp: 1 } }, ...actions]]);
+  await writeCheckpoint(await openLog(diskBacked(store, world)));
+  const listed: ObjectStore = {
+    ...store,
+    list: async function* (prefix, options) {
+      yield* store.list(prefix, options);
+      await store.delete(commitPath(0));
+    },
+  };
+  await expect(openLog(diskBacked(listed, world))).rejects.toMatchObject({ code: "LOG_GAP" });
+});
+
+/** A table whose listings leave out what the test hides. */
+async function laggingTable(commits: readonly (readonly Action[])[]) {
+  const { store, world } = await memoryTable(commits);
+  let isHidden = (_path: string): boolean => false;
+  const lagging: ObjectStore = {
+    ...store,
+    list: async function* (prefix, options) {
+      for await (const file of store.list(prefix, options)) if (!isHidden(file.path)) yield file;
+    },
+  };
+  const hide = (test: (path: string) => boolean): void => {
+    isHidden = test;
+  };
+  return { store, hide, context: diskBacked(lagging, world) };
+}

@@ -2,7 +2,8 @@ import type { TableContext } from "../../src/log/contract.ts";
 import { parseLogPath } from "../../src/log/file-names.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import { parseJson } from "../../src/util/json.ts";
-import { type Model, Violation } from "./model.ts";
+import type { Model } from "./model.ts";
+import { Violation } from "./model-state.ts";
 import { compare } from "./reader.ts";
 import type { Run, SimTable } from "./run-seed.ts";
 import type { SimBucket } from "./sim-store.ts";
@@ -15,6 +16,7 @@ export async function checkEnd(run: Run, writers: readonly Writer[], calm: (buck
     checkFailed(table, writers);
     checkBatches(table, writers);
     checkChecksums(table);
+    checkDataFiles(table);
     await checkReadable(run, table, calm(table.bucket));
   }
 }
@@ -27,7 +29,7 @@ function checkAcknowledged({ model }: SimTable, writers: readonly Writer[]): voi
   for (const writer of writers) {
     for (const { table, version, txnId } of writer.acknowledged) {
       if (table.model !== model) continue;
-      if (model.commits[version]?.txnId !== txnId)
+      if (model.commitOf(version)?.txnId !== txnId)
         throw new Violation(`${writer.name} was told that ${txnId} is version ${version}; it is not`);
     }
   }
@@ -53,11 +55,15 @@ function checkBatches({ model }: SimTable, writers: readonly Writer[]): void {
     }
   }
   for (const [batch, times] of landed) if (times > 1) throw new Violation(`batch ${batch} is in the table ${times} times`);
-  for (const { name, batchesDone } of writers) {
+  for (const { app, batchesDone } of writers) {
     for (let batch = 1; batch <= batchesDone; batch++) {
-      if (landed.get(`${name}:${batch}`) !== 1) throw new Violation(`batch ${name}:${batch} is done but not in the table`);
+      if (landed.get(`${app}:${batch}`) !== 1) throw new Violation(`batch ${app}:${batch} is done but not in the table`);
     }
   }
+}
+
+function checkDataFiles({ bucket, model }: SimTable): void {
+  for (const path of model.named) if (!bucket.objects.has(path)) throw new Violation(`${path} is gone, though a commit names it`);
 }
 
 function checkChecksums({ bucket, model }: SimTable): void {
@@ -65,7 +71,7 @@ function checkChecksums({ bucket, model }: SimTable): void {
     const name = parseLogPath(path);
     if (name?.kind !== "checksum") continue;
     const value = parseJson(new TextDecoder().decode(bucket.objects.get(path)?.bytes)) as Record<string, unknown>;
-    const state = model.states[name.version];
+    const state = model.stateOf(name.version);
     if (state === undefined) throw new Violation(`${path} is of a version that never landed`);
     const bytes = [...state.files.values()].reduce((sum, { size }) => sum + size, 0);
     if (value["numFiles"] !== state.files.size || value["tableSizeBytes"] !== bytes) {
@@ -98,7 +104,7 @@ function oldestReadable(bucket: SimBucket, model: Model): number {
   for (const path of bucket.keys) {
     const name = parseLogPath(path);
     if (name?.kind === "commit") commits.add(name.version);
-    if (name?.kind === "checkpoint") checkpoints.push(name.version);
+    if (name?.kind === "checkpoint" && !model.strays.has(path)) checkpoints.push(name.version);
   }
   let start = model.latest;
   while (commits.has(start)) start--;

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { type Mistake, runSeed, type Tally } from "./run-seed.ts";
+import type { Mistake } from "./mistake-names.ts";
+import { runSeed, type Tally } from "./run-seed.ts";
 
 const { values } = parseArgs({
   options: { seeds: { type: "string", default: "1000" }, start: { type: "string", default: "0" }, mistake: { type: "string" } },

@@ -1,11 +1,15 @@
 import { isVarveError } from "../../src/errors.ts";
+import { parseActions, serializeActions } from "../../src/log/action-json.ts";
+import type { Action, AddAction } from "../../src/log/actions.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
+import { parseLogPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
 import { openLog } from "../../src/log/open-log.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import type { CommitRequest, CommitResult } from "../../src/table/commit-request.ts";
 import { ConflictError } from "../../src/table/conflict-error.ts";
 import { commitTransaction } from "../../src/table/transaction.ts";
-import type { Mistake, Run } from "./run-seed.ts";
+import type { Mistake } from "./mistake-names.ts";
+import type { Run } from "./run-seed.ts";
 
 type Commit = (snapshot: LogSnapshot, request: CommitRequest) => Promise<CommitResult>;
 
@@ -19,8 +23,6 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
     };
   };
   switch (mistake) {
-    case undefined:
-      return commitTransaction;
     case "repeat-after-unknown":
       return repeatAfterUnknown;
     case "repeat-after-conflict":
@@ -62,6 +64,30 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
       return dropFromCheckpoints(run);
     case "clean-what-is-young":
       return cleanWhatIsYoung(run);
+    case "commit-across-a-gap":
+      return async (snapshot, request) => {
+        try {
+          return await commitTransaction(snapshot, request);
+        } catch (error) {
+          if (!isVarveError(error, "LOG_GAP")) throw error;
+          return commitTransaction(await openLog(snapshot.context), request);
+        }
+      };
+    case "versions-in-32-bits":
+      return (snapshot, request) => commitTransaction(overlay(snapshot, { version: snapshot.version | 0 }), request);
+    case "batch-not-looked-up-after-conflict":
+      return withStore((store) => ({ get: changedWinners(store, (actions) => actions.filter(({ kind }) => kind !== "txn")) }));
+    case "suite-ignored-on-rebase":
+      return (snapshot, request) => {
+        const { store } = snapshot.context;
+        const context = { ...snapshot.context, store: { ...store, get: changedWinners(store, withSuiteOf(snapshot)) } };
+        return commitTransaction(overlay(snapshot, { context }), request);
+      };
+    case "checkpoint-of-a-lost-version":
+      return checkpointFirst;
+    default:
+      // The others are not mistakes of committing.
+      return commitTransaction;
   }
 }
 
@@ -107,12 +133,44 @@ function dropFromCheckpoints(run: Run): Commit {
   return commitTransaction;
 }
 
+/** Commits as their bytes would be if nobody had written some of their actions. */
+function changedWinners(store: ObjectStore, change: (actions: readonly Action[]) => readonly Action[]): ObjectStore["get"] {
+  return async (path, options) => {
+    const bytes = await store.get(path, options);
+    return parseLogPath(path)?.kind === "commit" ? serializeActions(change(parseActions(bytes, path))) : bytes;
+  };
+}
+
+function withSuiteOf({ metadata }: LogSnapshot): (actions: readonly Action[]) => readonly Action[] {
+  const suite = metadata.configuration["varve.suite"];
+  const kept = suite === undefined ? {} : { "varve.suite": suite };
+  return (actions) =>
+    actions.map((action) => {
+      if (action.kind !== "metaData") return action;
+      const { "varve.suite": _ignored, ...configuration } = action.configuration;
+      return { ...action, configuration: { ...configuration, ...kept } };
+    });
+}
+
+/** Writes the checkpoint of the version that it means to commit, before it knows whether that is its own. */
+const checkpointFirst: Commit = async (snapshot, request) => {
+  const { store, world } = snapshot.context;
+  const removed = new Set(request.actions.flatMap((action) => (action.kind === "remove" ? [action.path] : [])));
+  const live: AddAction[] = [];
+  for await (const chunk of (await snapshot.files()).all()) live.push(...chunk.filter(({ path }) => !removed.has(path)));
+  const version = snapshot.version + 1;
+  const head: Action[] = [{ kind: "checkpointMetadata", version }, snapshot.protocol, snapshot.metadata];
+  const added = request.actions.filter(({ kind }) => kind === "add");
+  await store.put(uuidCheckpointPath(version, world.uuid(), "json"), serializeActions([...head, ...live, ...added]));
+  return commitTransaction(snapshot, request);
+};
+
 /** Deletes the oldest commit behind no checkpoint at all. */
 function cleanWhatIsYoung(run: Run): Commit {
   return async (snapshot, request) => {
     const result = await commitTransaction(snapshot, request);
     const oldest = run.main.bucket.keys.find((key) => /\/\d{20}\.json$/.test(key));
-    if (oldest !== undefined && run.random.chance(0.3)) run.main.bucket.delete(oldest);
+    if (oldest !== undefined && run.random.chance(0.3)) run.main.bucket.delete(oldest, run.scheduler.now);
     return result;
   };
 }

@@ -2,7 +2,7 @@ import type { Action, AddAction, MetadataAction } from "../../src/log/actions.ts
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import type { Predicate } from "../../src/log/predicate.ts";
 import type { AppTransaction, CommitRequest } from "../../src/table/commit-request.ts";
-import { modelFile, type OperationNote } from "./model.ts";
+import { modelFile, type OperationNote } from "./model-state.ts";
 import type { Random } from "./random.ts";
 import { addFeature, dropFeature, hasFeature } from "./sim-table.ts";
 
@@ -16,6 +16,7 @@ export type Wish =
   | "count"
   | "compact"
   | "property"
+  | "suite"
   | "column"
   | "domain"
   | "feature"
@@ -35,7 +36,10 @@ export interface Planner {
 
 /** Decides on a snapshot what an operation writes and what it read; `undefined` where there is nothing to do. */
 export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, txn?: AppTransaction): Promise<CommitRequest | undefined> {
-  const columns = Number(snapshot.metadata.configuration["sim.columns"] ?? "0");
+  const { configuration } = snapshot.metadata;
+  const suite = configuration["varve.suite"];
+  /** What files with rows are made for. */
+  const made = { columns: Number(configuration["sim.columns"] ?? "0"), ...(suite === undefined ? {} : { suite }) };
   const fresh = (part: string, rows?: readonly string[], dataChange = true) => newFile(part, planner, rows, dataChange);
   const part = planner.random.pick(["a", "b", "c"]);
   const request = (note: OperationNote, actions: readonly Action[], reads?: CommitRequest["reads"]): CommitRequest => ({
@@ -49,12 +53,12 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "append":
     case "batch": {
       const files = Array.from({ length: 1 + planner.random.below(2) }, () => fresh(planner.random.pick(["a", "b", "c"])));
-      return { ...request({ op: "append", columns }, files), ...(txn === undefined ? {} : { txn }) };
+      return { ...request({ op: "append", ...made }, files), ...(txn === undefined ? {} : { txn }) };
     }
     case "overwrite": {
       const live = await liveFiles(snapshot);
       return request(
-        { op: "overwrite", columns },
+        { op: "overwrite", ...made },
         [...live.map((file) => removal(file, planner)), fresh(part)],
         readFiles(live, { wholeTable: true }),
       );
@@ -62,7 +66,7 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "overwritePart": {
       const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part);
       const reads = readFiles(live, { predicates: [partIs(part)] });
-      return request({ op: "overwritePart", part, columns }, [...live.map((file) => removal(file, planner)), fresh(part)], reads);
+      return request({ op: "overwritePart", part, ...made }, [...live.map((file) => removal(file, planner)), fresh(part)], reads);
     }
     case "deleteWhere": {
       const live = await liveFiles(snapshot);
@@ -78,7 +82,7 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "count": {
       const live = await liveFiles(snapshot);
       const value = live.reduce((sum, file) => sum + modelFile(file).rows.length, 0);
-      return request({ op: "count", value, columns }, [fresh(part)], readFiles(live, { wholeTable: true }));
+      return request({ op: "count", value, ...made }, [fresh(part)], readFiles(live, { wholeTable: true }));
     }
     case "compact": {
       const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part).slice(0, 3);
@@ -89,17 +93,17 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
         false,
       );
       return request(
-        { op: "compact", columns },
+        { op: "compact", ...made },
         [...live.map((file) => removal(file, planner, false)), merged],
         readFiles(live, { predicates: [partIs(part)] }),
       );
     }
     case "property":
-      return request({ op: "property" }, [
-        withProperty(snapshot.metadata, "delta.logRetentionDuration", `interval ${1 + planner.random.below(5)} hours`),
-      ]);
+      return request({ op: "property" }, [withProperty(snapshot.metadata, ...planner.random.pick(propertyChanges(planner.random)))]);
+    case "suite":
+      return request({ op: "suite" }, [withProperty(snapshot.metadata, "varve.suite", `{"name":"suite ${planner.counter.value++}"}`)]);
     case "column":
-      return request({ op: "column" }, [withColumn(snapshot.metadata, columns + 1)]);
+      return request({ op: "column" }, [withColumn(snapshot.metadata, made.columns + 1)]);
     case "domain": {
       if (!hasFeature(snapshot.protocol, "domainMetadata")) return undefined;
       const value = String(planner.counter.value++);
@@ -121,6 +125,15 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
       return protocol === undefined ? undefined : request({ op: "drop" }, [protocol]);
     }
   }
+}
+
+function propertyChanges(random: Random): (readonly [key: string, value: string])[] {
+  return [
+    ["delta.logRetentionDuration", random.pick(["interval 0 hours", "interval 20 minutes", "interval 1 hours", "interval 4 hours"])],
+    ["delta.checkpointInterval", String(1 + random.below(8))],
+    ["delta.enableExpiredLogCleanup", String(random.chance(0.8))],
+    ["sim.note", String(random.below(100))],
+  ];
 }
 
 async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {

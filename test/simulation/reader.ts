@@ -1,6 +1,10 @@
-import type { LogSnapshot } from "../../src/log/contract.ts";
-import { refreshLog } from "../../src/log/open-log.ts";
-import { type Model, modelFile, Violation } from "./model.ts";
+import { isVarveError } from "../../src/errors.ts";
+import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
+import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import { listsAtOnce } from "./faults.ts";
+import { openAtTextTime } from "./log-mistakes.ts";
+import type { Model } from "./model.ts";
+import { modelFile, Violation } from "./model-state.ts";
 import { count, isTransient, openPatiently, type Run } from "./run-seed.ts";
 import type { Process } from "./scheduler.ts";
 
@@ -16,6 +20,33 @@ export class Reader {
     this.#left = 1 + run.random.below(4);
   }
 
+  /** Opens a version or a time of the past; what has been cleaned up may be refused. */
+  async #travel(context: TableContext): Promise<void> {
+    const { main, random, faults, tally, scheduler, mistake } = this.#run;
+    const { model } = main;
+    const oldest = model.commitOf(model.first)?.modified ?? 0;
+    const timestamp = oldest + random.below(scheduler.now - oldest + 1);
+    const version = model.first + random.below(model.commits.length);
+    const byTime = random.chance(0.6);
+    const before = versionsAt(model, timestamp);
+    try {
+      const openAt = mistake === "file-times-as-text" ? openAtTextTime : openAtTime;
+      const snapshot = byTime ? await openAt(context, timestamp) : await openLog(context, { version });
+      await compare(snapshot, model);
+      tally.travels++;
+      if (!byTime && snapshot.version !== version) throw new Violation(`version ${version} was asked for, ${snapshot.version} came`);
+      const { high } = versionsAt(model, timestamp);
+      const isRight = snapshot.version <= high && (snapshot.version >= before.low || !listsAtOnce(faults));
+      // A commit put anew into the past has a time of its own, by which those after it are moved.
+      if (byTime && !isRight && model.ghosts.length === 0)
+        throw new Violation(`as of ${timestamp} came version ${snapshot.version}, not ${before.low} to ${high}`);
+    } catch (error) {
+      const isGone = model.oldest > model.first || !listsAtOnce(faults);
+      if (!isGone || !isVarveError(error, "VERSION_NOT_FOUND", "TIMESTAMP_OUT_OF_RANGE")) throw error;
+      count(tally, error);
+    }
+  }
+
   async work(process: Process): Promise<void> {
     const { main, random, faults, tally } = this.#run;
     const context = this.#run.contextFor(process, main);
@@ -23,13 +54,18 @@ export class Reader {
     while (this.#left-- > 0) {
       const known = main.model.latest;
       try {
-        held = held === undefined || random.chance(0.5) ? await openPatiently(context, tally) : await refreshLog(held);
-        if (faults.staleList === 0 && held.version < known)
+        if (random.chance(0.5)) await this.#travel(context);
+        const before = held;
+        const refreshes = held !== undefined && random.chance(0.5);
+        held = held === undefined || !refreshes ? await openPatiently(context, this.#run) : await refreshLog(held);
+        if (listsAtOnce(faults) && held.version < known)
           throw new Violation(`version ${known} had landed, a later reader saw ${held.version}`);
+        if (refreshes && before !== undefined && held.version < before.version)
+          throw new Violation(`a refresh went from version ${before.version} back to ${held.version}`);
         await compare(held, main.model);
         tally.reads++;
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        if (!isTransient(error, this.#run)) throw error;
         count(tally, error);
         held = undefined;
       }
@@ -38,10 +74,27 @@ export class Reader {
   }
 }
 
+function openAtTime(context: TableContext, timestamp: number): Promise<LogSnapshot> {
+  return openLog(context, { timestamp });
+}
+
+/** The newest version committed at or before a time, as the model knows it: a range, for file times that are equal are told apart by order only. */
+function versionsAt(model: Model, timestamp: number): { readonly low: number; readonly high: number } {
+  let [low, high, adjusted] = [model.first - 1, model.first - 1, Number.NEGATIVE_INFINITY];
+  for (const { version, modified } of model.commits) {
+    const state = model.stateOf(version);
+    const own = state?.configuration["delta.enableInCommitTimestamps"] === "true" ? state.stamp : modified;
+    adjusted = Math.max(own, adjusted + 1);
+    if (adjusted <= timestamp) low = version;
+    if (own <= timestamp) high = version;
+  }
+  return { low, high };
+}
+
 /** Compares a snapshot with the model of its version, whole. @throws {@link Violation} */
 export async function compare(snapshot: LogSnapshot, model: Model): Promise<void> {
   const { version } = snapshot;
-  const expected = model.states[version];
+  const expected = model.stateOf(version);
   if (expected === undefined) throw new Violation(`a reader saw version ${version}, which never landed`);
   const demand = (what: string, seen: string, meant: string) => {
     if (seen !== meant) throw new Violation(`a reader of version ${version} saw other ${what}: ${seen} instead of ${meant}`);
@@ -77,7 +130,8 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
       .sort()
       .join(),
   );
-  if (expected.configuration["delta.enableInCommitTimestamps"] === "true")
+  // A cleanup that was cut short may leave the checkpoint of a version whose commit, and with it its time, is gone.
+  if (expected.configuration["delta.enableInCommitTimestamps"] === "true" && version >= model.oldest)
     demand("time", String(snapshot.timestamp), String(expected.stamp));
 }
 

@@ -1,28 +1,18 @@
 import { isVarveError } from "../../src/errors.ts";
-import type { TableContext } from "../../src/log/contract.ts";
+import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/open-log.ts";
-import { commitNewTable } from "../../src/table/transaction.ts";
 import { checkEnd } from "./check-end.ts";
-import { Model, Violation } from "./model.ts";
+import { chooseClock, chooseDisturbances, chooseFaults, chooseFirstVersion, type Faults, listsAtOnce, noFaults } from "./faults.ts";
+import { mistakenStore } from "./log-mistakes.ts";
+import type { Mistake } from "./mistake-names.ts";
+import { Model } from "./model.ts";
+import { Violation } from "./model-state.ts";
 import { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
-import { type Disturbances, type Process, Scheduler } from "./scheduler.ts";
-import { type Faults, SimBucket, simStore } from "./sim-store.ts";
-import { newTableActions } from "./sim-table.ts";
+import { type Process, Scheduler } from "./scheduler.ts";
+import { SimBucket, simStore } from "./sim-store.ts";
+import { createSimTable } from "./sim-table.ts";
 import { Writer } from "./writer.ts";
-
-/** Mistakes that a run may plant, to see that the invariants catch them. */
-export type Mistake =
-  | "repeat-after-unknown"
-  | "repeat-after-conflict"
-  | "forget-reads"
-  | "trust-unknown"
-  | "put-overwrites"
-  | "checkpoint-drops-a-file"
-  | "clean-what-is-young"
-  | "own-metadata-wins"
-  | "forget-progress"
-  | "trust-old-snapshots";
 
 /** A table of the run: its objects, and what they ought to be. */
 export interface SimTable {
@@ -56,6 +46,9 @@ export interface Tally {
   reads: number;
   checkpoints: number;
   cleaned: number;
+  travels: number;
+  strays: number;
+  withdrawn: number;
   ghosts: number;
   steps: number;
   errors: Record<string, number>;
@@ -63,8 +56,6 @@ export interface Tally {
 
 /** Keeps the tables of one run apart from those of the next. */
 let runs = 0;
-
-const calm: Faults = { unavailable: 0, lostBefore: 0, lostAfter: 0, late: 0, ownExists: 0, stallPut: 0, staleList: 0, pageSize: 1000 };
 
 /** Runs one seed to its end and checks every invariant. @throws {@link Violation}, or whatever the code under test should not have thrown */
 export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
@@ -82,18 +73,22 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     reads: 0,
     checkpoints: 0,
     cleaned: 0,
+    travels: 0,
+    strays: 0,
+    withdrawn: 0,
     ghosts: 0,
     steps: 0,
     errors: {},
   };
   const restart = new Map<Process, () => void>();
   const contexts = new Map<Process, Map<SimBucket, TableContext>>();
-  const scheduler = new Scheduler(random, disturbances, (process) => {
+  const scheduler = new Scheduler(random, { start: chooseClock(random), disturbances }, (process) => {
     tally.crashes++;
     restart.get(process)?.();
   });
+  const firstVersion = chooseFirstVersion(random);
   const table = (name: string): SimTable => {
-    const model = new Model(name);
+    const model = new Model(name, firstVersion);
     return { model, bucket: new SimBucket(model) };
   };
   const run: Run = {
@@ -115,8 +110,11 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
       return made;
     },
   };
-  await createTables(run);
-  const writers = Array.from({ length: 2 + random.below(random.chance(0.3) ? 7 : 3) }, (_, at) => new Writer(run, `w${at}`));
+  for (const made of [run.main, run.quarantine]) await createSimTable(random, made, (bucket) => calmContext(run, bucket));
+  const writers = Array.from(
+    { length: 2 + random.below(random.chance(0.3) ? 7 : 3) },
+    (_, at) => new Writer(run, `w${at}`, at > 0 && random.chance(0.2) ? `w${at - 1}` : `w${at}`),
+  );
   const readers = Array.from({ length: random.chance(0.8) ? 1 : 2 }, (_, at) => new Reader(run, `r${at}`));
   const launch = (actor: Writer | Reader): void => {
     const process: Process = { name: actor.name, alive: true };
@@ -143,42 +141,9 @@ function throwViolations(run: Run): void {
   if (violation !== undefined) throw violation;
 }
 
-async function createTables(run: Run): Promise<void> {
-  for (const table of [run.main, run.quarantine]) {
-    const created = await commitNewTable(calmContext(run, table.bucket), {
-      actions: newTableActions(run.random),
-      operation: "CREATE TABLE",
-      commitInfo: { sim: { op: "create" } },
-    });
-    if (created.version !== 0) throw new Violation("the first version is not 0");
-  }
-}
-
-function chooseFaults(random: Random): Faults {
-  const often = () => (random.chance(0.5) ? 0 : random.next() * random.next() * 0.3);
-  return {
-    unavailable: random.chance(0.5) ? 0 : random.next() * 0.05,
-    lostBefore: often(),
-    lostAfter: often(),
-    late: often(),
-    ownExists: random.chance(0.8) ? 0 : 0.2,
-    stallPut: random.chance(0.8) ? 0 : 0.1,
-    staleList: random.chance(0.8) ? 0 : 0.3,
-    pageSize: random.chance(0.5) ? 1000 : 3,
-  };
-}
-
-function chooseDisturbances(random: Random): Disturbances {
-  return {
-    crash: random.chance(0.4) ? 0 : random.next() * 0.01,
-    pause: random.chance(0.5) ? 0 : random.next() * 0.05,
-    stall: random.chance(0.7) ? 0 : random.next() * 0.02,
-  };
-}
-
 function context(process: Process, bucket: SimBucket, run: Run, faults: Faults): TableContext {
   return {
-    store: simStore(bucket, process, run.scheduler, run.random, faults, run.identityOf(bucket)),
+    store: mistakenStore(run.mistake, simStore(bucket, process, run.scheduler, run.random, faults, run.identityOf(bucket))),
     world: run.scheduler.world(process),
     engine: () => Promise.reject(new Error("the simulation runs without the engine")),
     localFile: () => Promise.reject(new Error("the simulation has no data files")),
@@ -190,25 +155,26 @@ function calmContext(run: Run, bucket: SimBucket): TableContext {
   const process: Process = { name: "observer", alive: true };
   const instant = { gate: async () => undefined, now: run.scheduler.now };
   return {
-    ...context(process, bucket, run, calm),
-    store: simStore(bucket, process, instant as unknown as Scheduler, run.random, calm),
+    ...context(process, bucket, run, noFaults),
+    store: simStore(bucket, process, instant as unknown as Scheduler, run.random, noFaults),
     world: { ...run.scheduler.world(process), sleep: async () => undefined },
   };
 }
 
-/** Whether a failure says that nothing happened because of an outage or because the log moved on: retried by any caller. */
-export function isTransient(error: unknown): boolean {
-  return isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED");
+/** Whether a failure says that nothing happened because of an outage, or because the log moved on or was not shown whole: retried by any caller. */
+export function isTransient(error: unknown, { faults }: Run): boolean {
+  if (isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED")) return true;
+  return !listsAtOnce(faults) && isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT");
 }
 
 /** Opens a table as a caller would: again after a passing failure. */
-export async function openPatiently(context: TableContext, tally: Tally): Promise<Awaited<ReturnType<typeof openLog>>> {
+export async function openPatiently(context: TableContext, run: Run): Promise<LogSnapshot> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await openLog(context);
     } catch (error) {
-      if (!isTransient(error) || attempt > 50) throw error;
-      count(tally, error);
+      if (!isTransient(error, run) || attempt > 50) throw error;
+      count(run.tally, error);
       await context.world.sleep(100);
     }
   }

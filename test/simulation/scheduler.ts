@@ -29,7 +29,7 @@ export interface Disturbances {
  * Time is virtual. Between two gates a process runs alone, so a seed replays exactly.
  */
 export class Scheduler {
-  now = Date.UTC(2026, 0, 1);
+  now: number;
   steps = 0;
   readonly #random: Random;
   readonly #disturbances: Disturbances;
@@ -37,7 +37,12 @@ export class Scheduler {
   readonly #onCrash: (process: Process) => void;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(random: Random, disturbances: Disturbances, onCrash: (process: Process) => void) {
+  constructor(
+    random: Random,
+    { start, disturbances }: { readonly start: number; readonly disturbances: Disturbances },
+    onCrash: (process: Process) => void,
+  ) {
+    this.now = start;
     this.#random = random;
     this.#disturbances = disturbances;
     this.#onCrash = onCrash;

@@ -1,29 +1,11 @@
 import { VarveError } from "../../src/errors.ts";
 import type { ListOptions, ObjectInfo, ObjectStore, PutIfAbsentOutcome } from "../../src/storage/object-store.ts";
+import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { Process, Scheduler } from "./scheduler.ts";
 
-/** Chances of faults, each for one call. */
-export interface Faults {
-  /** Any call but `putIfAbsent` fails for good (503s beyond the store's retries, timeouts); writes may have landed. */
-  readonly unavailable: number;
-  /** `putIfAbsent` answers `unknown` (timeout, reset, 409) and has not landed. */
-  readonly lostBefore: number;
-  /** …and has landed. */
-  readonly lostAfter: number;
-  /** …and lands at any later time, if nobody else's object is there by then. */
-  readonly late: number;
-  /** A retry inside the client meets its own object: `exists` (412) for what we created. */
-  readonly ownExists: number;
-  /** A commit stands still for hours before its put is sent. */
-  readonly stallPut: number;
-  /** A listing shows the store as it was some steps ago. */
-  readonly staleList: number;
-  /** Objects of one page of a listing; other processes may act between pages. */
-  readonly pageSize: number;
-}
-
-interface Stored {
+/** An object and when it came. */
+export interface Stored {
   readonly bytes: Uint8Array;
   readonly modified: number;
   readonly created: number;
@@ -35,8 +17,9 @@ interface Listed extends Stored {
 
 /** What watches a store from outside. */
 export interface StoreWitness {
-  created(path: string, bytes: Uint8Array, modified: number): void;
-  replaced(path: string): void;
+  created(path: string, bytes: Uint8Array, modified: number, bucket: SimBucket): void;
+  replaced(path: string, bytes: Uint8Array): void;
+  deleted(path: string, stored: Stored, now: number, bucket: SimBucket): void;
 }
 
 /** The objects of one table. */
@@ -56,26 +39,34 @@ export class SimBucket {
   write(path: string, bytes: Uint8Array, modified: number): void {
     const known = this.objects.has(path);
     this.objects.set(path, { bytes, modified, created: this.writes++ });
-    if (known) this.witness.replaced(path);
+    if (known) this.witness.replaced(path, bytes);
     else {
       this.keys.splice(this.#place(path), 0, path);
-      this.witness.created(path, bytes, modified);
+      this.witness.created(path, bytes, modified, this);
     }
   }
 
-  delete(path: string): void {
+  delete(path: string, now: number): void {
     const found = this.objects.get(path);
     if (found === undefined) return;
     this.objects.delete(path);
     this.graveyard.push({ path, ...found, deleted: this.writes++ });
     this.keys.splice(this.#place(path), 1);
+    this.witness.deleted(path, found, now, this);
   }
 
-  /** The objects in order of their paths, as they were before write number `seen`. */
-  *asOf(seen: number): Generator<Listed> {
-    const gone = seen > this.writes ? [] : this.graveyard.filter(({ created, deleted }) => created < seen && deleted >= seen);
+  /** The objects whose paths begin with `prefix` and come after `after`, in order, as they were before write number `seen`. */
+  *asOf(seen: number, prefix: string, after: string): Generator<Listed> {
+    const isMeant = (path: string) => path > after && path.startsWith(prefix);
+    const gone =
+      seen > this.writes ? [] : this.graveyard.filter(({ path, created, deleted }) => created < seen && deleted >= seen && isMeant(path));
     gone.sort((a, b) => (a.path < b.path ? -1 : 1));
-    for (const path of this.keys) {
+    for (let index = this.#place(after > prefix ? after : prefix); index < this.keys.length; index++) {
+      const path = this.keys[index] ?? "";
+      if (!isMeant(path)) {
+        if (path > after) break;
+        continue;
+      }
       const stored = this.objects.get(path);
       while (gone[0] !== undefined && gone[0].path <= path) {
         const ghost = gone.shift();
@@ -107,6 +98,7 @@ export function simStore(
   faults: Faults,
   identity?: string,
 ): ObjectStore {
+  const cache: ListCache = new Map();
   const network: Process = { name: "network", alive: true };
   const step = () => scheduler.gate(process);
   const fail = (what: string) => {
@@ -147,7 +139,7 @@ export function simStore(
       const found = bucket.objects.get(path);
       return found === undefined ? undefined : { path, size: found.bytes.byteLength, modified: found.modified };
     },
-    list: (prefix, options) => listSim(bucket, prefix, options, { step, fail, random, faults }),
+    list: (prefix, options) => listSim(bucket, prefix, options, { step, fail, random, faults, cache, now: () => scheduler.now }),
     put: (path, bytes) => write(path, () => bucket.write(path, bytes, scheduler.now)),
     putFile: () => Promise.reject(new Error("the simulation writes no data files")),
     putIfAbsent: async (path, bytes) => {
@@ -162,29 +154,34 @@ export function simStore(
       if (random.chance(faults.lostAfter)) return "unknown";
       return outcome === "created" && random.chance(faults.ownExists) ? "exists" : outcome;
     },
-    delete: (path) => write(path, () => bucket.delete(path)),
+    delete: (path) => write(path, () => bucket.delete(path, scheduler.now)),
     stagingFolder: () => Promise.reject(new Error("the simulation writes no data files")),
   };
 }
 
+/** By what was asked for: the write before which the listing shows the store, and until when. */
+type ListCache = Map<string, { readonly seen: number; readonly until: number }>;
+
 interface ListTools {
   readonly step: () => Promise<void>;
   readonly fail: (what: string) => void;
+  readonly now: () => number;
   readonly random: Random;
   readonly faults: Faults;
+  readonly cache: ListCache;
 }
 
 async function* listSim(bucket: SimBucket, prefix: string, options: ListOptions | undefined, tools: ListTools): AsyncGenerator<ObjectInfo> {
-  const { step, fail, random, faults } = tools;
+  const { step, fail, random, faults, now } = tools;
   let after = options?.startAfter ?? "";
   await step();
   fail(prefix);
-  const seen = random.chance(faults.staleList) ? Math.max(1, bucket.writes - random.below(6)) : Number.POSITIVE_INFINITY;
+  const seen = seenBy(bucket, `${prefix} ${after}`, tools);
   for (;;) {
     const page: ObjectInfo[] = [];
-    for (const { path, bytes, modified } of bucket.asOf(seen)) {
-      if (path <= after || !path.startsWith(prefix)) continue;
+    for (const { path, bytes, modified } of bucket.asOf(seen, prefix, after)) {
       after = path;
+      if (now() - modified < faults.lateInList && random.chance(0.3)) continue;
       page.push({ path, size: bytes.byteLength, modified });
       if (page.length === faults.pageSize) break;
     }
@@ -192,6 +189,16 @@ async function* listSim(bucket: SimBucket, prefix: string, options: ListOptions 
     if (page.length < faults.pageSize) return;
     await step();
   }
+}
+
+/** The number of the write before which a listing shows the store; beyond all for one that shows it as it is. */
+function seenBy(bucket: SimBucket, asked: string, { random, faults, cache, now }: ListTools): number {
+  if (random.chance(faults.staleList)) return Math.max(1, bucket.writes - random.below(6));
+  if (faults.cachedList === 0) return Number.POSITIVE_INFINITY;
+  const known = cache.get(asked);
+  if (known !== undefined && now() < known.until) return known.seen;
+  cache.set(asked, { seen: bucket.writes, until: now() + random.below(faults.cachedList) });
+  return Number.POSITIVE_INFINITY;
 }
 
 function unavailable(what: string): VarveError {

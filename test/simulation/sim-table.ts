@@ -1,14 +1,22 @@
+import { serializeActions } from "../../src/log/action-json.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../../src/log/actions.ts";
+import type { TableContext } from "../../src/log/contract.ts";
+import { commitPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
+import { commitNewTable } from "../../src/table/transaction.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
+import { Model } from "./model.ts";
+import { Violation } from "./model-state.ts";
 import type { Random } from "./random.ts";
+import type { SimTable } from "./run-seed.ts";
+import { SimBucket } from "./sim-store.ts";
 
 /** First actions of a table whose features and level the seed chooses; checkpoints come often, and in JSON, so that none needs the engine. */
-export function newTableActions(random: Random): Action[] {
+function newTableActions(random: Random): Action[] {
   const features = ["appendOnly", "invariants", "domainMetadata", ...["inCommitTimestamp", "rowTracking"].filter(() => random.chance(0.4))];
   const configuration = {
     "delta.checkpointPolicy": "v2",
-    "delta.checkpointInterval": String(2 + random.below(5)),
-    "delta.logRetentionDuration": "interval 1 hours",
+    "delta.checkpointInterval": String(1 + random.below(5)),
+    "delta.logRetentionDuration": random.pick(["interval 0 hours", "interval 1 hours"]),
     ...(random.chance(0.3) ? { "delta.isolationLevel": "Serializable" } : {}),
     ...(features.includes("inCommitTimestamp") ? { "delta.enableInCommitTimestamps": "true" } : {}),
   };
@@ -43,4 +51,23 @@ export function dropFeature(before: ProtocolAction, name: string): ProtocolActio
 
 export function hasFeature(protocol: ProtocolAction, name: string): boolean {
   return protocol.writerFeatures?.includes(name) === true;
+}
+
+/** Creates one of the run's tables; one whose first version is not 0 has a checkpoint in place of what came before. */
+export async function createSimTable(
+  random: Random,
+  { bucket, model }: SimTable,
+  context: (bucket: SimBucket) => TableContext,
+): Promise<void> {
+  const request = { actions: newTableActions(random), operation: "CREATE TABLE", commitInfo: { sim: { op: "create" } } };
+  const { first } = model;
+  const draft = first === 0 ? bucket : new SimBucket(new Model("draft", 0));
+  const created = await commitNewTable(context(draft), request);
+  if (created.version !== 0) throw new Violation("the first version is not 0");
+  if (first === 0) return;
+  const commit = draft.objects.get(commitPath(0));
+  if (commit === undefined) throw new Error("the first commit is not there");
+  const content: Action[] = [{ kind: "checkpointMetadata", version: first }, ...request.actions];
+  bucket.write(uuidCheckpointPath(first, random.uuid(), "json"), serializeActions(content), commit.modified);
+  bucket.write(commitPath(first), commit.bytes, commit.modified);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Mistake, runSeed } from "./run-seed.ts";
+import { mistakeNames } from "./mistake-names.ts";
+import { runSeed } from "./run-seed.ts";
 
 /** Fewer where the same tests run once for each mutant of the code. */
 const seeds = Number(process.env["VARVE_SIMULATION_SEEDS"] ?? 1500);
@@ -15,19 +16,7 @@ describe("simulation", () => {
     expect(await runSeed(4711)).toEqual(await runSeed(4711));
   });
 
-  const mistakes: readonly Mistake[] = [
-    "repeat-after-unknown",
-    "repeat-after-conflict",
-    "forget-reads",
-    "trust-unknown",
-    "put-overwrites",
-    "checkpoint-drops-a-file",
-    "clean-what-is-young",
-    "own-metadata-wins",
-    "forget-progress",
-    "trust-old-snapshots",
-  ];
-  it.each(mistakes)("catches the mistake %s within 300 seeds", async (mistake) => {
+  it.each(mistakeNames)("catches the mistake %s within 300 seeds", async (mistake) => {
     for (let seed = 0; seed < 300; seed++) {
       try {
         await runSeed(seed, mistake);

@@ -5,12 +5,15 @@ import { refreshLog } from "../../src/log/open-log.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
 import type { AppTransaction, CommitResult } from "../../src/table/commit-request.ts";
 import { ConflictError } from "../../src/table/conflict-error.ts";
-import { keepLog } from "../../src/table/upkeep.ts";
+import { checkpointTable } from "../../src/table/upkeep.ts";
+import { commitOrWithdraw, type StagedData, withdrawData } from "../../src/table/write-data-files.ts";
+import { mistakenUpkeep } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";
-import { Violation } from "./model.ts";
+import { Violation } from "./model-state.ts";
 import { plan, type Wish } from "./operations.ts";
 import { count, isTransient, openPatiently, type Run, type SimTable } from "./run-seed.ts";
 import type { Process } from "./scheduler.ts";
+import { dropStray } from "./strays.ts";
 
 /** A commit that its writer was told had landed. */
 interface Acknowledged {
@@ -20,7 +23,12 @@ interface Acknowledged {
   readonly paths: readonly string[];
 }
 
-const wishes: Readonly<Record<Wish | "logCompaction", number>> = {
+const hour = 60 * 60 * 1000;
+
+/** Work on the log itself, without a commit. */
+type Chore = "logCompaction" | "checkpoint" | "stray";
+
+const wishes: Readonly<Record<Wish | Chore, number>> = {
   append: 8,
   batch: 6,
   overwrite: 1,
@@ -28,30 +36,36 @@ const wishes: Readonly<Record<Wish | "logCompaction", number>> = {
   deleteWhere: 3,
   count: 2,
   compact: 3,
-  property: 1,
+  property: 1.5,
+  suite: 1,
   column: 1,
   domain: 1,
   feature: 0.5,
   drop: 0.5,
-  logCompaction: 0.5,
+  logCompaction: 1.5,
+  checkpoint: 1,
+  stray: 1,
 };
 
 /** A process that writes; what it remembers beyond a crash is only what a careful application would have made durable. */
 export class Writer {
   readonly name: string;
+  /** The application whose batches it writes; two writers may be at the same ones, as when a job was started twice. */
+  readonly app: string;
   /** Commits that were acknowledged, by whatever incarnation. */
   readonly acknowledged: Acknowledged[] = [];
   /** Paths of files whose commit definitely failed. */
   readonly failed: { readonly table: SimTable; readonly paths: readonly string[] }[] = [];
-  /** Batches that are done; their number is the progress of application `name`. */
+  /** Batches that are done; their number is the progress of application `app`. */
   batchesDone = 0;
   readonly #run: Run;
   #left: number;
   #batchOpen = false;
 
-  constructor(run: Run, name: string) {
+  constructor(run: Run, name: string, app: string) {
     this.#run = run;
     this.name = name;
+    this.app = app;
     this.#left = 1 + run.random.below(4);
   }
 
@@ -63,18 +77,34 @@ export class Writer {
     while (this.#left > 0) {
       const wish = this.#batchOpen ? "batch" : random.weighted(wishes);
       try {
-        held = held === undefined || random.chance(0.4) ? await openPatiently(context, this.#run.tally) : await refreshLog(held);
+        held = await this.#open(context, held);
         if (wish === "logCompaction") await this.#compactLog(context, held);
+        else if (wish === "checkpoint") await this.#checkpoint(held);
+        else if (wish === "stray") dropStray(this.#run);
         else if (wish === "batch") await this.#batch(process, held);
         else await this.#commit(main, held, wish);
       } catch (error) {
-        if (!isTransient(error) && !(error instanceof ConflictError) && !isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
+        if (!isTransient(error, this.#run) && !(error instanceof ConflictError) && !isVarveError(error, "COMMIT_OUTCOME_UNKNOWN"))
+          throw error;
         count(this.#run.tally, error);
         held = undefined;
       }
       this.#left--;
-      await context.world.sleep(random.below(3000));
+      await context.world.sleep(random.below(random.chance(0.15) ? 3 * hour : 3000));
     }
+  }
+
+  /** Opens the table, or refreshes what it has; now and then it goes on from that as it is, however old. */
+  async #open(context: TableContext, held: LogSnapshot | undefined): Promise<LogSnapshot> {
+    const { random } = this.#run;
+    if (held === undefined || random.chance(0.35)) return openPatiently(context, this.#run);
+    return random.chance(0.25) ? held : refreshLog(held);
+  }
+
+  /** As on demand, of whatever version is in hand. */
+  async #checkpoint(held: LogSnapshot): Promise<void> {
+    await checkpointTable(held, { inlineLimit: 1_000_000 });
+    this.#run.tally.checkpoints++;
   }
 
   async #compactLog(context: TableContext, { version }: LogSnapshot): Promise<void> {
@@ -90,9 +120,9 @@ export class Writer {
   /** One batch of an application: its bad rows to quarantine, then its good rows; repeated with the same progress until both are there. */
   async #batch(process: Process, main: LogSnapshot): Promise<void> {
     this.#batchOpen = true;
-    const txn: AppTransaction = { appId: this.name, version: BigInt(this.batchesDone + 1) };
+    const txn: AppTransaction = { appId: this.app, version: BigInt(this.batchesDone + 1) };
     const { quarantine } = this.#run;
-    const other = await openPatiently(this.#run.contextFor(process, quarantine), this.#run.tally);
+    const other = await openPatiently(this.#run.contextFor(process, quarantine), this.#run);
     const bad = await this.#commit(quarantine, other, "batch", txn);
     const good = bad ? await this.#commit(this.#run.main, main, "batch", txn) : false;
     if (!good) return;
@@ -107,15 +137,31 @@ export class Writer {
     if (request === undefined) return false;
     const paths = request.actions.flatMap((action) => (action.kind === "add" ? [action.path] : []));
     const commit = mistaken(mistake, this.#run);
+    const { context } = snapshot;
+    const data = stagedData(paths);
+    // Some batches take hours to write.
+    if (random.chance(0.05)) await context.world.sleep(random.below(6 * hour));
     try {
-      const result = await this.#resolve(() => commit(snapshot, request));
+      await publish(context, data, paths);
+      const result = await this.#resolve(() => this.#withFiles(context, data, () => commit(snapshot, request)));
       this.#note(table, result, paths, txn);
+      if (result.outcome === "alreadyApplied") await withdrawData(context, data);
       if (result.outcome === "committed") await this.#upkeep(snapshot, result);
       return true;
     } catch (error) {
       if (isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
       if (error instanceof ConflictError) this.#run.tally.conflicts++;
       this.failed.push({ table, paths });
+      throw error;
+    }
+  }
+
+  /** Takes the files of a commit back that certainly did not happen, as every verb does. */
+  async #withFiles(context: TableContext, data: StagedData, commit: () => Promise<CommitResult>): Promise<CommitResult> {
+    try {
+      return await commitOrWithdraw(context, data, commit);
+    } catch (error) {
+      if (this.#run.mistake === "withdraw-after-unknown") await withdrawData(context, data);
       throw error;
     }
   }
@@ -140,7 +186,7 @@ export class Writer {
       return;
     }
     this.failed.push({ table, paths });
-    const held = table.model.states[result.version]?.txns.get(result.appId);
+    const held = table.model.stateOf(result.version)?.txns.get(result.appId);
     if (txn === undefined || held === undefined || held < txn.version) {
       throw new Violation(
         `${this.name} was told that ${result.appId} ${txn?.version} is in version ${result.version}, which holds ${held}`,
@@ -150,7 +196,7 @@ export class Writer {
 
   async #upkeep(base: LogSnapshot, result: Extract<CommitResult, { outcome: "committed" }>): Promise<void> {
     const { tally, random } = this.#run;
-    const work = keepLog(base.context, result, {
+    const work = mistakenUpkeep(this.#run.mistake)(base.context, result, {
       base,
       checkpoint: { inlineLimit: 1_000_000 },
       skip: this.#run.checksums ? [] : ["checksum"],
@@ -158,11 +204,28 @@ export class Writer {
       if (report.checkpoint !== undefined) tally.checkpoints++;
       tally.cleaned += report.cleanup?.deleted.length ?? 0;
       for (const { cause, message } of report.warnings) {
-        if (!isTransient(cause) && !isVarveError(cause, "VERSION_NOT_FOUND")) throw new Violation(`upkeep: ${message}`);
+        if (!isTransient(cause, this.#run) && !isVarveError(cause, "VERSION_NOT_FOUND")) throw new Violation(`upkeep: ${message}`);
       }
-      if (report.cleanup?.reason !== undefined) tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}/g, "N")}`] = 1;
+      if (report.cleanup?.reason !== undefined)
+        tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}|\d+/g, "N").slice(0, 60)}`] = 1;
     });
     if (random.chance(0.5)) await work;
     else work.catch((error: unknown) => this.#run.main.model.fail(error));
+  }
+}
+
+function stagedData(paths: readonly string[]): StagedData {
+  const written = { file: "", rows: 0, bytes: 0, partitionValues: [], columns: [] };
+  const files = paths.map((path) => ({ written, path, partitionValues: {}, stats: "" }));
+  return { files, rows: 0, bytes: 0, discard: async () => undefined };
+}
+
+/** Puts data files where the commit will name them, or takes them back. */
+async function publish({ store }: TableContext, data: StagedData, paths: readonly string[]): Promise<void> {
+  try {
+    await Promise.all(paths.map((path) => store.put(path, new TextEncoder().encode(path))));
+  } catch (error) {
+    await withdrawData({ store } as TableContext, data);
+    throw error;
   }
 }
