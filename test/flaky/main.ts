@@ -33,17 +33,11 @@ interface Report {
   }[];
 }
 
-/** How often a test failed, and how. */
-interface Failure {
-  times: number;
-  readonly message: string;
-}
-
 if (values.help) console.log(usage);
 else process.exitCode = await findFlaky(Number(values.repeat), Number(values.spinners));
 
 async function findFlaky(repeat: number, spinners: number): Promise<number> {
-  const failures = new Map<string, Failure>();
+  const failures = new Map<string, number>();
   for (const busy of [0, spinners]) {
     const processes = Array.from({ length: busy }, () => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
     try {
@@ -52,7 +46,8 @@ async function findFlaky(repeat: number, spinners: number): Promise<number> {
         const failed = failuresOf(report);
         for (const [test, message] of failed) {
           const key = `${test} (${busy === 0 ? "alone" : `beside ${busy} busy processes`})`;
-          failures.set(key, { message, times: (failures.get(key)?.times ?? 0) + 1 });
+          failures.set(key, (failures.get(key) ?? 0) + 1);
+          console.log(`failed: ${key}\n${message}`);
         }
         console.log(`${busy} busy processes, run ${run} of ${repeat}: ${report.numTotalTests} tests, ${failed.size} failed`);
       }
@@ -60,7 +55,7 @@ async function findFlaky(repeat: number, spinners: number): Promise<number> {
       for (const spinner of processes) await stop(spinner);
     }
   }
-  for (const [test, { times, message }] of failures) console.log(`\n${times} of ${repeat}: ${test}\n${message}`);
+  for (const [test, times] of failures) console.log(`${times} of ${repeat}: ${test}`);
   console.log(failures.size === 0 ? `No test failed in ${2 * repeat} runs.` : `${failures.size} failed at least once.`);
   return failures.size === 0 ? 0 : 1;
 }

@@ -14,7 +14,7 @@ npm run mutate -- --changed [--base REV] [--minutes 5] [--at-least 80]
 
   --group     ${mutationGroups.map(({ name }) => name).join(", ")}, or all
   --sample    mutants to draw; the same seed and code draw the same ones
-  --again     run those once more that survived the last time, for instance after adding tests
+  --again     run those once more that no test killed the last time, for instance after adding tests
   --changed   mutate the changed source files only, until the minutes are up; exit 1 where the score is surely below --at-least`;
 
 const { values } = parseArgs({
@@ -47,8 +47,7 @@ else for (const group of values.group === "all" ? mutationGroups : [mutationGrou
 
 async function mutateGroup(group: MutationGroup): Promise<void> {
   const last = values.again ? readSample(group) : undefined;
-  const unnoticed = last?.mutants.filter(({ status }) => status === "Survived" || status === "NoCoverage");
-  const only = unnoticed?.map(({ id }) => id);
+  const only = last?.mutants.filter(({ status }) => status !== "Killed").map(({ id }) => id);
   const sample = only?.length ?? Number(values.sample);
   const { plan, mutants: told, timeUp } = await runStryker({ group: group.name, sources: group.sources, sample, seed, only }, minutes);
   const mutants = timeUp ? reachedMutants(told, seed) : told;

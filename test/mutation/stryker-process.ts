@@ -26,8 +26,8 @@ await new Stryker({
   // There is no TypeScript API to rewrite it with, and nothing in it that a copy of the folder changes.
   tsconfigFile: "none",
   // A loaded machine must not pass for a mutant that hangs.
-  timeoutMS: 30_000,
-  timeoutFactor: 3,
+  timeoutMS: 120_000,
+  timeoutFactor: 10,
   dryRunTimeoutMinutes: 30,
   logLevel: "warn" as LogLevel,
 }).runMutationTest();

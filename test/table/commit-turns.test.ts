@@ -10,9 +10,10 @@ import { countCalls } from "../../src/storage/counting-store.ts";
 import { localDiskStore } from "../../src/storage/local-disk-store.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import type { CommitRequest } from "../../src/table/commit-request.ts";
+import { takeTurn } from "../../src/table/commit-turns.ts";
 import { commitTransaction } from "../../src/table/transaction.ts";
-import { realWorld } from "../../src/util/world.ts";
-import { add, contextOf, createTable, metadata, protocol, replay } from "../support/commit-tools.ts";
+import { realWorld, type World } from "../../src/util/world.ts";
+import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, replay } from "../support/commit-tools.ts";
 
 let folder: string;
 
@@ -98,6 +99,36 @@ it("one that is cancelled while it waits commits nothing, and those behind it go
   await first;
   expect(await last).toMatchObject({ outcome: "committed", version: 2 });
   expect(await paths()).toEqual(["first.parquet", "last.parquet"]);
+});
+
+it("one that is cancelled while its turn begins passes the turn on, however the two interleave", async () => {
+  const patient: World = {
+    ...realWorld,
+    sleep: (_, signal) => new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true })),
+  };
+  const outcomes = new Set<string>();
+  for (let ticks = 0; ticks < 10; ticks++) {
+    const store = { ...freshMemoryStore(), identity: `interleaved ${ticks}` };
+    const controller = new AbortController();
+    const first = await takeTurn(store, patient);
+    const second = takeTurn(store, patient, controller.signal).then(
+      (turn) => {
+        turn?.end([]);
+        return "began";
+      },
+      () => "cancelled",
+    );
+    const third = takeTurn(store, patient);
+    controller.abort(new Error("enough"));
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+    first?.end([]);
+    outcomes.add(await second);
+    const last = await third;
+    expect(last?.landed).toEqual([]);
+    expect(last?.isAwaited).toBe(false);
+    last?.end([]);
+  }
+  expect([...outcomes].sort()).toEqual(["began", "cancelled"]);
 });
 
 it("one that fails gives its turn on, with what it has read of others", async () => {
