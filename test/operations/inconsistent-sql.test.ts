@@ -227,6 +227,8 @@ interface Door {
   readonly codes: readonly string[];
   /** The text is in the SQL that Spark writes into tables. */
   readonly spark?: true;
+  /** Texts that have one answer a write here: a default may stand for the moment of the write. */
+  readonly answered?: RegExp;
   /** Sends a text through the door, which writes to the folder if it is open. */
   readonly enter: (text: string) => Promise<{ readonly folder: string; readonly work: () => Promise<unknown> }>;
 }
@@ -308,6 +310,7 @@ const doors: readonly Door[] = [
   {
     door: "a default",
     spark: true,
+    answered: /now|current_date|current_timestamp/,
     codes: ["UNSUPPORTED_FEATURE"],
     enter: async (text) => {
       const folder = join(freshFolder(), "t");
@@ -321,9 +324,9 @@ const doors: readonly Door[] = [
   },
 ];
 
-describe.each(doors)("$door", ({ codes, spark, enter }) => {
+describe.each(doors)("$door", ({ codes, spark, answered, enter }) => {
   it("takes no SQL that answers differently each time, and nothing is written", async () => {
-    for (const text of spark === true ? texts : engineTexts) {
+    for (const text of (spark === true ? texts : engineTexts).filter((each) => answered?.test(each) !== true)) {
       const { folder, work } = await enter(text);
       const before = filesBelow(folder);
       const failure = await work().then(
