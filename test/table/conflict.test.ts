@@ -291,7 +291,7 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "A8 a file that we remove was recommitted under the row ids that we know",
     "accepted",
     {
-      ours: { actions: [add("other"), remove("g", { baseRowId: 1n }), remove("f", { baseRowId: 7n })] },
+      ours: { actions: [remove("g", { baseRowId: 1n }), remove("f", { baseRowId: 7n })] },
       theirs: winner([add("f", { dataChange: false, baseRowId: 7n })]),
     },
   ],
