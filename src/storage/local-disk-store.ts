@@ -31,7 +31,7 @@ import { objectNotFound } from "./paths.ts";
  */
 export function localDiskStore(folder: string, world: World = realWorld): ObjectStore {
   const absolute = resolve(folder);
-  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined };
+  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined, flushed: new Set() };
   return {
     uri: root.uri,
     identity: root.uri,
@@ -201,10 +201,20 @@ async function prepareTarget(root: LocalRoot, path: string, options?: ReadOption
   throwIfCancelled(options?.signal, `writing ${path}`);
   const target = fileNameOf(root, path);
   try {
-    if (!(await checkTargetFolder(root, path))) await makeFolder(dirname(target));
+    const made = (await checkTargetFolder(root, path)) ? [] : await makeFolder(dirname(target));
+    for (const folder of made) root.flushed.add(folder);
+    await flushNames(root, dirname(target));
     return target;
   } catch (error) {
     throw localError(root, path, "make the folder of", error);
+  }
+}
+
+/** Another writer may have made a folder below the root without having flushed its name yet, or have died before: what goes into it would be lost with it. */
+async function flushNames(root: LocalRoot, folder: string): Promise<void> {
+  for (let name = folder; name.length > root.folder.length && !root.flushed.has(name); name = dirname(name)) {
+    await syncFolder(dirname(name));
+    root.flushed.add(name);
   }
 }
 

@@ -47,11 +47,15 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Creates `folder` with its parents, durably: each parent of a new folder is flushed. */
-export async function makeFolder(folder: string): Promise<void> {
+/** Creates `folder` with its parents, durably: each parent of a new folder is flushed. Returns the new ones. */
+export async function makeFolder(folder: string): Promise<readonly string[]> {
   const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  const made: string[] = [];
+  for (let name = folder; first !== undefined && name.length >= first.length; name = dirname(name)) {
+    await syncFolder(dirname(name));
+    made.push(name);
+  }
+  return made;
 }
 
 /** Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic create of POSIX. */

@@ -11,6 +11,8 @@ export interface LocalRoot {
   readonly uri: string;
   /** Where `folder` was found to lead; asked again when something seems to lie outside it. */
   real: string | undefined;
+  /** Folders below the root whose names are known to be on the disk. */
+  readonly flushed: Set<string>;
 }
 
 /** Absolute file name of `path`, not yet checked for links. @throws as {@link checkPath} */

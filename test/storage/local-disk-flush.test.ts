@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import fsPromises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -69,6 +70,19 @@ describe("what a local store has acknowledged survives a power cut", () => {
   it.each(["new", "p=1/q=2/new"])("a file that is copied in from another file system (%s)", async (path) => {
     const work = (store: ObjectStore, staged: (bytes: string) => string) => store.putFile(path, staged("whole"));
     expect(await leftAfter(path, work, elsewhere)).toEqual(["whole", "whole"]);
+  });
+
+  it.each<[string, (store: ObjectStore, path: string, staged: (bytes: string) => string) => Promise<unknown>]>([
+    ["created once", (store, path) => store.putIfAbsent(path, text("whole"))],
+    ["put", (store, path) => store.put(path, text("whole"))],
+    ["moved in", (store, path, staged) => store.putFile(path, staged("whole"))],
+  ])("what is %s in a folder that another writer has made, and not flushed yet", async (_, write) => {
+    const work = async (store: ObjectStore, staged: (bytes: string) => string) => {
+      await store.put("first", text("x"));
+      await fsPromises.mkdir(join(folder, "table", "p=1", "q=2"), { recursive: true });
+      await write(store, "p=1/q=2/new", staged);
+    };
+    expect(await leftAfter("p=1/q=2/new", work)).toEqual(["whole", "whole"]);
   });
 
   it("several files in folders that are made side by side", async () => {
