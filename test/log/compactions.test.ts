@@ -34,6 +34,19 @@ describe("a log compaction", () => {
     expect(await paths(context)).toEqual(["f1", "f2", "f3", "f4"]);
   });
 
+  it("is not used as of a time within it", async () => {
+    let now = Date.UTC(2024, 0, 1);
+    const world = { ...realWorld, now: () => now };
+    const context = diskBacked(memoryStore(realWorld.uuid(), "table", world), world);
+    for (const [version, actions] of [firstActions(), [add("f1")], [add("f2")], [add("f3")]].entries()) {
+      await context.store.put(commitPath(version), serializeActions(actions));
+      now += 1000;
+    }
+    await writeCompaction(context, 1, 3);
+    const snapshot = await openLog(context, { timestamp: now - 2000 });
+    expect([snapshot.version, await allPaths(await snapshot.files())]).toEqual([2, ["f1", "f2"]]);
+  });
+
   it("that holds two actions on one thing is passed over: only the commits tell which is the newer", async () => {
     const context = await memoryTable([
       firstActions(),
@@ -48,11 +61,16 @@ describe("a log compaction", () => {
 });
 
 describe("a refreshed snapshot", () => {
-  let clock = Date.UTC(2024, 0, 1);
-
-  /** Versions 0 to 4, a checkpoint of 3; a snapshot of version 1 is held. */
-  async function held() {
-    const world = { ...realWorld, now: () => (clock += 1000) };
+  /** Versions 0 to 4, a checkpoint of 3, with so many milliseconds between two writes; a snapshot of version 1 is held. */
+  async function held(step = 1000) {
+    let clock = Date.UTC(2024, 0, 1);
+    const world = {
+      ...realWorld,
+      now: () => {
+        clock += step;
+        return clock;
+      },
+    };
     const context = diskBacked(memoryStore(realWorld.uuid(), "table", world), world);
     const first = firstActions({ readerFeatures: ["v2Checkpoint"], configuration: { "delta.checkpointPolicy": "v2" } });
     for (const [version, actions] of [first, [add("a")], [add("b")], [remove("a")], [add("c")]].entries()) {
@@ -66,6 +84,13 @@ describe("a refreshed snapshot", () => {
 
   it("does not follow a late commit into a past that was cleaned up behind it", async () => {
     const { context, snapshot } = await held();
+    for (const version of [0, 1, 2]) await context.store.delete(commitPath(version));
+    await context.store.put(commitPath(2), serializeActions([add("ghost")]));
+    expect(await allPaths(await (await refreshLog(snapshot)).files())).toEqual(["b", "c"]);
+  });
+
+  it("does not follow one where the files' times tell nothing, either", async () => {
+    const { context, snapshot } = await held(0);
     for (const version of [0, 1, 2]) await context.store.delete(commitPath(version));
     await context.store.put(commitPath(2), serializeActions([add("ghost")]));
     expect(await allPaths(await (await refreshLog(snapshot)).files())).toEqual(["b", "c"]);

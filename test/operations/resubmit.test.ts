@@ -330,6 +330,27 @@ describe("a quarantine", () => {
       expect(await rowsOf(await openTable(table.uri))).toEqual([{ id: 9n, s: 3n }]);
       await table.close();
     });
+
+    it("gives a claim up in the table's log before its rows are open: a landing under way cannot come after that", async () => {
+      const table = await fresh(schema().long("id").string("s"));
+      await table.append([{ id: 1, s: "abc" }], { gate: refuse });
+      const context = await openContext(table.uri);
+      const { store } = context;
+      const commits: string[] = [];
+      const recording: ObjectStore = {
+        ...store,
+        putIfAbsent: async (path, bytes, options) => {
+          const answer = await store.putIfAbsent(path, bytes, options);
+          if (/\d{20}\.json$/.test(path)) commits.push(path.startsWith("_quarantine/") ? "quarantine" : "table");
+          return answer;
+        },
+      };
+      const before = await openLog({ ...context, store: recording }, {});
+      await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
+      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      expect(commits).toEqual(["quarantine", "table", "quarantine"]);
+      await table.close();
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -230,6 +230,47 @@ describe("a staged batch", () => {
     for (const file of dataFiles(folder)) if (!before.has(file)) rmSync(join(folder, file));
     await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    await table.close();
+  });
+
+  it("refuses to name files that were damaged since, and their rows stay staged", async () => {
+    const { folder, table } = await fresh();
+    const before = new Set(dataFiles(folder));
+    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    await staged.audit();
+    for (const file of dataFiles(folder)) if (!before.has(file)) truncateSync(join(folder, file), 7);
+    await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+    expect((await table.stagedBatches()).map(({ id }) => id)).toEqual([staged.id]);
+    await table.close();
+  });
+
+  it("keeps its files where another publication lands them while this one writes the rows anew", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([
+      { id: 2, amount: 2 },
+      { id: 3, amount: -1 },
+    ]);
+    const racer = await openTable(folder);
+    let looks = 0;
+    const history = async () => {
+      // The first look is the audit's; at the second the rows are on their way.
+      if (++looks === 2) await racer.publishStaged(staged.id, { gate: suite("none", []) });
+      return [];
+    };
+    const normal = check.normal("row_count", undefined, { rule: "threshold", lower: 0 });
+    const gate = suite("normal", [normal, check.between("amount", { min: 0 }, { onFail: "quarantine" })]);
+    expect(await staged.publish({ gate, gateOptions: { history } })).toMatchObject({ outcome: "alreadyApplied" });
+    expect(looks).toBe(2);
+    expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
+    await table.close();
+  });
+
+  it("keeps its files where another publication landed them first", async () => {
+    const { folder, table } = await fresh();
+    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts });
+    await Promise.all([1, 2, 3].map(async () => (await openTable(folder)).publishStaged(staged.id)));
+    expect(await rowsOf(await openTable(folder))).toHaveLength(2);
     await table.close();
   });
 

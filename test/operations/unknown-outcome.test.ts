@@ -135,6 +135,36 @@ describe("files of a commit whose outcome is unknown stay", () => {
     expect(await ids(folder)).toEqual([1, 2]);
   });
 
+  it("of a publication that did not land yet, though the batch is discarded afterwards: it may land still", async () => {
+    const { folder, context, deafness } = await deafTable(false);
+    const snapshot = await openLog(context);
+    await stageBatch(snapshot, [{ id: 2, amount: 2 }], { id: "next" });
+    deafness.to = ofTable;
+    const error = await unknown(publishStaged(snapshot, "next"));
+    deafness.to = undefined;
+    expect(await discardStaged(snapshot, "next")).toEqual({ filesDeleted: false });
+    expect(await error.recover()).toMatchObject({ outcome: "committed", version: 2 });
+    expect(await ids(folder)).toEqual([1, 2]);
+  });
+
+  it("and those of a batch of which a file cannot be moved go, all of them", async () => {
+    const folder = join(freshFolder(), "t");
+    await (await createTable(folder, { schema: schema().long("id").string("part"), partitionBy: ["part"] })).close();
+    const context = await openContext(folder);
+    let moves = 0;
+    const full: ObjectStore = {
+      ...context.store,
+      putFile: async (path, file, options) => {
+        if (++moves === 3) throw new VarveError("STORE_REFUSED", "the disk is full");
+        await context.store.putFile(path, file, options);
+      },
+    };
+    const rows = ["a", "b", "c"].map((part, id) => ({ id, part }));
+    await expect(append(await openLog({ ...context, store: full }), rows)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    expect(moves).toBe(3);
+    expect(dataFiles(folder)).toEqual([]);
+  });
+
   it("and those of a commit that certainly did not happen go", async () => {
     const { folder, context } = await deafTable(true);
     const before = filesBelow(folder);

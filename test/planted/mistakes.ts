@@ -1,0 +1,23 @@
+import { checkpointsMistakes } from "./checkpoints.ts";
+import { commitsMistakes } from "./commits.ts";
+import { conflictsMistakes } from "./conflicts.ts";
+import { diskMistakes } from "./disk.ts";
+import { gatesMistakes } from "./gates.ts";
+import type { Mistake } from "./mistake.ts";
+import { s3Mistakes } from "./s3.ts";
+import { valuesMistakes } from "./values.ts";
+import { verbsMistakes } from "./verbs.ts";
+import { versionsMistakes } from "./versions.ts";
+
+/** All mistakes that the tests are known to see. */
+export const mistakes: readonly Mistake[] = [
+  ...checkpointsMistakes,
+  ...commitsMistakes,
+  ...conflictsMistakes,
+  ...diskMistakes,
+  ...gatesMistakes,
+  ...s3Mistakes,
+  ...valuesMistakes,
+  ...verbsMistakes,
+  ...versionsMistakes,
+];
