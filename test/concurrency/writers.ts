@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { generator } from "../support/generator.ts";
 import type { Acknowledgement, WriterJob } from "./jobs.ts";
 
 /** A fleet of writer processes on one table. */
@@ -89,17 +90,6 @@ export async function untilEnd(child: ChildProcessByStdio<null, Readable, Readab
     child.once("error", reject);
     child.once("close", (code, signal) => resolve({ code, signal, errors }));
   });
-}
-
-/** A small seeded generator of numbers in [0, 1) (mulberry32), so that a failing plan can be run again. */
-export function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Spreads the plan's kills over the acknowledgements of all writers. */
