@@ -20,12 +20,16 @@ export const mutationGroups: readonly MutationGroup[] = [
   {
     name: "storage",
     sources: ["src/storage/**/*.ts"],
-    tests: ["test/storage/**", "test/contract/{object,s3}-store.test.ts"],
+    tests: ["test/storage/**", "test/contract/{object,s3}-store.test.ts", "test/operations/leftovers.test.ts"],
   },
   {
     name: "engine fences",
     sources: ["src/engine/{fence,caller-sql,row-guard,session,instance-pool}.ts"],
-    tests: ["test/engine/{fence*,session,instance-pool,turns,stage-sql,json-lines,row-stream}.test.ts", "test/query/**"],
+    tests: [
+      "test/engine/{fence*,session,instance-pool,turns,stage-sql,json-lines,row-stream}.test.ts",
+      "test/query/**",
+      "test/operations/write-rules.test.ts",
+    ],
   },
   {
     name: "log",
@@ -41,9 +45,9 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "quality/gate",
     sources: ["src/quality/gate*.ts", "src/quality/{check-report,compile,errors-list,masks,payload,verdict}.ts"],
     tests: [
-      "test/quality/{gate,checks,check-cases,define}.test.ts",
+      "test/quality/{gate*,checks,check-cases,define,verdict}.test.ts",
       "test/property/gate-partition.test.ts",
-      "test/operations/{check,repair}.test.ts",
+      "test/operations/{broken-lines,check,quarantine-write,repair,write-first}.test.ts",
     ],
   },
 ];
