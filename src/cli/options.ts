@@ -27,13 +27,21 @@ export type RowFormat = (typeof rowFormats)[number];
 export interface RowOutputFlags {
   readonly format: RowFormat;
   readonly output?: string;
+  readonly safeCsv?: boolean;
 }
 
 /** Adds `--format` and `--output`. */
 export function withRowOutput(command: Command, preset: RowFormat = "table"): Command {
   return command
     .addOption(new Option("-f, --format <format>", "how to print rows").choices(rowFormats).default(preset))
-    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"));
+    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
+    .addOption(safeCsvOption());
+}
+
+function safeCsvOption(): Option {
+  const text =
+    "in CSV, put an apostrophe before text that begins with = + - @, a tab or a carriage return, so that spreadsheets do not run it";
+  return new Option("--safe-csv", `${text}; numbers stay`);
 }
 
 /** Formats that short lists can be printed in. */
@@ -43,13 +51,15 @@ export const listFormats = ["table", "json", "jsonl", "csv"] as const;
 export interface ListOutputFlags {
   readonly format: (typeof listFormats)[number];
   readonly output?: string;
+  readonly safeCsv?: boolean;
 }
 
 /** Adds `--format` and `--output` for short lists. */
 export function withListOutput(command: Command): Command {
   return command
     .addOption(new Option("-f, --format <format>", "how to print").choices(listFormats).default("table"))
-    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"));
+    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
+    .addOption(safeCsvOption());
 }
 
 /** Parses a whole number of 0 or more. */

@@ -16,6 +16,7 @@ import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./package-version.ts";
+import { print, printError } from "./print.ts";
 
 /** Builds the whole command line; commands load what they need when they run, so that help and history start fast. */
 export function buildProgram(): Command {
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
     .version(packageVersion())
     .showHelpAfterError("Try --help for the options and examples.")
     .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: printError })
     .addHelpText("after", examples);
   for (const add of [
     addCreate,

@@ -1,5 +1,6 @@
 import type { SingleBar } from "cli-progress";
 import type { WriteProgress } from "../operations/write-options.ts";
+import { visible } from "../util/visible-text.ts";
 
 /** Progress of long work, shown on stderr, only on a terminal. */
 export interface ProgressLine {
@@ -15,7 +16,7 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
   if (quiet || process.stderr.isTTY !== true) return silent;
   const { default: progress } = await import("cli-progress");
   const bar: SingleBar = new progress.SingleBar({
-    format: `${label} {stage} {bar} {value} ${unit} in {duration_formatted}`,
+    format: `${visible(label)} {stage} {bar} {value} ${unit} in {duration_formatted}`,
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
@@ -25,7 +26,7 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
   return {
     update: (done, total, stage) => {
       if (total !== undefined) bar.setTotal(total);
-      bar.update(done, stage === undefined ? undefined : { stage });
+      bar.update(done, stage === undefined ? undefined : { stage: visible(stage) });
     },
     stop: () => bar.stop(),
   };

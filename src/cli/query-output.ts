@@ -1,10 +1,10 @@
-import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { copyFile, open } from "node:fs/promises";
 import type { QueryResult } from "../query/query-result.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../util/json.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
 import type { RowOutputFlags } from "./options.ts";
+import { printExact } from "./print.ts";
 
 /** Text that goes to standard output or a file, waiting where the reader is slow. */
 interface TextSink {
@@ -29,7 +29,7 @@ export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: st
 
 /** Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for tables, which measure their columns). */
 async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
-  if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags.output);
+  if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
   const sink = await openSink(flags.output);
   try {
     if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
@@ -41,8 +41,8 @@ async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<v
   }
 }
 
-async function printFile(result: QueryResult, format: "csv" | "parquet", output: string | undefined): Promise<void> {
-  const file = await result.writeFile(format);
+async function printFile(result: QueryResult, format: "csv" | "parquet", { output, safeCsv }: RowOutputFlags): Promise<void> {
+  const file = await result.writeFile(format, { safeCsv });
   if (output !== undefined) {
     await copyFile(file, output);
     return;
@@ -101,9 +101,7 @@ function cell(value: JsonValue | undefined): string {
 async function openSink(output: string | undefined): Promise<TextSink> {
   if (output === undefined) {
     return {
-      write: async (chunk) => {
-        if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
-      },
+      write: (chunk) => printExact(chunk, typeof chunk === "string"),
       end: async () => undefined,
     };
   }

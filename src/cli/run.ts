@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { errorText, exitCodeOf, exitCodes } from "./exit.ts";
+import { printError } from "./print.ts";
 import { buildProgram } from "./program.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? exitCodes.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    process.stderr.write(`${errorText(error)}\n`);
+    printError(`${errorText(error)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { visible } from "../util/visible-text.ts";
 
 /** A cell as it is printed; null and undefined show as the table's null text. */
 export type Cell = string | number | bigint | boolean | null | undefined;
@@ -15,13 +16,14 @@ const gap = 2;
 const smallest = 6;
 
 /** Draws rows as a plain table that fits the terminal: a heading line, then a line a row, no frame. */
-export function textTable(heads: readonly string[], rows: readonly (readonly Cell[])[], options: TextTableOptions): string {
+export function textTable(names: readonly string[], rows: readonly (readonly Cell[])[], options: TextTableOptions): string {
   const nullText = options.nullText ?? "";
+  const heads = names.map((name) => visible(name));
   const cells = rows.map((row) => heads.map((_, index) => cellText(row[index], nullText)));
   const wanted = heads.map((head, index) => Math.max(head.length, ...cells.map((row) => (row[index] ?? "").length)));
   const widths = fitWidths(wanted, options.width);
   const table = new Table({
-    head: heads.map((head) => head),
+    head: heads,
     colWidths: widths.map((width) => width + gap),
     colAligns: heads.map((_, index) => (options.rightAligned?.has(index) === true ? "right" : "left")),
     wordWrap: false,
@@ -44,15 +46,7 @@ const frameParts = [
 /** One line of text for a value: line breaks and control characters become visible escapes, so that data cannot drive the terminal. */
 export function cellText(cell: Cell, nullText = ""): string {
   if (cell === null || cell === undefined) return nullText;
-  const text = String(cell);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this line removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, visibleEscape);
-}
-
-function visibleEscape(character: string): string {
-  if (character === "\n") return "\\n";
-  if (character === "\t") return "\\t";
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return visible(String(cell));
 }
 
 function fitWidths(wanted: readonly number[], width: number): number[] {

@@ -1,10 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { VarveError } from "../errors.ts";
+import { print, printExact } from "./print.ts";
 
-/** Writes text to the file that `--output` named, or to standard output. @throws `INVALID_ARGUMENT` where the file cannot be written */
-export async function writeOutput(text: string, file: string | undefined): Promise<void> {
+/** Writes text to the file that `--output` named, or to standard output: there as {@link print} does, unless it is CSV (`isExact`). @throws `INVALID_ARGUMENT` where the file cannot be written */
+export async function writeOutput(text: string, file: string | undefined, isExact = false): Promise<void> {
   if (file === undefined) {
-    process.stdout.write(text);
+    if (isExact) await printExact(text);
+    else print(text);
     return;
   }
   try {

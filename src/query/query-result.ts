@@ -2,6 +2,7 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineColumn, EngineRow, Relation, Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { ScanReport } from "../table/scan.ts";
+import { quoteName } from "../util/sql-text.ts";
 
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";
@@ -60,15 +61,20 @@ export class QueryResult implements AsyncDisposable {
     return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, ...definedSignal(this.#signal) }));
   }
 
-  /** Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name. */
-  async writeFile(format: FileFormat): Promise<string> {
+  /**
+   * Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name.
+   *
+   * `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula, in CSV; numbers stay.
+   */
+  async writeFile(format: FileFormat, options: { readonly safeCsv?: boolean | undefined } = {}): Promise<string> {
     const folder = this.#exportFolder;
     if (folder === undefined) throw new VarveError("INVALID_ARGUMENT", "This query was prepared without a folder to export to.");
     const file = `${folder}/result.${format}`;
-    const options = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
+    const settings = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
+    const sql = format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(`COPY (${this.#relation.sql}) TO '${file.replaceAll("'", "''")}' (${options})`);
+      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`);
     } finally {
       await this.close();
     }
@@ -104,4 +110,13 @@ export class QueryResult implements AsyncDisposable {
 
 function definedSignal(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
+}
+
+/** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings (OWASP, "CSV Injection"). */
+function safeCsvSql({ sql, columns }: Relation): string {
+  const items = columns.map(({ name, type }, at) => {
+    const value = type === "VARCHAR" ? `CASE WHEN regexp_matches(c${at}, '^[=+@\\t\\r-]') THEN '''' || c${at} ELSE c${at} END` : `c${at}`;
+    return `${value} AS ${quoteName(/^[=+\-@\t\r]/.test(name) ? `'${name}` : name)}`;
+  });
+  return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, at) => `c${at}`).join(", ")})`;
 }

@@ -1,8 +1,9 @@
 import type { CheckReport } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
+import { visible } from "../util/visible-text.ts";
 import { finding, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
-import { escapeMarkup, shown, visible } from "./show.ts";
+import { escapeMarkup, shown } from "./show.ts";
 
 /**
  * A report as JUnit XML, for the test pages of CI systems: a check is a test case; what only warns is a skipped one with its reason, so that a

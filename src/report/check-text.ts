@@ -1,8 +1,9 @@
 import type { CheckReport } from "../quality/check-report.ts";
 import type { CheckResult } from "../quality/verdict.ts";
+import { visible } from "../util/visible-text.ts";
 import { finding, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
-import { grouped, shown, visible } from "./show.ts";
+import { grouped, shown } from "./show.ts";
 
 /** A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What terminals obey is written out. */
 export function checkText(report: CheckReport): string {

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { print } from "../print.ts";
 import { printRecords } from "../records.ts";
 
 /** `varve describe TABLE[@version]`: what a version is: id, schema width, partitioning, protocol, properties, size. */
@@ -25,7 +26,7 @@ async function describe(uri: string, flags: DescribeFlags): Promise<void> {
   const description = await table.snapshot().describe();
   if (flags.format === "json") {
     const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
-    process.stdout.write(`${stringifyJson(toJsonValue(description), 2)}\n`);
+    print(`${stringifyJson(toJsonValue(description), 2)}\n`);
     return;
   }
   const records = Object.entries(description).flatMap(([name, value]): Record<string, unknown>[] => {

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { print } from "../print.ts";
 import { printRecords } from "../records.ts";
 
 /** `varve diff TABLE A B`: schema, properties, files and rows between two versions. */
@@ -31,7 +32,7 @@ async function diff(uri: string, from: string, to: string | undefined, flags: Di
     rows: flags.rows === true,
   });
   if (flags.format === "json") {
-    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    print(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
   const records: Record<string, unknown>[] = [

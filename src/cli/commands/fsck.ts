@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { exitCodes } from "../exit.ts";
 import { openOptions } from "../open-options.ts";
 import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
+import { printError } from "../print.ts";
 import { startProgress } from "../progress.ts";
 import { printRecords } from "../records.ts";
 
@@ -42,7 +43,7 @@ async function fsck(uri: string, flags: FsckFlags): Promise<void> {
   }).finally(() => bar.stop());
   const findings = report.findings.map(({ severity, code, message, path }) => ({ severity, code, message, path: path ?? "" }));
   if (flags.format !== "table" || findings.length > 0) await printRecords(findings, flags);
-  process.stderr.write(
+  printError(
     `${report.commits} commits, ${report.checkpoints} checkpoints, ${report.files} files, ${report.rows} rows: ${findings.length} findings\n`,
   );
   if (findings.some((finding) => finding.severity === "error")) process.exitCode = exitCodes.failed;

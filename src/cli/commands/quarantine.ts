@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { QuarantineSelection } from "../../operations/quarantine-read.ts";
 import { openOptions } from "../open-options.ts";
 import { age, keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
+import { print, printExact } from "../print.ts";
 import { printRecords } from "../records.ts";
 import { readSuite } from "../suite-file.ts";
 
@@ -50,7 +51,7 @@ async function purge(uri: string, flags: StoreFlags & { readonly olderThan: numb
   const { realWorld } = await import("../../util/world.ts");
   const dryRun = flags.dryRun === true;
   const rows = await table.purgeQuarantine({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
-  process.stdout.write(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);
+  print(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);
 }
 
 interface SelectionFlags extends StoreFlags {
@@ -118,13 +119,13 @@ function personsRow(row: unknown): unknown {
 
 async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  for await (const lines of table.quarantinedLines(selectionOf(flags))) process.stdout.write(lines);
+  for await (const lines of table.quarantinedLines(selectionOf(flags))) await printExact(lines, true);
 }
 
 async function repair(uri: string, flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> }): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.repairQuarantined(selectionOf(flags), flags.set);
-  process.stdout.write(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
+  print(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
 }
 
 async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: string }): Promise<void> {
@@ -132,11 +133,11 @@ async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: 
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
   const result = await table.resubmit({ ...selectionOf(flags), ...gate });
   const became = result.version === null ? "" : ` in version ${result.version}`;
-  process.stdout.write(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
+  print(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
 }
 
 async function discard(uri: string, flags: SelectionFlags & { readonly note?: string }): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.discardQuarantined(selectionOf(flags), flags.note);
-  process.stdout.write(`${rows} rows discarded\n`);
+  print(`${rows} rows discarded\n`);
 }

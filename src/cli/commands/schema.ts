@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { print } from "../print.ts";
 import { printRecords } from "../records.ts";
 
 /** `varve schema TABLE[@version]`: columns, or the schema as Delta JSON. */
@@ -25,6 +26,6 @@ async function schema(uri: string, flags: SchemaFlags): Promise<void> {
   const { columnRows } = await import("../column-rows.ts");
   await using table = await openTable(uri, openOptions(flags));
   const snapshot = table.snapshot();
-  if (flags.format === "json") process.stdout.write(`${serializeSchema(snapshot.schema)}\n`);
+  if (flags.format === "json") print(`${serializeSchema(snapshot.schema)}\n`);
   else await printRecords(columnRows(snapshot.schema, snapshot.partitionColumns), { format: "table" });
 }

@@ -11,6 +11,7 @@ import {
   withRowOutput,
   withStoreFlags,
 } from "../options.ts";
+import { print } from "../print.ts";
 import { runAndPrint } from "../query-output.ts";
 import { printRecords } from "../records.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
@@ -101,7 +102,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
   const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} that do not fit set aside`;
-  process.stdout.write(
+  print(
     `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${uri} ${staged.id}\n`,
   );
 }
@@ -159,5 +160,5 @@ async function publish(uri: string, id: string, flags: StoreFlags & { readonly s
 async function discard(uri: string, id: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
   await (await table.staged(id)).discard();
-  process.stdout.write(`discarded ${id}\n`);
+  print(`discarded ${id}\n`);
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { openOptions } from "../open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../options.ts";
+import { print } from "../print.ts";
 import { readSuite } from "../suite-file.ts";
 
 /** `varve suite show | set | remove TABLE`: the data tests that a table carries. */
@@ -43,7 +44,7 @@ async function show(uri: string, flags: StoreFlags): Promise<void> {
   const suite = await table.suite();
   if (suite === undefined)
     throw new VarveError("SUITE_INVALID", `The table ${uri} carries no suite. Give it one with: varve suite set.`, { uri });
-  process.stdout.write(`${JSON.stringify(suite.json, undefined, 2)}\n`);
+  print(`${JSON.stringify(suite.json, undefined, 2)}\n`);
 }
 
 async function set(uri: string, file: string, flags: StoreFlags & { readonly constraints?: boolean }): Promise<void> {
@@ -52,16 +53,16 @@ async function set(uri: string, file: string, flags: StoreFlags & { readonly con
     await readSuite(file),
     flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
   );
-  process.stdout.write(`version ${result.version}: the table carries the suite\n`);
+  print(`version ${result.version}: the table carries the suite\n`);
   if (flags.constraints !== true) return;
   const registered = new Set(result.constraints.map(({ checkId }) => checkId));
   const own = ((await table.suite())?.checks ?? []).filter(({ id }) => !registered.has(id)).map(({ id }) => id);
-  process.stdout.write(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
-  if (own.length > 0) process.stdout.write(`held to by varve alone: ${own.join(", ")}\n`);
+  print(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
+  if (own.length > 0) print(`held to by varve alone: ${own.join(", ")}\n`);
 }
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
   const result = await table.setSuite(null);
-  process.stdout.write(`version ${result.version}: the table carries no suite\n`);
+  print(`version ${result.version}: the table carries no suite\n`);
 }

@@ -6,6 +6,7 @@ import type { WriteResult } from "../../operations/write-options.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { openOptions } from "../open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
+import { print } from "../print.ts";
 import { showPhase, startProgress } from "../progress.ts";
 import { fileSource, type SourceFlags, withSourceFlags } from "../source-files.ts";
 import { inputFiles } from "../standard-input.ts";
@@ -135,24 +136,22 @@ export async function printDone(
   await upkeep;
   if (flags.json === true) {
     const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
-    process.stdout.write(`${stringifyJson(toJsonValue(plain), 2)}\n`);
+    print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
     return;
   }
   if (result.outcome === "alreadyApplied") {
-    process.stdout.write(`nothing written: the batch is in the table since version ${result.version} or before\n`);
+    print(`nothing written: the batch is in the table since version ${result.version} or before\n`);
     return;
   }
-  process.stdout.write(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
+  print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);
   const checks = result.gate?.["checks"];
   for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
     if (!isJsonObject(check) || check["success"] !== false) continue;
     const { onFail, message, unexpected, considered } = check;
-    process.stdout.write(
-      `  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
-    );
+    print(`  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`);
   }
   const quarantine = result.quarantine;
-  if (quarantine !== undefined) process.stdout.write(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);
+  if (quarantine !== undefined) print(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);
 }
 
 function transaction(text: string): { readonly appId: string; readonly version: bigint } {

@@ -1,0 +1,252 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { run } from "../../src/cli/run.ts";
+import { textTable } from "../../src/cli/text-table.ts";
+import { createTable, openTable, schema } from "../../src/index.ts";
+import { escapeMarkup } from "../../src/report/show.ts";
+import { visible, visibleLines } from "../../src/util/visible-text.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+
+/** Colours, a cleared screen by C1, a turned direction, nothing of some width, a bell, an erased character. */
+const evil = "\u001b[31m\u009b2J\u202e\u200b\u0007\u007f";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not arrive
+const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what JSON itself escapes
+const raw = /[\u0000-\u0008\u000b-\u001f]/;
+
+const column = `name${evil}`;
+let folder: string;
+let table: string;
+let printed: string;
+
+async function cli(...args: readonly string[]): Promise<string> {
+  printed = "";
+  process.exitCode = undefined;
+  await run(args);
+  process.exitCode = undefined;
+  return printed;
+}
+
+beforeEach(() => {
+  const write = (chunk: unknown): boolean => {
+    printed += typeof chunk === "string" ? chunk : Buffer.from(chunk as Uint8Array).toString("utf8");
+    return true;
+  };
+  vi.spyOn(process.stdout, "write").mockImplementation(write);
+  vi.spyOn(process.stderr, "write").mockImplementation(write);
+  folder = freshFolder();
+  table = join(folder, `table${evil}`);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const file = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+const suiteJson = {
+  name: `suite${evil}`,
+  checks: [
+    { id: `check${evil}`, kind: "expect_column_values_to_be_between", params: { column: "id", min_value: 0 }, onFail: "quarantine" },
+    { id: `warn${evil}`, kind: "expect_column_values_to_not_be_null", params: { column }, onFail: "warn" },
+  ],
+} as const;
+
+/** A table whose every name and value holds what a terminal would obey. */
+async function makeTable(): Promise<void> {
+  const made = await createTable(table, {
+    schema: schema()
+      .long("id")
+      .string(column, { metadata: { comment: evil } }),
+    name: `table${evil}`,
+    description: `description${evil}`,
+    properties: { "delta.enableChangeDataFeed": "true", [`property${evil}`]: `value${evil}`, "delta.columnMapping.mode": "name" },
+  });
+  await made.append(
+    [
+      { id: 1, [column]: `cell${evil}` },
+      { id: -1, [column]: null },
+    ],
+    { gate: suiteJson, batchId: `batch${evil}` },
+  );
+  await made.append([{ id: 2, [column]: `=1+1${evil}` }]);
+  await made.setSuite(suiteJson);
+  await made.stage([{ id: 3, [column]: evil }], { id: "s1" });
+  await made.close();
+  mkdirSync(join(table, `stray${evil}`));
+  writeFileSync(join(table, `stray${evil}`, `part${evil}.parquet`), "PAR1");
+}
+
+describe("names and values that a terminal would obey", () => {
+  it("never reach it, whatever the command", async () => {
+    await makeTable();
+    const suite = file(`suite${evil}.json`, JSON.stringify(suiteJson));
+    const batch = file(`batch${evil}.ndjson`, `${JSON.stringify({ id: -4, [column]: evil })}\n`);
+    const misfit = file(`misfit${evil}.ndjson`, `${JSON.stringify({ id: evil, [`other${evil}`]: evil })}\n`);
+    const reject = file(
+      "reject.json",
+      JSON.stringify({ ...suiteJson, checks: suiteJson.checks.map((check) => ({ ...check, onFail: "reject" })) }),
+    );
+    const commands: readonly (readonly string[])[] = [
+      ["show", table],
+      ["show", table, "--where", `nowhere${evil} = 1`],
+      ["show", table, "--columns", `nowhere${evil}`],
+      ["show", `${table}@v99`],
+      ["show", join(folder, `absent${evil}`)],
+      ["query", "SELECT * FROM t", "--table", `t=${table}`],
+      ["query", `SELECT ${evil}`, "--table", `t=${table}`],
+      ["query", `SELECT 1 AS "${evil}", '${evil}' AS b`],
+      ["history", table],
+      ["history", table, "--format", "json"],
+      ["describe", table],
+      ["describe", table, "--json"],
+      ["schema", table],
+      ["schema", table, "--format", "json"],
+      ["diff", table, "0", "1"],
+      ["diff", table, "0", "1", "--rows"],
+      ["changes", table, "--from", "1"],
+      ["staged", "list", table],
+      ["staged", "show", table, "s1"],
+      ["staged", "audit", table, "s1", "--suite", suite],
+      ["staged", "show", table, `no${evil}`],
+      ["staged", "discard", table, "s1"],
+      ["quarantine", "list", table],
+      ["quarantine", "show", table],
+      ["quarantine", "show", table, "--batch", `no${evil}`],
+      ["check", suite, batch],
+      ["check", suite, batch, "--format", "junit"],
+      ["check", suite, batch, "--format", "html"],
+      ["check", misfit, batch],
+      ["profile", table],
+      ["suggest", table],
+      ["metrics", table],
+      ["suite", "show", table],
+      ["fsck", table],
+      ["append", table, batch, "--suite", suite],
+      ["append", table, misfit],
+      ["append", table, batch, "--suite", reject],
+      ["append", table, join(folder, `absent${evil}.csv`)],
+      ["overwrite", table, misfit],
+      ["create", table, "--from", batch],
+      ["stage", table, misfit],
+      [`no${evil}`],
+      ["show", `--no${evil}`],
+      ["show", table, "--format", `no${evil}`],
+      ["--help"],
+    ];
+    const said: string[] = [];
+    for (const command of commands) {
+      const text = await cli(...command);
+      said.push(text);
+      expect({ command, text: obeyed.exec(text)?.[0] }).toEqual({ command, text: undefined });
+    }
+    expect(said.join("").split("\\u001b[31m").length).toBeGreaterThan(40);
+    expect(said.join("")).toContain("\\u202e");
+  });
+
+  it("of a log made by somebody else neither: features, paths, authors and constraints", async () => {
+    const log = join(folder, "foreign", "_delta_log");
+    mkdirSync(log, { recursive: true });
+    const metaData = {
+      id: `id${evil}`,
+      format: { provider: "parquet", options: {} },
+      schemaString: JSON.stringify({ type: "struct", fields: [{ name: "id", type: "long", nullable: true, metadata: {} }] }),
+      partitionColumns: [],
+      configuration: { [`delta.constraints.c${evil}`]: `id > '${evil}'` },
+    };
+    const actions = (features: readonly string[]) => [
+      { commitInfo: { operation: `WRITE${evil}`, engineInfo: `engine${evil}`, userMetadata: evil, userName: evil } },
+      { protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures: features } },
+      { metaData },
+      { add: { path: `part${encodeURIComponent(evil)}.parquet`, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } },
+    ];
+    for (const features of [[], [`feature${evil}`]]) {
+      writeFileSync(
+        join(log, "00000000000000000000.json"),
+        actions(features)
+          .map((action) => `${JSON.stringify(action)}\n`)
+          .join(""),
+      );
+      for (const command of ["show", "history", "describe", "schema", "fsck", "profile", "metrics"]) {
+        const text = await cli(command, join(folder, "foreign"));
+        expect({ command, text: obeyed.exec(text)?.[0] }).toEqual({ command, text: undefined });
+      }
+    }
+    writeFileSync(join(log, "00000000000000000000.json"), `{"add":{"path":1,"x":"${evil}`);
+    expect(await cli("show", join(folder, "foreign"))).not.toMatch(obeyed);
+  });
+
+  it("stay exact in formats for programs", async () => {
+    await makeTable();
+    const expected = [
+      { id: 1, [column]: `cell${evil}` },
+      { id: 2, [column]: `=1+1${evil}` },
+    ];
+    for (const format of ["json", "jsonl"]) {
+      const text = await cli("show", table, "--format", format);
+      expect(text).not.toMatch(raw);
+      const rows =
+        format === "json"
+          ? JSON.parse(text)
+          : text
+              .trimEnd()
+              .split("\n")
+              .map((line) => JSON.parse(line));
+      expect([...rows].sort((a, b) => a.id - b.id)).toEqual(expected);
+    }
+    const entries = JSON.parse(await cli("history", table, "--format", "json"));
+    const own = await openTable(table);
+    expect(entries.length).toBe((await own.history()).length);
+    await own.close();
+    expect(await cli("show", table, "--format", "csv", "--where", "id = 1")).toContain(`cell${evil}`);
+  });
+});
+
+describe("--safe-csv", () => {
+  it("puts an apostrophe before text that a spreadsheet would run, in rows and in lists, and leaves numbers", async () => {
+    const sql = `SELECT '=1+1' AS "=a", '+1' AS b, '-1' AS c, '@x' AS d, chr(9) || 'x' AS e, chr(13) || 'x' AS f, -5 AS g, 'plain -1' AS h, NULL::VARCHAR AS i`;
+    expect(await cli("query", sql, "--format", "csv", "--safe-csv")).toBe(
+      `'=a,b,c,d,e,f,g,h,i\n'=1+1,'+1,'-1,'@x,'\tx,"'\rx",-5,plain -1,\n`,
+    );
+    expect(await cli("query", sql, "--format", "csv")).toContain("=1+1,+1,-1,@x");
+    const list = join(folder, "list");
+    await cli("create", list, "--from", file("rows.ndjson", '{"id":1}\n'), "-m", "=1+1");
+    expect(await cli("history", list, "--format", "csv", "--safe-csv")).toContain("'=1+1");
+    expect(await cli("history", list, "--format", "csv")).not.toContain("'=1+1");
+    expect(await cli("query", "--help")).toContain("--safe-csv");
+  });
+});
+
+describe("the door to the terminal", () => {
+  it("is one: no other part of the program writes to standard output or standard error", () => {
+    const root = fileURLToPath(new URL("../../src", import.meta.url));
+    const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".ts") && name !== join("cli", "print.ts"),
+    );
+    const doors = files.filter((name) => /\b(?:stdout|stderr)\.write\b|\bconsole\./.test(readFileSync(join(root, name), "utf8")));
+    expect(doors).toEqual([]);
+  });
+});
+
+describe("what hides in text", () => {
+  it("is written out: controls, directions, no width, tags, halves of characters; JSON stays the same", () => {
+    expect(visible(`a${evil}\n\t\u200e\u{e0041}\ud800b`)).toBe(
+      "a\\u001b[31m\\u009b2J\\u202e\\u200b\\u0007\\u007f\\n\\t\\u200e\\udb40\\udc41\\ud800b",
+    );
+    const json = JSON.stringify({ [evil]: `${evil}\u{e0041}` }, undefined, 2);
+    expect(visibleLines(json)).not.toMatch(obeyed);
+    expect(JSON.parse(visibleLines(json))).toEqual(JSON.parse(json));
+    expect(escapeMarkup(evil)).not.toMatch(obeyed);
+    expect(visible("Zürich 東京 😀 עברית")).toBe("Zürich 東京 😀 עברית");
+  });
+
+  it("in headings of tables is written out as in cells", () => {
+    expect(textTable([evil], [[evil]], { width: 200 })).not.toMatch(obeyed);
+  });
+});
