@@ -25,8 +25,8 @@ export interface ParquetPart {
   readonly bytes: number;
 }
 
-/** One JSON line may be this long: a schema of many thousand columns, statistics of as many. */
-const longestLine = 256 * 1024 * 1024;
+/** Bytes that the engine's reader has for a line at least. */
+const smallestBuffer = 4 * 1024 * 1024;
 
 /**
  * Writes actions as a Parquet file of the log, one struct column a kind (PROTOCOL.md "Checkpoint Schema").
@@ -39,11 +39,11 @@ export async function writeCheckpointParquet(snapshot: LogSnapshot, path: string
   try {
     const columns = checkpointColumns(snapshot, content.properties);
     const lines = join(folder, "actions.ndjson");
-    const counts = await writeLines(lines, content, columns);
+    const { longestLine, ...counts } = await writeLines(lines, content, columns);
     const engine = await snapshot.context.engine();
     const session = await engine.open();
     try {
-      const sql = selectSql(lines, columns, content.head !== undefined);
+      const sql = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
       const [file] = await session.writeParquet(sql, { folder, namePrefix: "checkpoint-", rowGroupRows: 50_000 });
       if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, sql });
       await store.putFile(path, file.file);
@@ -70,36 +70,53 @@ async function writeEmpty(
   return { actions: 0, adds: 0, bytes: Number(row?.["bytes"] ?? 0) };
 }
 
-function selectSql(lines: string, columns: CheckpointColumns, withHead: boolean): string {
+/** The lines of a temporary file; the reader's buffers grow with the longest, in bytes, so it is told that of these. */
+interface Lines {
+  readonly path: string;
+  readonly longestLine: number;
+}
+
+function selectSql({ path, longestLine }: Lines, columns: CheckpointColumns, withHead: boolean): string {
   const types = { ...(withHead ? columns.head : {}), ...columns.files };
   const spec = Object.entries(types).map(([name, type]) => `"${name}": ${quoteText(type)}`);
-  const from = `read_json(${quoteFile(lines)}, format = 'newline_delimited', maximum_object_size = ${longestLine}, columns = {${spec.join(", ")}})`;
+  const from = `read_json(${quoteFile(path)}, format = 'newline_delimited', maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec.join(", ")}})`;
   const items = Object.keys(types).map((name) => (name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`));
   return `SELECT ${items.join(", ")} FROM ${from}`;
 }
 
-async function writeLines(path: string, content: ParquetContent, columns: CheckpointColumns): Promise<Omit<ParquetPart, "bytes">> {
+async function writeLines(
+  path: string,
+  content: ParquetContent,
+  columns: CheckpointColumns,
+): Promise<Omit<ParquetPart, "bytes"> & Pick<Lines, "longestLine">> {
   const file = await open(path, "w");
   try {
     const head = content.head ?? [];
-    await writeChunk(file, head, columns);
+    let longestLine = await writeChunk(file, head, columns);
     let actions = head.length;
     let adds = 0;
     for await (const chunk of content.files) {
-      await writeChunk(file, chunk, columns);
+      longestLine = Math.max(longestLine, await writeChunk(file, chunk, columns));
       actions += chunk.length;
       for (const action of chunk) if (action.kind === "add") adds++;
     }
-    return { actions, adds };
+    return { actions, adds, longestLine };
   } finally {
     await file.close();
   }
 }
 
-async function writeChunk(file: FileHandle, actions: readonly Action[], columns: CheckpointColumns): Promise<void> {
+/** Returns the length of the longest line in bytes, its end included. */
+async function writeChunk(file: FileHandle, actions: readonly Action[], columns: CheckpointColumns): Promise<number> {
   let text = "";
-  for (const action of actions) text += `${stringifyJson(lineOf(action, columns))}\n`;
+  let longest = 0;
+  for (const action of actions) {
+    const line = `${stringifyJson(lineOf(action, columns))}\n`;
+    longest = Math.max(longest, Buffer.byteLength(line));
+    text += line;
+  }
   await file.write(text);
+  return longest;
 }
 
 function lineOf(action: Action, { parsePartitionValues, exactStats }: CheckpointColumns): JsonObject {

@@ -268,3 +268,13 @@ describe("writeCheckpoint", () => {
     await closeLogSession(context);
   });
 });
+
+describe("a checkpoint within a small memory limit", () => {
+  it.each([10, 9_000_000])("is written though the engine may use 128 MiB, with statistics of %i bytes", async (length) => {
+    const context = await openContext(join(root, `small memory ${length}`), { threads: 1, memoryLimit: 128 * 2 ** 20 });
+    const stats = JSON.stringify({ numRecords: 1, minValues: { id: 1, part: "x".repeat(length) } });
+    await commitNewTable(context, { actions: [protocol(), metadata(), add("a", { stats }), add("b")], operation: "CREATE TABLE" });
+    const summary = await writeCheckpoint(await openLog(context));
+    expect(summary).toMatchObject({ kind: "classic", adds: 2, path: checkpointPath(0) });
+  });
+});
