@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../errors.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
 import { assertNotAborted, type EngineCore, type TypedColumn } from "./core.ts";
@@ -91,22 +92,23 @@ async function copyPartitioned(writer: Writer, sql: string, partitionBy: readonl
   const { core, options } = writer;
   const keys = core.freshName("partitions");
   const names = partitionBy.map(quoteName);
+  const partition = `${freePrefix(writer.columns.map(({ name }) => name))}partition`;
   const kept = `* EXCLUDE (${names.join(", ")})`;
-  await core.run(`CREATE TABLE ${keys} AS SELECT ${names.join(", ")}, row_number() OVER () AS __varve_partition
+  await core.run(`CREATE TABLE ${keys} AS SELECT ${names.join(", ")}, row_number() OVER () AS ${partition}
     FROM (SELECT DISTINCT ${names.join(", ")} FROM (${sql}))`);
   try {
     const texts = names.map((name, at) => `CAST(${name} AS VARCHAR) AS v${at}`).join(", ");
-    const tuples = await core.rows(`SELECT ${texts} FROM ${keys} ORDER BY __varve_partition`);
+    const tuples = await core.rows(`SELECT ${texts} FROM ${keys} ORDER BY ${partition}`);
     const values = tuples.map((tuple) => partitionBy.map((_, at) => textOrNull(tuple[`v${at}`])));
     const only = values[0];
     if (only === undefined) return [];
     if (values.length === 1) return await copyPlain(writer, `SELECT ${kept} FROM (${sql})`, options.folder, only);
     const matching = names.map((name) => `r.${name} IS NOT DISTINCT FROM k.${name}`).join(" AND ");
     const numbered = `SELECT r.${kept},
-      coalesce(k.__varve_partition, error('partition values changed while they were written')) AS __varve_partition
-      FROM (${sql}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${values.length > unsortedPartitions ? "ORDER BY __varve_partition" : ""}`;
+      coalesce(k.${partition}, error('partition values changed while they were written')) AS ${partition}
+      FROM (${sql}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${values.length > unsortedPartitions ? `ORDER BY ${partition}` : ""}`;
     const prefix = options.namePrefix ?? "part-";
-    const layout = ["PARTITION_BY (__varve_partition)", `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`, "OVERWRITE_OR_IGNORE"];
+    const layout = [`PARTITION_BY (${partition})`, `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`, "OVERWRITE_OR_IGNORE"];
     const rows = await copy(writer, numbered, options.folder, layout);
     const files = rows.map((row) => writtenFile(writer, row, values[partitionNumber(row) - 1] ?? []));
     return await splitLarge(writer, await withNan(writer, await keepFilled(files)));

@@ -8,6 +8,7 @@ import { engineColumns } from "../schema/engine-types.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { applyRules, firstIdentity, type WriteRules } from "../table/write-rules.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName } from "../util/sql-text.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, withMetadata } from "./batch-target.ts";
@@ -16,12 +17,17 @@ import { type BatchTarget, withMetadata } from "./batch-target.ts";
 export function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: WriteRules, schema: StructType): StagedRelation {
   const { file, row } = relation.positionColumns;
   const columns = projectionSql(plan, rules.defaults);
+  const prefix = freePrefix(schema.fields.map(({ name }) => name));
+  const place = { file: `${prefix}source_file`, row: `${prefix}source_row` };
   const fitted = plan.columns.map(({ field }) => field);
   return {
     sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
     columns: engineColumns({ type: "struct", fields: schema.fields.filter((field) => fitted.includes(field)) }),
-    positionedSql: applyRules(`SELECT ${columns}, ${file}, ${row} FROM (${relation.positionedSql})`, { ...rules, numbered: [] }),
-    positionColumns: relation.positionColumns,
+    positionedSql: applyRules(`SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`, {
+      ...rules,
+      numbered: [],
+    }),
+    positionColumns: place,
   };
 }
 

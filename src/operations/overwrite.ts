@@ -12,6 +12,7 @@ import type { ReadSet } from "../table/commit-request.ts";
 import { predicateFromSql } from "../table/predicate-from-sql.ts";
 import { planScan } from "../table/scan.ts";
 import type { StagedData } from "../table/write-data-files.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName } from "../util/sql-text.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, existingTarget, replacedTarget } from "./batch-target.ts";
@@ -206,9 +207,10 @@ async function matchingPartitions(
     );
     return `(${[at, ...values].join(", ")})`;
   });
-  const names = ["__varve_file", ...columns.map((column) => column.name)].map(quoteName).join(", ");
+  const number = `${freePrefix(columns.map(({ name }) => name))}file`;
+  const names = [number, ...columns.map((column) => column.name)].map(quoteName).join(", ");
   const matching = await session.rows(
-    `SELECT __varve_file AS at FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
+    `SELECT ${number} AS at FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
   );
   const chosen = new Set(matching.map((row) => Number(row["at"])));
   return files.filter((_, at) => chosen.has(at));

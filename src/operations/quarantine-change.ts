@@ -6,6 +6,7 @@ import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { overwrite } from "./overwrite.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { payloadNames } from "./quarantine-rows.ts";
 import { openQuarantine, quarantineContext } from "./quarantine-table.ts";
 
 /** Times that a change is tried again because another writer was faster. */
@@ -86,16 +87,16 @@ export async function repairQuarantine(
   if (rows === 0 || Object.keys(set).length === 0) return 0;
   const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}) AS VARCHAR))`);
   // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
-  const members = `CAST(CAST(__varve_payload AS JSON) AS MAP(VARCHAR, JSON))`;
+  const names = payloadNames(known);
+  const members = `CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
   const patched = `CAST(to_json(map_concat(${members}, MAP {${values.join(", ")}})) AS VARCHAR)`;
   // a column of the table that is called so hides the text of the row
   const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
   const row = payloadColumnsSql(engineColumns(table.schema), "payload");
-  const line = known.some((name) => foldName(name) === lineMember)
-    ? ""
-    : `, json_extract_string(payload, '/${lineMember}') AS ${lineMember}`;
-  const typed = `SELECT quarantine_id AS __varve_id, payload AS __varve_payload${text}${line}, ${row} FROM q WHERE ${condition}`;
-  const repaired = `SELECT __varve_id AS repaired_id, ${patched} AS repaired FROM (${typed})`;
+  const line = lineMember(known);
+  const lineText = `json_extract_string(payload, '/${line}') AS ${line}`;
+  const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM q WHERE ${condition}`;
+  const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   await rewriteQuarantine(
     context,
     changedRows("repaired_id IS NOT NULL", { payload: "repaired" }, `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`),

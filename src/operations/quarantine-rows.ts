@@ -6,19 +6,32 @@ import { defaultOf, generationExpressionOf, identityOf } from "../schema/column-
 import { engineColumns, engineTypeText } from "../schema/engine-types.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { writeRules } from "../table/write-rules.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { existingTarget } from "./batch-target.ts";
 
-/** What stands beside a quarantined row's columns; no table has such names by accident. */
-export const payloadNames = Object.freeze({
-  id: "__varve_id",
-  row: "__varve_row",
-  payload: "__varve_payload",
+/** Names of what stands beside a quarantined row's columns. */
+export interface PayloadNames {
+  readonly id: string;
+  readonly row: string;
+  readonly payload: string;
   /** List of what does not fit the table, as the quarantine's `errors`. */
-  misfits: "__varve_misfits",
+  readonly misfits: string;
   /** Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty in a table without any. */
-  silent: "__varve_silent",
-});
+  readonly silent: string;
+}
+
+/** The names beside these columns: none of them is one of theirs. */
+export function payloadNames(columns: Iterable<string>): PayloadNames {
+  const prefix = freePrefix(columns);
+  return {
+    id: `${prefix}id`,
+    row: `${prefix}row`,
+    payload: `${prefix}payload`,
+    misfits: `${prefix}misfits`,
+    silent: `${prefix}silent`,
+  };
+}
 
 /** The columns that a table fills where a row says nothing of them. */
 export function filledColumns(schema: StructType): readonly StructField[] {
@@ -38,8 +51,8 @@ export async function stagePayloads(
   open: string,
   fence: () => Promise<void>,
 ): Promise<StagedRelation> {
-  const { id, row, payload, misfits, silent } = payloadNames;
   const columns = engineColumns(table.schema);
+  const { id, row, payload, misfits, silent } = payloadNames(columns.map(({ name }) => name));
   const names = columns.map((column) => quoteName(column.name)).join(", ");
   const filled = filledColumns(table.schema);
   const read = `SELECT quarantine_id AS ${id}, payload AS ${payload}, ${payloadColumnsSql(columns, "payload")} FROM (${open})`;
@@ -49,7 +62,7 @@ export async function stagePayloads(
     `${digits.length === 0 ? "''" : ["'-'", ...digits].join(" || ")} AS ${silent}`,
     `list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
   ];
-  const whole = filled.length === 0 ? read : await filledIn(session, table, read, fence);
+  const whole = filled.length === 0 ? read : await filledIn(session, table, { read, payload }, fence);
   const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
   const { sql } = await session.stage({ kind: "relation", relation: { sql: placed, columns: await session.describe(placed) } });
   return { sql: `SELECT ${names} FROM (${sql})`, positionedSql: sql, columns, positionColumns: { file: id, row } };
@@ -65,13 +78,18 @@ function missingSql(schema: StructType): string {
   return `CAST(list_filter([${errors.join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`;
 }
 
-async function filledIn(session: Session, table: LogSnapshot, read: string, fence: () => Promise<void>): Promise<string> {
+async function filledIn(
+  session: Session,
+  table: LogSnapshot,
+  { read, payload }: { readonly read: string; readonly payload: string },
+  fence: () => Promise<void>,
+): Promise<string> {
   await fence();
   const rules = await writeRules(session, table.schema, (await existingTarget(table)).demands, []);
   const fill = (rows: string, values: ReadonlyMap<string, string>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";
-      const mentioned = mentionsSql(name, payloadNames.payload);
+      const mentioned = mentionsSql(name, payload);
       return `CASE WHEN ${mentioned} THEN ${quoteName(name)} ELSE CAST((${value}) AS ${engineTypeText(type)}) END AS ${quoteName(name)}`;
     });
     return items.length === 0 ? rows : `SELECT * REPLACE (${items.join(", ")}) FROM (${rows})`;

@@ -12,6 +12,7 @@ import { planScan } from "../table/scan.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { commitOrWithdraw, publishData, stageData, withdrawData } from "../table/write-data-files.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { transactionOf } from "./commit-batch.ts";
@@ -59,15 +60,14 @@ function quarantineTransaction(options: WriteOptions): AppTransaction | undefine
   return txn === undefined ? undefined : { appId: `varve.quarantine.${txn.appId}`, version: txn.version };
 }
 
-/** Names that no column of a table has by accident, because a table may well have one called `file` or `row`. */
-const place = { file: "__varve_gate_file", row: "__varve_gate_row", errors: "__varve_gate_errors" } as const;
-
 /** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */
 export function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
   const { verdict, target, source, columns: given } = batch;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) batch.session.enableVariants();
   const batchId = batchIdOf(batch, options);
+  const prefix = freePrefix([...given, ...source.columns].map(({ name }) => name));
+  const place = { file: `${prefix}gate_file`, row: `${prefix}gate_row`, errors: `${prefix}gate_errors` };
   const text = (value: string | null) => (value === null ? "CAST(NULL AS VARCHAR)" : quoteText(value));
   const aliases = [place.file, place.row, place.errors, ...given.map((column) => quoteName(column.name))];
   const now = new Date(target.context.world.now()).toISOString();
@@ -83,7 +83,7 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
     [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
     [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
     [quarantineColumns.errors, place.errors],
-    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells, (name) => findField(target.schema, name))],
+    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells, target.schema)],
     [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
     [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
     [quarantineColumns.status, text("open")],

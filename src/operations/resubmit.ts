@@ -178,14 +178,14 @@ function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
 
 interface Decided {
   readonly file: string;
-  /** What the rows that pass leave to the table, as {@link payloadNames} has it: each of these is claimed and landed by itself. */
+  /** What the rows that pass leave to the table, as {@link PayloadNames} has it: each of these is claimed and landed by itself. */
   readonly groups: readonly string[];
   readonly stillBad: number;
 }
 
 /** Writes down for each row whether it passes, and why not. */
 async function decide(session: Session, rows: StagedRelation, failing: string | null, staging: string): Promise<Decided> {
-  const { id, misfits, silent } = payloadNames;
+  const { id, misfits, silent } = payloadNames(rows.columns.map(({ name }) => name));
   const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
   const reasons = failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
   const errors = `list_concat(r.${misfits}, ${reasons})`;

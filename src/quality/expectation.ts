@@ -2,6 +2,7 @@ import type { EngineValue } from "../engine/contract.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import type { ColumnClass, SuiteColumn } from "./column.ts";
 import type { Dialect } from "./dialect.ts";
+import type { GateNames } from "./gate-names.ts";
 import type { ParamSpecs } from "./params.ts";
 import type { Check } from "./suite.ts";
 
@@ -95,9 +96,9 @@ export interface KeysPlan {
   readonly kind: "keys";
   readonly keys: readonly string[];
   readonly missing: string;
-  /** Query over `scoped` (a parenthesised relation of the tested rows) giving `gateNames.key` and `gateNames.rows`, how many rows fail with that key. */
+  /** Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`, how many rows fail with that key. */
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
-  /** The row whose position is `gateNames.firstPosition` of the failing query passes. */
+  /** The row whose position is `names.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean;
   /** Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it. */
   readonly countProof?: (scoped: string, ask: Ask) => Promise<CountProof | undefined>;
@@ -112,7 +113,7 @@ export interface KeysPlan {
 export interface PositionsPlan {
   readonly kind: "positions";
   readonly missing?: string;
-  /** Query over `scoped` giving `gateNames.file` and `gateNames.row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
+  /** Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
   readonly failing: (scoped: string, position: Position) => string;
   readonly shows: readonly ColumnUse[];
 }
@@ -185,6 +186,8 @@ export interface Reference {
 export interface Position {
   readonly file: string;
   readonly row: string;
+  /** What a gate may call its own beside the batch's columns. */
+  readonly names: GateNames;
 }
 
 /** SQL of a relation that a check compares with, by the name in the suite; `undefined` for `this` when the table is being created. */

@@ -94,7 +94,7 @@ async function mainPass(
   }
   // only what the counts themselves read is joined: failing keys and positions are counted already
   const joined = masks.filter(
-    (mask) => mask.known === undefined || mask.joins.some((join) => mask.considered?.includes(join.split(" ")[2] ?? "\u0000") === true),
+    (mask) => mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
   );
   const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
   const [row] = await session.rows(outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`);

@@ -1,8 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../engine/contract.ts";
 import { isVarveError } from "../errors.ts";
-import { type Ask, type CountProof, type KeysPlan, toNumber } from "./expectation.ts";
-import { gateNames } from "./gate-names.ts";
+import { type Ask, type CountProof, type KeysPlan, type Position, toNumber } from "./expectation.ts";
 import { invalidSuite } from "./invalid.ts";
 import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
 import type { PlannedCheck } from "./plan.ts";
@@ -63,7 +62,7 @@ async function groupMask(
       if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
       await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
-      const known = await total(session, `SELECT coalesce(sum(${gateNames.rows}), 0) AS n FROM ${table}`);
+      const known = await total(session, `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`);
       return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
     }
     case "positions": {
@@ -83,7 +82,7 @@ async function groupMask(
       const columns = plan.shows.map((column) => column.sql).join(", ");
       const verdicts = await runFunction(
         session,
-        `SELECT ${position.file} AS ${gateNames.file}, ${position.row} AS ${gateNames.row}, ${columns} FROM ${scoped}`,
+        `SELECT ${position.file} AS ${position.names.file}, ${position.row} AS ${position.names.row}, ${columns} FROM ${scoped}`,
         predicate,
         planned,
       );
@@ -95,10 +94,10 @@ async function groupMask(
 }
 
 async function functionMask(session: Session, planned: PlannedCheck, staged: StagedRelation, verdicts: Verdicts): Promise<Mask> {
-  const failing = await stagePositions(session, verdicts.failing);
-  const unknown = await stagePositions(session, verdicts.unknown);
   const position = positionOf(staged);
-  const missing = unknown === undefined ? undefined : `${unknown}.${gateNames.row} IS NOT NULL`;
+  const failing = await stagePositions(session, verdicts.failing, position);
+  const unknown = await stagePositions(session, verdicts.unknown, position);
+  const missing = unknown === undefined ? undefined : `${unknown}.${position.names.row} IS NOT NULL`;
   const shows = planned.plan.kind === "function" ? planned.plan.shows : [];
   const mask = positionsMask(planned, missing, shows, failing, verdicts.failing.rows.length, position);
   if (unknown === undefined) return mask;
@@ -106,7 +105,10 @@ async function functionMask(session: Session, planned: PlannedCheck, staged: Sta
     ...mask,
     joins: [
       ...mask.joins,
-      `LEFT JOIN ${unknown} ON ${unknown}.${gateNames.row} = ${position.row} AND ${unknown}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`,
+      {
+        table: unknown,
+        on: `${unknown}.${position.names.row} = ${position.row} AND ${unknown}.${position.names.file} IS NOT DISTINCT FROM ${position.file}`,
+      },
     ],
   };
 }
@@ -169,7 +171,7 @@ async function runFunction(session: Session, sql: string, predicate: RowFunction
 }
 
 /** A table of positions; `undefined` when there are none. */
-async function stagePositions(session: Session, positions: Positions): Promise<string | undefined> {
+async function stagePositions(session: Session, positions: Positions, { names }: Position): Promise<string | undefined> {
   if (positions.rows.length === 0) return undefined;
   const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
   const data = new Table({
@@ -178,7 +180,7 @@ async function stagePositions(session: Session, positions: Positions): Promise<s
   });
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
-  await session.execute(`CREATE TABLE ${table} AS SELECT file AS ${gateNames.file}, row AS ${gateNames.row} FROM (${relation.sql})`);
+  await session.execute(`CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`);
   return table;
 }
 

@@ -1,13 +1,34 @@
-/**
- * Names of what a gate puts beside the columns of a batch: none that a table has by accident, as a column may well be called `file`, `row`,
- * `rows` or `value`.
- */
-export const gateNames = Object.freeze({
-  key: (at: number): string => `__varve_key_${at}`,
+import { freePrefix } from "../util/free-prefix.ts";
+
+/** Names of what a gate puts beside the columns of a batch. */
+export interface GateNames {
+  readonly key: (at: number) => string;
   /** How many rows fail with a key. */
-  rows: "__varve_rows",
-  firstPosition: "__varve_first",
-  file: "__varve_at_file",
-  row: "__varve_at_row",
-  value: "__varve_value",
-});
+  readonly rows: string;
+  readonly firstPosition: string;
+  readonly file: string;
+  readonly row: string;
+  readonly value: string;
+  readonly order: string;
+  /** How many rows have a key, whether the table has it, and whether it fails always. */
+  readonly group: string;
+  readonly found: string;
+  readonly fails: string;
+}
+
+/** The names beside these columns: none of them is one of theirs. */
+export function gateNames(columns: Iterable<string>): GateNames {
+  const prefix = freePrefix(columns);
+  return {
+    key: (at) => `${prefix}key_${at}`,
+    rows: `${prefix}rows`,
+    firstPosition: `${prefix}first`,
+    file: `${prefix}at_file`,
+    row: `${prefix}at_row`,
+    value: `${prefix}value`,
+    order: `${prefix}order`,
+    group: `${prefix}group`,
+    found: `${prefix}found`,
+    fails: `${prefix}fails`,
+  };
+}

@@ -4,9 +4,8 @@ import type { SuiteColumn } from "./column.ts";
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toNumber } from "./expectation.ts";
 import { temporaryTable, withoutPosition } from "./gate-groups.ts";
-import { gateNames } from "./gate-names.ts";
 import { invalidSuite } from "./invalid.ts";
-import { type Mask, positionOf, rowMask } from "./masks.ts";
+import { leftJoin, type Mask, positionOf, rowMask } from "./masks.ts";
 import { findColumn, type PlannedCheck } from "./plan.ts";
 import type { Check, Repair, RowFunction } from "./suite.ts";
 
@@ -16,8 +15,6 @@ export interface Repaired {
   readonly planned: readonly PlannedCheck[];
   readonly counts: ReadonlyMap<string, number>;
 }
-
-const orderColumn = "__varve_order";
 
 interface RepairContext {
   readonly columns: readonly SuiteColumn[];
@@ -109,26 +106,27 @@ async function replacedBy(
       "Hand the function over with the suite",
     );
   const position = positionOf(staged);
+  const { names } = position;
   const columns = [
     { name: "file", type: "VARCHAR" },
     { name: "row", type: "BIGINT" },
     { name: "value", type: column.type },
   ];
-  const failing = `SELECT ${position.file} AS ${gateNames.file}, ${position.row} AS ${gateNames.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
+  const failing = `SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
   const kept = await session.stage({ kind: "rows", rows: await repairs(session, failing, given, check) }, { columns });
   const table = temporaryTable();
   await session.execute(
-    `CREATE TABLE ${table} AS SELECT file AS ${gateNames.file}, row AS ${gateNames.row}, value AS ${gateNames.value} FROM (${kept.sql})`,
+    `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
   );
-  const on = `${table}.${gateNames.row} = ${position.row} AND ${table}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`;
-  const value = `CASE WHEN ${table}.${gateNames.row} IS NOT NULL THEN ${table}.${gateNames.value} ELSE ${column.sql} END`;
+  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
+  const value = `CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
   // a join gives rows in any order, but checks of order look at them in the source's
-  const numbered = `(SELECT *, row_number() OVER () AS ${orderColumn} FROM (${staged.positionedSql})) AS staged`;
-  const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} LEFT JOIN ${table} ON ${on}`;
+  const numbered = `(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
+  const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
   const repaired = temporaryTable();
-  await session.execute(`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${orderColumn}) FROM (${changed}) ORDER BY ${orderColumn}`);
-  const names = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
-  return { ...staged, sql: `SELECT ${names} FROM ${repaired}`, positionedSql: `SELECT * FROM ${repaired}` };
+  await session.execute(`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`);
+  const columnNames = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
+  return { ...staged, sql: `SELECT ${columnNames} FROM ${repaired}`, positionedSql: `SELECT * FROM ${repaired}` };
 }
 
 /** The failing rows' places with their new values: one object a failing row, as the function asks for objects anyway. */

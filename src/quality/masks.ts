@@ -19,7 +19,7 @@ export interface Mask {
   readonly presentColumn?: string;
   /** `fail` without the guard against null, for counting. */
   readonly countedFail: string;
-  readonly joins: readonly string[];
+  readonly joins: readonly MaskJoin[];
   /** Failing rows, where a query over keys or positions has told already. */
   readonly known?: number;
   /** What has to be true of all rows, or {@link Mask.known} is not. */
@@ -27,10 +27,18 @@ export interface Mask {
   readonly shows: readonly ColumnUse[];
 }
 
-/** Quoted names of the two position columns. */
+/** A table of failing keys or positions, and how its rows meet those of the batch. */
+export interface MaskJoin {
+  readonly table: string;
+  readonly on: string;
+}
+
+/** Quoted names of the two position columns, and the names that a gate may use beside the batch's columns. */
 export function positionOf(staged: StagedRelation): Position {
   const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
-  return { file: quote(staged.positionColumns.file), row: quote(staged.positionColumns.row) };
+  const { file, row, badCells } = staged.positionColumns;
+  const taken = [...staged.columns.map(({ name }) => name), ...(badCells === undefined ? [] : [badCells]), file, row];
+  return { file: quote(file), row: quote(row), names: gateNames(taken) };
 }
 
 interface Parts {
@@ -77,19 +85,20 @@ function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mas
   return { ...(considered ? { consideredColumn: only.sql } : {}), ...(present ? { presentColumn: only.sql } : {}) };
 }
 
-/** The mask of a check whose failing keys were put into `table` (columns as `gateNames` has them). */
+/** The mask of a check whose failing keys were put into `table` (columns as {@link GateNames} has them). */
 export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | undefined, known: number, position: Position): Mask {
+  const { names } = position;
   const hit =
     table === undefined
       ? "false"
-      : `(${table}.${gateNames.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${gateNames.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
-  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${gateNames.key(at)}`).join(" AND ");
+      : `(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
+  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(at)}`).join(" AND ");
   const parts = { scope: planned.scope, missing: plan.missing === "(false)" ? undefined : plan.missing, wrong: hit, nullsExactly: false };
   return {
     planned,
     ...maskOf(planned, parts),
     ...consideredKey(planned, plan),
-    joins: table === undefined ? [] : [`LEFT JOIN ${table} ON ${on}`],
+    joins: table === undefined ? [] : [{ table, on }],
     ...knownUnlessNulls(planned, known),
     shows: plan.shows,
   };
@@ -111,13 +120,14 @@ export function positionsMask(
   known: number,
   position: Position,
 ): Mask {
-  const hit = table === undefined ? "false" : `(${table}.${gateNames.row} IS NOT NULL)`;
-  const on = `${table}.${gateNames.row} = ${position.row} AND ${table}.${gateNames.file} IS NOT DISTINCT FROM ${position.file}`;
+  const { names } = position;
+  const hit = table === undefined ? "false" : `(${table}.${names.row} IS NOT NULL)`;
+  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
   const parts = { scope: planned.scope, missing, wrong: hit, nullsExactly: false };
   return {
     planned,
     ...maskOf(planned, parts),
-    joins: table === undefined ? [] : [`LEFT JOIN ${table} ON ${on}`],
+    joins: table === undefined ? [] : [{ table, on }],
     ...knownUnlessNulls(planned, known),
     shows,
   };
@@ -129,7 +139,12 @@ function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly know
 
 /** The staged rows with what the masks join to them. */
 export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): string {
-  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins)].join(" ");
+  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))].join(" ");
+}
+
+/** Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch may be called. */
+export function leftJoin({ table, on }: MaskJoin): string {
+  return `LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
 }
 
 /** A condition that is true where any of the masks fails; never null. */

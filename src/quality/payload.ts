@@ -1,15 +1,18 @@
 import type { EngineColumn } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import { parseEngineType } from "../schema/engine-types.ts";
-import { holdsVariant } from "../schema/fields.ts";
-import type { StructField } from "../schema/types.ts";
+import { findField, holdsVariant } from "../schema/fields.ts";
+import type { StructType } from "../schema/types.ts";
 import { isVariantParts, toVariantSql } from "../schema/variant-conversion.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName, quoteText } from "../util/sql-text.ts";
 import { columnsOfRelation } from "./column.ts";
 import { errorsType } from "./errors-list.ts";
 
-/** The only member of the payload of a line that could not be read: its text. No table has a column called so by accident. */
-export const lineMember = "__varve_line";
+/** The only member of the payload of a line that could not be read: its text. None of the table's columns is called so. */
+export function lineMember(columns: Iterable<string>): string {
+  return `${freePrefix(columns)}line`;
+}
 
 /** The id of what stands against such a line. */
 export const lineCheckId = "schema:lines";
@@ -19,15 +22,11 @@ export const lineCheckId = "schema:lines";
  * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was, a line that could
  * not be read as {@link lineMember}. Variants need the session's variant function.
  *
- * @param fieldOf the table's column that a column goes to: as it is spelled there it is called in the object; into a variant goes JSON
+ * @param table the columns that these go to: as they are spelled there they are called in the object; into a variant goes JSON
  * @throws `UNSUPPORTED_FEATURE` for a column that holds variants inside lists, maps or structs
  */
-export function payloadSql(
-  columns: readonly EngineColumn[],
-  relation: string,
-  badCells: string | undefined,
-  fieldOf: (column: string) => StructField | undefined,
-): string {
+export function payloadSql(columns: readonly EngineColumn[], relation: string, badCells: string | undefined, table: StructType): string {
+  const fieldOf = (name: string) => findField(table, name);
   const kinds = columnsOfRelation(columns);
   const members = columns.map(({ name, type }, at) => {
     const value = `${relation}.${quoteName(name)}`;
@@ -42,7 +41,7 @@ export function payloadSql(
   const row = `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
   if (badCells === undefined) return row;
   const cell = `${relation}.${quoteName(badCells)}[1]`;
-  const line = `CAST(json_object(${quoteText(lineMember)}, ${cell}."text") AS VARCHAR)`;
+  const line = `CAST(json_object(${quoteText(lineMember(table.fields.map(({ name }) => name)))}, ${cell}."text") AS VARCHAR)`;
   return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
 }
 
@@ -86,11 +85,14 @@ export function payloadErrorsSql(columns: readonly EngineColumn[], payload: stri
   const value = `json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
   const unknown = `list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
   const stray = misfit("k", "'the table has no column ' || k", value);
-  const strays = `list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(lineMember)} THEN ${brokenLineError} ELSE ${stray} END)`;
+  const line = lineMember(columns.map(({ name }) => name));
+  const strays = `list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(line)} THEN ${brokenLineError(line)} ELSE ${stray} END)`;
   return `CAST(list_concat(list_filter([${unreadable.join(", ")}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
 }
 
-const brokenLineError = `{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${lineMember} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+function brokenLineError(member: string): string {
+  return `{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${member} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+}
 
 function misfit(column: string, message: string, observed: string): string {
   return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;

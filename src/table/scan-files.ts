@@ -3,6 +3,7 @@ import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
 import type { ColumnMappingMode } from "../schema/column-mapping.ts";
 import type { StructField } from "../schema/types.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { fileList, quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
 import type { PhysicalField } from "./physical-schema.ts";
@@ -189,11 +190,12 @@ class ArmBuilder {
 
   async #joined(files: readonly ScanFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
     const table = await this.#fileTable(files, selected, tracked);
+    const prefix = freePrefix(this.#fields.map(({ engineName }) => engineName));
     const scan = counted
-      ? `(SELECT *, row_number() OVER () - 1 AS varve_position, 0::UBIGINT AS varve_file FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
+      ? `(SELECT *, row_number() OVER () - 1 AS ${prefix}position, 0::UBIGINT AS ${prefix}file FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
       : this.#scan(files);
-    const from = `${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? "varve_file" : "file_index"}`;
-    const position = counted ? "f.varve_position" : "f.file_row_number";
+    const from = `${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? `${prefix}file` : "file_index"}`;
+    const position = counted ? `f.${prefix}position` : "f.file_row_number";
     const chosen = `(CASE WHEN ${position} < bit_length(c.bits) THEN get_bit(c.bits, CAST(${position} AS INTEGER)) ELSE 0 END) = c.wanted`;
     return this.#select(files, from + (selected ? ` WHERE ${chosen}` : ""), undefined, position);
   }

@@ -14,6 +14,7 @@ import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { freePrefix } from "../util/free-prefix.ts";
 import { quoteName } from "../util/sql-text.ts";
 import { indexedColumns, statisticsJson } from "./file-statistics.ts";
 
@@ -89,12 +90,14 @@ export async function stageData(
   checkWritable(target.schema);
   const partitions = target.partitionColumns.map((name) => requireColumn(target.schema, name));
   const data = dataFields(target, partitions);
-  const keys = partitions.map((field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${quoteName(partitionKey(at))}`);
+  const hidden = options.hiddenColumns ?? [];
+  const prefix = freePrefix([...data.flatMap((field) => [field.name, physicalName(field, target.mode)]), ...hidden]);
+  const partitionKey = (at: number) => `${prefix}partition_value_${at}`;
+  const keys = partitions.map((field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(at)}`);
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
-  const hidden = (options.hiddenColumns ?? []).map(quoteName);
-  const items = [...physicalSelectItems(data, target.mode), ...hidden, ...keys];
+  const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
   const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard)}`;
   const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
     folder: output,
@@ -208,10 +211,6 @@ function dataFields(target: DataTarget, partitions: readonly StructField[]): rea
   if (target.materializePartitionColumns === true) return target.schema.fields;
   const left = new Set(partitions.map((field) => foldName(field.name)));
   return target.schema.fields.filter((field) => !left.has(foldName(field.name)));
-}
-
-function partitionKey(at: number): string {
-  return `__varve_partition_value_${at}`;
 }
 
 function hasIds(fields: readonly StructField[]): boolean {

@@ -1,8 +1,26 @@
-/** Names of the two columns that {@link StagedRelation.positionedSql} adds; no source column can be called so by accident. */
-export const positionColumns = Object.freeze({ file: "__varve_source_file", row: "__varve_source_row" });
+import { freePrefix } from "../../util/free-prefix.ts";
 
-/** Name of the column of cells that are not of their type, see {@link StageOptions.badCells}. */
-export const badCellsColumn = "__varve_bad_cells";
+/** Names of what a staged relation has beside its columns, see {@link StagedRelation}. */
+export interface PositionNames {
+  readonly file: string;
+  readonly row: string;
+  /** The column of cells that are not of their type, see {@link StageOptions.badCells}. */
+  readonly badCells: string;
+}
 
-/** Names of the columns that say of a row that it stands for a line that could not be read: what is wrong, and the line. */
-export const brokenLine = Object.freeze({ why: "__varve_broken_why", text: "__varve_broken_text" });
+/** Names for the places of rows, none of which is one of the columns'. */
+export function positionNames(columns: Iterable<string>): PositionNames {
+  const prefix = freePrefix(columns);
+  return { file: `${prefix}source_file`, row: `${prefix}source_row`, badCells: `${prefix}bad_cells` };
+}
+
+/**
+ * What the engine's own tables call a column that is staged, by its ordinal. A column under the caller's name could hide the engine's `rowid`, by
+ * which rows are told from each other.
+ */
+export function storedName(at: number): string {
+  return `c${at}`;
+}
+
+/** Names in a staged table of what it holds beside its columns. */
+export const besideStored = Object.freeze({ badCells: "bad_cells", why: "broken_why", text: "broken_text" });

@@ -1,6 +1,5 @@
 import type { DuckDBAppender } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
-import { quoteName } from "../../util/sql-text.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
 import { driverType, sqlType, stagedType, type ValueField, type ValueType } from "../value-type.ts";
@@ -10,7 +9,7 @@ import { chunkRows } from "./chunk-buffers.ts";
 import { columnBuilder } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
-import { badCellsColumn } from "./position.ts";
+import { besideStored, storedName } from "./position.ts";
 import { isPlainObject } from "./value-shapes.ts";
 
 export interface RowStagerOptions {
@@ -27,6 +26,8 @@ export interface RowStagerOptions {
 
 interface Column {
   readonly name: string;
+  /** What the engine's table calls it. */
+  readonly stored: string;
   readonly isGiven: boolean;
   builder: ColumnBuilder;
 }
@@ -56,14 +57,16 @@ export class RowStager {
     this.table = options.core.freshName("staged");
   }
 
-  /** SQL of a row's list of cells that are not of their type, as {@link badCellsColumn} has it; absent where every cell is. */
+  /** SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where every cell is. */
   get badCells(): string | undefined {
-    return this.#badColumn === undefined ? undefined : badCellsSql(quoteName(this.#badColumn.name));
+    return this.#badColumn === undefined ? undefined : badCellsSql(this.#badColumn.stored);
   }
 
-  /** Columns found so far, in order of first appearance. */
-  get fields(): ValueField[] {
-    return this.#columns.filter((column) => column !== this.#badColumn).map(({ name, builder }) => ({ name, type: builder.type }));
+  /** Columns found so far, in order of first appearance, with what the engine's table calls them. */
+  get fields(): (ValueField & { readonly stored: string })[] {
+    return this.#columns
+      .filter((column) => column !== this.#badColumn)
+      .map(({ name, stored, builder }) => ({ name, stored, type: builder.type }));
   }
 
   /** Adds columns of the given types that no row had; for a source without rows. */
@@ -97,7 +100,8 @@ export class RowStager {
       let next = 0;
       for (const name in row) {
         // Rows mostly have their columns in the order of the ones before.
-        if (this.#columns[next++]?.name === name || this.#byName.has(name)) continue;
+        const likely = this.#columns[next++];
+        if ((likely !== this.#badColumn && likely?.name === name) || this.#byName.has(name)) continue;
         const given = this.#given.get(name.toLowerCase());
         this.#checkName(at, name);
         const type = given ?? this.#inferColumn(name, batch, { kind: "null" });
@@ -138,7 +142,8 @@ export class RowStager {
   }
 
   #noteColumn(name: string, type: ValueType, isGiven: boolean): Column {
-    const column: Column = { name, isGiven, builder: columnBuilder(this.#builderOptions, type) };
+    const stored = storedName(this.#columns.length);
+    const column: Column = { name, stored, isGiven, builder: columnBuilder(this.#builderOptions, type) };
     this.#columns.push(column);
     this.#byName.set(name, column);
     this.#lowerNames.set(name.toLowerCase(), name);
@@ -148,7 +153,7 @@ export class RowStager {
   async #addColumns(added: readonly Column[]): Promise<void> {
     if (added.length === 0) return;
     this.finish();
-    const definitions = added.map(({ name, builder }) => `${quoteName(name)} ${storedType(builder.type)}`);
+    const definitions = added.map(({ stored, builder }) => `${stored} ${storedType(builder.type)}`);
     const isFirst = added.length === this.#columns.length;
     const alter = definitions.map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`).join("; ");
     await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
@@ -189,7 +194,10 @@ export class RowStager {
 
   async #fillBad(count: number, bad: BadCells): Promise<void> {
     if (bad.size > 0 && this.#badColumn === undefined) {
-      this.#badColumn = this.#noteColumn(badCellsColumn, { kind: "text" }, true);
+      // under no name: a row may well have a column called so
+      const name = besideStored.badCells;
+      this.#badColumn = { name, stored: name, isGiven: true, builder: columnBuilder(this.#builderOptions, { kind: "text" }) };
+      this.#columns.push(this.#badColumn);
       await this.#addColumns([this.#badColumn]);
     }
     for (let at = 0; this.#badColumn !== undefined && at < count; at++) {
@@ -201,16 +209,14 @@ export class RowStager {
   async #widen(column: Column, type: ValueType): Promise<void> {
     this.finish();
     const { core } = this.#options;
-    const name = quoteName(column.name);
     if (column.builder.type.kind === "integer" && type.kind === "double") await this.#assertExactDoubles(column);
-    await core.run(`ALTER TABLE ${this.table} ALTER COLUMN ${name} SET DATA TYPE ${storedType(type)}`);
+    await core.run(`ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`);
     column.builder = columnBuilder(this.#builderOptions, type);
   }
 
-  async #assertExactDoubles({ name }: Column): Promise<void> {
-    const column = quoteName(name);
+  async #assertExactDoubles({ name, stored }: Column): Promise<void> {
     const [row] = await this.#options.core.rows(
-      `SELECT rowid AS at, ${column} AS value FROM ${this.table} WHERE abs(${column}::HUGEINT) > 9007199254740992 LIMIT 1`,
+      `SELECT rowid AS at, ${stored} AS value FROM ${this.table} WHERE abs(${stored}::HUGEINT) > 9007199254740992 LIMIT 1`,
     );
     if (row === undefined) return;
     throw this.#problem(

@@ -8,7 +8,8 @@ import { valueTypeOfArrow } from "./arrow-source.ts";
 import { writeArrow } from "./arrow-writer.ts";
 import { CellProblem } from "./builder-contract.ts";
 import { chunkRows } from "./chunk-buffers.ts";
-import { positionColumns } from "./position.ts";
+import { positionNames, storedName } from "./position.ts";
+import { fileAndRow } from "./stage-files.ts";
 
 type ArrowSource = Extract<EngineSource, { kind: "arrow" | "arrow-ipc" }>;
 
@@ -126,15 +127,17 @@ function inRow(column: string, row: number, work: () => void): void {
 }
 
 function relationOf(table: string, fields: readonly ValueField[]): StagedRelation {
-  const selected = fields.map(({ name, type }) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name))).join(", ");
+  const selected = fields.map(({ name, type }, at) => `${type.kind === "null" ? "NULL" : storedName(at)} AS ${quoteName(name)}`).join(", ");
+  const names = positionNames(fields.map(({ name }) => name));
+  const [file, row] = fileAndRow([]);
   return {
     sql: `SELECT ${selected} FROM ${table}`,
     columns: fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: `SELECT ${selected}, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
-    positionColumns,
+    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    positionColumns: { file: names.file, row: names.row },
   };
 }
 
-function columnDefinition({ name, type }: ValueField): string {
-  return `${quoteName(name)} ${sqlType(type).replaceAll('"NULL"', "INTEGER")}`;
+function columnDefinition({ type }: ValueField, at: number): string {
+  return `${storedName(at)} ${sqlType(type).replaceAll('"NULL"', "INTEGER")}`;
 }

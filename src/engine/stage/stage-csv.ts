@@ -8,9 +8,9 @@ import { sqlType, stagedType, type ValueType } from "../value-type.ts";
 import { type CsvDialect, readCsvHeader } from "./csv-header.ts";
 import { lineOfRow } from "./csv-lines.ts";
 import { sortCsv } from "./csv-sort.ts";
-import { badCellsColumn, brokenLine, positionColumns } from "./position.ts";
-import { assertFilled } from "./stage-files.ts";
-import { fileAndRow, givenTypes } from "./stage-rows.ts";
+import { besideStored, positionNames, storedName } from "./position.ts";
+import { assertFilled, fileAndRow } from "./stage-files.ts";
+import { givenTypes } from "./stage-rows.ts";
 import { type TextCompression, textCompression } from "./text-blocks.ts";
 import { exactCast, inferTextTypes } from "./text-cells.ts";
 
@@ -33,18 +33,19 @@ export async function stageCsv(
   const table = core.freshName("staged");
   try {
     const { names, starts, hasBroken } = await loadText(core, raw, source, options);
+    const columns = names.map((name, at) => ({ name, stored: storedName(at), type: given.get(name.toLowerCase()) }));
     const inferred = await inferTextTypes(
       core,
       raw,
-      names.filter((name) => !given.has(name.toLowerCase())),
+      columns.filter(({ type }) => type === undefined).map(({ stored }) => stored),
     );
-    const types = new Map(
-      names.map((name): [string, ValueType] => [name, given.get(name.toLowerCase()) ?? inferred.get(name) ?? { kind: "text" }]),
-    );
-    await castCells(core, raw, table, types, hasBroken);
+    const cells = columns.map(({ name, stored, type }): CsvColumn => {
+      return { name, stored, type: type ?? inferred.get(stored) ?? { kind: "text" } };
+    });
+    await castCells(core, raw, table, cells, hasBroken);
     const keepsBad = options.badCells === "keep";
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
-    return relationOf(table, types, starts, keepsBad);
+    return relationOf(table, cells, starts, keepsBad);
   } catch (error) {
     if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
     throw error;
@@ -56,8 +57,15 @@ export async function stageCsv(
 interface LoadedText {
   readonly names: readonly string[];
   readonly starts: readonly CsvStart[];
-  /** Whether the table has the columns {@link brokenLine}. */
+  /** Whether the table has the columns `why` and `text` of {@link besideStored}: of a row that stands for a line that could not be read. */
   readonly hasBroken: boolean;
+}
+
+interface CsvColumn {
+  readonly name: string;
+  /** What the engine's tables call it. */
+  readonly stored: string;
+  readonly type: ValueType;
 }
 
 /** Where a file's rows begin among all, and how it is to be read. */
@@ -82,20 +90,22 @@ async function loadText(
     headers.push({ file, dialect });
   }
   const all = [...names.values()];
-  await core.run(`CREATE TABLE ${raw} (${all.map((name) => `${quoteName(name)} VARCHAR`).join(", ")})`);
+  const stored = new Map([...names.keys()].map((name, at) => [name, storedName(at)]));
+  const storedOf = (dialect: CsvDialect) => ({ ...dialect, names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name) });
+  await core.run(`CREATE TABLE ${raw} (${all.map((_, at) => `${storedName(at)} VARCHAR`).join(", ")})`);
   const starts: CsvStart[] = [];
   let rows = 0;
   let hasBroken = false;
   for (const { file, dialect } of headers) {
     assertNotAborted(options.signal);
     starts.push({ file, from: rows, dialect });
-    const scan = csvScan(file, dialect, source.options ?? {}, await textCompression(file));
+    const scan = csvScan(file, storedOf(dialect), source.options ?? {}, await textCompression(file));
     try {
       await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
     } catch (error) {
       const failure = csvFailure(file, error, options.badCells !== "keep");
       if (options.badCells !== "keep") throw failure;
-      await loadSorted(core, raw, { file, from: rows, dialect }, source.options ?? {}, failure);
+      await loadSorted(core, raw, { file, from: rows, dialect: storedOf(dialect) }, source.options ?? {}, failure);
       hasBroken = true;
     }
     rows = await countRows(core, raw);
@@ -115,8 +125,8 @@ async function loadSorted(core: EngineCore, raw: string, { file, from, dialect }
   try {
     const sorted = await sortCsv(file, copy, dialect, options);
     if (sorted === undefined || sorted.broken === 0) throw failure;
-    for (const name of [brokenLine.why, brokenLine.text]) await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
-    const names = [...dialect.names, brokenLine.why, brokenLine.text];
+    for (const name of [besideStored.why, besideStored.text]) await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
+    const names = [...dialect.names, besideStored.why, besideStored.text];
     const scan = csvScan(copy, { ...dialect, names }, { ...options, header: false, encoding: "utf-8" }, "none");
     await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
       throw failure;
@@ -165,16 +175,9 @@ function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
   return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
 }
 
-async function castCells(
-  core: EngineCore,
-  raw: string,
-  table: string,
-  types: ReadonlyMap<string, ValueType>,
-  hasBroken: boolean,
-): Promise<void> {
-  const cells = [...types].map(([name, type]) => {
-    const column = quoteName(name);
-    return { name, column, type, cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(column, type) };
+async function castCells(core: EngineCore, raw: string, table: string, columns: readonly CsvColumn[], hasBroken: boolean): Promise<void> {
+  const cells = columns.map(({ name, stored, type }) => {
+    return { name, column: stored, type, cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(stored, type) };
   });
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
   const isBad = ({ column, cast }: (typeof cells)[number]) => `(${column} IS NOT NULL AND (${cast}) IS NULL)`;
@@ -186,18 +189,18 @@ async function castCells(
     doubtful.length === 0
       ? 'NULL::STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]'
       : `CASE WHEN ${doubtful.map(isBad).join(" OR ")} THEN list_filter([${found.join(", ")}], lambda cell: cell IS NOT NULL) END`;
-  const broken = `[{"column": NULL::VARCHAR, "text": ${brokenLine.text}, "expected": ${brokenLine.why}}]`;
+  const broken = `[{"column": NULL::VARCHAR, "text": ${besideStored.text}, "expected": ${besideStored.why}}]`;
   // where nulls have a text, the cell of a line that is as it should be is empty and not null
-  const bad = hasBroken ? `CASE WHEN ${brokenLine.why} <> '' THEN ${broken} ELSE ${badCells} END` : badCells;
+  const bad = hasBroken ? `CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END` : badCells;
   const selected = cells.map(({ cast, column }) => `${cast} AS ${column}`).join(", ");
-  await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${badCellsColumn} FROM ${raw}`);
+  await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`);
 }
 
 async function refuseBadCells(core: EngineCore, table: string, starts: LoadedText["starts"], options: CsvOptions): Promise<void> {
   const [file, row] = fileAndRow(starts);
   const [found] = await core.rows(
     `SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
-     FROM (SELECT ${badCellsColumn}[1] AS c, rowid FROM ${table} WHERE ${badCellsColumn} IS NOT NULL LIMIT 1)`,
+     FROM (SELECT ${besideStored.badCells}[1] AS c, rowid FROM ${table} WHERE ${besideStored.badCells} IS NOT NULL LIMIT 1)`,
   );
   if (found === undefined) return;
   const { column, text, expected } = found;
@@ -214,14 +217,16 @@ async function refuseBadCells(core: EngineCore, table: string, starts: LoadedTex
   );
 }
 
-function relationOf(table: string, types: ReadonlyMap<string, ValueType>, starts: LoadedText["starts"], keepsBad: boolean): StagedRelation {
-  const selected = [...types].map(([name, type]) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name))).join(", ");
+function relationOf(table: string, cells: readonly CsvColumn[], starts: LoadedText["starts"], keepsBad: boolean): StagedRelation {
+  const selected = cells.map(({ name, stored, type }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`).join(", ");
   const [file, row] = fileAndRow(starts);
-  const bad = keepsBad ? `, ${badCellsColumn}` : "";
+  const names = positionNames(cells.map(({ name }) => name));
+  const bad = keepsBad ? `, ${besideStored.badCells} AS ${names.badCells}` : "";
+  const place = { file: names.file, row: names.row };
   return {
     sql: `SELECT ${selected} FROM ${table}`,
-    columns: [...types].map(([name, type]) => ({ name, type: sqlType(type) })),
-    positionedSql: `SELECT ${selected}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row}${bad} FROM ${table}`,
-    positionColumns: keepsBad ? { ...positionColumns, badCells: badCellsColumn } : positionColumns,
+    columns: cells.map(({ name, type }) => ({ name, type: sqlType(type) })),
+    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row}${bad} FROM ${table}`,
+    positionColumns: keepsBad ? { ...place, badCells: names.badCells } : place,
   };
 }

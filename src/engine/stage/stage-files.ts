@@ -1,30 +1,89 @@
 import { stat } from "node:fs/promises";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { fileList, quoteText } from "../../util/sql-text.ts";
-import type { EngineSource, StagedRelation } from "../contract.ts";
+import { fileList, quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
+import type { EngineSource, Relation, StagedRelation } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
-import { positionColumns } from "./position.ts";
+import { positionNames, storedName } from "./position.ts";
 
-/** A view of Parquet files, columns united by name; nothing is copied. @throws `SOURCE_UNREADABLE` naming the file. */
-export async function stageParquet(core: EngineCore, source: Extract<EngineSource, { kind: "parquet" }>): Promise<StagedRelation> {
-  if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
-  for (const file of source.files) await assertFilled(file);
-  const scan = `read_parquet(${fileList(source.files)}, union_by_name = ${source.files.length > 1}, hive_partitioning = false)`;
+/**
+ * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that hides where the engine says they are.
+ *
+ * @param options `ofQuery`: the file holds a query's result, whose rows come from no file
+ * @throws `SOURCE_UNREADABLE` naming the file
+ */
+export async function stageParquet(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "parquet" }>,
+  { ofQuery = false }: { readonly ofQuery?: boolean } = {},
+): Promise<StagedRelation> {
+  const { files } = source;
+  if (files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
+  for (const file of files) await assertFilled(file);
+  const scan = `read_parquet(${fileList(files)}, union_by_name = ${files.length > 1}, hive_partitioning = false)`;
   const sql = `SELECT * FROM ${scan}`;
   try {
     const columns = await core.describe(sql);
     const taken = new Set(columns.map((column) => column.name.toLowerCase()));
-    const file = taken.has("filename") ? (source.files.length === 1 ? quoteText(source.files[0] ?? "") : "NULL::VARCHAR") : "filename";
-    const row = taken.has("file_row_number") ? "NULL::BIGINT" : "file_row_number";
+    if (taken.has("file_row_number") || (taken.has("filename") && !ofQuery)) {
+      const starts = ofQuery ? [] : await fileStarts(core, files);
+      return await numberedCopy(core, { sql, columns }, fileAndRow(starts));
+    }
+    const names = positionNames(taken);
+    const file = ofQuery ? "NULL::VARCHAR" : "filename";
     return {
       sql,
       columns,
-      positionedSql: `SELECT *, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${scan}`,
-      positionColumns,
+      positionedSql: `SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
+      positionColumns: { file: names.file, row: names.row },
     };
   } catch (error) {
     throw isVarveError(error, "DATA_FILE_CORRUPT", "DATA_FILE_MISSING") ? unreadableFile(error) : error;
   }
+}
+
+/** Where a file's rows begin among those of all files. */
+export interface FileStart {
+  readonly file: string;
+  readonly from: number;
+}
+
+async function fileStarts(core: EngineCore, files: readonly string[]): Promise<FileStart[]> {
+  const starts: FileStart[] = [];
+  let from = 0;
+  for (const file of files) {
+    starts.push({ file, from });
+    const [row] = await core.rows(`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
+    from += Number(row?.["n"]);
+  }
+  return starts;
+}
+
+/** SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in its table. */
+export function fileAndRow(starts: readonly FileStart[]): readonly [string, string] {
+  const only = starts[0];
+  if (only === undefined || starts.length === 1) return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
+  const froms = `[${starts.map((start) => start.from).join(", ")}]`;
+  const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
+  const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
+  return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
+}
+
+/** Copies a relation's rows into a table, where each has a place. */
+export async function numberedCopy(
+  core: EngineCore,
+  { sql, columns }: Relation,
+  [file, row]: readonly [string, string] = fileAndRow([]),
+): Promise<StagedRelation> {
+  const table = core.freshName("staged");
+  await core.run(`CREATE TABLE ${table} (${columns.map((_, at) => storedName(at)).join(", ")}) AS ${sql}`);
+  const selected = columns.map(({ name }, at) => `${storedName(at)} AS ${quoteName(name)}`).join(", ");
+  const names = positionNames(columns.map(({ name }) => name));
+  return {
+    sql: `SELECT ${selected} FROM ${table}`,
+    columns,
+    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    positionColumns: { file: names.file, row: names.row },
+  };
 }
 
 /** @throws `SOURCE_UNREADABLE` for a file that is absent, no file, or empty. */

@@ -1,14 +1,15 @@
 import type { DuckDBType } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
-import { quoteName, quoteText } from "../../util/sql-text.ts";
+import { quoteName } from "../../util/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { knownValueType, sqlType, stagedType, type ValueType } from "../value-type.ts";
 import type { BadCell } from "./bad-cells.ts";
 import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
-import { badCellsColumn, positionColumns } from "./position.ts";
+import { positionNames } from "./position.ts";
 import { inBatches, RowStager } from "./row-stager.ts";
+import { type FileStart, fileAndRow } from "./stage-files.ts";
 
 /** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
 export async function stageRows(
@@ -24,7 +25,7 @@ export async function stageRows(
       await stager.append(batch);
       options.onProgress?.(stager.rows);
     }
-    return await finishStaged(stager, `NULL::VARCHAR`, "rowid");
+    return await finishStaged(stager, fileAndRow([]));
   } catch (error) {
     await dropStaged(core, stager);
     throw error;
@@ -38,7 +39,7 @@ export async function stageJsonLines(
   options: StageOptions,
 ): Promise<StagedRelation> {
   const given = await givenTypes(core, options);
-  const starts: { readonly file: string; readonly from: number }[] = [];
+  const starts: FileStart[] = [];
   let lines: number[] = [];
   let base = 0;
   const placeOf = (row: number) => `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
@@ -61,21 +62,11 @@ export async function stageJsonLines(
         }
       }
     }
-    return await finishStaged(stager, ...fileAndRow(starts));
+    return await finishStaged(stager, fileAndRow(starts));
   } catch (error) {
     await dropStaged(core, stager);
     throw error;
   }
-}
-
-/** SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in the table. */
-export function fileAndRow(starts: readonly { readonly file: string; readonly from: number }[]): [string, string] {
-  const only = starts[0];
-  if (only === undefined || starts.length === 1) return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
-  const froms = `[${starts.map((start) => start.from).join(", ")}]`;
-  const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
-  const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
-  return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
 }
 
 /** Types by their text, which the engine has parsed before: asking it takes as long as staging a hundred rows. */
@@ -98,7 +89,7 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
   );
 }
 
-async function finishStaged(stager: RowStager, file: string, row: string): Promise<StagedRelation> {
+async function finishStaged(stager: RowStager, [file, row]: readonly [string, string]): Promise<StagedRelation> {
   if (stager.rows === 0) await stager.addGiven();
   stager.finish();
   if (stager.fields.length === 0) {
@@ -106,16 +97,18 @@ async function finishStaged(stager: RowStager, file: string, row: string): Promi
   }
   const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(stagedType(field.type)) }));
   const selected = stager.fields
-    .map(({ name, type }) => (type.kind === "null" ? `NULL AS ${quoteName(name)}` : quoteName(name)))
+    .map(({ name, type, stored }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`)
     .join(", ");
   const { badCells } = stager;
-  const bad = badCells === undefined ? "" : `, ${badCells} AS ${badCellsColumn}`;
+  const names = positionNames(columns.map(({ name }) => name));
+  const bad = badCells === undefined ? "" : `, ${badCells} AS ${names.badCells}`;
+  const place = { file: names.file, row: names.row };
   return {
     sql: `SELECT ${selected} FROM ${stager.table}`,
     columns,
     rows: stager.rows,
-    positionedSql: `SELECT ${selected}${bad}, ${file} AS ${positionColumns.file}, ${row} AS ${positionColumns.row} FROM ${stager.table}`,
-    positionColumns: badCells === undefined ? positionColumns : { ...positionColumns, badCells: badCellsColumn },
+    positionedSql: `SELECT ${selected}${bad}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${stager.table}`,
+    positionColumns: badCells === undefined ? place : { ...place, badCells: names.badCells },
   };
 }
 

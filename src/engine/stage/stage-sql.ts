@@ -8,8 +8,7 @@ import type { EngineCore } from "../core.ts";
 import { exportedQuery } from "../export-types.ts";
 import { fence } from "../fence.ts";
 import { openCore } from "../open-core.ts";
-import { positionColumns } from "./position.ts";
-import { assertFilled, stageParquet } from "./stage-files.ts";
+import { assertFilled, numberedCopy, stageParquet } from "./stage-files.ts";
 
 type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 
@@ -36,15 +35,8 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const common = tables.map(([name, relation]) => `${quoteName(name)} AS (${relation.sql})`).join(", ");
   const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
   const query = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
-  const table = core.freshName("staged");
-  await core.run(`CREATE TABLE ${table} AS ${query.sql}`);
-  return {
-    sql: `SELECT * FROM ${table}`,
-    // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-    columns: await core.describe(query.sql),
-    positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
-    positionColumns,
-  };
+  // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
+  return numberedCopy(core, { sql: query.sql, columns: await core.describe(query.sql) });
 }
 
 /** With files the text runs in an instance of its own, which can open these files and no others. */
@@ -66,11 +58,7 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
     const result = join(folder, "result.parquet");
     await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
     core.ownFiles.push(result);
-    const staged = await stageParquet(core, { kind: "parquet", files: [result] });
-    return {
-      ...staged,
-      positionedSql: staged.positionedSql.replace(`filename AS ${positionColumns.file}`, `NULL::VARCHAR AS ${positionColumns.file}`),
-    };
+    return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
   } finally {
     await inner.close();
   }

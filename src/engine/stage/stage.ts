@@ -1,8 +1,8 @@
 import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
-import { positionColumns } from "./position.ts";
+import { positionNames } from "./position.ts";
 import { stageCsv } from "./stage-csv.ts";
-import { stageParquet } from "./stage-files.ts";
+import { numberedCopy, stageParquet } from "./stage-files.ts";
 import { stageJsonLines, stageRows } from "./stage-rows.ts";
 import { stageSql } from "./stage-sql.ts";
 
@@ -24,25 +24,18 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageArrow(core, source, options);
     }
     case "relation":
-      if (options.positions === true) return numberedCopy(core, source.relation);
-      return {
-        ...source.relation,
-        positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, NULL::BIGINT AS ${positionColumns.row} FROM (${source.relation.sql})`,
-        positionColumns,
-      };
+      // A relation may give its rows in another order when it is scanned again, so only a copy can tell them apart.
+      return options.positions === true ? numberedCopy(core, source.relation) : unplaced(source.relation);
     case "sql":
       return stageSql(core, source, options);
   }
 }
 
-/** A relation may give its rows in another order when it is scanned again, so only a copy can tell them apart. */
-async function numberedCopy(core: EngineCore, relation: Relation): Promise<StagedRelation> {
-  const table = core.freshName("staged");
-  await core.run(`CREATE TABLE ${table} AS ${relation.sql}`);
+function unplaced(relation: Relation): StagedRelation {
+  const { file, row } = positionNames(relation.columns.map(({ name }) => name));
   return {
-    sql: `SELECT * FROM ${table}`,
-    columns: relation.columns,
-    positionedSql: `SELECT *, NULL::VARCHAR AS ${positionColumns.file}, rowid AS ${positionColumns.row} FROM ${table}`,
-    positionColumns,
+    ...relation,
+    positionedSql: `SELECT *, NULL::VARCHAR AS ${file}, NULL::BIGINT AS ${row} FROM (${relation.sql})`,
+    positionColumns: { file, row },
   };
 }

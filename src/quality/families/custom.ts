@@ -1,5 +1,4 @@
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../expectation.ts";
-import { gateNames } from "../gate-names.ts";
 import { invalidSuite } from "../invalid.ts";
 import { squarable } from "../measures.ts";
 import { number, type ParamSpec, text, texts } from "../params.ts";
@@ -62,12 +61,12 @@ export const custom: readonly Expectation[] = [
         shows: columns,
         tables: [table],
         refers: { table, param: "table_columns", pairs: columns.map((own, at) => ({ own, other: others[at] ?? own.name })) },
-        failing: (scoped, relations) => {
-          const keys = columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ");
-          const groups = `SELECT ${keys}, count(*) AS ${gateNames.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => gateNames.key(at)).join(", ")}`;
+        failing: (scoped, relations, { names }) => {
+          const keys = columns.map((column, at) => `${column.sql} AS ${names.key(at)}`).join(", ");
+          const groups = `SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => names.key(at)).join(", ")}`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name === columns[at]?.name ? columns[at].sql : use.dialect.identifier(name)} = child.${gateNames.key(at)}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name === columns[at]?.name ? columns[at].sql : use.dialect.identifier(name)} = child.${names.key(at)}`).join(" AND ")})`;
         },
       };
     },
@@ -95,11 +94,11 @@ export const custom: readonly Expectation[] = [
         shows: columns,
         tables: [table],
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
-        failing: (scoped, relations) => {
-          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS ${gateNames.key(at)}`).join(", ")}, count(*) AS ${gateNames.rows} FROM ${scoped} GROUP BY ALL`;
+        failing: (scoped, relations, { names }) => {
+          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS ${names.key(at)}`).join(", ")}, count(*) AS ${names.rows} FROM ${scoped} GROUP BY ALL`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${gateNames.key(at)}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${names.key(at)}`).join(" AND ")})`;
         },
       };
     },
@@ -158,8 +157,8 @@ export const custom: readonly Expectation[] = [
           missing: `${column.sql} IS NULL`,
           shows: [column],
           // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and needs no sort
-          failing: (scoped, { file, row }) =>
-            `SELECT ${gateNames.file}, ${gateNames.row} FROM (SELECT ${file} AS ${gateNames.file}, ${row} AS ${gateNames.row}, ${column.sql} AS ${gateNames.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${gateNames.value} ${operator} before`,
+          failing: (scoped, { file, row, names }) =>
+            `SELECT ${names.file}, ${names.row} FROM (SELECT ${file} AS ${names.file}, ${row} AS ${names.row}, ${column.sql} AS ${names.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${names.value} ${operator} before`,
         };
       },
     }),

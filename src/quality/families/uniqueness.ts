@@ -1,6 +1,5 @@
 import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position, Proof } from "../expectation.ts";
 import { thisTable, toNumber } from "../expectation.ts";
-import { gateNames } from "../gate-names.ts";
 import { boundsText, flag, type ParamSpec, text, texts } from "../params.ts";
 import {
   columnParam,
@@ -36,7 +35,6 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
   const keepFirst = text(use.check.params, "keep") === "first";
   const acrossTable = flag(use.check.params, "across_table");
   const keys = rules.columns.map((column) => column.sql);
-  const aliases = keys.map((_, at) => gateNames.key(at));
   return {
     kind: "keys",
     keys,
@@ -45,23 +43,22 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
     shows: rules.columns,
     ...(acrossTable ? { tables: [thisTable] } : uniqueProofs(rules)),
     failing: (scoped, relations, position) => {
+      const { names } = position;
+      const { group, found, fails, firstPosition } = names;
+      const aliases = keys.map((_, at) => names.key(at));
       const table = acrossTable ? relations(thisTable) : undefined;
       const groups =
-        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS __varve_group${firstOf(keepFirst, position)} ` +
+        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS ${group}${firstOf(keepFirst, position)} ` +
         `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
-      const known =
-        table === undefined
-          ? "false"
-          : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${rules.columns.map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM ${aliases[at]}`).join(" AND ")})`;
+      const same = rules.columns.map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[at]}`).join(" AND ");
+      const known = table === undefined ? "false" : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
       const always = rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
       // a key that the table holds has no first row to keep in the batch
-      const first = keepFirst
-        ? `, CASE WHEN __varve_found OR __varve_fails THEN NULL ELSE ${gateNames.firstPosition} END AS ${gateNames.firstPosition}`
-        : "";
-      const rows = keepFirst ? "CASE WHEN __varve_found OR __varve_fails THEN __varve_group ELSE __varve_group - 1 END" : "__varve_group";
+      const first = keepFirst ? `, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}` : "";
+      const rows = keepFirst ? `CASE WHEN ${found} OR ${fails} THEN ${group} ELSE ${group} - 1 END` : group;
       return (
-        `SELECT ${aliases.join(", ")}, ${rows} AS ${gateNames.rows}${first} FROM ` +
-        `(SELECT *, ${known} AS __varve_found, (${always}) AS __varve_fails FROM (${groups})) WHERE __varve_group > 1 OR __varve_found OR __varve_fails`
+        `SELECT ${aliases.join(", ")}, ${rows} AS ${names.rows}${first} FROM ` +
+        `(SELECT *, ${known} AS ${found}, (${always}) AS ${fails} FROM (${groups}) AS batch) WHERE ${group} > 1 OR ${found} OR ${fails}`
       );
     },
   };
@@ -69,7 +66,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
 
 function firstOf(keepFirst: boolean, position: Position): string {
   const place = `{file: coalesce(${position.file}, ''), row: ${position.row}}`;
-  return keepFirst ? `, min(${place}) AS ${gateNames.firstPosition}` : "";
+  return keepFirst ? `, min(${place}) AS ${position.names.firstPosition}` : "";
 }
 
 /** Bits that a map of the seen integers may take, for each thread of the engine. */
