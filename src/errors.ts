@@ -49,6 +49,7 @@ export type ErrorCode =
   | "CHANGES_RANGE_INVALID"
   // gates, suites, quarantine
   | "BATCH_REJECTED"
+  | "ROWS_UNACCOUNTED"
   | "SUITE_INVALID"
   | "QUARANTINE_INVALID"
   | "STAGED_INVALID"

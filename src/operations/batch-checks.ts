@@ -73,6 +73,8 @@ export async function checkWritten(
 export interface WrittenRows {
   readonly sql: string;
   readonly located?: StagedRelation;
+  /** How many of the rows are the table's own, copied from files that go. */
+  readonly copied?: number;
   /** More columns of `sql`, int64, that the data files hold beside the table's. */
   readonly hidden?: readonly string[];
 }

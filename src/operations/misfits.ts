@@ -3,6 +3,7 @@ import { defineSuite } from "../quality/define.ts";
 import { errorsType } from "../quality/errors-list.ts";
 import type { SetAside } from "../quality/gate-context.ts";
 import { lineCheckId } from "../quality/payload.ts";
+import { placesOf, placesSql } from "../quality/places.ts";
 import type { Suite } from "../quality/suite.ts";
 import type { CheckResult } from "../quality/verdict.ts";
 import type { EnforcementCheck, EnforcementPlan } from "../schema/enforcement.ts";
@@ -34,9 +35,10 @@ export async function setMisfitsAside(session: Session, source: StagedRelation, 
   const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
   const misfit = `coalesce(${conditions.join(" OR ")}, false)`;
   const [found] = await session.rows(
-    `SELECT count(*) AS n, count_if(${misfit}) AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
+    `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
   );
-  const rows = Number(found?.["misfits"] ?? 0);
+  const places = placesOf(found?.["misfits"]);
+  const { rows } = places;
   if (rows === 0) return { fitting: source };
   const asked = [...ofSource, ...checks.map(({ check }) => askedOf(check))];
   const considered = Number(found?.["n"] ?? 0);
@@ -56,6 +58,7 @@ export async function setMisfitsAside(session: Session, source: StagedRelation, 
     },
     setAside: {
       rows,
+      places,
       checks: results.filter((result) => (result.unexpected ?? 0) > 0),
       sql: `SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${errors.join(", ")}${errors.length === 1 ? `, CAST([] AS ${errorsType})` : ""}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
     },

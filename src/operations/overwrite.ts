@@ -153,7 +153,7 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     copiedRows = Number(count?.["n"] ?? 0);
     if (copiedRows === 0) return rows;
     if (target.demands.changeDataFeed) throw needsWholeFiles(where);
-    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, ...(ids === undefined ? {} : { hidden: ids.columns }) };
+    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, copied: copiedRows, ...(ids === undefined ? {} : { hidden: ids.columns }) };
   };
   const kept: BatchHooks["kept"] = async (session, held) =>
     keptRows(held, `NOT ((${await session.callerExpression(where, engineColumns(snapshot.schema))}) IS TRUE)`);

@@ -1,7 +1,9 @@
+import type { Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { refreshLog } from "../log/open-log.ts";
 import { payloadSql } from "../quality/payload.ts";
+import { type Places, placesOf, placesSql } from "../quality/places.ts";
 import type { GateVerdict } from "../quality/verdict.ts";
 import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
@@ -13,7 +15,8 @@ import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { commitOrWithdraw, publishData, stageData, withdrawData } from "../table/write-data-files.ts";
 import { freePrefix } from "../util/free-prefix.ts";
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { fileList, quoteName, quoteText } from "../util/sql-text.ts";
+import { requireSamePlaces } from "./accounted-rows.ts";
 import { dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { transactionOf } from "./commit-batch.ts";
 import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
@@ -37,6 +40,11 @@ export async function quarantineRows(batch: PreparedBatch, options: WriteOptions
   const txn = quarantineTransaction(options);
   const sql = quarantineSql(batch, verdict.quarantineSql, options, merged.schema);
   const staged = await stageData(session, dataTarget(merged), sql, batch.staging);
+  await requireAside(
+    session,
+    verdict.aside,
+    staged.files.map(({ written }) => written.file),
+  );
   const adds = await publishData(context, staged, options.signal);
   const request: CommitRequest = {
     actions: [...merged.changes, ...adds],
@@ -52,6 +60,14 @@ export async function quarantineRows(batch: PreparedBatch, options: WriteOptions
     await requireSame(await refreshLog(snapshot), batchIdOf(batch, options), verdict);
   } else await keepLog(context, committed, { base: snapshot });
   return { uri: context.store.uri, version: committed.version, rows: verdict.quarantined };
+}
+
+/** Holds files that are to go into a quarantine to the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
+export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
+  const [found] = await session.rows(
+    `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
+  );
+  requireSamePlaces(aside, placesOf(found?.["places"]));
 }
 
 /** The quarantine's own mark of a batch, so that a repeated batch is quarantined once. */

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Session, StagedRelation } from "../engine/contract.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { carriedSuite } from "../quality/carried.ts";
 import { defineSuite, expectationOf } from "../quality/define.ts";
@@ -194,6 +195,14 @@ async function decide(session: Session, rows: StagedRelation, failing: string | 
   await mkdir(folder);
   const [written] = await session.writeParquet(sql, { folder });
   const counts = await session.rows(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`);
+  const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
+  const [asked] = await session.rows(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`);
+  if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
+    throw new VarveError(
+      "ROWS_UNACCOUNTED",
+      `Of ${String(asked?.["n"])} quarantined rows, with ${String(asked?.["different"])} different ids, ${decided} were decided upon. Nothing was changed. This is a bug in varve: please report it.`,
+      { rows: Number(asked?.["n"]), places: Number(asked?.["different"]), decided },
+    );
   const bad = counts.filter((row) => row["clean"] !== true);
   return {
     file: written?.file ?? "",

@@ -10,7 +10,7 @@ import { quoteText } from "../util/sql-text.ts";
 import { append } from "./append.ts";
 import { misfitResult, misfitSuite } from "./misfits.ts";
 import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
-import { quarantineSql } from "./quarantine-write.ts";
+import { quarantineSql, requireAside } from "./quarantine-write.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteResult } from "./write-options.ts";
 
@@ -33,6 +33,7 @@ export async function keepMisfits(batch: PreparedBatch, path: string, txn: AppTr
   // their typed values are null, and how those look is the quarantine's matter when they come there
   const [written] = await session.writeParquet(`SELECT * EXCLUDE (${quarantineColumns.values}) FROM (${sql})`, { folder });
   if (written === undefined) throw new Error("varve internal error: rows that were set aside were written to no file");
+  await requireAside(session, verdict.aside, [written.file]);
   await target.context.store.putFile(path, written.file);
   return { path, rows: verdict.quarantined, checks: verdict.checks };
 }

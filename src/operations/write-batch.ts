@@ -16,6 +16,7 @@ import { type DataWriteOptions, flushData, type StagedData, stageData } from "..
 import { hasExpressions, type WriteRules, writeRules } from "../table/write-rules.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
+import { requireAllRows } from "./accounted-rows.ts";
 import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { computedAnew, fittedRelation, numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
@@ -121,10 +122,7 @@ class BatchWriter {
     this.#hooks = hooks;
   }
 
-  async run(
-    base: BatchTarget,
-    source: WriteSource,
-  ): Promise<Pick<PreparedBatch, "target" | "data" | "source" | "verdict" | "columns" | "comparesWithTable">> {
+  async run(base: BatchTarget, source: WriteSource): Promise<Omit<PreparedBatch, "session" | "staging" | "close">> {
     const held = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
@@ -137,13 +135,22 @@ class BatchWriter {
     const fitted = fittedRelation(fitting, plan, rules, target.schema);
     const relations = await this.#keptRelations(held, fitted);
     const gate = await this.#gate(fitted, target, relations, rules, misfits?.setAside);
-    const batch: FittedBatch = { target, fitted, rules, gate, counted: fitting };
-    const { rows, data, verdict } = (await this.#writeFirst(batch)) ?? (await this.#testFirst(batch));
+    const batch: FittedBatch = { target, fitted, rules, gate };
+    const given = staged.relation.rows ?? (await countRows(this.#session, staged.relation.sql));
+    const { rows, data, verdict } = (await this.#writeFirst(batch, given)) ?? (await this.#testFirst(batch, given));
+    this.#accountFor(given, { rows, data, verdict });
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
     const seen = { source: staged.relation, columns: fitted.columns, comparesWithTable };
     return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
+  }
+
+  /** Holds what was written and set aside to the rows that came. @throws `ROWS_UNACCOUNTED` */
+  #accountFor(given: number, { rows, data, verdict }: WrittenBatch): void {
+    const { quarantined, dropped } = verdict ?? { quarantined: 0, dropped: 0 };
+    const clean = this.#hooks.judgeOnly === true ? (verdict?.clean ?? 0) : data.rows - (rows.copied ?? 0);
+    requireAllRows({ rows: given, clean, quarantined, dropped });
   }
 
   /**
@@ -152,12 +159,11 @@ class BatchWriter {
    *
    * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be found which.
    */
-  async #writeFirst({ target, fitted, rules, gate, counted }: FittedBatch): Promise<WrittenBatch | undefined> {
+  async #writeFirst({ target, fitted, rules, gate }: FittedBatch, count: number): Promise<WrittenBatch | undefined> {
     const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
     if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !this.#writesInOneScan(target)) return undefined;
     if (gate !== undefined && !seesWritten(rules)) return undefined;
     const rows = writtenRows(fitted, rules, undefined);
-    const count = counted.rows ?? (await countRows(this.#session, rows.sql));
     try {
       const data = await this.#write(target, rows, { rows: count, ...(guard.length === 0 ? {} : { guard }) });
       const [tested, flushed] = await Promise.allSettled([
@@ -188,14 +194,14 @@ class BatchWriter {
   }
 
   /** Makes all tests, and then writes the rows that are clean. */
-  async #testFirst({ target, fitted, rules, gate, counted }: FittedBatch): Promise<WrittenBatch> {
+  async #testFirst({ target, fitted, rules, gate }: FittedBatch, given: number): Promise<WrittenBatch> {
     if (gate !== undefined) this.#report("checking");
     const verdict = gate === undefined ? undefined : this.#accepted(await gate.verdict());
     const clean = writtenRows(fitted, rules, verdict);
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
     const data =
-      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, [verdict, counted]));
+      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, verdict?.rows ?? given));
     if (verdict !== undefined && rows === clean && this.#hooks.judgeOnly !== true && seesWritten(rules))
       await gate?.confirm(verdict, writtenFacts(this.#session, target, data, rows));
     return { rows, data, verdict };
@@ -337,8 +343,6 @@ interface FittedBatch {
   readonly fitted: StagedRelation;
   readonly rules: WriteRules;
   readonly gate: Gate | undefined;
-  /** The relation that staging may have counted. */
-  readonly counted: StagedRelation;
 }
 
 interface WrittenBatch {
@@ -356,14 +360,9 @@ const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, 
 
 type GateRelations = Readonly<Record<string, StagedRelation>>;
 
-/** How many rows are to be written at most, where the gate or staging has counted them and no verb adds others. */
-function rowsAtMost(
-  rows: WrittenRows,
-  clean: WrittenRows,
-  counts: readonly ({ readonly rows?: number } | undefined)[],
-): { readonly rowsAtMost?: number } {
-  const known = rows === clean ? counts.find((one) => one?.rows !== undefined)?.rows : undefined;
-  return known === undefined ? {} : { rowsAtMost: known };
+/** How many rows are to be written at most, where no verb adds others. */
+function rowsAtMost(rows: WrittenRows, clean: WrittenRows, count: number): { readonly rowsAtMost?: number } {
+  return rows === clean ? { rowsAtMost: count } : {};
 }
 
 function rejected(verdict: GateVerdict): VarveError {

@@ -55,6 +55,7 @@ export interface StagedSource {
  */
 export async function stageWriteSource(session: Session, source: WriteSource, options: StageSourceOptions): Promise<StagedSource> {
   const { engineSource, files } = await engineSourceOf(session, source, options);
+  if (options.positions === true) refuseTwice(files);
   const relation = await session.stage(engineSource, {
     ...(options.columns === undefined ? {} : { columns: options.columns }),
     ...(options.badCells === undefined ? {} : { badCells: options.badCells }),
@@ -90,6 +91,16 @@ async function engineSourceOf(session: Session, source: WriteSource, options: St
   if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };
   if (Symbol.iterator in source || Symbol.asyncIterator in source) return { engineSource: { kind: "rows", rows: source }, files: [] };
   throw notASource(source);
+}
+
+function refuseTwice(files: readonly string[]): void {
+  const file = files.find((one, at) => files.indexOf(one) !== at);
+  if (file === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The source names the file ${file} twice, so its rows could not be told apart where the gate sets some aside. Name it once.`,
+    { file },
+  );
 }
 
 function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared {

@@ -1,4 +1,5 @@
 import type { Relation, StagedRelation } from "../engine/contract.ts";
+import type { Places } from "./places.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { RowFunction } from "./suite.ts";
 import type { CheckResult } from "./verdict.ts";
@@ -26,6 +27,7 @@ export interface GateContext {
 /** Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`. */
 export interface SetAside {
   readonly rows: number;
+  readonly places: Places;
   readonly sql: string;
   readonly checks: readonly CheckResult[];
 }

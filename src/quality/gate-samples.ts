@@ -2,6 +2,7 @@ import type { EngineValue, Session, StagedRelation } from "../engine/contract.ts
 import { duckdbDialect } from "./dialect-duckdb.ts";
 import { toJson, toNumber } from "./expectation.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import { noPlaces, type Places, placesOf, placesSql } from "./places.ts";
 import type { CheckResult, SampleRow } from "./verdict.ts";
 
 /** Failing rows that a verdict shows of each check. */
@@ -12,6 +13,8 @@ const oftenOneIn = 20;
 /** How many rows go where, and the first failing rows of each check. */
 export interface Split {
   readonly quarantined: number;
+  /** The places of those that are quarantined. */
+  readonly aside: Places;
   readonly dropped: number;
   readonly tagged: number;
   readonly samples: ReadonlyMap<string, readonly SampleRow[]>;
@@ -35,7 +38,7 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
   }
   const moved = reacted.filter(({ result }) => result !== undefined && ["quarantine", "drop", "tag"].includes(result.reaction));
   const looked = reacted.filter((one) => moved.includes(one) || together.includes(one));
-  if (looked.length === 0 || rows === 0) return { quarantined: 0, dropped: 0, tagged: 0, samples };
+  if (looked.length === 0 || rows === 0) return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
   const by = (reaction: string) => moved.filter(({ result }) => result?.reaction === reaction).map(({ mask }) => mask);
   const [quarantine, drop, tag] = [anyFails(by("quarantine")), anyFails(by("drop")), anyFails(by("tag"))];
   const position = positionOf(staged);
@@ -44,7 +47,7 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
       `arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${at}`,
   );
   const counts = [
-    `count_if(${quarantine}) AS quarantined`,
+    `${placesSql(position.file, position.row, quarantine)} AS aside`,
     `count_if(${drop} AND NOT ${quarantine}) AS dropped`,
     `count_if(${tag} AND NOT ${drop} AND NOT ${quarantine}) AS tagged`,
   ];
@@ -52,9 +55,11 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
   const [row] = await session.rows(
     `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
   );
+  const aside = placesOf(row?.["aside"]);
   for (const [at, { mask }] of together.entries()) samples.set(mask.planned.check.id, readSample(row?.[`s${at}`], mask, staged));
   return {
-    quarantined: toNumber(row?.["quarantined"]) ?? 0,
+    quarantined: aside.rows,
+    aside,
     dropped: toNumber(row?.["dropped"]) ?? 0,
     tagged: toNumber(row?.["tagged"]) ?? 0,
     samples,

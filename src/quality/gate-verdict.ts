@@ -5,6 +5,7 @@ import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
 import type { Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import { joinPlaces } from "./places.ts";
 import type { OnFail, Suite } from "./suite.ts";
 import type { CheckResult, GateVerdict } from "./verdict.ts";
 
@@ -61,6 +62,7 @@ function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, 
     clean: counted.rows - bad,
     quarantined: split.quarantined,
     dropped: split.dropped,
+    aside: split.aside,
     tagged: split.tagged,
     checks,
     cleanSql,
@@ -81,13 +83,14 @@ function withBadShare(suite: Suite, verdict: GateVerdict): GateVerdict {
   return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
 }
 
-function withSetAside(verdict: GateVerdict, { rows, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
+function withSetAside(verdict: GateVerdict, { rows, places, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
   const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
   const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
   return {
     ...verdict,
     rows: verdict.rows + rows,
     quarantined: verdict.quarantined + rows,
+    aside: joinPlaces(verdict.aside, places),
     checks: [...checks, ...verdict.checks],
     quarantineSql: `SELECT file, row, errors${nothing} FROM (${sql})${others}`,
   };

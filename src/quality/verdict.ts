@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import type { Level } from "./expectation.ts";
+import type { Places } from "./places.ts";
 import type { OnFail, Severity } from "./suite.ts";
 
 /** One failing row as it is shown in reports: where it came from and the tested values. */
@@ -61,6 +62,8 @@ export interface GateVerdict {
   readonly tagColumn: string | null;
   /** SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns; `null` when there are none. */
   readonly quarantineSql: string | null;
+  /** The places of the quarantined rows. */
+  readonly aside: Places;
 }
 
 /** The verdict as it goes into `commitInfo`: numbers and failed checks, without rows. */

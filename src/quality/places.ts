@@ -1,0 +1,33 @@
+/** The places of rows, so that two sets of them compare without being brought together. */
+export interface Places {
+  readonly rows: number;
+  /** Different places. */
+  readonly places: number;
+  /** The sum of the places' hashes, whatever their order, as decimal digits. */
+  readonly hash: string;
+}
+
+export const noPlaces: Places = Object.freeze({ rows: 0, places: 0, hash: "0" });
+
+/** An aggregate for {@link Places} of the rows that meet a condition. */
+export function placesSql(file: string, row: string, condition = "true"): string {
+  const place = `hash(coalesce(${file}, ''), CAST(${row} AS BIGINT))`;
+  const where = `FILTER (WHERE ${condition})`;
+  const different = `count(DISTINCT CASE WHEN ${row} IS NOT NULL THEN ${place} END) ${where}`;
+  return `[CAST(count(*) ${where} AS VARCHAR), CAST(${different} AS VARCHAR), CAST(coalesce(sum(${place}) ${where}, 0) AS VARCHAR)]`;
+}
+
+/** Reads the value of {@link placesSql}. */
+export function placesOf(value: unknown): Places {
+  const [rows, places, hash] = Array.isArray(value) ? value : [];
+  return { rows: Number(rows ?? 0), places: Number(places ?? 0), hash: String(hash ?? 0) };
+}
+
+/** The places of rows of two kinds, none of which is of both. */
+export function joinPlaces(one: Places, other: Places): Places {
+  return {
+    rows: one.rows + other.rows,
+    places: one.places + other.places,
+    hash: String(BigInt(one.hash) + BigInt(other.hash)),
+  };
+}
