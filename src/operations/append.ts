@@ -42,7 +42,7 @@ export async function appendBatch(
   const batch =
     before === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: before.judged(prepared.verdict) };
   try {
-    const quarantine = (await quarantineRows(batch, options)) ?? before?.aside;
+    const quarantine = (await quarantineRows(batch, options, before?.aside?.rows ?? 0)) ?? before?.aside;
     const partitionBy = JSON.stringify(target.metadata.partitionColumns);
     return await commitBatch(
       batch,

@@ -1,6 +1,6 @@
 import type { Session, StagedRelation } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { AddAction, RemoveAction } from "../log/actions.ts";
+import type { AddAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { Predicate } from "../log/predicate.ts";
 import { physicalName } from "../schema/column-mapping.ts";
@@ -19,6 +19,7 @@ import { type BatchTarget, existingTarget, replacedTarget } from "./batch-target
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
 import { withMetricHistory } from "./metrics.ts";
 import { quarantineRows } from "./quarantine-write.ts";
+import { removeAction } from "./remove-action.ts";
 import { type BatchHooks, prepareBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
@@ -82,11 +83,6 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
   } finally {
     await batch.close();
   }
-}
-
-/** The action that removes a live file's rows. */
-export function removeAction({ kind: _, modificationTime: __, clusteringProvider: ___, ...file }: AddAction, now: number): RemoveAction {
-  return { kind: "remove", ...file, deletionTimestamp: now, dataChange: true, extendedFileMetadata: true };
 }
 
 function replacementOf(snapshot: LogSnapshot, target: BatchTarget, options: OverwriteOptions): Replacement {

@@ -1,25 +1,25 @@
 import type { Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
+import type { TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/open-log.ts";
 import { payloadSql } from "../quality/payload.ts";
-import { type Places, placesOf, placesSql } from "../quality/places.ts";
+import { noPlaces, type Places, placesOf, placesSql } from "../quality/places.ts";
 import type { GateVerdict } from "../quality/verdict.ts";
 import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
 import { findField, holdsVariant } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import type { AppTransaction, CommitRequest } from "../table/commit-request.ts";
-import { planScan } from "../table/scan.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
-import { commitOrWithdraw, publishData, stageData, withdrawData } from "../table/write-data-files.ts";
+import { commitOrWithdraw, publishData, type StagedData, stageData, withdrawData } from "../table/write-data-files.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { fileList, quoteName, quoteText } from "../util/sql-text.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
-import { dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
+import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { transactionOf } from "./commit-batch.ts";
-import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
+import { compareEarlier, replaceEarlier } from "./quarantine-again.ts";
+import { ensureQuarantine, openQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 
@@ -27,24 +27,30 @@ import type { WriteOptions, WriteResult } from "./write-options.ts";
  * Commits the rows that the gate set aside to the table's quarantine, before the batch itself is committed: a crash between the two leaves
  * rows in quarantine that the repeated batch does not add again.
  *
+ * Where an earlier try of the batch set other rows aside, and cannot land any more because the table's metadata changed since, such as the suite
+ * that it carries, its rows make way for these in one commit.
+ *
+ * @param before rows of the batch that went into quarantine already, because they do not fit the table; the verdict counts them
  * @returns where they went; `undefined` where the gate set none aside
- * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome
+ * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may still land; `ROWS_UNACCOUNTED`
  */
-export async function quarantineRows(batch: PreparedBatch, options: WriteOptions): Promise<WriteResult["quarantine"]> {
-  const { verdict, session, target } = batch;
-  if (verdict === undefined || verdict.quarantineSql === null) return undefined;
+export async function quarantineRows(batch: PreparedBatch, options: WriteOptions, before = 0): Promise<WriteResult["quarantine"]> {
+  const { verdict, target } = batch;
   const context = options.quarantine ?? quarantineContext(target.context);
-  const snapshot = await ensureQuarantine(context, target.schema);
-  const wanted = quarantineSchema(target.schema);
-  const merged = mergedTarget(await existingTarget(snapshot), engineColumns(wanted), true);
   const txn = quarantineTransaction(options);
-  const sql = quarantineSql(batch, verdict.quarantineSql, options, merged.schema);
-  const staged = await stageData(session, dataTarget(merged), sql, batch.staging);
-  await requireAside(
-    session,
-    verdict.aside,
-    staged.files.map(({ written }) => written.file),
-  );
+  const earlier = txn === undefined ? undefined : await openQuarantine(context);
+  const held = txn === undefined ? undefined : (await earlier?.appTransactions())?.get(txn.appId)?.version;
+  if (earlier !== undefined && txn !== undefined && held !== undefined) {
+    const repeated = { quarantine: earlier, target, batchId: batchIdOf(batch, options), verdict, before };
+    const outcome = await compareEarlier(repeated);
+    const files = outcome === "same" ? [] : await stagedAside(batch, options, await existingTarget(earlier));
+    const version = outcome === "same" ? earlier.version : await replaceEarlier(repeated, files, { ...txn, version: held + 1n });
+    return placeOf(context, version, verdict, before);
+  }
+  if (verdict === undefined || verdict.quarantineSql === null) return undefined;
+  const snapshot = await ensureQuarantine(context, target.schema);
+  const merged = mergedTarget(await existingTarget(snapshot), engineColumns(quarantineSchema(target.schema)), true);
+  const staged = await stageAside(batch, options, merged, verdict.quarantineSql);
   const adds = await publishData(context, staged, options.signal);
   const request: CommitRequest = {
     actions: [...merged.changes, ...adds],
@@ -57,9 +63,48 @@ export async function quarantineRows(batch: PreparedBatch, options: WriteOptions
   const committed = await commitOrWithdraw(context, staged, () => commitTransaction(snapshot, request));
   if (committed.outcome === "alreadyApplied") {
     await withdrawData(context, staged);
-    await requireSame(await refreshLog(snapshot), batchIdOf(batch, options), verdict);
+    const quarantine = await refreshLog(snapshot);
+    const outcome = await compareEarlier({ quarantine, target, batchId: batchIdOf(batch, options), verdict, before });
+    if (outcome === "replace") throw setAsideMeanwhile(batchIdOf(batch, options));
   } else await keepLog(context, committed, { base: snapshot });
-  return { uri: context.store.uri, version: committed.version, rows: verdict.quarantined };
+  return placeOf(context, committed.version, verdict, before);
+}
+
+function placeOf(
+  { store }: TableContext,
+  version: number,
+  verdict: GateVerdict | undefined,
+  before: number,
+): NonNullable<WriteResult["quarantine"]> | undefined {
+  const rows = verdict?.quarantined ?? 0;
+  return rows === 0 || rows === before ? undefined : { uri: store.uri, version, rows };
+}
+
+function setAsideMeanwhile(batchId: string): VarveError {
+  return new VarveError(
+    "QUARANTINE_INVALID",
+    `Another writer set rows of batch ${batchId} aside at the same time, by other tests. Nothing was written; repeat the batch.`,
+    { batchId },
+  );
+}
+
+/** Files with the rows that a batch sets aside; none where it sets none aside. */
+async function stagedAside(batch: PreparedBatch, options: WriteOptions, quarantine: BatchTarget): Promise<string[]> {
+  const sql = batch.verdict?.quarantineSql ?? null;
+  if (sql === null) return [];
+  const merged = mergedTarget(quarantine, engineColumns(quarantineSchema(batch.target.schema)), true);
+  return (await stageAside(batch, options, merged, sql)).files.map(({ written }) => written.file);
+}
+
+async function stageAside(batch: PreparedBatch, options: WriteOptions, quarantine: BatchTarget, gateSql: string): Promise<StagedData> {
+  const sql = quarantineSql(batch, gateSql, options, quarantine.schema);
+  const staged = await stageData(batch.session, dataTarget(quarantine), sql, batch.staging);
+  await requireAside(
+    batch.session,
+    batch.verdict?.aside ?? noPlaces,
+    staged.files.map(({ written }) => written.file),
+  );
+  return staged;
 }
 
 /** Holds files that are to go into a quarantine to the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
@@ -115,27 +160,6 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
 
 function batchIdOf({ target }: PreparedBatch, { batchId, txn }: WriteOptions): string {
   return batchId ?? (txn === undefined ? target.context.world.uuid() : `${txn.appId}:${txn.version}`);
-}
-
-/** The batch came before, and failed after its bad rows were set aside: they have to be the same rows now, by the same suite. */
-async function requireSame(quarantine: LogSnapshot, batchId: string, { suite, quarantined }: GateVerdict): Promise<void> {
-  const session = await (await quarantine.context.engine()).open();
-  try {
-    const scan = await planScan(session, quarantine, { columns: [quarantineColumns.batch, quarantineColumns.suiteFingerprint] });
-    const other = `${quarantineColumns.suiteFingerprint} IS DISTINCT FROM ${quoteText(suite.fingerprint)}`;
-    const [found] = await session.rows(
-      `SELECT count(*) AS n, count(*) FILTER (WHERE ${other}) AS others FROM (${scan.sql}) WHERE ${quarantineColumns.batch} = ${quoteText(batchId)}`,
-    );
-    if (Number(found?.["n"]) === quarantined && Number(found?.["others"]) === 0) return;
-    throw new VarveError(
-      "QUARANTINE_INVALID",
-      `Batch ${batchId} set ${String(found?.["n"])} rows aside before, and now it would set aside ${quarantined} by the suite ${suite.name}. ` +
-        "Repeat a batch with the same rows and the same suite, or give it a new batchId and discard the rows in the quarantine. Nothing was written.",
-      { batchId, before: Number(found?.["n"]), now: quarantined },
-    );
-  } finally {
-    await session.close();
-  }
 }
 
 /** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */

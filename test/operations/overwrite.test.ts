@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { openLog } from "../../src/log/open-log.ts";
-import { removeAction } from "../../src/operations/overwrite.ts";
+import { removeAction } from "../../src/operations/remove-action.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/open-context.ts";
