@@ -33,6 +33,7 @@ const verdict: GateVerdict = {
   untouched: false,
   tagColumn: null,
   quarantineSql: null,
+  aside: { rows: 1, places: 1, hash: "7" },
 };
 
 const summaryOf = (change: Partial<CheckResult>) => summarizeVerdict({ ...verdict, checks: [{ ...check, ...change }] })["checks"];
