@@ -67,9 +67,10 @@ async function soak(plan: Plan): Promise<boolean> {
   try {
     const temporary = join(plan.folder, "temporary");
     await mkdir(temporary);
-    // The first fast midnight, at which logs begin to expire, comes after twenty seconds.
+    // The first fast midnight, at which logs begin to expire, comes in the middle, or after a minute.
+    const untilMidnight = Math.min(60_000, plan.minutes * 30_000);
     const start = Date.now();
-    const time: FastTime = { start, offset: day - (start % day) - 20_000 * factor, factor };
+    const time: FastTime = { start, offset: day - (start % day) - untilMidnight * factor, factor };
     const calm = await openFast({ uri: place.uri, temporary, time, ...(place.calm === undefined ? {} : { s3: place.calm }) });
     const columns = schema().string("batch").integer("row").string("part").long("amount").string("value").build();
     await createTable(calm, {

@@ -104,7 +104,9 @@ async function replace(snapshot: LogSnapshot, batch: string): Promise<WriteResul
 async function done(batch: string, result: WriteResult): Promise<boolean> {
   if (isRejected(batch)) tell({ event: "fault", message: `${batch} was to be rejected, and is ${result.outcome}` });
   tell({ event: "done", batch, version: result.version, repeated: result.outcome === "alreadyApplied" });
-  for (const { cause, message } of (await result.upkeep)?.warnings ?? []) {
+  const upkeep = await result.upkeep;
+  tell({ event: "worked", what: "log files cleaned up", count: upkeep?.cleanup?.deleted.length ?? 0 });
+  for (const { cause, message } of upkeep?.warnings ?? []) {
     if (!isVarveError(cause, ...passing)) tell({ event: "fault", message });
   }
   return true;
