@@ -14,7 +14,7 @@ export interface QueryOptions extends OpenOptions {
   readonly tables: Readonly<Record<string, QueryTable>>;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
-  /** Ends the query, also while it waits for the engine or its result is being consumed. */
+  /** Cancels the query, including while it waits for the engine and while its result is consumed. */
   readonly signal?: AbortSignal | undefined;
 }
 

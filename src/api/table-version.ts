@@ -23,7 +23,7 @@ export interface SelectOptions {
   readonly rowTracking?: boolean;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
-  /** Ends the reading, also while it waits for the engine. */
+  /** Cancels the reading, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
 

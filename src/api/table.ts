@@ -38,6 +38,8 @@ export interface ChangesRequest {
   readonly to?: VersionArgument | VersionPoint;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string;
+  /** Cancels the reading, including while it waits for the engine. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used. */
@@ -102,9 +104,10 @@ export class Table implements AsyncDisposable {
     ]);
     const { context } = this.#log;
     const range = { from: changePoint(options.from), ...(options.to === undefined ? {} : { to: changePoint(options.to) }) };
-    const session = await (await context.engine()).open();
+    const { signal } = options;
+    const session = await (await context.engine()).open({ signal });
     try {
-      const changes = await planChanges(session, context, range);
+      const changes = await planChanges(session, context, { ...range, signal });
       return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, options);
     } catch (error) {
       await session.close();

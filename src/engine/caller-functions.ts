@@ -4,7 +4,7 @@ import { functionKind, isCalledByName, isSteadyAggregate } from "./sql-functions
 import { childrenOf, constantText, isTree, placedError, refused, type Tree, walk } from "./syntax-tree.ts";
 
 const advice = "Use a column or a constant instead";
-const unsteady = "may answer differently each time it is asked";
+const unsteady = "may answer differently each time";
 
 /** Functions that call an aggregate, which they are given as text. */
 const aggregateCallers: ReadonlySet<string> = new Set(["list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"]);
@@ -17,7 +17,7 @@ export interface ParsedText {
 }
 
 /**
- * Holds the calls of a query to the functions that harm nobody; `exempt` are calls that are checked elsewhere.
+ * Checks that a query calls allowed functions only; `exempt` are calls that are checked elsewhere.
  *
  * @throws `SQL_REFUSED` naming the function; `SQL_FAILED` with the place for one that does not exist
  */
@@ -37,7 +37,7 @@ export async function checkQueryCalls(
 }
 
 /**
- * Holds the calls of an expression to functions that answer the same for the same row, however often and in whatever query they are asked.
+ * Checks that an expression calls only functions that return the same for the same row in every query.
  *
  * @throws as {@link checkQueryCalls}
  */
@@ -64,7 +64,7 @@ export async function checkRowCalls(core: EngineCore, expression: Tree, columns:
 export function checkNames(expression: Tree, columns: readonly EngineColumn[]): void {
   const name = strangeName(expression, new Set(columns.map((column) => column.name.toLowerCase())));
   if (name !== undefined)
-    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, `${advice}, or call the parameter otherwise`, {
+    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, `${advice}, or rename the parameter`, {
       function: name,
     });
 }

@@ -13,13 +13,16 @@ export interface Engine {
    * Opening an instance takes about 20 ms. One whose session is closed without having been fenced is emptied and kept warm for ten seconds, in which
    * the next session with the same options finds it in 1 ms; a process that fences again and again has a spare opened beside its work.
    *
-   * A bounded number of sessions computes at once, see {@link EngineLimits}; opening waits for a turn. @throws `CANCELLED` when the signal aborts meanwhile
+   * A bounded number of sessions computes at once (see `EngineLimits`); opening waits for a turn.
+   *
+   * @throws `CANCELLED` when the signal aborts meanwhile
    */
-  open(options?: OpenOptions): Promise<Session>;
+  open(options?: SessionRequest): Promise<Session>;
 }
 
-export interface OpenOptions extends SessionOptions {
-  /** Leaves the line of those that wait for the engine. */
+/** What a session is opened with. */
+export interface SessionRequest extends SessionOptions {
+  /** Stops waiting for a turn when it aborts; an open session ignores it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -177,23 +180,23 @@ export interface WrittenColumn {
 export interface ArrowOptions {
   /** Rows a batch, about; default 65,536. */
   readonly batchRows?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface JsonLinesOptions {
   /** Columns whose text is JSON already (decoded variants) and is put in as it is. */
   readonly jsonColumns?: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A DuckDB instance for as long as it is open. Close it; a closed session's relations are gone. */
 export interface Session {
-  /** Runs varve's own statement(s) for effect. */
-  execute(sql: string, parameters?: readonly EngineParameter[]): Promise<void>;
+  /** Runs varve's own statement(s) for effect. @throws `CANCELLED` when the signal aborts */
+  execute(sql: string, parameters?: readonly EngineParameter[], options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Runs varve's own query and returns all rows: for results known to be small. */
   rows(sql: string, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
-  rowStream(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<EngineRow>;
+  rowStream(sql: string, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
   describe(sql: string): Promise<EngineColumn[]>;
   /** Stages a source. @throws `SOURCE_UNREADABLE`, naming file and line or row. */

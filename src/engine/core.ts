@@ -5,6 +5,7 @@ import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from ".
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
+import { interruptOnAbort } from "./interrupt.ts";
 import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import type { Turn } from "./turns.ts";
@@ -134,8 +135,9 @@ export class EngineCore {
     return `__varve_${kind}_${this.#names++}`;
   }
 
-  async run(sql: string, parameters: readonly EngineParameter[] = []): Promise<DuckDBMaterializedResult> {
+  async run(sql: string, parameters: readonly EngineParameter[] = [], signal?: AbortSignal): Promise<DuckDBMaterializedResult> {
     this.assertOpen();
+    if (signal !== undefined) return await this.onMainConnection(signal, () => this.#run(sql, parameters));
     try {
       return await this.turn.use(() => this.#run(sql, parameters));
     } catch (error) {
@@ -219,8 +221,7 @@ export class EngineCore {
     work: (connection: DuckDBConnection) => Promise<T>,
   ): Promise<T> {
     assertNotAborted(signal);
-    const interrupt = () => connection.interrupt();
-    signal?.addEventListener("abort", interrupt, { once: true });
+    const disarm = interruptOnAbort(connection, signal);
     try {
       return await this.turn.use(() => work(connection), signal);
     } catch (error) {
@@ -228,7 +229,7 @@ export class EngineCore {
       assertNotAborted(signal);
       throw failure;
     } finally {
-      signal?.removeEventListener("abort", interrupt);
+      disarm();
     }
   }
 

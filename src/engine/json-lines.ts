@@ -22,7 +22,7 @@ export async function* jsonLines(core: EngineCore, sql: string, options: JsonLin
   });
   const names = columns.map((_, at) => `c${at}`).join(", ");
   const text = `SELECT ${parts.join(" || ")} || ${quoteText("}\n")} AS line FROM (${sql}) AS lines(${names})`;
-  const settings = { batchRows: linesAtOnce, ...(options.signal === undefined ? {} : { signal: options.signal }) };
+  const settings = { batchRows: linesAtOnce, signal: options.signal };
   for await (const batch of arrowBatches(core, text, settings)) {
     const values: unknown = batch.data.children[0]?.values;
     if (batch.numRows > 0 && values instanceof Uint8Array)

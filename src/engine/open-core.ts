@@ -1,4 +1,4 @@
-import type { OpenOptions, SessionOptions } from "./contract.ts";
+import type { SessionOptions, SessionRequest } from "./contract.ts";
 import { EngineCore } from "./core.ts";
 import { loadDriver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
@@ -10,7 +10,7 @@ import { engineTurns, type Turn } from "./turns.ts";
  *
  * @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused; `CANCELLED` when the signal aborts while it waits
  */
-export async function openCore({ signal, ...options }: OpenOptions = {}): Promise<EngineCore> {
+export async function openCore({ signal, ...options }: SessionRequest = {}): Promise<EngineCore> {
   const turn = await engineTurns.enter(memoryLimitOf(options), signal);
   try {
     return await turn.use(() => openWith(turn, options));

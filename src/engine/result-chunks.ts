@@ -7,7 +7,7 @@ export interface StreamedQuery {
   /** Does nothing else meanwhile. */
   readonly connection: DuckDBConnection;
   readonly sql: string;
-  /** Interrupts the connection when it aborts, which is the caller's to see to. */
+  /** The caller has it interrupt the connection. */
   readonly signal: AbortSignal | undefined;
   readonly result: DuckDBResult;
 }
@@ -61,13 +61,13 @@ function hasFailed({ driver }: EngineCore, result: DuckDBResult): boolean {
   return result.returnType === driver.api.ResultReturnType.INVALID;
 }
 
-/** The driver does not tell what went wrong, so the query runs again, without keeping its rows. */
+/** The driver does not report the error, so the query runs again to get it, without keeping its rows. */
 async function failureOf({ turn }: EngineCore, { connection, sql, signal }: StreamedQuery): Promise<unknown> {
   try {
     await turn.use(() => connection.run(`EXPLAIN ANALYZE ${sql}`), signal);
   } catch (error) {
     return error;
   }
-  const text = "The engine failed in the middle of a result, and not when it ran the query again. Run it again from its beginning.";
+  const text = "The engine failed partway through a result, but not when the query was run again. Run the query again from the start.";
   return new VarveError("ENGINE_FAILED", text, {});
 }

@@ -1,6 +1,7 @@
 import { columnReaders } from "./column-values.ts";
 import type { EngineRow } from "./contract.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
+import { interruptOnAbort } from "./interrupt.ts";
 import { chunksAhead, type StreamedQuery, streamQuery } from "./result-chunks.ts";
 import { rowMaker } from "./row-objects.ts";
 
@@ -9,8 +10,7 @@ export async function* streamRows(core: EngineCore, sql: string, signal?: AbortS
   core.assertOpen();
   assertNotAborted(signal);
   const connection = await core.connect();
-  const interrupt = () => connection.interrupt();
-  signal?.addEventListener("abort", interrupt, { once: true });
+  const disarm = interruptOnAbort(connection, signal);
   try {
     yield* convertedRows(core, await streamQuery(core, { connection, sql, signal }));
   } catch (error) {
@@ -18,7 +18,7 @@ export async function* streamRows(core: EngineCore, sql: string, signal?: AbortS
     assertNotAborted(signal);
     throw failure;
   } finally {
-    signal?.removeEventListener("abort", interrupt);
+    disarm();
     await core.release(connection);
   }
 }

@@ -8,10 +8,10 @@ import type {
   EngineRow,
   EngineSource,
   JsonLinesOptions,
-  OpenOptions,
   ParquetWriteOptions,
   Relation,
   Session,
+  SessionRequest,
   StagedRelation,
   StageOptions,
   WrittenFile,
@@ -29,7 +29,7 @@ import { registerVariantFunction } from "./variant-function.ts";
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
 /** Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits. */
-export async function openSession(options: OpenOptions = {}): Promise<Session> {
+export async function openSession(options: SessionRequest = {}): Promise<Session> {
   return new DuckdbSession(await openCore(options));
 }
 
@@ -40,15 +40,19 @@ class DuckdbSession implements Session {
     this.#core = core;
   }
 
-  async execute(sql: string, parameters: readonly EngineParameter[] = []): Promise<void> {
-    await this.#core.run(sql, parameters);
+  async execute(
+    sql: string,
+    parameters: readonly EngineParameter[] = [],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    await this.#core.run(sql, parameters, options.signal);
   }
 
   rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
     return this.#core.rows(sql, parameters);
   }
 
-  rowStream(sql: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<EngineRow> {
+  rowStream(sql: string, options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<EngineRow> {
     return streamRows(this.#core, sql, options.signal);
   }
 

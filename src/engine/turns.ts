@@ -4,9 +4,9 @@ import { cancelled } from "../util/cancel.ts";
 
 /** How much the engine does at once in this process. */
 export interface EngineLimits {
-  /** Sessions that compute at once; default: twice the cores, and at least 4. */
+  /** How many sessions compute at once; default: twice the cores, at least 4. */
   readonly sessions?: number | undefined;
-  /** Bytes that the memory limits of those sessions may add up to; one always may compute. Default: the memory that the process may use. */
+  /** Bytes that the memory limits of those sessions may add up to; one session always may compute. Default: all that the process may use. */
   readonly memory?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class TurnQueue {
     this.#limits = withDefaults(limits);
   }
 
-  /** Changes the limits for whoever comes next; nobody loses a turn by it. @throws `INVALID_ARGUMENT` for what is no positive number */
+  /** Changes the limits; sessions that have a turn keep it. @throws `INVALID_ARGUMENT` for anything but a positive integer */
   limit(limits: EngineLimits): void {
     this.#limits = withDefaults(limits);
     this.#admit();
@@ -197,10 +197,10 @@ function assertPositive(name: string, value: number | undefined): void {
 export const engineTurns = new TurnQueue();
 
 /**
- * Bounds what the engine does at once in this process: see {@link EngineLimits}. Holds from the next session on.
+ * Bounds what the engine does at once in this process, from the next session on: see {@link EngineLimits}.
  *
  * @example setEngineLimits({ sessions: 2, memory: 1024 ** 3 });
- * @throws `INVALID_ARGUMENT` for what is no positive integer
+ * @throws `INVALID_ARGUMENT` for anything but a positive integer
  */
 export function setEngineLimits(limits: EngineLimits): void {
   engineTurns.limit(limits);

@@ -19,7 +19,7 @@ export interface ChangesOptions {
   readonly from: ChangePoint;
   /** A version; or a time: the last version committed at or before it. Default: the latest version. */
   readonly to?: ChangePoint;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Row changes as a relation of one session: the table's columns as of version `to`, and the three columns of the feed. */
@@ -66,7 +66,7 @@ export async function* readChanges(context: TableContext, options: ChangesOption
   const session = await (await context.engine()).open({ signal: options.signal });
   try {
     const changes = await planChanges(session, context, options);
-    yield* session.rowStream(ordered(changes), options.signal === undefined ? {} : { signal: options.signal });
+    yield* session.rowStream(ordered(changes), { signal: options.signal });
   } finally {
     await session.close();
   }

@@ -7,10 +7,11 @@ import { quoteName } from "../util/sql-text.ts";
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";
 
+/** How a result may be consumed. */
 export interface ResultOptions {
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
   readonly exportFolder?: string | undefined;
-  /** Ends the query while its result is being consumed. */
+  /** Cancels the query while its result is being consumed. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,12 +40,12 @@ export class QueryResult implements AsyncDisposable {
 
   /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes. */
   rows(): AsyncIterable<EngineRow> {
-    return this.#consume((session, sql) => session.rowStream(sql, definedSignal(this.#signal)));
+    return this.#consume((session, sql) => session.rowStream(sql, { signal: this.#signal }));
   }
 
   /** Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one. */
   batches(options: { readonly batchRows?: number; readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
-    return this.#consume((session, sql) => session.arrow(sql, { ...definedSignal(this.#signal), ...options }));
+    return this.#consume((session, sql) => session.arrow(sql, { ...options, signal: eitherSignal(this.#signal, options.signal) }));
   }
 
   /** The whole result as one Arrow table in memory. */
@@ -58,7 +59,7 @@ export class QueryResult implements AsyncDisposable {
   /** Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed. */
   jsonLines(): AsyncIterable<string> {
     const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
-    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, ...definedSignal(this.#signal) }));
+    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, signal: this.#signal }));
   }
 
   /**
@@ -74,7 +75,7 @@ export class QueryResult implements AsyncDisposable {
     const sql = format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`);
+      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`, [], { signal: this.#signal });
     } finally {
       await this.close();
     }
@@ -97,9 +98,7 @@ export class QueryResult implements AsyncDisposable {
   }
 
   async *#consume<T>(produce: (session: Session, sql: string) => AsyncIterable<T>): AsyncGenerator<T> {
-    if (this.#state !== "fresh")
-      throw new VarveError("INVALID_ARGUMENT", `This query result is already ${this.#state}. Run the query again.`);
-    this.#state = "consumed";
+    this.#begin();
     try {
       yield* produce(this.#session, this.#relation.sql);
     } finally {
@@ -108,8 +107,8 @@ export class QueryResult implements AsyncDisposable {
   }
 }
 
-function definedSignal(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
+function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : AbortSignal.any([one, other]);
 }
 
 /** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings (OWASP, "CSV Injection"). */

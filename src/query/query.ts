@@ -23,7 +23,7 @@ export interface QueryRequest {
   readonly rowTracking?: boolean;
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
   readonly exportFolder?: string;
-  /** Ends the query, also while it waits for the engine or its result is being consumed. */
+  /** Cancels the query, including while it waits for the engine and while its result is consumed. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -125,6 +125,23 @@ it("an aborted signal ends a result that is being consumed", async () => {
   await expect(consume()).rejects.toMatchObject({ code: "CANCELLED" });
 });
 
+it("an aborted signal ends Arrow batches that have a signal of their own, a written file and changes", async () => {
+  const aborted = AbortSignal.abort();
+  const cancelled = { code: "CANCELLED" };
+  const many = async (signal: AbortSignal) =>
+    query("SELECT a.id, b.text FROM t a, t b", { tables: { t: table }, signal, exportFolder: freshFolder() });
+  const controller = new AbortController();
+  const batches = async () => {
+    for await (const _ of (await many(controller.signal)).batches({ signal: new AbortController().signal })) controller.abort();
+  };
+  await expect(batches()).rejects.toMatchObject(cancelled);
+  const late = new AbortController();
+  const written = (await many(late.signal)).writeFile("csv");
+  setImmediate(() => late.abort());
+  await expect(written).rejects.toMatchObject(cancelled);
+  await expect(table.changes({ from: 0, signal: aborted })).rejects.toMatchObject(cancelled);
+});
+
 it.runIf(process.platform === "linux")(
   "fenced instances take their threads with them, also where a stream is read to its end later",
   async () => {

@@ -2,6 +2,7 @@ import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import type { ArrowOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { type ExportedQuery, exportedQuery } from "../export-types.ts";
+import { interruptOnAbort } from "../interrupt.ts";
 import { chunksAhead, type StreamedQuery, streamQuery } from "../result-chunks.ts";
 import { arrowType } from "./arrow-types.ts";
 import type { ColumnCollector } from "./collector.ts";
@@ -18,8 +19,7 @@ export async function* arrowBatches(core: EngineCore, sql: string, options: Arro
   assertNotAborted(options.signal);
   const query = exportedQuery(core.driver, sql, await core.typedColumns(sql));
   const connection = await core.connect();
-  const interrupt = () => connection.interrupt();
-  options.signal?.addEventListener("abort", interrupt, { once: true });
+  const disarm = interruptOnAbort(connection, options.signal);
   try {
     const stream = await streamQuery(core, { connection, sql: query.sql, signal: options.signal });
     yield* streamed(core, stream, query, options.batchRows ?? defaultBatchRows);
@@ -28,7 +28,7 @@ export async function* arrowBatches(core: EngineCore, sql: string, options: Arro
     assertNotAborted(options.signal);
     throw failure;
   } finally {
-    options.signal?.removeEventListener("abort", interrupt);
+    disarm();
     await core.release(connection);
   }
 }
