@@ -2,12 +2,12 @@ import { isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/open-log.ts";
 import { loadedColumn, type MetricState, metricsSchema, storedColumn } from "../quality/metric-state.ts";
-import { storeBelow } from "../storage/store-below.ts";
 import { planScan } from "../table/scan.ts";
 import { defineTable } from "../table/table-definition.ts";
 import { commitNewTable } from "../table/transaction.ts";
 import { quoteText } from "../util/sql-text.ts";
 import { appendPlain } from "./append-plain.ts";
+import { contextBelow } from "./context-below.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
 export const metricsFolder = "_metrics";
@@ -34,14 +34,9 @@ export interface MetricsSelection {
   readonly newest?: boolean;
 }
 
-function metricsContext(context: TableContext): TableContext {
-  const store = storeBelow(context.store, metricsFolder);
-  return { ...context, store, localFile: (path) => context.localFile(`${metricsFolder}/${path}`) };
-}
-
 async function openMetrics(context: TableContext): Promise<LogSnapshot | undefined> {
   try {
-    return await openLog(metricsContext(context));
+    return await openLog(contextBelow(context, metricsFolder));
   } catch (error) {
     if (isVarveError(error, "NOT_A_TABLE")) return undefined;
     throw error;
@@ -115,7 +110,7 @@ function storedMetrics({ version, at, scope, state, checks }: VersionMetrics) {
 async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
   const found = await openMetrics(context);
   if (found !== undefined) return found;
-  const metrics = metricsContext(context);
+  const metrics = contextBelow(context, metricsFolder);
   const { protocol, metadata } = defineTable(context.world, {
     schema: metricsSchema,
     description: "Metrics of the versions of the table above",

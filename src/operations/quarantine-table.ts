@@ -5,9 +5,9 @@ import { arrayOf, schema } from "../schema/builder.ts";
 import { withoutColumnMapping } from "../schema/column-mapping.ts";
 import { mapFields } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
-import { storeBelow } from "../storage/store-below.ts";
 import { defineTable } from "../table/table-definition.ts";
 import { commitNewTable } from "../table/transaction.ts";
+import { contextBelow } from "./context-below.ts";
 
 /** Folder of a table's quarantine below the table; other engines pass over folders that begin with an underscore. */
 export const quarantineFolder = "_quarantine";
@@ -39,8 +39,7 @@ export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
 /** The quarantine of a table: its own place, with the table's connections. */
 export function quarantineContext(context: TableContext): TableContext {
-  const store = storeBelow(context.store, quarantineFolder);
-  return { ...context, store, localFile: (path) => context.localFile(`${quarantineFolder}/${path}`) };
+  return contextBelow(context, quarantineFolder);
 }
 
 /** The newest version of a quarantine, or `undefined` where nothing was quarantined yet. */
