@@ -105,7 +105,9 @@ export async function checkCheckpoints(context: TableContext, listing: LogListin
 /** Multi-part checkpoints of which a part is missing, and versions that nobody can count, are passed over by readers: they only waste space. */
 async function checkNames(context: TableContext, listing: LogListing, report: Report): Promise<void> {
   const incomplete = new Map<number, string>();
-  for await (const { path } of context.store.list(`${logFolder}/0`)) {
+  for await (const { path } of context.store.list(`${logFolder}/`)) {
+    // Names that begin with a version come first; what follows, sidecars above all, may be long.
+    if (path > `${logFolder}/:`) break;
     if (isBeyondVersions(path)) report({ code: "LOG_FILE_STRAY", severity: "warning", message: strayMessage(path), path });
     const name = parseLogPath(path);
     if (name?.kind !== "checkpoint" || name.form !== "part") continue;
@@ -118,7 +120,7 @@ async function checkNames(context: TableContext, listing: LogListing, report: Re
 }
 
 function strayMessage(path: string): string {
-  return `${path} is named like a file of the log, but its version is 2^53 or more, which no log reaches; readers pass it over.`;
+  return `${path} is named like a log file, but its version is 2^53 or more, which no log reaches. Readers skip it; find out who wrote it, then delete it.`;
 }
 
 /** Where all commits are still there, replaying them must give the files that the checkpoint has. */

@@ -26,7 +26,7 @@ export async function findOrphans(
   }
 }
 
-/** Reports what killed writers left a day ago and before: temporary files, staging folders, unfinished uploads. No reader sees them. */
+/** Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads. No reader sees them. */
 export async function findAbandoned(
   { store, world }: TableContext,
   report: (finding: Finding) => void,
@@ -35,12 +35,12 @@ export async function findAbandoned(
   const code = "ABANDONED_FILE";
   try {
     for (const path of (await store.listAbandoned?.(world.now() - day, signal === undefined ? {} : { signal })) ?? []) {
-      const message = `${path} is what a writer left that was stopped: it was last written to more than a day ago.`;
+      const message = `${path} was left by a writer that was killed: it was last written to more than a day ago.`;
       report({ code, severity: "info", message, path });
     }
   } catch (error) {
     if (!isVarveError(error, "STORE_REFUSED")) throw error;
-    report({ code, severity: "info", message: `What stopped writers left could not be looked for: ${error.message}` });
+    report({ code, severity: "info", message: `Could not look for what killed writers left: ${error.message}` });
   }
 }
 
