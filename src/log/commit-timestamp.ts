@@ -1,9 +1,8 @@
 import { VarveError } from "../errors.ts";
 import type { ObjectStore, ReadOptions } from "../storage/object-store.ts";
-import { parseActions } from "./action-json.ts";
 import type { MetadataAction, ProtocolAction } from "./actions.ts";
 import { readCommitBytes } from "./commit-file.ts";
-import { type HeadAction, isHead } from "./commit-lines.ts";
+import { type HeadAction, parseHeadActions } from "./commit-lines.ts";
 import { writerLists } from "./features.ts";
 import { commitPath } from "./file-names.ts";
 
@@ -43,7 +42,7 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
 /** The time that the commit of a version carries, asked for by its name; `undefined` where the store has no such commit. */
 export async function findCommitTimestamp(store: ObjectStore, version: number, options: ReadOptions): Promise<number | undefined> {
   const bytes = await readCommitBytes(store, version, options);
-  return bytes === undefined ? undefined : inCommitTimestamp(parseActions(bytes, commitPath(version)).filter(isHead), version);
+  return bytes === undefined ? undefined : inCommitTimestamp(parseHeadActions(bytes, commitPath(version)), version);
 }
 
 function integerProperty(text: string | undefined): number | undefined {

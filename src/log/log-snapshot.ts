@@ -261,7 +261,7 @@ async function commitTime(
 }
 
 function removedWhileOpened(version: number): VarveError {
-  const message = `The commit of version ${version} was removed by log cleanup while the version was opened. Open the table again.`;
+  const message = `The commit of version ${version} was removed by log cleanup while it was being opened. Open the table again.`;
   return new VarveError("LOG_GAP", message, { version });
 }
 
