@@ -67,8 +67,8 @@ export type ErrorData = Readonly<Record<string, unknown>>;
  * The one error class that varve throws for anything but its own bugs.
  *
  * The message says what happened, the value that caused it and what to do next; `code` is stable, `data` repeats the
- * values of the message for programs, `cause` keeps the error below. Both are bounded, because names in them may come from anybody's files: a word
- * of the message goes on for 500 characters, the message for 4,000, a text in `data` for 10,000.
+ * values of the message for programs, `cause` keeps the error below. Message and data are bounded, because they repeat names from files of any
+ * origin: a word of the message to 500 characters, the message to 4,000, a text in `data` to 10,000.
  */
 export class VarveError extends Error {
   readonly code: ErrorCode;
@@ -94,6 +94,7 @@ export function assertInternal(condition: unknown, what: string): asserts condit
 
 /** Characters of one name (a path, a column, a value without a space) that a message shows. */
 const mostOfName = 500;
+const longNames = new RegExp(`\\S{${mostOfName + 1},}`, "g");
 /** Characters of a whole message. */
 const mostOfMessage = 4_000;
 /** Characters of a text in an error's data: more than any path or key that a store can hold. */
@@ -102,13 +103,12 @@ const mostOfData = 10_000;
 const dataDepth = 4;
 
 /**
- * A message of bounded length, whatever names from files and logs it repeats: a word goes on for 500 characters at most, the whole for 4,000.
- *
- * Of a message that is too long the middle is left out, because the end says what to do next.
+ * A message of bounded length: each word is cut at 500 characters, and a message of more than 4,000 loses its middle, because its end says what to
+ * do next.
  */
 export function boundedMessage(message: string): string {
   if (message.length <= mostOfName) return message;
-  const named = message.replace(/\S{501,}/g, (name) => `${cut(name, mostOfName)}…`);
+  const named = message.replace(longNames, (name) => `${cut(name, mostOfName)}…`);
   return withoutMiddle(named, mostOfMessage);
 }
 

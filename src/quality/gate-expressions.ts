@@ -32,7 +32,7 @@ export async function checkedExpressions(
         path,
         `the engine does not take "${text}": ${error.message}`,
         error.code === "SQL_REFUSED" && error.data["function"] !== undefined
-          ? "For ages there are checks that take the time of the run"
+          ? "To compare with the current time, use a check of age"
           : `Write one SQL expression over the columns ${columnNames(columns)}`,
         error,
       );

@@ -50,7 +50,7 @@ async function namesAbove(root: LocalRoot, above: string): Promise<string[]> {
   }
 }
 
-/** Links are not followed: what lies behind them is not the store's. `depth`: folders below the log are looked into so deep. */
+/** Links are not followed: what lies behind them is not the store's. `depth`: how many levels of folders are searched. */
 async function* privateBelow(root: LocalRoot, folder: string, depth: number, options: AbandonedOptions): AsyncIterable<string> {
   throwIfCancelled(options.signal, `looking for abandoned files below ${root.folder}`);
   for (const entry of await entriesOf(root, folder)) {

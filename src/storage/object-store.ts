@@ -79,7 +79,7 @@ export interface ObjectStore {
 
 /** Where {@link ObjectStore.removeAbandoned} looks. */
 export interface AbandonedOptions extends ReadOptions {
-  /** Only where looking costs no more than a commit: the root and the log on local disk, nowhere in remote stores. */
+  /** Only where it takes no more than two listings: the root and the log on local disk, nothing in remote stores. */
   readonly nearby?: boolean;
 }
 
