@@ -30,8 +30,10 @@ export async function keepMisfits(batch: PreparedBatch, path: string, txn: AppTr
   const sql = quarantineSql(batch, verdict.quarantineSql, { txn }, quarantineSchema(target.schema));
   const folder = join(staging, "misfits");
   await mkdir(folder);
-  // their typed values are null, and how those look is the quarantine's matter when they come there
-  const [written] = await session.writeParquet(`SELECT * EXCLUDE (${quarantineColumns.values}) FROM (${sql})`, { folder });
+  // their typed values are null, and how those look is the quarantine's matter when they come there; the rows that fit are counted anew when they
+  // are published, so that one of those may have the same place
+  const { id, values } = quarantineColumns;
+  const [written] = await session.writeParquet(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`, { folder });
   if (written === undefined) throw new Error("varve internal error: rows that were set aside were written to no file");
   await requireAside(session, verdict.aside, [written.file]);
   await target.context.store.putFile(path, written.file);

@@ -103,3 +103,22 @@ describe("a batch that comes again after the table's suite changed", () => {
     expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({ outcome: "committed", rows: 2 });
   });
 });
+
+describe("rows of a staged batch that are set aside twice over, by staging and by the gate", () => {
+  it("have ids of their own, and are resubmitted each", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("delay") });
+    await table.setSuite(suite("s", [check.between("delay", { max: 100 }, { onFail: "quarantine" })], { onMisfit: "quarantine" }));
+    const staged = await (await openTable(table.uri)).stage([
+      { id: 0, delay: "late" },
+      { id: 1, delay: 900 },
+      { id: 2, delay: 9 },
+    ]);
+    await staged.publish();
+    const ids = (await table.quarantinedRows()).map((row) => row["quarantine_id"]);
+    expect([ids.length, new Set(ids).size]).toEqual([2, 2]);
+    const now = await openTable(table.uri);
+    expect(await now.repairQuarantined({}, { delay: "7" })).toBe(2);
+    expect(await now.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect((await rowsOf(await openTable(table.uri))).map((row) => row["id"])).toEqual([0n, 1n, 2n]);
+  });
+});
