@@ -117,8 +117,8 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "A key that the table holds may stay once in the batch.",
     file: "families/uniqueness.ts",
-    find: "CASE WHEN __varve_found OR __varve_fails THEN NULL ELSE",
-    replace: "CASE WHEN __varve_fails THEN NULL ELSE",
+    find: "CASE WHEN ${found} OR ${fails} THEN NULL ELSE",
+    replace: "CASE WHEN ${fails} THEN NULL ELSE",
     test: "gate-borders.test.ts",
     name: "a key that the table holds",
   },

@@ -16,13 +16,17 @@ export interface Mistake {
   readonly name: string;
 }
 
-/** The one file below `folder` whose path ends so. @throws where there is none or there are several */
-export function fileNamed(folder: string, ending: string): string {
-  const found = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => `/${path}`.endsWith(`/${ending}`));
+/** The one file below `folder`, which holds `paths`, whose path ends so. @throws where there is none or there are several */
+export function fileNamed(folder: string, ending: string, paths = pathsBelow(folder)): string {
+  const found = paths.filter((path) => `/${path}`.endsWith(`/${ending}`));
   const [only] = found;
   if (only === undefined || found.length > 1)
     throw new Error(`${found.length} files below ${folder} end in ${ending}: name it so that it is one.`);
   return join(folder, only);
+}
+
+function pathsBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" });
 }
 
 /** A file's text with the mistake in it. @throws where the text to replace does not occur exactly once, or is replaced by itself */
@@ -36,10 +40,12 @@ export function planted(source: string, { find, replace, file }: Mistake): strin
 
 /** What is wrong with the list itself; empty where each mistake can be planted and has a test file. */
 export function listFaults(mistakes: readonly Mistake[], root: string): string[] {
+  const [source, tests] = [join(root, "src"), join(root, "test")];
+  const [sources, testFiles] = [pathsBelow(source), pathsBelow(tests)];
   const faults = mistakes.flatMap((mistake) => {
     try {
-      planted(readFileSync(fileNamed(join(root, "src"), mistake.file), "utf8"), mistake);
-      fileNamed(join(root, "test"), mistake.test);
+      planted(readFileSync(fileNamed(source, mistake.file, sources), "utf8"), mistake);
+      fileNamed(tests, mistake.test, testFiles);
       return [];
     } catch (error) {
       return [`${mistake.what}: ${error instanceof Error ? error.message : String(error)}`];

@@ -141,7 +141,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A removed file loses its deletion vector in the log.",
-    file: "operations/overwrite.ts",
+    file: "operations/remove-action.ts",
     find: 'return { kind: "remove", ...file, deletionTimestamp',
     replace: 'const { deletionVector: _dv, ...rest } = file;\n  return { kind: "remove", ...rest, deletionTimestamp',
     test: "overwrite.test.ts",
@@ -150,7 +150,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "The batch is committed before its bad rows are quarantined.",
     file: "operations/append.ts",
-    find: "const quarantine = (await quarantineRows(batch, options)) ?? before?.aside;",
+    find: "const quarantine = (await quarantineRows(batch, options, before?.aside?.rows ?? 0)) ?? before?.aside;",
     replace:
       "const pending = new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => quarantineRows(batch, options));\n    const quarantine = before?.aside;\n    setTimeout(() => void pending, 0);",
     test: "operations/quarantine-write.test.ts",
@@ -166,9 +166,9 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A repeated batch may set other rows aside.",
-    file: "operations/quarantine-write.ts",
-    find: "await requireSame(await refreshLog(snapshot), batchIdOf(batch, options), verdict);",
-    replace: "",
+    file: "operations/quarantine-again.ts",
+    find: 'if (earlier.rows === quarantined && sameSuite) return "same";',
+    replace: 'return "same";',
     test: "operations/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",
   },
