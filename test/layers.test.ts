@@ -76,6 +76,17 @@ describe("layers of src/", () => {
     expect(foreign).toEqual([]);
   });
 
+  it("no function, class or constant is exported that no other file names", () => {
+    const others = ["src", "test", "bench"].flatMap((folder) => sourceFiles(resolve(source, "..", folder)));
+    const words = new Map(others.map((file) => [file, new Set(readFileSync(file, "utf8").match(/\w+/g))]));
+    const unused = files.flatMap((file) => {
+      const names = readFileSync(file, "utf8").matchAll(/^export (?:async )?(?:function\*?|class|const) (\w+)/gm);
+      const isNamed = (name: string) => others.some((other) => other !== file && words.get(other)?.has(name) === true);
+      return [...names].flatMap(([, name = ""]) => (isNamed(name) ? [] : [`${relative(source, file)}: ${name}`]));
+    });
+    expect(unused).toEqual([]);
+  });
+
   it("files import each other without cycles", () => {
     const edges = new Map<string, string[]>();
     for (const { from, to } of imports) edges.set(from, [...(edges.get(from) ?? []), to]);

@@ -67,7 +67,7 @@ export async function createTableWith(
 }
 
 /** A schema in Delta's terms. @throws `SCHEMA_INVALID` */
-export function toSchema(input: SchemaInput): StructType {
+function toSchema(input: SchemaInput): StructType {
   if (typeof input === "string") return parseSchema(input);
   if (input instanceof SchemaBuilder) return input.build();
   if ("type" in input) return schemaFromJson(toJson(input));

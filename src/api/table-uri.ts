@@ -28,7 +28,7 @@ export function parseTravelPoint(argument: VersionArgument): VersionPoint {
 }
 
 /** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */
-export function parseTime(text: string): number {
+function parseTime(text: string): number {
   const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(text.trim());
   const zone = match?.[3] === undefined || /^utc$/i.test(match[3]) ? "Z" : match[3].replace(/^([+-]\d{2})(\d{2})$/, "$1:$2");
   return checkedTime(match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${zone}`), text);

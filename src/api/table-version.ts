@@ -10,7 +10,7 @@ import type { StructType } from "../schema/types.ts";
 import { quoteName } from "../util/sql-text.ts";
 
 /** The name by which SQL over one version calls it. */
-export const selfName = "t";
+const selfName = "t";
 
 /** Which rows and columns to read. */
 export interface SelectOptions {

@@ -20,7 +20,7 @@ export function withStoreFlags(command: Command): Command {
 }
 
 /** Formats that rows can be printed in. */
-export const rowFormats = ["table", "json", "jsonl", "csv", "parquet", "arrow"] as const;
+const rowFormats = ["table", "json", "jsonl", "csv", "parquet", "arrow"] as const;
 export type RowFormat = (typeof rowFormats)[number];
 
 /** Options of every command that prints rows. */
@@ -45,7 +45,7 @@ function safeCsvOption(): Option {
 }
 
 /** Formats that short lists can be printed in. */
-export const listFormats = ["table", "json", "jsonl", "csv"] as const;
+const listFormats = ["table", "json", "jsonl", "csv"] as const;
 
 /** Options of every command that prints a short list. */
 export interface ListOutputFlags {

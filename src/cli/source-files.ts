@@ -4,7 +4,7 @@ import type { Source } from "../api/source.ts";
 import { VarveError } from "../errors.ts";
 
 /** Formats of files that rows are read from. */
-export const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
+const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
 export type SourceFormat = (typeof sourceFormats)[number];
 
 const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
@@ -25,7 +25,7 @@ const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
  *
  * @throws `INVALID_ARGUMENT` for an unknown ending, or for files of several formats
  */
-export function sourceFormat(files: readonly string[], given: SourceFormat | undefined): SourceFormat {
+function sourceFormat(files: readonly string[], given: SourceFormat | undefined): SourceFormat {
   if (given !== undefined) return given;
   const formats = new Set(files.map(formatOf));
   const [format] = formats;

@@ -3,7 +3,7 @@ import type { Driver } from "./driver.ts";
 import { variantJson } from "./variant-json.ts";
 
 /** Name of the SQL function that decodes variants which the engine reads as two plain binary columns. */
-export const variantFunctionName = "varve_variant_json";
+const variantFunctionName = "varve_variant_json";
 
 /** Makes `varve_variant_json(metadata BLOB, value BLOB) -> VARCHAR` callable on the instance; null where either is null. */
 export function registerVariantFunction({ api }: Driver, connection: DuckDBConnection): void {

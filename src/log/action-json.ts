@@ -58,7 +58,7 @@ export function actionFromJson<K extends Action["kind"]>(kind: K, body: JsonObje
 }
 
 /** Writes one action as a line of a commit, without the line end; the counterpart of {@link parseActionLine}. */
-export function serializeAction(action: Action): string {
+function serializeAction(action: Action): string {
   return stringifyJson(actionToJson(action));
 }
 

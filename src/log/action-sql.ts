@@ -41,7 +41,7 @@ export function actionJsonSql(kind: string, type: EngineStruct): string {
 }
 
 /** SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says; `undefined` without either column. */
-export function statsSql(add: EngineStruct): string | undefined {
+function statsSql(add: EngineStruct): string | undefined {
   const text = fieldOf(add, "stats");
   const parsed = fieldOf(add, "stats_parsed");
   const fromParsed = parsed?.kind === "struct" ? jsonSql(`"add"."stats_parsed"`, parsed) : undefined;

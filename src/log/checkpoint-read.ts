@@ -85,7 +85,7 @@ export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead):
 }
 
 /** The relation of Parquet files of a checkpoint. @throws `OBJECT_NOT_FOUND` */
-export async function checkpointRelation(context: TableContext, session: Session, paths: readonly string[]): Promise<ActionRelation> {
+async function checkpointRelation(context: TableContext, session: Session, paths: readonly string[]): Promise<ActionRelation> {
   const files: string[] = [];
   for (const path of paths) files.push(await context.localFile(path));
   return describeActions(session, files);

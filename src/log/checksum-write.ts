@@ -90,7 +90,7 @@ export async function writeChecksum(context: TableContext, checksum: VersionChec
 }
 
 /** The one JSON object of a checksum file. */
-export function checksumJson(checksum: VersionChecksum): JsonObject {
+function checksumJson(checksum: VersionChecksum): JsonObject {
   const body = (action: Action): JsonValue => actionToJson(action)[action.kind] ?? null;
   return {
     ...(checksum.txnId === undefined ? {} : { txnId: checksum.txnId }),

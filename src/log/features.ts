@@ -64,7 +64,7 @@ const byName: ReadonlyMap<string, TableFeature> = new Map(
 );
 
 /** The greatest reader version of PROTOCOL.md "Reader Version Requirements". */
-export const maxReaderVersion = 3;
+const maxReaderVersion = 3;
 
 /** The feature of a name, or of its preview name; `undefined` for names that neither the protocol nor an RFC has. */
 export function findFeature(name: string): TableFeature | undefined {

@@ -28,7 +28,7 @@ export function pathKeyer(storeUri: string): (path: string) => string {
 }
 
 /** PROTOCOL.md "Derived Fields", `uniqueId`. */
-export function deletionVectorId(vector: DeletionVectorDescriptor): string {
+function deletionVectorId(vector: DeletionVectorDescriptor): string {
   const id = `${vector.storageType}${vector.pathOrInlineDv}`;
   return vector.offset === undefined ? id : `${id}@${vector.offset}`;
 }

@@ -4,9 +4,6 @@ export const logFolder = "_delta_log";
 /** Folder of checkpoint sidecars, PROTOCOL.md "Sidecar Files". */
 export const sidecarFolder = `${logFolder}/_sidecars`;
 
-/** Folder of commits that a catalog has not published yet, PROTOCOL.md "Delta Log Entries". */
-export const stagedCommitFolder = `${logFolder}/_staged_commits`;
-
 /** The hint where to start listing, PROTOCOL.md "Last Checkpoint File". */
 export const lastCheckpointPath = `${logFolder}/_last_checkpoint`;
 

@@ -18,7 +18,7 @@ export interface FileOrigin {
 }
 
 /** About 5,000 files each: beyond that the engine, started or not, is faster than objects are made. */
-export const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 5_000, jsonBytes: 2 * 1024 * 1024 });
+const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 5_000, jsonBytes: 2 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
 export async function loadFiles(context: TableContext, origin: FileOrigin, limits = defaultFileLimits): Promise<LiveFiles> {

@@ -1,6 +1,5 @@
 import type { Engine, Session } from "../engine/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { carriedSuite } from "../quality/carried.ts";
 import { type CheckReport, checkReport, type MetricSeries, type VersionTests } from "../quality/check-report.ts";
 import { defineSuite } from "../quality/define.ts";
 import { evaluateGate } from "../quality/gate.ts";
@@ -78,11 +77,6 @@ function upTo(series: MetricSeries, version: number): MetricSeries {
   return { ...series, points: series.points.filter((point) => point.version <= version) };
 }
 
-/** The suite that a version of a table carries. */
-export function suiteOfVersion(snapshot: LogSnapshot): Suite | undefined {
-  return carriedSuite(snapshot.metadata.configuration);
-}
-
 async function openRelations(session: Session, suite: Suite, options: CheckOptions, readable: string[]) {
   const found: Record<string, Awaited<ReturnType<typeof planScan>>> = {};
   for (const name of suiteNeeds(suite).relations) {
@@ -99,7 +93,7 @@ function isSnapshot(source: WriteSource): source is LogSnapshot {
 }
 
 /** What the gates of a table's versions said, newest first; versions that no gate tested are left out. */
-export async function versionTests(snapshot: LogSnapshot, limit = 100): Promise<VersionTests[]> {
+async function versionTests(snapshot: LogSnapshot, limit = 100): Promise<VersionTests[]> {
   const entries = await readHistory(snapshot.context, { limit, checkFiles: false });
   return entries.flatMap((entry) => (entry.gate === undefined || entry.version > snapshot.version ? [] : [testsOf(entry, entry.gate)]));
 }

@@ -51,7 +51,7 @@ export async function diffVersions(before: LogSnapshot, after: LogSnapshot, opti
 }
 
 /** Columns, nested ones by their full names, that one schema has and the other has not or has differently. */
-export function schemaDifference(before: StructType, after: StructType): SchemaDifference[] {
+function schemaDifference(before: StructType, after: StructType): SchemaDifference[] {
   const [old, now] = [columnsOf(before), columnsOf(after)];
   const removed = [...old]
     .filter(([column]) => !now.has(column))

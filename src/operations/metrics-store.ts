@@ -10,7 +10,7 @@ import { appendPlain } from "./append-plain.ts";
 import { contextBelow } from "./context-below.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
-export const metricsFolder = "_metrics";
+const metricsFolder = "_metrics";
 
 /** Metrics of one version in one scope. */
 export interface VersionMetrics {

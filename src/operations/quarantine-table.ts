@@ -10,7 +10,7 @@ import { commitNewTable } from "../table/transaction.ts";
 import { contextBelow } from "./context-below.ts";
 
 /** Folder of a table's quarantine below the table; other engines pass over folders that begin with an underscore. */
-export const quarantineFolder = "_quarantine";
+const quarantineFolder = "_quarantine";
 
 /** What a quarantine holds of a row beside the row, by the column's name (`spec/formats.md`). */
 export const quarantineColumns = {

@@ -15,7 +15,7 @@ import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } 
 import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
 /** Folder below a table that holds what is known of its staged batches; other engines pass over folders that begin with an underscore. */
-export const stagedFolder = "_staged";
+const stagedFolder = "_staged";
 
 /** A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`). */
 export interface StagedBatch {

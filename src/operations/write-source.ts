@@ -169,7 +169,7 @@ async function sqlSource(session: Session, source: SqlWriteSource, options: Stag
 }
 
 /** The source that files of this name are. @throws `INVALID_ARGUMENT` for an extension that tells nothing */
-export function sourceByExtension(files: readonly string[]): EngineSource {
+function sourceByExtension(files: readonly string[]): EngineSource {
   const extension = /\.([a-z]+)(?:\.gz|\.zst)?$/i.exec(files[0] ?? "")?.[1]?.toLowerCase();
   if (extension === "parquet") return { kind: "parquet", files };
   if (extension === "csv") return { kind: "csv", files };

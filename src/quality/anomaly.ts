@@ -103,14 +103,14 @@ function within(series: readonly number[], searched: Searched, range: (index: nu
 }
 
 /** Differences of differences, `order` times; order 0 is the series itself. */
-export function nthDifference(series: readonly number[], order: number): number[] {
+function nthDifference(series: readonly number[], order: number): number[] {
   let current = [...series];
   for (let time = 0; time < order; time++) current = current.slice(1).map((value, index) => value - at(current, index));
   return current;
 }
 
 /** Mean and standard deviation; `ddof` 1 for the sample's, 0 for the population's. */
-export function meanAndDeviation(values: readonly number[], ddof: 0 | 1): { readonly mean: number; readonly deviation: number } {
+function meanAndDeviation(values: readonly number[], ddof: 0 | 1): { readonly mean: number; readonly deviation: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, deviation: values.length <= ddof ? 0 : Math.sqrt(squares / (values.length - ddof)) };

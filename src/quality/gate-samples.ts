@@ -6,7 +6,7 @@ import { noPlaces, type Places, placesOf, placesSql } from "./places.ts";
 import type { CheckResult, SampleRow } from "./verdict.ts";
 
 /** Failing rows that a verdict shows of each check. */
-export const sampleLimit = 20;
+const sampleLimit = 20;
 /** A check fails often when one row of this many fails. */
 const oftenOneIn = 20;
 

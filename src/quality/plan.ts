@@ -29,7 +29,7 @@ export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
 }
 
 /** Plans one check. @throws `SUITE_INVALID` */
-export function planCheck(check: Check, context: PlanContext): PlannedCheck {
+function planCheck(check: Check, context: PlanContext): PlannedCheck {
   const expectation = expectationOf(check);
   if (check.repair?.with === "default") refuseDefault(check, check.repair.value, context);
   const scope = check.where === undefined ? undefined : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
@@ -62,7 +62,7 @@ export function callerSqlOf(suite: Suite): { readonly path: string; readonly tex
 }
 
 /** The caller's SQL at a path: as the engine checked it, or as written. */
-export function expressionAt(path: string, text: string, context: PlanContext): string {
+function expressionAt(path: string, text: string, context: PlanContext): string {
   return context.expressions?.get(path) ?? text;
 }
 

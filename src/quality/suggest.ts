@@ -171,7 +171,7 @@ const rules: readonly SuggestionRule[] = [
 ];
 
 /** What a profile suggests to test, column by column, each with its reason; nothing where there are no rows. */
-export function suggestions({ rows, columns }: Profile, extended = false): Suggestion[] {
+function suggestions({ rows, columns }: Profile, extended = false): Suggestion[] {
   const all = extended ? [...rules, ...extendedRules] : rules;
   return rows === 0 ? [] : columns.flatMap((column) => all.flatMap((rule) => rule(column, rows) ?? []));
 }

@@ -58,7 +58,7 @@ export function rewriteTravelSql(text: string): TravelSql {
 }
 
 /** The name of the view that stands for `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
-export function viewName(table: string, at: TravelPoint): string {
+function viewName(table: string, at: TravelPoint): string {
   return "version" in at ? `${table}@v${at.version}` : `${table}@${at.timestamp}`;
 }
 

@@ -27,7 +27,7 @@ export function isPrimitive(type: DeltaType): type is PrimitiveName {
 }
 
 /** Whether `name` is one of Delta's types without parameters. */
-export function isPrimitiveName(name: string): name is PrimitiveName {
+function isPrimitiveName(name: string): name is PrimitiveName {
   return primitives.has(name);
 }
 

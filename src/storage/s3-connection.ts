@@ -29,7 +29,7 @@ export interface Purpose {
 }
 
 /** Until when requests wait because the server asked to slow down; shared by everything on one connection. */
-export class Throttle {
+class Throttle {
   #until = 0;
 
   /** Milliseconds to wait at `now`. */

@@ -72,7 +72,7 @@ export function failureError(failure: S3Failure, store: string, action: string, 
 }
 
 /** An error without the SDK's response and request objects, which hold signed headers. */
-export function safeCause(failure: S3Failure): Error {
+function safeCause(failure: S3Failure): Error {
   const cause = new Error(failure.message);
   cause.name = failure.code;
   return cause;

@@ -24,7 +24,7 @@ export function checkWinner(facts: TransactionFacts, state: CommitState, winner:
 }
 
 /** The state after `winner`, without any check. */
-export function foldState(state: CommitState, winner: WinningCommit): CommitState {
+function foldState(state: CommitState, winner: WinningCommit): CommitState {
   const rows = domainActions(winner.actions).find(({ domain }) => domain === ROW_TRACKING_DOMAIN);
   const mark = rows === undefined || rows.removed ? undefined : highWaterMark(rows.configuration);
   const stamp = commitInfoOf(winner.actions)?.["inCommitTimestamp"];

@@ -65,7 +65,7 @@ export function defineTable(world: World, definition: TableDefinition): NewTable
 }
 
 /** Names of the features that a table with this schema and these properties uses. */
-export function neededFeatures(schema: StructType, properties: Readonly<Record<string, string>>): string[] {
+function neededFeatures(schema: StructType, properties: Readonly<Record<string, string>>): string[] {
   const active = Object.entries(writerFeatures).filter(
     ([name, feature]) => !name.endsWith("-preview") && feature.active?.(properties) === true,
   );

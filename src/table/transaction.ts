@@ -84,7 +84,7 @@ export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitReq
 }
 
 /** The table's default level; anything unknown counts as the stricter one. */
-export function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
+function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
   const level = metadata.configuration["delta.isolationLevel"] ?? "WriteSerializable";
   return level === "WriteSerializable" || level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";
 }

@@ -235,7 +235,7 @@ function targetBytes(configuration: Readonly<Record<string, string>>): number {
  *
  * @throws `SCHEMA_INVALID` for void in lists and maps, structs and tables of void alone
  */
-export function checkWritable(schema: StructType): void {
+function checkWritable(schema: StructType): void {
   checkStruct(schema, []);
 }
 

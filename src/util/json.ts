@@ -7,7 +7,7 @@ export type JsonValue = null | boolean | number | bigint | string | readonly Jso
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 /** How deep arrays and objects of a JSON text may nest: some hundred levels of a schema, and few enough for code that follows them. */
-export const deepestJson = 1_000;
+const deepestJson = 1_000;
 
 /** More digits than any exact integer of the format has; what is longer is rounded. */
 const mostDigits = 400;

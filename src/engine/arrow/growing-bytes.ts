@@ -1,5 +1,5 @@
 /** Bytes that may be written past the end of what was asked for, so that short texts can be copied by whole words. */
-export const slackBytes = 16;
+const slackBytes = 16;
 
 /** Bytes of a growing column. */
 export class GrowingBytes {

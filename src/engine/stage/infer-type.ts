@@ -50,14 +50,6 @@ export function mergeTypes(left: ValueType, right: ValueType): ValueType {
   throw new TypeConflict(left, right);
 }
 
-/** Whether some level of a type is still unknown because only nulls (or empty lists) were seen. */
-export function hasUnknown(type: ValueType): boolean {
-  if (type.kind === "null") return true;
-  if (type.kind === "struct") return type.fields.some((field) => hasUnknown(field.type));
-  if (type.kind === "list") return hasUnknown(type.element);
-  return type.kind === "map" && (hasUnknown(type.key) || hasUnknown(type.value));
-}
-
 function inferObject(value: object): ValueType | undefined {
   if (value instanceof Date) return { kind: "timestamp", zoned: true };
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { kind: "binary" };

@@ -56,7 +56,7 @@ function refuse(params: JsonObject) {
 }
 
 /** Σ p ln(p/q) after both were scaled to add up to 1; infinite where q lacks what p has. */
-export function relativeEntropy(p: readonly number[], q: readonly number[]): number {
+function relativeEntropy(p: readonly number[], q: readonly number[]): number {
   const [sumP, sumQ] = [p.reduce((sum, value) => sum + value, 0), q.reduce((sum, value) => sum + value, 0)];
   return p.reduce((total, value, at) => {
     const [share, expected] = [value / sumP, (q[at] ?? 0) / sumQ];

@@ -28,7 +28,7 @@ const params: ParamSpecs = {
 };
 
 /** Name of a metric in the history: `row_count`, `mean(delay)`. */
-export function metricName(metric: string, column: string | undefined): string {
+function metricName(metric: string, column: string | undefined): string {
   return column === undefined || column === "" ? metric : `${metric}(${column})`;
 }
 
