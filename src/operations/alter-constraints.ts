@@ -1,10 +1,12 @@
 import type { Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { engineColumns } from "../schema/engine-types.ts";
+import { typeText } from "../schema/type-names.ts";
+import type { StructType } from "../schema/types.ts";
 import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../table/constraint-names.ts";
 import { planScan } from "../table/scan.ts";
-import { sparkToEngineSql } from "../table/spark-expression.ts";
+import { translateSpark } from "../table/spark-sql/translate.ts";
+import { conditionSql } from "../table/write-rules.ts";
 import { quoteName } from "../util/sql-text.ts";
 
 /** CHECK constraints to add and to drop. */
@@ -56,22 +58,22 @@ export function planConstraints(configuration: Readonly<Record<string, string>>,
  * Holds the rows that a table has to constraints that are about to bind it.
  *
  * @param constraints as {@link PlannedConstraints.set}
- * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `SQL_FAILED`, `SQL_REFUSED`, `UNSUPPORTED_FEATURE` for a text that is no
- *   condition over the table's columns, or that varve cannot evaluate as Spark would; `INVALID_ARGUMENT` for one that is neither true nor false
+ * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text that varve cannot evaluate as Spark
+ *   would; `INVALID_ARGUMENT` for one that is neither true nor false
  */
 export async function requireConstraints(snapshot: LogSnapshot, constraints: Readonly<Record<string, string>>): Promise<void> {
   const asked = Object.entries(constraints);
   if (asked.length === 0) return;
+  const names = snapshot.schema.fields.map((field) => field.name);
+  const constraintsAsked = asked.map(([key, expression]): AskedConstraint => {
+    const name = key.slice(constraintPrefix.length);
+    return { name, expression, condition: conditionOf(name, expression, snapshot.schema), names };
+  });
   const session = await (await snapshot.context.engine()).open();
   try {
     const scan = await planScan(session, snapshot);
     await session.fence({ files: scan.files });
-    const columns = engineColumns(snapshot.schema);
-    const names = columns.map((column) => column.name);
-    for (const [key, expression] of asked) {
-      const condition = await session.callerExpression(sparkToEngineSql(expression, names), columns);
-      await requireTrue(session, scan.sql, { name: key.slice(constraintPrefix.length), expression, condition, names });
-    }
+    for (const constraint of constraintsAsked) await requireTrue(session, scan.sql, constraint);
   } finally {
     await session.close();
   }
@@ -86,14 +88,16 @@ interface AskedConstraint {
   readonly names: readonly string[];
 }
 
+function conditionOf(name: string, expression: string, schema: StructType): string {
+  const condition = translateSpark(expression, schema);
+  if (condition.type === "boolean") return conditionSql(condition);
+  throw invalid(
+    name,
+    `The CHECK constraint ${name} (${expression}) is a ${typeText(condition.type)}, not a condition that is true or false.`,
+  );
+}
+
 async function requireTrue(session: Session, rows: string, { name, expression, condition, names }: AskedConstraint): Promise<void> {
-  const [column] = await session.describe(`SELECT (${condition}) AS holds FROM (${rows})`);
-  if (column?.type !== "BOOLEAN") {
-    throw invalid(
-      name,
-      `The CHECK constraint ${name} (${expression}) is a ${column?.type ?? "nothing"}, not a condition that is true or false.`,
-    );
-  }
   const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
   const [count] = await session.rows(`SELECT count(*) AS rows ${broken}`);
   const found = Number(count?.["rows"] ?? 0);

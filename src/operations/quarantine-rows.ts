@@ -85,7 +85,8 @@ async function filledIn(
   fence: () => Promise<void>,
 ): Promise<string> {
   await fence();
-  const rules = await writeRules(session, table.schema, (await existingTarget(table)).demands, []);
+  const { demands, context } = await existingTarget(table);
+  const rules = await writeRules(session, table.schema, demands, { given: [], now: context.world.now() });
   const fill = (rows: string, values: ReadonlyMap<string, string>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";

@@ -13,10 +13,10 @@ import type { Suite, SuiteJson } from "../quality/suite.ts";
 import { engineColumns } from "../schema/engine-types.ts";
 import { constraintPrefix, suiteConstraintPrefix } from "../table/constraint-names.ts";
 import { planScan } from "../table/scan.ts";
-import { sparkToEngineSql } from "../table/spark-expression.ts";
 import { missingFeatures, protocolWith } from "../table/table-definition.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog, type UpkeepReport } from "../table/upkeep.ts";
+import { conditionSql, translateCondition } from "../table/write-rules.ts";
 import { requireWritable } from "../table/writer-features.ts";
 
 export interface SetSuiteOptions {
@@ -104,10 +104,9 @@ interface Translated {
 
 /** Constraints that varve can hold rows to itself; a check that Spark would say otherwise than the engine stays a check. */
 function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnapshot): Translated[] {
-  const columns = snapshot.schema.fields.map((field) => field.name);
   return constraints.flatMap((constraint): Translated[] => {
     try {
-      return [{ constraint, sql: sparkToEngineSql(constraint.expression, columns) }];
+      return [{ constraint, sql: conditionSql(translateCondition(constraint.expression, snapshot.schema)) }];
     } catch (error) {
       if (isVarveError(error, "UNSUPPORTED_FEATURE")) return [];
       throw error;

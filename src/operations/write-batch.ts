@@ -274,7 +274,7 @@ class BatchWriter {
   async #rules(target: BatchTarget, plan: EnforcementPlan): Promise<WriteRules> {
     if (hasExpressions(target.demands)) await this.#fence();
     const given = plan.columns.filter((column) => column.sql !== undefined).map((column) => column.field.name);
-    return writeRules(this.#session, target.schema, target.demands, given);
+    return writeRules(this.#session, target.schema, target.demands, { given, now: target.context.world.now() });
   }
 
   async #gate(

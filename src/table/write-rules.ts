@@ -1,13 +1,15 @@
-import type { EngineColumn, Session } from "../engine/contract.ts";
+import type { Session } from "../engine/contract.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import { charLengthOf } from "../schema/column-metadata.ts";
-import { engineColumns, engineTypeText } from "../schema/engine-types.ts";
 import { findField } from "../schema/fields.ts";
 import { foldName } from "../schema/schema-json.ts";
-import { pathText } from "../schema/type-names.ts";
+import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName } from "../util/sql-text.ts";
-import { sparkToEngineSql } from "./spark-expression.ts";
+import { castTo } from "./spark-sql/casts.ts";
+import { unsupported } from "./spark-sql/refusal.ts";
+import type { Term } from "./spark-sql/term.ts";
+import { translateSpark } from "./spark-sql/translate.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
 
 /** A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that do. */
@@ -30,47 +32,93 @@ export interface WriteRules {
   readonly rows: readonly RowRule[];
 }
 
+/** What a batch is written with. */
+export interface WriteScope {
+  /** Names of the columns that the batch has. */
+  readonly given: readonly string[];
+  /** The moment that defaults such as `current_timestamp()` stand for, in milliseconds since 1970. */
+  readonly now: number;
+}
+
 /**
- * Turns a table's demands into SQL of the engine for one batch. The session must be fenced where the table has any expressions, because
- * their text is as untrusted as a caller's.
+ * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's: nothing of it reaches the engine but
+ * what {@link translateSpark} knows.
  *
- * @param given names of the columns that the batch has
  * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table is not written
  */
 export async function writeRules(
   session: Session,
   schema: StructType,
   demands: TableDemands,
-  given: readonly string[],
+  { given, now }: WriteScope,
 ): Promise<WriteRules> {
-  const columns = engineColumns(schema);
   const has = new Set(given.map(foldName));
   const [defaults, computed] = [new Map<string, string>(), new Map<string, string>()];
   const rows: RowRule[] = [];
   for (const { column, expression } of demands.defaults) {
     const name = topLevel(column, "default");
     if (has.has(foldName(name))) continue;
-    defaults.set(name, await translate(session, expression, [], `default of column ${pathText(column)}`));
+    const label = `default of column ${pathText(column)} (${expression})`;
+    const none: StructType = { type: "struct", fields: [] };
+    const value = expected(expression, label, () => columnValue(translateSpark(expression, none, { now }), schema, name));
+    await requireDefault(session, value, name, label);
+    defaults.set(name, value.sql);
   }
   for (const { column, expression } of demands.generated) {
     const name = topLevel(column, "generation expression");
-    const sql = await translate(session, expression, columns, `generation expression of column ${pathText(column)}`);
-    const value = `CAST((${sql}) AS ${engineTypeText(findField(schema, name)?.type ?? "string")})`;
-    if (!has.has(foldName(name))) computed.set(name, value);
-    else
-      rows.push({
-        kind: "generated",
-        name,
-        label: `generated column ${pathText(column)} = ${expression}`,
-        sql: `${quoteName(name)} IS NOT DISTINCT FROM ${value}`,
-      });
+    const label = `generation expression of column ${pathText(column)} (${expression})`;
+    const value = expected(expression, label, () => columnValue(translateSpark(expression, schema), schema, name));
+    if (!has.has(foldName(name))) {
+      computed.set(name, value.sql);
+      if (value.fails !== undefined) rows.push({ kind: "generated", name, label, sql: `(NOT ${value.fails})` });
+      continue;
+    }
+    const isEqual = { sql: `(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
+    rows.push({ kind: "generated", name, label: `generated column ${pathText(column)} = ${expression}`, sql: conditionSql(isEqual) });
   }
   rows.push(...schema.fields.flatMap(lengthRule));
   for (const { kind, name, expression } of demands.conditions) {
     const label = kind === "check" ? `CHECK constraint ${name} (${expression})` : `invariant of column ${name} (${expression})`;
-    rows.push({ kind, name, label, sql: await translate(session, expression, columns, label) });
+    rows.push({ kind, name, label, sql: expected(expression, label, () => conditionSql(translateCondition(expression, schema))) });
   }
   return { defaults, computed, numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))), rows };
+}
+
+/**
+ * A condition over a table's columns as SQL of the engine.
+ *
+ * @throws `UNSUPPORTED_FEATURE` for one that is not translated, or is neither true nor false
+ */
+export function translateCondition(expression: string, schema: StructType): Term {
+  const condition = translateSpark(expression, schema);
+  if (condition.type !== "boolean") throw unsupported(`a ${typeText(condition.type)} as a condition`);
+  return condition;
+}
+
+/** SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition cannot be evaluated for. */
+export function conditionSql({ sql, fails }: Pick<Term, "sql" | "fails">): string {
+  return fails === undefined ? sql : `(NOT ${fails} AND ${sql})`;
+}
+
+function columnValue(value: Term, schema: StructType, name: string): Term {
+  const type = findField(schema, name)?.type ?? "string";
+  const cast = castTo(value, type);
+  if (cast === undefined) throw unsupported(`a ${typeText(value.type)} for a column of type ${typeText(type)}`);
+  return cast;
+}
+
+async function requireDefault(session: Session, { fails }: Term, name: string, label: string): Promise<void> {
+  if (fails === undefined) return;
+  const [row] = await session.rows(`SELECT ${fails} AS fails`);
+  if (row?.["fails"] !== true) return;
+  throw new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `The ${label} cannot be evaluated. Give the column a value, or mend its default. Nothing was written.`,
+    {
+      constraint: name,
+      kind: "default",
+    },
+  );
 }
 
 /** `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we. */
@@ -116,7 +164,7 @@ export function ruleError(
   const values = where.values == null ? "" : `: ${where.values}`;
   return new VarveError(
     "CONSTRAINT_VIOLATED",
-    `A row of the batch does not meet the table's ${rule.label}${place}${values}. Nothing was written.`,
+    `A row of the batch does not meet the table's ${rule.label}, or it cannot be evaluated for the row${place}${values}. Nothing was written.`,
     {
       constraint: rule.name,
       kind: rule.kind,
@@ -126,12 +174,11 @@ export function ruleError(
   );
 }
 
-async function translate(session: Session, expression: string, columns: readonly EngineColumn[], label: string): Promise<string> {
+function expected<T>(expression: string, label: string, translate: () => T): T {
   try {
-    const names = columns.map((column) => column.name);
-    return await session.callerExpression(sparkToEngineSql(expression, names), columns);
+    return translate();
   } catch (error) {
-    if (!isVarveError(error, "SQL_FAILED", "SQL_REFUSED", "UNSUPPORTED_FEATURE")) throw error;
+    if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
       `The table cannot be written: its ${label} is SQL that varve cannot evaluate as Spark does. ${error.message} Write it with Spark.`,

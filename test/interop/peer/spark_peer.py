@@ -4,6 +4,7 @@ import shutil
 import tempfile
 
 from encoding import encode_spark_rows
+from spark_cells import SparkCells
 from spark_session import start_spark
 
 
@@ -11,6 +12,7 @@ class SparkPeer:
     def __init__(self, cache):
         self._warehouse = tempfile.mkdtemp(prefix="varve-warehouse-")
         self._spark = start_spark(cache, self._warehouse)
+        self._cells = None
 
     def stop(self):
         self._spark.stop()
@@ -52,6 +54,15 @@ class SparkPeer:
         for statement in statements:
             frame = self._spark.sql(statement.replace("{table}", f"delta.`{path}`"))
         return {"columns": frame.columns, "rows": encode_spark_rows(frame)}
+
+    def make_cells(self, columns, values):
+        """A grid for `cells`: DDL types of columns, and SQL texts of each one's values."""
+        self._cells = SparkCells(self._spark, columns, values)
+        return None
+
+    def cells(self, expressions):
+        """For each {"expression", "columns"} its type and its value in each cell: None, "!" for an error, or text."""
+        return [self._cells.evaluate(each["expression"], each["columns"]) for each in expressions]
 
     def detail(self, path):
         row = self._spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]

@@ -46,6 +46,9 @@ def start_spark(cache, warehouse):
     builder = SparkSession.builder.master("local[1]").appName("varve-interop").config("spark.sql.warehouse.dir", warehouse)
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
+    # Interpreted expressions start sooner than compiled ones: for work on spark-expressions.test.ts.
+    if os.environ.get("VARVE_NO_CODEGEN"):
+        builder = builder.config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     jars = delta_jars(cache)
     if jars:
         builder = builder.config("spark.jars", ",".join(jars))

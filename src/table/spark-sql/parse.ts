@@ -1,0 +1,375 @@
+import { parseTypeName } from "../../schema/type-names.ts";
+import type { DeltaType } from "../../schema/types.ts";
+import { literal, numberLiteral, typedLiteral } from "./literals.ts";
+import { unsupported } from "./refusal.ts";
+import type { Syntax } from "./syntax.ts";
+import { type SparkToken, tokenize } from "./tokenize.ts";
+
+/** Deepest nesting that is read: the text comes from a log that anybody may have written. */
+const maxExpressionDepth = 100;
+
+/** Infix operators of values by how strongly they bind (SqlBaseParser.g4, `valueExpression`); all are left-associative. */
+const infix: Readonly<Record<string, number>> = {
+  "=": 3,
+  "==": 3,
+  "<=>": 3,
+  "<>": 3,
+  "!=": 3,
+  "<": 3,
+  "<=": 3,
+  ">": 3,
+  ">=": 3,
+  "|": 4,
+  "^": 5,
+  "&": 6,
+  "+": 7,
+  "-": 7,
+  "||": 7,
+  "*": 8,
+  "/": 8,
+  "%": 8,
+  div: 8,
+};
+
+/** Other spellings of one operator. */
+const operators: Readonly<Record<string, string>> = { "==": "=", "!=": "<>", "||": "concat" };
+
+const typeWords: Readonly<Record<string, DeltaType>> = {
+  int: "integer",
+  bigint: "long",
+  smallint: "short",
+  tinyint: "byte",
+  real: "float",
+  dec: { type: "decimal", precision: 10, scale: 0 },
+  numeric: { type: "decimal", precision: 10, scale: 0 },
+};
+
+/** Words that may not stand for a column without quotes, because they are a part of the grammar here. */
+const reserved: ReadonlySet<string> = new Set(
+  "and or not in between like ilike rlike regexp is case when then else end as cast select from where exists distinct interval div".split(
+    " ",
+  ),
+);
+
+/**
+ * Parses one scalar expression of Spark SQL.
+ *
+ * @throws `UNSUPPORTED_FEATURE` naming what it cannot read, and for one longer or deeper than {@link maxExpressionDepth}
+ */
+export function parseExpression(text: string): Syntax {
+  const parser = new Parser(tokenize(text));
+  const syntax = parser.condition();
+  parser.end();
+  return syntax;
+}
+
+class Parser {
+  readonly #tokens: readonly SparkToken[];
+  readonly #depths = new WeakMap<Syntax, number>();
+  #index = 0;
+  #nesting = 0;
+
+  constructor(tokens: readonly SparkToken[]) {
+    this.#tokens = tokens;
+  }
+
+  condition(): Syntax {
+    this.#nesting += 1;
+    if (this.#nesting > maxExpressionDepth) throw tooDeep();
+    const any = this.#joined("or", () => this.#joined("and", () => this.#negation()));
+    this.#nesting -= 1;
+    return any;
+  }
+
+  end(): void {
+    if (this.#token.kind !== "end") throw this.#unexpected();
+  }
+
+  get #token(): SparkToken {
+    return this.#tokens[this.#index] ?? { kind: "end", value: "the end" };
+  }
+
+  get #next(): SparkToken {
+    return this.#tokens[this.#index + 1] ?? { kind: "end", value: "the end" };
+  }
+
+  /** One operator between any number of operands is one call, so that long conditions are not deep. */
+  #joined(name: string, operand: () => Syntax): Syntax {
+    const args = [operand()];
+    while (this.#take(name)) args.push(operand());
+    const [first] = args;
+    return first !== undefined && args.length === 1 ? first : this.#call(name, args);
+  }
+
+  #negation(): Syntax {
+    let negations = 0;
+    while (this.#take("not") || this.#take("!")) negations += 1;
+    if (negations > maxExpressionDepth) throw tooDeep();
+    let syntax = this.#predicates(this.#value(3));
+    for (; negations > 0; negations -= 1) syntax = this.#call("not", [syntax]);
+    return syntax;
+  }
+
+  #predicates(operand: Syntax): Syntax {
+    if (this.#take("is")) {
+      const negated = this.#take("not");
+      if (this.#take("distinct")) {
+        this.#expect("from");
+        const same = this.#call("<=>", [operand, this.#value(3)]);
+        return negated ? same : this.#call("not", [same]);
+      }
+      const word = this.#oneOf(["null", "true", "false", "unknown"]);
+      const test = this.#call(`is ${word === "unknown" ? "null" : word}`, [operand]);
+      return negated ? this.#call("not", [test]) : test;
+    }
+    const negated =
+      isWord(this.#token, "not") && ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isWord(this.#next, word));
+    if (negated) this.#index += 1;
+    const test = this.#rangeOrMatch(operand);
+    if (test === undefined) return operand;
+    return negated ? this.#call("not", [test]) : test;
+  }
+
+  #rangeOrMatch(operand: Syntax): Syntax | undefined {
+    if (this.#take("between")) {
+      const low = this.#value(3);
+      this.#expect("and");
+      return this.#call("between", [operand, low, this.#value(3)]);
+    }
+    if (this.#take("in")) {
+      this.#expect("(");
+      return this.#call("in", [operand, ...this.#list()]);
+    }
+    for (const name of ["like", "ilike"]) {
+      if (!this.#take(name)) continue;
+      if (["any", "some", "all"].some((word) => isWord(this.#token, word))) throw unsupported(`${name} ${this.#token.value}`);
+      const pattern = this.#value(3);
+      return this.#call(name, this.#take("escape") ? [operand, pattern, this.#value(3)] : [operand, pattern]);
+    }
+    if (this.#take("rlike") || this.#take("regexp")) return this.#call("rlike", [operand, this.#value(3)]);
+    return undefined;
+  }
+
+  #value(strength: number): Syntax {
+    let left = this.#unary();
+    for (;;) {
+      const token = this.#token;
+      const name = token.kind === "word" ? token.value.toLowerCase() : token.kind === "symbol" ? token.value : "";
+      const binds = Object.hasOwn(infix, name) ? infix[name] : undefined;
+      if (binds === undefined || binds < strength) return left;
+      this.#index += 1;
+      const args = [left, this.#value(binds + 1)];
+      left = this.#call(operators[name] ?? name, args);
+    }
+  }
+
+  #unary(): Syntax {
+    this.#nesting += 1;
+    if (this.#nesting > maxExpressionDepth) throw tooDeep();
+    const syntax = this.#signed();
+    this.#nesting -= 1;
+    return syntax;
+  }
+
+  #signed(): Syntax {
+    if (this.#take("-")) {
+      if (this.#token.kind !== "number") return this.#call("negative", [this.#unary()]);
+      return this.#suffixes(numberLiteral(this.#advance().value, "-"));
+    }
+    if (this.#take("+")) return this.#call("positive", [this.#unary()]);
+    if (this.#take("~")) return this.#call("~", [this.#unary()]);
+    return this.#suffixes(this.#primary());
+  }
+
+  #suffixes(operand: Syntax): Syntax {
+    let syntax = operand;
+    for (;;) {
+      if (this.#take("[")) {
+        syntax = this.#call("[]", [syntax, this.#value(3)]);
+        this.#expect("]");
+      } else if (this.#take(".")) {
+        const name = this.#advance();
+        if (name.kind !== "word" && name.kind !== "name") throw this.#unexpected(name);
+        syntax = this.#measured({ kind: "field", operand: syntax, name: name.value }, [syntax]);
+      } else if (this.#take("::")) {
+        syntax = this.#measured({ kind: "cast", operand: syntax, type: this.#type() }, [syntax]);
+      } else return syntax;
+    }
+  }
+
+  #primary(): Syntax {
+    const token = this.#advance();
+    if (token.kind === "number") return numberLiteral(token.value, "");
+    if (token.kind === "text") return this.#texts(token.value);
+    if (token.kind === "name") return this.#isCall() ? this.#function(token.value) : { kind: "name", name: token.value };
+    if (token.kind === "symbol" && token.value === "(") {
+      const inner = this.condition();
+      this.#expect(")");
+      return inner;
+    }
+    if (token.kind !== "word") throw this.#unexpected(token);
+    return this.#word(token.value);
+  }
+
+  #word(value: string): Syntax {
+    const word = value.toLowerCase();
+    const special = this.#special(word);
+    if (special !== undefined) return special;
+    if (this.#token.kind === "text") {
+      const typed = typedLiteral(value, this.#token.value);
+      if (typed === undefined) throw unsupported(`the literal ${value} '…'`);
+      this.#index += 1;
+      return typed;
+    }
+    if (this.#isCall() && (!reserved.has(word) || word === "like" || word === "rlike")) return this.#function(word);
+    if (reserved.has(word)) throw this.#unexpected({ kind: "word", value });
+    return { kind: "name", name: value };
+  }
+
+  #special(word: string): Syntax | undefined {
+    if (word === "true" || word === "false") return literal("boolean", word);
+    if (word === "null") return literal("void", null);
+    if (word === "case") return this.#case();
+    if (!this.#isCall()) return undefined;
+    if (word === "cast") return this.#cast();
+    if (word === "extract" && this.#next.kind !== "end") return this.#extract();
+    if (word === "position") return this.#position();
+    return undefined;
+  }
+
+  #case(): Syntax {
+    const operand = isWord(this.#token, "when") ? undefined : this.condition();
+    const args: Syntax[] = [];
+    while (this.#take("when")) {
+      const when = this.condition();
+      args.push(operand === undefined ? when : this.#call("=", [operand, when]));
+      this.#expect("then");
+      args.push(this.condition());
+    }
+    if (args.length === 0) throw this.#unexpected();
+    if (this.#take("else")) args.push(this.condition());
+    this.#expect("end");
+    return this.#call("case", args);
+  }
+
+  #cast(): Syntax {
+    this.#expect("(");
+    const operand = this.condition();
+    this.#expect("as");
+    const type = this.#type();
+    this.#expect(")");
+    return this.#measured({ kind: "cast", operand, type }, [operand]);
+  }
+
+  #extract(): Syntax {
+    this.#expect("(");
+    const part = this.#advance().value.toLowerCase();
+    this.#expect("from");
+    const source = this.condition();
+    this.#expect(")");
+    return this.#call(part === "week" ? "weekofyear" : part === "doy" ? "dayofyear" : part, [source]);
+  }
+
+  #position(): Syntax {
+    this.#expect("(");
+    const sought = this.#value(3);
+    if (this.#take("in")) {
+      const text = this.#value(3);
+      this.#expect(")");
+      return this.#call("position", [sought, text]);
+    }
+    this.#expect(",");
+    return this.#call("position", [sought, ...this.#list()]);
+  }
+
+  #function(name: string): Syntax {
+    this.#expect("(");
+    return this.#call(name.toLowerCase(), this.#take(")") ? [] : this.#list());
+  }
+
+  /** Expressions up to the closing parenthesis. */
+  #list(): Syntax[] {
+    const items = [this.condition()];
+    while (this.#take(",")) items.push(this.condition());
+    this.#expect(")");
+    return items;
+  }
+
+  /** String literals side by side are one, unless they touch: then versions of Spark disagree. */
+  #texts(first: string): Syntax {
+    let value = first;
+    while (this.#token.kind === "text") {
+      if (this.#token.touches === true) throw unsupported("a doubled quote in a string (write \\' instead)");
+      value += this.#advance().value;
+    }
+    return literal("string", value);
+  }
+
+  #type(): DeltaType {
+    const word = this.#advance();
+    let name = word.value.toLowerCase();
+    const known = typeWords[name];
+    if (this.#token.value === "(" && (name === "decimal" || name === "dec" || name === "numeric")) {
+      this.#index += 1;
+      const precision = this.#advance().value;
+      const scale = this.#take(",") ? this.#advance().value : "0";
+      this.#expect(")");
+      name = `decimal(${precision},${scale})`;
+      if (!/^decimal\(\d{1,2},\d{1,2}\)$/.test(name)) throw unsupported(`a cast to ${name}`);
+    } else if (known !== undefined) return known;
+    const type = word.kind === "word" && this.#token.value !== "<" && name !== "variant" ? parseTypeName(name) : undefined;
+    if (type === undefined || type === "void") throw unsupported(`a cast to ${word.value}`);
+    return type;
+  }
+
+  #call(name: string, args: readonly Syntax[]): Syntax {
+    return this.#measured({ kind: "call", name, args }, args);
+  }
+
+  #measured(syntax: Syntax, parts: readonly Syntax[]): Syntax {
+    const depth = 1 + parts.reduce((deepest, part) => Math.max(deepest, this.#depths.get(part) ?? 1), 0);
+    if (depth > maxExpressionDepth) throw tooDeep();
+    this.#depths.set(syntax, depth);
+    return syntax;
+  }
+
+  #isCall(): boolean {
+    return this.#token.kind === "symbol" && this.#token.value === "(";
+  }
+
+  #advance(): SparkToken {
+    const token = this.#token;
+    if (token.kind === "end") throw this.#unexpected();
+    this.#index += 1;
+    return token;
+  }
+
+  #take(value: string): boolean {
+    const token = this.#token;
+    const same = isWord(token, value) || (token.kind === "symbol" && token.value === value);
+    if (same) this.#index += 1;
+    return same;
+  }
+
+  #expect(value: string): void {
+    if (!this.#take(value)) throw this.#unexpected();
+  }
+
+  #oneOf(words: readonly string[]): string {
+    const word = words.find((candidate) => this.#take(candidate));
+    if (word === undefined) throw this.#unexpected();
+    return word;
+  }
+
+  #unexpected(token: SparkToken = this.#token): Error {
+    return unsupported(token.kind === "end" ? "an expression without its end" : `${JSON.stringify(token.value)} where it stands`);
+  }
+}
+
+function isWord(token: SparkToken, word: string): boolean {
+  return token.kind === "word" && token.value.toLowerCase() === word;
+}
+
+function tooDeep(): Error {
+  return unsupported(`more than ${maxExpressionDepth} nested expressions`);
+}
