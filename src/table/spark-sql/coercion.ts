@@ -35,7 +35,7 @@ export function narrowLiterals(terms: readonly Term[]): readonly Term[] {
 }
 
 /** The type that Spark widens two to; `undefined` for none. */
-export function commonType(left: DeltaType, right: DeltaType): DeltaType | undefined {
+function commonType(left: DeltaType, right: DeltaType): DeltaType | undefined {
   if (engineTypeText(left) === engineTypeText(right) && kindOf(left) === kindOf(right)) return left;
   if (left === "void") return right;
   if (right === "void") return left;
