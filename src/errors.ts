@@ -58,6 +58,7 @@ export type ErrorCode =
   | "SQL_REFUSED"
   // engine
   | "ENGINE_FAILED"
+  | "MEMORY_LIMIT_TOO_SMALL"
   | "CANCELLED";
 
 /** What a {@link VarveError} says about itself in machine-readable form; JSON-compatible values, never secrets. */

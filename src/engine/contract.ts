@@ -27,9 +27,9 @@ export interface SessionRequest extends SessionOptions {
 }
 
 export interface SessionOptions {
-  /** Bytes of memory the instance may use before it spills; default: a quarter of the machine's, at most 4 GiB. */
+  /** Bytes of memory the instance may use before it spills (spec/engine-limits.md); default: a quarter of the machine's, at most 4 GiB. */
   readonly memoryLimit?: number;
-  /** Default: the machine's cores. */
+  /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
   readonly threads?: number;
   /** Folder below which the session makes, and on close removes, its spill folder; default: the system's temporary folder. */
   readonly temporaryFolder?: string;

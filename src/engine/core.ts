@@ -6,6 +6,7 @@ import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { interruptOnAbort } from "./interrupt.ts";
+import { isOutOfMemory, memoryTooSmall, type RowShape } from "./memory-failure.ts";
 import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import type { Turn } from "./turns.ts";
@@ -46,6 +47,7 @@ export class EngineCore {
   /** Connections in use besides the two above. */
   #lent = 0;
   #failed = false;
+  #widest: RowShape = { columns: 0, bytesOfRow: 0 };
   #names = 0;
 
   private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, place: CorePlace) {
@@ -69,6 +71,19 @@ export class EngineCore {
   get folder(): string {
     this.#folder ??= makeTemporaryFolder(this.options.temporaryFolder);
     return this.#folder;
+  }
+
+  /** The widest rows that were staged so far. */
+  get widest(): RowShape {
+    return this.#widest;
+  }
+
+  /** Takes note of staged rows: an engine that runs out of memory says by them how much would do. */
+  noteChunk({ columns, rows, bytes }: { readonly columns: number; readonly rows: number; readonly bytes: number }): void {
+    this.#widest = {
+      columns: Math.max(this.#widest.columns, columns),
+      bytesOfRow: Math.max(this.#widest.bytesOfRow, bytes / rows),
+    };
   }
 
   /** Ends the session; its instance is kept for another unless it was fenced, failed, or is still busy. */
@@ -127,7 +142,8 @@ export class EngineCore {
   /** An engine failure as varve's own; after one the instance is not used again, because a damaged file may have broken it. */
   failure(error: unknown, sql?: string): VarveError {
     this.#failed = true;
-    return engineFailure(error, sql);
+    const failure = engineFailure(error, sql);
+    return isOutOfMemory(failure) ? memoryTooSmall(failure, this.options, this.#widest) : failure;
   }
 
   /** A name that no other table or view of this session has. */

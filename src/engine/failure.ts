@@ -9,7 +9,7 @@ interface EngineComplaint {
 
 /**
  * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for text that does not run,
- * `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`, and `ENGINE_FAILED` with advice for the rest.
+ * `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`, `MEMORY_LIMIT_TOO_SMALL`, and `ENGINE_FAILED` with advice for the rest.
  *
  * `sql` is shown with the position; leave it out where it is not the caller's.
  */
@@ -18,7 +18,7 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   const complaint = readComplaint(error);
   const data = { engineMessage: complaint.message, engineErrorKind: complaint.kind };
   if (complaint.kind === "INTERRUPT") return new VarveError("CANCELLED", "The work was cancelled.", data, error);
-  if (complaint.kind === "Out of Memory") return outOfMemory(complaint, data, error);
+  if (complaint.kind === "Out of Memory" || memoryUsed.test(complaint.message)) return outOfMemory(complaint, data, error);
   const fileFailure = aboutFile(complaint, data, error);
   if (fileFailure !== undefined) return fileFailure;
   if (["INTERNAL", "FATAL", "IO", "HTTP", "Connection", "Settings", "Unknown"].includes(complaint.kind)) {
@@ -70,11 +70,14 @@ function readComplaint(error: unknown): EngineComplaint {
   return plain === null ? { kind: "Unknown", message: text } : { kind: plain[1] ?? "Unknown", message: plain[2] ?? text };
 }
 
+/** How the engine ends the complaint of any part of it that got no more memory. */
+const memoryUsed = /(?:allocate|pin) (?:data|block) of size .* used\)/;
+
 function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError {
   const text =
     `The engine ran out of memory: ${firstLine(complaint.message)}. ` +
     "Raise the memory limit, use fewer threads, or give a temporary folder with more free space.";
-  return new VarveError("ENGINE_FAILED", text, { ...data, reason: "out-of-memory" }, cause);
+  return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
 }
 
 const missingFile = /No files found that match the pattern "([^"]+)"|Cannot open file "([^"]+)": No such file/;

@@ -8,6 +8,8 @@ import { type Driver, loadDriver } from "./driver.ts";
 import { processMemory } from "./turns.ts";
 
 const gibibyte = 1024 ** 3;
+/** Memory that a thread needs to do any work that does not spill. */
+const bytesOfThread = 128 * 1024 ** 2;
 /** Milliseconds after which an instance that nobody took again is closed. */
 const idleFor = 10_000;
 /** Idle instances kept at most; one takes about 3 MB and a sleeping thread less than it may use. */
@@ -129,7 +131,7 @@ function shelfOf(options: SessionOptions): Shelf {
 }
 
 async function openInstance(driver: Driver, options: SessionOptions): Promise<PooledInstance> {
-  const threads = options.threads ?? availableParallelism();
+  const threads = threadsOf(options);
   const spill = nameTemporaryFolder(options.temporaryFolder);
   const instance = await driver.api.DuckDBInstance.create(":memory:", {
     memory_limit: `${memoryLimitOf(options)}B`,
@@ -145,6 +147,11 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
   await connection.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'");
   connection.closeSync();
   return { instance, threads, spill, sessions: 0, variants: false };
+}
+
+/** Threads of an instance with these options: as given, else the cores, but one for each 128 MiB of a small memory limit. */
+export function threadsOf(options: SessionOptions): number {
+  return options.threads ?? Math.min(availableParallelism(), Math.max(1, Math.floor(memoryLimitOf(options) / bytesOfThread)));
 }
 
 /** Bytes of memory that an instance with these options may use: as given, else a quarter of what the process may use, at most 4 GiB. */

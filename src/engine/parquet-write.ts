@@ -6,6 +6,7 @@ import { freePrefix } from "../util/free-prefix.ts";
 import { quoteFile, quoteName, quoteText } from "../util/sql-text.ts";
 import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "./contract.ts";
 import { assertNotAborted, type EngineCore, type TypedColumn } from "./core.ts";
+import { threadsOf } from "./instance-pool.ts";
 import { plainConverter } from "./plain-values.ts";
 
 /** DuckDB cuts longer text statistics to this many bytes without saying so, and rounds a cut maximum up. */
@@ -209,13 +210,15 @@ function isNested({ core: { driver }, columns }: Writer, path: readonly string[]
 
 /**
  * Rows of a row group: as asked for, else the engine's own number, less where the memory limit is small, because a group is held in memory
- * whole. A row is taken for 2 KiB.
+ * whole. A row is taken for 2 KiB, or for twice what rows took that were staged here: a quarantine holds their values and their text.
  */
 function rowGroupSetting({ core, options }: Writer): string[] {
   if (options.rowGroupRows !== undefined) return [`ROW_GROUP_SIZE ${options.rowGroupRows}`];
-  const { memoryLimit, threads = 4 } = core.options;
-  const fitting = memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / 2048);
-  return fitting >= engineRowGroup ? [] : [`ROW_GROUP_SIZE ${Math.max(2048, fitting - (fitting % 2048))}`];
+  const { memoryLimit } = core.options;
+  const bytesOfRow = Math.max(2048, 2 * core.widest.bytesOfRow);
+  const threads = Math.max(4, threadsOf(core.options));
+  const fitting = memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / bytesOfRow);
+  return fitting >= engineRowGroup ? [] : [`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
 }
 
 function fieldIdsText(ids: FieldIds): string {

@@ -115,7 +115,7 @@ function incomplete(checkpoint: CheckpointFiles): VarveError {
 
 /** Whether the engine ran out of memory or disk: no fault of what it read. */
 export function isOutOfMemory(error: unknown): boolean {
-  return isVarveError(error, "ENGINE_FAILED") && error.data["reason"] === "out-of-memory";
+  return isVarveError(error, "MEMORY_LIMIT_TOO_SMALL");
 }
 
 const damageCodes: ReadonlySet<string> = new Set([

@@ -145,7 +145,7 @@ describe("failures", () => {
     const small = await openSession({ temporaryFolder: folder, threads: 1, memoryLimit: 30_000_000 });
     try {
       const failure = small.rows("SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)");
-      await expect(failure).rejects.toMatchObject({ code: "ENGINE_FAILED", message: expect.stringContaining("memory limit") });
+      await expect(failure).rejects.toMatchObject({ code: "MEMORY_LIMIT_TOO_SMALL", message: expect.stringContaining("memory limit") });
     } finally {
       await small.close();
     }

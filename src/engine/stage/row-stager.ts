@@ -1,4 +1,3 @@
-import type { DuckDBAppender } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
 import type { SourceRow } from "../contract.ts";
 import type { EngineCore } from "../core.ts";
@@ -6,11 +5,15 @@ import { driverType, sqlType, stagedType, type ValueField, type ValueType } from
 import { type BadCells, badCellsSql, cellText } from "./bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "./builder-contract.ts";
 import { chunkRows } from "./chunk-buffers.ts";
+import { ChunkWriter, rowsOfChunk } from "./chunk-writer.ts";
 import { columnBuilder } from "./column-builder.ts";
 import { ExactNumber } from "./exact-number.ts";
 import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
 import { besideStored, storedName } from "./position.ts";
 import { isPlainObject } from "./value-shapes.ts";
+
+/** Rows of a source's first batch. */
+const firstRows = 32;
 
 export interface RowStagerOptions {
   readonly core: EngineCore;
@@ -48,18 +51,28 @@ export class RowStager {
   /** Given types by the column's name in lower case: a table finds its columns whatever their case. */
   readonly #given: ReadonlyMap<string, ValueType>;
   #badColumn: Column | undefined;
-  #appender: DuckDBAppender | undefined;
+  readonly #writer: ChunkWriter;
+  #isWriting = false;
+  readonly #written = { bytes: 0 };
+  /** Rows that the next batch should have: few at first, because nothing is known of how large they are. */
+  #batchRows = firstRows;
 
   constructor(options: RowStagerOptions) {
     this.#options = options;
-    this.#builderOptions = { driver: options.core.driver, fromText: options.fromText };
+    this.#builderOptions = { driver: options.core.driver, fromText: options.fromText, written: this.#written };
     this.#given = new Map([...options.given].map(([name, type]) => [name.toLowerCase(), type]));
     this.table = options.core.freshName("staged");
+    this.#writer = new ChunkWriter(options.core, this.table);
   }
 
   /** SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where every cell is. */
   get badCells(): string | undefined {
     return this.#badColumn === undefined ? undefined : badCellsSql(this.#badColumn.stored);
+  }
+
+  /** Rows that the next batch should have, so that its memory is bounded; at most {@link chunkRows}. */
+  get batchRows(): number {
+    return this.#batchRows;
   }
 
   /** Columns found so far, in order of first appearance, with what the engine's table calls them. */
@@ -88,8 +101,13 @@ export class RowStager {
 
   /** Makes the rows visible to queries. */
   finish(): void {
-    this.#appender?.closeSync();
-    this.#appender = undefined;
+    this.#writer.finish();
+    this.#isWriting = false;
+  }
+
+  /** Forgets the rows that are not in the table yet. */
+  abandon(): void {
+    this.#writer.abandon();
   }
 
   async #findColumns(batch: readonly SourceRow[]): Promise<void> {
@@ -227,17 +245,14 @@ export class RowStager {
   }
 
   async #writeChunk(count: number): Promise<void> {
-    const { driver, connection } = this.#options.core;
-    const { api, bindings } = driver;
-    const chunk = api.DuckDBDataChunk.create(
-      this.#columns.map(({ builder }) => driverType(driver, builder.type)),
-      count,
-    );
-    this.#columns.forEach(({ builder }, at) => {
-      builder.write(bindings.data_chunk_get_vector(chunk.chunk, at), count);
-    });
-    this.#appender ??= await connection.createAppender(this.table);
-    this.#appender.appendDataChunk(chunk);
+    const { driver } = this.#options.core;
+    const columns = this.#columns;
+    if (!this.#isWriting) this.#writer.begin(columns.map(({ builder }) => driverType(driver, builder.type)));
+    this.#isWriting = true;
+    this.#written.bytes = 0;
+    const bytes = () => this.#written.bytes + 16 * columns.length * count;
+    await this.#writer.write(count, (vector, at) => columns[at]?.builder.write(vector, count), bytes);
+    this.#batchRows = Math.min(rowsOfChunk(bytes() / count), this.#batchRows * 4);
   }
 
   #cellProblem(at: number, column: Column, problem: CellProblem): VarveError {
@@ -268,22 +283,25 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
   }
 }
 
-/** Rows of a source in batches as large as a chunk. */
-export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>): AsyncGenerator<SourceRow[]> {
+/** Rows of a source in batches of as many rows as `size` says when each begins. */
+export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>, size: () => number): AsyncGenerator<SourceRow[]> {
   let batch: SourceRow[] = [];
+  let wanted = size();
   if (Symbol.iterator in rows) {
     for (const row of rows) {
       batch.push(row);
-      if (batch.length < chunkRows) continue;
+      if (batch.length < wanted) continue;
       yield batch;
       batch = [];
+      wanted = size();
     }
   } else {
     for await (const row of rows) {
       batch.push(row);
-      if (batch.length < chunkRows) continue;
+      if (batch.length < wanted) continue;
       yield batch;
       batch = [];
+      wanted = size();
     }
   }
   if (batch.length > 0) yield batch;

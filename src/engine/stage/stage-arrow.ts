@@ -1,13 +1,16 @@
+import type { Vector } from "@duckdb/node-bindings";
 import { type RecordBatch, RecordBatchReader, type Schema } from "apache-arrow";
 import { VarveError } from "../../errors.ts";
 import { quoteName } from "../../util/sql-text.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../contract.ts";
 import { assertNotAborted, type EngineCore } from "../core.ts";
+import type { Driver } from "../driver.ts";
 import { driverType, sqlType, type ValueField } from "../value-type.ts";
 import { valueTypeOfArrow } from "./arrow-source.ts";
 import { writeArrow } from "./arrow-writer.ts";
 import { CellProblem } from "./builder-contract.ts";
 import { chunkRows } from "./chunk-buffers.ts";
+import { ChunkWriter, rowsOfChunk } from "./chunk-writer.ts";
 import { positionNames, storedName } from "./position.ts";
 import { fileAndRow } from "./stage-files.ts";
 
@@ -16,6 +19,7 @@ type ArrowSource = Extract<EngineSource, { kind: "arrow" | "arrow-ipc" }>;
 /** Stages Arrow tables, batches and IPC streams, copying whole columns. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming column and row. */
 export async function stageArrow(core: EngineCore, source: ArrowSource, options: StageOptions): Promise<StagedRelation> {
   const table = core.freshName("staged");
+  const writer = new ChunkWriter(core, table);
   let fields: readonly ValueField[] | undefined;
   let rows = 0;
   try {
@@ -24,15 +28,18 @@ export async function stageArrow(core: EngineCore, source: ArrowSource, options:
       if (fields === undefined) {
         fields = fieldsOf(batch.schema);
         await core.run(`CREATE TABLE ${table} (${fields.map(columnDefinition).join(", ")})`);
+        writer.begin(fields.map((field) => driverType(core.driver, field.type)));
       } else assertSameFields(fields, fieldsOf(batch.schema), rows);
-      await appendBatch(core, table, fields, batch, rows);
+      await appendBatch(writer, core.driver, fields, batch, rows);
       rows += batch.numRows;
       options.onProgress?.(rows);
     }
     if (fields === undefined)
       throw new VarveError("SOURCE_UNREADABLE", "The Arrow source is empty: it has no batch, so that its columns are unknown.", {});
+    writer.finish();
     return relationOf(table, fields);
   } catch (error) {
+    writer.abandon();
     if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
     throw error;
   }
@@ -88,30 +95,17 @@ function assertSameFields(expected: readonly ValueField[], found: readonly Value
   throw new VarveError("SCHEMA_MISMATCH", `${message} Give all batches one schema.`, { row, expected: text(expected), found: text(found) });
 }
 
-async function appendBatch(
-  core: EngineCore,
-  table: string,
-  fields: readonly ValueField[],
-  batch: RecordBatch,
-  firstRow: number,
-): Promise<void> {
-  const { driver, connection } = core;
-  const types = fields.map((field) => driverType(driver, field.type));
-  const appender = await connection.createAppender(table);
-  try {
-    for (let start = 0; start < batch.numRows; start += chunkRows) {
-      const count = Math.min(chunkRows, batch.numRows - start);
-      const chunk = driver.api.DuckDBDataChunk.create(types, count);
-      fields.forEach((field, at) => {
-        const column = batch.data.children[at];
-        const vector = driver.bindings.data_chunk_get_vector(chunk.chunk, at);
-        if (column !== undefined)
-          inRow(field.name, firstRow + start, () => writeArrow(driver, vector, column, field.type, { start, count }));
-      });
-      appender.appendDataChunk(chunk);
-    }
-  } finally {
-    appender.closeSync();
+async function appendBatch(writer: ChunkWriter, driver: Driver, fields: readonly ValueField[], batch: RecordBatch, firstRow: number) {
+  const bytesOfRow = batch.numRows === 0 ? 0 : Math.max(16 * fields.length, batch.data.byteLength / batch.numRows);
+  const step = rowsOfChunk(bytesOfRow);
+  for (let start = 0; start < batch.numRows; start += step) {
+    const count = Math.min(step, batch.numRows - start);
+    const fill = (vector: Vector, at: number) => {
+      const [field, column] = [fields[at], batch.data.children[at]];
+      if (field === undefined || column === undefined) return;
+      inRow(field.name, firstRow + start, () => writeArrow(driver, vector, column, field.type, { start, count }));
+    };
+    await writer.write(count, fill, () => bytesOfRow * count);
   }
 }
 

@@ -5,7 +5,6 @@ import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../c
 import { assertNotAborted, type EngineCore } from "../core.ts";
 import { knownValueType, sqlType, stagedType, type ValueType } from "../value-type.ts";
 import type { BadCell } from "./bad-cells.ts";
-import { chunkRows } from "./chunk-buffers.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
 import { positionNames } from "./position.ts";
 import { inBatches, RowStager } from "./row-stager.ts";
@@ -20,7 +19,7 @@ export async function stageRows(
   const given = await givenTypes(core, options);
   const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}`, keepsBad: options.badCells === "keep" });
   try {
-    for await (const batch of inBatches(source.rows)) {
+    for await (const batch of inBatches(source.rows, () => stager.batchRows)) {
       assertNotAborted(options.signal);
       await stager.append(batch);
       options.onProgress?.(stager.rows);
@@ -48,9 +47,10 @@ export async function stageJsonLines(
     for (const file of source.files) {
       starts.push({ file, from: stager.rows });
       for await (const parsed of readJsonLines(file, options.badCells === "keep")) {
-        for (let at = 0; at < parsed.length; at += chunkRows) {
+        for (let at = 0, size = 0; at < parsed.length; at += size) {
           assertNotAborted(options.signal);
-          const batch = parsed.slice(at, at + chunkRows);
+          size = stager.batchRows;
+          const batch = parsed.slice(at, at + size);
           base = stager.rows;
           lines = batch.map((one) => one.line);
           const broken = batch.flatMap((one, index): [number, BadCell[]][] => (one.broken === undefined ? [] : [[index, [one.broken]]]));
@@ -113,6 +113,6 @@ async function finishStaged(stager: RowStager, [file, row]: readonly [string, st
 }
 
 async function dropStaged(core: EngineCore, stager: RowStager): Promise<void> {
-  stager.finish();
+  stager.abandon();
   if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${stager.table}`);
 }

@@ -36,6 +36,7 @@ export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBui
         const { written } = encoder.encodeInto(all, block);
         const starts = startsOf(texts, written === all.length);
         layOutBlock(options.driver, vector, data.view, block.subarray(0, written), positions, starts);
+        if (options.written !== undefined) options.written.bytes += written;
         texts = [];
         positions = [];
       }
@@ -96,6 +97,7 @@ export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnB
         const starts = new Float64Array(values.length + 1);
         for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
         layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
+        if (options.written !== undefined) options.written.bytes += starts[values.length] ?? 0;
         values = [];
         positions = [];
       }
