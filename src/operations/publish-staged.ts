@@ -76,21 +76,21 @@ export async function discardStaged(table: LogSnapshot, id: string): Promise<{ r
     if (isVarveError(error, "STAGED_INVALID")) return undefined;
     throw error;
   });
-  if (await isPublished(now, id)) {
-    await forgetStaged(context, id);
-    throw new VarveError(
-      "STAGED_INVALID",
-      `The batch ${id} is published: it is part of the table. Delete its rows, or restore a version.`,
-      {
-        id,
-      },
-    );
-  }
+  if (await isPublished(now, id)) throw await publishedAlready(context, id);
   if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
   const mine = (await claimEnd(context, id, "discard")) === "discard" && batch !== undefined;
+  // A publication that came between has taken its own claim away when it was done; one that comes now meets this claim.
+  if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
   if (mine) await deleteFiles(context, batch);
   await forgetStaged(context, id);
   return { filesDeleted: mine };
+}
+
+/** Removes what is known of a published batch, and says that it cannot be given up. */
+async function publishedAlready(context: TableContext, id: string): Promise<VarveError> {
+  await forgetStaged(context, id);
+  const message = `The batch ${id} is published: it is part of the table. Delete its rows, or restore a version.`;
+  return new VarveError("STAGED_INVALID", message, { id });
 }
 
 /** The table moved on; or another publication of the batch landed, rewrote its rows and took the staged files away. */

@@ -7,9 +7,13 @@ import { fsck } from "../../src/api/fsck.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import type { Table } from "../../src/api/table.ts";
+import { openLog } from "../../src/log/open-log.ts";
+import { discardStaged } from "../../src/operations/publish-staged.ts";
 import { check, suite } from "../../src/quality/builder.ts";
 import { checkText } from "../../src/report/check-text.ts";
 import { schema } from "../../src/schema/builder.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
+import { openContext } from "../../src/table/open-context.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");
@@ -219,6 +223,23 @@ describe("a staged batch", () => {
       const ids = (await rowsOf(await openTable(folder))).map((row) => row["id"]);
       expect(ids.includes(BigInt(100 + round)), `round ${round}`).toBe(published?.status === "fulfilled");
     }
+    await table.close();
+  });
+
+  it("keeps its files where a whole publication comes between the steps of a discard", async () => {
+    const { folder, table } = await fresh();
+    const { id } = await table.stage([{ id: 2, amount: 2 }]);
+    const context = await openContext(folder);
+    const overtaken: ObjectStore = {
+      ...context.store,
+      putIfAbsent: async (path, bytes, options) => {
+        await (await openTable(folder)).publishStaged(id);
+        return context.store.putIfAbsent(path, bytes, options);
+      },
+    };
+    await expect(discardStaged(await openLog({ ...context, store: overtaken }), id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    expect(await rowsOf(await openTable(folder))).toHaveLength(2);
+    expect(leftOf(folder)).toEqual([]);
     await table.close();
   });
 
