@@ -3,6 +3,7 @@ import type { GateVerdict } from "../quality/verdict.ts";
 import { type BatchTarget, existingTarget } from "./batch-target.ts";
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
 import { withMetricHistory } from "./metrics.ts";
+import { prepareWithEarlier } from "./quarantine-again.ts";
 import { quarantineRows } from "./quarantine-write.ts";
 import { prepareBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
@@ -38,11 +39,11 @@ export async function appendBatch(
   options: WriteOptions,
   before?: RowsBefore,
 ): Promise<WriteResult> {
-  const prepared = await prepareBatch(target, source, options);
+  const { prepared, earlier } = await prepareWithEarlier(target, options, () => prepareBatch(target, source, options));
   const batch =
     before === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: before.judged(prepared.verdict) };
   try {
-    const quarantine = (await quarantineRows(batch, options, before?.aside?.rows ?? 0)) ?? before?.aside;
+    const quarantine = (await quarantineRows(batch, options, { earlier, before: before?.aside?.rows })) ?? before?.aside;
     const partitionBy = JSON.stringify(target.metadata.partitionColumns);
     return await commitBatch(
       batch,

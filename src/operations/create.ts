@@ -9,8 +9,9 @@ import { commitNewTable } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { type BatchTarget, newTarget } from "./batch-target.ts";
 import { commitBatch } from "./commit-batch.ts";
+import { prepareWithEarlier } from "./quarantine-again.ts";
 import { quarantineRows } from "./quarantine-write.ts";
-import { prepareBatch } from "./write-batch.ts";
+import { type BatchHooks, prepareBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
 
@@ -50,14 +51,10 @@ async function createFromSource(context: TableContext, source: WriteSource, opti
   };
   const known = options.schema === undefined ? undefined : define(options.schema);
   const base = known ?? newTarget(context, ...emptyTable(context));
-  const batch = await prepareBatch(
-    base,
-    source,
-    options,
-    known === undefined ? { adapt: (relation) => define(voidAsString(schemaOfEngine(relation.columns))) } : {},
-  );
+  const hooks: BatchHooks = known === undefined ? { adapt: (relation) => define(voidAsString(schemaOfEngine(relation.columns))) } : {};
+  const { prepared: batch, earlier } = await prepareWithEarlier(base, options, () => prepareBatch(base, source, options, hooks));
   try {
-    const quarantine = await quarantineRows(batch, options);
+    const quarantine = await quarantineRows(batch, options, { earlier });
     return await commitBatch(
       batch,
       {

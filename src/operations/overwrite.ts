@@ -18,6 +18,7 @@ import type { WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, existingTarget, replacedTarget } from "./batch-target.ts";
 import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
 import { withMetricHistory } from "./metrics.ts";
+import { prepareWithEarlier } from "./quarantine-again.ts";
 import { quarantineRows } from "./quarantine-write.ts";
 import { removeAction } from "./remove-action.ts";
 import { type BatchHooks, prepareBatch } from "./write-batch.ts";
@@ -61,10 +62,11 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
   const replacement = replacementOf(snapshot, target, options);
-  const batch = await prepareBatch(target, source, withMetricHistory(snapshot, options), replacement.hooks);
+  const prepare = () => prepareBatch(target, source, withMetricHistory(snapshot, options), replacement.hooks);
+  const { prepared: batch, earlier } = await prepareWithEarlier(target, options, prepare);
   try {
     const { files, reads, copiedRows, rowIdsCopied } = await replacement.removed(batch.data);
-    const quarantine = await quarantineRows(batch, options);
+    const quarantine = await quarantineRows(batch, options, { earlier });
     const partitionBy = JSON.stringify(batch.target.metadata.partitionColumns);
     const now = snapshot.context.world.now();
     return await commitBatch(

@@ -8,10 +8,11 @@ import { harmfulChange } from "../table/conflict-metadata.ts";
 import { planScan } from "../table/scan.ts";
 import { quoteText } from "../util/sql-text.ts";
 import { type BatchTarget, existingTarget } from "./batch-target.ts";
-import { commitBatch } from "./commit-batch.ts";
-import { quarantineColumns } from "./quarantine-table.ts";
+import { commitBatch, transactionOf } from "./commit-batch.ts";
+import { openQuarantine, quarantineColumns, quarantineContext } from "./quarantine-table.ts";
 import { removeAction } from "./remove-action.ts";
-import { prepareBatch } from "./write-batch.ts";
+import { type PreparedBatch, prepareBatch } from "./write-batch.ts";
+import type { WriteOptions } from "./write-options.ts";
 
 /** A batch that comes again, after a try of it that set rows aside and did not land. */
 export interface RepeatedBatch {
@@ -22,6 +23,36 @@ export interface RepeatedBatch {
   readonly verdict: GateVerdict | undefined;
   /** Rows of the batch that went into quarantine before they met the gate, and stay there. */
   readonly before: number;
+}
+
+/** The quarantine's own mark of a batch. Each batch has one to itself, because rows that replace those of an earlier try have its next version. */
+export function quarantineMark(options: WriteOptions): AppTransaction | undefined {
+  const txn = transactionOf(options);
+  if (txn === undefined) return undefined;
+  return { appId: `varve.quarantine.${options.txn === undefined ? txn.appId : `${txn.appId}:${txn.version}`}`, version: 1n };
+}
+
+/**
+ * Prepares a batch, and looks meanwhile for a quarantine in which an earlier try of it has left its mark: on remote stores that takes as long as a
+ * commit.
+ */
+export async function prepareWithEarlier(
+  target: BatchTarget,
+  options: WriteOptions,
+  prepare: () => Promise<PreparedBatch>,
+): Promise<{ readonly prepared: PreparedBatch; readonly earlier: LogSnapshot | undefined }> {
+  const [prepared, earlier] = await Promise.allSettled([prepare(), earlierQuarantine(target, options)]);
+  if (prepared.status === "rejected") throw prepared.reason;
+  if (earlier.status === "fulfilled") return { prepared: prepared.value, earlier: earlier.value };
+  await prepared.value.close();
+  throw earlier.reason;
+}
+
+async function earlierQuarantine({ context }: BatchTarget, options: WriteOptions): Promise<LogSnapshot | undefined> {
+  const mark = quarantineMark(options);
+  if (mark === undefined) return undefined;
+  const quarantine = await openQuarantine(options.quarantine ?? quarantineContext(context));
+  return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;
 }
 
 interface EarlierRows {

@@ -1,6 +1,6 @@
 import type { Session } from "../engine/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { TableContext } from "../log/contract.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/open-log.ts";
 import { payloadSql } from "../quality/payload.ts";
 import { noPlaces, type Places, placesOf, placesSql } from "../quality/places.ts";
@@ -9,7 +9,7 @@ import { planConversion } from "../schema/conversion.ts";
 import { engineColumns, engineTypeText, parseEngineType } from "../schema/engine-types.ts";
 import { findField, holdsVariant } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
-import type { AppTransaction, CommitRequest } from "../table/commit-request.ts";
+import type { CommitRequest } from "../table/commit-request.ts";
 import { commitTransaction } from "../table/transaction.ts";
 import { keepLog } from "../table/upkeep.ts";
 import { commitOrWithdraw, publishData, type StagedData, stageData, withdrawData } from "../table/write-data-files.ts";
@@ -17,9 +17,8 @@ import { freePrefix } from "../util/free-prefix.ts";
 import { fileList, quoteName, quoteText } from "../util/sql-text.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
-import { transactionOf } from "./commit-batch.ts";
-import { compareEarlier, replaceEarlier } from "./quarantine-again.ts";
-import { ensureQuarantine, openQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
+import { compareEarlier, quarantineMark, replaceEarlier } from "./quarantine-again.ts";
+import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 
@@ -30,15 +29,21 @@ import type { WriteOptions, WriteResult } from "./write-options.ts";
  * Where an earlier try of the batch set other rows aside, and cannot land any more because the table's metadata changed since, such as the suite
  * that it carries, its rows make way for these in one commit.
  *
- * @param before rows of the batch that went into quarantine already, because they do not fit the table; the verdict counts them
+ * @param known `earlier`: the quarantine where it holds rows of an earlier try of the batch; `before`: rows of the batch that went into quarantine
+ *   already, because they do not fit the table; the verdict counts them
  * @returns where they went; `undefined` where the gate set none aside
  * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may still land; `ROWS_UNACCOUNTED`
  */
-export async function quarantineRows(batch: PreparedBatch, options: WriteOptions, before = 0): Promise<WriteResult["quarantine"]> {
+export async function quarantineRows(
+  batch: PreparedBatch,
+  options: WriteOptions,
+  known: { readonly earlier: LogSnapshot | undefined; readonly before?: number | undefined },
+): Promise<WriteResult["quarantine"]> {
+  const { before = 0 } = known;
   const { verdict, target } = batch;
   const context = options.quarantine ?? quarantineContext(target.context);
-  const txn = quarantineTransaction(options);
-  const earlier = txn === undefined ? undefined : await openQuarantine(context);
+  const txn = quarantineMark(options);
+  const earlier = known.earlier === undefined ? undefined : await refreshLog(known.earlier);
   const held = txn === undefined ? undefined : (await earlier?.appTransactions())?.get(txn.appId)?.version;
   if (earlier !== undefined && txn !== undefined && held !== undefined) {
     const repeated = { quarantine: earlier, target, batchId: batchIdOf(batch, options), verdict, before };
@@ -113,12 +118,6 @@ export async function requireAside(session: Session, aside: Places, files: reado
     `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
   );
   requireSamePlaces(aside, placesOf(found?.["places"]));
-}
-
-/** The quarantine's own mark of a batch, so that a repeated batch is quarantined once. */
-function quarantineTransaction(options: WriteOptions): AppTransaction | undefined {
-  const txn = transactionOf(options);
-  return txn === undefined ? undefined : { appId: `varve.quarantine.${txn.appId}`, version: txn.version };
 }
 
 /** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */

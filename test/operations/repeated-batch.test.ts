@@ -59,6 +59,19 @@ describe("a batch that comes again after the table's suite changed", () => {
     expect(await outcome(table)).toEqual({ landed: [5, 50, 500, 5000], aside: [[900, "at most 100"]] });
   });
 
+  it("has nothing to do with the later batches of its application, whose rows are set aside as ever", async () => {
+    const table = await carrying(100);
+    const batch = (version: number) => ({ txn: { appId: "etl", version } });
+    await expect(table.append(overtaken(table, 200), batch(1))).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+    const now = await openTable(table.uri);
+    for (const version of [1, 2, 3]) {
+      expect(await now.append(flights, batch(version))).toMatchObject({ outcome: "committed", rows: 2, quarantine: { rows: 2 } });
+      expect(await now.append(flights, batch(version))).toMatchObject({ outcome: "alreadyApplied" });
+    }
+    const { landed, aside } = await outcome(table);
+    expect([landed.length, aside.length, new Set(aside.map(([, by]) => by))]).toEqual([6, 6, new Set(["at most 200"])]);
+  });
+
   it("is overtaken again and again, and lands once in the end", async () => {
     const table = await carrying(100);
     for (const max of [1000, 10, 200])
