@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { openSession } from "../src/engine/session.ts";
+import { openSession } from "../src/engine/session/session.ts";
 
 /**
  * Columns of a realistic fact table, made from the row number alone: keys, times, measures, texts of few, some and many values, nulls.

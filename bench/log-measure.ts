@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
-import { loadDriver } from "../src/engine/driver.ts";
-import { duckdbEngine } from "../src/engine/session.ts";
+import { loadDriver } from "../src/engine/core/driver.ts";
+import { duckdbEngine } from "../src/engine/session/session.ts";
 import type { LiveFiles, LogSnapshot, TableContext } from "../src/log/contract.ts";
-import { closeLogSession } from "../src/log/log-session.ts";
-import { openLog, refreshLog } from "../src/log/open-log.ts";
-import { localDiskStore } from "../src/storage/local-disk-store.ts";
-import type { ObjectStore } from "../src/storage/object-store.ts";
+import { closeLogSession } from "../src/log/segment/log-session.ts";
+import { openLog, refreshLog } from "../src/log/snapshot/open-log.ts";
+import type { ObjectStore } from "../src/storage/contract/object-store.ts";
+import { localDiskStore } from "../src/storage/local/local-disk-store.ts";
 import { realWorld } from "../src/util/world.ts";
 import { addCommit, type LogTable } from "./log-tables.ts";
 

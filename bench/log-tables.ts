@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { duckdbEngine } from "../src/engine/session.ts";
-import { checkpointPath, commitPath, lastCheckpointPath } from "../src/log/file-names.ts";
-import { quoteText } from "../src/util/sql-text.ts";
+import { duckdbEngine } from "../src/engine/session/session.ts";
+import { checkpointPath, commitPath, lastCheckpointPath } from "../src/log/segment/file-names.ts";
+import { quoteText } from "../src/sql/sql-text.ts";
 
 /** How a generated table keeps its files: all added by one commit, in a checkpoint, or in a checkpoint with 1,000 commits of one file each after it. */
 export type LogShape = "one commit" | "checkpoint" | "checkpoint and 1000 commits";

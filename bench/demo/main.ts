@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { textTable } from "../../src/cli/text-table.ts";
+import { textTable } from "../../src/cli/shared/text-table.ts";
 import { checkHtml, createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
 import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
 

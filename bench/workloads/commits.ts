@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openTable } from "../../src/api/open-table.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { createTable } from "../../src/operations/create.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { countCalls } from "../../src/storage/counting-store.ts";
-import type { S3Options } from "../../src/storage/s3-options.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { countCalls } from "../../src/storage/contract/counting-store.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import type { Figure, Workload } from "../harness.ts";
 import type { ServerMessage } from "./s3-server-process.ts";
 

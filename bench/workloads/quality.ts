@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createTable, runSuite } from "../../src/index.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { makeParquet } from "../data.ts";
 import { type BenchContext, contest, type Figure, medianSeconds, type Workload } from "../harness.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { openSession } from "../../src/engine/session.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { createTable } from "../../src/index.ts";
 import { makeParquet } from "../data.ts";
 import { type BenchContext, contest, type Figure, type Workload } from "../harness.ts";

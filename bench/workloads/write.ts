@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import parquetjs from "parquetjs-lite";
-import { openSession } from "../../src/engine/session.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { createTable } from "../../src/index.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import type { Suite } from "../../src/quality/suite.ts";
+import type { Suite } from "../../src/quality/model/suite.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { makeParquet, makeRows } from "../data.ts";
 import { type BenchContext, contest, type Figure, type Workload } from "../harness.ts";
 

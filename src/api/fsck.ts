@@ -1,7 +1,7 @@
-import { closeLogSession } from "../log/log-session.ts";
-import { type FsckReport, fsck as fsckTable } from "../operations/fsck.ts";
-import type { FsckOptions as FsckVerbOptions } from "../operations/fsck-finding.ts";
-import { type ContextOptions, openContext } from "../table/open-context.ts";
+import { type FsckReport, fsck as fsckTable } from "../fsck/fsck.ts";
+import type { FsckOptions as FsckVerbOptions } from "../fsck/fsck-finding.ts";
+import { closeLogSession } from "../log/segment/log-session.ts";
+import { type ContextOptions, openContext } from "../table/definition/open-context.ts";
 import { splitTableUri } from "./table-uri.ts";
 
 /** How a table is opened, and what is checked. */

@@ -1,6 +1,6 @@
 import { type ProfileOptions, profileSource } from "../operations/profile.ts";
-import type { Profile } from "../quality/profile.ts";
-import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/suggest.ts";
+import type { Profile } from "../quality/profile/profile.ts";
+import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/profile/suggest.ts";
 import { type Source, toWriteSource } from "./source.ts";
 
 /**
@@ -9,7 +9,7 @@ import { type Source, toWriteSource } from "./source.ts";
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
  */
 export async function profile(source: Source, options: ProfileOptions = {}): Promise<Profile> {
-  const { duckdbEngine } = await import("../engine/session.ts");
+  const { duckdbEngine } = await import("../engine/session/session.ts");
   return profileSource(duckdbEngine, toWriteSource(source), options);
 }
 

@@ -27,7 +27,7 @@ export interface QueryOptions extends OpenOptions {
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
   const { tables, exportFolder, signal, ...open } = options;
-  const { duckdbEngine } = await import("../engine/session.ts");
+  const { duckdbEngine } = await import("../engine/session/session.ts");
   return prepareQuery(duckdbEngine, {
     sql,
     tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),

@@ -1,8 +1,8 @@
+import { unrecordedHistory } from "../metrics/metrics.ts";
 import { checkSuite } from "../operations/check.ts";
-import { unrecordedHistory } from "../operations/metrics.ts";
-import type { WriteProgress } from "../operations/write-options.ts";
-import type { CheckReport } from "../quality/check-report.ts";
-import type { RowFunction, Suite, SuiteJson } from "../quality/suite.ts";
+import type { CheckReport } from "../quality/gate/check-report.ts";
+import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
+import type { WriteProgress } from "../write/write-options.ts";
 import { type Source, toSnapshots, toWriteSource } from "./source.ts";
 import type { Table } from "./table.ts";
 import type { TableVersion } from "./table-version.ts";
@@ -26,7 +26,7 @@ export interface RunSuiteOptions {
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`
  */
 export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
-  const { duckdbEngine } = await import("../engine/session.ts");
+  const { duckdbEngine } = await import("../engine/session/session.ts");
   const { tables, functions, history, name, onProgress, signal } = options;
   const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {

@@ -1,5 +1,5 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import type { SqlWriteSource, WriteSource } from "../operations/write-source.ts";
+import type { SqlWriteSource, WriteSource } from "../write/write-source.ts";
 import { TableVersion } from "./table-version.ts";
 
 /** A table that is open: its newest seen version is read. */

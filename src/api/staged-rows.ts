@@ -1,10 +1,10 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import type { AuditOptions as AuditVerbOptions } from "../operations/audit-staged.ts";
-import type { PublishResult } from "../operations/publish-staged.ts";
-import { type StagedBatch, stagedSnapshot } from "../operations/staged-batch.ts";
-import { type CheckReport, checkReport } from "../quality/check-report.ts";
-import type { Suite, SuiteJson } from "../quality/suite.ts";
+import { type CheckReport, checkReport } from "../quality/gate/check-report.ts";
+import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
+import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
+import type { PublishResult } from "../staging/publish-staged.ts";
+import { type StagedBatch, stagedSnapshot } from "../staging/staged-batch.ts";
 import { parseTravelPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 import { type GateOptions, toGateOptions } from "./write-options.ts";
@@ -80,7 +80,7 @@ export class StagedRows {
 
   /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
   async sql(text: string, options: { readonly exportFolder?: string } = {}): Promise<QueryResult> {
-    const [{ prepareQuery }, { openLog }] = await Promise.all([import("../query/query.ts"), import("../log/open-log.ts")]);
+    const [{ prepareQuery }, { openLog }] = await Promise.all([import("../query/query.ts"), import("../log/snapshot/open-log.ts")]);
     const newest = await this.#host.newest();
     const { context } = newest;
     return prepareQuery(await context.engine(), {
@@ -100,7 +100,7 @@ export class StagedRows {
    * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit
    */
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
-    const { auditStaged } = await import("../operations/audit-staged.ts");
+    const { auditStaged } = await import("../staging/audit-staged.ts");
     const newest = await this.#host.newest();
     this.#audited = { ...options, ...(suite === undefined ? {} : { gate: suite }) };
     const { verdict } = await auditStaged(newest, this.#batch, toAuditOptions(this.#audited));
@@ -120,7 +120,7 @@ export class StagedRows {
 
   /** Gives the rows up and deletes their files. @throws `STAGED_INVALID` for a batch that is published */
   async discard(): Promise<void> {
-    const { discardStaged } = await import("../operations/publish-staged.ts");
+    const { discardStaged } = await import("../staging/publish-staged.ts");
     await discardStaged(await this.#host.newest(), this.id);
   }
 }

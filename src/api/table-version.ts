@@ -1,5 +1,5 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
-import type { EngineRow } from "../engine/contract.ts";
+import type { EngineRow } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { QueryRequest } from "../query/query.ts";
@@ -7,7 +7,7 @@ import type { QueryResult } from "../query/query-result.ts";
 import { logPathKey } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
-import { quoteName } from "../util/sql-text.ts";
+import { quoteName } from "../sql/sql-text.ts";
 
 /** The name by which SQL over one version calls it. */
 const selfName = "t";

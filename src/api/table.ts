@@ -1,29 +1,29 @@
-import type { EngineRow } from "../engine/contract.ts";
+import type { EngineRow } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { CheckpointOptions, CheckpointSummary } from "../log/checkpoint-write.ts";
-import type { CleanupOptions } from "../log/cleanup.ts";
+import type { CheckpointOptions, CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { closeLogSession } from "../log/log-session.ts";
-import { openLog, refreshLog } from "../log/open-log.ts";
-import type { AlterOptions, AlterResult } from "../operations/alter.ts";
-import type { ChangePoint } from "../operations/changes.ts";
+import type { CleanupOptions } from "../log/maintenance/cleanup.ts";
+import { closeLogSession } from "../log/segment/log-session.ts";
+import { openLog, refreshLog } from "../log/snapshot/open-log.ts";
+import type { MetricsSelection, VersionMetrics } from "../metrics/metrics-store.ts";
+import type { AlterOptions, AlterResult } from "../operations/alter/alter.ts";
+import type { SetSuiteOptions, SetSuiteResult } from "../operations/alter/set-suite.ts";
+import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
-import type { MetricsSelection, VersionMetrics } from "../operations/metrics-store.ts";
 import type { ProfileOptions } from "../operations/profile.ts";
-import type { PublishResult } from "../operations/publish-staged.ts";
-import type { QuarantinedBatch, QuarantineSelection } from "../operations/quarantine-read.ts";
-import type { ResubmitOptions, ResubmitResult } from "../operations/resubmit.ts";
-import type { SetSuiteOptions, SetSuiteResult } from "../operations/set-suite.ts";
-import type { StageOptions } from "../operations/stage.ts";
-import type { StagedBatch } from "../operations/staged-batch.ts";
-import type { WriteResult } from "../operations/write-options.ts";
-import type { MetricSeries } from "../quality/check-report.ts";
-import type { Profile } from "../quality/profile.ts";
-import type { SuggestedSuite, SuggestOptions } from "../quality/suggest.ts";
-import type { Suite, SuiteJson } from "../quality/suite.ts";
+import type { MetricSeries } from "../quality/gate/check-report.ts";
+import type { Suite, SuiteJson } from "../quality/model/suite.ts";
+import type { Profile } from "../quality/profile/profile.ts";
+import type { SuggestedSuite, SuggestOptions } from "../quality/profile/suggest.ts";
+import type { QuarantinedBatch, QuarantineSelection } from "../quarantine/quarantine-read.ts";
+import type { ResubmitOptions, ResubmitResult } from "../quarantine/resubmit.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import type { TidyReport } from "../table/upkeep.ts";
+import type { PublishResult } from "../staging/publish-staged.ts";
+import type { StageOptions } from "../staging/stage.ts";
+import type { StagedBatch } from "../staging/staged-batch.ts";
+import type { TidyReport } from "../table/commit/upkeep.ts";
+import type { WriteResult } from "../write/write-options.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";
 import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
@@ -99,7 +99,7 @@ export class Table implements AsyncDisposable {
    */
   async changes(options: ChangesRequest): Promise<QueryResult> {
     const [{ planChanges, ordered }, { QueryResult }] = await Promise.all([
-      import("../operations/changes.ts"),
+      import("../operations/changes/changes.ts"),
       import("../query/query-result.ts"),
     ]);
     const { context } = this.#log;
@@ -135,25 +135,25 @@ export class Table implements AsyncDisposable {
    * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
    */
   async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
-    const { stageBatch } = await import("../operations/stage.ts");
+    const { stageBatch } = await import("../staging/stage.ts");
     return this.#stagedRows(await stageBatch(await this.#newest(), toWriteSource(source), options));
   }
 
   /** A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none of that id */
   async staged(id: string): Promise<StagedRows> {
-    const { requireStaged } = await import("../operations/staged-batch.ts");
+    const { requireStaged } = await import("../staging/staged-batch.ts");
     return this.#stagedRows(await requireStaged(this.#log.context, id));
   }
 
   /** The batches that are staged and neither published nor discarded, oldest first. */
   async stagedBatches(): Promise<StagedRows[]> {
-    const { listStaged } = await import("../operations/staged-batch.ts");
+    const { listStaged } = await import("../staging/staged-batch.ts");
     return (await listStaged(this.#log.context)).map((batch) => this.#stagedRows(batch));
   }
 
   /** Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as {@link StagedRows.publish} */
   async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
-    const { publishStaged } = await import("../operations/publish-staged.ts");
+    const { publishStaged } = await import("../staging/publish-staged.ts");
     const result = await publishStaged(await this.#newest(), id, toAuditOptions(options));
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
@@ -180,7 +180,7 @@ export class Table implements AsyncDisposable {
 
   /** The suite that the table carries: every write through varve is tested with it. `undefined` where it carries none. */
   async suite(): Promise<Suite | undefined> {
-    const { carriedSuite } = await import("../quality/carried.ts");
+    const { carriedSuite } = await import("../quality/suite/carried.ts");
     return carriedSuite(this.#log.metadata.configuration);
   }
 
@@ -191,7 +191,7 @@ export class Table implements AsyncDisposable {
    *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
    */
   async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
-    const { setSuite } = await import("../operations/set-suite.ts");
+    const { setSuite } = await import("../operations/alter/set-suite.ts");
     const result = await setSuite(await this.#newest(), suite, options);
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
@@ -204,7 +204,7 @@ export class Table implements AsyncDisposable {
    * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    */
   async alter(options: AlterOptions): Promise<AlterResult> {
-    const { alterTable } = await import("../operations/alter.ts");
+    const { alterTable } = await import("../operations/alter/alter.ts");
     const result = await alterTable(await this.#newest(), options);
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
@@ -213,7 +213,7 @@ export class Table implements AsyncDisposable {
 
   /** Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT` */
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
-    const { checkpointTable } = await import("../table/upkeep.ts");
+    const { checkpointTable } = await import("../table/commit/upkeep.ts");
     await this.#newest();
     this.#log = await refreshLog(this.#log);
     return checkpointTable(this.#log, options);
@@ -221,7 +221,7 @@ export class Table implements AsyncDisposable {
 
   /** Writes one file that stands for the commits `from` to `to` when the log is read; returns its path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND` */
   async compactLog(from: number, to: number): Promise<string> {
-    const { writeCompaction } = await import("../log/compaction-write.ts");
+    const { writeCompaction } = await import("../log/maintenance/compaction-write.ts");
     return writeCompaction((await this.#newest()).context, from, to);
   }
 
@@ -233,7 +233,7 @@ export class Table implements AsyncDisposable {
    * `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
    */
   async cleanLog(options: Pick<CleanupOptions, "dryRun"> = {}): Promise<TidyReport> {
-    const { tidyTable } = await import("../table/upkeep.ts");
+    const { tidyTable } = await import("../table/commit/upkeep.ts");
     await this.#newest();
     this.#log = await refreshLog(this.#log);
     return tidyTable(this.#log, options);
@@ -253,7 +253,7 @@ export class Table implements AsyncDisposable {
 
   /** Records the metrics of versions that have none yet, in a table beside this one, and gives them as series. */
   async metrics(): Promise<MetricSeries[]> {
-    const { metricSeries, recordMetrics } = await import("../operations/metrics.ts");
+    const { metricSeries, recordMetrics } = await import("../metrics/metrics.ts");
     await recordMetrics(this.#log);
     return metricSeries(this.#log.context);
   }
@@ -263,43 +263,43 @@ export class Table implements AsyncDisposable {
     options: Pick<MetricsSelection, "scope" | "columns"> & { readonly record?: boolean } = {},
   ): Promise<VersionMetrics[]> {
     const { record, ...selection } = options;
-    if (record !== false) await (await import("../operations/metrics.ts")).recordMetrics(this.#log);
-    return (await import("../operations/metrics-store.ts")).readMetrics(this.#log.context, selection);
+    if (record !== false) await (await import("../metrics/metrics.ts")).recordMetrics(this.#log);
+    return (await import("../metrics/metrics-store.ts")).readMetrics(this.#log.context, selection);
   }
 
   /** The batches that left rows in the table's quarantine, newest first. */
   async quarantine(): Promise<QuarantinedBatch[]> {
-    const { listQuarantine } = await import("../operations/quarantine-read.ts");
+    const { listQuarantine } = await import("../quarantine/quarantine-read.ts");
     return listQuarantine(this.#log.context);
   }
 
   /** Quarantined rows with their reasons; by default those that are open. */
   async quarantinedRows(selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
-    const { readQuarantine } = await import("../operations/quarantine-read.ts");
+    const { readQuarantine } = await import("../quarantine/quarantine-read.ts");
     return readQuarantine(this.#log.context, selection, limit);
   }
 
   /** Quarantined rows as lossless JSON; each text holds whole lines. */
   async *quarantinedLines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
-    const { exportQuarantine } = await import("../operations/quarantine-read.ts");
+    const { exportQuarantine } = await import("../quarantine/quarantine-read.ts");
     yield* exportQuarantine(this.#log.context, selection);
   }
 
   /** Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how many. */
   async repairQuarantined(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
-    const { repairQuarantine } = await import("../operations/quarantine-change.ts");
+    const { repairQuarantine } = await import("../quarantine/quarantine-change.ts");
     return repairQuarantine(await this.#newest(), selection, set);
   }
 
   /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
   async discardQuarantined(selection: QuarantineSelection, note?: string): Promise<number> {
-    const { discardQuarantine } = await import("../operations/quarantine-change.ts");
+    const { discardQuarantine } = await import("../quarantine/quarantine-change.ts");
     return discardQuarantine((await this.#newest()).context, selection, note);
   }
 
   /** Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never open ones; returns how many. */
   async purgeQuarantine(options: { readonly before?: Date; readonly dryRun?: boolean } = {}): Promise<number> {
-    const { purgeQuarantine } = await import("../operations/quarantine-change.ts");
+    const { purgeQuarantine } = await import("../quarantine/quarantine-change.ts");
     const { before, ...rest } = options;
     if (before !== undefined && Number.isNaN(before.getTime()))
       throw new VarveError("INVALID_ARGUMENT", "before must be a valid date.", { option: "before" });
@@ -309,7 +309,7 @@ export class Table implements AsyncDisposable {
 
   /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
-    const { resubmit } = await import("../operations/resubmit.ts");
+    const { resubmit } = await import("../quarantine/resubmit.ts");
     const result = await resubmit(await this.#newest(), options);
     this.#log = await refreshLog(this.#log);
     return result;

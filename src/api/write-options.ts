@@ -1,6 +1,6 @@
 import { VarveError } from "../errors.ts";
 import type { OverwriteOptions as OverwriteVerbOptions } from "../operations/overwrite.ts";
-import type { GateOptions as GateVerbOptions, WriteOptions } from "../operations/write-options.ts";
+import type { GateOptions as GateVerbOptions, WriteOptions } from "../write/write-options.ts";
 import { toSnapshots } from "./source.ts";
 import type { TableVersion } from "./table-version.ts";
 

@@ -15,8 +15,8 @@ import { addShow } from "./commands/show.ts";
 import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
-import { packageVersion } from "./package-version.ts";
-import { print, printError } from "./print.ts";
+import { packageVersion } from "./shared/package-version.ts";
+import { print, printError } from "./shared/print.ts";
 
 /** Builds the whole command line; commands load what they need when they run, so that help and history start fast. */
 export function buildProgram(): Command {

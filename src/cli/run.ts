@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
-import { errorText, exitCodeOf, exitCodes } from "./exit.ts";
-import { printError } from "./print.ts";
 import { buildProgram } from "./program.ts";
+import { errorText, exitCodeOf, exitCodes } from "./shared/exit.ts";
+import { printError } from "./shared/print.ts";
 
 /**
  * Runs the command line with the arguments after the program's name.

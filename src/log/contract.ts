@@ -1,10 +1,10 @@
-import type { Engine } from "../engine/contract.ts";
+import type { Engine } from "../engine/core/contract.ts";
 import type { VarveError } from "../errors.ts";
+import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, RemoveAction, TxnAction } from "../protocol/actions.ts";
+import type { Predicate } from "../protocol/predicate.ts";
 import type { StructType } from "../schema/types.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
+import type { ObjectStore } from "../storage/contract/object-store.ts";
 import type { World } from "../util/world.ts";
-import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, RemoveAction, TxnAction } from "./actions.ts";
-import type { Predicate } from "./predicate.ts";
 
 /** Rows of a checkpoint, and bytes of JSON commits, up to which a table's files are held as objects. */
 export interface FileLimits {

@@ -1,13 +1,13 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import type { GateVerdict } from "../quality/verdict.ts";
-import { type BatchTarget, existingTarget } from "./batch-target.ts";
-import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
-import { withMetricHistory } from "./metrics.ts";
-import { prepareWithEarlier } from "./quarantine-again.ts";
-import { quarantineRows } from "./quarantine-write.ts";
-import { prepareBatch } from "./write-batch.ts";
-import type { WriteOptions, WriteResult } from "./write-options.ts";
-import type { WriteSource } from "./write-source.ts";
+import { withMetricHistory } from "../metrics/metrics.ts";
+import type { GateVerdict } from "../quality/gate/verdict.ts";
+import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
+import { alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts";
+import { prepareWithEarlier } from "../write/quarantine-again.ts";
+import { quarantineRows } from "../write/quarantine-write.ts";
+import { prepareBatch } from "../write/write-batch.ts";
+import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteSource } from "../write/write-source.ts";
 
 /**
  * Adds rows to a table in one commit: all of them (less those that a gate sets aside), or none.

@@ -1,17 +1,17 @@
-import type { Engine, Session } from "../engine/contract.ts";
+import type { Engine, Session } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { type CheckReport, checkReport, type MetricSeries, type VersionTests } from "../quality/check-report.ts";
-import { defineSuite } from "../quality/define.ts";
-import { evaluateGate } from "../quality/gate.ts";
-import { suiteNeeds } from "../quality/needs.ts";
-import type { Suite, SuiteJson } from "../quality/suite.ts";
-import { planScan } from "../table/scan.ts";
+import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
+import { type CheckReport, checkReport, type MetricSeries, type VersionTests } from "../quality/gate/check-report.ts";
+import { evaluateGate } from "../quality/gate/gate.ts";
+import type { Suite, SuiteJson } from "../quality/model/suite.ts";
+import { defineSuite } from "../quality/suite/define.ts";
+import { suiteNeeds } from "../quality/suite/needs.ts";
+import { planScan } from "../table/scan/scan.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
+import type { GateOptions, WriteProgress } from "../write/write-options.ts";
+import { stageWriteSource, type WriteSource } from "../write/write-source.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
-import { metricSeries, unrecordedHistory } from "./metrics.ts";
-import type { GateOptions, WriteProgress } from "./write-options.ts";
-import { stageWriteSource, type WriteSource } from "./write-source.ts";
 
 export interface CheckOptions {
   /** What is tested, in words, for the report. */

@@ -1,19 +1,19 @@
+import { schemaOfEngine } from "../dialects/engine-types.ts";
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
-import { schemaOfEngine } from "../schema/engine-types.ts";
 import { voidAsString } from "../schema/evolution.ts";
 import type { StructType } from "../schema/types.ts";
-import type { CommitResult } from "../table/commit-request.ts";
-import { defineTable, type TableDefinition } from "../table/table-definition.ts";
-import { commitNewTable } from "../table/transaction.ts";
-import { keepLog } from "../table/upkeep.ts";
-import { type BatchTarget, newTarget } from "./batch-target.ts";
-import { commitBatch } from "./commit-batch.ts";
-import { prepareWithEarlier } from "./quarantine-again.ts";
-import { quarantineRows } from "./quarantine-write.ts";
-import { type BatchHooks, prepareBatch } from "./write-batch.ts";
-import type { WriteOptions, WriteResult } from "./write-options.ts";
-import type { WriteSource } from "./write-source.ts";
+import type { CommitResult } from "../table/commit/commit-request.ts";
+import { commitNewTable } from "../table/commit/transaction.ts";
+import { keepLog } from "../table/commit/upkeep.ts";
+import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
+import { type BatchTarget, newTarget } from "../write/batch-target.ts";
+import { commitBatch } from "../write/commit-batch.ts";
+import { prepareWithEarlier } from "../write/quarantine-again.ts";
+import { quarantineRows } from "../write/quarantine-write.ts";
+import { type BatchHooks, prepareBatch } from "../write/write-batch.ts";
+import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteSource } from "../write/write-source.ts";
 
 /** A new table: its schema, or a source to take it from. */
 export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Partial<TableDefinition> {

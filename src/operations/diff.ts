@@ -1,9 +1,9 @@
-import type { AddAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
+import type { AddAction } from "../protocol/actions.ts";
 import { logPathKey } from "../schema/paths.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { planFiles } from "../table/scan.ts";
+import { planFiles } from "../table/scan/scan.ts";
 
 /** One difference between two schemas; `column` is its full name. */
 export interface SchemaDifference {

@@ -1,13 +1,13 @@
-import { parseActionLine, readActions } from "../log/action-json.ts";
-import type { RemoveAction } from "../log/actions.ts";
 import type { TableContext } from "../log/contract.ts";
-import type { LogListing } from "../log/listing.ts";
-import { listWhole } from "../log/open-log.ts";
-import { readableVersions } from "../log/segment.ts";
-import { textPartsPaced } from "../log/text-lines.ts";
+import type { LogListing } from "../log/segment/listing.ts";
+import { readableVersions } from "../log/segment/segment.ts";
+import { listWhole } from "../log/snapshot/open-log.ts";
+import { parseActionLine, readActions } from "../protocol/action-json.ts";
+import type { RemoveAction } from "../protocol/actions.ts";
+import { textPartsPaced } from "../protocol/text-lines.ts";
 import { decodeLogPath, logPathKey } from "../schema/paths.ts";
-import type { ObjectInfo } from "../storage/object-store.ts";
-import { recordsOf } from "../table/row-selection.ts";
+import type { ObjectInfo } from "../storage/contract/object-store.ts";
+import { recordsOf } from "../table/scan/row-selection.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 

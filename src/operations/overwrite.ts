@@ -1,29 +1,29 @@
-import type { Session, StagedRelation } from "../engine/contract.ts";
+import { engineColumns, engineTypeText, schemaOfEngine } from "../dialects/engine-types.ts";
+import type { Session, StagedRelation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { AddAction } from "../log/actions.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import type { Predicate } from "../log/predicate.ts";
+import { withMetricHistory } from "../metrics/metrics.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import type { Predicate } from "../protocol/predicate.ts";
+import { removeAction } from "../protocol/remove-action.ts";
 import { physicalName } from "../schema/column-mapping.ts";
-import { engineColumns, engineTypeText, schemaOfEngine } from "../schema/engine-types.ts";
 import { findField, requireColumn } from "../schema/fields.ts";
 import { decodePartitionValue, partitionValueSql } from "../schema/partition-values.ts";
 import type { StructField } from "../schema/types.ts";
-import type { ReadSet } from "../table/commit-request.ts";
-import { predicateFromSql } from "../table/predicate-from-sql.ts";
-import { planScan } from "../table/scan.ts";
-import type { StagedData } from "../table/write-data-files.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import type { ReadSet } from "../table/commit/commit-request.ts";
+import type { StagedData } from "../table/data-files/write-data-files.ts";
+import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
+import { planScan } from "../table/scan/scan.ts";
 import { freePrefix } from "../util/free-prefix.ts";
-import { quoteName } from "../util/sql-text.ts";
-import type { WrittenRows } from "./batch-checks.ts";
-import { type BatchTarget, existingTarget, replacedTarget } from "./batch-target.ts";
-import { alreadyApplied, appliedAt, commitBatch } from "./commit-batch.ts";
-import { withMetricHistory } from "./metrics.ts";
-import { prepareWithEarlier } from "./quarantine-again.ts";
-import { quarantineRows } from "./quarantine-write.ts";
-import { removeAction } from "./remove-action.ts";
-import { type BatchHooks, prepareBatch } from "./write-batch.ts";
-import type { WriteOptions, WriteResult } from "./write-options.ts";
-import type { WriteSource } from "./write-source.ts";
+import type { WrittenRows } from "../write/batch-checks.ts";
+import { type BatchTarget, existingTarget, replacedTarget } from "../write/batch-target.ts";
+import { alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts";
+import { prepareWithEarlier } from "../write/quarantine-again.ts";
+import { quarantineRows } from "../write/quarantine-write.ts";
+import { type BatchHooks, prepareBatch } from "../write/write-batch.ts";
+import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteSource } from "../write/write-source.ts";
 
 /** What an overwrite replaces; without any of these the whole table. */
 export interface OverwriteOptions extends WriteOptions {

@@ -1,12 +1,12 @@
-import type { Engine } from "../engine/contract.ts";
+import type { Engine } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { type Profile, profileRelation } from "../quality/profile.ts";
-import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/suggest.ts";
+import { type Profile, profileRelation } from "../quality/profile/profile.ts";
+import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/profile/suggest.ts";
 import { foldName } from "../schema/schema-json.ts";
-import { planScan } from "../table/scan.ts";
-import { quoteName } from "../util/sql-text.ts";
-import { stageWriteSource, type WriteSource } from "./write-source.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import { planScan } from "../table/scan/scan.ts";
+import { stageWriteSource, type WriteSource } from "../write/write-source.ts";
 
 /** Which columns to look at; default: all. */
 export interface ProfileOptions {

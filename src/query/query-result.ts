@@ -1,8 +1,8 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
-import type { EngineColumn, EngineRow, Relation, Session } from "../engine/contract.ts";
+import type { EngineColumn, EngineRow, Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { ScanReport } from "../table/scan.ts";
-import { quoteName } from "../util/sql-text.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import type { ScanReport } from "../table/scan/scan.ts";
 
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";

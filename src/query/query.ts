@@ -1,11 +1,11 @@
-import type { Engine, Session, SessionOptions } from "../engine/contract.ts";
+import type { Engine, Session, SessionOptions } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import type { Predicate } from "../log/predicate.ts";
-import { predicateFromNode } from "../table/predicate-from-sql.ts";
-import { planScan, type ScanReport } from "../table/scan.ts";
+import type { Predicate } from "../protocol/predicate.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import { predicateFromNode } from "../table/scan/predicate-from-sql.ts";
+import { planScan, type ScanReport } from "../table/scan/scan.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
-import { quoteName } from "../util/sql-text.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
 import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";

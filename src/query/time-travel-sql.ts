@@ -1,5 +1,5 @@
 import { VarveError } from "../errors.ts";
-import { quoteName } from "../util/sql-text.ts";
+import { quoteName } from "../sql/sql-text.ts";
 import { type SqlToken, sqlTokens } from "./sql-tokens.ts";
 
 /** A point of a table's history: a version, or a time as the caller wrote it. */

@@ -1,4 +1,4 @@
-import type { CheckResult } from "../quality/verdict.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { JsonValue } from "../util/json.ts";
 import { howRowsAreCounted, rowNumber } from "./place.ts";
 import { escapeMarkup, grouped, shown } from "./show.ts";

@@ -1,5 +1,5 @@
-import type { CheckReport, MetricSeries, VersionTests } from "../quality/check-report.ts";
-import type { CheckResult } from "../quality/verdict.ts";
+import type { CheckReport, MetricSeries, VersionTests } from "../quality/gate/check-report.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
 import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";

@@ -1,5 +1,5 @@
-import type { CheckReport } from "../quality/check-report.ts";
-import type { CheckResult } from "../quality/verdict.ts";
+import type { CheckReport } from "../quality/gate/check-report.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
 import { visible } from "../util/visible-text.ts";
 import { finding, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";

@@ -1,4 +1,4 @@
-import type { CheckResult } from "../quality/verdict.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
 import { grouped, shown } from "./show.ts";
 
 /** `warn` where a failing check lets the rows in as they are. */

@@ -1,4 +1,4 @@
-import type { SampleRow } from "../quality/verdict.ts";
+import type { SampleRow } from "../quality/gate/verdict.ts";
 import { grouped } from "./show.ts";
 
 /** People count rows from 1, JSON from 0; reports for people say so beside the rows. */

@@ -1,5 +1,5 @@
 import { VarveError } from "../errors.ts";
-import { quoteText } from "../util/sql-text.ts";
+import { quoteText } from "../sql/sql-text.ts";
 import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "./calendar.ts";
 import { isPrimitive, pathText, typeText } from "./type-names.ts";
 import type { DecimalType, DeltaType } from "./types.ts";

@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from "../util/sql-text.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
 import { isPrimitive } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";

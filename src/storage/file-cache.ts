@@ -5,9 +5,9 @@ import { extname, join } from "node:path";
 import { VarveError } from "../errors.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { realWorld, type World } from "../util/world.ts";
-import { isSystemError } from "./local-root.ts";
-import type { ObjectInfo, ObjectStore } from "./object-store.ts";
-import { objectNotFound } from "./paths.ts";
+import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
+import { objectNotFound } from "./contract/paths.ts";
+import { isSystemError } from "./local/local-root.ts";
 
 /** Where and how much to keep; see {@link localFiles}. */
 export interface FileCacheOptions {

@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
 import { realWorld, type World } from "../util/world.ts";
-import { localDiskStore } from "./local-disk-store.ts";
-import { memoryStore } from "./memory-store.ts";
-import type { ObjectStore } from "./object-store.ts";
-import type { S3Options } from "./s3-options.ts";
+import type { ObjectStore } from "./contract/object-store.ts";
+import { localDiskStore } from "./local/local-disk-store.ts";
+import { memoryStore } from "./memory/memory-store.ts";
+import type { S3Options } from "./s3/s3-options.ts";
 
 /** Options of {@link openStore}. */
 export interface StoreOptions {
@@ -37,7 +37,7 @@ export async function openStore(uri: string, options: StoreOptions = {}): Promis
     }
     case "s3": {
       const { authority, path } = splitUri(uri);
-      const { s3Store } = await import("./s3-store.ts");
+      const { s3Store } = await import("./s3/s3-store.ts");
       return await s3Store(authority, path, options.s3, world);
     }
     default:

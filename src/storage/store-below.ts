@@ -1,6 +1,6 @@
-import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+import type { ObjectInfo, ObjectStore } from "./contract/object-store.ts";
+import { checkPath, checkPrefix } from "./contract/paths.ts";
 import { childUri } from "./open-store.ts";
-import { checkPath, checkPrefix } from "./paths.ts";
 
 /**
  * The same store rooted at a folder of it: the tables that live below a table (its quarantine, its metrics) share its connections,

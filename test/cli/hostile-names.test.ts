@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { run } from "../../src/cli/run.ts";
-import { textTable } from "../../src/cli/text-table.ts";
+import { textTable } from "../../src/cli/shared/text-table.ts";
 import { createTable, openTable, schema } from "../../src/index.ts";
 import { escapeMarkup } from "../../src/report/show.ts";
 import { visible, visibleLines } from "../../src/util/visible-text.ts";

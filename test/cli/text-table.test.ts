@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellText, textTable } from "../../src/cli/text-table.ts";
+import { cellText, textTable } from "../../src/cli/shared/text-table.ts";
 
 describe("tables on the terminal", () => {
   it("aligns columns and marks nulls", () => {

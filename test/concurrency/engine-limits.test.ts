@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openSession } from "../../src/engine/session.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, query, type SuiteJson, schema, setEngineLimits, type Table } from "../../src/index.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 

@@ -1,11 +1,11 @@
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { createTable } from "../../src/operations/create.ts";
-import type { WriteResult } from "../../src/operations/write-options.ts";
-import type { SuiteJson } from "../../src/quality/suite.ts";
+import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
-import type { S3Options } from "../../src/storage/s3-options.ts";
-import { type ContextOptions, openContext } from "../../src/table/open-context.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
+import { type ContextOptions, openContext } from "../../src/table/definition/open-context.ts";
+import type { WriteResult } from "../../src/write/write-options.ts";
 import type { KillPlan } from "./io-killer.ts";
 
 /** Where the table is that a gated batch is appended to. */

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 
 /** A log as its JSON says, read without varve's own reader. */
 export interface IndependentLog {

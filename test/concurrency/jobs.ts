@@ -1,4 +1,4 @@
-import type { S3Options } from "../../src/storage/s3-options.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 
 /** What one writer process is told to do, as its only argument in JSON. */
 export interface WriterJob {

@@ -5,7 +5,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import type { Table } from "../../src/api/table.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "../operations/table-folder.ts";
 import { type DiskEvent, ForgetfulDisk, recordDisk, restore, survivals } from "../support/power-cut.ts";

@@ -1,8 +1,8 @@
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import type { PublishResult } from "../../src/operations/publish-staged.ts";
-import type { SuiteJson } from "../../src/quality/suite.ts";
+import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
+import type { PublishResult } from "../../src/staging/publish-staged.ts";
 import type { KillPlan } from "./io-killer.ts";
 
 /** What the process `publish-process.ts` is told, as its only argument in JSON. */

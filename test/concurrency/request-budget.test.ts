@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openTable } from "../../src/api/open-table.ts";
 import { createTable } from "../../src/operations/create.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 
 const uri = "s3://bucket/table";

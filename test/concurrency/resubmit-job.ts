@@ -1,10 +1,10 @@
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { createTable } from "../../src/operations/create.ts";
-import { type ResubmitResult, resubmit } from "../../src/operations/resubmit.ts";
-import type { SuiteJson } from "../../src/quality/suite.ts";
+import type { SuiteJson } from "../../src/quality/model/suite.ts";
+import { type ResubmitResult, resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import type { KillPlan } from "./io-killer.ts";
 
 /** What the process `resubmit-process.ts` is told, as its only argument in JSON. */

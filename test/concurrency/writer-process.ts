@@ -1,11 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
-import type { CommitResult } from "../../src/table/commit-request.ts";
-import { type ContextOptions, openContext } from "../../src/table/open-context.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import type { CommitResult } from "../../src/table/commit/commit-request.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
+import { type ContextOptions, openContext } from "../../src/table/definition/open-context.ts";
 import { type Acknowledgement, appIdOf, rowsOf, type WriterJob } from "./jobs.ts";
 
 /** Writes the batches of one job, one commit each, and prints a line for each that is settled. */

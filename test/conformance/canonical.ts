@@ -1,4 +1,4 @@
-import type { EngineValue } from "../../src/engine/contract.ts";
+import type { EngineValue } from "../../src/engine/core/contract.ts";
 import { isPrimitive } from "../../src/schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../src/schema/types.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../../src/util/json.ts";

@@ -1,12 +1,12 @@
 import { expect } from "vitest";
-import type { EngineRow, Relation, Session } from "../../src/engine/contract.ts";
+import type { EngineRow, Relation, Session } from "../../src/engine/core/contract.ts";
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { planChanges } from "../../src/operations/changes.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { planChanges } from "../../src/operations/changes/changes.ts";
 import type { StructField, StructType } from "../../src/schema/types.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { planScan } from "../../src/table/scan.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { planScan } from "../../src/table/scan/scan.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../src/util/json.ts";
 import { canonicalRow } from "./canonical.ts";
 import { type ConformanceTable, objectOf, objectsOf } from "./collection.ts";

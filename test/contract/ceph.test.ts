@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { s3Store } from "../../src/storage/s3-store.ts";
+import { s3Store } from "../../src/storage/s3/s3-store.ts";
 import { cephSkipReason, cephTools, startCeph } from "../support/ceph.ts";
 import { describeObjectStore } from "./object-store.ts";
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { localDiskStore } from "../../src/storage/local-disk-store.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
+import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { storeBelow } from "../../src/storage/store-below.ts";
 import { describeObjectStore } from "./object-store.ts";
 

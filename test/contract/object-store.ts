@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/object-store.ts";
+import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
 
 /** What the suite needs from a kind of store. */

@@ -1,4 +1,4 @@
-import { s3Store } from "../../src/storage/s3-store.ts";
+import { s3Store } from "../../src/storage/s3/s3-store.ts";
 import { startS3Server } from "../support/s3-server.ts";
 import { describeObjectStore } from "./object-store.ts";
 

@@ -27,8 +27,8 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineSource, Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { EngineSource, Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 
 let session: Session;
 

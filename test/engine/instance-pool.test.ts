@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EngineRow, Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { EngineRow, Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
 let open: Session[];
@@ -151,7 +151,7 @@ describe("an instance is not used again", () => {
 });
 
 it("an idle instance does not keep the process alive, and leaves no file", () => {
-  const module = new URL("../../src/engine/session.ts", import.meta.url).href;
+  const module = new URL("../../src/engine/session/session.ts", import.meta.url).href;
   const script = `const { openSession } = await import(${JSON.stringify(module)});
     const session = await openSession({ temporaryFolder: ${JSON.stringify(folder)} });
     await session.close();

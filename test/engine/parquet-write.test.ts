@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ParquetWriteOptions, Session, WrittenFile } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
-import { quoteText, textList } from "../../src/util/sql-text.ts";
+import type { ParquetWriteOptions, Session, WrittenFile } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
+import { quoteText, textList } from "../../src/sql/sql-text.ts";
 
 let folder: string;
 let session: Session;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EngineRow, Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { EngineRow, Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 
 const columns = `i % 2 = 0 AS flag, (i % 100)::TINYINT AS tiny, (i % 30000 - 5000)::SMALLINT AS small, -i::INTEGER AS int, i * 450359962737049 AS big,
   i / 7 AS dbl, (i / 7)::FLOAT AS flt, (i / 100)::DECIMAL(12,3) AS dec, 'row ' || i AS short, repeat('långt ', i % 40) || i AS text,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { functionKind, isAllowedTableFunction, isCalledByName, isSteadyAggregate } from "../../src/engine/sql-functions.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { functionKind, isAllowedTableFunction, isCalledByName, isSteadyAggregate } from "../../src/engine/fence/sql-functions.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 
 /** One function of the catalogue; a name may have several. */
 interface Entry {
@@ -114,7 +114,7 @@ describe("the functions that a caller's text may call", () => {
 
   it("exist, all but those that the engine's binder knows alone", async () => {
     const { readFileSync } = await import("node:fs");
-    const source = readFileSync(new URL("../../src/engine/sql-functions.ts", import.meta.url), "utf8");
+    const source = readFileSync(new URL("../../src/engine/fence/sql-functions.ts", import.meta.url), "utf8");
     const listed = [...source.matchAll(/const of\w+ = [`"]([^`"]*)[`"]|const aggregates = `([^`]*)`/g)].flatMap((match) =>
       (match[1] ?? match[2] ?? "").trim().split(/\s+/),
     );

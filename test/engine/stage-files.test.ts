@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { CsvOptions, Session, StageOptions } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { CsvOptions, Session, StageOptions } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
 let session: Session;

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow, StageOptions } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { EngineColumn, Session, SourceRow, StageOptions } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
 let session: Session;

@@ -1,8 +1,8 @@
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, schema } from "../../src/index.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
 

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { type Turn, TurnQueue } from "../../src/engine/turns.ts";
+import { type Turn, TurnQueue } from "../../src/engine/core/turns.ts";
 
 /** Lets everything that is ready go on. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { openSession } from "../../src/engine/session.ts";
-import { variantJson } from "../../src/engine/variant-json.ts";
+import { openSession } from "../../src/engine/session/session.ts";
+import { variantJson } from "../../src/engine/variant/variant-json.ts";
 import { isVarveError } from "../../src/errors.ts";
 
 const noNames = Uint8Array.of(1, 0, 0);

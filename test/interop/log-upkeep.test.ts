@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { checksumOf, writeChecksum } from "../../src/log/checksum-write.ts";
-import { writeCompaction } from "../../src/log/compaction-write.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checksumOf, writeChecksum } from "../../src/log/checksum/checksum-write.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { copyFixture, type Fixture, fixtures, scratchFolder } from "./fixtures.ts";
 import { sharedPeers } from "./peer.ts";
 import { canonicalRows } from "./varve.ts";

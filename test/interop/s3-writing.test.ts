@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { S3Options } from "../../src/storage/s3-options.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { cephSkipReason, cephTools, startCeph } from "../support/ceph.ts";
 import { startS3Server } from "../support/s3-server.ts";
 import { sharedPeers } from "./peer.ts";

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import { translateSpark } from "../../src/dialects/spark/translate.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { translateSpark } from "../../src/table/spark-sql/translate.ts";
 import { type Cell, canonicalCell, engineCells, makeGrid } from "../support/spark/engine-cells.ts";
 import { expectedCells, expectedFile } from "../support/spark/expected.ts";
 import { columnsOfType, gridTypes, sparkTypeName, sparkValue } from "../support/spark/grid.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseActions, serializeActions } from "../../src/log/action-json.ts";
-import type { Action } from "../../src/log/actions.ts";
-import { parseHeadActions } from "../../src/log/commit-lines.ts";
-import { parseLogPath } from "../../src/log/file-names.ts";
-import { canonicalHint, hintChecksum, parseHint } from "../../src/log/last-checkpoint.ts";
+import { parseHeadActions } from "../../src/log/segment/commit-lines.ts";
+import { parseLogPath } from "../../src/log/segment/file-names.ts";
+import { canonicalHint, hintChecksum, parseHint } from "../../src/log/segment/last-checkpoint.ts";
+import { parseActions, serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action } from "../../src/protocol/actions.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 

@@ -4,10 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action, AddAction } from "../../src/log/actions.ts";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { checksumOf, writeChecksum } from "../../src/log/checksum-write.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checksumOf, writeChecksum } from "../../src/log/checksum/checksum-write.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import {
   checkpointPath,
@@ -17,13 +15,15 @@ import {
   lastCheckpointPath,
   logFolder,
   padVersion,
-} from "../../src/log/file-names.ts";
-import { hintChecksum } from "../../src/log/last-checkpoint.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import type { ObjectInfo } from "../../src/storage/object-store.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+} from "../../src/log/segment/file-names.ts";
+import { hintChecksum } from "../../src/log/segment/last-checkpoint.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action, AddAction } from "../../src/protocol/actions.ts";
+import type { ObjectInfo } from "../../src/storage/contract/object-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allFiles, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 

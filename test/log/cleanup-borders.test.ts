@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { checksumOf, writeChecksum } from "../../src/log/checksum-write.ts";
-import { cleanExpiredLog } from "../../src/log/cleanup.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checksumOf, writeChecksum } from "../../src/log/checksum/checksum-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { commitPath, sidecarFolder } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { parseDuration, upkeepProperties } from "../../src/log/upkeep-properties.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { cleanExpiredLog } from "../../src/log/maintenance/cleanup.ts";
+import { commitPath, sidecarFolder } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { parseDuration, upkeepProperties } from "../../src/protocol/upkeep-properties.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { add, contextOf, createTable, hastyWorld, metadata, protocol } from "../support/commit-tools.ts";
 
 const minute = 60_000;

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { checksumOf, writeChecksum } from "../../src/log/checksum-write.ts";
-import { cleanExpiredLog } from "../../src/log/cleanup.ts";
-import { writeCompaction } from "../../src/log/compaction-write.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checksumOf, writeChecksum } from "../../src/log/checksum/checksum-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { checksumPath, commitPath, compactionPath, sidecarFolder } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { cleanExpiredLog } from "../../src/log/maintenance/cleanup.ts";
+import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
+import { checksumPath, commitPath, compactionPath, sidecarFolder } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { add, contextOf, createTable, hastyWorld, metadata, protocol, remove } from "../support/commit-tools.ts";
 
 const day = 86_400_000;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { serializeActions } from "../../src/log/action-json.ts";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { writeCompaction } from "../../src/log/compaction-write.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { commitPath, compactionPath } from "../../src/log/file-names.ts";
-import { recallCommit, rememberCommit } from "../../src/log/known-commits.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
+import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
+import { commitPath, compactionPath } from "../../src/log/segment/file-names.ts";
+import { recallCommit, rememberCommit } from "../../src/log/segment/known-commits.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allPaths, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 

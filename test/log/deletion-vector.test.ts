@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { RoaringBitmap32 } from "roaring-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
-import type { DeletionVectorDescriptor } from "../../src/log/actions.ts";
-import { decodeDeletionVector, deletionVectorPlace, greatestVectorSize, unwrapDeletionVector } from "../../src/log/deletion-vector.ts";
-import { z85Decode, z85Encode } from "../../src/log/z85.ts";
+import type { DeletionVectorDescriptor } from "../../src/protocol/actions.ts";
+import { decodeDeletionVector, deletionVectorPlace, greatestVectorSize, unwrapDeletionVector } from "../../src/protocol/deletion-vector.ts";
+import { z85Decode, z85Encode } from "../../src/protocol/z85.ts";
 
 beforeAll(async () => {
   const { roaringLibraryInitialize } = await import("roaring-wasm");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { findFeature, tableFeatures } from "../../src/log/features.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { findFeature, tableFeatures } from "../../src/protocol/features.ts";
 import { firstActions, memoryTable } from "../support/log-tables.ts";
 
 /** PROTOCOL.md "Valid Feature Names in Table Features". */

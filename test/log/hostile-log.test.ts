@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
 import { boundedData, boundedMessage } from "../../src/errors.ts";
 import { fsck, openTable, type VarveError } from "../../src/index.ts";
 import { parseJson } from "../../src/util/json.ts";

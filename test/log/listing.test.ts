@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { checkpointPartPath, checkpointPath, commitPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
-import { listLog } from "../../src/log/listing.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
+import { checkpointPartPath, checkpointPath, commitPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import { listLog } from "../../src/log/segment/listing.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 
 async function listed(paths: readonly string[], from = 0, to?: number) {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action } from "../../src/log/actions.ts";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { checksumOf, readChecksumBase, writeChecksum } from "../../src/log/checksum-write.ts";
-import { writeCompaction } from "../../src/log/compaction-write.ts";
-import { commitPath, parseLogPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { checksumOf, readChecksumBase, writeChecksum } from "../../src/log/checksum/checksum-write.ts";
+import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
+import { commitPath, parseLogPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allPaths, diskBacked, firstActions, memoryTable } from "../support/log-tables.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action } from "../../src/log/actions.ts";
-import { writeCheckpoint } from "../../src/log/checkpoint-write.ts";
-import { commitPath } from "../../src/log/file-names.ts";
-import { latestVersion, openLog, refreshLog } from "../../src/log/open-log.ts";
-import { readTail } from "../../src/log/tail-read.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { commitPath } from "../../src/log/segment/file-names.ts";
+import { readTail } from "../../src/log/segment/tail-read.ts";
+import { latestVersion, openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allFiles, allTombstones, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { AddAction } from "../../src/log/actions.ts";
-import type { Literal, Predicate } from "../../src/log/predicate.ts";
-import { mayMatchFile } from "../../src/log/pruning.ts";
+import { mayMatchFile } from "../../src/log/pruning/pruning.ts";
+import type { AddAction } from "../../src/protocol/actions.ts";
+import type { Literal, Predicate } from "../../src/protocol/predicate.ts";
 import type { DeltaType, StructField, StructType } from "../../src/schema/types.ts";
 import { add } from "../support/log-tables.ts";
 

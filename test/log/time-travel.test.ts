@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action } from "../../src/log/actions.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { commitPath } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
+import { commitPath } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 import { add, diskBacked, firstActions } from "../support/log-tables.ts";
 

@@ -11,7 +11,7 @@ export interface MutationGroup {
 export const mutationGroups: readonly MutationGroup[] = [
   {
     name: "table/commit",
-    sources: ["src/table/{commit-*,conflict*,transaction*,prepare-commit,row-ids,writer-rules,type-change-versions,upkeep}.ts"],
+    sources: ["src/table/commit/*.ts"],
     tests: [
       "test/table/{commit-*,conflict,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
       "test/simulation/**",
@@ -24,7 +24,7 @@ export const mutationGroups: readonly MutationGroup[] = [
   },
   {
     name: "engine fences",
-    sources: ["src/engine/{fence,caller-sql,row-guard,session,instance-pool}.ts"],
+    sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
       "test/engine/{fence*,session,instance-pool,turns,stage-sql,json-lines,row-stream}.test.ts",
       "test/query/**",
@@ -43,7 +43,7 @@ export const mutationGroups: readonly MutationGroup[] = [
   },
   {
     name: "quality/gate",
-    sources: ["src/quality/gate*.ts", "src/quality/{check-report,compile,errors-list,masks,payload,verdict}.ts"],
+    sources: ["src/quality/gate/*.ts"],
     tests: [
       "test/quality/{gate*,checks,check-cases,define,verdict}.test.ts",
       "test/property/gate-partition.test.ts",

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Action } from "../../src/log/actions.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { alterTable } from "../../src/operations/alter.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { alterTable } from "../../src/operations/alter/alter.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, replay } from "../support/commit-tools.ts";
 
 async function table(actions: readonly Action[] = [protocol(), metadata()]): Promise<TableContext> {

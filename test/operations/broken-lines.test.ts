@@ -4,8 +4,8 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { EngineRow } from "../../src/engine/contract.ts";
-import { suite } from "../../src/quality/builder.ts";
+import type { EngineRow } from "../../src/engine/core/contract.ts";
+import { suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 

@@ -1,8 +1,8 @@
 import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { type ChangesOptions, readChanges } from "../../src/operations/changes.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { type ChangesOptions, readChanges } from "../../src/operations/changes/changes.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
 let session: Session;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { runSuite } from "../../src/api/run-suite.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
 

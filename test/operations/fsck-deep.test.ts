@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { fsck } from "../../src/api/fsck.ts";
-import { padVersion } from "../../src/log/file-names.ts";
+import { padVersion } from "../../src/log/segment/file-names.ts";
 import { actionsOf, freshFolder } from "./table-folder.ts";
 
 const fixtures = resolve(dirname(fileURLToPath(import.meta.url)), "../fixtures/tables");

@@ -1,9 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { fsck } from "../../src/operations/fsck.ts";
-import type { FsckOptions } from "../../src/operations/fsck-finding.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { fsck } from "../../src/fsck/fsck.ts";
+import type { FsckOptions } from "../../src/fsck/fsck-finding.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
 let session: Session;

@@ -7,9 +7,9 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import type { Source } from "../../src/api/source.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { CheckJson, SuiteJson } from "../../src/quality/suite.ts";
+import type { CheckJson, SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { quoteName } from "../../src/util/sql-text.ts";
+import { quoteName } from "../../src/sql/sql-text.ts";
 import { enginePlaces, hidingNames } from "./hiding-names.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 

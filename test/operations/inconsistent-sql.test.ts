@@ -4,10 +4,10 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { runSuite } from "../../src/api/run-suite.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { EngineColumn, Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
+import type { EngineColumn, Session } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
 

@@ -5,13 +5,13 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import { runSuite } from "../../src/api/run-suite.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { metricHistory, metricSeries, recordMetrics } from "../../src/operations/metrics.ts";
-import { readMetrics } from "../../src/operations/metrics-store.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import { metricValue } from "../../src/quality/metric-state.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { metricHistory, metricSeries, recordMetrics } from "../../src/metrics/metrics.ts";
+import { readMetrics } from "../../src/metrics/metrics-store.ts";
+import { metricValue } from "../../src/quality/measures/metric-state.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { arrayOf, schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "./table-folder.ts";
 
 describe("metrics over versions", () => {

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { removeAction } from "../../src/operations/remove-action.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { removeAction } from "../../src/protocol/remove-action.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const sales = async (folder: string, properties: Readonly<Record<string, string>> = {}) => {

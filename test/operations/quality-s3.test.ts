@@ -3,11 +3,11 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { VarveError } from "../../src/errors.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { publishStaged } from "../../src/operations/publish-staged.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { publishStaged } from "../../src/staging/publish-staged.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import { rowsOf } from "./table-folder.ts";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import type { SuiteJson } from "../../src/quality/suite.ts";
+import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 

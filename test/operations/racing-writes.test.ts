@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { overwrite } from "../../src/operations/overwrite.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const keys = suite("keys", [check.unique("id", { acrossTable: true })]);

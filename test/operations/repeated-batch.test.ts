@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import type { Table } from "../../src/api/table.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 

@@ -2,14 +2,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { discardQuarantine, repairQuarantine } from "../../src/operations/quarantine-change.ts";
-import { exportQuarantine, listQuarantine, readQuarantine } from "../../src/operations/quarantine-read.ts";
-import { resubmit } from "../../src/operations/resubmit.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import { discardQuarantine, repairQuarantine } from "../../src/quarantine/quarantine-change.ts";
+import { exportQuarantine, listQuarantine, readQuarantine } from "../../src/quarantine/quarantine-read.ts";
+import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { arrayOf, type SchemaBuilder, schema } from "../../src/schema/builder.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
 
 const gate = suite("flights", [

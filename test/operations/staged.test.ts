@@ -7,13 +7,13 @@ import { fsck } from "../../src/api/fsck.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import type { Table } from "../../src/api/table.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { discardStaged } from "../../src/operations/publish-staged.ts";
-import { check, suite } from "../../src/quality/builder.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import { checkText } from "../../src/report/check-text.ts";
 import { schema } from "../../src/schema/builder.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { discardStaged } from "../../src/staging/publish-staged.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");

@@ -5,7 +5,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
 import { columnId } from "../../src/schema/column-mapping.ts";
-import { firstIdentity } from "../../src/table/write-rules.ts";
+import { firstIdentity } from "../../src/table/rules/write-rules.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const invariant = (expression: string) => ({ "delta.invariants": JSON.stringify({ expression: { expression } }) });

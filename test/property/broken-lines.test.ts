@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import { suite } from "../../src/quality/builder.ts";
+import { suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { rowsOf } from "../operations/table-folder.ts";
 

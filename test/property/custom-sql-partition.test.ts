@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
+import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 
 const rows = 20_000;
 

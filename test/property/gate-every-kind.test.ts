@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
+import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { columnsOfRelation } from "../../src/quality/column.ts";
-import { defineSuite } from "../../src/quality/define.ts";
-import { duckdbDialect } from "../../src/quality/dialect-duckdb.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { ParamSpec } from "../../src/quality/params.ts";
-import { planSuite } from "../../src/quality/plan.ts";
-import { expectations } from "../../src/quality/registry.ts";
-import type { CheckJson } from "../../src/quality/suite.ts";
+import { expectations } from "../../src/quality/checks/registry.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import { columnsOfRelation } from "../../src/quality/model/column.ts";
+import { duckdbDialect } from "../../src/quality/model/dialect-duckdb.ts";
+import type { ParamSpec } from "../../src/quality/model/params.ts";
+import type { CheckJson } from "../../src/quality/model/suite.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
+import { planSuite } from "../../src/quality/suite/plan.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
 
 let session: Session;

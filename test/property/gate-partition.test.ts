@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/builder.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { OnFail, OnNull } from "../../src/quality/suite.ts";
+import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
+import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 
 let session: Session;
 

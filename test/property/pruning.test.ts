@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
 import { isVarveError } from "../../src/errors.ts";
+import { fsck } from "../../src/fsck/fsck.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { fsck } from "../../src/operations/fsck.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { leafFields } from "../../src/schema/fields.ts";
 import { isPrimitive } from "../../src/schema/type-names.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { predicateFromSql } from "../../src/table/predicate-from-sql.ts";
-import { planScan } from "../../src/table/scan.ts";
-import { quoteName, quoteText } from "../../src/util/sql-text.ts";
+import { quoteName, quoteText } from "../../src/sql/sql-text.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
+import { planScan } from "../../src/table/scan/scan.ts";
 import { conformanceFolder, conformanceTables, fixtureTables } from "../conformance/collection.ts";
 
 const folder = conformanceFolder();

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { suggest } from "../../src/api/profile.ts";
 import { runSuite } from "../../src/api/run-suite.ts";
-import { parseSuite } from "../../src/quality/define.ts";
-import { explainedSuite } from "../../src/quality/suggest.ts";
+import { explainedSuite } from "../../src/quality/profile/suggest.ts";
+import { parseSuite } from "../../src/quality/suite/define.ts";
 import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
 
 /** Values of every type as SQL texts, the awkward ones among them; `few` makes columns of few different values. */

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { type AnomalyRule, findAnomalies, onlineStates } from "../../src/quality/anomaly.ts";
-import { defineSuite } from "../../src/quality/define.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import { binnedHistogram, valueHistogram } from "../../src/quality/histogram.ts";
-import { deviationThresholds, waldInterval, wilsonInterval } from "../../src/quality/intervals.ts";
-import type { CheckJson } from "../../src/quality/suite.ts";
-import type { CheckResult } from "../../src/quality/verdict.ts";
+import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { CheckResult } from "../../src/quality/gate/verdict.ts";
+import { type AnomalyRule, findAnomalies, onlineStates } from "../../src/quality/measures/anomaly.ts";
+import { deviationThresholds, waldInterval, wilsonInterval } from "../../src/quality/measures/intervals.ts";
+import type { CheckJson } from "../../src/quality/model/suite.ts";
+import { binnedHistogram, valueHistogram } from "../../src/quality/profile/histogram.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AnomalyRule, findAnomalies } from "../../src/quality/anomaly.ts";
+import { type AnomalyRule, findAnomalies } from "../../src/quality/measures/anomaly.ts";
 
 const indices = (series: readonly number[], rule: AnomalyRule, from = 0, to = series.length) =>
   findAnomalies(series, rule, { from, to }).map(({ index }) => index);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { EngineColumn, SourceRow } from "../../src/engine/contract.ts";
+import type { EngineColumn, SourceRow } from "../../src/engine/core/contract.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/util/json.ts";
 
 /** One conformance case: what another project's own test asserts. */

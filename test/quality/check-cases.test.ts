@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
+import type { EngineColumn, Session } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { defineSuite } from "../../src/quality/define.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { CheckJson } from "../../src/quality/suite.ts";
-import type { CheckResult } from "../../src/quality/verdict.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { CheckResult } from "../../src/quality/gate/verdict.ts";
+import type { CheckJson } from "../../src/quality/model/suite.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/util/json.ts";
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { Suite } from "../../src/quality/suite.ts";
+import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { Suite } from "../../src/quality/model/suite.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 
 let session: Session;

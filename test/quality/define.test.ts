@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import { compileSuite } from "../../src/quality/compile.ts";
-import { defineSuite, parseSuite } from "../../src/quality/define.ts";
-import { sparkDialect } from "../../src/quality/dialect-spark.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import { suiteNeeds } from "../../src/quality/needs.ts";
-import { expectations } from "../../src/quality/registry.ts";
-import type { CheckJson } from "../../src/quality/suite.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { expectations } from "../../src/quality/checks/registry.ts";
+import { compileSuite } from "../../src/quality/gate/compile.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import { sparkDialect } from "../../src/quality/model/dialect-spark.ts";
+import type { CheckJson } from "../../src/quality/model/suite.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import { defineSuite, parseSuite } from "../../src/quality/suite/define.ts";
+import { suiteNeeds } from "../../src/quality/suite/needs.ts";
 import type { StructType } from "../../src/schema/types.ts";
 
 const good: CheckJson = { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: 0 } };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { type BuiltCheck, check, suite } from "../../src/quality/builder.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { GateVerdict } from "../../src/quality/verdict.ts";
+import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { GateVerdict } from "../../src/quality/gate/verdict.ts";
+import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 
 let session: Session;
 

@@ -1,11 +1,11 @@
 import type { RecordBatch } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow, StagedRelation } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { check, suite } from "../../src/quality/builder.ts";
-import { defineSuite } from "../../src/quality/define.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
-import type { CheckJson, RowRepair, Suite } from "../../src/quality/suite.ts";
+import type { EngineColumn, Session, SourceRow, StagedRelation } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import type { CheckJson, RowRepair, Suite } from "../../src/quality/model/suite.ts";
+import { check, suite } from "../../src/quality/suite/builder.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 
 let session: Session;
 

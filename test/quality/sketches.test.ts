@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "../../src/quality/distinct-sketch.ts";
-import { measureState, mergeStates, metricValue } from "../../src/quality/metric-state.ts";
-import { estimateQuantile, mergeQuantiles, sketchQuantiles, sketchQuantilesTogether } from "../../src/quality/quantile-sketch.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "../../src/quality/measures/distinct-sketch.ts";
+import { measureState, mergeStates, metricValue } from "../../src/quality/measures/metric-state.ts";
+import { estimateQuantile, mergeQuantiles, sketchQuantiles, sketchQuantilesTogether } from "../../src/quality/measures/quantile-sketch.ts";
 
 let session: Session;
 beforeAll(async () => {

@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { profile as profileOf, suggest as suggestOf } from "../../src/api/profile.ts";
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { profile, suggest } from "../../src/operations/profile.ts";
-import { defineSuite } from "../../src/quality/define.ts";
-import { evaluateGate } from "../../src/quality/gate.ts";
+import { evaluateGate } from "../../src/quality/gate/gate.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
 const rows = Array.from({ length: 400 }, (_, at) => ({

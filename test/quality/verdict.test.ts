@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CheckResult, type GateVerdict, summarizeVerdict } from "../../src/quality/verdict.ts";
+import { type CheckResult, type GateVerdict, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
 
 const check: CheckResult = {
   id: "c",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { reportJson } from "../../src/quality/check-report.ts";
-import type { CheckResult } from "../../src/quality/verdict.ts";
+import { reportJson } from "../../src/quality/gate/check-report.ts";
+import type { CheckResult } from "../../src/quality/gate/verdict.ts";
 import { checkHtml } from "../../src/report/check-html.ts";
 import { checkJunit } from "../../src/report/check-junit.ts";
 import { checkText } from "../../src/report/check-text.ts";

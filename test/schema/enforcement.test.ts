@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import { planEnforcement, projectionSql, rowMisfitError } from "../../src/dialects/enforcement.ts";
+import { engineTypeText, parseEngineType } from "../../src/dialects/engine-types.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { arrayOf, mapOf, type SchemaBuilder, schema, type TypeInput } from "../../src/schema/builder.ts";
-import { planEnforcement, projectionSql, rowMisfitError } from "../../src/schema/enforcement.ts";
-import { engineTypeText, parseEngineType } from "../../src/schema/engine-types.ts";
 
 let session: Session;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deltaTypeOfEngine, engineTypeName, engineTypeText, parseEngineType, schemaOfEngine } from "../../src/schema/engine-types.ts";
+import { deltaTypeOfEngine, engineTypeName, engineTypeText, parseEngineType, schemaOfEngine } from "../../src/dialects/engine-types.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { anyType } from "./arbitrary-schema.ts";
 

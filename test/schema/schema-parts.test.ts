@@ -1,6 +1,6 @@
 import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
-import { schemaOfArrow } from "../../src/schema/arrow-types.ts";
+import { schemaOfArrow } from "../../src/dialects/arrow-types.ts";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
 import { charLengthOf, featuresOfSchema, generationExpressionOf, identityOf, invariantOf } from "../../src/schema/column-metadata.ts";
 import { fieldAt, leafFields, requireColumn } from "../../src/schema/fields.ts";

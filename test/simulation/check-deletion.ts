@@ -1,4 +1,4 @@
-import { parseLogPath } from "../../src/log/file-names.ts";
+import { parseLogPath } from "../../src/log/segment/file-names.ts";
 import type { Model } from "./model.ts";
 import { Violation } from "./model-state.ts";
 import type { Stored } from "./sim-store.ts";

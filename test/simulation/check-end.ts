@@ -1,6 +1,6 @@
 import type { TableContext } from "../../src/log/contract.ts";
-import { parseLogPath } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { parseLogPath } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { parseJson } from "../../src/util/json.ts";
 import type { Model } from "./model.ts";
 import { Violation } from "./model-state.ts";

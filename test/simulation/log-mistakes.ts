@@ -1,9 +1,9 @@
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { lastCheckpointPath, logFolder, padVersion, parseLogPath } from "../../src/log/file-names.ts";
-import { listLog } from "../../src/log/listing.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import type { ObjectInfo, ObjectStore } from "../../src/storage/object-store.ts";
-import { cleanTableLog, keepLog } from "../../src/table/upkeep.ts";
+import { lastCheckpointPath, logFolder, padVersion, parseLogPath } from "../../src/log/segment/file-names.ts";
+import { listLog } from "../../src/log/segment/listing.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import type { ObjectInfo, ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { cleanTableLog, keepLog } from "../../src/table/commit/upkeep.ts";
 import type { Mistake } from "./mistake-names.ts";
 
 const hour = 60 * 60 * 1000;

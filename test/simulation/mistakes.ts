@@ -1,13 +1,13 @@
 import { isVarveError } from "../../src/errors.ts";
-import { parseActions, serializeActions } from "../../src/log/action-json.ts";
-import type { Action, AddAction } from "../../src/log/actions.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import { parseLogPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import type { CommitRequest, CommitResult } from "../../src/table/commit-request.ts";
-import { ConflictError } from "../../src/table/conflict-error.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { parseLogPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { parseActions, serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action, AddAction } from "../../src/protocol/actions.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import type { CommitRequest, CommitResult } from "../../src/table/commit/commit-request.ts";
+import { ConflictError } from "../../src/table/commit/conflict-error.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import type { Mistake } from "./mistake-names.ts";
 import type { Run } from "./run-seed.ts";
 

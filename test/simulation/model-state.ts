@@ -1,4 +1,4 @@
-import type { Action, AddAction } from "../../src/log/actions.ts";
+import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 
 /** An invariant that did not hold. */

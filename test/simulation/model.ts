@@ -1,5 +1,5 @@
-import { parseActions } from "../../src/log/action-json.ts";
-import { lastCheckpointPath, parseLogPath } from "../../src/log/file-names.ts";
+import { lastCheckpointPath, parseLogPath } from "../../src/log/segment/file-names.ts";
+import { parseActions } from "../../src/protocol/action-json.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkDeletion } from "./check-deletion.ts";
 import { type ModelCommit, type ModelState, type OperationNote, replay, Violation } from "./model-state.ts";

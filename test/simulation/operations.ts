@@ -1,7 +1,7 @@
-import type { Action, AddAction, MetadataAction } from "../../src/log/actions.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
-import type { Predicate } from "../../src/log/predicate.ts";
-import type { AppTransaction, CommitRequest } from "../../src/table/commit-request.ts";
+import type { Action, AddAction, MetadataAction } from "../../src/protocol/actions.ts";
+import type { Predicate } from "../../src/protocol/predicate.ts";
+import type { AppTransaction, CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { modelFile, type OperationNote } from "./model-state.ts";
 import type { Random } from "./random.ts";
 import { addFeature, dropFeature, hasFeature } from "./sim-table.ts";

@@ -1,6 +1,6 @@
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { openLog, refreshLog } from "../../src/log/open-log.ts";
+import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { listsAtOnce } from "./faults.ts";
 import { openAtTextTime } from "./log-mistakes.ts";
 import type { Model } from "./model.ts";

@@ -1,6 +1,6 @@
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { checkEnd } from "./check-end.ts";
 import { chooseClock, chooseDisturbances, chooseFaults, chooseFirstVersion, type Faults, listsAtOnce, noFaults } from "./faults.ts";
 import { mistakenStore } from "./log-mistakes.ts";

@@ -1,5 +1,5 @@
 import { VarveError } from "../../src/errors.ts";
-import type { ListOptions, ObjectInfo, ObjectStore, PutIfAbsentOutcome } from "../../src/storage/object-store.ts";
+import type { ListOptions, ObjectInfo, ObjectStore, PutIfAbsentOutcome } from "../../src/storage/contract/object-store.ts";
 import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { Process, Scheduler } from "./scheduler.ts";

@@ -1,8 +1,8 @@
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action, MetadataAction, ProtocolAction } from "../../src/log/actions.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { commitPath, uuidCheckpointPath } from "../../src/log/file-names.ts";
-import { commitNewTable } from "../../src/table/transaction.ts";
+import { commitPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action, MetadataAction, ProtocolAction } from "../../src/protocol/actions.ts";
+import { commitNewTable } from "../../src/table/commit/transaction.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 import { Model } from "./model.ts";
 import { Violation } from "./model-state.ts";

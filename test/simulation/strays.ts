@@ -1,4 +1,4 @@
-import { checkpointPartPath, logFolder, padVersion, uuidCheckpointPath } from "../../src/log/file-names.ts";
+import { checkpointPartPath, logFolder, padVersion, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
 import type { Random } from "./random.ts";
 import type { Run } from "./run-seed.ts";
 

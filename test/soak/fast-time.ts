@@ -1,6 +1,6 @@
 import type { TableContext } from "../../src/log/contract.ts";
-import type { ObjectInfo, ObjectStore } from "../../src/storage/object-store.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import type { ObjectInfo, ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 import { type FastTime, type Job, millisecondsOf } from "./job.ts";
 

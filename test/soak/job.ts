@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { SuiteJson } from "../../src/quality/suite.ts";
-import type { S3Options } from "../../src/storage/s3-options.ts";
+import type { SuiteJson } from "../../src/quality/model/suite.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { generator } from "../support/generator.ts";
 
 /** What a process of the soak does, again and again. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import type { S3Options } from "../../src/storage/s3-options.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { cephTools, startCeph } from "../support/ceph.ts";
 import { type FaultProxy, type FaultRates, proxyFaults, startFaultProxy } from "../support/fault-proxy.ts";
 import { startS3Server } from "../support/s3-server.ts";

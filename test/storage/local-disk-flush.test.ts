@@ -3,8 +3,8 @@ import fsPromises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { localDiskStore } from "../../src/storage/local-disk-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { ForgetfulDisk, recordDisk, survivals } from "../support/power-cut.ts";
 
 const [nothing, names] = survivals;

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { localDiskStore } from "../../src/storage/local-disk-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 
 const bytes = new TextEncoder().encode("bytes");
 let folder: string;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareUtf8, sortUtf8 } from "../../src/storage/paths.ts";
+import { compareUtf8, sortUtf8 } from "../../src/storage/contract/paths.ts";
 
 /** Names in which UTF-16 order and UTF-8 order part: surrogate pairs beside U+E000 to U+FFFF. */
 const names = fc.string({

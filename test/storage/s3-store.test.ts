@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { openStore } from "../../src/storage/open-store.ts";
-import type { S3Options } from "../../src/storage/s3-options.ts";
-import { s3Store } from "../../src/storage/s3-store.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
+import { s3Store } from "../../src/storage/s3/s3-store.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 import { type Fault, type S3Server, type S3ServerOptions, startS3Server } from "../support/s3-server.ts";
 

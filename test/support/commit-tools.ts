@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { parseActions } from "../../src/log/action-json.ts";
+import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
+import { listCommitsAfter } from "../../src/log/segment/commit-file.ts";
+import { parseActions } from "../../src/protocol/action-json.ts";
 import type {
   Action,
   AddAction,
@@ -8,12 +10,10 @@ import type {
   ProtocolAction,
   RemoveAction,
   TxnAction,
-} from "../../src/log/actions.ts";
-import { listCommitsAfter } from "../../src/log/commit-file.ts";
-import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import type { ObjectStore, PutIfAbsentOutcome } from "../../src/storage/object-store.ts";
-import { commitNewTable } from "../../src/table/transaction.ts";
+} from "../../src/protocol/actions.ts";
+import type { ObjectStore, PutIfAbsentOutcome } from "../../src/storage/contract/object-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { commitNewTable } from "../../src/table/commit/transaction.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 
 /** A world whose waits take no time. */

@@ -4,7 +4,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import { createTable } from "../../src/operations/create.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openStore } from "../../src/storage/open-store.ts";
-import { openContext } from "../../src/table/open-context.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
 import { readIndependently } from "../concurrency/independent-log.ts";
 import { type FaultProxy, type FaultRates, type ProxyFault, proxyFaults, startFaultProxy } from "./fault-proxy.ts";
 import { type S3Server, startS3Server } from "./s3-server.ts";

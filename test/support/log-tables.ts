@@ -1,11 +1,11 @@
-import { duckdbEngine } from "../../src/engine/session.ts";
-import { serializeActions } from "../../src/log/action-json.ts";
-import type { Action, AddAction, RemoveAction } from "../../src/log/actions.ts";
+import { duckdbEngine } from "../../src/engine/session/session.ts";
 import type { LiveFiles, TableContext } from "../../src/log/contract.ts";
-import { commitPath } from "../../src/log/file-names.ts";
+import { commitPath } from "../../src/log/segment/file-names.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action, AddAction, RemoveAction } from "../../src/protocol/actions.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { localFiles } from "../../src/storage/file-cache.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 
 /** The context of a table in a store, as the layers above make it. */

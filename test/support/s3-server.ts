@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { S3Options } from "../../src/storage/s3-options.ts";
+import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { Bucket, S3Error } from "./s3-bucket.ts";
 import { type Behaviour, errorAnswer, perform, type S3Answer, type S3Request } from "./s3-requests.ts";
 import { signatureProblem } from "./s3-signature.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Action } from "../../src/log/actions.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import type { CommitRequest, CommittedResult } from "../../src/table/commit-request.ts";
-import { nameRowTrackingColumns } from "../../src/table/row-ids.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
-import { tidyTable } from "../../src/table/upkeep.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
+import { nameRowTrackingColumns } from "../../src/table/commit/row-ids.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
+import { tidyTable } from "../../src/table/commit/upkeep.ts";
 import { add, contextOf, createTable, freshMemoryStore, hastyWorld, metadata, protocol, remove, replay } from "../support/commit-tools.ts";
 
 const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });

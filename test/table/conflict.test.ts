@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
-import type { Action } from "../../src/log/actions.ts";
-import { pathKeyer } from "../../src/log/file-key.ts";
-import type { Predicate } from "../../src/log/predicate.ts";
-import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit-request.ts";
-import { checkWinner } from "../../src/table/conflict.ts";
-import { ConflictError } from "../../src/table/conflict-error.ts";
-import { conflictFileTest } from "../../src/table/conflict-file-test.ts";
-import { effectiveIsolation, transactionFacts } from "../../src/table/transaction-facts.ts";
+import { pathKeyer } from "../../src/log/segment/file-key.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import type { Predicate } from "../../src/protocol/predicate.ts";
+import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit/commit-request.ts";
+import { checkWinner } from "../../src/table/commit/conflict.ts";
+import { ConflictError } from "../../src/table/commit/conflict-error.ts";
+import { conflictFileTest } from "../../src/table/commit/conflict-file-test.ts";
+import { effectiveIsolation, transactionFacts } from "../../src/table/commit/transaction-facts.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
 const state: CommitState = { version: 4, timestamp: 1_000, protocol: protocol(["appendOnly"]), metadata: metadata() };

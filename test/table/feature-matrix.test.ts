@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { tableFeatures } from "../../src/log/features.ts";
-import { writerFeatures } from "../../src/table/writer-features.ts";
+import { tableFeatures } from "../../src/protocol/features.ts";
+import { writerFeatures } from "../../src/protocol/writer-features.ts";
 
 const page = readFileSync(new URL("../../spec/features.md", import.meta.url), "utf8");
 const rows = [...page.matchAll(/^\| (\w+) \| (yes|no) \| (enforced|kept|refused) \|.*\|(.*)\|$/gm)].map(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { WrittenColumn } from "../../src/engine/contract.ts";
+import type { WrittenColumn } from "../../src/engine/core/contract.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { cutText, indexedColumns, raiseText, statisticsJson } from "../../src/table/file-statistics.ts";
+import { cutText, indexedColumns, raiseText, statisticsJson } from "../../src/table/data-files/file-statistics.ts";
 
 const target = (columns: ReturnType<typeof schema>, configuration: Record<string, string> = {}) => ({
   schema: columns.build(),

@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { planScan, type ScanOptions } from "../../src/table/scan.ts";
-import { quoteText } from "../../src/util/sql-text.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { quoteText } from "../../src/sql/sql-text.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { planScan, type ScanOptions } from "../../src/table/scan/scan.ts";
 
 /** A table whose log a test writes itself, action by action. */
 export class HandMadeTable {

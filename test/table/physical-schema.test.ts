@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { EngineRow } from "../../src/engine/contract.ts";
+import type { EngineRow } from "../../src/engine/core/contract.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
-import { parsePhysicalSchema } from "../../src/table/physical-schema.ts";
-import { readExpression } from "../../src/table/read-expression.ts";
+import { parsePhysicalSchema } from "../../src/table/scan/physical-schema.ts";
+import { readExpression } from "../../src/table/scan/read-expression.ts";
 
 /** Rows of `parquet_schema()` for elements written as `name kind [annotation]`, depth first; a group's kind is its number of children. */
 function footer(...elements: readonly (readonly [name: string, children: number, more?: EngineRow])[]): EngineRow[] {

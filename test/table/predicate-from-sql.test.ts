@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { openSession } from "../../src/engine/session.ts";
-import type { Predicate } from "../../src/log/predicate.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openSession } from "../../src/engine/session/session.ts";
+import type { Predicate } from "../../src/protocol/predicate.ts";
 import { schemaFromJson } from "../../src/schema/schema-json.ts";
 import type { StructType } from "../../src/schema/types.ts";
-import { predicateFromSql } from "../../src/table/predicate-from-sql.ts";
+import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
 
 const column = (name: string, type: string | object) => ({ name, type, nullable: true, metadata: {} });
 const schema: StructType = schemaFromJson({

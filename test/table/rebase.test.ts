@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { VarveError } from "../../src/errors.ts";
-import { checkpointPath, commitPath } from "../../src/log/file-names.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
-import type { CommitRequest } from "../../src/table/commit-request.ts";
-import { commitTransaction } from "../../src/table/transaction.ts";
+import { checkpointPath, commitPath } from "../../src/log/segment/file-names.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
+import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { add, contextOf, createTable, freshMemoryStore, hastyWorld, metadata, protocol, remove, replay } from "../support/commit-tools.ts";
 
 const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { predicateFromSql } from "../../src/table/predicate-from-sql.ts";
-import { planScan } from "../../src/table/scan.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
+import { planScan } from "../../src/table/scan/scan.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 let session: Session;

@@ -1,12 +1,12 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
 import type { ErrorCode } from "../../src/errors.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { z85Encode } from "../../src/log/z85.ts";
-import { openContext } from "../../src/table/open-context.ts";
-import { planScan } from "../../src/table/scan.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { z85Encode } from "../../src/protocol/z85.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { planScan } from "../../src/table/scan/scan.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 let session: Session;

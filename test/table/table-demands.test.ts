@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FieldMetadata, StructField, StructType } from "../../src/schema/types.ts";
-import { tableDemands } from "../../src/table/table-demands.ts";
+import { tableDemands } from "../../src/table/rules/table-demands.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
 const field = (name: string, fieldMetadata: FieldMetadata = {}, nullable = true): StructField => ({

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { commitPath } from "../../src/log/file-names.ts";
-import { memoryStore } from "../../src/storage/memory-store.ts";
-import { CommitOutcomeUnknownError } from "../../src/table/commit-outcome.ts";
-import type { CommitRequest } from "../../src/table/commit-request.ts";
-import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
+import { commitPath } from "../../src/log/segment/file-names.ts";
+import { memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
+import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
+import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
 import {
   add,
   contextOf,

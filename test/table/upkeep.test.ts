@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { VarveError } from "../../src/errors.ts";
 import type { TableContext } from "../../src/log/contract.ts";
-import { checksumPath, lastCheckpointPath } from "../../src/log/file-names.ts";
-import { openLog } from "../../src/log/open-log.ts";
-import { countCalls } from "../../src/storage/counting-store.ts";
-import type { ObjectStore } from "../../src/storage/object-store.ts";
-import type { CommitRequest, CommittedResult } from "../../src/table/commit-request.ts";
-import { commitNewTable, commitTransaction } from "../../src/table/transaction.ts";
-import { checkpointTable, keepLog, type UpkeepReport } from "../../src/table/upkeep.ts";
+import { checksumPath, lastCheckpointPath } from "../../src/log/segment/file-names.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { countCalls } from "../../src/storage/contract/counting-store.ts";
+import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
+import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
+import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
+import { checkpointTable, keepLog, type UpkeepReport } from "../../src/table/commit/upkeep.ts";
 import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, remove } from "../support/commit-tools.ts";
 
 async function table(configuration: Record<string, string> = {}, store: ObjectStore = freshMemoryStore()): Promise<TableContext> {

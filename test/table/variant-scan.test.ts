@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/contract.ts";
+import type { Session } from "../../src/engine/core/contract.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
 let session: Session;
@@ -63,7 +63,7 @@ describe("variant columns", () => {
 
   it("are JSON in SQL", async () => {
     await values(`SELECT 1 AS n, {'value': '\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'::BLOB, 'metadata': ${names}} AS v`);
-    const { planScan } = await import("../../src/table/scan.ts");
+    const { planScan } = await import("../../src/table/scan/scan.ts");
     const scan = await planScan(session, await table.snapshot());
     expect(await session.rows(`SELECT CAST(v->'$.a' AS INTEGER) AS a FROM (${scan.sql})`)).toEqual([{ a: 5 }]);
   });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { tableFeatures } from "../../src/log/features.ts";
+import { tableFeatures } from "../../src/protocol/features.ts";
 import {
   isFeatureActive,
   requireWritable,
   supportedReaderFeatures,
   supportedWriterFeatures,
   writerFeatures,
-} from "../../src/table/writer-features.ts";
+} from "../../src/protocol/writer-features.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
 describe("supportedWriterFeatures", () => {

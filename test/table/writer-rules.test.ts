@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
-import type { Action } from "../../src/log/actions.ts";
-import type { CommitState } from "../../src/table/commit-request.ts";
-import { checkWriterRules } from "../../src/table/writer-rules.ts";
+import type { Action } from "../../src/protocol/actions.ts";
+import type { CommitState } from "../../src/table/commit/commit-request.ts";
+import { checkWriterRules } from "../../src/table/commit/writer-rules.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
 
 const vector = { storageType: "i", pathOrInlineDv: "x", sizeInBytes: 1, cardinality: 1 } as const;

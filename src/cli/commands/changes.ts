@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openOptions } from "../open-options.ts";
-import { type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../options.ts";
-import { runAndPrint } from "../query-output.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import { runAndPrint } from "../shared/query-output.ts";
 
 /** `varve changes TABLE --from A --to B`: the change data feed. */
 export function addChanges(program: Command): void {

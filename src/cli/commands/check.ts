@@ -1,13 +1,13 @@
 import type { Command } from "commander";
-import type { CheckReport } from "../../quality/check-report.ts";
-import { exitCodes } from "../exit.ts";
-import { openSource, openVersion } from "../open-source.ts";
-import { type StoreFlags, withStoreFlags } from "../options.ts";
-import { showPhase, startProgress } from "../progress.ts";
-import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
-import { type SourceFlags, withSourceFlags } from "../source-files.ts";
-import { type InputFiles, inputFiles, inputName } from "../standard-input.ts";
-import { readSuite } from "../suite-file.ts";
+import type { CheckReport } from "../../quality/gate/check-report.ts";
+import { exitCodes } from "../shared/exit.ts";
+import { openSource, openVersion } from "../shared/open-source.ts";
+import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { showPhase, startProgress } from "../shared/progress.ts";
+import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
+import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { type InputFiles, inputFiles, inputName } from "../shared/standard-input.ts";
+import { readSuite } from "../shared/suite-file.ts";
 
 /** `varve check SUITE SOURCE`: runs data tests over anything, without writing a table. */
 export function addCheck(program: Command): void {

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { openOptions } from "../open-options.ts";
-import { keyValue, nameList, withStoreFlags } from "../options.ts";
-import { fileSource } from "../source-files.ts";
-import { inputFiles } from "../standard-input.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { keyValue, nameList, withStoreFlags } from "../shared/options.ts";
+import { fileSource } from "../shared/source-files.ts";
+import { inputFiles } from "../shared/standard-input.ts";
 import { printWriteResult, type WriteFlags, withProgress, withWriteFlags } from "./write.ts";
 
 /** `varve create TABLE`: a new table from files, or from a schema. */

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import { openOptions } from "../open-options.ts";
-import { type StoreFlags, withStoreFlags } from "../options.ts";
-import { print } from "../print.ts";
-import { printRecords } from "../records.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { printRecords } from "../shared/records.ts";
 
 /** `varve diff TABLE A B`: schema, properties, files and rows between two versions. */
 export function addDiff(program: Command): void {

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { exitCodes } from "../exit.ts";
-import { openOptions } from "../open-options.ts";
-import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
-import { printError } from "../print.ts";
-import { startProgress } from "../progress.ts";
-import { printRecords } from "../records.ts";
+import { exitCodes } from "../shared/exit.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type ListOutputFlags, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
+import { printError } from "../shared/print.ts";
+import { startProgress } from "../shared/progress.ts";
+import { printRecords } from "../shared/records.ts";
 
 /** `varve fsck TABLE`: checks a table against the protocol. */
 export function addFsck(program: Command): void {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import type { HistoryEntry } from "../../operations/history.ts";
 import { isJsonObject, type JsonValue } from "../../util/json.ts";
-import { openOptions } from "../open-options.ts";
-import { type ListOutputFlags, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
-import { printRecords } from "../records.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type ListOutputFlags, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../shared/options.ts";
+import { printRecords } from "../shared/records.ts";
 
 /** `varve history TABLE`: every version, newest first, with what its tests said. */
 export function addHistory(program: Command): void {

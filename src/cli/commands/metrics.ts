@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { VarveError } from "../../errors.ts";
-import type { VersionMetrics } from "../../operations/metrics-store.ts";
-import { openOptions } from "../open-options.ts";
-import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
-import { printRecords } from "../records.ts";
+import type { VersionMetrics } from "../../metrics/metrics-store.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../shared/options.ts";
+import { printRecords } from "../shared/records.ts";
 
 /** `varve metrics TABLE`: what is measured of each version. */
 export function addMetrics(program: Command): void {
@@ -37,7 +37,7 @@ interface MetricsFlags extends StoreFlags, ListOutputFlags {
 async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   const [{ openTable }, { metricParts, metricValues, shownMetrics }] = await Promise.all([
     import("../../api/open-table.ts"),
-    import("../../quality/metric-state.ts"),
+    import("../../quality/measures/metric-state.ts"),
   ]);
   for (const metric of flags.metric ?? []) {
     const { measure, column } = metricParts(metric);

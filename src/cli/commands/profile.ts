@@ -1,13 +1,13 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import type { ColumnProfile } from "../../quality/profile.ts";
+import type { ColumnProfile } from "../../quality/profile/profile.ts";
 import { stringifyJson, toJsonValue } from "../../util/json.ts";
-import { openSource } from "../open-source.ts";
-import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../options.ts";
-import { printRecords } from "../records.ts";
-import { type SourceFlags, withSourceFlags } from "../source-files.ts";
-import { inputFiles, inputName, standardInput } from "../standard-input.ts";
-import { writeOutput } from "../write-output.ts";
+import { openSource } from "../shared/open-source.ts";
+import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
+import { printRecords } from "../shared/records.ts";
+import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
+import { writeOutput } from "../shared/write-output.ts";
 
 /** `varve profile SOURCE`: what the rows say of their columns. */
 export function addProfile(program: Command): void {
@@ -102,7 +102,7 @@ function nameOf(source: string): string {
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
   const [{ suggest: suggestOf }, { explainedSuite }] = await Promise.all([
     import("../../api/profile.ts"),
-    import("../../quality/suggest.ts"),
+    import("../../quality/profile/suggest.ts"),
   ]);
   await using input = await inputFiles(sources, flags.inputFormat);
   const name = flags.name ?? nameOf(sources[0] ?? "source");

@@ -1,10 +1,19 @@
 import { type Command, Option } from "commander";
-import type { QuarantineSelection } from "../../operations/quarantine-read.ts";
-import { openOptions } from "../open-options.ts";
-import { age, keyValue, type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../options.ts";
-import { print, printExact } from "../print.ts";
-import { printRecords } from "../records.ts";
-import { readSuite } from "../suite-file.ts";
+import type { QuarantineSelection } from "../../quarantine/quarantine-read.ts";
+import { openOptions } from "../shared/open-options.ts";
+import {
+  age,
+  keyValue,
+  type ListOutputFlags,
+  nameList,
+  type StoreFlags,
+  wholeNumber,
+  withListOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
+import { print, printExact } from "../shared/print.ts";
+import { printRecords } from "../shared/records.ts";
+import { readSuite } from "../shared/suite-file.ts";
 
 const defaultAge = "90d";
 

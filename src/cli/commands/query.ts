@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openOptions } from "../open-options.ts";
-import { keyValue, type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../options.ts";
-import { runAndPrint } from "../query-output.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { keyValue, type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import { runAndPrint } from "../shared/query-output.ts";
 
 /** `varve query SQL --table name=uri`: SQL over tables at versions. */
 export function addQuery(program: Command): void {

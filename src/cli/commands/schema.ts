@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
-import { openOptions } from "../open-options.ts";
-import { type StoreFlags, withStoreFlags } from "../options.ts";
-import { print } from "../print.ts";
-import { printRecords } from "../records.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { printRecords } from "../shared/records.ts";
 
 /** `varve schema TABLE[@version]`: columns, or the schema as Delta JSON. */
 export function addSchema(program: Command): void {
@@ -23,7 +23,7 @@ interface SchemaFlags extends StoreFlags {
 async function schema(uri: string, flags: SchemaFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
   const { serializeSchema } = await import("../../schema/schema-json.ts");
-  const { columnRows } = await import("../column-rows.ts");
+  const { columnRows } = await import("../shared/column-rows.ts");
   await using table = await openTable(uri, openOptions(flags));
   const snapshot = table.snapshot();
   if (flags.format === "json") print(`${serializeSchema(snapshot.schema)}\n`);

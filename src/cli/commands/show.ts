@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openOptions } from "../open-options.ts";
-import { nameList, type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../options.ts";
-import { runAndPrint } from "../query-output.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { nameList, type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import { runAndPrint } from "../shared/query-output.ts";
 
 /** `varve show TABLE[@version]`: rows of a version. */
 export function addShow(program: Command): void {

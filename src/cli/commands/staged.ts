@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { exitCodes } from "../exit.ts";
-import { openOptions } from "../open-options.ts";
+import { exitCodes } from "../shared/exit.ts";
+import { openOptions } from "../shared/open-options.ts";
 import {
   type ListOutputFlags,
   nameList,
@@ -10,14 +10,14 @@ import {
   withListOutput,
   withRowOutput,
   withStoreFlags,
-} from "../options.ts";
-import { print } from "../print.ts";
-import { runAndPrint } from "../query-output.ts";
-import { printRecords } from "../records.ts";
-import { printReport, type ReportFlags, withReportOutput } from "../report-output.ts";
-import { fileSource } from "../source-files.ts";
-import { inputFiles } from "../standard-input.ts";
-import { readSuite } from "../suite-file.ts";
+} from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { runAndPrint } from "../shared/query-output.ts";
+import { printRecords } from "../shared/records.ts";
+import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
+import { fileSource } from "../shared/source-files.ts";
+import { inputFiles } from "../shared/standard-input.ts";
+import { readSuite } from "../shared/suite-file.ts";
 import { printDone, type WriteFlags, withProgress, withRowFlags } from "./write.ts";
 
 /** `varve stage TABLE FILES…`: the first half of write, audit, publish. */

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { openOptions } from "../open-options.ts";
-import { type StoreFlags, withStoreFlags } from "../options.ts";
-import { print } from "../print.ts";
-import { readSuite } from "../suite-file.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { readSuite } from "../shared/suite-file.ts";
 
 /** `varve suite show | set | remove TABLE`: the data tests that a table carries. */
 export function addSuite(program: Command): void {

@@ -2,15 +2,15 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Source } from "../../api/source.ts";
 import type { Table } from "../../api/table.ts";
 import type { AppendOptions } from "../../api/write-options.ts";
-import type { WriteResult } from "../../operations/write-options.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
-import { openOptions } from "../open-options.ts";
-import { byteSize, type StoreFlags, withStoreFlags } from "../options.ts";
-import { print } from "../print.ts";
-import { showPhase, startProgress } from "../progress.ts";
-import { fileSource, type SourceFlags, withSourceFlags } from "../source-files.ts";
-import { inputFiles } from "../standard-input.ts";
-import { readSuite } from "../suite-file.ts";
+import type { WriteResult } from "../../write/write-options.ts";
+import { openOptions } from "../shared/open-options.ts";
+import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
+import { print } from "../shared/print.ts";
+import { showPhase, startProgress } from "../shared/progress.ts";
+import { fileSource, type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
+import { inputFiles } from "../shared/standard-input.ts";
+import { readSuite } from "../shared/suite-file.ts";
 
 /** Options of every command that writes rows. */
 export interface WriteFlags extends StoreFlags, SourceFlags {
@@ -123,7 +123,7 @@ export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOp
 
 /** Says what a write did, on standard output, and waits for the upkeep of the log. */
 export async function printWriteResult({ gate, ...result }: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
-  const { summarizeVerdict } = await import("../../quality/verdict.ts");
+  const { summarizeVerdict } = await import("../../quality/gate/verdict.ts");
   await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
 }
 

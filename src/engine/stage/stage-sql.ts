@@ -1,14 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
-import { quoteFile, quoteName, quoteText } from "../../util/sql-text.ts";
-import { checkedQuery } from "../caller-sql.ts";
-import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
-import type { EngineCore } from "../core.ts";
-import { exportedQuery } from "../export-types.ts";
-import { fence } from "../fence.ts";
-import { openCore } from "../open-core.ts";
-import { assertFilled, numberedCopy, stageParquet } from "./stage-files.ts";
+import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import type { EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
+import type { EngineCore } from "../core/core.ts";
+import { openCore } from "../core/open-core.ts";
+import { checkedQuery } from "../fence/caller-sql.ts";
+import { fence } from "../fence/fence.ts";
+import { exportedQuery } from "../output/export-types.ts";
+import { assertFilled, numberedCopy, stageParquet } from "./shared/stage-files.ts";
 
 type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 

@@ -1,9 +1,9 @@
-import type { EngineSource, Relation, StagedRelation, StageOptions } from "../contract.ts";
-import type { EngineCore } from "../core.ts";
-import { positionNames } from "./position.ts";
-import { stageCsv } from "./stage-csv.ts";
-import { numberedCopy, stageParquet } from "./stage-files.ts";
-import { stageJsonLines, stageRows } from "./stage-rows.ts";
+import type { EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
+import type { EngineCore } from "../core/core.ts";
+import { stageCsv } from "./csv/stage-csv.ts";
+import { stageJsonLines, stageRows } from "./rows/stage-rows.ts";
+import { positionNames } from "./shared/position.ts";
+import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
 import { stageSql } from "./stage-sql.ts";
 
 /** Stages any source; see {@link Session.stage}. */
@@ -20,7 +20,7 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageCsv(core, source, options);
     case "arrow":
     case "arrow-ipc": {
-      const { stageArrow } = await import("./stage-arrow.ts");
+      const { stageArrow } = await import("./arrow/stage-arrow.ts");
       return stageArrow(core, source, options);
     }
     case "relation":

@@ -1,4 +1,4 @@
-import type { Session } from "../../../src/engine/contract.ts";
+import type { Session } from "../../../src/engine/core/contract.ts";
 import type { DeltaType } from "../../../src/schema/types.ts";
 import { engineValue, gridTypes, typeOfColumn } from "./grid.ts";
 import type { Proof } from "./proofs.ts";

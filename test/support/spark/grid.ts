@@ -1,6 +1,6 @@
-import { engineTypeText } from "../../../src/schema/engine-types.ts";
+import { engineTypeText } from "../../../src/dialects/engine-types.ts";
+import type { TypeKind } from "../../../src/dialects/spark/term.ts";
 import type { DeltaType, StructType } from "../../../src/schema/types.ts";
-import type { TypeKind } from "../../../src/table/spark-sql/term.ts";
 
 /** One type of the grid over which translations are proved, with its values: `null`, or text from which both engines make the value. */
 export interface GridType {

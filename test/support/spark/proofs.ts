@@ -1,7 +1,7 @@
+import { castRules } from "../../../src/dialects/spark/casts.ts";
+import type { Form, Rule, Term, TypeKind } from "../../../src/dialects/spark/term.ts";
+import { rules, translateSpark } from "../../../src/dialects/spark/translate.ts";
 import { isVarveError } from "../../../src/errors.ts";
-import { castRules } from "../../../src/table/spark-sql/casts.ts";
-import type { Form, Rule, Term, TypeKind } from "../../../src/table/spark-sql/term.ts";
-import { rules, translateSpark } from "../../../src/table/spark-sql/translate.ts";
 import { composites, partialComposites } from "./composites.ts";
 import { columnsIn, type GridType, gridSchema, gridTypes, sparkTypeName } from "./grid.ts";
 

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../../src/engine/contract.ts";
-import { openSession } from "../../../src/engine/session.ts";
-import { rules } from "../../../src/table/spark-sql/translate.ts";
+import { rules } from "../../../src/dialects/spark/translate.ts";
+import type { Session } from "../../../src/engine/core/contract.ts";
+import { openSession } from "../../../src/engine/session/session.ts";
 import { canonicalCell, engineCells, makeGrid } from "../../support/spark/engine-cells.ts";
 import { heldCells, sampledIndexes } from "../../support/spark/expected.ts";
 import { allProofs } from "../../support/spark/proofs.ts";

@@ -1,0 +1,18 @@
+import type { Source } from "../../api/source.ts";
+import type { TableVersion } from "../../api/table-version.ts";
+import { openOptions } from "./open-options.ts";
+import type { StoreFlags } from "./options.ts";
+import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";
+
+/** Files, or one table's folder or URI with or without a version: a single name without a file's ending is a table. */
+export async function openSource(sources: readonly string[], flags: StoreFlags & SourceFlags): Promise<Source> {
+  const [only] = sources;
+  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only)) return fileSource(sources, flags);
+  return openVersion(only, flags);
+}
+
+/** A version of a table by its folder or URI, the newest where none is named. */
+export async function openVersion(uri: string, flags: StoreFlags): Promise<TableVersion> {
+  const { openTable } = await import("../../api/open-table.ts");
+  return (await openTable(uri, openOptions(flags))).snapshot();
+}

@@ -1,0 +1,38 @@
+import type { SingleBar } from "cli-progress";
+import { visible } from "../../util/visible-text.ts";
+import type { WriteProgress } from "../../write/write-options.ts";
+
+/** Progress of long work, shown on stderr, only on a terminal. */
+export interface ProgressLine {
+  /** `done` of `total` (0 when unknown), in the unit given at the start. */
+  update(done: number, total?: number, stage?: string): void;
+  stop(): void;
+}
+
+const silent: ProgressLine = { update: () => undefined, stop: () => undefined };
+
+/** Starts a progress line, or a silent one where stderr is no terminal or `quiet` is set. */
+export async function startProgress(label: string, unit: string, quiet: boolean): Promise<ProgressLine> {
+  if (quiet || process.stderr.isTTY !== true) return silent;
+  const { default: progress } = await import("cli-progress");
+  const bar: SingleBar = new progress.SingleBar({
+    format: `${visible(label)} {stage} {bar} {value} ${unit} in {duration_formatted}`,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+    barsize: 24,
+  });
+  bar.start(0, 0, { stage: "" });
+  return {
+    update: (done, total, stage) => {
+      if (total !== undefined) bar.setTotal(total);
+      bar.update(done, stage === undefined ? undefined : { stage: visible(stage) });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+/** Shows on a line how far reading, testing and writing rows has come. */
+export function showPhase(line: ProgressLine): (progress: WriteProgress) => void {
+  return ({ phase, rows, share }) => line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);
+}

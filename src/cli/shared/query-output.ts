@@ -1,0 +1,115 @@
+import { createReadStream } from "node:fs";
+import { copyFile, open } from "node:fs/promises";
+import type { QueryResult } from "../../query/query-result.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import type { RowOutputFlags } from "./options.ts";
+import { printExact } from "./print.ts";
+
+/** Text that goes to standard output or a file, waiting where the reader is slow. */
+interface TextSink {
+  write(chunk: string | Uint8Array): Promise<void>;
+  end(): Promise<void>;
+}
+
+const tableRows = 10_000;
+
+/**
+ * Runs a query and prints its result. Formats that the engine writes as a file get a folder of their own to be written to, which is gone afterwards.
+ */
+export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: string) => Promise<QueryResult>): Promise<void> {
+  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
+  const folder = makeTemporaryFolder();
+  try {
+    await printQuery(await run(folder), flags);
+  } finally {
+    await removeTemporaryFolder(folder);
+  }
+}
+
+/** Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for tables, which measure their columns). */
+async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
+  if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
+  const sink = await openSink(flags.output);
+  try {
+    if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
+    else if (flags.format === "json") await writeJsonArray(result, sink);
+    else if (flags.format === "arrow") await writeArrow(result, sink);
+    else await writeTable(result, sink);
+  } finally {
+    await sink.end();
+  }
+}
+
+async function printFile(result: QueryResult, format: "csv" | "parquet", { output, safeCsv }: RowOutputFlags): Promise<void> {
+  const file = await result.writeFile(format, { safeCsv });
+  if (output !== undefined) {
+    await copyFile(file, output);
+    return;
+  }
+  const sink = await openSink(undefined);
+  for await (const chunk of createReadStream(file)) await sink.write(chunk as Uint8Array);
+}
+
+async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
+  let separator = "[\n";
+  for await (const line of singleLines(result)) {
+    await sink.write(`${separator}  ${line}`);
+    separator = ",\n";
+  }
+  await sink.write(separator === "[\n" ? "[]\n" : "\n]\n");
+}
+
+async function writeArrow(result: QueryResult, sink: TextSink): Promise<void> {
+  const { RecordBatchStreamWriter } = await import("apache-arrow");
+  const writer = await RecordBatchStreamWriter.writeAll(result.batches());
+  for await (const chunk of writer) await sink.write(chunk as Uint8Array);
+}
+
+async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
+  const { textTable } = await import("./text-table.ts");
+  const heads = result.columns.map((column) => column.name);
+  const rows: string[][] = [];
+  let more = false;
+  for await (const line of singleLines(result)) {
+    if (rows.length === tableRows) {
+      more = true;
+      break;
+    }
+    const row = parseJson(line);
+    if (!isJsonObject(row)) throw new Error("varve internal error: a row is no JSON object");
+    rows.push(heads.map((head) => cell(row[head])));
+  }
+  const numeric = new Set(
+    result.columns.flatMap((column, index) =>
+      /INT|DOUBLE|FLOAT|DECIMAL/.test(column.type) && !/[[(].*\b(STRUCT|MAP)|\[\]/.test(column.type) ? [index] : [],
+    ),
+  );
+  await sink.write(`${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`);
+  if (more) await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
+}
+
+async function* singleLines(result: QueryResult): AsyncGenerator<string> {
+  for await (const lines of result.jsonLines()) yield* lines.slice(0, -1).split("\n");
+}
+
+function cell(value: JsonValue | undefined): string {
+  if (value === null || value === undefined) return "null";
+  return typeof value === "object" ? stringifyJson(value) : String(value);
+}
+
+async function openSink(output: string | undefined): Promise<TextSink> {
+  if (output === undefined) {
+    return {
+      write: (chunk) => printExact(chunk, typeof chunk === "string"),
+      end: async () => undefined,
+    };
+  }
+  const handle = await open(output, "w");
+  return {
+    write: async (chunk) => {
+      await handle.writeFile(chunk);
+    },
+    end: () => handle.close(),
+  };
+}

@@ -1,0 +1,32 @@
+import { type Command, Option } from "commander";
+import type { CheckReport } from "../../quality/gate/check-report.ts";
+import { writeOutput } from "./write-output.ts";
+
+const reportFormats = ["text", "json", "junit", "html"] as const;
+
+/** Options of every command that prints what data tests said. */
+export interface ReportFlags {
+  readonly format: (typeof reportFormats)[number];
+  readonly output?: string;
+}
+
+/** Adds the options of {@link ReportFlags}. */
+export function withReportOutput(command: Command): Command {
+  return command
+    .addOption(new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"))
+    .option("-o, --output <file>", "write the report to a file instead of standard output");
+}
+
+/** Prints a report of data tests in the wanted format. */
+export async function printReport(report: CheckReport, { format, output }: ReportFlags): Promise<void> {
+  await writeOutput(await reportText(report, format), output);
+}
+
+async function reportText(report: CheckReport, format: ReportFlags["format"]): Promise<string> {
+  if (format === "html") return (await import("../../report/check-html.ts")).checkHtml(report);
+  if (format === "junit") return (await import("../../report/check-junit.ts")).checkJunit(report);
+  if (format === "text") return (await import("../../report/check-text.ts")).checkText(report);
+  const { reportJson } = await import("../../quality/gate/check-report.ts");
+  const { stringifyJson } = await import("../../util/json.ts");
+  return `${stringifyJson(reportJson(report), 2)}\n`;
+}

@@ -1,0 +1,110 @@
+import { extname } from "node:path";
+import { type Command, Option } from "commander";
+import type { Source } from "../../api/source.ts";
+import { VarveError } from "../../errors.ts";
+
+/** Formats of files that rows are read from. */
+const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
+export type SourceFormat = (typeof sourceFormats)[number];
+
+const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
+  [".csv", "csv"],
+  [".tsv", "csv"],
+  [".ndjson", "ndjson"],
+  [".jsonl", "ndjson"],
+  [".json", "ndjson"],
+  [".parquet", "parquet"],
+  [".arrow", "arrow"],
+  [".arrows", "arrow"],
+  [".ipc", "arrow"],
+  [".feather", "arrow"],
+]);
+
+/**
+ * The one format of files named on the command line, by their endings (`.gz` and `.zst` are looked through) unless it is given.
+ *
+ * @throws `INVALID_ARGUMENT` for an unknown ending, or for files of several formats
+ */
+function sourceFormat(files: readonly string[], given: SourceFormat | undefined): SourceFormat {
+  if (given !== undefined) return given;
+  const formats = new Set(files.map(formatOf));
+  const [format] = formats;
+  if (format !== undefined && formats.size === 1) return format;
+  throw new VarveError("INVALID_ARGUMENT", `The files are of several formats (${[...formats].join(", ")}). Append each format by itself.`, {
+    files,
+  });
+}
+
+/** Whether a name's ending tells a format of files. */
+export function tellsFormat(name: string): boolean {
+  return knownFormat(name) !== undefined;
+}
+
+/** Options of every command that reads files. */
+export interface SourceFlags {
+  readonly inputFormat?: SourceFormat;
+  readonly encoding?: (typeof encodings)[number];
+  readonly delimiter?: string;
+  readonly nullText?: string;
+}
+
+const encodings = ["utf-8", "utf-16", "latin-1"] as const;
+
+/** Adds the options of {@link SourceFlags}. */
+export function withSourceFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--input-format <format>", "format of the files, where their endings do not tell; needed for standard input").choices(
+        sourceFormats,
+      ),
+    )
+    .addOption(new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings))
+    .option("--delimiter <character>", "what stands between the values of CSV files; found by itself otherwise")
+    .option("--null-text <text>", "how CSV files write a missing value, besides leaving it empty");
+}
+
+/** The files as a source. @throws `INVALID_ARGUMENT` as {@link sourceFormat}, and for options of CSV with files of another format */
+export function fileSource(files: readonly string[], flags: SourceFlags): Source {
+  const format = sourceFormat(files, flags.inputFormat);
+  if (format === "csv") {
+    const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
+    const options = { ...(tabs ? { delimiter: "\t" } : {}), ...csvOptions(flags) };
+    return Object.keys(options).length === 0 ? { csv: files } : { csv: files, options };
+  }
+  const [option] = Object.keys(csvOptions(flags));
+  if (option !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", `The option for ${option} is one of CSV files; these are ${format}. Leave it out.`, {
+      option,
+      format,
+    });
+  }
+  if (format === "ndjson") return { ndjson: files };
+  if (format === "parquet") return { parquet: files };
+  const [file, more] = files;
+  if (file === undefined || more !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", { files });
+  }
+  return { arrow: file };
+}
+
+function knownFormat(file: string): SourceFormat | undefined {
+  return formatOfExtension.get(extname(file.replace(/\.(gz|zst)$/i, "")).toLowerCase());
+}
+
+function formatOf(file: string): SourceFormat {
+  const format = knownFormat(file);
+  if (format !== undefined) return format;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${file} has no ending that tells its format. Name it with --input-format ${sourceFormats.join("|")}.`,
+    { file },
+  );
+}
+
+function csvOptions({ encoding, delimiter, nullText }: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
+  return {
+    ...(encoding === undefined ? {} : { encoding }),
+    ...(delimiter === undefined ? {} : { delimiter: delimiter === "\\t" ? "\t" : delimiter }),
+    ...(nullText === undefined ? {} : { nullText }),
+  };
+}

@@ -1,0 +1,16 @@
+import { readFile } from "node:fs/promises";
+import { VarveError } from "../../errors.ts";
+import type { Suite } from "../../quality/model/suite.ts";
+
+/** Reads a suite of data tests from a JSON file. @throws `SUITE_INVALID` naming the file, or the path inside the suite */
+export async function readSuite(file: string): Promise<Suite> {
+  const { parseSuite } = await import("../../quality/suite/define.ts");
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VarveError("SUITE_INVALID", `The suite ${file} cannot be read: ${why}.`, { file }, error);
+  }
+  return parseSuite(text);
+}

@@ -1,0 +1,66 @@
+import Table from "cli-table3";
+import { visible } from "../../util/visible-text.ts";
+
+/** A cell as it is printed; null and undefined show as the table's null text. */
+export type Cell = string | number | bigint | boolean | null | undefined;
+
+export interface TextTableOptions {
+  /** Columns of the terminal; the table never gets wider, long cells end in an ellipsis. */
+  readonly width: number;
+  /** Columns (by index) whose cells are aligned to the right. */
+  readonly rightAligned?: ReadonlySet<number>;
+  readonly nullText?: string;
+}
+
+const gap = 2;
+const smallest = 6;
+
+/** Draws rows as a plain table that fits the terminal: a heading line, then a line a row, no frame. */
+export function textTable(names: readonly string[], rows: readonly (readonly Cell[])[], options: TextTableOptions): string {
+  const nullText = options.nullText ?? "";
+  const heads = names.map((name) => visible(name));
+  const cells = rows.map((row) => heads.map((_, index) => cellText(row[index], nullText)));
+  const wanted = heads.map((head, index) => Math.max(head.length, ...cells.map((row) => (row[index] ?? "").length)));
+  const widths = fitWidths(wanted, options.width);
+  const table = new Table({
+    head: heads,
+    colWidths: widths.map((width) => width + gap),
+    colAligns: heads.map((_, index) => (options.rightAligned?.has(index) === true ? "right" : "left")),
+    wordWrap: false,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": gap },
+    chars: Object.fromEntries(frameParts.map((part) => [part, ""])),
+  });
+  table.push(...cells);
+  return table
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+const frameParts = [
+  ...["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"],
+  ...["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"],
+];
+
+/** One line of text for a value: line breaks and control characters become visible escapes, so that data cannot drive the terminal. */
+export function cellText(cell: Cell, nullText = ""): string {
+  if (cell === null || cell === undefined) return nullText;
+  return visible(String(cell));
+}
+
+function fitWidths(wanted: readonly number[], width: number): number[] {
+  const widths = [...wanted];
+  const room = Math.max(width - gap * widths.length, smallest * widths.length);
+  let excess = widths.reduce((sum, value) => sum + value, 0) - room;
+  while (excess > 0) {
+    const widest = widths.indexOf(Math.max(...widths));
+    const current = widths[widest] ?? 0;
+    if (current <= smallest) break;
+    const next = Math.max(smallest, ...widths.filter((value) => value < current));
+    const cut = Math.min(excess, Math.max(1, current - next));
+    widths[widest] = current - cut;
+    excess -= cut;
+  }
+  return widths;
+}

@@ -1,0 +1,171 @@
+import { VarveError } from "../errors.ts";
+import { defaultOf, generationExpressionOf, identityOf } from "../schema/column-metadata.ts";
+import { checkUniqueNames, foldName } from "../schema/schema-json.ts";
+import { pathText, typeText } from "../schema/type-names.ts";
+import type { StructField, StructType } from "../schema/types.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import {
+  type Conversion,
+  type ConversionOptions,
+  foundText,
+  isUntyped,
+  type Mismatch,
+  planConversion,
+  type ValueCheck,
+} from "./conversion.ts";
+import { engineTypeText, parseEngineType } from "./engine-types.ts";
+
+/** A column as the engine describes it. */
+export interface IncomingColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** One column of the table as it comes from the source. */
+export interface PlannedColumn {
+  readonly field: StructField;
+  /** SQL over the source's columns that gives the column in its engine type; absent where the source does not have the column. */
+  readonly sql?: string;
+}
+
+/** A question that must be answered before the batch may be committed. */
+export interface EnforcementCheck extends Omit<ValueCheck, "violated"> {
+  /** SQL over the source's columns, true for rows that do not fit (null and false for those that do). */
+  readonly violated: string;
+  /** SQL over the source's columns for the offending column's top-level value. */
+  readonly value: string;
+  /** Set where a column's statistics answer: a null count above 0, or a bound that is infinite. */
+  readonly statistic?: "null-count" | "finite";
+}
+
+/** How a source becomes rows of a table: by name, in the table's order and spelling, cast without loss. */
+export interface EnforcementPlan {
+  readonly columns: readonly PlannedColumn[];
+  readonly checks: readonly EnforcementCheck[];
+}
+
+/**
+ * Compares a source's columns with a table's schema.
+ *
+ * Columns are matched by name without regard to case. Columns that the source lacks are left to the writer: its default, what
+ * generates it, or null.
+ *
+ * @throws `SCHEMA_MISMATCH` naming column, expected and found type of the first difference that no value could mend (`data.mismatches`
+ *   holds all); `SCHEMA_INVALID` for names that differ only by case
+ */
+export function planEnforcement(schema: StructType, incoming: readonly IncomingColumn[], options: ConversionOptions = {}): EnforcementPlan {
+  checkUniqueNames(incoming);
+  const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
+  const mismatches: Mismatch[] = [];
+  const checks: EnforcementCheck[] = [];
+  const columns = schema.fields.map((field): PlannedColumn => {
+    const column = byName.get(foldName(field.name));
+    byName.delete(foldName(field.name));
+    if (column === undefined) return absentColumn(field, mismatches);
+    if (identityOf(field)?.allowExplicitInsert === false) throw identityGiven(field);
+    const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches, options);
+    checks.push(...columnChecks(field, quoteName(column.name), conversion));
+    return { field, sql: conversion.convert(quoteName(column.name)) };
+  });
+  for (const extra of byName.values()) {
+    const type = parseEngineType(extra.type);
+    if (options.ignoreUntyped === true && isUntyped(type)) continue;
+    mismatches.push({ path: [extra.name], expected: "no such column", found: foundText(type, [extra.name]), reason: "unknown" });
+  }
+  const [first] = mismatches;
+  if (first !== undefined) throw mismatchError(first, mismatches);
+  return { columns, checks };
+}
+
+/**
+ * The SELECT list that turns rows of the source into rows of the table.
+ *
+ * @param absent SQL for columns that the source lacks, by the table's spelling; others become null
+ */
+export function projectionSql(plan: EnforcementPlan, absent: ReadonlyMap<string, string> = new Map()): string {
+  return plan.columns
+    .map(({ field, sql }) => {
+      const value = sql ?? absent.get(field.name) ?? `CAST(NULL AS ${engineTypeText(field.type)})`;
+      return `${value} AS ${quoteName(field.name)}`;
+    })
+    .join(", ");
+}
+
+/** The error for a batch whose rows do not fit: what was expected of the column, what was found, and where. */
+export function rowMisfitError(
+  check: EnforcementCheck,
+  where: { readonly row?: number; readonly file?: string | null; readonly value?: string | null },
+): VarveError {
+  const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
+  const column = pathText(check.path);
+  const shown = where.value == null ? "" : ` ${where.value}`;
+  const reason =
+    check.kind === "null"
+      ? `Column ${column} may not be null, but the batch holds a null${place}`
+      : check.kind === "infinite"
+        ? `Column ${column} is a ${check.expected}, but the batch holds${shown || " an infinite moment"}, which is no moment${place}`
+        : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
+  return new VarveError("SCHEMA_MISMATCH", `${reason}. Nothing was written. Mend the source, or let a gate set such rows aside.`, {
+    column: [...check.path],
+    expected: check.expected,
+    found: check.kind === "null" ? "null" : (where.value ?? check.found),
+    ...(where.row === undefined ? {} : { row: where.row }),
+    ...(where.file == null ? {} : { file: where.file }),
+  });
+}
+
+function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn {
+  const filled = defaultOf(field) ?? generationExpressionOf(field) ?? identityOf(field);
+  if (!field.nullable && filled === undefined) {
+    mismatches.push({ path: [field.name], expected: `${typeText(field.type)} not null`, found: "no such column", reason: "missing" });
+  }
+  return { field };
+}
+
+function columnChecks(field: StructField, column: string, conversion: Conversion): EnforcementCheck[] {
+  const checks = conversion.checks.map((check): EnforcementCheck => {
+    const whole = check.kind === "infinite" && check.path.length === 1;
+    return { ...check, violated: check.violated(column), value: column, ...(whole ? { statistic: "finite" as const } : {}) };
+  });
+  if (field.nullable) return checks;
+  const expected = `${typeText(field.type)} not null`;
+  const isLeaf = typeof field.type === "string" || field.type.type === "decimal";
+  return [
+    ...checks,
+    {
+      kind: "null",
+      path: [field.name],
+      expected,
+      found: "null",
+      violated: `${column} IS NULL`,
+      value: column,
+      ...(isLeaf ? { statistic: "null-count" as const } : {}),
+    },
+  ];
+}
+
+function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
+  const column = pathText(first.path);
+  const more = all.length === 1 ? "" : ` (and ${all.length - 1} more ${all.length === 2 ? "difference" : "differences"})`;
+  const reason =
+    first.reason === "unknown"
+      ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with mergeSchema to add it`
+      : first.reason === "missing"
+        ? `The batch lacks column ${column}, which the table requires (${first.expected})${more}. Add it to the source`
+        : `Column ${column} is a ${first.expected} in the table and ${first.found} in the batch${more}. Cast it in the source`;
+  return new VarveError("SCHEMA_MISMATCH", `${reason}. Nothing was written.`, {
+    column: [...first.path],
+    expected: first.expected,
+    found: first.found,
+    reason: first.reason,
+    mismatches: all.map(({ path, expected, found, reason }) => ({ column: [...path], expected, found, reason })),
+  });
+}
+
+function identityGiven(field: StructField): VarveError {
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `Column ${pathText([field.name])} numbers its rows itself, so the batch may not give its values. Leave the column out. Nothing was written.`,
+    { column: [field.name], expected: "no such column", found: "values" },
+  );
+}

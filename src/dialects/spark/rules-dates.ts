@@ -1,0 +1,165 @@
+import { quoteText } from "../../sql/sql-text.ts";
+import { castTo, ordinaryDate, ordinaryDay } from "./casts.ts";
+import { anyOf, failsInOrder, intKinds, type Parameter, type Rule, surely, type Term, term, typed } from "./term.ts";
+
+const moment: Parameter = { kinds: ["date", "timestamp", "timestamp_ntz"] };
+const clock: Parameter = { kinds: ["timestamp", "timestamp_ntz"] };
+const date: Parameter = { kinds: ["date"] };
+const int: Parameter = { kinds: intKinds };
+const ordinary = "years 1 to 9999";
+
+/** Parts of a date by Spark's names, as the engine computes them of a DATE. */
+const dateParts: readonly (readonly [readonly string[], (date: string) => string])[] = [
+  [["year"], (x) => `year(${x})`],
+  [["quarter"], (x) => `quarter(${x})`],
+  [["month"], (x) => `month(${x})`],
+  [["day", "dayofmonth"], (x) => `day(${x})`],
+  [["dayofweek"], (x) => `dayofweek(${x}) + 1`],
+  [["weekday"], (x) => `isodow(${x}) - 1`],
+  [["dayofyear"], (x) => `dayofyear(${x})`],
+  [["weekofyear"], (x) => `week(${x})`],
+];
+
+/** Parts of a time of day, in UTC: Spark takes those of its session's zone. */
+const clockParts = ["hour", "minute", "second"];
+const truncUnits: Readonly<Record<string, string>> = {
+  year: "year",
+  yyyy: "year",
+  yy: "year",
+  quarter: "quarter",
+  month: "month",
+  mon: "month",
+  mm: "month",
+  week: "week",
+};
+const clockUnits: Readonly<Record<string, string>> = {
+  ...truncUnits,
+  day: "day",
+  dd: "day",
+  hour: "hour",
+  minute: "minute",
+  second: "second",
+};
+const formats: Readonly<Record<string, string>> = { yyyy: "%Y", MM: "%m", dd: "%d", HH: "%H", mm: "%M", ss: "%S" };
+
+/** Dates and times. */
+export const dateRules: readonly Rule[] = [
+  ...dateParts.map(
+    ([names, compute]): Rule => ({
+      names,
+      forms: [{ takes: [moment], domain: ordinary, build: ([x]) => x && datePart(x, compute) }],
+    }),
+  ),
+  ...clockParts.map(
+    (name): Rule => ({
+      names: [name],
+      forms: [{ takes: [clock], domain: ordinary, build: ([x]) => x && typed("integer", `${name}(${x.sql})`, x.fails) }],
+    }),
+  ),
+  { names: ["last_day"], forms: [{ takes: [date], domain: ordinary, build: ([x]) => x && guarded(x, (day) => `last_day(${day})`) }] },
+  { names: ["date_add", "dateadd"], forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "+") }] },
+  { names: ["date_sub"], forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "-") }] },
+  { names: ["datediff", "date_diff"], forms: [{ takes: [date, date], build: (args) => difference(args) }] },
+  { names: ["unix_date"], forms: [{ takes: [date], build: ([x]) => x && typed("integer", days(x), x.fails) }] },
+  { names: ["unix_seconds"], forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000000") }] },
+  { names: ["unix_millis"], forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000") }] },
+  {
+    names: ["unix_micros"],
+    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && term("long", `epoch_us(${x.sql})`, x.fails) }],
+  },
+  {
+    names: ["to_date"],
+    forms: [
+      {
+        takes: [{ kinds: ["date", "timestamp", "timestamp_ntz", "string"] }],
+        domain: "text yyyy-MM-dd",
+        build: ([x]) => x && castTo(x, "date"),
+      },
+    ],
+  },
+  {
+    names: ["trunc"],
+    forms: [
+      {
+        takes: [date, { kinds: ["string"], constants: ["'year'", "'YYYY'", "'quarter'", "'MM'", "'mon'", "'Week'"] }],
+        domain: ordinary,
+        build: ([x, unit]) => x && truncated(x, unit, truncUnits),
+      },
+    ],
+  },
+  {
+    names: ["date_trunc"],
+    forms: [
+      {
+        takes: [
+          { kinds: ["string"], constants: ["'year'", "'QUARTER'", "'mm'", "'week'", "'DD'", "'hour'", "'minute'", "'second'"] },
+          clock,
+        ],
+        domain: ordinary,
+        build: ([unit, x]) => x && truncated(castTo(x, "timestamp") ?? x, unit, clockUnits),
+      },
+    ],
+  },
+  {
+    names: ["date_format"],
+    forms: [
+      {
+        takes: [
+          moment,
+          { kinds: ["string"], constants: ["'yyyy-MM'", "'yyyyMMdd'", "'yyyy-MM-dd HH:mm:ss'", "'dd/MM/yyyy'", "'HH'", "'yyyy-MM-dd-HH'"] },
+        ],
+        domain: ordinary,
+        build: ([x, format]) => x && formatted(x, format),
+      },
+    ],
+  },
+];
+
+function datePart(x: Term, compute: (date: string) => string): Term | undefined {
+  const day = castTo(x, "date");
+  return day && typed("integer", compute(day.sql), anyOf([day.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]));
+}
+
+function guarded(x: Term, compute: (date: string) => string): Term {
+  return typed("date", compute(x.sql), anyOf([x.fails, surely(`NOT ${ordinaryDate(x.sql)}`)]));
+}
+
+const days = ({ sql }: Term): string => `(${sql} - DATE '1970-01-01')`;
+
+function shifted(args: readonly Term[], sign: "+" | "-"): Term | undefined {
+  const [x, count] = args;
+  if (x === undefined || count === undefined) return undefined;
+  const target = `(CAST(${days(x)} AS BIGINT) ${sign} CAST(${count.sql} AS BIGINT))`;
+  const sql = `CASE WHEN ${ordinaryDay(target)} THEN DATE '1970-01-01' + CAST(${target} AS INTEGER) END`;
+  return typed("date", sql, failsInOrder([x, count], `NOT (${ordinaryDay(target)})`));
+}
+
+function difference([end, start]: readonly Term[]): Term | undefined {
+  return end && start && typed("integer", `(${end.sql} - ${start.sql})`, failsInOrder([end, start]));
+}
+
+/** Whole units since 1970, rounded down. */
+function epoch(x: Term, micros: string): Term {
+  const value = `epoch_us(${x.sql})`;
+  return typed("long", `(${value} - ((${value} % ${micros}) + ${micros}) % ${micros}) // ${micros}`, x.fails);
+}
+
+function truncated(x: Term, unit: Term | undefined, units: Readonly<Record<string, string>>): Term | undefined {
+  const name = unit?.literal?.value?.toLowerCase() ?? "";
+  const found = Object.hasOwn(units, name) ? units[name] : undefined;
+  const day = castTo(x, "date");
+  if (found === undefined || day === undefined) return undefined;
+  return typed(x.type, `date_trunc('${found}', ${x.sql})`, anyOf([x.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]));
+}
+
+/** Patterns of whole fields and plain separators; Java's other letters are left out. */
+function formatted(x: Term, format: Term | undefined): Term | undefined {
+  const pattern = format?.literal?.value ?? "";
+  const parts = pattern.match(/([a-zA-Z])\1*|[-/:. ]/g) ?? [];
+  const known = parts.map((part) => (/^[-/:. ]$/.test(part) ? part : Object.hasOwn(formats, part) ? formats[part] : undefined));
+  if (parts.join("") !== pattern || pattern === "" || !known.every((part) => part !== undefined)) return undefined;
+  const day = castTo(x, "date");
+  const local = x.type === "date" ? x.sql : `CAST(${x.sql} AS TIMESTAMP)`;
+  const fails = anyOf([x.fails, day && surely(`NOT ${ordinaryDate(day.sql)}`)]);
+  return term("string", `strftime(${local}, ${quoteText(known.join(""))})`, fails);
+}

@@ -1,0 +1,206 @@
+import type { DeltaType } from "../../schema/types.ts";
+import { engineTypeText } from "../engine-types.ts";
+import { castTo } from "./casts.ts";
+import { asDecimal, commonTerms, narrowLiterals } from "./coercion.ts";
+import {
+  anyOf,
+  failsInOrder,
+  isDecimal,
+  isWhole,
+  kindOf,
+  numberKinds,
+  type Parameter,
+  type Rule,
+  type Term,
+  term,
+  typed,
+  wholeKinds,
+} from "./term.ts";
+
+const number: Parameter = { kinds: numberKinds };
+const whole: Parameter = { kinds: wholeKinds };
+const float: Parameter = { kinds: ["float", "double"] };
+const infix = (name: string, [left, right]: readonly string[]): string => `${left} ${name} ${right}`;
+
+const limits: Readonly<Record<string, readonly [string, string]>> = {
+  byte: ["-128", "127"],
+  short: ["-32768", "32767"],
+  integer: ["-2147483648", "2147483647"],
+  long: ["-9223372036854775808", "9223372036854775807"],
+};
+
+/** Arithmetic of numbers under ANSI: a result that its type does not hold is an error. */
+export const numberRules: readonly Rule[] = [
+  ...["+", "-", "*"].map(
+    (name): Rule => ({
+      names: [name],
+      spell: infix,
+      forms: [{ takes: [number, number], build: (args) => arithmetic(name, args) }],
+    }),
+  ),
+  { names: ["/"], spell: infix, forms: [{ takes: [number, number], build: quotient }] },
+  { names: ["%"], spell: infix, forms: [{ takes: [number, number], build: remainder }] },
+  { names: ["mod"], forms: [{ takes: [number, number], build: remainder }] },
+  { names: ["div"], spell: infix, forms: [{ takes: [whole, whole], build: integerQuotient }] },
+  { names: ["negative"], spell: (_, [x]) => `-(${x})`, forms: [{ takes: [number], build: ([x]) => x && negative(x) }] },
+  { names: ["positive"], spell: (_, [x]) => `+(${x})`, forms: [{ takes: [number], build: ([x]) => x }] },
+  { names: ["abs"], forms: [{ takes: [number], build: ([x]) => x && absolute(x) }] },
+  ...bitRules(),
+  { names: ["floor"], forms: [{ takes: [number], build: ([x]) => x && wholePart(x, "floor") }] },
+  { names: ["ceil", "ceiling"], forms: [{ takes: [number], build: ([x]) => x && wholePart(x, "ceil") }] },
+  {
+    names: ["round"],
+    forms: [
+      { takes: [{ kinds: [...wholeKinds, "decimal"] }], build: ([x]) => x && rounded(x, 0) },
+      {
+        takes: [{ kinds: [...wholeKinds, "decimal"] }, { kinds: ["integer"], constants: ["0", "1", "2", "9"] }],
+        build: ([x, digits]) => x && rounded(x, Number(digits?.literal?.value ?? -1)),
+      },
+    ],
+  },
+  { names: ["sqrt"], forms: [{ takes: [number], build: squareRoot }] },
+  { names: ["sign", "signum"], forms: [{ takes: [number], build: sign }] },
+  {
+    names: ["isnan"],
+    forms: [{ takes: [float], build: ([x]) => x && term("boolean", `coalesce(isnan(${x.sql}), FALSE)`, x.fails) }],
+  },
+];
+
+function bitRules(): Rule[] {
+  const symbols: Readonly<Record<string, (left: string, right: string) => string>> = {
+    "&": (left, right) => `${left} & ${right}`,
+    "|": (left, right) => `${left} | ${right}`,
+    "^": (left, right) => `xor(${left}, ${right})`,
+  };
+  const rules = Object.entries(symbols).map(([name, sql]): Rule => {
+    const build = (args: readonly Term[]): Term | undefined => {
+      const [left, right] = commonTerms(args, false) ?? [];
+      return left && right && typed(left.type, `(${sql(left.sql, right.sql)})`, failsInOrder([left, right]));
+    };
+    return { names: [name], spell: infix, forms: [{ takes: [whole, whole], build }] };
+  });
+  const inverted: Rule = {
+    names: ["~"],
+    spell: (_, [x]) => `~(${x})`,
+    forms: [{ takes: [whole], build: ([x]) => x && typed(x.type, `(~${x.sql})`, x.fails) }],
+  };
+  return [...rules, inverted];
+}
+
+function arithmetic(symbol: string, args: readonly Term[]): Term | undefined {
+  const [a, b] = narrowLiterals(args);
+  if (a === undefined || b === undefined) return undefined;
+  if ((isDecimal(a.type) || isDecimal(b.type)) && isExact(a.type) && isExact(b.type)) return decimalArithmetic(symbol, a, b);
+  const [left, right] = commonTerms([a, b], false) ?? [];
+  if (left === undefined || right === undefined) return undefined;
+  if (!isWhole(left.type)) return typed(left.type, `(${left.sql} ${symbol} ${right.sql})`, failsInOrder([left, right]));
+  return wholeResult(left.type, (wide) => `${wide(left)} ${symbol} ${wide(right)}`, [left, right]);
+}
+
+const isExact = (type: DeltaType): boolean => isDecimal(type) || isWhole(type);
+
+/** A whole number computed in a wider type, which fails where the narrow one does not hold it. */
+function wholeResult(type: DeltaType, compute: (wide: (arg: Term) => string) => string, args: readonly Term[], own?: string): Term {
+  const wider = type === "long" ? "HUGEINT" : "BIGINT";
+  const sql = compute(({ sql: narrow }) => `CAST(${narrow} AS ${wider})`);
+  const [low, high] = limits[kindOf(type)] ?? ["0", "0"];
+  const outside = `(${sql}) NOT BETWEEN ${low} AND ${high}`;
+  const fails = failsInOrder(args, own === undefined ? outside : `(${own} OR ${outside})`);
+  return { type, sql: `TRY_CAST((${sql}) AS ${engineTypeText(type)})`, fails };
+}
+
+/** Spark's result types (DecimalPrecision); one of more than 38 digits would be rounded, and is left out. */
+function decimalArithmetic(symbol: string, left: Term, right: Term): Term | undefined {
+  const [a, b] = [asDecimal(left.type), asDecimal(right.type)];
+  const product = symbol === "*";
+  const scale = product ? a.scale + b.scale : Math.max(a.scale, b.scale);
+  const digits = product ? a.precision + b.precision - scale : Math.max(a.precision - a.scale, b.precision - b.scale);
+  const type: DeltaType = { type: "decimal", precision: digits + scale + 1, scale };
+  if (type.precision > 38) return undefined;
+  // The engine multiplies two short decimals in 64 bits.
+  const factor: DeltaType = { ...a, precision: 38 - b.precision };
+  const [x, y] = [castTo(left, product ? factor : type), castTo(right, product ? b : type)];
+  return x && y && typed(type, `(${x.sql} ${symbol} ${y.sql})`, failsInOrder([left, right]));
+}
+
+/** Spark looks at the divisor first: where it is null, the dividend is not evaluated. */
+function failsDividing(dividend: Term, divisor: Term, own = "FALSE"): string | undefined {
+  const isZero = `${dividend.sql} IS NOT NULL AND (${divisor.sql} = 0 OR ${own})`;
+  return failsInOrder([divisor, dividend], isZero);
+}
+
+function quotient(args: readonly Term[]): Term | undefined {
+  const [left, right] = narrowLiterals(args);
+  if (left === undefined || right === undefined) return undefined;
+  if ((isDecimal(left.type) || isDecimal(right.type)) && isExact(left.type) && isExact(right.type)) return undefined;
+  const [x, y] = [castTo(left, "double"), castTo(right, "double")];
+  return x && y && term("double", `CASE WHEN ${y.sql} <> 0 THEN ${x.sql} / ${y.sql} END`, failsDividing(x, y));
+}
+
+function remainder(args: readonly Term[]): Term | undefined {
+  const [left, right] = commonTerms(args, true) ?? [];
+  if (left === undefined || right === undefined || isDecimal(left.type)) return undefined;
+  const wide = ({ sql }: Term) => (isWhole(left.type) ? `CAST(${sql} AS HUGEINT)` : `CAST(${sql} AS DOUBLE)`);
+  const sql = `CASE WHEN ${right.sql} <> 0 THEN ${wide(left)} % ${wide(right)} END`;
+  return typed(left.type, sql, failsDividing(left, right));
+}
+
+function integerQuotient(args: readonly Term[]): Term | undefined {
+  const [left, right] = args.map((arg) => castTo(arg, "long"));
+  if (left === undefined || right === undefined) return undefined;
+  const sql = `CASE WHEN ${right.sql} <> 0 THEN CAST(${left.sql} AS HUGEINT) // CAST(${right.sql} AS HUGEINT) END`;
+  const overflow = `(${right.sql} = -1 AND ${left.sql} = (-9223372036854775808)::BIGINT)`;
+  return { type: "long", sql: `TRY_CAST(${sql} AS BIGINT)`, fails: failsDividing(left, right, overflow) };
+}
+
+/** Spark negates decimals in 34 digits, and fails for those that this makes longer. */
+const isNegatable = ({ type }: Term): boolean => !isDecimal(type) || type.precision <= 34;
+
+function negative(x: Term): Term | undefined {
+  if (!isNegatable(x)) return undefined;
+  if (isWhole(x.type)) return wholeResult(x.type, (wide) => `-(${wide(x)})`, [x]);
+  return typed(x.type, `(-${x.sql})`, x.fails);
+}
+
+function absolute(x: Term): Term | undefined {
+  if (!isNegatable(x)) return undefined;
+  if (isWhole(x.type)) return wholeResult(x.type, (wide) => `abs(${wide(x)})`, [x]);
+  return typed(x.type, `abs(${x.sql})`, x.fails);
+}
+
+/** Doubles become bigints, as Java's cast does it: NaN is 0, and what is beyond a bigint is the nearest one. */
+function wholePart(x: Term, name: "floor" | "ceil"): Term | undefined {
+  if (isWhole(x.type)) return castTo(x, "long");
+  if (isDecimal(x.type)) {
+    if (x.type.scale === 0) return x;
+    const type: DeltaType = { type: "decimal", precision: Math.min(x.type.precision - x.type.scale + 1, 38), scale: 0 };
+    return typed(type, `${name}(${x.sql})`, x.fails);
+  }
+  const value = `CAST(${x.sql} AS DOUBLE)`;
+  const cases = [
+    `WHEN isnan(${value}) THEN 0`,
+    `WHEN ${value} >= 9223372036854775807::DOUBLE THEN 9223372036854775807`,
+    `WHEN ${value} <= (-9223372036854775808)::DOUBLE THEN (-9223372036854775808)::BIGINT`,
+  ];
+  return typed("long", `CASE ${cases.join(" ")} ELSE TRY_CAST(${name}(${value}) AS BIGINT) END`, x.fails);
+}
+
+function rounded(x: Term, digits: number): Term | undefined {
+  if (!Number.isInteger(digits) || digits < 0) return undefined;
+  if (!isDecimal(x.type)) return x;
+  const scale = Math.min(x.type.scale, digits);
+  const precision = Math.min(x.type.precision - x.type.scale + 1 + scale, 38);
+  return castTo(x, { type: "decimal", precision, scale });
+}
+
+function squareRoot([x]: readonly Term[]): Term | undefined {
+  const value = x && castTo(x, "double");
+  return value && term("double", `CASE WHEN ${value.sql} < 0 THEN 'NaN'::DOUBLE ELSE sqrt(${value.sql}) END`, value.fails);
+}
+
+function sign([x]: readonly Term[]): Term | undefined {
+  const value = x && castTo(x, "double");
+  if (value === undefined) return undefined;
+  const sql = `CASE WHEN isnan(${value.sql}) OR ${value.sql} = 0 THEN ${value.sql} WHEN ${value.sql} > 0 THEN 1 ELSE -1 END`;
+  return typed("double", `CASE WHEN ${value.sql} IS NOT NULL THEN ${sql} END`, anyOf([value.fails]));
+}

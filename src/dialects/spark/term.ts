@@ -1,0 +1,130 @@
+import { isPrimitive } from "../../schema/type-names.ts";
+import type { DecimalType, DeltaType } from "../../schema/types.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import { engineTypeText } from "../engine-types.ts";
+import type { LiteralSyntax } from "./syntax.ts";
+
+/** A translated expression. */
+export interface Term {
+  readonly type: DeltaType;
+  /** SQL of the engine in parentheses, of exactly the engine's type for `type`. It never raises: it has any value for rows that `fails` is true for. */
+  readonly sql: string;
+  /** SQL that is TRUE for rows that Spark raises an error for (or that the rule says nothing about), and FALSE for others; absent where there are none. */
+  readonly fails?: string | undefined;
+  /** The value of a constant, as {@link LiteralSyntax.value}. */
+  readonly literal?: LiteralSyntax | undefined;
+}
+
+/** A kind of types that a rule takes: a type's name, whatever its parameters. */
+export type TypeKind =
+  | "string"
+  | "long"
+  | "integer"
+  | "short"
+  | "byte"
+  | "float"
+  | "double"
+  | "boolean"
+  | "binary"
+  | "date"
+  | "timestamp"
+  | "timestamp_ntz"
+  | "void"
+  | "decimal"
+  | "array"
+  | "map"
+  | "struct"
+  | "variant";
+
+/** What one argument of a rule may be. */
+export interface Parameter {
+  readonly kinds: readonly TypeKind[];
+  /** The argument must be a constant. Spark's text of some, which prove the rule. */
+  readonly constants?: readonly string[];
+}
+
+/** One form of a function or operator; a form whose `build` answers `undefined` does not cover these types. */
+export interface Form {
+  readonly takes: readonly Parameter[];
+  /** The last parameter may be given any number of times, at least as often as it stands in `takes`. */
+  readonly repeats?: boolean;
+  /** The values for which it is proved, where these are not all: for others the term fails. */
+  readonly domain?: string;
+  readonly build: (args: readonly Term[]) => Term | undefined;
+}
+
+/** A function or operator of Spark that means something in the engine. */
+export interface Rule {
+  readonly names: readonly string[];
+  /** How Spark writes it, for proofs and documentation; by default `name(a, b)`. */
+  readonly spell?: (name: string, args: readonly string[]) => string;
+  readonly forms: readonly Form[];
+}
+
+export const wholeKinds = ["byte", "short", "integer", "long"] as const;
+/** Kinds that Spark casts to int for a parameter that is one, without loss. */
+export const intKinds = ["byte", "short", "integer"] as const;
+export const numberKinds = [...wholeKinds, "float", "double", "decimal"] as const;
+export const momentKinds = ["date", "timestamp", "timestamp_ntz"] as const;
+
+export function kindOf(type: DeltaType): TypeKind {
+  return isPrimitive(type) ? type : type.type;
+}
+
+export function isWhole(type: DeltaType): type is "byte" | "short" | "integer" | "long" {
+  return type === "byte" || type === "short" || type === "integer" || type === "long";
+}
+
+export function isDecimal(type: DeltaType): type is DecimalType {
+  return kindOf(type) === "decimal";
+}
+
+/** A term of a type whose SQL has another type in the engine. */
+export function typed(type: DeltaType, sql: string, fails?: string): Term {
+  return { type, sql: `CAST(${sql} AS ${engineTypeText(type)})`, fails };
+}
+
+export function term(type: DeltaType, sql: string, fails?: string): Term {
+  return { type, sql: `(${sql})`, fails };
+}
+
+/** SQL that is TRUE where any of the conditions is, and never null. */
+export function anyOf(conditions: readonly (string | undefined)[]): string | undefined {
+  const given = conditions.filter((condition) => condition !== undefined);
+  return given.length === 0 ? undefined : given.length === 1 ? given[0] : `(${given.join(" OR ")})`;
+}
+
+/** A condition of whatever truth as one that is never null. */
+export function surely(condition: string): string {
+  return `coalesce(${condition}, FALSE)`;
+}
+
+/**
+ * Where a function that is null for any null argument fails: Spark evaluates its arguments in order, and none after a null.
+ *
+ * @param own where the function itself raises for arguments that are not null
+ */
+export function failsInOrder(args: readonly Term[], own?: string): string | undefined {
+  const conditions = args.map((arg, index) => {
+    const present = args.slice(0, index).map(({ sql }) => `${sql} IS NOT NULL`);
+    return arg.fails === undefined ? undefined : `(${[...present, arg.fails].join(" AND ")})`;
+  });
+  return anyOf([...conditions, own === undefined ? undefined : surely(own)]);
+}
+
+/** A constant as a term. */
+export function literalTerm(literal: LiteralSyntax): Term {
+  const { type, value } = literal;
+  const engine = type === "void" ? "INTEGER" : engineTypeText(type);
+  const sql = value === null ? "NULL" : type === "binary" ? `unhex('${value}')` : quoteText(type === "timestamp" ? `${value}+00` : value);
+  return {
+    type,
+    sql: type === "string" && value !== null && !value.includes("\0") ? sql : `CAST(${withoutZero(sql)} AS ${engine})`,
+    literal,
+  };
+}
+
+/** The engine's SQL text cannot hold a zero character. */
+function withoutZero(sql: string): string {
+  return sql.includes("\0") ? `(${sql.split("\0").join("' || chr(0) || '")})` : sql;
+}

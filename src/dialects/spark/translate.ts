@@ -1,0 +1,138 @@
+import { formatTimestamp } from "../../schema/calendar.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { typeText } from "../../schema/type-names.ts";
+import type { StructType } from "../../schema/types.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { castTo } from "./casts.ts";
+import { literal } from "./literals.ts";
+import { parseExpression } from "./parse.ts";
+import { unsupported } from "./refusal.ts";
+import { collectionRules } from "./rules-collections.ts";
+import { dateRules } from "./rules-dates.ts";
+import { logicRules } from "./rules-logic.ts";
+import { numberRules } from "./rules-numbers.ts";
+import { textRules } from "./rules-text.ts";
+import type { CallSyntax, Syntax } from "./syntax.ts";
+import { type Form, kindOf, literalTerm, type Rule, type Term, term } from "./term.ts";
+
+/** Every function and operator that is translated; each form is proved against Spark (test/interop/spark-expressions.test.ts). */
+export const rules: readonly Rule[] = [...logicRules, ...numberRules, ...textRules, ...dateRules, ...collectionRules];
+
+/** Longest SQL that an expression may become, in characters: conditions that may fail name their operands more than once. */
+const maxSqlLength = 500_000;
+
+/** Words that Spark reads as functions without parentheses, where no column has the name. */
+const bareFunctions: ReadonlySet<string> = new Set(
+  "current_user user session_user current_date current_timestamp current_time localtimestamp current_catalog current_database current_schema".split(
+    " ",
+  ),
+);
+
+const byName = new Map<string, readonly Form[]>();
+for (const { names, forms } of rules) for (const name of names) byName.set(name, [...(byName.get(name) ?? []), ...forms]);
+
+/** Functions whose value is one moment for all of a write: in defaults only. */
+const clockFunctions: Readonly<Record<string, "date" | "timestamp" | "timestamp_ntz">> = {
+  current_timestamp: "timestamp",
+  now: "timestamp",
+  localtimestamp: "timestamp_ntz",
+  current_date: "date",
+  curdate: "date",
+};
+
+/** What an expression is translated for. */
+export interface TranslationOptions {
+  /** What `current_timestamp()` and its like stand for, in milliseconds since 1970; without it they are refused. */
+  readonly now?: number | undefined;
+}
+
+interface Scope extends TranslationOptions {
+  readonly columns: ReadonlyMap<string, Term>;
+}
+
+/**
+ * Translates a scalar expression of Spark SQL over a table's columns into the engine's SQL, exactly as Spark 4 evaluates it with
+ * `spark.sql.ansi.enabled` (its default) and UTC as the session's zone.
+ *
+ * @throws `UNSUPPORTED_FEATURE` naming the function, operator, types or text that is not known to mean the same
+ */
+export function translateSpark(expression: string, schema: StructType, { now }: TranslationOptions = {}): Term {
+  const columns = new Map(schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]));
+  return translate(parseExpression(expression), { columns, now });
+}
+
+function translate(syntax: Syntax, scope: Scope): Term {
+  const result = translatePart(syntax, scope);
+  if (result.sql.length + (result.fails?.length ?? 0) > maxSqlLength) throw unsupported("an expression that becomes too long");
+  return result;
+}
+
+function translatePart(syntax: Syntax, scope: Scope): Term {
+  switch (syntax.kind) {
+    case "literal":
+      return literalTerm(syntax);
+    case "name":
+      return columnTerm(syntax.name, scope);
+    case "field":
+      return fieldTerm(translate(syntax.operand, scope), syntax.name);
+    case "cast": {
+      const operand = translate(syntax.operand, scope);
+      const cast = castTo(operand, syntax.type);
+      if (cast === undefined) throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(syntax.type)}`);
+      return cast;
+    }
+    case "call":
+      return callTerm(syntax, scope);
+  }
+}
+
+function columnTerm(name: string, scope: Scope): Term {
+  const column = scope.columns.get(foldName(name));
+  if (column !== undefined) return column;
+  const clock = clockTerm(name, scope);
+  if (clock !== undefined) return clock;
+  throw unsupported(bareFunctions.has(name.toLowerCase()) ? `the function ${name}` : `the column ${name}, which the table does not have`);
+}
+
+function clockTerm(name: string, { now }: Scope): Term | undefined {
+  const type = Object.hasOwn(clockFunctions, name.toLowerCase()) ? clockFunctions[name.toLowerCase()] : undefined;
+  if (now === undefined || type === undefined) return undefined;
+  const value = formatTimestamp(BigInt(now) * 1000n, " ");
+  return literalTerm(literal(type, type === "date" ? value.slice(0, 10) : value));
+}
+
+function fieldTerm(operand: Term, name: string): Term {
+  const { type } = operand;
+  const fields = typeof type !== "string" && type.type === "struct" ? type.fields : [];
+  const field = fields.find((candidate) => foldName(candidate.name) === foldName(name));
+  if (field === undefined) throw unsupported(`the field ${name} of a ${typeText(type)}`);
+  return term(field.type, `struct_extract(${operand.sql}, ${quoteText(field.name)})`, operand.fails);
+}
+
+function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
+  const clock = syntaxes.length === 0 ? clockTerm(name, scope) : undefined;
+  if (clock !== undefined) return clock;
+  const forms = byName.get(name);
+  if (forms === undefined) throw unsupported(`the function or operator ${name}`);
+  const args = syntaxes.map((arg) => translate(arg, scope));
+  for (const form of forms) {
+    const result = covers(form, name, args) ? form.build(args) : undefined;
+    if (result !== undefined) return result;
+  }
+  throw unsupported(`${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`);
+}
+
+function covers(form: Form, name: string, args: readonly Term[]): boolean {
+  const { takes, repeats = false } = form;
+  if (name === "case") return args.length >= 2;
+  if (args.length < takes.length || (args.length > takes.length && !repeats)) return false;
+  return args.every((arg, index) => {
+    const parameter = takes[index] ?? takes.at(-1);
+    if (parameter === undefined || !parameter.kinds.includes(kindOf(arg.type))) return false;
+    return parameter.constants === undefined || (arg.literal !== undefined && arg.literal.value !== null);
+  });
+}
+
+function describe(name: string): string {
+  return /^[a-z_0-9]+$/.test(name) ? `the function ${name}` : `the operator ${name}`;
+}

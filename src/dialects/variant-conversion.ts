@@ -1,0 +1,132 @@
+import { quoteName } from "../sql/sql-text.ts";
+import { type EngineType, engineTypeName } from "./engine-types.ts";
+
+/** Whether a value is a variant in its two parts: what Spark writes without annotation, PROTOCOL.md "Variant data in Parquet". */
+export function isVariantParts(type: EngineType): boolean {
+  return type.kind === "struct" && type.fields.length === 2 && ["metadata", "value"].every((name) => isBinary(type, name));
+}
+
+/** Whether a value is a variant whose parts lie in columns of their own (Parquet's VariantShredding.md), which nothing here puts together. */
+export function holdsShreddedVariant(type: EngineType): boolean {
+  if (type.kind === "list") return holdsShreddedVariant(type.element);
+  if (type.kind === "map") return holdsShreddedVariant(type.value);
+  if (type.kind !== "struct") return false;
+  const isShredded = isBinary(type, "metadata") && type.fields.some((field) => field.name === "typed_value");
+  return isShredded || type.fields.some((field) => holdsShreddedVariant(field.type));
+}
+
+function isBinary(type: Extract<EngineType, { kind: "struct" }>, name: string): boolean {
+  return type.fields.some((field) => field.name === name && engineTypeName(field.type) === "BLOB");
+}
+
+/** SQL that makes a variant of a value: of the two parts of one the variant that they are, wherever in the value they lie. */
+export function toVariantSql(source: EngineType, value: string): string {
+  return `CAST(${withVariants(source, value, 0)} AS VARIANT)`;
+}
+
+function withVariants(source: EngineType, value: string, depth: number): string {
+  if (isVariantParts(source)) return variantOfParts(value);
+  if (!holdsVariantParts(source)) return value;
+  const variable = `varve_v${depth}`;
+  if (source.kind === "list") return `list_transform(${value}, lambda ${variable}: ${withVariants(source.element, variable, depth + 1)})`;
+  if (source.kind === "map") {
+    const entry = `struct_pack("key" := ${variable}.key, "value" := ${withVariants(source.value, `${variable}.value`, depth + 1)})`;
+    return `list_transform(map_entries(${value}), lambda ${variable}: ${entry})`;
+  }
+  if (source.kind !== "struct") return value;
+  const members = source.fields.map(({ name, type }) => `${quoteName(name)} := ${withVariants(type, member(value, name), depth)}`);
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${members.join(", ")}) END`;
+}
+
+function holdsVariantParts(type: EngineType): boolean {
+  if (type.kind === "list") return holdsVariantParts(type.element);
+  if (type.kind === "map") return holdsVariantParts(type.value);
+  return isVariantParts(type) || (type.kind === "struct" && type.fields.some((field) => holdsVariantParts(field.type)));
+}
+
+function variantOfParts(value: string): string {
+  const parts = `${member(value, "metadata")} || coalesce(${member(value, "value")}, '\\x00'::BLOB)`;
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE variant_bytes_to_variant(${parts}) END`;
+}
+
+function member(value: string, name: string): string {
+  return `${value}.${quoteName(name)}`;
+}
+
+/** Types whose every value a variant of Parquet holds. */
+const held: ReadonlySet<string> = new Set([
+  ...["VARCHAR", "JSON", "UUID", "ENUM", "BOOLEAN", "BLOB", "DATE", "FLOAT", "DOUBLE", "NULL"],
+  ...["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"],
+  ...["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"],
+]);
+
+const endless: ReadonlySet<string> = new Set(["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"]);
+
+/** Conditions over a value, each true where a variant cannot hold what it is exactly. */
+export function variantMisfits(source: EngineType): ((value: string) => string)[] {
+  if (isVariantParts(source)) return [];
+  const misfits: ((value: string) => string)[] = [];
+  if (lossyJson(source, "", 0) !== undefined) misfits.push((value) => lossyJson(source, value, 0) ?? "false");
+  // An endless moment is a mere number of microseconds to other readers.
+  if (source.kind === "scalar" && endless.has(source.name)) misfits.push((value) => `NOT isfinite(${value})`);
+  if (!isHeld(source)) {
+    // Some types of the engine's have no counterpart in Parquet: the engine says so value by value.
+    misfits.push((value) => `${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`);
+  }
+  return misfits;
+}
+
+/** A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name twice in an object; `undefined` where there is no JSON in it. */
+function lossyJson(type: EngineType, value: string, depth: number): string | undefined {
+  if (type.kind === "scalar") return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
+  const variable = `varve_j${depth}`;
+  const some = (list: string, condition: string | undefined) =>
+    condition === undefined ? undefined : `len(list_filter(${list}, lambda ${variable}: ${condition})) > 0`;
+  if (type.kind === "list") return some(value, lossyJson(type.element, variable, depth + 1));
+  const conditions =
+    type.kind === "struct"
+      ? type.fields.map((field) => lossyJson(field.type, member(value, field.name), depth))
+      : type.kind === "map"
+        ? [
+            some(`map_keys(${value})`, lossyJson(type.key, variable, depth + 1)),
+            some(`map_values(${value})`, lossyJson(type.value, variable, depth + 1)),
+          ]
+        : [];
+  const known = conditions.filter((condition) => condition !== undefined);
+  return known.length === 0 ? undefined : `(${known.join(" OR ")})`;
+}
+
+function isHeld(type: EngineType): boolean {
+  if (type.kind === "list") return isHeld(type.element);
+  if (type.kind === "map") return isHeld(type.key) && isHeld(type.value);
+  if (type.kind === "struct") return isVariantParts(type) || type.fields.every((field) => isHeld(field.type));
+  return type.kind === "decimal" || held.has(type.name);
+}
+
+/**
+ * A condition on JSON that is true where it holds a number that the engine rounds: whole ones become 64-bit integers or, as all others, doubles.
+ * Texts are emptied first, because digits in them are no numbers.
+ */
+function hasLossyNumber(json: string): string {
+  const double = "CAST(varve_n AS DOUBLE)";
+  const lossy = `CASE WHEN regexp_full_match(varve_n, '-?[0-9]+') AND TRY_CAST(varve_n AS BIGINT) IS NOT NULL THEN false
+    WHEN regexp_full_match(varve_n, '[0-9]+') AND TRY_CAST(varve_n AS UBIGINT) IS NOT NULL THEN true
+    ELSE TRY_CAST(varve_n AS DOUBLE) IS NULL OR NOT isfinite(${double}) OR ${digits("varve_n")} <> ${digits(`CAST(${double} AS VARCHAR)`)} END`;
+  return `len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
+}
+
+/** A condition on JSON that is true where an object has a name twice, of which the engine keeps one: outside of texts each name has one colon. */
+function repeatsName(json: string): string {
+  const colons = (text: string) => `len(regexp_extract_all(${bareJson(text)}, ':'))`;
+  return `${colons(json)} <> ${colons(`CAST(CAST(${json} AS VARIANT) AS JSON)`)}`;
+}
+
+/** JSON with its texts emptied. */
+function bareJson(json: string): string {
+  return String.raw`regexp_replace(CAST(${json} AS VARCHAR), '"(?:[^"\\]|\\.)*"', '""', 'g')`;
+}
+
+/** The digits of a number's text that count. */
+function digits(text: string): string {
+  return `rtrim(ltrim(replace(replace(regexp_replace(lower(${text}), 'e.*$', ''), '.', ''), '-', ''), '0'), '0')`;
+}

@@ -1,0 +1,273 @@
+import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import { assertInternal, VarveError } from "../../errors.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
+import type { Driver } from "./driver.ts";
+import { engineFailure } from "./failure.ts";
+import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
+import { interruptOnAbort } from "./interrupt.ts";
+import { isOutOfMemory, memoryTooSmall, type RowShape } from "./memory-failure.ts";
+import { plainConverter } from "./plain-values.ts";
+import { rowMaker } from "./row-objects.ts";
+import type { Turn } from "./turns.ts";
+
+/** A column and its type as the driver describes it, nested types taken apart. */
+export interface TypedColumn {
+  readonly name: string;
+  readonly type: DuckDBType;
+}
+
+interface CorePlace {
+  readonly turn: Turn;
+  readonly options: SessionOptions;
+}
+
+/**
+ * What the parts of a session share: an instance that is its own while it is open, a database in it, its main connection, and whether it was
+ * fenced.
+ *
+ * Whatever a session makes is in its database or bound to its connections, and goes with them; then the instance is as it was.
+ */
+export class EngineCore {
+  readonly driver: Driver;
+  readonly connection: DuckDBConnection;
+  /** What the session was opened with; a sibling gets the same. */
+  readonly options: SessionOptions;
+  /** The session's place among those that compute at once: whatever runs in the engine runs in its {@link Turn.use}. */
+  readonly turn: Turn;
+  /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
+  readonly ownFiles: string[] = [];
+  fenced = false;
+  /** A connection that counts its progress, made when the fence is put up: a fenced instance lets no connection change that setting. */
+  measured: DuckDBConnection | undefined;
+  closed = false;
+  readonly #pooled: PooledInstance;
+  readonly #database: string;
+  #folder: string | undefined;
+  /** Connections in use besides the two above. */
+  #lent = 0;
+  #failed = false;
+  #widest: RowShape = { columns: 0, bytesOfRow: 0 };
+  #names = 0;
+
+  private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, place: CorePlace) {
+    this.driver = driver;
+    this.connection = connection;
+    this.options = place.options;
+    this.turn = place.turn;
+    this.#pooled = pooled;
+    this.#database = database;
+  }
+
+  /** Gives an instance, which nobody else uses, a database for one session. */
+  static async open(driver: Driver, pooled: PooledInstance, place: CorePlace): Promise<EngineCore> {
+    const database = `varve_${pooled.sessions++}`;
+    const connection = await pooled.instance.connect();
+    await connection.run(`ATTACH ':memory:' AS ${database}; USE ${database}`);
+    return new EngineCore(driver, pooled, connection, database, place);
+  }
+
+  /** Temporary folder of the session; removed with it. */
+  get folder(): string {
+    this.#folder ??= makeTemporaryFolder(this.options.temporaryFolder);
+    return this.#folder;
+  }
+
+  /** The widest rows that were staged so far. */
+  get widest(): RowShape {
+    return this.#widest;
+  }
+
+  /** Takes note of staged rows: an engine that runs out of memory says by them how much would do. */
+  noteChunk({ columns, rows, bytes }: { readonly columns: number; readonly rows: number; readonly bytes: number }): void {
+    this.#widest = {
+      columns: Math.max(this.#widest.columns, columns),
+      bytesOfRow: Math.max(this.#widest.bytesOfRow, bytes / rows),
+    };
+  }
+
+  /** Ends the session; its instance is kept for another unless it was fenced, failed, or is still busy. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      this.measured?.closeSync();
+      const reusable = !this.fenced && !this.#failed && this.#lent === 0 && (await this.#emptied());
+      this.connection.closeSync();
+      await (reusable ? keepInstance(this.#pooled, this.options) : closeInstance(this.#pooled));
+      if (this.#folder !== undefined) await removeTemporaryFolder(this.#folder);
+    } finally {
+      this.turn.end();
+    }
+  }
+
+  /** Drops the session's database with everything in it; false where the engine would not. */
+  async #emptied(): Promise<boolean> {
+    try {
+      await this.connection.run(`USE memory; DETACH ${this.#database}`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Registers what `register` makes once in the instance, where it stays: for functions that depend on their arguments alone. */
+  enableVariants(register: (connection: DuckDBConnection) => void): void {
+    if (this.#pooled.variants) return;
+    register(this.connection);
+    this.#pooled.variants = true;
+  }
+
+  /** From now on the instance is fenced, and lost to later sessions. */
+  markFenced(): void {
+    this.fenced = true;
+    replaceInstance(this.options);
+  }
+
+  /** Another connection to the session's database; hand it back to {@link EngineCore.release}. */
+  async connect(): Promise<DuckDBConnection> {
+    this.assertOpen();
+    const connection = await this.#pooled.instance.connect();
+    this.#lent++;
+    await this.turn.use(() => connection.run(`USE ${this.#database}`));
+    return connection;
+  }
+
+  async release(connection: DuckDBConnection): Promise<void> {
+    this.#lent--;
+    if (this.closed) await closeLast(connection);
+    else connection.closeSync();
+  }
+
+  /** An engine failure as varve's own; after one the instance is not used again, because a damaged file may have broken it. */
+  failure(error: unknown, sql?: string): VarveError {
+    this.#failed = true;
+    const failure = engineFailure(error, sql);
+    return isOutOfMemory(failure) ? memoryTooSmall(failure, this.options, this.#widest) : failure;
+  }
+
+  /** A name that no other table or view of this session has. */
+  freshName(kind: string): string {
+    return `__varve_${kind}_${this.#names++}`;
+  }
+
+  async run(sql: string, parameters: readonly EngineParameter[] = [], signal?: AbortSignal): Promise<DuckDBMaterializedResult> {
+    this.assertOpen();
+    if (signal !== undefined) return await this.onMainConnection(signal, () => this.#run(sql, parameters));
+    try {
+      return await this.turn.use(() => this.#run(sql, parameters));
+    } catch (error) {
+      throw this.failure(error, sql);
+    }
+  }
+
+  #run(sql: string, parameters: readonly EngineParameter[]): Promise<DuckDBMaterializedResult> {
+    if (parameters.length === 0) return this.connection.run(sql);
+    const bound = parameters.map((parameter) => bind(this.driver, parameter));
+    return this.connection.run(
+      sql,
+      bound.map((one) => one.value),
+      bound.map((one) => one.type),
+    );
+  }
+
+  async rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
+    const result = await this.run(sql, parameters);
+    return (await result.convertRows(plainConverter(this.driver))).map(rowMaker(this.driver, result));
+  }
+
+  async describe(sql: string): Promise<EngineColumn[]> {
+    const rows = await this.rows(`DESCRIBE ${sql}`);
+    return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
+  }
+
+  /** Columns of a query with the driver's own type objects, without running it. */
+  async typedColumns(sql: string): Promise<TypedColumn[]> {
+    this.assertOpen();
+    try {
+      const prepared = await this.turn.use(() => this.connection.prepare(sql));
+      const columns = Array.from({ length: prepared.columnCount }, (_, at) => ({
+        name: prepared.columnName(at),
+        type: prepared.columnType(at),
+      }));
+      prepared.destroySync();
+      return columns;
+    } catch (error) {
+      throw this.failure(error, sql);
+    }
+  }
+
+  /** Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs long beside other queries. */
+  async onOwnConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.connect();
+    try {
+      return await this.#interruptible(connection, signal, work);
+    } finally {
+      await this.release(connection);
+    }
+  }
+
+  /** As {@link EngineCore.onOwnConnection}, on the session's main one: for what runs alone and shows no progress. */
+  onMainConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    this.assertOpen();
+    return this.#interruptible(this.connection, signal, work);
+  }
+
+  /** As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time. */
+  async onMeasuredConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    this.assertOpen();
+    await this.prepareMeasured();
+    assertInternal(this.measured !== undefined, "no connection counts progress");
+    return this.#interruptible(this.measured, signal, work);
+  }
+
+  /** Makes the connection that counts progress, if there is none yet. */
+  async prepareMeasured(): Promise<void> {
+    if (this.measured !== undefined) return;
+    const connection = await this.#pooled.instance.connect();
+    this.measured = connection;
+    const settings = "SET enable_progress_bar = true; SET enable_progress_bar_print = false";
+    await this.turn.use(() => connection.run(`USE ${this.#database}; ${settings}`));
+  }
+
+  /** Runs `work` on a connection that `signal` interrupts. */
+  async #interruptible<T>(
+    connection: DuckDBConnection,
+    signal: AbortSignal | undefined,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
+    assertNotAborted(signal);
+    const disarm = interruptOnAbort(connection, signal);
+    try {
+      return await this.turn.use(() => work(connection), signal);
+    } catch (error) {
+      const failure = this.failure(error);
+      assertNotAborted(signal);
+      throw failure;
+    } finally {
+      disarm();
+    }
+  }
+
+  assertOpen(): void {
+    if (this.closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
+  }
+}
+
+/** @throws `CANCELLED` when the signal was aborted. */
+export function assertNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new VarveError("CANCELLED", "The work was cancelled.", {}, signal.reason);
+}
+
+function bind({ api }: Driver, parameter: EngineParameter): { readonly value: DuckDBValue; readonly type: DuckDBType } {
+  if (parameter === null) return { value: null, type: api.SQLNULL };
+  if (typeof parameter === "boolean") return { value: parameter, type: api.BOOLEAN };
+  if (typeof parameter === "string") return { value: parameter, type: api.VARCHAR };
+  if (typeof parameter === "number") {
+    return Number.isSafeInteger(parameter) ? { value: BigInt(parameter), type: api.BIGINT } : { value: parameter, type: api.DOUBLE };
+  }
+  if (typeof parameter === "bigint")
+    return { value: parameter, type: BigInt.asIntN(64, parameter) === parameter ? api.BIGINT : api.HUGEINT };
+  if (parameter instanceof Uint8Array) return { value: api.blobValue(parameter), type: api.BLOB };
+  return { value: api.listValue([...parameter]), type: api.LIST(api.VARCHAR) };
+}

@@ -1,0 +1,119 @@
+import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
+
+/** What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the character of the SQL text where it was found. */
+interface EngineComplaint {
+  readonly kind: string;
+  readonly message: string;
+  readonly position?: number;
+}
+
+/**
+ * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for text that does not run,
+ * `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`, `MEMORY_LIMIT_TOO_SMALL`, and `ENGINE_FAILED` with advice for the rest.
+ *
+ * `sql` is shown with the position; leave it out where it is not the caller's.
+ */
+export function engineFailure(error: unknown, sql?: string): VarveError {
+  if (isVarveError(error)) return error;
+  const complaint = readComplaint(error);
+  const data = { engineMessage: complaint.message, engineErrorKind: complaint.kind };
+  if (complaint.kind === "INTERRUPT") return new VarveError("CANCELLED", "The work was cancelled.", data, error);
+  if (complaint.kind === "Out of Memory" || memoryUsed.test(complaint.message)) return outOfMemory(complaint, data, error);
+  const fileFailure = aboutFile(complaint, data, error);
+  if (fileFailure !== undefined) return fileFailure;
+  if (["INTERNAL", "FATAL", "IO", "HTTP", "Connection", "Settings", "Unknown"].includes(complaint.kind)) {
+    const advice = /no space|disk/i.test(complaint.message) ? " Free some disk space or choose another temporary folder." : "";
+    return new VarveError("ENGINE_FAILED", `The engine failed (${complaint.kind}): ${complaint.message}.${advice}`, data, error);
+  }
+  if (complaint.kind === "Permission") {
+    return new VarveError(
+      "SQL_REFUSED",
+      `This SQL was refused: ${complaint.message}. It may read the query's own tables only.`,
+      data,
+      error,
+    );
+  }
+  const place = sql === undefined || complaint.position === undefined ? undefined : placeOf(sql, complaint.position);
+  const at = place === undefined ? "" : `\n${place.excerpt}`;
+  return new VarveError("SQL_FAILED", `${complaint.kind} error: ${complaint.message}${at}`, { ...data, ...place?.data }, error);
+}
+
+/** The engine's own words about a failure, without its envelope. */
+export function engineMessage(error: unknown): string {
+  return readComplaint(error).message;
+}
+
+/** The engine's name for the kind of a failure, e.g. `Conversion` or `Invalid Input`. */
+export function engineErrorKind(error: unknown): string {
+  return readComplaint(error).kind;
+}
+
+function readComplaint(error: unknown): EngineComplaint {
+  const text = error instanceof Error ? error.message : String(error);
+  const start = text.indexOf("{");
+  if (start >= 0) {
+    try {
+      const parsed: unknown = JSON.parse(text.slice(start));
+      if (typeof parsed === "object" && parsed !== null && "exception_message" in parsed && "exception_type" in parsed) {
+        const position = "position" in parsed ? Number(parsed.position) : Number.NaN;
+        return {
+          kind: String(parsed.exception_type),
+          message: String(parsed.exception_message),
+          ...(Number.isSafeInteger(position) ? { position } : {}),
+        };
+      }
+    } catch {
+      // The text merely contains a brace: it is the message itself.
+    }
+  }
+  const plain = /^([A-Z][A-Za-z ]*?) Error: ([\s\S]*)$/.exec(text);
+  return plain === null ? { kind: "Unknown", message: text } : { kind: plain[1] ?? "Unknown", message: plain[2] ?? text };
+}
+
+/** How the engine ends the complaint of any part of it that got no more memory. */
+const memoryUsed = /(?:allocate|pin) (?:data|block) of size .* used\)/;
+
+function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError {
+  const text =
+    `The engine ran out of memory: ${firstLine(complaint.message)}. ` +
+    "Raise the memory limit, use fewer threads, or give a temporary folder with more free space.";
+  return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
+}
+
+const missingFile = /No files found that match the pattern "([^"]+)"|Cannot open file "([^"]+)": No such file/;
+const brokenFile = [
+  /(?:file|File|reading|parquet) ['"]([^'"]+\.parquet[^'"]*)['"]/,
+  /(?:No magic bytes found|Invalid footer|Footer length|too small to be a Parquet file)[^'"]*['"]([^'"]+)['"]/,
+];
+const corruption =
+  /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|out of buffer|page/;
+
+function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
+  const missing = missingFile.exec(complaint.message);
+  const absent = missing?.[1] ?? missing?.[2];
+  if (absent !== undefined) {
+    const text = `The data file ${absent} does not exist. It may have been removed by a vacuum or by hand.`;
+    return new VarveError("DATA_FILE_MISSING", text, { ...data, file: absent }, cause);
+  }
+  if (!["Invalid Input", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind)) return undefined;
+  if (!corruption.test(complaint.message)) return undefined;
+  const file = brokenFile.map((pattern) => pattern.exec(complaint.message)?.[1]).find((found) => found !== undefined);
+  const text = `The Parquet file ${file ?? "(unnamed)"} cannot be read: ${firstLine(complaint.message)}. Restore it from a copy.`;
+  return new VarveError("DATA_FILE_CORRUPT", text, { ...data, ...(file === undefined ? {} : { file }) }, cause);
+}
+
+function placeOf(sql: string, position: number): { excerpt: string; data: ErrorData } | undefined {
+  const bytes = Buffer.from(sql, "utf8");
+  if (position > bytes.length) return undefined;
+  const before = bytes.subarray(0, position).toString("utf8");
+  const line = before.split("\n").length;
+  const column = before.length - before.lastIndexOf("\n");
+  const text = sql.split("\n")[line - 1] ?? "";
+  const from = Math.max(0, column - 60);
+  const excerpt = `line ${line}: ${text.slice(from, from + 120)}\n${" ".repeat(`line ${line}: `.length + column - 1 - from)}^`;
+  return { excerpt, data: { line, column } };
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? text).replace(/\.$/, "");
+}

@@ -1,0 +1,53 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { SessionOptions } from "./contract.ts";
+import { memoryLimitOf, threadsOf } from "./instance-pool.ts";
+
+const mebibyte = 1024 ** 2;
+/** Rows that the engine handles at a time, whole. */
+const vectorRows = 2048;
+
+/** The widest rows that a session has staged; zeros where it has staged none. */
+export interface RowShape {
+  readonly columns: number;
+  readonly bytesOfRow: number;
+}
+
+/** Whether the engine ran out of the memory that it may use. */
+export function isOutOfMemory(error: unknown): error is VarveError {
+  return isVarveError(error, "MEMORY_LIMIT_TOO_SMALL");
+}
+
+/** The failure with the limit in force and the smallest one that would do. */
+export function memoryTooSmall(failure: VarveError, options: SessionOptions, shape: RowShape): VarveError {
+  const limit = memoryLimitOf(options);
+  const estimate = sufficientLimit(options, shape);
+  const sufficient = Math.max(estimate, 2 * limit);
+  const threads = threadsOf({ ...options, memoryLimit: sufficient });
+  const rows = `${shape.columns} columns and ${Math.round(shape.bytesOfRow)} bytes a row, in ${threads} thread${threads === 1 ? "" : "s"}`;
+  const basis = estimate < sufficient ? "twice the limit in force" : rows;
+  const text =
+    `The engine ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ` +
+    `Set memoryLimit to ${sufficient} (${mebibytes(sufficient)}, by ${basis}), or use fewer threads.`;
+  const data = { ...failure.data, memoryLimit: limit, sufficientLimit: sufficient, threads };
+  return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, failure.cause);
+}
+
+/**
+ * Bytes that do for rows of a shape: each thread holds some vectors of whole rows (read, changed, encoded), each column some blocks of 256 KiB
+ * (stored and written), and the engine itself some more. A larger limit may mean more threads.
+ */
+export function sufficientLimit(options: SessionOptions, { columns, bytesOfRow }: RowShape): number {
+  const vector = vectorRows * Math.max(bytesOfRow, 16 * columns);
+  let limit = memoryLimitOf(options);
+  for (;;) {
+    const needed =
+      Math.ceil((64 * mebibyte + 2 * columns * mebibyte + vector * (3 * threadsOf({ ...options, memoryLimit: limit }) + 3)) / mebibyte) *
+      mebibyte;
+    if (needed <= limit) return limit;
+    limit = needed;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / mebibyte)} MiB`;
+}

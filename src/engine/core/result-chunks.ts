@@ -1,0 +1,73 @@
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from "@duckdb/node-api";
+import { VarveError } from "../../errors.ts";
+import { assertNotAborted, type EngineCore } from "./core.ts";
+
+/** A query whose result is streamed. */
+export interface StreamedQuery {
+  /** Does nothing else meanwhile. */
+  readonly connection: DuckDBConnection;
+  readonly sql: string;
+  /** The caller has it interrupt the connection. */
+  readonly signal: AbortSignal | undefined;
+  readonly result: DuckDBResult;
+}
+
+/** Starts a query on a connection that does nothing else. */
+export async function streamQuery({ turn }: EngineCore, query: Omit<StreamedQuery, "result">): Promise<StreamedQuery> {
+  return { ...query, result: await turn.use(() => query.connection.stream(query.sql), query.signal) };
+}
+
+/**
+ * Yields the chunks of a streamed query, the engine making the next one while one is used.
+ *
+ * When the consumer leaves early the query is interrupted, and nothing of it runs any more once this has ended.
+ *
+ * @throws the engine's error where the query fails on its way, `CANCELLED` where the signal has interrupted it
+ */
+export async function* chunksAhead(core: EngineCore, query: StreamedQuery): AsyncGenerator<DuckDBDataChunk> {
+  const { connection, result, signal } = query;
+  const fetch = () => core.turn.use(() => result.fetchChunk(), signal);
+  let fetching = fetch();
+  let finished = false;
+  try {
+    for (;;) {
+      const chunk = await fetching;
+      if (chunk === null || chunk.rowCount === 0) break;
+      fetching = fetch();
+      // A failure is met when its turn comes.
+      fetching.catch(() => undefined);
+      yield chunk;
+    }
+    finished = true;
+    if (!hasFailed(core, result)) return;
+    assertNotAborted(signal);
+    throw await failureOf(core, query);
+  } finally {
+    if (!finished) {
+      connection.interrupt();
+      await drain(fetching, fetch);
+    }
+  }
+}
+
+/** Reads what the engine had made already: only a result that was read to its end lets go of its instance. */
+async function drain(fetching: Promise<DuckDBDataChunk | null>, fetch: () => Promise<DuckDBDataChunk | null>): Promise<void> {
+  let chunk = await fetching.catch(() => null);
+  while (chunk !== null && chunk.rowCount > 0) chunk = await fetch().catch(() => null);
+}
+
+/** The driver ends a result that fails on its way like one that is complete, but for its type. */
+function hasFailed({ driver }: EngineCore, result: DuckDBResult): boolean {
+  return result.returnType === driver.api.ResultReturnType.INVALID;
+}
+
+/** The driver does not report the error, so the query runs again to get it, without keeping its rows. */
+async function failureOf({ turn }: EngineCore, { connection, sql, signal }: StreamedQuery): Promise<unknown> {
+  try {
+    await turn.use(() => connection.run(`EXPLAIN ANALYZE ${sql}`), signal);
+  } catch (error) {
+    return error;
+  }
+  const text = "The engine failed partway through a result, but not when the query was run again. Run the query again from the start.";
+  return new VarveError("ENGINE_FAILED", text, {});
+}

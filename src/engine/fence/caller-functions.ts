@@ -1,0 +1,149 @@
+import type { EngineColumn } from "../core/contract.ts";
+import type { EngineCore } from "../core/core.ts";
+import { functionKind, isCalledByName, isSteadyAggregate } from "./sql-functions.ts";
+import { childrenOf, constantText, isTree, placedError, refused, type Tree, walk } from "./syntax-tree.ts";
+
+const advice = "Use a column or a constant instead";
+const unsteady = "may answer differently each time";
+
+/** Functions that call an aggregate, which they are given as text. */
+const aggregateCallers: ReadonlySet<string> = new Set(["list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"]);
+
+/** A caller's text as it was parsed, for showing places in it. */
+export interface ParsedText {
+  readonly sql: string;
+  /** How much of `sql` stands before the caller's text. */
+  readonly offset: number;
+}
+
+/**
+ * Checks that a query calls allowed functions only; `exempt` are calls that are checked elsewhere.
+ *
+ * @throws `SQL_REFUSED` naming the function; `SQL_FAILED` with the place for one that does not exist
+ */
+export async function checkQueryCalls(
+  core: EngineCore,
+  parts: readonly Tree[],
+  exempt: ReadonlySet<unknown>,
+  text: ParsedText,
+): Promise<void> {
+  for (const part of parts) {
+    const name = calledName(part);
+    if (name === undefined || exempt.has(part)) continue;
+    if (functionKind(name) === undefined) throw await unknownFunction(core, name, part, text);
+    if (aggregateCallers.has(name.toLowerCase()) && !givesSteadyAggregate(part) && functionKind(aggregateText(part)) === undefined)
+      throw refused(`it calls ${name}() without an aggregate's name in quotes`, "Write the name as text", { function: name });
+  }
+}
+
+/**
+ * Checks that an expression calls only functions that return the same for the same row in every query.
+ *
+ * @throws as {@link checkQueryCalls}
+ */
+export async function checkRowCalls(core: EngineCore, expression: Tree, columns: readonly EngineColumn[], text: ParsedText): Promise<void> {
+  const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(isTimeWithZone);
+  for (const part of walk(expression)) {
+    const name = calledName(part);
+    if (name === undefined) continue;
+    const kind = functionKind(name);
+    if (kind === undefined) throw await unknownFunction(core, name, part, text);
+    if (kind === "rows")
+      throw refused(`it calls ${name}(), which is about more than one row`, "An expression may use the columns of its own row only", {
+        function: name,
+      });
+    if (kind === "moment" || looksAtMoment(name.toLowerCase(), part, timeOfDay))
+      throw refused(`it calls ${name}(), which ${unsteady}`, advice, { function: name });
+  }
+}
+
+/**
+ * Refuses names that the engine takes for calls: those of an expression that it accepted though they are neither a column nor a parameter of
+ * a lambda around them.
+ */
+export function checkNames(expression: Tree, columns: readonly EngineColumn[]): void {
+  const name = strangeName(expression, new Set(columns.map((column) => column.name.toLowerCase())));
+  if (name !== undefined)
+    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, `${advice}, or rename the parameter`, {
+      function: name,
+    });
+}
+
+/** As {@link checkNames}, before the engine has seen the expression: names that are known to be calls. */
+export function checkCalledNames(expression: Tree, columns: readonly EngineColumn[]): void {
+  const known = columns.map((column) => column.name.toLowerCase());
+  const name = strangeName(expression, new Set(known), isCalledByName);
+  if (name !== undefined) throw refused(`it uses ${name}, which is not a column and ${unsteady}`, advice, { function: name });
+}
+
+function calledName(part: Tree): string | undefined {
+  const name = part["function_name"];
+  return typeof name === "string" ? name : undefined;
+}
+
+/** Calls of consistent functions that are not: the catalogue speaks of names, but these depend on the arguments. */
+function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
+  // With one argument the engine takes the current time for the other.
+  if (name === "age") return childrenOf(call).length < 2;
+  // Which offset a time of day has in a zone depends on today's date.
+  if (name === "timezone") return timeOfDay;
+  return aggregateCallers.has(name) && !givesSteadyAggregate(call);
+}
+
+function isTimeWithZone(part: Tree): boolean {
+  return part["id"] === "TIME WITH TIME ZONE";
+}
+
+function givesSteadyAggregate(call: Tree): boolean {
+  return isSteadyAggregate(aggregateText(call));
+}
+
+/** The aggregate's name, empty where it is not a constant. The list comes first: in `a.list_aggregate('sum')` it is the qualifier. */
+function aggregateText(call: Tree): string {
+  const named = childrenOf(call)[call["schema"] === undefined ? 1 : 0];
+  return (named === undefined ? undefined : constantText(named)) ?? "";
+}
+
+/** A name of the expression that nothing in it explains. A lambda's parameter explains its name below it, unless the engine reads it as a call. */
+function strangeName(
+  expression: Tree,
+  columns: ReadonlySet<string>,
+  isStrange: (name: string) => boolean = () => true,
+): string | undefined {
+  const open: { readonly part: unknown; readonly scope: ReadonlySet<string> }[] = [{ part: expression, scope: columns }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { part, scope } = next;
+    if (Array.isArray(part)) for (const item of part) open.push({ part: item, scope });
+    if (!isTree(part)) continue;
+    if (part["class"] === "LAMBDA") {
+      // `a -> b` may be an arrow into JSON too: then what stands before it is no parameter.
+      const parameters = isTree(part["lhs"]) ? [...walk(part["lhs"])].flatMap(referredName) : [];
+      const call = parameters.find((name) => !scope.has(name.toLowerCase()) && isCalledByName(name));
+      if (call !== undefined) return call;
+      open.push({ part: part["expr"], scope: new Set([...scope, ...parameters.map((name) => name.toLowerCase())]) });
+      continue;
+    }
+    const [name] = referredName(part);
+    if (name !== undefined && !scope.has(name.toLowerCase()) && isStrange(name)) return name;
+    for (const value of Object.values(part)) if (typeof value === "object" && value !== null) open.push({ part: value, scope });
+  }
+  return undefined;
+}
+
+/** The first part of a column's name. */
+function referredName(part: Tree): string[] {
+  const names = part["class"] === "COLUMN_REF" ? part["column_names"] : undefined;
+  return Array.isArray(names) ? names.slice(0, 1).map(String) : [];
+}
+
+/** The error for a function in no list: refused where the engine has it, else the text's mistake. The catalogue is asked only here. */
+async function unknownFunction(core: EngineCore, name: string, part: Tree, { sql, offset }: ParsedText): Promise<Error> {
+  const [row] = await core.rows("SELECT count(*) AS n FROM duckdb_functions() WHERE lower(function_name) = $1", [name.toLowerCase()]);
+  if (row?.["n"] === 0n) {
+    const what = `There is no function ${name}`;
+    return placedError(what, what, { sql, offset, position: Number(part["query_location"] ?? 0) });
+  }
+  return refused(`it calls ${name}(), which is not on the list of allowed functions`, "Use the query's own tables and ordinary functions", {
+    function: name,
+  });
+}

@@ -1,0 +1,41 @@
+import { realpath } from "node:fs/promises";
+import { sep } from "node:path";
+import { VarveError } from "../../errors.ts";
+import { filePattern, textList } from "../../sql/sql-text.ts";
+import type { EngineCore } from "../core/core.ts";
+
+/**
+ * Closes an instance for good: it reads the named files, reads and writes below the named folders, loads nothing, changes no setting.
+ *
+ * Files are named one by one, because a folder that may be read may also be written; texts of callers must pass
+ * `callerQuery` or `callerExpression` besides, because a file that may be read may also be overwritten.
+ */
+export async function fence(
+  core: EngineCore,
+  limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] },
+): Promise<void> {
+  const folders = await Promise.all((limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`));
+  // Only what may write files needs the connection that counts progress, and none can be made any more afterwards.
+  if (folders.length > 0) await core.prepareMeasured();
+  // The engine asks for leave to read a pattern, and then for the file that it finds by it.
+  const files = [...limits.files, ...core.ownFiles];
+  await core.run(`SET allowed_paths = ${textList([...new Set([...files, ...files.map(filePattern)])])};
+    SET allowed_directories = ${textList([...folders, ...(limits.writableFolders ?? [])])};
+    SET enable_external_access = false;
+    SET lock_configuration = true`);
+  core.markFenced();
+  if (await fenceHolds(core)) return;
+  throw new VarveError(
+    "ENGINE_FAILED",
+    "The engine did not take its fence. Use the DuckDB version that varve names as its dependency.",
+    {},
+  );
+}
+
+/** Whether the instance holds its fence; false would be a change in DuckDB that varve does not know. */
+async function fenceHolds(core: EngineCore): Promise<boolean> {
+  const [row] = await core.rows(
+    "SELECT current_setting('enable_external_access') AS open, current_setting('lock_configuration') AS locked",
+  );
+  return row?.["open"] === false && row["locked"] === true;
+}

@@ -1,0 +1,78 @@
+import { assertInternal, VarveError } from "../../errors.ts";
+import type { EngineCore } from "../core/core.ts";
+
+/** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
+export type Tree = { readonly [key: string]: unknown };
+
+/** The statements of a text as the engine parses them; `offset` is where the caller's part begins in it. @throws `SQL_FAILED` with the place, `SQL_REFUSED` */
+export async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
+  const options = "skip_null := true, skip_empty := true, skip_default := true";
+  const [row] = await core.rows(`SELECT json_serialize_sql($1::VARCHAR, ${options}) AS tree`, [sql]);
+  const tree: unknown = JSON.parse(String(row?.["tree"]));
+  assertInternal(isTree(tree), "a syntax tree that is no object");
+  if (tree["error"] === true) throw syntaxError(tree, sql, offset);
+  const statements = tree["statements"];
+  return Array.isArray(statements) ? statements.filter(isTree) : [];
+}
+
+function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
+  if (tree["error_type"] === "not implemented") return refused("it is not a SELECT", "Give exactly one SELECT");
+  const message = String(tree["error_message"]);
+  return placedError(`Syntax error: ${message}`, message, { sql, offset, position: Number(tree["position"] ?? Number.NaN) });
+}
+
+/** A mistake of the caller's text, shown at its place: `position` counts bytes from the start of `sql`, of which `offset` are not the caller's. */
+export function placedError(
+  what: string,
+  engineMessage: string,
+  { sql, offset, position }: { readonly sql: string; readonly offset: number; readonly position: number },
+): VarveError {
+  if (!Number.isSafeInteger(position)) return new VarveError("SQL_FAILED", `${what}.`, { engineMessage });
+  const before = Buffer.from(sql).subarray(0, position).toString().slice(offset);
+  const line = before.split("\n").length;
+  const column = before.length - before.lastIndexOf("\n");
+  const text = sql.slice(offset).split("\n")[line - 1] ?? "";
+  const label = `line ${line}: `;
+  const where = `${label}${text}\n${" ".repeat(label.length + column - 1)}^`;
+  return new VarveError("SQL_FAILED", `${what}\n${where}`, { engineMessage, line, column });
+}
+
+/** The error for a text that is understood and not allowed. */
+export function refused(why: string, advice: string, data: { readonly function?: string } = {}): VarveError {
+  return new VarveError("SQL_REFUSED", `This SQL was refused because ${why}. ${advice}.`, { reason: why, ...data });
+}
+
+/** The text of a constant, or `undefined`. */
+export function constantText(part: Tree): string | undefined {
+  const value = part["class"] === "CONSTANT" && isTree(part["value"]) ? part["value"]["value"] : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Parts of a tree in a list below `key`. */
+export function childrenOf(part: Tree, key = "children"): readonly Tree[] {
+  const list = part[key];
+  return Array.isArray(list) ? list.filter(isTree) : [];
+}
+
+/** A tree as text without positions, for comparing. */
+export function shape(tree: unknown): string {
+  return JSON.stringify(tree, (key, value: unknown) => (key === "query_location" ? undefined : value)) ?? "nothing";
+}
+
+/** All objects of a tree, without recursion, because a caller decides how deep it is. */
+export function* walk(tree: Tree): Generator<Tree> {
+  const open: unknown[] = [tree];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (Array.isArray(next)) {
+      for (const item of next) open.push(item);
+    } else if (isTree(next)) {
+      yield next;
+      for (const value of Object.values(next)) if (typeof value === "object" && value !== null) open.push(value);
+    }
+  }
+}
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,33 @@
+import { columnReaders } from "../core/column-values.ts";
+import type { EngineRow } from "../core/contract.ts";
+import { assertNotAborted, type EngineCore } from "../core/core.ts";
+import { interruptOnAbort } from "../core/interrupt.ts";
+import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
+import { rowMaker } from "../core/row-objects.ts";
+
+/** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
+export async function* streamRows(core: EngineCore, sql: string, signal?: AbortSignal): AsyncGenerator<EngineRow> {
+  core.assertOpen();
+  assertNotAborted(signal);
+  const connection = await core.connect();
+  const disarm = interruptOnAbort(connection, signal);
+  try {
+    yield* convertedRows(core, await streamQuery(core, { connection, sql, signal }));
+  } catch (error) {
+    const failure = core.failure(error, sql);
+    assertNotAborted(signal);
+    throw failure;
+  } finally {
+    disarm();
+    await core.release(connection);
+  }
+}
+
+async function* convertedRows(core: EngineCore, query: StreamedQuery): AsyncGenerator<EngineRow> {
+  const toRow = rowMaker(core.driver, query.result);
+  const readers = columnReaders(core.driver, query.result.columnTypes());
+  for await (const chunk of chunksAhead(core, query)) {
+    const columns = readers.map((read) => read(chunk));
+    for (let at = 0; at < chunk.rowCount; at++) yield toRow(columns.map((values) => values[at] ?? null));
+  }
+}

@@ -1,0 +1,114 @@
+import { sqlType, type ValueType } from "../../core/value-type.ts";
+import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
+import { FixedData, Validity } from "../shared/chunk-buffers.ts";
+import { parseBase64 } from "../shared/parse-values.ts";
+import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
+
+/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
+const loneSurrogate = /[\ud800-\udfff]/u;
+
+/** Short ASCII texts are laid out here; the others of a chunk go over together. */
+export function textBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
+  const data = new FixedData(16);
+  const validity = new Validity();
+  const encoder = new TextEncoder();
+  let texts: string[] = [];
+  let positions: number[] = [];
+  let block = new Uint8Array(65_536);
+  return {
+    type,
+    set(index, value) {
+      data.reserve(index);
+      if (typeof value === "string") {
+        if (putInline(data, index * 16, value)) return;
+        if (loneSurrogate.test(value)) throw new CellProblem("text without lone surrogates", value);
+        texts.push(value);
+        positions.push(index);
+      } else if (value === null || value === undefined) {
+        validity.clear(index);
+        data.bytes.fill(0, index * 16, index * 16 + 16);
+      } else throw new CellProblem(sqlType(type), value);
+    },
+    write(vector, count) {
+      if (positions.length > 0) {
+        const all = texts.join("");
+        if (block.length < all.length * 3) block = new Uint8Array(all.length * 4);
+        const { written } = encoder.encodeInto(all, block);
+        const starts = startsOf(texts, written === all.length);
+        layOutBlock(options.driver, vector, data.view, block.subarray(0, written), positions, starts);
+        if (options.written !== undefined) options.written.bytes += written;
+        texts = [];
+        positions = [];
+      }
+      data.write(options.driver, vector, count);
+      validity.write(options.driver, vector, count);
+    },
+  };
+}
+
+function startsOf(texts: readonly string[], isAscii: boolean): Float64Array {
+  const starts = new Float64Array(texts.length + 1);
+  let total = 0;
+  for (let at = 0; at < texts.length; at++) {
+    const text = texts[at] ?? "";
+    total += isAscii ? text.length : Buffer.byteLength(text);
+    starts[at + 1] = total;
+  }
+  return starts;
+}
+
+function putInline({ bytes }: FixedData, base: number, text: string): boolean {
+  const length = text.length;
+  if (length > inlineBytes) return false;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 127) return false;
+    bytes[base + 4 + at] = code;
+  }
+  bytes[base] = length;
+  bytes[base + 1] = 0;
+  bytes[base + 2] = 0;
+  bytes[base + 3] = 0;
+  for (let at = length; at < inlineBytes; at++) bytes[base + 4 + at] = 0;
+  return true;
+}
+
+export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnBuilder {
+  const data = new FixedData(16);
+  const validity = new Validity();
+  let values: Uint8Array[] = [];
+  let positions: number[] = [];
+  return {
+    type,
+    set(index, value) {
+      data.reserve(index);
+      if (value === null || value === undefined) {
+        validity.clear(index);
+        data.bytes.fill(0, index * 16, index * 16 + 16);
+        return;
+      }
+      const bytes = bytesOf(value, options.fromText);
+      if (bytes === undefined) throw new CellProblem(sqlType(type), value);
+      values.push(bytes);
+      positions.push(index);
+    },
+    write(vector, count) {
+      if (positions.length > 0) {
+        const starts = new Float64Array(values.length + 1);
+        for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+        layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
+        if (options.written !== undefined) options.written.bytes += starts[values.length] ?? 0;
+        values = [];
+        positions = [];
+      }
+      data.write(options.driver, vector, count);
+      validity.write(options.driver, vector, count);
+    },
+  };
+}
+
+function bytesOf(value: unknown, fromText: boolean): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  return fromText && typeof value === "string" ? parseBase64(value) : undefined;
+}

@@ -1,0 +1,198 @@
+import { CellProblem } from "../shared/builder-contract.ts";
+import { ExactNumber } from "../shared/exact-number.ts";
+import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+
+/** A variant in its two parts, Parquet's "Variant Binary Encoding" (VariantEncoding.md). */
+export interface EncodedVariant {
+  readonly metadata: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** With the `u` flag only surrogates without their partner match; UTF-8 cannot say them. */
+const loneSurrogate = /[\ud800-\udfff]/u;
+
+/** As deep as varve reads variants. */
+const maxDepth = 1000;
+
+/**
+ * Encodes a JavaScript value as a variant, each value by its own type: numbers that are whole as integers, others as doubles, digits that no
+ * double holds as decimals, a `Date` as a timestamp, bytes as binary, a `Map` as an array of objects of `key` and `value`.
+ *
+ * @param fromText the value was parsed from JSON
+ * @throws {@link CellProblem} for a value that no variant holds exactly
+ */
+export function encodeVariant(value: unknown, fromText: boolean): EncodedVariant {
+  const names = new Map<string, number>();
+  const bytes = encode(value, { names, fromText }, 0);
+  return { metadata: dictionary([...names.keys()]), value: bytes };
+}
+
+interface Encoding {
+  readonly names: Map<string, number>;
+  readonly fromText: boolean;
+}
+
+function encode(value: unknown, into: Encoding, depth: number): Uint8Array {
+  if (depth > maxDepth) throw new CellProblem(`a variant nested at most ${maxDepth} deep`, value);
+  if (value === null || value === undefined) return primitive(0);
+  switch (typeof value) {
+    case "boolean":
+      return primitive(value ? 1 : 2);
+    case "number":
+      // JSON has no infinity: it is what a number beyond the range of doubles was parsed as.
+      if (into.fromText && !Number.isFinite(value)) throw new CellProblem("a number that a double can hold", value);
+      return Number.isSafeInteger(value) && !Object.is(value, -0) ? integer(BigInt(value)) : double(value);
+    case "bigint":
+      return BigInt.asIntN(64, value) === value ? integer(value) : decimal(value, 0, value);
+    case "string":
+      return text(value);
+    case "object":
+      return encodeObject(value, into, depth);
+    default:
+      throw new CellProblem("a value that a variant holds", value);
+  }
+}
+
+function encodeObject(value: object, into: Encoding, depth: number): Uint8Array {
+  if (value instanceof ExactNumber) return exact(value);
+  if (value instanceof Date) return timestamp(value);
+  if (value instanceof ArrayBuffer) return primitive(15, counted(new Uint8Array(value)));
+  if (value instanceof Uint8Array) return primitive(15, counted(value));
+  if (value instanceof Map)
+    return array([...value].map(([key, item]) => objectOf([...Object.entries({ key, value: item })], into, depth + 1)));
+  if (Array.isArray(value) || isNumberArray(value))
+    return array(Array.from(value as ArrayLike<unknown>, (item) => encode(item, into, depth + 1)));
+  if (isPlainObject(value)) return objectOf(Object.entries(value), into, depth);
+  throw new CellProblem("a value that a variant holds", value);
+}
+
+/** Fields in the order of their names' bytes, as readers that search them expect. */
+function objectOf(entries: readonly (readonly [string, unknown])[], into: Encoding, depth: number): Uint8Array {
+  const fields = entries.map(([name, item]) => {
+    const id = into.names.get(name) ?? into.names.size;
+    into.names.set(name, id);
+    return { id, name: utf8(name), item: encode(item, into, depth + 1) };
+  });
+  fields.sort((one, other) => Buffer.compare(one.name, other.name));
+  const total = sumOf(fields.map(({ item }) => item));
+  const idSize = bytesFor(Math.max(0, ...fields.map(({ id }) => id)));
+  const offsetSize = bytesFor(total);
+  const large = fields.length > 255;
+  return joined([
+    Uint8Array.of(2 | ((offsetSize - 1) << 2) | ((idSize - 1) << 4) | (large ? 64 : 0)),
+    unsigned(fields.length, large ? 4 : 1),
+    ...fields.map(({ id }) => unsigned(id, idSize)),
+    offsets(
+      fields.map(({ item }) => item),
+      offsetSize,
+    ),
+    ...fields.map(({ item }) => item),
+  ]);
+}
+
+function array(items: readonly Uint8Array[]): Uint8Array {
+  const offsetSize = bytesFor(sumOf(items));
+  const large = items.length > 255;
+  const header = Uint8Array.of(3 | ((offsetSize - 1) << 2) | (large ? 16 : 0));
+  return joined([header, unsigned(items.length, large ? 4 : 1), offsets(items, offsetSize), ...items]);
+}
+
+function dictionary(names: readonly string[]): Uint8Array {
+  const texts = names.map(utf8);
+  const size = bytesFor(Math.max(sumOf(texts), texts.length));
+  return joined([Uint8Array.of(1 | ((size - 1) << 6)), unsigned(texts.length, size), offsets(texts, size), ...texts]);
+}
+
+function primitive(type: number, content: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return joined([Uint8Array.of(type << 2), content]);
+}
+
+function integer(value: bigint): Uint8Array {
+  const size = [1, 2, 4].find((bytes) => BigInt.asIntN(bytes * 8, value) === value) ?? 8;
+  return primitive({ 1: 3, 2: 4, 4: 5 }[size] ?? 6, signed(value, size));
+}
+
+function double(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return primitive(7, bytes);
+}
+
+/** A number of JSON: a double where that has the same digits, else a decimal. */
+function exact(number: ExactNumber): Uint8Array {
+  const { text, value } = number;
+  if (Number.isFinite(value) && significant(text) === significant(String(value)) && !/^-?\d+$/.test(text)) return double(value);
+  const [, sign = "", whole = "", fraction = "", power = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  const scale = fraction.length - Number(power);
+  if (whole === "" || Math.abs(scale) > 38) throw unheld(number);
+  const digits = BigInt(`${sign}${whole}${fraction}`) * 10n ** BigInt(Math.max(0, -scale));
+  return decimal(digits, Math.max(0, scale), number);
+}
+
+function significant(text: string): string {
+  return text
+    .replace(/[eE].*$/, "")
+    .replace(/[-.]/g, "")
+    .replace(/^0+|0+$/g, "");
+}
+
+function decimal(unscaled: bigint, scale: number, given: unknown): Uint8Array {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().length;
+  if (digits > 38) throw unheld(given);
+  const [type, size] = digits <= 9 ? [8, 4] : digits <= 18 ? [9, 8] : [10, 16];
+  return primitive(type, joined([Uint8Array.of(scale), signed(unscaled, size)]));
+}
+
+function timestamp(date: Date): Uint8Array {
+  if (Number.isNaN(date.getTime())) throw new CellProblem("a date that is valid", date);
+  return primitive(12, signed(BigInt(date.getTime()) * 1000n, 8));
+}
+
+function text(value: string): Uint8Array {
+  const bytes = utf8(value);
+  return bytes.length < 64 ? joined([Uint8Array.of((bytes.length << 2) | 1), bytes]) : primitive(16, counted(bytes));
+}
+
+function unheld(value: unknown): CellProblem {
+  return new CellProblem("a number of at most 38 digits, which is what a variant holds", value);
+}
+
+function counted(bytes: Uint8Array): Uint8Array {
+  return joined([unsigned(bytes.length, 4), bytes]);
+}
+
+/** Where each part begins, and where the last one ends. */
+function offsets(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array((parts.length + 1) * size);
+  let at = 0;
+  parts.forEach((part, index) => {
+    at += part.length;
+    bytes.set(unsigned(at, size), (index + 1) * size);
+  });
+  return bytes;
+}
+
+function bytesFor(largest: number): number {
+  return largest < 1 << 8 ? 1 : largest < 1 << 16 ? 2 : largest < 1 << 24 ? 3 : 4;
+}
+
+function unsigned(value: number, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, at) => Math.floor(value / 2 ** (8 * at)) % 256);
+}
+
+function signed(value: bigint, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, at) => Number(BigInt.asUintN(8, value >> BigInt(8 * at))));
+}
+
+function sumOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
+}
+
+function utf8(value: string): Uint8Array {
+  if (loneSurrogate.test(value)) throw new CellProblem("text without lone surrogates", value);
+  return Buffer.from(value, "utf8");
+}

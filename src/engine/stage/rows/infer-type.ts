@@ -1,0 +1,94 @@
+import type { ValueField, ValueType } from "../../core/value-type.ts";
+import { ExactNumber } from "../shared/exact-number.ts";
+import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
+
+/** Two values of one column that no type holds without loss. */
+export class TypeConflict extends Error {
+  readonly left: ValueType;
+  readonly right: ValueType;
+
+  constructor(left: ValueType, right: ValueType) {
+    super("no common type");
+    this.left = left;
+    this.right = right;
+  }
+}
+
+const int64: ValueType = { kind: "integer", bits: 64 };
+
+/** The type of one value: integers are BIGINT, other numbers DOUBLE, a `Date` TIMESTAMPTZ; undefined for what has none (functions, symbols). */
+export function inferType(value: unknown): ValueType | undefined {
+  if (value === null || value === undefined) return { kind: "null" };
+  switch (typeof value) {
+    case "boolean":
+      return { kind: "boolean" };
+    case "number":
+      return Number.isSafeInteger(value) ? int64 : { kind: "double" };
+    case "bigint":
+      return BigInt.asIntN(64, value) === value ? int64 : undefined;
+    case "string":
+      return { kind: "text" };
+    case "object":
+      return inferObject(value);
+    default:
+      return undefined;
+  }
+}
+
+/** The narrowest type that holds values of both. @throws {@link TypeConflict} */
+export function mergeTypes(left: ValueType, right: ValueType): ValueType {
+  if (left === right || right.kind === "null") return left;
+  if (left.kind === "null") return right;
+  if (left.kind === "struct" && right.kind === "struct") return { kind: "struct", fields: mergeFields(left.fields, right.fields) };
+  if (left.kind === "list" && right.kind === "list") return { kind: "list", element: mergeTypes(left.element, right.element) };
+  if (left.kind === "map" && right.kind === "map") {
+    return { kind: "map", key: mergeTypes(left.key, right.key), value: mergeTypes(left.value, right.value) };
+  }
+  if (left.kind === "double" && right.kind === "integer") return left;
+  if (left.kind === "integer" && right.kind === "double") return right;
+  if (left.kind === right.kind) return left;
+  throw new TypeConflict(left, right);
+}
+
+function inferObject(value: object): ValueType | undefined {
+  if (value instanceof Date) return { kind: "timestamp", zoned: true };
+  if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { kind: "binary" };
+  if (value instanceof ExactNumber) return { kind: "double" };
+  if (value instanceof Map) return inferMap(value);
+  if (Array.isArray(value) || isNumberArray(value)) {
+    const element = inferAll(Array.from(value));
+    return element === undefined ? undefined : { kind: "list", element };
+  }
+  if (!isPlainObject(value)) return undefined;
+  const fields = Object.entries(value).map(([name, item]) => ({ name, type: inferType(item) }));
+  return fields.length > 0 && fields.every(isTyped) ? { kind: "struct", fields } : undefined;
+}
+
+function inferMap(value: ReadonlyMap<unknown, unknown>): ValueType | undefined {
+  const key = inferAll([...value.keys()]);
+  const item = inferAll([...value.values()]);
+  return key === undefined || item === undefined ? undefined : { kind: "map", key, value: item };
+}
+
+function inferAll(values: readonly unknown[]): ValueType | undefined {
+  let merged: ValueType = { kind: "null" };
+  for (const value of values) {
+    const type = inferType(value);
+    if (type === undefined) return undefined;
+    merged = mergeTypes(merged, type);
+  }
+  return merged;
+}
+
+function mergeFields(left: readonly ValueField[], right: readonly ValueField[]): ValueField[] {
+  const merged = new Map(left.map((field) => [field.name, field.type]));
+  for (const { name, type } of right) {
+    const known = merged.get(name);
+    merged.set(name, known === undefined ? type : mergeTypes(known, type));
+  }
+  return [...merged].map(([name, type]) => ({ name, type }));
+}
+
+function isTyped(field: { readonly name: string; readonly type: ValueType | undefined }): field is ValueField {
+  return field.type !== undefined;
+}

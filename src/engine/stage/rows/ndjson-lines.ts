@@ -1,0 +1,101 @@
+import { TextDecoder } from "node:util";
+import { parse } from "lossless-json";
+import { VarveError } from "../../../errors.ts";
+import type { SourceRow } from "../../core/contract.ts";
+import type { BadCell } from "../shared/bad-cells.ts";
+import { ExactNumber } from "../shared/exact-number.ts";
+import { textBlocks } from "../shared/text-blocks.ts";
+import { isPlainObject } from "../shared/value-shapes.ts";
+
+/** The longest line that is read as one; a file without line ends would otherwise fill the memory. */
+const maxLineBytes = 64 * 1024 * 1024;
+
+/** An object of a file of JSON lines, with its 1-based line. */
+export interface JsonLine {
+  readonly row: SourceRow;
+  readonly line: number;
+  /** Set for a line that holds no object; the row is empty then. */
+  readonly broken?: BadCell;
+}
+
+/**
+ * Objects of a file of JSON lines, gzipped or not; blank lines are skipped.
+ *
+ * @param keepsBroken lines that hold no object are told like the others, instead of refused
+ * @throws `SOURCE_UNREADABLE` naming file and line.
+ */
+export async function* readJsonLines(file: string, keepsBroken = false): AsyncGenerator<JsonLine[]> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 0;
+  let objects = 0;
+  for await (const lines of readLines(file)) {
+    const rows: JsonLine[] = [];
+    for (const bytes of lines) {
+      line++;
+      const text = decodeLine(decoder, bytes, file, line);
+      if (text.trim() !== "") rows.push(readLine(text, file, line, keepsBroken));
+    }
+    objects += rows.length;
+    if (rows.length > 0) yield rows;
+  }
+  if (objects === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
+}
+
+const keepHint = '. Correct it, or set such lines aside with a suite that says "onMisfit": "quarantine"';
+
+function readLine(text: string, file: string, line: number, keepsBroken: boolean): JsonLine {
+  const parsed = parseLine(text);
+  if ("row" in parsed) return { row: parsed.row, line };
+  if (!keepsBroken) throw unreadable(file, line, `${parsed.what}${keepHint}`, parsed.cause);
+  return { row: {}, line, broken: { column: null, text: text.replace(/\r$/, ""), expected: `line ${line} ${parsed.what}` } };
+}
+
+function parseLine(text: string): { readonly row: SourceRow } | { readonly what: string; readonly cause?: unknown } {
+  try {
+    const value: unknown = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
+    return isPlainObject(value) ? { row: value } : { what: "is JSON, but not an object" };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return { what: `is not JSON: ${why}. A line must be one complete object`, cause };
+  }
+}
+
+function exactNumber(text: string): number | bigint | ExactNumber {
+  if (/^-?\d+$/.test(text)) {
+    const value = BigInt(text);
+    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+    return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
+  }
+  return text.length > 15 ? new ExactNumber(text) : Number(text);
+}
+
+function decodeLine(decoder: TextDecoder, bytes: Uint8Array, file: string, line: number): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw unreadable(file, line, "is not UTF-8", error);
+  }
+}
+
+/** Lines of a file without their ends, in batches of those that one block of the file completes. */
+async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const block of textBlocks(file)) {
+    const text = rest.length === 0 ? block : Buffer.concat([rest, block]);
+    const lines: Uint8Array[] = [];
+    let from = 0;
+    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
+      lines.push(text.subarray(from, end));
+      from = end + 1;
+    }
+    rest = text.subarray(from);
+    if (rest.length > maxLineBytes) throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
+    if (lines.length > 0) yield lines;
+  }
+  if (rest.length > 0) yield [rest];
+}
+
+function unreadable(file: string, line: number, what: string, cause?: unknown): VarveError {
+  const place = line === 0 ? "Lines" : `Line ${line}`;
+  return new VarveError("SOURCE_UNREADABLE", `${place} of ${file} ${what}.`, { file, ...(line === 0 ? {} : { line }) }, cause);
+}

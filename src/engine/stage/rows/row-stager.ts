@@ -1,0 +1,327 @@
+import { VarveError } from "../../../errors.ts";
+import type { SourceRow } from "../../core/contract.ts";
+import type { EngineCore } from "../../core/core.ts";
+import { driverType, sqlType, stagedType, type ValueField, type ValueType } from "../../core/value-type.ts";
+import { columnBuilder } from "../columns/column-builder.ts";
+import { type BadCells, badCellsSql, cellText } from "../shared/bad-cells.ts";
+import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
+import { chunkRows } from "../shared/chunk-buffers.ts";
+import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
+import { ExactNumber } from "../shared/exact-number.ts";
+import { besideStored, storedName } from "../shared/position.ts";
+import { isPlainObject } from "../shared/value-shapes.ts";
+import { inferType, mergeTypes, TypeConflict } from "./infer-type.ts";
+
+/** Rows of a source's first batch. */
+const firstRows = 32;
+
+export interface RowStagerOptions {
+  readonly core: EngineCore;
+  /** Types that are given; the other columns are inferred, and widen as rows come. */
+  readonly given: ReadonlyMap<string, ValueType>;
+  /** Whether values come from text (NDJSON), see {@link BuilderOptions}. */
+  readonly fromText: boolean;
+  /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
+  readonly placeOf: (ordinal: number) => string;
+  /** Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells}; default: refuse them. */
+  readonly keepsBad?: boolean;
+}
+
+interface Column {
+  readonly name: string;
+  /** What the engine's table calls it. */
+  readonly stored: string;
+  readonly isGiven: boolean;
+  builder: ColumnBuilder;
+}
+
+/**
+ * Appends row objects, a chunk at a time, to a table of the engine, whose columns are added and widened as values ask for it.
+ *
+ * A batch is turned to columns first, because setting values row by row costs several times as much.
+ */
+export class RowStager {
+  readonly table: string;
+  rows = 0;
+  readonly #options: RowStagerOptions;
+  readonly #builderOptions: BuilderOptions;
+  readonly #columns: Column[] = [];
+  readonly #byName = new Map<string, Column>();
+  readonly #lowerNames = new Map<string, string>();
+  /** Given types by the column's name in lower case: a table finds its columns whatever their case. */
+  readonly #given: ReadonlyMap<string, ValueType>;
+  #badColumn: Column | undefined;
+  readonly #writer: ChunkWriter;
+  #isWriting = false;
+  readonly #written = { bytes: 0 };
+  /** Rows that the next batch should have: few at first, because nothing is known of how large they are. */
+  #batchRows = firstRows;
+
+  constructor(options: RowStagerOptions) {
+    this.#options = options;
+    this.#builderOptions = { driver: options.core.driver, fromText: options.fromText, written: this.#written };
+    this.#given = new Map([...options.given].map(([name, type]) => [name.toLowerCase(), type]));
+    this.table = options.core.freshName("staged");
+    this.#writer = new ChunkWriter(options.core, this.table);
+  }
+
+  /** SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where every cell is. */
+  get badCells(): string | undefined {
+    return this.#badColumn === undefined ? undefined : badCellsSql(this.#badColumn.stored);
+  }
+
+  /** Rows that the next batch should have, so that its memory is bounded; at most {@link chunkRows}. */
+  get batchRows(): number {
+    return this.#batchRows;
+  }
+
+  /** Columns found so far, in order of first appearance, with what the engine's table calls them. */
+  get fields(): (ValueField & { readonly stored: string })[] {
+    return this.#columns
+      .filter((column) => column !== this.#badColumn)
+      .map(({ name, stored, builder }) => ({ name, stored, type: builder.type }));
+  }
+
+  /** Adds columns of the given types that no row had; for a source without rows. */
+  async addGiven(): Promise<void> {
+    const missing = [...this.#options.given].filter(([name]) => !this.#byName.has(name));
+    await this.#addColumns(missing.map(([name, type]) => this.#noteColumn(name, type, true)));
+  }
+
+  /** Appends at most {@link chunkRows} rows; `bad` names those that are none, each of them empty. */
+  async append(batch: readonly SourceRow[], bad: BadCells = new Map()): Promise<void> {
+    await this.#findColumns(batch);
+    if (this.#columns.length === 0) await this.addGiven();
+    if (this.#columns.length === 0) throw this.#problem(0, undefined, "has no columns");
+    for (const column of this.#columns) if (column !== this.#badColumn) await this.#fill(column, batch, bad);
+    await this.#fillBad(batch.length, bad);
+    await this.#writeChunk(batch.length);
+    this.rows += batch.length;
+  }
+
+  /** Makes the rows visible to queries. */
+  finish(): void {
+    this.#writer.finish();
+    this.#isWriting = false;
+  }
+
+  /** Forgets the rows that are not in the table yet. */
+  abandon(): void {
+    this.#writer.abandon();
+  }
+
+  async #findColumns(batch: readonly SourceRow[]): Promise<void> {
+    const found: Column[] = [];
+    let at = 0;
+    for (const row of batch) {
+      if (!isPlainObject(row)) throw this.#problem(at, undefined, `is ${describeValue(row)}, not an object`);
+      let next = 0;
+      for (const name in row) {
+        // Rows mostly have their columns in the order of the ones before.
+        const likely = this.#columns[next++];
+        if ((likely !== this.#badColumn && likely?.name === name) || this.#byName.has(name)) continue;
+        const given = this.#given.get(name.toLowerCase());
+        this.#checkName(at, name);
+        const type = given ?? this.#inferColumn(name, batch, { kind: "null" });
+        found.push(this.#noteColumn(name, type, given !== undefined));
+      }
+      at++;
+    }
+    await this.#addColumns(found);
+  }
+
+  #checkName(at: number, name: string): void {
+    if (name === "") throw this.#problem(at, undefined, "has a column without a name");
+    const same = this.#lowerNames.get(name.toLowerCase());
+    if (same === undefined) return;
+    throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
+  }
+
+  #inferColumn(name: string, batch: readonly SourceRow[], start: ValueType): ValueType {
+    let type = start;
+    for (const [at, row] of batch.entries()) {
+      const value = row?.[name];
+      if (value === null || value === undefined) continue;
+      type = this.#mergeValue(at, name, type, value);
+    }
+    return type;
+  }
+
+  #mergeValue(at: number, name: string, type: ValueType, value: unknown): ValueType {
+    try {
+      const own = inferType(value);
+      if (own === undefined) throw this.#problem(at, name, `holds ${describeValue(value)}, for which there is no column type`);
+      return mergeTypes(type, own);
+    } catch (error) {
+      if (!(error instanceof TypeConflict)) throw error;
+      const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; give the column's type`;
+      throw this.#problem(at, name, text, { expected: sqlType(error.left), found: sqlType(error.right) });
+    }
+  }
+
+  #noteColumn(name: string, type: ValueType, isGiven: boolean): Column {
+    const stored = storedName(this.#columns.length);
+    const column: Column = { name, stored, isGiven, builder: columnBuilder(this.#builderOptions, type) };
+    this.#columns.push(column);
+    this.#byName.set(name, column);
+    this.#lowerNames.set(name.toLowerCase(), name);
+    return column;
+  }
+
+  async #addColumns(added: readonly Column[]): Promise<void> {
+    if (added.length === 0) return;
+    this.finish();
+    const definitions = added.map(({ stored, builder }) => `${stored} ${storedType(builder.type)}`);
+    const isFirst = added.length === this.#columns.length;
+    const alter = definitions.map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`).join("; ");
+    await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
+  }
+
+  async #fill(column: Column, batch: readonly SourceRow[], bad: BadCells): Promise<void> {
+    let at = 0;
+    try {
+      const { name, builder } = column;
+      for (; at < batch.length; at++) builder.set(at, batch[at]?.[name]);
+    } catch (error) {
+      if (!(error instanceof CellProblem)) throw error;
+      if (column.isGiven && this.#options.keepsBad === true) return this.#fillAround(column, batch, bad);
+      if (column.isGiven) throw this.#cellProblem(at, column, error);
+      const widened = this.#inferColumn(column.name, batch, column.builder.type);
+      if (sqlType(widened) === sqlType(column.builder.type)) throw this.#cellProblem(at, column, error);
+      await this.#widen(column, widened);
+      await this.#fill(column, batch, bad);
+    }
+  }
+
+  /** Fills a column with null where a value is not of its type; each value is tried by itself, because a builder that refused one may be spoilt. */
+  #fillAround(column: Column, batch: readonly SourceRow[], bad: BadCells): void {
+    const { name } = column;
+    const { type } = column.builder;
+    column.builder = columnBuilder(this.#builderOptions, type);
+    let trial = columnBuilder(this.#builderOptions, type);
+    for (const [at, row] of batch.entries()) {
+      const problem = problemOf(trial, at, row[name]);
+      column.builder.set(at, problem === undefined ? row[name] : null);
+      if (problem === undefined) continue;
+      trial = columnBuilder(this.#builderOptions, type);
+      const cells = bad.get(at) ?? [];
+      cells.push({ column: name, text: cellText(row[name]), expected: problem.path.length === 0 ? problem.expected : readable(type) });
+      bad.set(at, cells);
+    }
+  }
+
+  async #fillBad(count: number, bad: BadCells): Promise<void> {
+    if (bad.size > 0 && this.#badColumn === undefined) {
+      // under no name: a row may well have a column called so
+      const name = besideStored.badCells;
+      this.#badColumn = { name, stored: name, isGiven: true, builder: columnBuilder(this.#builderOptions, { kind: "text" }) };
+      this.#columns.push(this.#badColumn);
+      await this.#addColumns([this.#badColumn]);
+    }
+    for (let at = 0; this.#badColumn !== undefined && at < count; at++) {
+      const cells = bad.get(at);
+      this.#badColumn.builder.set(at, cells === undefined ? null : JSON.stringify(cells));
+    }
+  }
+
+  async #widen(column: Column, type: ValueType): Promise<void> {
+    this.finish();
+    const { core } = this.#options;
+    if (column.builder.type.kind === "integer" && type.kind === "double") await this.#assertExactDoubles(column);
+    await core.run(`ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`);
+    column.builder = columnBuilder(this.#builderOptions, type);
+  }
+
+  async #assertExactDoubles({ name, stored }: Column): Promise<void> {
+    const [row] = await this.#options.core.rows(
+      `SELECT rowid AS at, ${stored} AS value FROM ${this.table} WHERE abs(${stored}::HUGEINT) > 9007199254740992 LIMIT 1`,
+    );
+    if (row === undefined) return;
+    throw this.#problem(
+      Number(row["at"]) - this.rows,
+      name,
+      `holds ${row["value"]}, which a DOUBLE cannot; later rows have fractions. Give the type`,
+    );
+  }
+
+  async #writeChunk(count: number): Promise<void> {
+    const { driver } = this.#options.core;
+    const columns = this.#columns;
+    if (!this.#isWriting) this.#writer.begin(columns.map(({ builder }) => driverType(driver, builder.type)));
+    this.#isWriting = true;
+    this.#written.bytes = 0;
+    const bytes = () => this.#written.bytes + 16 * columns.length * count;
+    await this.#writer.write(count, (vector, at) => columns[at]?.builder.write(vector, count), bytes);
+    this.#batchRows = Math.min(rowsOfChunk(bytes() / count), this.#batchRows * 4);
+  }
+
+  #cellProblem(at: number, column: Column, problem: CellProblem): VarveError {
+    const path = [column.name, ...problem.path].join(".");
+    const expected = `${problem.expected}${problem.path.length > 0 ? ` (column ${column.name} is ${readable(column.builder.type)})` : ""}`;
+    return this.#problem(at, path, `holds ${describeValue(problem.value)}, expected ${expected}`, {
+      expected: problem.expected,
+      found: describeValue(problem.value),
+    });
+  }
+
+  #problem(at: number, column: string | undefined, what: string, data: Readonly<Record<string, unknown>> = {}): VarveError {
+    const row = this.rows + at;
+    const place = this.#options.placeOf(row);
+    const subject = column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
+    const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
+    return new VarveError(code, `${subject} ${what}.`, { row, ...(column === undefined ? {} : { column }), ...data });
+  }
+}
+
+function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProblem | undefined {
+  try {
+    builder.set(at, value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CellProblem) return error;
+    throw error;
+  }
+}
+
+/** Rows of a source in batches of as many rows as `size` says when each begins. */
+export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>, size: () => number): AsyncGenerator<SourceRow[]> {
+  let batch: SourceRow[] = [];
+  let wanted = size();
+  if (Symbol.iterator in rows) {
+    for (const row of rows) {
+      batch.push(row);
+      if (batch.length < wanted) continue;
+      yield batch;
+      batch = [];
+      wanted = size();
+    }
+  } else {
+    for await (const row of rows) {
+      batch.push(row);
+      if (batch.length < wanted) continue;
+      yield batch;
+      batch = [];
+      wanted = size();
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A table cannot have a column of unknown type; INTEGER stands in until a value tells. */
+function storedType(type: ValueType): string {
+  return sqlType(stagedType(type)).replaceAll('"NULL"', "INTEGER");
+}
+
+function readable(type: ValueType): string {
+  return sqlType(type).replaceAll('"', "");
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === "string") return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
+  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${value}`;
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof ExactNumber) return `the number ${value.text}`;
+  if (value instanceof Date) return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? `an object of class ${value.constructor?.name ?? "Object"}` : `a ${typeof value}`;
+}

@@ -1,0 +1,118 @@
+import type { DuckDBType } from "@duckdb/node-api";
+import { VarveError } from "../../../errors.ts";
+import { quoteName } from "../../../sql/sql-text.ts";
+import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../../core/contract.ts";
+import { assertNotAborted, type EngineCore } from "../../core/core.ts";
+import { knownValueType, sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
+import type { BadCell } from "../shared/bad-cells.ts";
+import { positionNames } from "../shared/position.ts";
+import { type FileStart, fileAndRow } from "../shared/stage-files.ts";
+import { readJsonLines } from "./ndjson-lines.ts";
+import { inBatches, RowStager } from "./row-stager.ts";
+
+/** Stages row objects. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming row and column. */
+export async function stageRows(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "rows" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  const given = await givenTypes(core, options);
+  const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}`, keepsBad: options.badCells === "keep" });
+  try {
+    for await (const batch of inBatches(source.rows, () => stager.batchRows)) {
+      assertNotAborted(options.signal);
+      await stager.append(batch);
+      options.onProgress?.(stager.rows);
+    }
+    return await finishStaged(stager, fileAndRow([]));
+  } catch (error) {
+    await dropStaged(core, stager);
+    throw error;
+  }
+}
+
+/** Stages files of JSON lines; they are parsed here and not by the engine, because that rounds numbers without a word. */
+export async function stageJsonLines(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "ndjson" }>,
+  options: StageOptions,
+): Promise<StagedRelation> {
+  const given = await givenTypes(core, options);
+  const starts: FileStart[] = [];
+  let lines: number[] = [];
+  let base = 0;
+  const placeOf = (row: number) => `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
+  const stager = new RowStager({ core, given, fromText: true, placeOf, keepsBad: options.badCells === "keep" });
+  try {
+    for (const file of source.files) {
+      starts.push({ file, from: stager.rows });
+      for await (const parsed of readJsonLines(file, options.badCells === "keep")) {
+        for (let at = 0, size = 0; at < parsed.length; at += size) {
+          assertNotAborted(options.signal);
+          size = stager.batchRows;
+          const batch = parsed.slice(at, at + size);
+          base = stager.rows;
+          lines = batch.map((one) => one.line);
+          const broken = batch.flatMap((one, index): [number, BadCell[]][] => (one.broken === undefined ? [] : [[index, [one.broken]]]));
+          await stager.append(
+            batch.map((one): SourceRow => one.row),
+            new Map(broken),
+          );
+          options.onProgress?.(stager.rows);
+        }
+      }
+    }
+    return await finishStaged(stager, fileAndRow(starts));
+  } catch (error) {
+    await dropStaged(core, stager);
+    throw error;
+  }
+}
+
+/** Types by their text, which the engine has parsed before: asking it takes as long as staging a hundred rows. */
+const parsedTypes = new Map<string, DuckDBType>();
+const mostParsedTypes = 1000;
+
+/** Types that the caller gave, by column. @throws `INVALID_ARGUMENT` for a type that Delta does not have. */
+export async function givenTypes(core: EngineCore, options: StageOptions): Promise<Map<string, ValueType>> {
+  const columns = options.columns ?? [];
+  const wanted = [...new Set(columns.map((one) => one.type))];
+  if (parsedTypes.size + wanted.length > mostParsedTypes) parsedTypes.clear();
+  const unknown = wanted.filter((type) => !parsedTypes.has(type));
+  if (unknown.length > 0) {
+    const typed = await core.typedColumns(`SELECT ${unknown.map((type, at) => `NULL::${type} AS c${at}`).join(", ")}`);
+    for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
+  }
+  const { ANY } = core.driver.api;
+  return new Map(
+    columns.map((one) => [one.name, knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY, { variants: true })]),
+  );
+}
+
+async function finishStaged(stager: RowStager, [file, row]: readonly [string, string]): Promise<StagedRelation> {
+  if (stager.rows === 0) await stager.addGiven();
+  stager.finish();
+  if (stager.fields.length === 0) {
+    throw new VarveError("SOURCE_UNREADABLE", "The source has no rows, so that its columns are unknown. Give a schema.", {});
+  }
+  const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(stagedType(field.type)) }));
+  const selected = stager.fields
+    .map(({ name, type, stored }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`)
+    .join(", ");
+  const { badCells } = stager;
+  const names = positionNames(columns.map(({ name }) => name));
+  const bad = badCells === undefined ? "" : `, ${badCells} AS ${names.badCells}`;
+  const place = { file: names.file, row: names.row };
+  return {
+    sql: `SELECT ${selected} FROM ${stager.table}`,
+    columns,
+    rows: stager.rows,
+    positionedSql: `SELECT ${selected}${bad}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${stager.table}`,
+    positionColumns: badCells === undefined ? place : { ...place, badCells: names.badCells },
+  };
+}
+
+async function dropStaged(core: EngineCore, stager: RowStager): Promise<void> {
+  stager.abandon();
+  if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${stager.table}`);
+}

@@ -1,0 +1,105 @@
+import { stat } from "node:fs/promises";
+import { isVarveError, VarveError } from "../../../errors.ts";
+import { fileList, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import type { EngineSource, Relation, StagedRelation } from "../../core/contract.ts";
+import type { EngineCore } from "../../core/core.ts";
+import { positionNames, storedName } from "./position.ts";
+
+/**
+ * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that hides where the engine says they are.
+ *
+ * @param options `ofQuery`: the file holds a query's result, whose rows come from no file
+ * @throws `SOURCE_UNREADABLE` naming the file
+ */
+export async function stageParquet(
+  core: EngineCore,
+  source: Extract<EngineSource, { kind: "parquet" }>,
+  { ofQuery = false }: { readonly ofQuery?: boolean } = {},
+): Promise<StagedRelation> {
+  const { files } = source;
+  if (files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
+  for (const file of files) await assertFilled(file);
+  const scan = `read_parquet(${fileList(files)}, union_by_name = ${files.length > 1}, hive_partitioning = false)`;
+  const sql = `SELECT * FROM ${scan}`;
+  try {
+    const columns = await core.describe(sql);
+    const taken = new Set(columns.map((column) => column.name.toLowerCase()));
+    if (taken.has("file_row_number") || (taken.has("filename") && !ofQuery)) {
+      const starts = ofQuery ? [] : await fileStarts(core, files);
+      return await numberedCopy(core, { sql, columns }, fileAndRow(starts));
+    }
+    const names = positionNames(taken);
+    const file = ofQuery ? "NULL::VARCHAR" : "filename";
+    return {
+      sql,
+      columns,
+      positionedSql: `SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
+      positionColumns: { file: names.file, row: names.row },
+    };
+  } catch (error) {
+    throw isVarveError(error, "DATA_FILE_CORRUPT", "DATA_FILE_MISSING") ? unreadableFile(error) : error;
+  }
+}
+
+/** Where a file's rows begin among those of all files. */
+export interface FileStart {
+  readonly file: string;
+  readonly from: number;
+}
+
+async function fileStarts(core: EngineCore, files: readonly string[]): Promise<FileStart[]> {
+  const starts: FileStart[] = [];
+  let from = 0;
+  for (const file of files) {
+    starts.push({ file, from });
+    const [row] = await core.rows(`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
+    from += Number(row?.["n"]);
+  }
+  return starts;
+}
+
+/** SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in its table. */
+export function fileAndRow(starts: readonly FileStart[]): readonly [string, string] {
+  const only = starts[0];
+  if (only === undefined || starts.length === 1) return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
+  const froms = `[${starts.map((start) => start.from).join(", ")}]`;
+  const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
+  const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
+  return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
+}
+
+/** Copies a relation's rows into a table, where each has a place. */
+export async function numberedCopy(
+  core: EngineCore,
+  { sql, columns }: Relation,
+  [file, row]: readonly [string, string] = fileAndRow([]),
+): Promise<StagedRelation> {
+  const table = core.freshName("staged");
+  await core.run(`CREATE TABLE ${table} (${columns.map((_, at) => storedName(at)).join(", ")}) AS ${sql}`);
+  const selected = columns.map(({ name }, at) => `${storedName(at)} AS ${quoteName(name)}`).join(", ");
+  const names = positionNames(columns.map(({ name }) => name));
+  return {
+    sql: `SELECT ${selected} FROM ${table}`,
+    columns,
+    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    positionColumns: { file: names.file, row: names.row },
+  };
+}
+
+/** @throws `SOURCE_UNREADABLE` for a file that is absent, no file, or empty. */
+export async function assertFilled(file: string): Promise<void> {
+  const found = await stat(file).catch((error: unknown) => {
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      { file },
+      error,
+    );
+  });
+  if (!found.isFile()) throw new VarveError("SOURCE_UNREADABLE", `${file} is not a file. Name the files in it.`, { file });
+  if (found.size === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty.`, { file });
+}
+
+function unreadableFile(error: VarveError): VarveError {
+  return new VarveError("SOURCE_UNREADABLE", error.message, error.data, error);
+}

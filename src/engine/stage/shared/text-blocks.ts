@@ -1,0 +1,80 @@
+import { createReadStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+import { VarveError } from "../../../errors.ts";
+
+const blockBytes = 1024 * 1024;
+
+/** How a text file is compressed, by its first bytes, whatever its name says. */
+export type TextCompression = "none" | "gzip";
+
+/** Looks at a file's first bytes. @throws `SOURCE_UNREADABLE` for compression that is not read: Zstandard, bzip2, xz, zip */
+export async function textCompression(file: string): Promise<TextCompression> {
+  const handle = await opened(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
+    const start = buffer.subarray(0, bytesRead).toString("hex");
+    if (start.startsWith("1f8b")) return "gzip";
+    const found = refused.find(([magic]) => start.startsWith(magic));
+    if (found === undefined) return "none";
+    const message = `The file ${file} is compressed with ${found[1]}, which varve does not read. Decompress it first, or compress it with gzip.`;
+    throw new VarveError("SOURCE_UNREADABLE", message, { file, compression: found[1] });
+  } finally {
+    await handle.close();
+  }
+}
+
+const refused: readonly (readonly [magic: string, name: string])[] = [
+  ["28b52ffd", "Zstandard"],
+  ["425a68", "bzip2"],
+  ["fd377a585a00", "xz"],
+  ["504b0304", "zip"],
+];
+
+/** The bytes of a text file, decompressed, block by block. @throws `SOURCE_UNREADABLE` as {@link textCompression}, and for damaged gzip */
+export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
+  if ((await textCompression(file)) === "gzip") {
+    yield* gunzipped(file);
+    return;
+  }
+  const handle = await opened(file);
+  try {
+    for (;;) {
+      const block = Buffer.allocUnsafe(blockBytes);
+      const { bytesRead } = await handle.read(block, 0, blockBytes);
+      if (bytesRead === 0) return;
+      yield block.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* gunzipped(file: string): AsyncGenerator<Buffer> {
+  const source = createReadStream(file, { highWaterMark: blockBytes });
+  const plain = createGunzip({ chunkSize: blockBytes });
+  source.on("error", (error) => plain.destroy(error));
+  source.pipe(plain);
+  try {
+    for await (const block of plain) yield Buffer.from(block as Uint8Array);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VarveError("SOURCE_UNREADABLE", `The gzip file ${file} is damaged or cut short: ${why}.`, { file }, error);
+  } finally {
+    source.destroy();
+    plain.destroy();
+  }
+}
+
+async function opened(file: string): Promise<FileHandle> {
+  try {
+    return await open(file);
+  } catch (error) {
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      { file },
+      error,
+    );
+  }
+}

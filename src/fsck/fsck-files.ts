@@ -1,0 +1,149 @@
+import type { Session } from "../engine/core/contract.ts";
+import { isVarveError, type VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import { LogPaths, locateFiles } from "../table/scan/data-files.ts";
+import { footerRows } from "../table/scan/file-groups.ts";
+import { deletedRows, recordsOf } from "../table/scan/row-selection.ts";
+import { mappingModeOf, scanColumns, scanFile } from "../table/scan/scan.ts";
+import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan/scan-files.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import type { Finding, FsckOptions } from "./fsck-finding.ts";
+import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
+
+type Report = (finding: Finding) => void;
+
+/** How much was looked at. */
+export interface FileTotals {
+  readonly files: number;
+  readonly bytes: number;
+  /** Rows that are not deleted; 0 where data is not read. */
+  readonly rows: number;
+}
+
+const looksUnderWay = 16;
+const filesTogether = 500;
+
+/** Checks the live files of a version: that they are there and, unless told otherwise, that their rows are what the log says. */
+export async function checkFiles(snapshot: LogSnapshot, options: FsckOptions, report: Report): Promise<FileTotals> {
+  const files = await snapshot.files();
+  const { files: of, bytes } = await files.totals();
+  const session = options.data === false ? undefined : await (await snapshot.context.engine()).open({ signal: options.signal });
+  let [done, rows] = [0, 0];
+  try {
+    for await (const chunk of files.all()) {
+      for (let start = 0; start < chunk.length; start += filesTogether) {
+        options.signal?.throwIfAborted();
+        const part = chunk.slice(start, start + filesTogether);
+        const there = await checkPresence(snapshot, part, report);
+        if (session !== undefined) rows += await checkContent(session, snapshot, there, report);
+        done += part.length;
+        options.onProgress?.(done, of);
+      }
+    }
+  } finally {
+    await session?.close();
+  }
+  return { files: done, bytes, rows };
+}
+
+/** The files that are there. */
+async function checkPresence(snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<AddAction[]> {
+  const paths = new LogPaths(snapshot.context);
+  const found = await mapBounded(adds, looksUnderWay, async (add) => {
+    try {
+      const { store, path } = await paths.resolve(add.path);
+      const info = await store.head(path);
+      if (info === undefined) {
+        report({
+          code: "DATA_FILE_MISSING",
+          severity: "error",
+          message: `${add.path} does not exist, though the log lists it.`,
+          path: add.path,
+        });
+        return undefined;
+      }
+      if (info.size !== add.size) {
+        const message = `${add.path} has ${info.size} bytes, the log says ${add.size}.`;
+        report({ code: "FILE_SIZE_WRONG", severity: "warning", message, path: add.path });
+      }
+      return add;
+    } catch (error) {
+      if (!isVarveError(error, "PATH_OUTSIDE_TABLE")) throw error;
+      report({ code: "DATA_FILE_MISSING", severity: "error", message: error.message, path: add.path });
+      return undefined;
+    }
+  });
+  return found.filter((add) => add !== undefined);
+}
+
+/** Reads files together and, where that fails, in halves, until the broken ones are found. Returns the rows that are not deleted. */
+async function checkContent(session: Session, snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<number> {
+  if (adds.length === 0) return 0;
+  try {
+    return await readContent(session, snapshot, adds, report);
+  } catch (error) {
+    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
+    const [only] = adds;
+    if (adds.length === 1 && only !== undefined) {
+      report(broken(only, error));
+      return 0;
+    }
+    const half = Math.ceil(adds.length / 2);
+    return (
+      (await checkContent(session, snapshot, adds.slice(0, half), report)) +
+      (await checkContent(session, snapshot, adds.slice(half), report))
+    );
+  }
+}
+
+function broken(add: AddAction, error: VarveError): Finding {
+  const base = { severity: "error", message: error.message, path: add.path } as const;
+  if (isVarveError(error, "DELETION_VECTOR_CORRUPT")) return { code: "DELETION_VECTOR_CORRUPT", ...base };
+  if (isVarveError(error, "DATA_FILE_MISSING")) return { code: "DATA_FILE_MISSING", ...base };
+  if (isVarveError(error, "LOG_CORRUPT")) return { code: "PARTITION_VALUE_INVALID", ...base };
+  return { code: "DATA_FILE_CORRUPT", ...base };
+}
+
+const fileColumn = "varve fsck file";
+
+async function readContent(session: Session, snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<number> {
+  const { context } = snapshot;
+  const mode = mappingModeOf(snapshot);
+  const local = await locateFiles(
+    context,
+    adds.map((add) => add.path),
+  );
+  const deleted = await deletedRows(session, context, adds);
+  const physical = await footerRows(session, local);
+  const columns: ScanColumn[] = [
+    ...scanColumns(snapshot, mode, {}),
+    { kind: "constant", name: fileColumn, key: fileColumn, type: "BIGINT" },
+  ];
+  const files = adds.map((add, at): ScanFile => {
+    const bits = deleted[at];
+    const file = scanFile(snapshot, mode, add, local[at] ?? "");
+    return {
+      ...file,
+      constants: { ...file.constants, [fileColumn]: String(at) },
+      ...(bits === undefined ? {} : { selection: { bits, keep: "clear" } }),
+    };
+  });
+  const relation = await scanFiles(session, context, columns, files, mode);
+  const checked = adds.map((add, at): CheckedFile => ({ add, rows: physical.get(local[at] ?? "") ?? 0 }));
+  const found: Finding[] = checked.flatMap(rowCountProblem);
+  const { rows, findings } = await statisticsProblems(session, snapshot, relation.sql, fileColumn, checked);
+  for (const finding of [...found, ...findings]) report(finding);
+  return rows;
+}
+
+function rowCountProblem({ add, rows }: CheckedFile): Finding[] {
+  const records = recordsOf(add.stats);
+  if (records === undefined && add.deletionVector !== undefined) {
+    const message = `${add.path} has a deletion vector, but its statistics lack numRecords, which the protocol requires then.`;
+    return [{ code: "ROW_COUNT_WRONG", severity: "warning", message, path: add.path }];
+  }
+  if (records === undefined || records === rows) return [];
+  const message = `${add.path} has ${rows} rows, the log says ${records}.`;
+  return [{ code: "ROW_COUNT_WRONG", severity: "error", message, path: add.path }];
+}

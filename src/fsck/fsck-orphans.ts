@@ -1,0 +1,68 @@
+import { isVarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { pathKeyer } from "../log/segment/file-key.ts";
+import type { AddAction, RemoveAction } from "../protocol/actions.ts";
+import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
+import { listStaged } from "../staging/staged-batch.ts";
+import { isPrivateName } from "../storage/contract/paths.ts";
+import type { Finding } from "./fsck-finding.ts";
+
+/**
+ * Reports files that neither the version nor its tombstones nor a staged batch name, nor a commit as a change file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum
+ * removes them when they are old enough.
+ */
+export async function findOrphans(
+  snapshot: LogSnapshot,
+  changeFiles: ReadonlySet<string>,
+  report: (finding: Finding) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const known = await knownPaths(snapshot);
+  const options = signal === undefined ? {} : { signal };
+  for await (const { path, size } of snapshot.context.store.list("", options)) {
+    if (isHidden(path) || known.has(path) || changeFiles.has(path)) continue;
+    const message = `${path} (${size} bytes) is named by no version that the log still tells of.`;
+    report({ code: "ORPHAN_FILE", severity: "info", message, path });
+  }
+}
+
+/** Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads. No reader sees them. */
+export async function findAbandoned(
+  { store, world }: TableContext,
+  report: (finding: Finding) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const code = "ABANDONED_FILE";
+  try {
+    for (const path of (await store.listAbandoned?.(world.now() - day, signal === undefined ? {} : { signal })) ?? []) {
+      const message = `${path} was left by a writer that was killed: it was last written to more than a day ago.`;
+      report({ code, severity: "info", message, path });
+    }
+  } catch (error) {
+    if (!isVarveError(error, "STORE_REFUSED")) throw error;
+    report({ code, severity: "info", message: `Could not look for what killed writers left: ${error.message}` });
+  }
+}
+
+const day = 24 * 60 * 60 * 1000;
+
+async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
+  const keyOf = pathKeyer(snapshot.context.store.uri);
+  const known = new Set<string>();
+  const note = ({ path, deletionVector }: AddAction | RemoveAction): void => {
+    known.add(keyOf(path));
+    if (deletionVector === undefined) return;
+    const place = deletionVectorPlace(deletionVector);
+    if (place.kind === "file") known.add(keyOf(place.path));
+  };
+  const files = await snapshot.files();
+  for await (const chunk of files.all()) chunk.forEach(note);
+  for await (const chunk of files.tombstones()) chunk.forEach(note);
+  for (const batch of await listStaged(snapshot.context)) batch.files.forEach(note);
+  return known;
+}
+
+/** Names that data files do not have: the log, change files, other programs' files. A folder `_x=1` is a partition. */
+function isHidden(path: string): boolean {
+  return path.split("/").some((name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")));
+}

@@ -1,0 +1,173 @@
+import type { Session } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { parseStatistics } from "../log/pruning/file-facts.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import { type ColumnMappingMode, physicalName } from "../schema/column-mapping.ts";
+import { fieldAt, leafFields } from "../schema/fields.ts";
+import { isPrimitive, pathText } from "../schema/type-names.ts";
+import { typeChangesOf } from "../schema/type-widening.ts";
+import type { DeltaType, StructType } from "../schema/types.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { readTypeText } from "../table/scan/read-type.ts";
+import { mappingModeOf } from "../table/scan/scan.ts";
+import type { Finding } from "./fsck-finding.ts";
+
+/** A file and the rows that its footer counts. */
+export interface CheckedFile {
+  readonly add: AddAction;
+  readonly rows: number;
+}
+
+/** A column with what SQL it takes to compare it with its statistics; `path` leads to it in `minValues`, `maxValues` and `nullCount`. */
+interface StatisticsColumn {
+  readonly name: string;
+  readonly sql: string;
+  readonly type: DeltaType;
+  readonly path: readonly string[];
+  /** Files from before the column was widened have bounds in single precision. */
+  readonly wasFloat: boolean;
+  /** A top-level column that must not be null. */
+  readonly required: boolean;
+}
+
+const compared: ReadonlySet<string> = new Set([
+  "byte",
+  "short",
+  "integer",
+  "long",
+  "float",
+  "double",
+  "string",
+  "date",
+  "timestamp",
+  "timestamp_ntz",
+]);
+
+/**
+ * Compares the rows of files (`sql`, with the file's number in the column `fileColumn`) with their statistics in the log.
+ *
+ * Bounds may be wide but must hold; they may cut text short and timestamps to milliseconds. PROTOCOL.md "Per-file Statistics".
+ */
+export async function statisticsProblems(
+  session: Session,
+  snapshot: LogSnapshot,
+  sql: string,
+  fileColumn: string,
+  files: readonly CheckedFile[],
+): Promise<{ readonly rows: number; readonly findings: Finding[] }> {
+  const columns = statisticsColumns(snapshot.schema, snapshot.metadata.partitionColumns, mappingModeOf(snapshot));
+  const facts = columns.flatMap((column, at) => [
+    `count(*) FILTER (${column.sql} IS NULL) AS n${at}`,
+    ...(isCompared(column.type)
+      ? [`min(${column.sql}) ${withoutNan(column)} AS a${at}`, `max(${column.sql}) ${withoutNan(column)} AS z${at}`]
+      : []),
+  ]);
+  const tests = columns.flatMap((column, at) => problemsOf(column, at));
+  const list = tests.length === 0 ? "[]::VARCHAR[]" : `list_filter([${tests.join(", ")}], lambda x: x IS NOT NULL)`;
+  const logged = files.map(({ add }, at) => {
+    const stats = add.stats === undefined ? undefined : parseStatistics(add.stats);
+    const values = columns.flatMap(({ path }) =>
+      ["minValues", "maxValues", "nullCount"].map((group) => valueText(stats, [group, ...path])),
+    );
+    return [String(at), add.deletionVector === undefined ? "exact" : "wide", valueText(stats, ["numRecords"]), ...values];
+  });
+  const found = await session.rows(
+    `WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${["0", ...facts].join(", ")} FROM (${sql}) AS t GROUP BY ALL),
+       logged AS (SELECT CAST(s[1] AS BIGINT) AS file, s[2] AS bounds, TRY_CAST(s[3] AS BIGINT) AS records, s
+         FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS s))
+     SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`,
+    [JSON.stringify(logged)],
+  );
+  const findings = found.flatMap((row) => {
+    const path = files[Number(row["file"])]?.add.path ?? "";
+    const problems = Array.isArray(row["problems"]) ? (row["problems"] as readonly unknown[]) : [];
+    return problems.map((problem) => finding(path, String(problem)));
+  });
+  return { rows: found.reduce((sum, row) => sum + Number(row["rows"]), 0), findings };
+}
+
+function finding(path: string, problem: string): Finding {
+  const code = problem.startsWith("!") ? "NULL_NOT_ALLOWED" : "STATISTICS_WRONG";
+  return { code, severity: "error", message: `${path}: ${problem.replace(/^!/, "")}.`, path };
+}
+
+function statisticsColumns(schema: StructType, partitions: readonly string[], mode: ColumnMappingMode): StatisticsColumn[] {
+  const columns: StatisticsColumn[] = [];
+  for (const { path, field } of leafFields(schema)) {
+    const [top = ""] = path;
+    if (partitions.includes(top) || field.type === "void") continue;
+    const physical = path.map((_, at) => {
+      const own = fieldAt(schema, path.slice(0, at + 1));
+      return own === undefined ? "" : physicalName(own, mode);
+    });
+    columns.push({
+      name: pathText(path),
+      sql: `t.${path.map(quoteName).join(".")}`,
+      type: field.type,
+      path: physical,
+      wasFloat: field.type === "double" && typeChangesOf(field).some((change) => change.fromType === "float"),
+      required: path.length === 1 && !field.nullable,
+    });
+  }
+  return columns;
+}
+
+function isCompared(type: DeltaType): boolean {
+  return isPrimitive(type) ? compared.has(type) : type.type === "decimal";
+}
+
+/** NaN is left out of bounds by most writers, and lies outside every bound for the others. */
+function withoutNan({ type, sql }: StatisticsColumn): string {
+  return type === "float" || type === "double" ? `FILTER (NOT isnan(${sql}))` : "";
+}
+
+/** SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place `4 + 3 * at` on. */
+function problemsOf(column: StatisticsColumn, at: number): string[] {
+  const { name, type, required } = column;
+  const [min, max, nullCount] = [`s[${4 + 3 * at}]`, `s[${5 + 3 * at}]`, `s[${6 + 3 * at}]`];
+  const say = (test: string, ...parts: readonly string[]): string => `CASE WHEN ${test} THEN concat(${parts.join(", ")}) END`;
+  const nulls = `TRY_CAST(${nullCount} AS BIGINT)`;
+  const has = quoteText(`column ${name} has `);
+  const problems = required
+    ? [say(`n${at} > 0`, quoteText(`!column ${name} must not be null and has `), `n${at}`, quoteText(" nulls"))]
+    : [];
+  // Whether a variant's own null is a null of SQL is a matter of how its file is read.
+  if (type !== "variant") {
+    const wide = `(${nulls} = 0 AND n${at} > 0) OR (${nulls} = records AND n${at} < rows)`;
+    problems.push(
+      say(`bounds = 'exact' AND ${nulls} <> n${at}`, has, `n${at}`, quoteText(" nulls, its nullCount says "), nulls),
+      say(`bounds = 'wide' AND (${wide})`, has, `n${at}`, quoteText(" nulls among rows that are not deleted, its nullCount says "), nulls),
+    );
+  }
+  if (!isCompared(type)) return problems;
+  const holds = quoteText(`column ${name} holds `);
+  return [
+    ...problems,
+    say(outside(column, `a${at}`, min, "<"), holds, `a${at}`, quoteText(", less than its minValue "), min),
+    say(outside(column, `z${at}`, max, ">"), holds, `z${at}`, quoteText(", more than its maxValue "), max),
+  ];
+}
+
+/** SQL of whether a value lies beyond a bound by more than what writers may lose of the bound. */
+function outside({ type, wasFloat }: StatisticsColumn, value: string, text: string, op: "<" | ">"): string {
+  const engineType = wasFloat ? "FLOAT" : readTypeText(type);
+  const bound = `TRY_CAST(${text} AS ${engineType})`;
+  if (wasFloat) return `CAST(${value} AS FLOAT) ${op} ${bound}`;
+  const beyond = `${value} ${op} ${bound}`;
+  if (!isPrimitive(type)) {
+    // Spark passes some decimals through a double.
+    return `${beyond} AND abs(CAST(${value} AS DOUBLE) - CAST(${bound} AS DOUBLE)) > abs(CAST(${bound} AS DOUBLE)) * 1e-14`;
+  }
+  if (op === "<") return beyond;
+  if (type === "string") return `${beyond} AND NOT starts_with(${value}, ${bound})`;
+  return type === "timestamp" || type === "timestamp_ntz" ? `${value} > ${bound} + INTERVAL 1 MILLISECOND` : beyond;
+}
+
+function valueText(stats: unknown, path: readonly string[]): string | null {
+  let found = stats;
+  for (const name of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return null;
+    found = Object.entries(found).find(([key]) => key === name)?.[1];
+  }
+  return typeof found === "string" || typeof found === "number" || typeof found === "boolean" ? String(found) : null;
+}

@@ -1,0 +1,102 @@
+import { boundedMessage, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { type LogListing, listLog } from "../log/segment/listing.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import { checkFiles, type FileTotals } from "./fsck-files.ts";
+import type { Finding, FsckOptions } from "./fsck-finding.ts";
+import { checkHistory } from "./fsck-history.ts";
+import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
+import { findAbandoned, findOrphans } from "./fsck-orphans.ts";
+import { checkStates } from "./fsck-states.ts";
+
+/** What was looked at and what was found. */
+export interface FsckReport {
+  readonly uri: string;
+  /** Absent where the table cannot be opened. */
+  readonly version?: number;
+  readonly findings: readonly Finding[];
+  readonly commits: number;
+  readonly checkpoints: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly rows: number;
+  /** Checkpoints and compactions compared with the log; present with `deep`. */
+  readonly compared?: number;
+}
+
+/**
+ * Checks a table against the protocol: its log, and the files of one version; with `deep`, of all.
+ *
+ * Only reads. What is wrong with the table is reported, not thrown.
+ *
+ * @throws `NOT_A_TABLE`; what the store throws
+ */
+export async function fsck(context: TableContext, options: FsckOptions = {}): Promise<FsckReport> {
+  const findings: Finding[] = [];
+  const report = (finding: Finding): void => void findings.push({ ...finding, message: boundedMessage(finding.message) });
+  const listing = await listLog(context.store, 0, undefined, readOptions(options));
+  if (listing.latest < 0) {
+    throw new VarveError("NOT_A_TABLE", `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`, {
+      uri: context.store.uri,
+    });
+  }
+  const changeFiles = await checkCommits(context, listing, report, options.signal);
+  await checkCheckpoints(context, listing, options.deep !== true, report);
+  const compared = options.deep === true ? await checkStates(context, listing, report, options.signal) : undefined;
+  const snapshot = await openChecked(context, listing, options, report);
+  const totals =
+    snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, { listing, changeFiles }, options, report);
+  return {
+    uri: context.store.uri,
+    ...(snapshot === undefined ? {} : { version: snapshot.version }),
+    findings,
+    commits: listing.commits.size,
+    checkpoints: listing.checkpoints.length,
+    ...totals,
+    ...(compared === undefined ? {} : { compared }),
+  };
+}
+
+async function checkSnapshot(
+  snapshot: LogSnapshot,
+  { listing, changeFiles }: { readonly listing: LogListing; readonly changeFiles: ReadonlySet<string> },
+  options: FsckOptions,
+  report: (finding: Finding) => void,
+): Promise<FileTotals> {
+  if (snapshot.readObstacle !== undefined) {
+    report({ code: "TABLE_UNREADABLE", severity: "error", message: snapshot.readObstacle.message, version: snapshot.version });
+    return { files: 0, bytes: 0, rows: 0 };
+  }
+  await checkChecksum(snapshot, listing, report);
+  const totals = await checkFiles(snapshot, options, report);
+  if (options.deep === true) await checkHistory(snapshot, listing, options, report);
+  if (options.orphans !== false) {
+    await findOrphans(snapshot, changeFiles, report, options.signal);
+    await findAbandoned(snapshot.context, report, options.signal);
+  }
+  return totals;
+}
+
+async function openChecked(
+  context: TableContext,
+  listing: LogListing,
+  options: FsckOptions,
+  report: (finding: Finding) => void,
+): Promise<LogSnapshot | undefined> {
+  const version = options.version ?? listing.latest;
+  try {
+    const snapshot = await openLog(context, { version, ...readOptions(options) });
+    // Files are read lazily: a damaged log must show here.
+    if (snapshot.readObstacle === undefined) await (await snapshot.files()).totals();
+    return snapshot;
+  } catch (error) {
+    if (!(error instanceof VarveError) || ["INVALID_ARGUMENT", "CANCELLED"].includes(error.code)) throw error;
+    if (options.version !== undefined && error.code === "VERSION_NOT_FOUND") throw error;
+    report({ code: "TABLE_UNREADABLE", severity: "error", message: error.message, version });
+    return undefined;
+  }
+}
+
+function readOptions({ signal }: FsckOptions): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,104 @@
+import { type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { fileList, quoteName } from "../../sql/sql-text.ts";
+
+/** A struct type of the engine. */
+export type EngineStruct = Extract<EngineType, { kind: "struct" }>;
+
+/** Parquet files that hold actions, one struct column a kind (PROTOCOL.md "Checkpoint Schema"), as a relation. */
+export interface ActionRelation {
+  /** To be used as `FROM ${from}`. */
+  readonly from: string;
+  readonly columns: ReadonlyMap<string, EngineStruct>;
+}
+
+/** Kinds of a checkpoint's actions that are not about files. */
+export const headKinds = ["protocol", "metaData", "txn", "domainMetadata", "checkpointMetadata", "sidecar"] as const;
+
+/** Looks at the columns of a checkpoint's local Parquet files; columns that are no structs are left out. */
+export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
+  const list = fileList(files);
+  const relation = await describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`);
+  const path = fieldOf(relation.columns.get("add") ?? relation.columns.get("remove") ?? relation.columns.get("metaData"), "path", "id");
+  if (path?.kind !== "scalar" || path.name !== "BLOB") return relation;
+  // Old writers leave out the annotation that makes bytes text.
+  return describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true)`);
+}
+
+/** SQL of one action of a struct column as JSON text below its name; null where the row holds no such action. */
+export function actionJsonSql(kind: string, type: EngineStruct): string {
+  const column = quoteName(kind);
+  if (kind !== "add" && kind !== "remove") return `CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
+  const fields = type.fields
+    .filter((field) => fileFields.has(field.name))
+    .map(
+      ({ name }) =>
+        `${quoteName(name)} := ${wideFields.has(name) ? `CAST(${column}.${quoteName(name)} AS VARCHAR)` : `${column}.${quoteName(name)}`}`,
+    );
+  const stats = kind === "add" ? statsSql(type) : undefined;
+  if (stats !== undefined) fields.push(`stats := ${stats}`);
+  return `CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields.join(", ")})) AS VARCHAR) END`;
+}
+
+/** SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says; `undefined` without either column. */
+function statsSql(add: EngineStruct): string | undefined {
+  const text = fieldOf(add, "stats");
+  const parsed = fieldOf(add, "stats_parsed");
+  const fromParsed = parsed?.kind === "struct" ? jsonSql(`"add"."stats_parsed"`, parsed) : undefined;
+  const parsedText =
+    fromParsed === undefined ? undefined : `CASE WHEN "add".stats_parsed IS NOT NULL THEN CAST(${fromParsed} AS VARCHAR) END`;
+  if (text === undefined) return parsedText;
+  return parsedText === undefined ? `"add".stats` : `coalesce("add".stats, ${parsedText})`;
+}
+
+/** The type of a struct's first field among `names`, or `undefined`. */
+export function fieldOf(type: EngineType | undefined, ...names: readonly string[]): EngineType | undefined {
+  if (type?.kind !== "struct") return undefined;
+  return type.fields.find((field) => names.includes(field.name))?.type;
+}
+
+/** int64 fields, handed out as text so that JSON parsers leave them exact. */
+const wideFields: ReadonlySet<string> = new Set(["baseRowId", "defaultRowCommitVersion"]);
+
+const fileFields: ReadonlySet<string> = new Set([
+  "path",
+  "partitionValues",
+  "size",
+  "modificationTime",
+  "deletionTimestamp",
+  "extendedFileMetadata",
+  "dataChange",
+  "tags",
+  "deletionVector",
+  "baseRowId",
+  "defaultRowCommitVersion",
+  "clusteringProvider",
+]);
+
+async function describeFrom(session: Session, from: string): Promise<ActionRelation> {
+  const columns = new Map<string, EngineStruct>();
+  for (const { name, type } of await session.describe(`SELECT * FROM ${from}`)) {
+    const parsed = parseEngineType(type);
+    if (parsed.kind === "struct") columns.set(name, parsed);
+  }
+  return { from, columns };
+}
+
+/** Statistics as JSON in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that JSON statistics cannot hold are left out. */
+function jsonSql(sql: string, type: EngineType): string | undefined {
+  if (type.kind === "decimal") return `to_json(${sql})`;
+  if (type.kind === "struct") {
+    const fields = type.fields.flatMap((field) => {
+      const value = jsonSql(`${sql}.${quoteName(field.name)}`, field.type);
+      return value === undefined ? [] : [`${quoteName(field.name)} := ${value}`];
+    });
+    return fields.length === 0 ? undefined : `CASE WHEN ${sql} IS NOT NULL THEN to_json(struct_pack(${fields.join(", ")})) END`;
+  }
+  if (type.kind !== "scalar" || type.name === "BLOB" || type.name === "VARIANT") return undefined;
+  if (type.name === "TIMESTAMP WITH TIME ZONE") return `to_json(strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))`;
+  if (type.name.startsWith("TIMESTAMP")) return `to_json(strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%f'))`;
+  // JSON has no word for what is not finite; Delta writes it as a string.
+  if (type.name === "DOUBLE" || type.name === "FLOAT")
+    return `CASE WHEN isfinite(${sql}) THEN to_json(${sql}) ELSE to_json(CAST(${sql} AS VARCHAR)) END`;
+  return `to_json(${sql})`;
+}

@@ -1,0 +1,194 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import { actionFromJson, readActions } from "../../protocol/action-json.ts";
+import type { Action, AddAction, RemoveAction, SidecarAction } from "../../protocol/actions.ts";
+import { logPathKey } from "../../schema/paths.ts";
+import type { ObjectInfo } from "../../storage/contract/object-store.ts";
+import { isJsonObject, parseJson } from "../../util/json.ts";
+import type { TableContext } from "../contract.ts";
+import { type HeadAction, type HeadReader, isHead } from "../segment/commit-lines.ts";
+import { pathKeyer } from "../segment/file-key.ts";
+import { sidecarFolder } from "../segment/file-names.ts";
+import type { CheckpointFiles } from "../segment/listing.ts";
+import { withLogSession } from "../segment/log-session.ts";
+import { fileActions, pieceBytes, readHeadInPieces } from "../segment/tail-read.ts";
+import { type ActionRelation, actionJsonSql, describeActions, headKinds } from "./action-sql.ts";
+
+/** The actions of a checkpoint that are not about files, and the sidecars that hold those that are. */
+export interface CheckpointHead {
+  readonly actions: readonly HeadAction[];
+  /** Paths of sidecars below the table's root. */
+  readonly sidecars: readonly string[];
+  /** Bytes of the longest line, at most, of a JSON checkpoint. */
+  readonly longestLine?: number;
+}
+
+/**
+ * Reads what a snapshot is opened from: every action of a checkpoint that is not about files.
+ *
+ * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone; `PATH_OUTSIDE_TABLE` for a
+ *   sidecar elsewhere
+ */
+export async function readCheckpointHead(context: TableContext, checkpoint: CheckpointFiles): Promise<CheckpointHead> {
+  const { actions, longestLine } = await guarded(checkpoint, async () => {
+    const [file] = checkpoint.files;
+    if (checkpoint.format === "json" && file !== undefined) return readJsonHead(context, checkpoint, file);
+    const rows = await withLogSession(context, async (session) => {
+      const relation = await checkpointRelation(
+        context,
+        session,
+        checkpoint.files.map((file) => file.path),
+      );
+      return readHeadRows(session, relation, file?.path ?? "");
+    });
+    return { actions: rows, longestLine: undefined };
+  });
+  if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData")) throw incomplete(checkpoint);
+  const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
+  const paths = sidecars.map((sidecar) => sidecarPath(context, sidecar.path));
+  return { actions, sidecars: paths, ...(longestLine === undefined ? {} : { longestLine }) };
+}
+
+/** Reads the file actions of a small checkpoint as objects. @throws as {@link readCheckpointHead} */
+export async function readCheckpointFiles(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+  head: CheckpointHead,
+): Promise<(AddAction | RemoveAction)[]> {
+  return guarded(checkpoint, async () => {
+    const found = checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
+    const paths = parquetPaths(checkpoint, head);
+    if (paths.length === 0) return found;
+    return withLogSession(context, async (session) => {
+      const relation = await checkpointRelation(context, session, paths);
+      return [...found, ...(await readFileRows(session, relation, checkpoint.files[0]?.path ?? ""))];
+    });
+  });
+}
+
+/** Rows of the Parquet files of a checkpoint: an upper bound of its file actions, from the files' footers. @throws as {@link readCheckpointHead} */
+export async function countCheckpointRows(context: TableContext, checkpoint: CheckpointFiles, head: CheckpointHead): Promise<number> {
+  const paths = parquetPaths(checkpoint, head);
+  if (paths.length === 0) return 0;
+  return guarded(checkpoint, () =>
+    withLogSession(context, async (session) => {
+      const { from } = await checkpointRelation(context, session, paths);
+      const [row] = await session.rows(`SELECT count(*) AS rows FROM ${from}`);
+      return Number(row?.["rows"] ?? 0);
+    }),
+  );
+}
+
+/** The Parquet files that hold a checkpoint's file actions, below the table's root. */
+export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead): string[] {
+  return [...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []), ...head.sidecars];
+}
+
+/** The relation of Parquet files of a checkpoint. @throws `OBJECT_NOT_FOUND` */
+async function checkpointRelation(context: TableContext, session: Session, paths: readonly string[]): Promise<ActionRelation> {
+  const files: string[] = [];
+  for (const path of paths) files.push(await context.localFile(path));
+  return describeActions(session, files);
+}
+
+/** Runs a read of a checkpoint, turning what its damage causes into `CHECKPOINT_CORRUPT` with its `path`. */
+export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isVarveError(error) || !damageCodes.has(error.code) || isOutOfMemory(error)) throw error;
+    const path = checkpoint.files[0]?.path ?? "";
+    const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
+    throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
+  }
+}
+
+/**
+ * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was cut short or is none. One that has the one and
+ * not the other is whole, but of a faulty writer; nothing says that the commits before it are any better, so opening fails.
+ */
+function incomplete(checkpoint: CheckpointFiles): VarveError {
+  const path = checkpoint.files[0]?.path ?? "";
+  const message = `The checkpoint ${path} cannot be read: it holds no protocol and no metaData. Other checkpoints and commits are tried instead.`;
+  return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
+}
+
+/** Whether the engine ran out of memory or disk: no fault of what it read. */
+export function isOutOfMemory(error: unknown): boolean {
+  return isVarveError(error, "MEMORY_LIMIT_TOO_SMALL");
+}
+
+const damageCodes: ReadonlySet<string> = new Set([
+  "LOG_CORRUPT",
+  "LIMIT_EXCEEDED",
+  "OBJECT_NOT_FOUND",
+  "DATA_FILE_MISSING",
+  "DATA_FILE_CORRUPT",
+  "SQL_FAILED",
+  "ENGINE_FAILED",
+  "SCHEMA_INVALID",
+]);
+
+/** A checkpoint that is not big is read whole, so that damage anywhere in it shows at once. */
+async function readJsonHead(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+  file: ObjectInfo,
+): Promise<Pick<HeadReader, "actions" | "longestLine">> {
+  if (file.size > pieceBytes) return readHeadInPieces(context.store, file);
+  return { actions: (await readJsonCheckpoint(context, checkpoint)).filter(isHead), longestLine: file.size };
+}
+
+async function readJsonCheckpoint(context: TableContext, checkpoint: CheckpointFiles): Promise<Action[]> {
+  const path = checkpoint.files[0]?.path ?? "";
+  return readActions(await context.store.get(path), path);
+}
+
+async function readHeadRows(session: Session, relation: ActionRelation, source: string): Promise<HeadAction[]> {
+  const kinds = headKinds.filter((kind) => relation.columns.has(kind));
+  if (kinds.length === 0) return [];
+  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
+  const present = kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ");
+  const rows = await session.rows(
+    `SELECT ${columns.join(", ")} FROM (SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")} FROM ${relation.from}) WHERE ${present}`,
+  );
+  return rows.flatMap((row) => kinds.flatMap((kind) => readJson(kind, row[kind], source)).filter(isHead));
+}
+
+async function readFileRows(session: Session, relation: ActionRelation, source: string): Promise<(AddAction | RemoveAction)[]> {
+  const kinds = (["add", "remove"] as const).filter((kind) => relation.columns.has(kind));
+  if (kinds.length === 0) return [];
+  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
+  const rows = await session.rows(
+    `SELECT * FROM (SELECT ${columns.join(", ")} FROM ${relation.from}) WHERE ${kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ")}`,
+  );
+  return rows.flatMap((row) => fileActions(kinds.flatMap((kind) => readJson(kind, row[kind], source))));
+}
+
+function jsonOf(relation: ActionRelation, kind: string): string {
+  const type = relation.columns.get(kind);
+  if (type === undefined) throw new TypeError(`varve internal error: no column ${kind}`);
+  return actionJsonSql(kind, type);
+}
+
+/** Reads an action from the JSON text that the engine made of it. */
+export function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
+  if (text === null || text === undefined) return [];
+  const body = typeof text === "string" ? parseJson(text) : undefined;
+  if (!isJsonObject(body)) throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });
+  return [actionFromJson(kind, body, source)];
+}
+
+/** Sidecars live in one folder, whatever their path says more (PROTOCOL.md "Sidecar File Information"). */
+function sidecarPath(context: TableContext, written: string): string {
+  const key = pathKeyer(context.store.uri)(written);
+  const name = key.startsWith(`${sidecarFolder}/`) ? key.slice(sidecarFolder.length + 1) : key;
+  if (name !== "" && !name.includes("/") && name !== "." && name !== "..") return `${sidecarFolder}/${name}`;
+  throw new VarveError(
+    "PATH_OUTSIDE_TABLE",
+    `A checkpoint names the sidecar ${JSON.stringify(logPathKey(written))}, which is not in the table's ${sidecarFolder}.`,
+    {
+      path: written,
+    },
+  );
+}

@@ -1,0 +1,150 @@
+import { engineTypeText } from "../../dialects/engine-types.ts";
+import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { columnMappingMode, physicalName, physicalSchema } from "../../schema/column-mapping.ts";
+import { findField, leafFields } from "../../schema/fields.ts";
+import { decodePartitionValue } from "../../schema/partition-values.ts";
+import { isPrimitive } from "../../schema/type-names.ts";
+import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import type { LogSnapshot } from "../contract.ts";
+
+/** Columns of the NDJSON text that a checkpoint's Parquet file is made from, by the engine's type (PROTOCOL.md "Checkpoint Schema"). */
+export interface CheckpointColumns {
+  readonly head: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
+  /** SQL of the `add` column to be written. */
+  readonly addSql: string;
+  /** Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they are not written. */
+  readonly parsePartitionValues: ((values: Readonly<Record<string, string | null>>) => Record<string, string | null>) | undefined;
+  /** Statistics are read as a struct with decimals that must be quoted first, by {@link quoteLongFractions}, as `exact_stats`. */
+  readonly exactStats: boolean;
+}
+
+const textMap = "MAP(VARCHAR, VARCHAR)";
+const vector = 'STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, "offset" INTEGER, sizeInBytes INTEGER, cardinality BIGINT)';
+
+const headTypes: Readonly<Record<string, string>> = {
+  txn: "STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)",
+  metaData:
+    `STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options ${textMap}), schemaString VARCHAR, ` +
+    `partitionColumns VARCHAR[], configuration ${textMap}, createdTime BIGINT)`,
+  protocol: "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
+  domainMetadata: "STRUCT(domain VARCHAR, configuration VARCHAR, removed BOOLEAN)",
+};
+
+const removeType =
+  `STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, partitionValues ${textMap}, ` +
+  `size BIGINT, deletionVector ${vector}, baseRowId BIGINT, defaultRowCommitVersion BIGINT)`;
+
+/** Names and types of an add's fields as they are written, statistics apart. */
+const addFields: readonly (readonly [name: string, type: string])[] = [
+  ["path", "VARCHAR"],
+  ["partitionValues", textMap],
+  ["size", "BIGINT"],
+  ["modificationTime", "BIGINT"],
+  ["dataChange", "BOOLEAN"],
+  ["tags", textMap],
+  ["deletionVector", vector],
+  ["baseRowId", "BIGINT"],
+  ["defaultRowCommitVersion", "BIGINT"],
+  ["clusteringProvider", "VARCHAR"],
+];
+
+/** Fractions of more digits lose some on the engine's way from JSON to a number, unless they are quoted. */
+const exactDigits = 15;
+
+/** The columns of a table's checkpoints, statistics as its properties ask. */
+export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
+  const mode = columnMappingMode(snapshot.metadata.configuration);
+  const partitions = snapshot.metadata.partitionColumns.flatMap((name) => findField(snapshot.schema, name) ?? []);
+  const named = partitions.map((field) => ({ name: physicalName(field, mode), type: field.type }));
+  const parsed = properties.statsAsStruct && named.length > 0;
+  const data: StructType = { type: "struct", fields: snapshot.schema.fields.filter((field) => !partitions.includes(field)) };
+  const structure = properties.statsAsStruct ? statsStructure(physicalSchema(data, mode)) : undefined;
+  const items = addFields.map(([name]) => `${name} := "add".${name}`);
+  if (properties.statsAsJson) items.push('stats := "add".stats');
+  if (parsed) items.push(`partitionValues_parsed := struct_pack(${named.map(partitionSql).join(", ")})`);
+  const exactStats = structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
+  const statsText = exactStats ? 'coalesce("add".exact_stats, "add".stats)' : '"add".stats';
+  if (structure !== undefined) items.push(`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
+  const texts = `STRUCT(${named.map(({ name }) => `${quoteName(name)} VARCHAR`).join(", ")})`;
+  const exact = exactStats ? [["exact_stats", "VARCHAR"] as const] : [];
+  const read = [...addFields, ["stats", "VARCHAR"] as const, ...exact, ...(parsed ? [["partition_texts", texts] as const] : [])];
+  return {
+    head: headTypes,
+    files: { add: `STRUCT(${read.map(([name, type]) => `${name} ${type}`).join(", ")})`, remove: removeType },
+    addSql: `CASE WHEN "add" IS NOT NULL THEN struct_pack(${items.join(", ")}) END`,
+    parsePartitionValues: parsed
+      ? (values) => Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
+      : undefined,
+    exactStats,
+  };
+}
+
+/** JSON text with its long fractions as strings, which the engine reads as decimals without loss; `undefined` where there are none. */
+export function quoteLongFractions(json: string): string | undefined {
+  if (!/\d\.\d/.test(json)) return undefined;
+  const quoted = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g, (token) =>
+    token.startsWith('"') || token.replace(/\D/g, "").length <= exactDigits ? token : `"${token}"`,
+  );
+  return quoted === json ? undefined : quoted;
+}
+
+function isLongDecimal(type: DeltaType): boolean {
+  return !isPrimitive(type) && type.type === "decimal" && type.precision > exactDigits;
+}
+
+interface NamedType {
+  readonly name: string;
+  readonly type: DeltaType;
+}
+
+function partitionSql({ name, type }: NamedType): string {
+  const text = `"add".partition_texts.${quoteName(name)}`;
+  return `${quoteName(name)} := ${type === "binary" ? `from_hex(${text})` : `CAST(${text} AS ${engineTypeText(type)})`}`;
+}
+
+function partitionText(type: DeltaType, text: string | null | undefined): string | null {
+  const value = decodePartitionValue(type, text ?? null);
+  if (value === null) return null;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  return type === "timestamp" ? `${String(value)}+00` : String(value);
+}
+
+/** The JSON text by which the engine reads statistics as a struct. */
+function statsStructure(schema: StructType): string {
+  const bounds = boundsOf(schema);
+  return JSON.stringify({
+    numRecords: "BIGINT",
+    ...(bounds === undefined ? {} : { minValues: bounds, maxValues: bounds }),
+    ...(schema.fields.length === 0 ? {} : { nullCount: countsOf(schema) }),
+    tightBounds: "BOOLEAN",
+  });
+}
+
+type Structure = string | { readonly [name: string]: Structure };
+
+function boundsOf(schema: StructType): Structure | undefined {
+  const fields = schema.fields.flatMap((field): [string, Structure][] => {
+    const bound = boundOf(field);
+    return bound === undefined ? [] : [[field.name, bound]];
+  });
+  return fields.length === 0 ? undefined : Object.fromEntries(fields);
+}
+
+function boundOf({ type }: StructField): Structure | undefined {
+  if (isPrimitive(type)) {
+    const unbounded = type === "boolean" || type === "binary" || type === "variant" || type === "void";
+    return unbounded ? undefined : engineTypeText(type);
+  }
+  if (type.type === "struct") return boundsOf(type);
+  return type.type === "decimal" ? engineTypeText(type) : undefined;
+}
+
+function countsOf(schema: StructType): Structure {
+  const fields = schema.fields.flatMap(({ name, type }): [string, Structure][] => {
+    if (isPrimitive(type) || type.type !== "struct") return [[name, "BIGINT"]];
+    return type.fields.length === 0 ? [] : [[name, countsOf(type)]];
+  });
+  return Object.fromEntries(fields);
+}

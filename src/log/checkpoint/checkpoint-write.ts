@@ -1,0 +1,139 @@
+import { VarveError } from "../../errors.ts";
+import { serializeActions } from "../../protocol/action-json.ts";
+import type { Action, SidecarAction } from "../../protocol/actions.ts";
+import { writerLists } from "../../protocol/features.ts";
+import { type UpkeepProperties, upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import type { JsonObject } from "../../util/json.ts";
+import { stringifyJson } from "../../util/json.ts";
+import type { LogSnapshot, TableContext } from "../contract.ts";
+import { checkpointPath, lastCheckpointPath, sidecarFolder, uuidCheckpointPath } from "../segment/file-names.ts";
+import { hintChecksum, readHint } from "../segment/last-checkpoint.ts";
+import { checkpointFiles, checkpointHead } from "./checkpoint-content.ts";
+import { type ParquetPart, writeCheckpointParquet } from "./checkpoint-parquet.ts";
+
+/** How a checkpoint is laid out. */
+export interface CheckpointOptions {
+  /** Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported. */
+  readonly kind?: "classic" | "v2";
+  /** V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars. Default 200. */
+  readonly inlineLimit?: number;
+}
+
+/** A written checkpoint. */
+export interface CheckpointSummary {
+  readonly version: number;
+  readonly path: string;
+  readonly kind: "classic" | "v2";
+  /** Actions in the checkpoint and its sidecars. */
+  readonly actions: number;
+  readonly adds: number;
+  /** Of the checkpoint and its sidecars. */
+  readonly bytes: number;
+  readonly sidecars: readonly string[];
+}
+
+/**
+ * Writes a checkpoint of a snapshot and then, last, the hint `_last_checkpoint` (PROTOCOL.md "Checkpoints").
+ *
+ * The caller makes sure that varve supports the table's protocol as a writer. Two writers of the same version do no harm: both write the same content.
+ *
+ * @throws `INVALID_ARGUMENT` for kind `v2` on a table without the feature; `UNSUPPORTED_FEATURE` for a table that cannot be read
+ */
+export async function writeCheckpoint(snapshot: LogSnapshot, options: CheckpointOptions = {}): Promise<CheckpointSummary> {
+  const properties = upkeepProperties(snapshot.metadata);
+  const supported = writerLists(snapshot.protocol, "v2Checkpoint");
+  const kind = options.kind ?? (supported ? properties.checkpointPolicy : "classic");
+  if (kind === "v2" && !supported) {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "A V2 checkpoint was asked for, but the table does not support the feature v2Checkpoint. Enable it first.",
+    );
+  }
+  const now = snapshot.context.world.now();
+  const summary =
+    kind === "v2" ? await writeV2(snapshot, properties, now, options.inlineLimit ?? 200) : await writeClassic(snapshot, properties, now);
+  await writeHint(snapshot.context, summary);
+  return summary;
+}
+
+async function writeClassic(snapshot: LogSnapshot, properties: UpkeepProperties, now: number): Promise<CheckpointSummary> {
+  const head = await checkpointHead(snapshot, properties, now);
+  const path = checkpointPath(snapshot.version);
+  const written = await writeCheckpointParquet(snapshot, path, { head, files: checkpointFiles(snapshot, properties, now), properties });
+  return {
+    version: snapshot.version,
+    path,
+    kind: "classic",
+    actions: written.actions,
+    adds: written.adds,
+    bytes: written.bytes,
+    sidecars: [],
+  };
+}
+
+async function writeV2(snapshot: LogSnapshot, properties: UpkeepProperties, now: number, inlineLimit: number): Promise<CheckpointSummary> {
+  const { context, version } = snapshot;
+  const head = await checkpointHead(snapshot, properties, now);
+  const files = checkpointFiles(snapshot, properties, now);
+  const first: Action[] = [];
+  for await (const chunk of { [Symbol.asyncIterator]: () => withoutReturn(files) }) {
+    first.push(...chunk);
+    if (first.length > inlineLimit) break;
+  }
+  const inline = first.length <= inlineLimit;
+  const sidecar = inline ? undefined : await writeSidecar(snapshot, chain(first, files), properties);
+  const adds = sidecar?.part.adds ?? first.filter((action) => action.kind === "add").length;
+  const tags: Record<string, string> = {
+    numOfAddFiles: String(adds),
+    ...(sidecar === undefined ? {} : { sidecarNumActions: String(sidecar.part.actions), sidecarSizeInBytes: String(sidecar.part.bytes) }),
+  };
+  const content: Action[] = [{ kind: "checkpointMetadata", version, tags }, ...head, ...(sidecar === undefined ? first : [sidecar.action])];
+  const bytes = serializeActions(content);
+  const path = uuidCheckpointPath(version, context.world.uuid(), "json");
+  await context.store.put(path, bytes);
+  return {
+    version,
+    path,
+    kind: "v2",
+    actions: content.length + (sidecar?.part.actions ?? 0),
+    adds,
+    bytes: bytes.byteLength + (sidecar?.part.bytes ?? 0),
+    sidecars: sidecar === undefined ? [] : [sidecar.path],
+  };
+}
+
+interface WrittenSidecar {
+  readonly path: string;
+  readonly action: SidecarAction;
+  readonly part: ParquetPart;
+}
+
+async function writeSidecar(
+  snapshot: LogSnapshot,
+  files: AsyncIterable<readonly Action[]>,
+  properties: UpkeepProperties,
+): Promise<WrittenSidecar> {
+  const name = `${snapshot.context.world.uuid()}.parquet`;
+  const path = `${sidecarFolder}/${name}`;
+  const part = await writeCheckpointParquet(snapshot, path, { files, properties });
+  return { path, part, action: { kind: "sidecar", path: name, sizeInBytes: part.bytes, modificationTime: snapshot.context.world.now() } };
+}
+
+/** Points readers at a checkpoint, unless the hint names a newer one already. */
+async function writeHint(context: TableContext, summary: CheckpointSummary): Promise<void> {
+  const known = await readHint(context.store);
+  if (known !== undefined && known > summary.version) return;
+  const hint: JsonObject = { version: summary.version, size: summary.actions, sizeInBytes: summary.bytes, numOfAddFiles: summary.adds };
+  const text = stringifyJson({ ...hint, checksum: hintChecksum(hint) });
+  await context.store.put(lastCheckpointPath, new TextEncoder().encode(text));
+}
+
+/** The iterator itself, so that leaving a loop early does not end it. */
+function withoutReturn<T>(iterator: AsyncGenerator<T>): AsyncIterator<T> {
+  return { next: () => iterator.next() };
+}
+
+async function* chain(first: readonly Action[], rest: AsyncIterable<readonly Action[]>): AsyncGenerator<readonly Action[]> {
+  yield first;
+  yield* rest;
+}

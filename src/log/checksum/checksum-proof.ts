@@ -1,0 +1,102 @@
+import stableStringify from "fast-json-stable-stringify";
+import { isVarveError } from "../../errors.ts";
+import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type { ReadOptions } from "../../storage/contract/object-store.ts";
+import type { TableContext } from "../contract.ts";
+import { emptyHead, type HeadState, replayHead } from "../replay/log-state.ts";
+import { type HeadAction, isHead } from "../segment/commit-lines.ts";
+import { commitPath } from "../segment/file-names.ts";
+import { isLong, type LogSegment } from "../segment/segment.ts";
+import { headsOf, readCommit, readTail } from "../segment/tail-read.ts";
+import type { VersionChecksum } from "./checksum-write.ts";
+
+/**
+ * What the log says of a checksum's protocol and metadata: `open` where asking it at once costs too much, so that it is asked before rows are
+ * read or written; `wrong` also where asking the log is as cheap as asking the checksum.
+ */
+export type ChecksumProof = "right" | "wrong" | "open";
+
+/** Commits looked at, and bytes of them, to find where protocol and metadata were last set. */
+const mostCommits = 64;
+const mostBytes = 8 * 1024 * 1024;
+/** A checkpoint of up to so many bytes is fetched from a remote store sooner than a checksum is believed. */
+const smallCheckpoint = 4 * 1024 * 1024;
+
+/**
+ * Compares the protocol and metadata of a checksum file with the log's own, as far as that is cheap: a checksum may spare the engine, or the
+ * download of a big checkpoint, but is not believed over the log (PROTOCOL.md "Version Checksum File").
+ *
+ * @param newer what the commits after the checkpoint say, as far as they were read
+ */
+export async function proveChecksum(
+  context: TableContext,
+  checksum: VersionChecksum,
+  segment: LogSegment,
+  newer: HeadState,
+  options: ReadOptions,
+): Promise<ChecksumProof> {
+  const long = isLong(segment.tail);
+  const last = segment.tail.at(-1);
+  const own = last === undefined || !long ? [] : await readTail(context.store, [last], options);
+  const known = replayHead(newer, headsOf(own));
+  if (!agrees(known, checksum)) return "wrong";
+  if (context.store.localPath !== undefined) {
+    const from = long ? segment.version : (segment.checkpoint?.version ?? segment.version);
+    const found = await lastSet(context, known, from, options);
+    return found !== undefined && agrees(found, checksum) ? "right" : "wrong";
+  }
+  const bytes = segment.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0;
+  return !long && bytes <= smallCheckpoint ? "wrong" : "open";
+}
+
+/** Whether two actions say the same; lists of features are sets, and Spark writes a table's checksum with another order than its log. */
+export function isSameHead(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
+  return stableStringify(inOrder(a)) === stableStringify(inOrder(b));
+}
+
+function agrees({ protocol, metadata }: HeadState, checksum: VersionChecksum): boolean {
+  return (
+    (protocol === undefined || isSameHead(protocol, checksum.protocol)) &&
+    (metadata === undefined || isSameHead(metadata, checksum.metadata))
+  );
+}
+
+/** Looks from version `from` back for the commits that set protocol and metadata last; `undefined` where they are gone, or far or big. */
+async function lastSet(context: TableContext, known: HeadState, from: number, options: ReadOptions): Promise<HeadState | undefined> {
+  let found = known;
+  let bytes = 0;
+  for (let version = from; version >= 0 && from - version < mostCommits; version--) {
+    if (isWhole(found)) return found;
+    bytes += (await context.store.head(commitPath(version), options))?.size ?? Number.POSITIVE_INFINITY;
+    const head = bytes > mostBytes ? undefined : await headOf(context, version, options);
+    if (head === undefined) return undefined;
+    // What is newer counts.
+    found = { ...replayHead(emptyHead, head), ...found };
+  }
+  return isWhole(found) ? found : undefined;
+}
+
+function isWhole({ protocol, metadata }: HeadState): boolean {
+  return protocol !== undefined && metadata !== undefined;
+}
+
+/** `undefined` for a commit that cannot be read, which proves nothing: the checkpoint is asked instead. */
+async function headOf(context: TableContext, version: number, options: ReadOptions): Promise<HeadAction[] | undefined> {
+  try {
+    return (await readCommit(context.store, version, options)).filter(isHead);
+  } catch (error) {
+    if (isVarveError(error, "LOG_CORRUPT", "VERSION_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** Features in one order. */
+function inOrder(action: ProtocolAction | MetadataAction): ProtocolAction | MetadataAction {
+  if (action.kind === "metaData") return action;
+  const { readerFeatures, writerFeatures, ...versions } = action;
+  return {
+    ...versions,
+    ...(readerFeatures === undefined ? {} : { readerFeatures: [...readerFeatures].sort() }),
+    ...(writerFeatures === undefined ? {} : { writerFeatures: [...writerFeatures].sort() }),
+  };
+}

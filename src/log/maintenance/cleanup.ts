@@ -1,0 +1,143 @@
+import { isVarveError } from "../../errors.ts";
+import { parseActions } from "../../protocol/action-json.ts";
+import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import type { ObjectInfo } from "../../storage/contract/object-store.ts";
+import { readCheckpointHead } from "../checkpoint/checkpoint-read.ts";
+import { readChecksumBase } from "../checksum/checksum-write.ts";
+import type { LogSnapshot, TableContext } from "../contract.ts";
+import { readCommitBytes } from "../segment/commit-file.ts";
+import { parseLogPath, sidecarFolder } from "../segment/file-names.ts";
+import { type CheckpointFiles, type LogListing, listLog } from "../segment/listing.ts";
+import type { TableSnapshot } from "../snapshot/log-snapshot.ts";
+import { openLog } from "../snapshot/open-log.ts";
+import { oldestProtected, type VersionProtector } from "./version-protection.ts";
+
+/** Options of {@link cleanExpiredLog}. */
+export interface CleanupOptions {
+  readonly protectors?: readonly VersionProtector[];
+  /** Only say what would be deleted. */
+  readonly dryRun?: boolean;
+}
+
+/** What a cleanup did. */
+export interface CleanupReport {
+  /** Oldest version that can still be read, where anything was expired. */
+  readonly oldestKept?: number;
+  /** Paths deleted (or, in a dry run, to be deleted), in the order of deletion. */
+  readonly deleted: readonly string[];
+  /** Why nothing was deleted although it is old enough. */
+  readonly reason?: string;
+}
+
+const hour = 60 * 60 * 1000;
+const day = 24 * hour;
+
+/**
+ * Deletes the files of the log that are older than `delta.logRetentionDuration`, but only behind a checkpoint that was read back whole and found
+ * right (PROTOCOL.md "Metadata Cleanup").
+ *
+ * Nothing younger than an hour goes, whatever the property says: writers that started from those versions may still be at work.
+ */
+export async function cleanExpiredLog(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<CleanupReport> {
+  const { context } = snapshot;
+  const { logRetention } = upkeepProperties(snapshot.metadata);
+  const now = context.world.now();
+  const cutoff = Math.min(midnight(now - logRetention), now - hour);
+  const listing = await listLog(context.store, 0, snapshot.version);
+  const newestExpired = await newestCommitBefore(context, listing, cutoff);
+  const wish = await oldestProtected(snapshot, options.protectors ?? []);
+  const limit = Math.min(newestExpired ?? -1, wish ?? Number.POSITIVE_INFINITY);
+  const usable = listing.checkpoints.filter(({ version }) => version <= limit && listing.commits.has(version));
+  const kept = usable.find(({ version }) => version === usable.at(-1)?.version);
+  if (kept === undefined) return { deleted: [] };
+  const expired = await expiredFiles(context, kept.version);
+  const sidecars = await unreferencedSidecars(context, listing, kept.version, now);
+  if (expired.length === 0 && sidecars.length === 0) return { deleted: [], oldestKept: kept.version };
+  const fault = await checkpointFault(context, kept);
+  if (fault !== undefined) return { deleted: [], reason: `the checkpoint of version ${kept.version} cannot be relied upon: ${fault}` };
+  const paths = [...expired, ...sidecars];
+  if (options.dryRun !== true) for (const path of paths) await context.store.delete(path);
+  return { deleted: paths, oldestKept: kept.version };
+}
+
+/** The newest version that was committed at or before `cutoff`, by the time in the commit where it has one. */
+async function newestCommitBefore(context: TableContext, listing: LogListing, cutoff: number): Promise<number | undefined> {
+  const old = [...listing.commits].filter(([, file]) => file.modified <= cutoff).map(([version]) => version);
+  for (let at = old.length - 1; at >= 0; at--) {
+    const version = old[at];
+    if (version === undefined) break;
+    const stamp = await stampOf(context, version);
+    if (stamp === undefined || stamp <= cutoff) return version;
+  }
+  return undefined;
+}
+
+async function stampOf(context: TableContext, version: number): Promise<number | undefined> {
+  const bytes = await readCommitBytes(context.store, version);
+  if (bytes === undefined) return undefined;
+  const info = parseActions(bytes, String(version)).find((action) => action.kind === "commitInfo")?.info;
+  const stamp = info?.["inCommitTimestamp"];
+  return typeof stamp === "number" ? stamp : undefined;
+}
+
+/** Files of versions before `kept`: commits first, so that a checkpoint never goes before what it stands for. Oldest first. */
+async function expiredFiles(context: TableContext, kept: number): Promise<string[]> {
+  const commits: string[] = [];
+  const others: string[] = [];
+  for await (const file of context.store.list("_delta_log/0")) {
+    const name = parseLogPath(file.path);
+    if (name === undefined) continue;
+    if (name.version > kept) break;
+    const expired = name.kind === "compaction" ? name.version <= kept : name.version < kept;
+    if (!expired) continue;
+    (name.kind === "commit" ? commits : others).push(file.path);
+  }
+  return [...commits, ...others];
+}
+
+/** Sidecars that no remaining checkpoint names, at least a day old: younger ones may belong to a checkpoint under way. */
+async function unreferencedSidecars(context: TableContext, listing: LogListing, kept: number, now: number): Promise<string[]> {
+  const old: ObjectInfo[] = [];
+  for await (const file of context.store.list(`${sidecarFolder}/`)) if (file.modified < midnight(now - day)) old.push(file);
+  if (old.length === 0) return [];
+  const named = new Set<string>();
+  const newer = await listLog(context.store, kept, undefined);
+  for (const checkpoint of newer.checkpoints.length > 0 ? newer.checkpoints : listing.checkpoints) {
+    try {
+      for (const path of (await readCheckpointHead(context, checkpoint)).sidecars) named.add(path);
+    } catch (error) {
+      if (!isVarveError(error, "CHECKPOINT_CORRUPT")) throw error;
+      return [];
+    }
+  }
+  return old.map(({ path }) => path).filter((path) => !named.has(path));
+}
+
+/** What is wrong with a checkpoint, found by reading all of it; `undefined` for a sound one. */
+async function checkpointFault(context: TableContext, checkpoint: CheckpointFiles): Promise<string | undefined> {
+  try {
+    const head = await readCheckpointHead(context, checkpoint);
+    const has = (kind: "protocol" | "metaData") => head.actions.some((action) => action.kind === kind);
+    if (!has("protocol") || !has("metaData")) return "it lacks the protocol or the metadata";
+    const snapshot = await openLog(context, { version: checkpoint.version });
+    const { files, bytes } = await (await snapshot.files()).totals();
+    // Only now: a checkpoint may turn out to be damaged when its files are read, and is then done without.
+    if (!isReadFrom(snapshot, checkpoint)) return "it was damaged, or another checkpoint of the version is preferred";
+    const known = await readChecksumBase(context, checkpoint.version);
+    if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
+    return `it holds ${files} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
+  } catch (error) {
+    if (isVarveError(error, "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Whether a snapshot was opened from just this checkpoint: opening passes over damaged ones. */
+function isReadFrom(snapshot: LogSnapshot, checkpoint: CheckpointFiles): boolean {
+  const used = "segment" in snapshot ? (snapshot as TableSnapshot).segment.checkpoint : undefined;
+  return used?.files[0]?.path === checkpoint.files[0]?.path;
+}
+
+function midnight(time: number): number {
+  return Math.floor(time / day) * day;
+}

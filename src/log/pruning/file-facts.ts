@@ -1,0 +1,125 @@
+import { parse } from "lossless-json";
+import { isVarveError } from "../../errors.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { decodePartitionValue } from "../../schema/partition-values.ts";
+import { isPrimitive } from "../../schema/type-names.ts";
+import { type Comparable, comparable } from "./comparable.ts";
+import type { LogColumn } from "./file-test.ts";
+
+/** What is proven of one column in one file: how many of its rows are null, and between what bounds the others lie. */
+export interface ColumnFacts {
+  readonly nulls: "none" | "all" | "unknown";
+  readonly lower?: Comparable;
+  /** For text that is not `exact` any longer text with this beginning may be there too: statistics cut text off. */
+  readonly upper?: Comparable;
+  readonly exact: boolean;
+}
+
+const nothing: ColumnFacts = Object.freeze({ nulls: "unknown", exact: false });
+
+/** Reads what a file's partition values and statistics prove of columns; damaged ones prove nothing. */
+export class FileFacts {
+  readonly #add: AddAction;
+  #stats: unknown;
+  #parsed = false;
+
+  constructor(add: AddAction) {
+    this.#add = add;
+  }
+
+  of(column: LogColumn): ColumnFacts {
+    return column.source === "partition" ? partitionFacts(this.#add, column) : this.#statistics(column);
+  }
+
+  #statistics(column: LogColumn): ColumnFacts {
+    if (!this.#parsed) {
+      this.#parsed = true;
+      this.#stats = this.#add.stats === undefined ? undefined : parseStatistics(this.#add.stats);
+    }
+    return statisticsFacts(this.#stats, column);
+  }
+}
+
+/** Statistics with their numbers exact: as text where a double could not hold them, else as numbers; `undefined` for what is no JSON. */
+export function parseStatistics(text: string): unknown {
+  try {
+    return /[\d.]{16}/.test(text) ? parse(text, undefined, (digits) => digits) : JSON.parse(text);
+  } catch {
+    // Statistics are optional: a file with damaged ones is a file without.
+    return undefined;
+  }
+}
+
+function partitionFacts(add: AddAction, column: LogColumn): ColumnFacts {
+  const [name = ""] = column.path;
+  const text = Object.hasOwn(add.partitionValues, name) ? add.partitionValues[name] : undefined;
+  if (text === undefined) return nothing;
+  if (text === null || text === "") return { nulls: "all", exact: true };
+  const value = partitionValue(column, text);
+  return value === undefined ? { nulls: "none", exact: true } : { nulls: "none", lower: value, upper: value, exact: true };
+}
+
+function partitionValue(column: LogColumn, text: string): Comparable | undefined {
+  try {
+    const value = decodePartitionValue(column.type, text);
+    return value === null || value instanceof Uint8Array ? undefined : comparable(column.type, value);
+  } catch (error) {
+    if (isVarveError(error)) return undefined;
+    throw error;
+  }
+}
+
+function statisticsFacts(stats: unknown, column: LogColumn): ColumnFacts {
+  if (stats === undefined) return nothing;
+  const rows = countOf(at(stats, ["numRecords"]));
+  const nullCount = countOf(at(stats, ["nullCount", ...column.path]));
+  const nulls = nullCount === undefined ? "unknown" : nullCount === 0 ? "none" : nullCount === rows ? "all" : "unknown";
+  const lower = bound(at(stats, ["minValues", ...column.path]), column, "lower");
+  const upper = bound(at(stats, ["maxValues", ...column.path]), column, "upper");
+  return { nulls, exact: false, ...(lower === undefined ? {} : { lower }), ...(upper === undefined ? {} : { upper }) };
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  let found = value;
+  for (const name of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
+    found = (found as Readonly<Record<string, unknown>>)[name];
+  }
+  return found;
+}
+
+function countOf(value: unknown): number | undefined {
+  const count = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+}
+
+/** A bound, moved outwards by what writers may have lost of it. */
+function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comparable | undefined {
+  const text = typeof value === "number" ? String(value) : value;
+  if (typeof text !== "string" && typeof text !== "boolean") return undefined;
+  const found = comparable(column.type, text);
+  if (found === undefined) return undefined;
+  const sign = side === "lower" ? -1 : 1;
+  switch (found.kind) {
+    case "moment":
+      // PROTOCOL.md "Per-file Statistics": timestamps are truncated down to milliseconds.
+      return side === "upper" && column.type !== "date" ? { kind: "moment", micros: found.micros + 999n } : found;
+    case "float":
+      return column.wasFloat ? { kind: "float", value: sign * Math.max(sign * found.value, sign * Math.fround(found.value)) } : found;
+    case "exact": {
+      // Some writers pass decimals through a double, which keeps 15 digits.
+      const digits = String(found.digits).replace("-", "").length;
+      if (isPrimitive(column.type) || digits <= 15) return found;
+      return { ...found, digits: found.digits + BigInt(sign) * 10n ** BigInt(digits - 15) };
+    }
+    case "text":
+      return side === "upper" ? { kind: "text", value: withoutBrokenEnd(found.value) } : found;
+    case "boolean":
+      return found;
+  }
+}
+
+/** Cutting text off can split a character; what is left of it sorts below the whole and must not bound it from above. */
+function withoutBrokenEnd(text: string): string {
+  return text.replace(/[\ufffd\ud800-\udbff]+$/, "");
+}

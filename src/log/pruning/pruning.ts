@@ -1,0 +1,77 @@
+import type { AddAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import { type Comparable, compare, compareText } from "./comparable.ts";
+import { type ColumnFacts, FileFacts } from "./file-facts.ts";
+import { type FileTest, fileTest, type LogSchema } from "./file-test.ts";
+
+/**
+ * Makes a test of whether a file may hold a row for which `predicate` is true.
+ *
+ * It answers false only where partition values or statistics prove that no row can be (PROTOCOL.md "Per-file Statistics").
+ */
+export function mayMatchFile(predicate: Predicate, table: LogSchema): (add: AddAction) => boolean {
+  return testOfFiles(fileTest(predicate, table));
+}
+
+/** As {@link mayMatchFile}, of a test that is translated already. */
+export function testOfFiles(test: FileTest): (add: AddAction) => boolean {
+  if (test.op === "always") return () => true;
+  if (test.op === "never") return () => false;
+  return (add) => holds(test, new FileFacts(add));
+}
+
+function holds(test: FileTest, facts: FileFacts): boolean {
+  switch (test.op) {
+    case "always":
+      return true;
+    case "never":
+      return false;
+    case "and":
+      return test.args.every((arg) => holds(arg, facts));
+    case "or":
+      return test.args.some((arg) => holds(arg, facts));
+    default:
+      return holdsOfColumn(test, facts.of(test.column));
+  }
+}
+
+function holdsOfColumn(test: Extract<FileTest, { column: unknown }>, facts: ColumnFacts): boolean {
+  if (test.op === "hasNull") return facts.nulls !== "none";
+  if (facts.nulls === "all") return false;
+  switch (test.op) {
+    case "hasValue":
+      return true;
+    case "below":
+      return reachesDown(facts.lower, test.value, test.orEqual);
+    case "above":
+      // Statistics may leave NaN out, and NaN is above everything.
+      if (test.nan && (test.column.type === "float" || test.column.type === "double")) return true;
+      return reachesUp(facts, test.value, test.orEqual);
+    case "hasPrefix":
+      return mayHavePrefix(facts, test.prefix);
+    case "lacksPrefix":
+      return !(startsWith(facts.lower, test.prefix) && startsWith(facts.upper, test.prefix));
+  }
+}
+
+function reachesDown(lower: Comparable | undefined, value: Comparable, orEqual: boolean): boolean {
+  const order = lower === undefined ? undefined : compare(lower, value);
+  return order === undefined || (orEqual ? order <= 0 : order < 0);
+}
+
+function reachesUp({ upper, exact }: ColumnFacts, value: Comparable, orEqual: boolean): boolean {
+  if (upper === undefined) return true;
+  if (!exact && upper.kind === "text" && value.kind === "text" && value.value.startsWith(upper.value)) return true;
+  const order = compare(upper, value);
+  return order === undefined || (orEqual ? order >= 0 : order > 0);
+}
+
+function mayHavePrefix(facts: ColumnFacts, prefix: string): boolean {
+  const { lower } = facts;
+  if (lower?.kind === "text" && compareText(lower.value.slice(0, prefix.length), prefix) > 0) return false;
+  return reachesUp(facts, { kind: "text", value: prefix }, true);
+}
+
+function startsWith(value: Comparable | undefined, prefix: string): boolean {
+  return value?.kind === "text" && value.value.startsWith(prefix);
+}

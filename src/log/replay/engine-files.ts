@@ -1,0 +1,224 @@
+import type { EngineRow, Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import { actionFromJson } from "../../protocol/action-json.ts";
+import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { corrupt } from "../../protocol/json-fields.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import { isJsonObject, parseRoundedJson } from "../../util/json.ts";
+import { actionJsonSql, type EngineStruct } from "../checkpoint/action-sql.ts";
+import { isOutOfMemory } from "../checkpoint/checkpoint-read.ts";
+import type { LiveFiles, PrunedFiles } from "../contract.ts";
+import { fileTest, type LogSchema } from "../pruning/file-test.ts";
+import { testOfFiles } from "../pruning/pruning.ts";
+import { fileTestSql } from "../pruning/pruning-sql.ts";
+import type { FileKeyer } from "../segment/file-key.ts";
+import { pathKeySql, vectorKeySql } from "./file-key-sql.ts";
+import { type FileMap, filesPerChunk, replayInto } from "./memory-files.ts";
+
+/** Rows of file actions in the engine: one Parquet file of a checkpoint, or the table that big commits were read into. */
+export interface FileSource {
+  /** Yields the action columns and `ordinal`, the row's number in the source. */
+  readonly from: string;
+  readonly rows: number;
+  readonly columns: ReadonlyMap<string, EngineStruct>;
+  /** `key` holds each row's key already; else keys are made in SQL, special ones from the table `special_keys`. */
+  readonly keyed: boolean;
+  /** Names the source in errors. */
+  readonly name: string;
+}
+
+/** The engine's part of the live files: shared by the versions that only differ in newer actions. */
+export interface EngineBase {
+  readonly session: Session;
+  /** The sources in ascending order of age: what a later one says of a file replaces what an earlier one says. */
+  readonly checkpoint: readonly FileSource[];
+  readonly tail: FileSource | undefined;
+  /** Whether some keys of the checkpoint are in the table `special_keys`: looked for when something newer has to be held against it. */
+  readonly hasSpecialKeys: () => Promise<boolean>;
+}
+
+const windowRows = 32_768;
+/** Paths alone are about a tenth of what a file action holds. */
+const pathWindowRows = 131_072;
+/** What the engine may use of memory where the limit for most tables' logs does not suffice. */
+const roomyLimit = "4GiB";
+/** Beyond this many newer actions it is cheaper to read the log anew. */
+const overlayLimit = 200_000;
+
+/** Live files of a table too big to be held as objects: what the engine holds, and the newer actions over it. */
+export class EngineFiles implements LiveFiles {
+  readonly #base: EngineBase;
+  readonly #overlay: ReadonlyMap<string, AddAction | RemoveAction>;
+  readonly #table: LogSchema;
+  #totals: Promise<{ files: number; bytes: number }> | undefined;
+
+  constructor(base: EngineBase, overlay: ReadonlyMap<string, AddAction | RemoveAction>, table: LogSchema) {
+    this.#base = base;
+    this.#overlay = overlay;
+    this.#table = table;
+  }
+
+  /** The files after further actions; `undefined` when there are so many that the log has to be read anew. */
+  advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, table: LogSchema): EngineFiles | undefined {
+    const overlay: FileMap = new Map(this.#overlay);
+    replayInto(overlay, actions, keyOf);
+    return overlay.size > overlayLimit ? undefined : new EngineFiles(this.#base, overlay, table);
+  }
+
+  totals(): Promise<{ files: number; bytes: number }> {
+    this.#totals ??= this.#countTotals();
+    return this.#totals;
+  }
+
+  async *all(): AsyncIterable<readonly AddAction[]> {
+    for (const source of this.#sources("add")) yield* this.#scan(source, "add");
+    yield* inChunks([...this.#overlay.values()].filter((action): action is AddAction => action.kind === "add"));
+  }
+
+  async *paths(): AsyncIterable<readonly string[]> {
+    for (const source of this.#sources("add")) yield* this.#scanPaths(source);
+    for (const chunk of inChunks([...this.#overlay.values()]))
+      yield chunk.flatMap((action) => (action.kind === "add" ? [action.path] : []));
+  }
+
+  async prune(predicate: Predicate): Promise<PrunedFiles> {
+    const test = fileTest(predicate, this.#table);
+    const mayMatch = testOfFiles(test);
+    const { files: listed } = await this.totals();
+    const files: AddAction[] = [];
+    for (const source of this.#sources("add")) {
+      const type = source.columns.get("add");
+      if (type === undefined) continue;
+      const condition = fileTestSql(test, type);
+      for (const add of await this.#select(source, "add", condition)) if (mayMatch(add)) files.push(add);
+    }
+    for (const action of this.#overlay.values()) if (action.kind === "add" && mayMatch(action)) files.push(action);
+    return { files, listed, skipped: listed - files.length };
+  }
+
+  async *tombstones(): AsyncIterable<readonly RemoveAction[]> {
+    for (const source of this.#sources("remove")) yield* this.#scan(source, "remove");
+    yield* inChunks([...this.#overlay.values()].filter((action): action is RemoveAction => action.kind === "remove"));
+  }
+
+  #sources(kind: "add" | "remove"): FileSource[] {
+    const { checkpoint, tail } = this.#base;
+    return [...checkpoint, ...(tail === undefined ? [] : [tail])].filter((source) => source.columns.has(kind));
+  }
+
+  async #countTotals(): Promise<{ files: number; bytes: number }> {
+    let [files, bytes] = [0, 0];
+    for (const source of this.#sources("add")) {
+      const sql = `SELECT count(*) AS files, sum("add".size) AS bytes FROM ${await this.#live(source, "add")}`;
+      const [row] = await this.#rows(sql, source);
+      files += Number(row?.["files"] ?? 0);
+      bytes += Number(row?.["bytes"] ?? 0);
+    }
+    for (const action of this.#overlay.values()) {
+      if (action.kind !== "add") continue;
+      files++;
+      bytes += action.size;
+    }
+    return { files, bytes };
+  }
+
+  async *#scan<K extends "add" | "remove">(
+    source: FileSource,
+    kind: K,
+  ): AsyncIterable<readonly Extract<AddAction | RemoveAction, { kind: K }>[]> {
+    for (let start = 0; start < source.rows; start += windowRows) {
+      const found = await this.#select(source, kind, `ordinal >= ${start} AND ordinal < ${start + windowRows}`);
+      yield* inChunks(found);
+    }
+  }
+
+  async *#scanPaths(source: FileSource): AsyncIterable<readonly string[]> {
+    const live = await this.#live(source, "add");
+    for (let start = 0; start < source.rows; start += pathWindowRows) {
+      const window = `SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
+      const part = `ordinal // ${filesPerChunk}`;
+      const sql = `SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
+      for (const { batch } of await this.#base.session.rows(sql, this.#parameters())) yield readPaths(batch, source.name);
+    }
+  }
+
+  async #select<K extends "add" | "remove">(source: FileSource, kind: K, condition: string | undefined) {
+    const type = source.columns.get(kind);
+    if (type === undefined) return [];
+    const where = condition === undefined ? "" : ` WHERE ${condition}`;
+    const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
+    // One text for some hundred files crosses the border once; the parser likes it better, too.
+    const sql = `SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
+    const rows = await this.#rows(sql, source);
+    return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
+  }
+
+  /** @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its local copy was evicted */
+  async #rows(sql: string, source: FileSource): Promise<EngineRow[]> {
+    const { session } = this.#base;
+    try {
+      try {
+        return await session.rows(sql, this.#parameters());
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
+        await session.execute(`SET threads = 1; SET memory_limit = '${roomyLimit}'`);
+        return await session.rows(sql, this.#parameters());
+      }
+    } catch (error) {
+      if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
+      const message = `${source.name}, which this snapshot of the table reads, was removed since it was opened: by log cleanup, or from the local cache. Open the table again.`;
+      throw new VarveError("LOG_GAP", message, { path: source.name }, error);
+    }
+  }
+
+  /** The rows of a source that hold an action of this kind which nothing newer replaced. */
+  async #live(source: FileSource, kind: "add" | "remove"): Promise<string> {
+    const type = source.columns.get(kind);
+    if (type === undefined) throw new TypeError(`varve internal error: ${source.name} has no ${kind}`);
+    const columns = `src."${kind}", src.ordinal`;
+    const present = `src."${kind}".path IS NOT NULL`;
+    const newer = this.#newerKeys(source);
+    if (newer === undefined) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present})`;
+    if (source.keyed) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
+    const path = `src."${kind}".path`;
+    const hasSpecialKeys = await this.#base.hasSpecialKeys();
+    const special = hasSpecialKeys ? ` LEFT JOIN special_keys ON special_keys.path = ${path}` : "";
+    const pathKey = hasSpecialKeys ? `coalesce(special_keys.key, ${pathKeySql(path)})` : pathKeySql(path);
+    return `(SELECT ${columns} FROM ${source.from} src${special} WHERE ${present} AND (${pathKey} || ${vectorKeySql(`src."${kind}"`, type)}) NOT IN (${newer}))`;
+  }
+
+  /** SQL of the keys of everything newer than a source, or `undefined` where there is nothing. */
+  #newerKeys(source: FileSource): string | undefined {
+    const { tail } = this.#base;
+    const parts = [
+      ...(tail === undefined || tail === source ? [] : [`SELECT key FROM ${tail.from}`]),
+      ...(this.#overlay.size === 0 ? [] : ["SELECT unnest($1::VARCHAR[])"]),
+    ];
+    return parts.length === 0 ? undefined : parts.join(" UNION ALL ");
+  }
+
+  #parameters(): readonly (readonly string[])[] {
+    return this.#overlay.size === 0 ? [] : [[...this.#overlay.keys()]];
+  }
+}
+
+function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: string): Extract<AddAction | RemoveAction, { kind: K }>[] {
+  // Every number of a file action that may pass 2^53 comes as text.
+  const items = typeof text === "string" ? parseRoundedJson(text) : undefined;
+  if (!Array.isArray(items)) throw corrupt(name, `${kind} is no list`);
+  return items.map((item) => {
+    if (!isJsonObject(item)) throw corrupt(name, `${kind} must be an object`);
+    return actionFromJson(kind, item, name);
+  });
+}
+
+function readPaths(text: unknown, name: string): string[] {
+  const items: unknown = typeof text === "string" ? JSON.parse(text) : undefined;
+  if (!Array.isArray(items) || !items.every((item) => typeof item === "string")) throw corrupt(name, "path must be a string");
+  return items;
+}
+
+function* inChunks<T>(items: readonly T[]): Iterable<readonly T[]> {
+  for (let start = 0; start < items.length; start += filesPerChunk) yield items.slice(start, start + filesPerChunk);
+}

@@ -1,0 +1,203 @@
+import { parseEngineType } from "../../dialects/engine-types.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import { fileList, quoteText } from "../../sql/sql-text.ts";
+import { describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
+import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "../checkpoint/checkpoint-read.ts";
+import type { TableContext } from "../contract.ts";
+import { pathKeyer } from "../segment/file-key.ts";
+import type { CheckpointFiles } from "../segment/listing.ts";
+import type { TailFile } from "../segment/segment.ts";
+import { notReconciled } from "../segment/tail-read.ts";
+import type { EngineBase, FileSource } from "./engine-files.ts";
+import { addSpecialKeys, pathKeySql, vectorKeySql } from "./file-key-sql.ts";
+
+/** Bytes that the engine may use for one table's files before it spills. */
+const memoryLimit = 640 * 1024 * 1024;
+
+const smallestBuffer = 4 * 1024 * 1024;
+
+// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much where it is null.
+const addType =
+  'STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)';
+const removeType =
+  'STRUCT("path" VARCHAR, "deletionTimestamp" BIGINT, "dataChange" BOOLEAN, "extendedFileMetadata" BOOLEAN, "partitionValues" JSON, "size" BIGINT, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT)';
+
+/** What a big table's live files are read from. */
+export interface EngineInput {
+  readonly checkpoint: { readonly files: CheckpointFiles; readonly head: CheckpointHead } | undefined;
+  /** Commits and compactions too big to be held as objects, in ascending order. */
+  readonly commits: readonly CommitInput[];
+}
+
+/** A commit or compaction, and how long its lines are at most. */
+export interface CommitInput {
+  readonly file: TailFile;
+  readonly longestLine: number;
+}
+
+/**
+ * Brings a big table's file actions within the engine's reach: checkpoints stay in their Parquet files, commits are read into a table.
+ *
+ * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` where doing without that file may help
+ */
+export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
+  const session = await (await context.engine()).open({ memoryLimit });
+  try {
+    await session.execute("CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)");
+    const { checkpoint } = input;
+    const sources = checkpoint === undefined ? [] : await guarded(checkpoint.files, () => checkpointSources(context, session, checkpoint));
+    const json =
+      checkpoint?.files.format === "json"
+        ? checkpoint.files.files.map(
+            (file): CommitInput => ({
+              file: { from: checkpoint.files.version, to: checkpoint.files.version, file },
+              longestLine: checkpoint.head.longestLine ?? file.size,
+            }),
+          )
+        : [];
+    const tail = await readCommits(context, session, [...json, ...input.commits]);
+    let specials: Promise<number> | undefined;
+    const hasSpecialKeys = async (): Promise<boolean> => {
+      specials ??= specialKeys(context, session, sources);
+      return (await specials) > 0;
+    };
+    const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys };
+    closeWhenForgotten.register(base, session);
+    return base;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Snapshots have no end that a caller would announce: their session goes with the last of them. */
+const closeWhenForgotten = new FinalizationRegistry<Session>((session) => {
+  session.close().catch(() => undefined);
+});
+
+async function checkpointSources(
+  context: TableContext,
+  session: Session,
+  { files, head }: NonNullable<EngineInput["checkpoint"]>,
+): Promise<FileSource[]> {
+  const sources: FileSource[] = [];
+  for (const path of parquetPaths(files, head)) {
+    const relation = await describeActions(session, [await context.localFile(path)]);
+    const kinds = ["add", "remove"].filter((kind) => relation.columns.has(kind));
+    if (kinds.length === 0) continue;
+    const numbered = `${relation.from.slice(0, -1)}, file_row_number = true)`;
+    const from = `(SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")}, file_row_number AS ordinal FROM ${numbered})`;
+    const [row] = await session.rows(`SELECT count(*) AS rows FROM ${relation.from}`);
+    sources.push({ from, rows: Number(row?.["rows"] ?? 0), columns: relation.columns, keyed: false, name: path });
+  }
+  return sources;
+}
+
+/** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
+async function readCommits(context: TableContext, session: Session, commits: readonly CommitInput[]): Promise<FileSource | undefined> {
+  if (commits.length === 0) return undefined;
+  const files = commits.map(({ file }) => file);
+  const columns = new Map<string, EngineStruct>([
+    ["add", structOf(addType)],
+    ["remove", structOf(removeType)],
+  ]);
+  const local: string[] = [];
+  for (const { file } of files) local.push(await context.localFile(file.path));
+  // The reader's buffers grow with this, so it follows the lines that there are.
+  const longestLine = commits.reduce((most, { longestLine }) => Math.max(most, longestLine + 1), smallestBuffer);
+  const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
+  try {
+    await session.execute(
+      `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
+    );
+  } catch (error) {
+    throw damagedCommits(error, files);
+  }
+  await fillSpecialKeys(context, session, columns);
+  await dropReplaced(session, files);
+  const [row] = await session.rows("SELECT coalesce(max(rowid) + 1, 0) AS rows FROM commits");
+  return {
+    from: "(SELECT *, rowid AS ordinal FROM commits)",
+    rows: Number(row?.["rows"] ?? 0),
+    columns,
+    keyed: true,
+    name: files[0]?.file.path ?? "",
+  };
+}
+
+function keySql(columns: ReadonlyMap<string, EngineStruct>): string {
+  const of = (kind: string): string => {
+    const type = columns.get(kind);
+    return type === undefined ? "NULL" : `(${pathKeySql(`"${kind}".path`)} || ${vectorKeySql(`"${kind}"`, type)})`;
+  };
+  return `CASE WHEN "add".path IS NOT NULL THEN ${of("add")} ELSE ${of("remove")} END`;
+}
+
+function fileNumberSql(files: readonly string[]): string {
+  return files.length === 1 ? "0" : `list_position([${files.map(quoteText).join(", ")}], filename) - 1`;
+}
+
+async function fillSpecialKeys(context: TableContext, session: Session, columns: ReadonlyMap<string, EngineStruct>): Promise<void> {
+  const paths = `SELECT coalesce("add".path, "remove".path) AS path FROM commits WHERE key IS NULL`;
+  if ((await addSpecialKeys(session, "special_keys", paths, pathKeyer(context.store.uri))) === 0) return;
+  const vector = (kind: string): string => vectorKeySql(`"${kind}"`, structOf(columns.has(kind) ? addType : removeType));
+  const end = `CASE WHEN "add".path IS NOT NULL THEN ${vector("add")} ELSE ${vector("remove")} END`;
+  await session.execute(
+    `UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
+  );
+}
+
+async function dropReplaced(session: Session, files: readonly TailFile[]): Promise<void> {
+  // Few keys repeat, if any: numbers find those that may, and only their texts are compared.
+  await session.execute(
+    "CREATE TABLE suspects AS SELECT hash FROM (SELECT hash(key) AS hash FROM commits) GROUP BY hash HAVING count(*) > 1",
+  );
+  await session.execute(
+    "CREATE TABLE repeated AS SELECT key, max(rowid) AS last FROM commits WHERE hash(key) IN (SELECT hash FROM suspects) GROUP BY key HAVING count(*) > 1",
+  );
+  const compactions = files.flatMap(({ from, to }, number) => (from === to ? [] : [number]));
+  if (compactions.length > 0) {
+    const sql = `SELECT number FROM commits WHERE number IN (${compactions.join(", ")}) AND key IN (SELECT key FROM repeated) GROUP BY number, key HAVING count(*) > 1 LIMIT 1`;
+    const [row] = await session.rows(sql);
+    const file = row === undefined ? undefined : files[Number(row["number"])];
+    if (file !== undefined) throw notReconciled(file);
+  }
+  await session.execute("DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last");
+  await session.execute("DROP TABLE repeated; DROP TABLE suspects");
+}
+
+async function specialKeys(context: TableContext, session: Session, sources: readonly FileSource[]): Promise<number> {
+  let found = 0;
+  for (const source of sources) {
+    for (const kind of ["add", "remove"]) {
+      if (!source.columns.has(kind)) continue;
+      found += await addSpecialKeys(
+        session,
+        "special_keys",
+        `SELECT "${kind}".path AS path FROM ${source.from}`,
+        pathKeyer(context.store.uri),
+      );
+    }
+  }
+  return found;
+}
+
+function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
+  if (isOutOfMemory(error)) return error;
+  if (!isVarveError(error, "SQL_FAILED", "DATA_FILE_CORRUPT", "ENGINE_FAILED", "DATA_FILE_MISSING")) return error;
+  const named = files.find(({ file }) => error.message.includes(file.path)) ?? files[0];
+  const compaction = files.find(({ from, to }) => from !== to);
+  return new VarveError(
+    "LOG_CORRUPT",
+    `The commits from ${named?.file.path ?? ""} on cannot be read: ${error.message} The log was damaged or written by a faulty program.`,
+    compaction === undefined ? { path: named?.file.path } : { path: named?.file.path, compaction: compaction.file.path },
+    error,
+  );
+}
+
+function structOf(text: string): EngineStruct {
+  const type = parseEngineType(text);
+  if (type.kind !== "struct") throw new TypeError("varve internal error: not a struct type");
+  return type;
+}

@@ -1,0 +1,42 @@
+import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type { HeadAction } from "../segment/commit-lines.ts";
+
+/** What replaying head actions leaves: the newest of each kind (PROTOCOL.md "Action Reconciliation"). Removed domains stay until the end. */
+export interface HeadState {
+  readonly protocol?: ProtocolAction;
+  readonly metadata?: MetadataAction;
+  readonly transactions: ReadonlyMap<string, TxnAction>;
+  readonly domains: ReadonlyMap<string, DomainMetadataAction>;
+}
+
+/** Nothing replayed yet. */
+export const emptyHead: HeadState = Object.freeze({ transactions: new Map(), domains: new Map() });
+
+/** Replays actions in ascending order of versions over a state. */
+export function replayHead(state: HeadState, actions: Iterable<HeadAction>): HeadState {
+  let { protocol, metadata } = state;
+  let transactions: Map<string, TxnAction> | undefined;
+  let domains: Map<string, DomainMetadataAction> | undefined;
+  for (const action of actions) {
+    if (action.kind === "protocol") protocol = action;
+    else if (action.kind === "metaData") metadata = action;
+    else if (action.kind === "txn") {
+      transactions ??= new Map(state.transactions);
+      transactions.set(action.appId, action);
+    } else if (action.kind === "domainMetadata") {
+      domains ??= new Map(state.domains);
+      domains.set(action.domain, action);
+    }
+  }
+  return {
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(metadata === undefined ? {} : { metadata }),
+    transactions: transactions ?? state.transactions,
+    domains: domains ?? state.domains,
+  };
+}
+
+/** The domains that are there: without removed ones. */
+export function liveDomains(state: HeadState): ReadonlyMap<string, DomainMetadataAction> {
+  return new Map([...state.domains].filter(([, action]) => !action.removed));
+}

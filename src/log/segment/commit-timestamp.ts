@@ -1,0 +1,51 @@
+import { VarveError } from "../../errors.ts";
+import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { writerLists } from "../../protocol/features.ts";
+import type { ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
+import { readCommitBytes } from "./commit-file.ts";
+import { type HeadAction, parseHeadActions } from "./commit-lines.ts";
+import { commitPath } from "./file-names.ts";
+
+/** Since when commits carry their own time, PROTOCOL.md "In-Commit Timestamps". */
+export interface InCommitTimestamps {
+  /** The first version whose commit carries its time. */
+  readonly version: number;
+  /** Its time; absent where the feature is on since the table's first version. */
+  readonly timestamp?: number;
+}
+
+/** Reads a table's in-commit timestamp settings; `undefined` where the feature is not on. */
+export function inCommitTimestamps(protocol: ProtocolAction, metadata: MetadataAction): InCommitTimestamps | undefined {
+  const { configuration } = metadata;
+  const enabled = configuration["delta.enableInCommitTimestamps"]?.toLowerCase() === "true";
+  if (!enabled || !writerLists(protocol, "inCommitTimestamp")) return undefined;
+  const version = integerProperty(configuration["delta.inCommitTimestampEnablementVersion"]);
+  const timestamp = integerProperty(configuration["delta.inCommitTimestampEnablementTimestamp"]);
+  if (version === undefined || timestamp === undefined) return { version: 0 };
+  return { version, timestamp };
+}
+
+/** The time that a commit carries in its `commitInfo`. @throws `LOG_CORRUPT` when it carries none */
+export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number): number {
+  for (const action of actions) {
+    if (action.kind !== "commitInfo") continue;
+    const value = action.info["inCommitTimestamp"];
+    if (typeof value === "number" && Number.isSafeInteger(value)) return value;
+  }
+  throw new VarveError(
+    "LOG_CORRUPT",
+    `The commit of version ${version} has no inCommitTimestamp in its commitInfo, though the table requires it. Its writer was faulty.`,
+    { version },
+  );
+}
+
+/** The time that the commit of a version carries, asked for by its name; `undefined` where the store has no such commit. */
+export async function findCommitTimestamp(store: ObjectStore, version: number, options: ReadOptions): Promise<number | undefined> {
+  const bytes = await readCommitBytes(store, version, options);
+  return bytes === undefined ? undefined : inCommitTimestamp(parseHeadActions(bytes, commitPath(version)), version);
+}
+
+function integerProperty(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,15}$/.test(text)) return undefined;
+  return Number(text);
+}

@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { isVarveError } from "../../errors.ts";
+import type { ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { lastCheckpointPath } from "./file-names.ts";
+
+/** A hint is a few numbers, and at most the columns of the checkpoint; what is longer is damaged. */
+const mostHintBytes = 4 * 1024 * 1024;
+
+/**
+ * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own checksum.
+ *
+ * A hint never decides anything: the listing has to show a checkpoint there.
+ */
+export async function readHint(store: ObjectStore, options: ReadOptions = {}): Promise<number | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.getRange(lastCheckpointPath, 0, mostHintBytes + 1, options);
+  } catch (error) {
+    if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
+    throw error;
+  }
+  return parseHint(bytes);
+}
+
+/** As {@link readHint}, of the file's bytes. */
+export function parseHint(bytes: Uint8Array): number | undefined {
+  if (bytes.length > mostHintBytes) return undefined;
+  const value = parseQuietly(bytes);
+  if (!isJsonObject(value)) return undefined;
+  const { version, checksum } = value;
+  if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 0) return undefined;
+  if (typeof checksum === "string" && checksum.toLowerCase() !== hintChecksum(value)) return undefined;
+  return version;
+}
+
+/** MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum"). */
+export function hintChecksum(hint: JsonObject): string {
+  return createHash("md5").update(canonicalHint(hint)).digest("hex");
+}
+
+/** The canonical form itself: `path=value` pairs, sorted by the bytes of their paths. */
+export function canonicalHint(hint: JsonObject): string {
+  const pairs: [path: string, value: string][] = [];
+  for (const [name, value] of Object.entries(hint)) if (name !== "checksum") collect(canonicalText(name), value, pairs);
+  pairs.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return pairs.map(([path, value]) => `${path}=${value}`).join(",");
+}
+
+function collect(path: string, value: JsonValue | undefined, pairs: [string, string][]): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) collect(`${path}+${index}`, item, pairs);
+  } else if (isJsonObject(value)) {
+    for (const [name, item] of Object.entries(value)) collect(`${path}+${canonicalText(name)}`, item, pairs);
+  } else {
+    pairs.push([path, typeof value === "string" ? canonicalText(value) : String(value)]);
+  }
+}
+
+function canonicalText(text: string): string {
+  const escaped = text.replace(/[^A-Za-z0-9\-._~]+/gu, (characters) => {
+    let encoded = "";
+    for (const byte of new TextEncoder().encode(characters)) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    return encoded;
+  });
+  return `"${escaped}"`;
+}
+
+function parseQuietly(bytes: Uint8Array): JsonValue | undefined {
+  try {
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    // A damaged hint is as good as none: the whole log is listed instead.
+    return undefined;
+  }
+}

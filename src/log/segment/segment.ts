@@ -1,0 +1,152 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { ObjectInfo } from "../../storage/contract/object-store.ts";
+import { sidecarFolder } from "./file-names.ts";
+import type { CheckpointFiles, LogListing } from "./listing.ts";
+
+/** The files that together hold one version: a checkpoint, if any, and the commits or compactions after it, without gaps. */
+export interface LogSegment {
+  readonly version: number;
+  readonly checkpoint?: CheckpointFiles;
+  /** In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`. */
+  readonly tail: readonly TailFile[];
+  /** The commit file of `version`; absent where only a checkpoint is left of it. */
+  readonly commit?: ObjectInfo;
+  /** The checksum file of exactly `version`. */
+  readonly checksum?: ObjectInfo;
+}
+
+/** A commit (`from` = `to`) or a log compaction. */
+export interface TailFile {
+  readonly from: number;
+  readonly to: number;
+  readonly file: ObjectInfo;
+}
+
+/** Files, and their bytes, up to which a tail is read whole when a table is opened. */
+const longTailFiles = 64;
+const longTailBytes = 8 * 1024 * 1024;
+
+/** Whether reading a tail costs more than opening a table should. */
+export function isLong(tail: readonly TailFile[]): boolean {
+  return tail.length > longTailFiles || tail.reduce((sum, { file }) => sum + file.size, 0) > longTailBytes;
+}
+
+/** What {@link chooseSegment} may use. */
+export interface SegmentChoice {
+  /** Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be built. */
+  readonly unusable?: ReadonlySet<string>;
+  /** Take only checkpoints of this version or earlier; default: the target. */
+  readonly newestCheckpoint?: number;
+}
+
+/**
+ * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what follows.
+ *
+ * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP` when a commit after the chosen
+ *   checkpoint is missing; both say which versions there are
+ */
+export function chooseSegment(listing: LogListing, target: number, choice: SegmentChoice = {}): LogSegment {
+  const unusable = choice.unusable ?? new Set();
+  const highest = Math.min(target, choice.newestCheckpoint ?? target);
+  const usable = listing.checkpoints.filter((one) => one.version <= highest && !one.files.some((file) => unusable.has(file.path)));
+  const newest = usable.at(-1)?.version;
+  const checkpoint = usable.find((one) => one.version === newest);
+  const start = checkpoint === undefined ? 0 : checkpoint.version + 1;
+  const commit = listing.commits.get(target);
+  const checksum = listing.checksums.get(target);
+  if (target > listing.latest || target < 0 || (checkpoint?.version !== target && commit === undefined)) {
+    throw versionNotFound(listing, target);
+  }
+  return {
+    version: target,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    tail: chooseTail(listing, start, target, unusable),
+    ...(commit === undefined ? {} : { commit }),
+    ...(checksum === undefined ? {} : { checksum }),
+  };
+}
+
+/** The versions that can still be rebuilt, as closed ranges in ascending order. */
+export function readableVersions(listing: LogListing): readonly (readonly [first: number, last: number])[] {
+  const ranges: [number, number][] = [];
+  const starts = new Set(listing.checkpoints.map((checkpoint) => checkpoint.version));
+  const versions = [...new Set([...listing.commits.keys(), ...starts])].sort((a, b) => a - b);
+  for (const version of versions) {
+    const open = ranges.at(-1);
+    const follows = open !== undefined && open[1] === version - 1 && listing.commits.has(version);
+    if (follows) open[1] = version;
+    else if (starts.has(version) || (version === 0 && listing.commits.has(0))) ranges.push([version, version]);
+  }
+  return ranges;
+}
+
+/** The error for a version that the log does not hold, saying which it does. */
+export function versionNotFound(listing: LogListing, version: number): VarveError {
+  const ranges = readableVersions(listing);
+  const text = ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(", ");
+  const first = ranges[0]?.[0] ?? 0;
+  const why =
+    version > listing.latest ? "It does not exist yet" : version < first ? "Its log was cleaned up" : "Parts of its log are missing";
+  const next = text === "" ? "No version of this table can be read." : `Versions that can be read: ${text}.`;
+  return new VarveError("VERSION_NOT_FOUND", `Version ${version} of the table cannot be read. ${why}. ${next}`, {
+    version,
+    available: ranges,
+    latest: listing.latest,
+  });
+}
+
+/**
+ * What is behind a checkpoint that could not be read when there is nothing else to read `version` from: cleanup took it away meanwhile where
+ * it was not found, or `now`, a listing made after the failure, does not hold it any more; else it is damaged, as `damage` says.
+ */
+export function lostCheckpoint(damage: unknown, path: string, now: LogListing, version: number): unknown {
+  if (!isGone(damage) && now.checkpoints.some(({ files }) => files.some((file) => file.path === path))) return damage;
+  return new VarveError(
+    "LOG_GAP",
+    `Version ${version} cannot be read any more: its checkpoint ${path} was removed by log cleanup after this snapshot had found it. Open the table again; versions before the oldest checkpoint that is left are gone.`,
+    { version, path },
+    damage,
+  );
+}
+
+/** Whether a file of the checkpoint itself was not there; the sidecars of one that is there are not cleaned up. */
+function isGone(damage: unknown): boolean {
+  const cause = isVarveError(damage) ? damage.cause : undefined;
+  const path = isVarveError(cause, "OBJECT_NOT_FOUND") ? cause.data["path"] : undefined;
+  return typeof path === "string" && !path.startsWith(`${sidecarFolder}/`);
+}
+
+function chooseTail(listing: LogListing, start: number, target: number, unusable: ReadonlySet<string>): TailFile[] {
+  const tail: TailFile[] = [];
+  let next = start;
+  while (next <= target) {
+    const commit = listing.commits.get(next);
+    if (commit === undefined) throw gap(listing, next, start, target);
+    const widest = widestCompaction(listing, next, target, unusable);
+    tail.push(widest ?? { from: next, to: next, file: commit });
+    next = (widest?.to ?? next) + 1;
+  }
+  return tail;
+}
+
+/** A compaction stands in only for commits that are all there: what the log's versions are is the commits' word alone. */
+function widestCompaction(listing: LogListing, from: number, target: number, unusable: ReadonlySet<string>): TailFile | undefined {
+  let widest: TailFile | undefined;
+  for (const { version, end, file } of listing.compactions) {
+    if (version !== from || end > target || end <= (widest?.to ?? from) || unusable.has(file.path)) continue;
+    let whole = true;
+    for (let at = version; at <= end && whole; at++) whole = listing.commits.has(at);
+    if (whole) widest = { from, to: end, file };
+  }
+  return widest;
+}
+
+function gap(listing: LogListing, missing: number, start: number, target: number): VarveError {
+  if (start === 0 && missing === 0) return versionNotFound(listing, target);
+  const base = start === 0 ? "version 0" : `the checkpoint of version ${start - 1}`;
+  return new VarveError(
+    "LOG_GAP",
+    `The log has a gap: the commit of version ${missing} is missing between ${base} and version ${target}. Restore the file, or read a version before it.`,
+    { missing, target, available: readableVersions(listing) },
+  );
+}

@@ -1,0 +1,153 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import { readActions } from "../../protocol/action-json.ts";
+import type { Action, AddAction, RemoveAction } from "../../protocol/actions.ts";
+import type { ObjectInfo, ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
+import { mapBounded, Turnstile } from "../../util/concurrency.ts";
+import { type HeadAction, HeadReader, parseHeadActions } from "./commit-lines.ts";
+import { commitPath } from "./file-names.ts";
+import { recallCommit } from "./known-commits.ts";
+import type { TailFile } from "./segment.ts";
+
+/** A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its file actions later. */
+export interface TailPart {
+  readonly file: TailFile;
+  readonly head: readonly HeadAction[];
+  readonly bytes?: Uint8Array;
+  /** Bytes of its longest line, at most. */
+  readonly longestLine: number;
+}
+
+/** Bytes of commits that a snapshot keeps between opening and its first look at files. */
+const keptBytes = 48 * 1024 * 1024;
+/** Files of the log beyond this are read piece by piece. */
+export const pieceBytes = 8 * 1024 * 1024;
+const parallelReads = 16;
+const parallelBigReads = 2;
+
+/**
+ * Reads the head actions of commits and compactions, several at a time, in their order.
+ *
+ * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do without it. `LOG_GAP` when a file
+ *   vanished since it was listed
+ */
+export async function readTail(store: ObjectStore, files: readonly TailFile[], options: ReadOptions = {}): Promise<TailPart[]> {
+  let total = 0;
+  for (const { file } of files) total += file.size;
+  const keep = total <= keptBytes;
+  // A big one holds two pieces and its longest line.
+  const bigReads = new Turnstile(parallelBigReads);
+  return mapBounded(files, parallelReads, async (file) => {
+    try {
+      if (file.file.size > pieceBytes) {
+        const { actions, longestLine } = await bigReads.run(() => readHeadInPieces(store, file.file, options));
+        return { file, head: checked(file, actions), longestLine };
+      }
+      const bytes = recallCommit(store, file.file) ?? (await getListed(store, file, options));
+      return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), longestLine: bytes.length, ...(keep ? { bytes } : {}) };
+    } catch (error) {
+      throw tailError(file, error);
+    }
+  });
+}
+
+/** The head actions of parts, in order. */
+export function headsOf(parts: readonly TailPart[]): HeadAction[] {
+  return parts.flatMap((part) => part.head);
+}
+
+/** A file of another size than it had when it was listed is another: put late into a version that was cleaned up since. */
+async function getListed(store: ObjectStore, { from, file }: TailFile, options: ReadOptions): Promise<Uint8Array> {
+  const bytes = await store.get(file.path, options);
+  if (bytes.length === file.size) return bytes;
+  const message = `${file.path} has ${bytes.length} bytes, and had ${file.size} when it was listed: the log was cleaned up or changed by hand since. Open the table again.`;
+  throw new VarveError("LOG_GAP", message, { missing: from, path: file.path });
+}
+
+/** The file actions of one commit or compaction, in order. @throws as {@link readTail} */
+export async function readFileActions(
+  store: ObjectStore,
+  part: TailPart,
+  options: ReadOptions = {},
+): Promise<(AddAction | RemoveAction)[]> {
+  try {
+    const bytes = part.bytes ?? (await getListed(store, part.file, options));
+    return fileActions(await readActions(bytes, part.file.file.path));
+  } catch (error) {
+    throw tailError(part.file, error);
+  }
+}
+
+/** The adds and removes among actions, in order. */
+export function fileActions(actions: readonly Action[]): (AddAction | RemoveAction)[] {
+  return actions.filter((action): action is AddAction | RemoveAction => action.kind === "add" || action.kind === "remove");
+}
+
+/**
+ * All actions of one commit.
+ *
+ * @throws `VERSION_NOT_FOUND` when there is no such commit file, `LOG_CORRUPT`
+ */
+export async function readCommit(store: ObjectStore, version: number, options: ReadOptions = {}): Promise<Action[]> {
+  const path = commitPath(version);
+  try {
+    return await readActions(await store.get(path, options), path);
+  } catch (error) {
+    if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
+    const message = `The commit of version ${version} (${path}) does not exist. It was cleaned up, or the version was never written.`;
+    throw new VarveError("VERSION_NOT_FOUND", message, { version }, error);
+  }
+}
+
+/**
+ * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the next is on its way.
+ *
+ * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`
+ */
+export async function readHeadInPieces(
+  store: ObjectStore,
+  file: Pick<ObjectInfo, "path" | "size">,
+  options: ReadOptions = {},
+): Promise<HeadReader> {
+  const reader = new HeadReader(file.path);
+  let next: Promise<Uint8Array> | undefined;
+  for (let at = 0; at < file.size; at += pieceBytes) {
+    const piece = await (next ?? store.getRange(file.path, at, pieceBytes, options));
+    const following = at + pieceBytes;
+    next = following < file.size ? store.getRange(file.path, following, pieceBytes, options) : undefined;
+    // A failure is met when its turn comes, or not at all when this piece fails first.
+    next?.catch(() => undefined);
+    reader.push(piece);
+  }
+  reader.finish();
+  return reader;
+}
+
+/** A compaction that is not reconciled holds several states of one thing, and only the commits tell which is the newest. */
+function checked(file: TailFile, head: HeadAction[]): HeadAction[] {
+  if (file.from === file.to) return head;
+  const subjects = head.map((action) => {
+    if (action.kind === "txn") return `txn ${action.appId}`;
+    return action.kind === "domainMetadata" ? `domainMetadata ${action.domain}` : action.kind;
+  });
+  if (new Set(subjects).size !== subjects.length) throw notReconciled(file);
+  return head;
+}
+
+/** The error of a compaction that holds several actions on one thing. */
+export function notReconciled(file: TailFile): VarveError {
+  const { path } = file.file;
+  return new VarveError(
+    "LOG_CORRUPT",
+    `The log compaction ${path} holds several actions on one thing, against the protocol: it cannot stand in for the commits ${file.from} to ${file.to}.`,
+    { compaction: path },
+  );
+}
+
+function tailError(file: TailFile, error: unknown): unknown {
+  if (isVarveError(error, "OBJECT_NOT_FOUND")) {
+    const message = `${file.file.path} was listed and then gone: the log is being cleaned up or was changed by hand. Open the table again.`;
+    return new VarveError("LOG_GAP", message, { missing: file.from, path: file.file.path }, error);
+  }
+  if (!isVarveError(error, "LOG_CORRUPT", "LIMIT_EXCEEDED") || file.from === file.to) return error;
+  return new VarveError("LOG_CORRUPT", error.message, { ...error.data, compaction: file.file.path }, error);
+}

@@ -1,0 +1,137 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { ReadOptions } from "../../storage/contract/object-store.ts";
+import type { LogSnapshot, TableContext } from "../contract.ts";
+import { firstOutOfOrder } from "../segment/commit-file.ts";
+import { commitPath } from "../segment/file-names.ts";
+import { readHint } from "../segment/last-checkpoint.ts";
+import { type LogListing, listLog } from "../segment/listing.ts";
+import { chooseSegment, lostCheckpoint, versionNotFound } from "../segment/segment.ts";
+import { unusablePath } from "../segment/unusable.ts";
+import { openSnapshot, type TableSnapshot } from "./log-snapshot.ts";
+import { versionAtTime } from "./time-travel.ts";
+
+/** Which version to open; neither: the latest. */
+export interface OpenLogOptions extends ReadOptions {
+  readonly version?: number;
+  /** Milliseconds since 1970-01-01 UTC: the newest version that was committed at or before this time. */
+  readonly timestamp?: number;
+}
+
+/**
+ * Opens one version of a table's log: its protocol and metadata, no files.
+ *
+ * A table that needs unknown reader features opens, so that it can be inspected; its `files()` then throws.
+ *
+ * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `LOG_GAP`, `LOG_CORRUPT`, `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`,
+ *   `INVALID_ARGUMENT` for both a version and a time, or a version that is no version
+ */
+export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
+  const { version, timestamp } = options;
+  if (version !== undefined && timestamp !== undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "A table is opened at a version or at a time, not both.", { version, timestamp });
+  }
+  if (version !== undefined && (!Number.isSafeInteger(version) || version < 0)) {
+    throw new VarveError("INVALID_ARGUMENT", `${version} is not a version: versions are integers from 0 on.`, { version });
+  }
+  if (timestamp !== undefined) {
+    const listing = await listWhole(context, undefined, options);
+    const latest = await openListed(context, listing, listing.latest, options);
+    return openListed(context, listing, await versionAtTime(context, listing, latest, timestamp, options), options);
+  }
+  if (version !== undefined) {
+    const listing = await listWhole(context, version, options);
+    if (version > listing.latest) throw versionNotFound(await listWhole(context, undefined, options), version);
+    return openListed(context, listing, version, options);
+  }
+  const listing = await listFromHint(context, options);
+  return openListed(context, listing, listing.latest, options);
+}
+
+/** The greatest version that the log holds, by listing alone. @throws `NOT_A_TABLE` */
+export async function latestVersion(context: TableContext, options: ReadOptions = {}): Promise<number> {
+  return (await listFromHint(context, options)).latest;
+}
+
+/**
+ * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when nothing was, or when the store's
+ * listing lags behind it: a refresh never goes back to an older version of the same log.
+ *
+ * @throws as {@link openLog}
+ */
+export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {}): Promise<LogSnapshot> {
+  const { context, version } = snapshot;
+  const listing = await listLog(context.store, version, undefined, options);
+  if (listing.latest === version && isTableSnapshot(snapshot)) return snapshot;
+  // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late commit into the past.
+  const follows = listing.latest > version && hasCommits(listing, version) && isInOrder(listing, version + 1);
+  if (follows && isTableSnapshot(snapshot)) return snapshot.advance(listing, options);
+  const opened = await openLog(context, options);
+  const lags =
+    opened.version < version && isTableSnapshot(snapshot) && (await context.store.head(commitPath(version), options)) !== undefined;
+  return lags ? snapshot : opened;
+}
+
+/** Lists everything the log holds, up to a version where given. @throws `NOT_A_TABLE` */
+export async function listWhole(context: TableContext, to: number | undefined, options: ReadOptions): Promise<LogListing> {
+  const listing = await listLog(context.store, 0, to, options);
+  if (listing.latest >= 0) return listing;
+  if (to === undefined) throw notATable(context);
+  return listWhole(context, undefined, options);
+}
+
+/** Lists from the checkpoint that `_last_checkpoint` names, if the listing confirms it, else everything. */
+async function listFromHint(context: TableContext, options: ReadOptions): Promise<LogListing> {
+  const hint = await readHint(context.store, options);
+  if (hint !== undefined) {
+    const listing = await listLog(context.store, hint, undefined, options);
+    // The hint is only where to begin: whether there is a checkpoint to build on, the listing says.
+    if (listing.checkpoints.some((checkpoint) => checkpoint.version >= hint)) return listing;
+  }
+  return listWhole(context, undefined, options);
+}
+
+async function openListed(context: TableContext, found: LogListing, version: number, options: ReadOptions): Promise<TableSnapshot> {
+  let listing = found;
+  const unusable = new Set<string>();
+  let damage: { readonly error: unknown; readonly path: string } | undefined;
+  for (;;) {
+    try {
+      return await openSnapshot(context, chooseSegment(listing, version, { unusable }), unusable, options);
+    } catch (error) {
+      const path = unusablePath(error);
+      if (path !== undefined && !unusable.has(path)) {
+        unusable.add(path);
+        damage ??= { error, path };
+        listing = await listWhole(context, version, options);
+        continue;
+      }
+      if (damage !== undefined && isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) {
+        throw lostCheckpoint(damage.error, damage.path, listing, version);
+      }
+      throw error;
+    }
+  }
+}
+
+function hasCommits(listing: LogListing, from: number): boolean {
+  for (let version = from; version <= listing.latest; version++) if (!listing.commits.has(version)) return false;
+  return true;
+}
+
+function isInOrder({ commits, latest }: LogListing, from: number): boolean {
+  return firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, at) => commits.get(from + at))) === undefined;
+}
+
+function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {
+  return "advance" in snapshot;
+}
+
+function notATable(context: TableContext): VarveError {
+  return new VarveError(
+    "NOT_A_TABLE",
+    `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit. Check the path, or create the table.`,
+    {
+      uri: context.store.uri,
+    },
+  );
+}

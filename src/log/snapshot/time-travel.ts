@@ -1,0 +1,89 @@
+import { VarveError } from "../../errors.ts";
+import type { ReadOptions } from "../../storage/contract/object-store.ts";
+import type { LogSnapshot, TableContext } from "../contract.ts";
+import { isHead } from "../segment/commit-lines.ts";
+import { inCommitTimestamp, inCommitTimestamps } from "../segment/commit-timestamp.ts";
+import type { LogListing } from "../segment/listing.ts";
+import { readableVersions } from "../segment/segment.ts";
+import { readCommit } from "../segment/tail-read.ts";
+
+/** When a version was committed, in milliseconds since 1970-01-01 UTC. */
+export interface CommitTime {
+  readonly version: number;
+  readonly timestamp: number;
+}
+
+/**
+ * File times of the commits of a listing, made strictly ascending as other engines do: a time not after the one before becomes one
+ * millisecond more, so that every version can be told by its time. Versions from `end` on are left out.
+ */
+export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): CommitTime[] {
+  const times: CommitTime[] = [];
+  for (const version of [...listing.commits.keys()].sort((a, b) => a - b)) {
+    if (version >= end) break;
+    const modified = listing.commits.get(version)?.modified ?? 0;
+    const before = times.at(-1)?.timestamp ?? Number.NEGATIVE_INFINITY;
+    times.push({ version, timestamp: Math.max(modified, before + 1) });
+  }
+  return times;
+}
+
+/**
+ * The newest version committed at or before `timestamp` (PROTOCOL.md "Recommendations for Readers of Tables with In-Commit Timestamps").
+ *
+ * A time after the newest commit and not in the future means that commit.
+ *
+ * @throws `TIMESTAMP_OUT_OF_RANGE` for a time before the first version that is left or in the future, saying what there is
+ */
+export async function versionAtTime(
+  context: TableContext,
+  listing: LogListing,
+  latest: LogSnapshot,
+  timestamp: number,
+  options: ReadOptions,
+): Promise<number> {
+  if (!Number.isFinite(timestamp)) throw new VarveError("INVALID_ARGUMENT", `${timestamp} is not a time.`, { timestamp });
+  if (timestamp > Math.max(latest.timestamp, context.world.now())) throw outOfRange(listing, latest, timestamp, "is in the future");
+  const stored = inCommitTimestamps(latest.protocol, latest.metadata);
+  if (stored !== undefined && (stored.timestamp === undefined || timestamp >= stored.timestamp)) {
+    const version = await searchCommits(context, listing, stored.version, timestamp, options);
+    if (version !== undefined) return version;
+    throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
+  }
+  const found = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
+  if (found === undefined) throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
+  return found.version;
+}
+
+/** Binary search over commits that carry their own, ascending times: few of many are read. */
+async function searchCommits(
+  context: TableContext,
+  listing: LogListing,
+  from: number,
+  timestamp: number,
+  options: ReadOptions,
+): Promise<number | undefined> {
+  const versions = [...listing.commits.keys()].filter((version) => version >= from).sort((a, b) => a - b);
+  let [low, high] = [0, versions.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const version = versions[middle] ?? 0;
+    const time = inCommitTimestamp((await readCommit(context.store, version, options)).filter(isHead), version);
+    if (time <= timestamp) low = middle + 1;
+    else high = middle;
+  }
+  return versions[low - 1];
+}
+
+function outOfRange(listing: LogListing, latest: LogSnapshot, timestamp: number, what: string): VarveError {
+  const first = fileTimes(listing)[0];
+  const iso = (time: number): string => (Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time));
+  const range = readableVersions(listing)
+    .map(([a, b]) => (a === b ? String(a) : `${a} to ${b}`))
+    .join(", ");
+  return new VarveError(
+    "TIMESTAMP_OUT_OF_RANGE",
+    `${iso(timestamp)} ${what}. Versions that can be read: ${range}; the newest was committed at ${iso(latest.timestamp)}.`,
+    { timestamp, first: first?.timestamp, last: latest.timestamp, versions: readableVersions(listing) },
+  );
+}

@@ -1,0 +1,204 @@
+import type { Session } from "../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { readCommitBytes } from "../log/segment/commit-file.ts";
+import { commitPath } from "../log/segment/file-names.ts";
+import { listLog } from "../log/segment/listing.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import { parseActions } from "../protocol/action-json.ts";
+import type { Action, AddAction } from "../protocol/actions.ts";
+import type { MetricSeries } from "../quality/gate/check-report.ts";
+import {
+  columnMetrics,
+  isSketched,
+  type MetricState,
+  measureState,
+  mergeStates,
+  metricParts,
+  metricValue,
+} from "../quality/measures/metric-state.ts";
+import { planFiles, planScan } from "../table/scan/scan.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
+import type { WriteOptions } from "../write/write-options.ts";
+import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
+
+/**
+ * Brings the metrics of a table up to a version: for versions that only added rows just those rows are read, and their state merged with that
+ * of the version before; others are read whole. Recording twice records once.
+ *
+ * Versions whose commit, log or data files are gone (cleaned up, vacuumed) can be measured no more and are passed over.
+ *
+ * @returns how many versions were recorded
+ */
+export async function recordMetrics(snapshot: LogSnapshot): Promise<number> {
+  const found = await measureVersions(snapshot);
+  if (found.length > 0) await writeMetrics(snapshot.context, found);
+  return new Set(found.map((entry) => entry.version)).size;
+}
+
+/** The metrics of the versions up to a snapshot's that are not recorded yet. */
+async function measureVersions(snapshot: LogSnapshot): Promise<VersionMetrics[]> {
+  const { context } = snapshot;
+  const newest = await readMetrics(context, { newest: true });
+  const from = (newest[0]?.version ?? -1) + 1;
+  if (from > snapshot.version) return [];
+  const found: VersionMetrics[] = [];
+  let before = newest.find((entry) => entry.scope === "table");
+  const session = await (await context.engine()).open();
+  try {
+    for (const version of await committedVersions(snapshot, from)) {
+      const actions = await commitActions(context, version);
+      if (actions === undefined) continue;
+      const follows = before?.version === version - 1 ? before.state : undefined;
+      const measured = await measureVersion(session, context, version, actions, follows);
+      found.push(...measured);
+      before = measured.find((entry) => entry.scope === "table");
+    }
+  } finally {
+    await session.close();
+  }
+  return found;
+}
+
+async function committedVersions(snapshot: LogSnapshot, from: number): Promise<number[]> {
+  const { commits } = await listLog(snapshot.context.store, from, snapshot.version);
+  return [...commits.keys()];
+}
+
+async function commitActions(context: TableContext, version: number): Promise<Action[] | undefined> {
+  const bytes = await readCommitBytes(context.store, version);
+  return bytes === undefined ? undefined : parseActions(bytes, commitPath(version));
+}
+
+async function measureVersion(
+  session: Session,
+  context: TableContext,
+  version: number,
+  actions: readonly Action[],
+  before: MetricState | undefined,
+): Promise<VersionMetrics[]> {
+  const snapshot = await unlessGone(openLog(context, { version }));
+  if (snapshot === undefined) return [];
+  const adds = actions.filter((action): action is AddAction => action.kind === "add" && action.dataChange);
+  const removed = actions.some((action) => action.kind === "remove" && action.dataChange);
+  const info = actions.flatMap((action) => (action.kind === "commitInfo" ? [action.info] : []))[0] ?? {};
+  const about = { version, at: snapshot.timestamp, checks: checksOf(info) };
+  if (adds.length === 0 && !removed && before !== undefined) return [{ ...about, scope: "table", state: before }];
+  const appended = !removed && (before !== undefined ? isSketched(before) : version === 0);
+  const brought = !removed || bringsRows(info);
+  const batch = brought ? await unlessGone(planFiles(session, snapshot, adds).then((plan) => measureState(session, plan))) : undefined;
+  const table =
+    appended && batch !== undefined
+      ? mergeStates(before ?? { rows: 0, columns: [] }, batch)
+      : await unlessGone(planScan(session, snapshot).then((plan) => measureState(session, plan)));
+  return [
+    ...(adds.length === 0 || batch === undefined ? [] : [{ ...about, scope: "batch" as const, state: batch }]),
+    ...(table === undefined ? [] : [{ ...about, scope: "table" as const, state: table }]),
+  ];
+}
+
+/** Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a merge writes anew what was there. */
+function bringsRows({ operation }: JsonObject): boolean {
+  return typeof operation === "string" && /^WRITE$|TABLE AS SELECT$|^STREAMING UPDATE$|^COPY INTO$/.test(operation);
+}
+
+/** What cannot be read because an upkeep of the table removed it is not there to be measured. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isVarveError(error, "DATA_FILE_MISSING", "VERSION_NOT_FOUND", "LOG_GAP")) return undefined;
+    throw error;
+  }
+}
+
+function checksOf(info: JsonObject): VersionMetrics["checks"] {
+  const gate = info["gate"];
+  const checks: JsonValue | undefined = isJsonObject(gate) ? gate["checks"] : undefined;
+  if (!Array.isArray(checks)) return [];
+  return (checks as readonly JsonValue[]).flatMap((check) =>
+    isJsonObject(check)
+      ? [
+          {
+            id: String(check["id"]),
+            success: check["success"] === true,
+            unexpected: typeof check["unexpected"] === "number" ? check["unexpected"] : null,
+          },
+        ]
+      : [],
+  );
+}
+
+/**
+ * Earlier values of a metric of the batches, oldest first, as anomaly checks ask for them.
+ *
+ * @throws `SUITE_INVALID` for a metric that is not kept: a check of it would never fail
+ */
+export async function metricHistory(context: TableContext, metric: string): Promise<number[]> {
+  const columns = keptColumns(metric);
+  return valuesOf(await readMetrics(context, { scope: "batch", columns }), metric);
+}
+
+/**
+ * Values of a metric up to a version, oldest first, without recording anything: what is not recorded is measured for the moment.
+ *
+ * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this one.
+ *
+ * @returns a function as anomaly checks ask for it; it throws as {@link metricHistory}
+ */
+export function unrecordedHistory(snapshot: LogSnapshot, scope: VersionMetrics["scope"]): (metric: string) => Promise<number[]> {
+  let measured: Promise<VersionMetrics[]> | undefined;
+  return async (metric) => {
+    const columns = keptColumns(metric);
+    measured ??= measureVersions(snapshot);
+    const entries = [...(await readMetrics(snapshot.context, { scope, columns })), ...(await measured)];
+    const end = scope === "batch" ? snapshot.version : snapshot.version - 1;
+    return valuesOf(
+      entries.filter((entry) => entry.scope === scope && entry.version <= end),
+      metric,
+    );
+  };
+}
+
+function valuesOf(entries: readonly VersionMetrics[], metric: string): number[] {
+  return entries.flatMap(({ state }) => metricValue(state, metric) ?? []);
+}
+
+/** The columns that a metric looks at. @throws `SUITE_INVALID` */
+function keptColumns(metric: string): readonly string[] {
+  const { measure, column } = metricParts(metric);
+  if (column === undefined ? measure === "row_count" : columnMetrics.some((name) => name === measure))
+    return column === undefined ? [] : [column];
+  throw new VarveError(
+    "SUITE_INVALID",
+    `No history is kept of ${metric}. Kept are row_count and, of columns, ${columnMetrics.join(", ")}; give others in gateOptions.history.`,
+    { metric },
+  );
+}
+
+/** Metrics of the table's versions as series for a report: row count, and completeness and mean of each column that has them. */
+export async function metricSeries(context: TableContext): Promise<MetricSeries[]> {
+  const recorded = await readMetrics(context, { scope: "table", withoutSketches: true });
+  const names =
+    recorded.at(-1)?.state.columns.flatMap(({ name, mean }) => [`completeness(${name})`, ...(mean === null ? [] : [`mean(${name})`])]) ??
+    [];
+  return ["row_count", ...names].map((name) => ({
+    name,
+    points: recorded.flatMap((entry) => {
+      const value = metricValue(entry.state, name);
+      return value === null ? [] : [{ version: entry.version, at: entry.at, value }];
+    }),
+  }));
+}
+
+/** Options of a write whose checks may ask for the history of the table's batches: recorded up to the snapshot the first time they do. */
+export function withMetricHistory<T extends WriteOptions>(snapshot: LogSnapshot, options: T): T {
+  if (options.gateOptions?.history !== undefined) return options;
+  let recorded: Promise<unknown> | undefined;
+  const history = async (metric: string): Promise<readonly number[]> => {
+    recorded ??= recordMetrics(snapshot);
+    await recorded;
+    return metricHistory(snapshot.context, metric);
+  };
+  return { ...options, gateOptions: { ...options.gateOptions, history } };
+}

@@ -1,0 +1,135 @@
+import { translateSpark } from "../../dialects/spark/translate.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
+import { typeText } from "../../schema/type-names.ts";
+import type { StructType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import { conditionSql } from "../../table/rules/write-rules.ts";
+import { planScan } from "../../table/scan/scan.ts";
+
+/** CHECK constraints to add and to drop. */
+export interface ConstraintChange {
+  /** SQL by name. */
+  readonly add: Readonly<Record<string, string>>;
+  readonly drop: readonly string[];
+}
+
+/** What a change of constraints comes to. */
+export interface PlannedConstraints {
+  /** Properties to set: only those that the table does not have already. */
+  readonly set: Readonly<Record<string, string>>;
+  /** Keys of properties to remove. */
+  readonly unset: readonly string[];
+}
+
+/**
+ * Names the properties that a change of CHECK constraints sets and removes. Names are compared without regard to case, as other engines do.
+ *
+ * @throws `INVALID_ARGUMENT` for a constraint that is there with another condition, is to be dropped and is not there, or belongs to the suite
+ */
+export function planConstraints(configuration: Readonly<Record<string, string>>, change: ConstraintChange): PlannedConstraints {
+  const keyOf = (name: string): string => {
+    const wanted = `${constraintPrefix}${name}`.toLowerCase();
+    return Object.keys(configuration).find((key) => key.toLowerCase() === wanted) ?? wanted;
+  };
+  const unset = change.drop.map((name) => {
+    const key = keyOf(checkedName(name));
+    if (configuration[key] === undefined)
+      throw invalid(name, `There is no CHECK constraint ${name}; the table has ${namesIn(configuration)}.`);
+    return key;
+  });
+  const set: Record<string, string> = {};
+  for (const [name, expression] of Object.entries(change.add)) {
+    const key = keyOf(checkedName(name));
+    const held = unset.includes(key) ? undefined : configuration[key];
+    if (held === expression) continue;
+    if (held !== undefined || set[key] !== undefined) {
+      const other = held ?? set[key] ?? "";
+      throw invalid(name, `There is a CHECK constraint ${name} already: ${other}. Drop it in the same change to replace it.`);
+    }
+    set[key] = expression;
+  }
+  return { set, unset: unset.filter((key) => set[key] === undefined) };
+}
+
+/**
+ * Holds the rows that a table has to constraints that are about to bind it.
+ *
+ * @param constraints as {@link PlannedConstraints.set}
+ * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text that varve cannot evaluate as Spark
+ *   would; `INVALID_ARGUMENT` for one that is neither true nor false
+ */
+export async function requireConstraints(snapshot: LogSnapshot, constraints: Readonly<Record<string, string>>): Promise<void> {
+  const asked = Object.entries(constraints);
+  if (asked.length === 0) return;
+  const names = snapshot.schema.fields.map((field) => field.name);
+  const constraintsAsked = asked.map(([key, expression]): AskedConstraint => {
+    const name = key.slice(constraintPrefix.length);
+    return { name, expression, condition: conditionOf(name, expression, snapshot.schema), names };
+  });
+  const session = await (await snapshot.context.engine()).open();
+  try {
+    const scan = await planScan(session, snapshot);
+    await session.fence({ files: scan.files });
+    for (const constraint of constraintsAsked) await requireTrue(session, scan.sql, constraint);
+  } finally {
+    await session.close();
+  }
+}
+
+interface AskedConstraint {
+  readonly name: string;
+  readonly expression: string;
+  /** The expression in the engine's SQL. */
+  readonly condition: string;
+  /** The table's columns. */
+  readonly names: readonly string[];
+}
+
+function conditionOf(name: string, expression: string, schema: StructType): string {
+  const condition = translateSpark(expression, schema);
+  if (condition.type === "boolean") return conditionSql(condition);
+  throw invalid(
+    name,
+    `The CHECK constraint ${name} (${expression}) is a ${typeText(condition.type)}, not a condition that is true or false.`,
+  );
+}
+
+async function requireTrue(session: Session, rows: string, { name, expression, condition, names }: AskedConstraint): Promise<void> {
+  const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
+  const [count] = await session.rows(`SELECT count(*) AS rows ${broken}`);
+  const found = Number(count?.["rows"] ?? 0);
+  if (found === 0) return;
+  const whole = names.map((column) => `${quoteName(column)} := ${quoteName(column)}`).join(", ");
+  const [first] = await session.rows(`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`);
+  const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
+  throw new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `${found} rows of the table do not meet the CHECK constraint ${name} (${expression}), so it cannot bind it; one of them: ${value}. ` +
+      "Mend or remove those rows first. Nothing was changed.",
+    { constraint: name, expression, rows: found },
+  );
+}
+
+function checkedName(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name))
+    throw invalid(name, `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`);
+  if (name.toLowerCase().startsWith(suiteConstraintPrefix)) {
+    throw invalid(
+      name,
+      `The CHECK constraint ${name} belongs to the table's suite: change it there, or choose a name that does not begin with ${suiteConstraintPrefix}.`,
+    );
+  }
+  return name;
+}
+
+function namesIn(configuration: Readonly<Record<string, string>>): string {
+  const names = constraintNames(configuration);
+  return names.length === 0 ? "none" : names.join(", ");
+}
+
+function invalid(name: string, message: string): VarveError {
+  return new VarveError("INVALID_ARGUMENT", message, { constraint: name });
+}

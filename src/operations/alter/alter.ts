@@ -1,0 +1,241 @@
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { isFeatureActive, requireWritable, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { assignColumnMapping, columnMappingKeys, columnMappingMode, highestColumnId } from "../../schema/column-mapping.ts";
+import { serializeSchema } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
+import type { ReadSet } from "../../table/commit/commit-request.ts";
+import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
+import { commitTransaction } from "../../table/commit/transaction.ts";
+import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
+import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
+import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
+import { withoutFeatures } from "./drop-features.ts";
+import { checkMayChange, checkProperty } from "./property-rules.ts";
+
+/** What to change of a table's definition; nothing of its rows. */
+export interface AlterOptions {
+  /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
+  readonly set?: Readonly<Record<string, string>>;
+  /** Properties to remove; removing what is not there does nothing. */
+  readonly unset?: readonly string[];
+  /** CHECK constraints by name, in Spark's SQL; the rows that the table has are held to them first. */
+  readonly addConstraints?: Readonly<Record<string, string>>;
+  /** Names of CHECK constraints that bind no longer. */
+  readonly dropConstraints?: readonly string[];
+  /** Features to take off the protocol: those of writers that nothing uses any more. */
+  readonly dropFeatures?: readonly string[];
+  readonly description?: string;
+  /** Allow features to be added to the protocol: older readers or writers may lose access. Default: refused, saying which. */
+  readonly upgradeProtocol?: boolean;
+  readonly userMetadata?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link alterTable} did. */
+export interface AlterResult {
+  /** `unchanged`: the table was as asked already; nothing was committed. */
+  readonly outcome: "committed" | "unchanged";
+  readonly version: number;
+  /** Features that were added to the protocol. */
+  readonly featuresAdded: readonly string[];
+  /** Features that were taken off it. */
+  readonly featuresDropped: readonly string[];
+  readonly upkeep?: Promise<UpkeepReport>;
+}
+
+/**
+ * Changes a table's properties, constraints, description and protocol in one commit.
+ *
+ * Raising the protocol is never a side effect: without `upgradeProtocol` it is refused. Enabling row tracking gives every file its row ids in the same commit.
+ *
+ * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop the feature), `CONSTRAINT_VIOLATED` and as
+ *   `requireConstraints` for added constraints, and as `commitTransaction`
+ */
+export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterResult> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  const change = await plan(snapshot, options);
+  if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
+  const result = await commitTransaction(snapshot, {
+    actions: change.actions,
+    ...(change.reads === undefined ? {} : { reads: change.reads }),
+    operation: change.operation,
+    operationParameters: { properties: JSON.stringify(change.properties) },
+    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (result.outcome !== "committed") throw new TypeError("varve internal error: an alteration carries no application transaction");
+  const upkeep = keepLog(snapshot.context, result, { base: snapshot });
+  return {
+    outcome: "committed",
+    version: result.version,
+    featuresAdded: change.featuresAdded,
+    featuresDropped: change.featuresDropped,
+    upkeep,
+  };
+}
+
+interface Change {
+  readonly actions: readonly Action[];
+  readonly reads?: ReadSet;
+  /** As history names it. */
+  readonly operation: string;
+  /** What was asked of properties and constraints; null for those removed. */
+  readonly properties: Readonly<Record<string, string | null>>;
+  readonly featuresAdded: readonly string[];
+  readonly featuresDropped: readonly string[];
+}
+
+const featurePrefix = "delta.feature.";
+
+async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Change> {
+  const { metadata, protocol } = snapshot;
+  const asked = Object.entries(options.set ?? {});
+  const listed = asked.filter(([key]) => key.startsWith(featurePrefix)).map(([key, value]) => featureName(key, value));
+  const set = Object.fromEntries(asked.filter(([key]) => !key.startsWith(featurePrefix)));
+  for (const [key, value] of Object.entries(set)) checkProperty(key, value);
+  for (const key of options.unset ?? []) checkMayChange(key);
+  const constraints = planConstraints(metadata.configuration, { add: options.addConstraints ?? {}, drop: options.dropConstraints ?? [] });
+  const unset = [...(options.unset ?? []), ...constraints.unset];
+  const next = nextMetadata(snapshot, { ...set, ...constraints.set }, unset, options.description);
+  const missing = missingFeatures(protocol, next.schema, next.metadata.configuration);
+  const featuresAdded = [...new Set([...listed, ...missing])].filter((name) => !supportedWriterFeatures(protocol).has(name));
+  if (featuresAdded.length > 0 && options.upgradeProtocol !== true) throw needsUpgrade(featuresAdded, protocol);
+  const after = await dropped({ ...next, protocol: protocolWith(protocol, featuresAdded) }, snapshot, options);
+  await requireConstraints(snapshot, constraints.set);
+  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) => isFeatureActive("rowTracking", table.protocol, table.metadata);
+  const enablesRows = tracked(after) && !tracked(snapshot);
+  const named = enablesRows
+    ? { ...after.metadata, configuration: nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world) }
+    : after.metadata;
+  const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
+  const changesProtocol = after.protocol !== protocol;
+  const backfill = enablesRows ? await filesWithoutRowIds(snapshot) : [];
+  // A new demand on rows must see every row there is, and row ids every file.
+  const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
+  return {
+    actions: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : []), ...backfill],
+    ...(readsAll ? { reads: { wholeTable: true, files: backfill.map(({ path }) => path) } } : {}),
+    operation: operationOf(options, constraints, changesMetadata),
+    properties: { ...options.set, ...constraints.set, ...Object.fromEntries(unset.map((key) => [key, null])) },
+    featuresAdded,
+    featuresDropped: [...new Set(options.dropFeatures ?? [])],
+  };
+}
+
+/** The words of other engines where the change is of one kind. */
+function operationOf(options: AlterOptions, constraints: PlannedConstraints, changesMetadata: boolean): string {
+  if ((options.dropFeatures ?? []).length > 0) return "DROP FEATURE";
+  const properties = Object.keys(options.set ?? {}).length + (options.unset ?? []).length;
+  const [added, removed] = [Object.keys(constraints.set).length, constraints.unset.length];
+  if (properties === 0 && removed === 0 && added > 0) return "ADD CONSTRAINT";
+  if (properties === 0 && added === 0 && removed > 0) return "DROP CONSTRAINT";
+  return changesMetadata ? "SET TBLPROPERTIES" : "UPGRADE PROTOCOL";
+}
+
+interface Definition {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+}
+
+function nextMetadata(
+  snapshot: LogSnapshot,
+  set: Readonly<Record<string, string>>,
+  unset: readonly string[],
+  description: string | undefined,
+): Omit<Definition, "protocol"> {
+  const { metadata } = snapshot;
+  const mapped = mapInPlace(snapshot, set, unset);
+  const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, unset);
+  checkTogether(configuration);
+  const schemaString = mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
+  return {
+    schema: mapped.schema,
+    metadata: { ...metadata, ...(description === undefined ? {} : { description }), schemaString, configuration },
+  };
+}
+
+/** The definition without the features that are to be dropped. */
+async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterOptions): Promise<Definition> {
+  const names = options.dropFeatures ?? [];
+  if (names.length === 0) return table;
+  const { protocol, unset } = withoutFeatures({ ...table, domains: await snapshot.domainMetadata() }, names);
+  if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true) throw needsListing(names, table.protocol);
+  return { ...table, protocol, metadata: { ...table.metadata, configuration: configurationOf(table.metadata, {}, unset) } };
+}
+
+function featureName(key: string, value: string): string {
+  if (value === "supported" || value === "enabled") return key.slice(featurePrefix.length);
+  throw new VarveError("INVALID_ARGUMENT", `${key} can be set to "supported" only, not ${JSON.stringify(value)}.`, { key });
+}
+
+/** The properties after the change, in the order they had: a change that changes nothing leaves the same text. */
+function configurationOf(
+  metadata: MetadataAction,
+  set: Readonly<Record<string, string>>,
+  unset: readonly string[],
+): Record<string, string> {
+  const merged: Record<string, string> = { ...metadata.configuration, ...set };
+  for (const key of unset) delete merged[key];
+  return merged;
+}
+
+/** Column mapping of a table that has none yet: every column keeps its name as its physical name, so that its files stay readable. */
+function mapInPlace(
+  { schema, metadata }: LogSnapshot,
+  set: Readonly<Record<string, string>>,
+  unset: readonly string[],
+): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
+  const before = columnMappingMode(metadata.configuration);
+  const after = unset.includes(columnMappingKeys.mode) ? "none" : columnMappingMode({ ...metadata.configuration, ...set });
+  if (before === after) return { schema, properties: {} };
+  if (before !== "none" || after !== "name") {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The column mapping mode of a table cannot go from ${before} to ${after}: only from none to name.`,
+      {
+        before,
+        after,
+      },
+    );
+  }
+  const mapped = assignColumnMapping(schema, highestColumnId(schema), (field) => field.name);
+  return { schema: mapped.schema, properties: { [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+}
+
+function checkTogether(configuration: Readonly<Record<string, string>>): void {
+  if (configuration["delta.enableRowTracking"] === "true" && configuration["delta.rowTrackingSuspended"] === "true") {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "Row tracking cannot be enabled while delta.rowTrackingSuspended is true. Set that to false in the same change.",
+    );
+  }
+}
+
+async function filesWithoutRowIds(snapshot: LogSnapshot): Promise<AddAction[]> {
+  const found: AddAction[] = [];
+  for await (const chunk of (await snapshot.files()).all()) {
+    for (const file of chunk) if (file.baseRowId === undefined) found.push({ ...file, dataChange: false });
+  }
+  return found;
+}
+
+function needsListing(names: readonly string[], protocol: ProtocolAction): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping that raises the protocol to a list of features. ` +
+      "Older writers will lose access; pass upgradeProtocol to accept that.",
+    { features: [...names] },
+  );
+}
+
+function needsUpgrade(features: readonly string[], protocol: ProtocolAction): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `This change needs the table feature ${features.join(", ")}, which the table's protocol (reader ${protocol.minReaderVersion}, writer ` +
+      `${protocol.minWriterVersion}) does not list. Engines that do not know it will lose access; pass upgradeProtocol to accept that.`,
+    { features: [...features] },
+  );
+}

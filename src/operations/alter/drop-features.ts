@@ -1,0 +1,134 @@
+import { VarveError } from "../../errors.ts";
+import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { constraintNames } from "../../protocol/constraint-names.ts";
+import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../../protocol/writer-features.ts";
+import { metadataKeys } from "../../schema/column-metadata.ts";
+import { allFields } from "../../schema/fields.ts";
+import { pathText } from "../../schema/type-names.ts";
+import type { StructType } from "../../schema/types.ts";
+import { clusteringColumns } from "../../table/rules/table-demands.ts";
+
+/** A table as it will be when its features are dropped. */
+export interface FeatureUse {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+  readonly domains: ReadonlyMap<string, DomainMetadataAction>;
+}
+
+/** The table's definition without some features. */
+export interface WithoutFeatures {
+  readonly protocol: ProtocolAction;
+  /** Bookkeeping of the dropped features, to be removed. */
+  readonly unset: readonly string[];
+}
+
+/** What still uses a feature, as the end of a sentence; `undefined` for nothing. */
+type Use = (table: FeatureUse) => string | undefined;
+
+const columnsWith =
+  (key: string): Use =>
+  ({ schema }) => {
+    const found = [...allFields(schema)].find(({ field }) => field.metadata[key] !== undefined);
+    return found === undefined ? undefined : `column ${pathText(found.path)} has ${key}`;
+  };
+
+/** Uses that are not switched by a property alone. */
+const uses: Readonly<Record<string, Use>> = {
+  invariants: (table) => {
+    const required = [...allFields(table.schema)].find(({ field }) => !field.nullable);
+    return required === undefined ? columnsWith(metadataKeys.invariants)(table) : `column ${pathText(required.path)} is NOT NULL`;
+  },
+  checkConstraints: ({ metadata }) => {
+    const names = constraintNames(metadata.configuration);
+    return names.length === 0 ? undefined : `the table has the constraints ${names.join(", ")}`;
+  },
+  generatedColumns: columnsWith(metadataKeys.generation),
+  allowColumnDefaults: columnsWith(metadataKeys.default),
+  identityColumns: columnsWith(metadataKeys.identityStart),
+  domainMetadata: ({ domains }) => {
+    const live = [...domains.values()].filter(({ removed }) => !removed).map(({ domain }) => domain);
+    return live.length === 0 ? undefined : `the table has the metadata domain ${live.join(", ")}`;
+  },
+  clustering: ({ domains }) => {
+    const columns = clusteringColumns(domains.get("delta.clustering")?.configuration ?? "{}");
+    return columns.length === 0 ? undefined : `the table is clustered by ${columns.map(pathText).join(", ")}`;
+  },
+  checkpointProtection: ({ metadata }) => {
+    const before = Number(metadata.configuration[protectedBefore] ?? "0");
+    return before > 0 ? `the log before version ${before} must be cleaned up first, in one go` : undefined;
+  },
+};
+
+const protectedBefore = "delta.requireCheckpointProtectionBeforeVersion";
+
+/** Properties that mean nothing without their feature. */
+const bookkeeping: Readonly<Record<string, readonly string[]>> = {
+  inCommitTimestamp: ["delta.inCommitTimestampEnablementVersion", "delta.inCommitTimestampEnablementTimestamp"],
+  checkpointProtection: [protectedBefore],
+};
+
+/** Features of readers that ask nothing of them: versions that list one read the same without it. */
+const harmlessForReaders: ReadonlySet<string> = new Set(["vacuumProtocolCheck"]);
+
+/**
+ * The protocol without some features. Only features of writers can go, and only when nothing uses them: versions before this one stay readable
+ * by the rules of their own protocol, which is safe where the feature asks nothing of readers.
+ *
+ * A protocol of an old version becomes the list of all that it implied; the caller makes sure that this is allowed.
+ *
+ * @throws `INVALID_ARGUMENT` for a feature that the table does not list or still uses; `UNSUPPORTED_FEATURE` for one that cannot be dropped
+ *   without truncating history or rewriting files
+ */
+export function withoutFeatures(table: FeatureUse, names: readonly string[]): WithoutFeatures {
+  const { protocol } = table;
+  const [readers, writers] = [supportedReaderFeatures(protocol), supportedWriterFeatures(protocol)];
+  for (const name of names) {
+    if (!writers.has(name) && !readers.has(name))
+      throw invalid(name, `The table does not list the feature ${name}, so it cannot be dropped.`);
+  }
+  const dropped = new Set(names);
+  for (const name of dropped) requireDroppable(name, table, dropped);
+  const kept = (listed: ReadonlySet<string>): string[] => [...listed].filter((name) => !dropped.has(name)).sort();
+  const readerFeatures = kept(readers);
+  const keepsReader = protocol.minReaderVersion >= 3 && readerFeatures.length > 0;
+  return {
+    protocol: {
+      kind: "protocol",
+      minReaderVersion: protocol.minReaderVersion >= 3 && !keepsReader ? 1 : protocol.minReaderVersion,
+      minWriterVersion: 7,
+      ...(keepsReader ? { readerFeatures } : {}),
+      writerFeatures: kept(writers),
+    },
+    unset: names.flatMap((name) => bookkeeping[name] ?? []),
+  };
+}
+
+function requireDroppable(name: string, table: FeatureUse, dropped: ReadonlySet<string>): void {
+  const feature = writerFeatures[name];
+  if (name === "rowTracking") throw stays(name, "the table's files carry row ids, which varve does not take off them");
+  if (feature === undefined || (feature.reader && !harmlessForReaders.has(name))) {
+    throw stays(name, "readers must know it for versions that time travel can still reach, and varve does not truncate history");
+  }
+  const needing = [...supportedWriterFeatures(table.protocol)].find(
+    (other) => !dropped.has(other) && writerFeatures[other]?.requires?.includes(name),
+  );
+  if (needing !== undefined) throw invalid(name, `The feature ${name} cannot be dropped: ${needing} needs it.`);
+  const use =
+    feature.active?.(table.metadata.configuration) === true
+      ? "its table property is on; set it to false in the same change"
+      : uses[name]?.(table);
+  if (use !== undefined) throw invalid(name, `The feature ${name} cannot be dropped while it is in use: ${use}.`);
+}
+
+function stays(name: string, why: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The feature ${name} cannot be dropped by varve: ${why}. Drop it with Spark (ALTER TABLE … DROP FEATURE ${name}).`,
+    { features: [name] },
+  );
+}
+
+function invalid(name: string, message: string): VarveError {
+  return new VarveError("INVALID_ARGUMENT", message, { features: [name] });
+}

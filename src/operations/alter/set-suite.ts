@@ -1,0 +1,129 @@
+import { engineColumns } from "../../dialects/engine-types.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { Action, MetadataAction } from "../../protocol/actions.ts";
+import { constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
+import { requireWritable } from "../../protocol/writer-features.ts";
+import { checkedExpressions } from "../../quality/gate/gate-expressions.ts";
+import { columnsOfSchema } from "../../quality/model/column.ts";
+import { duckdbDialect } from "../../quality/model/dialect-duckdb.ts";
+import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
+import { suiteProperty, suiteText } from "../../quality/suite/carried.ts";
+import { type CheckConstraint, suiteConstraints } from "../../quality/suite/constraints.ts";
+import { defineSuite } from "../../quality/suite/define.ts";
+import { planSuite } from "../../quality/suite/plan.ts";
+import { commitTransaction } from "../../table/commit/transaction.ts";
+import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
+import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
+import { conditionSql, translateCondition } from "../../table/rules/write-rules.ts";
+import { planScan } from "../../table/scan/scan.ts";
+
+export interface SetSuiteOptions {
+  /** Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the table feature `checkConstraints`. */
+  readonly registerConstraints?: boolean;
+  /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
+  readonly upgradeProtocol?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface SetSuiteResult {
+  readonly version: number;
+  /** Checks that are CHECK constraints now. */
+  readonly constraints: readonly CheckConstraint[];
+  readonly upkeep: Promise<UpkeepReport>;
+}
+
+const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
+
+/**
+ * Makes a suite part of the table, in one metadata commit: from then on every write through varve is tested with it. `null` takes it away.
+ *
+ * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` where rows of the table break a constraint to be registered;
+ *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+ */
+export async function setSuite(
+  snapshot: LogSnapshot,
+  suite: SuiteJson | Suite | null,
+  options: SetSuiteOptions = {},
+): Promise<SetSuiteResult> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  const defined = suite === null ? undefined : defineSuite(suite);
+  const constraints = defined === undefined ? [] : await checkSuite(snapshot, defined, options);
+  const kept = Object.entries(snapshot.metadata.configuration).filter(([key]) => key !== suiteProperty && !key.startsWith(ownConstraint));
+  const configuration: Record<string, string> = Object.fromEntries(kept);
+  if (defined !== undefined) configuration[suiteProperty] = suiteText(defined);
+  for (const { name, expression } of constraints) configuration[`${constraintPrefix}${name}`] = expression;
+  const actions = actionsFor(snapshot, configuration, options.upgradeProtocol === true);
+  const result = await commitTransaction(snapshot, {
+    actions,
+    operation: "SET TBLPROPERTIES",
+    operationParameters: {
+      properties: JSON.stringify({ [suiteProperty]: defined === undefined ? null : `${defined.name} ${defined.fingerprint}` }),
+    },
+    reads: { wholeTable: constraints.length > 0 },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (result.outcome !== "committed") throw new Error("varve internal error: a commit without an application id cannot be applied already");
+  return { version: result.version, constraints, upkeep: keepLog(snapshot.context, result, { base: snapshot }) };
+}
+
+function actionsFor(snapshot: LogSnapshot, configuration: Readonly<Record<string, string>>, upgrade: boolean): Action[] {
+  const metadata: MetadataAction = { ...snapshot.metadata, configuration };
+  const missing = missingFeatures(snapshot.protocol, snapshot.schema, configuration);
+  if (missing.length === 0) return [metadata];
+  if (!upgrade) {
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `CHECK constraints need the table feature ${missing.join(", ")}, which the table does not list. Set upgradeProtocol to list it; older writers then refuse the table. Nothing was written.`,
+      { features: missing },
+    );
+  }
+  return [protocolWith(snapshot.protocol, missing), metadata];
+}
+
+/** Holds the suite to the table's columns, lets the engine check its SQL, and the table's rows the constraints. */
+async function checkSuite(snapshot: LogSnapshot, suite: Suite, options: SetSuiteOptions): Promise<CheckConstraint[]> {
+  planSuite(suite, { columns: columnsOfSchema(snapshot.schema), dialect: duckdbDialect, now: 0 });
+  const wanted = options.registerConstraints === true ? translatable(suiteConstraints(suite, snapshot.schema), snapshot) : [];
+  const session = await (await snapshot.context.engine()).open({ signal: options.signal });
+  try {
+    const scan = wanted.length === 0 ? undefined : await planScan(session, snapshot);
+    await checkedExpressions(session, suite, engineColumns(snapshot.schema), () => session.fence({ files: scan?.files ?? [] }));
+    if (scan !== undefined) await requireSatisfied(session, scan.sql, wanted);
+    return wanted.map(({ constraint }) => constraint);
+  } finally {
+    await session.close();
+  }
+}
+
+interface Translated {
+  readonly constraint: CheckConstraint;
+  readonly sql: string;
+}
+
+/** Constraints that varve can hold rows to itself; a check that Spark would say otherwise than the engine stays a check. */
+function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnapshot): Translated[] {
+  return constraints.flatMap((constraint): Translated[] => {
+    try {
+      return [{ constraint, sql: conditionSql(translateCondition(constraint.expression, snapshot.schema)) }];
+    } catch (error) {
+      if (isVarveError(error, "UNSUPPORTED_FEATURE")) return [];
+      throw error;
+    }
+  });
+}
+
+async function requireSatisfied(session: Session, sql: string, constraints: readonly Translated[]): Promise<void> {
+  const counts = constraints.map(({ sql: condition }, at) => `count_if((${condition}) IS NOT TRUE) AS c${at}`);
+  const [row] = await session.rows(`SELECT ${counts.join(", ")} FROM (${sql})`);
+  for (const [at, { constraint }] of constraints.entries()) {
+    const rows = Number(row?.[`c${at}`] ?? 0);
+    if (rows === 0) continue;
+    throw new VarveError(
+      "CONSTRAINT_VIOLATED",
+      `${rows} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Mend the rows first, or set the suite without registerConstraints. Nothing was written.`,
+      { checkId: constraint.checkId, expression: constraint.expression, rows },
+    );
+  }
+}

@@ -1,0 +1,181 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import { isHead } from "../../log/segment/commit-lines.ts";
+import { inCommitTimestamp, inCommitTimestamps } from "../../log/segment/commit-timestamp.ts";
+import { pathKeyer } from "../../log/segment/file-key.ts";
+import type { LogListing } from "../../log/segment/listing.ts";
+import { withLogSession } from "../../log/segment/log-session.ts";
+import { readCommit } from "../../log/segment/tail-read.ts";
+import { openLog } from "../../log/snapshot/open-log.ts";
+import { fileTimes } from "../../log/snapshot/time-travel.ts";
+import type { Action, AddAction, CdcAction, MetadataAction, ProtocolAction, RemoveAction } from "../../protocol/actions.ts";
+import { writerLists } from "../../protocol/features.ts";
+import { parseSchema } from "../../schema/schema-json.ts";
+import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
+import { schemaObstacle } from "./change-schema.ts";
+
+/** A file, or some rows of one, that a version's changes are read from. */
+export interface ChangedFile {
+  readonly path: string;
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  /** Absent: the file says it row by row. */
+  readonly changeType?: "insert" | "delete";
+  readonly selection?: RowSelection;
+  readonly version: number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly timestamp: number;
+}
+
+interface State {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+}
+
+/**
+ * Lists what the changes of the versions `from` to `last.version` are read from.
+ *
+ * @throws `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or under a schema that cannot be shown
+ * as the last one; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
+ */
+export async function changedFiles(last: LogSnapshot, from: number, listing: LogListing, signal?: AbortSignal): Promise<ChangedFile[]> {
+  const times = new Map(fileTimes(listing).map((time) => [time.version, time.timestamp]));
+  const changed: ChangedFile[] = [];
+  let state = await stateAt(last, from);
+  for (let version = from; version <= last.version; version++) {
+    signal?.throwIfAborted();
+    const actions = await commitOf(last, version);
+    state = stateAfter(state, actions);
+    checkFeed(state, version);
+    const obstacle = schemaObstacle(last, parseSchema(state.metadata.schemaString), state.metadata, version);
+    if (obstacle !== undefined) throw obstacle;
+    const stored = inCommitTimestamps(state.protocol, state.metadata);
+    const inCommit = stored !== undefined && version >= stored.version;
+    const timestamp = inCommit ? inCommitTimestamp(actions.filter(isHead), version) : (times.get(version) ?? 0);
+    const fed = actions.filter((action): action is CdcAction => action.kind === "cdc");
+    const files =
+      fed.length > 0 ? fed.map(({ path, partitionValues }) => ({ path, partitionValues })) : await derivedFiles(last, actions, version);
+    for (const file of files) changed.push({ ...file, version, timestamp });
+  }
+  return changed;
+}
+
+/** Protocol and metadata before the first commit of the range; of that commit itself where there is nothing before. */
+async function stateAt(last: LogSnapshot, from: number): Promise<State> {
+  if (from === 0) return { protocol: last.protocol, metadata: last.metadata };
+  try {
+    return await openLog(last.context, { version: from });
+  } catch (error) {
+    throw isVarveError(error, "VERSION_NOT_FOUND") ? gone(from, error) : error;
+  }
+}
+
+async function commitOf(last: LogSnapshot, version: number): Promise<Action[]> {
+  try {
+    return await readCommit(last.context.store, version);
+  } catch (error) {
+    throw isVarveError(error, "VERSION_NOT_FOUND") ? gone(version, error) : error;
+  }
+}
+
+function gone(version: number, cause: unknown): VarveError {
+  const message = `The changes of version ${version} cannot be read: its commit is no longer in the log. Start at a later version.`;
+  return new VarveError("CHANGES_UNAVAILABLE", message, { version }, cause);
+}
+
+function stateAfter(before: State, actions: readonly Action[]): State {
+  let { protocol, metadata } = before;
+  for (const action of actions) {
+    if (action.kind === "protocol") protocol = action;
+    if (action.kind === "metaData") metadata = action;
+  }
+  return { protocol, metadata };
+}
+
+/** The feed is on from the commit that turns it on. PROTOCOL.md "Writer Requirements for AddCDCFile". */
+function checkFeed({ protocol, metadata }: State, version: number): void {
+  const wanted = metadata.configuration["delta.enableChangeDataFeed"]?.toLowerCase() === "true";
+  const supported = protocol.minWriterVersion >= 7 ? writerLists(protocol, "changeDataFeed") : protocol.minWriterVersion >= 4;
+  if (wanted && supported) return;
+  throw new VarveError(
+    "CHANGES_UNAVAILABLE",
+    `Version ${version} was written without the change data feed (delta.enableChangeDataFeed), so its row changes are not known. ` +
+      "Ask for a range of versions that were all written with it.",
+    { version },
+  );
+}
+
+type DerivedFile = Omit<ChangedFile, "version" | "timestamp">;
+
+/** Inserts and deletes of a commit without change files: whole files, or the rows by which a file's deletion vectors differ. */
+async function derivedFiles(last: LogSnapshot, actions: readonly Action[], version: number): Promise<DerivedFile[]> {
+  const keyOf = pathKeyer(last.context.store.uri);
+  const adds = new Map<string, AddAction>();
+  const removes = new Map<string, RemoveAction>();
+  for (const action of actions) {
+    if (action.kind === "add" && action.dataChange) adds.set(keyOf(action.path), action);
+    if (action.kind === "remove" && action.dataChange) removes.set(keyOf(action.path), action);
+  }
+  const files: DerivedFile[] = [];
+  for (const [key, add] of adds) {
+    const removed = removes.get(key);
+    const [now, before] = await vectorRows(last, [add, { path: add.path, deletionVector: removed?.deletionVector }]);
+    if (removed === undefined) files.push({ path: add.path, partitionValues: add.partitionValues, changeType: "insert", ...without(now) });
+    else files.push(...vectorChanges(add, now, before));
+  }
+  for (const [key, remove] of removes) {
+    if (adds.has(key)) continue;
+    const [deleted] = await vectorRows(last, [remove]);
+    const partitionValues = await partitionValuesOf(last, remove, keyOf, version);
+    files.push({ path: remove.path, partitionValues, changeType: "delete", ...without(deleted) });
+  }
+  return files;
+}
+
+/** Most files have no vector, and then no session is needed. */
+async function vectorRows(last: LogSnapshot, files: readonly VectorOwner[]): Promise<(Uint8Array | undefined)[]> {
+  if (files.every(({ deletionVector }) => deletionVector === undefined)) return [];
+  return withLogSession(last.context, (session) => deletedRows(session, last.context, files));
+}
+
+function without(deleted: Uint8Array | undefined): { readonly selection?: RowSelection } {
+  return deleted === undefined ? {} : { selection: { bits: deleted, keep: "clear" } };
+}
+
+/** Rows that are in one vector only: newly deleted, or back again. */
+function vectorChanges(add: AddAction, now: Uint8Array | undefined, before: Uint8Array | undefined): DerivedFile[] {
+  const { path, partitionValues } = add;
+  const deleted = minus(now, before);
+  const restored = minus(before, now);
+  return [
+    ...(deleted === undefined ? [] : [{ path, partitionValues, changeType: "delete", selection: { bits: deleted, keep: "set" } } as const]),
+    ...(restored === undefined
+      ? []
+      : [{ path, partitionValues, changeType: "insert", selection: { bits: restored, keep: "set" } } as const]),
+  ];
+}
+
+/** Bits of `a` that `b` does not have, `undefined` where there are none. */
+function minus(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+  const left = a?.map((byte, at) => byte & ~(b?.[at] ?? 0));
+  return left?.some((byte) => byte !== 0) === true ? left : undefined;
+}
+
+/** Older writers leave a removed file's partition values out: then its add is looked up in the version before. */
+async function partitionValuesOf(
+  last: LogSnapshot,
+  remove: RemoveAction,
+  keyOf: (path: string) => string,
+  version: number,
+): Promise<AddAction["partitionValues"]> {
+  if (remove.partitionValues !== undefined || last.metadata.partitionColumns.length === 0) return remove.partitionValues ?? {};
+  const before = await openLog(last.context, { version: version - 1 });
+  const key = keyOf(remove.path);
+  for await (const chunk of (await before.files()).all()) {
+    const found = chunk.find((add) => keyOf(add.path) === key);
+    if (found !== undefined) return found.partitionValues;
+  }
+  throw new VarveError("LOG_CORRUPT", `Version ${version} removes ${remove.path}, which the version before does not have.`, {
+    version,
+    path: remove.path,
+  });
+}

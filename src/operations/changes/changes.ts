@@ -1,0 +1,169 @@
+import type { EngineRow, Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { LogListing } from "../../log/segment/listing.ts";
+import { listLog } from "../../log/segment/listing.ts";
+import { latestVersion, openLog } from "../../log/snapshot/open-log.ts";
+import { fileTimes } from "../../log/snapshot/time-travel.ts";
+import { locateFiles } from "../../table/scan/data-files.ts";
+import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
+import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "../../table/scan/scan-files.ts";
+import { type ChangedFile, changedFiles } from "./change-files.ts";
+
+/** A version, or the time of one. */
+export type ChangePoint = number | Date;
+
+/** Which changes to read: from the commit of `from` to that of `to`, both included. */
+export interface ChangesOptions {
+  /** A version; or a time: the first version committed at or after it. */
+  readonly from: ChangePoint;
+  /** A version; or a time: the last version committed at or before it. Default: the latest version. */
+  readonly to?: ChangePoint;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Row changes as a relation of one session: the table's columns as of version `to`, and the three columns of the feed. */
+export interface ChangesRelation extends FileRelation {
+  readonly from: number;
+  readonly to: number;
+}
+
+const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as const;
+
+/**
+ * Turns the row changes of a range of versions into a relation of `session`, in no order.
+ *
+ * Per version the change files are read where the commit has any, else its adds and removes count as inserts and deletes, and only the
+ * difference where a file's deletion vector changed. PROTOCOL.md "Reader Requirements for AddCDCFile".
+ *
+ * @throws `CHANGES_RANGE_INVALID` for a range that is reversed or outside the table's versions; `CHANGES_UNAVAILABLE` naming the version for
+ * a commit that is gone, was made without the feed, or under a schema that the last one cannot show; and what a scan throws
+ */
+export async function planChanges(session: Session, context: TableContext, options: ChangesOptions): Promise<ChangesRelation> {
+  const { signal } = options;
+  const { from, to, listing } = await resolveRange(context, options);
+  const last = await openLog(context, { version: to });
+  if (last.readObstacle !== undefined) throw last.readObstacle;
+  checkColumnNames(last);
+  const mode = mappingModeOf(last);
+  const files = await changedFiles(last, from, listing, signal);
+  const local = await locateFiles(
+    context,
+    files.map((file) => file.path),
+    signal,
+  );
+  const columns = scanColumns(last, mode, {});
+  const scanned = files.map((file, at): ScanFile => changeFile(last, file, local[at] ?? ""));
+  const fromVectors = scanned.filter((_, at) => files[at]?.changeType !== undefined);
+  const fromFeed = scanned.filter((_, at) => files[at]?.changeType === undefined);
+  const stored = await scanFiles(session, context, [...columns, ...feed(false)], fromFeed, mode);
+  const derived = await scanFiles(session, context, [...columns, ...feed(true)], fromVectors, mode);
+  return { sql: `(${stored.sql}) UNION ALL (${derived.sql})`, columns: derived.columns, files: [...new Set(local)], from, to };
+}
+
+/** The row changes of a range, oldest version first, as plain objects. @throws as {@link planChanges} */
+export async function* readChanges(context: TableContext, options: ChangesOptions): AsyncGenerator<EngineRow> {
+  const session = await (await context.engine()).open({ signal: options.signal });
+  try {
+    const changes = await planChanges(session, context, options);
+    yield* session.rowStream(ordered(changes), { signal: options.signal });
+  } finally {
+    await session.close();
+  }
+}
+
+/** SQL of the changes, oldest version first. */
+export function ordered(changes: ChangesRelation): string {
+  return `SELECT * FROM (${changes.sql}) ORDER BY _commit_version`;
+}
+
+function feed(derived: boolean): ScanColumn[] {
+  return [
+    derived ? { kind: "constant", name: "_change_type", key: "_change_type", type: "VARCHAR" } : { kind: "extra", name: "_change_type" },
+    { kind: "constant", name: "_commit_version", key: "_commit_version", type: "BIGINT" },
+    { kind: "constant", name: "_commit_timestamp", key: "_commit_timestamp", type: "TIMESTAMP WITH TIME ZONE" },
+  ];
+}
+
+function changeFile(last: LogSnapshot, file: ChangedFile, local: string): ScanFile {
+  const own = scanFile(last, mappingModeOf(last), { partitionValues: file.partitionValues }, local);
+  const constants = {
+    ...own.constants,
+    _change_type: file.changeType ?? null,
+    _commit_version: String(file.version),
+    _commit_timestamp: new Date(file.timestamp).toISOString(),
+  };
+  return { ...own, constants, ...(file.selection === undefined ? {} : { selection: file.selection }) };
+}
+
+function checkColumnNames(last: LogSnapshot): void {
+  const clash = last.schema.fields.find((field) => feedColumns.some((name) => name === field.name.toLowerCase()));
+  if (clash === undefined) return;
+  const message = `The table has a column ${clash.name}, the name of a column of the change feed: its changes cannot be read. Rename the column.`;
+  throw new VarveError("CHANGES_UNAVAILABLE", message, { column: clash.name });
+}
+
+interface ResolvedRange {
+  readonly from: number;
+  readonly to: number;
+  readonly listing: LogListing;
+}
+
+async function resolveRange(context: TableContext, { from, to, signal }: ChangesOptions): Promise<ResolvedRange> {
+  const options = signal === undefined ? {} : { signal };
+  const latest = await latestVersion(context, options);
+  const listing = await listLog(context.store, 0, undefined, options);
+  const first = typeof from === "number" ? checkVersion(from, "from") : await versionAfter(context, listing, from);
+  const last = to === undefined ? latest : typeof to === "number" ? checkVersion(to, "to") : await versionBefore(context, latest, to);
+  const data = { from: first, to: last, latest };
+  if (first > latest || last > latest) {
+    const bad = first > latest ? first : last;
+    throw new VarveError(
+      "CHANGES_RANGE_INVALID",
+      `There is no version ${bad} yet: the latest is ${latest}. Ask for changes up to ${latest}.`,
+      data,
+    );
+  }
+  if (first > last) {
+    const message = `The range of changes is reversed: it starts at version ${first} and ends at version ${last}. Swap its ends.`;
+    throw new VarveError("CHANGES_RANGE_INVALID", message, data);
+  }
+  return { from: first, to: last, listing };
+}
+
+function checkVersion(version: number, end: "from" | "to"): number {
+  if (Number.isSafeInteger(version) && version >= 0) return version;
+  throw new VarveError("CHANGES_RANGE_INVALID", `${version} is not a version to read changes ${end}: versions are integers from 0 on.`, {
+    [end]: version,
+  });
+}
+
+/** The first version at or after a time; one more than the latest where there is none. */
+async function versionAfter(context: TableContext, listing: LogListing, time: Date): Promise<number> {
+  const at = millisecondsOf(time, "from");
+  try {
+    const before = await openLog(context, { timestamp: at });
+    return before.timestamp === at ? before.version : before.version + 1;
+  } catch (error) {
+    if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
+    const [oldest] = fileTimes(listing);
+    return oldest !== undefined && at <= (await openLog(context)).timestamp ? oldest.version : listing.latest + 1;
+  }
+}
+
+async function versionBefore(context: TableContext, latest: number, time: Date): Promise<number> {
+  const at = millisecondsOf(time, "to");
+  try {
+    return (await openLog(context, { timestamp: at })).version;
+  } catch (error) {
+    if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
+    if (at >= (await openLog(context)).timestamp) return latest;
+    const message = `No version is left that was committed at or before ${time.toISOString()}, where the range of changes ends.`;
+    throw new VarveError("CHANGES_RANGE_INVALID", message, { to: at, latest }, error);
+  }
+}
+
+function millisecondsOf(time: Date, end: "from" | "to"): number {
+  if (Number.isFinite(time.getTime())) return time.getTime();
+  throw new VarveError("CHANGES_RANGE_INVALID", `The time to read changes ${end} is not a valid date.`, { [end]: String(time) });
+}

@@ -1,0 +1,114 @@
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { ColumnClass } from "../model/column.ts";
+import type { ColumnUse } from "../model/expectation.ts";
+import { flag, number, type ParamSpec } from "../model/params.ts";
+
+export const columnParam: ParamSpec = { type: "column", required: true, about: "the name of a column" };
+export const columnsParam: ParamSpec = { type: "columns", atLeast: 1, required: true, about: "a list of column names" };
+export const twoColumnsParam: ParamSpec = { type: "columns", atLeast: 2, required: true, about: "a list of at least two column names" };
+export const numbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
+export const ordered: readonly ColumnClass[] = [...numbers, "string", "date", "timestamp", "timestamp_ntz", "boolean"];
+
+/** Bounds as numbers, both optional. */
+export const numericBounds: Readonly<Record<string, ParamSpec>> = {
+  min_value: { type: "number", about: "a number as the lowest allowed value" },
+  max_value: { type: "number", about: "a number as the highest allowed value" },
+  strict_min: { type: "boolean", about: "true to leave out the lower bound itself" },
+  strict_max: { type: "boolean", about: "true to leave out the upper bound itself" },
+};
+
+/** Bounds of the column's own type, both optional. */
+export const typedBounds: Readonly<Record<string, ParamSpec>> = {
+  ...numericBounds,
+  min_value: { type: "scalar", about: "the lowest allowed value, of the column's type" },
+  max_value: { type: "scalar", about: "the highest allowed value, of the column's type" },
+};
+
+interface Refusal {
+  readonly param: string;
+  readonly problem: string;
+  readonly advice: string;
+}
+
+/** What a measure can be at all. */
+export interface Limits {
+  readonly lowest: number;
+  readonly highest?: number;
+}
+
+export const shareLimits: Limits = { lowest: 0, highest: 1 };
+export const countLimits: Limits = { lowest: 0 };
+
+function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal | undefined {
+  const [min, max] = [number(params, "min_value"), number(params, "max_value")];
+  if (max !== undefined && (max < lowest || (max === lowest && flag(params, "strict_max"))))
+    return { param: "max_value", problem: `max_value ${max} can never be met: it is never below ${lowest}`, advice: "Give a higher bound" };
+  if (min !== undefined && highest !== undefined && (min > highest || (min === highest && flag(params, "strict_min"))))
+    return { param: "min_value", problem: `min_value ${min} can never be met: it is never above ${highest}`, advice: "Give a lower bound" };
+  return undefined;
+}
+
+/** Refuses bounds that cannot be met, by a value within `limits` at all; with `needed`, also their absence. */
+export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObject) => Refusal | undefined {
+  return (params) => {
+    const beyond = limits === undefined ? undefined : refuseBeyond(params, limits);
+    if (beyond !== undefined) return beyond;
+    const [min, max] = [params["min_value"], params["max_value"]];
+    if (min === undefined && max === undefined) {
+      return needed
+        ? { param: "min_value", problem: "neither min_value nor max_value is given", advice: "Give at least one of them" }
+        : undefined;
+    }
+    if (min === undefined || max === undefined || min === null || max === null) return undefined;
+    if (scalarKind(min) !== scalarKind(max))
+      return {
+        param: "max_value",
+        problem: "min_value and max_value are of different types",
+        advice: "Give both as numbers or both as text",
+      };
+    if (min > max)
+      return { param: "min_value", problem: `min_value ${String(min)} is above max_value ${String(max)}`, advice: "Swap the bounds" };
+    if (min >= max && (flag(params, "strict_min") || flag(params, "strict_max"))) {
+      return {
+        param: "min_value",
+        problem: `no value is strictly between ${String(min)} and ${String(max)}`,
+        advice: "Widen the bounds or leave out strict_min and strict_max",
+      };
+    }
+    return undefined;
+  };
+}
+
+/** A wide integer is a bigint, and a number like any other. */
+function scalarKind(value: JsonValue): string {
+  return typeof value === "bigint" ? "number" : typeof value;
+}
+
+/** Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all. */
+export function withinBounds(observed: number | null, params: JsonObject): boolean {
+  const [min, max] = [number(params, "min_value"), number(params, "max_value")];
+  if (min === undefined && max === undefined) return true;
+  if (observed === null || Number.isNaN(observed)) return false;
+  const aboveMin = min === undefined || (flag(params, "strict_min") ? observed > min : observed >= min);
+  const belowMax = max === undefined || (flag(params, "strict_max") ? observed < max : observed <= max);
+  return aboveMin && belowMax;
+}
+
+/** SQL condition of the bounds; `min` and `max` are literals. */
+export function boundsSql(value: string, min: string | undefined, max: string | undefined, params: JsonObject): string {
+  const parts = [
+    ...(min === undefined ? [] : [`${value} ${flag(params, "strict_min") ? ">" : ">="} ${min}`]),
+    ...(max === undefined ? [] : [`${value} ${flag(params, "strict_max") ? "<" : "<="} ${max}`]),
+  ];
+  return parts.length === 0 ? "true" : `(${parts.join(" AND ")})`;
+}
+
+/** A condition that is true where every (or any) column is null. */
+export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): string {
+  return `(${columns.map((column) => `${column.sql} IS NULL`).join(how === "all" ? " AND " : " OR ")})`;
+}
+
+/** JSON for an observed number: infinities and NaN as text. */
+export function observedNumber(value: number | null): JsonValue {
+  return value === null || Number.isFinite(value) ? value : String(value);
+}

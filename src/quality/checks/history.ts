@@ -1,0 +1,94 @@
+import type { JsonObject } from "../../util/json.ts";
+import { type AnomalyRule, findAnomalies } from "../measures/anomaly.ts";
+import { measureNamed, measures } from "../measures/measures.ts";
+import type { CheckUse, Expectation } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import { number, type ParamSpecs, text } from "../model/params.ts";
+
+const single = measures.filter((measure) => measure.columns < 2).map((measure) => measure.name);
+
+const params: ParamSpecs = {
+  metric: { type: "enum", values: single, required: true, about: `one of ${single.join(", ")}` },
+  column: { type: "column", about: "the column that the metric looks at" },
+  rule: {
+    type: "enum",
+    values: ["threshold", "absolute_change", "relative_change", "batch_normal", "online_normal", "seasonal"],
+    required: true,
+    about: "threshold, absolute_change, relative_change, batch_normal, online_normal or seasonal",
+  },
+  lower: { type: "number", about: "threshold's lowest value" },
+  upper: { type: "number", about: "threshold's highest value" },
+  max_decrease: { type: "number", about: "the lowest allowed change (a negative number; for relative_change a ratio below 1)" },
+  max_increase: { type: "number", about: "the highest allowed change (for relative_change a ratio)" },
+  order: { type: "integer", min: 0, about: "how many versions back to compare with" },
+  lower_factor: { type: "number", min: 0, about: "deviations below the mean; default 3" },
+  upper_factor: { type: "number", min: 0, about: "deviations above the mean; default 3" },
+  period: { type: "integer", min: 1, about: "versions a season" },
+  min_history: { type: "integer", min: 0, about: "with fewer values the check passes; default 2" },
+};
+
+/** Name of a metric in the history: `row_count`, `mean(delay)`. */
+function metricName(metric: string, column: string | undefined): string {
+  return column === undefined || column === "" ? metric : `${metric}(${column})`;
+}
+
+function ruleOf(params: JsonObject): AnomalyRule {
+  const pick = (...names: readonly string[]) =>
+    Object.fromEntries(names.flatMap((name) => (number(params, name) === undefined ? [] : [[name, number(params, name)]])));
+  switch (text(params, "rule")) {
+    case "absolute_change":
+      return { rule: "absolute_change", ...pick("max_decrease", "max_increase", "order") };
+    case "relative_change":
+      return { rule: "relative_change", ...pick("max_decrease", "max_increase", "order") };
+    case "batch_normal":
+      return { rule: "batch_normal", ...pick("lower_factor", "upper_factor") };
+    case "online_normal":
+      return { rule: "online_normal", ...pick("lower_factor", "upper_factor") };
+    case "seasonal":
+      return { rule: "seasonal", period: number(params, "period") ?? 7, ...pick("lower_factor", "upper_factor") };
+    default:
+      return { rule: "threshold", ...pick("lower", "upper") };
+  }
+}
+
+/** The rule with what was given to it: `relative_change (max_increase 2)`. */
+function ruleText(params: JsonObject): string {
+  const given = Object.entries(ruleOf(params)).flatMap(([name, value]) => (name === "rule" ? [] : [`${name} ${value}`]));
+  return `${text(params, "rule")}${given.length === 0 ? "" : ` (${given.join(", ")})`}`;
+}
+
+function plannedMeasure(use: CheckUse) {
+  const measure = measureNamed(text(use.check.params, "metric"));
+  if (measure === undefined) throw invalidSuite(`${use.check.path}.params.metric`, "names no metric", "Use one of the measures");
+  if (measure.columns === 1 && text(use.check.params, "column") === "")
+    throw invalidSuite(`${use.check.path}.params.column`, `is missing: ${measure.name} looks at a column`, "Name one");
+  return { measure, columns: measure.columns === 1 ? [use.column("column", measure.accepts)] : [] };
+}
+
+/** A metric of this batch against the same metric of the table's earlier versions. */
+export const history: readonly Expectation[] = [
+  {
+    kind: "expect_metric_to_be_normal",
+    level: "aggregate",
+    summary: "A metric of the batch is not out of line with its history over the table's versions; with too little history it passes.",
+    params,
+    message: (params) => `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${ruleText(params)}`,
+    plan: (use) => {
+      const { measure, columns } = plannedMeasure(use);
+      return {
+        kind: "history",
+        metric: metricName(measure.name, columns[0]?.name),
+        aggregates: measure.aggregates(use.dialect, columns),
+        value: (values) => measure.value(values),
+        judge: (current, past) => {
+          if (current === null) return { success: false, observed: null, details: { history: past.length } };
+          if (past.length < (number(use.check.params, "min_history") ?? 2))
+            return { success: true, observed: current, details: { history: past.length, tooShort: true } };
+          const found = findAnomalies([...past, current], ruleOf(use.check.params), { from: past.length, to: past.length + 1 });
+          const bounds = found[0] === undefined ? {} : { lower: String(found[0].lower), upper: String(found[0].upper) };
+          return { success: found.length === 0, observed: current, details: { history: past.length, ...bounds } };
+        },
+      };
+    },
+  },
+];

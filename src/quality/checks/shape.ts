@@ -1,0 +1,190 @@
+import type { JsonValue } from "../../util/json.ts";
+import { type CheckPlan, type CheckUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
+import { boundsText, list, number, type ParamSpecs, text, texts } from "../model/params.ts";
+import { columnParam, countLimits, numericBounds, ordered, refuseBounds, withinBounds } from "./common.ts";
+
+const counts: ParamSpecs = {
+  min_value: { type: "integer", min: 0, about: "the lowest allowed number" },
+  max_value: { type: "integer", min: 0, about: "the highest allowed number" },
+  strict_min: { type: "boolean", about: "true to leave out the lower bound itself" },
+  strict_max: { type: "boolean", about: "true to leave out the upper bound itself" },
+};
+const exactly: ParamSpecs = { value: { type: "integer", min: 0, required: true, about: "a number" } };
+
+function rowCount(use: CheckUse): CheckPlan {
+  return {
+    kind: "aggregate",
+    aggregates: { rows: "count(*)" },
+    judge: ({ rows }) => {
+      const observed = toNumber(rows) ?? 0;
+      const value = number(use.check.params, "value");
+      return { success: value === undefined ? withinBounds(observed, use.check.params) : observed === value, observed };
+    },
+  };
+}
+
+function columnNames(
+  judge: (
+    names: readonly string[],
+    use: CheckUse,
+  ) => { readonly success: boolean; readonly mismatched?: Readonly<Record<string, JsonValue>> },
+) {
+  return (use: CheckUse): CheckPlan => ({
+    kind: "schema",
+    judge: (columns) => {
+      const names = columns.map((column) => column.name);
+      const { success, mismatched } = judge(names, use);
+      return { success, observed: names, ...(mismatched === undefined ? {} : { details: { mismatched } }) };
+    },
+  });
+}
+
+/** Number of rows and columns, names and types: nothing here names rows. */
+export const shape: readonly Expectation[] = [
+  {
+    kind: "expect_table_row_count_to_be_between",
+    level: "aggregate",
+    summary: "The batch has a number of rows within bounds.",
+    params: counts,
+    refuse: refuseBounds(false, countLimits),
+    message: (params) => `number of rows must be ${boundsText(params)}`,
+    plan: rowCount,
+  },
+  {
+    kind: "expect_table_row_count_to_equal",
+    level: "aggregate",
+    summary: "The batch has exactly a number of rows.",
+    params: exactly,
+    message: (params) => `number of rows must be ${number(params, "value")}`,
+    plan: rowCount,
+  },
+  {
+    kind: "expect_table_row_count_to_equal_other_table",
+    level: "aggregate",
+    summary: "The batch has as many rows as another table.",
+    params: { table: { type: "string", required: true, about: "the name under which the other table is given" } },
+    message: (params) => `number of rows must equal that of ${text(params, "table")}`,
+    plan: (use) => {
+      const table = text(use.check.params, "table");
+      return {
+        kind: "query",
+        tables: [table],
+        query: (scoped, relations) =>
+          `SELECT (SELECT count(*) FROM ${scoped}) AS ours, (SELECT count(*) FROM (${relations(table) ?? "SELECT 1 WHERE false"})) AS theirs`,
+        judge: ([row]) => ({
+          success: row?.["ours"] === row?.["theirs"],
+          observed: toJson(row?.["ours"]),
+          details: { other: toJson(row?.["theirs"]) },
+        }),
+      };
+    },
+  },
+  {
+    kind: "expect_table_column_count_to_be_between",
+    level: "aggregate",
+    summary: "The batch has a number of columns within bounds.",
+    params: counts,
+    refuse: refuseBounds(false, countLimits),
+    message: (params) => `number of columns must be ${boundsText(params)}`,
+    plan: (use) => ({
+      kind: "schema",
+      judge: (columns) => ({ success: withinBounds(columns.length, use.check.params), observed: columns.length }),
+    }),
+  },
+  {
+    kind: "expect_table_column_count_to_equal",
+    level: "aggregate",
+    summary: "The batch has exactly a number of columns.",
+    params: exactly,
+    message: (params) => `number of columns must be ${number(params, "value")}`,
+    plan: (use) => ({
+      kind: "schema",
+      judge: (columns) => ({ success: columns.length === number(use.check.params, "value"), observed: columns.length }),
+    }),
+  },
+  {
+    kind: "expect_column_to_exist",
+    level: "aggregate",
+    summary: "The batch has a column of the name, at an index (from 0) if given.",
+    params: { column: columnParam, column_index: { type: "integer", min: 0, about: "the place of the column, from 0" } },
+    message: (params) => `column ${text(params, "column")} must exist`,
+    plan: columnNames((names, use) => {
+      const at = names.indexOf(text(use.check.params, "column"));
+      const index = number(use.check.params, "column_index");
+      return { success: at >= 0 && (index === undefined || index === at) };
+    }),
+  },
+  {
+    kind: "expect_table_columns_to_match_set",
+    level: "aggregate",
+    summary: "The batch has these columns in any order; with `exact_match` false it may have more.",
+    params: {
+      column_set: { type: "columns", about: "a list of column names" },
+      exact_match: { type: "boolean", about: "false to allow more columns; default true" },
+    },
+    message: (params) => `columns must be ${texts(params, "column_set").join(", ")}`,
+    plan: columnNames((names, use) => {
+      const wanted = texts(use.check.params, "column_set");
+      const unexpected = names.filter((name) => !wanted.includes(name));
+      const missing = wanted.filter((name) => !names.includes(name));
+      const mismatched = { ...(unexpected.length === 0 ? {} : { unexpected }), ...(missing.length === 0 ? {} : { missing }) };
+      return { success: missing.length === 0 && (use.check.params["exact_match"] === false || unexpected.length === 0), mismatched };
+    }),
+  },
+  {
+    kind: "expect_table_columns_to_match_ordered_list",
+    level: "aggregate",
+    summary: "The batch has exactly these columns in this order.",
+    params: { column_list: { type: "columns", required: true, about: "a list of column names" } },
+    message: (params) => `columns must be ${texts(params, "column_list").join(", ")} in this order`,
+    plan: columnNames((names, use) => {
+      const wanted = texts(use.check.params, "column_list");
+      return { success: wanted.length === names.length && wanted.every((name, at) => name === names[at]) };
+    }),
+  },
+  {
+    kind: "expect_column_values_to_be_in_type_list",
+    level: "aggregate",
+    summary:
+      "The column's type is one of a list, as classes (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or as the type's full text.",
+    params: { column: columnParam, type_list: { type: "scalars", required: true, about: "a list of type names" } },
+    message: (params) => `${text(params, "column")} must be of type ${list(params, "type_list").join(" or ")}`,
+    plan: (use) => typed(use, list(use.check.params, "type_list").map(String)),
+  },
+  {
+    kind: "expect_column_values_to_be_of_type",
+    level: "aggregate",
+    summary: "The column is of a type, as a class or as the type's full text.",
+    params: { column: columnParam, type_: { type: "string", required: true, about: "a type name" } },
+    message: (params) => `${text(params, "column")} must be of type ${text(params, "type_")}`,
+    plan: (use) => typed(use, [text(use.check.params, "type_")]),
+  },
+  {
+    kind: "expect_column_value_share_to_be_between",
+    level: "aggregate",
+    summary: "The share of the rows that hold a value lies within bounds; nulls count as rows.",
+    params: { column: columnParam, value: { type: "scalar", required: true, about: "a value of the column's type" }, ...numericBounds },
+    refuse: refuseBounds(true),
+    message: (params) => `share of ${String(params["value"])} in ${text(params, "column")} must be ${boundsText(params)}`,
+    plan: (use) => {
+      const column = use.column("column", [...ordered, "binary"]);
+      const value = use.value(use.check.params["value"] ?? null, column, "value");
+      return {
+        kind: "aggregate",
+        aggregates: { holding: `count(CASE WHEN ${column.sql} = ${value} THEN 1 END)`, rows: "count(*)" },
+        judge: ({ holding, rows }) => {
+          const all = toNumber(rows) ?? 0;
+          const observed = all === 0 ? null : (toNumber(holding) ?? 0) / all;
+          return { success: withinBounds(observed, use.check.params), observed };
+        },
+      };
+    },
+  },
+];
+
+function typed(use: CheckUse, allowed: readonly string[]): CheckPlan {
+  const column = use.column("column");
+  const names = allowed.map((name) => name.toLowerCase());
+  const success = names.includes(column.class) || names.includes(column.type.toLowerCase());
+  return { kind: "schema", judge: () => ({ success, observed: column.type }) };
+}

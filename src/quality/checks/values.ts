@@ -1,0 +1,104 @@
+import type { JsonObject } from "../../util/json.ts";
+import type { CheckPlan, CheckUse, Expectation } from "../model/expectation.ts";
+import { boundsText, flag, list, number, text } from "../model/params.ts";
+import { boundsSql, columnParam, countLimits, numericBounds, ordered, refuseBounds, typedBounds } from "./common.ts";
+
+const shown = (params: JsonObject): string =>
+  list(params, "value_set")
+    .slice(0, 8)
+    .map((value) => String(value))
+    .join(", ") + (list(params, "value_set").length > 8 ? ", …" : "");
+
+function inSet(use: CheckUse, wanted: boolean): CheckPlan {
+  const column = use.column("column", [...ordered, "binary"]);
+  const literals = list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set"));
+  const pass =
+    literals.length === 0
+      ? `(CASE WHEN ${column.sql} IS NOT NULL THEN ${wanted ? "false" : "true"} END)`
+      : `(${wanted ? "" : "NOT "}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
+  return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+}
+
+function lengths(use: CheckUse): CheckPlan {
+  const column = use.column("column", ["string", "binary"]);
+  const params = use.check.params;
+  const equal = number(params, "value");
+  const condition = (length: string): string => {
+    if (equal !== undefined) return `(${length} = ${equal})`;
+    const [min, max] = [number(params, "min_value")?.toString(), number(params, "max_value")?.toString()];
+    const inclusive = !flag(params, "strict_min") && !flag(params, "strict_max");
+    // one operator, because the engine would count the characters for each of two
+    return min !== undefined && max !== undefined && inclusive
+      ? `(${length} BETWEEN ${min} AND ${max})`
+      : boundsSql(length, min, max, params);
+  };
+  return {
+    kind: "row",
+    pass: condition(use.dialect.length(column.sql, column.class)),
+    ...(column.class === "string" ? { passOfAscii: condition(use.dialect.bytes(column.sql)) } : {}),
+    missing: `${column.sql} IS NULL`,
+    nullsExactly: true,
+    shows: [column],
+  };
+}
+
+const valueSet = { type: "scalars", required: true, about: "a list of values of the column's type" } as const;
+
+/** Values against a set, a range, a length: nulls are left out by default. */
+export const values: readonly Expectation[] = [
+  {
+    kind: "expect_column_values_to_be_in_set",
+    level: "row",
+    summary: "Each value is one of a set; of an empty set no value is.",
+    params: { column: columnParam, value_set: valueSet },
+    message: (params) => `${text(params, "column")} must be one of ${shown(params)}`,
+    plan: (use) => inSet(use, true),
+  },
+  {
+    kind: "expect_column_values_to_not_be_in_set",
+    level: "row",
+    summary: "No value is one of a set.",
+    params: { column: columnParam, value_set: valueSet },
+    message: (params) => `${text(params, "column")} must not be one of ${shown(params)}`,
+    plan: (use) => inSet(use, false),
+  },
+  {
+    kind: "expect_column_values_to_be_between",
+    level: "row",
+    summary: "Each value lies within bounds, which belong to the range unless strict. NaN lies in no range.",
+    params: { column: columnParam, ...typedBounds },
+    refuse: refuseBounds(true),
+    message: (params) => `${text(params, "column")} must be ${boundsText(params)}`,
+    plan: (use) => {
+      const column = use.column("column", ordered);
+      const [min, max] = [use.bound("min_value", column), use.bound("max_value", column)];
+      const inside = boundsSql(column.sql, min, max, use.check.params);
+      // both engines sort NaN above every number, so only an open upper end lets it in
+      const floats = column.class === "float" || column.class === "double";
+      const pass = floats && max === undefined ? `(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
+      return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column], byExtremes: column };
+    },
+  },
+  {
+    kind: "expect_column_value_lengths_to_be_between",
+    level: "row",
+    summary: "Each text has a number of characters (each binary of bytes) within bounds.",
+    params: {
+      ...numericBounds,
+      column: columnParam,
+      min_value: { type: "integer", about: "the fewest characters" },
+      max_value: { type: "integer", about: "the most characters" },
+    },
+    refuse: refuseBounds(true, countLimits),
+    message: (params) => `length of ${text(params, "column")} must be ${boundsText(params)}`,
+    plan: lengths,
+  },
+  {
+    kind: "expect_column_value_lengths_to_equal",
+    level: "row",
+    summary: "Each text has exactly a number of characters.",
+    params: { column: columnParam, value: { type: "integer", min: 0, required: true, about: "a number of characters" } },
+    message: (params) => `length of ${text(params, "column")} must be ${number(params, "value")}`,
+    plan: lengths,
+  },
+];

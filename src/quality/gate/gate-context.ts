@@ -1,0 +1,33 @@
+import type { Relation, StagedRelation } from "../../engine/core/contract.ts";
+import type { Places } from "../model/places.ts";
+import type { RowFunction } from "../model/suite.ts";
+import type { PlannedCheck } from "../suite/plan.ts";
+import type { CheckResult } from "./verdict.ts";
+
+/** What a suite needs beside the staged batch. */
+export interface GateContext {
+  /** Milliseconds since 1970-01-01 UTC, for checks of age. */
+  readonly now: number;
+  /** Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent while it is being created. */
+  readonly relations?: Readonly<Record<string, Relation>>;
+  /** TypeScript predicates and repairs, beside those that the suite brings. */
+  readonly functions?: Readonly<Record<string, RowFunction>>;
+  /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
+  readonly history?: (metric: string) => Promise<readonly number[]>;
+  /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */
+  readonly fence?: () => Promise<void>;
+  /** The batch with what follows from other columns computed anew; called where values were repaired, before the rows are tested again. */
+  readonly afterRepair?: (repaired: StagedRelation) => StagedRelation;
+  /** Rows that were set aside before the gate, because they do not fit the table's schema. */
+  readonly setAside?: SetAside;
+  /** Row checks that the writing side adds, such as values that could not be cast. */
+  readonly extra?: readonly PlannedCheck[];
+}
+
+/** Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`. */
+export interface SetAside {
+  readonly rows: number;
+  readonly places: Places;
+  readonly sql: string;
+  readonly checks: readonly CheckResult[];
+}

@@ -1,0 +1,215 @@
+import type { EngineRow, Session, StagedRelation } from "../../engine/core/contract.ts";
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { SuiteColumn } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { type AggregateValues, type Judgement, toNumber } from "../model/expectation.ts";
+import type { Check, OnFail } from "../model/suite.ts";
+import type { PlannedCheck } from "../suite/plan.ts";
+import type { GateContext } from "./gate-context.ts";
+import { scopedRows } from "./gate-groups.ts";
+import { type Mask, maskedSource } from "./masks.ts";
+import type { CheckResult } from "./verdict.ts";
+
+/** What every check said, without the failing rows. */
+export interface Counted {
+  readonly rows: number;
+  readonly results: ReadonlyMap<string, CheckResult>;
+  /** Checks whose {@link Mask.toProve} was not true: their results are not. */
+  readonly unproven?: ReadonlySet<string>;
+}
+
+/** Asks for the scalars that some checks need before they can be planned: one pass a round for all of them together. */
+export async function resolveRounds(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  staged: StagedRelation,
+): Promise<readonly PlannedCheck[]> {
+  let current = planned;
+  while (current.some(({ plan }) => plan.kind === "rounds")) {
+    const columns = current.flatMap((check, at) =>
+      check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, at) : [],
+    );
+    const [row] = await session.rows(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`);
+    current = current.map((check, at) => {
+      if (check.plan.kind !== "rounds") return check;
+      return { ...check, plan: check.plan.next(valuesOf(row, Object.keys(check.plan.aggregates), at)) };
+    });
+  }
+  return current;
+}
+
+/** What counting needs beside the checks. */
+export interface CountContext extends GateContext {
+  readonly columns: readonly SuiteColumn[];
+  readonly repairs: ReadonlyMap<string, number>;
+}
+
+/** Counts all that can be counted in one pass, runs the few queries that need one of their own, and judges. */
+export async function countRows(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  masks: readonly Mask[],
+  staged: StagedRelation,
+  context: CountContext,
+): Promise<Counted> {
+  const row = await mainPass(session, planned, masks, staged);
+  const rows = toNumber(row["n"]) ?? 0;
+  const results = new Map<string, CheckResult>();
+  for (const [at, check] of planned.entries()) {
+    const mask = masks.find((candidate) => candidate.planned.check.id === check.check.id);
+    const repaired = context.repairs.get(check.check.id) ?? 0;
+    const result =
+      mask === undefined
+        ? aggregateResult(check, await judged(session, check, at, row, staged, context))
+        : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
+    results.set(check.check.id, result);
+  }
+  const unproven = masks.filter((mask, at) => mask.toProve !== undefined && row[`m${at}_proven`] !== true);
+  return { rows, results, unproven: new Set(unproven.map((mask) => mask.planned.check.id)) };
+}
+
+async function mainPass(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  masks: readonly Mask[],
+  staged: StagedRelation,
+): Promise<EngineRow> {
+  const columns = ["count(*) AS n"];
+  const outer: string[] = [];
+  for (const [at, mask] of masks.entries()) {
+    if (mask.considered !== undefined)
+      columns.push(
+        `${mask.consideredColumn === undefined ? `count_if(${mask.considered})` : `count(${mask.consideredColumn})`} AS m${at}_considered`,
+      );
+    const failing = mask.presentColumn === undefined ? `count_if(${mask.countedFail})` : `count(*) - count(${mask.presentColumn})`;
+    if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
+    if (mask.toProve !== undefined) columns.push(`${mask.toProve.sql} AS m${at}_proven`);
+  }
+  for (const [at, check] of planned.entries()) {
+    const { plan } = check;
+    if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
+    columns.push(...selectAggregates(check, plan.aggregates, at));
+    const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => `a${at}_${name}`) : undefined;
+    for (const [name, condition] of Object.entries(conditions ?? {})) outer.push(`${condition} AS a${at}_${name}`);
+  }
+  // only what the counts themselves read is joined: failing keys and positions are counted already
+  const joined = masks.filter(
+    (mask) => mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
+  );
+  const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
+  const [row] = await session.rows(outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`);
+  return row ?? {};
+}
+
+function selectAggregates(check: PlannedCheck, aggregates: Readonly<Record<string, string>>, at: number): string[] {
+  return Object.entries(aggregates).map(([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${at}_${name}`);
+}
+
+function valuesOf(row: EngineRow | undefined, names: readonly string[], at: number): AggregateValues {
+  return Object.fromEntries(names.map((name) => [name, row?.[`a${at}_${name}`] ?? null]));
+}
+
+async function judged(
+  session: Session,
+  check: PlannedCheck,
+  at: number,
+  row: EngineRow,
+  staged: StagedRelation,
+  context: CountContext,
+): Promise<Judgement> {
+  const { plan } = check;
+  switch (plan.kind) {
+    case "aggregate":
+      return plan.judge(valuesOf(row, [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})], at));
+    case "history": {
+      const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), at));
+      return plan.judge(current, (await context.history?.(plan.metric)) ?? []);
+    }
+    case "query":
+      return plan.judge(await session.rows(plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql)));
+    case "schema":
+      return plan.judge(context.columns);
+    default:
+      throw new Error(`varve internal error: ${plan.kind} checks are counted by their masks`);
+  }
+}
+
+function columnsOf(check: Check): string[] {
+  const single = ["column", "column_A", "column_B"].flatMap((name) => (typeof check.params[name] === "string" ? [check.params[name]] : []));
+  const lists = ["column_list", "key_columns", "compare_columns"].flatMap((name) => {
+    const value: JsonValue | undefined = check.params[name];
+    return Array.isArray(value) ? value.map(String) : [];
+  });
+  return [...single, ...lists];
+}
+
+function common(check: PlannedCheck, details: JsonObject | undefined) {
+  return {
+    id: check.check.id,
+    kind: check.check.kind,
+    level: check.expectation.level,
+    message: check.check.description ?? check.expectation.message(check.check.params),
+    columns: columnsOf(check.check),
+    severity: check.check.severity,
+    onFail: check.check.onFail,
+    sample: [],
+    fingerprint: check.check.fingerprint,
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function aggregateResult(check: PlannedCheck, judgement: Judgement): CheckResult {
+  return {
+    ...common(check, judgement.details),
+    reaction: check.check.onFail,
+    success: judgement.success,
+    considered: null,
+    unexpected: null,
+    repaired: 0,
+    observed: judgement.observed,
+  };
+}
+
+/** Numbers of rows that a check of rows came to. */
+export interface RowCounts {
+  readonly considered: number;
+  readonly unexpected: number;
+  readonly repaired: number;
+}
+
+function countsOf(mask: Mask, at: number, row: EngineRow, rows: number): Pick<RowCounts, "considered" | "unexpected"> {
+  return {
+    considered: mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0),
+    unexpected: mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0,
+  };
+}
+
+/** What a check of rows says of the numbers of rows that it considered and that fail. */
+export function rowResult(mask: Mask, { considered, unexpected, repaired }: RowCounts): CheckResult {
+  const { check } = mask.planned;
+  // counts are compared, not 1 − share, which binary fractions get wrong at the border
+  const enough = considered === 0 || (considered - unexpected) / considered >= check.mostly;
+  const reaction = reactionOf(check, considered, unexpected);
+  // a share that turns a milder reaction into a rejection rejects, whatever `mostly` allows
+  const success = enough && !(reaction === "reject" && reaction !== usualReaction(check));
+  const observed = considered === 0 ? null : (considered - unexpected) / considered;
+  return {
+    ...common(mask.planned, undefined),
+    reaction,
+    success,
+    considered,
+    unexpected,
+    repaired,
+    observed,
+  };
+}
+
+function usualReaction(check: Check): OnFail {
+  return check.onFail === "repair" ? (check.repair?.otherwise ?? "reject") : check.onFail;
+}
+
+function reactionOf(check: Check, considered: number, unexpected: number): OnFail {
+  const onFail = usualReaction(check);
+  if (check.escalate === undefined || considered === 0) return onFail;
+  return unexpected / considered > check.escalate.above ? check.escalate.to : onFail;
+}

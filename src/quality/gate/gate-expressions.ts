@@ -1,0 +1,80 @@
+import type { EngineColumn, Session } from "../../engine/core/contract.ts";
+import { isVarveError } from "../../errors.ts";
+import { expectations } from "../checks/registry.ts";
+import { columnNames } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import type { Check, Suite } from "../model/suite.ts";
+import { callerSqlOf } from "../suite/plan.ts";
+
+/**
+ * Lets the engine check every pattern and SQL expression of a suite, the latter in a fenced session; returns them by their path.
+ *
+ * @throws `SUITE_INVALID` naming the path, with the engine's own error as cause.
+ */
+export async function checkedExpressions(
+  session: Session,
+  suite: Suite,
+  columns: readonly EngineColumn[],
+  fence: (() => Promise<void>) | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  await checkPatterns(session, suite);
+  const texts = callerSqlOf(suite);
+  const checked = new Map<string, string>();
+  if (texts.length === 0) return checked;
+  await fence?.();
+  for (const { path, text } of texts) {
+    try {
+      checked.set(path, await session.callerExpression(text, columns));
+    } catch (error) {
+      if (!isVarveError(error, "SQL_FAILED", "SQL_REFUSED")) throw error;
+      throw invalidSuite(
+        path,
+        `the engine does not take "${text}": ${error.message}`,
+        error.code === "SQL_REFUSED" && error.data["function"] !== undefined
+          ? "To compare with the current time, use a check of age"
+          : `Write one SQL expression over the columns ${columnNames(columns)}`,
+        error,
+      );
+    }
+  }
+  return checked;
+}
+
+/** Lets the engine read every pattern of a suite: its regular expressions are not quite JavaScript's, by which suites are defined. */
+async function checkPatterns(session: Session, suite: Suite): Promise<void> {
+  const asked = suite.checks.flatMap((check) =>
+    patternsOf(check).map(({ param, text, sql }) => ({ path: `${check.path}.params.${param}`, text, sql })),
+  );
+  const ask = (some: typeof asked) => session.rows(`SELECT ${some.map(({ sql }) => sql).join(", ")}`);
+  if (asked.length === 0 || (await ask(asked).then(isAnswer, failed)) === undefined) return;
+  for (const one of asked) {
+    const error = await ask([one]).then(isAnswer, failed);
+    if (error === undefined) continue;
+    throw invalidSuite(
+      one.path,
+      `the engine does not take ${JSON.stringify(one.text)}: ${error.message}`,
+      "Write it as the engine reads it",
+      error,
+    );
+  }
+}
+
+const isAnswer = (): undefined => undefined;
+
+function failed(error: unknown): Error {
+  if (isVarveError(error, "SQL_FAILED")) return error;
+  throw error;
+}
+
+function patternsOf({ kind, params }: Check): { readonly param: string; readonly text: string; readonly sql: string }[] {
+  return Object.entries(expectations.get(kind)?.params ?? {}).flatMap(([param, { type }]) => {
+    const value = params[param];
+    const regexes = type === "regex" ? [value] : type === "regexes" && Array.isArray(value) ? value : [];
+    const times = param === "strftime_format" ? [value] : [];
+    return [
+      ...regexes.map((text) => ({ param, text: String(text), sql: duckdbDialect.matches("''", String(text)) })),
+      ...times.map((text) => ({ param, text: String(text), sql: duckdbDialect.isTime("''", String(text)) })),
+    ];
+  });
+}

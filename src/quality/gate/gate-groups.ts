@@ -1,0 +1,198 @@
+import type { RecordBatch } from "apache-arrow";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
+import { isVarveError } from "../../errors.ts";
+import { type Ask, type CountProof, type KeysPlan, type Position, toNumber } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import type { RowFunction } from "../model/suite.ts";
+import type { PlannedCheck } from "../suite/plan.ts";
+import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
+
+/** What finding failing groups needs. */
+export interface GroupContext {
+  /** Leave proofs that all keys differ to whoever counts ({@link Mask.toProve}). */
+  readonly proveByCounting?: boolean;
+  readonly functions: Readonly<Record<string, RowFunction>>;
+  readonly relation: (name: string) => string | undefined;
+}
+
+/** Bits that all proofs beside the counts may take together, in each thread of the engine, whose memory limit does not hold for them. */
+const bitsBeside = 2 ** 29;
+
+/** The masks of all checks that can name rows, after finding the keys and positions that fail. */
+export async function groupMasks(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  staged: StagedRelation,
+  context: GroupContext,
+): Promise<Mask[]> {
+  const masks: Mask[] = [];
+  let bitsLeft = bitsBeside;
+  for (const check of planned) {
+    const mask = rowMask(check) ?? (await groupMask(session, check, staged, { ...context, bitsLeft }));
+    if (mask === undefined) continue;
+    masks.push(mask);
+    bitsLeft -= mask.toProve?.bits ?? 0;
+  }
+  return masks;
+}
+
+/** The rows that a check looks at, as a relation in parentheses. */
+export function scopedRows(staged: StagedRelation, scope: string | undefined): string {
+  return scope === undefined ? `(${staged.positionedSql})` : `(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
+}
+
+async function groupMask(
+  session: Session,
+  planned: PlannedCheck,
+  staged: StagedRelation,
+  context: GroupContext & { readonly bitsLeft: number },
+): Promise<Mask | undefined> {
+  const { plan } = planned;
+  const position = positionOf(staged);
+  const scoped = scopedRows(staged, planned.scope);
+  switch (plan.kind) {
+    case "keys": {
+      const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
+      if (context.proveByCounting === true) {
+        const toProve = await plan.countProof?.(scoped, ask);
+        const beside = planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
+        if (beside) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
+        if (toProve !== undefined && (await provenAlone(toProve, scoped, ask))) return keysMask(planned, plan, undefined, 0, position);
+      }
+      if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
+      const table = temporaryTable();
+      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
+      const known = await total(session, `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`);
+      return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
+    }
+    case "positions": {
+      const table = temporaryTable();
+      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
+      return positionsMask(planned, plan.missing, plan.shows, known === 0 ? undefined : table, known, position);
+    }
+    case "function": {
+      const predicate = context.functions[plan.name];
+      if (predicate === undefined)
+        throw invalidSuite(
+          `${planned.check.path}.params.function`,
+          `no function "${plan.name}" is given`,
+          "Hand the function over with the suite",
+        );
+      const columns = plan.shows.map((column) => column.sql).join(", ");
+      const verdicts = await runFunction(
+        session,
+        `SELECT ${position.file} AS ${position.names.file}, ${position.row} AS ${position.names.row}, ${columns} FROM ${scoped}`,
+        predicate,
+        planned,
+      );
+      return functionMask(session, planned, staged, verdicts);
+    }
+    default:
+      return undefined;
+  }
+}
+
+async function functionMask(session: Session, planned: PlannedCheck, staged: StagedRelation, verdicts: Verdicts): Promise<Mask> {
+  const position = positionOf(staged);
+  const failing = await stagePositions(session, verdicts.failing, position);
+  const unknown = await stagePositions(session, verdicts.unknown, position);
+  const missing = unknown === undefined ? undefined : `${unknown}.${position.names.row} IS NOT NULL`;
+  const shows = planned.plan.kind === "function" ? planned.plan.shows : [];
+  const mask = positionsMask(planned, missing, shows, failing, verdicts.failing.rows.length, position);
+  if (unknown === undefined) return mask;
+  return {
+    ...mask,
+    joins: [
+      ...mask.joins,
+      {
+        table: unknown,
+        on: `${unknown}.${position.names.row} = ${position.row} AND ${unknown}.${position.names.file} IS NOT DISTINCT FROM ${position.file}`,
+      },
+    ],
+  };
+}
+
+async function provenAlone({ sql }: CountProof, scoped: string, ask: Ask): Promise<boolean> {
+  const answer = await ask(`SELECT ${sql} AS proven FROM ${scoped}`).catch((error: unknown) => {
+    if (isOutOfRange(error)) return undefined;
+    throw error;
+  });
+  return answer?.["proven"] === true;
+}
+
+/** Whether a key lies outside of what the smallest and largest were said to be, so that a {@link CountProof} has no room for it. */
+export function isOutOfRange(error: unknown): boolean {
+  return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
+}
+
+async function proven(plan: KeysPlan, scoped: string, ask: Ask): Promise<boolean> {
+  for (const proof of plan.proofs ?? []) if (await proof(scoped, ask)) return true;
+  return false;
+}
+
+async function total(session: Session, sql: string): Promise<number> {
+  const [row] = await session.rows(sql);
+  return toNumber(row?.["n"]) ?? 0;
+}
+
+interface Positions {
+  readonly files: (string | null)[];
+  readonly rows: bigint[];
+}
+
+interface Verdicts {
+  readonly failing: Positions;
+  readonly unknown: Positions;
+}
+
+/** Streams the rows through the predicate; only the positions of rows that do not pass are kept. */
+async function runFunction(session: Session, sql: string, predicate: RowFunction, planned: PlannedCheck): Promise<Verdicts> {
+  const verdicts: Verdicts = { failing: { files: [], rows: [] }, unknown: { files: [], rows: [] } };
+  for await (const batch of session.arrow(sql)) {
+    const answers = predicate(withoutPosition(batch));
+    if (answers.length !== batch.numRows) {
+      throw invalidSuite(
+        `${planned.check.path}.params.function`,
+        `the function answered ${answers.length} times for ${batch.numRows} rows`,
+        "Answer once for each row of the batch",
+      );
+    }
+    const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
+    for (let at = 0; at < batch.numRows; at++) {
+      const answer = answers[at];
+      if (answer === true || answer === 1) continue;
+      const into = answer === null || answer === undefined ? verdicts.unknown : verdicts.failing;
+      into.files.push(files?.get(at) ?? null);
+      into.rows.push(BigInt(rows?.get(at) ?? 0));
+    }
+  }
+  return verdicts;
+}
+
+/** A table of positions; `undefined` when there are none. */
+async function stagePositions(session: Session, positions: Positions, { names }: Position): Promise<string | undefined> {
+  if (positions.rows.length === 0) return undefined;
+  const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
+  const data = new Table({
+    file: vectorFromArray(positions.files, new Utf8()),
+    row: makeVector({ type: new Int64(), data: BigInt64Array.from(positions.rows) }),
+  });
+  const relation = await session.stage({ kind: "arrow", data });
+  const table = temporaryTable();
+  await session.execute(`CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`);
+  return table;
+}
+
+let tables = 0;
+
+/** A name that no other table of this process has: plain tables, because the engine writes files over a connection of its own. */
+export function temporaryTable(): string {
+  tables++;
+  return `varve_gate_${tables}`;
+}
+
+/** A batch without its first two columns, a row's file and place. (By index: Arrow's `select` by name takes the wrong columns.) */
+export function withoutPosition(batch: RecordBatch): RecordBatch {
+  return batch.selectAt(batch.schema.fields.slice(2).map((_, at) => at + 2));
+}

@@ -1,0 +1,169 @@
+import type { Session, SourceRow, StagedRelation } from "../../engine/core/contract.ts";
+import { isVarveError } from "../../errors.ts";
+import type { SuiteColumn } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toNumber } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import type { Check, Repair, RowFunction } from "../model/suite.ts";
+import { findColumn, type PlannedCheck } from "../suite/plan.ts";
+import { temporaryTable, withoutPosition } from "./gate-groups.ts";
+import { leftJoin, type Mask, positionOf, rowMask } from "./masks.ts";
+
+/** The batch with repaired values, and how many of them each check asked for. */
+export interface Repaired {
+  readonly staged: StagedRelation;
+  readonly planned: readonly PlannedCheck[];
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+interface RepairContext {
+  readonly columns: readonly SuiteColumn[];
+  readonly expressions: ReadonlyMap<string, string>;
+  readonly functions: Readonly<Record<string, RowFunction>>;
+}
+
+/**
+ * Replaces the failing values of checks that repair; all checks are then run on the repaired rows.
+ *
+ * Several checks may repair one column: each sees what the one before it left.
+ *
+ * @throws `SUITE_INVALID` for a function that is not given or does not answer once a row; `SCHEMA_MISMATCH` for a value that it gives which is
+ *   not of the column's type
+ */
+export async function repairRows(
+  session: Session,
+  planned: readonly PlannedCheck[],
+  staged: StagedRelation,
+  context: RepairContext,
+): Promise<Repaired> {
+  const masks = planned.filter(({ check }) => check.repair !== undefined).flatMap((check) => rowMask(check) ?? []);
+  const counts = new Map<string, number>();
+  let current = staged;
+  for (const mask of masks) {
+    const [row] = await session.rows(`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`);
+    const failing = toNumber(row?.["n"]) ?? 0;
+    if (failing === 0) continue;
+    counts.set(mask.planned.check.id, failing);
+    const { repair } = mask.planned.check;
+    if (repair?.with === "sql") await tryRepair(session, current, mask, context);
+    current = repair?.with === "function" ? await replacedBy(session, current, mask, repair, context) : replaced(current, mask, context);
+  }
+  return { staged: current, planned, counts };
+}
+
+interface RepairedColumn {
+  readonly sql: string;
+  readonly type: string;
+}
+
+function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
+  const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
+  if (column === undefined || !columns.some(({ name }) => name === column.name))
+    throw invalidSuite(`${check.path}.params.column`, "a nested field cannot be repaired", "Repair a top-level column");
+  return { sql: column.sql, type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type };
+}
+
+/** Asks once for the values that an SQL repair gives, so that those that are none of the column's type are its fault and nobody else's. */
+async function tryRepair(session: Session, staged: StagedRelation, mask: Mask, context: RepairContext): Promise<void> {
+  const { check } = mask.planned;
+  const { sql, type } = repairedColumn(staged, check, context);
+  const value = `CAST(${repairSql(mask, sql, context)} AS ${type})`;
+  try {
+    await session.rows(`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`);
+  } catch (error) {
+    if (!isVarveError(error, "SQL_FAILED")) throw error;
+    throw invalidSuite(
+      `${check.path}.repair.expression`,
+      `it gives no ${type}: ${error.message}`,
+      "Give values of the column's type",
+      error,
+    );
+  }
+}
+
+function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {
+  const column = repairedColumn(staged, mask.planned.check, context);
+  const value = `CAST(${repairSql(mask, column.sql, context)} AS ${column.type})`;
+  const change = `SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
+  return { ...staged, sql: `${change} (${staged.sql})`, positionedSql: `${change} (${staged.positionedSql})` };
+}
+
+/** The values that a function gives are kept by the rows' places, so that every later look at the batch sees the same ones. */
+async function replacedBy(
+  session: Session,
+  staged: StagedRelation,
+  mask: Mask,
+  repair: Extract<Repair, { with: "function" }>,
+  context: RepairContext,
+): Promise<StagedRelation> {
+  const { check } = mask.planned;
+  const column = repairedColumn(staged, check, context);
+  const given = context.functions[repair.function];
+  if (given === undefined)
+    throw invalidSuite(
+      `${check.path}.repair.function`,
+      `no function "${repair.function}" is given`,
+      "Hand the function over with the suite",
+    );
+  const position = positionOf(staged);
+  const { names } = position;
+  const columns = [
+    { name: "file", type: "VARCHAR" },
+    { name: "row", type: "BIGINT" },
+    { name: "value", type: column.type },
+  ];
+  const failing = `SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
+  const kept = await session.stage({ kind: "rows", rows: await repairs(session, failing, given, check) }, { columns });
+  const table = temporaryTable();
+  await session.execute(
+    `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
+  );
+  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
+  const value = `CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
+  // a join gives rows in any order, but checks of order look at them in the source's
+  const numbered = `(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
+  const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
+  const repaired = temporaryTable();
+  await session.execute(`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`);
+  const columnNames = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
+  return { ...staged, sql: `SELECT ${columnNames} FROM ${repaired}`, positionedSql: `SELECT * FROM ${repaired}` };
+}
+
+/** The failing rows' places with their new values: one object a failing row, as the function asks for objects anyway. */
+async function repairs(session: Session, failing: string, repair: RowFunction, check: Check): Promise<SourceRow[]> {
+  const found: SourceRow[] = [];
+  for await (const batch of session.arrow(failing)) {
+    const values = repair(withoutPosition(batch));
+    if (values.length !== batch.numRows) {
+      throw invalidSuite(
+        `${check.path}.repair.function`,
+        `the function answered ${values.length} times for ${batch.numRows} rows`,
+        "Answer once for each row of the batch",
+      );
+    }
+    const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
+    for (let at = 0; at < batch.numRows; at++) {
+      found.push({ file: files?.get(at) ?? null, row: BigInt(rows?.get(at) ?? 0), value: values[at] ?? null });
+    }
+  }
+  return found;
+}
+
+function repairSql(mask: Mask, column: string, context: RepairContext): string {
+  const { check } = mask.planned;
+  const { repair } = check;
+  switch (repair?.with) {
+    case "default":
+      return typeof repair.value === "string" ? duckdbDialect.string(repair.value) : String(repair.value);
+    case "clip": {
+      const [min, max] = [check.params["min_value"], check.params["max_value"]];
+      const kind = findColumn(String(check.params["column"]), context.columns, duckdbDialect)?.class ?? "string";
+      const top = max === undefined ? column : `least(${column}, ${duckdbDialect.literal(max, kind)})`;
+      return min === undefined ? top : `greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
+    }
+    case "sql":
+      return `(${context.expressions.get(`${check.path}.repair.expression`) ?? "NULL"})`;
+    default:
+      return "NULL";
+  }
+}

@@ -1,0 +1,111 @@
+import type { EngineValue, Session, StagedRelation } from "../../engine/core/contract.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toJson, toNumber } from "../model/expectation.ts";
+import { noPlaces, type Places, placesOf, placesSql } from "../model/places.ts";
+import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import type { CheckResult, SampleRow } from "./verdict.ts";
+
+/** Failing rows that a verdict shows of each check. */
+const sampleLimit = 20;
+/** A check fails often when one row of this many fails. */
+const oftenOneIn = 20;
+
+/** How many rows go where, and the first failing rows of each check. */
+export interface Split {
+  readonly quarantined: number;
+  /** The places of those that are quarantined. */
+  readonly aside: Places;
+  readonly dropped: number;
+  readonly tagged: number;
+  readonly samples: ReadonlyMap<string, readonly SampleRow[]>;
+}
+
+interface Reacted {
+  readonly mask: Mask;
+  readonly result: CheckResult | undefined;
+}
+
+/**
+ * Looks again at the rows that failed, in one pass over the columns of the failing checks; no pass at all where nothing failed. Checks that fail
+ * often have a pass of their own, because the first few of many rows are found near the beginning.
+ */
+export async function sampleRows(session: Session, staged: StagedRelation, reacted: readonly Reacted[], rows: number): Promise<Split> {
+  const samples = new Map<string, readonly SampleRow[]>();
+  const together: Reacted[] = [];
+  for (const one of reacted) {
+    if ((one.result?.unexpected ?? 0) * oftenOneIn < rows) together.push(one);
+    else samples.set(one.mask.planned.check.id, await firstFailing(session, staged, one.mask));
+  }
+  const moved = reacted.filter(({ result }) => result !== undefined && ["quarantine", "drop", "tag"].includes(result.reaction));
+  const looked = reacted.filter((one) => moved.includes(one) || together.includes(one));
+  if (looked.length === 0 || rows === 0) return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
+  const by = (reaction: string) => moved.filter(({ result }) => result?.reaction === reaction).map(({ mask }) => mask);
+  const [quarantine, drop, tag] = [anyFails(by("quarantine")), anyFails(by("drop")), anyFails(by("tag"))];
+  const position = positionOf(staged);
+  const collected = together.map(
+    ({ mask }, at) =>
+      `arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${at}`,
+  );
+  const counts = [
+    `${placesSql(position.file, position.row, quarantine)} AS aside`,
+    `count_if(${drop} AND NOT ${quarantine}) AS dropped`,
+    `count_if(${tag} AND NOT ${drop} AND NOT ${quarantine}) AS tagged`,
+  ];
+  const masks = looked.map(({ mask }) => mask);
+  const [row] = await session.rows(
+    `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
+  );
+  const aside = placesOf(row?.["aside"]);
+  for (const [at, { mask }] of together.entries()) samples.set(mask.planned.check.id, readSample(row?.[`s${at}`], mask, staged));
+  return {
+    quarantined: aside.rows,
+    aside,
+    dropped: toNumber(row?.["dropped"]) ?? 0,
+    tagged: toNumber(row?.["tagged"]) ?? 0,
+    samples,
+  };
+}
+
+/** The first failing rows of a check that fails often. */
+async function firstFailing(session: Session, staged: StagedRelation, mask: Mask): Promise<SampleRow[]> {
+  const position = positionOf(staged);
+  // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
+  const order = mask.joins.length === 0 ? "" : `ORDER BY coalesce(${position.file}, ''), ${position.row} `;
+  const found = await session.rows(
+    `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
+  );
+  return readSample(
+    found.map((row) => row["found"] ?? null),
+    mask,
+    staged,
+  );
+}
+
+/** A failing row as a struct: its position and what is shown of it. */
+function shownRow(mask: Mask, staged: StagedRelation): string {
+  const position = positionOf(staged);
+  const shown = shownColumns(mask, staged).map(({ sql }, index) => `v${index}: ${sql}`);
+  return `{file: ${position.file}, row: ${position.row}${shown.length === 0 ? "" : `, shown: {${shown.join(", ")}}`}}`;
+}
+
+/** The check's own columns; a check by SQL alone shows the first few of the row. */
+function shownColumns(mask: Mask, staged: StagedRelation): readonly { readonly name: string; readonly sql: string }[] {
+  if (mask.shows.length > 0) return mask.shows;
+  return staged.columns.slice(0, 5).map((column) => ({ name: column.name, sql: duckdbDialect.identifier(column.name) }));
+}
+
+function readSample(value: EngineValue | undefined, mask: Mask, staged: StagedRelation): SampleRow[] {
+  if (!Array.isArray(value)) return [];
+  const names = shownColumns(mask, staged).map(({ name }) => name);
+  return (value as readonly EngineValue[]).flatMap((item) => {
+    if (!isStruct(item)) return [];
+    const shown = item["shown"];
+    const values = names.map((name, at) => [name, toJson(isStruct(shown) ? shown[`v${at}`] : null)] as const);
+    const file = item["file"];
+    return [{ file: typeof file === "string" ? file : null, row: toNumber(item["row"]), values: Object.fromEntries(values) }];
+  });
+}
+
+function isStruct(value: EngineValue | undefined): value is { readonly [name: string]: EngineValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}

@@ -1,0 +1,103 @@
+import type { EngineColumn, StagedRelation } from "../../engine/core/contract.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { joinPlaces } from "../model/places.ts";
+import type { OnFail, Suite } from "../model/suite.ts";
+import { errorsSql, tagsSql } from "./errors-list.ts";
+import type { SetAside } from "./gate-context.ts";
+import type { Counted } from "./gate-counts.ts";
+import type { Split } from "./gate-samples.ts";
+import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
+import type { CheckResult, GateVerdict } from "./verdict.ts";
+
+/** A check that can name rows and did, with what it said. */
+export interface Reacted {
+  readonly mask: Mask;
+  readonly result: CheckResult | undefined;
+}
+
+/** What a verdict is made of. */
+export interface Findings {
+  readonly counted: Counted;
+  readonly reacted: readonly Reacted[];
+  readonly split: Split;
+  /** Whether values were replaced before the tests. */
+  readonly repaired: boolean;
+  readonly setAside: SetAside | undefined;
+}
+
+/** Puts together what was found of a batch. */
+export function verdictOf(suite: Suite, batch: StagedRelation, findings: Findings): GateVerdict {
+  const verdict = verdictOfRows(suite, batch, findings);
+  const { setAside } = findings;
+  return withBadShare(suite, setAside === undefined ? verdict : withSetAside(verdict, setAside, batch.columns));
+}
+
+function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, split, repaired }: Findings): GateVerdict {
+  const masks = (...reactions: readonly OnFail[]): Mask[] =>
+    reacted.flatMap(({ mask, result }) => (result !== undefined && reactions.includes(result.reaction) ? [mask] : []));
+  const checks = [...counted.results.values()].map((result) => ({ ...result, sample: split.samples.get(result.id) ?? [] }));
+  const bad = split.quarantined + split.dropped;
+  const reasons = checks.filter((check) => check.reaction === "reject" && !check.success).map(rejection);
+  const tagging = suite.checks.some((check) => check.onFail === "tag");
+  const disposing = masks("quarantine", "drop");
+  const quarantining = masks("quarantine");
+  const tags = masks("tag");
+  const failing = masks("quarantine", "drop", "reject", "warn", "tag", "repair");
+  const names = batch.columns.map((column) => duckdbDialect.identifier(column.name)).join(", ");
+  const position = positionOf(batch);
+  const tag = tagging
+    ? `, ${tags.length === 0 ? "CAST(NULL AS VARCHAR[])" : tagsSql(tags)} AS ${duckdbDialect.identifier(suite.tagColumn)}`
+    : "";
+  const untouched = disposing.length === 0 && !tagging && !repaired;
+  const cleanSql =
+    disposing.length === 0 && !tagging
+      ? batch.sql
+      : `SELECT ${names}${tag} FROM ${maskedSource(batch, [...disposing, ...tags])} WHERE NOT ${anyFails(disposing)}`;
+  const results = new Map(checks.map((check) => [check.id, check]));
+  return {
+    suite: { name: suite.name, fingerprint: suite.fingerprint },
+    accepted: reasons.length === 0,
+    reasons,
+    rows: counted.rows,
+    clean: counted.rows - bad,
+    quarantined: split.quarantined,
+    dropped: split.dropped,
+    aside: split.aside,
+    tagged: split.tagged,
+    checks,
+    cleanSql,
+    untouched,
+    tagColumn: tagging ? suite.tagColumn : null,
+    quarantineSql:
+      split.quarantined === 0
+        ? null
+        : `SELECT ${position.file} AS file, ${position.row} AS row, ${errorsSql(failing, results)} AS errors, ${names} FROM ${maskedSource(batch, failing)} WHERE ${anyFails(quarantining)}`,
+  };
+}
+
+/** Rejects a batch with too many bad rows. */
+function withBadShare(suite: Suite, verdict: GateVerdict): GateVerdict {
+  const bad = verdict.quarantined + verdict.dropped;
+  if (verdict.rows === 0 || bad / verdict.rows <= suite.maxBadShare) return verdict;
+  const reason = `${bad} of ${verdict.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`;
+  return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
+}
+
+function withSetAside(verdict: GateVerdict, { rows, places, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
+  const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
+  const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
+  return {
+    ...verdict,
+    rows: verdict.rows + rows,
+    quarantined: verdict.quarantined + rows,
+    aside: joinPlaces(verdict.aside, places),
+    checks: [...checks, ...verdict.checks],
+    quarantineSql: `SELECT file, row, errors${nothing} FROM (${sql})${others}`,
+  };
+}
+
+function rejection(check: CheckResult): string {
+  if (check.unexpected === null)
+    return `${check.id}: ${check.message}; found ${JSON.stringify(check.observed, (_, value) => (typeof value === "bigint" ? value.toString() : value))}`;
+  return `${check.id}: ${check.message}; ${check.unexpected} of ${check.considered} rows fail`;
+}

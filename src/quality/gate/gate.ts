@@ -1,0 +1,190 @@
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { columnsOfRelation, type SuiteColumn } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { thisTable } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import type { Check, Suite } from "../model/suite.ts";
+import { type PlannedCheck, planSuite } from "../suite/plan.ts";
+import { refuseReference } from "../suite/reference.ts";
+import type { GateContext } from "./gate-context.ts";
+import { type CountContext, type Counted, countRows, resolveRounds } from "./gate-counts.ts";
+import { checkedExpressions } from "./gate-expressions.ts";
+import { type Told, toldByExtremes, type WrittenFacts } from "./gate-extremes.ts";
+import { groupMasks, isOutOfRange } from "./gate-groups.ts";
+import { guardConditions, isGuardable, passedResults } from "./gate-guard.ts";
+import { type Repaired, repairRows } from "./gate-repair.ts";
+import { sampleRows } from "./gate-samples.ts";
+import { verdictOf } from "./gate-verdict.ts";
+import { type Mask, rowMask } from "./masks.ts";
+import type { CheckResult, GateVerdict } from "./verdict.ts";
+
+/**
+ * Tests a staged batch with a suite before anything is committed.
+ *
+ * One pass counts what every check says; groups are looked at by key first; only where rows fail are they looked at again.
+ * Tables of the session hold the failing keys that the verdict's SQL refers to.
+ *
+ * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for its SQL.
+ */
+export async function evaluateGate(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<GateVerdict> {
+  const gate = await Gate.open(session, suite, staged, context);
+  return gate.verdict();
+}
+
+interface GateParts {
+  readonly session: Session;
+  readonly suite: Suite;
+  readonly context: GateContext;
+  readonly columns: readonly SuiteColumn[];
+  readonly repaired: Repaired;
+  readonly planned: readonly PlannedCheck[];
+}
+
+/** A suite made ready for one batch. */
+export class Gate {
+  readonly #parts: GateParts;
+  readonly #guarded: readonly Mask[];
+
+  private constructor(parts: GateParts) {
+    this.#parts = parts;
+    const masks = this.takesWhole ? parts.planned.flatMap((check) => rowMask(check) ?? []) : [];
+    this.#guarded = masks.filter((mask) => isGuardable(mask, parts.repaired.staged.columns));
+  }
+
+  /** Plans the checks and repairs values. @throws as {@link evaluateGate} */
+  static async open(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<Gate> {
+    const columns = columnsOfRelation(staged.columns);
+    const expressions = await checkedExpressions(session, suite, staged.columns, context.fence);
+    const suitePlan = planSuite(suite, { columns, dialect: duckdbDialect, now: context.now, expressions });
+    const all = [...suitePlan, ...(context.extra ?? [])];
+    refuseMissingRelations(all, context);
+    const functions = { ...suite.functions, ...context.functions };
+    const replaced = await repairRows(session, all, staged, { columns, expressions, functions });
+    const anew = replaced.counts.size === 0 ? undefined : context.afterRepair?.(replaced.staged);
+    const repaired = anew === undefined ? replaced : { ...replaced, staged: anew };
+    const planned = await resolveRounds(session, repaired.planned, repaired.staged);
+    return new Gate({ session, suite, context, columns, repaired, planned });
+  }
+
+  /** Whether the batch is taken as it came, or not at all: no check can do more than warn or reject. Then it may be written before the verdict. */
+  get takesWhole(): boolean {
+    const { suite, context } = this.#parts;
+    return context.setAside === undefined && (context.extra ?? []).length === 0 && suite.checks.every(setsNothingAside);
+  }
+
+  /**
+   * Conditions over the batch's columns, for which no row may be true; empty unless the gate {@link Gate.takesWhole}. Whoever writes the rows
+   * reads them anyway: it can test them in the same scan, and then ask for {@link Gate.verdictOfWritten}.
+   */
+  get guard(): readonly string[] {
+    return guardConditions(this.#guarded);
+  }
+
+  /** Makes all tests. */
+  async verdict(): Promise<GateVerdict> {
+    return this.#conclude(await this.#count(this.#parts.planned));
+  }
+
+  /**
+   * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written files' own statistics answer cost
+   * nothing. `undefined` where the source has other rows by now: then all tests have to be made.
+   *
+   * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its statistics
+   */
+  async verdictOfWritten(facts: WrittenFacts): Promise<GateVerdict | undefined> {
+    const { planned, repaired, session } = this.#parts;
+    const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
+    confirm(passed, passed.results);
+    const others = planned.filter(({ check }) => !passed.results.has(check.id));
+    const told = await toldByExtremes(session, others, repaired.staged, facts, this.#countContext);
+    const counted = await this.#count(others.filter(({ check }) => !told.results.has(check.id)));
+    if (counted.rows !== facts.rows) return undefined;
+    confirm(told, counted.results);
+    const results = planned.flatMap(({ check: { id } }) => {
+      const result = passed.results.get(id) ?? told.results.get(id) ?? counted.results.get(id);
+      return result === undefined ? [] : [[id, result] as const];
+    });
+    return this.#conclude({ ...counted, results: new Map(results) });
+  }
+
+  /** Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as {@link Gate.verdictOfWritten} */
+  async confirm(verdict: GateVerdict, facts: WrittenFacts): Promise<void> {
+    const { planned, repaired, session } = this.#parts;
+    const told = await toldByExtremes(session, planned, repaired.staged, facts, this.#countContext);
+    confirm(told, new Map(verdict.checks.map((check) => [check.id, check])));
+  }
+
+  get #countContext(): CountContext {
+    const { context, columns, repaired } = this.#parts;
+    return { columns, repairs: repaired.counts, ...context };
+  }
+
+  async #count(planned: readonly PlannedCheck[], proveByCounting = true): Promise<CountedMasks> {
+    const { session, suite, context, repaired } = this.#parts;
+    const functions = { ...suite.functions, ...context.functions };
+    const relation = (name: string) => context.relations?.[name]?.sql;
+    const masks = await groupMasks(session, planned, repaired.staged, { functions, relation, proveByCounting });
+    const toProve = masks.some((mask) => mask.toProve !== undefined);
+    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext).catch((error: unknown) => {
+      if (toProve && isOutOfRange(error)) return undefined;
+      throw error;
+    });
+    if (counted === undefined) return this.#count(planned, false);
+    const unproven = planned.filter(({ check }) => counted.unproven?.has(check.id) === true);
+    if (unproven.length === 0) return { ...counted, masks };
+    const again = await this.#count(unproven, false);
+    const found = new Map(again.masks.map((mask) => [mask.planned, mask]));
+    return {
+      rows: counted.rows,
+      results: new Map([...counted.results, ...again.results]),
+      masks: masks.map((mask) => found.get(mask.planned) ?? mask),
+    };
+  }
+
+  /** Looks again at the rows that fail, and says what becomes of the batch. */
+  async #conclude(counted: CountedMasks): Promise<GateVerdict> {
+    const { session, suite, context, repaired } = this.#parts;
+    const reacted = counted.masks
+      .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
+      .filter(({ result }) => (result?.unexpected ?? 0) > 0);
+    const split = await sampleRows(session, repaired.staged, reacted, counted.rows);
+    const findings = { counted, reacted, split, repaired: repaired.counts.size > 0, setAside: context.setAside };
+    return verdictOf(suite, repaired.staged, findings);
+  }
+}
+
+interface CountedMasks extends Counted {
+  readonly masks: readonly Mask[];
+}
+
+/** @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails them */
+function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): void {
+  const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);
+  if (misled.length === 0) return;
+  throw new VarveError(
+    "SOURCE_UNREADABLE",
+    `All rows passed ${misled.join(", ")} by what the source's Parquet files say of their values, but the values themselves fail: the statistics in those files are wrong. Write the files anew. Nothing was committed.`,
+    { checks: misled },
+  );
+}
+
+function setsNothingAside({ onFail, escalate }: Check): boolean {
+  return [onFail, escalate?.to].every((reaction) => reaction === undefined || reaction === "reject" || reaction === "warn");
+}
+
+function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateContext): void {
+  for (const { check, plan } of planned) {
+    if (plan.kind !== "keys" && plan.kind !== "query") continue;
+    if (plan.refers !== undefined) refuseReference(check, plan.refers, context.relations?.[plan.refers.table]?.columns);
+    for (const name of plan.tables ?? []) {
+      if (name !== thisTable && context.relations?.[name] === undefined) {
+        throw invalidSuite(
+          `${check.path}.params.table`,
+          `no table is given under the name "${name}"`,
+          "Bind the name to a table when you run the suite",
+        );
+      }
+    }
+  }
+}

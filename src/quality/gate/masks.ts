@@ -1,0 +1,153 @@
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import type { ColumnUse, CountProof, KeysPlan, Position, RowPlan } from "../model/expectation.ts";
+import { gateNames } from "../model/gate-names.ts";
+import type { PlannedCheck } from "../suite/plan.ts";
+
+/**
+ * One check that can name rows, as SQL over the staged rows.
+ *
+ * `fail` is true or false, never null: quarantine is where it is true, clean is where it is not, so the two are exact complements.
+ */
+export interface Mask {
+  readonly planned: PlannedCheck;
+  readonly fail: string;
+  /** Condition of the rows that the check considers; `undefined`: all of them. */
+  readonly considered: string | undefined;
+  /** The one column whose non-null values are the considered rows, where it is as simple as that. */
+  readonly consideredColumn?: string;
+  /** The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the rows. */
+  readonly presentColumn?: string;
+  /** `fail` without the guard against null, for counting. */
+  readonly countedFail: string;
+  readonly joins: readonly MaskJoin[];
+  /** Failing rows, where a query over keys or positions has told already. */
+  readonly known?: number;
+  /** What has to be true of all rows, or {@link Mask.known} is not. */
+  readonly toProve?: CountProof;
+  readonly shows: readonly ColumnUse[];
+}
+
+/** A table of failing keys or positions, and how its rows meet those of the batch. */
+export interface MaskJoin {
+  readonly table: string;
+  readonly on: string;
+}
+
+/** Quoted names of the two position columns, and the names that a gate may use beside the batch's columns. */
+export function positionOf(staged: StagedRelation): Position {
+  const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
+  const { file, row, badCells } = staged.positionColumns;
+  const taken = [...staged.columns.map(({ name }) => name), ...(badCells === undefined ? [] : [badCells]), file, row];
+  return { file: quote(file), row: quote(row), names: gateNames(taken) };
+}
+
+interface Parts {
+  readonly scope: string | undefined;
+  readonly missing: string | undefined;
+  /** Fails as far as it is not missing; may be null only where `missing` is true. */
+  readonly wrong: string;
+  /** `wrong` is null exactly where the value is missing. */
+  readonly nullsExactly: boolean;
+}
+
+function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "considered" | "countedFail"> {
+  const { onNull } = planned.check;
+  const guardedWrong = parts.missing === undefined || parts.nullsExactly ? parts.wrong : `(NOT (${parts.missing}) AND ${parts.wrong})`;
+  const wrong = onNull === "fail" && parts.missing !== undefined ? `(${parts.missing} OR ${parts.wrong})` : guardedWrong;
+  const scoped = parts.scope === undefined ? wrong : `(${parts.scope} AND ${wrong})`;
+  const counts = [
+    ...(parts.scope === undefined ? [] : [parts.scope]),
+    ...(parts.missing === undefined || onNull !== "ignore" ? [] : [`NOT (${parts.missing})`]),
+  ];
+  return { fail: `coalesce(${scoped}, false)`, countedFail: scoped, considered: counts.length === 0 ? undefined : counts.join(" AND ") };
+}
+
+/** The mask of a check whose plan is a condition on the row alone. */
+export function rowMask(planned: PlannedCheck): Mask | undefined {
+  const { plan, scope } = planned;
+  if (plan.kind !== "row") return undefined;
+  const wrong = plan.nullsExactly === true ? `(NOT ${plan.pass})` : `(${plan.pass} IS NOT TRUE)`;
+  return {
+    planned,
+    ...maskOf(planned, { scope, missing: plan.missing, wrong, nullsExactly: plan.nullsExactly === true }),
+    ...countedColumns(planned, plan),
+    joins: [],
+    shows: plan.shows,
+  };
+}
+
+/** What counting the values of one column tells, which costs a fraction of testing each, and nothing where the files' statistics hold it. */
+function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mask, "consideredColumn" | "presentColumn"> {
+  const [only] = plan.shows;
+  if (only === undefined || plan.shows.length > 1 || scope !== undefined) return {};
+  const considered = check.onNull === "ignore" && plan.missing === `${only.sql} IS NULL`;
+  const present = plan.missing === undefined && plan.pass === `(${only.sql} IS NOT NULL)`;
+  return { ...(considered ? { consideredColumn: only.sql } : {}), ...(present ? { presentColumn: only.sql } : {}) };
+}
+
+/** The mask of a check whose failing keys were put into `table` (columns as {@link GateNames} has them). */
+export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | undefined, known: number, position: Position): Mask {
+  const { names } = position;
+  const hit =
+    table === undefined
+      ? "false"
+      : `(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
+  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(at)}`).join(" AND ");
+  const parts = { scope: planned.scope, missing: plan.missing === "(false)" ? undefined : plan.missing, wrong: hit, nullsExactly: false };
+  return {
+    planned,
+    ...maskOf(planned, parts),
+    ...consideredKey(planned, plan),
+    joins: table === undefined ? [] : [{ table, on }],
+    ...knownUnlessNulls(planned, known),
+    shows: plan.shows,
+  };
+}
+
+/** The only key column, where the rows that count are those that have a value in it. */
+function consideredKey({ check, scope }: PlannedCheck, { keys, missing }: KeysPlan): Pick<Mask, "consideredColumn"> {
+  const [only] = keys;
+  const simple = only !== undefined && keys.length === 1 && scope === undefined && check.onNull === "ignore";
+  return simple && missing === `(${only} IS NULL)` ? { consideredColumn: only } : {};
+}
+
+/** The mask of a check whose failing positions were put into `table`, with their `file` and `row`. */
+export function positionsMask(
+  planned: PlannedCheck,
+  missing: string | undefined,
+  shows: readonly ColumnUse[],
+  table: string | undefined,
+  known: number,
+  position: Position,
+): Mask {
+  const { names } = position;
+  const hit = table === undefined ? "false" : `(${table}.${names.row} IS NOT NULL)`;
+  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
+  const parts = { scope: planned.scope, missing, wrong: hit, nullsExactly: false };
+  return {
+    planned,
+    ...maskOf(planned, parts),
+    joins: table === undefined ? [] : [{ table, on }],
+    ...knownUnlessNulls(planned, known),
+    shows,
+  };
+}
+
+function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly known?: number } {
+  return planned.check.onNull === "fail" ? {} : { known };
+}
+
+/** The staged rows with what the masks join to them. */
+export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): string {
+  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))].join(" ");
+}
+
+/** Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch may be called. */
+export function leftJoin({ table, on }: MaskJoin): string {
+  return `LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
+}
+
+/** A condition that is true where any of the masks fails; never null. */
+export function anyFails(masks: readonly Mask[]): string {
+  return masks.length === 0 ? "false" : `(${masks.map((mask) => mask.fail).join(" OR ")})`;
+}

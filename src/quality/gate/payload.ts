@@ -1,0 +1,119 @@
+import { parseEngineType } from "../../dialects/engine-types.ts";
+import { isVariantParts, toVariantSql } from "../../dialects/variant-conversion.ts";
+import type { EngineColumn } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { findField, holdsVariant } from "../../schema/fields.ts";
+import type { StructType } from "../../schema/types.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { freePrefix } from "../../util/free-prefix.ts";
+import { columnsOfRelation } from "../model/column.ts";
+import { errorsType } from "./errors-list.ts";
+
+/** The only member of the payload of a line that could not be read: its text. None of the table's columns is called so. */
+export function lineMember(columns: Iterable<string>): string {
+  return `${freePrefix(columns)}line`;
+}
+
+/** The id of what stands against such a line. */
+export const lineCheckId = "schema:lines";
+
+/**
+ * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are, everything else as the engine's
+ * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was, a line that could
+ * not be read as {@link lineMember}. Variants need the session's variant function.
+ *
+ * @param table the columns that these go to: as they are spelled there they are called in the object; into a variant goes JSON
+ * @throws `UNSUPPORTED_FEATURE` for a column that holds variants inside lists, maps or structs
+ */
+export function payloadSql(columns: readonly EngineColumn[], relation: string, badCells: string | undefined, table: StructType): string {
+  const fieldOf = (name: string) => findField(table, name);
+  const kinds = columnsOfRelation(columns);
+  const members = columns.map(({ name, type }, at) => {
+    const value = `${relation}.${quoteName(name)}`;
+    const field = fieldOf(name);
+    const key = quoteText(field?.name ?? name);
+    if (field !== undefined && field.type !== "variant" && holdsVariant(field.type)) throw variantInside(field.name);
+    const json = field?.type === "variant" ? variantMemberSql(value, type) : memberSql(value, type, kinds[at]?.class ?? "nested");
+    if (badCells === undefined) return `${key}, ${json}`;
+    const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
+    return `${key}, coalesce(to_json(${bad}), ${json})`;
+  });
+  const row = `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;
+  if (badCells === undefined) return row;
+  const cell = `${relation}.${quoteName(badCells)}[1]`;
+  const line = `CAST(json_object(${quoteText(lineMember(table.fields.map(({ name }) => name)))}, ${cell}."text") AS VARCHAR)`;
+  return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
+}
+
+/** The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set aside, as the engine writes it. */
+function variantMemberSql(value: string, type: string): string {
+  const source = parseEngineType(type);
+  if (type !== "VARIANT" && !isVariantParts(source)) return `to_json(${value})`;
+  const parts = `CAST(variant_to_parquet_variant(${toVariantSql(source, value)}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+  const json = `CAST(varve_variant_json(${parts}.metadata, ${parts}."value") AS JSON)`;
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE coalesce(TRY(${json}), to_json(${value})) END`;
+}
+
+function variantInside(column: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `Rows of the batch would be set aside, but its column ${column} holds variants inside another type, which a quarantine's JSON cannot give ` +
+      "back as they were. Let the gate reject such a batch instead of setting rows aside. Nothing was written.",
+    { column: [column], feature: "variantType" },
+  );
+}
+
+function memberSql(value: string, type: string, kind: string): string {
+  if (kind === "boolean" || (kind === "integer" && !/HUGE/.test(type))) return `to_json(${value})`;
+  const text = `to_json(CAST(${value} AS VARCHAR))`;
+  if (kind === "float" || kind === "double") return `CASE WHEN isfinite(${value}) THEN to_json(${value}) ELSE ${text} END`;
+  return text;
+}
+
+/** The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type, named by {@link payloadErrorsSql}. */
+export function payloadColumnsSql(columns: readonly EngineColumn[], payload: string): string {
+  return columns.map((column) => `${readSql(column, payload)} AS ${quoteName(column.name)}`).join(", ");
+}
+
+/** SQL for the list of what of a payload does not fit the columns: values that are not of their type, and values of no column at all. */
+export function payloadErrorsSql(columns: readonly EngineColumn[], payload: string): string {
+  const unreadable = columns.map((column) => {
+    const [name, text] = [column.name, textOf(column, payload)];
+    return `CASE WHEN ${text} IS NOT NULL AND ${readSql(column, payload)} IS NULL THEN ${misfit(quoteText(name), quoteText(`${name} must be a ${column.type}`), text)} END`;
+  });
+  const names = columns.map(({ name }) => quoteText(name)).join(", ");
+  const value = `json_extract_string(${payload}, '/' || replace(replace(k, '~', '~0'), '/', '~1'))`;
+  const unknown = `list_filter(json_keys(${payload}), lambda k: NOT list_contains([${names}], k) AND ${value} IS NOT NULL)`;
+  const stray = misfit("k", "'the table has no column ' || k", value);
+  const line = lineMember(columns.map(({ name }) => name));
+  const strays = `list_transform(${unknown}, lambda k: CASE WHEN k = ${quoteText(line)} THEN ${brokenLineError(line)} ELSE ${stray} END)`;
+  return `CAST(list_concat(list_filter([${unreadable.join(", ")}], lambda e: e IS NOT NULL), ${strays}) AS ${errorsType})`;
+}
+
+function brokenLineError(member: string): string {
+  return `{check_id: ${quoteText(lineCheckId)}, check_name: 'schema', columns: CAST([] AS VARCHAR[]), message: ${quoteText(`the line could not be read: set the columns to what it should say, and ${member} to NULL`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+}
+
+function misfit(column: string, message: string, observed: string): string {
+  return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
+}
+
+/** A condition that is true where a payload says something of a column, be it null. */
+export function mentionsSql(column: string, payload: string): string {
+  return `json_exists(${payload}, ${quoteText(pointer(column))})`;
+}
+
+function textOf({ name }: EngineColumn, payload: string): string {
+  return `json_extract_string(${payload}, ${quoteText(pointer(name))})`;
+}
+
+function pointer(name: string): string {
+  return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+function readSql(column: EngineColumn, payload: string): string {
+  // writing makes a variant of JSON; one that is made before comes out of a query as text
+  if (column.type === "VARIANT")
+    return `CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
+  return column.type === "VARCHAR" ? textOf(column, payload) : `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
+}

@@ -1,0 +1,109 @@
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+import type { Level } from "../model/expectation.ts";
+import type { Places } from "../model/places.ts";
+import type { OnFail, Severity } from "../model/suite.ts";
+
+/** One failing row as it is shown in reports: where it came from and the tested values. */
+export interface SampleRow {
+  readonly file: string | null;
+  /** 0-based ordinal in its source; null for rows of a table that nothing had to tell apart. */
+  readonly row: number | null;
+  readonly values: JsonObject;
+}
+
+/** What one check said of one batch. */
+export interface CheckResult {
+  readonly id: string;
+  readonly kind: string;
+  readonly level: Level;
+  readonly message: string;
+  readonly columns: readonly string[];
+  readonly severity: Severity;
+  readonly onFail: OnFail;
+  /** The reaction after escalation; equal to `onFail` unless the share of failing rows was above the limit. */
+  readonly reaction: OnFail;
+  readonly success: boolean;
+  /** Rows that count (`null` for aggregate checks). */
+  readonly considered: number | null;
+  /** Considered rows that fail. */
+  readonly unexpected: number | null;
+  /** Rows whose value was replaced before the test. */
+  readonly repaired: number;
+  /** The value that an aggregate check looked at; the share of passing rows for the others. */
+  readonly observed: JsonValue;
+  readonly details?: JsonObject;
+  /** At most 20 failing rows, the first ones. */
+  readonly sample: readonly SampleRow[];
+  readonly fingerprint: string;
+}
+
+/**
+ * What a suite says of a staged batch.
+ *
+ * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or drops is fail, clean otherwise,
+ * decided by one expression that is never null. The SQL texts read relations of the session that the verdict was made in.
+ */
+export interface GateVerdict {
+  readonly suite: { readonly name: string; readonly fingerprint: string };
+  /** Whether the batch may be committed (its clean rows). */
+  readonly accepted: boolean;
+  /** Why not, one sentence each; empty when accepted. */
+  readonly reasons: readonly string[];
+  readonly rows: number;
+  readonly clean: number;
+  readonly quarantined: number;
+  readonly dropped: number;
+  readonly tagged: number;
+  readonly checks: readonly CheckResult[];
+  /** SELECT of the clean rows: the staged columns, and the tag column last where a check tags. */
+  readonly cleanSql: string;
+  /** Whether {@link cleanSql} yields all staged rows unchanged. */
+  readonly untouched: boolean;
+  readonly tagColumn: string | null;
+  /** SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns; `null` when there are none. */
+  readonly quarantineSql: string | null;
+  /** The places of the quarantined rows. */
+  readonly aside: Places;
+}
+
+/** The verdict as it goes into `commitInfo`: numbers and failed checks, without rows. */
+export function summarizeVerdict(verdict: GateVerdict): JsonObject {
+  return {
+    suite: { name: verdict.suite.name, fingerprint: verdict.suite.fingerprint },
+    accepted: verdict.accepted,
+    rows: verdict.rows,
+    clean: verdict.clean,
+    quarantined: verdict.quarantined,
+    dropped: verdict.dropped,
+    ...(verdict.tagged === 0 ? {} : { tagged: verdict.tagged }),
+    ...(verdict.reasons.length === 0 ? {} : { reasons: verdict.reasons }),
+    checks: verdict.checks.map(summarizeCheck),
+  };
+}
+
+function summarizeCheck(check: CheckResult): JsonObject {
+  return {
+    id: check.id,
+    kind: check.kind,
+    success: check.success,
+    severity: check.severity,
+    onFail: check.reaction,
+    ...(check.considered === null ? {} : { considered: check.considered }),
+    ...(check.unexpected === null ? {} : { unexpected: check.unexpected }),
+    ...(check.repaired === 0 ? {} : { repaired: check.repaired }),
+    ...(check.level === "aggregate" ? { observed: shortened(check.observed) } : {}),
+    ...(check.success
+      ? {}
+      : {
+          message: check.message,
+          ...(check.sample[0] === undefined
+            ? {}
+            : { first: { ...(check.sample[0].row === null ? {} : { row: check.sample[0].row }), ...check.sample[0].values } }),
+        }),
+  };
+}
+
+/** Lists of many values do not belong into a commit. */
+function shortened(value: JsonValue): JsonValue {
+  return Array.isArray(value) && value.length > 20 ? [...value.slice(0, 20), `… ${value.length - 20} more`] : value;
+}

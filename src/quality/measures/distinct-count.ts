@@ -1,0 +1,72 @@
+import type { Relation, Session } from "../../engine/core/contract.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toNumber } from "../model/expectation.ts";
+
+/** How many different values a column holds; null is none of them. */
+export interface DistinctCount {
+  readonly count: number;
+  readonly exact: boolean;
+}
+
+/** A column to be counted: `guess` is the engine's rough estimate, off by up to a half. */
+export interface CountedColumn {
+  readonly name: string;
+  readonly guess: number;
+  /** Whether every row has a value, so that the column may be a key. */
+  readonly complete: boolean;
+}
+
+/** So many different values are counted one by one; of more a sample is. */
+const counted = 2 ** 14;
+/** A complete column with a greater share of different values may be a key, which only an exact count tells. */
+const keyShare = 0.95;
+
+/**
+ * Counts the different values of columns in one pass: exactly up to some 16,000, beyond from those whose hash falls into a share so small that
+ * about 16,000 are left, which is off by one to two percent. Columns that may be keys are counted exactly in one more pass.
+ */
+export async function countDistinct(
+  session: Session,
+  relation: Relation,
+  columns: readonly CountedColumn[],
+  rows: number,
+): Promise<DistinctCount[]> {
+  if (columns.length === 0 || rows === 0) return columns.map(() => ({ count: 0, exact: true }));
+  const halvings = columns.map(({ guess }) => Math.max(0, Math.ceil(Math.log2(guess / counted))));
+  const found = await counts(
+    session,
+    relation,
+    columns.map(({ name }, at) => sampledCount(duckdbDialect.identifier(name), halvings[at] ?? 0)),
+  );
+  const estimates = found.map((count, at) => ({ count: Math.min(rows, count * 2 ** (halvings[at] ?? 0)), exact: halvings[at] === 0 }));
+  const near = estimates.flatMap(({ count, exact }, at) =>
+    !exact && columns[at]?.complete === true && count > keyShare * rows ? [at] : [],
+  );
+  if (near.length === 0) return estimates;
+  const exact = await counts(
+    session,
+    relation,
+    near.map((at) => `count(DISTINCT ${duckdbDialect.identifier(columns[at]?.name ?? "")})`),
+  );
+  return estimates.map((estimate, at) => (near.includes(at) ? { count: exact[near.indexOf(at)] ?? 0, exact: true } : estimate));
+}
+
+/** Different hashes of 64 bits: long texts take no room, and two among some thousands are the same once in 10^10 columns. */
+function sampledCount(name: string, halvings: number): string {
+  const chosen = halvings === 0 ? `${name} IS NOT NULL` : `${name} IS NOT NULL AND hash(${name}) % ${2 ** halvings} = 0`;
+  return `count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
+}
+
+/** Each count holds the values that it saw: so many at a time, or a wide table would need gigabytes. */
+const atATime = 50;
+
+async function counts(session: Session, relation: Relation, aggregates: readonly string[]): Promise<number[]> {
+  const found: number[] = [];
+  for (let from = 0; from < aggregates.length; from += atATime) {
+    const some = aggregates.slice(from, from + atATime);
+    const select = some.map((sql, at) => `${sql} AS d${at}`).join(", ");
+    const [row] = await session.rows(`SELECT ${select} FROM (${relation.sql})`);
+    found.push(...some.map((_, at) => toNumber(row?.[`d${at}`]) ?? 0));
+  }
+  return found;
+}

@@ -1,0 +1,195 @@
+import type { ColumnClass } from "../model/column.ts";
+import type { Dialect } from "../model/dialect.ts";
+import { type AggregateValues, type ColumnUse, toNumber } from "../model/expectation.ts";
+
+/**
+ * A number computed from all rows by plain aggregates, shared by checks, profiles and the history of metrics.
+ *
+ * `value` is `null` where the rows say nothing (no row, all null): never 0.
+ */
+export interface Measure {
+  readonly name: string;
+  readonly columns: 0 | 1 | 2;
+  readonly accepts?: readonly ColumnClass[];
+  readonly about: string;
+  readonly aggregates: (dialect: Dialect, columns: readonly ColumnUse[]) => Readonly<Record<string, string>>;
+  readonly value: (values: AggregateValues) => number | null;
+}
+
+const numeric: readonly ColumnClass[] = ["integer", "decimal", "float", "double", "boolean"];
+const plainNumbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
+
+const first = (columns: readonly ColumnUse[]): string => columns[0]?.sql ?? "NULL";
+const second = (columns: readonly ColumnUse[]): string => columns[1]?.sql ?? "NULL";
+
+function single(
+  name: string,
+  about: string,
+  aggregate: (dialect: Dialect, sql: string) => string,
+  accepts: readonly ColumnClass[] = plainNumbers,
+): Measure {
+  return {
+    name,
+    columns: 1,
+    accepts,
+    about,
+    aggregates: (dialect, columns) => ({ v: aggregate(dialect, first(columns)) }),
+    value: ({ v }) => toNumber(v),
+  };
+}
+
+/** A decimal of so many digits that a sum of a few may be beyond what the engine can hold. */
+export function isWide({ class: kind, type }: ColumnUse): boolean {
+  return kind === "decimal" && Number(/\((\d+)/.exec(type)?.[1] ?? 0) > 28;
+}
+
+const asDouble = (dialect: Dialect, sql: string): string => dialect.toDouble(sql);
+
+/** The engines refuse to square larger magnitudes, NaN and infinities. */
+export const largestSquared = 1e150;
+/** The same for third and fourth powers. */
+const [largestCubed, largestToFourth] = [1e100, 1e75];
+
+/** A value where it can be squared (or is within another limit), else null. */
+export function squarable(value: string, limit = largestSquared): string {
+  return `CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
+}
+
+/** A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and the write with them. */
+function ofPowers(
+  name: string,
+  about: string,
+  aggregate: (dialect: Dialect, ...values: string[]) => string,
+  columns: 1 | 2 = 1,
+  limit = largestSquared,
+): Measure {
+  return {
+    name,
+    columns,
+    accepts: plainNumbers,
+    about,
+    aggregates: (dialect, used) => {
+      const values = used.slice(0, columns).map((column) => asDouble(dialect, column.sql));
+      const largest = used.flatMap(({ class: kind }, at) =>
+        kind === "float" || kind === "double" ? [[`largest_${at}`, `max(abs(${values[at]}))`] as const] : [],
+      );
+      return { v: aggregate(dialect, ...values.map((value) => squarable(value, limit))), ...Object.fromEntries(largest) };
+    },
+    value: ({ v, largest_0, largest_1 }) =>
+      [largest_0, largest_1].every((largest) => (toNumber(largest) ?? 0) <= limit) ? toNumber(v) : Number.NaN,
+  };
+}
+
+function squared(measure: Measure): Measure {
+  const square = (value: number | null) => (value === null ? null : value * value);
+  return { ...measure, value: (values) => square(measure.value(values)) };
+}
+
+const kurtosis = ofPowers(
+  "kurtosis",
+  "excess kurtosis of the population, 0 for a constant column",
+  (dialect, value = "NULL") => dialect.kurtosis(value),
+  1,
+  largestToFourth,
+);
+
+/** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
+export const measures: readonly Measure[] = [
+  { name: "row_count", columns: 0, about: "number of rows", aggregates: () => ({ v: "count(*)" }), value: ({ v }) => toNumber(v) },
+  {
+    name: "completeness",
+    columns: 1,
+    about: "share of rows with a value",
+    aggregates: (_, columns) => ({ present: `count(${first(columns)})`, rows: "count(*)" }),
+    value: ({ present, rows }) => (toNumber(rows) === 0 ? null : (toNumber(present) ?? 0) / (toNumber(rows) ?? 1)),
+  },
+  {
+    name: "zeros",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "number of rows with a zero",
+    aggregates: (dialect, columns) => ({ v: dialect.countIf(`${first(columns)} = 0`) }),
+    value: ({ v }) => toNumber(v),
+  },
+  single("mean", "arithmetic mean", (dialect, sql) => `avg(${asDouble(dialect, sql)})`, numeric),
+  {
+    ...single("sum", "sum", (_, sql) => `sum(${sql})`),
+    aggregates: (dialect, columns) => ({ v: `sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})` }),
+  },
+  single("min", "smallest value", (_, sql) => `min(${sql})`),
+  single("max", "largest value", (_, sql) => `max(${sql})`),
+  ofPowers("stdev", "sample standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 1)),
+  ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 0)),
+  squared(ofPowers("variance", "sample variance", (dialect, value = "NULL") => dialect.deviation(value, 1))),
+  squared(ofPowers("variance_population", "population variance", (dialect, value = "NULL") => dialect.deviation(value, 0))),
+  ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value), 1, largestCubed),
+  {
+    // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
+    ...kurtosis,
+    aggregates: (dialect, columns) => ({
+      ...kurtosis.aggregates(dialect, columns),
+      low: `min(${first(columns)})`,
+      high: `max(${first(columns)})`,
+    }),
+    value: ({ low, high, ...values }) => (low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values)),
+  },
+  {
+    name: "range",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "largest less smallest value",
+    aggregates: (_, columns) => ({ low: `min(${first(columns)})`, high: `max(${first(columns)})` }),
+    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+  },
+  single("median", "median", (dialect, sql) => dialect.quantile(asDouble(dialect, sql), 0.5)),
+  {
+    name: "interquartile_range",
+    columns: 1,
+    accepts: plainNumbers,
+    about: "third less first quartile, linear interpolation",
+    aggregates: (dialect, columns) => ({
+      low: dialect.quantile(asDouble(dialect, first(columns)), 0.25),
+      high: dialect.quantile(asDouble(dialect, first(columns)), 0.75),
+    }),
+    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+  },
+  lengthMeasure("min_length", "min"),
+  lengthMeasure("max_length", "max"),
+  {
+    name: "approximate_distinct",
+    columns: 1,
+    about: "number of different values",
+    aggregates: (dialect, columns) => ({ v: dialect.distinctApproximate(first(columns)) }),
+    value: ({ v }) => toNumber(v),
+  },
+  ofPowers(
+    "correlation",
+    "Pearson correlation; unknown for a constant column",
+    (dialect, a = "NULL", b = "NULL") => dialect.correlation(a, b),
+    2,
+  ),
+  {
+    name: "ratio_of_sums",
+    columns: 2,
+    accepts: plainNumbers,
+    about: "sum of the first by sum of the second column",
+    aggregates: (dialect, columns) => ({ a: `sum(${asDouble(dialect, first(columns))})`, b: `sum(${asDouble(dialect, second(columns))})` }),
+    value: ({ a, b }) => (toNumber(a) === null || toNumber(b) === null ? null : (toNumber(a) ?? 0) / (toNumber(b) ?? 0)),
+  },
+];
+
+/** The measure of a name. */
+export function measureNamed(name: string): Measure | undefined {
+  return measures.find((measure) => measure.name === name);
+}
+
+function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {
+  return {
+    name,
+    columns: 1,
+    accepts: ["string", "binary"],
+    about: `${aggregate === "min" ? "fewest" : "most"} characters of a text`,
+    aggregates: (dialect, columns) => ({ v: `${aggregate}(${dialect.length(first(columns), columns[0]?.class ?? "string")})` }),
+    value: ({ v }) => toNumber(v),
+  };
+}

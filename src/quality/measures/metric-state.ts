@@ -1,0 +1,282 @@
+import type { EngineRow, Session } from "../../engine/core/contract.ts";
+import { arrayOf, schema } from "../../schema/builder.ts";
+import type { StructType } from "../../schema/types.ts";
+import { columnsOfRelation, isNumeric } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toNumber } from "../model/expectation.ts";
+import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "./distinct-sketch.ts";
+import { largestSquared } from "./measures.ts";
+import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles, sketchQuantilesTogether } from "./quantile-sketch.ts";
+
+/** What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the states of each. */
+export interface ColumnState {
+  readonly name: string;
+  /** Rows with a value. */
+  readonly present: number;
+  /** The other fields look at finite numbers only; without any, `count` is 0 and the rest null. What is too large to compute is null. */
+  readonly count: number;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  /** Sum of squared distances from the mean. */
+  readonly squares: number | null;
+  /** The different values; `null` for nested columns, and in states that were kept before there were sketches. */
+  readonly distinct: DistinctSketch | null;
+  /** The finite numbers; `null` as above, and for columns that are no numbers. */
+  readonly quantiles: QuantileSketch | null;
+}
+
+export interface MetricState {
+  readonly rows: number;
+  readonly columns: readonly ColumnState[];
+}
+
+/** Columns of the metrics table: one row for each version and scope (spec/quality-formats.md). */
+export const metricsSchema: StructType = schema()
+  .long("version", { nullable: false })
+  .timestamp("committed_at")
+  .string("scope", { nullable: false, comment: "batch: the rows that the version brought; table: all rows of the version" })
+  .long("rows", { nullable: false })
+  .column(
+    "columns",
+    arrayOf(
+      schema()
+        .string("name")
+        .long("present")
+        .long("count")
+        .double("min")
+        .double("max")
+        .double("mean")
+        .double("squares")
+        .string("distinct", { comment: "HyperLogLog registers, 1,024 bytes in base64" })
+        .column("quantiles", arrayOf(schema().integer("sign").integer("index").long("count")), { comment: "DDSketch buckets" }),
+    ),
+  )
+  .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), { comment: "what the gate of the version said" })
+  .build();
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}
+
+/** Measures a relation: one pass for all counts and moments, and one over each column for each sketch. */
+export async function measureState(
+  session: Session,
+  relation: { readonly sql: string; readonly columns: Parameters<typeof columnsOfRelation>[0] },
+): Promise<MetricState> {
+  const columns = columnsOfRelation(relation.columns);
+  const aggregates = columns.flatMap((column, at) => {
+    const name = duckdbDialect.identifier(column.name);
+    const few = column.class === "nested" ? [] : [`approx_count_distinct(${name}) AS c${at}_distinct`];
+    if (!isNumeric(column.class)) return [`count(${name}) AS c${at}_present`, ...few];
+    const value = `CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
+    return [
+      ...few,
+      `count(${name}) AS c${at}_present`,
+      `count(${value}) AS c${at}_count`,
+      `min(${value}) AS c${at}_min`,
+      `max(${value}) AS c${at}_max`,
+      `avg(${value}) AS c${at}_mean`,
+      `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${at}_variance`,
+    ];
+  });
+  const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
+  const rows = toNumber(row["n"]) ?? 0;
+  const plain = columns.flatMap((column, at) => (column.class === "nested" ? [] : [{ ...column, at }]));
+  const few = (at: number) => (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
+  const one = (column: (typeof plain)[number]) => sketchDistinct(session, relation.sql, column.name, few(column.at));
+  const distinct = await sketched(rows, plain, one, (names) => sketchDistinctTogether(session, relation.sql, names));
+  const quantiles = await sketched(
+    rows,
+    plain.filter((column) => isNumeric(column.class)),
+    ({ name }) => sketchQuantiles(session, relation.sql, name),
+    (names) => sketchQuantilesTogether(session, relation.sql, names),
+  );
+  const states = columns.map(({ name }, at) => ({
+    ...columnState(name, row, `c${at}_`),
+    distinct: distinct.get(at) ?? null,
+    quantiles: quantiles.get(at) ?? null,
+  }));
+  return { rows, columns: states };
+}
+
+/** Up to so many rows a pass costs more than what is done in it, so that columns share one. */
+const fewRows = 100_000;
+/** Columns that share a pass; each row is held once for each of them. */
+const sharing = 50;
+
+/** Sketches of columns by their places: one pass each, or shared passes where there are few rows. */
+async function sketched<T, C extends { readonly at: number; readonly name: string }>(
+  rows: number,
+  columns: readonly C[],
+  one: (column: C) => Promise<T>,
+  together: (names: readonly string[]) => Promise<T[]>,
+): Promise<Map<number, T>> {
+  const found = new Map<number, T>();
+  if (rows > fewRows) {
+    for (const column of columns) found.set(column.at, await one(column));
+    return found;
+  }
+  for (let from = 0; from < columns.length; from += sharing) {
+    const some = columns.slice(from, from + sharing);
+    const sketches = await together(some.map(({ name }) => name));
+    for (const [index, sketch] of sketches.entries()) found.set(some[index]?.at ?? -1, sketch);
+  }
+  return found;
+}
+
+function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnState, "distinct" | "quantiles"> {
+  const read = (field: string) => toNumber(row[`${prefix}${field}`]);
+  const count = read("count") ?? 0;
+  const [min, max] = [read("min"), read("max")];
+  const squarable = Math.max(Math.abs(min ?? 0), Math.abs(max ?? 0)) <= largestSquared;
+  return {
+    name,
+    present: read("present") ?? 0,
+    count,
+    min,
+    max,
+    mean: finite(read("mean")),
+    squares: squarable ? finite((read("variance") ?? Number.NaN) * count) : null,
+  };
+}
+
+/** The state of all rows from those of two parts (Chan's rule for the squares); a column that one part lacks has no values there. */
+export function mergeStates(one: MetricState, other: MetricState): MetricState {
+  const names = [...new Set([...one.columns, ...other.columns].map((column) => column.name))];
+  const find = (state: MetricState, name: string) => state.columns.find((column) => column.name === name);
+  return { rows: one.rows + other.rows, columns: names.map((name) => mergeColumns(name, find(one, name), find(other, name))) };
+}
+
+function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState | undefined): ColumnState {
+  if (a === undefined || b === undefined) return { ...nothing, ...a, ...b, name };
+  const present = a.present + b.present;
+  const sketches = {
+    distinct: a.distinct === null || b.distinct === null ? null : mergeDistinct(a.distinct, b.distinct),
+    quantiles: a.quantiles === null || b.quantiles === null ? null : mergeQuantiles(a.quantiles, b.quantiles),
+  };
+  if (a.count === 0) return { ...b, name, present, ...sketches };
+  if (b.count === 0) return { ...a, name, present, ...sketches };
+  const count = a.count + b.count;
+  const delta = (b.mean ?? Number.NaN) - (a.mean ?? Number.NaN);
+  return {
+    name,
+    present,
+    count,
+    min: Math.min(a.min ?? Infinity, b.min ?? Infinity),
+    max: Math.max(a.max ?? -Infinity, b.max ?? -Infinity),
+    mean: finite((a.mean ?? Number.NaN) + (delta * b.count) / count),
+    squares: finite((a.squares ?? Number.NaN) + (b.squares ?? Number.NaN) + (delta ** 2 * a.count * b.count) / count),
+    ...sketches,
+  };
+}
+
+const nothing: Omit<ColumnState, "name"> = {
+  present: 0,
+  count: 0,
+  min: null,
+  max: null,
+  mean: null,
+  squares: null,
+  distinct: null,
+  quantiles: null,
+};
+
+/** Whether a state has the sketches that it should have: states that were kept before there were any do not, and cannot be added to. */
+export function isSketched(state: MetricState): boolean {
+  return state.columns.every(
+    ({ present, count, distinct, quantiles }) => (count > 0 ? quantiles : present > 0 ? distinct : "none") !== null,
+  );
+}
+
+/** A column's state as it is kept in the metrics table. */
+export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Record<string, unknown>> {
+  return { ...state, distinct: distinct === null ? null : Buffer.from(distinct).toString("base64") };
+}
+
+/** The counterpart of {@link storedColumn}. */
+export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null }): ColumnState {
+  const { distinct, quantiles, ...state } = stored;
+  return { ...state, distinct: typeof distinct === "string" ? Buffer.from(distinct, "base64") : null, quantiles: quantiles ?? null };
+}
+
+/** A metric's name taken apart: `mean(delay)` is the `mean` of column `delay`, `row_count` looks at none. */
+export function metricParts(metric: string): { readonly measure: string; readonly column?: string } {
+  const [, measure, column] = /^(\w+)\((.*)\)$/s.exec(metric) ?? [];
+  return measure === undefined || column === undefined ? { measure: metric } : { measure, column };
+}
+
+/** The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it is no finite number. */
+export function metricValue(state: MetricState, metric: string): number | null {
+  const { measure, column: name } = metricParts(metric);
+  if (name === undefined) return measure === "row_count" ? state.rows : null;
+  const column = state.columns.find((candidate) => candidate.name === name);
+  const value = column === undefined ? null : columnMetric(state, column, measure);
+  return value === null || !Number.isFinite(value) ? null : value;
+}
+
+function columnMetric(state: MetricState, column: ColumnState, measure: string): number | null {
+  switch (measure) {
+    case "completeness":
+      return state.rows === 0 ? null : column.present / state.rows;
+    case "min":
+      return column.min;
+    case "max":
+      return column.max;
+    case "range":
+      return column.min === null || column.max === null ? null : column.max - column.min;
+    case "mean":
+      return column.mean;
+    case "sum":
+      return column.mean === null ? null : column.mean * column.count;
+    case "stdev":
+      return column.squares === null || column.count < 2 ? null : Math.sqrt(column.squares / (column.count - 1));
+    case "stdev_population":
+      return column.squares === null || column.count === 0 ? null : Math.sqrt(column.squares / column.count);
+    case "approximate_distinct":
+      return column.distinct === null ? null : estimateDistinct(column.distinct);
+    case "median":
+      return quantileOf(column, 0.5);
+    case "interquartile_range": {
+      const [low, high] = [quantileOf(column, 0.25), quantileOf(column, 0.75)];
+      return low === null || high === null ? null : high - low;
+    }
+    default:
+      return null;
+  }
+}
+
+/** Never beyond the values that there were. */
+function quantileOf({ quantiles, min, max }: ColumnState, share: number): number | null {
+  const estimate = quantiles === null ? null : estimateQuantile(quantiles, share);
+  return estimate === null ? null : Math.min(Math.max(estimate, min ?? estimate), max ?? estimate);
+}
+
+/** Metrics of columns of which a history is kept. */
+export const columnMetrics = [
+  "completeness",
+  "approximate_distinct",
+  "min",
+  "max",
+  "range",
+  "mean",
+  "sum",
+  "stdev",
+  "stdev_population",
+  "median",
+  "interquartile_range",
+] as const;
+
+/** The metrics of a column that are listed: those that follow from others are left out. */
+export const shownMetrics = columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name));
+
+/** The metrics that a state tells, by name, rows first; those that follow from others are left out. */
+export function metricValues(state: MetricState): Readonly<Record<string, number>> {
+  const names = state.columns.flatMap(({ name }) => shownMetrics.map((measure) => `${measure}(${name})`));
+  return Object.fromEntries(
+    ["row_count", ...names].flatMap((name) => {
+      const value = metricValue(state, name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,84 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toNumber } from "../model/expectation.ts";
+
+/** How many values lie in one bucket: magnitudes from γ^(index-1), left out, to γ^index; without an index, values next to zero. */
+export interface QuantileBucket {
+  /** -1, 0 or 1. */
+  readonly sign: number;
+  readonly index: number;
+  readonly count: number;
+}
+
+/**
+ * A DDSketch of finite numbers (Masson et al. 2019): a quantile read from it is off by at most one percent of its value. Buckets of parts add
+ * up to the buckets of all, exactly. Magnitudes below 1e-12 count as zero; beyond 2,048 buckets the smallest magnitudes do too.
+ */
+export type QuantileSketch = readonly QuantileBucket[];
+
+const accuracy = 0.01;
+const gamma = (1 + accuracy) / (1 - accuracy);
+const nextToZero = 1e-12;
+const mostBuckets = 2048;
+
+/** Sketches the finite values of one numeric column of a relation. */
+export async function sketchQuantiles(session: Session, relation: string, column: string): Promise<QuantileSketch> {
+  const values = `SELECT CAST(${duckdbDialect.identifier(column)} AS DOUBLE) AS x, 0 AS c FROM (${relation})`;
+  const [sketch] = await sketchValues(session, values, 1);
+  return sketch ?? [];
+}
+
+/** As {@link sketchQuantiles} of each of some columns, in one pass. */
+export async function sketchQuantilesTogether(session: Session, relation: string, columns: readonly string[]): Promise<QuantileSketch[]> {
+  const values = columns.map((column) => `CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`).join(", ");
+  const each = `SELECT unnest([${values}]) AS x, unnest(range(${columns.length})) AS c FROM (${relation})`;
+  return sketchValues(session, each, columns.length);
+}
+
+/** `values`: rows of a number `x` and the place `c` of its column. */
+async function sketchValues(session: Session, values: string, columns: number): Promise<QuantileSketch[]> {
+  const buckets = Array.from({ length: columns }, (): QuantileBucket[] => []);
+  const rows = await session.rows(
+    `SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
+  );
+  for (const row of rows)
+    buckets[toNumber(row["c"]) ?? 0]?.push({
+      sign: toNumber(row["s"]) ?? 0,
+      index: toNumber(row["i"]) ?? 0,
+      count: toNumber(row["n"]) ?? 0,
+    });
+  return buckets.map(ordered);
+}
+
+/** The sketch of the values of both. */
+export function mergeQuantiles(one: QuantileSketch, other: QuantileSketch): QuantileSketch {
+  const counts = new Map<string, QuantileBucket>();
+  for (const bucket of [...one, ...other]) {
+    const key = `${bucket.sign}/${bucket.index}`;
+    counts.set(key, { ...bucket, count: bucket.count + (counts.get(key)?.count ?? 0) });
+  }
+  return ordered([...counts.values()]);
+}
+
+/** The value below which about a share of the values lies, 0 to 1; `null` for a sketch of nothing. */
+export function estimateQuantile(sketch: QuantileSketch, share: number): number | null {
+  const total = sketch.reduce((sum, bucket) => sum + bucket.count, 0);
+  const rank = share * (total - 1);
+  let seen = 0;
+  for (const { sign, index, count } of sketch) {
+    seen += count;
+    if (seen > rank) return sign === 0 ? 0 : (sign * 2 * gamma ** index) / (gamma + 1);
+  }
+  return null;
+}
+
+/** From the smallest value to the largest, not too many. */
+function ordered(buckets: readonly QuantileBucket[]): QuantileSketch {
+  const sorted = [...buckets].sort((a, b) => a.sign - b.sign || a.sign * (a.index - b.index));
+  if (sorted.length <= mostBuckets) return sorted;
+  const magnitudes = sorted.filter(({ sign }) => sign !== 0).sort((a, b) => a.index - b.index);
+  const limit = magnitudes[magnitudes.length - mostBuckets]?.index ?? 0;
+  const zero = sorted.filter(({ sign, index }) => sign === 0 || index <= limit).reduce((sum, { count }) => sum + count, 0);
+  const kept = sorted.filter(({ sign, index }) => sign !== 0 && index > limit);
+  return ordered([...kept, { sign: 0, index: 0, count: zero }]);
+}

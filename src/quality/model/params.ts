@@ -1,0 +1,184 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
+import { invalidSuite } from "./invalid.ts";
+
+/** What one parameter may hold. A JSON null counts as absent. */
+export type ParamSpec = { readonly required?: boolean; readonly about: string } & (
+  | { readonly type: "column" | "string" | "sql" | "boolean" | "regex" | "scalar" | "json" }
+  | { readonly type: "columns" | "scalars" | "regexes" | "pairs" | "numbers"; readonly atLeast?: number }
+  | { readonly type: "number" | "integer"; readonly min?: number; readonly max?: number }
+  | { readonly type: "enum"; readonly values: readonly string[] }
+);
+
+export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
+
+/**
+ * Checks `params` against `specs` and returns them without nulls.
+ *
+ * @throws `SUITE_INVALID` naming the parameter's path.
+ */
+export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, path: string): JsonObject {
+  const given = params ?? {};
+  if (!isJsonObject(given)) throw invalidSuite(path, "params is no object", "Write the parameters as an object");
+  const known = Object.keys(specs);
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(specs, name))
+      throw invalidSuite(`${path}.${name}`, "is no parameter of this check", `Use ${known.join(", ") || "none"}`);
+  }
+  const checked: Record<string, JsonValue> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (value === undefined || value === null) {
+      if (spec.required === true) throw invalidSuite(`${path}.${name}`, "is missing", `Give ${spec.about}`);
+      continue;
+    }
+    const problem = problemOf(value, spec);
+    if (problem !== undefined) throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Give ${spec.about}`);
+    checked[name] = spec.type === "number" || spec.type === "integer" || spec.type === "numbers" ? asNumbers(value) : value;
+  }
+  return checked;
+}
+
+/** JSON has wide integers as bigint; where any number will do they are numbers like others. */
+function asNumbers(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(asNumbers);
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
+  switch (spec.type) {
+    case "column":
+    case "string":
+    case "sql":
+      return typeof value === "string" && (spec.type === "string" || value.trim() !== "") ? undefined : "must be a text";
+    case "regex":
+      return regexProblem(value);
+    case "boolean":
+      return typeof value === "boolean" ? undefined : "must be true or false";
+    case "scalar":
+      return isScalar(value) ? undefined : "must be a number, a text or a boolean";
+    case "json":
+      return isJsonObject(value) ? undefined : "must be an object";
+    case "enum":
+      return typeof value === "string" && spec.values.includes(value) ? undefined : `must be one of ${spec.values.join(", ")}`;
+    case "number":
+    case "integer":
+      return numberProblem(value, spec);
+    default:
+      return listProblem(value, spec.type, spec.atLeast ?? 0);
+  }
+}
+
+function numberProblem(
+  given: JsonValue,
+  spec: { readonly type: "number" | "integer"; readonly min?: number; readonly max?: number },
+): string | undefined {
+  const value = asNumbers(given);
+  if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
+  if (spec.type === "integer" && !Number.isInteger(value)) return "must be a whole number";
+  if (spec.min !== undefined && value < spec.min) return `must be greater than or equal to ${spec.min}`;
+  if (spec.max !== undefined && value > spec.max) return `must be less than or equal to ${spec.max}`;
+  return undefined;
+}
+
+function listProblem(value: JsonValue, type: "columns" | "scalars" | "regexes" | "pairs" | "numbers", atLeast: number): string | undefined {
+  if (!Array.isArray(value)) return "must be a list";
+  if (value.length < atLeast) return `must hold at least ${atLeast}`;
+  for (const item of value as readonly JsonValue[]) {
+    if (type === "columns" && (typeof item !== "string" || item === "")) return "must be a list of column names";
+    if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, texts or booleans";
+    if (type === "numbers" && typeof asNumbers(item) !== "number") return "must be a list of numbers";
+    if (type === "regexes" && regexProblem(item) !== undefined) return `holds ${show(item)}, which ${regexProblem(item)}`;
+    if (type === "pairs" && !(Array.isArray(item) && item.length === 2 && item.every((part) => part === null || isScalar(part))))
+      return "must be a list of pairs";
+  }
+  return undefined;
+}
+
+function isScalar(value: JsonValue): boolean {
+  return (
+    typeof value === "string" ||
+    typeof value === "boolean" ||
+    typeof value === "bigint" ||
+    (typeof value === "number" && Number.isFinite(value))
+  );
+}
+
+/** Groups and flags that RE2 and Java write otherwise than JavaScript, which is asked about all the rest. */
+function asJavaScript(pattern: string): string {
+  return pattern
+    .replace(/\(\?[imsU]*(?:-[imsU]+)?\)/g, "")
+    .replace(/\(\?[imsU]*(?:-[imsU]+)?:/g, "(?:")
+    .replaceAll("(?P<", "(?<");
+}
+
+/** The most repetitions that RE2 takes. */
+const mostRepeats = 1000;
+
+/** Regular expressions are searched by RE2 (DuckDB) or Java (Spark): what either lacks is refused. */
+function regexProblem(value: JsonValue): string | undefined {
+  if (typeof value !== "string") return "must be a regular expression as text";
+  if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
+  if (/(^|[^\\])(\\\\)*\\[ZGX]/.test(value))
+    return "must be a regular expression without \\Z, \\G and \\X, which the engine lacks (\\z is the end)";
+  if ([...value.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(([, low, high]) => Number(low) > mostRepeats || Number(high ?? 0) > mostRepeats))
+    return `must be a regular expression that repeats nothing more than ${mostRepeats} times`;
+  if (/\(\?<?[=!]/.test(value)) return "must be a regular expression without look-around, which the engine lacks";
+  if (/(^|[^\\])(\\\\)*\\[1-9]/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
+  try {
+    new RegExp(asJavaScript(value), "u");
+  } catch (error) {
+    // `u` refuses needless escapes such as `\-`, which RE2 and Java take: without it only real faults are left
+    try {
+      new RegExp(asJavaScript(value));
+    } catch {
+      return `must be a regular expression (${error instanceof Error ? error.message : String(error)})`;
+    }
+  }
+  return undefined;
+}
+
+function show(value: JsonValue): string {
+  const text = JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item)) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** A text parameter that {@link checkParams} has let through. */
+export function text(params: JsonObject, name: string): string {
+  const value = params[name];
+  return typeof value === "string" ? value : "";
+}
+
+/** A number parameter, or `undefined` where it is absent. */
+export function number(params: JsonObject, name: string): number | undefined {
+  const value = params[name];
+  return typeof value === "number" ? value : undefined;
+}
+
+/** A boolean parameter; absent is false. */
+export function flag(params: JsonObject, name: string): boolean {
+  return params[name] === true;
+}
+
+/** A list parameter; absent is empty. */
+export function list(params: JsonObject, name: string): readonly JsonValue[] {
+  const value = params[name];
+  return Array.isArray(value) ? value : [];
+}
+
+/** A list parameter of texts. */
+export function texts(params: JsonObject, name: string): readonly string[] {
+  return list(params, name).filter((item) => typeof item === "string");
+}
+
+/** How parameters read in a message: `between 1 and 5`, `at least 1`, `less than 5`. */
+export function boundsText(params: JsonObject): string {
+  const [min, max] = [params["min_value"], params["max_value"]];
+  const low = min === undefined ? undefined : `${flag(params, "strict_min") ? "greater than" : "at least"} ${show(min)}`;
+  const high = max === undefined ? undefined : `${flag(params, "strict_max") ? "less than" : "at most"} ${show(max)}`;
+  if (low !== undefined && high !== undefined) {
+    return flag(params, "strict_min") || flag(params, "strict_max")
+      ? `${low} and ${high}`
+      : `between ${show(min ?? null)} and ${show(max ?? null)}`;
+  }
+  return low ?? high ?? "any value";
+}

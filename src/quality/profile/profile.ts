@@ -1,0 +1,189 @@
+import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
+import type { JsonValue } from "../../util/json.ts";
+import { countDistinct, type DistinctCount } from "../measures/distinct-count.ts";
+import { largestSquared } from "../measures/measures.ts";
+import { type ColumnClass, columnsOfRelation, isNumeric, isTemporal, type SuiteColumn } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import { toJson, toNumber } from "../model/expectation.ts";
+import { type ValueCount, valueHistogram } from "./histogram.ts";
+
+/** What the rows say of one column. Names that begin with `approximate` are estimates, everything else is exact. */
+export interface ColumnProfile {
+  readonly name: string;
+  readonly class: ColumnClass;
+  readonly type: string;
+  /** Share of rows with a value; `null` where there are no rows. */
+  readonly completeness: number | null;
+  readonly nulls: number;
+  /** Only for floats. */
+  readonly nans?: number;
+  /** Different values, null not among them: exact up to some 16,000, beyond off by one to two percent. Absent for nested columns. */
+  readonly approximateDistinct?: number;
+  /** The same where it is exact: few values, or a column that may be a key. */
+  readonly distinct?: number;
+  /** Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN left out. */
+  readonly min?: JsonValue;
+  readonly max?: JsonValue;
+  /** Mean and sample deviation of the finite values; `null` without any, and where they are too large to be computed. */
+  readonly mean?: number | null;
+  readonly stdev?: number | null;
+  /** Quartiles by t-digest, off in rank by about a percent. */
+  readonly approximateQuartiles?: readonly (number | null)[];
+  readonly minLength?: number | null;
+  readonly maxLength?: number | null;
+  /** Shares of text values that read as Integral, Fractional, Boolean or String. */
+  readonly textKinds?: Readonly<Record<string, number>>;
+  /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, where there is one. */
+  readonly readsAs?: ReadableType;
+  /** The values by frequency, null as one of them, for columns with few different values, none of them long. */
+  readonly histogram?: readonly ValueCount[];
+}
+
+/** Types that texts are read as. */
+export type ReadableType = "BIGINT" | "DOUBLE" | "BOOLEAN";
+
+export interface Profile {
+  readonly rows: number;
+  readonly columns: readonly ColumnProfile[];
+}
+
+/** Columns with at most so many different values get a histogram. */
+const histogramLimit = 120;
+
+/** Longer texts are no categories, and a histogram of them would be as large as the data. */
+const longestCategory = 200;
+
+/** Profiles a relation: two passes for all columns, and a small one for each column with few different values. */
+export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
+  const columns = columnsOfRelation(relation.columns);
+  const aggregates = columns.flatMap((column, at) => Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${at}_${name}`));
+  const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
+  const rows = toNumber(row["n"]) ?? 0;
+  const profiles = columns.map((column, at) => columnProfile(column, rows, (name) => row[`c${at}_${name}`] ?? null));
+  const plain = columns.flatMap(({ name, class: kind }, at) =>
+    kind === "nested"
+      ? []
+      : [{ at, name, guess: toNumber(row[`c${at}_guess`]) ?? 0, complete: rows > 0 && profiles[at]?.completeness === 1 }],
+  );
+  const distinct = await countDistinct(session, relation, plain, rows);
+  const counted = new Map(plain.map(({ at }, index) => [at, distinct[index]]));
+  const complete: ColumnProfile[] = [];
+  for (const [at, profile] of profiles.entries()) {
+    const found = counted.get(at);
+    const known = found === undefined ? profile : { ...profile, ...distinctOf(found) };
+    const few = found !== undefined && rows > 0 && hasHistogram(known);
+    complete.push(few ? { ...known, histogram: await valueHistogram(session, relation, known.name, histogramLimit * 2) } : known);
+  }
+  return { rows, columns: complete };
+}
+
+function distinctOf({ count, exact }: DistinctCount): Pick<ColumnProfile, "approximateDistinct" | "distinct"> {
+  return { approximateDistinct: count, ...(exact ? { distinct: count } : {}) };
+}
+
+function hasHistogram({ class: kind, approximateDistinct, maxLength }: ColumnProfile): boolean {
+  if (isTemporal(kind) || kind === "binary") return false;
+  return (approximateDistinct ?? 0) <= histogramLimit && (maxLength ?? 0) <= longestCategory;
+}
+
+function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
+  const name = duckdbDialect.identifier(column.name);
+  const present = { present: `count(${name})` };
+  if (column.class === "nested") return present;
+  const common = { ...present, guess: `approx_count_distinct(${name})` };
+  if (isNumeric(column.class)) {
+    const floats = column.class === "float" || column.class === "double";
+    const value = floats ? `CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
+    const finite = floats ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END` : `CAST(${name} AS DOUBLE)`;
+    return {
+      ...common,
+      min: `min(${value})`,
+      max: `max(${value})`,
+      mean: `avg(${finite})`,
+      // the engine fails where the square of a value is too large; the largest value tells where
+      stdev: `stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
+      ...(column.class === "double" ? { largest: `max(abs(${finite}))` } : {}),
+      quartiles: `approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
+      ...(floats ? { nans: `count_if(isnan(${name}))` } : {}),
+    };
+  }
+  if (column.class === "string") {
+    const is = (pattern: string) => `count_if(${duckdbDialect.matches(name, pattern)})`;
+    const reads = (type: ReadableType) => `bool_and(${duckdbDialect.canCast(name, type)})`;
+    return {
+      ...common,
+      shortest: `min(length(${name}))`,
+      longest: `max(length(${name}))`,
+      fractional: is("^[+-]? ?[0-9]*\\.[0-9]*$"),
+      integral: is("^[+-]? ?[0-9]+$"),
+      boolean: is("^(true|false)$"),
+      reads_bigint: reads("BIGINT"),
+      reads_double: reads("DOUBLE"),
+    };
+  }
+  return isTemporal(column.class) ? { ...common, min: `min(${name})`, max: `max(${name})` } : common;
+}
+
+function columnProfile(column: SuiteColumn, rows: number, read: (name: string) => EngineRow[string]): ColumnProfile {
+  const present = toNumber(read("present")) ?? 0;
+  const base = {
+    name: column.name,
+    class: column.class,
+    type: column.type,
+    completeness: rows === 0 ? null : present / rows,
+    nulls: rows - present,
+  };
+  if (column.class === "nested") return base;
+  if (isNumeric(column.class)) {
+    const quartiles = read("quartiles");
+    const nans = read("nans");
+    return {
+      ...base,
+      min: numberOrText(read("min")),
+      max: numberOrText(read("max")),
+      mean: finite(toNumber(read("mean"))),
+      stdev: (toNumber(read("largest")) ?? 0) > largestSquared ? null : toNumber(read("stdev")),
+      ...(Array.isArray(quartiles) ? { approximateQuartiles: quartiles.map((value) => toNumber(value)) } : {}),
+      ...(nans === null ? {} : { nans: toNumber(nans) ?? 0 }),
+    };
+  }
+  if (column.class === "string") {
+    const kinds = textKinds(present, read);
+    const type = readsAs(kinds, read);
+    const lengths = { minLength: toNumber(read("shortest")), maxLength: toNumber(read("longest")) };
+    return { ...base, ...lengths, textKinds: kinds, ...(type === undefined ? {} : { readsAs: type }) };
+  }
+  return isTemporal(column.class) ? { ...base, min: toJson(read("min")), max: toJson(read("max")) } : base;
+}
+
+/** Decimals come as text: a number where that says the same. */
+function numberOrText(value: EngineRow[string]): JsonValue {
+  if (typeof value !== "string") return toJson(value);
+  const digits = value.replace(/^-?0*|\.|0+$/g, "").length;
+  return digits <= exactDigits ? Number(value) : value;
+}
+
+/** Decimal digits that a number holds whatever they are. */
+const exactDigits = 15;
+
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}
+
+function readsAs(kinds: Readonly<Record<string, number>>, read: (name: string) => EngineRow[string]): ReadableType | undefined {
+  if (kinds["Boolean"] === 1) return "BOOLEAN";
+  if (kinds["String"] !== undefined || kinds["Boolean"] !== undefined) return undefined;
+  if (read("reads_bigint") === true) return "BIGINT";
+  return read("reads_double") === true ? "DOUBLE" : undefined;
+}
+
+function textKinds(present: number, read: (name: string) => EngineRow[string]): Readonly<Record<string, number>> {
+  if (present === 0) return {};
+  const counts = {
+    Integral: toNumber(read("integral")) ?? 0,
+    Fractional: toNumber(read("fractional")) ?? 0,
+    Boolean: toNumber(read("boolean")) ?? 0,
+  };
+  const all = { ...counts, String: present - counts.Integral - counts.Fractional - counts.Boolean };
+  return Object.fromEntries(Object.entries(all).flatMap(([name, count]) => (count === 0 ? [] : [[name, count / present]])));
+}

@@ -1,0 +1,51 @@
+import { expectations } from "../checks/registry.ts";
+import type { Check, Suite } from "../model/suite.ts";
+
+const functionKind = "expect_rows_to_satisfy_function";
+
+/** What has to be at hand before a suite can run. */
+export interface SuiteNeeds {
+  /** Names of relations that checks compare with; `this` is the table that is written to. */
+  readonly relations: readonly string[];
+  /** Names of TypeScript functions that the suite calls and does not bring. */
+  readonly functions: readonly string[];
+  /** Metrics whose history is asked for. */
+  readonly history: boolean;
+  /** Whether the session has to be fenced: the suite carries SQL of its own. */
+  readonly fence: boolean;
+  /** Name of the `array<string>` column that tagging adds to the rows. */
+  readonly tagColumn: string | null;
+  /** Whether each row has to be told from every other: rows are set aside, or judged by their place. */
+  readonly positions: boolean;
+}
+
+/** Says what a suite needs, without planning it. */
+export function suiteNeeds(suite: Suite): SuiteNeeds {
+  const relations = new Set<string>();
+  const functions = new Set<string>();
+  for (const { kind, params, repair } of suite.checks) {
+    if (repair?.with === "function") functions.add(repair.function);
+    if (params["across_table"] === true) relations.add("this");
+    if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string") relations.add(params["table"]);
+    if (kind === functionKind && typeof params["function"] === "string") functions.add(params["function"]);
+  }
+  return {
+    relations: [...relations],
+    functions: [...functions].filter((name) => suite.functions[name] === undefined),
+    history: suite.checks.some((check) => check.kind === "expect_metric_to_be_normal"),
+    fence: suite.checks.some(
+      (check) => check.where !== undefined || check.params["expression"] !== undefined || check.repair?.with === "sql",
+    ),
+    tagColumn: suite.checks.some((check) => check.onFail === "tag") ? suite.tagColumn : null,
+    positions: suite.onMisfit === "quarantine" || suite.checks.some(namesRows),
+  };
+}
+
+function namesRows({ kind, onFail, escalate, repair }: Check): boolean {
+  return (
+    [onFail, escalate?.to, repair?.otherwise].includes("quarantine") ||
+    repair?.with === "function" ||
+    expectations.get(kind)?.level === "group" ||
+    kind === functionKind
+  );
+}

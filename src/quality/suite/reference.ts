@@ -1,0 +1,31 @@
+import type { EngineColumn } from "../../engine/core/contract.ts";
+import { areAlike, columnsOfRelation } from "../model/column.ts";
+import { duckdbDialect } from "../model/dialect-duckdb.ts";
+import type { Reference } from "../model/expectation.ts";
+import { invalidSuite } from "../model/invalid.ts";
+import type { Check } from "../model/suite.ts";
+import { findColumn } from "./plan.ts";
+
+/** Holds a check to the columns of the table that it compares with, where that is there. @throws `SUITE_INVALID` */
+export function refuseReference(check: Check, { table, param, pairs }: Reference, columns: readonly EngineColumn[] | undefined): void {
+  if (columns === undefined) return;
+  const there = columnsOfRelation(columns);
+  const path = `${check.path}.params.${check.params[param] === undefined ? "table" : param}`;
+  for (const { own, other } of pairs) {
+    const found = findColumn(other, there, duckdbDialect);
+    if (found === undefined)
+      throw invalidSuite(
+        path,
+        `the table "${table}" has no column "${other}"`,
+        `Its columns are ${there.map(({ name }) => name).join(", ")}`,
+      );
+    if (other !== own.name && !there.some(({ name }) => name.toLowerCase() === other.toLowerCase()))
+      throw invalidSuite(path, `"${other}" is a nested field of "${table}"`, "Name a top-level column");
+    if (areAlike(own.class, found.class)) continue;
+    throw invalidSuite(
+      path,
+      `${own.name} (${own.type}) cannot be compared with ${other} (${found.type}) of "${table}"`,
+      "Compare columns of one type",
+    );
+  }
+}

@@ -1,0 +1,179 @@
+import { engineColumns } from "../dialects/engine-types.ts";
+import type { EngineColumn } from "../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { readCommitBytes } from "../log/segment/commit-file.ts";
+import { commitPath } from "../log/segment/file-names.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
+import { append } from "../operations/append.ts";
+import { parseActions } from "../protocol/action-json.ts";
+import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { suiteNeeds } from "../quality/suite/needs.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import { commitTransaction } from "../table/commit/transaction.ts";
+import { keepLog } from "../table/commit/upkeep.ts";
+import type { GateOptions } from "../write/write-options.ts";
+import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
+import { withQuarantine } from "./quarantine-read.ts";
+import { filledColumns } from "./quarantine-rows.ts";
+
+/** What became of a claim's rows. */
+export interface LandedClaim {
+  readonly rows: number;
+  /** Version of the table that has them; `null` where the rows are open again, or there were none. */
+  readonly version: number | null;
+}
+
+export interface LandOptions {
+  readonly gateOptions?: GateOptions;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where `suite` refuses them now they are open again.
+ *
+ * Whether a claim landed is decided in the table's log alone: the commit that lands it and the one that gives it up carry the same application
+ * id, of which a table takes one.
+ *
+ * @throws as `append`; rows that are refused are open again then, others stay claimed for the next call
+ */
+export async function landClaim(table: LogSnapshot, claim: string, suite: Suite | undefined, options: LandOptions): Promise<LandedClaim> {
+  const { context } = table;
+  const now = await refreshLog(table);
+  const found = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
+  if (found === undefined || found.rows === 0) return { rows: 0, version: null };
+  const { rows } = found;
+  const source = {
+    sql: `SELECT ${payloadColumnsSql(found.columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
+    tables: { q: found.snapshot },
+  };
+  let end: ClaimEnd;
+  try {
+    if (found.misfits > 0) throw changedSince(found.misfits, now.version);
+    const result = await append(now, source, {
+      txn: { appId: landingOf(claim), version: 1 },
+      gateReplacesCarried: true,
+      userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: found.snapshot.context.store.uri, resubmission: claim, rows } }),
+      ...(suite === undefined ? {} : { gate: suite }),
+      ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    await result.upkeep;
+    end = result.outcome === "committed" ? { landed: result.version } : await endOf(now, claim);
+  } catch (error) {
+    if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) end = await endOf(now, claim);
+    else if (!isVarveError(error, "BATCH_REJECTED", "SCHEMA_MISMATCH", "CONSTRAINT_VIOLATED")) throw error;
+    else {
+      end = await giveUp(now, claim, options.signal);
+      if (end === "given up") {
+        await openAgain(context, claim, error.message);
+        throw error;
+      }
+    }
+  }
+  if (end === "given up") {
+    await openAgain(context, claim, "another resubmission, which ran at the same time, refused it");
+    return { rows: 0, version: null };
+  }
+  await markLanded(context, claim, end.landed);
+  return { rows, version: end.landed };
+}
+
+interface ClaimedRows {
+  readonly snapshot: LogSnapshot;
+  readonly rows: number;
+  /** Rows that the table's present columns cannot take. */
+  readonly misfits: number;
+  /** The table's columns that the rows say something of, or that the table does not fill by itself. */
+  readonly columns: readonly EngineColumn[];
+}
+
+/** @param tagColumn the column that the landing itself fills */
+async function claimedRows(table: LogSnapshot, claim: string, tagColumn: string | null): Promise<ClaimedRows | undefined> {
+  const columns = engineColumns(table.schema);
+  const filled = filledColumns(table.schema).map(({ name }) => name);
+  const mentioned = filled.map((name, at) => `bool_or(${mentionsSql(name, "payload")}) AS c${at}`);
+  const asked = ["count(*) AS n", `count_if(len(${payloadErrorsSql(columns, "payload")}) > 0) AS misfits`, ...mentioned];
+  return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
+    const [row] = await session.rows(`SELECT ${asked.join(", ")} FROM (${sql}) WHERE ${claimedBy(claim)}`);
+    const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
+    const rows = Number(row?.["n"] ?? 0);
+    return {
+      snapshot,
+      rows,
+      misfits: Number(row?.["misfits"] ?? 0),
+      columns: columns.filter(({ name }) => !silent.has(name) && name !== tagColumn),
+    };
+  });
+}
+
+function changedSince(rows: number, version: number): VarveError {
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `The table's columns changed since ${rows} of the rows were tested: at version ${version} it cannot take their values. The rows are open again; resubmit them to see why.`,
+    { rows, version },
+  );
+}
+
+/** How a claim ended, as the table's log tells. */
+type ClaimEnd = "given up" | { readonly landed: number };
+
+const landingOf = (claim: string): string => `varve.resubmit.${claim}`;
+const givenUpOf = (claim: string): string => `${landingOf(claim)}.given-up`;
+const claimedBy = (claim: string): string => `(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
+
+/** How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` where the log forgot it: then it may have landed */
+async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
+  const now = await refreshLog(table);
+  const progress = await now.appTransactions();
+  if (progress.has(givenUpOf(claim))) return "given up";
+  if (progress.has(landingOf(claim))) return { landed: await versionOf(now.context, landingOf(claim), now.version) };
+  throw new VarveError(
+    "QUARANTINE_INVALID",
+    `The resubmission ${claim} was ended by another writer, and the table's log does not tell how. Its rows stay claimed; look for them in the table.`,
+    { claim },
+  );
+}
+
+/** Says in the table's log that a claim does not land, in a commit without rows; whoever would land it later is told so. */
+async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | undefined): Promise<ClaimEnd> {
+  const now = await refreshLog(table);
+  const request = {
+    actions: [{ kind: "txn" as const, appId: givenUpOf(claim), version: 1n, lastUpdated: table.context.world.now() }],
+    txn: { appId: landingOf(claim), version: 1n },
+    operation: "RESUBMISSION GIVEN UP",
+    operationParameters: { resubmission: claim },
+    ...(signal === undefined ? {} : { signal }),
+  };
+  try {
+    const result = await commitTransaction(now, request);
+    if (result.outcome !== "committed") return await endOf(now, claim);
+    await keepLog(table.context, result, { base: now });
+    return "given up";
+  } catch (error) {
+    if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) return endOf(now, claim);
+    throw error;
+  }
+}
+
+async function openAgain(context: TableContext, claim: string, note: string): Promise<void> {
+  const changes = { status: "'open'", resubmission_id: "CAST(NULL AS VARCHAR)", note: quoteText(note) };
+  await rewriteQuarantine(context, changedRows(claimedBy(claim), changes));
+}
+
+async function markLanded(context: TableContext, claim: string, version: number): Promise<void> {
+  const at = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  const changes = { status: "'resubmitted'", resolved_version: `CAST(${version} AS BIGINT)`, resolved_at: at };
+  await rewriteQuarantine(context, changedRows(claimedBy(claim), changes));
+}
+
+/** The version whose commit carries the application id, looking back from `newest`; `newest` itself where the log no longer tells. */
+async function versionOf(context: TableContext, appId: string, newest: number): Promise<number> {
+  for (let version = newest; version >= 0; version--) {
+    const bytes = await readCommitBytes(context.store, version);
+    if (bytes === undefined) return newest;
+    if (parseActions(bytes, commitPath(version)).some((action) => action.kind === "txn" && action.appId === appId)) return version;
+  }
+  return newest;
+}

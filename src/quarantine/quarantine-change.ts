@@ -1,0 +1,139 @@
+import { engineColumns } from "../dialects/engine-types.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { overwrite } from "../operations/overwrite.ts";
+import { lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
+import { foldName } from "../schema/schema-json.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { openQuarantine, quarantineContext } from "../write/quarantine-table.ts";
+import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { payloadNames } from "./quarantine-rows.ts";
+
+/** Times that a change is tried again because another writer was faster. */
+const tries = 10;
+
+/**
+ * Rewrites a quarantine in one commit, trying again where another writer came between.
+ *
+ * `select` is a SELECT over `q`, the quarantine, in its columns; `files` are bound by name. All rows are written again: a quarantine is small
+ * beside its table, and so every engine sees the state of each row in one place.
+ *
+ * @returns the version written; `undefined` where there is no quarantine
+ */
+export async function rewriteQuarantine(
+  context: TableContext,
+  select: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const snapshot = await openQuarantine(quarantineContext(context));
+    if (snapshot === undefined) return undefined;
+    try {
+      const result = await overwrite(snapshot, { sql: select, tables: { q: snapshot }, files });
+      await result.upkeep;
+      return result.version;
+    } catch (error) {
+      if (attempt >= tries || !isVarveError(error) || !error.code.startsWith("CONFLICT_")) throw error;
+    }
+  }
+}
+
+/** A SELECT over `q` that changes columns of the rows that meet a condition. */
+export function changedRows(condition: string, changes: Readonly<Record<string, string>>, from = "q"): string {
+  const items = Object.entries(changes).map(
+    ([name, value]) => `CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
+  );
+  return `SELECT q.* REPLACE (${items.join(", ")}) FROM ${from}`;
+}
+
+/**
+ * Gives up the selected open rows: they stay in the quarantine as `discarded`, with the note.
+ *
+ * @returns how many rows there were
+ */
+export async function discardQuarantine(context: TableContext, selection: QuarantineSelection, note = ""): Promise<number> {
+  const condition = openOnly(selection);
+  const rows = await countSelected(context, condition);
+  if (rows === 0) return 0;
+  const now = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
+  await rewriteQuarantine(context, changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }));
+  return rows;
+}
+
+/**
+ * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a payload says of a column that the table
+ * does not have any more can be set to `NULL` only.
+ *
+ * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
+ * `payload`, the JSON text of the row (where the table has no column of that name). Of a line that could not be read `__varve_line` is the
+ * text; it stays open until that is set to `NULL`.
+ *
+ * @returns how many rows were changed
+ * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
+ */
+export async function repairQuarantine(
+  table: LogSnapshot,
+  selection: QuarantineSelection,
+  set: Readonly<Record<string, string>>,
+): Promise<number> {
+  const known = table.schema.fields.map((field) => field.name);
+  for (const [name, expression] of Object.entries(set)) {
+    if (!known.includes(name) && expression.trim().toUpperCase() !== "NULL")
+      throw new VarveError("COLUMN_NOT_FOUND", `The table has no column ${name}. Its columns are ${known.join(", ")}.`, { column: name });
+  }
+  const { context } = table;
+  const condition = openOnly(selection);
+  const rows = await countSelected(context, condition);
+  if (rows === 0 || Object.keys(set).length === 0) return 0;
+  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}) AS VARCHAR))`);
+  // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
+  const names = payloadNames(known);
+  const members = `CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
+  const patched = `CAST(to_json(map_concat(${members}, MAP {${values.join(", ")}})) AS VARCHAR)`;
+  // a column of the table that is called so hides the text of the row
+  const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
+  const row = payloadColumnsSql(engineColumns(table.schema), "payload");
+  const line = lineMember(known);
+  const lineText = `json_extract_string(payload, '/${line}') AS ${line}`;
+  const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM q WHERE ${condition}`;
+  const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
+  await rewriteQuarantine(
+    context,
+    changedRows("repaired_id IS NOT NULL", { payload: "repaired" }, `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`),
+  );
+  return rows;
+}
+
+/** What to remove of a quarantine for good. */
+export interface PurgeOptions {
+  /** Rows that were resolved before this, milliseconds since 1970-01-01 UTC; default: 90 days ago. */
+  readonly before?: number;
+  /** Only count them. */
+  readonly dryRun?: boolean;
+}
+
+const purgedAfter = 90 * 24 * 60 * 60 * 1000;
+
+/**
+ * Removes rows for good that were resubmitted or discarded long ago. Rows that are open or claimed stay whatever their age: nothing else
+ * holds them. Older versions of the quarantine keep their rows until it is vacuumed.
+ *
+ * @returns how many rows there were
+ */
+export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
+  const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
+  const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
+  const rows = await countSelected(context, condition);
+  if (rows > 0 && options.dryRun !== true) await rewriteQuarantine(context, `SELECT q.* FROM q WHERE NOT ${condition}`);
+  return rows;
+}
+
+function openOnly(selection: QuarantineSelection): string {
+  return selectionSql({ ...selection, status: "open" });
+}
+
+async function countSelected(context: TableContext, condition: string): Promise<number> {
+  const [row] =
+    (await withQuarantine(context, (session, { sql }) => session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`))) ?? [];
+  return Number(row?.["n"] ?? 0);
+}

@@ -1,0 +1,118 @@
+import type { EngineRow, Session } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import { planScan, type ScanRelation } from "../table/scan/scan.ts";
+import { openQuarantine, type QuarantineStatus, quarantineContext } from "../write/quarantine-table.ts";
+
+/** Which rows of a quarantine; without any of these all that are open. */
+export interface QuarantineSelection {
+  readonly ids?: readonly string[];
+  readonly batchId?: string;
+  /** Rows that failed this check, among others. */
+  readonly checkId?: string;
+  readonly status?: QuarantineStatus;
+}
+
+/** The rows that one batch left behind. */
+export interface QuarantinedBatch {
+  readonly batchId: string;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly quarantinedAt: number;
+  readonly rows: number;
+  readonly open: number;
+  readonly claimed: number;
+  readonly resubmitted: number;
+  readonly discarded: number;
+  /** Rows by the check that they failed. */
+  readonly checks: Readonly<Record<string, number>>;
+}
+
+/** Runs `work` over a table's quarantine; `undefined` where there is none. */
+export async function withQuarantine<T>(
+  context: TableContext,
+  work: (session: Session, scan: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+): Promise<T | undefined> {
+  const snapshot = await openQuarantine(quarantineContext(context));
+  if (snapshot === undefined) return undefined;
+  const session = await (await context.engine()).open();
+  try {
+    const scan = await planScan(session, snapshot);
+    return await work(session, scan, snapshot);
+  } finally {
+    await session.close();
+  }
+}
+
+/** The condition of a selection over the quarantine's columns. */
+export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelection): string {
+  const parts = [
+    ...(ids === undefined ? [] : [ids.length === 0 ? "false" : `quarantine_id IN (${ids.map(quoteText).join(", ")})`]),
+    ...(batchId === undefined ? [] : [`batch_id = ${quoteText(batchId)}`]),
+    ...(checkId === undefined ? [] : [`list_contains(list_transform(errors, lambda e: e.check_id), ${quoteText(checkId)})`]),
+    `status = ${quoteText(status ?? "open")}`,
+  ];
+  return parts.join(" AND ");
+}
+
+/** The batches that left rows behind, newest first, with how many rows are where; empty where nothing was ever quarantined. */
+export async function listQuarantine(context: TableContext): Promise<QuarantinedBatch[]> {
+  const found = await withQuarantine(context, (session, { sql }) =>
+    session.rows(
+      `WITH q AS (${sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL) ` +
+        `SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${["open", "claimed", "resubmitted", "discarded"].map((status) => `count_if(status = '${status}') AS ${status}`).join(", ")}, ` +
+        "(SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id",
+    ),
+  );
+  return (found ?? []).map((row) => ({
+    batchId: String(row["batch_id"]),
+    quarantinedAt: Number(row["at_ms"]),
+    rows: Number(row["n"]),
+    open: Number(row["open"]),
+    claimed: Number(row["claimed"]),
+    resubmitted: Number(row["resubmitted"]),
+    discarded: Number(row["discarded"]),
+    checks: Object.fromEntries(
+      (JSON.parse(String(row["checks"] ?? "[]")) as readonly { readonly id: string; readonly n: number }[]).map(({ id, n }) => [id, n]),
+    ),
+  }));
+}
+
+/**
+ * Rows of a quarantine with all their columns, in the order of batch, file and row.
+ *
+ * @throws `QUARANTINE_INVALID` where ids are named that are not there
+ */
+export async function readQuarantine(context: TableContext, selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
+  const condition =
+    selection.ids === undefined ? selectionSql(selection) : `quarantine_id IN (${selection.ids.map(quoteText).join(", ") || "''"})`;
+  const rows = await withQuarantine(context, (session, { sql }) =>
+    session.rows(
+      `SELECT * FROM (${sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? "" : ` LIMIT ${limit}`}`,
+    ),
+  );
+  const missing = (selection.ids ?? []).filter((id) => rows?.some((row) => row["quarantine_id"] === id) !== true);
+  if (missing.length > 0 && limit === undefined) throw noSuchRows(missing);
+  return rows ?? [];
+}
+
+/** Writes the selected rows as lossless JSON lines; each text holds whole lines. */
+export async function* exportQuarantine(context: TableContext, selection: QuarantineSelection = {}): AsyncIterable<string> {
+  const snapshot = await openQuarantine(quarantineContext(context));
+  if (snapshot === undefined) return;
+  const session = await (await context.engine()).open();
+  try {
+    const scan = await planScan(session, snapshot);
+    yield* session.jsonLines(`SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`);
+  } finally {
+    await session.close();
+  }
+}
+
+function noSuchRows(ids: readonly string[]): VarveError {
+  return new VarveError(
+    "QUARANTINE_INVALID",
+    `There is no row ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""} in the quarantine. List it to see which there are.`,
+    { ids: [...ids] },
+  );
+}

@@ -1,0 +1,99 @@
+import { engineColumns, engineTypeText } from "../dialects/engine-types.ts";
+import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { errorsType } from "../quality/gate/errors-list.ts";
+import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
+import { defaultOf, generationExpressionOf, identityOf } from "../schema/column-metadata.ts";
+import type { StructField, StructType } from "../schema/types.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { writeRules } from "../table/rules/write-rules.ts";
+import { freePrefix } from "../util/free-prefix.ts";
+import { existingTarget } from "../write/batch-target.ts";
+
+/** Names of what stands beside a quarantined row's columns. */
+export interface PayloadNames {
+  readonly id: string;
+  readonly row: string;
+  readonly payload: string;
+  /** List of what does not fit the table, as the quarantine's `errors`. */
+  readonly misfits: string;
+  /** Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty in a table without any. */
+  readonly silent: string;
+}
+
+/** The names beside these columns: none of them is one of theirs. */
+export function payloadNames(columns: Iterable<string>): PayloadNames {
+  const prefix = freePrefix(columns);
+  return {
+    id: `${prefix}id`,
+    row: `${prefix}row`,
+    payload: `${prefix}payload`,
+    misfits: `${prefix}misfits`,
+    silent: `${prefix}silent`,
+  };
+}
+
+/** The columns that a table fills where a row says nothing of them. */
+export function filledColumns(schema: StructType): readonly StructField[] {
+  return schema.fields.filter((field) => (defaultOf(field) ?? generationExpressionOf(field) ?? identityOf(field)) !== undefined);
+}
+
+/**
+ * The rows of a quarantine as rows of the table, from their payloads; a row's place is its id. What a row does not say of columns with a default
+ * or a generation expression is filled in, as it will be when the row lands.
+ *
+ * @param open SELECT of the quarantine's rows
+ * @param fence fences the session; called where the table's own expressions are needed
+ */
+export async function stagePayloads(
+  session: Session,
+  table: LogSnapshot,
+  open: string,
+  fence: () => Promise<void>,
+): Promise<StagedRelation> {
+  const columns = engineColumns(table.schema);
+  const { id, row, payload, misfits, silent } = payloadNames(columns.map(({ name }) => name));
+  const names = columns.map((column) => quoteName(column.name)).join(", ");
+  const filled = filledColumns(table.schema);
+  const read = `SELECT quarantine_id AS ${id}, payload AS ${payload}, ${payloadColumnsSql(columns, "payload")} FROM (${open})`;
+  const digits = filled.map(({ name }) => `CASE WHEN ${mentionsSql(name, payload)} THEN '0' ELSE '1' END`);
+  const rest = [
+    `CAST(0 AS BIGINT) AS ${row}`,
+    `${digits.length === 0 ? "''" : ["'-'", ...digits].join(" || ")} AS ${silent}`,
+    `list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
+  ];
+  const whole = filled.length === 0 ? read : await filledIn(session, table, { read, payload }, fence);
+  const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
+  const { sql } = await session.stage({ kind: "relation", relation: { sql: placed, columns: await session.describe(placed) } });
+  return { sql: `SELECT ${names} FROM (${sql})`, positionedSql: sql, columns, positionColumns: { file: id, row } };
+}
+
+/** The nulls of columns that may hold none; what numbers itself is not asked. */
+function missingSql(schema: StructType): string {
+  const required = schema.fields.filter((field) => !field.nullable && identityOf(field) === undefined);
+  const errors = required.map(({ name }) => {
+    const column = quoteText(name);
+    return `CASE WHEN ${quoteName(name)} IS NULL THEN {check_id: ${quoteText(`schema:${name}`)}, check_name: 'schema', columns: [${column}], message: ${quoteText(`${name} must not be null`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} END`;
+  });
+  return `CAST(list_filter([${errors.join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`;
+}
+
+async function filledIn(
+  session: Session,
+  table: LogSnapshot,
+  { read, payload }: { readonly read: string; readonly payload: string },
+  fence: () => Promise<void>,
+): Promise<string> {
+  await fence();
+  const { demands, context } = await existingTarget(table);
+  const rules = await writeRules(session, table.schema, demands, { given: [], now: context.world.now() });
+  const fill = (rows: string, values: ReadonlyMap<string, string>) => {
+    const items = [...values].map(([name, value]) => {
+      const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";
+      const mentioned = mentionsSql(name, payload);
+      return `CASE WHEN ${mentioned} THEN ${quoteName(name)} ELSE CAST((${value}) AS ${engineTypeText(type)}) END AS ${quoteName(name)}`;
+    });
+    return items.length === 0 ? rows : `SELECT * REPLACE (${items.join(", ")}) FROM (${rows})`;
+  };
+  return fill(fill(read, rules.defaults), rules.computed);
+}

@@ -1,0 +1,212 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { errorsType } from "../quality/gate/errors-list.ts";
+import { evaluateGate } from "../quality/gate/gate.ts";
+import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
+import { carriedSuite } from "../quality/suite/carried.ts";
+import { defineSuite, expectationOf } from "../quality/suite/define.ts";
+import { suiteNeeds } from "../quality/suite/needs.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import { planScan } from "../table/scan/scan.ts";
+import { removeTemporaryFolder } from "../util/temporary-folder.ts";
+import type { GateOptions } from "../write/write-options.ts";
+import { landClaim } from "./land-claim.ts";
+import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
+import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
+
+export interface ResubmitOptions extends QuarantineSelection {
+  /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
+  readonly gate?: SuiteJson | Suite;
+  readonly gateOptions?: GateOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** What became of the rows. */
+export interface ResubmitResult {
+  /** Rows that are in the table now, those that an interrupted resubmission had claimed before included. */
+  readonly landed: number;
+  /** Rows that fail still: they stay open, with their new reasons and one attempt more. */
+  readonly stillBad: number;
+  /** Version of the table with the landed rows; `null` where none landed. */
+  readonly version: number | null;
+}
+
+/**
+ * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
+ *
+ * Four commits, and after a crash between any two of them the next call carries on: the clean rows are claimed in the quarantine, added to the
+ * table in one commit under the claim's own application id (which lands at most once), and marked as resubmitted with that version. A claim that
+ * is refused is given up in the table's log before its rows are open again. So each row lands at most once, whatever crashes, and whoever
+ * resubmits at the same time.
+ *
+ * @throws as `append`; rows that were claimed are open again then
+ */
+export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
+  const suite = options.gate === undefined ? carriedSuite(table.metadata.configuration) : defineSuite(options.gate);
+  const strict = suite === undefined ? undefined : rowSuite(suite, "reject");
+  let landed = 0;
+  let version: number | null = null;
+  for (const id of await openClaims(table.context)) {
+    const finished = await landClaim(table, id, strict, options);
+    landed += finished.rows;
+    version = finished.version ?? version;
+  }
+  const claim = await claimClean(table, suite, options);
+  for (const id of claim.ids) {
+    const finished = await landClaim(table, id, strict, options);
+    landed += finished.rows;
+    version = finished.version ?? version;
+  }
+  return { landed, stillBad: claim.stillBad, version };
+}
+
+/** Claims that a call before left unfinished. */
+async function openClaims(context: TableContext): Promise<string[]> {
+  const rows = await withQuarantine(context, (session, { sql }) =>
+    session.rows(`SELECT DISTINCT resubmission_id AS id FROM (${sql}) WHERE status = 'claimed' ORDER BY id`),
+  );
+  return (rows ?? []).map((row) => String(row["id"]));
+}
+
+interface Claim {
+  readonly ids: readonly string[];
+  readonly stillBad: number;
+}
+
+/** Tests the selected rows; one commit claims those that pass and gives the others their new reasons. */
+async function claimClean(table: LogSnapshot, suite: Suite | undefined, options: ResubmitOptions): Promise<Claim> {
+  const { context } = table;
+  const id = context.world.uuid();
+  const staging = await context.store.stagingFolder();
+  try {
+    const decided = await withQuarantine(context, async (session, scan) => {
+      const { relations, files } = await gateRelations(session, table, suite, options);
+      let fenced = false;
+      const fence = async () => {
+        if (!fenced) await session.fence({ files: [...scan.files, ...files], writableFolders: [staging] });
+        fenced = true;
+      };
+      const rows = await stagePayloads(
+        session,
+        table,
+        `SELECT * FROM (${scan.sql}) WHERE ${selectionSql({ ...options, status: "open" })}`,
+        fence,
+      );
+      const failing = suite === undefined ? null : await failingRows(session, table, rows, suite, { ...options, relations, fence });
+      return decide(session, rows, failing, staging);
+    });
+    if (decided === undefined || decided.groups.length + decided.stillBad === 0) return { ids: [], stillBad: 0 };
+    const changes = {
+      status: "CASE WHEN d.clean THEN 'claimed' ELSE 'open' END",
+      resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
+      attempt: "q.attempt + 1",
+      errors: "CASE WHEN d.clean THEN q.errors ELSE d.errors END",
+    };
+    await rewriteQuarantine(
+      context,
+      changedRows("(d.id IS NOT NULL AND q.status = 'open')", changes, "q LEFT JOIN d ON d.id = q.quarantine_id"),
+      { d: decided.file },
+    );
+    return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
+  } finally {
+    await removeTemporaryFolder(staging);
+  }
+}
+
+interface GateRelations {
+  readonly relations: Readonly<Record<string, StagedRelation>>;
+  readonly files: readonly string[];
+}
+
+/** The tables that a suite compares with. */
+async function gateRelations(
+  session: Session,
+  table: LogSnapshot,
+  suite: Suite | undefined,
+  options: ResubmitOptions,
+): Promise<GateRelations> {
+  const relations: Record<string, StagedRelation> = {};
+  const files: string[] = [];
+  for (const name of suite === undefined ? [] : suiteNeeds(suite).relations) {
+    const snapshot = options.gateOptions?.tables?.[name] ?? (name === "this" ? table : undefined);
+    if (snapshot === undefined) continue;
+    const scan = await planScan(session, snapshot);
+    files.push(...scan.files);
+    relations[name] = await session.stage({ kind: "relation", relation: scan });
+  }
+  return { relations, files };
+}
+
+interface FencedOptions extends ResubmitOptions {
+  readonly relations: GateRelations["relations"];
+  readonly fence: () => Promise<void>;
+}
+
+/** SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are asked. */
+async function failingRows(
+  session: Session,
+  table: LogSnapshot,
+  rows: StagedRelation,
+  suite: Suite,
+  { relations, fence, gateOptions }: FencedOptions,
+): Promise<string | null> {
+  const verdict = await evaluateGate(session, rowSuite(suite, "quarantine"), rows, {
+    now: table.context.world.now(),
+    relations,
+    fence,
+    ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
+  });
+  return verdict.quarantineSql;
+}
+
+/** The suite's checks that name rows, with one reaction for all that would keep a row out. */
+function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
+  const replaced = (onFail: OnFail | undefined): OnFail =>
+    onFail === "warn" || onFail === "tag" || onFail === "repair" ? onFail : reaction;
+  const checks = suite.json.checks.flatMap((json, at): CheckJson[] => {
+    const check = suite.checks[at];
+    if (check === undefined || expectationOf(check).level === "aggregate") return [];
+    const { escalate: _, mostly: __, ...rest } = json;
+    const onFail = replaced(json.onFail);
+    return [{ ...rest, id: check.id, onFail, ...(json.repair === undefined ? {} : { repair: { ...json.repair, otherwise: reaction } }) }];
+  });
+  return defineSuite({ ...suite.json, maxBadShare: 1, onMisfit: "reject", checks }, suite.functions);
+}
+
+interface Decided {
+  readonly file: string;
+  /** What the rows that pass leave to the table, as {@link PayloadNames} has it: each of these is claimed and landed by itself. */
+  readonly groups: readonly string[];
+  readonly stillBad: number;
+}
+
+/** Writes down for each row whether it passes, and why not. */
+async function decide(session: Session, rows: StagedRelation, failing: string | null, staging: string): Promise<Decided> {
+  const { id, misfits, silent } = payloadNames(rows.columns.map(({ name }) => name));
+  const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
+  const reasons = failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
+  const errors = `list_concat(r.${misfits}, ${reasons})`;
+  const sql = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
+  const folder = join(staging, "decided");
+  await mkdir(folder);
+  const [written] = await session.writeParquet(sql, { folder });
+  const counts = await session.rows(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`);
+  const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
+  const [asked] = await session.rows(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`);
+  if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
+    throw new VarveError(
+      "ROWS_UNACCOUNTED",
+      `Of ${String(asked?.["n"])} quarantined rows, with ${String(asked?.["different"])} different ids, ${decided} were decided upon. Nothing was changed. This is a bug in varve: please report it.`,
+      { rows: Number(asked?.["n"]), places: Number(asked?.["different"]), decided },
+    );
+  const bad = counts.filter((row) => row["clean"] !== true);
+  return {
+    file: written?.file ?? "",
+    groups: counts.filter((row) => row["clean"] === true).map((row) => String(row["silent"])),
+    stillBad: bad.reduce((sum, row) => sum + Number(row["n"]), 0),
+  };
+}

@@ -1,0 +1,243 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
+import { appendBatch } from "../operations/append.ts";
+import { decodeLogPath } from "../schema/paths.ts";
+import type { CommitRequest } from "../table/commit/commit-request.ts";
+import { commitTransaction } from "../table/commit/transaction.ts";
+import { keepLog } from "../table/commit/upkeep.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import type { JsonObject } from "../util/json.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import type { WriteResult } from "../write/write-options.ts";
+import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
+import {
+  claimEnd,
+  forgetStaged,
+  isKnown,
+  layoutOf,
+  readAudit,
+  readStaged,
+  type StagedAudit,
+  type StagedBatch,
+  stagedTransaction,
+} from "./staged-batch.ts";
+import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
+
+/** What a publication did. */
+export interface PublishResult extends Omit<WriteResult, "gate"> {
+  /** What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was published before. */
+  readonly gate?: JsonObject;
+  /** The batch was tested again, because it had not been tested against this version of the table with these tests. */
+  readonly reaudited: boolean;
+}
+
+/** Times that a publication begins anew because the table moved on. */
+const tries = 20;
+
+/**
+ * Commits a staged batch: its rows become visible all at once, or not at all.
+ *
+ * The audit must hold for the version that the batch is committed upon: where the table, its suite or its schema changed since, the batch is
+ * tested again. Files are committed as they are; where a test sets rows aside, repairs or tags them, or the table's schema changed, the rows
+ * are written anew. Repeating a publication lands the rows once, whatever crashed.
+ *
+ * @throws `BATCH_REJECTED` where the tests refuse the batch: it stays staged; `STAGED_INVALID` for an unknown or discarded batch;
+ *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit; `DATA_FILE_MISSING` where a vacuum took
+ *   the staged files; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which it may be repeated
+ */
+export async function publishStaged(table: LogSnapshot, id: string, options: AuditOptions = {}): Promise<PublishResult> {
+  const { context } = table;
+  for (let attempt = 1; ; attempt++) {
+    const now = await refreshLog(table);
+    const batch = await readStaged(context, id);
+    if (await isPublished(now, id)) return published(now, id);
+    if (batch === undefined || batch.tableId !== now.metadata.id) throw noSuchBatch(now, id, batch);
+    try {
+      return await publishOnce(now, batch, options);
+    } catch (error) {
+      if (attempt >= tries || !mayTryAgain(error, attempt)) throw error;
+    }
+  }
+}
+
+/**
+ * Gives a staged batch up: deletes its files and what is known of it.
+ *
+ * Files of a batch whose publication began stay, because it may still happen; nothing names them otherwise, so that a vacuum takes them.
+ *
+ * @returns whether the files are gone
+ * @throws `STAGED_INVALID` for a batch that is unknown or published
+ */
+export async function discardStaged(table: LogSnapshot, id: string): Promise<{ readonly filesDeleted: boolean }> {
+  const { context } = table;
+  const now = await refreshLog(table);
+  const batch = await readStaged(context, id).catch((error: unknown) => {
+    if (isVarveError(error, "STAGED_INVALID")) return undefined;
+    throw error;
+  });
+  if (await isPublished(now, id)) throw await publishedAlready(context, id);
+  if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
+  const mine = (await claimEnd(context, id, "discard")) === "discard" && batch !== undefined;
+  // A publication that came between has taken its own claim away when it was done; one that comes now meets this claim.
+  if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
+  if (mine) await deleteFiles(context, batch);
+  await forgetStaged(context, id);
+  return { filesDeleted: mine };
+}
+
+/** Removes what is known of a published batch, and says that it cannot be given up. */
+async function publishedAlready(context: TableContext, id: string): Promise<VarveError> {
+  await forgetStaged(context, id);
+  const message = `The batch ${id} is published: it is part of the table. Delete its rows, or restore a version.`;
+  return new VarveError("STAGED_INVALID", message, { id });
+}
+
+/** The table moved on; or another publication of the batch landed, rewrote its rows and took the staged files away. */
+function mayTryAgain(error: unknown, attempt: number): boolean {
+  if (!isVarveError(error)) return false;
+  return error.code.startsWith("CONFLICT_") || (error.code === "DATA_FILE_MISSING" && attempt === 1);
+}
+
+async function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
+  const { appId, version } = stagedTransaction(id);
+  const held = (await now.appTransactions()).get(appId)?.version;
+  return held !== undefined && held >= version;
+}
+
+async function published(now: LogSnapshot, id: string): Promise<PublishResult> {
+  await forgetStaged(now.context, id);
+  const { version } = now;
+  return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0, reaudited: false };
+}
+
+async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<PublishResult> {
+  const last = await readAudit(now.context, batch.id);
+  const gate = options.gate ?? last?.suite;
+  const asking = { ...options, ...(gate === undefined ? {} : { gate }) };
+  const suite = stagedSuite(now, batch, gate);
+  const holds = last !== undefined && last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);
+  const audit = holds ? last : (await auditStaged(now, batch, asking)).audit;
+  if (!audit.accepted) throw rejected(now, batch, audit);
+  await claimPublication(now.context, batch);
+  const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
+  const { misfits } = batch;
+  const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
+  const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
+  const gateInfo = audit.gate === undefined ? {} : { gate: audit.gate };
+  return { ...result, ...gateInfo, reaudited: !holds };
+}
+
+async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {
+  if ((await claimEnd(context, batch.id, "publish")) === "discard") {
+    throw new VarveError("STAGED_INVALID", `The staged batch ${batch.id} was given up. Stage its rows again.`, { id: batch.id });
+  }
+  await requireFiles(context, batch);
+}
+
+/** The staged files become the version's: nothing is read or written but the commit. */
+async function commitFiles(
+  now: LogSnapshot,
+  batch: StagedBatch,
+  audit: StagedAudit,
+  quarantine: WriteResult["quarantine"],
+  { signal }: AuditOptions,
+): Promise<Omit<WriteResult, "gate">> {
+  const request: CommitRequest = {
+    actions: batch.files,
+    operation: "WRITE",
+    operationParameters: { mode: "Append", partitionBy: JSON.stringify(now.metadata.partitionColumns) },
+    operationMetrics: {
+      numFiles: String(batch.files.length),
+      numOutputRows: String(batch.rows),
+      numOutputBytes: String(batch.bytes),
+    },
+    ...(audit.comparesWithTable ? { reads: { wholeTable: true }, isolation: "Serializable" as const } : {}),
+    ...(batch.userMetadata === undefined ? {} : { userMetadata: batch.userMetadata }),
+    txn: stagedTransaction(batch.id),
+    ...(audit.gate === undefined ? {} : { commitInfo: { gate: { ...audit.gate, ...placeOf(quarantine) } } }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const result = await commitTransaction(now, request);
+  if (result.outcome === "alreadyApplied") return published(now, batch.id);
+  const upkeep = keepLog(now.context, result, { base: now });
+  await forgetStaged(now.context, batch.id);
+  return {
+    outcome: "committed",
+    version: result.version,
+    rows: batch.rows,
+    filesAdded: batch.files.length,
+    filesRemoved: 0,
+    bytesAdded: batch.bytes,
+    ...(quarantine === undefined ? {} : { quarantine }),
+    upkeep,
+  };
+}
+
+/** Where set aside rows went, as `commitInfo.gate` has it. */
+function placeOf(quarantine: WriteResult["quarantine"]): JsonObject {
+  return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
+}
+
+/** Rows that do not go in as they are take the way of every append: quarantine, repair, the table's present schema. */
+async function writeAnew(
+  now: LogSnapshot,
+  batch: StagedBatch,
+  aside: WriteResult["quarantine"],
+  options: AuditOptions,
+): Promise<Omit<WriteResult, "gate">> {
+  const suite = stagedSuite(now, batch, options.gate);
+  const { source, write } = stagedWrite(now, batch, suite, options);
+  const { appId, version } = stagedTransaction(batch.id);
+  const { userMetadata } = batch;
+  const asked = { ...write, txn: { appId, version }, ...(userMetadata === undefined ? {} : { userMetadata }) };
+  const { gate: _, ...result } = await appendBatch(await existingTarget(now), source, asked, {
+    judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
+    ...(aside === undefined ? {} : { aside }),
+  });
+  if (result.outcome === "committed") await deleteFiles(now.context, batch);
+  await forgetStaged(now.context, batch.id);
+  return result;
+}
+
+/** A commit must not name files that are gone. @throws `DATA_FILE_MISSING` */
+async function requireFiles({ store }: TableContext, batch: StagedBatch): Promise<void> {
+  await mapBounded(batch.files, 16, async (file) => {
+    const path = pathOf(file.path);
+    const found = await store.head(path);
+    if (found?.size === file.size) return;
+    throw new VarveError(
+      "DATA_FILE_MISSING",
+      `The file ${path} of the staged batch ${batch.id} is ${found === undefined ? "gone" : "damaged"}: a vacuum removes files that no version names when they are old. Stage the rows again.`,
+      { path, id: batch.id },
+    );
+  });
+}
+
+async function deleteFiles({ store }: TableContext, batch: StagedBatch): Promise<void> {
+  await mapBounded(batch.files, 16, (file) => store.delete(pathOf(file.path)));
+}
+
+function pathOf(logPath: string): string {
+  const decoded = decodeLogPath(logPath);
+  if (decoded.kind === "relative") return decoded.path;
+  throw new VarveError("STAGED_INVALID", `The record of a staged batch names ${decoded.uri}, which is not below the table.`, {
+    path: decoded.uri,
+  });
+}
+
+function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {
+  const given = gate?.["reasons"];
+  const reasons = Array.isArray(given) ? given.map(String) : [];
+  const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : "";
+  return new VarveError(
+    "BATCH_REJECTED",
+    `The tests of the table at version ${now.version} refuse the staged batch ${batch.id}: ${reasons[0] ?? "no reason given"}${more}. Nothing was published; the batch stays staged.`,
+    { id: batch.id, version: now.version, reasons, ...(gate === undefined ? {} : { gate }) },
+  );
+}
+
+function noSuchBatch(now: LogSnapshot, id: string, batch: StagedBatch | undefined): VarveError {
+  const why = batch === undefined ? "There is no staged batch" : "The table was made anew since it staged the batch";
+  return new VarveError("STAGED_INVALID", `${why} ${id} of ${now.context.store.uri}. List them to see which there are.`, { id });
+}

@@ -1,0 +1,99 @@
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
+import { defineSuite } from "../quality/suite/define.ts";
+import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import { type PreparedBatch, prepareBatch } from "../write/write-batch.ts";
+import type { WriteOptions } from "../write/write-options.ts";
+import type { WriteSource } from "../write/write-source.ts";
+import {
+  checkStagedId,
+  forgetMisfits,
+  layoutOf,
+  misfitsPath,
+  readEnd,
+  type StagedBatch,
+  stagedTransaction,
+  writeStaged,
+} from "./staged-batch.ts";
+import { keepMisfits, stagingSuite } from "./staged-misfits.ts";
+
+/** How a batch is staged. */
+export interface StageOptions
+  extends Pick<WriteOptions, "mergeSchema" | "upgradeProtocol" | "gate" | "userMetadata" | "targetFileBytes" | "onProgress" | "signal"> {
+  /** Name of the batch, under which it is published at most once; default: a fresh one. */
+  readonly id?: string;
+}
+
+/**
+ * Writes a batch's data files into the table's folder without committing them, and a record by which any process can audit, publish or
+ * discard the batch. Readers of the table see nothing of it.
+ *
+ * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's part. Rows that do not fit the
+ * schema are set aside where the table's suite or the stager's says so (`onMisfit`): they wait beside the record, are counted by every audit
+ * and go into quarantine when the batch is published. A crash leaves files that no version names.
+ *
+ * @throws as `append`, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken; `UNSUPPORTED_FEATURE` for a table with identity
+ *   columns, whose numbers are given out when rows are committed
+ */
+export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, options: StageOptions = {}): Promise<StagedBatch> {
+  const { context } = snapshot;
+  const { id: given, gate, ...write } = options;
+  const id = checkStagedId(given ?? context.world.uuid());
+  const suite = gate === undefined ? undefined : defineSuite(gate);
+  const target = await existingTarget(snapshot);
+  if (target.demands.identity.length > 0) throw givesNumbers(target.demands.identity.map(({ column }) => column));
+  if (given !== undefined) await requireFreeId(snapshot, id);
+  const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
+  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, ...(held === undefined ? {} : { gate: held }) });
+  try {
+    const misfits = await keepMisfits(batch, misfitsPath(context, id), stagedTransaction(id));
+    try {
+      const files = await publishData(context, batch.data, options.signal);
+      const rest = { ...(suite === undefined ? {} : { suite: suite.json }), ...(misfits === undefined ? {} : { misfits }) };
+      const staged = { ...recordOf(batch, id, options), ...rest, files };
+      await writeStaged(context, staged);
+      return staged;
+    } catch (error) {
+      await withdrawData(context, batch.data);
+      if (misfits !== undefined) await forgetMisfits(context, misfits);
+      throw error;
+    }
+  } finally {
+    await batch.close();
+  }
+}
+
+function recordOf({ target, data }: PreparedBatch, id: string, options: StageOptions): Omit<StagedBatch, "files"> {
+  const { context, snapshot, protocol, metadata } = target;
+  return {
+    id,
+    tableId: metadata.id,
+    baseVersion: snapshot?.version ?? 0,
+    stagedAt: context.world.now(),
+    rows: data.rows,
+    bytes: data.bytes,
+    mergeSchema: options.mergeSchema === true,
+    upgradeProtocol: options.upgradeProtocol === true,
+    layout: layoutOf(protocol, metadata),
+    protocol,
+    metadata,
+    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
+  };
+}
+
+async function requireFreeId(snapshot: LogSnapshot, id: string): Promise<void> {
+  const published = (await snapshot.appTransactions()).has(stagedTransaction(id).appId);
+  if (!published && (await readEnd(snapshot.context, id)) === undefined) return;
+  const what = published ? "was published already" : "is about to be published or given up";
+  throw new VarveError("STAGED_INVALID", `The batch ${id} ${what}. Stage under another id.`, { id });
+}
+
+function givesNumbers(columns: readonly string[]): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The table numbers its rows in ${columns.join(", ")} when they are committed, so they cannot be staged before. Append them with a gate instead.`,
+    { features: ["identityColumns"], columns: [...columns] },
+  );
+}

@@ -1,0 +1,317 @@
+import { createHash } from "node:crypto";
+import stableStringify from "fast-json-stable-stringify";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { memoryFiles } from "../log/replay/memory-files.ts";
+import { fileKeyer } from "../log/segment/file-key.ts";
+import { parseActions, serializeActions } from "../protocol/action-json.ts";
+import type { AddAction, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
+import type { SuiteJson } from "../quality/model/suite.ts";
+import { foldName, parseSchema } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import type { AppTransaction } from "../table/commit/commit-request.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } from "../util/json.ts";
+import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
+
+/** Folder below a table that holds what is known of its staged batches; other engines pass over folders that begin with an underscore. */
+const stagedFolder = "_staged";
+
+/** A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`). */
+export interface StagedBatch {
+  readonly id: string;
+  /** `id` of the table's metadata. */
+  readonly tableId: string;
+  /** Version that the batch was staged upon. */
+  readonly baseVersion: number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly stagedAt: number;
+  /** Rows in the files. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Rows that do not fit the table and are to go into quarantine. */
+  readonly misfits?: StagedMisfits;
+  /** Tests that the stager asked for, beside those that the table carries. */
+  readonly suite?: SuiteJson;
+  readonly mergeSchema: boolean;
+  readonly upgradeProtocol: boolean;
+  readonly userMetadata?: string;
+  /** What the files were written for: see {@link layoutOf}. */
+  readonly layout: string;
+  /** The table's own, with the columns that the batch merges in. */
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly files: readonly AddAction[];
+}
+
+/** What an audit said, for a publication that comes later or from another process. */
+export interface StagedAudit {
+  /** Version of the table that the rows were compared with. */
+  readonly version: number;
+  /** Of the table's suite, the stager's and the auditor's together; `null` where nobody asked for any test. */
+  readonly fingerprint: string | null;
+  /** Tests that the auditor asked for beside the others. */
+  readonly suite?: SuiteJson;
+  readonly accepted: boolean;
+  /** Every row may be published as it is: none is set aside, repaired or tagged. */
+  readonly untouched: boolean;
+  readonly comparesWithTable: boolean;
+  /** As `commitInfo.gate` (`spec/formats.md`); absent without tests. */
+  readonly gate?: JsonObject;
+}
+
+/** Whether a batch is on its way to being published, or being given up; absent: neither. */
+export type StagedEnd = "publish" | "discard";
+
+/** The transaction under which a batch is published at most once. */
+export function stagedTransaction(id: string): AppTransaction {
+  return { appId: `varve.staged.${id}`, version: 1n };
+}
+
+/** Holds an id to what can be part of a file's name. @throws `INVALID_ARGUMENT` */
+export function checkStagedId(id: string): string {
+  if (typeof id === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(id) && !/\.(audit|end)$/.test(id)) return id;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(id)} cannot name a staged batch: use up to 100 letters, digits, dots, dashes and underscores.`,
+    { id },
+  );
+}
+
+/** What data files depend on: the protocol, the columns, the partitioning and every property that is not varve's own. */
+export function layoutOf(protocol: ProtocolAction, { schemaString, partitionColumns, configuration }: MetadataAction): string {
+  const properties = Object.fromEntries(Object.entries(configuration).filter(([name]) => !name.startsWith("varve.")));
+  return createHash("sha256").update(stableStringify({ protocol, schemaString, partitionColumns, properties })).digest("hex");
+}
+
+/** Keeps a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` where another batch has the id */
+export async function writeStaged(context: TableContext, batch: StagedBatch): Promise<void> {
+  const { protocol, metadata, files, misfits, ...rest } = batch;
+  const suite = rest.suite === undefined ? null : plain(rest.suite);
+  const head = `${stringifyJson({ staged: { ...rest, suite, ...(misfits === undefined ? {} : { misfits: misfitsJson(misfits) }) } })}\n`;
+  const bytes = Buffer.concat([Buffer.from(head), serializeActions([protocol, metadata, ...files])]);
+  const outcome = await context.store.putIfAbsent(recordPath(batch.id), bytes);
+  if (outcome === "created") return;
+  const found = outcome === "unknown" ? await readObject(context, recordPath(batch.id)) : undefined;
+  if (found !== undefined && Buffer.compare(found, bytes) === 0) return;
+  throw new VarveError(
+    outcome === "unknown" && found === undefined ? "STORE_UNAVAILABLE" : "STAGED_INVALID",
+    outcome === "unknown" && found === undefined
+      ? `The store gave no definite answer to the record of the staged batch ${batch.id}. Nothing is staged; repeat it.`
+      : `There is a staged batch ${batch.id} already. Publish or discard it, or stage under another id.`,
+    { id: batch.id },
+  );
+}
+
+/** A staged batch, or `undefined` where there is none of that id (any more). @throws `STAGED_INVALID` for a record that makes no sense */
+export async function readStaged(context: TableContext, id: string): Promise<StagedBatch | undefined> {
+  const path = recordPath(checkStagedId(id));
+  const bytes = await readObject(context, path);
+  if (bytes === undefined) return undefined;
+  try {
+    const end = bytes.indexOf(10);
+    const head = parseJson(new TextDecoder().decode(bytes.subarray(0, end)));
+    const about = isJsonObject(head) ? head["staged"] : undefined;
+    const actions = parseActions(bytes.subarray(end + 1), path);
+    const protocol = actions.find((action) => action.kind === "protocol");
+    const metadata = actions.find((action) => action.kind === "metaData");
+    if (!isJsonObject(about) || protocol === undefined || metadata === undefined) throw new TypeError("a part is missing");
+    return { ...headOf(about, id), protocol, metadata, files: actions.filter((action) => action.kind === "add") };
+  } catch (error) {
+    throw new VarveError(
+      "STAGED_INVALID",
+      `The record ${path} of a staged batch cannot be read: ${String(error)}. Discard the batch and stage it again.`,
+      { id, path },
+      error,
+    );
+  }
+}
+
+/** A staged batch. @throws `STAGED_INVALID` where there is none of that id */
+export async function requireStaged(context: TableContext, id: string): Promise<StagedBatch> {
+  const batch = await readStaged(context, id);
+  if (batch !== undefined) return batch;
+  throw new VarveError("STAGED_INVALID", `There is no staged batch ${id} of ${context.store.uri}. List them to see which there are.`, {
+    id,
+  });
+}
+
+/** All staged batches of a table, oldest first; records that cannot be read are left out. */
+export async function listStaged(context: TableContext): Promise<StagedBatch[]> {
+  const found = await mapBounded(await stagedIds(context), 8, async (id) => {
+    try {
+      return await readStaged(context, id);
+    } catch (error) {
+      if (isVarveError(error, "STAGED_INVALID")) return undefined;
+      throw error;
+    }
+  });
+  return found.filter((batch) => batch !== undefined).sort((a, b) => a.stagedAt - b.stagedAt);
+}
+
+/** Ids of all records. */
+async function stagedIds(context: TableContext): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { path } of context.store.list(`${stagedFolder}/`)) {
+    const id = /^_staged\/(.+)\.json$/.exec(path)?.[1];
+    if (id !== undefined && !/\.(audit|end)$/.test(id)) ids.push(id);
+  }
+  return ids;
+}
+
+/**
+ * The rows of a staged batch as if they were a table: everything that reads versions of tables reads them.
+ *
+ * @param without name of a column to leave out
+ */
+export function stagedSnapshot(context: TableContext, batch: StagedBatch, without?: string): LogSnapshot {
+  const { protocol, metadata } = batch;
+  const whole = parseSchema(metadata.schemaString);
+  const keyOf = fileKeyer(context.store.uri);
+  const files = memoryFiles(new Map(batch.files.map((file) => [keyOf(file), file])), new Map(), { protocol, metadata, schema: whole });
+  const schema: StructType =
+    without === undefined ? whole : { ...whole, fields: whole.fields.filter((field) => foldName(field.name) !== foldName(without)) };
+  return {
+    context,
+    version: batch.baseVersion,
+    timestamp: batch.stagedAt,
+    protocol,
+    metadata,
+    schema,
+    readObstacle: undefined,
+    confirm: async () => undefined,
+    appTransactions: async () => new Map(),
+    domainMetadata: async () => new Map(),
+    files: async () => files,
+  };
+}
+
+/** Keeps what an audit said, in the place of what the one before said. */
+export async function writeAudit(context: TableContext, id: string, audit: StagedAudit): Promise<void> {
+  const { suite, gate, ...rest } = audit;
+  const json: JsonObject = { ...rest, ...(suite === undefined ? {} : { suite: plain(suite) }), ...(gate === undefined ? {} : { gate }) };
+  await context.store.put(auditPath(id), Buffer.from(stringifyJson(json)));
+}
+
+/** What the last audit said; `undefined` where there was none, or its note is damaged: then another one is due. */
+export async function readAudit(context: TableContext, id: string): Promise<StagedAudit | undefined> {
+  const bytes = await readObject(context, auditPath(id));
+  if (bytes === undefined) return undefined;
+  try {
+    const json = parseJson(new TextDecoder().decode(bytes));
+    if (!isJsonObject(json) || typeof json["version"] !== "number") return undefined;
+    const { suite, gate, fingerprint } = json;
+    return {
+      version: json["version"],
+      fingerprint: typeof fingerprint === "string" ? fingerprint : null,
+      accepted: json["accepted"] === true,
+      untouched: json["untouched"] === true,
+      comparesWithTable: json["comparesWithTable"] !== false,
+      ...(isJsonObject(suite) ? { suite: suiteOf(suite) } : {}),
+      ...(isJsonObject(gate) ? { gate } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Says that a batch is about to be published, or given up; whoever says so first decides, because both at once would commit files that are
+ * being deleted.
+ *
+ * @returns what was decided
+ * @throws `STORE_UNAVAILABLE` where that cannot be told
+ */
+export async function claimEnd(context: TableContext, id: string, end: StagedEnd): Promise<StagedEnd> {
+  const outcome = await context.store.putIfAbsent(endPath(id), Buffer.from(stringifyJson({ end })));
+  if (outcome === "created") return end;
+  const decided = await readEnd(context, id);
+  if (decided !== undefined) return decided;
+  throw new VarveError(
+    "STORE_UNAVAILABLE",
+    `The store gave no definite answer about the end of the staged batch ${id}. Nothing was published or discarded; repeat it.`,
+    { id },
+  );
+}
+
+/** What was decided about a batch. */
+export async function readEnd(context: TableContext, id: string): Promise<StagedEnd | undefined> {
+  const bytes = await readObject(context, endPath(id));
+  if (bytes === undefined) return undefined;
+  return new TextDecoder().decode(bytes).includes("discard") ? "discard" : "publish";
+}
+
+/** Whether anything is kept under an id, be it damaged. */
+export async function isKnown(context: TableContext, id: string): Promise<boolean> {
+  const found = await Promise.all([recordPath(id), endPath(id)].map((path) => context.store.head(path)));
+  return found.some((object) => object !== undefined);
+}
+
+/** Removes what is known of a batch, the record first: its files are the caller's matter, but those of its misfits. */
+export async function forgetStaged(context: TableContext, id: string): Promise<void> {
+  await context.store.delete(recordPath(id));
+  const prefix = `${stagedFolder}/${id}.`;
+  for await (const { path } of context.store.list(prefix)) {
+    if (/^[0-9a-f-]{36}\.misfits\.parquet$/.test(path.slice(prefix.length))) await context.store.delete(path);
+  }
+  await context.store.delete(auditPath(id));
+  await context.store.delete(endPath(id));
+}
+
+/** A fresh place for the rows of a batch that do not fit the table. */
+export function misfitsPath(context: TableContext, id: string): string {
+  return `${stagedFolder}/${id}.${context.world.uuid()}.misfits.parquet`;
+}
+
+/** Removes the rows that were set aside for a batch that is not to be. */
+export async function forgetMisfits(context: TableContext, { path }: StagedMisfits): Promise<void> {
+  await context.store.delete(path);
+}
+
+function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "metadata" | "files"> {
+  const { tableId, baseVersion, stagedAt, rows, bytes, layout, suite, userMetadata } = about;
+  const misfits = misfitsOf(about["misfits"]);
+  if (typeof tableId !== "string" || typeof layout !== "string") throw new TypeError("tableId and layout must be text");
+  const [version, at, count, size] = [baseVersion, stagedAt, rows, bytes].map((value) => {
+    if (typeof value !== "number") throw new TypeError("baseVersion, stagedAt, rows and bytes must be numbers");
+    return value;
+  });
+  return {
+    id,
+    tableId,
+    baseVersion: version ?? 0,
+    stagedAt: at ?? 0,
+    rows: count ?? 0,
+    bytes: size ?? 0,
+    layout,
+    mergeSchema: about["mergeSchema"] === true,
+    upgradeProtocol: about["upgradeProtocol"] === true,
+    ...(isJsonObject(suite) ? { suite: suiteOf(suite) } : {}),
+    ...(misfits === undefined ? {} : { misfits }),
+    ...(typeof userMetadata === "string" ? { userMetadata } : {}),
+  };
+}
+
+/** A suite that was kept as JSON; whoever runs it checks it. */
+function suiteOf(json: JsonObject): SuiteJson {
+  const { checks, ...rest } = json;
+  return { ...rest, checks: Array.isArray(checks) ? checks : [] };
+}
+
+function plain(suite: SuiteJson): JsonObject {
+  const json = toJsonValue(suite);
+  return isJsonObject(json) ? json : {};
+}
+
+async function readObject(context: TableContext, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await context.store.get(path);
+  } catch (error) {
+    if (isVarveError(error, "OBJECT_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+const recordPath = (id: string): string => `${stagedFolder}/${id}.json`;
+const auditPath = (id: string): string => `${stagedFolder}/${id}.audit.json`;
+const endPath = (id: string): string => `${stagedFolder}/${id}.end.json`;

@@ -1,0 +1,128 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { append } from "../operations/append.ts";
+import type { CheckResult, GateVerdict } from "../quality/gate/verdict.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import type { AppTransaction } from "../table/commit/commit-request.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
+import { misfitResult, misfitSuite } from "../write/misfits.ts";
+import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "../write/quarantine-table.ts";
+import { quarantineSql, requireAside } from "../write/quarantine-write.ts";
+import type { PreparedBatch } from "../write/write-batch.ts";
+import type { WriteResult } from "../write/write-options.ts";
+
+/** Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of their own as quarantined rows. */
+export interface StagedMisfits {
+  /** Below the table's root. */
+  readonly path: string;
+  readonly rows: number;
+  /** What does not fit, and how often. */
+  readonly checks: readonly CheckResult[];
+}
+
+/** Keeps the rows that staging set aside as `path`, for the transaction that will publish them; `undefined` where every row fits. */
+export async function keepMisfits(batch: PreparedBatch, path: string, txn: AppTransaction): Promise<StagedMisfits | undefined> {
+  const { verdict, session, target, staging } = batch;
+  if (verdict === undefined || verdict.quarantineSql === null) return undefined;
+  const sql = quarantineSql(batch, verdict.quarantineSql, { txn }, quarantineSchema(target.schema));
+  const folder = join(staging, "misfits");
+  await mkdir(folder);
+  // their typed values are null, and how those look is the quarantine's matter when they come there; the rows that fit are counted anew when they
+  // are published, so that one of those may have the same place
+  const { id, values } = quarantineColumns;
+  const [written] = await session.writeParquet(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`, { folder });
+  if (written === undefined) throw new Error("varve internal error: rows that were set aside were written to no file");
+  await requireAside(session, verdict.aside, [written.file]);
+  await target.context.store.putFile(path, written.file);
+  return { path, rows: verdict.quarantined, checks: verdict.checks };
+}
+
+/** A verdict over the rows that fit, with those that do not counted in: as an append of all of them would have it. */
+export function withMisfits(verdict: GateVerdict, misfits: StagedMisfits | undefined, suite: Suite | undefined): GateVerdict {
+  if (misfits === undefined) return verdict;
+  const [rows, quarantined] = [verdict.rows + misfits.rows, verdict.quarantined + misfits.rows];
+  const bad = quarantined + verdict.dropped;
+  const most = suite?.maxBadShare ?? 1;
+  const reasons = [
+    ...verdict.reasons,
+    ...(suite?.onMisfit === "quarantine"
+      ? []
+      : [`${misfits.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
+    ...(bad / rows > most ? [`${bad} of ${rows} rows are bad, more than the allowed share of ${most}`] : []),
+  ];
+  return { ...verdict, rows, quarantined, reasons, accepted: reasons.length === 0, checks: [...misfits.checks, ...verdict.checks] };
+}
+
+/**
+ * Commits a batch's misfits to the table's quarantine, once however often it is repeated, as of this version and by these tests.
+ *
+ * @throws `DATA_FILE_MISSING` where their file is gone
+ */
+export async function quarantineMisfits(
+  now: LogSnapshot,
+  { path, rows }: StagedMisfits,
+  suite: Suite | undefined,
+  appId: string,
+): Promise<NonNullable<WriteResult["quarantine"]>> {
+  const context = quarantineContext(now.context);
+  const at = new Date(now.context.world.now()).toISOString();
+  const changes = [
+    `CAST(${now.version} AS BIGINT) AS ${quarantineColumns.baseVersion}`,
+    `TIMESTAMPTZ ${quoteText(at)} AS ${quarantineColumns.at}`,
+    `${quoteText(suite?.name ?? "")} AS ${quarantineColumns.suite}`,
+    `${quoteText(suite?.fingerprint ?? "")} AS ${quarantineColumns.suiteFingerprint}`,
+  ];
+  const source = { sql: `SELECT * REPLACE (${changes.join(", ")}) FROM m`, files: { m: await localFile(now.context, path) } };
+  const result = await append(await ensureQuarantine(context, now.schema), source, {
+    txn: { appId: `varve.quarantine.${appId}.misfits`, version: 1 },
+  });
+  await result.upkeep;
+  return { uri: context.store.uri, version: result.version, rows };
+}
+
+async function localFile(context: TableContext, path: string): Promise<string> {
+  try {
+    if ((await context.store.head(path)) !== undefined) return await context.localFile(path);
+  } catch (error) {
+    if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
+  }
+  throw new VarveError("DATA_FILE_MISSING", `The file ${path} of a staged batch is gone. Stage the rows again.`, { path });
+}
+
+/** Misfits for the batch's record. */
+export function misfitsJson({ path, rows, checks }: StagedMisfits): JsonObject {
+  return {
+    path,
+    rows,
+    checks: checks.map(({ id, message, columns, considered, unexpected }) => ({ id, message, columns, considered, unexpected })),
+  };
+}
+
+/** Misfits from a batch's record. @throws TypeError for what makes no sense */
+export function misfitsOf(json: JsonValue | undefined): StagedMisfits | undefined {
+  if (json === undefined) return undefined;
+  const { path, rows, checks } = isJsonObject(json) ? json : {};
+  if (typeof path !== "string" || typeof rows !== "number" || !Array.isArray(checks))
+    throw new TypeError("misfits must have path, rows and checks");
+  return {
+    path,
+    rows,
+    checks: (checks as readonly JsonValue[]).filter(isJsonObject).map(({ id, message, columns, considered, unexpected }) =>
+      misfitResult({
+        id: String(id),
+        message: String(message),
+        columns: Array.isArray(columns) ? columns.map(String) : [],
+        considered: Number(considered),
+        unexpected: Number(unexpected),
+      }),
+    ),
+  };
+}
+
+/** What a batch is held to while it is staged: nothing but the table, and misfits are set aside where the tests say so. */
+export function stagingSuite(tests: Suite | undefined): Suite | undefined {
+  return tests?.onMisfit === "quarantine" ? misfitSuite(tests.name) : undefined;
+}

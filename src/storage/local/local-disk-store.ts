@@ -1,0 +1,233 @@
+import { lstat, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { VarveError } from "../../errors.ts";
+import { throwIfCancelled } from "../../util/cancel.ts";
+import { removeAtExit } from "../../util/temporary-folder.ts";
+import { realWorld, type World } from "../../util/world.ts";
+import type { ObjectInfo, ObjectStore, PutIfAbsentOutcome, ReadOptions } from "../contract/object-store.ts";
+import { objectNotFound } from "../contract/paths.ts";
+import { listAbandonedLocal, removeAbandonedLocal, stagingPrefix, stagingPrefixAbove } from "./local-disk-abandoned.ts";
+import { listLocal } from "./local-disk-list.ts";
+import {
+  linkIfAbsent,
+  makeFolder,
+  moveDurably,
+  nearestFolder,
+  removeFile,
+  syncFile,
+  syncFolder,
+  temporaryNameFor,
+  writeDurably,
+} from "./local-disk-write.ts";
+import { checkTargetFolder, existingFile, existingFileSync, fileNameOf, isSystemError, type LocalRoot, localError } from "./local-root.ts";
+
+/**
+ * A store over one folder of the local disk, which need not exist yet.
+ *
+ * `putIfAbsent` writes a temporary file beside the target, flushes it and hard-links it to the target's name: atomic between processes, and
+ * a crash leaves either nothing or the whole object. Every write is flushed to the disk, folder entries included, before it is acknowledged.
+ * Links that lead out of the folder are refused.
+ */
+export function localDiskStore(folder: string, world: World = realWorld): ObjectStore {
+  const absolute = resolve(folder);
+  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined, flushed: new Set() };
+  return {
+    uri: root.uri,
+    identity: root.uri,
+    get: (path, options) => readWhole(root, path, options),
+    getRange: (path, start, length, options) => readRange(root, path, start, length, options),
+    head: (path, options) => describe(root, path, options),
+    list: (prefix, options) => listLocal(root, prefix, options),
+    put: (path, bytes, options) => replace(root, world, path, bytes, options),
+    putFile: (path, localFile, options) => adopt(root, world, path, localFile, options),
+    putIfAbsent: (path, bytes, options) => createOnce(root, world, path, bytes, options),
+    delete: (path, options) => remove(root, path, options),
+    removeAbandoned: (before, options) => removeAbandonedLocal(root, before, options),
+    listAbandoned: (before, options) => listAbandonedLocal(root, before, options),
+    flushFile: (localFile) => flush(root, localFile),
+    localPath: (path) => existingFileSync(root, path),
+    stagingFolder: () => makeStagingFolder(root, world),
+  };
+}
+
+async function flush(root: LocalRoot, localFile: string): Promise<void> {
+  try {
+    await syncFile(localFile);
+  } catch (error) {
+    throw localError(root, localFile, "bring to the disk", error);
+  }
+}
+
+async function readWhole(root: LocalRoot, path: string, options?: ReadOptions): Promise<Uint8Array> {
+  throwIfCancelled(options?.signal, `reading ${path}`);
+  try {
+    return await readFile(await existingFile(root, path));
+  } catch (error) {
+    throw readError(root, path, error);
+  }
+}
+
+async function readRange(root: LocalRoot, path: string, start: number, length: number, options?: ReadOptions): Promise<Uint8Array> {
+  throwIfCancelled(options?.signal, `reading ${path}`);
+  try {
+    const handle = await open(await existingFile(root, path), "r");
+    try {
+      const { size } = await handle.stat();
+      const from = Math.min(start < 0 ? Math.max(0, size + start) : start, size);
+      const buffer = new Uint8Array(Math.min(length, size - from));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw readError(root, path, error);
+  }
+}
+
+async function describe(root: LocalRoot, path: string, options?: ReadOptions): Promise<ObjectInfo | undefined> {
+  throwIfCancelled(options?.signal, `reading ${path}`);
+  try {
+    const status = await stat(await existingFile(root, path));
+    return status.isFile() ? { path, size: status.size, modified: Math.trunc(status.mtimeMs) } : undefined;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return undefined;
+    throw localError(root, path, "describe", error);
+  }
+}
+
+async function replace(root: LocalRoot, world: World, path: string, bytes: Uint8Array, options?: ReadOptions): Promise<void> {
+  const target = await prepareTarget(root, path, options);
+  const temporary = temporaryNameFor(target, world.uuid());
+  try {
+    await writeDurably(temporary, bytes);
+    await renameOrRemove(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    throw localError(root, path, "write", error);
+  }
+}
+
+async function adopt(root: LocalRoot, world: World, path: string, localFile: string, options?: ReadOptions): Promise<void> {
+  const target = await prepareTarget(root, path, options);
+  try {
+    await moveDurably(localFile, target, world.uuid());
+  } catch (error) {
+    throw localError(root, path, `move ${localFile} to`, error);
+  }
+}
+
+async function createOnce(
+  root: LocalRoot,
+  world: World,
+  path: string,
+  bytes: Uint8Array,
+  options?: ReadOptions,
+): Promise<PutIfAbsentOutcome> {
+  const target = await prepareTarget(root, path, options);
+  // A writer that lost need not wait for the disk to learn it.
+  if (await isThere(root, path, target)) return "exists";
+  const temporary = temporaryNameFor(target, world.uuid());
+  try {
+    await writeDurably(temporary, bytes);
+    throwIfCancelled(options?.signal, `creating ${path}`);
+    return await publish(temporary, target);
+  } catch (error) {
+    if (isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw noHardLinks(root, error);
+    throw localError(root, path, "create", error);
+  } finally {
+    await removeFile(temporary);
+  }
+}
+
+async function isThere(root: LocalRoot, path: string, file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return false;
+    throw localError(root, path, "create", error);
+  }
+}
+
+/** After the link has been made only its durability can be in doubt, which a reader of the file settles: hence `unknown`. */
+async function publish(temporary: string, target: string): Promise<PutIfAbsentOutcome> {
+  try {
+    if (!(await linkIfAbsent(temporary, target))) return "exists";
+  } catch (error) {
+    if (isSystemError(error, "EIO", "ETIMEDOUT", "ESTALE", "EINTR")) return "unknown";
+    throw error;
+  }
+  try {
+    await syncFolder(dirname(target));
+    return "created";
+  } catch {
+    return "unknown";
+  }
+}
+
+function noHardLinks(root: LocalRoot, cause: unknown): VarveError {
+  const message = `The file system of ${root.folder} cannot make hard links, without which a commit cannot be atomic. Keep the table on another file system.`;
+  return new VarveError("STORE_NO_CONDITIONAL_PUT", message, { store: root.uri }, cause);
+}
+
+async function remove(root: LocalRoot, path: string, options?: ReadOptions): Promise<void> {
+  throwIfCancelled(options?.signal, `deleting ${path}`);
+  try {
+    await checkTargetFolder(root, path);
+    await unlink(fileNameOf(root, path));
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR")) return;
+    throw localError(root, path, "delete", error);
+  }
+}
+
+async function makeStagingFolder(root: LocalRoot, world: World): Promise<string> {
+  try {
+    // A table that is being created must not leave an empty folder behind if the creation is refused: stage above it.
+    const nearest = await nearestFolder(root.folder);
+    const name = nearest === root.folder ? stagingPrefix : stagingPrefixAbove(root);
+    const folder = join(nearest, `${name}${world.uuid()}`);
+    await mkdir(folder);
+    removeAtExit(folder);
+    return folder;
+  } catch (error) {
+    throw localError(root, "", "make a staging folder", error);
+  }
+}
+
+async function prepareTarget(root: LocalRoot, path: string, options?: ReadOptions): Promise<string> {
+  throwIfCancelled(options?.signal, `writing ${path}`);
+  const target = fileNameOf(root, path);
+  try {
+    const made = (await checkTargetFolder(root, path)) ? [] : await makeFolder(dirname(target));
+    for (const folder of made) root.flushed.add(folder);
+    await flushNames(root, dirname(target));
+    return target;
+  } catch (error) {
+    throw localError(root, path, "make the folder of", error);
+  }
+}
+
+/** Another writer may have made a folder below the root without having flushed its name yet, or have died before: what goes into it would be lost with it. */
+async function flushNames(root: LocalRoot, folder: string): Promise<void> {
+  for (let name = folder; name.length > root.folder.length && !root.flushed.has(name); name = dirname(name)) {
+    await syncFolder(dirname(name));
+    root.flushed.add(name);
+  }
+}
+
+async function renameOrRemove(temporary: string, target: string): Promise<void> {
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    await removeFile(temporary);
+    throw error;
+  }
+}
+
+function readError(root: LocalRoot, path: string, error: unknown): VarveError {
+  if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG")) return objectNotFound(root.uri, path, error);
+  return localError(root, path, "read", error);
+}

@@ -1,0 +1,116 @@
+import { constants } from "node:fs";
+import { access, copyFile, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { privateNamePrefix } from "../contract/paths.ts";
+import { isSystemError } from "./local-root.ts";
+
+/** A unique name beside `target` that listings and Delta readers skip. */
+export function temporaryNameFor(target: string, id: string): string {
+  return join(dirname(target), `${privateNamePrefix}tmp-${id}`);
+}
+
+/** Writes a new file and waits until its bytes are on the disk; a failure removes what was written. */
+export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const handle = await open(file, "wx");
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await removeFile(file);
+    throw error;
+  }
+}
+
+/** Waits until a finished file's bytes are on the disk. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Waits until a folder's entries are on the disk; file systems that cannot say so (`EINVAL`, `ENOTSUP`) are taken at their word. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!isSystemError(error, "EINVAL", "ENOTSUP")) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Creates `folder` with its parents, durably: each parent of a new folder is flushed. Returns the new ones. */
+export async function makeFolder(folder: string): Promise<readonly string[]> {
+  const first = await mkdir(folder, { recursive: true });
+  const made: string[] = [];
+  for (let name = folder; first !== undefined && name.length >= first.length; name = dirname(name)) {
+    await syncFolder(dirname(name));
+    made.push(name);
+  }
+  return made;
+}
+
+/** Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic create of POSIX. */
+export async function linkIfAbsent(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** Removes a file that may be gone already, in one call of the operating system. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+  }
+}
+
+/** Renames a finished file to `target`; across file systems copies to a temporary name there first. The source is gone afterwards. */
+export async function moveDurably(source: string, target: string, id: string): Promise<void> {
+  await syncFile(source);
+  try {
+    await rename(source, target);
+  } catch (error) {
+    if (!isSystemError(error, "EXDEV")) throw error;
+    await copyDurably(source, target, id);
+    await removeFile(source);
+  }
+  await syncFolder(dirname(target));
+}
+
+/** The nearest folder at or above `folder` that exists. */
+export async function nearestFolder(folder: string): Promise<string> {
+  try {
+    await access(folder, constants.F_OK);
+    return folder;
+  } catch (error) {
+    const parent = dirname(folder);
+    if (!isSystemError(error, "ENOENT") || parent === folder) throw error;
+    return await nearestFolder(parent);
+  }
+}
+
+async function copyDurably(source: string, target: string, id: string): Promise<void> {
+  const temporary = temporaryNameFor(target, id);
+  try {
+    await copyFile(source, temporary, constants.COPYFILE_EXCL);
+    await syncFile(temporary);
+    await rename(temporary, target);
+  } catch (error) {
+    await removeFile(temporary);
+    throw error;
+  }
+}

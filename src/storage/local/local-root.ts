@@ -1,0 +1,120 @@
+import { realpathSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { VarveError } from "../../errors.ts";
+import { checkPath, outsideRoot } from "../contract/paths.ts";
+
+/** A folder that a local store never leaves, symbolic links included. */
+export interface LocalRoot {
+  /** Absolute, as given; may not exist yet and may itself be reached through links. */
+  readonly folder: string;
+  readonly uri: string;
+  /** Where `folder` was found to lead; asked again when something seems to lie outside it. */
+  real: string | undefined;
+  /** Folders below the root whose names are known to be on the disk. */
+  readonly flushed: Set<string>;
+}
+
+/** Absolute file name of `path`, not yet checked for links. @throws as {@link checkPath} */
+export function fileNameOf(root: LocalRoot, path: string): string {
+  return join(root.folder, checkPath(path));
+}
+
+/**
+ * Absolute file name of an existing object.
+ *
+ * @throws `PATH_OUTSIDE_TABLE` when links lead out of the root; the operating system's error (`ENOENT` and others) when it cannot be reached
+ */
+export async function existingFile(root: LocalRoot, path: string): Promise<string> {
+  const file = fileNameOf(root, path);
+  await checkInside(root, path, await realpath(file));
+  return file;
+}
+
+/** As {@link existingFile} without waiting; a file that does not exist is returned as it is, for whoever opens it to report. */
+export function existingFileSync(root: LocalRoot, path: string): string {
+  const file = fileNameOf(root, path);
+  let real: string;
+  let realRoot: string;
+  try {
+    real = realpathSync.native(file);
+    realRoot = realpathSync.native(root.folder);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return file;
+    throw localError(root, path, "open", error);
+  }
+  if (!isBelow(real, realRoot)) throw outsideRoot(path, root.folder);
+  return file;
+}
+
+/**
+ * Checks that the folder which a new file goes to is, as far as it exists, inside the root; returns whether all of it was found to exist.
+ *
+ * @throws `PATH_OUTSIDE_TABLE`
+ */
+export async function checkTargetFolder(root: LocalRoot, path: string): Promise<boolean> {
+  const wanted = dirname(fileNameOf(root, path));
+  for (let folder = wanted; folder.length > root.folder.length; folder = dirname(folder)) {
+    const real = await realpathIfExists(folder);
+    if (real === undefined) continue;
+    await checkInside(root, path, real);
+    return folder === wanted;
+  }
+  return false;
+}
+
+/** Whether `error` comes from the operating system with one of `codes`. */
+export function isSystemError(error: unknown, ...codes: readonly string[]): boolean {
+  const code = systemCode(error);
+  return code !== undefined && codes.includes(code);
+}
+
+/** Wraps a failure of the operating system: `STORE_REFUSED` where trying again cannot help, else `STORE_UNAVAILABLE`. */
+export function localError(root: LocalRoot, path: string, action: string, error: unknown): VarveError {
+  if (error instanceof VarveError) return error;
+  const code = systemCode(error);
+  const advice = code === undefined ? undefined : definiteFailures[code];
+  const message = `Could not ${action} ${JSON.stringify(path)} in ${root.folder} (${code ?? String(error)})${advice === undefined ? "." : `: ${advice}.`}`;
+  return new VarveError(
+    advice === undefined ? "STORE_UNAVAILABLE" : "STORE_REFUSED",
+    message,
+    { path, store: root.uri, system: code },
+    error,
+  );
+}
+
+const definiteFailures: Readonly<Record<string, string>> = {
+  EACCES: "the file permissions forbid it",
+  EPERM: "the file system forbids it",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  ENAMETOOLONG: "the name is too long for this file system",
+  EEXIST: "a file stands where a folder is needed",
+  ENOTDIR: "a file stands where a folder is needed",
+  EISDIR: "a folder stands where a file is needed",
+  ELOOP: "its symbolic links form a loop",
+};
+
+function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+async function checkInside(root: LocalRoot, path: string, real: string): Promise<void> {
+  if (root.real !== undefined && isBelow(real, root.real)) return;
+  root.real = await realpath(root.folder);
+  if (!isBelow(real, root.real)) throw outsideRoot(path, root.folder);
+}
+
+function isBelow(file: string, folder: string): boolean {
+  return file === folder || file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+async function realpathIfExists(file: string): Promise<string | undefined> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+import { type ErrorCode, VarveError } from "../../errors.ts";
+
+/** What a failed S3 request means for whoever sent it. */
+export type S3FailureKind =
+  /** The object, or the upload, is not there. */
+  | "missing"
+  /** 412: the condition did not hold. */
+  | "precondition"
+  /** 416: the range begins past the object's end. */
+  | "range"
+  /** The server asks to slow down. */
+  | "throttled"
+  /** No definite answer: 5xx, 409, timeouts, broken connections. */
+  | "unavailable"
+  /** Trying again cannot help: permissions, configuration, a missing bucket. */
+  | "refused";
+
+/** A failed request, reduced to what may be shown: no headers, no credentials. */
+export interface S3Failure {
+  readonly kind: S3FailureKind;
+  /** S3's error code, or the name of the network error. */
+  readonly code: string;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  readonly message: string;
+  /** The server's own wish from `Retry-After`. */
+  readonly retryAfterMilliseconds: number | undefined;
+}
+
+const throttleCodes: ReadonlySet<string> = new Set([
+  "SlowDown",
+  "Throttling",
+  "ThrottlingException",
+  "RequestLimitExceeded",
+  "TooManyRequests",
+]);
+const missingCodes: ReadonlySet<string> = new Set(["NoSuchKey", "NotFound", "NoSuchUpload"]);
+/** Codes that a later attempt may not meet again; the SDK corrects its clock by the answer that calls it skewed. */
+const passingCodes: ReadonlySet<string> = new Set([
+  "RequestTimeout",
+  "RequestTimeTooSkewed",
+  "IncompleteBody",
+  "BadDigest",
+  "XAmzContentSHA256Mismatch",
+]);
+/** Errors of the SDK before anything is sent. */
+const unsentNames: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
+
+/** Reads an error of the SDK. `redact` is applied to its message. */
+export function readFailure(error: unknown, redact: (text: string) => string): S3Failure {
+  const status = numberAt(error, "$metadata", "httpStatusCode");
+  const code = textAt(error, "Code") ?? textAt(error, "code") ?? textAt(error, "name") ?? "Unknown";
+  const seconds = Number(textAt(error, "$response", "headers", "retry-after") ?? Number.NaN);
+  return {
+    kind: kindOf(code, status, textAt(error, "name") ?? "", textAt(error, "message") ?? ""),
+    code,
+    status,
+    requestId: textAt(error, "$metadata", "requestId"),
+    message: redact(textAt(error, "message") ?? String(error)),
+    retryAfterMilliseconds: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
+  };
+}
+
+/** The typed error for a failure that is final for its caller. */
+export function failureError(failure: S3Failure, store: string, action: string, path: string): VarveError {
+  const code: ErrorCode = failure.kind === "refused" ? "STORE_REFUSED" : "STORE_UNAVAILABLE";
+  const status = failure.status === undefined ? "" : `, HTTP ${failure.status}`;
+  const advice = adviceFor(failure);
+  const message = `Could not ${action} ${JSON.stringify(path)} in ${store} (${failure.code}${status}): ${failure.message}${/[.!?]$/.test(failure.message) ? "" : "."} ${advice}`;
+  const data = { path, store, code: failure.code, status: failure.status, requestId: failure.requestId };
+  return new VarveError(code, message, data, safeCause(failure));
+}
+
+/** An error without the SDK's response and request objects, which hold signed headers. */
+function safeCause(failure: S3Failure): Error {
+  const cause = new Error(failure.message);
+  cause.name = failure.code;
+  return cause;
+}
+
+function kindOf(code: string, status: number | undefined, name: string, message: string): S3FailureKind {
+  if (throttleCodes.has(code) || status === 429) return "throttled";
+  if (missingCodes.has(code)) return "missing";
+  if (status === undefined) return unsentNames.has(name) || message === "Region is missing" ? "refused" : "unavailable";
+  if (status === 404) return code === "NoSuchBucket" ? "refused" : "missing";
+  if (status === 412) return "precondition";
+  if (status === 416) return "range";
+  if (status === 501) return "refused";
+  if (status === 408 || status === 409 || status >= 500 || status < 300 || passingCodes.has(code)) return "unavailable";
+  return "refused";
+}
+
+function adviceFor(failure: S3Failure): string {
+  if (failure.kind === "throttled") return "The store is throttling; try again with fewer requests at a time.";
+  if (failure.kind === "unavailable") return "Try again later.";
+  if (failure.code === "NoSuchBucket") return "Create the bucket or correct its name.";
+  if (failure.status === 301 || failure.status === 307) return "The bucket is in another region; name it.";
+  if (failure.message === "Region is missing") return "Name the region.";
+  return "Check credentials, permissions, region and endpoint.";
+}
+
+function textAt(value: unknown, ...keys: readonly string[]): string | undefined {
+  const found = at(value, keys);
+  return typeof found === "string" && found !== "" ? found : undefined;
+}
+
+function numberAt(value: unknown, ...keys: readonly string[]): number | undefined {
+  const found = at(value, keys);
+  return typeof found === "number" ? found : undefined;
+}
+
+function at(value: unknown, keys: readonly string[]): unknown {
+  return keys.reduce<unknown>((inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined), value);
+}

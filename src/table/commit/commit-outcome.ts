@@ -1,0 +1,30 @@
+import { VarveError } from "../../errors.ts";
+import type { CommitResult } from "./commit-request.ts";
+
+/**
+ * It cannot be told whether a commit landed: its request may have, and the log could not be read back, or the wait was aborted.
+ *
+ * The data files of the commit must stay. {@link CommitOutcomeUnknownError.recover} carries the same transaction to a definite end and is safe to
+ * call any number of times, from this process; from another, look for `data.txnId` in the `commitInfo` of version `data.version`.
+ */
+export class CommitOutcomeUnknownError extends VarveError {
+  readonly version: number;
+  readonly txnId: string;
+  /** Reads the version back; commits the same bytes again if nobody has that version, and goes on as the transaction would have. */
+  readonly recover: () => Promise<CommitResult>;
+
+  constructor(version: number, txnId: string, recover: () => Promise<CommitResult>, cause: unknown) {
+    super(
+      "COMMIT_OUTCOME_UNKNOWN",
+      `It is unknown whether the commit of version ${version} landed: the store gave no definite answer and the version could not be read back. ` +
+        "Do not delete its data files and do not repeat the operation: call recover() on this error, " +
+        `or look whether version ${version} carries txnId ${txnId}.`,
+      { version, txnId },
+      cause,
+    );
+    this.name = "CommitOutcomeUnknownError";
+    this.version = version;
+    this.txnId = txnId;
+    this.recover = recover;
+  }
+}

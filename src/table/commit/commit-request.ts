@@ -1,0 +1,133 @@
+import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import type { JsonValue } from "../../util/json.ts";
+
+/** How strictly concurrent commits are ordered; the table property `delta.isolationLevel` names the table's default (`WriteSerializable`). */
+export type IsolationLevel = "Serializable" | "WriteSerializable";
+
+/** The level a single transaction is checked at: one that only rearranges data needs no more than a stable snapshot. */
+export type EffectiveIsolation = IsolationLevel | "SnapshotIsolation";
+
+/** What a transaction read to decide what it writes; what it did not read cannot conflict. */
+export interface ReadSet {
+  /** Every row of the table was read (or might have been). */
+  readonly wholeTable?: boolean;
+  /** Rows matching any of these were read; files added by others are tested against each. */
+  readonly predicates?: readonly Predicate[];
+  /** Paths, as they stand in the log, of files whose rows were read. */
+  readonly files?: readonly string[];
+  /** Application ids whose progress was read. */
+  readonly appIds?: readonly string[];
+}
+
+/** The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and all below. */
+export interface AppTransaction {
+  readonly appId: string;
+  readonly version: bigint;
+}
+
+/** One transaction: what it writes, what it read, and what history shall say about it. */
+export interface CommitRequest {
+  /** Everything but `commitInfo`, `txn` and row ids, which the commit adds. */
+  readonly actions: readonly Action[];
+  /** Absent: nothing was read, as for a blind append. */
+  readonly reads?: ReadSet;
+  /** As it stands in history, e.g. `WRITE`. */
+  readonly operation: string;
+  /** Values that are not text are written as JSON text, as other writers do. */
+  readonly operationParameters?: Readonly<Record<string, JsonValue>>;
+  readonly operationMetrics?: Readonly<Record<string, JsonValue>>;
+  readonly userMetadata?: string;
+  /** Default: the table's. */
+  readonly isolation?: IsolationLevel;
+  readonly txn?: AppTransaction;
+  /** Default: `varve`. */
+  readonly engineInfo?: string;
+  /** Row ids of all rows that were copied or updated were preserved (rowTracking); default: true if nothing was removed. */
+  readonly rowIdsPreserved?: boolean;
+  /** More fields for `commitInfo`; cannot replace those that the commit writes. */
+  readonly commitInfo?: Readonly<Record<string, JsonValue>>;
+  readonly retry?: RetryLimits;
+  /** Stops the wait; a commit whose put was under way is read back first, so the answer stays definite where it can be. */
+  readonly signal?: AbortSignal;
+}
+
+/** Bounds of the optimistic loop. */
+export interface RetryLimits {
+  /** Versions tried before `COMMIT_RETRIES_EXHAUSTED`; default 200. */
+  readonly attempts?: number;
+  /** Puts and reads tried at one version while its outcome is unknown, before `COMMIT_OUTCOME_UNKNOWN`; default 8. */
+  readonly probes?: number;
+  /**
+   * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss means that another writer got on;
+   * 2,000 while an outcome is unknown.
+   */
+  readonly longestWait?: number;
+}
+
+/** The answer of a commit. */
+export type CommitResult = CommittedResult | AlreadyAppliedResult;
+
+/** The transaction is version `version` of the table. */
+export interface CommittedResult {
+  readonly outcome: "committed";
+  readonly version: number;
+  readonly txnId: string;
+  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where enabled, else this writer's clock. */
+  readonly timestamp: number;
+  /** Versions tried, 1 without any conflict. */
+  readonly attempts: number;
+  /** The actions of the version as they stand in the log, `commitInfo` first. */
+  readonly actions: readonly Action[];
+  /** The commits that others landed between the snapshot and this version, oldest first. */
+  readonly winners: readonly WinningCommit[];
+  /** The state of protocol, metadata and row ids at `version`. */
+  readonly state: CommitState;
+}
+
+/** An earlier commit of the same application already holds this or a later progress: nothing was written. */
+export interface AlreadyAppliedResult {
+  readonly outcome: "alreadyApplied";
+  readonly appId: string;
+  /** The progress that the table holds. */
+  readonly appliedVersion: bigint;
+  /** The table version at which that was seen. */
+  readonly version: number;
+}
+
+/** A commit that another writer landed first. */
+export interface WinningCommit {
+  readonly version: number;
+  readonly actions: readonly Action[];
+  /** Milliseconds since 1970-01-01 UTC, of the file; absent where no rule needs it. */
+  readonly modified?: number;
+}
+
+/** What a commit builds upon: the table at one version, reduced to what committing needs. */
+export interface CommitState {
+  /** -1 before the first commit. */
+  readonly version: number;
+  /** Milliseconds since 1970-01-01 UTC of `version`. */
+  readonly timestamp: number;
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  /** Highest row id assigned so far, -1 for none; absent where the table does not track rows. */
+  readonly rowIdHighWaterMark?: bigint;
+}
+
+/** The one action of a kind that a transaction may hold once. */
+export function singleAction(actions: readonly Action[], kind: "protocol"): ProtocolAction | undefined;
+export function singleAction(actions: readonly Action[], kind: "metaData"): MetadataAction | undefined;
+export function singleAction(actions: readonly Action[], kind: "protocol" | "metaData"): Action | undefined {
+  return actions.find((action) => action.kind === kind);
+}
+
+/** All actions of one kind that need their own handling in commits. */
+export function domainActions(actions: readonly Action[]): DomainMetadataAction[] {
+  return actions.filter((action) => action.kind === "domainMetadata");
+}
+
+/** All application transactions among `actions`. */
+export function txnActions(actions: readonly Action[]): TxnAction[] {
+  return actions.filter((action) => action.kind === "txn");
+}

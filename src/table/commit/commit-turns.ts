@@ -1,0 +1,94 @@
+import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import type { World } from "../../util/world.ts";
+import type { WinningCommit } from "./commit-request.ts";
+
+/** A version that landed while others of this process waited for their turn. */
+export interface LandedCommit {
+  readonly winner: WinningCommit;
+  readonly bytes: Uint8Array;
+  /** Milliseconds since 1970-01-01 UTC; no later than when it was known to be in the table, or was created. */
+  readonly knownAt: number;
+}
+
+/** The right to try versions while no other transaction of this process tries them in the same table. */
+export interface CommitTurn {
+  /** Versions that transactions of this process found or made while this one waited, oldest first. */
+  readonly landed: readonly LandedCommit[];
+  /** Gives the turn to the next; `landed` is told to all who wait. */
+  end(landed: readonly LandedCommit[]): void;
+  /** Whether somebody waits, so that what landed must be told. */
+  readonly isAwaited: boolean;
+}
+
+interface Waiting {
+  readonly landed: LandedCommit[];
+  begin: () => void;
+}
+
+/** Milliseconds; whoever waited so long tries without a turn: one transaction that hangs must not hold up the others. */
+const longestTurn = 2000;
+
+const queues = new Map<string, Waiting[]>();
+
+/**
+ * Waits for a turn to commit to a table, first come, first served.
+ *
+ * Transactions of one process would else race for each version, and all but one lose it. Nothing depends on turns but speed: other processes
+ * do not know of them, and stores that do not tell what they hold have none.
+ *
+ * @throws the reason of `signal`
+ */
+export async function takeTurn(store: ObjectStore, world: World, signal?: AbortSignal): Promise<CommitTurn | undefined> {
+  const { identity } = store;
+  if (identity === undefined) return undefined;
+  const queue = queues.get(identity);
+  if (queue === undefined) {
+    queues.set(identity, []);
+    return turnOf(identity, []);
+  }
+  const waiting: Waiting = { landed: [], begin: () => undefined };
+  queue.push(waiting);
+  const begun = new Promise<true>((resolve) => {
+    waiting.begin = () => resolve(true);
+  });
+  const patience = new AbortController();
+  const stop = () => patience.abort(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    const tooLong = world.sleep(longestTurn, patience.signal).then(() => undefined);
+    tooLong.catch(() => undefined);
+    if ((await Promise.race([begun, tooLong])) === true) return turnOf(identity, waiting.landed);
+    leave(identity, waiting);
+    return undefined;
+  } catch (error) {
+    leave(identity, waiting);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    patience.abort();
+  }
+}
+
+function turnOf(identity: string, landed: readonly LandedCommit[]): CommitTurn {
+  return {
+    landed,
+    get isAwaited() {
+      return (queues.get(identity)?.length ?? 0) > 0;
+    },
+    end: (news) => {
+      const queue = queues.get(identity) ?? [];
+      for (const one of queue) one.landed.push(...news);
+      const next = queue.shift();
+      if (next === undefined) queues.delete(identity);
+      else next.begin();
+    },
+  };
+}
+
+/** Takes somebody out of the queue; one whose turn has just begun passes it on. */
+function leave(identity: string, waiting: Waiting): void {
+  const queue = queues.get(identity);
+  const at = queue?.indexOf(waiting) ?? -1;
+  if (at >= 0) queue?.splice(at, 1);
+  else turnOf(identity, []).end([]);
+}

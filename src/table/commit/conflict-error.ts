@@ -1,0 +1,48 @@
+import { type ErrorCode, VarveError } from "../../errors.ts";
+import type { Action } from "../../protocol/actions.ts";
+import { isJsonObject } from "../../util/json.ts";
+import type { WinningCommit } from "./commit-request.ts";
+
+/** Codes of conflicts between concurrent commits. */
+export type ConflictCode = Extract<ErrorCode, `CONFLICT_${string}`>;
+
+/**
+ * Another writer's commit came first and cannot be reconciled with ours: nothing of ours is part of the table.
+ *
+ * `data` holds `winningVersion`, `winningOperation`, `winnerDid`, `met` (what of ours it met) and `attempted` (our version).
+ */
+export class ConflictError extends VarveError {
+  readonly winningVersion: number;
+
+  constructor(code: ConflictCode, winner: WinningCommit, facts: ConflictFacts) {
+    const operation = operationOf(winner.actions);
+    super(
+      code,
+      `Version ${winner.version} (${operation}, committed by another writer meanwhile) ${facts.winnerDid}, and this transaction ${facts.met}. ` +
+        `Nothing of this transaction was committed. ${facts.advice}`,
+      { winningVersion: winner.version, winningOperation: operation, winnerDid: facts.winnerDid, met: facts.met, ...facts.data },
+    );
+    this.name = "ConflictError";
+    this.winningVersion = winner.version;
+  }
+}
+
+/** The sentences of a conflict, each to be read after its subject: what the winner did, what of ours it met, what to do now. */
+export interface ConflictFacts {
+  readonly winnerDid: string;
+  readonly met: string;
+  readonly advice: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** The operation that a commit's `commitInfo` names, `an unnamed operation` without. */
+export function operationOf(actions: readonly Action[]): string {
+  const operation = commitInfoOf(actions)?.["operation"];
+  return typeof operation === "string" ? operation : "an unnamed operation";
+}
+
+/** The `commitInfo` of a commit, if it has one. */
+export function commitInfoOf(actions: readonly Action[]) {
+  for (const action of actions) if (action.kind === "commitInfo" && isJsonObject(action.info)) return action.info;
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import type { MetadataAction } from "../../protocol/actions.ts";
+import { isJsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
+import { ConflictError } from "./conflict-error.ts";
+import type { TransactionFacts } from "./transaction-facts.ts";
+
+/**
+ * Properties whose change cannot make a data file of a running transaction wrong: they steer the log's upkeep, or let later writers do more.
+ * The value `true` accepts any new value; a text accepts that one only.
+ */
+const harmlessProperties: Readonly<Record<string, true | string>> = {
+  "delta.checkpointInterval": true,
+  "delta.checkpointPolicy": true,
+  "delta.checkpoint.writeStatsAsJson": true,
+  "delta.checkpoint.writeStatsAsStruct": true,
+  "delta.logRetentionDuration": true,
+  "delta.enableExpiredLogCleanup": true,
+  "delta.deletedFileRetentionDuration": true,
+  "delta.setTransactionRetentionDuration": true,
+  "delta.requireCheckpointProtectionBeforeVersion": true,
+  "delta.enableDeletionVectors": "true",
+  "delta.enableRowTracking": "true",
+  "delta.rowTracking.materializedRowIdColumnName": true,
+  "delta.rowTracking.materializedRowCommitVersionColumnName": true,
+  "delta.columnMapping.mode": "name",
+  "delta.columnMapping.maxColumnId": true,
+  "delta.enableInCommitTimestamps": "true",
+  "delta.inCommitTimestampEnablementVersion": true,
+  "delta.inCommitTimestampEnablementTimestamp": true,
+};
+
+/** Field metadata that changes neither what a column holds nor where it is stored. */
+const harmlessFieldKeys: ReadonlySet<string> = new Set(["comment", "delta.identity.highWaterMark"]);
+
+/**
+ * The metadata to build upon after `winner`.
+ *
+ * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED` where ours cannot be reconciled with it (rules M1 to M3).
+ */
+export function metadataConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): MetadataAction {
+  const theirs = singleAction(winner.actions, "metaData");
+  if (theirs === undefined) return state.metadata;
+  if (facts.changesMetadata) {
+    throw metadataError(winner, "changed the table's metadata", "changes the metadata too");
+  }
+  const harm = harmfulChange(state.metadata, theirs);
+  if (harm !== undefined)
+    throw metadataError(winner, `changed the table's metadata (${harm})`, "was prepared for the metadata before that");
+  return theirs;
+}
+
+/** What in a change of metadata could make a data file prepared under `before` wrong under `after`; `undefined` for nothing. */
+export function harmfulChange(before: MetadataAction, after: MetadataAction): string | undefined {
+  if (before.id !== after.id) return "the table was replaced by another with a new id";
+  if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns)) return "its partition columns";
+  if (before.format.provider !== after.format.provider) return "the format of its files";
+  return harmfulProperty(before.configuration, after.configuration) ?? (sameColumns(before, after) ? undefined : "its columns");
+}
+
+function harmfulProperty(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string | undefined {
+  for (const key of Object.keys(before)) if (after[key] === undefined) return `the property ${key} was unset`;
+  for (const [key, value] of Object.entries(after)) {
+    if (before[key] === value) continue;
+    const allowed = harmlessProperties[key];
+    if (allowed !== true && allowed !== value) return `the property ${key}`;
+  }
+  return undefined;
+}
+
+function sameColumns(before: MetadataAction, after: MetadataAction): boolean {
+  if (before.schemaString === after.schemaString) return true;
+  try {
+    return JSON.stringify(essence(parseJson(before.schemaString))) === JSON.stringify(essence(parseJson(after.schemaString)));
+  } catch {
+    return false;
+  }
+}
+
+/** A schema without what may change harmlessly; new column mapping in place keeps each column's name as its physical name. */
+function essence(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(essence);
+  if (!isJsonObject(value)) return typeof value === "bigint" ? String(value) : value;
+  const name = value["name"];
+  const entries = Object.entries(value).map(([key, inner]): [string, JsonValue] => [
+    key,
+    key === "metadata" && isJsonObject(inner) ? essentialMetadata(inner, name) : essence(inner),
+  ]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function essentialMetadata(metadata: { readonly [key: string]: JsonValue }, name: JsonValue | undefined): JsonValue {
+  const mappedInPlace = metadata["delta.columnMapping.physicalName"] === name;
+  const kept = Object.entries(metadata).filter(([key]) => {
+    if (harmlessFieldKeys.has(key)) return false;
+    return !(mappedInPlace && (key === "delta.columnMapping.physicalName" || key === "delta.columnMapping.id"));
+  });
+  return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, essence(inner)]));
+}
+
+function metadataError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {
+  return new ConflictError("CONFLICT_METADATA_CHANGED", winner, {
+    winnerDid,
+    met,
+    advice: "Open the table again, check the data against its new definition and repeat the operation.",
+  });
+}

@@ -1,0 +1,65 @@
+import type { ProtocolAction } from "../../protocol/actions.ts";
+import { requireWritable, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
+import { ConflictError } from "./conflict-error.ts";
+import type { TransactionFacts } from "./transaction-facts.ts";
+
+/** Features that others may add while a transaction runs: its data files and actions stay right, or are made right when it is rebased. */
+const softFeatures: ReadonlySet<string> = new Set([
+  "appendOnly",
+  "changeDataFeed",
+  "columnMapping",
+  "timestampNtz",
+  "deletionVectors",
+  "rowTracking",
+  "domainMetadata",
+  "v2Checkpoint",
+  "typeWidening",
+  "typeWidening-preview",
+  "inCommitTimestamp",
+  "vacuumProtocolCheck",
+  "checkpointProtection",
+]);
+
+/**
+ * The protocol to build upon after `winner`.
+ *
+ * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4 and P6); `UNSUPPORTED_FEATURE` or `UNSUPPORTED_PROTOCOL` (rule P1).
+ */
+export function protocolConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): ProtocolAction {
+  const theirs = singleAction(winner.actions, "protocol");
+  const ours = singleAction(facts.request.actions, "protocol");
+  if (theirs === undefined) {
+    if (ours !== undefined) checkDrop(state.protocol, ours, winner);
+    return state.protocol;
+  }
+  requireWritable(theirs, singleAction(winner.actions, "metaData") ?? state.metadata);
+  if (ours !== undefined) {
+    throw protocolError(winner, "changed the table's protocol", "changes the protocol too");
+  }
+  const before = supportedWriterFeatures(state.protocol);
+  const after = supportedWriterFeatures(theirs);
+  const dropped = [...before].filter((name) => !after.has(name));
+  if (dropped.length > 0) throw protocolError(winner, `dropped the table feature ${dropped.join(", ")}`, "was prepared with it");
+  const hard = [...after].filter((name) => !before.has(name) && !softFeatures.has(name));
+  if (hard.length > 0) throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
+  return theirs;
+}
+
+/** Whether nothing uses a feature that we drop was found out on the table before the winner. */
+function checkDrop(before: ProtocolAction, ours: ProtocolAction, winner: WinningCommit): void {
+  const after = supportedWriterFeatures(ours);
+  const dropped = [...supportedWriterFeatures(before)].filter((name) => !after.has(name));
+  const changed = winner.actions.find(({ kind }) => kind === "metaData" || kind === "domainMetadata");
+  if (dropped.length === 0 || changed === undefined) return;
+  const what = changed.kind === "metaData" ? "the table's metadata" : "a metadata domain";
+  throw protocolError(winner, `changed ${what}`, `drops the table feature ${dropped.join(", ")}, which that may use`);
+}
+
+function protocolError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {
+  return new ConflictError("CONFLICT_PROTOCOL_CHANGED", winner, {
+    winnerDid,
+    met,
+    advice: "Open the table again and repeat the operation.",
+  });
+}

@@ -1,0 +1,158 @@
+import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { type CommitState, domainActions, singleAction, txnActions, type WinningCommit } from "./commit-request.ts";
+import { ConflictError, commitInfoOf } from "./conflict-error.ts";
+import { metadataConflict } from "./conflict-metadata.ts";
+import { protocolConflict } from "./conflict-protocol.ts";
+import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+import type { TransactionFacts } from "./transaction-facts.ts";
+
+/**
+ * Checks one commit that came first against the transaction and folds it into the state that the transaction will build upon.
+ *
+ * Rules and their order: `spec/conflicts.md`. To be called for every winner, oldest first.
+ *
+ * @throws {@link ConflictError}; `UNSUPPORTED_FEATURE` when the winner made the table unwritable for varve.
+ */
+export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
+  const protocol = protocolConflict(facts, state, winner);
+  const metadata = metadataConflict(facts, state, winner);
+  checkDomains(facts, winner);
+  checkAppTransactions(facts, winner);
+  checkAdded(facts, winner, { protocol, metadata });
+  checkRemoved(facts, winner);
+  return { ...foldState(state, winner), protocol, metadata };
+}
+
+/** The state after `winner`, without any check. */
+function foldState(state: CommitState, winner: WinningCommit): CommitState {
+  const rows = domainActions(winner.actions).find(({ domain }) => domain === ROW_TRACKING_DOMAIN);
+  const mark = rows === undefined || rows.removed ? undefined : highWaterMark(rows.configuration);
+  const stamp = commitInfoOf(winner.actions)?.["inCommitTimestamp"];
+  return {
+    version: winner.version,
+    timestamp: typeof stamp === "number" ? stamp : (winner.modified ?? state.timestamp),
+    protocol: singleAction(winner.actions, "protocol") ?? state.protocol,
+    metadata: singleAction(winner.actions, "metaData") ?? state.metadata,
+    ...(mark === undefined
+      ? state.rowIdHighWaterMark === undefined
+        ? {}
+        : { rowIdHighWaterMark: state.rowIdHighWaterMark }
+      : { rowIdHighWaterMark: mark }),
+  };
+}
+
+/** The `rowIdHighWaterMark` of the domain `delta.rowTracking`, or `undefined` where its text does not hold one. */
+export function highWaterMark(configuration: string): bigint | undefined {
+  const found = /"rowIdHighWaterMark"\s*:\s*(-?\d+)/.exec(configuration)?.[1];
+  return found === undefined ? undefined : BigInt(found);
+}
+
+function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
+  for (const { domain } of domainActions(winner.actions)) {
+    if (domain === ROW_TRACKING_DOMAIN || !facts.domains.has(domain)) continue;
+    throw new ConflictError("CONFLICT_DOMAIN_METADATA", winner, {
+      winnerDid: `changed the metadata domain ${domain}`,
+      met: "changes the same domain",
+      advice: "Read the domain again, decide anew and repeat.",
+      data: { domain },
+    });
+  }
+}
+
+function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): void {
+  for (const { appId, version } of txnActions(winner.actions)) {
+    if (!facts.appIds.has(appId)) continue;
+    throw new ConflictError("CONFLICT_CONCURRENT_TRANSACTION", winner, {
+      winnerDid: `recorded progress ${version} of application ${appId}`,
+      met: "reads or records the progress of the same application",
+      advice: "Make sure that one writer at a time uses this application id, then repeat: a batch that landed is skipped.",
+      data: { appId, appVersion: String(version) },
+    });
+  }
+}
+
+function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<CommitState, "protocol" | "metadata">): void {
+  const { mayMatch, pathKey } = facts.tools;
+  const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(pathKey(action.path)));
+  if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted, "recommits the same file");
+  checkRowIds(facts, winner);
+  if (facts.isolation === "SnapshotIsolation") return;
+  const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
+  if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;
+  const { wholeTable, predicates } = facts.request.reads ?? {};
+  if (wholeTable !== true && (predicates === undefined || predicates.length === 0)) return;
+  const met = winner.actions.find(
+    (action): action is AddAction =>
+      action.kind === "add" &&
+      action.dataChange &&
+      (wholeTable === true || (predicates ?? []).some((predicate) => mayMatch(predicate, action, table))),
+  );
+  if (met === undefined) return;
+  throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
+    winnerDid: `added ${describeFile(met)}`,
+    met: wholeTable === true ? "read the whole table" : "read rows by a condition that this file may match",
+    advice: "Run the operation again on the new version, or narrow its condition to a partition that others do not write.",
+    data: { path: met.path },
+  });
+}
+
+/** A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours. */
+function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
+  const given = winner.actions.filter(
+    (action): action is AddAction =>
+      action.kind === "add" && action.baseRowId !== undefined && facts.removed.has(facts.tools.pathKey(action.path)),
+  );
+  for (const file of given) {
+    const key = facts.tools.pathKey(file.path);
+    const ours = facts.request.actions.find((action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key);
+    if (ours?.kind === "remove" && ours.baseRowId !== file.baseRowId) throw sameFileAdded(winner, file, "removes it without its row ids");
+  }
+}
+
+function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
+  const { pathKey } = facts.tools;
+  const readded = new Set(winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])));
+  for (const action of winner.actions) {
+    if (action.kind !== "remove") continue;
+    const key = pathKey(action.path);
+    if (facts.removed.has(key)) throw sameFileRemoved(winner, action);
+    if (facts.added.has(key) && !readded.has(key)) throw readFileRemoved(winner, action, "adds the same file again");
+    if (!action.dataChange) continue;
+    if (facts.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
+    if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {
+      throw readFileRemoved(winner, action, "read the whole table");
+    }
+  }
+}
+
+function sameFileAdded(winner: WinningCommit, action: AddAction, met: string): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
+    winnerDid: `recommitted ${describeFile(action)}`,
+    met,
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function sameFileRemoved(winner: WinningCommit, action: RemoveAction): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
+    winnerDid: `removed or rewrote ${describeFile(action)}`,
+    met: "removes or rewrites the same file",
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function readFileRemoved(winner: WinningCommit, action: RemoveAction, met: string): ConflictError {
+  return new ConflictError("CONFLICT_CONCURRENT_DELETE_READ", winner, {
+    winnerDid: `removed ${describeFile(action)}`,
+    met,
+    advice: "Run the operation again on the new version.",
+    data: { path: action.path },
+  });
+}
+
+function describeFile(action: AddAction | RemoveAction): string {
+  const values = Object.entries(action.partitionValues ?? {}).map(([name, value]) => `${name}=${value ?? "null"}`);
+  return values.length === 0 ? `the file ${action.path}` : `the file ${action.path} (partition ${values.join(", ")})`;
+}

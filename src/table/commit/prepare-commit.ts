@@ -1,0 +1,180 @@
+import { VarveError } from "../../errors.ts";
+import type { Action, CommitInfoAction, MetadataAction } from "../../protocol/actions.ts";
+import { isFeatureActive, requireWritable } from "../../protocol/writer-features.ts";
+import { type JsonValue, stringifyJson } from "../../util/json.ts";
+import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
+import { assignRowIds, assignsRowIds } from "./row-ids.ts";
+import { isBlindAppend } from "./transaction-facts.ts";
+import { stampTypeChanges } from "./type-change-versions.ts";
+
+/** A commit ready to be written as version `version`. */
+export interface PreparedCommit {
+  readonly version: number;
+  readonly actions: readonly Action[];
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly timestamp: number;
+  /** The table after this commit. */
+  readonly state: CommitState;
+}
+
+/** What stays the same over all tries of one transaction. */
+export interface CommitIdentity {
+  readonly txnId: string;
+  readonly isolation: string;
+  /** The version of the snapshot that the transaction started from, -1 for a new table. */
+  readonly readVersion: number;
+}
+
+/** The fields of `commitInfo` that a request's own fields cannot replace. */
+const reserved: ReadonlySet<string> = new Set([
+  "timestamp",
+  "inCommitTimestamp",
+  "operation",
+  "isBlindAppend",
+  "txnId",
+  "readVersion",
+  "isolationLevel",
+]);
+
+/**
+ * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which depend on the version and on
+ * what came before, and puts `commitInfo` first. Called anew for each try.
+ *
+ * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve; `INVALID_ARGUMENT`.
+ */
+export function prepareCommit(request: CommitRequest, state: CommitState, identity: CommitIdentity, now: number): PreparedCommit {
+  const version = state.version + 1;
+  const protocol = singleAction(request.actions, "protocol") ?? state.protocol;
+  const given = singleAction(request.actions, "metaData");
+  const requested = given === undefined ? state.metadata : stampTypeChanges(given, protocol, version);
+  requireWritable(protocol, requested);
+  const stamped = isFeatureActive("inCommitTimestamp", protocol, requested);
+  const timestamp = stamped && version > 0 ? Math.max(now, state.timestamp + 1) : now;
+  const enables = stamped && !(version > 0 && isFeatureActive("inCommitTimestamp", state.protocol, state.metadata));
+  const metadata = enables && version > 0 ? withEnablement(requested, version, timestamp) : requested;
+  const tracks = assignsRowIds({ protocol, metadata });
+  const mark = state.rowIdHighWaterMark ?? -1n;
+  const known = tracks || state.rowIdHighWaterMark !== undefined;
+  // Listing the feature alone enables it where the property is set already: that, too, is written down.
+  const others = request.actions.filter((action) => action.kind !== "metaData");
+  const content = given === undefined && metadata === state.metadata ? others : [metadata, ...others];
+  const rows = tracks ? assignRowIds(content, mark, version) : content;
+  const txn: Action[] = request.txn === undefined ? [] : [{ kind: "txn", ...request.txn, lastUpdated: now }];
+  const info = commitInfo(request, identity, { now, ...(stamped ? { inCommitTimestamp: timestamp } : {}), tracks });
+  return {
+    version,
+    actions: [info, ...inOrder([...rows, ...txn])],
+    timestamp,
+    state: { version, timestamp, protocol, metadata, ...(known ? { rowIdHighWaterMark: markAfter(rows, mark) } : {}) },
+  };
+}
+
+/**
+ * Checks what no state can make right: one action of a kind and key, no `commitInfo` of the caller's.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkRequest(request: CommitRequest): void {
+  const seen = new Set<string>();
+  for (const action of request.actions) {
+    const key = actionKey(action);
+    if (key === undefined)
+      throw invalid(`A commit cannot be asked to write a ${action.kind} action: the commit writes it itself, or checkpoints do.`);
+    if (seen.has(key)) throw invalid(`The commit holds the action ${key} twice; a version may hold it once.`);
+    seen.add(key);
+  }
+  for (const key of Object.keys(request.commitInfo ?? {})) {
+    if (reserved.has(key)) throw invalid(`The field ${key} of commitInfo is written by the commit itself; choose another name.`);
+  }
+  if (request.txn !== undefined && seen.has(`txn ${request.txn.appId}`))
+    throw invalid(`The application ${request.txn.appId} is given twice.`);
+}
+
+function actionKey(action: Action): string | undefined {
+  switch (action.kind) {
+    case "add":
+    case "remove":
+    case "cdc":
+      return `${action.kind} ${action.path}`;
+    case "txn":
+      return `txn ${action.appId}`;
+    case "domainMetadata":
+      return `domainMetadata ${action.domain}`;
+    case "metaData":
+    case "protocol":
+      return action.kind;
+    default:
+      return undefined;
+  }
+}
+
+function invalid(message: string): VarveError {
+  return new VarveError("INVALID_ARGUMENT", message);
+}
+
+function withEnablement(metadata: MetadataAction, version: number, timestamp: number): MetadataAction {
+  return {
+    ...metadata,
+    configuration: {
+      ...metadata.configuration,
+      "delta.inCommitTimestampEnablementVersion": String(version),
+      "delta.inCommitTimestampEnablementTimestamp": String(timestamp),
+    },
+  };
+}
+
+function markAfter(actions: readonly Action[], before: bigint): bigint {
+  for (const action of actions) {
+    if (action.kind !== "domainMetadata" || action.domain !== "delta.rowTracking") continue;
+    const mark = /-?\d+/.exec(action.configuration)?.[0];
+    if (mark !== undefined) return BigInt(mark);
+  }
+  return before;
+}
+
+function commitInfo(
+  request: CommitRequest,
+  identity: CommitIdentity,
+  stamp: { now: number; inCommitTimestamp?: number; tracks: boolean },
+): CommitInfoAction {
+  const removes = request.actions.some((action) => action.kind === "remove");
+  return {
+    kind: "commitInfo",
+    info: {
+      ...(stamp.inCommitTimestamp === undefined ? {} : { inCommitTimestamp: stamp.inCommitTimestamp }),
+      timestamp: stamp.inCommitTimestamp ?? stamp.now,
+      operation: request.operation,
+      operationParameters: asTexts(request.operationParameters ?? {}),
+      ...(identity.readVersion < 0 ? {} : { readVersion: identity.readVersion }),
+      isolationLevel: identity.isolation,
+      isBlindAppend: isBlindAppend(request),
+      ...(request.operationMetrics === undefined ? {} : { operationMetrics: asTexts(request.operationMetrics) }),
+      ...(request.userMetadata === undefined ? {} : { userMetadata: request.userMetadata }),
+      ...(stamp.tracks ? { tags: { "delta.rowTracking.preserved": String(request.rowIdsPreserved ?? !removes) } } : {}),
+      ...request.commitInfo,
+      engineInfo: request.engineInfo ?? "varve",
+      txnId: identity.txnId,
+    },
+  };
+}
+
+function asTexts(values: Readonly<Record<string, JsonValue>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, typeof value === "string" ? value : stringifyJson(value)]));
+}
+
+const order: Readonly<Record<Action["kind"], number>> = {
+  commitInfo: 0,
+  protocol: 1,
+  metaData: 2,
+  txn: 3,
+  domainMetadata: 4,
+  cdc: 5,
+  remove: 6,
+  add: 7,
+  checkpointMetadata: 8,
+  sidecar: 9,
+};
+
+function inOrder(actions: readonly Action[]): Action[] {
+  return [...actions].sort((a, b) => order[a.kind] - order[b.kind]);
+}

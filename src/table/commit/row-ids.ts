@@ -1,0 +1,63 @@
+import { VarveError } from "../../errors.ts";
+import type { Action, AddAction, DomainMetadataAction } from "../../protocol/actions.ts";
+import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { parseJson } from "../../util/json.ts";
+import type { World } from "../../util/world.ts";
+import type { CommitState } from "./commit-request.ts";
+
+/** The metadata domain that holds the highest row id assigned so far (PROTOCOL.md "Row IDs"). */
+export const ROW_TRACKING_DOMAIN = "delta.rowTracking";
+
+/** Whether writers must assign row ids: the feature is supported and not suspended (PROTOCOL.md "Row Tracking"). */
+export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">): boolean {
+  return (
+    supportedWriterFeatures(state.protocol).has("rowTracking") && state.metadata.configuration["delta.rowTrackingSuspended"] !== "true"
+  );
+}
+
+/**
+ * Gives each new file of a commit its base row id and commit version, above `highWaterMark`, and adds the domain action that
+ * records the new mark. Files that carry a base row id are recommitted ones and keep theirs.
+ *
+ * @throws `INVALID_ARGUMENT` when a new file's statistics do not say how many rows it holds.
+ */
+export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, version: number): Action[] {
+  let mark = highWaterMark;
+  const assigned = actions.map((action): Action => {
+    if (action.kind !== "add") return action;
+    const commitVersion = action.defaultRowCommitVersion ?? BigInt(version);
+    if (action.baseRowId !== undefined) return { ...action, defaultRowCommitVersion: commitVersion };
+    const baseRowId = mark + 1n;
+    mark += rowsIn(action);
+    return { ...action, baseRowId, defaultRowCommitVersion: commitVersion };
+  });
+  return mark === highWaterMark ? assigned : [...assigned, highWaterMarkAction(mark)];
+}
+
+/** Properties with names for the columns in which copied rows carry their ids and commit versions, where they have none yet. */
+export function nameRowTrackingColumns(
+  configuration: Readonly<Record<string, string>>,
+  world: Pick<World, "uuid">,
+): Record<string, string> {
+  return {
+    "delta.rowTracking.materializedRowIdColumnName": `_row-id-col-${world.uuid()}`,
+    "delta.rowTracking.materializedRowCommitVersionColumnName": `_row-commit-version-col-${world.uuid()}`,
+    ...configuration,
+  };
+}
+
+function highWaterMarkAction(mark: bigint): DomainMetadataAction {
+  return { kind: "domainMetadata", domain: ROW_TRACKING_DOMAIN, configuration: `{"rowIdHighWaterMark":${mark}}`, removed: false };
+}
+
+function rowsIn(file: AddAction): bigint {
+  const stats = file.stats === undefined ? undefined : parseJson(file.stats);
+  const rows = typeof stats === "object" && stats !== null && "numRecords" in stats ? stats.numRecords : undefined;
+  if (typeof rows === "number" || typeof rows === "bigint") return BigInt(rows);
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The file ${file.path} has no numRecords in its statistics, but this table tracks rows and needs it to assign row ids. ` +
+      "Write the file with statistics.",
+    { path: file.path },
+  );
+}

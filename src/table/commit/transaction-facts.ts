@@ -1,0 +1,79 @@
+import type { Action, AddAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import {
+  type CommitRequest,
+  type CommitState,
+  domainActions,
+  type EffectiveIsolation,
+  type IsolationLevel,
+  singleAction,
+  txnActions,
+} from "./commit-request.ts";
+import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+
+/** Whether a file of a table may hold a row that matches; true where partition values and statistics cannot exclude it. */
+export type FileTest = (predicate: Predicate, file: AddAction, table: Pick<CommitState, "protocol" | "metadata">) => boolean;
+
+/** What checking a transaction for conflicts needs from outside. */
+export interface ConflictTools {
+  readonly mayMatch: FileTest;
+  /** One key for all spellings of a path in the log. */
+  readonly pathKey: (path: string) => string;
+}
+
+/** A transaction as conflicts see it: computed once, checked against each winner. */
+export interface TransactionFacts {
+  readonly request: CommitRequest;
+  readonly isolation: EffectiveIsolation;
+  readonly tools: ConflictTools;
+  /** Keys of paths, here and below. */
+  readonly readFiles: ReadonlySet<string>;
+  readonly removed: ReadonlySet<string>;
+  readonly added: ReadonlySet<string>;
+  readonly domains: ReadonlySet<string>;
+  readonly appIds: ReadonlySet<string>;
+  readonly changesMetadata: boolean;
+}
+
+/** Gathers from a request what the rules of `spec/conflicts.md` need. */
+export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, tools: ConflictTools): TransactionFacts {
+  const paths = (kind: "add" | "remove") =>
+    new Set(request.actions.flatMap((action) => (action.kind === kind ? [tools.pathKey(action.path)] : [])));
+  const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
+  return {
+    request,
+    isolation: effectiveIsolation(request, tableLevel),
+    tools,
+    readFiles: new Set((request.reads?.files ?? []).map(tools.pathKey)),
+    removed: paths("remove"),
+    added: paths("add"),
+    domains: new Set(domainActions(request.actions).map(({ domain }) => domain)),
+    appIds: new Set(request.txn === undefined ? appIds : [...appIds, request.txn.appId]),
+    changesMetadata: singleAction(request.actions, "metaData") !== undefined,
+  };
+}
+
+/**
+ * The level at which a transaction is checked: one that only moves rows between files, on a table whose level allows it, cannot be
+ * disturbed by rows that others add.
+ */
+export function effectiveIsolation(request: CommitRequest, tableLevel: IsolationLevel): EffectiveIsolation {
+  const level = request.isolation ?? tableLevel;
+  if (level === "Serializable") return level;
+  const rearranges = request.actions.every((action) => {
+    if (action.kind === "add" || action.kind === "remove") return !action.dataChange;
+    return action.kind === "cdc" || (action.kind === "domainMetadata" && action.domain === ROW_TRACKING_DOMAIN);
+  });
+  return rearranges && request.actions.length > 0 && request.txn === undefined ? "SnapshotIsolation" : level;
+}
+
+/** Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that was read from files. */
+export function isBlindAppend(request: CommitRequest): boolean {
+  const { wholeTable, predicates, files } = request.reads ?? {};
+  const readRows = wholeTable === true || (predicates?.length ?? 0) > 0 || (files?.length ?? 0) > 0;
+  const addsOnly = request.actions.every((action: Action) => {
+    if (action.kind === "add") return action.dataChange;
+    return action.kind !== "remove" && action.kind !== "cdc";
+  });
+  return addsOnly && !readRows;
+}

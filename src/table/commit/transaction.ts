@@ -1,0 +1,363 @@
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { firstOutOfOrder, listCommitsAfter, readCommitBytes } from "../../log/segment/commit-file.ts";
+import { pathKeyer } from "../../log/segment/file-key.ts";
+import { commitPath } from "../../log/segment/file-names.ts";
+import { rememberCommit } from "../../log/segment/known-commits.ts";
+import { listLog } from "../../log/segment/listing.ts";
+import { parseActions, serializeActions } from "../../protocol/action-json.ts";
+import type { MetadataAction } from "../../protocol/actions.ts";
+import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { backoffDelay } from "../../util/backoff.ts";
+import { mapBounded } from "../../util/concurrency.ts";
+import { type Attempt, settleAttempt } from "./commit-attempt.ts";
+import { CommitOutcomeUnknownError } from "./commit-outcome.ts";
+import {
+  type AlreadyAppliedResult,
+  type CommitRequest,
+  type CommitResult,
+  type CommitState,
+  type IsolationLevel,
+  singleAction,
+  txnActions,
+  type WinningCommit,
+} from "./commit-request.ts";
+import { type CommitTurn, type LandedCommit, takeTurn } from "./commit-turns.ts";
+import { checkWinner, highWaterMark } from "./conflict.ts";
+import { conflictFileTest } from "./conflict-file-test.ts";
+import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
+import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
+import { checkWriterRules } from "./writer-rules.ts";
+
+/**
+ * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have removed the version after it, and
+ * creating that anew would write into a past that nobody reads. Cleanup keeps everything younger than twice this.
+ */
+export const STALE_AFTER = 30 * 60 * 1000;
+
+/** Commits read side by side while catching up. */
+const READ_CONCURRENCY = 4;
+
+/**
+ * Commits a transaction that started from `snapshot`, by the rules of `spec/conflicts.md`.
+ *
+ * The transaction is either in the table exactly once when this returns `committed`, or not at all when this throws anything but
+ * {@link CommitOutcomeUnknownError}. Upkeep of the log (checkpoint, checksum) is left to the caller: `../table/upkeep.ts`.
+ *
+ * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError}, `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`,
+ * `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `CANCELLED`
+ */
+export async function commitTransaction(snapshot: LogSnapshot, request: CommitRequest): Promise<CommitResult> {
+  checkRequest(request);
+  const applied = await appliedBefore(snapshot, request);
+  if (applied !== undefined) return applied;
+  const base = await stateOf(snapshot, request);
+  return new Committer(snapshot.context, request, base).run(base);
+}
+
+/**
+ * Commits version 0 of a new table; `request.actions` must hold `protocol` and `metaData`.
+ *
+ * @throws `TABLE_EXISTS` when there is a version 0 already, {@link CommitOutcomeUnknownError}, `INVALID_ARGUMENT`
+ */
+export async function commitNewTable(context: TableContext, request: CommitRequest): Promise<CommitResult> {
+  checkRequest(request);
+  const protocol = singleAction(request.actions, "protocol");
+  const metadata = singleAction(request.actions, "metaData");
+  if (protocol === undefined || metadata === undefined) {
+    throw new VarveError("INVALID_ARGUMENT", "A new table's first commit must hold a protocol and a metaData action.");
+  }
+  const base: CommitState = { version: -1, timestamp: 0, protocol, metadata };
+  return new Committer(context, request, base).run(base);
+}
+
+/** Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids goes on where it stopped. */
+export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
+  await snapshot.confirm();
+  const { version, timestamp, protocol, metadata } = snapshot;
+  const state = { version, timestamp, protocol, metadata };
+  const after = singleAction(actions, "protocol") ?? protocol;
+  if (!supportedWriterFeatures(protocol).has("rowTracking") && !supportedWriterFeatures(after).has("rowTracking")) return state;
+  const domain = (await snapshot.domainMetadata()).get(ROW_TRACKING_DOMAIN);
+  return { ...state, rowIdHighWaterMark: (domain === undefined ? undefined : highWaterMark(domain.configuration)) ?? -1n };
+}
+
+/** The table's default level; anything unknown counts as the stricter one. */
+function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
+  const level = metadata.configuration["delta.isolationLevel"] ?? "WriteSerializable";
+  return level === "WriteSerializable" || level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";
+}
+
+async function appliedBefore(snapshot: LogSnapshot, { txn }: CommitRequest): Promise<AlreadyAppliedResult | undefined> {
+  if (txn === undefined) return undefined;
+  const held = (await snapshot.appTransactions()).get(txn.appId)?.version;
+  if (held === undefined || held < txn.version) return undefined;
+  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held, version: snapshot.version };
+}
+
+/** The loop of one transaction: try, learn who won, check and rebase, try again. */
+class Committer {
+  readonly #context: TableContext;
+  readonly #request: CommitRequest;
+  readonly #facts: TransactionFacts;
+  readonly #identity: CommitIdentity;
+  readonly #winners: WinningCommit[] = [];
+  /** Commits of others that were read, for transactions of this process that wait. */
+  readonly #found: LandedCommit[] = [];
+  #committed: (Pick<Attempt, "version" | "bytes" | "triedAt"> & { readonly wonAt: number }) | undefined;
+  #attempts = 0;
+  /** When it was last known that the version below the next attempt is the log's end. */
+  #freshAt: number;
+
+  constructor(context: TableContext, request: CommitRequest, base: CommitState) {
+    this.#context = context;
+    this.#request = request;
+    this.#facts = transactionFacts(request, tableIsolation(base.metadata), {
+      mayMatch: conflictFileTest(),
+      pathKey: pathKeyer(context.store.uri),
+    });
+    this.#identity = { txnId: context.world.uuid(), isolation: this.#facts.isolation, readVersion: base.version };
+    this.#freshAt = base.version < 0 ? context.world.now() : base.timestamp;
+  }
+
+  async run(base: CommitState): Promise<CommitResult> {
+    this.#stopIfCancelled();
+    const turn = await this.#takeTurn();
+    let result: CommitResult | undefined;
+    try {
+      const caughtUp = turn === undefined ? base : this.#foldLanded(base, turn.landed);
+      result = "outcome" in caughtUp ? caughtUp : await this.#runFrom(caughtUp);
+      return result;
+    } finally {
+      turn?.end(turn.isAwaited ? this.#landedBy(result) : []);
+    }
+  }
+
+  async #takeTurn(): Promise<CommitTurn | undefined> {
+    try {
+      return await takeTurn(this.#context.store, this.#context.world, this.#request.signal);
+    } catch (error) {
+      this.#stopIfCancelled();
+      throw error;
+    }
+  }
+
+  /** Folds what others of this process have landed meanwhile, as far as it follows upon `base` without a gap. */
+  #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
+    if (base.version < 0) return base;
+    let state = base;
+    for (const { winner, bytes, knownAt } of landed) {
+      if (winner.version !== state.version + 1) continue;
+      const applied = this.#appliedBy(winner);
+      if (applied !== undefined) return applied;
+      rememberCommit(this.#context.store, commitPath(winner.version), bytes);
+      state = checkWinner(this.#facts, state, winner);
+      this.#winners.push(winner);
+      // Not now: whoever told us may have stood still since.
+      this.#freshAt = knownAt;
+    }
+    return state;
+  }
+
+  /** What those who wait for a turn need not find out themselves. */
+  #landedBy(result: CommitResult | undefined): LandedCommit[] {
+    const own = this.#committed;
+    if (result?.outcome !== "committed" || own === undefined) return this.#found;
+    const { version, bytes, triedAt, wonAt } = own;
+    return [...this.#found, { winner: winnerOf(version, bytes, wonAt), bytes, knownAt: triedAt }];
+  }
+
+  async #runFrom(base: CommitState): Promise<CommitResult> {
+    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return this.#tryFrom(base);
+    const advanced = await this.#advance(base, undefined);
+    return "outcome" in advanced ? advanced : this.#tryFrom(advanced);
+  }
+
+  async #tryFrom(base: CommitState): Promise<CommitResult> {
+    const { world } = this.#context;
+    const { attempts: limit = 200, longestWait = 200 } = this.#request.retry ?? {};
+    let state = base;
+    while (this.#attempts < limit) {
+      if (this.#attempts > 1) await this.#wait(backoffDelay(world, this.#attempts - 2, 10, longestWait));
+      this.#stopIfCancelled();
+      const settled = await this.#attempt(state);
+      if ("outcome" in settled) return settled;
+      state = settled;
+    }
+    throw new VarveError(
+      "COMMIT_RETRIES_EXHAUSTED",
+      `Other writers landed first at each of ${limit} versions, up to ${state.version}. Nothing was committed. Repeat later, or commit larger batches less often.`,
+      { attempts: limit, version: state.version },
+    );
+  }
+
+  /** One version: the result, or the state to try the next one from. */
+  async #attempt(state: CommitState): Promise<CommitResult | CommitState> {
+    this.#attempts++;
+    checkWriterRules(this.#request, state);
+    const triedAt = this.#context.world.now();
+    const prepared = prepareCommit(this.#request, state, this.#identity, triedAt);
+    const attempt: Attempt = {
+      context: this.#context,
+      version: prepared.version,
+      bytes: serializeActions(prepared.actions),
+      txnId: this.#identity.txnId,
+      triedAt,
+      pending: false,
+      doubted: false,
+    };
+    return this.#settle(attempt, prepared, state);
+  }
+
+  async #settle(attempt: Attempt, prepared: PreparedCommit, state: CommitState): Promise<CommitResult | CommitState> {
+    const outcome = await settleAttempt(attempt, this.#request.retry ?? {}, this.#request.signal);
+    const recover = async (): Promise<CommitResult> => {
+      const settled = await this.#settle(attempt, prepared, state);
+      return "outcome" in settled ? settled : this.#tryFrom(settled);
+    };
+    if (outcome.kind === "won") {
+      rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
+      this.#committed = { version: attempt.version, bytes: attempt.bytes, triedAt: attempt.triedAt, wonAt: this.#context.world.now() };
+      return this.#won(attempt, prepared, recover);
+    }
+    if (outcome.kind === "unknown") throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
+    // Another's file may have taken the place of ours, which landed unanswered and was cleaned up.
+    if (attempt.doubted && (await this.#placed(attempt, recover)) !== "in the table") throw neverKnown(attempt.version, attempt.txnId);
+    return this.#advance(state, outcome.winner);
+  }
+
+  /** Folds every commit after `state`, the first of which may be in hand already, into it. */
+  async #advance(state: CommitState, first: Uint8Array | undefined): Promise<CommitState | AlreadyAppliedResult> {
+    if (state.version < 0) throw tableExists(this.#context);
+    const { store, world } = this.#context;
+    const seenAt = world.now();
+    const listed = await listCommitsAfter(store, state.version);
+    const stray = seenAt - this.#freshAt > STALE_AFTER ? firstOutOfOrder(listed) : undefined;
+    if (stray !== undefined) throw strayCommit(state.version, stray.path);
+    const read = await mapBounded(listed, READ_CONCURRENCY, async ({ modified }, index) => {
+      const version = state.version + 1 + index;
+      const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
+      if (bytes === undefined) throw removedMeanwhile(version);
+      rememberCommit(store, commitPath(version), bytes);
+      return { winner: winnerOf(version, bytes, modified), bytes };
+    });
+    // A listing may lag behind a conditional put; the winner in hand is certain.
+    const winners = read.length === 0 && first !== undefined ? [{ winner: winnerOf(state.version + 1, first), bytes: first }] : read;
+    let folded = state;
+    for (const { winner, bytes } of winners) {
+      this.#found.push({ winner, bytes, knownAt: seenAt });
+      const applied = this.#appliedBy(winner);
+      if (applied !== undefined) return applied;
+      folded = checkWinner(this.#facts, folded, winner);
+      this.#winners.push(winner);
+    }
+    this.#freshAt = seenAt;
+    return folded;
+  }
+
+  #appliedBy(winner: WinningCommit): AlreadyAppliedResult | undefined {
+    const { txn } = this.#request;
+    const theirs = txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
+    if (txn === undefined || theirs === undefined || theirs.version < txn.version) return undefined;
+    return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: theirs.version, version: winner.version };
+  }
+
+  async #won(attempt: Attempt, prepared: PreparedCommit, recover: () => Promise<CommitResult>): Promise<CommitResult> {
+    const { version, txnId } = attempt;
+    const place = await this.#placed(attempt, recover);
+    // In the past, a put that was not answered may have landed in time, and been cleaned up, before this one.
+    if (place === "gone" || (place === "in the past" && attempt.doubted)) throw neverKnown(version, txnId);
+    if (place === "in the past") throw landedInThePast(version);
+    return {
+      outcome: "committed",
+      version: prepared.version,
+      txnId: this.#identity.txnId,
+      timestamp: prepared.timestamp,
+      attempts: this.#attempts,
+      actions: prepared.actions,
+      winners: this.#winners,
+      state: prepared.state,
+    };
+  }
+
+  /** @throws `CommitOutcomeUnknownError` where the log cannot be looked at */
+  async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<"in the table" | "in the past" | "gone"> {
+    try {
+      return await this.#placeOf(attempt.version);
+    } catch (error) {
+      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;
+      attempt.pending = true;
+      throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, error);
+    }
+  }
+
+  /**
+   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
+   * holds a later version, or a checkpoint of this one, that is older than our file. `gone`: our file was cleaned up meanwhile, so nothing tells.
+   *
+   * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that came after us removes it.
+   */
+  async #placeOf(version: number): Promise<"in the table" | "in the past" | "gone"> {
+    if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return "in the table";
+    const { store } = this.#context;
+    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
+    if (own === undefined) return "gone";
+    const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
+    const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
+    return [...later, ...checkpoints].some((file) => file.modified < own.modified) ? "in the past" : "in the table";
+  }
+
+  async #wait(milliseconds: number): Promise<void> {
+    try {
+      await this.#context.world.sleep(milliseconds, this.#request.signal);
+    } catch (error) {
+      this.#stopIfCancelled();
+      throw error;
+    }
+  }
+
+  #stopIfCancelled(): void {
+    const { signal } = this.#request;
+    if (!signal?.aborted) return;
+    throw new VarveError("CANCELLED", "The commit was cancelled between two tries; nothing was committed.", {}, signal.reason);
+  }
+}
+
+function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
+  const actions = parseActions(bytes, commitPath(version));
+  return { version, actions, ...(modified === undefined ? {} : { modified }) };
+}
+
+function strayCommit(base: number, path: string): VarveError {
+  return new VarveError(
+    "LOG_GAP",
+    `The commits after version ${base} cannot be relied upon: ${path} is younger than the one after it, so it may have been put into a version that was cleaned up. Open the table again and repeat.`,
+    { missing: base + 1, path },
+  );
+}
+
+function removedMeanwhile(version: number): VarveError {
+  return new VarveError("LOG_GAP", `Version ${version} was removed while it was read. Open the table again and repeat.`, {
+    missing: version,
+  });
+}
+
+function tableExists(context: TableContext): VarveError {
+  return new VarveError("TABLE_EXISTS", `There is a table at ${context.store.uri} already. Open it, or choose another place.`, {
+    uri: context.store.uri,
+  });
+}
+
+/** Nothing is left to read back, and putting the version anew would create it in the past: recovering cannot tell more. */
+function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
+  return new CommitOutcomeUnknownError(version, txnId, () => Promise.reject(neverKnown(version, txnId)), undefined);
+}
+
+function landedInThePast(version: number): VarveError {
+  return new VarveError(
+    "LOG_GAP",
+    `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
+    { missing: version, version },
+  );
+}

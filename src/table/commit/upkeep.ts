@@ -1,0 +1,151 @@
+import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../../log/checkpoint/checkpoint-write.ts";
+import { isSameHead } from "../../log/checksum/checksum-proof.ts";
+import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../../log/checksum/checksum-write.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../../log/maintenance/cleanup.ts";
+import type { VersionProtector } from "../../log/maintenance/version-protection.ts";
+import { openLog, refreshLog } from "../../log/snapshot/open-log.ts";
+import type { MetadataAction } from "../../protocol/actions.ts";
+import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { requireWritable } from "../../protocol/writer-features.ts";
+import type { CommittedResult } from "./commit-request.ts";
+
+/** Options of {@link keepLog}. */
+export interface UpkeepOptions {
+  /** The snapshot that the transaction started from: saves reading the log again for a checkpoint. */
+  readonly base?: LogSnapshot;
+  readonly protectors?: readonly VersionProtector[];
+  readonly checkpoint?: CheckpointOptions;
+  /** Steps to leave out. */
+  readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[];
+}
+
+/** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
+export interface UpkeepReport {
+  readonly version: number;
+  readonly checksumWritten: boolean;
+  readonly checkpoint?: CheckpointSummary;
+  readonly cleanup?: CleanupReport;
+  readonly warnings: readonly UpkeepWarning[];
+}
+
+/** A step of upkeep that failed. */
+export interface UpkeepWarning {
+  readonly step: "checksum" | "checkpoint" | "cleanup";
+  readonly message: string;
+  readonly cause: unknown;
+}
+
+/** The newest checksum of each table in use, so that the next one costs no read. */
+const newestChecksum = new WeakMap<TableContext, VersionChecksum>();
+
+/**
+ * Looks after the log when a commit has happened: writes its checksum, a checkpoint when one is due, and cleans up behind that.
+ *
+ * Never rejects. Callers need not wait for it; a process that ends early leaves nothing wrong behind.
+ */
+export async function keepLog(context: TableContext, committed: CommittedResult, options: UpkeepOptions = {}): Promise<UpkeepReport> {
+  const warnings: UpkeepWarning[] = [];
+  const skipped = new Set(options.skip ?? []);
+  const { version, state } = committed;
+  const properties = upkeepProperties(state.metadata);
+  const attempt = async <T>(step: UpkeepWarning["step"], work: () => Promise<T>): Promise<T | undefined> => {
+    if (skipped.has(step)) return undefined;
+    try {
+      return await work();
+    } catch (cause) {
+      const message = `After version ${version} was committed, its ${step} failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+      warnings.push({ step, message, cause });
+      return undefined;
+    }
+  };
+  const checksum = await attempt("checksum", () => keepChecksum(context, committed));
+  const due = version > 0 && version % properties.checkpointInterval === 0;
+  const snapshot = due ? await attempt("checkpoint", () => snapshotAt(context, version, options.base)) : undefined;
+  const checkpoint = snapshot === undefined ? undefined : await attempt("checkpoint", () => checkpointTable(snapshot, options.checkpoint));
+  if (snapshot !== undefined && checksum === undefined) await attempt("checksum", () => restartChecksum(context, snapshot));
+  const clean = checkpoint !== undefined && snapshot !== undefined && properties.expiredLogCleanup;
+  const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, { protectors: options.protectors ?? [] })) : undefined;
+  if (checkpoint !== undefined) await attempt("cleanup", async () => sweepNearby(context, state.metadata));
+  return {
+    version,
+    checksumWritten: checksum === true,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(cleanup === undefined ? {} : { cleanup }),
+    warnings,
+  };
+}
+
+/**
+ * Writes a checkpoint of a version on demand.
+ *
+ * @throws `UNSUPPORTED_FEATURE` and the like where varve does not know everything that the checkpoint would have to keep
+ */
+export async function checkpointTable(snapshot: LogSnapshot, options?: CheckpointOptions): Promise<CheckpointSummary> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  return writeCheckpoint(snapshot, options);
+}
+
+/** Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable} */
+export async function cleanTableLog(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<CleanupReport> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  return cleanExpiredLog(snapshot, options);
+}
+
+/** What {@link tidyTable} did. */
+export interface TidyReport extends CleanupReport {
+  /** Temporary files, staging folders and unfinished uploads of writers that died; 0 in a dry run, which does not look for them. */
+  readonly abandonedRemoved: number;
+}
+
+/**
+ * As {@link cleanTableLog}, and removes what writers left that died longer ago than `delta.deletedFileRetentionDuration`, a day at least. Looks
+ * through the whole table's folder on local disk, and so is not part of a commit's upkeep.
+ */
+export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<TidyReport> {
+  const report = await cleanTableLog(snapshot, options);
+  const { store, world } = snapshot.context;
+  const patience = patienceWith(snapshot.metadata);
+  const looks = options.dryRun !== true && Number.isFinite(patience);
+  return { ...report, abandonedRemoved: looks ? ((await store.removeAbandoned?.(world.now() - patience)) ?? 0) : 0 };
+}
+
+/** What writers left that were killed goes with a later checkpoint, as far as looking for it is cheap; the rest with {@link tidyTable}. */
+async function sweepNearby({ store, world }: TableContext, metadata: MetadataAction): Promise<void> {
+  const patience = patienceWith(metadata);
+  if (Number.isFinite(patience)) await store.removeAbandoned?.(world.now() - patience, { nearby: true });
+}
+
+/** Milliseconds after which no writer can still be at work. */
+function patienceWith(metadata: MetadataAction): number {
+  return Math.max(upkeepProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
+}
+
+async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {
+  if (base !== undefined && base.version <= version) {
+    const newest = await refreshLog(base);
+    if (newest.version === version) return newest;
+  }
+  return openLog(context, { version });
+}
+
+/** Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is broken. */
+async function keepChecksum(context: TableContext, { version, winners, actions, state }: CommittedResult): Promise<boolean | undefined> {
+  const first = winners[0]?.version ?? version;
+  const cached = newestChecksum.get(context);
+  let known = version === 0 ? undefined : cached?.version === first - 1 ? cached : await readChecksumBase(context, first - 1);
+  for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);
+  if (known === undefined && winners.length > 0) known = await readChecksumBase(context, version - 1);
+  const checksum = foldChecksum(known, version, actions);
+  // A checksum that names another protocol or metadata than the table had was wrong before: the chain starts again at the next checkpoint.
+  if (checksum === undefined || !isSameHead(checksum.metadata, state.metadata) || !isSameHead(checksum.protocol, state.protocol))
+    return undefined;
+  newestChecksum.set(context, checksum);
+  return writeChecksum(context, checksum);
+}
+
+async function restartChecksum(context: TableContext, snapshot: LogSnapshot): Promise<boolean> {
+  const checksum = await checksumOf(snapshot);
+  newestChecksum.set(context, checksum);
+  return writeChecksum(context, checksum);
+}

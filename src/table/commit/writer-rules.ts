@@ -1,0 +1,74 @@
+import { VarveError } from "../../errors.ts";
+import type { Action, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { isFeatureActive, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
+import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
+
+/** Domains of the protocol that varve knows how to change (PROTOCOL.md "Writer Requirements for Domain Metadata"). */
+const knownSystemDomains: ReadonlySet<string> = new Set([ROW_TRACKING_DOMAIN, "delta.clustering"]);
+
+interface TableRules {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly before: CommitState;
+}
+
+/**
+ * Holds the actions of a commit to what the table's features ask of writers; checked again for each state the commit is rebased on.
+ *
+ * @throws `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
+ */
+export function checkWriterRules(request: CommitRequest, state: CommitState): void {
+  const protocol = singleAction(request.actions, "protocol") ?? state.protocol;
+  const metadata = singleAction(request.actions, "metaData") ?? state.metadata;
+  const rules: TableRules = { protocol, metadata, before: state };
+  for (const action of request.actions) checkAction(action, rules);
+}
+
+function checkAction(action: Action, rules: TableRules): void {
+  switch (action.kind) {
+    case "remove":
+      if (action.dataChange && isFeatureActive("appendOnly", rules.protocol, rules.metadata)) throw appendOnly(action.path);
+      return;
+    case "add":
+      if (action.deletionVector !== undefined) requireFeature("deletionVectors", "a file with a deletion vector", rules);
+      if (action.baseRowId !== undefined && !assignsRowIds(rules)) requireFeature("rowTracking", "a file with row ids", rules);
+      return;
+    case "cdc":
+      if (!isFeatureActive("changeDataFeed", rules.protocol, rules.metadata))
+        throw missing("changeDataFeed", "a change data file", "is not enabled");
+      return;
+    case "domainMetadata":
+      requireFeature("domainMetadata", `the domain ${action.domain}`, rules);
+      if (action.domain.startsWith("delta.") && !knownSystemDomains.has(action.domain)) {
+        throw new VarveError(
+          "INVALID_ARGUMENT",
+          `The domain ${action.domain} belongs to the protocol and varve does not know its rules; it cannot be changed.`,
+          {
+            domain: action.domain,
+          },
+        );
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+function requireFeature(name: string, what: string, rules: TableRules): void {
+  if (!supportedWriterFeatures(rules.protocol).has(name)) throw missing(name, what, "is not listed in the table's protocol");
+}
+
+function missing(name: string, what: string, state: string): VarveError {
+  return new VarveError("UNSUPPORTED_FEATURE", `The commit holds ${what}, but the table feature ${name} ${state}. Enable it first.`, {
+    features: [name],
+  });
+}
+
+function appendOnly(path: string): VarveError {
+  return new VarveError(
+    "TABLE_APPEND_ONLY",
+    `The table is append-only (delta.appendOnly is true), and this operation removes rows in ${path}. Set the property to false first if that is meant.`,
+    { path },
+  );
+}

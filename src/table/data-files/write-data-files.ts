@@ -1,0 +1,297 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Session, WrittenFile } from "../../engine/core/contract.ts";
+import { guardSql } from "../../engine/fence/row-guard.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { type ColumnMappingMode, columnMappingKeys, physicalFieldIds, physicalName } from "../../schema/column-mapping.ts";
+import { requireColumn } from "../../schema/fields.ts";
+import { encodePartitionSql, isPartitionable } from "../../schema/partition-values.ts";
+import { encodeLogPath, hiveFolder } from "../../schema/paths.ts";
+import { physicalSelectItems } from "../../schema/physical-sql.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
+import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import { mapBounded } from "../../util/concurrency.ts";
+import { freePrefix } from "../../util/free-prefix.ts";
+import { indexedColumns, statisticsJson } from "./file-statistics.ts";
+
+/** The table that files are written for: its schema as of the commit that will add them. */
+export interface DataTarget {
+  readonly context: TableContext;
+  readonly schema: StructType;
+  readonly partitionColumns: readonly string[];
+  readonly configuration: Readonly<Record<string, string>>;
+  readonly mode: ColumnMappingMode;
+  /** Write partition columns into the files too. */
+  readonly materializePartitionColumns?: boolean;
+  /** Physical paths of columns that need statistics. */
+  readonly clusteringColumns?: readonly (readonly string[])[];
+}
+
+export interface DataWriteOptions {
+  /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
+  readonly targetFileBytes?: number;
+  /** The number of rows, where it is known. */
+  readonly rows?: number;
+  /** There are no more rows than this, where it is known. */
+  readonly rowsAtMost?: number;
+  /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
+  readonly compression?: "zstd" | "snappy" | "uncompressed";
+  /** Called with the share of rows written, 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+  /** Columns of the query that stand in the files under their own names, though the table does not have them. */
+  readonly hiddenColumns?: readonly string[];
+  /**
+   * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see {@link isGuardStop}. Only for tables
+   * without partition columns, whose rows are read once.
+   */
+  readonly guard?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** Parquet files that are finished but not in the table's folder under their names yet. */
+export interface StagedData {
+  readonly files: readonly StagedDataFile[];
+  readonly rows: number;
+  readonly bytes: number;
+  /** Removes what was staged and not published. */
+  discard(): Promise<void>;
+}
+
+export interface StagedDataFile {
+  readonly written: WrittenFile;
+  /** Raw path below the table's root. */
+  readonly path: string;
+  /** By physical name, as the log holds them. */
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  readonly stats: string;
+}
+
+const defaultTargetBytes = 256 * 1024 * 1024;
+const uploadsUnderWay = 8;
+
+/**
+ * Writes the rows of a query, which gives the table's columns by their logical names, to Parquet files in a staging folder.
+ *
+ * Nothing is visible to readers until {@link publishData} has moved the files and a commit names them.
+ *
+ * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of nothing but void), `ENGINE_FAILED`, `CANCELLED`
+ */
+export async function stageData(
+  session: Session,
+  target: DataTarget,
+  sql: string,
+  folder: string,
+  options: DataWriteOptions = {},
+): Promise<StagedData> {
+  checkWritable(target.schema);
+  const partitions = target.partitionColumns.map((name) => requireColumn(target.schema, name));
+  const data = dataFields(target, partitions);
+  const hidden = options.hiddenColumns ?? [];
+  const prefix = freePrefix([...data.flatMap((field) => [field.name, physicalName(field, target.mode)]), ...hidden]);
+  const partitionKey = (at: number) => `${prefix}partition_value_${at}`;
+  const keys = partitions.map((field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(at)}`);
+  const output = join(folder, target.context.world.uuid());
+  await mkdir(output);
+  const compression = options.compression ?? codecOf(target.configuration);
+  const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
+  const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard)}`;
+  const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
+    folder: output,
+    compression,
+    targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
+    ...(options.rows === undefined ? {} : { rows: options.rows }),
+    ...(options.rowsAtMost === undefined ? {} : { rowsAtMost: options.rowsAtMost }),
+    ...(keys.length === 0 ? {} : { partitionBy: keys.map((_, at) => partitionKey(at)) }),
+    ...(hasIds(data)
+      ? { fieldIds: physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode) }
+      : {}),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const columns = indexedColumns(target);
+  const names = partitions.map((field) => physicalName(field, target.mode));
+  const staged = files.map((written, number): StagedDataFile => {
+    const values = names.map((name, at) => [name, written.partitionValues[at] ?? null] as const);
+    return {
+      written,
+      path: dataFilePath(target.context, values, number, compression),
+      partitionValues: Object.fromEntries(values),
+      stats: statisticsJson(written, columns),
+    };
+  });
+  return {
+    files: staged,
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    discard: () => rm(output, { recursive: true, force: true }),
+  };
+}
+
+/**
+ * Moves staged files to their places in the table and returns the actions that add them. A failure takes back what was moved.
+ *
+ * @throws `STORE_UNAVAILABLE`, `STORE_REFUSED`, `CANCELLED`
+ */
+export async function publishData(context: TableContext, staged: StagedData, signal?: AbortSignal): Promise<AddAction[]> {
+  const moved: string[] = [];
+  try {
+    await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
+      moved.push(path);
+      await context.store.putFile(path, written.file, signal === undefined ? {} : { signal });
+    });
+  } catch (error) {
+    await withdrawPaths(context, moved);
+    throw error;
+  }
+  const now = context.world.now();
+  return staged.files.map(({ path, written, partitionValues, stats }) => ({
+    kind: "add",
+    path: encodeLogPath(path),
+    partitionValues,
+    size: written.bytes,
+    modificationTime: now,
+    dataChange: true,
+    stats,
+  }));
+}
+
+/**
+ * Brings staged files to the disk, so that {@link publishData} waits less. A failure counts: the system tells it once, and would let a later
+ * flush of the same file succeed.
+ *
+ * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
+ */
+export async function flushData(context: TableContext, staged: StagedData): Promise<void> {
+  await mapBounded(staged.files, uploadsUnderWay, async ({ written }) => context.store.flushFile?.(written.file));
+}
+
+/** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */
+export function withdrawData(context: TableContext, staged: StagedData): Promise<void> {
+  return withdrawPaths(
+    context,
+    staged.files.map((file) => file.path),
+  );
+}
+
+/**
+ * Runs the commit of published files, and takes them back when it certainly did not happen; files of a commit whose outcome is unknown stay.
+ *
+ * @throws what `commit` throws
+ */
+export async function commitOrWithdraw<T>(context: TableContext, staged: StagedData, commit: () => Promise<T>): Promise<T> {
+  try {
+    return await commit();
+  } catch (error) {
+    if (!isVarveError(error, "COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await withdrawData(context, staged);
+    throw error;
+  }
+}
+
+async function withdrawPaths(context: TableContext, paths: readonly string[]): Promise<void> {
+  await Promise.allSettled(paths.map((path) => context.store.delete(path)));
+}
+
+/** `part-00000-UUID.c000.zstd.parquet`, in the folder of its partition. */
+function dataFilePath(
+  context: TableContext,
+  partition: readonly (readonly [string, string | null])[],
+  number: number,
+  compression: string,
+): string {
+  const codec = compression === "uncompressed" ? "" : `.${compression}`;
+  const name = `part-${String(number).padStart(5, "0")}-${context.world.uuid()}.c000${codec}.parquet`;
+  return partition.length === 0 ? name : `${hiveFolder(partition)}/${name}`;
+}
+
+function dataFields(target: DataTarget, partitions: readonly StructField[]): readonly StructField[] {
+  if (target.materializePartitionColumns === true) return target.schema.fields;
+  const left = new Set(partitions.map((field) => foldName(field.name)));
+  return target.schema.fields.filter((field) => !left.has(foldName(field.name)));
+}
+
+function hasIds(fields: readonly StructField[]): boolean {
+  return fields.some((field) => field.metadata[columnMappingKeys.id] !== undefined);
+}
+
+function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "snappy" | "uncompressed" {
+  const codec = (configuration["delta.parquet.compression.codec"] ?? "zstd").toLowerCase();
+  if (codec === "snappy") return "snappy";
+  return codec === "uncompressed" || codec === "none" ? "uncompressed" : "zstd";
+}
+
+/** Reads `delta.targetFileSize`: bytes, or a number with k, m, g (and b). */
+function targetBytes(configuration: Readonly<Record<string, string>>): number {
+  const parts = /^(\d+)\s*([kmg]?)i?b?$/i.exec(configuration["delta.targetFileSize"] ?? "");
+  const bytes = Number(parts?.[1] ?? 0) * 1024 ** Math.max(0, "kmg".indexOf((parts?.[2] ?? "").toLowerCase() || "_") + 1);
+  return bytes > 0 ? bytes : defaultTargetBytes;
+}
+
+/**
+ * Holds a schema to what data files can hold, PROTOCOL.md "Void Type".
+ *
+ * @throws `SCHEMA_INVALID` for void in lists and maps, structs and tables of void alone
+ */
+function checkWritable(schema: StructType): void {
+  checkStruct(schema, []);
+}
+
+function checkStruct(struct: StructType, path: readonly string[]): void {
+  if (struct.fields.every((field) => field.type === "void")) {
+    const what =
+      path.length === 0
+        ? "The table has no column that can hold a value"
+        : `The struct ${pathText(path)} has no field that can hold a value`;
+    throw new VarveError("SCHEMA_INVALID", `${what}, so no data file can be written. Add a column first.`, { column: [...path] });
+  }
+  for (const field of struct.fields) checkType(field.type, [...path, field.name]);
+}
+
+function checkType(type: DeltaType, path: readonly string[]): void {
+  if (isPrimitive(type) || type.type === "decimal") return;
+  if (type.type === "struct") {
+    checkStruct(type, path);
+    return;
+  }
+  const inner = type.type === "array" ? [type.elementType] : [type.keyType, type.valueType];
+  for (const part of inner) {
+    if (part === "void") {
+      throw new VarveError("SCHEMA_INVALID", `Column ${pathText(path)} is a ${typeText(type)}; lists and maps of void cannot be written.`, {
+        column: [...path],
+      });
+    }
+    checkType(part, path);
+  }
+}
+
+/**
+ * Holds partition columns to what a table can be partitioned by.
+ *
+ * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice, or no column left for the files
+ */
+export function checkPartitioning(schema: StructType, partitionColumns: readonly string[]): string[] {
+  const fields = partitionColumns.map((name) => requireColumn(schema, name));
+  for (const [at, field] of fields.entries()) {
+    if (!isPartitionable(field.type)) {
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `A table cannot be partitioned by column ${pathText([field.name])}, a ${typeText(field.type)}.`,
+        {
+          column: [field.name],
+          found: typeText(field.type),
+        },
+      );
+    }
+    if (fields.indexOf(field) !== at)
+      throw new VarveError("INVALID_ARGUMENT", `The partition column ${field.name} is named twice.`, { column: field.name });
+  }
+  if (fields.length > 0 && fields.length === schema.fields.length) {
+    throw new VarveError("SCHEMA_INVALID", "A table cannot be partitioned by all of its columns: data files need one at least.", {
+      partitionColumns: [...partitionColumns],
+    });
+  }
+  return fields.map((field) => field.name);
+}

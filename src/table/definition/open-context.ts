@@ -1,0 +1,52 @@
+import type { Engine, SessionOptions } from "../../engine/core/contract.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import { type FileCacheOptions, localFiles } from "../../storage/file-cache.ts";
+import { openStore, type StoreOptions } from "../../storage/open-store.ts";
+import { realWorld, type World } from "../../util/world.ts";
+
+/** How a table's store, engine and surroundings are opened. */
+export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOptions {
+  /** Clock, ids and randomness; default: the real ones. */
+  readonly world?: World;
+  /** Local copies of a remote store's immutable files. */
+  readonly cache?: FileCacheOptions;
+  /** URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default: none. */
+  readonly allowedPrefixes?: readonly string[];
+}
+
+/** Everything below a table that is not the table: its store, a lazily loaded engine, the world, local copies of its files. */
+export async function openContext(uri: string, options: ContextOptions = {}): Promise<TableContext> {
+  const { world = realWorld, cache, memoryLimit, threads, temporaryFolder, allowedPrefixes = [], ...storeOptions } = options;
+  const store = await openStore(uri, { ...storeOptions, world });
+  const session: SessionOptions = {
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
+  };
+  const base: TableContext = { store, world, engine: () => lazyEngine(session), localFile: localFiles(store, cache) };
+  if (allowedPrefixes.length === 0) return base;
+  return { ...base, foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, { ...storeOptions, world }) };
+}
+
+/** The engine, loaded on first use, whose sessions take the table's limits unless they ask for their own. */
+async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
+  const { duckdbEngine } = await import("../../engine/session/session.ts");
+  return { open: (options) => duckdbEngine.open({ ...defaults, ...options }) };
+}
+
+async function allowedStore(uri: string, prefixes: readonly string[], options: StoreOptions): Promise<ObjectStore> {
+  const { canonicalUri } = await import("../../storage/open-store.ts");
+  const { VarveError } = await import("../../errors.ts");
+  const wanted = canonicalUri(uri);
+  const allowed = prefixes.map((prefix) => canonicalUri(prefix));
+  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`))) return openStore(uri, options);
+  throw new VarveError(
+    "PATH_OUTSIDE_TABLE",
+    `The table's log names files below ${wanted}, outside the table. Allow that prefix to read them.`,
+    {
+      uri: wanted,
+      allowed,
+    },
+  );
+}

@@ -1,0 +1,128 @@
+import { VarveError } from "../../errors.ts";
+import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { constraintNames } from "../../protocol/constraint-names.ts";
+import { findFeature } from "../../protocol/features.ts";
+import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../../protocol/writer-features.ts";
+import { assignColumnMapping, columnMappingKeys, columnMappingMode } from "../../schema/column-mapping.ts";
+import { featuresOfSchema } from "../../schema/column-metadata.ts";
+import { serializeSchema } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
+import type { World } from "../../util/world.ts";
+import { nameRowTrackingColumns } from "../commit/row-ids.ts";
+import { checkPartitioning } from "../data-files/write-data-files.ts";
+
+/** What a caller says of a new table. */
+export interface TableDefinition {
+  readonly schema: StructType;
+  readonly partitionBy?: readonly string[];
+  /** Table properties such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly name?: string;
+  readonly description?: string;
+}
+
+/** The first two actions of a table, and its schema as they hold it. */
+export interface NewTable {
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+}
+
+/** Features that every table may use without asking: the protocol's oldest, which no reader has to know. */
+const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
+const featurePrefix = "delta.feature.";
+
+/**
+ * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names where columns are mapped.
+ *
+ * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
+ */
+export function defineTable(world: World, definition: TableDefinition): NewTable {
+  const asked = definition.properties ?? {};
+  const partitionColumns = checkPartitioning(definition.schema, definition.partitionBy ?? []);
+  const listed = Object.keys(asked)
+    .filter((key) => key.startsWith(featurePrefix))
+    .map((key) => key.slice(featurePrefix.length));
+  const properties = Object.fromEntries(Object.entries(asked).filter(([key]) => !key.startsWith(featurePrefix)));
+  const tracked = properties["delta.enableRowTracking"] === "true" ? nameRowTrackingColumns(properties, world) : properties;
+  const mapped = mapColumns(world, definition.schema, tracked);
+  const features = [...new Set([...listed, ...neededFeatures(mapped.schema, mapped.properties)])];
+  return {
+    protocol: protocolWith({ kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 }, features),
+    metadata: {
+      kind: "metaData",
+      id: world.uuid(),
+      ...(definition.name === undefined ? {} : { name: definition.name }),
+      ...(definition.description === undefined ? {} : { description: definition.description }),
+      format: { provider: "parquet", options: {} },
+      schemaString: serializeSchema(mapped.schema),
+      partitionColumns,
+      configuration: mapped.properties,
+      createdTime: world.now(),
+    },
+    schema: mapped.schema,
+  };
+}
+
+/** Names of the features that a table with this schema and these properties uses. */
+function neededFeatures(schema: StructType, properties: Readonly<Record<string, string>>): string[] {
+  const active = Object.entries(writerFeatures).filter(
+    ([name, feature]) => !name.endsWith("-preview") && feature.active?.(properties) === true,
+  );
+  const checks = constraintNames(properties).length > 0 ? ["checkConstraints"] : [];
+  return [...new Set([...featuresOfSchema(schema), ...active.map(([name]) => name), ...checks])].filter(
+    (name) => !baseFeatures.includes(name),
+  );
+}
+
+/**
+ * The protocol with these features supported, raised to table features only where it does not support them already.
+ *
+ * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not know or does not write
+ */
+export function protocolWith(protocol: ProtocolAction, features: readonly string[]): ProtocolAction {
+  const [readers, writers] = [supportedReaderFeatures(protocol), supportedWriterFeatures(protocol)];
+  const wanted = new Set(features.flatMap(withRequirements));
+  const added = [...wanted].filter((name) => !writers.has(name));
+  if (added.length === 0) return protocol;
+  const writerNames = [...new Set([...writers, ...added])].sort();
+  const readerNames = [...new Set([...readers, ...added.filter((name) => findFeature(name)?.side === "reader")])].sort();
+  const needsReader = protocol.minReaderVersion >= 3 || readerNames.some((name) => !readers.has(name));
+  return {
+    kind: "protocol",
+    minReaderVersion: needsReader ? 3 : protocol.minReaderVersion,
+    minWriterVersion: 7,
+    ...(needsReader ? { readerFeatures: readerNames } : {}),
+    writerFeatures: writerNames,
+  };
+}
+
+/** Features that a table would need for this schema and these properties but does not support yet. */
+export function missingFeatures(protocol: ProtocolAction, schema: StructType, properties: Readonly<Record<string, string>>): string[] {
+  const supported = supportedWriterFeatures(protocol);
+  return neededFeatures(schema, properties).filter((name) => !supported.has(name) && !supported.has(`${name}-preview`));
+}
+
+function withRequirements(name: string): string[] {
+  const feature = writerFeatures[name];
+  if (feature === undefined || feature.support === "refused") {
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `The table feature ${name} is not one that varve writes${feature?.reason === undefined ? "" : `: ${feature.reason}`}.`,
+      {
+        features: [name],
+      },
+    );
+  }
+  return [...(feature.requires ?? []), name];
+}
+
+function mapColumns(
+  world: World,
+  schema: StructType,
+  properties: Readonly<Record<string, string>>,
+): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
+  if (columnMappingMode(properties) === "none") return { schema, properties };
+  const mapped = assignColumnMapping(schema, 0, () => `col-${world.uuid()}`);
+  return { schema: mapped.schema, properties: { ...properties, [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+}

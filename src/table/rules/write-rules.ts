@@ -1,0 +1,199 @@
+import { castTo } from "../../dialects/spark/casts.ts";
+import { unsupported } from "../../dialects/spark/refusal.ts";
+import type { Term } from "../../dialects/spark/term.ts";
+import { translateSpark } from "../../dialects/spark/translate.ts";
+import type { Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import { charLengthOf } from "../../schema/column-metadata.ts";
+import { findField } from "../../schema/fields.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { pathText, typeText } from "../../schema/type-names.ts";
+import type { StructField, StructType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import type { IdentityDemand, TableDemands } from "./table-demands.ts";
+
+/** A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that do. */
+export interface RowRule {
+  /** As errors name it: `CHECK constraint positive (amount > 0)`. */
+  readonly label: string;
+  readonly name: string;
+  readonly kind: "check" | "invariant" | "generated" | "length";
+  readonly sql: string;
+}
+
+/** What a table computes for columns that a batch lacks, and demands of those that it has; as SQL of the engine. */
+export interface WriteRules {
+  /** Constants for columns that the batch lacks, by name. */
+  readonly defaults: ReadonlyMap<string, string>;
+  /** SQL over the other columns for generated columns that the batch lacks, by name. */
+  readonly computed: ReadonlyMap<string, string>;
+  /** Identity columns that number the rows of this batch. */
+  readonly numbered: readonly IdentityDemand[];
+  readonly rows: readonly RowRule[];
+}
+
+/** What a batch is written with. */
+export interface WriteScope {
+  /** Names of the columns that the batch has. */
+  readonly given: readonly string[];
+  /** The moment that defaults such as `current_timestamp()` stand for, in milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's: nothing of it reaches the engine but
+ * what {@link translateSpark} knows.
+ *
+ * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table is not written
+ */
+export async function writeRules(
+  session: Session,
+  schema: StructType,
+  demands: TableDemands,
+  { given, now }: WriteScope,
+): Promise<WriteRules> {
+  const has = new Set(given.map(foldName));
+  const [defaults, computed] = [new Map<string, string>(), new Map<string, string>()];
+  const rows: RowRule[] = [];
+  for (const { column, expression } of demands.defaults) {
+    const name = topLevel(column, "default");
+    if (has.has(foldName(name))) continue;
+    const label = `default of column ${pathText(column)} (${expression})`;
+    const none: StructType = { type: "struct", fields: [] };
+    const value = expected(expression, label, () => columnValue(translateSpark(expression, none, { now }), schema, name));
+    await requireDefault(session, value, name, label);
+    defaults.set(name, value.sql);
+  }
+  for (const { column, expression } of demands.generated) {
+    const name = topLevel(column, "generation expression");
+    const label = `generation expression of column ${pathText(column)} (${expression})`;
+    const value = expected(expression, label, () => columnValue(translateSpark(expression, schema), schema, name));
+    if (!has.has(foldName(name))) {
+      computed.set(name, value.sql);
+      if (value.fails !== undefined) rows.push({ kind: "generated", name, label, sql: `(NOT ${value.fails})` });
+      continue;
+    }
+    const isEqual = { sql: `(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
+    rows.push({ kind: "generated", name, label: `generated column ${pathText(column)} = ${expression}`, sql: conditionSql(isEqual) });
+  }
+  rows.push(...schema.fields.flatMap(lengthRule));
+  for (const { kind, name, expression } of demands.conditions) {
+    const label = kind === "check" ? `CHECK constraint ${name} (${expression})` : `invariant of column ${name} (${expression})`;
+    rows.push({ kind, name, label, sql: expected(expression, label, () => conditionSql(translateCondition(expression, schema))) });
+  }
+  return { defaults, computed, numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))), rows };
+}
+
+/**
+ * A condition over a table's columns as SQL of the engine.
+ *
+ * @throws `UNSUPPORTED_FEATURE` for one that is not translated, or is neither true nor false
+ */
+export function translateCondition(expression: string, schema: StructType): Term {
+  const condition = translateSpark(expression, schema);
+  if (condition.type !== "boolean") throw unsupported(`a ${typeText(condition.type)} as a condition`);
+  return condition;
+}
+
+/** SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition cannot be evaluated for. */
+export function conditionSql({ sql, fails }: Pick<Term, "sql" | "fails">): string {
+  return fails === undefined ? sql : `(NOT ${fails} AND ${sql})`;
+}
+
+function columnValue(value: Term, schema: StructType, name: string): Term {
+  const type = findField(schema, name)?.type ?? "string";
+  const cast = castTo(value, type);
+  if (cast === undefined) throw unsupported(`a ${typeText(value.type)} for a column of type ${typeText(type)}`);
+  return cast;
+}
+
+async function requireDefault(session: Session, { fails }: Term, name: string, label: string): Promise<void> {
+  if (fails === undefined) return;
+  const [row] = await session.rows(`SELECT ${fails} AS fails`);
+  if (row?.["fails"] !== true) return;
+  throw new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `The ${label} cannot be evaluated. Give the column a value, or mend its default. Nothing was written.`,
+    {
+      constraint: name,
+      kind: "default",
+    },
+  );
+}
+
+/** `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we. */
+function lengthRule(field: StructField): RowRule[] {
+  const limit = field.type === "string" ? charLengthOf(field) : undefined;
+  if (limit === undefined) return [];
+  const [name, column] = [field.name, quoteName(field.name)];
+  const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
+  return [{ kind: "length", name, label, sql: `(${column} IS NULL OR length(${column}) <= ${limit.length})` }];
+}
+
+/** Whether the table holds SQL text that a batch must be run through. */
+export function hasExpressions(demands: TableDemands): boolean {
+  return demands.conditions.length + demands.generated.length + demands.defaults.length > 0;
+}
+
+/** A query over rows of the table with generated columns computed and identity columns numbered, in the same columns. */
+export function applyRules(sql: string, rules: WriteRules): string {
+  const replaced = [...rules.computed].map(([name, value]) => `${value} AS ${quoteName(name)}`);
+  const computed = replaced.length === 0 ? sql : `SELECT * REPLACE (${replaced.join(", ")}) FROM (${sql})`;
+  if (rules.numbered.length === 0) return computed;
+  const numbers = rules.numbered.map(
+    (demand) => `CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
+  );
+  return `SELECT * REPLACE (${numbers.join(", ")}) FROM (${computed})`;
+}
+
+/**
+ * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the high-water mark, which need not be one
+ * of them where values were inserted by hand (PROTOCOL.md "Identity Columns").
+ */
+export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
+  if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start)) return start;
+  return start + ((highWaterMark - start) / step + 1n) * step;
+}
+
+/** The error for a row that breaks a rule. */
+export function ruleError(
+  rule: RowRule,
+  where: { readonly row?: number; readonly file?: string | null; readonly values?: string | null },
+): VarveError {
+  const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
+  const values = where.values == null ? "" : `: ${where.values}`;
+  return new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `A row of the batch does not meet the table's ${rule.label}, or it cannot be evaluated for the row${place}${values}. Nothing was written.`,
+    {
+      constraint: rule.name,
+      kind: rule.kind,
+      ...(where.row === undefined ? {} : { row: where.row }),
+      ...(where.file == null ? {} : { file: where.file }),
+    },
+  );
+}
+
+function expected<T>(expression: string, label: string, translate: () => T): T {
+  try {
+    return translate();
+  } catch (error) {
+    if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `The table cannot be written: its ${label} is SQL that varve cannot evaluate as Spark does. ${error.message} Write it with Spark.`,
+      { expression },
+      error,
+    );
+  }
+}
+
+function topLevel(column: readonly string[], what: string): string {
+  const [name, ...below] = column;
+  if (name === undefined || below.length > 0) {
+    throw new VarveError("UNSUPPORTED_FEATURE", `The table cannot be written: the nested field ${pathText(column)} has a ${what}.`, {
+      column: [...column],
+    });
+  }
+  return name;
+}

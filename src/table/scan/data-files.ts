@@ -1,0 +1,97 @@
+import { statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import { decodeLogPath, logPathKey } from "../../schema/paths.ts";
+import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import { localFiles } from "../../storage/file-cache.ts";
+import { isSystemError } from "../../storage/local/local-root.ts";
+import { mapBounded } from "../../util/concurrency.ts";
+
+const fetchesUnderWay = 16;
+
+/** A file that the log names: where it is, and how to get a local name for it. */
+export interface ResolvedPath {
+  readonly store: ObjectStore;
+  /** Below the store's root, in raw characters. */
+  readonly path: string;
+  readonly localFile: () => Promise<string>;
+}
+
+/** Finds the files that a table's log names; every spelling of a path leads to the same file. */
+export class LogPaths {
+  readonly #context: TableContext;
+  readonly #root: string;
+  readonly #foreign = new Map<string, Promise<{ readonly store: ObjectStore; readonly localFile: (path: string) => Promise<string> }>>();
+
+  constructor(context: TableContext) {
+    this.#context = context;
+    this.#root = `${logPathKey(context.store.uri).replace(/\/+$/, "")}/`;
+  }
+
+  /** @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed */
+  async resolve(logPath: string): Promise<ResolvedPath> {
+    const decoded = decodeLogPath(logPath);
+    if (decoded.kind === "relative") return this.#own(decoded.path);
+    if (decoded.uri.startsWith(this.#root)) return this.#own(decoded.uri.slice(this.#root.length));
+    const cut = decoded.uri.lastIndexOf("/");
+    const path = decoded.uri.slice(cut + 1);
+    const { store, localFile } = await this.#open(decoded.uri.slice(0, cut), decoded.uri);
+    return { store, path, localFile: () => localFile(path) };
+  }
+
+  #own(path: string): ResolvedPath {
+    const { store, localFile } = this.#context;
+    return { store, path, localFile: () => localFile(path) };
+  }
+
+  #open(folder: string, uri: string) {
+    const { foreignStore, store: own } = this.#context;
+    if (foreignStore === undefined) {
+      throw new VarveError(
+        "PATH_OUTSIDE_TABLE",
+        `The log of ${own.uri} names the file ${uri}, which lies outside the table. Allow its folder when opening the table if you trust the table's writer.`,
+        { path: uri, store: own.uri },
+      );
+    }
+    const opened = this.#foreign.get(folder) ?? foreignStore(storeUri(folder)).then((store) => ({ store, localFile: localFiles(store) }));
+    this.#foreign.set(folder, opened);
+    return opened;
+  }
+}
+
+/**
+ * Local names of files that the log names, in the same order: the files themselves on local disk, else cached copies.
+ *
+ * @throws `DATA_FILE_MISSING` naming the path in the log; `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed
+ */
+export async function locateFiles(context: TableContext, paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
+  const resolver = new LogPaths(context);
+  return mapBounded(paths, fetchesUnderWay, async (path) => {
+    signal?.throwIfAborted();
+    try {
+      const file = await (await resolver.resolve(path)).localFile();
+      if (statSync(file, { throwIfNoEntry: false }) === undefined) throw missing(path, context);
+      return file;
+    } catch (error) {
+      // A name too long for the file system is that of no file.
+      const isAbsent = isVarveError(error, "OBJECT_NOT_FOUND") || isSystemError(error, "ENAMETOOLONG");
+      throw isAbsent ? missing(path, context, error) : error;
+    }
+  });
+}
+
+/** Decoded URIs of the log as stores take them: `file:` URIs encoded, others raw. */
+function storeUri(folder: string): string {
+  return folder.startsWith("file:///") ? pathToFileURL(folder.slice("file://".length)).href : folder;
+}
+
+function missing(path: string, context: TableContext, cause?: unknown): VarveError {
+  return new VarveError(
+    "DATA_FILE_MISSING",
+    `The data file ${path} of ${context.store.uri} does not exist, though the log lists it. It may have been removed by a vacuum, or by hand; ` +
+      "`varve fsck` lists all such files.",
+    { path, store: context.store.uri },
+    cause,
+  );
+}

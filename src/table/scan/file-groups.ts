@@ -1,0 +1,137 @@
+import { statSync } from "node:fs";
+import type { EngineValue, Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import { filePattern, quoteFile } from "../../sql/sql-text.ts";
+import { footerColumns, type PhysicalField, parsePhysicalSchema } from "./physical-schema.ts";
+
+/** Files whose footers describe the same columns. */
+export interface FileGroup {
+  readonly fields: readonly PhysicalField[];
+  /** Local file names. */
+  readonly files: ReadonlySet<string>;
+}
+
+const filesAQuery = 5_000;
+
+/** What was read of a file before, as long as it is the same file. */
+interface KnownFooter {
+  readonly size: number;
+  readonly changed: number;
+  readonly fields: readonly PhysicalField[];
+}
+
+const mostKnown = 50_000;
+/** Footers by local file name: data files never change, so that a table that is read again need not look at them again. */
+const known = new Map<string, KnownFooter>();
+/** Columns by their digest: files that are alike share them, which also is how groups are told apart. */
+const columns = new Map<string, readonly PhysicalField[]>();
+
+/**
+ * Groups local Parquet files by what their footers say, so that each group can be read by one scan with one set of conversions.
+ *
+ * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
+ */
+export async function groupByFooter(session: Session, files: readonly string[]): Promise<FileGroup[]> {
+  const groups = new Map<readonly PhysicalField[], Set<string>>();
+  const put = (fields: readonly PhysicalField[], file: string): void => {
+    const group = groups.get(fields);
+    if (group === undefined) groups.set(fields, new Set([file]));
+    else group.add(file);
+  };
+  const unknown: string[] = [];
+  for (const file of new Set(files)) {
+    const footer = knownFooter(file);
+    if (footer === undefined) unknown.push(file);
+    else put(footer, file);
+  }
+  for (let start = 0; start < unknown.length; start += filesAQuery) {
+    for (const [digest, names] of await digests(session, unknown.slice(start, start + filesAQuery))) {
+      const fields = await columnsOf(session, digest, names[0] ?? "");
+      for (const name of names) {
+        put(fields, name);
+        remember(name, fields);
+      }
+    }
+  }
+  return [...groups].map(([fields, names]) => ({ fields, files: names }));
+}
+
+/**
+ * How many rows local Parquet files hold by their footers, deleted ones included.
+ *
+ * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
+ */
+export async function footerRows(session: Session, files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const distinct = [...new Set(files)];
+  const counts = new Map<string, number>();
+  for (let start = 0; start < distinct.length; start += filesAQuery) {
+    const part = distinct.slice(start, start + filesAQuery);
+    try {
+      const sql = "SELECT file_name, num_rows FROM parquet_file_metadata($1)";
+      const rows = await session.rows(sql, [part.map(filePattern)]);
+      for (const row of rows) counts.set(String(row["file_name"]), Number(row["num_rows"]));
+    } catch (error) {
+      throw await namingTheFile(session, part, error);
+    }
+  }
+  return counts;
+}
+
+function knownFooter(file: string): readonly PhysicalField[] | undefined {
+  const footer = known.get(file);
+  if (footer === undefined) return undefined;
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats?.size === footer.size && stats.mtimeMs === footer.changed ? footer.fields : undefined;
+}
+
+function remember(file: string, fields: readonly PhysicalField[]): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (known.size >= mostKnown) {
+    known.clear();
+    columns.clear();
+  }
+  known.set(file, { size: stats.size, changed: stats.mtimeMs, fields });
+}
+
+async function columnsOf(session: Session, digest: string, sample: string): Promise<readonly PhysicalField[]> {
+  const found = columns.get(digest);
+  if (found !== undefined) return found;
+  const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`);
+  const fields = parsePhysicalSchema(rows, sample);
+  columns.set(digest, fields);
+  return fields;
+}
+
+async function digests(session: Session, files: readonly string[]): Promise<[string, string[]][]> {
+  const described = footerColumns.split(", ").map((column) => `coalesce(CAST(${column} AS VARCHAR), '')`);
+  const sql = `SELECT digest, list(file_name) AS files FROM (
+    SELECT file_name, md5(string_agg(concat_ws(chr(31), ${described.join(", ")}), chr(30) ORDER BY column_id)) AS digest
+    FROM parquet_schema($1) GROUP BY file_name) GROUP BY digest ORDER BY digest`;
+  try {
+    const rows = await session.rows(sql, [files.map(filePattern)]);
+    return rows.map((row) => [String(row["digest"]), texts(row["files"])]);
+  } catch (error) {
+    throw await namingTheFile(session, files, error);
+  }
+}
+
+/** The engine does not always say which file of a list is broken: reads them one by one to find out. */
+async function namingTheFile(session: Session, files: readonly string[], error: unknown): Promise<unknown> {
+  if (isVarveError(error, "CANCELLED", "DATA_FILE_MISSING")) return error;
+  for (const file of files) {
+    try {
+      await session.rows("SELECT count(*) FROM parquet_schema($1)", [[filePattern(file)]]);
+    } catch (cause) {
+      if (isVarveError(cause, "CANCELLED", "DATA_FILE_MISSING")) return cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `The data file ${file} is not a readable Parquet file: ${reason} \`varve fsck\` lists all such files.`;
+      return new VarveError("DATA_FILE_CORRUPT", message, { file }, cause);
+    }
+  }
+  return error;
+}
+
+function texts(value: EngineValue | undefined): string[] {
+  return Array.isArray(value) ? (value as readonly EngineValue[]).map(String) : [];
+}

@@ -1,0 +1,41 @@
+import { isPrimitive } from "../../schema/type-names.ts";
+import type { DeltaType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+
+const primitives: Readonly<Record<string, string>> = {
+  string: "VARCHAR",
+  long: "BIGINT",
+  integer: "INTEGER",
+  short: "SMALLINT",
+  byte: "TINYINT",
+  float: "FLOAT",
+  double: "DOUBLE",
+  boolean: "BOOLEAN",
+  binary: "BLOB",
+  date: "DATE",
+  timestamp: "TIMESTAMP WITH TIME ZONE",
+  timestamp_ntz: "TIMESTAMP",
+  void: "INTEGER",
+};
+
+/**
+ * The engine type that a scan gives a Delta type, as type text; `variant` comes out as `variant` says (default: JSON text), `void` as an INTEGER that is always null.
+ *
+ * Nested types are written whole, with quoted names, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`.
+ */
+export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSON"): string {
+  if (type === "variant") return variant;
+  if (isPrimitive(type)) return primitives[type] ?? "VARCHAR";
+  switch (type.type) {
+    case "decimal":
+      return `DECIMAL(${type.precision},${type.scale})`;
+    case "array":
+      return `${readTypeText(type.elementType, variant)}[]`;
+    case "map":
+      return `MAP(${readTypeText(type.keyType, variant)}, ${readTypeText(type.valueType, variant)})`;
+    case "struct":
+      // The engine has no struct without fields: such a value keeps only whether it is null.
+      if (type.fields.length === 0) return "BOOLEAN";
+      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${readTypeText(field.type, variant)}`).join(", ")})`;
+  }
+}

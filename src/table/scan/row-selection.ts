@@ -1,0 +1,93 @@
+import type { Session } from "../../engine/core/contract.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { DeletionVectorDescriptor } from "../../protocol/actions.ts";
+import { checkClaims, decodeDeletionVector, deletionVectorPlace, unwrapDeletionVector } from "../../protocol/deletion-vector.ts";
+import { mapBounded } from "../../util/concurrency.ts";
+import { isJsonObject, parseJson } from "../../util/json.ts";
+import { LogPaths, locateFiles } from "./data-files.ts";
+import { footerRows } from "./file-groups.ts";
+
+const readsUnderWay = 16;
+
+/**
+ * Rows of a file by position: bit `n` (the first bit of a byte is its highest) stands for row `n`; rows beyond the bits are not set.
+ * `keep` says which rows are read.
+ */
+export interface RowSelection {
+  readonly bits: Uint8Array;
+  readonly keep: "set" | "clear";
+}
+
+/** A file whose deleted rows are wanted. */
+export interface VectorOwner {
+  /** As the log spells it. */
+  readonly path: string;
+  readonly deletionVector?: DeletionVectorDescriptor | undefined;
+}
+
+/**
+ * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md "Deletion Vectors".
+ *
+ * @param session reads the footers of files with a vector: how many rows there are decides how big a vector may be
+ * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged, holds another number of rows than the log says, or deletes rows that the file does
+ *   not have; `DATA_FILE_MISSING` naming a file; `DATA_FILE_CORRUPT`
+ */
+export async function deletionSelections(
+  session: Session,
+  context: TableContext,
+  files: readonly VectorOwner[],
+): Promise<(RowSelection | undefined)[]> {
+  const bits = await deletedRows(session, context, files);
+  return bits.map((deleted) => (deleted === undefined ? undefined : { bits: deleted, keep: "clear" }));
+}
+
+/** The deleted rows of each file, one bit a row, `undefined` for files without a vector. @throws as {@link deletionSelections} */
+export async function deletedRows(
+  session: Session,
+  context: TableContext,
+  files: readonly VectorOwner[],
+): Promise<(Uint8Array | undefined)[]> {
+  const owners = files.filter(({ deletionVector }) => deletionVector !== undefined);
+  const local = await locateFiles(
+    context,
+    owners.map(({ path }) => path),
+  );
+  const counts = await footerRows(session, local);
+  const rowsOf = new Map(owners.map((owner, at) => [owner, counts.get(local[at] ?? "") ?? 0]));
+  const paths = new LogPaths(context);
+  return mapBounded(files, readsUnderWay, async (owner) => {
+    const { deletionVector } = owner;
+    if (deletionVector === undefined) return undefined;
+    const rows = rowsOf.get(owner) ?? 0;
+    checkClaims(deletionVector, rows);
+    return decodeDeletionVector(await readVector(paths, deletionVector), deletionVector, rows);
+  });
+}
+
+async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Promise<Uint8Array> {
+  const place = deletionVectorPlace(vector);
+  if (place.kind === "inline") return place.bytes;
+  const { store, path } = await paths.resolve(place.path);
+  try {
+    // Size, data and checksum, and the version byte where the log gives no offset.
+    return unwrapDeletionVector(await store.getRange(path, place.offset, vector.sizeInBytes + 9), vector);
+  } catch (error) {
+    if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
+    const message = `The deletion vector file ${path} does not exist, so the rows that it deletes are unknown. Restore it, or travel to a version before it.`;
+    throw new VarveError("DATA_FILE_MISSING", message, { path, store: store.uri }, error);
+  }
+}
+
+/** `numRecords` of a file's statistics, which files with a vector must have; `undefined` where it cannot be had. */
+export function recordsOf(stats: string | undefined): number | undefined {
+  if (stats === undefined) return undefined;
+  try {
+    const parsed = parseJson(stats);
+    const records = isJsonObject(parsed) ? parsed["numRecords"] : undefined;
+    return typeof records === "number" && Number.isSafeInteger(records) && records >= 0 ? records : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,329 @@
+import type { EngineColumn, EngineParameter, Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { ColumnMappingMode } from "../../schema/column-mapping.ts";
+import type { StructField } from "../../schema/types.ts";
+import { fileList, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { freePrefix } from "../../util/free-prefix.ts";
+import { type FileGroup, groupByFooter } from "./file-groups.ts";
+import type { PhysicalField } from "./physical-schema.ts";
+import { findField, type ReadContext, readExpression, variantProbes } from "./read-expression.ts";
+import { readTypeText } from "./read-type.ts";
+import type { RowSelection } from "./row-selection.ts";
+
+/** A column that a scan yields: from the data files, or one constant a file. */
+export type ScanColumn =
+  | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean }
+  /** A text column of the files that is no column of the table, by its exact name. */
+  | { readonly kind: "extra"; readonly name: string }
+  /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
+  | { readonly kind: "constant"; readonly name: string; readonly key: string; readonly type: string }
+  /** A struct `row_id`, `row_commit_version`: PROTOCOL.md "Reader Requirements for Row Tracking". */
+  | {
+      readonly kind: "row-tracking";
+      readonly name: string;
+      readonly idColumn: string | undefined;
+      readonly versionColumn: string | undefined;
+    };
+
+/** One file to read. */
+export interface ScanFile {
+  /** Local name, as `locateFiles` gives it. */
+  readonly file: string;
+  /** Text for the engine to cast to the column's type, bytes for BLOB. */
+  readonly constants: Readonly<Record<string, string | Uint8Array | null>>;
+  readonly selection?: RowSelection;
+  readonly baseRowId?: bigint;
+  readonly defaultRowCommitVersion?: bigint;
+}
+
+/** Data files as one relation of the session it was made in. */
+export interface FileRelation extends Relation {
+  /** Local names of the files that it reads: what a fence must allow. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Makes data files one relation with the wanted columns, each file read as its own footer says.
+ *
+ * Keeps what differs from file to file in tables of the session. A relation without columns yields one unnamed column, to be counted only.
+ *
+ * @throws `DATA_FILE_CORRUPT` naming the file
+ */
+export async function scanFiles(
+  session: Session,
+  context: TableContext,
+  columns: readonly ScanColumn[],
+  files: readonly ScanFile[],
+  mode: ColumnMappingMode,
+): Promise<FileRelation> {
+  const local = files.map(({ file }) => file);
+  // Footers are looked at here and again when rows are read.
+  if (files.length > 1) await session.execute("SET parquet_metadata_cache = true");
+  const arms: string[] = [];
+  for (const group of await groupByFooter(session, local)) {
+    const own = files.filter((file) => group.files.has(file.file));
+    arms.push(...(await groupArms(session, context, columns, group, own, mode)));
+  }
+  const types = columns.map(columnOf);
+  const sql = arms.length === 0 ? emptySql(types) : unionAll(arms);
+  return { sql, columns: types, files: [...new Set(local)] };
+}
+
+function columnOf(column: ScanColumn): EngineColumn {
+  if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
+  if (column.kind === "extra") return { name: column.name, type: "VARCHAR" };
+  return { name: column.name, type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)" };
+}
+
+function dataType({ field, typedVariants }: Extract<ScanColumn, { kind: "data" }>): string {
+  return readTypeText(field.type, typedVariants === true ? "VARIANT" : "JSON");
+}
+
+function emptySql(columns: readonly EngineColumn[]): string {
+  const items = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
+  return `SELECT ${items.length === 0 ? "0" : items.join(", ")} WHERE false`;
+}
+
+/** Nested in halves, because the engine bounds how deep a chain of unions may be. */
+function unionAll(arms: readonly string[]): string {
+  const [only] = arms;
+  if (arms.length === 1 && only !== undefined) return only;
+  const half = Math.ceil(arms.length / 2);
+  return `(${unionAll(arms.slice(0, half))}) UNION ALL (${unionAll(arms.slice(half))})`;
+}
+
+async function groupArms(
+  session: Session,
+  context: TableContext,
+  columns: readonly ScanColumn[],
+  group: FileGroup,
+  files: readonly ScanFile[],
+  mode: ColumnMappingMode,
+): Promise<string[]> {
+  const sample = files[0]?.file ?? "";
+  checkFieldIds(group.fields, mode, sample);
+  const variants = await variantTypes(session, columns, group.fields, mode, sample);
+  const read: ReadContext = { mode, file: sample, variants };
+  const arms: string[] = [];
+  for (const selected of [false, true]) {
+    const part = files.filter((file) => (file.selection !== undefined) === selected);
+    if (part.length === 0) continue;
+    const builder = new ArmBuilder(session, context, columns, group.fields, read);
+    arms.push(...(await builder.arms(part, selected)));
+  }
+  return arms;
+}
+
+/** PROTOCOL.md "Reader Requirements for Column Mapping": a file without field ids is refused in `id` mode rather than read as nulls. */
+function checkFieldIds(fields: readonly PhysicalField[], mode: ColumnMappingMode, file: string): void {
+  if (mode !== "id" || fields.length === 0 || fields.some((field) => field.fieldId !== undefined)) return;
+  const message = `The table finds columns by field id, but the file ${file} has no field ids, so none of its columns can be told apart. Write the file again.`;
+  throw new VarveError("DATA_FILE_CORRUPT", message, { file });
+}
+
+async function variantTypes(
+  session: Session,
+  columns: readonly ScanColumn[],
+  fields: readonly PhysicalField[],
+  mode: ColumnMappingMode,
+  sample: string,
+): Promise<ReadonlyMap<string, string>> {
+  const probes = new Map<string, string>();
+  for (const column of columns) {
+    if (column.kind !== "data") continue;
+    const found = findField(fields, column.field, mode);
+    if (found === undefined) continue;
+    const own = variantProbes(column.field.type, found.type, `f.${quoteName(found.engineName)}`, mode, [column.field.name]);
+    for (const [path, sql] of own) probes.set(path, sql);
+  }
+  if (probes.size === 0) return new Map();
+  session.enableVariants();
+  const described = await session.describe(
+    `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
+  );
+  return new Map([...probes.keys()].map((path, at) => [path, described[at]?.type ?? ""]));
+}
+
+let tablesMade = 0;
+const groupsInText = 32;
+
+/** Builds the SELECTs over files of one physical schema, all with a row selection or all without. */
+class ArmBuilder {
+  readonly #session: Session;
+  readonly #context: TableContext;
+  readonly #columns: readonly ScanColumn[];
+  readonly #fields: readonly PhysicalField[];
+  readonly #read: ReadContext;
+
+  constructor(
+    session: Session,
+    context: TableContext,
+    columns: readonly ScanColumn[],
+    fields: readonly PhysicalField[],
+    read: ReadContext,
+  ) {
+    this.#session = session;
+    this.#context = context;
+    this.#columns = columns;
+    this.#fields = fields;
+    this.#read = read;
+  }
+
+  async arms(files: readonly ScanFile[], selected: boolean): Promise<string[]> {
+    const tracked = this.#columns.some((column) => column.kind === "row-tracking");
+    const constants = this.#columns.filter((column) => column.kind === "constant");
+    const positioned = selected || tracked;
+    if (!positioned) {
+      const alike = groupBy(files, (file) => JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))));
+      // Constants in the text cost nothing a row, and let the engine drop whole groups; beyond some groups a join is cheaper to plan.
+      if (alike.length <= groupsInText) return alike.map((group) => this.#select(group, this.#scan(group), group[0], undefined));
+    }
+    // A file's own column of this name hides the engine's: then rows are counted, one file at a time.
+    if (this.#hides("file_index") || (positioned && this.#hides("file_row_number"))) {
+      const arms: string[] = [];
+      for (const file of files) arms.push(await this.#joined([file], selected, tracked, true));
+      return arms;
+    }
+    return [await this.#joined(files, selected, tracked, false)];
+  }
+
+  async #joined(files: readonly ScanFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
+    const table = await this.#fileTable(files, selected, tracked);
+    const prefix = freePrefix(this.#fields.map(({ engineName }) => engineName));
+    const scan = counted
+      ? `(SELECT *, row_number() OVER () - 1 AS ${prefix}position, 0::UBIGINT AS ${prefix}file FROM ${this.#parquet(files)}) AS f${this.#nothingTable()}`
+      : this.#scan(files);
+    const from = `${scan} JOIN ${table} AS c ON c.file_index = f.${counted ? `${prefix}file` : "file_index"}`;
+    const position = counted ? `f.${prefix}position` : "f.file_row_number";
+    const chosen = `(CASE WHEN ${position} < bit_length(c.bits) THEN get_bit(c.bits, CAST(${position} AS INTEGER)) ELSE 0 END) = c.wanted`;
+    return this.#select(files, from + (selected ? ` WHERE ${chosen}` : ""), undefined, position);
+  }
+
+  #scan(files: readonly ScanFile[]): string {
+    return `${this.#parquet(files)} AS f${this.#nothingTable()}`;
+  }
+
+  #nothingTable(): string {
+    return this.#hides("file_index") ? " CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing" : "";
+  }
+
+  #parquet(files: readonly ScanFile[]): string {
+    return `read_parquet(${fileList(files.map((file) => file.file))}, hive_partitioning = false)`;
+  }
+
+  #hides(name: string): boolean {
+    return this.#fields.some((field) => field.engineName.toLowerCase() === name);
+  }
+
+  /** `constantsOf` gives the constants where all files share them; else they come from the joined table `c`. */
+  #select(files: readonly ScanFile[], from: string, constantsOf: ScanFile | undefined, position: string | undefined): string {
+    const items = this.#columns.map(
+      (column, at) => `${this.#item(column, at, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
+    );
+    return files.length === 0
+      ? emptySql(this.#columns.map(columnOf))
+      : `SELECT ${items.length === 0 ? "0" : items.join(", ")} FROM ${from}`;
+  }
+
+  #item(column: ScanColumn, at: number, constantsOf: ScanFile | undefined, position: string | undefined): string {
+    switch (column.kind) {
+      case "constant": {
+        if (constantsOf === undefined) return `c.k${at}`;
+        const value = constantsOf.constants[column.key] ?? null;
+        return value === null ? this.#nothing(column.type) : literal(value, column.type);
+      }
+      case "data": {
+        const found = findField(this.#fields, column.field, this.#read.mode);
+        if (found === undefined) return this.#nothing(dataType(column));
+        const read = { ...this.#read, typedVariants: column.typedVariants === true };
+        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, read, [column.field.name]).sql;
+      }
+      case "extra": {
+        const found = this.#fields.find((field) => field.name === column.name);
+        return found === undefined ? this.#nothing("VARCHAR") : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
+      }
+      case "row-tracking": {
+        const id = this.#materialized(column.idColumn, `c.base_row_id + ${position}`);
+        const version = this.#materialized(column.versionColumn, "c.commit_version");
+        return `struct_pack(row_id := CAST(${id} AS BIGINT), row_commit_version := CAST(${version} AS BIGINT))`;
+      }
+    }
+  }
+
+  /**
+   * NULL for each row. A text is one that the engine's optimizer cannot see through: DuckDB 1.5 takes `k LIKE '%'` and `contains(k, '')` for
+   * true where `k` is a NULL constant and the other side of an OR is false for all rows.
+   */
+  #nothing(type: string): string {
+    if (type !== "VARCHAR" && type !== "JSON") return `CAST(NULL AS ${type})`;
+    const text = this.#hides("file_index") ? "varve_nothing.text" : "CASE WHEN f.file_index IS NULL THEN '' END";
+    return type === "VARCHAR" ? text : `CAST(${text} AS JSON)`;
+  }
+
+  #materialized(name: string | undefined, otherwise: string): string {
+    const found = name === undefined ? undefined : this.#fields.find((field) => field.name === name);
+    return found === undefined ? otherwise : `coalesce(f.${quoteName(found.engineName)}, ${otherwise})`;
+  }
+
+  /** A table of the session with one row a file: its constants, row ids and selection. */
+  async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<string> {
+    const table = `varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`;
+    const constants = this.#columns.flatMap((column, at) => (column.kind === "constant" ? [{ column, at }] : []));
+    const rows = files.map((file, index) => [
+      String(index),
+      tracked ? (file.baseRowId?.toString() ?? null) : null,
+      tracked ? (file.defaultRowCommitVersion?.toString() ?? null) : null,
+      ...constants.map(({ column }) => plainText(file.constants[column.key] ?? null)),
+    ]);
+    const casts = constants.map(({ column, at }, k) => `${fromText(`r[${k + 4}]`, column.type)} AS k${at}`);
+    await this.#session.execute(
+      `CREATE TABLE ${table} AS SELECT ${["CAST(r[1] AS UBIGINT) AS file_index", "CAST(r[2] AS BIGINT) AS base_row_id", "CAST(r[3] AS BIGINT) AS commit_version", ...casts].join(", ")}
+       FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS r)`,
+      [JSON.stringify(rows)],
+    );
+    return selected ? this.#withSelections(table, files) : table;
+  }
+
+  async #withSelections(table: string, files: readonly ScanFile[]): Promise<string> {
+    await this.#session.execute(`CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`);
+    const together = 64;
+    for (let start = 0; start < files.length; start += together) {
+      const values: string[] = [];
+      const parameters: EngineParameter[] = [];
+      files.slice(start, start + together).forEach((file, at) => {
+        const bits = file.selection?.bits ?? new Uint8Array(0);
+        // A BIT needs one bit at least.
+        parameters.push(bits.length === 0 ? new Uint8Array(1) : bits);
+        values.push(`(${start + at}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`);
+      });
+      await this.#session.execute(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`, parameters);
+    }
+    return `(SELECT * FROM ${table} JOIN ${table}_rows ON selected_file = file_index)`;
+  }
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+/** Bytes travel as hexadecimal text. */
+function plainText(value: string | Uint8Array | null): string | null {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value;
+}
+
+function fromText(sql: string, type: string): string {
+  return type === "BLOB" ? `from_hex(${sql})` : type === "VARCHAR" ? sql : `CAST(${sql} AS ${type})`;
+}
+
+function literal(value: string | Uint8Array, type: string): string {
+  const text = plainText(value) ?? "";
+  return type === "VARCHAR" ? quoteText(text) : fromText(quoteText(text), type);
+}

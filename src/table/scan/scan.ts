@@ -1,0 +1,179 @@
+import type { Relation, Session } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot, PrunedFiles } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { readerHas } from "../../protocol/features.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import { type ColumnMappingMode, columnMappingMode, physicalName } from "../../schema/column-mapping.ts";
+import { allFields, requireColumn } from "../../schema/fields.ts";
+import { decodePartitionValue, engineText } from "../../schema/partition-values.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { pathText, typeText } from "../../schema/type-names.ts";
+import { canReadWidened, typeChangesOf } from "../../schema/type-widening.ts";
+import type { StructField } from "../../schema/types.ts";
+import { locateFiles } from "./data-files.ts";
+import { readTypeText } from "./read-type.ts";
+import { deletionSelections } from "./row-selection.ts";
+import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./scan-files.ts";
+
+/** What to read of a version. */
+export interface ScanOptions {
+  /** Names of top-level columns in the wanted order, matched without regard to case; default: all, in the schema's order. */
+  readonly columns?: readonly string[];
+  /** Files that provably hold no matching row are left out; rows are not filtered. */
+  readonly predicate?: Predicate;
+  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
+  readonly rowTracking?: boolean;
+  /** Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that are written again. */
+  readonly typedVariants?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a scan looked at. */
+export interface ScanReport {
+  readonly filesListed: number;
+  readonly filesSkipped: number;
+  readonly filesRead: number;
+  /** Size in the log of the files that are read. */
+  readonly bytes: number;
+}
+
+/** The rows of a version as a relation of one session. */
+export interface ScanRelation extends Relation {
+  /** Local names of the files that the relation reads: what a fence must allow. */
+  readonly files: readonly string[];
+  readonly report: ScanReport;
+}
+
+/** How a version's files name their columns: PROTOCOL.md "Reader Requirements for Column Mapping". */
+export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata">): ColumnMappingMode {
+  return readerHas(snapshot.protocol, "columnMapping") ? columnMappingMode(snapshot.metadata.configuration) : "none";
+}
+
+/**
+ * Turns a version into a relation of `session`: prunes its files, applies partition values, column mapping, type changes, deletion vectors.
+ *
+ * The relation lives as long as the session, which must not be fenced yet, or be fenced to `files` afterwards.
+ *
+ * @throws `COLUMN_NOT_FOUND`; `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file; `DELETION_VECTOR_CORRUPT`; `PATH_OUTSIDE_TABLE`;
+ * `UNSUPPORTED_FEATURE` for a type change that Delta does not define
+ */
+export async function planScan(session: Session, snapshot: LogSnapshot, options: ScanOptions = {}): Promise<ScanRelation> {
+  const pruned = await prunedFiles(snapshot, options.predicate);
+  const relation = await planFiles(session, snapshot, pruned.files, options);
+  const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
+  return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: pruned.files.length, bytes } };
+}
+
+/** As {@link planScan}, over some of a version's live files, which the caller chose. */
+export async function planFiles(
+  session: Session,
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+  options: Omit<ScanOptions, "predicate"> = {},
+): Promise<FileRelation> {
+  checkTypeChanges(snapshot);
+  const mode = mappingModeOf(snapshot);
+  const { context } = snapshot;
+  const paths = adds.map((add) => add.path);
+  const local = await locateFiles(context, paths, options.signal);
+  const selections = await deletionSelections(session, context, adds);
+  const files = adds.map((add, at): ScanFile => {
+    const selection = selections[at];
+    return { ...scanFile(snapshot, mode, add, local[at] ?? ""), ...(selection === undefined ? {} : { selection }) };
+  });
+  return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
+}
+
+/** The columns of a version as {@link scanFiles} takes them. */
+export function scanColumns(
+  snapshot: LogSnapshot,
+  mode: ColumnMappingMode,
+  options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants">,
+): ScanColumn[] {
+  const wanted = options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
+  const partitions = partitionFields(snapshot);
+  const columns = wanted.map((field): ScanColumn => {
+    const type = readTypeText(field.type);
+    return partitions.includes(field)
+      ? { kind: "constant", name: field.name, key: physicalName(field, mode), type }
+      : { kind: "data", field, ...(options.typedVariants === true ? { typedVariants: true } : {}) };
+  });
+  return options.rowTracking === true ? [...columns, rowTrackingColumn(snapshot)] : columns;
+}
+
+/** A file of the log with its partition values, ready for {@link scanFiles}. */
+export function scanFile(
+  snapshot: LogSnapshot,
+  mode: ColumnMappingMode,
+  add: Pick<AddAction, "partitionValues" | "baseRowId" | "defaultRowCommitVersion">,
+  file: string,
+): ScanFile {
+  const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
+    const name = physicalName(field, mode);
+    const value = decodePartitionValue(field.type, partitionText(add.partitionValues, name), [field.name]);
+    const text = value === null || value instanceof Uint8Array ? value : engineText(field.type, String(value));
+    return [name, text];
+  });
+  return {
+    file,
+    constants: Object.fromEntries(constants),
+    ...(add.baseRowId === undefined ? {} : { baseRowId: add.baseRowId }),
+    ...(add.defaultRowCommitVersion === undefined ? {} : { defaultRowCommitVersion: add.defaultRowCommitVersion }),
+  };
+}
+
+/** The value of a partition column, whose name some writers spell in another case than the schema; null where there is none. */
+function partitionText(values: AddAction["partitionValues"], name: string): string | null {
+  if (Object.hasOwn(values, name)) return values[name] ?? null;
+  const folded = Object.keys(values).find((key) => foldName(key) === foldName(name));
+  return folded === undefined ? null : (values[folded] ?? null);
+}
+
+function partitionFields(snapshot: LogSnapshot): StructField[] {
+  return snapshot.metadata.partitionColumns.map((name) => requireColumn(snapshot.schema, name));
+}
+
+function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
+  const { configuration } = snapshot.metadata;
+  if (configuration["delta.enableRowTracking"]?.toLowerCase() !== "true") {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "The table does not track rows (delta.enableRowTracking is not true), so rows have no stable ids.",
+      {
+        version: snapshot.version,
+      },
+    );
+  }
+  if (snapshot.schema.fields.some((field) => field.name.toLowerCase() === "_metadata")) {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "The table has a column _metadata of its own, so its rows' ids cannot be shown under that name.",
+      {
+        version: snapshot.version,
+      },
+    );
+  }
+  return {
+    kind: "row-tracking",
+    name: "_metadata",
+    idColumn: configuration["delta.rowTracking.materializedRowIdColumnName"],
+    versionColumn: configuration["delta.rowTracking.materializedRowCommitVersionColumnName"],
+  };
+}
+
+async function prunedFiles(snapshot: LogSnapshot, predicate: Predicate | undefined): Promise<PrunedFiles> {
+  const live = await snapshot.files();
+  return live.prune(predicate ?? { op: "constant", value: true });
+}
+
+/** PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that loses nothing. */
+function checkTypeChanges(snapshot: LogSnapshot): void {
+  if (!readerHas(snapshot.protocol, "typeWidening")) return;
+  for (const { field, path } of allFields(snapshot.schema)) {
+    const bad = typeChangesOf(field).find((change) => !canReadWidened(change.fromType, change.toType));
+    if (bad === undefined) continue;
+    const message = `Column ${pathText(path)} went from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not know. Use a newer program.`;
+    throw new VarveError("UNSUPPORTED_FEATURE", message, { column: [...path], from: typeText(bad.fromType), to: typeText(bad.toType) });
+  }
+}

@@ -1,0 +1,186 @@
+import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../dialects/enforcement.ts";
+import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../engine/core/contract.ts";
+import type { WrittenFacts } from "../quality/gate/gate-extremes.ts";
+import { physicalName } from "../schema/column-mapping.ts";
+import { findField } from "../schema/fields.ts";
+import { foldName } from "../schema/schema-json.ts";
+import { isPrimitive, typeText } from "../schema/type-names.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import type { StagedData } from "../table/data-files/write-data-files.ts";
+import { type RowRule, ruleError } from "../table/rules/write-rules.ts";
+import type { BatchTarget } from "./batch-target.ts";
+
+/**
+ * Answers the checks that the written files' statistics will not answer, in one pass over the source.
+ *
+ * @throws `SCHEMA_MISMATCH` naming column, expected, found and the first offending row
+ */
+export async function checkSource(
+  session: Session,
+  relation: StagedRelation,
+  plan: EnforcementPlan,
+  partitionColumns: readonly string[],
+): Promise<void> {
+  const partitions = new Set(partitionColumns.map(foldName));
+  const asked = plan.checks
+    .filter((check) => check.kind !== "null" || check.statistic === undefined)
+    .filter((check) => check.statistic === undefined || partitions.has(foldName(check.path[0] ?? "")));
+  const failing = await firstViolated(
+    session,
+    relation.sql,
+    asked.map((check) => check.violated),
+  );
+  const check = failing === undefined ? undefined : asked[failing];
+  if (check !== undefined) throw rowMisfitError(check, await firstRow(session, relation, check.violated, check.value));
+}
+
+/**
+ * Holds what was written to the columns without null and the moments that must be finite, by the files' own statistics.
+ *
+ * @param located the rows that were written, if they are known to be all rows of the source
+ * @throws `SCHEMA_MISMATCH` as {@link checkSource}
+ */
+export async function checkWritten(
+  session: Session,
+  target: BatchTarget,
+  staged: StagedData,
+  plan: EnforcementPlan,
+  rows: WrittenRows,
+): Promise<void> {
+  for (const field of target.schema.fields) {
+    const name = physicalName(field, target.demands.columnMapping);
+    if (!field.nullable && (isPrimitive(field.type) || field.type.type === "decimal")) {
+      if (!mayHoldNull(staged, name)) continue;
+      const check: EnforcementCheck = {
+        kind: "null",
+        path: [field.name],
+        expected: `${typeText(field.type)} not null`,
+        found: "null",
+        violated: `${quoteName(field.name)} IS NULL`,
+        value: quoteName(field.name),
+      };
+      await refuse(session, check, rows);
+    }
+  }
+  for (const check of plan.checks.filter((one) => one.statistic === "finite")) {
+    const field = target.schema.fields.find((one) => one.name === check.path[0]);
+    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.demands.columnMapping))) continue;
+    await refuse(session, { ...check, violated: `NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) }, rows);
+  }
+}
+
+/** The rows of a batch as they are written: `sql` gives the table's columns; `located` also where each came from, where that is known. */
+export interface WrittenRows {
+  readonly sql: string;
+  readonly located?: StagedRelation;
+  /** How many of the rows are the table's own, copied from files that go. */
+  readonly copied?: number;
+  /** More columns of `sql`, int64, that the data files hold beside the table's. */
+  readonly hidden?: readonly string[];
+}
+
+/**
+ * Holds rows to a table's CHECK constraints, invariants and given generated columns: only TRUE satisfies.
+ *
+ * @throws `CONSTRAINT_VIOLATED` naming the constraint and the first offending row
+ */
+export async function checkRules(session: Session, rules: readonly RowRule[], rows: WrittenRows): Promise<void> {
+  const failing = await firstViolated(session, rows.sql, rules.map(violatedSql));
+  const rule = failing === undefined ? undefined : rules[failing];
+  if (rule === undefined) return;
+  const source = rows.located;
+  if (source === undefined) throw ruleError(rule, {});
+  const { file, row } = source.positionColumns;
+  const whole = source.columns.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ");
+  const [found] = await session.rows(
+    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
+  );
+  throw ruleError(rule, { ...place(found), values: typeof found?.["value"] === "string" ? found["value"].slice(0, 500) : null });
+}
+
+/** True for a row that breaks a rule, and never null. */
+export function violatedSql(rule: RowRule): string {
+  return `((${rule.sql}) IS NOT TRUE)`;
+}
+
+/** What is known of the rows that were written: by the files' own statistics, or else by the rows. */
+export function writtenFacts(session: Session, target: BatchTarget, staged: StagedData, rows: WrittenRows): WrittenFacts {
+  return {
+    rows: staged.rows,
+    column: async (column) => {
+      const field = findField(target.schema, column);
+      const name = field === undefined ? column : physicalName(field, target.demands.columnMapping);
+      const found = staged.files.map(({ written }) => ({ rows: written.rows, statistics: statisticsOf(written, name) }));
+      const nulls = found.map(({ statistics }) => statistics?.nullCount);
+      const present = async () =>
+        nulls.every((count) => count !== undefined)
+          ? nulls.reduce((left, count) => left - count, staged.rows)
+          : countPresent(session, rows, column);
+      const extremes = found.map(({ rows: all, statistics }) => (statistics?.nullCount === all ? [] : extremesOf(statistics)));
+      return { present, ...(extremes.every((one) => one !== undefined) ? { extremes: extremes.flat() } : {}) };
+    },
+  };
+}
+
+async function countPresent(session: Session, rows: WrittenRows, column: string): Promise<number> {
+  const [row] = await session.rows(`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`);
+  return Number(row?.["n"] ?? 0);
+}
+
+function extremesOf(statistics: WrittenColumn | undefined): readonly string[] | undefined {
+  if (statistics?.min === undefined || statistics.max === undefined || statistics.hasNan === true) return undefined;
+  return [statistics.min, statistics.max];
+}
+
+function statisticsOf({ columns }: WrittenFile, column: string): WrittenColumn | undefined {
+  return columns.find(({ path }) => path.length === 1 && path[0] === column);
+}
+
+/** Whether some file holds a null in a top-level column, as far as its statistics tell. */
+function mayHoldNull(staged: StagedData, column: string): boolean {
+  return staged.files.some(({ partitionValues, written }) => {
+    if (Object.hasOwn(partitionValues, column)) return partitionValues[column] === null;
+    return statisticsOf(written, column)?.nullCount !== 0;
+  });
+}
+
+function mayBeInfinite(staged: StagedData, column: string): boolean {
+  return staged.files.some(({ written }) => {
+    const found = statisticsOf(written, column);
+    if (found === undefined || found.nullCount === written.rows) return false;
+    return found.min === undefined || found.max === undefined || found.min.includes("infinity") || found.max.includes("infinity");
+  });
+}
+
+/** Statistics only say that it may be so; the rows decide. */
+async function refuse(session: Session, check: EnforcementCheck, rows: WrittenRows): Promise<void> {
+  const failing = await firstViolated(session, rows.sql, [check.violated]);
+  if (failing === undefined) return;
+  throw rowMisfitError(check, rows.located === undefined ? {} : await firstRow(session, rows.located, check.violated, check.value));
+}
+
+async function firstViolated(session: Session, sql: string, conditions: readonly string[]): Promise<number | undefined> {
+  if (conditions.length === 0) return undefined;
+  const [found] = await session.rows(
+    `SELECT ${conditions.map((condition, at) => `bool_or(${condition}) AS c${at}`).join(", ")} FROM (${sql})`,
+  );
+  const at = conditions.findIndex((_, index) => found?.[`c${index}`] === true);
+  return at < 0 ? undefined : at;
+}
+
+async function firstRow(session: Session, relation: StagedRelation, condition: string, value: string) {
+  const { file, row } = relation.positionColumns;
+  const [found] = await session.rows(
+    `SELECT CAST(${value} AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
+  );
+  const shown = found?.["value"];
+  return { ...place(found), value: typeof shown === "string" ? shown.slice(0, 200) : null };
+}
+
+function place(found: Readonly<Record<string, unknown>> | undefined): { readonly row?: number; readonly file?: string | null } {
+  const [file, row] = [found?.["file"], found?.["row"]];
+  return {
+    ...(typeof row === "bigint" || typeof row === "number" ? { row: Number(row) } : {}),
+    file: typeof file === "string" ? file : null,
+  };
+}

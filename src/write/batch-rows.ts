@@ -1,0 +1,78 @@
+import { type EnforcementPlan, projectionSql } from "../dialects/enforcement.ts";
+import { engineColumns } from "../dialects/engine-types.ts";
+import type { StagedRelation } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { MetadataAction } from "../protocol/actions.ts";
+import type { GateVerdict } from "../quality/gate/verdict.ts";
+import { metadataKeys } from "../schema/column-metadata.ts";
+import { serializeSchema } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import { applyRules, firstIdentity, type WriteRules } from "../table/rules/write-rules.ts";
+import { freePrefix } from "../util/free-prefix.ts";
+import type { WrittenRows } from "./batch-checks.ts";
+import { type BatchTarget, withMetadata } from "./batch-target.ts";
+
+/** The batch in the table's columns, order and types, each row with its position in the source. */
+export function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: WriteRules, schema: StructType): StagedRelation {
+  const { file, row } = relation.positionColumns;
+  const columns = projectionSql(plan, rules.defaults);
+  const prefix = freePrefix(schema.fields.map(({ name }) => name));
+  const place = { file: `${prefix}source_file`, row: `${prefix}source_row` };
+  const fitted = plan.columns.map(({ field }) => field);
+  return {
+    sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
+    columns: engineColumns({ type: "struct", fields: schema.fields.filter((field) => fitted.includes(field)) }),
+    positionedSql: applyRules(`SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`, {
+      ...rules,
+      numbered: [],
+    }),
+    positionColumns: place,
+  };
+}
+
+/** A batch whose generated columns follow its other columns again. */
+export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
+  const computed = (sql: string) => applyRules(sql, { ...rules, numbered: [] });
+  return { ...batch, sql: computed(batch.sql), positionedSql: computed(batch.positionedSql) };
+}
+
+/** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
+export function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateVerdict | undefined): WrittenRows {
+  const clean = verdict?.cleanSql ?? fitted.sql;
+  const sql = applyRules(clean, { ...rules, computed: new Map() });
+  const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
+  return all ? { sql, located: fitted } : { sql };
+}
+
+/** Whether a gate looks at the very values that are written: identity columns are numbered after it, so that refused rows take no numbers. */
+export function seesWritten(rules: WriteRules): boolean {
+  return rules.numbered.length === 0;
+}
+
+/** The target with the marks of identity columns moved past the numbers that this batch took. */
+export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
+  if (rules.numbered.length === 0 || rows === 0) return target;
+  const marks = new Map(rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]));
+  for (const [column, mark] of marks) {
+    if (BigInt.asIntN(64, mark) === mark) continue;
+    throw new VarveError(
+      "CONSTRAINT_VIOLATED",
+      `The identity column ${quoteName(column)} has no numbers left for ${rows} rows. Nothing was written.`,
+      { column },
+    );
+  }
+  const fields = target.schema.fields.map((field) => {
+    const mark = marks.get(field.name);
+    return mark === undefined
+      ? field
+      : { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: jsonInteger(mark) } };
+  });
+  const schema: StructType = { type: "struct", fields };
+  const metadata: MetadataAction = { ...target.metadata, schemaString: serializeSchema(schema) };
+  return withMetadata(target, metadata, schema);
+}
+
+function jsonInteger(value: bigint): number | bigint {
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}

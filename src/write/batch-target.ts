@@ -1,0 +1,190 @@
+import { engineColumns, schemaOfEngine } from "../dialects/engine-types.ts";
+import type { EngineColumn } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import type { Action, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
+import { isFeatureActive, requireWritable } from "../protocol/writer-features.ts";
+import { assignColumnMapping, columnMappingKeys, physicalSchema } from "../schema/column-mapping.ts";
+import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
+import { holdsVariant } from "../schema/fields.ts";
+import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
+import { isPrimitive, pathText } from "../schema/type-names.ts";
+import type { DeltaType, StructType } from "../schema/types.ts";
+import { checkPartitioning, type DataTarget } from "../table/data-files/write-data-files.ts";
+import { missingFeatures, protocolWith } from "../table/definition/table-definition.ts";
+import { type TableDemands, tableDemands } from "../table/rules/table-demands.ts";
+import type { World } from "../util/world.ts";
+
+/** The table that a batch is written to, as of the commit that will add it. */
+export interface BatchTarget {
+  readonly context: TableContext;
+  /** Absent while the table is being created. */
+  readonly snapshot?: LogSnapshot;
+  readonly protocol: ProtocolAction;
+  readonly metadata: MetadataAction;
+  readonly schema: StructType;
+  readonly demands: TableDemands;
+  /** Actions that the commit needs for the schema: none, metadata, or protocol and metadata. */
+  readonly changes: readonly Action[];
+}
+
+/**
+ * The target of a write to an existing table.
+ *
+ * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` for a table that varve may not write
+ */
+export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget> {
+  requireWritable(snapshot.protocol, snapshot.metadata);
+  const clustering = (await snapshot.domainMetadata()).get("delta.clustering");
+  const { context, protocol, metadata, schema } = snapshot;
+  const demands = tableDemands({ protocol, metadata, schema, ...(clustering === undefined ? {} : { clustering }) });
+  return { context, snapshot, protocol, metadata, schema, demands, changes: [] };
+}
+
+/** The target of a table's first commit. */
+export function newTarget(context: TableContext, protocol: ProtocolAction, metadata: MetadataAction, schema: StructType): BatchTarget {
+  requireWritable(protocol, metadata);
+  return { context, protocol, metadata, schema, demands: tableDemands({ protocol, metadata, schema }), changes: [protocol, metadata] };
+}
+
+/** The target in the words of the layer that writes files. */
+export function dataTarget({ context, metadata, schema, demands }: BatchTarget): DataTarget {
+  return {
+    context,
+    schema,
+    partitionColumns: metadata.partitionColumns,
+    configuration: metadata.configuration,
+    mode: demands.columnMapping,
+    materializePartitionColumns: demands.materializePartitionColumns,
+    clusteringColumns: demands.clusteringColumns,
+  };
+}
+
+/**
+ * The types to read a source as: those of the table's columns. Where new columns may come, structs are left to their own fields, and numbers
+ * to their own width where the table's may grow. Structs that hold variants keep the fields they have.
+ */
+export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
+  const open = merging && widens(target);
+  const fields = target.schema.fields.filter(({ type }) => {
+    if (type === "void") return false;
+    if (!merging) return true;
+    // Values of variants found by their own types would take each other's fields.
+    if (holdsVariant(type)) return true;
+    return !holdsStruct(type) && !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type));
+  });
+  return engineColumns({ type: "struct", fields });
+}
+
+function holdsStruct(type: DeltaType): boolean {
+  if (isPrimitive(type)) return false;
+  if (type.type === "array") return holdsStruct(type.elementType);
+  if (type.type === "map") return holdsStruct(type.keyType) || holdsStruct(type.valueType);
+  return type.type === "struct";
+}
+
+function widens({ protocol, metadata }: BatchTarget): boolean {
+  return isFeatureActive("typeWidening", protocol, metadata) || isFeatureActive("typeWidening-preview", protocol, metadata);
+}
+
+/**
+ * The target with the columns of a batch added that it lacks, and types widened where the table allows it.
+ *
+ * @throws `UNSUPPORTED_FEATURE` where a new column's type needs a feature and `upgrade` is not set
+ */
+export function mergedTarget(target: BatchTarget, incoming: readonly EngineColumn[], upgrade: boolean): BatchTarget {
+  checkUniqueNames(incoming);
+  const { metadata, schema } = target;
+  const merged = mergeSchema(schema, schemaOfEngine(incoming), { widen: widens(target) });
+  return sameSchema(merged.schema, schema) ? target : withSchema(target, merged.schema, metadata.partitionColumns, upgrade);
+}
+
+/**
+ * The target with its schema replaced by that of a batch, and its partitioning.
+ *
+ * @throws as {@link mergedTarget}
+ */
+export function replacedTarget(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
+  const wanted = voidAsString(schema);
+  const same = sameSchema(wanted, target.schema) && JSON.stringify(partitionBy) === JSON.stringify(target.metadata.partitionColumns);
+  return same ? target : withSchema(target, wanted, partitionBy, upgrade);
+}
+
+/** The target with other metadata, such as an identity column's new mark. */
+export function withMetadata(target: BatchTarget, metadata: MetadataAction, schema: StructType): BatchTarget {
+  const changes = [...target.changes.filter((action) => action.kind !== "metaData"), metadata];
+  return { ...target, metadata, schema, changes };
+}
+
+function withSchema(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
+  const mapped = mapNewColumns(target, schema, target.context.world);
+  const partitionColumns = checkPartitioning(mapped.schema, partitionBy);
+  checkClustering(target, mapped.schema, partitionColumns);
+  const metadata: MetadataAction = {
+    ...target.metadata,
+    schemaString: serializeSchema(mapped.schema),
+    partitionColumns,
+    configuration: mapped.configuration,
+  };
+  const missing = missingFeatures(target.protocol, mapped.schema, metadata.configuration);
+  if (missing.length > 0 && !upgrade) throw needsFeatures(missing);
+  const protocol = protocolWith(target.protocol, missing);
+  requireWritable(protocol, metadata);
+  const demands = tableDemands({ protocol, metadata, schema: mapped.schema });
+  const changes: Action[] = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
+  return {
+    ...target,
+    protocol,
+    metadata,
+    schema: mapped.schema,
+    demands: { ...demands, clusteringColumns: target.demands.clusteringColumns },
+    changes,
+  };
+}
+
+/** A clustered table keeps the columns that it is clustered by, and is not partitioned (PROTOCOL.md "Writer Requirements for Clustered Table"). */
+function checkClustering({ demands }: BatchTarget, schema: StructType, partitionColumns: readonly string[]): void {
+  const { clusteringColumns: columns, columnMapping } = demands;
+  const physical = physicalSchema(schema, columnMapping);
+  const gone = columns.find((path) => !hasColumn(physical, path));
+  const why =
+    gone !== undefined
+      ? `the column ${pathText(gone)} would go`
+      : columns.length > 0 && partitionColumns.length > 0
+        ? `it would be partitioned by ${partitionColumns.join(", ")}`
+        : undefined;
+  if (why === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced thus: ${why}. Keep the columns, or take the clustering away with Spark first (ALTER TABLE … CLUSTER BY NONE).`,
+    { clusteringColumns: columns.map((path) => [...path]) },
+  );
+}
+
+function hasColumn(type: DeltaType, [first, ...rest]: readonly string[]): boolean {
+  if (first === undefined) return true;
+  if (isPrimitive(type) || type.type !== "struct") return false;
+  const field = type.fields.find(({ name }) => name === first);
+  return field !== undefined && hasColumn(field.type, rest);
+}
+
+function mapNewColumns(
+  target: BatchTarget,
+  schema: StructType,
+  world: World,
+): { readonly schema: StructType; readonly configuration: Readonly<Record<string, string>> } {
+  const { configuration } = target.metadata;
+  if (target.demands.columnMapping === "none") return { schema, configuration };
+  const highest = Number(configuration[columnMappingKeys.maxColumnId] ?? 0);
+  const mapped = assignColumnMapping(schema, highest, () => `col-${world.uuid()}`);
+  return { schema: mapped.schema, configuration: { ...configuration, [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+}
+
+function needsFeatures(features: readonly string[]): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The batch brings columns that need the table feature${features.length === 1 ? "" : "s"} ${features.join(", ")}, which the table does not list. ` +
+      "Engines that do not know them will not read the table any more. Write with upgradeProtocol to list them. Nothing was written.",
+    { features: [...features] },
+  );
+}

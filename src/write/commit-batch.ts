@@ -1,0 +1,108 @@
+import type { Action } from "../protocol/actions.ts";
+import { summarizeVerdict } from "../quality/gate/verdict.ts";
+import type { AppTransaction, CommitRequest, ReadSet } from "../table/commit/commit-request.ts";
+import { commitNewTable, commitTransaction } from "../table/commit/transaction.ts";
+import { keepLog } from "../table/commit/upkeep.ts";
+import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import type { JsonValue } from "../util/json.ts";
+import type { BatchTarget } from "./batch-target.ts";
+import type { PreparedBatch } from "./write-batch.ts";
+import type { WriteOptions, WriteResult } from "./write-options.ts";
+
+/** What a verb adds to the commit of a batch. */
+export interface BatchCommit {
+  /** As history shows it, e.g. `WRITE`. */
+  readonly operation: string;
+  readonly operationParameters: Readonly<Record<string, JsonValue>>;
+  /** Files that the commit removes. */
+  readonly removes?: readonly Action[];
+  readonly reads?: ReadSet;
+  /** Rows of the removed files that are in the new ones too. */
+  readonly copiedRows?: number;
+  /** They kept their row ids and commit versions. */
+  readonly rowIdsCopied?: boolean;
+  readonly quarantine?: NonNullable<WriteResult["quarantine"]>;
+}
+
+/**
+ * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are taken back; those of one whose
+ * outcome is unknown stay.
+ *
+ * @throws the errors of `commitTransaction`
+ */
+export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Promise<WriteResult> {
+  const { target, data, verdict } = batch;
+  options.onProgress?.({ phase: "committing" });
+  const adds = await publishData(target.context, data, options.signal);
+  const removes = commit.removes ?? [];
+  const txn = transactionOf(options);
+  const request: CommitRequest = {
+    actions: [...target.changes, ...removes, ...adds],
+    operation: commit.operation,
+    operationParameters: commit.operationParameters,
+    operationMetrics: {
+      numFiles: String(adds.length),
+      numOutputRows: String(data.rows - (commit.copiedRows ?? 0)),
+      numOutputBytes: String(data.bytes),
+      ...(removes.length === 0 ? {} : { numRemovedFiles: String(removes.length), numCopiedRows: String(commit.copiedRows ?? 0) }),
+    },
+    ...readsOf(batch, commit),
+    // New rows have no ids to keep.
+    rowIdsPreserved: (commit.copiedRows ?? 0) === 0 || commit.rowIdsCopied === true,
+    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
+    ...(txn === undefined ? {} : { txn }),
+    ...(verdict === undefined ? {} : { commitInfo: gateInfo(batch, commit, options) }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  const result = await commitOrWithdraw(target.context, data, () =>
+    target.snapshot === undefined ? commitNewTable(target.context, request) : commitTransaction(target.snapshot, request),
+  );
+  if (result.outcome === "alreadyApplied") {
+    await withdrawData(target.context, data);
+    return alreadyApplied(result.version);
+  }
+  return {
+    outcome: "committed",
+    version: result.version,
+    rows: data.rows - (commit.copiedRows ?? 0),
+    filesAdded: adds.length,
+    filesRemoved: removes.length,
+    bytesAdded: data.bytes,
+    ...(verdict === undefined ? {} : { gate: verdict }),
+    ...(commit.quarantine === undefined ? {} : { quarantine: commit.quarantine }),
+    upkeep: keepLog(target.context, result, target.snapshot === undefined ? {} : { base: target.snapshot }),
+  };
+}
+
+/** What the commit read: the verb's part, and the whole table where the gate compared the batch with it. */
+function readsOf({ comparesWithTable }: PreparedBatch, { reads }: BatchCommit): Pick<CommitRequest, "reads" | "isolation"> {
+  if (comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
+  return reads === undefined ? {} : { reads };
+}
+
+/** The result of a batch that the table holds already. */
+export function alreadyApplied(version: number): WriteResult {
+  return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
+}
+
+/** The application transaction under which a write lands at most once; absent where the caller named none. */
+export function transactionOf(options: WriteOptions): AppTransaction | undefined {
+  if (options.txn !== undefined) return { appId: options.txn.appId, version: BigInt(options.txn.version) };
+  return options.batchId === undefined ? undefined : { appId: `varve.batch.${options.batchId}`, version: 1n };
+}
+
+/** The version at which the table already holds this batch, before any work is done for it. */
+export async function appliedAt(target: BatchTarget, options: WriteOptions): Promise<number | undefined> {
+  const txn = transactionOf(options);
+  if (txn === undefined || target.snapshot === undefined) return undefined;
+  const held = (await target.snapshot.appTransactions()).get(txn.appId)?.version;
+  return held !== undefined && held >= txn.version ? target.snapshot.version : undefined;
+}
+
+/** What history keeps of the gate: `gate` as `spec/formats.md` defines it. */
+function gateInfo({ verdict }: PreparedBatch, commit: BatchCommit, options: WriteOptions): Readonly<Record<string, JsonValue>> {
+  if (verdict === undefined) return {};
+  const quarantine =
+    commit.quarantine === undefined ? {} : { quarantine: { uri: commit.quarantine.uri, version: commit.quarantine.version } };
+  return { gate: { ...summarizeVerdict(verdict), ...(options.batchId === undefined ? {} : { batchId: options.batchId }), ...quarantine } };
+}

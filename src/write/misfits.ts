@@ -1,0 +1,138 @@
+import type { EnforcementCheck, EnforcementPlan } from "../dialects/enforcement.ts";
+import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import { errorsType } from "../quality/gate/errors-list.ts";
+import type { SetAside } from "../quality/gate/gate-context.ts";
+import { lineCheckId } from "../quality/gate/payload.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
+import { placesOf, placesSql } from "../quality/model/places.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { defineSuite } from "../quality/suite/define.ts";
+import { pathText } from "../schema/type-names.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
+
+/** A source split into the rows that fit the table's schema and those that do not. */
+export interface Misfits {
+  readonly fitting: StagedRelation;
+  /** Absent where every row fits. */
+  readonly setAside?: SetAside;
+}
+
+/** Names of the check under which rows stand that do not fit. */
+const misfitKind = "schema";
+
+/**
+ * Sets aside the rows that could not be written as rows of the table: lines that could not be read, cells that are not of their type, values
+ * that the column's type cannot hold without loss, nulls where none may be.
+ */
+export async function setMisfitsAside(session: Session, source: StagedRelation, plan: EnforcementPlan): Promise<Misfits> {
+  const { file, row, badCells } = source.positionColumns;
+  const cells = badCells === undefined ? undefined : quoteName(badCells);
+  // a bad cell reads as null: the null check of the same row would only repeat the matter
+  const checks = plan.checks.map((check) => ({ check, fails: guarded(check, cells) }));
+  const ofSource = cells === undefined ? [] : [brokenLines(cells), badValues(cells)];
+  const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
+  if (conditions.length === 0) return { fitting: source };
+  const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
+  const misfit = `coalesce(${conditions.join(" OR ")}, false)`;
+  const [found] = await session.rows(
+    `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
+  );
+  const places = placesOf(found?.["misfits"]);
+  const { rows } = places;
+  if (rows === 0) return { fitting: source };
+  const asked = [...ofSource, ...checks.map(({ check }) => askedOf(check))];
+  const considered = Number(found?.["n"] ?? 0);
+  const results = asked.map(({ id, message, columns }, at) =>
+    misfitResult({ id, message, columns, considered, unexpected: Number(found?.[`c${at}`] ?? 0) }),
+  );
+  const names = source.columns.map((column) => quoteName(column.name)).join(", ");
+  const errors = [
+    ...(cells === undefined ? [] : [`coalesce(list_transform(${cells}, lambda c: ${badCellError}), CAST([] AS ${errorsType}))`]),
+    `CAST(list_filter([${checks.map(({ check, fails }) => `CASE WHEN ${fails} THEN ${checkError(check)} END`).join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`,
+  ];
+  return {
+    fitting: {
+      ...source,
+      sql: `SELECT ${names} FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
+      positionedSql: `SELECT * FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
+    },
+    setAside: {
+      rows,
+      places,
+      checks: results.filter((result) => (result.unexpected ?? 0) > 0),
+      sql: `SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${errors.join(", ")}${errors.length === 1 ? `, CAST([] AS ${errorsType})` : ""}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
+    },
+  };
+}
+
+function guarded(check: EnforcementCheck, cells: string | undefined): string {
+  const fails = `coalesce(${check.violated}, false)`;
+  return cells === undefined || check.kind !== "null" ? fails : `(${cells} IS NULL AND ${fails})`;
+}
+
+/** What is asked of every row: as a check's result names it, and the SQL that is true for rows that fail. */
+interface Asked {
+  readonly id: string;
+  readonly message: string;
+  readonly columns: readonly string[];
+  readonly fails: string;
+}
+
+function brokenLines(cells: string): Asked {
+  return {
+    id: lineCheckId,
+    message: "lines must be readable",
+    columns: [],
+    fails: `(${cells} IS NOT NULL AND ${cells}[1]."column" IS NULL)`,
+  };
+}
+
+function badValues(cells: string): Asked {
+  return { id: "schema:cells", message: "cells must be of their column's type", columns: [], fails: `(${cells}[1]."column" IS NOT NULL)` };
+}
+
+const badCellError = `CASE WHEN c."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: c.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || c."column", check_name: '${misfitKind}', columns: [c."column"], message: c."column" || ' must be a ' || c.expected, observed_value: c."text", severity: 'critical', rule_fingerprint: ''} END`;
+
+function checkError(check: EnforcementCheck): string {
+  const column = pathText(check.path);
+  return `{check_id: ${quoteText(`schema:${column}`)}, check_name: '${misfitKind}', columns: [${quoteText(column)}], message: ${quoteText(messageOf(check))}, observed_value: CAST(${check.value} AS VARCHAR), severity: 'critical', rule_fingerprint: ''}`;
+}
+
+function messageOf(check: EnforcementCheck): string {
+  const column = pathText(check.path);
+  return check.kind === "null" ? `${column} must not be null` : `${column} must be a ${check.expected}`;
+}
+
+function askedOf(check: EnforcementCheck): Omit<Asked, "fails"> {
+  const column = pathText(check.path);
+  return { id: `schema:${column}`, message: messageOf(check), columns: [column] };
+}
+
+/** What does not fit, told as a check of a gate is. */
+export function misfitResult(found: {
+  readonly id: string;
+  readonly message: string;
+  readonly columns: readonly string[];
+  readonly considered: number;
+  readonly unexpected: number;
+}): CheckResult {
+  const { considered, unexpected } = found;
+  return {
+    ...found,
+    kind: misfitKind,
+    level: "row",
+    severity: "critical",
+    onFail: "quarantine",
+    reaction: "quarantine",
+    success: unexpected === 0,
+    repaired: 0,
+    observed: considered === 0 ? null : (considered - unexpected) / considered,
+    sample: [],
+    fingerprint: "",
+  };
+}
+
+/** A suite that tests nothing and sets misfits aside. */
+export function misfitSuite(name: string): Suite {
+  return defineSuite({ name, checks: [], onMisfit: "quarantine" });
+}

@@ -1,0 +1,165 @@
+import { isVarveError, VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { openLog } from "../log/snapshot/open-log.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import { removeAction } from "../protocol/remove-action.ts";
+import type { GateVerdict } from "../quality/gate/verdict.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import type { AppTransaction } from "../table/commit/commit-request.ts";
+import { harmfulChange } from "../table/commit/conflict-metadata.ts";
+import { planScan } from "../table/scan/scan.ts";
+import { type BatchTarget, existingTarget } from "./batch-target.ts";
+import { commitBatch, transactionOf } from "./commit-batch.ts";
+import { openQuarantine, quarantineColumns, quarantineContext } from "./quarantine-table.ts";
+import { type PreparedBatch, prepareBatch } from "./write-batch.ts";
+import type { WriteOptions } from "./write-options.ts";
+
+/** A batch that comes again, after a try of it that set rows aside and did not land. */
+export interface RepeatedBatch {
+  readonly quarantine: LogSnapshot;
+  readonly target: BatchTarget;
+  readonly batchId: string;
+  /** Where no gate was asked this time: none. */
+  readonly verdict: GateVerdict | undefined;
+  /** Rows of the batch that went into quarantine before they met the gate, and stay there. */
+  readonly before: number;
+}
+
+/** The quarantine's own mark of a batch. Each batch has one to itself, because rows that replace those of an earlier try have its next version. */
+export function quarantineMark(options: WriteOptions): AppTransaction | undefined {
+  const txn = transactionOf(options);
+  if (txn === undefined) return undefined;
+  return { appId: `varve.quarantine.${options.txn === undefined ? txn.appId : `${txn.appId}:${txn.version}`}`, version: 1n };
+}
+
+/**
+ * Prepares a batch, and looks meanwhile for a quarantine in which an earlier try of it has left its mark: on remote stores that takes as long as a
+ * commit.
+ */
+export async function prepareWithEarlier(
+  target: BatchTarget,
+  options: WriteOptions,
+  prepare: () => Promise<PreparedBatch>,
+): Promise<{ readonly prepared: PreparedBatch; readonly earlier: LogSnapshot | undefined }> {
+  const [prepared, earlier] = await Promise.allSettled([prepare(), earlierQuarantine(target, options)]);
+  if (prepared.status === "rejected") throw prepared.reason;
+  if (earlier.status === "fulfilled") return { prepared: prepared.value, earlier: earlier.value };
+  await prepared.value.close();
+  throw earlier.reason;
+}
+
+async function earlierQuarantine({ context }: BatchTarget, options: WriteOptions): Promise<LogSnapshot | undefined> {
+  const mark = quarantineMark(options);
+  if (mark === undefined) return undefined;
+  const quarantine = await openQuarantine(options.quarantine ?? quarantineContext(context));
+  return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;
+}
+
+interface EarlierRows {
+  readonly rows: number;
+  /** Rows that another suite set aside. */
+  readonly others: number;
+  /** Rows of which something became since. */
+  readonly resolved: number;
+  readonly baseVersion: number | null;
+}
+
+/** Rows that the gate set aside, and not staging: those that do not fit the table wait there as staging found them. */
+function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">): string {
+  const tested = `list_bool_or(list_transform(${quarantineColumns.errors}, lambda e: e.check_name <> 'schema'))`;
+  return `(${quarantineColumns.batch} IS NOT DISTINCT FROM ${quoteText(batchId)}${before === 0 ? "" : ` AND coalesce(${tested}, false)`})`;
+}
+
+/**
+ * Says whether the rows that an earlier try of a batch set aside are those that it sets aside now. Else they have to make way: this is so where the
+ * table's metadata changed since, such as the suite that it carries, because the earlier try can then not land any more.
+ *
+ * @returns `same`: they stay. `replace`: they are of a try that cannot land, and nobody did anything with them
+ * @throws `QUARANTINE_INVALID` where the outcome differs for another reason, or rows were claimed, resubmitted or discarded meanwhile
+ */
+export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "replace"> {
+  const { quarantine, target, batchId, verdict, before } = repeated;
+  const earlier = await earlierRows(repeated);
+  const quarantined = (verdict?.quarantined ?? 0) - before;
+  const sameSuite = verdict === undefined ? earlier.rows === 0 : earlier.others === 0;
+  if (earlier.rows === quarantined && sameSuite) return "same";
+  const mayLand = !(await cannotLand(target, earlier.baseVersion));
+  if (earlier.resolved === 0 && !mayLand) return "replace";
+  const why =
+    earlier.resolved > 0
+      ? `${earlier.resolved} of them were claimed, resubmitted or discarded since. Resubmit the others, or write the batch's remaining rows under a new batchId`
+      : "Repeat a batch with the same rows and the same suite, or give it a new batchId and discard the rows in the quarantine";
+  throw new VarveError(
+    "QUARANTINE_INVALID",
+    `Batch ${batchId} set ${earlier.rows} rows aside before (${quarantine.context.store.uri}), and now it would set aside ${quarantined}${verdict === undefined ? "" : ` by the suite ${verdict.suite.name}`}. ${why}. Nothing was written.`,
+    { batchId, before: earlier.rows, now: quarantined, resolved: earlier.resolved },
+  );
+}
+
+/** Whether a try that was made upon an earlier version conflicts with what the table became since, whenever it would be committed. */
+async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: number | null): Promise<boolean> {
+  if (snapshot === undefined || baseVersion === null || snapshot.version <= baseVersion) return false;
+  try {
+    const base = await openLog(context, { version: baseVersion });
+    return harmfulChange(base.metadata, snapshot.metadata) !== undefined;
+  } catch (error) {
+    if (isVarveError(error, "VERSION_NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
+async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
+  const { quarantine, verdict } = repeated;
+  const { batch, suiteFingerprint, status, baseVersion, errors } = quarantineColumns;
+  const session = await (await quarantine.context.engine()).open();
+  try {
+    const scan = await planScan(session, quarantine, { columns: [batch, suiteFingerprint, status, baseVersion, errors] });
+    const other = verdict === undefined ? "true" : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
+    const [found] = await session.rows(
+      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
+    );
+    const base = found?.["base"] ?? null;
+    return {
+      rows: Number(found?.["n"]),
+      others: Number(found?.["others"]),
+      resolved: Number(found?.["resolved"]),
+      baseVersion: base === null ? null : Number(base),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * Puts the rows that a batch sets aside now in the place of those of its earlier try, in one commit.
+ *
+ * @param files Parquet files with the rows in the quarantine's columns; none where the batch sets none aside now
+ * @returns the quarantine's version
+ * @throws `CONFLICT_…` where the quarantine changed meanwhile: then nothing was written, and the batch may be repeated
+ */
+export async function replaceEarlier(repeated: RepeatedBatch, files: readonly string[], txn: AppTransaction): Promise<number> {
+  const { quarantine } = repeated;
+  const others = `SELECT q.* FROM q WHERE NOT ${mineSql(repeated)}`;
+  const source = {
+    sql: files.length === 0 ? others : `${others} UNION ALL BY NAME SELECT n.* FROM n`,
+    tables: { q: quarantine },
+    files: files.length === 0 ? {} : { n: files },
+  };
+  const batch = await prepareBatch(await existingTarget(quarantine), source, { mergeSchema: true });
+  try {
+    const now = quarantine.context.world.now();
+    const live: AddAction[] = [];
+    for await (const chunk of (await quarantine.files()).all()) live.push(...chunk);
+    const commit = {
+      operation: "WRITE",
+      operationParameters: { mode: "Overwrite", partitionBy: "[]" },
+      removes: live.map((file) => removeAction(file, now)),
+      reads: { wholeTable: true },
+    };
+    const result = await commitBatch(batch, commit, { txn });
+    await result.upkeep;
+    return result.version;
+  } finally {
+    await batch.close();
+  }
+}

@@ -1,0 +1,225 @@
+import { existsSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { CsvOptions, EngineColumn, EngineSource, Relation, Session, SourceRow, StagedRelation } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { filePattern, quoteText } from "../sql/sql-text.ts";
+import { planScan } from "../table/scan/scan.ts";
+
+/** Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL. */
+export type WriteSource =
+  | Iterable<SourceRow>
+  | AsyncIterable<SourceRow>
+  | ArrowTable
+  | LogSnapshot
+  | { readonly csv: string | readonly string[]; readonly options?: CsvOptions }
+  | { readonly ndjson: string | readonly string[] }
+  | { readonly parquet: string | readonly string[] }
+  | { readonly arrow: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
+  | SqlWriteSource;
+
+/** One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson, jsonl, parquet). */
+export interface SqlWriteSource {
+  readonly sql: string;
+  readonly tables?: Readonly<Record<string, LogSnapshot>>;
+  readonly files?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+export interface StageSourceOptions {
+  /** The table's columns: text and row objects are read as these types, other columns inferred. */
+  readonly columns?: readonly EngineColumn[];
+  /** What to do with CSV cells that are not of their type; default `refuse`. */
+  readonly badCells?: "refuse" | "keep";
+  /** Rows of a table must have a place too, because a gate may name them. */
+  readonly positions?: boolean;
+  /** Called with the rows staged so far. */
+  readonly onProgress?: (rows: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A staged source with what a fence must let it read. */
+export interface StagedSource {
+  readonly relation: StagedRelation;
+  readonly files: readonly string[];
+  /** Rows are known to be the same on every scan; else they come from files that someone could change meanwhile. */
+  readonly kind: EngineSource["kind"];
+}
+
+/**
+ * Stages any source in a session that is not fenced yet.
+ *
+ * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for what is no source, errors of the tables that are read
+ */
+export async function stageWriteSource(session: Session, source: WriteSource, options: StageSourceOptions): Promise<StagedSource> {
+  const { engineSource, files } = await engineSourceOf(session, source, options);
+  if (options.positions === true) refuseTwice(files);
+  const relation = await session.stage(engineSource, {
+    ...(options.columns === undefined ? {} : { columns: options.columns }),
+    ...(options.badCells === undefined ? {} : { badCells: options.badCells }),
+    ...(options.positions === undefined ? {} : { positions: options.positions }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { relation, files, kind: engineSource.kind };
+}
+
+interface Prepared {
+  readonly engineSource: EngineSource;
+  readonly files: readonly string[];
+}
+
+async function engineSourceOf(session: Session, source: WriteSource, options: StageSourceOptions): Promise<Prepared> {
+  if (typeof source !== "object" || source === null) throw notASource(source);
+  if ("csv" in source) {
+    const files = await findFiles(session, source.csv);
+    return { engineSource: { kind: "csv", files, ...(source.options === undefined ? {} : { options: source.options }) }, files };
+  }
+  if ("ndjson" in source) return ofFiles("ndjson", await findFiles(session, source.ndjson));
+  if ("parquet" in source) return ofFiles("parquet", await findFiles(session, source.parquet));
+  if ("arrow" in source) return arrowSource(source.arrow);
+  if ("sql" in source) return sqlSource(session, source, options);
+  if (isSnapshot(source)) {
+    const scan = await planScan(session, source, {
+      typedVariants: true,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
+  }
+  if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };
+  if (Symbol.iterator in source || Symbol.asyncIterator in source) return { engineSource: { kind: "rows", rows: source }, files: [] };
+  throw notASource(source);
+}
+
+function refuseTwice(files: readonly string[]): void {
+  const file = files.find((one, at) => files.indexOf(one) !== at);
+  if (file === undefined) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The source names the file ${file} twice, so its rows could not be told apart where the gate sets some aside. Name it once.`,
+    { file },
+  );
+}
+
+function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared {
+  return { engineSource: { kind, files }, files };
+}
+
+async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow"]): Promise<Prepared> {
+  if (typeof data === "string") return { engineSource: { kind: "arrow-ipc", stream: await fileChunks(localName(data)) }, files: [] };
+  if (data instanceof Uint8Array) return { engineSource: { kind: "arrow-ipc", stream: data }, files: [] };
+  if (Symbol.iterator in data) return { engineSource: { kind: "arrow", data }, files: [] };
+  const [first, whole] = await peek<Uint8Array | RecordBatch>(data);
+  return first instanceof Uint8Array
+    ? { engineSource: { kind: "arrow-ipc", stream: whole as AsyncIterable<Uint8Array> }, files: [] }
+    : { engineSource: { kind: "arrow", data: whole as AsyncIterable<RecordBatch> }, files: [] };
+}
+
+const chunkBytes = 1 << 20;
+
+/** The bytes of a file, a chunk at a time. @throws `SOURCE_UNREADABLE` at once for a file that cannot be opened */
+async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+  });
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await handle.read(new Uint8Array(chunkBytes), 0, chunkBytes);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  return chunks();
+}
+
+/** The first item of a stream and the stream as it was. */
+async function peek<T>(stream: AsyncIterable<T>): Promise<[T | undefined, AsyncIterable<T>]> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  async function* whole(): AsyncGenerator<T> {
+    try {
+      for (let item = first; item.done !== true; item = await iterator.next()) yield item.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return [first.done === true ? undefined : first.value, whole()];
+}
+
+async function sqlSource(session: Session, source: SqlWriteSource, options: StageSourceOptions): Promise<Prepared> {
+  const tables: Record<string, Relation> = {};
+  const files: string[] = [];
+  for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
+    const scan = await planScan(session, snapshot, options.signal === undefined ? {} : { signal: options.signal });
+    tables[name] = scan;
+    files.push(...scan.files);
+  }
+  for (const [name, paths] of Object.entries(source.files ?? {})) {
+    const found = await findFiles(session, paths);
+    tables[name] = await session.stage(sourceByExtension(found));
+    files.push(...found);
+  }
+  return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
+}
+
+/** The source that files of this name are. @throws `INVALID_ARGUMENT` for an extension that tells nothing */
+function sourceByExtension(files: readonly string[]): EngineSource {
+  const extension = /\.([a-z]+)(?:\.gz|\.zst)?$/i.exec(files[0] ?? "")?.[1]?.toLowerCase();
+  if (extension === "parquet") return { kind: "parquet", files };
+  if (extension === "csv") return { kind: "csv", files };
+  if (extension === "tsv") return { kind: "csv", files, options: { delimiter: "\t" } };
+  if (extension === "json" || extension === "ndjson" || extension === "jsonl") return { kind: "ndjson", files };
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `What ${files[0] ?? "the file"} holds cannot be told from its name. Name files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
+    { files: [...files] },
+  );
+}
+
+/** Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match something, a file of just that name comes first. */
+async function findFiles(session: Session, paths: string | readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of typeof paths === "string" ? [paths] : paths) {
+    const name = localName(path);
+    if (!/[*?[]/.test(path) || existsSync(name)) {
+      found.push(name);
+      continue;
+    }
+    const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
+    const rows = await session.rows(`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
+    if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
+    found.push(...rows.map((row) => String(row["file"])));
+  }
+  if (found.length === 0) throw new VarveError("INVALID_ARGUMENT", "The source names no file.", {});
+  return found;
+}
+
+function localName(path: string): string {
+  if (typeof path !== "string" || path === "")
+    throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(path)} is not the name of a file.`, { path });
+  return path.startsWith("file:") ? fileURLToPath(path) : resolve(path);
+}
+
+function isSnapshot(source: object): source is LogSnapshot {
+  return "context" in source && "version" in source && "metadata" in source;
+}
+
+/** Arrow's tables of any version of the library look like this. */
+function isArrowTable(source: object): source is ArrowTable {
+  return "schema" in source && "batches" in source && Array.isArray(source.batches);
+}
+
+function notASource(source: unknown): VarveError {
+  const found = source === null ? "null" : typeof source;
+  return new VarveError(
+    "INVALID_ARGUMENT",
+    `This is no source of rows (${found}). Give an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
+    { found },
+  );
+}
