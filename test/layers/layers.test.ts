@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findBreaches, readFloors, type SourceFile, unusedExports } from "./rules.ts";
+
+const root = new URL("../../", import.meta.url);
+const files = filesBelow("src");
+const others = [...filesBelow("test"), ...filesBelow("bench")];
+const floors = readFloors(readFileSync(new URL("spec/architecture.md", root), "utf8"));
+
+function filesBelow(folder: string): SourceFile[] {
+  return readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => ({ path, text: readFileSync(new URL(`${folder}/${path}`, root), "utf8") }));
+}
+
+describe("layers of src/", () => {
+  it("the source breaks no rule of the house", () => {
+    expect(findBreaches(files, floors)).toEqual([]);
+  });
+
+  /** A breach of each rule, planted beside the real source. */
+  const planted: Readonly<Record<string, SourceFile | readonly SourceFile[]>> = {
+    listed: { path: "attic/box.ts", text: "" },
+    floors: { path: "schema/upwards.ts", text: 'import { openLog } from "../log/snapshot/open-log.ts";' },
+    "quality knows no table": { path: "quality/gate/reader.ts", text: 'import type { LogSnapshot } from "../../log/contract.ts";' },
+    "one door to DuckDB": { path: "table/scan/direct.ts", text: 'import { DuckDBInstance } from "@duckdb/node-api";' },
+    "one door to S3": { path: "log/segment/direct.ts", text: 'import { S3Client } from "@aws-sdk/client-s3";' },
+    "file length": { path: "util/long.ts", text: "\n".repeat(600) },
+    "folder size": Array.from({ length: 26 }, (_, index) => ({ path: `report/part-${index}.ts`, text: "" })),
+    "no cycle": [
+      { path: "util/first.ts", text: 'import "./second.ts";' },
+      { path: "util/second.ts", text: 'import "./first.ts";' },
+    ],
+  };
+
+  it.each(Object.entries(planted))("a breach of the rule %s is found", (rule, added) => {
+    const rules = new Set(findBreaches([...files, ...[added].flat()], floors).map((breach) => breach.rule));
+    expect([...rules]).toContain(rule);
+  });
+
+  it("no function, class or constant is exported that no other file names", () => {
+    expect(unusedExports(files, others)).toEqual([]);
+    const lonely = { path: "util/lonely.ts", text: "export const nobodyAsksForThis = 1;" };
+    expect(unusedExports([...files, lonely], []).map(({ detail }) => detail)).toContain("exports nobodyAsksForThis");
+  });
+
+  it("a folder of the list that is gone is found", () => {
+    expect(findBreaches(files, new Map([...floors, ["attic", 99]])).map(({ file }) => file)).toEqual(["attic"]);
+  });
+});
