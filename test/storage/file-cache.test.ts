@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +36,15 @@ describe("local files", () => {
     expect(await localFiles(store, { folder })("part.parquet"), "another reader finds the same copy").toBe(first);
     expect(store.counts().calls).toMatchObject({ getRange: 4, get: 0 });
     expect(await readdir(folder)).toHaveLength(1);
+  });
+
+  it("makes room although a file vanishes meanwhile", async () => {
+    const store = memoryStore("cache");
+    await store.put("part.parquet", pattern(100, 3));
+    // Listed in the folder and not there to be described, as a file is that another process has just removed.
+    await symlink(join(folder, "nowhere"), join(folder, "vanished.parquet"));
+    const file = await localFiles(store, { folder, maxBytes: 10 })("part.parquet");
+    expect(new Uint8Array(await readFile(file))).toEqual(pattern(100, 3));
   });
 
   it("fetches again when a file of the log has been replaced", async () => {

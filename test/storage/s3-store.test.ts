@@ -251,6 +251,17 @@ describe("S3 store: the probe of conditional writes", () => {
 });
 
 describe("S3 store: reading ranges", () => {
+  it("asks the server for no more than the range", async () => {
+    const store = await open();
+    await store.put("digits", utf8("0123456789"));
+    await store.getRange("digits", 2, 3);
+    await store.getRange("digits", -4, 4);
+    expect(server.log.filter(({ method }) => method === "GET").map(({ range, bytesOut }) => [range, bytesOut])).toEqual([
+      ["bytes=2-4", 3],
+      ["bytes=-4", 4],
+    ]);
+  });
+
   it("cuts the range out itself where the server ignores ranges and sends everything", async () => {
     await restart({ ranges: "ignore" });
     const store = await open();
