@@ -175,6 +175,24 @@ describe("stopping", () => {
     await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  it("is not missed, however early it comes: before the engine begins, or between two of its statements", async () => {
+    for (let turns = 0; turns < 24; turns++) {
+      for (const measured of [{}, { onProgress: () => undefined }]) {
+        const controller = new AbortController();
+        const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i) WHERE md5(i::VARCHAR) <> ''", {
+          signal: controller.signal,
+          targetFileBytes: 1_000_000,
+          ...measured,
+        });
+        const cancelled = expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
+        for (let turn = 0; turn < turns; turn++)
+          await (turn % 3 === 0 ? new Promise((resolve) => setImmediate(resolve)) : Promise.resolve());
+        controller.abort();
+        await cancelled;
+      }
+    }
+  });
+
   it("a failure in the rows is thrown as what it is", async () => {
     await expect(write("SELECT CAST('x' || i AS INTEGER) AS c FROM range(3) t(i)")).rejects.toMatchObject({ code: "SQL_FAILED" });
   });

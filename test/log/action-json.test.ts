@@ -105,6 +105,8 @@ describe("names of log files", () => {
     [`${v}.crc`, { kind: "checksum", version: 10 }],
     [`${v}.00000000000000000012.compacted.json`, { kind: "compaction", version: 10, end: 12 }],
     [`${v}.00000000000000000010.compacted.json`, undefined],
+    [`${v}.00000000000000000012.compacted.json.tmp`, undefined],
+    [`${v}.x00000000000000000012.compacted.json`, undefined],
     [`${v}.checkpoint.parquet`, { kind: "checkpoint", version: 10, form: "classic" }],
     [`${v}.checkpoint.0000000002.0000000003.parquet`, { kind: "checkpoint", version: 10, form: "part", part: 2, parts: 3 }],
     [`${v}.checkpoint.0000000004.0000000003.parquet`, undefined],

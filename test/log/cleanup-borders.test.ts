@@ -125,6 +125,8 @@ describe("retentions", () => {
     ["interval 1 week", 7 * day],
     ["2 weeks 12 hours", 14.5 * day],
     ["interval 30 days", 30 * day],
+    ["interval  2   days  12 hours", 2.5 * day],
+    ["1 interval day", undefined],
     ["INTERVAL 90 minutes", 90 * minute],
     ["interval 1 month", undefined],
     ["7", undefined],

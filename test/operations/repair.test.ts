@@ -35,6 +35,19 @@ describe("a repair of values that generated columns follow", () => {
   });
 });
 
+it("a repair of a nested field is refused by the place in the suite, and writes nothing", async () => {
+  const table = await createTable(join(freshFolder(), "t"), {
+    schema: schema().long("id").struct("point", schema().long("x")),
+  });
+  const nested = check.between("point.x", { min: 0 }, { onFail: "repair", repair: { with: "clip" } });
+  await expect(table.append([{ id: 1, point: { x: -1n } }], { gate: suite("s", [nested]) })).rejects.toMatchObject({
+    code: "SUITE_INVALID",
+    data: { path: "checks[0].params.column" },
+  });
+  expect(await rowsOf(table)).toEqual([]);
+  await table.close();
+});
+
 describe("a repair by a default", () => {
   it.each([
     ["text for a number", "abc"],

@@ -80,8 +80,12 @@ async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number)
   const { rows, rowsAtMost } = writer.options;
   if (rows !== undefined) return fits(rows);
   if (rowsAtMost !== undefined && fits(rowsAtMost)) return true;
-  const [row] = await writer.core.rows(`SELECT count(*) AS n FROM (${sql})`);
-  return fits(Number(row?.["n"] ?? 0));
+  // Counted on the main connection, so that this is no part of the progress told; it must be stopped there.
+  return writer.core.onMainConnection(writer.options.signal, async (connection) => {
+    const counted = await connection.run(`SELECT count(*) AS n FROM (${sql})`);
+    const [row] = await counted.getRowObjects();
+    return fits(Number(row?.["n"] ?? 0));
+  });
 }
 
 /**
@@ -151,7 +155,7 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
       : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
     ...layout,
   ];
-  // an interruption hits what runs on this connection, and the rows are counted on another
+  // An interruption hits what runs at its moment, and this has not begun.
   assertNotAborted(options.signal);
   const result = await writer.connection.run(`COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`);
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
