@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { OpenOptions, Session } from "../../src/engine/contract.ts";
+import type { Session, SessionOptions } from "../../src/engine/contract.ts";
 
 const memoryLimit = 32 * 1024 * 1024;
 let folder: string;
-let openSession: (options?: OpenOptions) => Promise<Session>;
+let openSession: (options?: SessionOptions) => Promise<Session>;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "idle instances "));
