@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Session, SessionOptions } from "../../src/engine/contract.ts";
+import type { Session, SessionOptions } from "../../src/engine/core/contract.ts";
 
 const memoryLimit = 32 * 1024 * 1024;
 let folder: string;
@@ -13,7 +13,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "idle instances "));
   // Modules of its own: what other tests left idle counts against the limit.
   vi.resetModules();
-  ({ openSession } = await import("../../src/engine/session.ts"));
+  ({ openSession } = await import("../../src/engine/session/session.ts"));
 });
 
 afterEach(() => {

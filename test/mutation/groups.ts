@@ -13,7 +13,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "table/commit",
     sources: ["src/table/commit/*.ts"],
     tests: [
-      "test/table/{commit-*,conflict,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
+      "test/table/{commit-*,conflict,rebase,transaction,upkeep,table-demands,writer-features,writer-rules,feature-matrix}.test.ts",
       "test/simulation/**",
     ],
   },
@@ -26,7 +26,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "engine fences",
     sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
-      "test/engine/{fence*,session,instance-pool,idle-instances,turns,stage-sql,json-lines,row-stream}.test.ts",
+      "test/engine/{fence*,sql-functions,session,instance-pool,idle-instances,turns,stage-sql,json-lines,row-stream}.test.ts",
       "test/query/**",
       "test/operations/write-rules.test.ts",
     ],
@@ -53,12 +53,7 @@ export const mutationGroups: readonly MutationGroup[] = [
 ];
 
 /** Tests that start processes or look at the built package: they do not see a mutant, or cost minutes each. */
-export const testsLeftOut: readonly string[] = [
-  "**/instance-pool-process*.test.ts",
-  "test/interop/**",
-  "test/fixtures/**",
-  "test/contract/ceph.test.ts",
-];
+export const testsLeftOut: readonly string[] = ["test/interop/**", "test/fixtures/**", "test/contract/ceph.test.ts"];
 
 /** @throws Error where there is no such group */
 export function mutationGroup(name: string): MutationGroup {
