@@ -6,7 +6,7 @@ import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
 import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
 import { interruptOnAbort } from "./interrupt.ts";
-import { isOutOfMemory, memoryTooSmall, type RowShape } from "./memory-failure.ts";
+import { memoryTooSmall, type RowShape } from "./memory-failure.ts";
 import { plainConverter } from "./plain-values.ts";
 import { rowMaker } from "./row-objects.ts";
 import type { Turn } from "./turns.ts";
@@ -143,7 +143,7 @@ export class EngineCore {
   failure(error: unknown, sql?: string): VarveError {
     this.#failed = true;
     const failure = engineFailure(error, sql);
-    return isOutOfMemory(failure) ? memoryTooSmall(failure, this.options, this.#widest) : failure;
+    return failure.code === "MEMORY_LIMIT_TOO_SMALL" ? memoryTooSmall(failure, this.options, this.#widest) : failure;
   }
 
   /** A name that no other table or view of this session has. */

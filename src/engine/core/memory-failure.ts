@@ -1,4 +1,4 @@
-import { isVarveError, VarveError } from "../../errors.ts";
+import { VarveError } from "../../errors.ts";
 import type { SessionOptions } from "./contract.ts";
 import { memoryLimitOf, threadsOf } from "./instance-pool.ts";
 
@@ -10,11 +10,6 @@ const vectorRows = 2048;
 export interface RowShape {
   readonly columns: number;
   readonly bytesOfRow: number;
-}
-
-/** Whether the engine ran out of the memory that it may use. */
-export function isOutOfMemory(error: unknown): error is VarveError {
-  return isVarveError(error, "MEMORY_LIMIT_TOO_SMALL");
 }
 
 /** The failure with the limit in force and the smallest one that would do. */

@@ -96,7 +96,7 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
   try {
     return await read();
   } catch (error) {
-    if (!isVarveError(error) || !damageCodes.has(error.code) || isOutOfMemory(error)) throw error;
+    if (!isVarveError(error) || !damageCodes.has(error.code)) throw error;
     const path = checkpoint.files[0]?.path ?? "";
     const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
     throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
@@ -113,11 +113,7 @@ function incomplete(checkpoint: CheckpointFiles): VarveError {
   return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
 }
 
-/** Whether the engine ran out of memory or disk: no fault of what it read. */
-export function isOutOfMemory(error: unknown): boolean {
-  return isVarveError(error, "MEMORY_LIMIT_TOO_SMALL");
-}
-
+/** What a damaged file may look like; `MEMORY_LIMIT_TOO_SMALL` says nothing of the file. */
 const damageCodes: ReadonlySet<string> = new Set([
   "LOG_CORRUPT",
   "LIMIT_EXCEEDED",

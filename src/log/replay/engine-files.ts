@@ -6,7 +6,6 @@ import { corrupt } from "../../protocol/json-fields.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import { isJsonObject, parseRoundedJson } from "../../util/json.ts";
 import { actionJsonSql, type EngineStruct } from "../checkpoint/action-sql.ts";
-import { isOutOfMemory } from "../checkpoint/checkpoint-read.ts";
 import type { LiveFiles, PrunedFiles } from "../contract.ts";
 import { fileTest, type LogSchema } from "../pruning/file-test.ts";
 import { testOfFiles } from "../pruning/pruning.ts";
@@ -160,7 +159,7 @@ export class EngineFiles implements LiveFiles {
       try {
         return await session.rows(sql, this.#parameters());
       } catch (error) {
-        if (!isOutOfMemory(error)) throw error;
+        if (!isVarveError(error, "MEMORY_LIMIT_TOO_SMALL")) throw error;
         // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
         await session.execute(`SET threads = 1; SET memory_limit = '${roomyLimit}'`);
         return await session.rows(sql, this.#parameters());

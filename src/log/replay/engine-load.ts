@@ -3,7 +3,7 @@ import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import { fileList, quoteText } from "../../sql/sql-text.ts";
 import { describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
-import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "../checkpoint/checkpoint-read.ts";
+import { type CheckpointHead, guarded, parquetPaths } from "../checkpoint/checkpoint-read.ts";
 import type { TableContext } from "../contract.ts";
 import { pathKeyer } from "../segment/file-key.ts";
 import type { CheckpointFiles } from "../segment/listing.ts";
@@ -184,7 +184,6 @@ async function specialKeys(context: TableContext, session: Session, sources: rea
 }
 
 function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
-  if (isOutOfMemory(error)) return error;
   if (!isVarveError(error, "SQL_FAILED", "DATA_FILE_CORRUPT", "ENGINE_FAILED", "DATA_FILE_MISSING")) return error;
   const named = files.find(({ file }) => error.message.includes(file.path)) ?? files[0];
   const compaction = files.find(({ from, to }) => from !== to);
