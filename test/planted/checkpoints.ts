@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const checkpointsMistakes: readonly Mistake[] = [
   {
     what: "Cleanup grants no hour to young commits.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "const cutoff = Math.min(midnight(now - logRetention), now - hour);",
     replace: "const cutoff = midnight(now - logRetention);",
     test: "cleanup-borders.test.ts",
@@ -12,7 +12,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup does not wait for the day's end.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "Math.min(midnight(now - logRetention), now - hour)",
     replace: "Math.min(now - logRetention, now - hour)",
     test: "cleanup-borders.test.ts",
@@ -20,7 +20,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup grants a minute, not an hour.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "const hour = 60 * 60 * 1000;",
     replace: "const hour = 60 * 1000;",
     test: "cleanup-borders.test.ts",
@@ -28,7 +28,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup deletes checkpoints before the commits that they stand for.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "return [...commits, ...others];",
     replace: "return [...others, ...commits];",
     test: "log/cleanup.test.ts",
@@ -36,7 +36,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup deletes the newest commits first.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "return [...commits, ...others];",
     replace: "return [...commits.reverse(), ...others];",
     test: "log/cleanup.test.ts",
@@ -44,7 +44,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup deletes in the listing's order.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: '(name.kind === "commit" ? commits : others).push(file.path);',
     replace: "commits.push(file.path);",
     test: "log/cleanup.test.ts",
@@ -52,7 +52,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup deletes what it deletes at once, in no order.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "for (const path of paths) await context.store.delete(path);",
     replace: "await Promise.all(paths.toReversed().map((path) => context.store.delete(path)));",
     test: "cleanup-borders.test.ts",
@@ -60,7 +60,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup deletes the commit of the version that it keeps.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: 'name.kind === "compaction" ? name.version <= kept : name.version < kept;',
     replace: 'name.version <= kept && name.kind !== "checkpoint";',
     test: "log/cleanup.test.ts",
@@ -68,7 +68,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Sidecars younger than a day are deleted.",
-    file: "log/cleanup.ts",
+    file: "cleanup.ts",
     find: "if (file.modified < midnight(now - day)) old.push(file);",
     replace: "if (file.modified < now) old.push(file);",
     test: "cleanup-borders.test.ts",
@@ -76,7 +76,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "The hint names a checkpoint that is not written yet.",
-    file: "log/checkpoint-write.ts",
+    file: "checkpoint-write.ts",
     find: '  const summary =\n    kind === "v2"',
     replace:
       '  await writeHint(snapshot.context, { version: snapshot.version, path: "", kind, actions: 0, adds: 0, bytes: 0, sidecars: [] });\n  const summary =\n    kind === "v2"',
@@ -85,7 +85,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint is written before the sidecar that it names.",
-    file: "log/checkpoint-write.ts",
+    file: "checkpoint-write.ts",
     find: "  const part = await writeCheckpointParquet(snapshot, path, { files, properties });\n  return { path,",
     replace:
       '  await snapshot.context.store.put(uuidCheckpointPath(snapshot.version, snapshot.context.world.uuid(), "json"), new Uint8Array());\n  const part = await writeCheckpointParquet(snapshot, path, { files, properties });\n  return { path,',
@@ -94,7 +94,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "The hint goes back to an older checkpoint.",
-    file: "log/checkpoint-write.ts",
+    file: "checkpoint-write.ts",
     find: "if (known !== undefined && known > summary.version) return;",
     replace: "",
     test: "log/checkpoint-write.test.ts",
@@ -102,7 +102,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Checkpoints are ordered by their versions as text.",
-    file: "log/listing.ts",
+    file: "listing.ts",
     find: "found.sort((a, b) => a.version - b.version || preference(a) - preference(b))",
     replace:
       "found.sort((a, b) => (String(a.version) < String(b.version) ? -1 : String(a.version) > String(b.version) ? 1 : preference(a) - preference(b)))",
@@ -111,7 +111,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint of parts is preferred to a whole one.",
-    file: "log/listing.ts",
+    file: "listing.ts",
     find: "|| preference(a) - preference(b)",
     replace: "|| preference(b) - preference(a)",
     test: "log/listing.test.ts",
@@ -119,7 +119,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint of which parts are missing is used.",
-    file: "log/listing.ts",
+    file: "listing.ts",
     find: "if (files.size !== parts) continue;",
     replace: "",
     test: "log/listing.test.ts",
@@ -127,7 +127,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Parts of checkpoints of different numbers of parts are mixed.",
-    file: "log/listing.ts",
+    file: "listing.ts",
     find: "const key = `${version}.${parts}`;",
     replace: "const key = `${version}`;",
     test: "log/listing.test.ts",
@@ -135,7 +135,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Tombstones that expire now are kept in the checkpoint.",
-    file: "log/checkpoint-content.ts",
+    file: "checkpoint-content.ts",
     find: "deletionTimestamp > now - properties.deletedFileRetention",
     replace: "deletionTimestamp >= now - properties.deletedFileRetention",
     test: "checkpoint-order.test.ts",
@@ -143,7 +143,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Tombstones are dropped from checkpoints.",
-    file: "log/checkpoint-content.ts",
+    file: "checkpoint-content.ts",
     find: "if (kept.length > 0) yield kept;",
     replace: "",
     test: "log/checkpoint-write.test.ts",
@@ -151,7 +151,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Progress without a time expires in a checkpoint.",
-    file: "log/checkpoint-content.ts",
+    file: "checkpoint-content.ts",
     find: "expired === undefined || lastUpdated === undefined || lastUpdated > expired",
     replace: "expired === undefined || (lastUpdated ?? 0) > expired",
     test: "checkpoint-order.test.ts",
@@ -159,7 +159,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "Files of a checkpoint count as changes of data.",
-    file: "log/checkpoint-content.ts",
+    file: "checkpoint-content.ts",
     find: "yield chunk.map((file) => ({ ...file, dataChange: false }));",
     replace: "yield chunk;",
     test: "checkpoint-order.test.ts",
@@ -167,7 +167,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "A retention of the table that cannot be read counts as none.",
-    file: "log/upkeep-properties.ts",
+    file: "upkeep-properties.ts",
     find: "return parseDuration(text) ?? Number.POSITIVE_INFINITY;",
     replace: "return parseDuration(text) ?? 0;",
     test: "log/cleanup.test.ts",
@@ -175,7 +175,7 @@ export const checkpointsMistakes: readonly Mistake[] = [
   },
   {
     what: "A week has six days.",
-    file: "log/upkeep-properties.ts",
+    file: "upkeep-properties.ts",
     find: "week: 7 * day,",
     replace: "week: 6 * day,",
     test: "cleanup-borders.test.ts",

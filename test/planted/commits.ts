@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const commitsMistakes: readonly Mistake[] = [
   {
     what: "The next version is computed in 32 bits.",
-    file: "table/prepare-commit.ts",
+    file: "prepare-commit.ts",
     find: "const version = state.version + 1;",
     replace: "const version = (state.version + 1) | 0;",
     test: "rebase.test.ts",
@@ -12,7 +12,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The committer ignores a gap in the log.",
-    file: "log/commit-file.ts",
+    file: "commit-file.ts",
     find: "if (name.version !== next) throw gap(next, name.version);",
     replace: "",
     test: "rebase.test.ts",
@@ -20,7 +20,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The committer does not ask for its own version's commit.",
-    file: "log/commit-file.ts",
+    file: "commit-file.ts",
     find: "if (!hasOwn) throw gap(version, name.version);",
     replace: "",
     test: "table/transaction.test.ts",
@@ -28,7 +28,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A stale snapshot is trusted to be near the log's end.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return this.#tryFrom(base);",
     replace: "if (this.#attempts === 0) return this.#tryFrom(base);",
     test: "table/transaction.test.ts",
@@ -36,7 +36,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A commit that took long is not looked up before it is reported.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: 'if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return "in the table";',
     replace: 'if (this.#attempts > 0) return "in the table";',
     test: "table/transaction.test.ts",
@@ -44,7 +44,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint of the version itself does not prove that it was cleaned up.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "return [...later, ...checkpoints].some(",
     replace: "return later.some(",
     test: "rebase.test.ts",
@@ -52,7 +52,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A doubtful commit in the past is reported as failed.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: 'if (place === "gone" || (place === "in the past" && attempt.doubted)) throw',
     replace: 'if (place === "gone") throw',
     test: "table/transaction.test.ts",
@@ -60,7 +60,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A store that cannot be looked at after a commit makes it fail.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: '      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
     replace: '      if (isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
     test: "rebase.test.ts",
@@ -68,7 +68,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "One try more than was allowed.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "while (this.#attempts < limit) {",
     replace: "while (this.#attempts <= limit) {",
     test: "table/transaction.test.ts",
@@ -76,7 +76,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A winner is checked but not built upon.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "folded = checkWinner(this.#facts, folded, winner);",
     replace: "folded = { ...checkWinner(this.#facts, folded, winner), metadata: folded.metadata };",
     test: "rebase.test.ts",
@@ -84,7 +84,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A lagging listing hides the winner in hand.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "read.length === 0 && first !== undefined ?",
     replace: "read.length === 0 && first === undefined && false ?",
     test: "rebase.test.ts",
@@ -92,7 +92,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "An answer `exists` is taken for another's without being read back.",
-    file: "table/commit-attempt.ts",
+    file: "commit-attempt.ts",
     find: 'return isOurs(found, attempt.txnId) ? { kind: "won" } : {',
     replace: 'return false ? { kind: "won" } : {',
     test: "table/transaction.test.ts",
@@ -100,7 +100,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "An unknown answer is not read back before the version is put again.",
-    file: "table/commit-attempt.ts",
+    file: "commit-attempt.ts",
     find: "    if (attempt.pending) {\n      const settled",
     replace: "    if (attempt.pending && attempt.version < 0) {\n      const settled",
     test: "table/transaction.test.ts",
@@ -108,7 +108,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A refusal after an unknown answer is taken for definite.",
-    file: "table/commit-attempt.ts",
+    file: "commit-attempt.ts",
     find: "if (!attempt.pending) throw error;",
     replace: "throw error;",
     test: "table/transaction.test.ts",
@@ -116,7 +116,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A put that nobody answered leaves no doubt behind.",
-    file: "table/commit-attempt.ts",
+    file: "commit-attempt.ts",
     find: "attempt.doubted ||= !definite;",
     replace: "",
     test: "table/transaction.test.ts",
@@ -124,7 +124,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A version that vanished after `exists` counts as settled.",
-    file: "table/commit-attempt.ts",
+    file: "commit-attempt.ts",
     find: "attempt.pending = !definite;",
     replace: "attempt.pending = false;",
     test: "rebase.test.ts",
@@ -132,7 +132,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "An in-commit timestamp may be that of the version before.",
-    file: "table/prepare-commit.ts",
+    file: "prepare-commit.ts",
     find: "Math.max(now, state.timestamp + 1)",
     replace: "Math.max(now, state.timestamp)",
     test: "table/transaction.test.ts",
@@ -140,7 +140,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The row ids of a table that was suspended begin anew.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "undefined : highWaterMark(domain.configuration)) ?? -1n",
     replace: "undefined : undefined) ?? -1n",
     test: "table/transaction.test.ts",
@@ -148,7 +148,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "Row ids begin at the high-water mark.",
-    file: "table/row-ids.ts",
+    file: "row-ids.ts",
     find: "const baseRowId = mark + 1n;",
     replace: "const baseRowId = mark;",
     test: "table/transaction.test.ts",
@@ -156,7 +156,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A row-id mark that a winner removed counts.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "rows === undefined || rows.removed ? undefined",
     replace: "rows === undefined ? undefined",
     test: "conflict.test.ts",
@@ -164,7 +164,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The checksum after a lost race forgets what the winners wrote.",
-    file: "table/upkeep.ts",
+    file: "upkeep.ts",
     find: "for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);",
     replace: "",
     test: "table/upkeep.test.ts",
@@ -172,7 +172,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "Removed files count in the checksum.",
-    file: "log/checksum-write.ts",
+    file: "checksum-write.ts",
     find: "files--;",
     replace: "",
     test: "table/upkeep.test.ts",
@@ -180,7 +180,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint is due at version 0.",
-    file: "table/upkeep.ts",
+    file: "upkeep.ts",
     find: "version > 0 && version % ",
     replace: "version % ",
     test: "table/upkeep.test.ts",
@@ -188,7 +188,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A failed write of a checkpoint lets cleanup go on.",
-    file: "table/upkeep.ts",
+    file: "upkeep.ts",
     find: "const clean = checkpoint !== undefined && snapshot",
     replace: "const clean = due && snapshot",
     test: "table/upkeep.test.ts",
@@ -196,7 +196,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "Cleanup that is switched off by the table happens.",
-    file: "table/upkeep.ts",
+    file: "upkeep.ts",
     find: " && properties.expiredLogCleanup;",
     replace: ";",
     test: "table/upkeep.test.ts",

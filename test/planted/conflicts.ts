@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "P2: two changes of the protocol are both taken.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: "if (ours !== undefined) {\n    throw",
     replace: "if (ours === theirs) {\n    throw",
     test: "table/conflict.test.ts",
@@ -12,7 +12,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "P3: a dropped feature is no conflict.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: "if (dropped.length > 0) throw protocolError",
     replace: "if (dropped.length > 99) throw protocolError",
     test: "table/conflict.test.ts",
@@ -20,7 +20,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "P4: constraints added meanwhile are no conflict.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: '  "appendOnly",\n  "changeDataFeed",',
     replace: '  "checkConstraints",\n  "appendOnly",\n  "changeDataFeed",',
     test: "table/conflict.test.ts",
@@ -28,7 +28,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "P5: in-commit timestamps added meanwhile are a conflict.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: '  "inCommitTimestamp",',
     replace: "",
     test: "conflict.test.ts",
@@ -36,7 +36,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "P6: a domain written meanwhile does not stop the drop of a feature.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: '({ kind }) => kind === "metaData" || kind === "domainMetadata"',
     replace: '({ kind }) => kind === "metaData"',
     test: "table/conflict.test.ts",
@@ -44,7 +44,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "P1: a protocol that varve cannot write is built upon.",
-    file: "table/conflict-protocol.ts",
+    file: "conflict-protocol.ts",
     find: '  requireWritable(theirs, singleAction(winner.actions, "metaData") ?? state.metadata);',
     replace: "",
     test: "table/conflict.test.ts",
@@ -52,7 +52,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M1: two changes of metadata are both taken.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: "if (facts.changesMetadata) {",
     replace: "if (facts.changesMetadata && harmfulChange(state.metadata, theirs) !== undefined) {",
     test: "table/conflict.test.ts",
@@ -60,7 +60,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M2: any new value of a harmless property is accepted.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: "if (allowed !== true && allowed !== value) return",
     replace: "if (allowed === undefined) return",
     test: "table/conflict.test.ts",
@@ -68,7 +68,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M3: a property that was unset is no conflict.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: "for (const key of Object.keys(before)) if (after[key] === undefined) return `the property ${key} was unset`;",
     replace: "",
     test: "table/conflict.test.ts",
@@ -76,7 +76,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M3: other partition columns are no conflict.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: 'if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns)) return "its partition columns";',
     replace: "",
     test: "table/conflict.test.ts",
@@ -84,7 +84,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M3: a table that was replaced by another is no conflict.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: 'if (before.id !== after.id) return "the table was replaced by another with a new id";',
     replace: "",
     test: "table/conflict.test.ts",
@@ -92,7 +92,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "M3: columns that were mapped elsewhere are no conflict.",
-    file: "table/conflict-metadata.ts",
+    file: "conflict-metadata.ts",
     find: 'const mappedInPlace = metadata["delta.columnMapping.physicalName"] === name;',
     replace: "const mappedInPlace = true;",
     test: "conflict.test.ts",
@@ -100,7 +100,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "D1: two writers of a domain both land.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "if (domain === ROW_TRACKING_DOMAIN || !facts.domains.has(domain)) continue;",
     replace: "continue;",
     test: "table/conflict.test.ts",
@@ -108,7 +108,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "D2: row ids assigned meanwhile are a conflict.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "if (domain === ROW_TRACKING_DOMAIN || !facts",
     replace: "if (!facts",
     test: "table/conflict.test.ts",
@@ -116,7 +116,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T0: an earlier progress counts as this one.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "theirs.version < txn.version) return undefined;",
     replace: "theirs.version > txn.version) return undefined;",
     test: "table/transaction.test.ts",
@@ -124,7 +124,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T0: progress of just the same version does not count, looking back.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "held === undefined || held < txn.version) return undefined;",
     replace: "held === undefined || held <= txn.version) return undefined;",
     test: "table/transaction.test.ts",
@@ -132,7 +132,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T0: progress of just the same version does not count among winners.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "theirs.version < txn.version) return undefined;",
     replace: "theirs.version <= txn.version) return undefined;",
     test: "table/transaction.test.ts",
@@ -140,7 +140,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T0: progress that landed while waiting for a turn is not looked at.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "      if (winner.version !== state.version + 1) continue;\n      const applied = this.#appliedBy(winner);\n      if (applied !== undefined) return applied;",
     replace: "      if (winner.version !== state.version + 1) continue;",
     test: "commit-turns.test.ts",
@@ -148,7 +148,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T1: applications that were only read do not conflict.",
-    file: "table/transaction-facts.ts",
+    file: "transaction-facts.ts",
     find: "[...(request.reads?.appIds ?? []), ...txnActions(request.actions)",
     replace: "[...txnActions(request.actions)",
     test: "table/conflict.test.ts",
@@ -156,7 +156,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T1: the application of the request's own progress does not conflict.",
-    file: "table/transaction-facts.ts",
+    file: "transaction-facts.ts",
     find: "request.txn === undefined ? appIds : [...appIds, request.txn.appId]",
     replace: "appIds",
     test: "table/conflict.test.ts",
@@ -164,7 +164,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A1: a commit that does not say whether it is a blind append counts as one.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: '?.["isBlindAppend"] === true;',
     replace: '?.["isBlindAppend"] !== false;',
     test: "table/conflict.test.ts",
@@ -172,7 +172,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A2: blind appends do not disturb a Serializable transaction.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: 'if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;',
     replace: "if (blind && !facts.changesMetadata) return;",
     test: "table/conflict.test.ts",
@@ -180,7 +180,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A2: blind appends do not disturb a change of metadata.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: '"WriteSerializable" && !facts.changesMetadata) return;',
     replace: '"WriteSerializable") return;',
     test: "table/conflict.test.ts",
@@ -188,7 +188,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A4: files that were only rewritten count as new rows.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: '      action.kind === "add" &&\n      action.dataChange &&',
     replace: '      action.kind === "add" &&',
     test: "table/conflict.test.ts",
@@ -196,7 +196,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A5: only the first of several conditions is tested.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "(predicates ?? []).some((predicate) =>",
     replace: "(predicates ?? []).slice(0, 1).some((predicate) =>",
     test: "conflict.test.ts",
@@ -204,7 +204,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A7: a file that is committed by both is taken twice.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: 'if (recommitted?.kind === "add") throw',
     replace: 'if (recommitted?.kind === "remove") throw',
     test: "table/conflict.test.ts",
@@ -212,7 +212,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A8: row ids given meanwhile are forgotten.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "  checkRowIds(facts, winner);",
     replace: "",
     test: "table/conflict.test.ts",
@@ -220,7 +220,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "R1: a removed file that was read is no conflict.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "if (facts.readFiles.has(key)) throw",
     replace: "if (facts.readFiles.has(action.path + key)) throw",
     test: "table/conflict.test.ts",
@@ -228,7 +228,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "R2: a file that was only rewritten is a conflict for those who read it.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "    if (!action.dataChange) continue;",
     replace: "",
     test: "table/conflict.test.ts",
@@ -236,7 +236,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "R3: removed rows do not disturb a transaction that read the whole table.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: 'if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {',
     replace: 'if (facts.request.reads?.wholeTable === true && facts.isolation === "Serializable") {',
     test: "table/conflict.test.ts",
@@ -244,7 +244,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "R4: a file removed by both is removed twice.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "if (facts.removed.has(key)) throw sameFileRemoved(winner, action);",
     replace: "if (facts.removed.has(key) && action.dataChange) throw sameFileRemoved(winner, action);",
     test: "table/conflict.test.ts",
@@ -252,7 +252,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "R5: a file that was removed is added again.",
-    file: "table/conflict.ts",
+    file: "conflict.ts",
     find: "if (facts.added.has(key) && !readded.has(key)) throw",
     replace: "if (facts.added.has(key) && readded.has(key)) throw",
     test: "table/conflict.test.ts",
@@ -260,7 +260,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "Paths of files are compared as they are spelled.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: "pathKey: pathKeyer(context.store.uri),",
     replace: "pathKey: (path) => path,",
     test: "rebase.test.ts",
@@ -268,7 +268,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A table whose isolation level is unknown counts as WriteSerializable.",
-    file: "table/transaction.ts",
+    file: "transaction.ts",
     find: 'level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";',
     replace: 'level === "SnapshotIsolation" ? "WriteSerializable" : level === "Serializable" ? level : "WriteSerializable";',
     test: "rebase.test.ts",
@@ -276,7 +276,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A transaction that records progress is checked as if it only moved rows.",
-    file: "table/transaction-facts.ts",
+    file: "transaction-facts.ts",
     find: "request.actions.length > 0 && request.txn === undefined ?",
     replace: "request.actions.length > 0 ?",
     test: "table/conflict.test.ts",
@@ -284,7 +284,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A transaction's own wish for isolation is not heard.",
-    file: "table/transaction-facts.ts",
+    file: "transaction-facts.ts",
     find: "request.isolation ?? tableLevel",
     replace: "tableLevel",
     test: "table/conflict.test.ts",

@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const diskMistakes: readonly Mistake[] = [
   {
     what: "A commit file is not flushed before it gets its name.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "      await handle.writeFile(bytes);\n      await handle.sync();",
     replace: "      await handle.writeFile(bytes);",
     test: "local-disk-flush.test.ts",
@@ -12,7 +12,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "The folder of a new commit is not flushed.",
-    file: "storage/local-disk-store.ts",
+    file: "local-disk-store.ts",
     find: '  try {\n    await syncFolder(dirname(target));\n    return "created";',
     replace: '  try {\n    return "created";',
     test: "local-disk-flush.test.ts",
@@ -20,7 +20,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "The folder of a replaced object is not flushed.",
-    file: "storage/local-disk-store.ts",
+    file: "local-disk-store.ts",
     find: "    await renameOrRemove(temporary, target);\n    await syncFolder(dirname(target));",
     replace: "    await renameOrRemove(temporary, target);",
     test: "local-disk-flush.test.ts",
@@ -28,7 +28,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A data file is not flushed before it gets its name.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "  await syncFile(source);\n  try {",
     replace: "  try {",
     test: "local-disk-flush.test.ts",
@@ -36,7 +36,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "The folder of a data file is not flushed.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "    await removeFile(source);\n  }\n  await syncFolder(dirname(target));",
     replace: "    await removeFile(source);\n  }",
     test: "local-disk-flush.test.ts",
@@ -44,7 +44,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "New partition folders are not flushed in their parents.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "    await syncFolder(dirname(name));\n    made.push(name);",
     replace: "    made.push(name);",
     test: "local-disk-flush.test.ts",
@@ -52,7 +52,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "Only the innermost of several new folders is flushed in its parent.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "    await syncFolder(dirname(name));\n    made.push(name);",
     replace: "    if (name === folder) await syncFolder(dirname(name));\n    made.push(name);",
     test: "local-disk-flush.test.ts",
@@ -60,7 +60,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A folder that another writer has made counts as flushed in its parent.",
-    file: "storage/local-disk-store.ts",
+    file: "local-disk-store.ts",
     find: "    await flushNames(root, dirname(target));\n",
     replace: "",
     test: "local-disk-flush.test.ts",
@@ -68,7 +68,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A data file that is copied from another file system is not flushed.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "    await syncFile(temporary);\n    await rename(temporary, target);",
     replace: "    await rename(temporary, target);",
     test: "local-disk-flush.test.ts",
@@ -76,7 +76,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A failed flush of a folder after a link is taken for a failed commit.",
-    file: "storage/local-disk-store.ts",
+    file: "local-disk-store.ts",
     find: '    return "created";\n  } catch {\n    return "unknown";',
     replace: '    return "created";\n  } catch (error) {\n    throw error;',
     test: "local-disk-store.test.ts",
@@ -84,7 +84,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "An object that is there is replaced by a commit.",
-    file: "storage/local-disk-write.ts",
+    file: "local-disk-write.ts",
     find: "    await link(temporary, target);",
     replace: "    await rename(temporary, target);",
     test: "contract/object-store.test.ts",
@@ -92,7 +92,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A listing begins with the path after which it was to begin.",
-    file: "storage/local-disk-list.ts",
+    file: "local-disk-list.ts",
     find: "path.startsWith(prefix) && compareUtf8(path, after) > 0",
     replace: "path.startsWith(prefix) && compareUtf8(path, after) >= 0",
     test: "contract/object-store.test.ts",
@@ -100,7 +100,7 @@ export const diskMistakes: readonly Mistake[] = [
   },
   {
     what: "A failed write leaves its temporary file.",
-    file: "storage/local-disk-store.ts",
+    file: "local-disk-store.ts",
     find: "  } catch (error) {\n    await removeFile(temporary);\n    throw error;\n  }\n}\n\nfunction readError",
     replace: "  } catch (error) {\n    throw error;\n  }\n}\n\nfunction readError",
     test: "storage/local-disk-store.test.ts",

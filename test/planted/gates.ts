@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const gatesMistakes: readonly Mistake[] = [
   {
     what: "Uniqueness counts nulls as values.",
-    file: "families/uniqueness.ts",
+    file: "uniqueness.ts",
     find: "missing: `(${column.sql} IS NULL)` });",
     replace: 'missing: "(false)" });',
     test: "quality/check-cases.test.ts",
@@ -12,7 +12,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "Uniqueness groups nulls though they are left out.",
-    file: "families/uniqueness.ts",
+    file: "uniqueness.ts",
     find: "WHERE NOT ${rules.missing} GROUP BY",
     replace: "GROUP BY",
     test: "gate-borders.test.ts",
@@ -20,7 +20,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`mostly` is rounded to whole percent.",
-    file: "quality/gate-counts.ts",
+    file: "gate-counts.ts",
     find: "(considered - unexpected) / considered >= check.mostly;",
     replace: "Math.round((100 * (considered - unexpected)) / considered) / 100 >= check.mostly;",
     test: "gate-borders.test.ts",
@@ -28,7 +28,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`mostly` must be exceeded, not reached.",
-    file: "quality/gate-counts.ts",
+    file: "gate-counts.ts",
     find: "/ considered >= check.mostly;",
     replace: "/ considered > check.mostly;",
     test: "quality/gate.test.ts",
@@ -36,7 +36,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`mostly` is compared as one less the failing share.",
-    file: "quality/gate-counts.ts",
+    file: "gate-counts.ts",
     find: "(considered - unexpected) / considered >= check.mostly;",
     replace: "1 - unexpected / considered >= check.mostly;",
     test: "quality/check-cases.test.ts",
@@ -44,7 +44,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`escalate` reacts at its share, not above it.",
-    file: "quality/gate-counts.ts",
+    file: "gate-counts.ts",
     find: "unexpected / considered > check.escalate.above",
     replace: "unexpected / considered >= check.escalate.above",
     test: "gate-borders.test.ts",
@@ -52,7 +52,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`maxBadShare` rejects at its share, not above it.",
-    file: "quality/gate-verdict.ts",
+    file: "gate-verdict.ts",
     find: "bad / verdict.rows <= suite.maxBadShare",
     replace: "bad / verdict.rows < suite.maxBadShare",
     test: "quality/gate.test.ts",
@@ -60,7 +60,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "`maxBadShare` leaves out dropped rows.",
-    file: "quality/gate-verdict.ts",
+    file: "gate-verdict.ts",
     find: "const bad = verdict.quarantined + verdict.dropped;",
     replace: "const bad = verdict.quarantined;",
     test: "quality/gate.test.ts",
@@ -68,7 +68,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "A null that a check is to fail on passes.",
-    file: "quality/masks.ts",
+    file: "masks.ts",
     find: 'onNull === "fail" && parts.missing !== undefined ?',
     replace: "false ?",
     test: "quality/gate.test.ts",
@@ -76,7 +76,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "Nulls that are ignored count as considered.",
-    file: "quality/masks.ts",
+    file: "masks.ts",
     find: 'onNull !== "ignore" ? [] :',
     replace: 'onNull !== "pass" ? [] :',
     test: "quality/gate.test.ts",
@@ -84,7 +84,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "A check whose answer is null passes.",
-    file: "quality/masks.ts",
+    file: "masks.ts",
     find: "`(${plan.pass} IS NOT TRUE)`",
     replace: "`(NOT ${plan.pass})`",
     test: "quality/check-cases.test.ts",
@@ -92,7 +92,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "Checks that warn quarantine rows.",
-    file: "quality/gate-verdict.ts",
+    file: "gate-verdict.ts",
     find: 'const quarantining = masks("quarantine");',
     replace: 'const quarantining = masks("quarantine", "warn");',
     test: "quality/gate.test.ts",
@@ -100,7 +100,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "Dropped rows stay among the clean ones.",
-    file: "quality/gate-verdict.ts",
+    file: "gate-verdict.ts",
     find: 'const disposing = masks("quarantine", "drop");',
     replace: 'const disposing = masks("quarantine");',
     test: "quality/gate.test.ts",
@@ -108,7 +108,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "A bound is exclusive.",
-    file: "families/common.ts",
+    file: "common.ts",
     find: 'flag(params, "strict_max") ? "<" : "<="',
     replace: 'flag(params, "strict_max") ? "<" : "<"',
     test: "quality/check-cases.test.ts",
@@ -116,7 +116,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "A key that the table holds may stay once in the batch.",
-    file: "families/uniqueness.ts",
+    file: "uniqueness.ts",
     find: "CASE WHEN ${found} OR ${fails} THEN NULL ELSE",
     replace: "CASE WHEN ${fails} THEN NULL ELSE",
     test: "gate-borders.test.ts",
@@ -124,7 +124,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "A primary key may be null in a part.",
-    file: "families/uniqueness.ts",
+    file: "uniqueness.ts",
     find: 'aliases.map((alias) => `${alias} IS NULL`).join(" OR ")',
     replace: 'aliases.map((alias) => `${alias} IS NULL`).join(" AND ")',
     test: "gate-borders.test.ts",
@@ -132,7 +132,7 @@ export const gatesMistakes: readonly Mistake[] = [
   },
   {
     what: "Keys that stay equal count as rising.",
-    file: "families/uniqueness.ts",
+    file: "uniqueness.ts",
     find: "coalesce(k > p, false)",
     replace: "coalesce(k >= p, false)",
     test: "gate-borders.test.ts",

@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const s3Mistakes: readonly Mistake[] = [
   {
     what: "A multipart upload whose finish was not answered is never looked up.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "if (!found.ok || found.value.ContentLength !== size) throw",
     replace: "throw",
     test: "storage/s3-store.test.ts",
@@ -12,7 +12,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A multipart upload whose finish was not answered is taken for finished.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "if (!found.ok || found.value.ContentLength !== size) throw failureError(outcome.failure, location.uri, purpose.action, path);",
     replace: "",
     test: "storage/s3-store.test.ts",
@@ -20,7 +20,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "An older object of another size is taken for the upload whose finish was not answered.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "if (!found.ok || found.value.ContentLength !== size) throw",
     replace: "if (!found.ok) throw",
     test: "storage/s3-store.test.ts",
@@ -28,7 +28,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A 412 is another's though an attempt of ours is in doubt.",
-    file: "storage/s3-conditional-put.ts",
+    file: "s3-conditional-put.ts",
     find: 'return this.#inDoubt.has(path) ? "unknown" : "exists";',
     replace: 'return "exists";',
     test: "storage/s3-store.test.ts",
@@ -36,7 +36,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A put that was not answered leaves no doubt at the store.",
-    file: "storage/s3-conditional-put.ts",
+    file: "s3-conditional-put.ts",
     find: '    this.#doubt(path);\n    return "unknown";',
     replace: '    return "unknown";',
     test: "storage/s3-store.test.ts",
@@ -44,7 +44,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "The probe of conditional writes is never made.",
-    file: "storage/s3-conditional-put.ts",
+    file: "s3-conditional-put.ts",
     find: "    await this.#checkServer(options?.signal);",
     replace: "",
     test: "storage/s3-store.test.ts",
@@ -52,7 +52,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A probe that was cut short counts as a verdict.",
-    file: "storage/s3-conditional-put.ts",
+    file: "s3-conditional-put.ts",
     find: "known.delete(bucket);",
     replace: "",
     test: "storage/s3-store.test.ts",
@@ -60,7 +60,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "Parts of an upload are numbered from 0.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "return await sendPart(upload, id, index + 1, bytes);",
     replace: "return await sendPart(upload, id, index, bytes);",
     test: "storage/s3-store.test.ts",
@@ -68,7 +68,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A file that got shorter is uploaded with zeros.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "if (bytesRead !== bytes.length)",
     replace: "if (bytesRead < 0)",
     test: "storage/s3-store.test.ts",
@@ -76,7 +76,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A failed upload is left behind.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "    await abandon(upload, id);",
     replace: "",
     test: "storage/s3-store.test.ts",
@@ -84,7 +84,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "The local file is removed though its upload failed.",
-    file: "storage/s3-upload.ts",
+    file: "s3-upload.ts",
     find: "    await abandon(upload, id);",
     replace: "    await abandon(upload, id);\n    await rm(source.file, { force: true });",
     test: "storage/s3-store.test.ts",
@@ -92,7 +92,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "409 of a store is taken for a refusal.",
-    file: "storage/s3-errors.ts",
+    file: "s3-errors.ts",
     find: "status === 408 || status === 409 || status",
     replace: "status === 408 || status",
     test: "storage/s3-store.test.ts",
@@ -100,7 +100,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "A store's wish to wait is not heard.",
-    file: "storage/s3-connection.ts",
+    file: "s3-connection.ts",
     find: "return Math.max(jittered, Math.min(failure.retryAfterMilliseconds ?? 0, policy.capMilliseconds));",
     replace: "return jittered;",
     test: "storage/s3-store.test.ts",
@@ -108,7 +108,7 @@ export const s3Mistakes: readonly Mistake[] = [
   },
   {
     what: "One attempt less than the policy allows.",
-    file: "storage/s3-connection.ts",
+    file: "s3-connection.ts",
     find: 'failure.kind === "refused" || attempt >= policy.attempts',
     replace: 'failure.kind === "refused" || attempt + 1 >= policy.attempts',
     test: "storage/s3-store.test.ts",

@@ -60,7 +60,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A deletion vector is not held to its count of rows.",
-    file: "log/deletion-vector.ts",
+    file: "deletion-vector.ts",
     find: "if (count !== vector.cardinality) throw",
     replace: "if (count > vector.cardinality) throw",
     test: "deletion-vector.test.ts",
@@ -68,7 +68,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A deletion vector's checksum is not compared.",
-    file: "log/deletion-vector.ts",
+    file: "deletion-vector.ts",
     find: "if (crc32(data) !== stored >>> 0) throw",
     replace: "if (crc32(data) === 0 && stored > 0) throw",
     test: "log/deletion-vector.test.ts",
@@ -76,7 +76,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A deletion vector's checksum is compared as a signed number.",
-    file: "log/deletion-vector.ts",
+    file: "deletion-vector.ts",
     find: "crc32(data) !== stored >>> 0",
     replace: "crc32(data) !== stored",
     test: "log/deletion-vector.test.ts",
@@ -84,7 +84,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A deletion vector may mark the row just after a file's last.",
-    file: "log/deletion-vector.ts",
+    file: "deletion-vector.ts",
     find: "if (last >= rows) throw corrupt",
     replace: "if (last > rows) throw corrupt",
     test: "log/deletion-vector.test.ts",
@@ -92,7 +92,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Text is compared by UTF-16 units.",
-    file: "log/comparable.ts",
+    file: "comparable.ts",
     find: "if (high !== low) return high ? 1 : -1;",
     replace: "",
     test: "log/pruning.test.ts",
@@ -100,7 +100,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Whole numbers are compared as floating ones.",
-    file: "log/comparable.ts",
+    file: "comparable.ts",
     find: 'if (a.kind === "exact" && b.kind === "exact") return compareExact(a, b);',
     replace: 'if (a.kind === "exact" && b.kind === "exact") return toFloat(a) - toFloat(b);',
     test: "log/pruning.test.ts",
@@ -108,7 +108,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "NaN is forgotten where a value above is looked for.",
-    file: "log/pruning.ts",
+    file: "pruning.ts",
     find: 'if (test.nan && (test.column.type === "float" || test.column.type === "double")) return true;',
     replace: "",
     test: "log/pruning.test.ts",
@@ -116,7 +116,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A text bound that was cut is taken for a value.",
-    file: "log/pruning.ts",
+    file: "pruning.ts",
     find: 'if (!exact && upper.kind === "text" && value.kind === "text" && value.value.startsWith(upper.value)) return true;',
     replace: "",
     test: "log/pruning.test.ts",
@@ -124,7 +124,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "An upper bound of text is cut but not raised.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "const upper = max !== undefined && cut === max ? cut : raiseText(cut);",
     replace: "const upper = cut;",
     test: "operations/append.test.ts",
@@ -132,7 +132,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A cut upper bound is raised into the surrogates.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "points.push(raised >= 0xd800 && raised <= 0xdfff ? 0xe000 : raised);",
     replace: "points.push(raised);",
     test: "file-statistics.test.ts",
@@ -140,7 +140,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A column that may hold NaN has an upper bound.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "column.hasNan === false ? number(max) : undefined",
     replace: "number(max)",
     test: "operations/append.test.ts",
@@ -148,7 +148,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "An upper bound of moments is rounded down.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "const whole = up && below !== micros ? below + 1000n : below;",
     replace: "const whole = below;",
     test: "operations/append.test.ts",
@@ -156,7 +156,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "A lower bound of moments before 1970 is rounded up.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "micros - (((micros % 1000n) + 1000n) % 1000n)",
     replace: "micros - (micros % 1000n)",
     test: "file-statistics.test.ts",
@@ -164,7 +164,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Text is cut at 33 characters.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "if (count++ === textBound) return cut;",
     replace: "if (count++ > textBound) return cut;",
     test: "operations/append.test.ts",
@@ -172,7 +172,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Infinity becomes a bound.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "text !== undefined && /^-?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:[eE][+-]?\\d+)?$/.test(text) ? text : undefined",
     replace: "text",
     test: "file-statistics.test.ts",
@@ -180,7 +180,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "One column less than was asked for has statistics.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: "index < limit",
     replace: "index + 1 < limit",
     test: "operations/append.test.ts",
@@ -188,7 +188,7 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Columns for statistics are named by their case.",
-    file: "table/file-statistics.ts",
+    file: "file-statistics.ts",
     find: 'foldName(name) === foldName(path[at] ?? "")',
     replace: "name === path[at]",
     test: "file-statistics.test.ts",

@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const verbsMistakes: readonly Mistake[] = [
   {
     what: "Data files are withdrawn though it is unknown whether their commit landed.",
-    file: "table/write-data-files.ts",
+    file: "write-data-files.ts",
     find: '"COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await',
     replace: '"LOG_GAP")) await',
     test: "unknown-outcome.test.ts",
@@ -12,7 +12,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Data files are withdrawn though their commit may lie in a past that was cleaned up.",
-    file: "table/write-data-files.ts",
+    file: "write-data-files.ts",
     find: '"COMMIT_OUTCOME_UNKNOWN", "LOG_GAP")) await',
     replace: '"COMMIT_OUTCOME_UNKNOWN")) await',
     test: "unknown-outcome.test.ts",
@@ -20,7 +20,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "The quarantine's files of an unknown commit are withdrawn.",
-    file: "operations/quarantine-write.ts",
+    file: "quarantine-write.ts",
     find: "await commitOrWithdraw(context, staged, () => commitTransaction(snapshot, request));",
     replace:
       "await commitTransaction(snapshot, request).catch(async (error: unknown) => { await withdrawData(context, staged); throw error; });",
@@ -29,7 +29,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "The batch writer never puts its fence up.",
-    file: "operations/write-batch.ts",
+    file: "write-batch.ts",
     find: "await this.#session.fence({ files: this.#readable, writableFolders: [this.#staging] });",
     replace: "",
     test: "fenced-sql.test.ts",
@@ -37,7 +37,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "The batch writer does not fence before a constraint is evaluated.",
-    file: "operations/write-batch.ts",
+    file: "write-batch.ts",
     find: "if (hasExpressions(target.demands)) await this.#fence();",
     replace: "",
     test: "fenced-sql.test.ts",
@@ -45,7 +45,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "The gate evaluates SQL of a suite without a fence.",
-    file: "operations/write-batch.ts",
+    file: "write-batch.ts",
     find: "fence: () => this.#fence(),",
     replace: "",
     test: "fenced-sql.test.ts",
@@ -69,7 +69,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A commit of a batch does not carry its batch id.",
-    file: "operations/commit-batch.ts",
+    file: "commit-batch.ts",
     find: "    ...(txn === undefined ? {} : { txn }),",
     replace: "",
     test: "operations/append.test.ts",
@@ -77,7 +77,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Files of a batch that was applied already stay.",
-    file: "operations/commit-batch.ts",
+    file: "commit-batch.ts",
     find: "    await withdrawData(target.context, data);\n    return alreadyApplied",
     replace: "    return alreadyApplied",
     test: "operations/append.test.ts",
@@ -85,7 +85,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A gate that compared with the table does not read it.",
-    file: "operations/commit-batch.ts",
+    file: "commit-batch.ts",
     find: "if (comparesWithTable) return {",
     replace: "if (comparesWithTable && reads !== undefined) return {",
     test: "racing-writes.test.ts",
@@ -93,7 +93,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A gate that compared with the table lets blind appends by.",
-    file: "operations/commit-batch.ts",
+    file: "commit-batch.ts",
     find: 'wholeTable: true }, isolation: "Serializable" };',
     replace: "wholeTable: true } };",
     test: "racing-writes.test.ts",
@@ -141,7 +141,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A removed file loses its deletion vector in the log.",
-    file: "operations/remove-action.ts",
+    file: "remove-action.ts",
     find: 'return { kind: "remove", ...file, deletionTimestamp',
     replace: 'const { deletionVector: _dv, ...rest } = file;\n  return { kind: "remove", ...rest, deletionTimestamp',
     test: "overwrite.test.ts",
@@ -158,7 +158,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A repeated batch is quarantined twice.",
-    file: "operations/quarantine-write.ts",
+    file: "quarantine-write.ts",
     find: "    ...(txn === undefined ? {} : { txn }),",
     replace: "",
     test: "operations/quarantine-write.test.ts",
@@ -166,7 +166,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A repeated batch may set other rows aside.",
-    file: "operations/quarantine-again.ts",
+    file: "quarantine-again.ts",
     find: 'if (earlier.rows === quarantined && sameSuite) return "same";',
     replace: 'return "same";',
     test: "operations/quarantine-write.test.ts",
@@ -174,7 +174,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A claim that was given up is landed.",
-    file: "operations/land-claim.ts",
+    file: "land-claim.ts",
     find: 'if (progress.has(givenUpOf(claim))) return "given up";',
     replace: "",
     test: "operations/resubmit.test.ts",
@@ -182,7 +182,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A claim lands without an application id.",
-    file: "operations/land-claim.ts",
+    file: "land-claim.ts",
     find: "      txn: { appId: landingOf(claim), version: 1 },",
     replace: "",
     test: "operations/resubmit.test.ts",
@@ -190,7 +190,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows of a claim that was refused are open before it is given up.",
-    file: "operations/land-claim.ts",
+    file: "land-claim.ts",
     find: '      end = await giveUp(now, claim, options.signal);\n      if (end === "given up") {',
     replace:
       '      await openAgain(context, claim, error.message);\n      end = await giveUp(now, claim, options.signal);\n      if (end === "given up") {',
@@ -199,7 +199,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A staged batch is published upon a version that it was not tested against.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: "last !== undefined && last.version === now.version && last.fingerprint",
     replace: "last !== undefined && last.fingerprint",
     test: "operations/staged.test.ts",
@@ -207,7 +207,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A staged batch is published by tests that are not the table's any more.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: "last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);",
     replace: "last.version === now.version;",
     test: "operations/staged.test.ts",
@@ -215,7 +215,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A publication names files that are gone.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: "  await requireFiles(context, batch);",
     replace: "",
     test: "operations/staged.test.ts",
@@ -223,7 +223,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A publication names files of another size.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: "if (found?.size === file.size) return;",
     replace: "if (found !== undefined) return;",
     test: "staged.test.ts",
@@ -231,7 +231,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A staged batch is published without its transaction.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: "    txn: stagedTransaction(batch.id),",
     replace: "",
     test: "staged.test.ts",
@@ -239,7 +239,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A staged batch that compared with the table lands beside what it did not see.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: '...(audit.comparesWithTable ? { reads: { wholeTable: true }, isolation: "Serializable" as const } : {}),',
     replace: "",
     test: "operations/staged.test.ts",
@@ -247,7 +247,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A published batch may be discarded, files and all.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: 'const mine = (await claimEnd(context, id, "discard")) === "discard" && batch !== undefined;',
     replace: "const mine = batch !== undefined;",
     test: "unknown-outcome.test.ts",
@@ -255,7 +255,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Staged files are deleted though publishing them has begun.",
-    file: "operations/publish-staged.ts",
+    file: "publish-staged.ts",
     find: 'if (result.outcome === "committed") await deleteFiles(now.context, batch);',
     replace: "await deleteFiles(now.context, batch);",
     test: "staged.test.ts",
@@ -263,7 +263,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows that a source's own statistics hide pass.",
-    file: "operations/write-batch.ts",
+    file: "write-batch.ts",
     find: "await gate?.confirm(verdict, writtenFacts(this.#session, target, data, rows));",
     replace: "{}",
     test: "write-first.test.ts",
@@ -271,7 +271,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Data that is not on the disk counts as flushed.",
-    file: "operations/write-batch.ts",
+    file: "write-batch.ts",
     find: '      if (flushed.status === "rejected") throw flushed.reason;',
     replace: "",
     test: "write-first.test.ts",
@@ -279,7 +279,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Files of a batch whose move failed stay.",
-    file: "table/write-data-files.ts",
+    file: "write-data-files.ts",
     find: "    await withdrawPaths(context, moved);",
     replace: "",
     test: "unknown-outcome.test.ts",

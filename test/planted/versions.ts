@@ -4,7 +4,7 @@ import type { Mistake } from "./mistake.ts";
 export const versionsMistakes: readonly Mistake[] = [
   {
     what: "File times are sorted by their versions as text.",
-    file: "log/time-travel.ts",
+    file: "time-travel.ts",
     find: "for (const version of [...listing.commits.keys()].sort((a, b) => a - b)) {",
     replace: "for (const version of [...listing.commits.keys()].sort()) {",
     test: "many-versions.test.ts",
@@ -12,7 +12,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "Commits with times of their own are searched in the order of text.",
-    file: "log/time-travel.ts",
+    file: "time-travel.ts",
     find: "filter((version) => version >= from).sort((a, b) => a - b);",
     replace: "filter((version) => version >= from).sort();",
     test: "many-versions.test.ts",
@@ -20,7 +20,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "Readable versions are sorted as text.",
-    file: "log/segment.ts",
+    file: "segment.ts",
     find: "...starts])].sort((a, b) => a - b);",
     replace: "...starts])].sort();",
     test: "many-versions.test.ts",
@@ -28,7 +28,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A version of 2^31 and more is cut to 32 bits.",
-    file: "log/file-names.ts",
+    file: "file-names.ts",
     find: "const version = Number(digits);",
     replace: "const version = Number(digits) | 0;",
     test: "many-versions.test.ts",
@@ -36,7 +36,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A log compaction is used though commits in it are missing.",
-    file: "log/segment.ts",
+    file: "segment.ts",
     find: "if (whole) widest = { from, to: end, file };",
     replace: "widest = { from, to: end, file };",
     test: "compactions.test.ts",
@@ -44,7 +44,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A log compaction is used though its last commit is missing.",
-    file: "log/segment.ts",
+    file: "segment.ts",
     find: "at <= end && whole; at++",
     replace: "at < end && whole; at++",
     test: "compactions.test.ts",
@@ -52,7 +52,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A log compaction that reaches beyond the version is used.",
-    file: "log/segment.ts",
+    file: "segment.ts",
     find: "end > target || end <=",
     replace: "end <=",
     test: "compactions.test.ts",
@@ -60,7 +60,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A time between two versions opens the later one.",
-    file: "log/time-travel.ts",
+    file: "time-travel.ts",
     find: "findLast((time) => time.timestamp <= timestamp)",
     replace: "find((time) => time.timestamp >= timestamp)",
     test: "log/time-travel.test.ts",
@@ -68,7 +68,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "Just a version's own time opens the version before.",
-    file: "log/time-travel.ts",
+    file: "time-travel.ts",
     find: "if (time <= timestamp) low = middle + 1;",
     replace: "if (time < timestamp) low = middle + 1;",
     test: "log/time-travel.test.ts",
@@ -76,7 +76,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A hint is believed though there is no checkpoint.",
-    file: "log/open-log.ts",
+    file: "open-log.ts",
     find: "if (listing.checkpoints.some((checkpoint) => checkpoint.version >= hint)) return listing;",
     replace: "if (listing.latest >= hint) return listing;",
     test: "log/checkpoints.test.ts",
@@ -84,7 +84,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A damaged hint fails the table.",
-    file: "log/last-checkpoint.ts",
+    file: "last-checkpoint.ts",
     find: "    // A damaged hint is as good as none: the whole log is listed instead.\n    return undefined;",
     replace: '    throw new TypeError("damaged");',
     test: "log/checkpoints.test.ts",
@@ -92,7 +92,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A refresh trusts what follows a snapshot whose own commit is gone.",
-    file: "log/open-log.ts",
+    file: "open-log.ts",
     find: "hasCommits(listing, version) && isInOrder",
     replace: "hasCommits(listing, version + 1) && isInOrder",
     test: "compactions.test.ts",
@@ -100,7 +100,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A refresh does not look at the order of file times.",
-    file: "log/open-log.ts",
+    file: "open-log.ts",
     find: " && isInOrder(listing, version + 1);",
     replace: ";",
     test: "compactions.test.ts",
@@ -108,7 +108,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A remembered commit of another table is read.",
-    file: "log/known-commits.ts",
+    file: "known-commits.ts",
     find: "return bytes?.length === listed.size ? bytes : undefined;",
     replace: "return bytes;",
     test: "compactions.test.ts",
@@ -116,7 +116,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "A compaction that holds one thing twice is used.",
-    file: "log/tail-read.ts",
+    file: "tail-read.ts",
     find: "if (new Set(subjects).size !== subjects.length) throw notReconciled(file);",
     replace: "",
     test: "compactions.test.ts",
@@ -124,7 +124,7 @@ export const versionsMistakes: readonly Mistake[] = [
   },
   {
     what: "Domains that were removed live on.",
-    file: "log/log-state.ts",
+    file: "log-state.ts",
     find: "!action.removed",
     replace: "true",
     test: "open-log.test.ts",
