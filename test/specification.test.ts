@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -10,6 +10,18 @@ const guarantees = readFileSync(join(root, "spec/invariants.md"), "utf8")
     return number === undefined ? [] : [{ number: Number(number), tests }];
   });
 const paths = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" });
+
+const documents = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "spec")).map((name) => `spec/${name}`)].filter((name) =>
+  name.endsWith(".md"),
+);
+
+describe("what the documents name", () => {
+  it.each(documents)("in %s are files and folders that there are", (document) => {
+    const named = readFileSync(join(root, document), "utf8").matchAll(/`((?:src|test|spec|bench)\/[\w./*-]*)`/g);
+    const absent = [...named].flatMap(([, path = ""]) => (existsSync(join(root, path)) ? [] : [path]));
+    expect(absent).toEqual([]);
+  });
+});
 
 describe("the guarantees of spec/invariants.md", () => {
   it("have each number once, in order", () => {
