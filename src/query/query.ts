@@ -1,11 +1,12 @@
 import type { Engine, Session, SessionOptions } from "../engine/core/contract.ts";
+import { treeFromJson } from "../engine/fence/syntax-tree.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { Predicate } from "../protocol/predicate.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { predicateFromNode } from "../table/scan/predicate-from-sql.ts";
 import { planScan, type ScanReport } from "../table/scan/scan.ts";
-import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
 import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
@@ -71,7 +72,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
 /** The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error here. */
 async function syntaxTree(session: Session, travel: TravelSql): Promise<JsonValue> {
   const [row] = await session.rows("SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR) AS tree", [travel.sql]);
-  const tree = parseJson(String(row?.["tree"]));
+  const tree = treeFromJson(String(row?.["tree"]));
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
   const message = String(tree["error_message"]);
   if (message.includes("Only SELECT statements")) {

@@ -47,6 +47,21 @@ describe("SQL over tables at versions", () => {
     await expect(query("SELECT * FROM t VERSION AS OF 0", { tables })).rejects.toThrowError(/bound to one version/);
   });
 
+  it("takes numbers beyond doubles and conditions nested deeper than a log's JSON", async () => {
+    const tables = { t: fixture("app-transactions") };
+    const conditions = ["id < 1e999 AND id > -1e999", `${"NOT ".repeat(600)} id IS NOT NULL`];
+    for (const condition of conditions) {
+      expect(await rowsOf(await query(`SELECT count(*) AS n FROM t WHERE ${condition}`, { tables }))).toEqual([{ n: 3n }]);
+    }
+    await using table = await openTable(fixture("app-transactions"));
+    const version = await table.at(2);
+    for (const where of conditions) {
+      let rows = 0;
+      for await (const batch of version.batches({ where })) rows += batch.numRows;
+      expect(rows).toBe(3);
+    }
+  });
+
   it("points at the caller's own text when the engine refuses it", async () => {
     const sql = "SELECT nope FROM t VERSION AS OF 1";
     const failure = query(sql, { tables: { t: fixture("app-transactions") } });

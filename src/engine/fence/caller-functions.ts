@@ -9,6 +9,9 @@ const unsteady = "may answer differently each time";
 /** Functions that call an aggregate, which they are given as text. */
 const aggregateCallers: ReadonlySet<string> = new Set(["list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"]);
 
+/** Functions whose values have the types that a text of JSON names. */
+const typedByText: ReadonlySet<string> = new Set(["from_json", "from_json_strict", "json_transform", "json_transform_strict"]);
+
 /** A caller's text as it was parsed, for showing places in it. */
 export interface ParsedText {
   readonly sql: string;
@@ -42,7 +45,7 @@ export async function checkQueryCalls(
  * @throws as {@link checkQueryCalls}
  */
 export async function checkRowCalls(core: EngineCore, expression: Tree, columns: readonly EngineColumn[], text: ParsedText): Promise<void> {
-  const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(isTimeWithZone);
+  const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(mayBeTimeWithZone);
   for (const part of walk(expression)) {
     const name = calledName(part);
     if (name === undefined) continue;
@@ -90,8 +93,18 @@ function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
   return aggregateCallers.has(name) && !givesSteadyAggregate(call);
 }
 
-function isTimeWithZone(part: Tree): boolean {
-  return part["id"] === "TIME WITH TIME ZONE";
+/** Whether a part names the type of times of day with an offset, or makes values of types that it does not plainly name. */
+function mayBeTimeWithZone(part: Tree): boolean {
+  if (part["id"] === "TIME WITH TIME ZONE") return true;
+  if (!typedByText.has(calledName(part)?.toLowerCase() ?? "")) return false;
+  // The JSON comes first: in `a.from_json('…')` it is the qualifier.
+  return !childrenOf(part)
+    .slice(part["schema"] === undefined ? 1 : 0)
+    .every((child) => namesOtherTypes(constantText(child)));
+}
+
+function namesOtherTypes(structure: string | undefined): boolean {
+  return structure !== undefined && !structure.includes("\\") && !/\btime\s*tz|\btime\s+with/i.test(structure);
 }
 
 function givesSteadyAggregate(call: Tree): boolean {

@@ -1,4 +1,5 @@
 import { assertInternal, VarveError } from "../../errors.ts";
+import type { JsonValue } from "../../util/json.ts";
 import type { EngineCore } from "../core/core.ts";
 
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
@@ -8,12 +9,23 @@ export type Tree = { readonly [key: string]: unknown };
 export async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
   const options = "skip_null := true, skip_empty := true, skip_default := true";
   const [row] = await core.rows(`SELECT json_serialize_sql($1::VARCHAR, ${options}) AS tree`, [sql]);
-  const tree: unknown = JSON.parse(String(row?.["tree"]));
+  const tree = treeFromJson(String(row?.["tree"]));
   assertInternal(isTree(tree), "a syntax tree that is no object");
   if (tree["error"] === true) throw syntaxError(tree, sql, offset);
   const statements = tree["statements"];
   return Array.isArray(statements) ? statements.filter(isTree) : [];
 }
+
+/**
+ * A syntax tree as `json_serialize_sql` writes it, however deep. Numbers that JSON or a double cannot hold come as text: `Infinity`, which
+ * stands for a literal such as 1e999, and integers of 16 digits and more.
+ */
+export function treeFromJson(text: string): JsonValue {
+  return JSON.parse(text.replace(textOrGreatNumber, (token) => (token.startsWith('"') ? token : `"${token}"`))) as JsonValue;
+}
+
+/** Texts are matched to be passed over. */
+const textOrGreatNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:Infinity|NaN)|(?<![.\d])-?\d{16,}(?![\d.eE])/g;
 
 function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
   if (tree["error_type"] === "not implemented") return refused("it is not a SELECT", "Give exactly one SELECT");

@@ -1,9 +1,10 @@
 import type { Session } from "../../engine/core/contract.ts";
+import { treeFromJson } from "../../engine/fence/syntax-tree.ts";
 import type { Literal, Predicate } from "../../protocol/predicate.ts";
 import { fieldAt } from "../../schema/fields.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { comparedLiteral } from "./predicate-literal.ts";
 
 const unknown: Predicate = { op: "unknown" };
@@ -30,7 +31,7 @@ const negated: Readonly<Record<Comparison, Comparison>> = { eq: "ne", ne: "eq", 
  */
 export async function predicateFromSql(session: Session, where: string, schema: StructType, alias = "t"): Promise<Predicate> {
   const [row] = await session.rows("SELECT json_serialize_sql(CAST($1 AS VARCHAR)) AS tree", [`SELECT 1 FROM t WHERE ${where}`]);
-  const tree = parseJson(String(row?.["tree"] ?? "null"));
+  const tree = treeFromJson(String(row?.["tree"] ?? "null"));
   const statements = isJsonObject(tree) && Array.isArray(tree["statements"]) ? (tree["statements"] as readonly JsonValue[]) : [];
   const [statement] = statements;
   const node = statements.length === 1 && isJsonObject(statement) ? statement["node"] : undefined;

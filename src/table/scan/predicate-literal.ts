@@ -66,8 +66,9 @@ function plainText(value: JsonValue | undefined): string | undefined {
 
 function decimalText(unscaled: JsonValue | undefined, info: JsonValue | undefined): string | undefined {
   const scale = isJsonObject(info) ? Number(info["scale"]) : Number.NaN;
-  if ((typeof unscaled !== "number" && typeof unscaled !== "bigint") || !Number.isInteger(scale)) return undefined;
-  const value = BigInt(unscaled);
+  const text = plainText(unscaled);
+  if (text === undefined || !/^-?\d+$/.test(text) || !Number.isInteger(scale)) return undefined;
+  const value = BigInt(text);
   const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, "0");
   const point = digits.length - scale;
   return `${value < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
