@@ -98,9 +98,10 @@ describe("generated columns and constraints", () => {
       .double("half", { generatedAs: generated.half[1] });
     await using table = await createTable(path, { schema: columns, properties: { "delta.constraints.c": constraint } });
     expect(await taken((row) => table.append([row]))).toEqual(await taken(bySpark(path)));
-    const found = (await peers.read("spark", path)).rows.map(
-      (row) => `${String(row["id"])} ${String(row["turned"])} ${String(row["half"])}`,
-    );
+    // Without the moments: Python has no words for the first year in every zone.
+    const read = await peers.sql(path, "SELECT id, turned, half FROM {table}");
+    const found = read.rows.map((row) => `${String(row["id"])} ${String(row["turned"])} ${String(row["half"])}`);
+    expect(found.length).toBeGreaterThan(2);
     expect(new Set(found).size).toBe(found.length / 2);
   });
 });
