@@ -26,7 +26,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "engine fences",
     sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
-      "test/engine/{fence*,sql-functions,session,instance-pool,idle-instances,turns,stage-sql,json-lines,row-stream}.test.ts",
+      "test/engine/{fence*,session,instance-pool,idle-instances,turns,stage-sql,json-lines,row-stream}.test.ts",
       "test/query/**",
       "test/operations/write-rules.test.ts",
     ],
