@@ -67,12 +67,21 @@ function removeAll(): void {
 function sweep(parent: string): void {
   if (swept.has(parent)) return;
   swept.add(parent);
-  for (const name of readdirSync(parent)) {
+  for (const name of namesIn(parent)) {
     const pid = name.startsWith(machinePrefix) ? /^(\d+)-/.exec(name.slice(machinePrefix.length))?.[1] : undefined;
     if (pid === undefined || isAlive(Number(pid))) continue;
     const folder = join(parent, name);
     if ((statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY) < realWorld.now() - patience)
       tryToRemove(folder);
+  }
+}
+
+/** Best effort: a folder that may be written but not listed is not swept. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 
