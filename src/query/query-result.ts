@@ -3,6 +3,7 @@ import type { EngineColumn, EngineRow, Relation, Session } from "../engine/core/
 import { VarveError } from "../errors.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
+import { formulaStart } from "../util/formula-text.ts";
 
 /** How a result leaves the engine as a file. */
 export type FileFormat = "csv" | "parquet";
@@ -111,11 +112,12 @@ function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefin
   return one === undefined || other === undefined ? (one ?? other) : AbortSignal.any([one, other]);
 }
 
-/** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings (OWASP, "CSV Injection"). */
+/** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings. */
 function safeCsvSql({ sql, columns }: Relation): string {
   const items = columns.map(({ name, type }, at) => {
-    const value = type === "VARCHAR" ? `CASE WHEN regexp_matches(c${at}, '^[=+@\\t\\r-]') THEN '''' || c${at} ELSE c${at} END` : `c${at}`;
-    return `${value} AS ${quoteName(/^[=+\-@\t\r]/.test(name) ? `'${name}` : name)}`;
+    const value =
+      type === "VARCHAR" ? `CASE WHEN regexp_matches(c${at}, '${formulaStart.source}') THEN '''' || c${at} ELSE c${at} END` : `c${at}`;
+    return `${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
   });
   return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, at) => `c${at}`).join(", ")})`;
 }

@@ -1,3 +1,4 @@
+import { formulaStart } from "../../util/formula-text.ts";
 import type { Cell } from "./text-table.ts";
 import { writeOutput } from "./write-output.ts";
 
@@ -44,9 +45,9 @@ function cellOf(value: unknown): Cell {
   return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? value : String(value);
 }
 
-/** `safe`: with an apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV Injection"). */
+/** `safe`: with an apostrophe before text that a spreadsheet would take for a formula. */
 function csvCell(value: Cell, safe: boolean): string {
   const plain = value === null || value === undefined ? "" : String(value);
-  const text = safe && typeof value === "string" && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain;
+  const text = safe && typeof value === "string" && formulaStart.test(plain) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
