@@ -12,6 +12,7 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
+import { timeOrderedUuid } from "../util/world.ts";
 import type { GateOptions } from "../write/write-options.ts";
 import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
@@ -80,7 +81,7 @@ interface Claim {
 /** Tests the selected rows; one commit claims those that pass and gives the others their new reasons. */
 async function claimClean(table: LogSnapshot, suite: Suite | undefined, options: ResubmitOptions): Promise<Claim> {
   const { context } = table;
-  const id = context.world.uuid();
+  const id = timeOrderedUuid(context.world);
   const staging = await context.store.stagingFolder();
   try {
     const decided = await withQuarantine(context, async (session, scan) => {

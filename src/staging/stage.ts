@@ -3,6 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { timeOrderedUuid } from "../util/world.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { type PreparedBatch, prepareBatch } from "../write/write-batch.ts";
 import type { WriteOptions } from "../write/write-options.ts";
@@ -40,7 +41,7 @@ export interface StageOptions
 export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, options: StageOptions = {}): Promise<StagedBatch> {
   const { context } = snapshot;
   const { id: given, gate, ...write } = options;
-  const id = checkStagedId(given ?? context.world.uuid());
+  const id = checkStagedId(given ?? timeOrderedUuid(context.world));
   const suite = gate === undefined ? undefined : defineSuite(gate);
   const target = await existingTarget(snapshot);
   if (target.demands.identity.length > 0) throw givesNumbers(target.demands.identity.map(({ column }) => column));

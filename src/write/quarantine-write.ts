@@ -15,6 +15,7 @@ import { commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, type StagedData, stageData, withdrawData } from "../table/data-files/write-data-files.ts";
 import { freePrefix } from "../util/free-prefix.ts";
+import { timeOrderedUuid } from "../util/world.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { compareEarlier, quarantineMark, replaceEarlier } from "./quarantine-again.ts";
@@ -158,7 +159,7 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
 }
 
 function batchIdOf({ target }: PreparedBatch, { batchId, txn }: WriteOptions): string {
-  return batchId ?? (txn === undefined ? target.context.world.uuid() : `${txn.appId}:${txn.version}`);
+  return batchId ?? (txn === undefined ? timeOrderedUuid(target.context.world) : `${txn.appId}:${txn.version}`);
 }
 
 /** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */

@@ -14,6 +14,7 @@ import { schema } from "../../src/schema/builder.ts";
 import { discardStaged } from "../../src/staging/publish-staged.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
+import { realWorld, type World } from "../../src/util/world.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");
@@ -47,6 +48,23 @@ describe("a staged batch", () => {
     ]);
     expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ userMetadata: "from a test", gate: { suite: { name: "amounts" } } });
     expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
+  it("gets an id that sorts by the time it was staged, made by the injected clock and ids", async () => {
+    let clock = Date.UTC(2024, 0, 1);
+    const world: World = { ...realWorld, now: () => clock };
+    const table = await createTable(join(freshFolder(), "t"), { schema: orders(), world });
+    const ids: string[] = [];
+    for (let id = 0; id < 5; id++) {
+      clock += 1;
+      ids.push((await table.stage([{ id, amount: 1 }])).id);
+    }
+    expect([...ids].sort()).toEqual(ids);
+    expect(new Set(ids.map((id) => id.slice(0, 8)))).toEqual(
+      new Set([(Date.UTC(2024, 0, 1) / 2 ** 16).toString(16).split(".")[0]?.padStart(8, "0")]),
+    );
+    expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id))).toBe(true);
     await table.close();
   });
 
