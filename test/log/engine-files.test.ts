@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
+import { openSession } from "../../src/engine/session/session.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
+import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { commitPath } from "../../src/log/segment/file-names.ts";
 import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
-import { serializeActions } from "../../src/protocol/action-json.ts";
-import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { add, allFiles, allPaths, allTombstones, contextOf, firstActions, remove } from "../support/log-tables.ts";
@@ -80,6 +81,24 @@ describe("live files held by the engine", () => {
     await small.store.delete(path);
     await expect(allFiles(held)).rejects.toMatchObject({ code: "LOG_GAP", data: { path } });
   });
+
+  it.each(["file_row_number", "FILE_ROW_NUMBER", "rowid", "filename", "ordinal"])(
+    "are those of a checkpoint that another writer gave a column %s",
+    async (column) => {
+      const { path } = await writeCheckpoint(await openLog(small), { kind: "classic" });
+      const [file, kept] = [join(folder, path), join(folder, "kept.parquet")];
+      await rename(file, kept);
+      const session = await openSession();
+      await session.execute(`COPY (SELECT *, 7::BIGINT AS ${column} FROM read_parquet('${kept}')) TO '${file}' (FORMAT parquet)`);
+      await session.close();
+      const other = { ...large, store: localDiskStore(folder) };
+      const [a, b] = [await (await openLog(small, { version: 3 })).files(), await (await openLog(other, { version: 3 })).files()];
+      expect(byPath(await allFiles(b))).toEqual(byPath(await allFiles(a)));
+      expect((await allTombstones(b)).map(({ path: of }) => of).sort()).toEqual((await allTombstones(a)).map(({ path: of }) => of).sort());
+      expect((await b.prune({ op: "unknown" })).files).toHaveLength((await allFiles(a)).length);
+      await small.store.delete(path);
+    },
+  );
 
   it("refresh by the newer commits alone", async () => {
     let snapshot = await openLog(large, { version: 0 });

@@ -10,6 +10,8 @@ export interface ActionRelation {
   /** To be used as `FROM ${from}`. */
   readonly from: string;
   readonly columns: ReadonlyMap<string, EngineStruct>;
+  /** A column is called `file_row_number`, so that the engine does not say which row of its file a row is. */
+  readonly hidesOrdinals: boolean;
 }
 
 /** Kinds of a checkpoint's actions that are not about files. */
@@ -77,11 +79,12 @@ const fileFields: ReadonlySet<string> = new Set([
 
 async function describeFrom(session: Session, from: string): Promise<ActionRelation> {
   const columns = new Map<string, EngineStruct>();
-  for (const { name, type } of await session.describe(`SELECT * FROM ${from}`)) {
+  const described = await session.describe(`SELECT * FROM ${from}`);
+  for (const { name, type } of described) {
     const parsed = parseEngineType(type);
     if (parsed.kind === "struct") columns.set(name, parsed);
   }
-  return { from, columns };
+  return { from, columns, hidesOrdinals: described.some(({ name }) => name.toLowerCase() === "file_row_number") };
 }
 
 /** Statistics as JSON in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that JSON statistics cannot hold are left out. */

@@ -1,14 +1,16 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { VarveError, isVarveError } from "../../errors.ts";
 import { fileList, quoteText } from "../../sql/sql-text.ts";
-import { describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
-import { type CheckpointHead, guarded, parquetPaths } from "../checkpoint/checkpoint-read.ts";
+import { type ActionRelation, type EngineStruct, describeActions } from "../checkpoint/action-sql.ts";
+import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "../checkpoint/checkpoint-read.ts";
 import type { TableContext } from "../contract.ts";
 import { pathKeyer } from "../segment/file-key.ts";
 import type { CheckpointFiles } from "../segment/listing.ts";
 import type { TailFile } from "../segment/segment.ts";
 import { notReconciled } from "../segment/tail-read.ts";
+import type { Session } from "../engine/contract.ts";
+import type { TableContext } from "./contract.ts";
 import type { EngineBase, FileSource } from "./engine-files.ts";
 import { addSpecialKeys, pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 
@@ -86,12 +88,24 @@ async function checkpointSources(
     const relation = await describeActions(session, [await context.localFile(path)]);
     const kinds = ["add", "remove"].filter((kind) => relation.columns.has(kind));
     if (kinds.length === 0) continue;
-    const numbered = `${relation.from.slice(0, -1)}, file_row_number = true)`;
-    const from = `(SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")}, file_row_number AS ordinal FROM ${numbered})`;
+    const from = await numberedActions(session, relation, kinds, `checkpoint_${sources.length}`);
     const [row] = await session.rows(`SELECT count(*) AS rows FROM ${relation.from}`);
     sources.push({ from, rows: Number(row?.["rows"] ?? 0), columns: relation.columns, keyed: false, name: path });
   }
   return sources;
+}
+
+/** The actions of a checkpoint with their rows' ordinals; copied into a table where a column of the file hides these. */
+async function numberedActions(
+  session: Session,
+  { from, hidesOrdinals }: ActionRelation,
+  kinds: readonly string[],
+  table: string,
+): Promise<string> {
+  const actions = kinds.map((kind) => `"${kind}"`).join(", ");
+  if (!hidesOrdinals) return `(SELECT ${actions}, file_row_number AS ordinal FROM ${from.slice(0, -1)}, file_row_number = true))`;
+  await session.execute(`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`);
+  return `(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
 }
 
 /** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
