@@ -9,6 +9,7 @@ import type { MetricsSelection, VersionMetrics } from "../metrics/metrics-store.
 import type { AlterOptions, AlterResult } from "../operations/alter/alter.ts";
 import type { SetSuiteOptions, SetSuiteResult } from "../operations/alter/set-suite.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
+import { namedBatch } from "../write/batch-marks.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
 import type { ProfileOptions } from "../operations/profile.ts";
@@ -125,7 +126,7 @@ export class Table implements AsyncDisposable {
    */
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const { append } = await import("../operations/append.ts");
-    return this.#wrote(await append(await this.#newest(), toWriteSource(source), toWriteOptions(options)));
+    return this.#wrote(await append(await this.#newest(), toWriteSource(source), toWriteOptions(options)), options);
   }
 
   /**
@@ -175,7 +176,7 @@ export class Table implements AsyncDisposable {
       ...(overwriteSchema === undefined ? {} : { overwriteSchema }),
       ...(partitionBy === undefined ? {} : { partitionBy }),
     };
-    return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }));
+    return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }), options);
   }
 
   /** The suite that the table carries: every write through varve is tested with it. `undefined` where it carries none. */
@@ -348,9 +349,14 @@ export class Table implements AsyncDisposable {
     });
   }
 
-  async #wrote(result: WriteResult): Promise<WriteResult> {
+  async #wrote(result: WriteResult, options: AppendOptions): Promise<WriteResult> {
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
+    const batchId = result.outcome === "alreadyApplied" ? namedBatch(options) : undefined;
+    if (batchId !== undefined) {
+      const { discardSuperseded } = await import("../quarantine/superseded-rows.ts");
+      await discardSuperseded(this.#log, batchId);
+    }
     return result;
   }
 

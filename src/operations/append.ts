@@ -2,7 +2,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
 import type { GateVerdict } from "../quality/gate/verdict.ts";
 import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
-import { alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts";
+import { type BatchCommit, alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
 import { quarantineRows } from "../write/quarantine-write.ts";
 import { prepareBatch } from "../write/write-batch.ts";
@@ -24,11 +24,11 @@ export async function append(snapshot: LogSnapshot, source: WriteSource, options
   return appendBatch(target, source, withMetricHistory(snapshot, options));
 }
 
-/** What was decided about rows of the batch that are not in the source any more. */
-export interface RowsBefore {
-  /** The verdict over all rows of the batch, from that over the source's. */
-  readonly judged: (verdict: GateVerdict) => GateVerdict;
-  /** Where they are in quarantine already. */
+/** What is known of a batch beside its source. */
+export interface AppendedBatch extends Pick<BatchCommit, "marks" | "reads"> {
+  /** The verdict over all rows of the batch, from that over the source's: where some are not in the source any more. */
+  readonly judged?: (verdict: GateVerdict) => GateVerdict;
+  /** Where these are in quarantine already. */
   readonly aside?: NonNullable<WriteResult["quarantine"]>;
 }
 
@@ -37,17 +37,21 @@ export async function appendBatch(
   target: BatchTarget,
   source: WriteSource,
   options: WriteOptions,
-  before?: RowsBefore,
+  { judged, aside, ...commit }: AppendedBatch = {},
 ): Promise<WriteResult> {
   const { prepared, earlier } = await prepareWithEarlier(target, options, () => prepareBatch(target, source, options));
-  const batch =
-    before === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: before.judged(prepared.verdict) };
+  const batch = judged === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: judged(prepared.verdict) };
   try {
-    const quarantine = (await quarantineRows(batch, options, { earlier, before: before?.aside?.rows })) ?? before?.aside;
+    const quarantine = (await quarantineRows(batch, options, { earlier, before: aside?.rows })) ?? aside;
     const partitionBy = JSON.stringify(target.metadata.partitionColumns);
     return await commitBatch(
       batch,
-      { operation: "WRITE", operationParameters: { mode: "Append", partitionBy }, ...(quarantine === undefined ? {} : { quarantine }) },
+      {
+        ...commit,
+        operation: "WRITE",
+        operationParameters: { mode: "Append", partitionBy },
+        ...(quarantine === undefined ? {} : { quarantine }),
+      },
       options,
     );
   } finally {

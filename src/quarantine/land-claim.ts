@@ -5,7 +5,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { readCommitBytes } from "../log/segment/commit-file.ts";
 import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import { append } from "../operations/append.ts";
+import { append, appendBatch } from "../operations/append.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
@@ -17,6 +17,10 @@ import type { GateOptions } from "../write/write-options.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
+import { resubmittedMark } from "../write/batch-marks.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import { withMetricHistory } from "../metrics/metrics.ts";
+import { discardSuperseded, gatedBatches } from "./superseded-rows.ts";
 
 /** What became of a claim's rows. */
 export interface LandedClaim {
@@ -31,16 +35,23 @@ export interface LandOptions {
 }
 
 /**
- * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where `suite` refuses them now they are open again.
+ * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where the table's tests refuse them now they are open again.
  *
  * Whether a claim landed is decided in the table's log alone: the commit that lands it and the one that gives it up carry the same application
  * id, of which a table takes one.
  *
+ * @param suiteAt the tests that the rows have to pass at a version: those that the newest one carries, whatever it carried when they were claimed
  * @throws as `append`; rows that are refused are open again then, others stay claimed for the next call
  */
-export async function landClaim(table: LogSnapshot, claim: string, suite: Suite | undefined, options: LandOptions): Promise<LandedClaim> {
+export async function landClaim(
+  table: LogSnapshot,
+  claim: string,
+  suiteAt: (version: LogSnapshot) => Suite | undefined,
+  options: LandOptions,
+): Promise<LandedClaim> {
   const { context } = table;
   const now = await refreshLog(table);
+  const suite = suiteAt(now);
   const found = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
   if (found === undefined || found.rows === 0) return { rows: 0, version: null };
   const { rows } = found;
@@ -48,10 +59,13 @@ export async function landClaim(table: LogSnapshot, claim: string, suite: Suite 
     sql: `SELECT ${payloadColumnsSql(found.columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
     tables: { q: found.snapshot },
   };
+  const { superseded, pending } = await gatedBatches(now, claimedBy(claim));
+  const others = pending.map(({ batchId }) => resubmittedMark(batchId));
   let end: ClaimEnd;
   try {
+    if (superseded.length > 0) return await withdrawSuperseded(now, claim, rows, options.signal);
     if (found.misfits > 0) throw changedSince(found.misfits, now.version);
-    const result = await append(now, source, {
+    const write = withMetricHistory(now, {
       txn: { appId: landingOf(claim), version: 1 },
       gateReplacesCarried: true,
       userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: found.snapshot.context.store.uri, resubmission: claim, rows } }),
@@ -59,9 +73,14 @@ export async function landClaim(table: LogSnapshot, claim: string, suite: Suite 
       ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    const reads = { appIds: pending.map(({ appId }) => appId) };
+    const result = await appendBatch(await existingTarget(now), source, write, { marks: others, reads });
     await result.upkeep;
     end = result.outcome === "committed" ? { landed: result.version } : await endOf(now, claim);
   } catch (error) {
+    // a batch whose rows these are landed meanwhile, or another claim's rows of it
+    const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
+    if (typeof met === "string" && met !== landingOf(claim)) return landClaim(now, claim, suiteAt, options);
     if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) end = await endOf(now, claim);
     else if (!isVarveError(error, "BATCH_REJECTED", "SCHEMA_MISMATCH", "CONSTRAINT_VIOLATED")) throw error;
     else {
@@ -78,6 +97,18 @@ export async function landClaim(table: LogSnapshot, claim: string, suite: Suite 
   }
   await markLanded(context, claim, end.landed);
   return { rows, version: end.landed };
+}
+
+/** Opens rows of a claim again because the table has some of them, and discards those. */
+async function withdrawSuperseded(now: LogSnapshot, claim: string, rows: number, signal: AbortSignal | undefined): Promise<LandedClaim> {
+  const end = await giveUp(now, claim, signal);
+  if (end !== "given up") {
+    await markLanded(now.context, claim, end.landed);
+    return { rows, version: end.landed };
+  }
+  await openAgain(now.context, claim, "the table has rows that were claimed with it");
+  await discardSuperseded(await refreshLog(now));
+  return { rows: 0, version: null };
 }
 
 interface ClaimedRows {

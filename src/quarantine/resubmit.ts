@@ -11,6 +11,7 @@ import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import type { GateOptions } from "../write/write-options.ts";
@@ -18,6 +19,7 @@ import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
+import { discardSuperseded } from "./superseded-rows.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
   /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
@@ -46,9 +48,16 @@ export interface ResubmitResult {
  *
  * @throws as `append`; rows that were claimed are open again then
  */
-export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
-  const suite = options.gate === undefined ? carriedSuite(table.metadata.configuration) : defineSuite(options.gate);
-  const strict = suite === undefined ? undefined : rowSuite(suite, "reject");
+export async function resubmit(base: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
+  const table = await refreshLog(base);
+  await discardSuperseded(table);
+  const given = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const suiteAt = ({ metadata }: LogSnapshot) => given ?? carriedSuite(metadata.configuration);
+  const suite = suiteAt(table);
+  const strict = (now: LogSnapshot) => {
+    const current = suiteAt(now);
+    return current === undefined ? undefined : rowSuite(current, "reject");
+  };
   let landed = 0;
   let version: number | null = null;
   for (const id of await openClaims(table.context)) {

@@ -1,3 +1,4 @@
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
 import { type GateVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
@@ -8,6 +9,7 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { prepareBatch } from "../write/write-batch.ts";
 import type { GateOptions, WriteOptions } from "../write/write-options.ts";
+import { recordsOf } from "../table/scan/row-selection.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
 import { withMisfits } from "./staged-misfits.ts";
 
@@ -61,6 +63,7 @@ export async function auditStaged(table: LogSnapshot, batch: StagedBatch, option
   try {
     const { comparesWithTable } = judged;
     if (judged.verdict === undefined) throw new Error("varve internal error: an audit came back without a verdict");
+    requireRecordedRows(batch, judged.verdict.rows);
     const verdict = withMisfits(judged.verdict, batch.misfits, asked);
     const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
     const audit: StagedAudit = {
@@ -77,6 +80,17 @@ export async function auditStaged(table: LogSnapshot, batch: StagedBatch, option
   } finally {
     await judged.close();
   }
+}
+
+/** Holds a batch's record to the rows that its files hold. @throws `ROWS_UNACCOUNTED` */
+function requireRecordedRows(batch: StagedBatch, rows: number): void {
+  const recorded = batch.files.reduce((sum, file) => sum + (recordsOf(file.stats) ?? 0), 0);
+  if (batch.rows === rows && recorded === rows) return;
+  throw new VarveError(
+    "ROWS_UNACCOUNTED",
+    `The record of the staged batch ${batch.id} tells of ${batch.rows} rows, and of ${recorded} in its files, which hold ${rows}. Nothing was published. Discard the batch and stage it again.`,
+    { id: batch.id, rows: batch.rows, recorded, found: rows },
+  );
 }
 
 const noTests = defineSuite({ name: "no tests", checks: [] });

@@ -11,6 +11,7 @@ import type { JsonObject } from "../util/json.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import type { WriteResult } from "../write/write-options.ts";
 import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
+import { resubmittedMark } from "../write/batch-marks.ts";
 import {
   claimEnd,
   forgetStaged,
@@ -23,6 +24,7 @@ import {
   stagedTransaction,
 } from "./staged-batch.ts";
 import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
+import { discardSuperseded } from "../quarantine/superseded-rows.ts";
 
 /** What a publication did. */
 export interface PublishResult extends Omit<WriteResult, "gate"> {
@@ -123,9 +125,17 @@ async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditO
   const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
   const { misfits } = batch;
   const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
-  const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
+  const done = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
+  // an earlier try of the publication may have set rows aside that these tests do not
+  if (audit.untouched || done.outcome === "alreadyApplied") await discardSuperseded(await refreshLog(now), namedStaged(batch.id));
   const gateInfo = audit.gate === undefined ? {} : { gate: audit.gate };
-  return { ...result, ...gateInfo, reaudited: !holds };
+  return { ...done, ...gateInfo, reaudited: !holds };
+}
+
+/** What the quarantine calls the rows of a staged batch. */
+function namedStaged(id: string): string {
+  const { appId, version } = stagedTransaction(id);
+  return `${appId}:${version}`;
 }
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {
@@ -152,7 +162,8 @@ async function commitFiles(
       numOutputRows: String(batch.rows),
       numOutputBytes: String(batch.bytes),
     },
-    ...(audit.comparesWithTable ? { reads: { wholeTable: true }, isolation: "Serializable" as const } : {}),
+    reads: { appIds: [resubmittedMark(namedStaged(batch.id))], ...(audit.comparesWithTable ? { wholeTable: true } : {}) },
+    ...(audit.comparesWithTable ? { isolation: "Serializable" as const } : {}),
     ...(batch.userMetadata === undefined ? {} : { userMetadata: batch.userMetadata }),
     txn: stagedTransaction(batch.id),
     ...(audit.gate === undefined ? {} : { commitInfo: { gate: { ...audit.gate, ...placeOf(quarantine) } } }),

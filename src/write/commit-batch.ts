@@ -5,6 +5,7 @@ import { commitNewTable, commitTransaction } from "../table/commit/transaction.t
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
 import type { JsonValue } from "../util/json.ts";
+import { asideMark, markAction, namedBatch, resubmittedMark } from "./batch-marks.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
@@ -22,6 +23,8 @@ export interface BatchCommit {
   /** They kept their row ids and commit versions. */
   readonly rowIdsCopied?: boolean;
   readonly quarantine?: NonNullable<WriteResult["quarantine"]>;
+  /** Marks that the commit records beside its own transaction. */
+  readonly marks?: readonly string[];
 }
 
 /**
@@ -36,8 +39,10 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
   const adds = await publishData(target.context, data, options.signal);
   const removes = commit.removes ?? [];
   const txn = transactionOf(options);
+  const now = target.context.world.now();
+  const marks = [...(commit.marks ?? []), ...(setsAside(batch) ? ownMarks(options, asideMark) : [])];
   const request: CommitRequest = {
-    actions: [...target.changes, ...removes, ...adds],
+    actions: [...target.changes, ...removes, ...adds, ...marks.map((mark) => markAction(mark, now))],
     operation: commit.operation,
     operationParameters: commit.operationParameters,
     operationMetrics: {
@@ -46,7 +51,7 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
       numOutputBytes: String(data.bytes),
       ...(removes.length === 0 ? {} : { numRemovedFiles: String(removes.length), numCopiedRows: String(commit.copiedRows ?? 0) }),
     },
-    ...readsOf(batch, commit),
+    ...readsOf(batch, commit, options),
     // New rows have no ids to keep.
     rowIdsPreserved: (commit.copiedRows ?? 0) === 0 || commit.rowIdsCopied === true,
     ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
@@ -75,9 +80,22 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
 }
 
 /** What the commit read: the verb's part, and the whole table where the gate compared the batch with it. */
-function readsOf({ comparesWithTable }: PreparedBatch, { reads }: BatchCommit): Pick<CommitRequest, "reads" | "isolation"> {
-  if (comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
+function readsOf(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Pick<CommitRequest, "reads" | "isolation"> {
+  // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
+  const appIds = setsAside(batch) ? [] : ownMarks(options, resubmittedMark);
+  const reads = appIds.length === 0 ? commit.reads : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
+  if (batch.comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
   return reads === undefined ? {} : { reads };
+}
+
+/** Whether the batch's gate set rows aside. */
+function setsAside({ verdict }: PreparedBatch): boolean {
+  return verdict !== undefined && verdict.quarantineSql !== null;
+}
+
+function ownMarks(options: WriteOptions, markOf: (batchId: string) => string): string[] {
+  const batchId = namedBatch(options);
+  return batchId === undefined ? [] : [markOf(batchId)];
 }
 
 /** The result of a batch that the table holds already. */

@@ -17,6 +17,7 @@ import { commitOrWithdraw, publishData, type StagedData, stageData, withdrawData
 import { freePrefix } from "../util/free-prefix.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
+import { namedBatch } from "./batch-marks.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { compareEarlier, quarantineMark, replaceEarlier } from "./quarantine-again.ts";
 import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
@@ -158,8 +159,8 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
   return `SELECT ${items.map(([name, sql]) => `${sql} AS ${quoteName(name)}`).join(", ")} FROM ${from} ON ${on}`;
 }
 
-function batchIdOf({ target }: PreparedBatch, { batchId, txn }: WriteOptions): string {
-  return batchId ?? (txn === undefined ? timeOrderedUuid(target.context.world) : `${txn.appId}:${txn.version}`);
+function batchIdOf({ target }: PreparedBatch, options: WriteOptions): string {
+  return namedBatch(options) ?? timeOrderedUuid(target.context.world);
 }
 
 /** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */

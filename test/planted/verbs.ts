@@ -150,9 +150,9 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "The batch is committed before its bad rows are quarantined.",
     file: "operations/append.ts",
-    find: "const quarantine = (await quarantineRows(batch, options, { earlier, before: before?.aside?.rows })) ?? before?.aside;",
+    find: "const quarantine = (await quarantineRows(batch, options, { earlier, before: aside?.rows })) ?? aside;",
     replace:
-      "const pending = new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => quarantineRows(batch, options, { earlier }));\n    const quarantine = before?.aside;\n    setTimeout(() => void pending, 0);",
+      "const pending = new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => quarantineRows(batch, options, { earlier }));\n    const quarantine = aside;\n    setTimeout(() => void pending, 0);",
     test: "operations/quarantine-write.test.ts",
     name: "is a table of its own below it that holds each bad row as it",
   },

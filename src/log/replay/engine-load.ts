@@ -1,16 +1,14 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
-import { VarveError, isVarveError } from "../../errors.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
 import { fileList, quoteText } from "../../sql/sql-text.ts";
-import { type ActionRelation, type EngineStruct, describeActions } from "../checkpoint/action-sql.ts";
-import { type CheckpointHead, guarded, isOutOfMemory, parquetPaths } from "../checkpoint/checkpoint-read.ts";
+import { type ActionRelation, describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
+import { type CheckpointHead, guarded, parquetPaths } from "../checkpoint/checkpoint-read.ts";
 import type { TableContext } from "../contract.ts";
 import { pathKeyer } from "../segment/file-key.ts";
 import type { CheckpointFiles } from "../segment/listing.ts";
 import type { TailFile } from "../segment/segment.ts";
 import { notReconciled } from "../segment/tail-read.ts";
-import type { Session } from "../engine/contract.ts";
-import type { TableContext } from "./contract.ts";
 import type { EngineBase, FileSource } from "./engine-files.ts";
 import { addSpecialKeys, pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 
