@@ -9,7 +9,6 @@ import type { MetricsSelection, VersionMetrics } from "../metrics/metrics-store.
 import type { AlterOptions, AlterResult } from "../operations/alter/alter.ts";
 import type { SetSuiteOptions, SetSuiteResult } from "../operations/alter/set-suite.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
-import { namedBatch } from "../write/batch-marks.ts";
 import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
 import { type HistoryEntry, type HistoryOptions, readHistory } from "../operations/history.ts";
 import type { ProfileOptions } from "../operations/profile.ts";
@@ -24,6 +23,7 @@ import type { PublishResult } from "../staging/publish-staged.ts";
 import type { StageOptions } from "../staging/stage.ts";
 import type { StagedBatch } from "../staging/staged-batch.ts";
 import type { TidyReport } from "../table/commit/upkeep.ts";
+import { namedBatch } from "../write/batch-marks.ts";
 import type { WriteResult } from "../write/write-options.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";

@@ -2,7 +2,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
 import type { GateVerdict } from "../quality/gate/verdict.ts";
 import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
-import { type BatchCommit, alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts";
+import { alreadyApplied, appliedAt, type BatchCommit, commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
 import { quarantineRows } from "../write/quarantine-write.ts";
 import { prepareBatch } from "../write/write-batch.ts";
@@ -17,11 +17,16 @@ import type { WriteSource } from "../write/write-source.ts";
  * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`,
  *   `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
  */
-export async function append(snapshot: LogSnapshot, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> {
+export async function append(
+  snapshot: LogSnapshot,
+  source: WriteSource,
+  options: WriteOptions = {},
+  known: AppendedBatch = {},
+): Promise<WriteResult> {
   const target = await existingTarget(snapshot);
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
-  return appendBatch(target, source, withMetricHistory(snapshot, options));
+  return appendBatch(target, source, withMetricHistory(snapshot, options), known);
 }
 
 /** What is known of a batch beside its source. */

@@ -5,7 +5,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { readCommitBytes } from "../log/segment/commit-file.ts";
 import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import { append, appendBatch } from "../operations/append.ts";
+import { append } from "../operations/append.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
@@ -13,14 +13,12 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
+import { resubmittedMark } from "../write/batch-marks.ts";
 import type { GateOptions } from "../write/write-options.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
-import { resubmittedMark } from "../write/batch-marks.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { withMetricHistory } from "../metrics/metrics.ts";
-import { discardSuperseded, gatedBatches } from "./superseded-rows.ts";
+import { type BatchStandings, discardSuperseded, gatedBatches } from "./superseded-rows.ts";
 
 /** What became of a claim's rows. */
 export interface LandedClaim {
@@ -55,28 +53,11 @@ export async function landClaim(
   const found = await claimedRows(now, claim, suite === undefined ? null : suiteNeeds(suite).tagColumn);
   if (found === undefined || found.rows === 0) return { rows: 0, version: null };
   const { rows } = found;
-  const source = {
-    sql: `SELECT ${payloadColumnsSql(found.columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
-    tables: { q: found.snapshot },
-  };
   const { superseded, pending } = await gatedBatches(now, claimedBy(claim));
-  const others = pending.map(({ batchId }) => resubmittedMark(batchId));
+  if (superseded.length > 0) return withdrawSuperseded(now, claim, rows, options.signal);
   let end: ClaimEnd;
   try {
-    if (superseded.length > 0) return await withdrawSuperseded(now, claim, rows, options.signal);
-    if (found.misfits > 0) throw changedSince(found.misfits, now.version);
-    const write = withMetricHistory(now, {
-      txn: { appId: landingOf(claim), version: 1 },
-      gateReplacesCarried: true,
-      userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: found.snapshot.context.store.uri, resubmission: claim, rows } }),
-      ...(suite === undefined ? {} : { gate: suite }),
-      ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    const reads = { appIds: pending.map(({ appId }) => appId) };
-    const result = await appendBatch(await existingTarget(now), source, write, { marks: others, reads });
-    await result.upkeep;
-    end = result.outcome === "committed" ? { landed: result.version } : await endOf(now, claim);
+    end = await addClaimed(now, claim, { found, pending, suite, options });
   } catch (error) {
     // a batch whose rows these are landed meanwhile, or another claim's rows of it
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
@@ -97,6 +78,34 @@ export async function landClaim(
   }
   await markLanded(context, claim, end.landed);
   return { rows, version: end.landed };
+}
+
+interface Landing {
+  readonly found: ClaimedRows;
+  readonly pending: BatchStandings["pending"];
+  readonly suite: Suite | undefined;
+  readonly options: LandOptions;
+}
+
+/** Adds a claim's rows to the table. Whole batches of which they are cannot land at the same time. */
+async function addClaimed(now: LogSnapshot, claim: string, { found, pending, suite, options }: Landing): Promise<ClaimEnd> {
+  const { rows, snapshot, columns } = found;
+  if (found.misfits > 0) throw changedSince(found.misfits, now.version);
+  const source = { sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM q WHERE ${claimedBy(claim)}`, tables: { q: snapshot } };
+  const write = {
+    txn: { appId: landingOf(claim), version: 1 },
+    gateReplacesCarried: true,
+    userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows } }),
+    ...(suite === undefined ? {} : { gate: suite }),
+    ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  const result = await append(now, source, write, {
+    marks: pending.map(({ batchId }) => resubmittedMark(batchId)),
+    reads: { appIds: pending.map(({ appId }) => appId) },
+  });
+  await result.upkeep;
+  return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }
 
 /** Opens rows of a claim again because the table has some of them, and discards those. */

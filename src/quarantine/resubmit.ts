@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Session, StagedRelation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
 import { errorsType } from "../quality/gate/errors-list.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
@@ -11,7 +12,6 @@ import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
-import { refreshLog } from "../log/snapshot/open-log.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import type { GateOptions } from "../write/write-options.ts";
@@ -48,9 +48,8 @@ export interface ResubmitResult {
  *
  * @throws as `append`; rows that were claimed are open again then
  */
-export async function resubmit(base: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
-  const table = await refreshLog(base);
-  await discardSuperseded(table);
+export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
+  await discardSuperseded(await refreshLog(table));
   const given = options.gate === undefined ? undefined : defineSuite(options.gate);
   const suiteAt = ({ metadata }: LogSnapshot) => given ?? carriedSuite(metadata.configuration);
   const suite = suiteAt(table);

@@ -1,10 +1,10 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { quoteText } from "../sql/sql-text.ts";
+import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { asideMark } from "../write/batch-marks.ts";
+import { openQuarantine, quarantineColumns, quarantineContext } from "../write/quarantine-table.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
-import { openQuarantine, quarantineColumns, quarantineContext } from "../write/quarantine-table.ts";
 
 /** How the batches of quarantined rows stand in the table. */
 export interface BatchStandings {

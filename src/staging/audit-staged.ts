@@ -6,10 +6,10 @@ import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
+import { recordsOf } from "../table/scan/row-selection.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { prepareBatch } from "../write/write-batch.ts";
 import type { GateOptions, WriteOptions } from "../write/write-options.ts";
-import { recordsOf } from "../table/scan/row-selection.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
 import { withMisfits } from "./staged-misfits.ts";
 

@@ -2,16 +2,17 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { appendBatch } from "../operations/append.ts";
+import { discardSuperseded } from "../quarantine/superseded-rows.ts";
 import { decodeLogPath } from "../schema/paths.ts";
 import type { CommitRequest } from "../table/commit/commit-request.ts";
 import { commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import type { JsonObject } from "../util/json.ts";
+import { resubmittedMark } from "../write/batch-marks.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import type { WriteResult } from "../write/write-options.ts";
 import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
-import { resubmittedMark } from "../write/batch-marks.ts";
 import {
   claimEnd,
   forgetStaged,
@@ -24,7 +25,6 @@ import {
   stagedTransaction,
 } from "./staged-batch.ts";
 import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
-import { discardSuperseded } from "../quarantine/superseded-rows.ts";
 
 /** What a publication did. */
 export interface PublishResult extends Omit<WriteResult, "gate"> {

@@ -5,10 +5,10 @@ import { openTable } from "../../src/api/open-table.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
-import { publishStaged } from "../../src/staging/publish-staged.ts";
-import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
+import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { publishStaged } from "../../src/staging/publish-staged.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -136,7 +136,13 @@ describe("two tries of a batch at once, whose tests differ", () => {
     const before = async () => {
       await diesAfterQuarantine(folder);
       await new Promise<void>((reached, failed) => {
-        const landing = { path: tableCommit, before: async () => (reached(), await landed) };
+        const landing = {
+          path: tableCommit,
+          before: () => {
+            reached();
+            return landed;
+          },
+        };
         resubmitted = paused(folder, landing).then(async (context) => resubmit(await openLog(context)));
         resubmitted.catch(failed);
       });
