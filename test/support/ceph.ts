@@ -17,6 +17,8 @@ export interface Ceph {
 }
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+/** As `up.sh` has it. */
+const monitorPort = 43300;
 const lockFile = join(tmpdir(), "varve-ceph.lock");
 
 /**
@@ -45,11 +47,15 @@ export async function startCeph(tools: string): Promise<Ceph> {
   await lock();
   const work = await mkdtemp(join(tmpdir(), "varve-ceph-"));
   const stop = async (): Promise<void> => {
-    await run(join(tools, "down.sh"), [join(work, "w")], join(work, "down.log"));
-    await rm(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    await rm(lockFile, { force: true });
+    try {
+      await run(join(tools, "down.sh"), [join(work, "w")], join(work, "down.log"));
+      await rm(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    } finally {
+      await rm(lockFile, { force: true });
+    }
   };
   try {
+    await untilFree(monitorPort);
     await run(join(tools, "get.sh"), [root], join(work, "get.log"));
     const port = await freePort();
     await run(join(tools, "up.sh"), [root, join(work, "w"), String(port)], join(work, "up.log"));
@@ -63,9 +69,26 @@ export async function startCeph(tools: string): Promise<Ceph> {
     client.destroy();
     return { options, bucket: "bucket", stop };
   } catch (error) {
-    await stop();
+    try {
+      await stop();
+    } catch (second) {
+      throw new AggregateError([error, second], `Ceph did not start, and what had started of it could not be ended: ${String(error)}`);
+    }
     throw error;
   }
+}
+
+/** Waits while somebody who does not know of the lock, such as another user of the machine, has a monitor on its fixed port. */
+async function untilFree(port: number): Promise<void> {
+  while (!(await isFree(port))) await new Promise((done) => setTimeout(done, 1000));
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
 }
 
 /** Output goes to a file: the servers that the scripts leave running inherit it, and a pipe would never end. */
