@@ -117,7 +117,7 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A put that nobody answered leaves no doubt behind.",
     file: "commit-attempt.ts",
-    find: "attempt.doubted ||= !definite;",
+    find: "attempt.doubted = true;",
     replace: "",
     test: "table/transaction.test.ts",
     name: "a writer whose commit landed unanswered and was cleaned up,",
@@ -125,8 +125,9 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A version that vanished after `exists` counts as settled.",
     file: "commit-attempt.ts",
-    find: "attempt.pending = !definite;",
-    replace: "attempt.pending = false;",
+    find: '    return { kind: "unknown", cause: answer',
+    replace:
+      '    if (answer === "exists") attempt.pending = false;\n    if (answer === "exists") throw vanished(version);\n    return { kind: "unknown", cause: answer',
     test: "rebase.test.ts",
     name: "is said to exist, and is gone",
   },

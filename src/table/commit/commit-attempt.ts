@@ -16,7 +16,7 @@ export interface Attempt {
   readonly triedAt: number;
   /** Set once a put's answer was not definite: from then on nothing but reading the version back settles it. */
   pending: boolean;
-  /** Set once a put may have landed that was not answered so: if the version was cleaned up since, nothing tells any more. */
+  /** Set once a put may have landed that was not answered `created`: if the version was cleaned up since, nothing tells any more. */
   doubted: boolean;
 }
 
@@ -29,7 +29,7 @@ export type AttemptOutcome =
 /**
  * Puts one version until its outcome is definite, reading it back after every answer that is not.
  *
- * An answer `exists` is read back too: it may be our own earlier request that landed late.
+ * An answer `exists` is read back too: it may be our own request that landed, earlier or sent twice on the way.
  *
  * @throws what the store throws for definite refusals, only while no put of ours is pending; `CANCELLED` likewise.
  */
@@ -56,14 +56,12 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
     throwIfCancelled(signal, `committing version ${version}`);
     const answer = await context.store.putIfAbsent(commitPath(version), bytes, signal === undefined ? {} : { signal });
     if (answer === "created") return { kind: "won" };
-    const definite = answer === "exists" && !attempt.pending;
+    // `exists` is no proof either: something on the way may have sent our put twice, and passed on the answer to the second.
     attempt.pending = true;
-    attempt.doubted ||= !definite;
+    attempt.doubted = true;
     const settled = await readBack(attempt);
     if (settled !== undefined) return settled;
-    if (answer === "unknown") return { kind: "unknown", cause: undefined };
-    attempt.pending = !definite;
-    throw vanished(version);
+    return { kind: "unknown", cause: answer === "exists" ? vanished(version) : undefined };
   } catch (error) {
     if (!attempt.pending) throw error;
     return { kind: "unknown", cause: error };
@@ -83,9 +81,7 @@ function isOurs(bytes: Uint8Array, txnId: string): boolean {
 }
 
 function vanished(version: number): VarveError {
-  return new VarveError(
-    "LOG_GAP",
-    `The store says that version ${version} exists, but it cannot be read: it was removed meanwhile. Open the table again and repeat.`,
-    { missing: version },
-  );
+  return new VarveError("LOG_GAP", `The store says that version ${version} exists, but it cannot be read: it was removed meanwhile.`, {
+    missing: version,
+  });
 }
