@@ -2,7 +2,6 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { appendBatch } from "../operations/append.ts";
-import { discardSuperseded } from "../quarantine/superseded-rows.ts";
 import { decodeLogPath } from "../schema/paths.ts";
 import type { CommitRequest } from "../table/commit/commit-request.ts";
 import { commitTransaction } from "../table/commit/transaction.ts";
@@ -125,11 +124,9 @@ async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditO
   const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
   const { misfits } = batch;
   const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
-  const done = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
-  // an earlier try of the publication may have set rows aside that these tests do not
-  if (audit.untouched || done.outcome === "alreadyApplied") await discardSuperseded(await refreshLog(now), namedStaged(batch.id));
+  const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
   const gateInfo = audit.gate === undefined ? {} : { gate: audit.gate };
-  return { ...done, ...gateInfo, reaudited: !holds };
+  return { ...result, ...gateInfo, reaudited: !holds };
 }
 
 /** What the quarantine calls the rows of a staged batch. */

@@ -168,6 +168,7 @@ describe("a change of the table's suite meanwhile", () => {
     const before = async () => (await openTable(folder)).setSuite(max === null ? null : atMost(max));
     const context = await paused(folder, { path: tableCommit, before });
     expect(await publishStaged(await openLog(context), staged.id)).toMatchObject({ outcome: "committed" });
+    expect(await (await openTable(folder)).publishStaged(staged.id)).toMatchObject({ outcome: "alreadyApplied" });
     expect(await outcome(folder)).toEqual(expected);
     await (await openTable(folder)).resubmit();
     expect(await outcome(folder)).toEqual(expected);
