@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
@@ -64,6 +64,16 @@ describe("a batch whose rows do not add up", () => {
     const { folder, appended } = await appendSwapped(rows(100, "i < 5"), rows(100, "i >= 95"), gate);
     await expect(appended).rejects.toMatchObject({ code: "ROWS_UNACCOUNTED", data: { setAside: { rows: 5 }, written: { rows: 5 } } });
     await holdsNothing(folder);
+  });
+
+  it("is split as ever where its CSV file is in a folder that reads as a column", async () => {
+    const folder = join(freshFolder(), "id=7", "x=1");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "rows.csv"), "id,amount\n1,5\n2,-5\n");
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("amount") });
+    const { gate: verdict } = await table.append({ csv: join(folder, "rows.csv") }, { gate });
+    expect([verdict?.clean, verdict?.quarantined]).toEqual([1, 1]);
+    expect(await rowsOf(await openTable(table.uri))).toEqual([{ id: 1n, amount: 5n }]);
   });
 
   it("is refused by name where a file whose rows may be set aside is named twice", async () => {

@@ -79,7 +79,7 @@ interface Lines {
 function selectSql({ path, longestLine }: Lines, columns: CheckpointColumns, withHead: boolean): string {
   const types = { ...(withHead ? columns.head : {}), ...columns.files };
   const spec = Object.entries(types).map(([name, type]) => `"${name}": ${quoteText(type)}`);
-  const from = `read_json(${quoteFile(path)}, format = 'newline_delimited', maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec.join(", ")}})`;
+  const from = `read_json(${quoteFile(path)}, format = 'newline_delimited', hive_partitioning = false, maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec.join(", ")}})`;
   const items = Object.keys(types).map((name) => (name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`));
   return `SELECT ${items.join(", ")} FROM ${from}`;
 }

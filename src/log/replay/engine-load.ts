@@ -118,7 +118,7 @@ async function readCommits(context: TableContext, session: Session, commits: rea
   for (const { file } of files) local.push(await context.localFile(file.path));
   // The reader's buffers grow with this, so it follows the lines that there are.
   const longestLine = commits.reduce((most, { longestLine }) => Math.max(most, longestLine + 1), smallestBuffer);
-  const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
+  const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, hive_partitioning = false, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
       `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,

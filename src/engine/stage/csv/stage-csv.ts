@@ -155,7 +155,7 @@ function csvScan(file: string, dialect: CsvDialect, options: CsvOptions, compres
     "null_padding = false",
     "ignore_errors = false",
   ];
-  return `read_csv(${quoteFile(file)}, ${settings.join(", ")})`;
+  return `read_csv(${quoteFile(file)}, hive_partitioning = false, ${settings.join(", ")})`;
 }
 
 const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
