@@ -250,6 +250,18 @@ describe("S3 store: the probe of conditional writes", () => {
   });
 });
 
+describe("S3 store: deleting", () => {
+  it("says when an object could not be deleted, and takes one that is gone for deleted", async () => {
+    const store = await open();
+    await store.put("x", utf8("x"));
+    server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "DELETE");
+    await expect(store.delete("x")).rejects.toMatchObject({ code: "STORE_REFUSED", data: { status: 403 } });
+    await store.delete("x");
+    await store.delete("x");
+    expect(await store.head("x")).toBeUndefined();
+  });
+});
+
 describe("S3 store: reading ranges", () => {
   it("asks the server for no more than the range", async () => {
     const store = await open();
