@@ -8,6 +8,7 @@ import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.t
 import type { StructType } from "../schema/types.ts";
 import { type ContextOptions, openContext } from "../table/definition/open-context.ts";
 import type { TableDefinition } from "../table/definition/table-definition.ts";
+import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
 import type { WriteResult } from "../write/write-options.ts";
 import { type Source, toWriteSource } from "./source.ts";
@@ -23,11 +24,11 @@ export interface CreateTableOptions
   extends ContextOptions,
     Omit<AppendOptions, "mergeSchema" | "upgradeProtocol">,
     Omit<TableDefinition, "schema"> {
-  readonly schema?: SchemaInput;
+  readonly schema?: SchemaInput | undefined;
   /** First rows; without a schema their columns become the table's, all nullable. */
-  readonly source?: Source;
+  readonly source?: Source | undefined;
   /** Open the table if there is one already, instead of failing; the source is then not written. */
-  readonly ifNotExists?: boolean;
+  readonly ifNotExists?: boolean | undefined;
 }
 
 /**
@@ -43,7 +44,7 @@ export async function createTable(uri: string, options: CreateTableOptions): Pro
 export async function createTableWith(
   uri: string,
   options: CreateTableOptions,
-): Promise<{ readonly table: Table; readonly written?: WriteResult }> {
+): Promise<{ readonly table: Table; readonly written?: WriteResult | undefined }> {
   const { schema, source, ifNotExists, partitionBy, properties, name, description, ...rest } = options;
   const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
   const split = splitTableUri(uri);
@@ -55,8 +56,10 @@ export async function createTableWith(
     const written = await createVerb(context, {
       ...toWriteOptions(write),
       ...defined({ partitionBy, properties, name, description }),
-      ...(schema === undefined ? {} : { schema: toSchema(schema) }),
-      ...(source === undefined ? {} : { source: toWriteSource(source) }),
+      ...defined({
+        schema: schema === undefined ? undefined : toSchema(schema),
+        source: source === undefined ? undefined : toWriteSource(source),
+      }),
     });
     await written.upkeep;
     return { table: new Table(await openLog(context), false), written };
@@ -77,10 +80,4 @@ function toSchema(input: SchemaInput): StructType {
 /** Through JSON, so that what callers put together by hand is held to the rules too. */
 function toJson(schema: StructType): JsonValue {
   return typeToJson(schema);
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(options: T): Defined<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -20,12 +20,12 @@ export async function fsck(uri: string, options: FsckOptions = {}): Promise<Fsck
   const context = await openContext(split.uri, contextOptions);
   try {
     return await fsckTable(context, {
-      ...(wanted === undefined ? {} : { version: wanted }),
-      ...(data === undefined ? {} : { data }),
-      ...(orphans === undefined ? {} : { orphans }),
-      ...(deep === undefined ? {} : { deep }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(onProgress === undefined ? {} : { onProgress }),
+      version: wanted,
+      data,
+      orphans,
+      deep,
+      signal,
+      onProgress,
     });
   } finally {
     await closeLogSession(context);

@@ -6,7 +6,7 @@ import { parseTravelPoint, splitTableUri, type VersionArgument } from "./table-u
 /** How a table is opened. */
 export interface OpenOptions extends ContextOptions {
   /** The version or time to open at; default the newest, or what the URI's suffix says. */
-  readonly at?: VersionArgument;
+  readonly at?: VersionArgument | undefined;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface QueryOptions extends OpenOptions {
   /** Names that the text may use. */
   readonly tables: Readonly<Record<string, QueryTable>>;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
-  readonly exportFolder?: string;
+  readonly exportFolder?: string | undefined;
   /** Cancels the query, including while it waits for the engine and while its result is consumed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,7 +33,7 @@ export async function query(sql: string, options: QueryOptions): Promise<QueryRe
     tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),
     session: sessionOptions(open),
     signal,
-    ...(exportFolder === undefined ? {} : { exportFolder }),
+    exportFolder,
   });
 }
 
@@ -54,8 +54,8 @@ function binding(name: string, table: QueryTable, open: OpenOptions): TableBindi
 
 function sessionOptions({ memoryLimit, threads, temporaryFolder }: OpenOptions) {
   return {
-    ...(memoryLimit === undefined ? {} : { memoryLimit }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
+    memoryLimit,
+    threads,
+    temporaryFolder,
   };
 }

@@ -9,15 +9,15 @@ import type { TableVersion } from "./table-version.ts";
 
 export interface RunSuiteOptions {
   /** What is tested, in words, for the report; default "source". */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Tables that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, Table | TableVersion>>;
-  readonly functions?: Readonly<Record<string, RowFunction>>;
+  readonly tables?: Readonly<Record<string, Table | TableVersion>> | undefined;
+  readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** The table whose batches the rows are compared with by checks of history; default: for a version of a table, the versions before it. */
-  readonly history?: Table | TableVersion;
+  readonly history?: Table | TableVersion | undefined;
   /** Called in the phases `reading` and `checking`. */
-  readonly onProgress?: (progress: WriteProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -32,11 +32,11 @@ export async function runSuite(suite: SuiteJson | Suite, source: Source, options
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {
     name: name ?? "source",
     gateOptions: {
-      ...(tables === undefined ? {} : { tables: toSnapshots(tables) }),
-      ...(functions === undefined ? {} : { functions }),
-      ...(past === undefined ? {} : { history: unrecordedHistory(past, "batch") }),
+      tables: tables === undefined ? undefined : toSnapshots(tables),
+      functions,
+      history: past === undefined ? undefined : unrecordedHistory(past, "batch"),
     },
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
+    onProgress,
+    signal,
   });
 }

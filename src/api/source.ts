@@ -16,9 +16,9 @@ export type Source = Exclude<WriteSource, LogSnapshot | SqlWriteSource> | Opened
 /** One SELECT over named versions of tables and named files. */
 export interface SqlSource {
   readonly sql: string;
-  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>>;
+  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
   /** By extension: csv, tsv, json, ndjson, jsonl, parquet. */
-  readonly files?: Readonly<Record<string, string | readonly string[]>>;
+  readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
 
 /** A caller's source in the words of the verbs. */
@@ -26,7 +26,7 @@ export function toWriteSource(source: Source): WriteSource {
   if (source instanceof TableVersion || isOpened(source)) return logOf(source);
   if (typeof source === "object" && source !== null && "sql" in source && typeof source.sql === "string") {
     const { tables, ...rest } = source as SqlSource;
-    return { ...rest, ...(tables === undefined ? {} : { tables: toSnapshots(tables) }) };
+    return { ...rest, tables: tables === undefined ? undefined : toSnapshots(tables) };
   }
   return source as WriteSource;
 }

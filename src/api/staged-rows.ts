@@ -5,20 +5,21 @@ import type { QueryResult } from "../query/query-result.ts";
 import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
 import type { PublishResult } from "../staging/publish-staged.ts";
 import { type StagedBatch, stagedSnapshot } from "../staging/staged-batch.ts";
+import { defined } from "../util/defined.ts";
 import { parseTravelPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 import { type GateOptions, toGateOptions } from "./write-options.ts";
 
 /** What testing staged rows needs beside suites. */
 export interface AuditOptions {
-  readonly gateOptions?: GateOptions;
-  readonly signal?: AbortSignal;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How a staged batch is published. */
 export interface PublishOptions extends AuditOptions {
   /** Tests beside those that the table carries and the stager asked for; default: those of the last audit. */
-  readonly gate?: SuiteJson | Suite;
+  readonly gate?: SuiteJson | Suite | undefined;
 }
 
 /** What a staged batch needs of its table. */
@@ -79,7 +80,7 @@ export class StagedRows {
   }
 
   /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
-  async sql(text: string, options: { readonly exportFolder?: string } = {}): Promise<QueryResult> {
+  async sql(text: string, options: { readonly exportFolder?: string | undefined } = {}): Promise<QueryResult> {
     const [{ prepareQuery }, { openLog }] = await Promise.all([import("../query/query.ts"), import("../log/snapshot/open-log.ts")]);
     const newest = await this.#host.newest();
     const { context } = newest;
@@ -102,7 +103,7 @@ export class StagedRows {
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
     const { auditStaged } = await import("../staging/audit-staged.ts");
     const newest = await this.#host.newest();
-    this.#audited = { ...options, ...(suite === undefined ? {} : { gate: suite }) };
+    this.#audited = { ...options, gate: suite };
     const { verdict } = await auditStaged(newest, this.#batch, toAuditOptions(this.#audited));
     return checkReport(verdict, { source: `staged batch ${this.id}, as of version ${newest.version}`, at: newest.context.world.now() });
   }
@@ -115,7 +116,7 @@ export class StagedRows {
    *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    */
   publish(options: PublishOptions = {}): Promise<PublishResult> {
-    return this.#host.publish({ ...this.#audited, ...options });
+    return this.#host.publish({ ...this.#audited, ...defined(options) });
   }
 
   /** Gives the rows up and deletes their files. @throws `STAGED_INVALID` for a batch that is published */
@@ -127,5 +128,5 @@ export class StagedRows {
 
 /** A caller's options in the words of the verbs. */
 export function toAuditOptions({ gateOptions, ...rest }: PublishOptions): AuditVerbOptions {
-  return { ...rest, ...(gateOptions === undefined ? {} : { gateOptions: toGateOptions(gateOptions) }) };
+  return { ...rest, gateOptions: gateOptions === undefined ? undefined : toGateOptions(gateOptions) };
 }

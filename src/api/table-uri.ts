@@ -13,7 +13,7 @@ const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
  *
  * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is none
  */
-export function splitTableUri(text: string): { readonly uri: string; readonly at?: VersionPoint } {
+export function splitTableUri(text: string): { readonly uri: string; readonly at?: VersionPoint | undefined } {
   const found = suffix.exec(text);
   if (found?.[1] === undefined) return { uri: text };
   return { uri: text.slice(0, found.index), at: parseTravelPoint(found[1]) };

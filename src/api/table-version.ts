@@ -15,14 +15,14 @@ const selfName = "t";
 /** Which rows and columns to read. */
 export interface SelectOptions {
   /** Names of columns, in the wanted order; default all. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
   /** A SQL condition over the table's columns; also used to skip files. */
-  readonly where?: string;
-  readonly limit?: number;
+  readonly where?: string | undefined;
+  readonly limit?: number | undefined;
   /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track rows. */
-  readonly rowTracking?: boolean;
+  readonly rowTracking?: boolean | undefined;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
-  readonly exportFolder?: string;
+  readonly exportFolder?: string | undefined;
   /** Cancels the reading, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,12 +31,12 @@ export interface SelectOptions {
 export interface TableDescription {
   readonly uri: string;
   readonly id: string;
-  readonly name?: string;
-  readonly description?: string;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
   readonly version: number;
   /** ISO 8601, UTC. */
   readonly time: string;
-  readonly created?: string;
+  readonly created?: string | undefined;
   readonly columns: number;
   readonly partitionColumns: readonly string[];
   readonly files: number;
@@ -111,8 +111,8 @@ export class TableVersion {
   }
 
   /** Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one by one. */
-  async *batches(options: SelectOptions & { readonly batchRows?: number } = {}): AsyncGenerator<RecordBatch> {
-    yield* (await this.select(options)).batches(options.batchRows === undefined ? {} : { batchRows: options.batchRows });
+  async *batches(options: SelectOptions & { readonly batchRows?: number | undefined } = {}): AsyncGenerator<RecordBatch> {
+    yield* (await this.select(options)).batches({ batchRows: options.batchRows });
   }
 
   /** The rows as one Arrow table in memory. */
@@ -140,11 +140,11 @@ export class TableVersion {
     return {
       uri: this.uri,
       id: metadata.id,
-      ...(metadata.name === undefined ? {} : { name: metadata.name }),
-      ...(metadata.description === undefined ? {} : { description: metadata.description }),
+      name: metadata.name,
+      description: metadata.description,
       version: this.version,
       time: new Date(this.timestamp).toISOString(),
-      ...(metadata.createdTime === undefined ? {} : { created: new Date(metadata.createdTime).toISOString() }),
+      created: metadata.createdTime === undefined ? undefined : new Date(metadata.createdTime).toISOString(),
       columns: this.schema.fields.length,
       partitionColumns: this.partitionColumns,
       files: totals.files,
@@ -162,8 +162,8 @@ export class TableVersion {
     const request: QueryRequest = {
       sql,
       tables: { [selfName]: (at) => this.#itself(at !== undefined) },
-      ...(exportFolder === undefined ? {} : { exportFolder }),
-      ...(rowTracking === undefined ? {} : { rowTracking }),
+      exportFolder,
+      rowTracking,
       signal,
     };
     const { prepareQuery } = await import("../query/query.ts");

@@ -36,9 +36,9 @@ export interface ChangesRequest {
   /** A version; or a time: the first version committed at or after it. */
   readonly from: VersionArgument | VersionPoint;
   /** A version; or a time: the last version committed at or before it. */
-  readonly to?: VersionArgument | VersionPoint;
+  readonly to?: VersionArgument | VersionPoint | undefined;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
-  readonly exportFolder?: string;
+  readonly exportFolder?: string | undefined;
   /** Cancels the reading, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -104,7 +104,7 @@ export class Table implements AsyncDisposable {
       import("../query/query-result.ts"),
     ]);
     const { context } = this.#log;
-    const range = { from: changePoint(options.from), ...(options.to === undefined ? {} : { to: changePoint(options.to) }) };
+    const range = { from: changePoint(options.from), to: options.to === undefined ? undefined : changePoint(options.to) };
     const { signal } = options;
     const session = await (await context.engine()).open({ signal });
     try {
@@ -175,10 +175,10 @@ export class Table implements AsyncDisposable {
     const verb = await import("../operations/overwrite.ts");
     const { replaceWhere, dynamicPartitions, overwriteSchema, partitionBy, ...rest } = options;
     const what = {
-      ...(replaceWhere === undefined ? {} : { replaceWhere }),
-      ...(dynamicPartitions === undefined ? {} : { dynamicPartitions }),
-      ...(overwriteSchema === undefined ? {} : { overwriteSchema }),
-      ...(partitionBy === undefined ? {} : { partitionBy }),
+      replaceWhere,
+      dynamicPartitions,
+      overwriteSchema,
+      partitionBy,
     };
     return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }), options);
   }
@@ -265,7 +265,7 @@ export class Table implements AsyncDisposable {
 
   /** What was measured of each version, oldest first; measures versions that were not yet, unless `record` is false. */
   async versionMetrics(
-    options: Pick<MetricsSelection, "scope" | "columns"> & { readonly record?: boolean } = {},
+    options: Pick<MetricsSelection, "scope" | "columns"> & { readonly record?: boolean | undefined } = {},
   ): Promise<VersionMetrics[]> {
     const { record, ...selection } = options;
     if (record !== false) await (await import("../metrics/metrics.ts")).recordMetrics(this.#log);
@@ -303,13 +303,13 @@ export class Table implements AsyncDisposable {
   }
 
   /** Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never open ones; returns how many. */
-  async purgeQuarantine(options: { readonly before?: Date; readonly dryRun?: boolean } = {}): Promise<number> {
+  async purgeQuarantine(options: { readonly before?: Date | undefined; readonly dryRun?: boolean | undefined } = {}): Promise<number> {
     const { purgeQuarantine } = await import("../quarantine/quarantine-change.ts");
     const { before, ...rest } = options;
     if (before !== undefined && Number.isNaN(before.getTime()))
       throw new VarveError("INVALID_ARGUMENT", "before must be a valid date.", { option: "before" });
     const { context } = await this.#newest();
-    return purgeQuarantine(context, { ...rest, ...(before === undefined ? {} : { before: before.getTime() }) });
+    return purgeQuarantine(context, { ...rest, before: before?.getTime() });
   }
 
   /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */

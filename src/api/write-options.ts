@@ -7,14 +7,14 @@ import type { TableVersion } from "./table-version.ts";
 /** What a gate needs beyond its suite. */
 export interface GateOptions extends Omit<GateVerbOptions, "tables"> {
   /** Tables or versions that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, { snapshot(): TableVersion } | TableVersion>>;
+  readonly tables?: Readonly<Record<string, { snapshot(): TableVersion } | TableVersion>> | undefined;
 }
 
 /** How rows are added. */
 export interface AppendOptions extends Omit<WriteOptions, "gateOptions" | "quarantine"> {
-  readonly gateOptions?: GateOptions;
+  readonly gateOptions?: GateOptions | undefined;
   /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
-  readonly quarantine?: { snapshot(): TableVersion };
+  readonly quarantine?: { snapshot(): TableVersion } | undefined;
 }
 
 /** How rows are replaced. */
@@ -28,7 +28,7 @@ export type OverwriteOptions = AppendOptions &
  */
 export function toWriteOptions(options: AppendOptions): WriteOptions {
   const { gateOptions, quarantine, ...given } = options;
-  const rest: WriteOptions = { ...given, ...(quarantine === undefined ? {} : { quarantine: quarantine.snapshot().log.context }) };
+  const rest: WriteOptions = { ...given, quarantine: quarantine?.snapshot().log.context };
   if (rest.txn !== undefined && rest.batchId !== undefined) {
     throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
   }
@@ -42,7 +42,7 @@ export function toWriteOptions(options: AppendOptions): WriteOptions {
 
 /** A caller's gate options in the words of the verbs. */
 export function toGateOptions({ tables, ...gate }: GateOptions): GateVerbOptions {
-  return { ...gate, ...(tables === undefined ? {} : { tables: toSnapshots(tables) }) };
+  return { ...gate, tables: tables === undefined ? undefined : toSnapshots(tables) };
 }
 
 function checkTransaction({ appId, version }: NonNullable<WriteOptions["txn"]>): void {

@@ -50,7 +50,7 @@ interface ArrowParameters {
   readonly isSigned: boolean;
   readonly precision: number;
   readonly scale: number;
-  readonly timezone?: string | null;
+  readonly timezone?: string | null | undefined;
 }
 
 function typeOfArrow(type: DataType, path: readonly string[]): DeltaType {

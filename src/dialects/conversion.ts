@@ -52,7 +52,7 @@ export function planConversion(
 /** How lenient a conversion is. */
 export interface ConversionOptions {
   /** Leave out fields that the target lacks and that hold nothing but null, instead of refusing them. */
-  readonly ignoreUntyped?: boolean;
+  readonly ignoreUntyped?: boolean | undefined;
 }
 
 /** Whether a type says no more than that all values are null. */

@@ -25,7 +25,7 @@ export interface IncomingColumn {
 export interface PlannedColumn {
   readonly field: StructField;
   /** SQL over the source's columns that gives the column in its engine type; absent where the source does not have the column. */
-  readonly sql?: string;
+  readonly sql?: string | undefined;
 }
 
 /** A question that must be answered before the batch may be committed. */
@@ -35,7 +35,7 @@ export interface EnforcementCheck extends Omit<ValueCheck, "violated"> {
   /** SQL over the source's columns for the offending column's top-level value. */
   readonly value: string;
   /** Set where a column's statistics answer: a null count above 0, or a bound that is infinite. */
-  readonly statistic?: "null-count" | "finite";
+  readonly statistic?: "null-count" | "finite" | undefined;
 }
 
 /** How a source becomes rows of a table: by name, in the table's order and spelling, cast without loss. */
@@ -94,7 +94,7 @@ export function projectionSql(plan: EnforcementPlan, absent: ReadonlyMap<string,
 /** The error for a batch whose rows do not fit: what was expected of the column, what was found, and where. */
 export function rowMisfitError(
   check: EnforcementCheck,
-  where: { readonly row?: number; readonly file?: string | null; readonly value?: string | null },
+  where: { readonly row?: number | undefined; readonly file?: string | null | undefined; readonly value?: string | null | undefined },
 ): VarveError {
   const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
   const column = pathText(check.path);
@@ -109,8 +109,8 @@ export function rowMisfitError(
     column: [...check.path],
     expected: check.expected,
     found: check.kind === "null" ? "null" : (where.value ?? check.found),
-    ...(where.row === undefined ? {} : { row: where.row }),
-    ...(where.file == null ? {} : { file: where.file }),
+    row: where.row,
+    file: where.file == null ? undefined : where.file,
   });
 }
 
@@ -125,7 +125,7 @@ function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn
 function columnChecks(field: StructField, column: string, conversion: Conversion): EnforcementCheck[] {
   const checks = conversion.checks.map((check): EnforcementCheck => {
     const whole = check.kind === "infinite" && check.path.length === 1;
-    return { ...check, violated: check.violated(column), value: column, ...(whole ? { statistic: "finite" as const } : {}) };
+    return { ...check, violated: check.violated(column), value: column, statistic: whole ? ("finite" as const) : undefined };
   });
   if (field.nullable) return checks;
   const expected = `${typeText(field.type)} not null`;
@@ -139,7 +139,7 @@ function columnChecks(field: StructField, column: string, conversion: Conversion
       found: "null",
       violated: `${column} IS NULL`,
       value: column,
-      ...(isLeaf ? { statistic: "null-count" as const } : {}),
+      statistic: isLeaf ? ("null-count" as const) : undefined,
     },
   ];
 }

@@ -126,7 +126,7 @@ async function readContent(session: Session, snapshot: LogSnapshot, adds: readon
     return {
       ...file,
       constants: { ...file.constants, [fileColumn]: String(at) },
-      ...(bits === undefined ? {} : { selection: { bits, keep: "clear" } }),
+      selection: bits === undefined ? undefined : { bits, keep: "clear" },
     };
   });
   const relation = await scanFiles(session, context, columns, files, mode);

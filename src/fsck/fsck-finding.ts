@@ -32,21 +32,21 @@ export interface Finding {
   readonly severity: "error" | "warning" | "info";
   readonly message: string;
   /** The file it is about, below the table's root or as the log has it. */
-  readonly path?: string;
-  readonly version?: number;
+  readonly path?: string | undefined;
+  readonly version?: number | undefined;
 }
 
 /** What to check. */
 export interface FsckOptions {
   /** Default: the latest version. */
-  readonly version?: number;
+  readonly version?: number | undefined;
   /** Read every data file and compare its rows with the log; default true. Without, files are only looked up. */
-  readonly data?: boolean;
+  readonly data?: boolean | undefined;
   /** Look for files that no version names; default true. */
-  readonly orphans?: boolean;
+  readonly orphans?: boolean | undefined;
   /** Check the past, too: every checkpoint and compaction against the log, the files of every version, change files; default false. */
-  readonly deep?: boolean;
-  readonly signal?: AbortSignal;
+  readonly deep?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the files checked so far, and how many there are. */
-  readonly onProgress?: (files: number, of: number) => void;
+  readonly onProgress?: ((files: number, of: number) => void) | undefined;
 }

@@ -33,7 +33,7 @@ interface PastFile {
 export async function checkHistory(latest: LogSnapshot, listing: LogListing, options: FsckOptions, report: Report): Promise<void> {
   const { context } = latest;
   const present = new Set<string>();
-  for await (const { path } of context.store.list("", options.signal === undefined ? {} : { signal: options.signal })) present.add(path);
+  for await (const { path } of context.store.list("", { signal: options.signal })) present.add(path);
   const history = new History(latest, present);
   for (const [first, last] of readableVersions(listing)) await readRange(history, listing, first, last, options.signal);
   await history.report(report);

@@ -191,7 +191,7 @@ function readJson(bytes: Uint8Array): JsonValue | undefined {
   }
 }
 
-function pathOf(checkpoint: CheckpointFiles): { readonly path?: string } {
+function pathOf(checkpoint: CheckpointFiles): { readonly path?: string | undefined } {
   const path = checkpoint.files[0]?.path;
-  return path === undefined ? {} : { path };
+  return { path };
 }

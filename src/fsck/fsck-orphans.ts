@@ -18,7 +18,7 @@ export async function findOrphans(
   signal?: AbortSignal,
 ): Promise<void> {
   const known = await knownPaths(snapshot);
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   for await (const { path, size } of snapshot.context.store.list("", options)) {
     if (isHidden(path) || known.has(path) || changeFiles.has(path)) continue;
     const message = `${path} (${size} bytes) is named by no version that the log still tells of.`;
@@ -34,7 +34,7 @@ export async function findAbandoned(
 ): Promise<void> {
   const code = "ABANDONED_FILE";
   try {
-    for (const path of (await store.listAbandoned?.(world.now() - day, signal === undefined ? {} : { signal })) ?? []) {
+    for (const path of (await store.listAbandoned?.(world.now() - day, { signal })) ?? []) {
       const message = `${path} was left by a writer that was killed: it was last written to more than a day ago.`;
       report({ code, severity: "info", message, path });
     }

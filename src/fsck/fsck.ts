@@ -13,7 +13,7 @@ import { checkStates } from "./fsck-states.ts";
 export interface FsckReport {
   readonly uri: string;
   /** Absent where the table cannot be opened. */
-  readonly version?: number;
+  readonly version?: number | undefined;
   readonly findings: readonly Finding[];
   readonly commits: number;
   readonly checkpoints: number;
@@ -21,7 +21,7 @@ export interface FsckReport {
   readonly bytes: number;
   readonly rows: number;
   /** Checkpoints and compactions compared with the log; present with `deep`. */
-  readonly compared?: number;
+  readonly compared?: number | undefined;
 }
 
 /**
@@ -48,12 +48,12 @@ export async function fsck(context: TableContext, options: FsckOptions = {}): Pr
     snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, { listing, changeFiles }, options, report);
   return {
     uri: context.store.uri,
-    ...(snapshot === undefined ? {} : { version: snapshot.version }),
+    version: snapshot?.version,
     findings,
     commits: listing.commits.size,
     checkpoints: listing.checkpoints.length,
     ...totals,
-    ...(compared === undefined ? {} : { compared }),
+    compared,
   };
 }
 
@@ -97,6 +97,6 @@ async function openChecked(
   }
 }
 
-function readOptions({ signal }: FsckOptions): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
+function readOptions({ signal }: FsckOptions): { readonly signal?: AbortSignal | undefined } {
+  return { signal };
 }

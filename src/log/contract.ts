@@ -19,11 +19,11 @@ export interface TableContext {
   readonly engine: () => Promise<Engine>;
   readonly world: World;
   /** Opens stores for absolute URIs in the log (shallow clones), where the caller allowed that prefix; absent: refused. */
-  readonly foreignStore?: (uri: string) => Promise<ObjectStore>;
+  readonly foreignStore?: ((uri: string) => Promise<ObjectStore>) | undefined;
   /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
   readonly localFile: (path: string) => Promise<string>;
   /** Up to where a table's files are held as objects rather than by the engine; default: about 5,000 files. */
-  readonly fileLimits?: FileLimits;
+  readonly fileLimits?: FileLimits | undefined;
 }
 
 /** One immutable version of a table's log. Opening one costs protocol and metadata only. */
@@ -52,7 +52,7 @@ export interface LogSnapshot {
    *
    * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL`, `LOG_CORRUPT`, `CHECKPOINT_CORRUPT`
    */
-  files(options?: { readonly ignoreFeatures?: boolean }): Promise<LiveFiles>;
+  files(options?: { readonly ignoreFeatures?: boolean | undefined }): Promise<LiveFiles>;
 }
 
 /** The live files of one version; backed by arrays while small, by an engine relation when large. */

@@ -25,13 +25,13 @@ export interface VersionMetrics {
 
 /** Which recorded metrics to read; default: all. Sketches of many columns are large, so ask for those that are needed. */
 export interface MetricsSelection {
-  readonly scope?: VersionMetrics["scope"];
+  readonly scope?: VersionMetrics["scope"] | undefined;
   /** Names of columns; default: all. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
   /** Leave out the sketches, which tell distinct values and quantiles. */
-  readonly withoutSketches?: boolean;
+  readonly withoutSketches?: boolean | undefined;
   /** The newest version that is recorded, in the scopes that it has. */
-  readonly newest?: boolean;
+  readonly newest?: boolean | undefined;
 }
 
 async function openMetrics(context: TableContext): Promise<LogSnapshot | undefined> {

@@ -32,9 +32,9 @@ export async function append(
 /** What is known of a batch beside its source. */
 export interface AppendedBatch extends Pick<BatchCommit, "marks" | "reads"> {
   /** The verdict over all rows of the batch, from that over the source's: where some are not in the source any more. */
-  readonly judged?: (verdict: GateVerdict) => GateVerdict;
+  readonly judged?: ((verdict: GateVerdict) => GateVerdict) | undefined;
   /** Where these are in quarantine already. */
-  readonly aside?: NonNullable<WriteResult["quarantine"]>;
+  readonly aside?: NonNullable<WriteResult["quarantine"]> | undefined;
 }
 
 /** Adds rows to a table as of a version, whose application's progress the caller has looked at. @throws as {@link append} */
@@ -55,7 +55,7 @@ export async function appendBatch(
         ...commit,
         operation: "WRITE",
         operationParameters: { mode: "Append", partitionBy },
-        ...(quarantine === undefined ? {} : { quarantine }),
+        quarantine,
       },
       options,
     );

@@ -16,13 +16,13 @@ import { type HistoryEntry, readHistory } from "./history.ts";
 export interface CheckOptions {
   /** What is tested, in words, for the report. */
   readonly name: string;
-  readonly gateOptions?: GateOptions;
-  readonly world?: World;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly world?: World | undefined;
   /** Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions. */
-  readonly metrics?: readonly MetricSeries[];
+  readonly metrics?: readonly MetricSeries[] | undefined;
   /** Called in the phases `reading` and `checking`. */
-  readonly onProgress?: (progress: WriteProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function checkSuite(
     const staged = await stageWriteSource(session, source, {
       positions: suiteNeeds(defined).positions,
       onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
     readable.push(...staged.files);
     const { gateOptions } = options;
@@ -60,8 +60,8 @@ export async function checkSuite(
       now: world.now(),
       relations,
       fence: () => session.fence({ files: readable }),
-      ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
-      ...(earlier === undefined ? {} : { history: earlier }),
+      functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
+      history: earlier,
     });
     const seconds = (world.now() - start) / 1000;
     const history = isSnapshot(source) ? await versionTests(source) : [];

@@ -7,6 +7,7 @@ import type { CommitResult } from "../table/commit/commit-request.ts";
 import { commitNewTable } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
+import { defined } from "../util/defined.ts";
 import { type BatchTarget, newTarget } from "../write/batch-target.ts";
 import { commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
@@ -18,7 +19,7 @@ import type { WriteSource } from "../write/write-source.ts";
 /** A new table: its schema, or a source to take it from. */
 export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Partial<TableDefinition> {
   /** First rows; without a schema their columns become the table's, all nullable; those that are null throughout become `string`. */
-  readonly source?: WriteSource;
+  readonly source?: WriteSource | undefined;
 }
 
 /**
@@ -38,8 +39,8 @@ export async function createTable(context: TableContext, options: CreateOptions)
     actions: [protocol, metadata],
     operation: "CREATE TABLE",
     operationParameters: createParameters(metadata.partitionColumns, options),
-    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    userMetadata: options.userMetadata,
+    signal: options.signal,
   });
   return emptyResult(context, result);
 }
@@ -60,7 +61,7 @@ async function createFromSource(context: TableContext, source: WriteSource, opti
       {
         operation: "CREATE TABLE AS SELECT",
         operationParameters: createParameters(batch.target.metadata.partitionColumns, options),
-        ...(quarantine === undefined ? {} : { quarantine }),
+        quarantine,
       },
       options,
     );
@@ -87,20 +88,20 @@ function definitionOf(options: CreateOptions, schema: StructType): TableDefiniti
   const { partitionBy, properties, name, description } = options;
   return {
     schema,
-    ...(partitionBy === undefined ? {} : { partitionBy }),
-    ...(properties === undefined ? {} : { properties }),
-    ...(name === undefined ? {} : { name }),
-    ...(description === undefined ? {} : { description }),
+    partitionBy,
+    properties,
+    name,
+    description,
   };
 }
 
 function createParameters(partitionColumns: readonly string[], options: CreateOptions) {
-  return {
+  return defined({
     partitionBy: JSON.stringify(partitionColumns),
     properties: JSON.stringify(options.properties ?? {}),
-    ...(options.description === undefined ? {} : { description: options.description }),
+    description: options.description,
     isManaged: "false",
-  };
+  });
 }
 
 function emptyResult(context: TableContext, result: CommitResult): WriteResult {

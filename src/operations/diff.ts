@@ -9,15 +9,15 @@ import { planFiles } from "../table/scan/scan.ts";
 export interface SchemaDifference {
   readonly kind: "added" | "removed" | "changed";
   readonly column: string;
-  readonly before?: string;
-  readonly after?: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
 }
 
 /** One table property that differs; absent on the side that does not have it. */
 export interface PropertyDifference {
   readonly key: string;
-  readonly before?: string;
-  readonly after?: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
 }
 
 /** What lies between two versions of a table. */
@@ -29,12 +29,12 @@ export interface VersionDiff {
   /** Live files of one side only; a file whose deletion vector changed counts on both. */
   readonly files: { readonly added: number; readonly removed: number; readonly bytesAdded: number; readonly bytesRemoved: number };
   /** Multiset difference of the rows, over the columns that both versions have with one type; absent unless asked for. */
-  readonly rows?: { readonly added: number; readonly removed: number };
+  readonly rows?: { readonly added: number; readonly removed: number } | undefined;
 }
 
 export interface DiffOptions {
   /** Compare rows too: reads the files that only one side has. */
-  readonly rows?: boolean;
+  readonly rows?: boolean | undefined;
 }
 
 /** Compares two versions of one table: schema, properties, files and, if asked, rows. */
@@ -91,7 +91,7 @@ function propertyDifference(before: Readonly<Record<string, string>>, after: Rea
   return keys.flatMap((key) => {
     const [old, now] = [before[key], after[key]];
     if (old === now) return [];
-    return [{ key, ...(old === undefined ? {} : { before: old }), ...(now === undefined ? {} : { after: now }) }];
+    return [{ key, before: old, after: now }];
   });
 }
 

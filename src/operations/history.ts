@@ -16,27 +16,27 @@ export interface HistoryEntry {
   readonly version: number;
   /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where there is one, else the commit file's modification time. */
   readonly timestamp: number;
-  readonly operation?: string;
+  readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
   readonly operationMetrics: JsonObject;
   /** Rows of the files that the commit added. */
-  readonly rowsAdded?: number;
+  readonly rowsAdded?: number | undefined;
   readonly filesAdded: number;
   readonly filesRemoved: number;
-  readonly engineInfo?: string;
-  readonly userMetadata?: string;
+  readonly engineInfo?: string | undefined;
+  readonly userMetadata?: string | undefined;
   /** The verdict of the gate that this commit passed (spec/formats.md). */
-  readonly gate?: JsonObject;
+  readonly gate?: JsonObject | undefined;
   /** Whether the version can still be opened and its removed files are still there; if not, why. */
   readonly readable: { readonly ok: true } | { readonly ok: false; readonly reason: string };
 }
 
 export interface HistoryOptions {
   /** The newest so many versions. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Look whether files that later commits removed are still in the store; default true. */
-  readonly checkFiles?: boolean;
-  readonly signal?: AbortSignal;
+  readonly checkFiles?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a commit says of itself; its adds are counted, not kept: there may be a million. */
@@ -46,7 +46,7 @@ interface Commit {
   readonly info: JsonObject;
   readonly filesAdded: number;
   /** Absent where a file has no count. */
-  readonly rowsAdded?: number;
+  readonly rowsAdded?: number | undefined;
   readonly removes: readonly RemoveAction[];
 }
 
@@ -88,7 +88,7 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
       else if (action?.kind === "add") filesAdded++;
     }
   }
-  return { version, file, info, filesAdded, ...(rowsAdded === undefined ? {} : { rowsAdded }), removes };
+  return { version, file, info, filesAdded, rowsAdded, removes };
 }
 
 /** Rows of one added file, less those that its deletion vector hides. The usual spelling is read without parsing the line. */
@@ -109,12 +109,12 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
     ...text("operation", info["operation"]),
     operationParameters: objectOf(info["operationParameters"]),
     operationMetrics: objectOf(info["operationMetrics"]),
-    ...(commit.rowsAdded === undefined ? {} : { rowsAdded: commit.rowsAdded }),
+    rowsAdded: commit.rowsAdded,
     filesAdded: commit.filesAdded,
     filesRemoved: commit.removes.length,
     ...text("engineInfo", info["engineInfo"]),
     ...text("userMetadata", info["userMetadata"]),
-    ...(isJsonObject(info["gate"]) ? { gate: info["gate"] } : {}),
+    gate: isJsonObject(info["gate"]) ? info["gate"] : undefined,
     readable,
   };
 }

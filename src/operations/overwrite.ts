@@ -28,13 +28,13 @@ import type { WriteSource } from "../write/write-source.ts";
 /** What an overwrite replaces; without any of these the whole table. */
 export interface OverwriteOptions extends WriteOptions {
   /** Replace the rows that meet this SQL condition; every new row must meet it too. */
-  readonly replaceWhere?: string;
+  readonly replaceWhere?: string | undefined;
   /** Replace just the partitions that the new rows fall into. */
-  readonly dynamicPartitions?: boolean;
+  readonly dynamicPartitions?: boolean | undefined;
   /** Let the batch's columns replace the table's schema. */
-  readonly overwriteSchema?: boolean;
+  readonly overwriteSchema?: boolean | undefined;
   /** With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has. */
-  readonly partitionBy?: readonly string[];
+  readonly partitionBy?: readonly string[] | undefined;
 }
 
 /** What a kind of overwrite takes away, found once the new rows are staged. */
@@ -43,8 +43,8 @@ interface Replacement {
   readonly removed: (data: StagedData) => Promise<{
     readonly files: readonly AddAction[];
     readonly reads: ReadSet;
-    readonly copiedRows?: number;
-    readonly rowIdsCopied?: boolean;
+    readonly copiedRows?: number | undefined;
+    readonly rowIdsCopied?: boolean | undefined;
   }>;
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -76,9 +76,9 @@ export async function overwrite(snapshot: LogSnapshot, source: WriteSource, opti
         operationParameters: { mode: "Overwrite", partitionBy, ...replacement.parameters },
         removes: files.map((file) => removeAction(file, now)),
         reads,
-        ...(copiedRows === undefined ? {} : { copiedRows }),
-        ...(rowIdsCopied === undefined ? {} : { rowIdsCopied }),
-        ...(quarantine === undefined ? {} : { quarantine }),
+        copiedRows,
+        rowIdsCopied,
+        quarantine,
       },
       options,
     );
@@ -151,7 +151,7 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     copiedRows = Number(count?.["n"] ?? 0);
     if (copiedRows === 0) return rows;
     if (target.demands.changeDataFeed) throw needsWholeFiles(where);
-    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, copied: copiedRows, ...(ids === undefined ? {} : { hidden: ids.columns }) };
+    return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, copied: copiedRows, hidden: ids?.columns };
   };
   const kept: BatchHooks["kept"] = async (session, held) =>
     keptRows(held, `NOT ((${await session.callerExpression(where, engineColumns(snapshot.schema))}) IS TRUE)`);

@@ -10,7 +10,7 @@ import { stageWriteSource, type WriteSource } from "../write/write-source.ts";
 
 /** Which columns to look at; default: all. */
 export interface ProfileOptions {
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
 }
 
 /** What the rows of a version say of its columns. */
@@ -18,7 +18,7 @@ export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {
   const session = await (await snapshot.context.engine()).open();
   try {
     const { columns } = options;
-    return await profileRelation(session, await planScan(session, snapshot, columns === undefined ? {} : { columns }));
+    return await profileRelation(session, await planScan(session, snapshot, { columns }));
   } finally {
     await session.close();
   }

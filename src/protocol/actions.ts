@@ -26,34 +26,34 @@ export interface AddAction {
   readonly modificationTime: number;
   readonly dataChange: boolean;
   /** JSON text as found: parsed only where needed. */
-  readonly stats?: string;
-  readonly tags?: Readonly<Record<string, string | null>>;
-  readonly deletionVector?: DeletionVectorDescriptor;
-  readonly baseRowId?: bigint;
-  readonly defaultRowCommitVersion?: bigint;
-  readonly clusteringProvider?: string;
+  readonly stats?: string | undefined;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
+  readonly deletionVector?: DeletionVectorDescriptor | undefined;
+  readonly baseRowId?: bigint | undefined;
+  readonly defaultRowCommitVersion?: bigint | undefined;
+  readonly clusteringProvider?: string | undefined;
 }
 
 export interface RemoveAction {
   readonly kind: "remove";
   readonly path: string;
-  readonly deletionTimestamp?: number;
+  readonly deletionTimestamp?: number | undefined;
   readonly dataChange: boolean;
-  readonly extendedFileMetadata?: boolean;
-  readonly partitionValues?: Readonly<Record<string, string | null>>;
-  readonly size?: number;
-  readonly stats?: string;
-  readonly tags?: Readonly<Record<string, string | null>>;
-  readonly deletionVector?: DeletionVectorDescriptor;
-  readonly baseRowId?: bigint;
-  readonly defaultRowCommitVersion?: bigint;
+  readonly extendedFileMetadata?: boolean | undefined;
+  readonly partitionValues?: Readonly<Record<string, string | null>> | undefined;
+  readonly size?: number | undefined;
+  readonly stats?: string | undefined;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
+  readonly deletionVector?: DeletionVectorDescriptor | undefined;
+  readonly baseRowId?: bigint | undefined;
+  readonly defaultRowCommitVersion?: bigint | undefined;
 }
 
 /** PROTOCOL.md "Deletion Vector Descriptor Schema". */
 export interface DeletionVectorDescriptor {
   readonly storageType: "u" | "i" | "p";
   readonly pathOrInlineDv: string;
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   readonly sizeInBytes: number;
   readonly cardinality: number;
 }
@@ -64,35 +64,35 @@ export interface CdcAction {
   readonly partitionValues: Readonly<Record<string, string | null>>;
   readonly size: number;
   readonly dataChange: boolean;
-  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
 }
 
 export interface MetadataAction {
   readonly kind: "metaData";
   readonly id: string;
-  readonly name?: string;
-  readonly description?: string;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
   readonly format: { readonly provider: string; readonly options: Readonly<Record<string, string>> };
   /** JSON text exactly as found; parse with the schema layer. */
   readonly schemaString: string;
   readonly partitionColumns: readonly string[];
   readonly configuration: Readonly<Record<string, string>>;
-  readonly createdTime?: number;
+  readonly createdTime?: number | undefined;
 }
 
 export interface ProtocolAction {
   readonly kind: "protocol";
   readonly minReaderVersion: number;
   readonly minWriterVersion: number;
-  readonly readerFeatures?: readonly string[];
-  readonly writerFeatures?: readonly string[];
+  readonly readerFeatures?: readonly string[] | undefined;
+  readonly writerFeatures?: readonly string[] | undefined;
 }
 
 export interface TxnAction {
   readonly kind: "txn";
   readonly appId: string;
   readonly version: bigint;
-  readonly lastUpdated?: number;
+  readonly lastUpdated?: number | undefined;
 }
 
 export interface DomainMetadataAction {
@@ -111,7 +111,7 @@ export interface CommitInfoAction {
 export interface CheckpointMetadataAction {
   readonly kind: "checkpointMetadata";
   readonly version: number;
-  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
 }
 
 export interface SidecarAction {

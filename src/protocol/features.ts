@@ -5,11 +5,11 @@ import type { MetadataAction, ProtocolAction } from "./actions.ts";
 export interface TableFeature {
   readonly name: string;
   /** Older spelling under which tables carry the same feature. */
-  readonly preview?: string;
+  readonly preview?: string | undefined;
   /** Whether readers must know it, or writers only. */
   readonly side: "reader" | "writer";
   /** Absent: varve reads tables that have it. Else why it does not. */
-  readonly refused?: string;
+  readonly refused?: string | undefined;
 }
 
 /** Every feature that the protocol and its RFCs name. A reader feature that is not here is refused by its name. */

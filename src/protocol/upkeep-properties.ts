@@ -12,7 +12,7 @@ export interface UpkeepProperties {
   readonly logRetention: number;
   readonly expiredLogCleanup: boolean;
   /** Absent: application transactions never expire. */
-  readonly setTransactionRetention?: number;
+  readonly setTransactionRetention?: number | undefined;
 }
 
 const day = 24 * 60 * 60 * 1000;
@@ -34,7 +34,7 @@ export function upkeepProperties(metadata: Pick<MetadataAction, "configuration">
     deletedFileRetention: duration(configuration["delta.deletedFileRetentionDuration"], 7 * day),
     logRetention: duration(configuration["delta.logRetentionDuration"], 30 * day),
     expiredLogCleanup: configuration["delta.enableExpiredLogCleanup"]?.toLowerCase() !== "false",
-    ...(kept === undefined ? {} : { setTransactionRetention: kept }),
+    setTransactionRetention: kept,
   };
 }
 

@@ -11,11 +11,11 @@ export interface WriterFeature {
   /** Also listed in `readerFeatures`. */
   readonly reader: boolean;
   /** Whether a table that lists the feature also uses it; absent: listing it is using it. */
-  readonly active?: (configuration: Readonly<Record<string, string>>) => boolean;
+  readonly active?: ((configuration: Readonly<Record<string, string>>) => boolean) | undefined;
   /** Features that must be listed with it. */
-  readonly requires?: readonly string[];
+  readonly requires?: readonly string[] | undefined;
   /** Why it is refused, as the end of a sentence. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 const property =

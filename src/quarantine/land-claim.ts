@@ -28,8 +28,8 @@ export interface LandedClaim {
 }
 
 export interface LandOptions {
-  readonly gateOptions?: GateOptions;
-  readonly signal?: AbortSignal;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -96,9 +96,9 @@ async function addClaimed(now: LogSnapshot, claim: string, { found, pending, sui
     txn: { appId: landingOf(claim), version: 1 },
     gateReplacesCarried: true,
     userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows } }),
-    ...(suite === undefined ? {} : { gate: suite }),
-    ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    gate: suite,
+    gateOptions: options.gateOptions,
+    signal: options.signal,
   };
   const result = await append(now, source, write, {
     marks: pending.map(({ batchId }) => resubmittedMark(batchId)),
@@ -184,7 +184,7 @@ async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | u
     txn: { appId: landingOf(claim), version: 1n },
     operation: "RESUBMISSION GIVEN UP",
     operationParameters: { resubmission: claim },
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
   try {
     const result = await commitTransaction(now, request);

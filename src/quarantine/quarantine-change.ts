@@ -107,9 +107,9 @@ export async function repairQuarantine(
 /** What to remove of a quarantine for good. */
 export interface PurgeOptions {
   /** Rows that were resolved before this, milliseconds since 1970-01-01 UTC; default: 90 days ago. */
-  readonly before?: number;
+  readonly before?: number | undefined;
   /** Only count them. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 const purgedAfter = 90 * 24 * 60 * 60 * 1000;

@@ -7,11 +7,11 @@ import { openQuarantine, type QuarantineStatus, quarantineContext } from "../wri
 
 /** Which rows of a quarantine; without any of these all that are open. */
 export interface QuarantineSelection {
-  readonly ids?: readonly string[];
-  readonly batchId?: string;
+  readonly ids?: readonly string[] | undefined;
+  readonly batchId?: string | undefined;
   /** Rows that failed this check, among others. */
-  readonly checkId?: string;
-  readonly status?: QuarantineStatus;
+  readonly checkId?: string | undefined;
+  readonly status?: QuarantineStatus | undefined;
 }
 
 /** The rows that one batch left behind. */

@@ -23,9 +23,9 @@ import { discardSuperseded } from "./superseded-rows.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
   /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
-  readonly gate?: SuiteJson | Suite;
-  readonly gateOptions?: GateOptions;
-  readonly signal?: AbortSignal;
+  readonly gate?: SuiteJson | Suite | undefined;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What became of the rows. */
@@ -167,7 +167,7 @@ async function failingRows(
     now: table.context.world.now(),
     relations,
     fence,
-    ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
+    functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
   });
   return verdict.quarantineSql;
 }
@@ -181,7 +181,7 @@ function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
     if (check === undefined || expectationOf(check).level === "aggregate") return [];
     const { escalate: _, mostly: __, ...rest } = json;
     const onFail = replaced(json.onFail);
-    return [{ ...rest, id: check.id, onFail, ...(json.repair === undefined ? {} : { repair: { ...json.repair, otherwise: reaction } }) }];
+    return [{ ...rest, id: check.id, onFail, repair: json.repair === undefined ? undefined : { ...json.repair, otherwise: reaction } }];
   });
   return defineSuite({ ...suite.json, maxBadShare: 1, onMisfit: "reject", checks }, suite.functions);
 }

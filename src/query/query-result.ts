@@ -45,7 +45,9 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /** Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one. */
-  batches(options: { readonly batchRows?: number; readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
+  batches(
+    options: { readonly batchRows?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncIterable<RecordBatch> {
     return this.#consume((session, sql) => session.arrow(sql, { ...options, signal: eitherSignal(this.#signal, options.signal) }));
   }
 

@@ -19,11 +19,11 @@ export interface QueryRequest {
   readonly sql: string;
   /** Names that the text may use, compared without regard to case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
-  readonly session?: SessionOptions;
+  readonly session?: SessionOptions | undefined;
   /** Gives every table a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
-  readonly rowTracking?: boolean;
+  readonly rowTracking?: boolean | undefined;
   /** Existing empty folder that {@link QueryResult.writeFile} may write to. */
-  readonly exportFolder?: string;
+  readonly exportFolder?: string | undefined;
   /** Cancels the query, including while it waits for the engine and while its result is consumed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,15 +52,15 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
     for (const [index, table] of bound.entries()) {
       const predicate = predicateOf(uses[index], table.snapshot);
       const scan = await planScan(session, table.snapshot, {
-        ...(predicate === undefined ? {} : { predicate }),
-        ...(request.rowTracking === undefined ? {} : { rowTracking: request.rowTracking }),
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
+        predicate,
+        rowTracking: request.rowTracking,
+        signal: request.signal,
       });
       await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
       files.push(...scan.files);
       scans[table.view] = scan.report;
     }
-    await session.fence({ files, ...(request.exportFolder === undefined ? {} : { writableFolders: [request.exportFolder] }) });
+    await session.fence({ files, writableFolders: request.exportFolder === undefined ? undefined : [request.exportFolder] });
     const relation = await positioned(travel, () => session.callerQuery(travel.sql));
     return new QueryResult(session, relation, scans, request);
   } catch (error) {

@@ -8,16 +8,22 @@ import type { DeltaType, FieldMetadata, PrimitiveName, StructField, StructType }
 /** How a column is declared beyond its name and type. */
 export interface ColumnOptions {
   /** Default: true. */
-  readonly nullable?: boolean;
-  readonly comment?: string;
+  readonly nullable?: boolean | undefined;
+  readonly comment?: string | undefined;
   /** SQL over other columns that computes this one on every write. */
-  readonly generatedAs?: string;
+  readonly generatedAs?: string | undefined;
   /** SQL constant for rows that do not name this column. */
-  readonly default?: string;
+  readonly default?: string | undefined;
   /** Numbers rows from `start` by `step`. */
-  readonly identity?: { readonly start?: bigint | number; readonly step?: bigint | number; readonly allowExplicitInsert?: boolean };
+  readonly identity?:
+    | {
+        readonly start?: bigint | number | undefined;
+        readonly step?: bigint | number | undefined;
+        readonly allowExplicitInsert?: boolean | undefined;
+      }
+    | undefined;
   /** Further field metadata, kept in the table's schema. */
-  readonly metadata?: FieldMetadata;
+  readonly metadata?: FieldMetadata | undefined;
 }
 
 /** A type as callers write it: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a struct. */
@@ -118,11 +124,16 @@ export class SchemaBuilder {
     return this.column(name, fields, options);
   }
 
-  array(name: string, element: TypeInput, options?: ColumnOptions & { readonly containsNull?: boolean }): SchemaBuilder {
+  array(name: string, element: TypeInput, options?: ColumnOptions & { readonly containsNull?: boolean | undefined }): SchemaBuilder {
     return this.column(name, arrayOf(element, options?.containsNull), options);
   }
 
-  map(name: string, key: TypeInput, value: TypeInput, options?: ColumnOptions & { readonly valueContainsNull?: boolean }): SchemaBuilder {
+  map(
+    name: string,
+    key: TypeInput,
+    value: TypeInput,
+    options?: ColumnOptions & { readonly valueContainsNull?: boolean | undefined },
+  ): SchemaBuilder {
     return this.column(name, mapOf(key, value, options?.valueContainsNull), options);
   }
 

@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
 import { allFields, findField, mapFields } from "./fields.ts";
 import { isPrimitive, pathText } from "./type-names.ts";
@@ -16,7 +17,9 @@ export const columnMappingKeys = {
 } as const;
 
 /** Field ids by physical name, nested as the engine's Parquet writer takes them. */
-export type PhysicalFieldIds = { readonly [column: string]: number | { readonly id?: number; readonly children: PhysicalFieldIds } };
+export type PhysicalFieldIds = {
+  readonly [column: string]: number | { readonly id?: number | undefined; readonly children: PhysicalFieldIds };
+};
 
 /** A schema whose every field has an id and a physical name, and the highest id ever given. */
 export interface MappedSchema {
@@ -123,7 +126,7 @@ function idsBelow(type: DeltaType, mode: ColumnMappingMode): PhysicalFieldIds | 
     case "map": {
       const [key, value] = [idsBelow(type.keyType, mode), idsBelow(type.valueType, mode)];
       if (key === undefined && value === undefined) return undefined;
-      return { ...(key === undefined ? {} : { key: { children: key } }), ...(value === undefined ? {} : { value: { children: value } }) };
+      return defined({ key: key && { children: key }, value: value && { children: value } });
     }
   }
 }

@@ -21,7 +21,7 @@ export const metadataKeys = {
 export interface Identity {
   readonly start: bigint;
   readonly step: bigint;
-  readonly highWaterMark?: bigint;
+  readonly highWaterMark?: bigint | undefined;
   readonly allowExplicitInsert: boolean;
 }
 
@@ -54,7 +54,7 @@ export function identityOf(field: StructField): Identity | undefined {
   if (rule.step === 0n) throw unreadable(field, metadataKeys.identityStep);
   return {
     ...rule,
-    ...(mark === undefined || mark === null ? {} : { highWaterMark: integer(field, mark) }),
+    highWaterMark: mark === undefined || mark === null ? undefined : integer(field, mark),
     allowExplicitInsert: field.metadata[metadataKeys.identityAllowExplicitInsert] === true,
   };
 }

@@ -16,9 +16,9 @@ import { withMisfits } from "./staged-misfits.ts";
 /** How staged rows are tested. */
 export interface AuditOptions {
   /** Tests beside those that the table carries and the stager asked for. */
-  readonly gate?: SuiteJson | Suite;
-  readonly gateOptions?: GateOptions;
-  readonly signal?: AbortSignal;
+  readonly gate?: SuiteJson | Suite | undefined;
+  readonly gateOptions?: GateOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An audit with its verdict, whose SQL texts cannot be used any more. */
@@ -42,9 +42,9 @@ export function stagedWrite(table: LogSnapshot, batch: StagedBatch, suite: Suite
     mergeSchema: batch.mergeSchema,
     upgradeProtocol: batch.upgradeProtocol,
     // of the share of bad rows misfits are a part, which only the batch's record knows of
-    ...(suite === undefined ? {} : { gate: batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 } }),
-    ...(options.gateOptions === undefined ? {} : { gateOptions: options.gateOptions }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    gate: suite === undefined ? undefined : batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 },
+    gateOptions: options.gateOptions,
+    signal: options.signal,
   };
   return { source: stagedSnapshot(table.context, batch, tag ?? undefined), write: withMetricHistory(table, write) };
 }
@@ -72,8 +72,8 @@ export async function auditStaged(table: LogSnapshot, batch: StagedBatch, option
       accepted: verdict.accepted,
       untouched: verdict.untouched,
       comparesWithTable,
-      ...(gate === undefined ? {} : { suite: gate.json }),
-      ...(asked === undefined ? {} : { gate: summarizeVerdict(verdict) }),
+      suite: gate?.json,
+      gate: asked === undefined ? undefined : summarizeVerdict(verdict),
     };
     await writeAudit(table.context, batch.id, audit);
     return { audit, verdict };

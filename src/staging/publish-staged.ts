@@ -28,7 +28,7 @@ import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
 /** What a publication did. */
 export interface PublishResult extends Omit<WriteResult, "gate"> {
   /** What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was published before. */
-  readonly gate?: JsonObject;
+  readonly gate?: JsonObject | undefined;
   /** The batch was tested again, because it had not been tested against this version of the table with these tests. */
   readonly reaudited: boolean;
 }
@@ -115,7 +115,7 @@ async function published(now: LogSnapshot, id: string): Promise<PublishResult> {
 async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<PublishResult> {
   const last = await readAudit(now.context, batch.id);
   const gate = options.gate ?? last?.suite;
-  const asking = { ...options, ...(gate === undefined ? {} : { gate }) };
+  const asking = { ...options, gate };
   const suite = stagedSuite(now, batch, gate);
   const holds = last !== undefined && last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);
   const audit = holds ? last : (await auditStaged(now, batch, asking)).audit;
@@ -125,7 +125,7 @@ async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditO
   const { misfits } = batch;
   const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
   const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
-  const gateInfo = audit.gate === undefined ? {} : { gate: audit.gate };
+  const gateInfo = { gate: audit.gate };
   return { ...result, ...gateInfo, reaudited: !holds };
 }
 
@@ -159,12 +159,12 @@ async function commitFiles(
       numOutputRows: String(batch.rows),
       numOutputBytes: String(batch.bytes),
     },
-    reads: { appIds: [resubmittedMark(namedStaged(batch.id))], ...(audit.comparesWithTable ? { wholeTable: true } : {}) },
-    ...(audit.comparesWithTable ? { isolation: "Serializable" as const } : {}),
-    ...(batch.userMetadata === undefined ? {} : { userMetadata: batch.userMetadata }),
+    reads: { appIds: [resubmittedMark(namedStaged(batch.id))], wholeTable: audit.comparesWithTable ? true : undefined },
+    isolation: audit.comparesWithTable ? ("Serializable" as const) : undefined,
+    userMetadata: batch.userMetadata,
     txn: stagedTransaction(batch.id),
-    ...(audit.gate === undefined ? {} : { commitInfo: { gate: { ...audit.gate, ...placeOf(quarantine) } } }),
-    ...(signal === undefined ? {} : { signal }),
+    commitInfo: audit.gate === undefined ? undefined : { gate: { ...audit.gate, ...placeOf(quarantine) } },
+    signal,
   };
   const result = await commitTransaction(now, request);
   if (result.outcome === "alreadyApplied") return published(now, batch.id);
@@ -177,7 +177,7 @@ async function commitFiles(
     filesAdded: batch.files.length,
     filesRemoved: 0,
     bytesAdded: batch.bytes,
-    ...(quarantine === undefined ? {} : { quarantine }),
+    quarantine,
     upkeep,
   };
 }
@@ -198,10 +198,10 @@ async function writeAnew(
   const { source, write } = stagedWrite(now, batch, suite, options);
   const { appId, version } = stagedTransaction(batch.id);
   const { userMetadata } = batch;
-  const asked = { ...write, txn: { appId, version }, ...(userMetadata === undefined ? {} : { userMetadata }) };
+  const asked = { ...write, txn: { appId, version }, userMetadata };
   const { gate: _, ...result } = await appendBatch(await existingTarget(now), source, asked, {
     judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
-    ...(aside === undefined ? {} : { aside }),
+    aside,
   });
   if (result.outcome === "committed") await deleteFiles(now.context, batch);
   await forgetStaged(now.context, batch.id);
@@ -241,7 +241,7 @@ function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): 
   return new VarveError(
     "BATCH_REJECTED",
     `The tests of the table at version ${now.version} refuse the staged batch ${batch.id}: ${reasons[0] ?? "no reason given"}${more}. Nothing was published; the batch stays staged.`,
-    { id: batch.id, version: now.version, reasons, ...(gate === undefined ? {} : { gate }) },
+    { id: batch.id, version: now.version, reasons, gate },
   );
 }
 

@@ -24,7 +24,7 @@ import { keepMisfits, stagingSuite } from "./staged-misfits.ts";
 export interface StageOptions
   extends Pick<WriteOptions, "mergeSchema" | "upgradeProtocol" | "gate" | "userMetadata" | "targetFileBytes" | "onProgress" | "signal"> {
   /** Name of the batch, under which it is published at most once; default: a fresh one. */
-  readonly id?: string;
+  readonly id?: string | undefined;
 }
 
 /**
@@ -47,12 +47,12 @@ export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, opt
   if (target.demands.identity.length > 0) throw givesNumbers(target.demands.identity.map(({ column }) => column));
   if (given !== undefined) await requireFreeId(snapshot, id);
   const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
-  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, ...(held === undefined ? {} : { gate: held }) });
+  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, gate: held });
   try {
     const misfits = await keepMisfits(batch, misfitsPath(context, id), stagedTransaction(id));
     try {
       const files = await publishData(context, batch.data, options.signal);
-      const rest = { ...(suite === undefined ? {} : { suite: suite.json }), ...(misfits === undefined ? {} : { misfits }) };
+      const rest = { suite: suite?.json, misfits };
       const staged = { ...recordOf(batch, id, options), ...rest, files };
       await writeStaged(context, staged);
       return staged;
@@ -80,7 +80,7 @@ function recordOf({ target, data }: PreparedBatch, id: string, options: StageOpt
     layout: layoutOf(protocol, metadata),
     protocol,
     metadata,
-    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
+    userMetadata: options.userMetadata,
   };
 }
 

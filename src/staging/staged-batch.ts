@@ -11,6 +11,7 @@ import { foldName, parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { mapBounded } from "../util/concurrency.ts";
+import { defined } from "../util/defined.ts";
 import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } from "../util/json.ts";
 import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
@@ -30,12 +31,12 @@ export interface StagedBatch {
   readonly rows: number;
   readonly bytes: number;
   /** Rows that do not fit the table and are to go into quarantine. */
-  readonly misfits?: StagedMisfits;
+  readonly misfits?: StagedMisfits | undefined;
   /** Tests that the stager asked for, beside those that the table carries. */
-  readonly suite?: SuiteJson;
+  readonly suite?: SuiteJson | undefined;
   readonly mergeSchema: boolean;
   readonly upgradeProtocol: boolean;
-  readonly userMetadata?: string;
+  readonly userMetadata?: string | undefined;
   /** What the files were written for: see {@link layoutOf}. */
   readonly layout: string;
   /** The table's own, with the columns that the batch merges in. */
@@ -51,13 +52,13 @@ export interface StagedAudit {
   /** Of the table's suite, the stager's and the auditor's together; `null` where nobody asked for any test. */
   readonly fingerprint: string | null;
   /** Tests that the auditor asked for beside the others. */
-  readonly suite?: SuiteJson;
+  readonly suite?: SuiteJson | undefined;
   readonly accepted: boolean;
   /** Every row may be published as it is: none is set aside, repaired or tagged. */
   readonly untouched: boolean;
   readonly comparesWithTable: boolean;
   /** As `commitInfo.gate` (`spec/formats.md`); absent without tests. */
-  readonly gate?: JsonObject;
+  readonly gate?: JsonObject | undefined;
 }
 
 /** Whether a batch is on its way to being published, or being given up; absent: neither. */
@@ -88,7 +89,7 @@ export function layoutOf(protocol: ProtocolAction, { schemaString, partitionColu
 export async function writeStaged(context: TableContext, batch: StagedBatch): Promise<void> {
   const { protocol, metadata, files, misfits, ...rest } = batch;
   const suite = rest.suite === undefined ? null : plain(rest.suite);
-  const head = `${stringifyJson({ staged: { ...rest, suite, ...(misfits === undefined ? {} : { misfits: misfitsJson(misfits) }) } })}\n`;
+  const head = `${stringifyJson({ staged: defined({ ...rest, suite, misfits: misfits && misfitsJson(misfits) }) })}\n`;
   const bytes = Buffer.concat([Buffer.from(head), serializeActions([protocol, metadata, ...files])]);
   const outcome = await context.store.putIfAbsent(recordPath(batch.id), bytes);
   if (outcome === "created") return;
@@ -189,7 +190,7 @@ export function stagedSnapshot(context: TableContext, batch: StagedBatch, withou
 /** Keeps what an audit said, in the place of what the one before said. */
 export async function writeAudit(context: TableContext, id: string, audit: StagedAudit): Promise<void> {
   const { suite, gate, ...rest } = audit;
-  const json: JsonObject = { ...rest, ...(suite === undefined ? {} : { suite: plain(suite) }), ...(gate === undefined ? {} : { gate }) };
+  const json: JsonObject = defined({ ...rest, suite: suite && plain(suite), gate });
   await context.store.put(auditPath(id), Buffer.from(stringifyJson(json)));
 }
 
@@ -207,8 +208,8 @@ export async function readAudit(context: TableContext, id: string): Promise<Stag
       accepted: json["accepted"] === true,
       untouched: json["untouched"] === true,
       comparesWithTable: json["comparesWithTable"] !== false,
-      ...(isJsonObject(suite) ? { suite: suiteOf(suite) } : {}),
-      ...(isJsonObject(gate) ? { gate } : {}),
+      suite: isJsonObject(suite) ? suiteOf(suite) : undefined,
+      gate: isJsonObject(gate) ? gate : undefined,
     };
   } catch {
     return undefined;
@@ -286,9 +287,9 @@ function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "
     layout,
     mergeSchema: about["mergeSchema"] === true,
     upgradeProtocol: about["upgradeProtocol"] === true,
-    ...(isJsonObject(suite) ? { suite: suiteOf(suite) } : {}),
-    ...(misfits === undefined ? {} : { misfits }),
-    ...(typeof userMetadata === "string" ? { userMetadata } : {}),
+    suite: isJsonObject(suite) ? suiteOf(suite) : undefined,
+    misfits,
+    userMetadata: typeof userMetadata === "string" ? userMetadata : undefined,
   };
 }
 

@@ -12,16 +12,16 @@ import { isSystemError } from "./local/local-root.ts";
 /** Where and how much to keep; see {@link localFiles}. */
 export interface FileCacheOptions {
   /** Default: a folder of this user's below the system's temporary folder. Several processes may share it. */
-  readonly folder?: string;
+  readonly folder?: string | undefined;
   /** Bytes to keep; files used within `graceMilliseconds` are kept beyond it. Default 8 GiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten minutes. */
-  readonly graceMilliseconds?: number;
+  readonly graceMilliseconds?: number | undefined;
   /** Bytes a request when a file is fetched; default 8 MiB. */
-  readonly partBytes?: number;
+  readonly partBytes?: number | undefined;
   /** Requests under way for one file; default 4. */
-  readonly concurrency?: number;
-  readonly world?: World;
+  readonly concurrency?: number | undefined;
+  readonly world?: World | undefined;
 }
 
 /**

@@ -9,9 +9,9 @@ import type { S3Options } from "./s3/s3-options.ts";
 
 /** Options of {@link openStore}. */
 export interface StoreOptions {
-  readonly world?: World;
+  readonly world?: World | undefined;
   /** Used for `s3:` URIs; pass one and the same object to share connections between stores. */
-  readonly s3?: S3Options;
+  readonly s3?: S3Options | undefined;
 }
 
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;

@@ -14,7 +14,7 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const { localPath, flushFile } = store;
   return {
     uri: childUri(store.uri, folder),
-    ...(store.identity === undefined ? {} : { identity: childUri(store.identity, folder) }),
+    identity: store.identity === undefined ? undefined : childUri(store.identity, folder),
     get: async (path, options) => await store.get(at(path), options),
     getRange: async (path, start, length, options) => await store.getRange(at(path), start, length, options),
     head: async (path, options) => {
@@ -29,8 +29,8 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
     putFile: async (path, localFile, options) => await store.putFile(at(path), localFile, options),
     putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(at(path), bytes, options),
     delete: async (path, options) => await store.delete(at(path), options),
-    ...(flushFile === undefined ? {} : { flushFile: (localFile: string) => flushFile(localFile) }),
-    ...(localPath === undefined ? {} : { localPath: (path) => localPath(at(path)) }),
+    flushFile: flushFile === undefined ? undefined : (localFile: string) => flushFile(localFile),
+    localPath: localPath === undefined ? undefined : (path) => localPath(at(path)),
     stagingFolder: () => store.stagingFolder(),
   };
 }

@@ -72,11 +72,11 @@ export async function checkWritten(
 /** The rows of a batch as they are written: `sql` gives the table's columns; `located` also where each came from, where that is known. */
 export interface WrittenRows {
   readonly sql: string;
-  readonly located?: StagedRelation;
+  readonly located?: StagedRelation | undefined;
   /** How many of the rows are the table's own, copied from files that go. */
-  readonly copied?: number;
+  readonly copied?: number | undefined;
   /** More columns of `sql`, int64, that the data files hold beside the table's. */
-  readonly hidden?: readonly string[];
+  readonly hidden?: readonly string[] | undefined;
 }
 
 /**
@@ -117,7 +117,7 @@ export function writtenFacts(session: Session, target: BatchTarget, staged: Stag
           ? nulls.reduce((left, count) => left - count, staged.rows)
           : countPresent(session, rows, column);
       const extremes = found.map(({ rows: all, statistics }) => (statistics?.nullCount === all ? [] : extremesOf(statistics)));
-      return { present, ...(extremes.every((one) => one !== undefined) ? { extremes: extremes.flat() } : {}) };
+      return { present, extremes: extremes.every((one) => one !== undefined) ? extremes.flat() : undefined };
     },
   };
 }
@@ -177,10 +177,13 @@ async function firstRow(session: Session, relation: StagedRelation, condition: s
   return { ...place(found), value: typeof shown === "string" ? shown.slice(0, 200) : null };
 }
 
-function place(found: Readonly<Record<string, unknown>> | undefined): { readonly row?: number; readonly file?: string | null } {
+function place(found: Readonly<Record<string, unknown>> | undefined): {
+  readonly row?: number | undefined;
+  readonly file?: string | null | undefined;
+} {
   const [file, row] = [found?.["file"], found?.["row"]];
   return {
-    ...(typeof row === "bigint" || typeof row === "number" ? { row: Number(row) } : {}),
+    row: typeof row === "bigint" || typeof row === "number" ? Number(row) : undefined,
     file: typeof file === "string" ? file : null,
   };
 }

@@ -19,7 +19,7 @@ import type { World } from "../util/world.ts";
 export interface BatchTarget {
   readonly context: TableContext;
   /** Absent while the table is being created. */
-  readonly snapshot?: LogSnapshot;
+  readonly snapshot?: LogSnapshot | undefined;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   readonly schema: StructType;
@@ -37,7 +37,7 @@ export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget
   requireWritable(snapshot.protocol, snapshot.metadata);
   const clustering = (await snapshot.domainMetadata()).get("delta.clustering");
   const { context, protocol, metadata, schema } = snapshot;
-  const demands = tableDemands({ protocol, metadata, schema, ...(clustering === undefined ? {} : { clustering }) });
+  const demands = tableDemands({ protocol, metadata, schema, clustering });
   return { context, snapshot, protocol, metadata, schema, demands, changes: [] };
 }
 

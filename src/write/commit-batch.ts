@@ -4,6 +4,7 @@ import type { AppTransaction, CommitRequest, ReadSet } from "../table/commit/com
 import { commitNewTable, commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
 import { asideMark, markAction, namedBatch, resubmittedMark } from "./batch-marks.ts";
 import type { BatchTarget } from "./batch-target.ts";
@@ -16,15 +17,15 @@ export interface BatchCommit {
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, JsonValue>>;
   /** Files that the commit removes. */
-  readonly removes?: readonly Action[];
-  readonly reads?: ReadSet;
+  readonly removes?: readonly Action[] | undefined;
+  readonly reads?: ReadSet | undefined;
   /** Rows of the removed files that are in the new ones too. */
-  readonly copiedRows?: number;
+  readonly copiedRows?: number | undefined;
   /** They kept their row ids and commit versions. */
-  readonly rowIdsCopied?: boolean;
-  readonly quarantine?: NonNullable<WriteResult["quarantine"]>;
+  readonly rowIdsCopied?: boolean | undefined;
+  readonly quarantine?: NonNullable<WriteResult["quarantine"]> | undefined;
   /** Marks that the commit records beside its own transaction. */
-  readonly marks?: readonly string[];
+  readonly marks?: readonly string[] | undefined;
 }
 
 /**
@@ -45,19 +46,20 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
     actions: [...target.changes, ...removes, ...adds, ...marks.map((mark) => markAction(mark, now))],
     operation: commit.operation,
     operationParameters: commit.operationParameters,
-    operationMetrics: {
+    operationMetrics: defined({
       numFiles: String(adds.length),
       numOutputRows: String(data.rows - (commit.copiedRows ?? 0)),
       numOutputBytes: String(data.bytes),
-      ...(removes.length === 0 ? {} : { numRemovedFiles: String(removes.length), numCopiedRows: String(commit.copiedRows ?? 0) }),
-    },
+      numRemovedFiles: removes.length === 0 ? undefined : String(removes.length),
+      numCopiedRows: removes.length === 0 ? undefined : String(commit.copiedRows ?? 0),
+    }),
     ...readsOf(batch, commit, options),
     // New rows have no ids to keep.
     rowIdsPreserved: (commit.copiedRows ?? 0) === 0 || commit.rowIdsCopied === true,
-    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
-    ...(txn === undefined ? {} : { txn }),
-    ...(verdict === undefined ? {} : { commitInfo: gateInfo(batch, commit, options) }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    userMetadata: options.userMetadata,
+    txn,
+    commitInfo: verdict === undefined ? undefined : gateInfo(batch, commit, options),
+    signal: options.signal,
   };
   const result = await commitOrWithdraw(target.context, data, () =>
     target.snapshot === undefined ? commitNewTable(target.context, request) : commitTransaction(target.snapshot, request),
@@ -73,9 +75,9 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
     filesAdded: adds.length,
     filesRemoved: removes.length,
     bytesAdded: data.bytes,
-    ...(verdict === undefined ? {} : { gate: verdict }),
-    ...(commit.quarantine === undefined ? {} : { quarantine: commit.quarantine }),
-    upkeep: keepLog(target.context, result, target.snapshot === undefined ? {} : { base: target.snapshot }),
+    gate: verdict,
+    quarantine: commit.quarantine,
+    upkeep: keepLog(target.context, result, { base: target.snapshot }),
   };
 }
 
@@ -85,7 +87,7 @@ function readsOf(batch: PreparedBatch, commit: BatchCommit, options: WriteOption
   const appIds = setsAside(batch) ? [] : ownMarks(options, resubmittedMark);
   const reads = appIds.length === 0 ? commit.reads : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
   if (batch.comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
-  return reads === undefined ? {} : { reads };
+  return { reads };
 }
 
 /** Whether the batch's gate set rows aside. */
@@ -122,5 +124,5 @@ function gateInfo({ verdict }: PreparedBatch, commit: BatchCommit, options: Writ
   if (verdict === undefined) return {};
   const quarantine =
     commit.quarantine === undefined ? {} : { quarantine: { uri: commit.quarantine.uri, version: commit.quarantine.version } };
-  return { gate: { ...summarizeVerdict(verdict), ...(options.batchId === undefined ? {} : { batchId: options.batchId }), ...quarantine } };
+  return { gate: defined({ ...summarizeVerdict(verdict), batchId: options.batchId, ...quarantine }) };
 }

@@ -14,7 +14,7 @@ import { quoteName, quoteText } from "../sql/sql-text.ts";
 export interface Misfits {
   readonly fitting: StagedRelation;
   /** Absent where every row fits. */
-  readonly setAside?: SetAside;
+  readonly setAside?: SetAside | undefined;
 }
 
 /** Names of the check under which rows stand that do not fit. */

@@ -64,8 +64,8 @@ export async function quarantineRows(
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: "[]" },
     operationMetrics: { numFiles: String(adds.length), numOutputRows: String(staged.rows), numOutputBytes: String(staged.bytes) },
-    ...(txn === undefined ? {} : { txn }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    txn,
+    signal: options.signal,
   };
   const committed = await commitOrWithdraw(context, staged, () => commitTransaction(snapshot, request));
   if (committed.outcome === "alreadyApplied") {

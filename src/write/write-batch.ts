@@ -32,7 +32,7 @@ export interface PreparedBatch {
   readonly data: StagedData;
   /** The rows as they came, before any cast. */
   readonly source: StagedRelation;
-  readonly verdict?: GateVerdict;
+  readonly verdict?: GateVerdict | undefined;
   /** The columns that the gate saw: the table's, in its types. */
   readonly columns: readonly EngineColumn[];
   /** The gate looked at the table's rows, so that they may not have changed when the batch lands. */
@@ -46,17 +46,17 @@ export interface PreparedBatch {
 /** Where verbs differ from a plain append. */
 export interface BatchHooks {
   /** Gives the target for the source's columns; default: the target itself, with new columns merged where `mergeSchema` is set. */
-  readonly adapt?: (relation: StagedRelation) => BatchTarget;
+  readonly adapt?: ((relation: StagedRelation) => BatchTarget) | undefined;
   /** Reads the source by its own types instead of the table's. */
-  readonly untyped?: boolean;
+  readonly untyped?: boolean | undefined;
   /** Runs before the session is fenced; returns local files that the batch must be able to read. */
-  readonly open?: (session: Session) => Promise<readonly string[]>;
+  readonly open?: ((session: Session) => Promise<readonly string[]>) | undefined;
   /** Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an answer like any other. */
-  readonly judgeOnly?: boolean;
+  readonly judgeOnly?: boolean | undefined;
   /** The rows that the table keeps, of those that it holds: what the gate compares the batch with. `undefined`: none. Default: all. */
-  readonly kept?: (session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>;
+  readonly kept?: ((session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>) | undefined;
   /** Changes what is written, in a session that is fenced; gets the clean rows. */
-  readonly compose?: (session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>;
+  readonly compose?: ((session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>) | undefined;
 }
 
 /**
@@ -143,7 +143,7 @@ class BatchWriter {
     const numbered = numberedTarget(target, rules, data.rows);
     const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
     const seen = { source: staged.relation, columns: fitted.columns, comparesWithTable };
-    return { target: numbered, data, ...seen, ...(verdict === undefined ? {} : { verdict }) };
+    return { target: numbered, data, ...seen, verdict };
   }
 
   /** Holds what was written and set aside to the rows that came. @throws `ROWS_UNACCOUNTED` */
@@ -165,7 +165,7 @@ class BatchWriter {
     if (gate !== undefined && !seesWritten(rules)) return undefined;
     const rows = writtenRows(fitted, rules, undefined);
     try {
-      const data = await this.#write(target, rows, { rows: count, ...(guard.length === 0 ? {} : { guard }) });
+      const data = await this.#write(target, rows, { rows: count, guard: guard.length === 0 ? undefined : guard });
       const [tested, flushed] = await Promise.allSettled([
         this.#verdictOfWritten(gate, target, rows, data),
         flushData(target.context, data),
@@ -216,10 +216,10 @@ class BatchWriter {
     const { onProgress } = this.#options;
     return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
       ...known,
-      ...(this.#options.targetFileBytes === undefined ? {} : { targetFileBytes: this.#options.targetFileBytes }),
-      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
-      ...(rows.hidden === undefined ? {} : { hiddenColumns: rows.hidden }),
-      ...(onProgress === undefined ? {} : { onProgress: (share: number) => onProgress({ phase: "writing", share }) }),
+      targetFileBytes: this.#options.targetFileBytes,
+      signal: this.#options.signal,
+      hiddenColumns: rows.hidden,
+      onProgress: onProgress === undefined ? undefined : (share: number) => onProgress({ phase: "writing", share }),
     });
   }
 
@@ -227,11 +227,11 @@ class BatchWriter {
     this.#report("reading");
     const columns = this.#hooks.untyped === true ? [] : sourceColumns(base, this.#options.mergeSchema === true);
     const staged = await stageWriteSource(this.#session, source, {
-      ...(columns.length === 0 ? {} : { columns }),
-      ...(this.#suite?.onMisfit === "quarantine" ? { badCells: "keep" as const } : {}),
+      columns: columns.length === 0 ? undefined : columns,
+      badCells: this.#suite?.onMisfit === "quarantine" ? ("keep" as const) : undefined,
       positions: this.#suite !== undefined && suiteNeeds(this.#suite).positions,
       onProgress: (rows) => this.#options.onProgress?.({ phase: "reading", rows }),
-      ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+      signal: this.#options.signal,
     });
     this.#readable.push(...staged.files);
     return staged;
@@ -289,10 +289,10 @@ class BatchWriter {
     return Gate.open(this.#session, this.#suite, fitted, {
       now: target.context.world.now(),
       relations,
-      ...(gateOptions?.functions === undefined ? {} : { functions: gateOptions.functions }),
-      ...(gateOptions?.history === undefined ? {} : { history: gateOptions.history }),
-      ...(setAside === undefined ? {} : { setAside }),
-      ...(rules.computed.size === 0 ? {} : { afterRepair: (batch: StagedRelation) => computedAnew(batch, rules) }),
+      functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
+      history: gateOptions?.history === undefined ? undefined : gateOptions.history,
+      setAside,
+      afterRepair: rules.computed.size === 0 ? undefined : (batch: StagedRelation) => computedAnew(batch, rules),
       fence: () => this.#fence(),
     });
   }
@@ -361,7 +361,7 @@ const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, 
 type GateRelations = Readonly<Record<string, StagedRelation>>;
 
 /** How many rows are to be written at most, where no verb adds others. */
-function rowsAtMost(rows: WrittenRows, clean: WrittenRows, count: number): { readonly rowsAtMost?: number } {
+function rowsAtMost(rows: WrittenRows, clean: WrittenRows, count: number): { readonly rowsAtMost?: number | undefined } {
   return rows === clean ? { rowsAtMost: count } : {};
 }
 

@@ -6,37 +6,37 @@ import type { UpkeepReport } from "../table/commit/upkeep.ts";
 /** What every write of rows can be told. */
 export interface WriteOptions {
   /** Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has type widening enabled. */
-  readonly mergeSchema?: boolean;
+  readonly mergeSchema?: boolean | undefined;
   /** List the table features that new columns need; default: refuse such columns, because older readers lose the table. */
-  readonly upgradeProtocol?: boolean;
+  readonly upgradeProtocol?: boolean | undefined;
   /** Tests that the batch must pass before it is committed, beside those that the table carries. */
-  readonly gate?: SuiteJson | Suite;
+  readonly gate?: SuiteJson | Suite | undefined;
   /** The gate stands in for the suite that the table carries: for verbs that have made theirs out of it. */
-  readonly gateReplacesCarried?: boolean;
-  readonly gateOptions?: GateOptions;
+  readonly gateReplacesCarried?: boolean | undefined;
+  readonly gateOptions?: GateOptions | undefined;
   /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
-  readonly quarantine?: TableContext;
+  readonly quarantine?: TableContext | undefined;
   /** Makes the write idempotent: a batch of the same application and version lands at most once. */
-  readonly txn?: { readonly appId: string; readonly version: number | bigint };
+  readonly txn?: { readonly appId: string; readonly version: number | bigint } | undefined;
   /** As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table and its quarantine. */
-  readonly batchId?: string;
+  readonly batchId?: string | undefined;
   /** Kept in the version's history. */
-  readonly userMetadata?: string;
+  readonly userMetadata?: string | undefined;
   /** Split data files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
-  readonly targetFileBytes?: number;
-  readonly onProgress?: (progress: WriteProgress) => void;
+  readonly targetFileBytes?: number | undefined;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   /** Stops the write; what was not committed leaves nothing behind. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a gate needs beyond its suite. */
 export interface GateOptions {
   /** Versions of tables that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, LogSnapshot>>;
+  readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
-  readonly functions?: Readonly<Record<string, RowFunction>>;
+  readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** Earlier values of a metric, oldest first. */
-  readonly history?: (metric: string) => Promise<readonly number[]>;
+  readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
 }
 
 /**
@@ -48,9 +48,9 @@ export interface GateOptions {
 export interface WriteProgress {
   readonly phase: "reading" | "checking" | "writing" | "committing";
   /** Rows read so far, while reading rows, Arrow data (after each batch) and CSV files (after each file). */
-  readonly rows?: number;
+  readonly rows?: number | undefined;
   /** Share of the phase that is done, 0 to 1: told while writing, a few times a second. */
-  readonly share?: number;
+  readonly share?: number | undefined;
 }
 
 /** What a write did. */
@@ -65,9 +65,9 @@ export interface WriteResult {
   readonly filesRemoved: number;
   readonly bytesAdded: number;
   /** What the gate said. */
-  readonly gate?: GateVerdict;
+  readonly gate?: GateVerdict | undefined;
   /** Where quarantined rows went. */
-  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number };
+  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
   /** Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report, never rejects. */
-  readonly upkeep?: Promise<UpkeepReport>;
+  readonly upkeep?: Promise<UpkeepReport> | undefined;
 }

@@ -15,7 +15,7 @@ export type WriteSource =
   | AsyncIterable<SourceRow>
   | ArrowTable
   | LogSnapshot
-  | { readonly csv: string | readonly string[]; readonly options?: CsvOptions }
+  | { readonly csv: string | readonly string[]; readonly options?: CsvOptions | undefined }
   | { readonly ndjson: string | readonly string[] }
   | { readonly parquet: string | readonly string[] }
   | { readonly arrow: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
@@ -24,20 +24,20 @@ export type WriteSource =
 /** One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson, jsonl, parquet). */
 export interface SqlWriteSource {
   readonly sql: string;
-  readonly tables?: Readonly<Record<string, LogSnapshot>>;
-  readonly files?: Readonly<Record<string, string | readonly string[]>>;
+  readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
+  readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
 
 export interface StageSourceOptions {
   /** The table's columns: text and row objects are read as these types, other columns inferred. */
-  readonly columns?: readonly EngineColumn[];
+  readonly columns?: readonly EngineColumn[] | undefined;
   /** What to do with CSV cells that are not of their type; default `refuse`. */
-  readonly badCells?: "refuse" | "keep";
+  readonly badCells?: "refuse" | "keep" | undefined;
   /** Rows of a table must have a place too, because a gate may name them. */
-  readonly positions?: boolean;
+  readonly positions?: boolean | undefined;
   /** Called with the rows staged so far. */
-  readonly onProgress?: (rows: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((rows: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A staged source with what a fence must let it read. */
@@ -57,11 +57,11 @@ export async function stageWriteSource(session: Session, source: WriteSource, op
   const { engineSource, files } = await engineSourceOf(session, source, options);
   if (options.positions === true) refuseTwice(files);
   const relation = await session.stage(engineSource, {
-    ...(options.columns === undefined ? {} : { columns: options.columns }),
-    ...(options.badCells === undefined ? {} : { badCells: options.badCells }),
-    ...(options.positions === undefined ? {} : { positions: options.positions }),
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    columns: options.columns,
+    badCells: options.badCells,
+    positions: options.positions,
+    onProgress: options.onProgress,
+    signal: options.signal,
   });
   return { relation, files, kind: engineSource.kind };
 }
@@ -75,7 +75,7 @@ async function engineSourceOf(session: Session, source: WriteSource, options: St
   if (typeof source !== "object" || source === null) throw notASource(source);
   if ("csv" in source) {
     const files = await findFiles(session, source.csv);
-    return { engineSource: { kind: "csv", files, ...(source.options === undefined ? {} : { options: source.options }) }, files };
+    return { engineSource: { kind: "csv", files, options: source.options }, files };
   }
   if ("ndjson" in source) return ofFiles("ndjson", await findFiles(session, source.ndjson));
   if ("parquet" in source) return ofFiles("parquet", await findFiles(session, source.parquet));
@@ -84,7 +84,7 @@ async function engineSourceOf(session: Session, source: WriteSource, options: St
   if (isSnapshot(source)) {
     const scan = await planScan(session, source, {
       typedVariants: true,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
     return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
   }
@@ -156,7 +156,7 @@ async function sqlSource(session: Session, source: SqlWriteSource, options: Stag
   const tables: Record<string, Relation> = {};
   const files: string[] = [];
   for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
-    const scan = await planScan(session, snapshot, options.signal === undefined ? {} : { signal: options.signal });
+    const scan = await planScan(session, snapshot, { signal: options.signal });
     tables[name] = scan;
     files.push(...scan.files);
   }

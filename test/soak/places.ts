@@ -81,7 +81,9 @@ function diskFiles(root: string): PlainFiles {
 }
 
 function bucketFiles(options: KeyedOptions, key: string): PlainFiles {
-  const client = new S3Client({ ...options, forcePathStyle: true });
+  const { endpoint, region } = options;
+  const { accessKeyId, secretAccessKey } = options.credentials;
+  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
   return {
     list: async (folder) => {
       const paths: string[] = [];

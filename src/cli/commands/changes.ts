@@ -23,7 +23,7 @@ export function addChanges(program: Command): void {
 
 interface ChangesFlags extends StoreFlags, RowOutputFlags {
   readonly from: string;
-  readonly to?: string;
+  readonly to?: string | undefined;
 }
 
 async function changes(uri: string, flags: ChangesFlags): Promise<void> {
@@ -31,6 +31,6 @@ async function changes(uri: string, flags: ChangesFlags): Promise<void> {
   const { parseTravelPoint } = await import("../../api/table-uri.ts");
   await using table = await openTable(uri, openOptions(flags));
   const from = parseTravelPoint(flags.from);
-  const range = { from, ...(flags.to === undefined ? {} : { to: parseTravelPoint(flags.to) }) };
+  const range = { from, to: flags.to === undefined ? undefined : parseTravelPoint(flags.to) };
   await runAndPrint(flags, (exportFolder) => table.changes(exportFolder === undefined ? range : { ...range, exportFolder }));
 }

@@ -26,7 +26,7 @@ export function addCheck(program: Command): void {
 }
 
 interface CheckFlags extends StoreFlags, SourceFlags, ReportFlags {
-  readonly history?: string;
+  readonly history?: string | undefined;
 }
 
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {

@@ -27,12 +27,12 @@ export function addCreate(program: Command): void {
 }
 
 interface CreateFlags extends WriteFlags {
-  readonly from?: readonly string[];
-  readonly schema?: string;
-  readonly partitionBy?: readonly string[];
-  readonly property?: Readonly<Record<string, string>>;
-  readonly name?: string;
-  readonly description?: string;
+  readonly from?: readonly string[] | undefined;
+  readonly schema?: string | undefined;
+  readonly partitionBy?: readonly string[] | undefined;
+  readonly property?: Readonly<Record<string, string>> | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
 }
 
 async function create(uri: string, flags: CreateFlags): Promise<void> {
@@ -43,12 +43,12 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
     const { table, written } = await createTableWith(uri, {
       ...options,
       ...openOptions(flags),
-      ...(schema === undefined ? {} : { schema }),
-      ...(flags.from === undefined ? {} : { source: fileSource(input.files, flags) }),
-      ...(flags.partitionBy === undefined ? {} : { partitionBy: flags.partitionBy }),
-      ...(flags.property === undefined ? {} : { properties: flags.property }),
-      ...(flags.name === undefined ? {} : { name: flags.name }),
-      ...(flags.description === undefined ? {} : { description: flags.description }),
+      schema,
+      source: flags.from === undefined ? undefined : fileSource(input.files, flags),
+      partitionBy: flags.partitionBy,
+      properties: flags.property,
+      name: flags.name,
+      description: flags.description,
     });
     await table.close();
     if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");

@@ -20,7 +20,7 @@ export function addDiff(program: Command): void {
 }
 
 interface DiffFlags extends StoreFlags {
-  readonly rows?: boolean;
+  readonly rows?: boolean | undefined;
   readonly format: "table" | "json";
 }
 

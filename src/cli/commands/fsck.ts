@@ -28,7 +28,7 @@ export function addFsck(program: Command): void {
 interface FsckFlags extends StoreFlags, ListOutputFlags {
   readonly data: boolean;
   readonly orphans: boolean;
-  readonly deep?: boolean;
+  readonly deep?: boolean | undefined;
 }
 
 async function fsck(uri: string, flags: FsckFlags): Promise<void> {

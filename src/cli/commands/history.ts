@@ -19,7 +19,7 @@ export function addHistory(program: Command): void {
 }
 
 interface HistoryFlags extends StoreFlags, ListOutputFlags {
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly checkFiles: boolean;
 }
 
@@ -27,7 +27,7 @@ async function history(uri: string, flags: HistoryFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
   await using table = await openTable(uri, openOptions(flags));
   const entries = await table.history({
-    ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    limit: flags.limit,
     checkFiles: flags.checkFiles,
   });
   await printRecords(entries.map(flags.format === "table" ? summary : plain), flags);

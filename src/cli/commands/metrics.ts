@@ -28,9 +28,9 @@ export function addMetrics(program: Command): void {
 }
 
 interface MetricsFlags extends StoreFlags, ListOutputFlags {
-  readonly metric?: readonly string[];
+  readonly metric?: readonly string[] | undefined;
   readonly scope: VersionMetrics["scope"];
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly record: boolean;
 }
 
@@ -52,7 +52,7 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   }
   await using table = await openTable(uri, openOptions(flags));
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
-  const found = await table.versionMetrics({ record: flags.record, scope: flags.scope, ...(columns === undefined ? {} : { columns }) });
+  const found = await table.versionMetrics({ record: flags.record, scope: flags.scope, columns });
   const records = found
     .reverse()
     .slice(0, flags.limit)

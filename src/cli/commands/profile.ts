@@ -50,7 +50,7 @@ export function addSuggest(program: Command): void {
 }
 
 interface ProfileFlags extends StoreFlags, SourceFlags {
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
 }
 
 async function profile(sources: readonly string[], flags: ProfileFlags & ListOutputFlags): Promise<void> {
@@ -63,7 +63,7 @@ async function profile(sources: readonly string[], flags: ProfileFlags & ListOut
 }
 
 function columnsOf({ columns }: ProfileFlags) {
-  return columns === undefined ? {} : { columns };
+  return { columns };
 }
 
 /** One line a column. */
@@ -89,10 +89,10 @@ function rounded(value: number): number {
 }
 
 interface SuggestFlags extends ProfileFlags {
-  readonly name?: string;
-  readonly extended?: boolean;
+  readonly name?: string | undefined;
+  readonly extended?: boolean | undefined;
   readonly format: string;
-  readonly output?: string;
+  readonly output?: string | undefined;
 }
 
 function nameOf(source: string): string {

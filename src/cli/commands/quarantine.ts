@@ -55,7 +55,10 @@ export function addQuarantine(program: Command): void {
     .action(purge);
 }
 
-async function purge(uri: string, flags: StoreFlags & { readonly olderThan: number; readonly dryRun?: boolean }): Promise<void> {
+async function purge(
+  uri: string,
+  flags: StoreFlags & { readonly olderThan: number; readonly dryRun?: boolean | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const { realWorld } = await import("../../util/world.ts");
   const dryRun = flags.dryRun === true;
@@ -64,9 +67,9 @@ async function purge(uri: string, flags: StoreFlags & { readonly olderThan: numb
 }
 
 interface SelectionFlags extends StoreFlags {
-  readonly id?: readonly string[];
-  readonly batch?: string;
-  readonly check?: string;
+  readonly id?: readonly string[] | undefined;
+  readonly batch?: string | undefined;
+  readonly check?: string | undefined;
 }
 
 function on(group: Command, name: string, description: string): Command {
@@ -82,9 +85,9 @@ function withSelection(command: Command): Command {
 
 function selectionOf(flags: SelectionFlags): QuarantineSelection {
   return {
-    ...(flags.id === undefined ? {} : { ids: flags.id }),
-    ...(flags.batch === undefined ? {} : { batchId: flags.batch }),
-    ...(flags.check === undefined ? {} : { checkId: flags.check }),
+    ids: flags.id,
+    batchId: flags.batch,
+    checkId: flags.check,
   };
 }
 
@@ -137,7 +140,7 @@ async function repair(uri: string, flags: SelectionFlags & { readonly set: Reado
   print(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
 }
 
-async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: string }): Promise<void> {
+async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: string | undefined }): Promise<void> {
   await using table = await opened(uri, flags);
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
   const result = await table.resubmit({ ...selectionOf(flags), ...gate });
@@ -145,7 +148,7 @@ async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: 
   print(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
 }
 
-async function discard(uri: string, flags: SelectionFlags & { readonly note?: string }): Promise<void> {
+async function discard(uri: string, flags: SelectionFlags & { readonly note?: string | undefined }): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.discardQuarantined(selectionOf(flags), flags.note);
   print(`${rows} rows discarded\n`);

@@ -21,7 +21,7 @@ export function addQuery(program: Command): void {
 }
 
 interface QueryFlags extends StoreFlags, RowOutputFlags {
-  readonly table?: Readonly<Record<string, string>>;
+  readonly table?: Readonly<Record<string, string>> | undefined;
 }
 
 async function query(sql: string, flags: QueryFlags): Promise<void> {

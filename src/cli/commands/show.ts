@@ -22,10 +22,10 @@ export function addShow(program: Command): void {
 }
 
 interface ShowFlags extends StoreFlags, RowOutputFlags {
-  readonly columns?: readonly string[];
-  readonly where?: string;
-  readonly limit?: number;
-  readonly rowIds?: boolean;
+  readonly columns?: readonly string[] | undefined;
+  readonly where?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly rowIds?: boolean | undefined;
 }
 
 async function show(uri: string, flags: ShowFlags): Promise<void> {
@@ -33,10 +33,10 @@ async function show(uri: string, flags: ShowFlags): Promise<void> {
   await using table = await openTable(uri, openOptions(flags));
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
   const options = {
-    ...(flags.columns === undefined ? {} : { columns: flags.columns }),
-    ...(flags.where === undefined ? {} : { where: flags.where }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(flags.rowIds === true ? { rowTracking: true } : {}),
+    columns: flags.columns,
+    where: flags.where,
+    limit,
+    rowTracking: flags.rowIds === true ? true : undefined,
   };
   await runAndPrint(flags, (exportFolder) => table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }));
 }

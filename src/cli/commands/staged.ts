@@ -86,8 +86,8 @@ async function opened(uri: string, flags: StoreFlags) {
 }
 
 interface StageFlags extends WriteFlags {
-  readonly id?: string;
-  readonly mergeSchema?: boolean;
+  readonly id?: string | undefined;
+  readonly mergeSchema?: boolean | undefined;
 }
 
 async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
@@ -96,8 +96,8 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
     table.stage(fileSource(input.files, flags), {
       ...options,
-      ...(flags.id === undefined ? {} : { id: flags.id }),
-      ...(flags.mergeSchema === true ? { mergeSchema: true } : {}),
+      id: flags.id,
+      mergeSchema: flags.mergeSchema === true ? true : undefined,
     }),
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
@@ -120,9 +120,9 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
 }
 
 interface ShowFlags extends StoreFlags, RowOutputFlags {
-  readonly columns?: readonly string[];
-  readonly where?: string;
-  readonly limit?: number;
+  readonly columns?: readonly string[] | undefined;
+  readonly where?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
 async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
@@ -130,9 +130,9 @@ async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
   const rows = await (await table.staged(id)).snapshot();
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
   const options = {
-    ...(flags.columns === undefined ? {} : { columns: flags.columns }),
-    ...(flags.where === undefined ? {} : { where: flags.where }),
-    ...(limit === undefined ? {} : { limit }),
+    columns: flags.columns,
+    where: flags.where,
+    limit,
   };
   await runAndPrint(flags, (exportFolder) => rows.select(exportFolder === undefined ? options : { ...options, exportFolder }));
 }
@@ -140,10 +140,10 @@ async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
 async function query(uri: string, id: string, sql: string, flags: StoreFlags & RowOutputFlags): Promise<void> {
   await using table = await opened(uri, flags);
   const staged = await table.staged(id);
-  await runAndPrint(flags, (exportFolder) => staged.sql(sql, exportFolder === undefined ? {} : { exportFolder }));
+  await runAndPrint(flags, (exportFolder) => staged.sql(sql, { exportFolder }));
 }
 
-async function audit(uri: string, id: string, flags: StoreFlags & ReportFlags & { readonly suite?: string }): Promise<void> {
+async function audit(uri: string, id: string, flags: StoreFlags & ReportFlags & { readonly suite?: string | undefined }): Promise<void> {
   await using table = await opened(uri, flags);
   const staged = await table.staged(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
@@ -151,7 +151,11 @@ async function audit(uri: string, id: string, flags: StoreFlags & ReportFlags & 
   if (!report.accepted) process.exitCode = exitCodes.rejected;
 }
 
-async function publish(uri: string, id: string, flags: StoreFlags & { readonly suite?: string; readonly json?: boolean }): Promise<void> {
+async function publish(
+  uri: string,
+  id: string,
+  flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const result = await table.publishStaged(id, flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) });
   await printDone(result, flags);

@@ -47,7 +47,7 @@ async function show(uri: string, flags: StoreFlags): Promise<void> {
   print(`${JSON.stringify(suite.json, undefined, 2)}\n`);
 }
 
-async function set(uri: string, file: string, flags: StoreFlags & { readonly constraints?: boolean }): Promise<void> {
+async function set(uri: string, file: string, flags: StoreFlags & { readonly constraints?: boolean | undefined }): Promise<void> {
   await using table = await opened(uri, flags);
   const result = await table.setSuite(
     await readSuite(file),

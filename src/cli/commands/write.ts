@@ -14,12 +14,12 @@ import { readSuite } from "../shared/suite-file.ts";
 
 /** Options of every command that writes rows. */
 export interface WriteFlags extends StoreFlags, SourceFlags {
-  readonly suite?: string;
-  readonly batchId?: string;
-  readonly txn?: { readonly appId: string; readonly version: bigint };
-  readonly message?: string;
-  readonly targetFileSize?: number;
-  readonly json?: boolean;
+  readonly suite?: string | undefined;
+  readonly batchId?: string | undefined;
+  readonly txn?: { readonly appId: string; readonly version: bigint } | undefined;
+  readonly message?: string | undefined;
+  readonly targetFileSize?: number | undefined;
+  readonly json?: boolean | undefined;
 }
 
 /** Adds the options of {@link WriteFlags}. */
@@ -51,10 +51,11 @@ export function addAppend(program: Command): void {
       "after",
       "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch: then nothing was written.",
     );
-  withStoreFlags(withWriteFlags(command)).action((uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean }) =>
-    write(uri, files, flags, (table, source, options) =>
-      table.append(source, { ...options, ...(flags.mergeSchema === true ? { mergeSchema: true } : {}) }),
-    ),
+  withStoreFlags(withWriteFlags(command)).action(
+    (uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean | undefined }) =>
+      write(uri, files, flags, (table, source, options) =>
+        table.append(source, { ...options, mergeSchema: flags.mergeSchema === true ? true : undefined }),
+      ),
   );
 }
 
@@ -79,18 +80,18 @@ export function addOverwrite(program: Command): void {
     write(uri, files, flags, (table, source, options) =>
       table.overwrite(source, {
         ...options,
-        ...(flags.where === undefined ? {} : { replaceWhere: flags.where }),
-        ...(flags.overwriteSchema === true ? { overwriteSchema: true } : {}),
-        ...(flags.mergeSchema === true ? { mergeSchema: true } : {}),
+        replaceWhere: flags.where,
+        overwriteSchema: flags.overwriteSchema === true ? true : undefined,
+        mergeSchema: flags.mergeSchema === true ? true : undefined,
       }),
     ),
   );
 }
 
 interface OverwriteFlags extends WriteFlags {
-  readonly where?: string;
-  readonly overwriteSchema?: boolean;
-  readonly mergeSchema?: boolean;
+  readonly where?: string | undefined;
+  readonly overwriteSchema?: boolean | undefined;
+  readonly mergeSchema?: boolean | undefined;
 }
 
 type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<WriteResult>;
@@ -109,11 +110,11 @@ export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOp
   const bar = await startProgress("varve", "%", flags.quiet === true);
   try {
     return await run({
-      ...(gate === undefined ? {} : { gate }),
-      ...(flags.batchId === undefined ? {} : { batchId: flags.batchId }),
-      ...(flags.txn === undefined ? {} : { txn: flags.txn }),
-      ...(flags.message === undefined ? {} : { userMetadata: flags.message }),
-      ...(flags.targetFileSize === undefined ? {} : { targetFileBytes: flags.targetFileSize }),
+      gate,
+      batchId: flags.batchId,
+      txn: flags.txn,
+      userMetadata: flags.message,
+      targetFileBytes: flags.targetFileSize,
       onProgress: showPhase(bar),
     });
   } finally {
@@ -129,7 +130,7 @@ export async function printWriteResult({ gate, ...result }: WriteResult, flags: 
 
 /** As {@link printWriteResult}, with what the tests said in the words of `commitInfo.gate`. */
 export async function printDone(
-  result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject },
+  result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject | undefined },
   flags: Pick<WriteFlags, "json">,
 ): Promise<void> {
   const { upkeep, ...plain } = result;

@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** Options of every command that opens a table. */
 export interface StoreFlags {
-  readonly s3Endpoint?: string;
-  readonly s3Region?: string;
-  readonly s3PathStyle?: boolean;
-  readonly memoryLimit?: number;
-  readonly quiet?: boolean;
+  readonly s3Endpoint?: string | undefined;
+  readonly s3Region?: string | undefined;
+  readonly s3PathStyle?: boolean | undefined;
+  readonly memoryLimit?: number | undefined;
+  readonly quiet?: boolean | undefined;
 }
 
 /** Adds the options that every command understands. */
@@ -26,8 +26,8 @@ export type RowFormat = (typeof rowFormats)[number];
 /** Options of every command that prints rows. */
 export interface RowOutputFlags {
   readonly format: RowFormat;
-  readonly output?: string;
-  readonly safeCsv?: boolean;
+  readonly output?: string | undefined;
+  readonly safeCsv?: boolean | undefined;
 }
 
 /** Adds `--format` and `--output`. */
@@ -50,8 +50,8 @@ const listFormats = ["table", "json", "jsonl", "csv"] as const;
 /** Options of every command that prints a short list. */
 export interface ListOutputFlags {
   readonly format: (typeof listFormats)[number];
-  readonly output?: string;
-  readonly safeCsv?: boolean;
+  readonly output?: string | undefined;
+  readonly safeCsv?: boolean | undefined;
 }
 
 /** Adds `--format` and `--output` for short lists. */

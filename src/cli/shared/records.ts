@@ -5,9 +5,9 @@ import { writeOutput } from "./write-output.ts";
 /** Formats of short lists that do not come from the engine. */
 export interface RecordOutput {
   readonly format: string;
-  readonly output?: string;
+  readonly output?: string | undefined;
   /** See `--safe-csv`. */
-  readonly safeCsv?: boolean;
+  readonly safeCsv?: boolean | undefined;
 }
 
 /** Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as CSV. @throws for the binary formats. */

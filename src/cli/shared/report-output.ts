@@ -7,7 +7,7 @@ const reportFormats = ["text", "json", "junit", "html"] as const;
 /** Options of every command that prints what data tests said. */
 export interface ReportFlags {
   readonly format: (typeof reportFormats)[number];
-  readonly output?: string;
+  readonly output?: string | undefined;
 }
 
 /** Adds the options of {@link ReportFlags}. */

@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import type { Source } from "../../api/source.ts";
 import { VarveError } from "../../errors.ts";
+import { defined } from "../../util/defined.ts";
 
 /** Formats of files that rows are read from. */
 const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
@@ -42,10 +43,10 @@ export function tellsFormat(name: string): boolean {
 
 /** Options of every command that reads files. */
 export interface SourceFlags {
-  readonly inputFormat?: SourceFormat;
-  readonly encoding?: (typeof encodings)[number];
-  readonly delimiter?: string;
-  readonly nullText?: string;
+  readonly inputFormat?: SourceFormat | undefined;
+  readonly encoding?: (typeof encodings)[number] | undefined;
+  readonly delimiter?: string | undefined;
+  readonly nullText?: string | undefined;
 }
 
 const encodings = ["utf-8", "utf-16", "latin-1"] as const;
@@ -102,9 +103,9 @@ function formatOf(file: string): SourceFormat {
 }
 
 function csvOptions({ encoding, delimiter, nullText }: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
-  return {
-    ...(encoding === undefined ? {} : { encoding }),
-    ...(delimiter === undefined ? {} : { delimiter: delimiter === "\\t" ? "\t" : delimiter }),
-    ...(nullText === undefined ? {} : { nullText }),
-  };
+  return defined({
+    encoding,
+    delimiter: delimiter === undefined ? undefined : delimiter === "\\t" ? "\t" : delimiter,
+    nullText,
+  });
 }

@@ -15,7 +15,7 @@ export const inputName = "standard input";
 export interface InputFiles extends AsyncDisposable {
   readonly files: readonly string[];
   /** The file among them that holds standard input. */
-  readonly kept?: string;
+  readonly kept?: string | undefined;
   /** The source as people and reports call it. */
   readonly name: string;
 }

@@ -8,8 +8,8 @@ export interface TextTableOptions {
   /** Columns of the terminal; the table never gets wider, long cells end in an ellipsis. */
   readonly width: number;
   /** Columns (by index) whose cells are aligned to the right. */
-  readonly rightAligned?: ReadonlySet<number>;
-  readonly nullText?: string;
+  readonly rightAligned?: ReadonlySet<number> | undefined;
+  readonly nullText?: string | undefined;
 }
 
 const gap = 2;

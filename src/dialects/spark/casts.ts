@@ -8,7 +8,7 @@ export interface CastRule {
   readonly from: readonly TypeKind[];
   readonly to: readonly TypeKind[];
   /** The values for which it is proved, where these are not all. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   readonly build: (operand: Term, type: DeltaType) => Term | undefined;
 }
 

@@ -40,16 +40,16 @@ export type TypeKind =
 export interface Parameter {
   readonly kinds: readonly TypeKind[];
   /** The argument must be a constant. Spark's text of some, which prove the rule. */
-  readonly constants?: readonly string[];
+  readonly constants?: readonly string[] | undefined;
 }
 
 /** One form of a function or operator; a form whose `build` answers `undefined` does not cover these types. */
 export interface Form {
   readonly takes: readonly Parameter[];
   /** The last parameter may be given any number of times, at least as often as it stands in `takes`. */
-  readonly repeats?: boolean;
+  readonly repeats?: boolean | undefined;
   /** The values for which it is proved, where these are not all: for others the term fails. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   readonly build: (args: readonly Term[]) => Term | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface Form {
 export interface Rule {
   readonly names: readonly string[];
   /** How Spark writes it, for proofs and documentation; by default `name(a, b)`. */
-  readonly spell?: (name: string, args: readonly string[]) => string;
+  readonly spell?: ((name: string, args: readonly string[]) => string) | undefined;
   readonly forms: readonly Form[];
 }
 

@@ -5,7 +5,7 @@ export interface SparkToken {
   readonly kind: "word" | "name" | "text" | "number" | "symbol" | "end";
   readonly value: string;
   /** A string literal that touches the one before it: Spark 3 joins `'it''s'`, Spark 4 reads a quote in it. */
-  readonly touches?: boolean;
+  readonly touches?: boolean | undefined;
 }
 
 /** Longest expression that is read, in UTF-16 units: the text comes from a log that anybody may have written. */
@@ -37,7 +37,7 @@ export function tokenize(text: string): SparkToken[] {
     }
     const [kind, found] = nextToken(text, index);
     const touches = kind === "text" && textEnd === index;
-    tokens.push({ kind, value: tokenValue(kind, found), ...(touches ? { touches } : {}) });
+    tokens.push({ kind, value: tokenValue(kind, found), touches: touches ? touches : undefined });
     index += found.length;
     if (kind === "text") textEnd = index;
   }

@@ -28,11 +28,11 @@ export interface SessionRequest extends SessionOptions {
 
 export interface SessionOptions {
   /** Bytes of memory the instance may use before it spills (spec/engine-limits.md); default: a quarter of the machine's, at most 4 GiB. */
-  readonly memoryLimit?: number;
+  readonly memoryLimit?: number | undefined;
   /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Folder below which the session makes, and on close removes, its spill folder; default: the system's temporary folder. */
-  readonly temporaryFolder?: string;
+  readonly temporaryFolder?: string | undefined;
 }
 
 /** A column of a relation: its name and DuckDB's type text, e.g. `DECIMAL(10,2)` or `STRUCT(a BIGINT, b VARCHAR[])`. */
@@ -70,40 +70,40 @@ export type EngineSource =
   | { readonly kind: "rows"; readonly rows: Iterable<SourceRow> | AsyncIterable<SourceRow> }
   | { readonly kind: "arrow"; readonly data: ArrowTable | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
   | { readonly kind: "arrow-ipc"; readonly stream: Uint8Array | AsyncIterable<Uint8Array> }
-  | { readonly kind: "csv"; readonly files: readonly string[]; readonly options?: CsvOptions }
+  | { readonly kind: "csv"; readonly files: readonly string[]; readonly options?: CsvOptions | undefined }
   | { readonly kind: "ndjson"; readonly files: readonly string[] }
   | { readonly kind: "parquet"; readonly files: readonly string[] }
   | { readonly kind: "relation"; readonly relation: Relation }
   | {
       readonly kind: "sql";
       readonly callerSql: string;
-      readonly tables?: Readonly<Record<string, Relation>>;
-      readonly files?: readonly string[];
+      readonly tables?: Readonly<Record<string, Relation>> | undefined;
+      readonly files?: readonly string[] | undefined;
     };
 
 export interface CsvOptions {
-  readonly delimiter?: string;
-  readonly header?: boolean;
-  readonly quote?: string;
-  readonly escape?: string;
-  readonly nullText?: string;
-  readonly encoding?: "utf-8" | "utf-16" | "latin-1";
+  readonly delimiter?: string | undefined;
+  readonly header?: boolean | undefined;
+  readonly quote?: string | undefined;
+  readonly escape?: string | undefined;
+  readonly nullText?: string | undefined;
+  readonly encoding?: "utf-8" | "utf-16" | "latin-1" | undefined;
 }
 
 export interface StageOptions {
   /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
-  readonly columns?: readonly EngineColumn[];
+  readonly columns?: readonly EngineColumn[] | undefined;
   /**
    * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line of CSV or JSON that cannot be read:
    * `refuse` the source (default), or `keep` the row with NULL in its place (a line: a row of NULLs) and say so in the column
    * `positionColumns.badCells`.
    */
-  readonly badCells?: "refuse" | "keep";
+  readonly badCells?: "refuse" | "keep" | undefined;
   /** Give the rows of a relation a place, for which they are copied; without it their file and row are null. Other sources always tell. */
-  readonly positions?: boolean;
+  readonly positions?: boolean | undefined;
   /** Called with the rows staged so far. */
-  readonly onProgress?: (rows: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((rows: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -114,7 +114,7 @@ export interface StageOptions {
  */
 export interface StagedRelation extends Relation {
   /** Number of rows, where staging has counted them. */
-  readonly rows?: number;
+  readonly rows?: number | undefined;
   readonly positionedSql: string;
   readonly positionColumns: {
     readonly file: string;
@@ -123,7 +123,7 @@ export interface StagedRelation extends Relation {
      * Only where bad cells are kept, of row objects only where there are any: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`.
      * One without a column is a line that could not be read: its text, and what is wrong with it.
      */
-    readonly badCells?: string;
+    readonly badCells?: string | undefined;
   };
 }
 
@@ -131,24 +131,24 @@ export interface ParquetWriteOptions {
   /** Existing empty folder; files are created in it (and in one sub-folder a partition). */
   readonly folder: string;
   /** Names of partition columns: they split the rows, and are left out of the files. */
-  readonly partitionBy?: readonly string[];
+  readonly partitionBy?: readonly string[] | undefined;
   /** Split files near this many bytes. */
-  readonly targetFileBytes?: number;
+  readonly targetFileBytes?: number | undefined;
   /** The number of rows, where it is known; saves counting them, which would evaluate every condition on them once more. */
-  readonly rows?: number;
+  readonly rows?: number | undefined;
   /** There are no more rows than this; saves counting them where it tells that they fit one file. */
-  readonly rowsAtMost?: number;
-  readonly rowGroupRows?: number;
-  readonly compression?: "zstd" | "snappy" | "uncompressed";
+  readonly rowsAtMost?: number | undefined;
+  readonly rowGroupRows?: number | undefined;
+  readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
   /** Parquet field ids by column, nested as DuckDB's FIELD_IDS takes them. */
-  readonly fieldIds?: FieldIds;
+  readonly fieldIds?: FieldIds | undefined;
   /** Each file's name is this prefix, a number and `.parquet`. */
-  readonly namePrefix?: string;
-  readonly onProgress?: (share: number) => void;
-  readonly signal?: AbortSignal;
+  readonly namePrefix?: string | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-export type FieldIds = { readonly [column: string]: number | { readonly id?: number; readonly children: FieldIds } };
+export type FieldIds = { readonly [column: string]: number | { readonly id?: number | undefined; readonly children: FieldIds } };
 
 /** One written Parquet file. */
 export interface WrittenFile {
@@ -165,27 +165,27 @@ export interface WrittenFile {
 export interface WrittenColumn {
   /** Path of names from the top; list and map levels as `element`, `key`, `value`. */
   readonly path: readonly string[];
-  readonly min?: string;
-  readonly max?: string;
+  readonly min?: string | undefined;
+  readonly max?: string | undefined;
   /**
    * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up where it was cut, so that it is an upper bound; `min` may
    * be cut too, and stays a lower bound.
    */
-  readonly maxPrefix?: string;
-  readonly nullCount?: number;
+  readonly maxPrefix?: string | undefined;
+  readonly nullCount?: number | undefined;
   /** Absent for types that cannot hold NaN. */
-  readonly hasNan?: boolean;
+  readonly hasNan?: boolean | undefined;
 }
 
 export interface ArrowOptions {
   /** Rows a batch, about; default 65,536. */
-  readonly batchRows?: number;
+  readonly batchRows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface JsonLinesOptions {
   /** Columns whose text is JSON already (decoded variants) and is put in as it is. */
-  readonly jsonColumns?: readonly string[];
+  readonly jsonColumns?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -216,7 +216,7 @@ export interface Session {
    * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads nothing and changes no setting.
    * Cannot be undone.
    */
-  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void>;
+  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined }): Promise<void>;
   /**
    * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a relation.
    * Requires a fenced session. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position.

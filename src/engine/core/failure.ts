@@ -4,7 +4,7 @@ import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
 interface EngineComplaint {
   readonly kind: string;
   readonly message: string;
-  readonly position?: number;
+  readonly position?: number | undefined;
 }
 
 /**
@@ -59,7 +59,7 @@ function readComplaint(error: unknown): EngineComplaint {
         return {
           kind: String(parsed.exception_type),
           message: String(parsed.exception_message),
-          ...(Number.isSafeInteger(position) ? { position } : {}),
+          position: Number.isSafeInteger(position) ? position : undefined,
         };
       }
     } catch {
@@ -99,7 +99,7 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   if (!corruption.test(complaint.message)) return undefined;
   const file = brokenFile.map((pattern) => pattern.exec(complaint.message)?.[1]).find((found) => found !== undefined);
   const text = `The Parquet file ${file ?? "(unnamed)"} cannot be read: ${firstLine(complaint.message)}. Restore it from a copy.`;
-  return new VarveError("DATA_FILE_CORRUPT", text, { ...data, ...(file === undefined ? {} : { file }) }, cause);
+  return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }
 
 function placeOf(sql: string, position: number): { excerpt: string; data: ErrorData } | undefined {

@@ -116,7 +116,7 @@ export function driverType({ api }: Driver, type: ValueType): NodeApi.DuckDBType
 /** How types are taken apart. */
 export interface ValueTypeOptions {
   /** Know variants too; they are not among the types that cross the border as they are. */
-  readonly variants?: boolean;
+  readonly variants?: boolean | undefined;
 }
 
 /** Takes a type of the driver's apart; undefined for types that Delta does not have (they need a cast first). */

@@ -12,7 +12,7 @@ import type { EngineCore } from "../core/core.ts";
  */
 export async function fence(
   core: EngineCore,
-  limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] },
+  limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined },
 ): Promise<void> {
   const folders = await Promise.all((limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`));
   // Only what may write files needs the connection that counts progress, and none can be made any more afterwards.

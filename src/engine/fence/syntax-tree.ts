@@ -50,7 +50,7 @@ export function placedError(
 }
 
 /** The error for a text that is understood and not allowed. */
-export function refused(why: string, advice: string, data: { readonly function?: string } = {}): VarveError {
+export function refused(why: string, advice: string, data: { readonly function?: string | undefined } = {}): VarveError {
   return new VarveError("SQL_REFUSED", `This SQL was refused because ${why}. ${advice}.`, { reason: why, ...data });
 }
 

@@ -3,9 +3,9 @@ import type { ValueType } from "../core/value-type.ts";
 
 /** Buffers and children of one Arrow column. */
 export interface ArrowBuffers {
-  readonly data?: ArrayBufferView;
-  readonly valueOffsets?: Int32Array;
-  readonly children?: readonly Data[];
+  readonly data?: ArrayBufferView | undefined;
+  readonly valueOffsets?: Int32Array | undefined;
+  readonly children?: readonly Data[] | undefined;
 }
 
 /** The library's `makeData` is typed by concrete types, which are not known here; its shape for each is what {@link ArrowBuffers} holds. */
@@ -17,7 +17,7 @@ export function arrowData(
 ): Data {
   const { children } = buffers;
   const child = children?.length === 1 ? { child: children[0] } : {};
-  const nullBitmap = nulls.bitmap === undefined ? {} : { nullBitmap: nulls.bitmap };
+  const nullBitmap = { nullBitmap: nulls.bitmap };
   const props = { type, length, nullCount: nulls.nulls, ...nullBitmap, ...buffers, ...child };
   return makeData(props as unknown as Parameters<typeof makeData>[0]);
 }

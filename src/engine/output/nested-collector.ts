@@ -81,7 +81,11 @@ class Lists {
     this.#offsets = new Int32Array(capacity + 1);
   }
 
-  append(vector: Vector, count: number, indices: Uint32Array | undefined): { readonly total: number; readonly elements?: Uint32Array } {
+  append(
+    vector: Vector,
+    count: number,
+    indices: Uint32Array | undefined,
+  ): { readonly total: number; readonly elements?: Uint32Array | undefined } {
     const size = sourceSize(count, indices);
     const bytes = vectorBytes(this.#driver, vector, size, 16);
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);

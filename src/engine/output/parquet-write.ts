@@ -263,8 +263,8 @@ function writtenColumn(
   return {
     path,
     ...bounds(core, type, textOrNull(facts.get("min")), textOrNull(facts.get("max"))),
-    ...(nulls === null ? {} : { nullCount: Number(nulls) }),
-    ...(nan === undefined || nan === null ? {} : { hasNan: String(nan) === "true" }),
+    nullCount: nulls === null ? undefined : Number(nulls),
+    hasNan: nan === undefined || nan === null ? undefined : String(nan) === "true",
   };
 }
 

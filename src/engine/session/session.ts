@@ -77,7 +77,7 @@ class DuckdbSession implements Session {
     return jsonLines(this.#core, sql, options);
   }
 
-  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] }): Promise<void> {
+  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined }): Promise<void> {
     return fence(this.#core, limits);
   }
 

@@ -5,6 +5,7 @@ import { actionToJson } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
 import { quoteFile, quoteText } from "../../sql/sql-text.ts";
+import { defined } from "../../util/defined.ts";
 import { type JsonObject, stringifyJson } from "../../util/json.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { LogSnapshot } from "../contract.ts";
@@ -13,7 +14,7 @@ import { type CheckpointColumns, checkpointColumns, quoteLongFractions } from ".
 /** What goes into one Parquet file of a checkpoint. */
 export interface ParquetContent {
   /** Absent for a sidecar. */
-  readonly head?: readonly Action[];
+  readonly head?: readonly Action[] | undefined;
   readonly files: AsyncIterable<readonly Action[]>;
   readonly properties: UpkeepProperties;
 }
@@ -125,10 +126,10 @@ function lineOf(action: Action, { parsePartitionValues, exactStats }: Checkpoint
   const body = json["add"];
   const exact = exactStats && action.stats !== undefined ? quoteLongFractions(action.stats) : undefined;
   return {
-    add: {
+    add: defined({
       ...(typeof body === "object" && body !== null ? body : {}),
-      ...(parsePartitionValues === undefined ? {} : { partition_texts: parsePartitionValues(action.partitionValues) }),
-      ...(exact === undefined ? {} : { exact_stats: exact }),
-    },
+      partition_texts: parsePartitionValues === undefined ? undefined : parsePartitionValues(action.partitionValues),
+      exact_stats: exact,
+    }),
   };
 }

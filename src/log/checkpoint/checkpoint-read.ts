@@ -20,7 +20,7 @@ export interface CheckpointHead {
   /** Paths of sidecars below the table's root. */
   readonly sidecars: readonly string[];
   /** Bytes of the longest line, at most, of a JSON checkpoint. */
-  readonly longestLine?: number;
+  readonly longestLine?: number | undefined;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function readCheckpointHead(context: TableContext, checkpoint: Chec
   if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData")) throw incomplete(checkpoint);
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
   const paths = sidecars.map((sidecar) => sidecarPath(context, sidecar.path));
-  return { actions, sidecars: paths, ...(longestLine === undefined ? {} : { longestLine }) };
+  return { actions, sidecars: paths, longestLine };
 }
 
 /** Reads the file actions of a small checkpoint as objects. @throws as {@link readCheckpointHead} */

@@ -116,8 +116,9 @@ function statsStructure(schema: StructType): string {
   const bounds = boundsOf(schema);
   return JSON.stringify({
     numRecords: "BIGINT",
-    ...(bounds === undefined ? {} : { minValues: bounds, maxValues: bounds }),
-    ...(schema.fields.length === 0 ? {} : { nullCount: countsOf(schema) }),
+    minValues: bounds,
+    maxValues: bounds,
+    nullCount: schema.fields.length === 0 ? undefined : countsOf(schema),
     tightBounds: "BOOLEAN",
   });
 }

@@ -3,6 +3,7 @@ import { serializeActions } from "../../protocol/action-json.ts";
 import type { Action, SidecarAction } from "../../protocol/actions.ts";
 import { writerLists } from "../../protocol/features.ts";
 import { type UpkeepProperties, upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { defined } from "../../util/defined.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { stringifyJson } from "../../util/json.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
@@ -14,9 +15,9 @@ import { type ParquetPart, writeCheckpointParquet } from "./checkpoint-parquet.t
 /** How a checkpoint is laid out. */
 export interface CheckpointOptions {
   /** Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported. */
-  readonly kind?: "classic" | "v2";
+  readonly kind?: "classic" | "v2" | undefined;
   /** V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars. Default 200. */
-  readonly inlineLimit?: number;
+  readonly inlineLimit?: number | undefined;
 }
 
 /** A written checkpoint. */
@@ -83,10 +84,11 @@ async function writeV2(snapshot: LogSnapshot, properties: UpkeepProperties, now:
   const inline = first.length <= inlineLimit;
   const sidecar = inline ? undefined : await writeSidecar(snapshot, chain(first, files), properties);
   const adds = sidecar?.part.adds ?? first.filter((action) => action.kind === "add").length;
-  const tags: Record<string, string> = {
+  const tags = defined({
     numOfAddFiles: String(adds),
-    ...(sidecar === undefined ? {} : { sidecarNumActions: String(sidecar.part.actions), sidecarSizeInBytes: String(sidecar.part.bytes) }),
-  };
+    sidecarNumActions: sidecar === undefined ? undefined : String(sidecar.part.actions),
+    sidecarSizeInBytes: sidecar === undefined ? undefined : String(sidecar.part.bytes),
+  });
   const content: Action[] = [{ kind: "checkpointMetadata", version, tags }, ...head, ...(sidecar === undefined ? first : [sidecar.action])];
   const bytes = serializeActions(content);
   const path = uuidCheckpointPath(version, context.world.uuid(), "json");

@@ -2,6 +2,7 @@ import stableStringify from "fast-json-stable-stringify";
 import { isVarveError } from "../../errors.ts";
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import type { ReadOptions } from "../../storage/contract/object-store.ts";
+import { defined } from "../../util/defined.ts";
 import type { TableContext } from "../contract.ts";
 import { emptyHead, type HeadState, replayHead } from "../replay/log-state.ts";
 import { type HeadAction, isHead } from "../segment/commit-lines.ts";
@@ -71,7 +72,7 @@ async function lastSet(context: TableContext, known: HeadState, from: number, op
     const head = bytes > mostBytes ? undefined : await headOf(context, version, options);
     if (head === undefined) return undefined;
     // What is newer counts.
-    found = { ...replayHead(emptyHead, head), ...found };
+    found = { ...replayHead(emptyHead, head), ...defined(found) };
   }
   return isWhole(found) ? found : undefined;
 }
@@ -96,7 +97,7 @@ function inOrder(action: ProtocolAction | MetadataAction): ProtocolAction | Meta
   const { readerFeatures, writerFeatures, ...versions } = action;
   return {
     ...versions,
-    ...(readerFeatures === undefined ? {} : { readerFeatures: [...readerFeatures].sort() }),
-    ...(writerFeatures === undefined ? {} : { writerFeatures: [...writerFeatures].sort() }),
+    readerFeatures: readerFeatures === undefined ? undefined : [...readerFeatures].sort(),
+    writerFeatures: writerFeatures === undefined ? undefined : [...writerFeatures].sort(),
   };
 }

@@ -2,6 +2,7 @@ import { isVarveError } from "../../errors.ts";
 import { actionFromJson, actionToJson } from "../../protocol/action-json.ts";
 import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
 import { longestLine } from "../../protocol/text-lines.ts";
+import { defined } from "../../util/defined.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
 import { checksumPath } from "../segment/file-names.ts";
@@ -9,13 +10,13 @@ import { checksumPath } from "../segment/file-names.ts";
 /** What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes it. */
 export interface VersionChecksum {
   readonly version: number;
-  readonly txnId?: string;
+  readonly txnId?: string | undefined;
   readonly tableSizeBytes: number;
   readonly numFiles: number;
-  readonly inCommitTimestamp?: number;
+  readonly inCommitTimestamp?: number | undefined;
   /** Absent where not all of them are known. */
-  readonly setTransactions?: ReadonlyMap<string, TxnAction>;
-  readonly domainMetadata?: ReadonlyMap<string, DomainMetadataAction>;
+  readonly setTransactions?: ReadonlyMap<string, TxnAction> | undefined;
+  readonly domainMetadata?: ReadonlyMap<string, DomainMetadataAction> | undefined;
   readonly metadata: MetadataAction;
   readonly protocol: ProtocolAction;
 }
@@ -42,7 +43,7 @@ export async function checksumOf(snapshot: LogSnapshot): Promise<VersionChecksum
     version: snapshot.version,
     tableSizeBytes: bytes,
     numFiles: files,
-    ...(isStamped(snapshot.metadata) ? { inCommitTimestamp: snapshot.timestamp } : {}),
+    inCommitTimestamp: isStamped(snapshot.metadata) ? snapshot.timestamp : undefined,
     setTransactions: await snapshot.appTransactions(),
     domainMetadata: await snapshot.domainMetadata(),
     metadata: snapshot.metadata,
@@ -76,8 +77,8 @@ export function foldChecksum(
     ...info,
     tableSizeBytes: start.tableSizeBytes + change.bytes,
     numFiles: start.numFiles + change.files,
-    ...(txns === undefined ? {} : { setTransactions: txns }),
-    ...(domains === undefined ? {} : { domainMetadata: new Map([...domains].filter(([, { removed }]) => !removed)) }),
+    setTransactions: txns,
+    domainMetadata: domains === undefined ? undefined : new Map([...domains].filter(([, { removed }]) => !removed)),
     metadata,
     protocol,
   };
@@ -92,18 +93,18 @@ export async function writeChecksum(context: TableContext, checksum: VersionChec
 /** The one JSON object of a checksum file. */
 function checksumJson(checksum: VersionChecksum): JsonObject {
   const body = (action: Action): JsonValue => actionToJson(action)[action.kind] ?? null;
-  return {
-    ...(checksum.txnId === undefined ? {} : { txnId: checksum.txnId }),
+  return defined({
+    txnId: checksum.txnId,
     tableSizeBytes: checksum.tableSizeBytes,
     numFiles: checksum.numFiles,
     numMetadata: 1,
     numProtocol: 1,
-    ...(checksum.inCommitTimestamp === undefined ? {} : { inCommitTimestampOpt: checksum.inCommitTimestamp }),
-    ...(checksum.setTransactions === undefined ? {} : { setTransactions: [...checksum.setTransactions.values()].map(body) }),
-    ...(checksum.domainMetadata === undefined ? {} : { domainMetadata: [...checksum.domainMetadata.values()].map(body) }),
+    inCommitTimestampOpt: checksum.inCommitTimestamp,
+    setTransactions: checksum.setTransactions === undefined ? undefined : [...checksum.setTransactions.values()].map(body),
+    domainMetadata: checksum.domainMetadata === undefined ? undefined : [...checksum.domainMetadata.values()].map(body),
     metadata: body(checksum.metadata),
     protocol: body(checksum.protocol),
-  };
+  });
 }
 
 function parseChecksum(bytes: Uint8Array, version: number): VersionChecksum | undefined {
@@ -123,8 +124,8 @@ function parseChecksum(bytes: Uint8Array, version: number): VersionChecksum | un
       version,
       tableSizeBytes,
       numFiles,
-      ...(txns === undefined ? {} : { setTransactions: new Map(txns.map((txn) => [txn.appId, txn])) }),
-      ...(domains === undefined ? {} : { domainMetadata: new Map(domains.map((domain) => [domain.domain, domain])) }),
+      setTransactions: txns === undefined ? undefined : new Map(txns.map((txn) => [txn.appId, txn])),
+      domainMetadata: domains === undefined ? undefined : new Map(domains.map((domain) => [domain.domain, domain])),
       metadata: actionFromJson("metaData", metadata, where),
       protocol: actionFromJson("protocol", protocol, where),
     };
@@ -168,7 +169,7 @@ function commitInfoFields(actions: readonly Action[]): Pick<VersionChecksum, "tx
   const info = actions.find((action) => action.kind === "commitInfo")?.info;
   const txnId = info?.["txnId"];
   const stamp = info?.["inCommitTimestamp"];
-  return { ...(typeof txnId === "string" ? { txnId } : {}), ...(typeof stamp === "number" ? { inCommitTimestamp: stamp } : {}) };
+  return { txnId: typeof txnId === "string" ? txnId : undefined, inCommitTimestamp: typeof stamp === "number" ? stamp : undefined };
 }
 
 function foldMap<K extends "txn" | "domainMetadata">(

@@ -14,19 +14,19 @@ import { oldestProtected, type VersionProtector } from "./version-protection.ts"
 
 /** Options of {@link cleanExpiredLog}. */
 export interface CleanupOptions {
-  readonly protectors?: readonly VersionProtector[];
+  readonly protectors?: readonly VersionProtector[] | undefined;
   /** Only say what would be deleted. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What a cleanup did. */
 export interface CleanupReport {
   /** Oldest version that can still be read, where anything was expired. */
-  readonly oldestKept?: number;
+  readonly oldestKept?: number | undefined;
   /** Paths deleted (or, in a dry run, to be deleted), in the order of deletion. */
   readonly deleted: readonly string[];
   /** Why nothing was deleted although it is old enough. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 const hour = 60 * 60 * 1000;

@@ -9,9 +9,9 @@ import type { LogColumn } from "./file-test.ts";
 /** What is proven of one column in one file: how many of its rows are null, and between what bounds the others lie. */
 export interface ColumnFacts {
   readonly nulls: "none" | "all" | "unknown";
-  readonly lower?: Comparable;
+  readonly lower?: Comparable | undefined;
   /** For text that is not `exact` any longer text with this beginning may be there too: statistics cut text off. */
-  readonly upper?: Comparable;
+  readonly upper?: Comparable | undefined;
   readonly exact: boolean;
 }
 
@@ -76,7 +76,7 @@ function statisticsFacts(stats: unknown, column: LogColumn): ColumnFacts {
   const nulls = nullCount === undefined ? "unknown" : nullCount === 0 ? "none" : nullCount === rows ? "all" : "unknown";
   const lower = bound(at(stats, ["minValues", ...column.path]), column, "lower");
   const upper = bound(at(stats, ["maxValues", ...column.path]), column, "upper");
-  return { nulls, exact: false, ...(lower === undefined ? {} : { lower }), ...(upper === undefined ? {} : { upper }) };
+  return { nulls, exact: false, lower, upper };
 }
 
 function at(value: unknown, path: readonly string[]): unknown {

@@ -3,8 +3,8 @@ import type { HeadAction } from "../segment/commit-lines.ts";
 
 /** What replaying head actions leaves: the newest of each kind (PROTOCOL.md "Action Reconciliation"). Removed domains stay until the end. */
 export interface HeadState {
-  readonly protocol?: ProtocolAction;
-  readonly metadata?: MetadataAction;
+  readonly protocol?: ProtocolAction | undefined;
+  readonly metadata?: MetadataAction | undefined;
   readonly transactions: ReadonlyMap<string, TxnAction>;
   readonly domains: ReadonlyMap<string, DomainMetadataAction>;
 }
@@ -29,8 +29,8 @@ export function replayHead(state: HeadState, actions: Iterable<HeadAction>): Hea
     }
   }
   return {
-    ...(protocol === undefined ? {} : { protocol }),
-    ...(metadata === undefined ? {} : { metadata }),
+    protocol,
+    metadata,
     transactions: transactions ?? state.transactions,
     domains: domains ?? state.domains,
   };

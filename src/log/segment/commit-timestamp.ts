@@ -11,7 +11,7 @@ export interface InCommitTimestamps {
   /** The first version whose commit carries its time. */
   readonly version: number;
   /** Its time; absent where the feature is on since the table's first version. */
-  readonly timestamp?: number;
+  readonly timestamp?: number | undefined;
 }
 
 /** Reads a table's in-commit timestamp settings; `undefined` where the feature is not on. */

@@ -6,13 +6,13 @@ import type { CheckpointFiles, LogListing } from "./listing.ts";
 /** The files that together hold one version: a checkpoint, if any, and the commits or compactions after it, without gaps. */
 export interface LogSegment {
   readonly version: number;
-  readonly checkpoint?: CheckpointFiles;
+  readonly checkpoint?: CheckpointFiles | undefined;
   /** In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`. */
   readonly tail: readonly TailFile[];
   /** The commit file of `version`; absent where only a checkpoint is left of it. */
-  readonly commit?: ObjectInfo;
+  readonly commit?: ObjectInfo | undefined;
   /** The checksum file of exactly `version`. */
-  readonly checksum?: ObjectInfo;
+  readonly checksum?: ObjectInfo | undefined;
 }
 
 /** A commit (`from` = `to`) or a log compaction. */
@@ -34,9 +34,9 @@ export function isLong(tail: readonly TailFile[]): boolean {
 /** What {@link chooseSegment} may use. */
 export interface SegmentChoice {
   /** Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be built. */
-  readonly unusable?: ReadonlySet<string>;
+  readonly unusable?: ReadonlySet<string> | undefined;
   /** Take only checkpoints of this version or earlier; default: the target. */
-  readonly newestCheckpoint?: number;
+  readonly newestCheckpoint?: number | undefined;
 }
 
 /**
@@ -59,10 +59,10 @@ export function chooseSegment(listing: LogListing, target: number, choice: Segme
   }
   return {
     version: target,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
+    checkpoint,
     tail: chooseTail(listing, start, target, unusable),
-    ...(commit === undefined ? {} : { commit }),
-    ...(checksum === undefined ? {} : { checksum }),
+    commit,
+    checksum,
   };
 }
 

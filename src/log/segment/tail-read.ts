@@ -12,7 +12,7 @@ import type { TailFile } from "./segment.ts";
 export interface TailPart {
   readonly file: TailFile;
   readonly head: readonly HeadAction[];
-  readonly bytes?: Uint8Array;
+  readonly bytes?: Uint8Array | undefined;
   /** Bytes of its longest line, at most. */
   readonly longestLine: number;
 }
@@ -43,7 +43,12 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
         return { file, head: checked(file, actions), longestLine };
       }
       const bytes = recallCommit(store, file.file) ?? (await getListed(store, file, options));
-      return { file, head: checked(file, parseHeadActions(bytes, file.file.path)), longestLine: bytes.length, ...(keep ? { bytes } : {}) };
+      return {
+        file,
+        head: checked(file, parseHeadActions(bytes, file.file.path)),
+        longestLine: bytes.length,
+        bytes: keep ? bytes : undefined,
+      };
     } catch (error) {
       throw tailError(file, error);
     }

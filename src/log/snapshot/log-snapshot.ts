@@ -146,7 +146,7 @@ class Snapshot implements TableSnapshot {
     if (this.#origin.unconfirmed !== undefined) await this.#head();
   }
 
-  async files(options: { readonly ignoreFeatures?: boolean } = {}): Promise<LiveFiles> {
+  async files(options: { readonly ignoreFeatures?: boolean | undefined } = {}): Promise<LiveFiles> {
     const obstacle = this.readObstacle;
     if (obstacle !== undefined && options.ignoreFeatures !== true) throw obstacle;
     this.#files ??= this.#load().catch((error: unknown) => {
@@ -273,9 +273,9 @@ function advanceSegment(before: LogSegment, listing: LogListing, newer: readonly
   return {
     version: listing.latest,
     tail: [...tail, ...newer],
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-    ...(commit === undefined ? {} : { commit }),
-    ...(checksum === undefined ? {} : { checksum }),
+    checkpoint,
+    commit,
+    checksum,
   };
 }
 

@@ -12,9 +12,9 @@ import { versionAtTime } from "./time-travel.ts";
 
 /** Which version to open; neither: the latest. */
 export interface OpenLogOptions extends ReadOptions {
-  readonly version?: number;
+  readonly version?: number | undefined;
   /** Milliseconds since 1970-01-01 UTC: the newest version that was committed at or before this time. */
-  readonly timestamp?: number;
+  readonly timestamp?: number | undefined;
 }
 
 /**

@@ -17,20 +17,20 @@ import { checkMayChange, checkProperty } from "./property-rules.ts";
 /** What to change of a table's definition; nothing of its rows. */
 export interface AlterOptions {
   /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
-  readonly set?: Readonly<Record<string, string>>;
+  readonly set?: Readonly<Record<string, string>> | undefined;
   /** Properties to remove; removing what is not there does nothing. */
-  readonly unset?: readonly string[];
+  readonly unset?: readonly string[] | undefined;
   /** CHECK constraints by name, in Spark's SQL; the rows that the table has are held to them first. */
-  readonly addConstraints?: Readonly<Record<string, string>>;
+  readonly addConstraints?: Readonly<Record<string, string>> | undefined;
   /** Names of CHECK constraints that bind no longer. */
-  readonly dropConstraints?: readonly string[];
+  readonly dropConstraints?: readonly string[] | undefined;
   /** Features to take off the protocol: those of writers that nothing uses any more. */
-  readonly dropFeatures?: readonly string[];
-  readonly description?: string;
+  readonly dropFeatures?: readonly string[] | undefined;
+  readonly description?: string | undefined;
   /** Allow features to be added to the protocol: older readers or writers may lose access. Default: refused, saying which. */
-  readonly upgradeProtocol?: boolean;
-  readonly userMetadata?: string;
-  readonly signal?: AbortSignal;
+  readonly upgradeProtocol?: boolean | undefined;
+  readonly userMetadata?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What {@link alterTable} did. */
@@ -42,7 +42,7 @@ export interface AlterResult {
   readonly featuresAdded: readonly string[];
   /** Features that were taken off it. */
   readonly featuresDropped: readonly string[];
-  readonly upkeep?: Promise<UpkeepReport>;
+  readonly upkeep?: Promise<UpkeepReport> | undefined;
 }
 
 /**
@@ -59,11 +59,11 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
   if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
   const result = await commitTransaction(snapshot, {
     actions: change.actions,
-    ...(change.reads === undefined ? {} : { reads: change.reads }),
+    reads: change.reads,
     operation: change.operation,
     operationParameters: { properties: JSON.stringify(change.properties) },
-    ...(options.userMetadata === undefined ? {} : { userMetadata: options.userMetadata }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    userMetadata: options.userMetadata,
+    signal: options.signal,
   });
   if (result.outcome !== "committed") throw new TypeError("varve internal error: an alteration carries no application transaction");
   const upkeep = keepLog(snapshot.context, result, { base: snapshot });
@@ -78,7 +78,7 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
 
 interface Change {
   readonly actions: readonly Action[];
-  readonly reads?: ReadSet;
+  readonly reads?: ReadSet | undefined;
   /** As history names it. */
   readonly operation: string;
   /** What was asked of properties and constraints; null for those removed. */
@@ -116,7 +116,7 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
   return {
     actions: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : []), ...backfill],
-    ...(readsAll ? { reads: { wholeTable: true, files: backfill.map(({ path }) => path) } } : {}),
+    reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
     operation: operationOf(options, constraints, changesMetadata),
     properties: { ...options.set, ...constraints.set, ...Object.fromEntries(unset.map((key) => [key, null])) },
     featuresAdded,
@@ -153,7 +153,7 @@ function nextMetadata(
   const schemaString = mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
   return {
     schema: mapped.schema,
-    metadata: { ...metadata, ...(description === undefined ? {} : { description }), schemaString, configuration },
+    metadata: { ...metadata, description, schemaString, configuration },
   };
 }
 

@@ -97,7 +97,7 @@ export function withoutFeatures(table: FeatureUse, names: readonly string[]): Wi
       kind: "protocol",
       minReaderVersion: protocol.minReaderVersion >= 3 && !keepsReader ? 1 : protocol.minReaderVersion,
       minWriterVersion: 7,
-      ...(keepsReader ? { readerFeatures } : {}),
+      readerFeatures: keepsReader ? readerFeatures : undefined,
       writerFeatures: kept(writers),
     },
     unset: names.flatMap((name) => bookkeeping[name] ?? []),

@@ -21,10 +21,10 @@ import { planScan } from "../../table/scan/scan.ts";
 
 export interface SetSuiteOptions {
   /** Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the table feature `checkConstraints`. */
-  readonly registerConstraints?: boolean;
+  readonly registerConstraints?: boolean | undefined;
   /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
-  readonly upgradeProtocol?: boolean;
-  readonly signal?: AbortSignal;
+  readonly upgradeProtocol?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SetSuiteResult {
@@ -62,7 +62,7 @@ export async function setSuite(
       properties: JSON.stringify({ [suiteProperty]: defined === undefined ? null : `${defined.name} ${defined.fingerprint}` }),
     },
     reads: { wholeTable: constraints.length > 0 },
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal: options.signal,
   });
   if (result.outcome !== "committed") throw new Error("varve internal error: a commit without an application id cannot be applied already");
   return { version: result.version, constraints, upkeep: keepLog(snapshot.context, result, { base: snapshot }) };

@@ -19,8 +19,8 @@ export interface ChangedFile {
   readonly path: string;
   readonly partitionValues: Readonly<Record<string, string | null>>;
   /** Absent: the file says it row by row. */
-  readonly changeType?: "insert" | "delete";
-  readonly selection?: RowSelection;
+  readonly changeType?: "insert" | "delete" | undefined;
+  readonly selection?: RowSelection | undefined;
   readonly version: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly timestamp: number;
@@ -137,7 +137,7 @@ async function vectorRows(last: LogSnapshot, files: readonly VectorOwner[]): Pro
   return withLogSession(last.context, (session) => deletedRows(session, last.context, files));
 }
 
-function without(deleted: Uint8Array | undefined): { readonly selection?: RowSelection } {
+function without(deleted: Uint8Array | undefined): { readonly selection?: RowSelection | undefined } {
   return deleted === undefined ? {} : { selection: { bits: deleted, keep: "clear" } };
 }
 

@@ -18,7 +18,7 @@ export interface ChangesOptions {
   /** A version; or a time: the first version committed at or after it. */
   readonly from: ChangePoint;
   /** A version; or a time: the last version committed at or before it. Default: the latest version. */
-  readonly to?: ChangePoint;
+  readonly to?: ChangePoint | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -93,7 +93,7 @@ function changeFile(last: LogSnapshot, file: ChangedFile, local: string): ScanFi
     _commit_version: String(file.version),
     _commit_timestamp: new Date(file.timestamp).toISOString(),
   };
-  return { ...own, constants, ...(file.selection === undefined ? {} : { selection: file.selection }) };
+  return { ...own, constants, selection: file.selection };
 }
 
 function checkColumnNames(last: LogSnapshot): void {
@@ -110,7 +110,7 @@ interface ResolvedRange {
 }
 
 async function resolveRange(context: TableContext, { from, to, signal }: ChangesOptions): Promise<ResolvedRange> {
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   const latest = await latestVersion(context, options);
   const listing = await listLog(context.store, 0, undefined, options);
   const first = typeof from === "number" ? checkVersion(from, "from") : await versionAfter(context, listing, from);

@@ -126,7 +126,7 @@ export const aggregates: readonly Expectation[] = [
           const success = observed.every((value, at) => {
             const range = ranges[at];
             const [low, high] = Array.isArray(range) ? range : [];
-            return withinBounds(value, { ...(low === null ? {} : { min_value: low }), ...(high === null ? {} : { max_value: high }) });
+            return withinBounds(value, { min_value: low === null ? undefined : low, max_value: high === null ? undefined : high });
           });
           return { success, observed };
         },

@@ -33,7 +33,7 @@ interface Refusal {
 /** What a measure can be at all. */
 export interface Limits {
   readonly lowest: number;
-  readonly highest?: number;
+  readonly highest?: number | undefined;
 }
 
 export const shareLimits: Limits = { lowest: 0, highest: 1 };

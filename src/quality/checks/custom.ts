@@ -136,7 +136,7 @@ export const custom: readonly Expectation[] = [
           const observed = toNumber(rows[0]?.["missing"]) ?? 0;
           const sample = rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, toJson(row[`key_${at}`])])));
           const success = observed <= (number(use.check.params, "max_missing") ?? 0);
-          return { success, observed, ...(observed === 0 ? {} : { details: { missing: sample } }) };
+          return { success, observed, details: observed === 0 ? undefined : { missing: sample } };
         },
       };
     },

@@ -17,7 +17,7 @@ const listIgnore: ParamSpec = {
   about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
 };
 
-function missing(use: CheckUse, columns: readonly ColumnUse[]): { readonly missing?: string } {
+function missing(use: CheckUse, columns: readonly ColumnUse[]): { readonly missing?: string | undefined } {
   const how = text(use.check.params, "ignore_row_if");
   if (how === "neither" || how === "never") return {};
   return { missing: nulls(columns, how.startsWith("either") || how.startsWith("any") ? "any" : "all") };

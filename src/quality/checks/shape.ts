@@ -1,3 +1,4 @@
+import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { type CheckPlan, type CheckUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
 import { boundsText, list, number, type ParamSpecs, text, texts } from "../model/params.ts";
@@ -27,14 +28,14 @@ function columnNames(
   judge: (
     names: readonly string[],
     use: CheckUse,
-  ) => { readonly success: boolean; readonly mismatched?: Readonly<Record<string, JsonValue>> },
+  ) => { readonly success: boolean; readonly mismatched?: Readonly<Record<string, JsonValue>> | undefined },
 ) {
   return (use: CheckUse): CheckPlan => ({
     kind: "schema",
     judge: (columns) => {
       const names = columns.map((column) => column.name);
       const { success, mismatched } = judge(names, use);
-      return { success, observed: names, ...(mismatched === undefined ? {} : { details: { mismatched } }) };
+      return { success, observed: names, details: mismatched === undefined ? undefined : { mismatched } };
     },
   });
 }
@@ -127,7 +128,10 @@ export const shape: readonly Expectation[] = [
       const wanted = texts(use.check.params, "column_set");
       const unexpected = names.filter((name) => !wanted.includes(name));
       const missing = wanted.filter((name) => !names.includes(name));
-      const mismatched = { ...(unexpected.length === 0 ? {} : { unexpected }), ...(missing.length === 0 ? {} : { missing }) };
+      const mismatched = defined({
+        unexpected: unexpected.length === 0 ? undefined : unexpected,
+        missing: missing.length === 0 ? undefined : missing,
+      });
       return { success: missing.length === 0 && (use.check.params["exact_match"] === false || unexpected.length === 0), mismatched };
     }),
   },

@@ -28,7 +28,7 @@ interface KeyRules {
   /** Rows left out of the comparison. */
   readonly missing: string;
   /** Keys that fail even when they occur once. */
-  readonly alwaysFails?: string;
+  readonly alwaysFails?: string | undefined;
 }
 
 function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
@@ -84,7 +84,7 @@ function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> 
   const [only] = rules.columns;
   if (only === undefined || rules.columns.length !== 1) return { proofs: [hashes] };
   // Comparing each key with the one before it keeps one processor busy and the others idle.
-  return { ...(only.class === "integer" ? { countProof: bitMapProof(only.sql) } : {}), proofs: [risingProof(only.sql), hashes] };
+  return { countProof: only.class === "integer" ? bitMapProof(only.sql) : undefined, proofs: [risingProof(only.sql), hashes] };
 }
 
 /** Only where the first few rows rise are all of them looked at. */

@@ -35,7 +35,7 @@ function lengths(use: CheckUse): CheckPlan {
   return {
     kind: "row",
     pass: condition(use.dialect.length(column.sql, column.class)),
-    ...(column.class === "string" ? { passOfAscii: condition(use.dialect.bytes(column.sql)) } : {}),
+    passOfAscii: column.class === "string" ? condition(use.dialect.bytes(column.sql)) : undefined,
     missing: `${column.sql} IS NULL`,
     nullsExactly: true,
     shows: [column],

@@ -1,3 +1,4 @@
+import { defined } from "../../util/defined.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { CheckResult, GateVerdict } from "./verdict.ts";
 
@@ -34,7 +35,7 @@ export interface CheckReport {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly at: number;
   /** How long reading and testing took. */
-  readonly seconds?: number;
+  readonly seconds?: number | undefined;
   readonly accepted: boolean;
   readonly reasons: readonly string[];
   readonly rows: number;
@@ -52,9 +53,9 @@ export function checkReport(
   about: {
     readonly source: string;
     readonly at: number;
-    readonly seconds?: number;
-    readonly metrics?: readonly MetricSeries[];
-    readonly history?: readonly VersionTests[];
+    readonly seconds?: number | undefined;
+    readonly metrics?: readonly MetricSeries[] | undefined;
+    readonly history?: readonly VersionTests[] | undefined;
   },
 ): CheckReport {
   const { suite, accepted, reasons, rows, clean, quarantined, dropped, checks } = verdict;
@@ -62,7 +63,7 @@ export function checkReport(
     suite,
     source: about.source,
     at: about.at,
-    ...(about.seconds === undefined ? {} : { seconds: about.seconds }),
+    seconds: about.seconds,
     accepted,
     reasons,
     rows,
@@ -77,16 +78,16 @@ export function checkReport(
 
 /** The report as JSON (spec/formats.md), stable for programs. */
 export function reportJson(report: CheckReport): JsonObject {
-  return {
+  return defined({
     ...report,
     checks: report.checks.map(checkJson),
     metrics: report.metrics.map((series) => ({ ...series, points: series.points.map((point) => ({ ...point })) })),
     history: report.history.map((entry) => ({ ...entry })),
-  };
+  });
 }
 
 function checkJson(check: CheckResult): JsonObject {
   const sample: JsonValue = check.sample.map(({ file, row, values }) => ({ file, row, values }));
   const { details, ...rest } = check;
-  return { ...rest, sample, ...(details === undefined ? {} : { details }) };
+  return defined({ ...rest, sample, details });
 }

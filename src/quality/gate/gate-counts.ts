@@ -15,7 +15,7 @@ export interface Counted {
   readonly rows: number;
   readonly results: ReadonlyMap<string, CheckResult>;
   /** Checks whose {@link Mask.toProve} was not true: their results are not. */
-  readonly unproven?: ReadonlySet<string>;
+  readonly unproven?: ReadonlySet<string> | undefined;
 }
 
 /** Asks for the scalars that some checks need before they can be planned: one pass a round for all of them together. */
@@ -154,7 +154,7 @@ function common(check: PlannedCheck, details: JsonObject | undefined) {
     onFail: check.check.onFail,
     sample: [],
     fingerprint: check.check.fingerprint,
-    ...(details === undefined ? {} : { details }),
+    details,
   };
 }
 

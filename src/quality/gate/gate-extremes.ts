@@ -11,7 +11,7 @@ export interface ColumnFacts {
   /** Gives the number of values that are not null. */
   readonly present: () => Promise<number>;
   /** The smallest and largest value of each file as the engine's text; absent where one is not known, or a value is NaN. */
-  readonly extremes?: readonly string[];
+  readonly extremes?: readonly string[] | undefined;
 }
 
 /** What is known of all rows of a batch once they are in files. */

@@ -10,7 +10,7 @@ import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks
 /** What finding failing groups needs. */
 export interface GroupContext {
   /** Leave proofs that all keys differ to whoever counts ({@link Mask.toProve}). */
-  readonly proveByCounting?: boolean;
+  readonly proveByCounting?: boolean | undefined;
   readonly functions: Readonly<Record<string, RowFunction>>;
   readonly relation: (name: string) => string | undefined;
 }

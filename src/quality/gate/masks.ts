@@ -14,16 +14,16 @@ export interface Mask {
   /** Condition of the rows that the check considers; `undefined`: all of them. */
   readonly considered: string | undefined;
   /** The one column whose non-null values are the considered rows, where it is as simple as that. */
-  readonly consideredColumn?: string;
+  readonly consideredColumn?: string | undefined;
   /** The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the rows. */
-  readonly presentColumn?: string;
+  readonly presentColumn?: string | undefined;
   /** `fail` without the guard against null, for counting. */
   readonly countedFail: string;
   readonly joins: readonly MaskJoin[];
   /** Failing rows, where a query over keys or positions has told already. */
-  readonly known?: number;
+  readonly known?: number | undefined;
   /** What has to be true of all rows, or {@link Mask.known} is not. */
-  readonly toProve?: CountProof;
+  readonly toProve?: CountProof | undefined;
   readonly shows: readonly ColumnUse[];
 }
 
@@ -82,7 +82,7 @@ function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mas
   if (only === undefined || plan.shows.length > 1 || scope !== undefined) return {};
   const considered = check.onNull === "ignore" && plan.missing === `${only.sql} IS NULL`;
   const present = plan.missing === undefined && plan.pass === `(${only.sql} IS NOT NULL)`;
-  return { ...(considered ? { consideredColumn: only.sql } : {}), ...(present ? { presentColumn: only.sql } : {}) };
+  return { consideredColumn: considered ? only.sql : undefined, presentColumn: present ? only.sql : undefined };
 }
 
 /** The mask of a check whose failing keys were put into `table` (columns as {@link GateNames} has them). */
@@ -133,7 +133,7 @@ export function positionsMask(
   };
 }
 
-function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly known?: number } {
+function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly known?: number | undefined } {
   return planned.check.onNull === "fail" ? {} : { known };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from "../../util/defined.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { Level } from "../model/expectation.ts";
 import type { Places } from "../model/places.ts";
@@ -31,7 +32,7 @@ export interface CheckResult {
   readonly repaired: number;
   /** The value that an aggregate check looked at; the share of passing rows for the others. */
   readonly observed: JsonValue;
-  readonly details?: JsonObject;
+  readonly details?: JsonObject | undefined;
   /** At most 20 failing rows, the first ones. */
   readonly sample: readonly SampleRow[];
   readonly fingerprint: string;
@@ -68,39 +69,37 @@ export interface GateVerdict {
 
 /** The verdict as it goes into `commitInfo`: numbers and failed checks, without rows. */
 export function summarizeVerdict(verdict: GateVerdict): JsonObject {
-  return {
+  return defined({
     suite: { name: verdict.suite.name, fingerprint: verdict.suite.fingerprint },
     accepted: verdict.accepted,
     rows: verdict.rows,
     clean: verdict.clean,
     quarantined: verdict.quarantined,
     dropped: verdict.dropped,
-    ...(verdict.tagged === 0 ? {} : { tagged: verdict.tagged }),
-    ...(verdict.reasons.length === 0 ? {} : { reasons: verdict.reasons }),
+    tagged: verdict.tagged === 0 ? undefined : verdict.tagged,
+    reasons: verdict.reasons.length === 0 ? undefined : verdict.reasons,
     checks: verdict.checks.map(summarizeCheck),
-  };
+  });
 }
 
 function summarizeCheck(check: CheckResult): JsonObject {
-  return {
+  return defined({
     id: check.id,
     kind: check.kind,
     success: check.success,
     severity: check.severity,
     onFail: check.reaction,
-    ...(check.considered === null ? {} : { considered: check.considered }),
-    ...(check.unexpected === null ? {} : { unexpected: check.unexpected }),
-    ...(check.repaired === 0 ? {} : { repaired: check.repaired }),
-    ...(check.level === "aggregate" ? { observed: shortened(check.observed) } : {}),
-    ...(check.success
-      ? {}
-      : {
-          message: check.message,
-          ...(check.sample[0] === undefined
-            ? {}
-            : { first: { ...(check.sample[0].row === null ? {} : { row: check.sample[0].row }), ...check.sample[0].values } }),
-        }),
-  };
+    considered: check.considered === null ? undefined : check.considered,
+    unexpected: check.unexpected === null ? undefined : check.unexpected,
+    repaired: check.repaired === 0 ? undefined : check.repaired,
+    observed: check.level === "aggregate" ? shortened(check.observed) : undefined,
+    message: check.success ? undefined : check.message,
+    first: check.success ? undefined : firstOf(check),
+  });
+}
+
+function firstOf({ sample: [first] }: CheckResult): JsonObject | undefined {
+  return first === undefined ? undefined : defined({ row: first.row ?? undefined, ...first.values });
 }
 
 /** Lists of many values do not belong into a commit. */

@@ -1,17 +1,37 @@
 /** Rules that look for a value out of line in a series of one metric, one value a version. Semantics as Deequ's strategies, named where they differ. */
 export type AnomalyRule =
-  | { readonly rule: "threshold"; readonly lower?: number; readonly upper?: number }
-  | { readonly rule: "absolute_change"; readonly max_decrease?: number; readonly max_increase?: number; readonly order?: number }
-  | { readonly rule: "relative_change"; readonly max_decrease?: number; readonly max_increase?: number; readonly order?: number }
-  | { readonly rule: "batch_normal"; readonly lower_factor?: number; readonly upper_factor?: number; readonly include_searched?: boolean }
+  | { readonly rule: "threshold"; readonly lower?: number | undefined; readonly upper?: number | undefined }
+  | {
+      readonly rule: "absolute_change";
+      readonly max_decrease?: number | undefined;
+      readonly max_increase?: number | undefined;
+      readonly order?: number | undefined;
+    }
+  | {
+      readonly rule: "relative_change";
+      readonly max_decrease?: number | undefined;
+      readonly max_increase?: number | undefined;
+      readonly order?: number | undefined;
+    }
+  | {
+      readonly rule: "batch_normal";
+      readonly lower_factor?: number | undefined;
+      readonly upper_factor?: number | undefined;
+      readonly include_searched?: boolean | undefined;
+    }
   | {
       readonly rule: "online_normal";
-      readonly lower_factor?: number;
-      readonly upper_factor?: number;
-      readonly ignore_start?: number;
-      readonly ignore_anomalies?: boolean;
+      readonly lower_factor?: number | undefined;
+      readonly upper_factor?: number | undefined;
+      readonly ignore_start?: number | undefined;
+      readonly ignore_anomalies?: boolean | undefined;
     }
-  | { readonly rule: "seasonal"; readonly period: number; readonly lower_factor?: number; readonly upper_factor?: number };
+  | {
+      readonly rule: "seasonal";
+      readonly period: number;
+      readonly lower_factor?: number | undefined;
+      readonly upper_factor?: number | undefined;
+    };
 
 /** Half-open range of indices that are searched; the others only teach what is normal. */
 export interface Searched {

@@ -43,10 +43,10 @@ function outwards(lower: number, upper: number): Interval {
 export function deviationThresholds(
   reference: readonly number[],
   options: {
-    readonly lowerFactor?: number;
-    readonly upperFactor?: number;
+    readonly lowerFactor?: number | undefined;
+    readonly upperFactor?: number | undefined;
     readonly from: "mean" | "median" | "min" | "max";
-    readonly ddof?: 0 | 1;
+    readonly ddof?: 0 | 1 | undefined;
   },
 ): { readonly lower: number | null; readonly upper: number | null } {
   const mean = reference.reduce((sum, value) => sum + value, 0) / reference.length;

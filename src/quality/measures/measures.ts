@@ -10,7 +10,7 @@ import { type AggregateValues, type ColumnUse, toNumber } from "../model/expecta
 export interface Measure {
   readonly name: string;
   readonly columns: 0 | 1 | 2;
-  readonly accepts?: readonly ColumnClass[];
+  readonly accepts?: readonly ColumnClass[] | undefined;
   readonly about: string;
   readonly aggregates: (dialect: Dialect, columns: readonly ColumnUse[]) => Readonly<Record<string, string>>;
   readonly value: (values: AggregateValues) => number | null;

@@ -22,7 +22,7 @@ export interface SuiteColumn {
   /** Type text for messages. */
   readonly type: string;
   /** Fields of a struct, which checks name as `column.field`. */
-  readonly fields?: readonly SuiteColumn[];
+  readonly fields?: readonly SuiteColumn[] | undefined;
 }
 
 /** Columns of an engine relation as a suite sees them; struct fields are found for plain structs. */
@@ -77,7 +77,7 @@ function engineColumn(name: string, type: string): SuiteColumn {
   const found = text.endsWith("]") ? undefined : engineClasses.find(([pattern]) => pattern.test(text));
   if (found !== undefined) return { name, class: found[1], type: text };
   const fields = structFields(text);
-  return { name, class: "nested", type: text, ...(fields === undefined ? {} : { fields }) };
+  return { name, class: "nested", type: text, fields };
 }
 
 /** Fields of `STRUCT(a INTEGER, "b c" VARCHAR)`, taken apart at commas outside brackets and quotes. */

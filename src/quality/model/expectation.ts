@@ -20,7 +20,9 @@ export interface Expectation {
   readonly summary: string;
   readonly params: ParamSpecs;
   /** Says what is wrong with the parameters together; called before any schema is known. */
-  readonly refuse?: (params: JsonObject) => { readonly param: string; readonly problem: string; readonly advice: string } | undefined;
+  readonly refuse?:
+    | ((params: JsonObject) => { readonly param: string; readonly problem: string; readonly advice: string } | undefined)
+    | undefined;
   /** Sentence for people, e.g. `delay must be between 0 and 10`. */
   readonly message: (params: JsonObject) => string;
   /** @throws `SUITE_INVALID` where the columns do not fit. */
@@ -56,7 +58,7 @@ export type AggregateValues = Readonly<Record<string, EngineValue>>;
 export interface Judgement {
   readonly success: boolean;
   readonly observed: JsonValue;
-  readonly details?: JsonObject;
+  readonly details?: JsonObject | undefined;
 }
 
 /**
@@ -80,16 +82,16 @@ export type CheckPlan =
 export interface RowPlan {
   readonly kind: "row";
   readonly pass: string;
-  readonly missing?: string;
-  readonly nullsExactly?: boolean;
+  readonly missing?: string | undefined;
+  readonly nullsExactly?: boolean | undefined;
   /** Columns whose values are shown for a failing row. */
   readonly shows: readonly ColumnUse[];
   /** Where every value of this column passes if its smallest and its largest value do; NaN is no value here. */
-  readonly byExtremes?: ColumnUse;
+  readonly byExtremes?: ColumnUse | undefined;
   /** No text but one of ASCII characters passes. */
-  readonly passesAsciiOnly?: boolean;
+  readonly passesAsciiOnly?: boolean | undefined;
   /** A cheaper condition that says the same of a text of ASCII characters. */
-  readonly passOfAscii?: string;
+  readonly passOfAscii?: string | undefined;
 }
 
 export interface KeysPlan {
@@ -99,20 +101,20 @@ export interface KeysPlan {
   /** Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`, how many rows fail with that key. */
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
   /** The row whose position is `names.firstPosition` of the failing query passes. */
-  readonly keepFirst?: boolean;
+  readonly keepFirst?: boolean | undefined;
   /** Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it. */
-  readonly countProof?: (scoped: string, ask: Ask) => Promise<CountProof | undefined>;
+  readonly countProof?: ((scoped: string, ask: Ask) => Promise<CountProof | undefined>) | undefined;
   /** Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
-  readonly proofs?: readonly Proof[];
+  readonly proofs?: readonly Proof[] | undefined;
   readonly shows: readonly ColumnUse[];
   /** Relations that the query compares with. */
-  readonly tables?: readonly string[];
-  readonly refers?: Reference;
+  readonly tables?: readonly string[] | undefined;
+  readonly refers?: Reference | undefined;
 }
 
 export interface PositionsPlan {
   readonly kind: "positions";
-  readonly missing?: string;
+  readonly missing?: string | undefined;
   /** Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
   readonly failing: (scoped: string, position: Position) => string;
   readonly shows: readonly ColumnUse[];
@@ -129,18 +131,18 @@ export interface AggregatePlan {
   /** One aggregate call each, without FILTER. */
   readonly aggregates: Readonly<Record<string, string>>;
   /** Conditions over the aliases, evaluated in SQL so that wide integers, decimals and times compare exactly. */
-  readonly conditions?: (alias: (name: string) => string) => Readonly<Record<string, string>>;
+  readonly conditions?: ((alias: (name: string) => string) => Readonly<Record<string, string>>) | undefined;
   readonly judge: (values: AggregateValues) => Judgement;
   /** Where the smallest and the largest value of this column give the same aggregates as all its values; NaN is no value here. */
-  readonly byExtremes?: ColumnUse;
+  readonly byExtremes?: ColumnUse | undefined;
 }
 
 export interface QueryPlan {
   readonly kind: "query";
   readonly query: (scoped: string, relations: RelationLookup) => string;
   readonly judge: (rows: readonly AggregateValues[]) => Judgement;
-  readonly tables?: readonly string[];
-  readonly refers?: Reference;
+  readonly tables?: readonly string[] | undefined;
+  readonly refers?: Reference | undefined;
 }
 
 export interface SchemaPlan {

@@ -2,10 +2,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.t
 import { invalidSuite } from "./invalid.ts";
 
 /** What one parameter may hold. A JSON null counts as absent. */
-export type ParamSpec = { readonly required?: boolean; readonly about: string } & (
+export type ParamSpec = { readonly required?: boolean | undefined; readonly about: string } & (
   | { readonly type: "column" | "string" | "sql" | "boolean" | "regex" | "scalar" | "json" }
-  | { readonly type: "columns" | "scalars" | "regexes" | "pairs" | "numbers"; readonly atLeast?: number }
-  | { readonly type: "number" | "integer"; readonly min?: number; readonly max?: number }
+  | { readonly type: "columns" | "scalars" | "regexes" | "pairs" | "numbers"; readonly atLeast?: number | undefined }
+  | { readonly type: "number" | "integer"; readonly min?: number | undefined; readonly max?: number | undefined }
   | { readonly type: "enum"; readonly values: readonly string[] }
 );
 
@@ -70,7 +70,7 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
 
 function numberProblem(
   given: JsonValue,
-  spec: { readonly type: "number" | "integer"; readonly min?: number; readonly max?: number },
+  spec: { readonly type: "number" | "integer"; readonly min?: number | undefined; readonly max?: number | undefined },
 ): string | undefined {
   const value = asNumbers(given);
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";

@@ -19,11 +19,15 @@ export type Severity = "critical" | "warning" | "info";
 
 /** How a failing value is replaced; after it the row is tested again and what still fails is treated as `otherwise` says. */
 export type Repair =
-  | { readonly with: "default"; readonly value: string | number | boolean; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
-  | { readonly with: "clip"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
-  | { readonly with: "null"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
-  | { readonly with: "function"; readonly function: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" }
-  | { readonly with: "sql"; readonly expression: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" };
+  | {
+      readonly with: "default";
+      readonly value: string | number | boolean;
+      readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined;
+    }
+  | { readonly with: "clip"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
+  | { readonly with: "null"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
+  | { readonly with: "function"; readonly function: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
+  | { readonly with: "sql"; readonly expression: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined };
 
 /** Turns the reaction into another when more than the share `above` of the considered rows fails. */
 export interface Escalation {
@@ -36,31 +40,31 @@ export interface CheckJson {
   /** Name of the expectation, e.g. `expect_column_values_to_be_between`. */
   readonly kind: string;
   /** Unique in the suite; default: made from the kind and its columns. */
-  readonly id?: string;
-  readonly description?: string;
-  readonly params?: JsonObject;
+  readonly id?: string | undefined;
+  readonly description?: string | undefined;
+  readonly params?: JsonObject | undefined;
   /** Share of the considered rows that must pass, 0 to 1; default 1. */
-  readonly mostly?: number;
+  readonly mostly?: number | undefined;
   /** SQL condition that chooses the rows to test. */
-  readonly where?: string;
-  readonly onNull?: OnNull;
+  readonly where?: string | undefined;
+  readonly onNull?: OnNull | undefined;
   /** Default `critical`. */
-  readonly severity?: Severity;
+  readonly severity?: Severity | undefined;
   /** Default `reject`. */
-  readonly onFail?: OnFail;
-  readonly escalate?: Escalation;
-  readonly repair?: Repair;
+  readonly onFail?: OnFail | undefined;
+  readonly escalate?: Escalation | undefined;
+  readonly repair?: Repair | undefined;
 }
 
 /** A suite as plain JSON: what a table carries, what a file holds, what the builder makes. */
 export interface SuiteJson {
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Share of the batch's rows that may be quarantined or dropped; above it the whole batch is rejected. Default 1. */
-  readonly maxBadShare?: number;
+  readonly maxBadShare?: number | undefined;
   /** Name of the `array<string>` column that `tag` fills; default `_failed_checks`. */
-  readonly tagColumn?: string;
+  readonly tagColumn?: string | undefined;
   /** What happens to rows with a value that is not of its column's type, or a null where none may be; default `reject`, the whole batch. */
-  readonly onMisfit?: OnMisfit;
+  readonly onMisfit?: OnMisfit | undefined;
   readonly checks: readonly CheckJson[];
 }
 
@@ -98,14 +102,14 @@ export interface Check {
   readonly id: string;
   readonly kind: string;
   readonly path: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   readonly params: JsonObject;
   readonly mostly: number;
-  readonly where?: string;
+  readonly where?: string | undefined;
   readonly onNull: OnNull;
   readonly severity: Severity;
   readonly onFail: OnFail;
-  readonly escalate?: Escalation;
-  readonly repair?: Repair;
+  readonly escalate?: Escalation | undefined;
+  readonly repair?: Repair | undefined;
   readonly fingerprint: string;
 }

@@ -1,4 +1,5 @@
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
+import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { countDistinct, type DistinctCount } from "../measures/distinct-count.ts";
 import { largestSquared } from "../measures/measures.ts";
@@ -16,27 +17,27 @@ export interface ColumnProfile {
   readonly completeness: number | null;
   readonly nulls: number;
   /** Only for floats. */
-  readonly nans?: number;
+  readonly nans?: number | undefined;
   /** Different values, null not among them: exact up to some 16,000, beyond off by one to two percent. Absent for nested columns. */
-  readonly approximateDistinct?: number;
+  readonly approximateDistinct?: number | undefined;
   /** The same where it is exact: few values, or a column that may be a key. */
-  readonly distinct?: number;
+  readonly distinct?: number | undefined;
   /** Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN left out. */
-  readonly min?: JsonValue;
-  readonly max?: JsonValue;
+  readonly min?: JsonValue | undefined;
+  readonly max?: JsonValue | undefined;
   /** Mean and sample deviation of the finite values; `null` without any, and where they are too large to be computed. */
-  readonly mean?: number | null;
-  readonly stdev?: number | null;
+  readonly mean?: number | null | undefined;
+  readonly stdev?: number | null | undefined;
   /** Quartiles by t-digest, off in rank by about a percent. */
-  readonly approximateQuartiles?: readonly (number | null)[];
-  readonly minLength?: number | null;
-  readonly maxLength?: number | null;
+  readonly approximateQuartiles?: readonly (number | null)[] | undefined;
+  readonly minLength?: number | null | undefined;
+  readonly maxLength?: number | null | undefined;
   /** Shares of text values that read as Integral, Fractional, Boolean or String. */
-  readonly textKinds?: Readonly<Record<string, number>>;
+  readonly textKinds?: Readonly<Record<string, number>> | undefined;
   /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, where there is one. */
-  readonly readsAs?: ReadableType;
+  readonly readsAs?: ReadableType | undefined;
   /** The values by frequency, null as one of them, for columns with few different values, none of them long. */
-  readonly histogram?: readonly ValueCount[];
+  readonly histogram?: readonly ValueCount[] | undefined;
 }
 
 /** Types that texts are read as. */
@@ -78,7 +79,7 @@ export async function profileRelation(session: Session, relation: Relation): Pro
 }
 
 function distinctOf({ count, exact }: DistinctCount): Pick<ColumnProfile, "approximateDistinct" | "distinct"> {
-  return { approximateDistinct: count, ...(exact ? { distinct: count } : {}) };
+  return { approximateDistinct: count, distinct: exact ? count : undefined };
 }
 
 function hasHistogram({ class: kind, approximateDistinct, maxLength }: ColumnProfile): boolean {
@@ -95,17 +96,17 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
     const floats = column.class === "float" || column.class === "double";
     const value = floats ? `CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
     const finite = floats ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END` : `CAST(${name} AS DOUBLE)`;
-    return {
+    return defined({
       ...common,
       min: `min(${value})`,
       max: `max(${value})`,
       mean: `avg(${finite})`,
       // the engine fails where the square of a value is too large; the largest value tells where
       stdev: `stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
-      ...(column.class === "double" ? { largest: `max(abs(${finite}))` } : {}),
+      largest: column.class === "double" ? `max(abs(${finite}))` : undefined,
       quartiles: `approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
-      ...(floats ? { nans: `count_if(isnan(${name}))` } : {}),
-    };
+      nans: floats ? `count_if(isnan(${name}))` : undefined,
+    });
   }
   if (column.class === "string") {
     const is = (pattern: string) => `count_if(${duckdbDialect.matches(name, pattern)})`;
@@ -143,15 +144,15 @@ function columnProfile(column: SuiteColumn, rows: number, read: (name: string) =
       max: numberOrText(read("max")),
       mean: finite(toNumber(read("mean"))),
       stdev: (toNumber(read("largest")) ?? 0) > largestSquared ? null : toNumber(read("stdev")),
-      ...(Array.isArray(quartiles) ? { approximateQuartiles: quartiles.map((value) => toNumber(value)) } : {}),
-      ...(nans === null ? {} : { nans: toNumber(nans) ?? 0 }),
+      approximateQuartiles: Array.isArray(quartiles) ? quartiles.map((value) => toNumber(value)) : undefined,
+      nans: nans === null ? undefined : (toNumber(nans) ?? 0),
     };
   }
   if (column.class === "string") {
     const kinds = textKinds(present, read);
     const type = readsAs(kinds, read);
     const lengths = { minLength: toNumber(read("shortest")), maxLength: toNumber(read("longest")) };
-    return { ...base, ...lengths, textKinds: kinds, ...(type === undefined ? {} : { readsAs: type }) };
+    return { ...base, ...lengths, textKinds: kinds, readsAs: type };
   }
   return isTemporal(column.class) ? { ...base, min: toJson(read("min")), max: toJson(read("max")) } : base;
 }

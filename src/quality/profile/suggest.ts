@@ -16,9 +16,9 @@ export interface SuggestedSuite {
 /** How a suite is suggested. */
 export interface SuggestOptions {
   /** Name of the suite; default "suggested". */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Suggest limits of values, lengths, mean and deviation too, which are drawn around exactly these rows. */
-  readonly extended?: boolean;
+  readonly extended?: boolean | undefined;
 }
 
 const made = (id: string, kind: string, params: JsonObject, reason: string, rest: Partial<CheckJson> = {}): Suggestion => ({
@@ -195,7 +195,7 @@ export function explainedSuite({ suite, reasons }: SuggestedSuite): SuiteJson {
       if (check === undefined) return json;
       const message = expectationOf(check).message(check.params);
       const { kind, id, ...rest } = json;
-      return { kind, ...(id === undefined ? {} : { id }), description: `${message} (${reasons[check.id] ?? "no reason kept"})`, ...rest };
+      return { kind, id, description: `${message} (${reasons[check.id] ?? "no reason kept"})`, ...rest };
     }),
   };
 }

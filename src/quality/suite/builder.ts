@@ -9,15 +9,15 @@ export type CheckOptions = Omit<CheckJson, "kind" | "params">;
 /** A check as built: its JSON, and the function of a TypeScript predicate, which JSON cannot hold. */
 export interface BuiltCheck {
   readonly json: CheckJson;
-  readonly functions?: Readonly<Record<string, RowFunction>>;
+  readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
 }
 
 /** Bounds of a range; both ends belong to it unless strict. */
 export interface Bounds<T> {
-  readonly min?: T;
-  readonly max?: T;
-  readonly strictMin?: boolean;
-  readonly strictMax?: boolean;
+  readonly min?: T | undefined;
+  readonly max?: T | undefined;
+  readonly strictMin?: boolean | undefined;
+  readonly strictMax?: boolean | undefined;
 }
 
 type Scalar = string | number | boolean;
@@ -67,7 +67,7 @@ export const check = Object.freeze({
     built("expect_column_value_lengths_to_be_between", { column, ...bounds(range) }, options),
   equal: (a: string, b: string, options?: CheckOptions) =>
     built("expect_column_pair_values_to_be_equal", { column_A: a, column_B: b }, options),
-  greater: (a: string, b: string, options?: CheckOptions & { readonly orEqual?: boolean }) => {
+  greater: (a: string, b: string, options?: CheckOptions & { readonly orEqual?: boolean | undefined }) => {
     const { orEqual, ...rest } = options ?? {};
     return built("expect_column_pair_values_a_to_be_greater_than_b", { column_A: a, column_B: b, or_equal: orEqual }, rest);
   },
@@ -75,7 +75,7 @@ export const check = Object.freeze({
     built("expect_multicolumn_sum_to_equal", { column_list: columns, sum_total: total }, options),
   unique: (
     columns: string | readonly string[],
-    options?: CheckOptions & { readonly acrossTable?: boolean; readonly keep?: "none" | "first" },
+    options?: CheckOptions & { readonly acrossTable?: boolean | undefined; readonly keep?: "none" | "first" | undefined },
   ) => {
     const { acrossTable, keep, ...rest } = options ?? {};
     const how = { across_table: acrossTable, keep };
@@ -83,7 +83,7 @@ export const check = Object.freeze({
       ? built("expect_column_values_to_be_unique", { column: columns, ...how }, rest)
       : built("expect_compound_columns_to_be_unique", { column_list: columns, ...how }, rest);
   },
-  primaryKey: (columns: readonly string[], options?: CheckOptions & { readonly acrossTable?: boolean }) => {
+  primaryKey: (columns: readonly string[], options?: CheckOptions & { readonly acrossTable?: boolean | undefined }) => {
     const { acrossTable, ...rest } = options ?? {};
     return built("expect_columns_to_be_primary_key", { column_list: columns, across_table: acrossTable }, rest);
   },
@@ -118,7 +118,7 @@ export const check = Object.freeze({
     json: {
       ...given.json,
       onFail: "repair",
-      repair: { with: "function", function: name, ...(otherwise === undefined ? {} : { otherwise }) },
+      repair: { with: "function", function: name, otherwise },
     },
     functions: { ...given.functions, [name]: replace },
   }),

@@ -159,10 +159,10 @@ function defineOptions(
     onNull: oneOf(item["onNull"], onNulls, `${path}.onNull`) ?? "ignore",
     severity: oneOf(item["severity"], severities, `${path}.severity`) ?? "critical",
     onFail,
-    ...(where === undefined ? {} : { where }),
-    ...(description === undefined ? {} : { description }),
-    ...(escalate === undefined ? {} : { escalate }),
-    ...(repair === undefined ? {} : { repair }),
+    where,
+    description,
+    escalate,
+    repair,
   };
 }
 
@@ -191,7 +191,7 @@ function repairOf(
   }
   const how = oneOf(value["with"], ["default", "clip", "null", "sql", "function"] as const, `${at}.with`);
   const otherwise = oneOf(value["otherwise"], afterwards, `${at}.otherwise`);
-  const rest = otherwise === undefined ? {} : { otherwise };
+  const rest = { otherwise };
   if (how === "default") {
     const given = value["value"];
     if (typeof given !== "string" && typeof given !== "number" && typeof given !== "boolean")

@@ -20,7 +20,7 @@ export interface PlanContext {
   readonly dialect: Dialect;
   readonly now: number;
   /** Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands. */
-  readonly expressions?: ReadonlyMap<string, string>;
+  readonly expressions?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is not there or of a type that does not fit. */

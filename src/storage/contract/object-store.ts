@@ -11,7 +11,7 @@ export interface ObjectStore {
   readonly uri: string;
 
   /** Two stores of one process with the same identity hold the same objects; absent where a store cannot tell. Holds no credentials. */
-  readonly identity?: string;
+  readonly identity?: string | undefined;
 
   /** The whole object. @throws `OBJECT_NOT_FOUND` */
   get(path: string, options?: ReadOptions): Promise<Uint8Array>;
@@ -53,10 +53,10 @@ export interface ObjectStore {
    * Removes what writers that died left unfinished before `before` (milliseconds since 1970-01-01 UTC): temporary files, staging folders,
    * uploads. Never touches a listed object. Choose a time that no live writer's work can be older than. Returns how many were removed.
    */
-  removeAbandoned?(before: number, options?: AbandonedOptions): Promise<number>;
+  readonly removeAbandoned?: ((before: number, options?: AbandonedOptions) => Promise<number>) | undefined;
 
   /** Names what {@link ObjectStore.removeAbandoned} would remove, relative to the root. */
-  listAbandoned?(before: number, options?: ReadOptions): Promise<readonly string[]>;
+  readonly listAbandoned?: ((before: number, options?: ReadOptions) => Promise<readonly string[]>) | undefined;
 
   /**
    * Brings a finished local file to the disk ahead of {@link ObjectStore.putFile}, for stores that wait for the disk there; else absent. A
@@ -64,10 +64,10 @@ export interface ObjectStore {
    *
    * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
    */
-  flushFile?(localFile: string): Promise<void>;
+  readonly flushFile?: ((localFile: string) => Promise<void>) | undefined;
 
   /** The absolute file name under which the engine can open the object directly, for stores that are local disk; else absent. */
-  localPath?(path: string): string;
+  readonly localPath?: ((path: string) => string) | undefined;
 
   /**
    * A fresh, empty folder on the file system of the table's files, where staged files can be written and then handed to
@@ -80,7 +80,7 @@ export interface ObjectStore {
 /** Where {@link ObjectStore.removeAbandoned} looks. */
 export interface AbandonedOptions extends ReadOptions {
   /** Only where it takes no more than two listings: the root and the log on local disk, nothing in remote stores. */
-  readonly nearby?: boolean;
+  readonly nearby?: boolean | undefined;
 }
 
 /** See {@link ObjectStore.putIfAbsent}. */
@@ -95,15 +95,15 @@ export interface ObjectInfo {
   /** Last modification, milliseconds since 1970-01-01 UTC. */
   readonly modified: number;
   /** Differs whenever the content differs, for stores that know one. */
-  readonly etag?: string;
+  readonly etag?: string | undefined;
 }
 
 /** Options of every call that waits. */
 export interface ReadOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link ObjectStore.list}. */
 export interface ListOptions extends ReadOptions {
-  readonly startAfter?: string;
+  readonly startAfter?: string | undefined;
 }

@@ -34,8 +34,8 @@ async function* oldUploads(
   const { connection, bucket, keyPrefix, world } = location;
   const { signal } = options;
   const request = { Bucket: bucket, Prefix: keyPrefix, EncodingType: "url" as const, ...payer(connection) };
-  for (let next: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}; next !== undefined; ) {
-    const markers: { KeyMarker?: string; UploadIdMarker?: string } = next;
+  for (let next: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}; next !== undefined; ) {
+    const markers: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = next;
     const page = await attemptDefinitely(connection, world, purposeOf(location, "list uploads below", keyPrefix), signal, () =>
       connection.client.send(new connection.sdk.ListMultipartUploadsCommand({ ...request, ...markers }), abortable(signal)),
     );

@@ -1,5 +1,6 @@
 import { isVarveError } from "../../errors.ts";
 import { cancelled, throwIfCancelled } from "../../util/cancel.ts";
+import { defined } from "../../util/defined.ts";
 import type { World } from "../../util/world.ts";
 import { failureError, readFailure, type S3Failure } from "./s3-errors.ts";
 import type { RetryPolicy, S3Credentials, S3Options } from "./s3-options.ts";
@@ -55,9 +56,8 @@ export async function connect(options: S3Options): Promise<S3Connection> {
     followRegionRedirects: endpoint === undefined,
     forcePathStyle: options.pathStyle ?? endpoint !== undefined,
     requestHandler: { connectionTimeout: 10_000, socketTimeout: options.idleTimeoutMilliseconds ?? 30_000 },
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : credentials === "anonymous" ? anonymous : { credentials: { ...credentials } }),
+    ...defined({ region, endpoint }),
+    ...(credentials === undefined ? {} : credentials === "anonymous" ? anonymous : { credentials: defined({ ...credentials }) }),
   });
   return { sdk, client, options, redact: redactor(credentials), throttle: new Throttle() };
 }

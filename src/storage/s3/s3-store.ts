@@ -67,7 +67,7 @@ async function describe(location: S3Location, path: string, options?: ReadOption
     throw failureError(outcome.failure, location.uri, "describe", path);
   }
   const { ContentLength: size = 0, LastModified: modified, ETag: etag } = outcome.value;
-  return { path, size, modified: modified?.getTime() ?? 0, ...(etag === undefined ? {} : { etag }) };
+  return { path, size, modified: modified?.getTime() ?? 0, etag };
 }
 
 async function readRange(location: S3Location, path: string, start: number, length: number, options?: ReadOptions): Promise<Uint8Array> {
@@ -87,7 +87,7 @@ async function readObject(location: S3Location, path: string, range: ByteRange |
   const command = {
     Bucket: bucket,
     Key: keyPrefix + checkPath(path),
-    ...(range === undefined ? {} : { Range: rangeHeader(range) }),
+    Range: range === undefined ? undefined : rangeHeader(range),
     ...payer(connection),
   };
   const outcome = await attemptRepeatedly(connection, world, purposeOf(location, "read", path), options?.signal, async () => {
@@ -131,7 +131,7 @@ async function* listObjects(location: S3Location, prefix: string, options?: List
     Prefix: keyPrefix + checkPrefix(prefix),
     // XML cannot carry every character that a key may hold.
     EncodingType: "url" as const,
-    ...(connection.options.pageSize === undefined ? {} : { MaxKeys: connection.options.pageSize }),
+    MaxKeys: connection.options.pageSize,
     ...payer(connection),
   };
   let previous = "";
@@ -147,8 +147,7 @@ async function* listObjects(location: S3Location, prefix: string, options?: List
       if (compareUtf8(key, previous) <= 0) throw outOfOrder(location, previous, key);
       previous = key;
       const path = key.slice(keyPrefix.length);
-      if (isObjectPath(path))
-        yield { path, size: Size, modified: LastModified?.getTime() ?? 0, ...(ETag === undefined ? {} : { etag: ETag }) };
+      if (isObjectPath(path)) yield { path, size: Size, modified: LastModified?.getTime() ?? 0, etag: ETag };
     }
     token = page.NextContinuationToken;
     more = page.IsTruncated === true && token !== undefined;

@@ -45,7 +45,7 @@ interface Source {
 interface Upload {
   readonly location: S3Location;
   readonly path: string;
-  readonly target: { readonly Bucket: string; readonly Key: string; readonly RequestPayer?: "requester" };
+  readonly target: { readonly Bucket: string; readonly Key: string; readonly RequestPayer?: "requester" | undefined };
   readonly signal: AbortSignal | undefined;
 }
 

@@ -54,7 +54,7 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
       if (settled !== undefined) return settled;
     }
     throwIfCancelled(signal, `committing version ${version}`);
-    const answer = await context.store.putIfAbsent(commitPath(version), bytes, signal === undefined ? {} : { signal });
+    const answer = await context.store.putIfAbsent(commitPath(version), bytes, { signal });
     if (answer === "created") return { kind: "won" };
     // `exists` is no proof either: something on the way may have sent our put twice, and passed on the answer to the second.
     attempt.pending = true;

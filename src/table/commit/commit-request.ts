@@ -11,13 +11,13 @@ export type EffectiveIsolation = IsolationLevel | "SnapshotIsolation";
 /** What a transaction read to decide what it writes; what it did not read cannot conflict. */
 export interface ReadSet {
   /** Every row of the table was read (or might have been). */
-  readonly wholeTable?: boolean;
+  readonly wholeTable?: boolean | undefined;
   /** Rows matching any of these were read; files added by others are tested against each. */
-  readonly predicates?: readonly Predicate[];
+  readonly predicates?: readonly Predicate[] | undefined;
   /** Paths, as they stand in the log, of files whose rows were read. */
-  readonly files?: readonly string[];
+  readonly files?: readonly string[] | undefined;
   /** Application ids whose progress was read. */
-  readonly appIds?: readonly string[];
+  readonly appIds?: readonly string[] | undefined;
 }
 
 /** The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and all below. */
@@ -31,38 +31,38 @@ export interface CommitRequest {
   /** Everything but `commitInfo`, `txn` and row ids, which the commit adds. */
   readonly actions: readonly Action[];
   /** Absent: nothing was read, as for a blind append. */
-  readonly reads?: ReadSet;
+  readonly reads?: ReadSet | undefined;
   /** As it stands in history, e.g. `WRITE`. */
   readonly operation: string;
   /** Values that are not text are written as JSON text, as other writers do. */
-  readonly operationParameters?: Readonly<Record<string, JsonValue>>;
-  readonly operationMetrics?: Readonly<Record<string, JsonValue>>;
-  readonly userMetadata?: string;
+  readonly operationParameters?: Readonly<Record<string, JsonValue>> | undefined;
+  readonly operationMetrics?: Readonly<Record<string, JsonValue>> | undefined;
+  readonly userMetadata?: string | undefined;
   /** Default: the table's. */
-  readonly isolation?: IsolationLevel;
-  readonly txn?: AppTransaction;
+  readonly isolation?: IsolationLevel | undefined;
+  readonly txn?: AppTransaction | undefined;
   /** Default: `varve`. */
-  readonly engineInfo?: string;
+  readonly engineInfo?: string | undefined;
   /** Row ids of all rows that were copied or updated were preserved (rowTracking); default: true if nothing was removed. */
-  readonly rowIdsPreserved?: boolean;
+  readonly rowIdsPreserved?: boolean | undefined;
   /** More fields for `commitInfo`; cannot replace those that the commit writes. */
-  readonly commitInfo?: Readonly<Record<string, JsonValue>>;
-  readonly retry?: RetryLimits;
+  readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
+  readonly retry?: RetryLimits | undefined;
   /** Stops the wait; a commit whose put was under way is read back first, so the answer stays definite where it can be. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bounds of the optimistic loop. */
 export interface RetryLimits {
   /** Versions tried before `COMMIT_RETRIES_EXHAUSTED`; default 200. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** Puts and reads tried at one version while its outcome is unknown, before `COMMIT_OUTCOME_UNKNOWN`; default 8. */
-  readonly probes?: number;
+  readonly probes?: number | undefined;
   /**
    * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss means that another writer got on;
    * 2,000 while an outcome is unknown.
    */
-  readonly longestWait?: number;
+  readonly longestWait?: number | undefined;
 }
 
 /** The answer of a commit. */
@@ -100,7 +100,7 @@ export interface WinningCommit {
   readonly version: number;
   readonly actions: readonly Action[];
   /** Milliseconds since 1970-01-01 UTC, of the file; absent where no rule needs it. */
-  readonly modified?: number;
+  readonly modified?: number | undefined;
 }
 
 /** What a commit builds upon: the table at one version, reduced to what committing needs. */
@@ -112,7 +112,7 @@ export interface CommitState {
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
   /** Highest row id assigned so far, -1 for none; absent where the table does not track rows. */
-  readonly rowIdHighWaterMark?: bigint;
+  readonly rowIdHighWaterMark?: bigint | undefined;
 }
 
 /** The one action of a kind that a transaction may hold once. */

@@ -32,7 +32,7 @@ export interface ConflictFacts {
   readonly winnerDid: string;
   readonly met: string;
   readonly advice: string;
-  readonly data?: Readonly<Record<string, unknown>>;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The operation that a commit's `commitInfo` names, `an unnamed operation` without. */

@@ -1,6 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, CommitInfoAction, MetadataAction } from "../../protocol/actions.ts";
 import { isFeatureActive, requireWritable } from "../../protocol/writer-features.ts";
+import { defined } from "../../util/defined.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
 import { assignRowIds, assignsRowIds } from "./row-ids.ts";
@@ -60,12 +61,12 @@ export function prepareCommit(request: CommitRequest, state: CommitState, identi
   const content = given === undefined && metadata === state.metadata ? others : [metadata, ...others];
   const rows = tracks ? assignRowIds(content, mark, version) : content;
   const txn: Action[] = request.txn === undefined ? [] : [{ kind: "txn", ...request.txn, lastUpdated: now }];
-  const info = commitInfo(request, identity, { now, ...(stamped ? { inCommitTimestamp: timestamp } : {}), tracks });
+  const info = commitInfo(request, identity, { now, inCommitTimestamp: stamped ? timestamp : undefined, tracks });
   return {
     version,
     actions: [info, ...inOrder([...rows, ...txn])],
     timestamp,
-    state: { version, timestamp, protocol, metadata, ...(known ? { rowIdHighWaterMark: markAfter(rows, mark) } : {}) },
+    state: { version, timestamp, protocol, metadata, rowIdHighWaterMark: known ? markAfter(rows, mark) : undefined },
   };
 }
 
@@ -135,26 +136,26 @@ function markAfter(actions: readonly Action[], before: bigint): bigint {
 function commitInfo(
   request: CommitRequest,
   identity: CommitIdentity,
-  stamp: { now: number; inCommitTimestamp?: number; tracks: boolean },
+  stamp: { now: number; inCommitTimestamp?: number | undefined; tracks: boolean },
 ): CommitInfoAction {
   const removes = request.actions.some((action) => action.kind === "remove");
   return {
     kind: "commitInfo",
-    info: {
-      ...(stamp.inCommitTimestamp === undefined ? {} : { inCommitTimestamp: stamp.inCommitTimestamp }),
+    info: defined({
+      inCommitTimestamp: stamp.inCommitTimestamp,
       timestamp: stamp.inCommitTimestamp ?? stamp.now,
       operation: request.operation,
       operationParameters: asTexts(request.operationParameters ?? {}),
-      ...(identity.readVersion < 0 ? {} : { readVersion: identity.readVersion }),
+      readVersion: identity.readVersion < 0 ? undefined : identity.readVersion,
       isolationLevel: identity.isolation,
       isBlindAppend: isBlindAppend(request),
-      ...(request.operationMetrics === undefined ? {} : { operationMetrics: asTexts(request.operationMetrics) }),
-      ...(request.userMetadata === undefined ? {} : { userMetadata: request.userMetadata }),
-      ...(stamp.tracks ? { tags: { "delta.rowTracking.preserved": String(request.rowIdsPreserved ?? !removes) } } : {}),
+      operationMetrics: request.operationMetrics === undefined ? undefined : asTexts(request.operationMetrics),
+      userMetadata: request.userMetadata,
+      tags: stamp.tracks ? { "delta.rowTracking.preserved": String(request.rowIdsPreserved ?? !removes) } : undefined,
       ...request.commitInfo,
       engineInfo: request.engineInfo ?? "varve",
       txnId: identity.txnId,
-    },
+    }),
   };
 }
 

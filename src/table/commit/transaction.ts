@@ -326,7 +326,7 @@ class Committer {
 
 function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
   const actions = parseActions(bytes, commitPath(version));
-  return { version, actions, ...(modified === undefined ? {} : { modified }) };
+  return { version, actions, modified };
 }
 
 function strayCommit(base: number, path: string): VarveError {

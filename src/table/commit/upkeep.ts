@@ -13,19 +13,19 @@ import type { CommittedResult } from "./commit-request.ts";
 /** Options of {@link keepLog}. */
 export interface UpkeepOptions {
   /** The snapshot that the transaction started from: saves reading the log again for a checkpoint. */
-  readonly base?: LogSnapshot;
-  readonly protectors?: readonly VersionProtector[];
-  readonly checkpoint?: CheckpointOptions;
+  readonly base?: LogSnapshot | undefined;
+  readonly protectors?: readonly VersionProtector[] | undefined;
+  readonly checkpoint?: CheckpointOptions | undefined;
   /** Steps to leave out. */
-  readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[];
+  readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[] | undefined;
 }
 
 /** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
 export interface UpkeepReport {
   readonly version: number;
   readonly checksumWritten: boolean;
-  readonly checkpoint?: CheckpointSummary;
-  readonly cleanup?: CleanupReport;
+  readonly checkpoint?: CheckpointSummary | undefined;
+  readonly cleanup?: CleanupReport | undefined;
   readonly warnings: readonly UpkeepWarning[];
 }
 
@@ -70,8 +70,8 @@ export async function keepLog(context: TableContext, committed: CommittedResult,
   return {
     version,
     checksumWritten: checksum === true,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-    ...(cleanup === undefined ? {} : { cleanup }),
+    checkpoint,
+    cleanup,
     warnings,
   };
 }

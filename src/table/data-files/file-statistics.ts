@@ -25,7 +25,7 @@ export interface StatisticsTarget {
   readonly mode: ColumnMappingMode;
   readonly configuration: Readonly<Record<string, string>>;
   /** Physical paths of columns that need statistics whatever the settings say. */
-  readonly clusteringColumns?: readonly (readonly string[])[];
+  readonly clusteringColumns?: readonly (readonly string[])[] | undefined;
 }
 
 /**

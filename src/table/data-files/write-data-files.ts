@@ -26,30 +26,30 @@ export interface DataTarget {
   readonly configuration: Readonly<Record<string, string>>;
   readonly mode: ColumnMappingMode;
   /** Write partition columns into the files too. */
-  readonly materializePartitionColumns?: boolean;
+  readonly materializePartitionColumns?: boolean | undefined;
   /** Physical paths of columns that need statistics. */
-  readonly clusteringColumns?: readonly (readonly string[])[];
+  readonly clusteringColumns?: readonly (readonly string[])[] | undefined;
 }
 
 export interface DataWriteOptions {
   /** Split files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
-  readonly targetFileBytes?: number;
+  readonly targetFileBytes?: number | undefined;
   /** The number of rows, where it is known. */
-  readonly rows?: number;
+  readonly rows?: number | undefined;
   /** There are no more rows than this, where it is known. */
-  readonly rowsAtMost?: number;
+  readonly rowsAtMost?: number | undefined;
   /** Default: the table's `delta.parquet.compression.codec`, else zstd. */
-  readonly compression?: "zstd" | "snappy" | "uncompressed";
+  readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
   /** Called with the share of rows written, 0 to 1. */
-  readonly onProgress?: (share: number) => void;
+  readonly onProgress?: ((share: number) => void) | undefined;
   /** Columns of the query that stand in the files under their own names, though the table does not have them. */
-  readonly hiddenColumns?: readonly string[];
+  readonly hiddenColumns?: readonly string[] | undefined;
   /**
    * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see {@link isGuardStop}. Only for tables
    * without partition columns, whose rows are read once.
    */
-  readonly guard?: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly guard?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Parquet files that are finished but not in the table's folder under their names yet. */
@@ -103,14 +103,14 @@ export async function stageData(
     folder: output,
     compression,
     targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
-    ...(options.rows === undefined ? {} : { rows: options.rows }),
-    ...(options.rowsAtMost === undefined ? {} : { rowsAtMost: options.rowsAtMost }),
-    ...(keys.length === 0 ? {} : { partitionBy: keys.map((_, at) => partitionKey(at)) }),
-    ...(hasIds(data)
-      ? { fieldIds: physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode) }
-      : {}),
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    rows: options.rows,
+    rowsAtMost: options.rowsAtMost,
+    partitionBy: keys.length === 0 ? undefined : keys.map((_, at) => partitionKey(at)),
+    fieldIds: hasIds(data)
+      ? physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode)
+      : undefined,
+    onProgress: options.onProgress,
+    signal: options.signal,
   });
   const columns = indexedColumns(target);
   const names = partitions.map((field) => physicalName(field, target.mode));
@@ -141,7 +141,7 @@ export async function publishData(context: TableContext, staged: StagedData, sig
   try {
     await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
       moved.push(path);
-      await context.store.putFile(path, written.file, signal === undefined ? {} : { signal });
+      await context.store.putFile(path, written.file, { signal });
     });
   } catch (error) {
     await withdrawPaths(context, moved);

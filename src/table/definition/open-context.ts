@@ -3,16 +3,17 @@ import type { TableContext } from "../../log/contract.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import { type FileCacheOptions, localFiles } from "../../storage/file-cache.ts";
 import { openStore, type StoreOptions } from "../../storage/open-store.ts";
+import { defined } from "../../util/defined.ts";
 import { realWorld, type World } from "../../util/world.ts";
 
 /** How a table's store, engine and surroundings are opened. */
 export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOptions {
   /** Clock, ids and randomness; default: the real ones. */
-  readonly world?: World;
+  readonly world?: World | undefined;
   /** Local copies of a remote store's immutable files. */
-  readonly cache?: FileCacheOptions;
+  readonly cache?: FileCacheOptions | undefined;
   /** URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default: none. */
-  readonly allowedPrefixes?: readonly string[];
+  readonly allowedPrefixes?: readonly string[] | undefined;
 }
 
 /** Everything below a table that is not the table: its store, a lazily loaded engine, the world, local copies of its files. */
@@ -20,9 +21,9 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
   const { world = realWorld, cache, memoryLimit, threads, temporaryFolder, allowedPrefixes = [], ...storeOptions } = options;
   const store = await openStore(uri, { ...storeOptions, world });
   const session: SessionOptions = {
-    ...(memoryLimit === undefined ? {} : { memoryLimit }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(temporaryFolder === undefined ? {} : { temporaryFolder }),
+    memoryLimit,
+    threads,
+    temporaryFolder,
   };
   const base: TableContext = { store, world, engine: () => lazyEngine(session), localFile: localFiles(store, cache) };
   if (allowedPrefixes.length === 0) return base;
@@ -32,7 +33,7 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
 /** The engine, loaded on first use, whose sessions take the table's limits unless they ask for their own. */
 async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
   const { duckdbEngine } = await import("../../engine/session/session.ts");
-  return { open: (options) => duckdbEngine.open({ ...defaults, ...options }) };
+  return { open: (options) => duckdbEngine.open({ ...defaults, ...defined(options ?? {}) }) };
 }
 
 async function allowedStore(uri: string, prefixes: readonly string[], options: StoreOptions): Promise<ObjectStore> {

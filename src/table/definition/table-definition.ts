@@ -14,11 +14,11 @@ import { checkPartitioning } from "../data-files/write-data-files.ts";
 /** What a caller says of a new table. */
 export interface TableDefinition {
   readonly schema: StructType;
-  readonly partitionBy?: readonly string[];
+  readonly partitionBy?: readonly string[] | undefined;
   /** Table properties such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
-  readonly properties?: Readonly<Record<string, string>>;
-  readonly name?: string;
-  readonly description?: string;
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
 }
 
 /** The first two actions of a table, and its schema as they hold it. */
@@ -52,8 +52,8 @@ export function defineTable(world: World, definition: TableDefinition): NewTable
     metadata: {
       kind: "metaData",
       id: world.uuid(),
-      ...(definition.name === undefined ? {} : { name: definition.name }),
-      ...(definition.description === undefined ? {} : { description: definition.description }),
+      name: definition.name,
+      description: definition.description,
       format: { provider: "parquet", options: {} },
       schemaString: serializeSchema(mapped.schema),
       partitionColumns,
@@ -92,7 +92,7 @@ export function protocolWith(protocol: ProtocolAction, features: readonly string
     kind: "protocol",
     minReaderVersion: needsReader ? 3 : protocol.minReaderVersion,
     minWriterVersion: 7,
-    ...(needsReader ? { readerFeatures: readerNames } : {}),
+    readerFeatures: needsReader ? readerNames : undefined,
     writerFeatures: writerNames,
   };
 }

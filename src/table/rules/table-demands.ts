@@ -30,7 +30,7 @@ export interface TableDemands {
   /** New files need `numRecords` in their statistics, so that row ids can be assigned. */
   readonly assignRowIds: boolean;
   /** Set while row tracking is enabled: columns in which copied and updated rows carry their ids and commit versions along. */
-  readonly rowTracking?: { readonly rowIdColumn: string; readonly rowCommitVersionColumn: string };
+  readonly rowTracking?: { readonly rowIdColumn: string; readonly rowCommitVersionColumn: string } | undefined;
 }
 
 export interface NotNullDemand {
@@ -59,7 +59,7 @@ export interface IdentityDemand {
   readonly step: bigint;
   readonly allowExplicitInsert: boolean;
   /** Absent before the first generated value. */
-  readonly highWaterMark?: bigint;
+  readonly highWaterMark?: bigint | undefined;
 }
 
 /** The parts of a snapshot that demands follow from. */
@@ -68,7 +68,7 @@ export interface DemandSource {
   readonly metadata: MetadataAction;
   readonly schema: StructType;
   /** Of `delta.clustering`, where the table has it. */
-  readonly clustering?: DomainMetadataAction;
+  readonly clustering?: DomainMetadataAction | undefined;
 }
 
 /**
@@ -187,7 +187,7 @@ function identityOf(field: StructField): IdentityDemand[] {
       start: start ?? 1n,
       step: step ?? 1n,
       allowExplicitInsert: isTrue(String(field.metadata["delta.identity.allowExplicitInsert"] ?? "false")),
-      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+      highWaterMark,
     },
   ];
 }

@@ -158,7 +158,7 @@ export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): b
 /** The error for a row that breaks a rule. */
 export function ruleError(
   rule: RowRule,
-  where: { readonly row?: number; readonly file?: string | null; readonly values?: string | null },
+  where: { readonly row?: number | undefined; readonly file?: string | null | undefined; readonly values?: string | null | undefined },
 ): VarveError {
   const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
   const values = where.values == null ? "" : `: ${where.values}`;
@@ -168,8 +168,8 @@ export function ruleError(
     {
       constraint: rule.name,
       kind: rule.kind,
-      ...(where.row === undefined ? {} : { row: where.row }),
-      ...(where.file == null ? {} : { file: where.file }),
+      row: where.row,
+      file: where.file == null ? undefined : where.file,
     },
   );
 }

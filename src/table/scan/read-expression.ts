@@ -15,7 +15,7 @@ export interface ReadContext {
   /** Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine decodes them itself. */
   readonly variants: ReadonlyMap<string, string>;
   /** Variants are wanted as the engine's VARIANT, not as JSON. */
-  readonly typedVariants?: boolean;
+  readonly typedVariants?: boolean | undefined;
 }
 
 /** SQL that yields a column as the table's schema wants it; `unchanged` when that is the file's own column as it is. */

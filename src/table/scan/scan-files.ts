@@ -13,7 +13,7 @@ import type { RowSelection } from "./row-selection.ts";
 
 /** A column that a scan yields: from the data files, or one constant a file. */
 export type ScanColumn =
-  | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean }
+  | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean | undefined }
   /** A text column of the files that is no column of the table, by its exact name. */
   | { readonly kind: "extra"; readonly name: string }
   /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
@@ -32,9 +32,9 @@ export interface ScanFile {
   readonly file: string;
   /** Text for the engine to cast to the column's type, bytes for BLOB. */
   readonly constants: Readonly<Record<string, string | Uint8Array | null>>;
-  readonly selection?: RowSelection;
-  readonly baseRowId?: bigint;
-  readonly defaultRowCommitVersion?: bigint;
+  readonly selection?: RowSelection | undefined;
+  readonly baseRowId?: bigint | undefined;
+  readonly defaultRowCommitVersion?: bigint | undefined;
 }
 
 /** Data files as one relation of the session it was made in. */

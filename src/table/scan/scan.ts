@@ -19,14 +19,14 @@ import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./
 /** What to read of a version. */
 export interface ScanOptions {
   /** Names of top-level columns in the wanted order, matched without regard to case; default: all, in the schema's order. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
   /** Files that provably hold no matching row are left out; rows are not filtered. */
-  readonly predicate?: Predicate;
+  readonly predicate?: Predicate | undefined;
   /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
-  readonly rowTracking?: boolean;
+  readonly rowTracking?: boolean | undefined;
   /** Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that are written again. */
-  readonly typedVariants?: boolean;
-  readonly signal?: AbortSignal;
+  readonly typedVariants?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a scan looked at. */
@@ -80,7 +80,7 @@ export async function planFiles(
   const selections = await deletionSelections(session, context, adds);
   const files = adds.map((add, at): ScanFile => {
     const selection = selections[at];
-    return { ...scanFile(snapshot, mode, add, local[at] ?? ""), ...(selection === undefined ? {} : { selection }) };
+    return { ...scanFile(snapshot, mode, add, local[at] ?? ""), selection };
   });
   return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
 }
@@ -97,7 +97,7 @@ export function scanColumns(
     const type = readTypeText(field.type);
     return partitions.includes(field)
       ? { kind: "constant", name: field.name, key: physicalName(field, mode), type }
-      : { kind: "data", field, ...(options.typedVariants === true ? { typedVariants: true } : {}) };
+      : { kind: "data", field, typedVariants: options.typedVariants === true ? true : undefined };
   });
   return options.rowTracking === true ? [...columns, rowTrackingColumn(snapshot)] : columns;
 }
@@ -118,8 +118,8 @@ export function scanFile(
   return {
     file,
     constants: Object.fromEntries(constants),
-    ...(add.baseRowId === undefined ? {} : { baseRowId: add.baseRowId }),
-    ...(add.defaultRowCommitVersion === undefined ? {} : { defaultRowCommitVersion: add.defaultRowCommitVersion }),
+    baseRowId: add.baseRowId,
+    defaultRowCommitVersion: add.defaultRowCommitVersion,
   };
 }
 

@@ -12,7 +12,7 @@ export interface Picked {
   readonly start: number;
   readonly count: number;
   /** Positions in the array, instead of the range; a negative one is null. */
-  readonly positions?: Int32Array;
+  readonly positions?: Int32Array | undefined;
 }
 
 /** Copies values of an Arrow array into a vector of the type that {@link valueTypeOfArrow} gives. @throws {@link CellProblem} */

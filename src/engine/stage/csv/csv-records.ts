@@ -22,7 +22,7 @@ export interface CsvRecord {
   readonly end: number;
   readonly next: number;
   /** What is wrong with a broken one. */
-  readonly why?: string;
+  readonly why?: string | undefined;
 }
 
 /** The dialect in bytes, seen at a text that begins with the first record; `undefined` for quotes and escapes of more than one ASCII character. */

@@ -172,7 +172,7 @@ function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
     .trim();
   const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
   const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${mayBeKept && line !== undefined ? keepHint : ""}.`;
-  return new VarveError("SOURCE_UNREADABLE", text, { file, ...(line === undefined ? {} : { line: Number(line) }) }, error);
+  return new VarveError("SOURCE_UNREADABLE", text, { file, line: line === undefined ? undefined : Number(line) }, error);
 }
 
 async function castCells(core: EngineCore, raw: string, table: string, columns: readonly CsvColumn[], hasBroken: boolean): Promise<void> {
@@ -207,7 +207,7 @@ async function refuseBadCells(core: EngineCore, table: string, starts: LoadedTex
   const row0 = Number(found["row"]);
   const start = starts.find((one) => one.file === found["file"]);
   const line = start === undefined ? undefined : await lineOfRow(start.file, start.dialect, options, row0);
-  const data = { file: found["file"], ...(line === undefined ? {} : { line }), row: row0, column, expected, found: text };
+  const data = { file: found["file"], line, row: row0, column, expected, found: text };
   const place = line === undefined ? "" : `line ${line}, `;
   const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
   throw new VarveError(

@@ -15,7 +15,7 @@ export interface JsonLine {
   readonly row: SourceRow;
   readonly line: number;
   /** Set for a line that holds no object; the row is empty then. */
-  readonly broken?: BadCell;
+  readonly broken?: BadCell | undefined;
 }
 
 /**
@@ -97,5 +97,5 @@ async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
 
 function unreadable(file: string, line: number, what: string, cause?: unknown): VarveError {
   const place = line === 0 ? "Lines" : `Line ${line}`;
-  return new VarveError("SOURCE_UNREADABLE", `${place} of ${file} ${what}.`, { file, ...(line === 0 ? {} : { line }) }, cause);
+  return new VarveError("SOURCE_UNREADABLE", `${place} of ${file} ${what}.`, { file, line: line === 0 ? undefined : line }, cause);
 }

@@ -24,7 +24,7 @@ export interface RowStagerOptions {
   /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
   readonly placeOf: (ordinal: number) => string;
   /** Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells}; default: refuse them. */
-  readonly keepsBad?: boolean;
+  readonly keepsBad?: boolean | undefined;
 }
 
 interface Column {
@@ -269,7 +269,7 @@ export class RowStager {
     const place = this.#options.placeOf(row);
     const subject = column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
-    return new VarveError(code, `${subject} ${what}.`, { row, ...(column === undefined ? {} : { column }), ...data });
+    return new VarveError(code, `${subject} ${what}.`, { row, column, ...data });
   }
 }
 

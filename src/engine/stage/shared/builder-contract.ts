@@ -16,7 +16,7 @@ export interface BuilderOptions {
   readonly driver: Driver;
   readonly fromText: boolean;
   /** Counts the bytes of texts and binary values that were written. */
-  readonly written?: { bytes: number };
+  readonly written?: { bytes: number } | undefined;
 }
 
 /** A value that does not fit its column; whoever knows the row turns it into an error. */

@@ -14,7 +14,7 @@ import { positionNames, storedName } from "./position.ts";
 export async function stageParquet(
   core: EngineCore,
   source: Extract<EngineSource, { kind: "parquet" }>,
-  { ofQuery = false }: { readonly ofQuery?: boolean } = {},
+  { ofQuery = false }: { readonly ofQuery?: boolean | undefined } = {},
 ): Promise<StagedRelation> {
   const { files } = source;
   if (files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
