@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -43,11 +43,24 @@ describe("the package", () => {
     expect(unused).toEqual([]);
   });
 
-  it("packs the built program with its types, and no sources, tests or fixtures", () => {
+  it("packs the built program with its types, and no sources, source maps, tests or fixtures", () => {
     const [packed] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" }));
     const files: string[] = packed.files.map((file: { path: string }) => file.path);
     expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "README.md", "LICENSE"]));
-    expect(files.filter((file) => /^(src|test|bench)\//.test(file))).toEqual([]);
+    expect(files.filter((file) => /^dist\/.*(?<!\.d)\.(ts|map)$/.test(file))).toEqual([]);
+    expect(files.filter((file) => !/^(dist|spec)\//.test(file)).sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    const scripts = files.filter((file) => file.endsWith(".js") && !/^dist\/chunks\/[\w.-]+\.js$/.test(file));
+    expect(scripts.sort()).toEqual(["dist/cli/main.js", "dist/index.js"]);
+  });
+
+  it("is an ES module that CommonJS can require", () => {
+    const script = 'process.stdout.write(typeof require("varve").openTable)';
+    const run = spawnSync(process.execPath, ["--input-type=commonjs", "-e", script], { cwd: root, encoding: "utf8" });
+    expect(run).toMatchObject({ status: 0, stdout: "function", stderr: "" });
+  });
+
+  it("has no side effects when imported, but for the command line", () => {
+    expect(manifest.sideEffects).toEqual([`./${manifest.bin.varve}`]);
   });
 
   it("starts the command line with the Node of the user's path", () => {

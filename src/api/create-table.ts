@@ -1,16 +1,15 @@
 import type { Schema as ArrowSchema } from "apache-arrow";
 import { schemaOfArrow } from "../dialects/arrow-types.ts";
 import { VarveError } from "../errors.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
-import { createTable as createVerb } from "../operations/create.ts";
 import { SchemaBuilder } from "../schema/builder.ts";
 import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
-import { type ContextOptions, openContext } from "../table/definition/open-context.ts";
+import type { ContextOptions } from "../table/definition/open-context.ts";
 import type { TableDefinition } from "../table/definition/table-definition.ts";
 import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
 import type { WriteResult } from "../write/write-options.ts";
+import { openContext, openLog } from "./lazy-log.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { Table } from "./table.ts";
 import { splitTableUri } from "./table-uri.ts";
@@ -52,6 +51,7 @@ export async function createTableWith(
     throw new VarveError("INVALID_ARGUMENT", `A new table cannot begin at a version: ${uri}. Leave the suffix out.`, { uri });
   const context = await openContext(split.uri, contextOptions);
   const write = defined({ gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal });
+  const { createTable: createVerb } = await import("../operations/create.ts");
   try {
     const written = await createVerb(context, {
       ...toWriteOptions(write),

@@ -1,7 +1,8 @@
-import { type FsckReport, fsck as fsckTable } from "../fsck/fsck.ts";
+import type { FsckReport } from "../fsck/fsck.ts";
 import type { FsckOptions as FsckVerbOptions } from "../fsck/fsck-finding.ts";
 import { closeLogSession } from "../log/segment/log-session.ts";
-import { type ContextOptions, openContext } from "../table/definition/open-context.ts";
+import type { ContextOptions } from "../table/definition/open-context.ts";
+import { openContext } from "./lazy-log.ts";
 import { splitTableUri } from "./table-uri.ts";
 
 /** How a table is opened, and what is checked. */
@@ -17,6 +18,7 @@ export async function fsck(uri: string, options: FsckOptions = {}): Promise<Fsck
   const split = splitTableUri(uri);
   const suffix = split.at !== undefined && "version" in split.at ? split.at.version : undefined;
   const wanted = version ?? suffix;
+  const { fsck: fsckTable } = await import("../fsck/fsck.ts");
   const context = await openContext(split.uri, contextOptions);
   try {
     return await fsckTable(context, {

@@ -1,5 +1,5 @@
-import { openLog } from "../log/snapshot/open-log.ts";
-import { type ContextOptions, openContext } from "../table/definition/open-context.ts";
+import type { ContextOptions } from "../table/definition/open-context.ts";
+import { openContext, openLog } from "./lazy-log.ts";
 import { Table } from "./table.ts";
 import { parseTravelPoint, splitTableUri, type VersionArgument } from "./table-uri.ts";
 

@@ -1,5 +1,5 @@
 import { VarveError } from "../errors.ts";
-import { prepareQuery, type TableBinding } from "../query/query.ts";
+import type { TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { type OpenOptions, openTable } from "./open-table.ts";
 import { Table } from "./table.ts";
@@ -27,7 +27,7 @@ export interface QueryOptions extends OpenOptions {
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
   const { tables, exportFolder, signal, ...open } = options;
-  const { duckdbEngine } = await import("../engine/session/session.ts");
+  const [{ duckdbEngine }, { prepareQuery }] = await Promise.all([import("../engine/session/session.ts"), import("../query/query.ts")]);
   return prepareQuery(duckdbEngine, {
     sql,
     tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),

@@ -1,5 +1,3 @@
-import { unrecordedHistory } from "../metrics/metrics.ts";
-import { checkSuite } from "../operations/check.ts";
 import type { CheckReport } from "../quality/gate/check-report.ts";
 import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { WriteProgress } from "../write/write-options.ts";
@@ -26,7 +24,11 @@ export interface RunSuiteOptions {
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`
  */
 export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
-  const { duckdbEngine } = await import("../engine/session/session.ts");
+  const [{ duckdbEngine }, { checkSuite }, { unrecordedHistory }] = await Promise.all([
+    import("../engine/session/session.ts"),
+    import("../operations/check.ts"),
+    import("../metrics/metrics.ts"),
+  ]);
   const { tables, functions, history, name, onProgress, signal } = options;
   const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {

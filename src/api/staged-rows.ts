@@ -4,7 +4,7 @@ import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
 import type { PublishResult } from "../staging/publish-staged.ts";
-import { type StagedBatch, stagedSnapshot } from "../staging/staged-batch.ts";
+import type { StagedBatch } from "../staging/staged-batch.ts";
 import { defined } from "../util/defined.ts";
 import { parseTravelPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
@@ -76,12 +76,17 @@ export class StagedRows {
 
   /** The staged rows, all of them and as they came, to be read like a version of a table. */
   async snapshot(): Promise<TableVersion> {
+    const { stagedSnapshot } = await import("../staging/staged-batch.ts");
     return new TableVersion(stagedSnapshot((await this.#host.newest()).context, this.#batch));
   }
 
   /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
   async sql(text: string, options: { readonly exportFolder?: string | undefined } = {}): Promise<QueryResult> {
-    const [{ prepareQuery }, { openLog }] = await Promise.all([import("../query/query.ts"), import("../log/snapshot/open-log.ts")]);
+    const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
+      import("../query/query.ts"),
+      import("../log/snapshot/open-log.ts"),
+      import("../staging/staged-batch.ts"),
+    ]);
     const newest = await this.#host.newest();
     const { context } = newest;
     return prepareQuery(await context.engine(), {
