@@ -11,9 +11,13 @@ const guarantees = readFileSync(join(root, "spec/invariants.md"), "utf8")
   });
 const paths = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" });
 
-const documents = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "spec")).map((name) => `spec/${name}`)].filter((name) =>
-  name.endsWith(".md"),
-);
+const documents = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  ...readdirSync(join(root, "spec")).map((name) => `spec/${name}`),
+].filter((name) => name.endsWith(".md"));
 
 describe("what the documents name", () => {
   it.each(documents)("in %s are files and folders that there are", (document) => {
