@@ -20,6 +20,8 @@ export const rules: readonly Rule[] = [...logicRules, ...numberRules, ...textRul
 
 /** Longest SQL that an expression may become, in characters: conditions that may fail name their operands more than once. */
 const maxSqlLength = 500_000;
+/** Longest condition under which an expression fails: it repeats its parts, and costs the engine about the cube of how deep they are nested. */
+const maxFailsLength = 100_000;
 
 /** Words that Spark reads as functions without parentheses, where no column has the name. */
 const bareFunctions: ReadonlySet<string> = new Set(
@@ -63,7 +65,9 @@ export function translateSpark(expression: string, schema: StructType, { now }: 
 
 function translate(syntax: Syntax, scope: Scope): Term {
   const result = translatePart(syntax, scope);
-  if (result.sql.length + (result.fails?.length ?? 0) > maxSqlLength) throw unsupported("an expression that becomes too long");
+  const failsLength = result.fails?.length ?? 0;
+  if (result.sql.length + failsLength > maxSqlLength || failsLength > maxFailsLength)
+    throw unsupported("an expression that becomes too long");
   return result;
 }
 

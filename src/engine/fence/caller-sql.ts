@@ -4,6 +4,7 @@ import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { checkCalledNames, checkNames, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
+import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
 
 /** Kinds of table references a caller may use; what is not here (`SHOW_REF`, …) looks at the session. */
@@ -80,6 +81,7 @@ export async function callerExpression(core: EngineCore, callerSql: string, colu
   if (expression === undefined || shape(onlyExpression(wrapped)) !== shape(expression)) {
     throw refused("it is not one scalar expression", 'Give one expression without an alias, such as "amount > 0 AND state IS NOT NULL"');
   }
+  checkExpressionSize(expression);
   for (const part of walk(expression)) {
     const kind = part["class"];
     if (typeof kind === "string" && !rowExpressions.has(kind)) {

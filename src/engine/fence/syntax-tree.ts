@@ -1,19 +1,23 @@
 import { assertInternal, VarveError } from "../../errors.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { EngineCore } from "../core/core.ts";
+import { checkDepth, checkText } from "./sql-size.ts";
 
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
 export type Tree = { readonly [key: string]: unknown };
 
 /** The statements of a text as the engine parses them; `offset` is where the caller's part begins in it. @throws `SQL_FAILED` with the place, `SQL_REFUSED` */
 export async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
+  checkText(sql);
   const options = "skip_null := true, skip_empty := true, skip_default := true";
   const [row] = await core.rows(`SELECT json_serialize_sql($1::VARCHAR, ${options}) AS tree`, [sql]);
   const tree = treeFromJson(String(row?.["tree"]));
   assertInternal(isTree(tree), "a syntax tree that is no object");
   if (tree["error"] === true) throw syntaxError(tree, sql, offset);
   const statements = tree["statements"];
-  return Array.isArray(statements) ? statements.filter(isTree) : [];
+  const trees = Array.isArray(statements) ? statements.filter(isTree) : [];
+  for (const statement of trees) checkDepth(statement);
+  return trees;
 }
 
 /**

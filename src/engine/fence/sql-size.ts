@@ -1,0 +1,105 @@
+import { VarveError } from "../../errors.ts";
+
+/** Characters of one run of operator signs, `/*` among them: the engine's scanner takes the square of its length. */
+const longestRun = 200;
+/** Calls inside each other, `a + b + c` being two: the engine's optimiser takes about the cube of it. As deep as an expression of Spark may be. */
+const deepestExpression = 100;
+/** Calls and operators of one expression of a suite, a repair or a condition. A list of values, or `a AND b AND c`, is one. */
+const mostCalls = 2_000;
+
+const sign = "[~!@#^&|`?+\\-*/%<>=]";
+const run = new RegExp(`${sign}+`, "y");
+
+/** A token as the engine's scanner cuts it, as far as signs in it mean something else; block comments nest, and end at {@link commentEnd}. */
+const token = new RegExp(
+  [
+    "--[^\\n\\r]*",
+    "/\\*",
+    `${sign}+?(?=--|/\\*|[^~!@#^&|\`?+\\-*/%<>=]|$)`,
+    "[eE]'(?:[^'\\\\]|\\\\[\\s\\S]|'')*'",
+    "'(?:[^']|'')*'",
+    '"(?:[^"]|"")*"',
+    "\\$([A-Za-z_\\u0080-\\uffff][\\w\\u0080-\\uffff]*)?\\$[\\s\\S]*?\\$\\1\\$",
+    "[A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*",
+  ].join("|"),
+  "g",
+);
+
+/**
+ * Refuses a text that takes the engine long before it has a tree: long runs of signs, such as comments inside comments.
+ *
+ * @throws `SQL_REFUSED` with the length and the limit
+ */
+export function checkText(sql: string): void {
+  token.lastIndex = 0;
+  for (let found = token.exec(sql); found !== null; found = token.exec(sql)) {
+    const [text] = found;
+    const signs = signsFrom(sql, found.index);
+    // A comment that is a line of stars or dashes is read once.
+    const isRule = text.startsWith("--") || (text === "/*" && !signs.includes("/*", 1));
+    if (!isRule) checkRun(signs);
+    if (text !== "/*") continue;
+    token.lastIndex = commentEnd(sql, found.index);
+    const comment = sql.slice(found.index, token.lastIndex);
+    for (const [inner] of comment.matchAll(innerRun)) if (inner.includes("/*", 1)) checkRun(inner);
+  }
+}
+
+const innerRun = new RegExp(`${sign}+`, "g");
+
+function signsFrom(sql: string, index: number): string {
+  run.lastIndex = index;
+  return run.exec(sql)?.[0] ?? "";
+}
+
+function checkRun({ length }: string): void {
+  if (length > longestRun) throw tooMuch(`a run of ${length} operator signs`, longestRun, length);
+}
+
+/** Refuses an expression that the engine would be long at. @throws `SQL_REFUSED` with the number and the limit */
+export function checkExpressionSize(expression: object): void {
+  const { calls } = checkDepth(expression);
+  if (calls > mostCalls) throw tooMuch(`${calls} calls and operators`, mostCalls, calls);
+}
+
+/** Refuses a tree with expressions deeper than the engine takes quickly; returns how many calls it holds. @throws `SQL_REFUSED` */
+export function checkDepth(tree: object): { readonly calls: number } {
+  let [calls, deepest] = [0, 0];
+  const open: { readonly part: unknown; readonly depth: number }[] = [{ part: tree, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { part, depth } = next;
+    const inner = isCall(part) ? depth + 1 : depth;
+    if (inner > depth) calls++;
+    deepest = Math.max(deepest, inner);
+    if (typeof part !== "object" || part === null) continue;
+    for (const value of Object.values(part)) if (typeof value === "object" && value !== null) open.push({ part: value, depth: inner });
+  }
+  if (deepest > deepestExpression) throw tooMuch(`expressions nested ${deepest} deep`, deepestExpression, deepest);
+  return { calls };
+}
+
+function isCall(part: unknown): boolean {
+  if (typeof part !== "object" || part === null || !("class" in part)) return false;
+  const kind = part.class;
+  return typeof kind === "string" && kind !== "CONSTANT" && kind !== "COLUMN_REF" && kind !== "LAMBDA_REF";
+}
+
+/** Where the comment that begins at `start` ends; the end of the text where it does not. */
+function commentEnd(sql: string, start: number): number {
+  const mark = /\/\*|\*\//g;
+  mark.lastIndex = start;
+  let depth = 0;
+  for (let found = mark.exec(sql); found !== null; found = mark.exec(sql)) {
+    depth += found[0] === "/*" ? 1 : -1;
+    if (depth === 0) return mark.lastIndex;
+  }
+  return sql.length;
+}
+
+function tooMuch(what: string, limit: number, count: number): VarveError {
+  return new VarveError("SQL_REFUSED", `This SQL was refused because it has ${what}; the limit is ${limit}. Split or simplify it.`, {
+    reason: `it has ${what}`,
+    count,
+    limit,
+  });
+}
