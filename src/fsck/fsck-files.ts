@@ -8,7 +8,7 @@ import { deletedRows, recordsOf } from "../table/scan/row-selection.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../table/scan/scan.ts";
 import { type ScanColumn, type ScanFile, scanFiles } from "../table/scan/scan-files.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import type { Finding, FsckOptions } from "./fsck-finding.ts";
+import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 import { type CheckedFile, statisticsProblems } from "./fsck-statistics.ts";
 
 type Report = (finding: Finding) => void;
@@ -69,8 +69,8 @@ async function checkPresence(snapshot: LogSnapshot, adds: readonly AddAction[], 
       }
       return add;
     } catch (error) {
-      if (!isVarveError(error, "PATH_OUTSIDE_TABLE")) throw error;
-      report({ code: "DATA_FILE_MISSING", severity: "error", message: error.message, path: add.path });
+      if (!isVarveError(error, "PATH_OUTSIDE_TABLE", "LOG_CORRUPT")) throw error;
+      report({ ...pathFinding(error), path: add.path });
       return undefined;
     }
   });
@@ -101,6 +101,8 @@ function broken(add: AddAction, error: VarveError): Finding {
   const base = { severity: "error", message: error.message, path: add.path } as const;
   if (isVarveError(error, "DELETION_VECTOR_CORRUPT")) return { code: "DELETION_VECTOR_CORRUPT", ...base };
   if (isVarveError(error, "DATA_FILE_MISSING")) return { code: "DATA_FILE_MISSING", ...base };
+  // A link below the table, or the file of a deletion vector, may lead out of it.
+  if (isVarveError(error, "PATH_OUTSIDE_TABLE")) return { code: "PATH_OUTSIDE_TABLE", ...base };
   if (isVarveError(error, "LOG_CORRUPT")) return { code: "PARTITION_VALUE_INVALID", ...base };
   return { code: "DATA_FILE_CORRUPT", ...base };
 }

@@ -1,3 +1,5 @@
+import { isVarveError, type VarveError } from "../errors.ts";
+
 /** What can be wrong with a table; each is explained in spec/fsck.md. */
 export type FindingCode =
   | "TABLE_UNREADABLE"
@@ -14,6 +16,8 @@ export type FindingCode =
   | "CHECKSUM_WRONG"
   | "DATA_FILE_MISSING"
   | "DATA_FILE_CORRUPT"
+  | "PATH_OUTSIDE_TABLE"
+  | "PATH_INVALID"
   | "FILE_SIZE_WRONG"
   | "ROW_COUNT_WRONG"
   | "STATISTICS_WRONG"
@@ -49,4 +53,10 @@ export interface FsckOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the files checked so far, and how many there are. */
   readonly onProgress?: ((files: number, of: number) => void) | undefined;
+}
+
+/** The finding for a path of the log that was refused, with `PATH_OUTSIDE_TABLE` or `LOG_CORRUPT`. */
+export function pathFinding(error: VarveError): Pick<Finding, "code" | "severity" | "message"> {
+  const code = isVarveError(error, "PATH_OUTSIDE_TABLE") ? "PATH_OUTSIDE_TABLE" : "PATH_INVALID";
+  return { code, severity: "error", message: error.message };
 }

@@ -11,7 +11,7 @@ import type { Action, AddAction, CdcAction, RemoveAction } from "../protocol/act
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { upkeepProperties } from "../protocol/upkeep-properties.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
-import type { Finding, FsckOptions } from "./fsck-finding.ts";
+import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
 
@@ -104,14 +104,14 @@ class History {
     return this.latest.context.world.now() - since > upkeepProperties(this.latest.metadata).deletedFileRetention;
   }
 
-  /** A file that lies elsewhere is not in the listing of the table. */
-  async exists(path: string): Promise<boolean> {
+  /** Whether a file exists, or why its path says nothing. A file that lies elsewhere is not in the listing of the table. */
+  async exists(path: string): Promise<boolean | VarveError> {
     if (this.#present.has(this.#keyOf(path))) return true;
     try {
       const { store, path: own } = await new LogPaths(this.latest.context).resolve(path);
       return (await store.head(own)) !== undefined;
     } catch (error) {
-      if (isVarveError(error, "PATH_OUTSIDE_TABLE")) return false;
+      if (isVarveError(error, "PATH_OUTSIDE_TABLE", "LOG_CORRUPT")) return error;
       throw error;
     }
   }
@@ -120,8 +120,10 @@ class History {
   async report(report: Report): Promise<void> {
     const gone: PastFile[] = [];
     for (const file of this.#past) {
-      if (await this.exists(file.path)) continue;
-      if (this.isExpired(file.removed)) gone.push(file);
+      const exists = await this.exists(file.path);
+      if (exists === true) continue;
+      if (exists !== false) report({ ...pathFinding(exists), path: file.path, version: file.to });
+      else if (this.isExpired(file.removed)) gone.push(file);
       else {
         const message = `${file.path} does not exist, though ${versions(file.from, file.to)} need it and it was removed too lately to be vacuumed.`;
         report({ code: "DATA_FILE_MISSING", severity: "error", message, path: file.path, version: file.to });
@@ -169,7 +171,12 @@ async function checkChangeFiles(history: History, options: FsckOptions, report: 
       options.signal?.throwIfAborted();
       let whole = true;
       for (const { path } of files) {
-        if (await history.exists(path)) continue;
+        const exists = await history.exists(path);
+        if (exists === true) continue;
+        if (exists !== false) {
+          report({ ...pathFinding(exists), path, version });
+          continue;
+        }
         whole = false;
         const expired = history.isExpired(time);
         const why = expired ? "it is older than the table keeps removed files" : "it is too young to be vacuumed";

@@ -10,8 +10,9 @@ import { readCommit } from "../log/segment/tail-read.ts";
 import { openSnapshot } from "../log/snapshot/log-snapshot.ts";
 import type { Action } from "../protocol/actions.ts";
 import { longestLine } from "../protocol/text-lines.ts";
+import type { ObjectInfo } from "../storage/contract/object-store.ts";
 import { mapBounded } from "../util/concurrency.ts";
-import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 type Report = (finding: Finding) => void;
@@ -155,14 +156,28 @@ async function checkHint(context: TableContext, listing: LogListing, report: Rep
   }
 }
 
-/** Compares the version's checksum file, if there is one, with its live files. PROTOCOL.md "Version Checksum File". */
-export async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, report: Report): Promise<void> {
+/**
+ * Compares the version's checksum file, if there is one, with its live files, and looks whether those of other versions hold counts at all.
+ * PROTOCOL.md "Version Checksum File".
+ */
+export async function checkChecksums(snapshot: LogSnapshot, listing: LogListing, report: Report, signal?: AbortSignal): Promise<void> {
+  await checkChecksum(snapshot, listing, report);
+  const others = [...listing.checksums].filter(([version]) => version !== snapshot.version);
+  await mapBounded(others, checksumsUnderWay, async ([version, file]) => {
+    signal?.throwIfAborted();
+    const wrong = malformed(await readChecksum(snapshot.context, file));
+    if (wrong !== undefined) report(wrongChecksum(version, file, wrong));
+  });
+}
+
+const checksumsUnderWay = 16;
+
+async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, report: Report): Promise<void> {
   const { version, context } = snapshot;
   const file = listing.checksums.get(version);
   if (file === undefined) return;
   const { files, bytes } = await (await snapshot.files()).totals();
-  const checksum = file.size > longestLine ? undefined : readJson(await context.store.get(file.path));
-  const found = isJsonObject(checksum) ? checksum : undefined;
+  const found = await readChecksum(context, file);
   const metadata = isJsonObject(found?.["metadata"]) ? found["metadata"] : undefined;
   const wrong =
     found === undefined
@@ -172,14 +187,24 @@ export async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, 
         : metadata !== undefined && (metadata["id"] !== snapshot.metadata.id || metadata["schemaString"] !== snapshot.metadata.schemaString)
           ? "it has another table id or schema than the log"
           : undefined;
-  if (wrong === undefined) return;
-  report({
-    code: "CHECKSUM_WRONG",
-    severity: "warning",
-    message: `The checksum file of version ${version} is wrong: ${wrong}.`,
-    version,
-    path: file.path,
-  });
+  if (wrong !== undefined) report(wrongChecksum(version, file, wrong));
+}
+
+async function readChecksum(context: TableContext, file: ObjectInfo): Promise<JsonObject | undefined> {
+  const checksum = file.size > longestLine ? undefined : readJson(await context.store.get(file.path));
+  return isJsonObject(checksum) ? checksum : undefined;
+}
+
+function malformed(checksum: JsonObject | undefined): string | undefined {
+  if (checksum === undefined) return "it cannot be read";
+  const isCount = (name: string): boolean => Number.isSafeInteger(Number(checksum[name] ?? Number.NaN)) && Number(checksum[name]) >= 0;
+  const name = ["tableSizeBytes", "numFiles"].find((field) => !isCount(field));
+  return name === undefined ? undefined : `its ${name} is ${String(checksum[name])}`;
+}
+
+function wrongChecksum(version: number, { path }: ObjectInfo, wrong: string): Finding {
+  const message = `The checksum file of version ${version} is wrong: ${wrong}.`;
+  return { code: "CHECKSUM_WRONG", severity: "warning", message, version, path };
 }
 
 function readJson(bytes: Uint8Array): JsonValue | undefined {

@@ -5,7 +5,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import { checkFiles, type FileTotals } from "./fsck-files.ts";
 import type { Finding, FsckOptions } from "./fsck-finding.ts";
 import { checkHistory } from "./fsck-history.ts";
-import { checkCheckpoints, checkChecksum, checkCommits } from "./fsck-log.ts";
+import { checkCheckpoints, checkChecksums, checkCommits } from "./fsck-log.ts";
 import { findAbandoned, findOrphans } from "./fsck-orphans.ts";
 import { checkStates } from "./fsck-states.ts";
 
@@ -67,7 +67,7 @@ async function checkSnapshot(
     report({ code: "TABLE_UNREADABLE", severity: "error", message: snapshot.readObstacle.message, version: snapshot.version });
     return { files: 0, bytes: 0, rows: 0 };
   }
-  await checkChecksum(snapshot, listing, report);
+  await checkChecksums(snapshot, listing, report, options.signal);
   const totals = await checkFiles(snapshot, options, report);
   if (options.deep === true) await checkHistory(snapshot, listing, options, report);
   if (options.orphans !== false) {

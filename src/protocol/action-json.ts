@@ -116,11 +116,11 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     "add",
     (body, where) => ({
       kind: "add",
-      path: field.requiredText(body, "path", where),
+      path: field.requiredPath(body, where),
       partitionValues: field.nullableTextMap(body, "partitionValues", where) ?? {},
       size: field.requiredCount(body, "size", where),
       // Required, but no reader needs it, and others take a missing one for 0.
-      modificationTime: field.optionalInteger(body, "modificationTime", where) ?? 0,
+      modificationTime: field.optionalTime(body, "modificationTime", where) ?? 0,
       dataChange: field.optionalBoolean(body, "dataChange", where) ?? true,
       ...field.present({
         stats: field.statsText(body, where),
@@ -136,10 +136,10 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     "remove",
     (body, where) => ({
       kind: "remove",
-      path: field.requiredText(body, "path", where),
+      path: field.requiredPath(body, where),
       dataChange: field.optionalBoolean(body, "dataChange", where) ?? true,
       ...field.present({
-        deletionTimestamp: field.optionalInteger(body, "deletionTimestamp", where),
+        deletionTimestamp: field.optionalTime(body, "deletionTimestamp", where),
         extendedFileMetadata: field.optionalBoolean(body, "extendedFileMetadata", where),
         partitionValues: field.nullableTextMap(body, "partitionValues", where),
         size: field.optionalInteger(body, "size", where),
@@ -155,7 +155,7 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     "cdc",
     (body, where) => ({
       kind: "cdc",
-      path: field.requiredText(body, "path", where),
+      path: field.requiredPath(body, where),
       partitionValues: field.nullableTextMap(body, "partitionValues", where) ?? {},
       size: field.requiredCount(body, "size", where),
       dataChange: field.optionalBoolean(body, "dataChange", where) ?? false,
@@ -175,7 +175,7 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       ...field.present({
         name: field.optionalText(body, "name", where),
         description: field.optionalText(body, "description", where),
-        createdTime: field.optionalInteger(body, "createdTime", where),
+        createdTime: field.optionalTime(body, "createdTime", where),
       }),
     }),
   ],
@@ -183,8 +183,8 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     "protocol",
     (body, where) => ({
       kind: "protocol",
-      minReaderVersion: field.requiredCount(body, "minReaderVersion", where),
-      minWriterVersion: field.requiredCount(body, "minWriterVersion", where),
+      minReaderVersion: field.requiredShortCount(body, "minReaderVersion", where),
+      minWriterVersion: field.requiredShortCount(body, "minWriterVersion", where),
       ...field.present({
         readerFeatures: field.textList(body, "readerFeatures", where),
         writerFeatures: field.textList(body, "writerFeatures", where),
@@ -197,7 +197,7 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       kind: "txn",
       appId: field.requiredText(body, "appId", where),
       version: field.requiredBigint(body, "version", where),
-      ...field.present({ lastUpdated: field.optionalInteger(body, "lastUpdated", where) }),
+      ...field.present({ lastUpdated: field.optionalTime(body, "lastUpdated", where) }),
     }),
   ],
   [
@@ -222,7 +222,7 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     "sidecar",
     (body, where) => ({
       kind: "sidecar",
-      path: field.requiredText(body, "path", where),
+      path: field.requiredPath(body, where),
       sizeInBytes: field.requiredCount(body, "sizeInBytes", where),
       modificationTime: field.requiredInteger(body, "modificationTime", where),
     }),
@@ -253,8 +253,8 @@ function deletionVector(body: JsonObject, where: string): DeletionVectorDescript
   return {
     storageType,
     pathOrInlineDv: field.requiredText(value, "pathOrInlineDv", at),
-    sizeInBytes: field.requiredCount(value, "sizeInBytes", at),
+    sizeInBytes: field.requiredShortCount(value, "sizeInBytes", at),
     cardinality: field.requiredCount(value, "cardinality", at),
-    ...field.present({ offset: field.optionalCount(value, "offset", at) }),
+    ...field.present({ offset: field.optionalShortCount(value, "offset", at) }),
   };
 }

@@ -31,6 +31,13 @@ export function requiredText(body: JsonObject, name: string, where: string): str
   return optionalText(body, name, where) ?? missing(where, name);
 }
 
+/** The path of a file, which must be there, not be empty and hold no NUL, escaped or not: no store has such a name. @throws `LOG_CORRUPT` */
+export function requiredPath(body: JsonObject, where: string): string {
+  const path = requiredText(body, "path", where);
+  if (path === "" || path.includes("\0") || path.includes("%00")) throw wrong(where, "path", "the path of a file", path);
+  return path;
+}
+
 /** A boolean field. @throws `LOG_CORRUPT` */
 export function optionalBoolean(body: JsonObject, name: string, where: string): boolean | undefined {
   const value = own(body, name);
@@ -50,17 +57,40 @@ export function requiredInteger(body: JsonObject, name: string, where: string): 
   return optionalInteger(body, name, where) ?? missing(where, name);
 }
 
-/** An integer field of 0 or more. @throws `LOG_CORRUPT` */
-export function optionalCount(body: JsonObject, name: string, where: string): number | undefined {
+/** An integer field of 0 or more. */
+function optionalCount(body: JsonObject, name: string, where: string): number | undefined {
   const value = optionalInteger(body, name, where);
   if (value !== undefined && value < 0) throw wrong(where, name, "0 or more", value);
   return value;
 }
 
-/** As {@link optionalCount}, and there. @throws `LOG_CORRUPT` */
+/** An integer field of 0 or more, which must be there. @throws `LOG_CORRUPT` */
 export function requiredCount(body: JsonObject, name: string, where: string): number {
   return optionalCount(body, name, where) ?? missing(where, name);
 }
+
+/** An integer field from 0 to 2^31 - 1: a checkpoint has 32 bits for it. @throws `LOG_CORRUPT` */
+export function optionalShortCount(body: JsonObject, name: string, where: string): number | undefined {
+  const value = optionalCount(body, name, where);
+  if (value !== undefined && value >= 2 ** 31) throw wrong(where, name, "below 2^31", value);
+  return value;
+}
+
+/** As {@link optionalShortCount}, and there. @throws `LOG_CORRUPT` */
+export function requiredShortCount(body: JsonObject, name: string, where: string): number {
+  return optionalShortCount(body, name, where) ?? missing(where, name);
+}
+
+/** Milliseconds since 1970 that a `Date` can hold. @throws `LOG_CORRUPT` */
+export function optionalTime(body: JsonObject, name: string, where: string): number | undefined {
+  const value = optionalInteger(body, name, where);
+  if (value !== undefined && Math.abs(value) > greatestTime)
+    throw wrong(where, name, `at most ${greatestTime} milliseconds from 1970`, value);
+  return value;
+}
+
+/** ECMA-262 "Time Values and Time Range". */
+const greatestTime = 8.64e15;
 
 /** An int64 field. @throws `LOG_CORRUPT` */
 export function optionalBigint(body: JsonObject, name: string, where: string): bigint | undefined {

@@ -105,6 +105,12 @@ describe("a caller's query", () => {
     ["a path that climbs out", "FROM '$FOLDER/out/../secret.csv'", "SQL_REFUSED", "There is no table "],
     ["a remote file", "FROM 'https://example.com/x.parquet'", "SQL_REFUSED", "There is no table https://example.com/x.parquet"],
     ["glob", "SELECT * FROM glob('/etc/*')", "SQL_REFUSED", "it calls the table function glob"],
+    [
+      "a function that ends in an error of the engine itself",
+      "SELECT is_histogram_other_bin(id) FROM flights",
+      "SQL_REFUSED",
+      "it calls is_histogram_other_bin(), which is not on the list of allowed functions",
+    ],
     ["glob as a function", "SELECT glob('/etc/*')", "SQL_REFUSED", "it calls glob(), which is not on the list of allowed functions"],
     ["ATTACH", "ATTACH '$FOLDER/x.db' AS x", "SQL_REFUSED", "it is not a SELECT"],
     ["COPY to a new file", "COPY (SELECT 1) TO '$FOLDER/out/new.parquet'", "SQL_REFUSED", "it is not a SELECT"],

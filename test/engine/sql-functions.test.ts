@@ -100,11 +100,13 @@ describe("the functions that a caller's text may call", () => {
     );
   });
 
-  it("leave out nothing consistent but what reads settings or plans, the engine's inner functions, and collations, which have syntax", () => {
+  it("leave out nothing consistent but what reads settings or plans, what fails, the engine's inner functions, and collations, which have syntax", () => {
     const left = entries.filter((entry) => isScalar(entry) && entry.stability === "CONSISTENT" && functionKind(entry.name) === undefined);
     expect(names(left).filter((name) => !/^(__internal_|icu_)/.test(name))).toEqual([
       "current_setting",
       "getvariable",
+      // Ends in an error of the engine itself where its argument is the same for all rows.
+      "is_histogram_other_bin",
       "json_deserialize_sql",
       "json_serialize_plan",
       "json_serialize_sql",

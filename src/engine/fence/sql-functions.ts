@@ -27,7 +27,7 @@ dayofmonth dayofweek dayofyear days_in_month decade decode degrees divide editdi
 enum_code enum_first enum_last enum_range enum_range_boundary epoch epoch_ms epoch_ns epoch_us equi_width_bins era even
 exp factorial fdiv filter finalize flatten floor fmod format format_bytes formatreadabledecimalsize formatreadablesize
 from_base64 from_binary from_hex from_json from_json_strict gamma gcd generate_series get_bit get_type grade_up greatest
-greatest_common_divisor hamming hash hex hour ilike_escape instr is_histogram_other_bin isfinite isinf isnan isodow
+greatest_common_divisor hamming hash hex hour ilike_escape instr isfinite isinf isnan isodow
 isoyear jaccard jaro_similarity jaro_winkler_similarity json json_array json_array_length json_contains json_exists
 json_extract json_extract_path json_extract_path_text json_extract_string json_keys json_merge_patch json_object
 json_pretty json_quote json_structure json_transform json_transform_strict json_type json_valid json_value julian

@@ -4,6 +4,7 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import { decodeLogPath, logPathKey } from "../../schema/paths.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import { checkPath } from "../../storage/contract/paths.ts";
 import { localFiles } from "../../storage/file-cache.ts";
 import { isSystemError } from "../../storage/local/local-root.ts";
 import { mapBounded } from "../../util/concurrency.ts";
@@ -29,20 +30,32 @@ export class LogPaths {
     this.#root = `${logPathKey(context.store.uri).replace(/\/+$/, "")}/`;
   }
 
-  /** @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed */
+  /** @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed; `LOG_CORRUPT` for one that can name no file */
   async resolve(logPath: string): Promise<ResolvedPath> {
     const decoded = decodeLogPath(logPath);
-    if (decoded.kind === "relative") return this.#own(decoded.path);
-    if (decoded.uri.startsWith(this.#root)) return this.#own(decoded.uri.slice(this.#root.length));
+    if (decoded.kind === "relative") return this.#own(decoded.path, logPath);
+    if (decoded.uri.startsWith(this.#root)) return this.#own(decoded.uri.slice(this.#root.length), logPath);
     const cut = decoded.uri.lastIndexOf("/");
-    const path = decoded.uri.slice(cut + 1);
+    const path = this.#checked(decoded.uri.slice(cut + 1), logPath);
     const { store, localFile } = await this.#open(decoded.uri.slice(0, cut), decoded.uri);
     return { store, path, localFile: () => localFile(path) };
   }
 
-  #own(path: string): ResolvedPath {
+  #own(path: string, logPath: string): ResolvedPath {
     const { store, localFile } = this.#context;
+    this.#checked(path, logPath);
     return { store, path, localFile: () => localFile(path) };
+  }
+
+  #checked(path: string, logPath: string): string {
+    try {
+      return checkPath(path);
+    } catch (error) {
+      if (!isVarveError(error, "INVALID_ARGUMENT")) throw error;
+      const named = `The log of ${this.#context.store.uri} names the file ${JSON.stringify(logPath)}, which is no path of a file.`;
+      const what = `${named} The log was damaged or written by a faulty program.`;
+      throw new VarveError("LOG_CORRUPT", what, { path: logPath, store: this.#context.store.uri }, error);
+    }
   }
 
   #open(folder: string, uri: string) {
