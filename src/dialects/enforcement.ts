@@ -1,5 +1,5 @@
 import { VarveError } from "../errors.ts";
-import { defaultOf, generationExpressionOf, identityOf } from "../schema/column-metadata.ts";
+import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import { checkUniqueNames, foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField, StructType } from "../schema/types.ts";
@@ -62,7 +62,7 @@ export function planEnforcement(schema: StructType, incoming: readonly IncomingC
     const column = byName.get(foldName(field.name));
     byName.delete(foldName(field.name));
     if (column === undefined) return absentColumn(field, mismatches);
-    if (identityOf(field)?.allowExplicitInsert === false) throw identityGiven(field);
+    if (columnMetadata(field).identity?.allowExplicitInsert === false) throw identityGiven(field);
     const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches, options);
     checks.push(...columnChecks(field, quoteName(column.name), conversion));
     return { field, sql: conversion.convert(quoteName(column.name)) };
@@ -115,8 +115,7 @@ export function rowMisfitError(
 }
 
 function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn {
-  const filled = defaultOf(field) ?? generationExpressionOf(field) ?? identityOf(field);
-  if (!field.nullable && filled === undefined) {
+  if (!field.nullable && !isFilled(field)) {
     mismatches.push({ path: [field.name], expected: `${typeText(field.type)} not null`, found: "no such column", reason: "missing" });
   }
   return { field };

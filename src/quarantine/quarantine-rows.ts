@@ -3,7 +3,7 @@ import type { Session, StagedRelation } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { errorsType } from "../quality/gate/errors-list.ts";
 import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
-import { defaultOf, generationExpressionOf, identityOf } from "../schema/column-metadata.ts";
+import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { writeRules } from "../table/rules/write-rules.ts";
@@ -35,7 +35,7 @@ export function payloadNames(columns: Iterable<string>): PayloadNames {
 
 /** The columns that a table fills where a row says nothing of them. */
 export function filledColumns(schema: StructType): readonly StructField[] {
-  return schema.fields.filter((field) => (defaultOf(field) ?? generationExpressionOf(field) ?? identityOf(field)) !== undefined);
+  return schema.fields.filter(isFilled);
 }
 
 /**
@@ -70,7 +70,7 @@ export async function stagePayloads(
 
 /** The nulls of columns that may hold none; what numbers itself is not asked. */
 function missingSql(schema: StructType): string {
-  const required = schema.fields.filter((field) => !field.nullable && identityOf(field) === undefined);
+  const required = schema.fields.filter((field) => !field.nullable && columnMetadata(field).identity === undefined);
   const errors = required.map(({ name }) => {
     const column = quoteText(name);
     return `CASE WHEN ${quoteName(name)} IS NULL THEN {check_id: ${quoteText(`schema:${name}`)}, check_name: 'schema', columns: [${column}], message: ${quoteText(`${name} must not be null`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} END`;

@@ -1,4 +1,5 @@
 import { VarveError } from "../errors.ts";
+import { defined } from "../util/defined.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../util/json.ts";
 import { allFields } from "./fields.ts";
 import { isPrimitive, pathText } from "./type-names.ts";
@@ -17,54 +18,48 @@ export const metadataKeys = {
   comment: "comment",
 } as const;
 
-/** An identity column's rule, PROTOCOL.md "Identity Columns". */
+/** The rule of an identity column, PROTOCOL.md "Identity Columns". */
 export interface Identity {
   readonly start: bigint;
   readonly step: bigint;
+  /** Absent before the first generated value. */
   readonly highWaterMark?: bigint | undefined;
   readonly allowExplicitInsert: boolean;
 }
 
-/** The SQL of a column's invariant, PROTOCOL.md "Column Invariants". @throws `SCHEMA_INVALID` for an invariant that cannot be read */
-export function invariantOf(field: StructField): string | undefined {
-  const text = field.metadata[metadataKeys.invariants];
-  if (text === undefined) return undefined;
-  const expression = typeof text === "string" ? invariantExpression(text) : undefined;
-  if (expression === undefined) throw unreadable(field, metadataKeys.invariants);
-  return expression;
+/** What a field's metadata asks of those who write it; each part is absent where the field does not have it. */
+export interface ColumnMetadata {
+  /** SQL that must be true of each row, PROTOCOL.md "Column Invariants". */
+  readonly invariant?: string | undefined;
+  /** SQL that computes the column, PROTOCOL.md "Generated Columns". */
+  readonly generation?: string | undefined;
+  /** SQL for rows that do not mention the column, PROTOCOL.md "Default Columns". */
+  readonly default?: string | undefined;
+  readonly identity?: Identity | undefined;
+  /** The characters that a `char(n)` or `varchar(n)` column may have; Delta keeps such columns as `string`. */
+  readonly charLength?: { readonly kind: "char" | "varchar"; readonly length: number } | undefined;
 }
 
-/** The SQL that computes a generated column. @throws `SCHEMA_INVALID` */
-export function generationExpressionOf(field: StructField): string | undefined {
-  return textOf(field, metadataKeys.generation);
+/**
+ * Reads what a field's metadata asks of its writers: the only place that does. A key whose value is null counts as absent.
+ *
+ * @param path the field's path, for the message; default: its name
+ * @throws `SCHEMA_INVALID` for metadata that cannot be understood: rows cannot be held to it, so the table is not written
+ */
+export function columnMetadata(field: StructField, path: readonly string[] = [field.name]): ColumnMetadata {
+  return defined({
+    invariant: invariantOf(field, path),
+    generation: textOf(field, path, metadataKeys.generation),
+    default: textOf(field, path, metadataKeys.default),
+    identity: identityOf(field, path),
+    charLength: charLengthOf(field),
+  });
 }
 
-/** The SQL of a column's default. @throws `SCHEMA_INVALID` */
-export function defaultOf(field: StructField): string | undefined {
-  return textOf(field, metadataKeys.default);
-}
-
-/** The rule of an identity column, or `undefined` for other columns. @throws `SCHEMA_INVALID` for a rule that cannot hold */
-export function identityOf(field: StructField): Identity | undefined {
-  const start = field.metadata[metadataKeys.identityStart];
-  const step = field.metadata[metadataKeys.identityStep];
-  if (start === undefined && step === undefined) return undefined;
-  const mark = field.metadata[metadataKeys.identityHighWaterMark];
-  const rule = { start: integer(field, start), step: integer(field, step) };
-  if (rule.step === 0n) throw unreadable(field, metadataKeys.identityStep);
-  return {
-    ...rule,
-    highWaterMark: mark === undefined || mark === null ? undefined : integer(field, mark),
-    allowExplicitInsert: field.metadata[metadataKeys.identityAllowExplicitInsert] === true,
-  };
-}
-
-/** The length in characters that a `char(n)` or `varchar(n)` column may have; Delta keeps such columns as `string`. */
-export function charLengthOf(field: StructField): { readonly kind: "char" | "varchar"; readonly length: number } | undefined {
-  const text = field.metadata[metadataKeys.charVarchar];
-  const parts = typeof text === "string" ? /^(char|varchar)\((\d+)\)$/i.exec(text.trim()) : null;
-  if (parts === null) return undefined;
-  return { kind: parts[1]?.toLowerCase() === "char" ? "char" : "varchar", length: Number(parts[2]) };
+/** Whether a value is computed for rows that do not mention the column. @throws `SCHEMA_INVALID` as {@link columnMetadata} */
+export function isFilled(field: StructField): boolean {
+  const { default: value, generation, identity } = columnMetadata(field);
+  return (value ?? generation ?? identity) !== undefined;
 }
 
 /**
@@ -78,10 +73,10 @@ export function featuresOfSchema(schema: StructType): string[] {
       if (type === "timestamp_ntz") features.add("timestampNtz");
       if (type === "variant") features.add("variantType");
     }
-    if (field.metadata[metadataKeys.invariants] !== undefined) features.add("invariants");
-    if (field.metadata[metadataKeys.generation] !== undefined) features.add("generatedColumns");
-    if (field.metadata[metadataKeys.default] !== undefined) features.add("allowColumnDefaults");
-    if (field.metadata[metadataKeys.identityStart] !== undefined) features.add("identityColumns");
+    if (presentValue(field, metadataKeys.invariants) !== undefined) features.add("invariants");
+    if (presentValue(field, metadataKeys.generation) !== undefined) features.add("generatedColumns");
+    if (presentValue(field, metadataKeys.default) !== undefined) features.add("allowColumnDefaults");
+    if (presentValue(field, metadataKeys.identityStart) !== undefined) features.add("identityColumns");
   }
   return [...features].sort();
 }
@@ -97,35 +92,76 @@ function* typesIn(type: DeltaType): Generator<DeltaType> {
   }
 }
 
-function invariantExpression(text: string): string | undefined {
+function presentValue(field: StructField, key: string): JsonValue | undefined {
+  return field.metadata[key] ?? undefined;
+}
+
+/** The metadata holds JSON in a text; some writers nest the JSON itself. */
+function invariantOf(field: StructField, path: readonly string[]): string | undefined {
+  const value = presentValue(field, metadataKeys.invariants);
+  if (value === undefined) return undefined;
+  const outer = typeof value === "string" ? parsedOr(value) : value;
+  const inner = isJsonObject(outer) ? outer["expression"] : undefined;
+  const expression = isJsonObject(inner) ? inner["expression"] : undefined;
+  if (typeof expression === "string") return expression;
+  throw unreadable(path, metadataKeys.invariants, "JSON text with expression.expression");
+}
+
+function parsedOr(text: string): JsonValue | undefined {
   try {
-    const outer = parseJson(text);
-    const inner = isJsonObject(outer) ? outer["expression"] : undefined;
-    const expression = isJsonObject(inner) ? inner["expression"] : undefined;
-    return typeof expression === "string" ? expression : undefined;
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-function textOf(field: StructField, key: string): string | undefined {
-  const value = field.metadata[key];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== "string") throw unreadable(field, key);
-  return value;
+function identityOf(field: StructField, path: readonly string[]): Identity | undefined {
+  const [start, step] = [integerOf(field, path, metadataKeys.identityStart), integerOf(field, path, metadataKeys.identityStep)];
+  if (start === undefined && step === undefined) return undefined;
+  if (start === undefined) throw unreadable(path, metadataKeys.identityStart, "a whole number");
+  if (step === undefined || step === 0n) throw unreadable(path, metadataKeys.identityStep, "a whole number other than 0");
+  return {
+    start,
+    step,
+    highWaterMark: integerOf(field, path, metadataKeys.identityHighWaterMark),
+    allowExplicitInsert: flagOf(field, path, metadataKeys.identityAllowExplicitInsert),
+  };
 }
 
-function integer(field: StructField, value: JsonValue | undefined): bigint {
-  if (typeof value === "bigint") return value;
+function charLengthOf(field: StructField): ColumnMetadata["charLength"] {
+  const text = field.metadata[metadataKeys.charVarchar];
+  const parts = typeof text === "string" ? /^(char|varchar)\((\d+)\)$/i.exec(text.trim()) : null;
+  if (parts === null) return undefined;
+  return { kind: parts[1]?.toLowerCase() === "char" ? "char" : "varchar", length: Number(parts[2]) };
+}
+
+function textOf(field: StructField, path: readonly string[], key: string): string | undefined {
+  const value = presentValue(field, key);
+  if (value === undefined || typeof value === "string") return value;
+  throw unreadable(path, key, "SQL text");
+}
+
+/** A whole number, also where a writer spelled it as text. */
+function integerOf(field: StructField, path: readonly string[], key: string): bigint | undefined {
+  const value = presentValue(field, key);
+  if (value === undefined || typeof value === "bigint") return value;
   if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
-  throw unreadable(field, "delta.identity.*");
+  if (typeof value === "string" && /^-?\d{1,19}$/.test(value)) return BigInt(value);
+  throw unreadable(path, key, "a whole number");
 }
 
-function unreadable(field: StructField, key: string): VarveError {
+/** A boolean, also where a writer spelled it as text. */
+function flagOf(field: StructField, path: readonly string[], key: string): boolean {
+  const value = String(presentValue(field, key) ?? false).toLowerCase();
+  if (value === "true" || value === "false") return value === "true";
+  throw unreadable(path, key, "true or false");
+}
+
+function unreadable(path: readonly string[], key: string, expected: string): VarveError {
   return new VarveError(
     "SCHEMA_INVALID",
-    `The metadata ${key} of column ${pathText([field.name])} cannot be read, so rows cannot be written to the table.`,
-    { column: [field.name], key },
+    `The metadata ${key} of column ${pathText(path)} is not ${expected}; varve cannot hold written rows to it and so does not write this table. Correct the column's metadata.`,
+    { column: path.join("."), key },
   );
 }

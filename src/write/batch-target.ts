@@ -3,6 +3,7 @@ import type { EngineColumn } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
+import { clusteringDomain } from "../protocol/domains.ts";
 import { isFeatureActive, requireWritable } from "../protocol/writer-features.ts";
 import { assignColumnMapping, columnMappingKeys, physicalSchema } from "../schema/column-mapping.ts";
 import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
@@ -35,7 +36,7 @@ export interface BatchTarget {
  */
 export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget> {
   requireWritable(snapshot.protocol, snapshot.metadata);
-  const clustering = (await snapshot.domainMetadata()).get("delta.clustering");
+  const clustering = (await snapshot.domainMetadata()).get(clusteringDomain);
   const { context, protocol, metadata, schema } = snapshot;
   const demands = tableDemands({ protocol, metadata, schema, clustering });
   return { context, snapshot, protocol, metadata, schema, demands, changes: [] };

@@ -101,7 +101,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "D1: two writers of a domain both land.",
     file: "conflict.ts",
-    find: "if (domain === ROW_TRACKING_DOMAIN || !facts.domains.has(domain)) continue;",
+    find: "if (domain === rowTrackingDomain || !facts.domains.has(domain)) continue;",
     replace: "continue;",
     test: "table/conflict.test.ts",
     name: "D1 the same domain",
@@ -109,7 +109,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "D2: row ids assigned meanwhile are a conflict.",
     file: "conflict.ts",
-    find: "if (domain === ROW_TRACKING_DOMAIN || !facts",
+    find: "if (domain === rowTrackingDomain || !facts",
     replace: "if (!facts",
     test: "table/conflict.test.ts",
     name: "D2 row ids are rebased",

@@ -2,7 +2,7 @@ import * as arrow from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { schemaOfArrow } from "../../src/dialects/arrow-types.ts";
 import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
-import { charLengthOf, featuresOfSchema, generationExpressionOf, identityOf, invariantOf } from "../../src/schema/column-metadata.ts";
+import { columnMetadata, featuresOfSchema } from "../../src/schema/column-metadata.ts";
 import { fieldAt, leafFields, requireColumn } from "../../src/schema/fields.ts";
 import { parseSchema, serializeSchema } from "../../src/schema/schema-json.ts";
 import { parseTypeName, typeText } from "../../src/schema/type-names.ts";
@@ -42,8 +42,8 @@ describe("schema builder", () => {
       .long("id", { identity: { start: 10n } })
       .date("day", { generatedAs: "CAST(at AS DATE)", comment: "of the event" })
       .build();
-    expect(identityOf(only(built))).toEqual({ start: 10n, step: 1n, allowExplicitInsert: false });
-    expect(built.fields.map(generationExpressionOf)).toEqual([undefined, "CAST(at AS DATE)"]);
+    expect(columnMetadata(only(built)).identity).toEqual({ start: 10n, step: 1n, allowExplicitInsert: false });
+    expect(built.fields.map((field) => columnMetadata(field).generation)).toEqual([undefined, "CAST(at AS DATE)"]);
     expect(featuresOfSchema(built)).toEqual(["generatedColumns", "identityColumns"]);
   });
 });
@@ -52,8 +52,7 @@ describe("column metadata", () => {
   it("reads invariants and lengths", () => {
     const metadata = { "delta.invariants": '{"expression": { "expression": "x > 3"} }', __CHAR_VARCHAR_TYPE_STRING: "varchar(10)" };
     const field = only(schema().integer("x", { metadata }).build());
-    expect(invariantOf(field)).toBe("x > 3");
-    expect(charLengthOf(field)).toEqual({ kind: "varchar", length: 10 });
+    expect(columnMetadata(field)).toEqual({ invariant: "x > 3", charLength: { kind: "varchar", length: 10 } });
   });
 
   it("refuses an invariant that cannot be read instead of ignoring it", () => {
@@ -63,8 +62,40 @@ describe("column metadata", () => {
           .integer("x", { metadata: { "delta.invariants": text } })
           .build(),
       );
-      expect(() => invariantOf(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+      expect(() => columnMetadata(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
     }
+  });
+
+  it("takes numbers and booleans of an identity as text, and an invariant as JSON itself", () => {
+    const identity = { "delta.identity.start": "5", "delta.identity.step": "-2", "delta.identity.allowExplicitInsert": "TRUE" };
+    const metadata = { ...identity, "delta.invariants": { expression: { expression: "x > 3" } } };
+    expect(columnMetadata(only(schema().long("x", { metadata }).build()))).toEqual({
+      invariant: "x > 3",
+      identity: { start: 5n, step: -2n, allowExplicitInsert: true },
+    });
+  });
+
+  it("takes null for a key that is not there", () => {
+    const keys = ["delta.invariants", "delta.generationExpression", "CURRENT_DEFAULT", "delta.identity.start", "delta.identity.step"];
+    const built = schema()
+      .long("x", { metadata: Object.fromEntries(keys.map((key) => [key, null])) })
+      .build();
+    expect(columnMetadata(only(built))).toEqual({});
+    expect(featuresOfSchema(built)).toEqual([]);
+  });
+
+  it.each([
+    ["delta.identity.step", { "delta.identity.start": 1 }],
+    ["delta.identity.start", { "delta.identity.step": 1 }],
+    ["delta.identity.start", { "delta.identity.start": "one", "delta.identity.step": 1 }],
+    ["delta.identity.highWaterMark", { "delta.identity.start": 1, "delta.identity.step": 1, "delta.identity.highWaterMark": 1.5 }],
+    [
+      "delta.identity.allowExplicitInsert",
+      { "delta.identity.start": 1, "delta.identity.step": 1, "delta.identity.allowExplicitInsert": 7 },
+    ],
+  ])("refuses an identity by the key that cannot be read: %s", (key, metadata) => {
+    const field = only(schema().long("x", { metadata }).build());
+    expect(() => columnMetadata(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID", data: { column: "x", key } }));
   });
 
   it("refuses an identity that never moves", () => {
@@ -73,7 +104,7 @@ describe("column metadata", () => {
         .long("x", { identity: { step: 0 } })
         .build(),
     );
-    expect(() => identityOf(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+    expect(() => columnMetadata(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
   });
 
   it("names the features that nested types need", () => {

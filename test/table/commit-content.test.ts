@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { commitPath } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
+import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
 import { nameRowTrackingColumns } from "../../src/table/commit/row-ids.ts";
@@ -161,4 +163,38 @@ describe("tidying a table", () => {
 
 function domain(name: string, configuration = "1"): Action {
   return { kind: "domainMetadata", domain: name, configuration, removed: false };
+}
+
+describe("the row-id mark", () => {
+  const tracking = protocol(["rowTracking", "domainMetadata"]);
+  const marked = (configuration: string): Action => ({
+    kind: "domainMetadata",
+    domain: "delta.rowTracking",
+    configuration,
+    removed: false,
+  });
+
+  it("is the field of that name, whatever numbers stand before it", async () => {
+    const context = await table([tracking, metadata()]);
+    const text = '{"formatVersion":7,"rowIdHighWaterMark":9007199254740993}';
+    const { state } = await commit(context, { actions: [marked(text)], operation: "RESTORE" });
+    expect(state.rowIdHighWaterMark).toBe(9007199254740993n);
+  });
+
+  it.each(["{}", "not JSON", '{"rowIdHighWaterMark":"9"}', '{"rowIdHighWaterMark":1.5}', '{"note":"\\"rowIdHighWaterMark\\":3"}'])(
+    "refuses the write where it cannot be read, because row ids would repeat: %s",
+    async (text) => {
+      const context = await table([tracking, metadata(), marked('{"rowIdHighWaterMark":41}')]);
+      await commitRaw(context, marked(text));
+      await expect(commit(context, append("a", { actions: [add("a")] }))).rejects.toMatchObject({
+        code: "LOG_CORRUPT",
+        data: { domain: "delta.rowTracking", configuration: text },
+      });
+    },
+  );
+});
+
+/** A commit of another writer, unchecked. */
+async function commitRaw({ store }: ReturnType<typeof contextOf>, action: Action): Promise<void> {
+  await store.putIfAbsent(commitPath(1), serializeActions([action]));
 }

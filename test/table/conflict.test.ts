@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import { pathKeyer } from "../../src/log/segment/file-key.ts";
 import type { Action } from "../../src/protocol/actions.ts";
+import { rowIdMarkAction } from "../../src/protocol/domains.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
 import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit/commit-request.ts";
 import { checkWinner } from "../../src/table/commit/conflict.ts";
@@ -189,11 +190,7 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   ],
   ["D1 the same domain", "CONFLICT_DOMAIN_METADATA", { ours: { actions: [domain("app.x")] }, theirs: winner([domain("app.x")]) }],
   ["D2 another domain", "accepted", { ours: { actions: [domain("app.y")] }, theirs: winner([domain("app.x")]) }],
-  [
-    "D2 row ids are rebased",
-    "accepted",
-    { ours: { actions: [domain("delta.rowTracking")] }, theirs: winner([domain("delta.rowTracking")]) },
-  ],
+  ["D2 row ids are rebased", "accepted", { ours: { actions: [rowIdMarkAction(4n)] }, theirs: winner([rowIdMarkAction(3n)]) }],
   [
     "T1 the same application, read",
     "CONFLICT_CONCURRENT_TRANSACTION",
@@ -377,11 +374,7 @@ describe("conflict matrix", () => {
     const next = check({
       ours: { actions: [add("a")] },
       theirs: winner(
-        [
-          protocol(["appendOnly", "rowTracking", "domainMetadata"]),
-          metadata({ "delta.checkpointInterval": "5" }),
-          { ...domain("delta.rowTracking"), configuration: '{"rowIdHighWaterMark":41}' } as Action,
-        ],
+        [protocol(["appendOnly", "rowTracking", "domainMetadata"]), metadata({ "delta.checkpointInterval": "5" }), rowIdMarkAction(41n)],
         { inCommitTimestamp: 7_777 },
       ),
     });

@@ -1,12 +1,12 @@
 import { VarveError } from "../../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintNames } from "../../protocol/constraint-names.ts";
+import { clusteringColumns, clusteringDomain } from "../../protocol/domains.ts";
 import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../../protocol/writer-features.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { allFields } from "../../schema/fields.ts";
 import { pathText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
-import { clusteringColumns } from "../../table/rules/table-demands.ts";
 
 /** A table as it will be when its features are dropped. */
 export interface FeatureUse {
@@ -51,7 +51,7 @@ const uses: Readonly<Record<string, Use>> = {
     return live.length === 0 ? undefined : `the table has the metadata domain ${live.join(", ")}`;
   },
   clustering: ({ domains }) => {
-    const columns = clusteringColumns(domains.get("delta.clustering")?.configuration ?? "{}");
+    const columns = clusteringColumns(domains.get(clusteringDomain));
     return columns.length === 0 ? undefined : `the table is clustered by ${columns.map(pathText).join(", ")}`;
   },
   checkpointProtection: ({ metadata }) => {

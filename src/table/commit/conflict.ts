@@ -1,9 +1,9 @@
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
+import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
 import { type CommitState, domainActions, singleAction, txnActions, type WinningCommit } from "./commit-request.ts";
 import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
 import { protocolConflict } from "./conflict-protocol.ts";
-import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
@@ -25,31 +25,20 @@ export function checkWinner(facts: TransactionFacts, state: CommitState, winner:
 
 /** The state after `winner`, without any check. */
 function foldState(state: CommitState, winner: WinningCommit): CommitState {
-  const rows = domainActions(winner.actions).find(({ domain }) => domain === ROW_TRACKING_DOMAIN);
-  const mark = rows === undefined || rows.removed ? undefined : highWaterMark(rows.configuration);
+  const mark = rowIdMark(domainActions(winner.actions).find(({ domain }) => domain === rowTrackingDomain));
   const stamp = commitInfoOf(winner.actions)?.["inCommitTimestamp"];
   return {
     version: winner.version,
     timestamp: typeof stamp === "number" ? stamp : (winner.modified ?? state.timestamp),
     protocol: singleAction(winner.actions, "protocol") ?? state.protocol,
     metadata: singleAction(winner.actions, "metaData") ?? state.metadata,
-    ...(mark === undefined
-      ? state.rowIdHighWaterMark === undefined
-        ? {}
-        : { rowIdHighWaterMark: state.rowIdHighWaterMark }
-      : { rowIdHighWaterMark: mark }),
+    rowIdHighWaterMark: mark ?? state.rowIdHighWaterMark,
   };
-}
-
-/** The `rowIdHighWaterMark` of the domain `delta.rowTracking`, or `undefined` where its text does not hold one. */
-export function highWaterMark(configuration: string): bigint | undefined {
-  const found = /"rowIdHighWaterMark"\s*:\s*(-?\d+)/.exec(configuration)?.[1];
-  return found === undefined ? undefined : BigInt(found);
 }
 
 function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
   for (const { domain } of domainActions(winner.actions)) {
-    if (domain === ROW_TRACKING_DOMAIN || !facts.domains.has(domain)) continue;
+    if (domain === rowTrackingDomain || !facts.domains.has(domain)) continue;
     throw new ConflictError("CONFLICT_DOMAIN_METADATA", winner, {
       winnerDid: `changed the metadata domain ${domain}`,
       met: "changes the same domain",

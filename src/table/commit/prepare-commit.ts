@@ -1,9 +1,10 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, CommitInfoAction, MetadataAction } from "../../protocol/actions.ts";
+import { rowIdMark, rowIdsPreservedTag, rowTrackingDomain } from "../../protocol/domains.ts";
 import { isFeatureActive, requireWritable } from "../../protocol/writer-features.ts";
 import { defined } from "../../util/defined.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
-import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
+import { type CommitRequest, type CommitState, domainActions, singleAction } from "./commit-request.ts";
 import { assignRowIds, assignsRowIds } from "./row-ids.ts";
 import { isBlindAppend } from "./transaction-facts.ts";
 import { stampTypeChanges } from "./type-change-versions.ts";
@@ -125,12 +126,7 @@ function withEnablement(metadata: MetadataAction, version: number, timestamp: nu
 }
 
 function markAfter(actions: readonly Action[], before: bigint): bigint {
-  for (const action of actions) {
-    if (action.kind !== "domainMetadata" || action.domain !== "delta.rowTracking") continue;
-    const mark = /-?\d+/.exec(action.configuration)?.[0];
-    if (mark !== undefined) return BigInt(mark);
-  }
-  return before;
+  return rowIdMark(domainActions(actions).findLast(({ domain }) => domain === rowTrackingDomain)) ?? before;
 }
 
 function commitInfo(
@@ -151,7 +147,7 @@ function commitInfo(
       isBlindAppend: isBlindAppend(request),
       operationMetrics: request.operationMetrics === undefined ? undefined : asTexts(request.operationMetrics),
       userMetadata: request.userMetadata,
-      tags: stamp.tracks ? { "delta.rowTracking.preserved": String(request.rowIdsPreserved ?? !removes) } : undefined,
+      tags: stamp.tracks ? { [rowIdsPreservedTag]: String(request.rowIdsPreserved ?? !removes) } : undefined,
       ...request.commitInfo,
       engineInfo: request.engineInfo ?? "varve",
       txnId: identity.txnId,

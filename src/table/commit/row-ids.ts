@@ -1,12 +1,10 @@
 import { VarveError } from "../../errors.ts";
-import type { Action, AddAction, DomainMetadataAction } from "../../protocol/actions.ts";
+import type { Action, AddAction } from "../../protocol/actions.ts";
+import { rowIdMarkAction } from "../../protocol/domains.ts";
 import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
 import { parseJson } from "../../util/json.ts";
 import type { World } from "../../util/world.ts";
 import type { CommitState } from "./commit-request.ts";
-
-/** The metadata domain that holds the highest row id assigned so far (PROTOCOL.md "Row IDs"). */
-export const ROW_TRACKING_DOMAIN = "delta.rowTracking";
 
 /** Whether writers must assign row ids: the feature is supported and not suspended (PROTOCOL.md "Row Tracking"). */
 export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">): boolean {
@@ -31,7 +29,7 @@ export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, 
     mark += rowsIn(action);
     return { ...action, baseRowId, defaultRowCommitVersion: commitVersion };
   });
-  return mark === highWaterMark ? assigned : [...assigned, highWaterMarkAction(mark)];
+  return mark === highWaterMark ? assigned : [...assigned, rowIdMarkAction(mark)];
 }
 
 /** Properties with names for the columns in which copied rows carry their ids and commit versions, where they have none yet. */
@@ -44,10 +42,6 @@ export function nameRowTrackingColumns(
     "delta.rowTracking.materializedRowCommitVersionColumnName": `_row-commit-version-col-${world.uuid()}`,
     ...configuration,
   };
-}
-
-function highWaterMarkAction(mark: bigint): DomainMetadataAction {
-  return { kind: "domainMetadata", domain: ROW_TRACKING_DOMAIN, configuration: `{"rowIdHighWaterMark":${mark}}`, removed: false };
 }
 
 function rowsIn(file: AddAction): bigint {

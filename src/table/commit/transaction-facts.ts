@@ -1,4 +1,5 @@
 import type { Action, AddAction } from "../../protocol/actions.ts";
+import { rowTrackingDomain } from "../../protocol/domains.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import {
   type CommitRequest,
@@ -9,7 +10,6 @@ import {
   singleAction,
   txnActions,
 } from "./commit-request.ts";
-import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 
 /** Whether a file of a table may hold a row that matches; true where partition values and statistics cannot exclude it. */
 export type FileTest = (predicate: Predicate, file: AddAction, table: Pick<CommitState, "protocol" | "metadata">) => boolean;
@@ -62,7 +62,7 @@ export function effectiveIsolation(request: CommitRequest, tableLevel: Isolation
   if (level === "Serializable") return level;
   const rearranges = request.actions.every((action) => {
     if (action.kind === "add" || action.kind === "remove") return !action.dataChange;
-    return action.kind === "cdc" || (action.kind === "domainMetadata" && action.domain === ROW_TRACKING_DOMAIN);
+    return action.kind === "cdc" || (action.kind === "domainMetadata" && action.domain === rowTrackingDomain);
   });
   return rearranges && request.actions.length > 0 && request.txn === undefined ? "SnapshotIsolation" : level;
 }

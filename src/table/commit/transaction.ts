@@ -7,6 +7,7 @@ import { rememberCommit } from "../../log/segment/known-commits.ts";
 import { listLog } from "../../log/segment/listing.ts";
 import { parseActions, serializeActions } from "../../protocol/action-json.ts";
 import type { MetadataAction } from "../../protocol/actions.ts";
+import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
 import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
 import { backoffDelay } from "../../util/backoff.ts";
 import { mapBounded } from "../../util/concurrency.ts";
@@ -23,10 +24,9 @@ import {
   type WinningCommit,
 } from "./commit-request.ts";
 import { type CommitTurn, type LandedCommit, takeTurn } from "./commit-turns.ts";
-import { checkWinner, highWaterMark } from "./conflict.ts";
+import { checkWinner } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
-import { ROW_TRACKING_DOMAIN } from "./row-ids.ts";
 import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
@@ -79,8 +79,8 @@ export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitReq
   const state = { version, timestamp, protocol, metadata };
   const after = singleAction(actions, "protocol") ?? protocol;
   if (!supportedWriterFeatures(protocol).has("rowTracking") && !supportedWriterFeatures(after).has("rowTracking")) return state;
-  const domain = (await snapshot.domainMetadata()).get(ROW_TRACKING_DOMAIN);
-  return { ...state, rowIdHighWaterMark: (domain === undefined ? undefined : highWaterMark(domain.configuration)) ?? -1n };
+  const domain = (await snapshot.domainMetadata()).get(rowTrackingDomain);
+  return { ...state, rowIdHighWaterMark: rowIdMark(domain) ?? -1n };
 }
 
 /** The table's default level; anything unknown counts as the stricter one. */

@@ -1,11 +1,9 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { knownSystemDomains } from "../../protocol/domains.ts";
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/writer-features.ts";
 import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
-import { assignsRowIds, ROW_TRACKING_DOMAIN } from "./row-ids.ts";
-
-/** Domains of the protocol that varve knows how to change (PROTOCOL.md "Writer Requirements for Domain Metadata"). */
-const knownSystemDomains: ReadonlySet<string> = new Set([ROW_TRACKING_DOMAIN, "delta.clustering"]);
+import { assignsRowIds } from "./row-ids.ts";
 
 interface TableRules {
   readonly protocol: ProtocolAction;

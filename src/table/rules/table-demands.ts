@@ -1,9 +1,9 @@
-import { VarveError } from "../../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintPrefix } from "../../protocol/constraint-names.ts";
+import { clusteringColumns } from "../../protocol/domains.ts";
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/writer-features.ts";
-import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
-import { isJsonObject, type JsonValue, parseJson } from "../../util/json.ts";
+import { type ColumnMetadata, columnMetadata, type Identity } from "../../schema/column-metadata.ts";
+import type { DeltaType, StructType } from "../../schema/types.ts";
 
 /** What a table asks of each row and file that is written to it; gathered from protocol, properties and column metadata. */
 export interface TableDemands {
@@ -52,14 +52,9 @@ export interface ColumnExpression {
   readonly expression: string;
 }
 
-/** PROTOCOL.md "Identity Columns". */
-export interface IdentityDemand {
+/** An identity column and its rule. */
+export interface IdentityDemand extends Identity {
   readonly column: string;
-  readonly start: bigint;
-  readonly step: bigint;
-  readonly allowExplicitInsert: boolean;
-  /** Absent before the first generated value. */
-  readonly highWaterMark?: bigint | undefined;
 }
 
 /** The parts of a snapshot that demands follow from. */
@@ -83,51 +78,57 @@ export function tableDemands({ protocol, metadata, schema, clustering }: DemandS
   const supported = supportedWriterFeatures(protocol);
   const active = (name: string) => isFeatureActive(name, protocol, metadata);
   const mode = configuration["delta.columnMapping.mode"];
-  const fields = [...walk(schema, [], false)];
+  const fields = [...walk(schema, [])];
   return {
     appendOnly: active("appendOnly"),
     notNull: notNullOf(schema, [], false),
-    conditions: [...fields.flatMap(invariantOf), ...checksOf(configuration)],
-    generated: supported.has("generatedColumns") ? fields.flatMap((field) => expressionOf(field, "delta.generationExpression")) : [],
-    defaults: supported.has("allowColumnDefaults") ? fields.flatMap((field) => expressionOf(field, "CURRENT_DEFAULT")) : [],
-    identity: supported.has("identityColumns") ? schema.fields.flatMap(identityOf) : [],
+    conditions: [...fields.flatMap(({ path, invariant }) => condition("invariant", path.join("."), invariant)), ...checksOf(configuration)],
+    generated: supported.has("generatedColumns") ? fields.flatMap(({ path, generation }) => expression(path, generation)) : [],
+    defaults: supported.has("allowColumnDefaults") ? fields.flatMap((field) => expression(field.path, field.default)) : [],
+    identity: supported.has("identityColumns") ? identitiesOf(fields) : [],
     columnMapping: supported.has("columnMapping") && (mode === "id" || mode === "name") ? mode : "none",
     changeDataFeed: active("changeDataFeed"),
     deletionVectors: active("deletionVectors"),
     materializePartitionColumns:
       supported.has("materializePartitionColumns") || isTrue(configuration["delta.writePartitionColumnsToParquet"]),
-    clusteringColumns: clustering === undefined ? [] : clusteringColumns(clustering.configuration),
+    clusteringColumns: clusteringColumns(clustering),
     assignRowIds: supported.has("rowTracking") && !isTrue(configuration["delta.rowTrackingSuspended"]),
     ...rowTrackingOf(active("rowTracking"), configuration),
   };
 }
 
-/** Column paths in the configuration of the domain `delta.clustering`; a column is a text or a list of name parts. */
-export function clusteringColumns(configuration: string): readonly (readonly string[])[] {
-  const parsed = parseJson(configuration);
-  const columns = isJsonObject(parsed) ? parsed["clusteringColumns"] : undefined;
-  if (!Array.isArray(columns)) return [];
-  return columns.map((column: JsonValue) => (Array.isArray(column) ? column.map(String) : [String(column)]));
-}
-
-interface PlacedField {
+interface PlacedMetadata extends ColumnMetadata {
   readonly path: readonly string[];
-  readonly field: StructField;
-  readonly insideCollection: boolean;
 }
 
-function* walk(type: DeltaType, path: readonly string[], insideCollection: boolean): Generator<PlacedField> {
+function* walk(type: DeltaType, path: readonly string[]): Generator<PlacedMetadata> {
   if (typeof type === "string" || type.type === "decimal") return;
-  if (type.type === "array") return yield* walk(type.elementType, [...path, "element"], true);
+  if (type.type === "array") return yield* walk(type.elementType, [...path, "element"]);
   if (type.type === "map") {
-    yield* walk(type.keyType, [...path, "key"], true);
-    return yield* walk(type.valueType, [...path, "value"], true);
+    yield* walk(type.keyType, [...path, "key"]);
+    return yield* walk(type.valueType, [...path, "value"]);
   }
   for (const field of type.fields) {
-    const at = [...path, field.name];
-    yield { path: at, field, insideCollection };
-    yield* walk(field.type, at, insideCollection);
+    const fieldPath = [...path, field.name];
+    yield { path: fieldPath, ...columnMetadata(field, fieldPath) };
+    yield* walk(field.type, fieldPath);
   }
+}
+
+function condition(kind: RowCondition["kind"], name: string, sql: string | undefined): RowCondition[] {
+  return sql === undefined ? [] : [{ kind, name, expression: sql }];
+}
+
+function expression(column: readonly string[], sql: string | undefined): ColumnExpression[] {
+  return sql === undefined ? [] : [{ column, expression: sql }];
+}
+
+/** Only a table's own columns can number rows. */
+function identitiesOf(fields: readonly PlacedMetadata[]): IdentityDemand[] {
+  return fields.flatMap(({ path, identity }) => {
+    const [column, ...below] = path;
+    return column === undefined || below.length > 0 || identity === undefined ? [] : [{ column, ...identity }];
+  });
 }
 
 function notNullOf(type: DeltaType, path: readonly string[], insideCollection: boolean): NotNullDemand[] {
@@ -145,51 +146,10 @@ function notNullOf(type: DeltaType, path: readonly string[], insideCollection: b
   return [...keys, ...(containsNull ? [] : [{ path: at, insideCollection: true }]), ...notNullOf(inner, at, true)];
 }
 
-function invariantOf({ path, field }: PlacedField): RowCondition[] {
-  const text = field.metadata["delta.invariants"];
-  if (text === undefined || text === null) return [];
-  const parsed = typeof text === "string" ? parseOr(text) : text;
-  const outer = isJsonObject(parsed) ? parsed["expression"] : undefined;
-  const expression = isJsonObject(outer) ? outer["expression"] : undefined;
-  if (typeof expression !== "string") throw invalid(path, "delta.invariants", "a JSON text with expression.expression");
-  return [{ kind: "invariant", name: path.join("."), expression }];
-}
-
 function checksOf(configuration: Readonly<Record<string, string>>): RowCondition[] {
   return Object.entries(configuration)
     .filter(([key]) => key.startsWith(constraintPrefix))
     .map(([key, expression]) => ({ kind: "check", name: key.slice(constraintPrefix.length), expression }));
-}
-
-function expressionOf({ path, field }: PlacedField, key: string): ColumnExpression[] {
-  const expression = field.metadata[key];
-  if (expression === undefined || expression === null) return [];
-  if (typeof expression !== "string") throw invalid(path, key, "SQL text");
-  return [{ column: path, expression }];
-}
-
-function identityOf(field: StructField): IdentityDemand[] {
-  const read = (key: string): bigint | undefined => {
-    const value = field.metadata[`delta.identity.${key}`];
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === "bigint" || Number.isInteger(value) || (typeof value === "string" && /^-?\d+$/.test(value)))
-      return BigInt(value as bigint | number | string);
-    throw invalid([field.name], `delta.identity.${key}`, "a whole number");
-  };
-  const start = read("start");
-  const step = read("step");
-  const highWaterMark = read("highWaterMark");
-  if (start === undefined && step === undefined) return [];
-  if (step === 0n) throw invalid([field.name], "delta.identity.step", "a number other than 0");
-  return [
-    {
-      column: field.name,
-      start: start ?? 1n,
-      step: step ?? 1n,
-      allowExplicitInsert: isTrue(String(field.metadata["delta.identity.allowExplicitInsert"] ?? "false")),
-      highWaterMark,
-    },
-  ];
 }
 
 function rowTrackingOf(enabled: boolean, configuration: Readonly<Record<string, string>>): Pick<TableDemands, "rowTracking"> {
@@ -199,22 +159,6 @@ function rowTrackingOf(enabled: boolean, configuration: Readonly<Record<string, 
   return { rowTracking: { rowIdColumn, rowCommitVersionColumn } };
 }
 
-function parseOr(text: string): JsonValue | undefined {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function isTrue(value: string | undefined): boolean {
   return value?.toLowerCase() === "true";
-}
-
-function invalid(path: readonly string[], key: string, expected: string): VarveError {
-  return new VarveError(
-    "SCHEMA_INVALID",
-    `The metadata ${key} of column ${path.join(".")} is not ${expected}; varve cannot hold written rows to it and so does not write this table. Correct the column's metadata.`,
-    { column: path.join("."), key },
-  );
 }

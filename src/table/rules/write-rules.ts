@@ -4,7 +4,7 @@ import type { Term } from "../../dialects/spark/term.ts";
 import { translateSpark } from "../../dialects/spark/translate.ts";
 import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { charLengthOf } from "../../schema/column-metadata.ts";
+import { columnMetadata } from "../../schema/column-metadata.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
@@ -123,7 +123,7 @@ async function requireDefault(session: Session, { fails }: Term, name: string, l
 
 /** `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we. */
 function lengthRule(field: StructField): RowRule[] {
-  const limit = field.type === "string" ? charLengthOf(field) : undefined;
+  const limit = field.type === "string" ? columnMetadata(field).charLength : undefined;
   if (limit === undefined) return [];
   const [name, column] = [field.name, quoteName(field.name)];
   const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
