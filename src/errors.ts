@@ -30,6 +30,7 @@ export type ErrorCode =
   | "DELETION_VECTOR_CORRUPT"
   // schema
   | "SCHEMA_INVALID"
+  | "PROPERTY_INVALID"
   | "SCHEMA_MISMATCH"
   | "COLUMN_NOT_FOUND"
   | "CONSTRAINT_VIOLATED"

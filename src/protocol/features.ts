@@ -1,60 +1,111 @@
-import { VarveError } from "../errors.ts";
 import type { MetadataAction, ProtocolAction } from "./actions.ts";
+import { type Configuration, type PropertyName, properties, propertyNames, turnsOn } from "./properties.ts";
 
 /** A table feature of PROTOCOL.md "Valid Feature Names in Table Features", of an accepted or open RFC, or of an engine's preview. */
 export interface TableFeature {
   readonly name: string;
-  /** Older spelling under which tables carry the same feature. */
-  readonly preview?: string | undefined;
   /** Whether readers must know it, or writers only. */
   readonly side: "reader" | "writer";
+  /** Older spelling under which tables carry the same feature. */
+  readonly preview?: string | undefined;
   /** Absent: varve reads tables that have it. Else why it does not. */
-  readonly refused?: string | undefined;
+  readonly unreadable?: string | undefined;
+  /**
+   * `enforced`: each commit and each written row is held to it. `kept`: its metadata is carried along untouched and asks nothing more of
+   * a commit. `refused`: a table where it is active is not written.
+   */
+  readonly write: "enforced" | "kept" | "refused";
+  /** Why it is not written, as the end of a sentence. */
+  readonly unwritable?: string | undefined;
+  /** A table that lists it under the preview name is not written, for other engines may mean something else by that. */
+  readonly previewUnwritable?: true | undefined;
+  /** The reader and writer versions before table features that imply it (PROTOCOL.md "Writer Version Requirements"). */
+  readonly legacy?: { readonly writer: number; readonly reader?: number | undefined } | undefined;
+  /** Features that must be listed with it. */
+  readonly requires?: readonly string[] | undefined;
+  /** Another writer may add it while a transaction runs: its files and actions stay right, or are made right when it is rebased. */
+  readonly soft?: true | undefined;
+  /** Why varve does not take it off a table, as the end of a sentence; absent: it goes when nothing uses it. */
+  readonly undroppable?: string | undefined;
+  /** Properties that mean nothing without it. */
+  readonly bookkeeping?: readonly PropertyName[] | undefined;
 }
 
-/** Every feature that the protocol and its RFCs name. A reader feature that is not here is refused by its name. */
+const catalog = "its commits go through a catalog";
+const redirected = "its content was moved to another table";
+const notWritten = "this version of varve does not know it";
+const history = "readers must know it for versions that time travel can still reach, and varve does not truncate history";
+
+const reader = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({
+  name,
+  side: "reader",
+  undroppable: history,
+  ...more,
+});
+const writer = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({ name, side: "writer", ...more });
+const unread = (name: string, unreadable: string, more: Partial<TableFeature> = {}): TableFeature =>
+  reader(name, { write: "refused", unreadable, unwritable: notWritten, ...more });
+const iceberg = (version: string): TableFeature =>
+  writer(`iceberg${version}`, { write: "refused", unwritable: "varve does not write files that Iceberg's rules ask for" });
+
+/** Every feature that the protocol and its RFCs name: the only list there is. One that is not here is refused by its name. */
 export const tableFeatures: readonly TableFeature[] = Object.freeze([
-  { name: "columnMapping", side: "reader" },
-  { name: "deletionVectors", side: "reader" },
-  { name: "timestampNtz", side: "reader" },
-  { name: "typeWidening", preview: "typeWidening-preview", side: "reader" },
-  { name: "v2Checkpoint", side: "reader" },
-  { name: "vacuumProtocolCheck", side: "reader" },
-  { name: "variantType", preview: "variantType-preview", side: "reader" },
-  { name: "variantShredding", preview: "variantShredding-preview", side: "reader" },
-  { name: "catalogManaged", preview: "catalogOwned-preview", side: "reader", refused: "its newest commits are known to its catalog only" },
-  { name: "geospatial", preview: "geospatial-preview", side: "reader", refused: "geometry and geography columns are not read" },
-  { name: "timestampNanos", side: "reader", refused: "nanosecond timestamps are not read" },
-  { name: "intervalTypes", preview: "intervalTypes-preview", side: "reader", refused: "interval columns are not read" },
-  { name: "adaptiveMetadata", preview: "adaptiveMetadata-preview", side: "reader", refused: "its file list is kept in Iceberg manifests" },
-  {
-    name: "redirectReaderWriter",
-    preview: "redirectReaderWriter-preview",
-    side: "reader",
-    refused: "its content was moved to another table",
-  },
-  { name: "appendOnly", side: "writer" },
-  { name: "invariants", side: "writer" },
-  { name: "checkConstraints", side: "writer" },
-  { name: "generatedColumns", side: "writer" },
-  { name: "allowColumnDefaults", side: "writer" },
-  { name: "changeDataFeed", side: "writer" },
-  { name: "identityColumns", side: "writer" },
-  { name: "rowTracking", side: "writer" },
-  { name: "domainMetadata", side: "writer" },
-  { name: "icebergCompatV1", side: "writer" },
-  { name: "icebergCompatV2", side: "writer" },
-  { name: "icebergCompatV3", side: "writer" },
-  { name: "icebergWriterCompatV1", side: "writer" },
-  { name: "icebergWriterCompatV3", side: "writer" },
-  { name: "clustering", side: "writer" },
-  { name: "inCommitTimestamp", preview: "inCommitTimestamp-preview", side: "writer" },
-  { name: "checkpointProtection", side: "writer" },
-  { name: "collations", preview: "collations-preview", side: "writer" },
-  { name: "columnMappingUsageTracking", side: "writer" },
-  { name: "coordinatedCommits", preview: "coordinatedCommits-preview", side: "writer" },
-  { name: "materializePartitionColumns", side: "writer" },
-  { name: "redirectWriterOnly", preview: "redirectWriterOnly-preview", side: "writer" },
+  reader("columnMapping", { write: "enforced", legacy: { writer: 5, reader: 2 }, soft: true }),
+  reader("deletionVectors", { write: "enforced", soft: true }),
+  reader("timestampNtz", { write: "enforced", soft: true }),
+  reader("typeWidening", { preview: "typeWidening-preview", write: "enforced", soft: true }),
+  reader("v2Checkpoint", { write: "enforced", soft: true }),
+  // Readers have nothing to do for it: versions that list it read the same without it.
+  reader("vacuumProtocolCheck", { write: "enforced", soft: true, undroppable: undefined }),
+  reader("variantType", { preview: "variantType-preview", write: "enforced" }),
+  reader("variantShredding", { preview: "variantShredding-preview", write: "kept" }),
+  unread("catalogManaged", "its newest commits are known to its catalog only", { preview: "catalogOwned-preview", unwritable: catalog }),
+  unread("geospatial", "geometry and geography columns are not read", { preview: "geospatial-preview" }),
+  unread("timestampNanos", "nanosecond timestamps are not read"),
+  unread("intervalTypes", "interval columns are not read", { preview: "intervalTypes-preview" }),
+  unread("adaptiveMetadata", "its file list is kept in Iceberg manifests", { preview: "adaptiveMetadata-preview" }),
+  unread("redirectReaderWriter", redirected, { preview: "redirectReaderWriter-preview" }),
+  writer("appendOnly", { write: "enforced", legacy: { writer: 2 }, soft: true }),
+  writer("invariants", { write: "enforced", legacy: { writer: 2 } }),
+  writer("checkConstraints", { write: "enforced", legacy: { writer: 3 } }),
+  writer("changeDataFeed", { write: "enforced", legacy: { writer: 4 }, soft: true }),
+  writer("generatedColumns", { write: "enforced", legacy: { writer: 4 } }),
+  writer("identityColumns", { write: "enforced", legacy: { writer: 6 } }),
+  writer("allowColumnDefaults", { write: "enforced" }),
+  writer("rowTracking", {
+    write: "enforced",
+    requires: ["domainMetadata"],
+    soft: true,
+    undroppable: "the table's files carry row ids, which varve does not take off them",
+  }),
+  writer("domainMetadata", { write: "kept", soft: true }),
+  writer("clustering", { write: "kept", requires: ["domainMetadata"] }),
+  writer("inCommitTimestamp", {
+    preview: "inCommitTimestamp-preview",
+    previewUnwritable: true,
+    write: "enforced",
+    soft: true,
+    bookkeeping: ["inCommitTimestampEnablementVersion", "inCommitTimestampEnablementTimestamp"],
+  }),
+  writer("checkpointProtection", { write: "enforced", soft: true, bookkeeping: ["requireCheckpointProtectionBeforeVersion"] }),
+  writer("materializePartitionColumns", { write: "enforced" }),
+  iceberg("CompatV1"),
+  iceberg("CompatV2"),
+  iceberg("CompatV3"),
+  iceberg("WriterCompatV1"),
+  iceberg("WriterCompatV3"),
+  writer("collations", { preview: "collations-preview", write: "refused", unwritable: notWritten }),
+  writer("columnMappingUsageTracking", { write: "refused", unwritable: notWritten }),
+  writer("coordinatedCommits", {
+    preview: "coordinatedCommits-preview",
+    write: "refused",
+    unwritable: "its commits go through a coordinator",
+  }),
+  writer("redirectWriterOnly", {
+    preview: "redirectWriterOnly-preview",
+    write: "refused",
+    unwritable: "its writers belong to another table",
+  }),
 ]);
 
 const byName: ReadonlyMap<string, TableFeature> = new Map(
@@ -63,108 +114,84 @@ const byName: ReadonlyMap<string, TableFeature> = new Map(
   ),
 );
 
-/** The greatest reader version of PROTOCOL.md "Reader Version Requirements". */
-const maxReaderVersion = 3;
-
 /** The feature of a name, or of its preview name; `undefined` for names that neither the protocol nor an RFC has. */
 export function findFeature(name: string): TableFeature | undefined {
   return byName.get(name);
+}
+
+/** Why varve does not write a table that uses the feature of this name, as the end of a sentence; `undefined` where it does. */
+export function unwritable(name: string): string | undefined {
+  const feature = findFeature(name);
+  if (feature === undefined || (feature.previewUnwritable === true && name !== feature.name)) return notWritten;
+  return feature.write === "refused" ? (feature.unwritable ?? notWritten) : undefined;
+}
+
+const switches: ReadonlyMap<string, PropertyName> = new Map(
+  propertyNames.flatMap((name) => {
+    const { feature } = properties[name];
+    return feature === undefined ? [] : [[feature, name]];
+  }),
+);
+
+/** Whether a property turns the feature on; `undefined` for features that no property switches: listing them is using them. */
+export function isTurnedOn(name: string, configuration: Configuration): boolean | undefined {
+  const property = switches.get(findFeature(name)?.name ?? name);
+  return property === undefined ? undefined : turnsOn(configuration, property);
+}
+
+/** Names of the features that properties turn on. */
+export function featuresOfProperties(configuration: Configuration): string[] {
+  return [...switches].filter(([, property]) => turnsOn(configuration, property)).map(([feature]) => feature);
+}
+
+/** Names of the features that writers of a table must respect: listed ones, or those that an older writer version implies. */
+export function supportedWriterFeatures(protocol: ProtocolAction): ReadonlySet<string> {
+  if (protocol.minWriterVersion >= 7) return new Set(protocol.writerFeatures ?? []);
+  return implied(legacyWriterFeatures, protocol.minWriterVersion);
+}
+
+/** Names of the features that readers of a table must respect. */
+export function supportedReaderFeatures(protocol: ProtocolAction): ReadonlySet<string> {
+  if (protocol.minReaderVersion >= 3) return new Set(protocol.readerFeatures ?? []);
+  return implied(legacyReaderFeatures, protocol.minReaderVersion);
+}
+
+interface LegacyFeature {
+  readonly name: string;
+  readonly since: number;
+}
+
+const legacyWriterFeatures = legacyFeatures(({ legacy }) => legacy?.writer);
+const legacyReaderFeatures = legacyFeatures(({ legacy }) => legacy?.reader);
+
+/** The features that versions before table features imply, the oldest first. */
+function legacyFeatures(versionOf: (feature: TableFeature) => number | undefined): readonly LegacyFeature[] {
+  const features = tableFeatures.map((feature) => ({ name: feature.name, since: versionOf(feature) ?? Number.POSITIVE_INFINITY }));
+  return features.filter(({ since }) => Number.isFinite(since)).sort((a, b) => a.since - b.since);
+}
+
+function implied(features: readonly LegacyFeature[], version: number): ReadonlySet<string> {
+  return new Set(features.flatMap(({ name, since }) => (since <= version ? [name] : [])));
 }
 
 /**
  * Whether a table's protocol turns a feature on for readers: listed, under either name, in `readerFeatures` of version 3, or implied by reader version 2.
  */
 export function readerHas(protocol: ProtocolAction, feature: string): boolean {
-  if (protocol.minReaderVersion === 2) return feature === "columnMapping";
-  return protocol.minReaderVersion >= 3 && lists(protocol.readerFeatures, feature);
+  return lists(supportedReaderFeatures(protocol), feature);
 }
 
 /** Whether writer version 7 lists a feature, under either of its names. */
 export function writerLists(protocol: ProtocolAction, feature: string): boolean {
-  return protocol.minWriterVersion >= 7 && lists(protocol.writerFeatures, feature);
+  return protocol.minWriterVersion >= 7 && lists(supportedWriterFeatures(protocol), feature);
 }
 
-/**
- * Checks that a protocol is one that the specification allows at all (PROTOCOL.md "Table Features").
- *
- * @throws `LOG_CORRUPT` for feature lists that are missing, or a reader version 3 without writer version 7
- */
-export function validateProtocol(protocol: ProtocolAction): void {
-  const { minReaderVersion: reader, minWriterVersion: writer, readerFeatures, writerFeatures } = protocol;
-  const problem =
-    reader < 1 || writer < 1
-      ? "versions start at 1"
-      : reader === 3 && readerFeatures === undefined
-        ? "reader version 3 requires readerFeatures"
-        : writer === 7 && writerFeatures === undefined
-          ? "writer version 7 requires writerFeatures"
-          : reader === 3 && writer < 7
-            ? "reader version 3 requires writer version 7"
-            : undefined;
-  if (problem === undefined) return;
-  throw new VarveError("LOG_CORRUPT", `The table's protocol ${reader}/${writer} is not valid: ${problem}. Its last writer was faulty.`, {
-    minReaderVersion: reader,
-    minWriterVersion: writer,
-  });
+/** Whether the table lists `name` and its metadata makes it active (PROTOCOL.md "Active Features"). */
+export function isFeatureActive(name: string, protocol: ProtocolAction, metadata: Pick<MetadataAction, "configuration">): boolean {
+  return supportedWriterFeatures(protocol).has(name) && (isTurnedOn(name, metadata.configuration) ?? true);
 }
 
-/**
- * Refuses tables whose newest state a reader by path cannot know.
- *
- * @throws `CATALOG_MANAGED`
- */
-export function refuseCatalogManaged(protocol: ProtocolAction): void {
-  const name = [...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])].find(
-    (one) => findFeature(one)?.name === "catalogManaged",
-  );
-  if (name === undefined) return;
-  throw new VarveError(
-    "CATALOG_MANAGED",
-    `The table is managed by a catalog (feature ${name}): only the catalog knows which commits are its newest, so reading it by its path could show an old state. Read it through its catalog.`,
-    { feature: name },
-  );
-}
-
-/**
- * What keeps varve from reading a table's rows, as the error to throw; `undefined` for a table that can be read.
- *
- * Codes: `UNSUPPORTED_PROTOCOL`, `UNSUPPORTED_FEATURE`. Metadata and history of such a table can still be looked at.
- */
-export function readObstacle(protocol: ProtocolAction, metadata: MetadataAction): VarveError | undefined {
-  const stillWorks = "Its schema, properties and history can still be shown; its rows and files cannot be read.";
-  const unsupported = protocol.minReaderVersion >= 3 ? (protocol.readerFeatures ?? []).filter((name) => !isReadable(name)) : [];
-  if (protocol.minReaderVersion > maxReaderVersion) {
-    const named = unsupported.length === 0 ? "" : ` and the feature${unsupported.length > 1 ? "s" : ""} ${unsupported.join(", ")}`;
-    return new VarveError(
-      "UNSUPPORTED_PROTOCOL",
-      `The table requires reader version ${protocol.minReaderVersion}${named}; varve reads versions 1 to ${maxReaderVersion}. ${stillWorks} Use a newer program.`,
-      { minReaderVersion: protocol.minReaderVersion, supported: maxReaderVersion, features: unsupported },
-    );
-  }
-  if (unsupported.length > 0) {
-    const reasons = unsupported.map((name) => `${name} (${findFeature(name)?.refused ?? "unknown to varve"})`);
-    return new VarveError(
-      "UNSUPPORTED_FEATURE",
-      `The table requires reader features that varve does not have: ${reasons.join(", ")}. ${stillWorks} Use a program that has them.`,
-      { features: unsupported },
-    );
-  }
-  if (metadata.format.provider.toLowerCase() !== "parquet") {
-    return new VarveError(
-      "UNSUPPORTED_FEATURE",
-      `The table's data files have the format ${JSON.stringify(metadata.format.provider)}; varve reads parquet only. ${stillWorks}`,
-      { features: [`format:${metadata.format.provider}`] },
-    );
-  }
-  return undefined;
-}
-
-function isReadable(name: string): boolean {
-  const feature = findFeature(name);
-  // A writer-only feature among the reader features asks nothing of readers.
-  return feature !== undefined && (feature.side === "writer" || feature.refused === undefined);
-}
-
-function lists(names: readonly string[] | undefined, feature: string): boolean {
-  return names?.some((name) => (findFeature(name)?.name ?? name) === feature) ?? false;
+function lists(names: ReadonlySet<string>, feature: string): boolean {
+  for (const name of names) if ((findFeature(name)?.name ?? name) === feature) return true;
+  return false;
 }

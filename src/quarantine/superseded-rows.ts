@@ -1,4 +1,5 @@
 import type { LogSnapshot } from "../log/contract.ts";
+import { propertyKey } from "../protocol/properties.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { asideMark } from "../write/batch-marks.ts";
@@ -18,7 +19,7 @@ export interface BatchStandings {
 async function batchStandings(table: LogSnapshot, quarantine: LogSnapshot, batchIds: readonly string[]): Promise<BatchStandings> {
   const [landed, quarantined] = await Promise.all([table.appTransactions(), quarantine.appTransactions()]);
   // marks may be forgotten before the progress of an application that goes on
-  const forgetful = table.metadata.configuration["delta.setTransactionRetentionDuration"] !== undefined;
+  const forgetful = table.metadata.configuration[propertyKey("setTransactionRetentionDuration")] !== undefined;
   const superseded: string[] = [];
   const pending: { batchId: string; appId: string }[] = [];
   for (const batchId of batchIds) {

@@ -8,12 +8,10 @@ import type { DeltaType, StructField, StructType } from "./types.ts";
 /** How data files name columns, PROTOCOL.md "Column Mapping". */
 export type ColumnMappingMode = "none" | "name" | "id";
 
-/** Keys of column mapping in field metadata and table properties. */
+/** Keys of column mapping in field metadata. */
 export const columnMappingKeys = {
   id: "delta.columnMapping.id",
   physicalName: "delta.columnMapping.physicalName",
-  mode: "delta.columnMapping.mode",
-  maxColumnId: "delta.columnMapping.maxColumnId",
 } as const;
 
 /** Field ids by physical name, nested as the engine's Parquet writer takes them. */
@@ -25,15 +23,6 @@ export type PhysicalFieldIds = {
 export interface MappedSchema {
   readonly schema: StructType;
   readonly maxColumnId: number;
-}
-
-/** Reads the mode from a table's properties. The caller checks that the protocol supports the feature. @throws `SCHEMA_INVALID` for an unknown mode */
-export function columnMappingMode(configuration: Readonly<Record<string, string>>): ColumnMappingMode {
-  const mode = (configuration[columnMappingKeys.mode] ?? "none").toLowerCase();
-  if (mode === "none" || mode === "name" || mode === "id") return mode;
-  throw new VarveError("SCHEMA_INVALID", `The table's property ${columnMappingKeys.mode} is "${mode}"; Delta knows none, name and id.`, {
-    mode,
-  });
 }
 
 /** The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` where column mapping is on and the field has none */

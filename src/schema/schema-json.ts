@@ -135,7 +135,10 @@ function parseText(text: string): JsonValue {
   try {
     return parseJson(text);
   } catch (error) {
-    const reason = error instanceof RangeError ? "it is nested too deeply" : "it is not JSON";
+    const reason =
+      error instanceof RangeError
+        ? "it is nested too deeply"
+        : `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
     throw new VarveError("SCHEMA_INVALID", `The table's schema cannot be read: ${reason}.`, {}, error);
   }
 }

@@ -4,8 +4,10 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
 import { clusteringDomain } from "../protocol/domains.ts";
-import { isFeatureActive, requireWritable } from "../protocol/writer-features.ts";
-import { assignColumnMapping, columnMappingKeys, physicalSchema } from "../schema/column-mapping.ts";
+import { isFeatureActive } from "../protocol/features.ts";
+import { requireWritable } from "../protocol/obstacles.ts";
+import { propertyKey, propertyOf } from "../protocol/properties.ts";
+import { assignColumnMapping, physicalSchema } from "../schema/column-mapping.ts";
 import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
 import { holdsVariant } from "../schema/fields.ts";
 import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
@@ -176,9 +178,12 @@ function mapNewColumns(
 ): { readonly schema: StructType; readonly configuration: Readonly<Record<string, string>> } {
   const { configuration } = target.metadata;
   if (target.demands.columnMapping === "none") return { schema, configuration };
-  const highest = Number(configuration[columnMappingKeys.maxColumnId] ?? 0);
+  const highest = propertyOf(configuration, "columnMapping.maxColumnId");
   const mapped = assignColumnMapping(schema, highest, () => `col-${world.uuid()}`);
-  return { schema: mapped.schema, configuration: { ...configuration, [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+  return {
+    schema: mapped.schema,
+    configuration: { ...configuration, [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) },
+  };
 }
 
 function needsFeatures(features: readonly string[]): VarveError {

@@ -26,6 +26,7 @@ describe("layers of src/", () => {
     "quality knows no table": { path: "quality/gate/reader.ts", text: 'import type { LogSnapshot } from "../../log/contract.ts";' },
     "one door to DuckDB": { path: "table/scan/direct.ts", text: 'import { DuckDBInstance } from "@duckdb/node-api";' },
     "one door to S3": { path: "log/segment/direct.ts", text: 'import { S3Client } from "@aws-sdk/client-s3";' },
+    "properties by their table": { path: "table/commit/own-parser.ts", text: 'const value = configuration["delta.appendOnly"];' },
     "file length": { path: "util/long.ts", text: "\n".repeat(600) },
     "folder size": Array.from({ length: 26 }, (_, index) => ({ path: `report/part-${index}.ts`, text: "" })),
     "no cycle": [

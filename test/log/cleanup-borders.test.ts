@@ -6,7 +6,8 @@ import type { TableContext } from "../../src/log/contract.ts";
 import { cleanExpiredLog } from "../../src/log/maintenance/cleanup.ts";
 import { commitPath, sidecarFolder } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { parseDuration, upkeepProperties } from "../../src/protocol/upkeep-properties.ts";
+import { parseInterval } from "../../src/protocol/property-values.ts";
+import { upkeepProperties } from "../../src/protocol/upkeep-properties.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
@@ -131,7 +132,7 @@ describe("retentions", () => {
     ["interval 1 month", undefined],
     ["7", undefined],
   ])("%s are %s milliseconds", (text, expected) => {
-    expect(parseDuration(text)).toBe(expected);
+    expect(parseInterval(text)).toBe(expected);
   });
 
   it("are those of the reference implementation where the table names none", () => {

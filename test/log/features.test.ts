@@ -42,18 +42,18 @@ describe("table features", () => {
 
   const readers = tableFeatures
     .filter((feature) => feature.side === "reader")
-    .flatMap(({ name, preview, refused }) =>
-      [name, ...(preview === undefined ? [] : [preview])].map((spelling) => ({ spelling, refused })),
+    .flatMap(({ name, preview, unreadable }) =>
+      [name, ...(preview === undefined ? [] : [preview])].map((spelling) => ({ spelling, unreadable })),
     );
 
-  it.each(readers)("$spelling is read, or refused by its name", async ({ spelling, refused }) => {
+  it.each(readers)("$spelling is read, or unreadable by its name", async ({ spelling, unreadable }) => {
     const opening = openLog(await memoryTable([firstActions({ readerFeatures: [spelling] })]));
     if (spelling.startsWith("catalog"))
       return expect(opening).rejects.toMatchObject({ code: "CATALOG_MANAGED", data: { feature: spelling } });
     const { readObstacle } = await opening;
-    if (refused === undefined) return expect(readObstacle).toBeUndefined();
+    if (unreadable === undefined) return expect(readObstacle).toBeUndefined();
     expect(readObstacle).toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: [spelling] } });
-    expect(readObstacle?.message).toContain(refused);
+    expect(readObstacle?.message).toContain(unreadable);
   });
 
   it("that only writers need never keep a table from being read", async () => {

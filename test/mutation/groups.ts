@@ -18,6 +18,17 @@ export const mutationGroups: readonly MutationGroup[] = [
     ],
   },
   {
+    name: "protocol tables",
+    sources: ["src/protocol/{features,obstacles,properties,property-values,set-properties,domains}.ts", "src/schema/column-metadata.ts"],
+    tests: [
+      "test/protocol/**",
+      "test/schema/schema-parts.test.ts",
+      "test/log/features.test.ts",
+      "test/operations/{properties,alter}.test.ts",
+      "test/table/{writer-features,feature-matrix,table-demands,commit-content,conflict}.test.ts",
+    ],
+  },
+  {
     name: "storage",
     sources: ["src/storage/**/*.ts"],
     tests: ["test/storage/**", "test/contract/{object,s3}-store.test.ts", "test/operations/leftovers.test.ts"],

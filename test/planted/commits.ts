@@ -142,8 +142,8 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "The row ids of a table that was suspended begin anew.",
     file: "transaction.ts",
-    find: "undefined : highWaterMark(domain.configuration)) ?? -1n",
-    replace: "undefined : undefined) ?? -1n",
+    find: "rowIdHighWaterMark: rowIdMark(domain) ?? -1n",
+    replace: "rowIdHighWaterMark: -1n",
     test: "table/transaction.test.ts",
     name: "goes on above the ids that were given out before it was susp",
   },
@@ -157,9 +157,9 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A row-id mark that a winner removed counts.",
-    file: "conflict.ts",
-    find: "rows === undefined || rows.removed ? undefined",
-    replace: "rows === undefined ? undefined",
+    file: "protocol/domains.ts",
+    find: "if (domain === undefined || domain.removed) return undefined;",
+    replace: "if (domain === undefined) return undefined;",
     test: "conflict.test.ts",
     name: "row-id mark",
   },

@@ -70,7 +70,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A commit of a batch does not carry its batch id.",
     file: "commit-batch.ts",
-    find: "    ...(txn === undefined ? {} : { txn }),",
+    find: "\n    txn,",
     replace: "",
     test: "operations/append.test.ts",
     name: "does nothing the second time for the same transaction or bat",
@@ -159,7 +159,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A repeated batch is quarantined twice.",
     file: "quarantine-write.ts",
-    find: "    ...(txn === undefined ? {} : { txn }),",
+    find: "\n    txn,",
     replace: "",
     test: "operations/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",
@@ -272,7 +272,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A staged batch that compared with the table lands beside what it did not see.",
     file: "publish-staged.ts",
-    find: "...(audit.comparesWithTable ? { wholeTable: true } : {})",
+    find: ", wholeTable: audit.comparesWithTable ? true : undefined",
     replace: "",
     test: "operations/staged.test.ts",
     name: "is tested again when the table gets one of its keys between",

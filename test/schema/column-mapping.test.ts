@@ -4,7 +4,6 @@ import { arrayOf, mapOf, schema } from "../../src/schema/builder.ts";
 import {
   assignColumnMapping,
   columnId,
-  columnMappingMode,
   physicalFieldIds,
   physicalName,
   physicalPath,
@@ -68,8 +67,7 @@ describe("column mapping", () => {
     expect(physicalSchema(mapped, "none").fields[0]?.name).toBe("a");
   });
 
-  it("refuses an unknown mode and a mapped table's field without a name", () => {
-    expect(() => columnMappingMode({ "delta.columnMapping.mode": "both" })).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+  it("refuses a mapped table's field without a name", () => {
     const [field] = schema().long("a").build().fields;
     expect(() => physicalName(field ?? expect.fail(), "name")).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
   });

@@ -103,7 +103,7 @@ describe("a table that tracks rows", () => {
 
   it("has no mark where rows are not tracked", async () => {
     const { state } = await commit(await table(), append("a"));
-    expect("rowIdHighWaterMark" in state).toBe(false);
+    expect(state.rowIdHighWaterMark).toBeUndefined();
   });
 
   it("goes on above an earlier mark when the feature is listed again", async () => {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { tableFeatures } from "../../src/protocol/features.ts";
-import { writerFeatures } from "../../src/protocol/writer-features.ts";
+import { findFeature, tableFeatures } from "../../src/protocol/features.ts";
 
 const page = readFileSync(new URL("../../spec/features.md", import.meta.url), "utf8");
 const rows = [...page.matchAll(/^\| (\w+) \| (yes|no) \| (enforced|kept|refused) \|.*\|(.*)\|$/gm)].map(
@@ -19,9 +18,9 @@ describe("spec/features.md", () => {
   });
 
   it.each(rows)("tells the truth about $name", ({ name, read, written }) => {
-    const reading = tableFeatures.find((feature) => feature.name === name);
-    expect(read).toBe(reading?.side === "reader" && reading.refused !== undefined ? "no" : "yes");
-    expect(written).toBe(writerFeatures[name]?.support ?? "refused");
+    const feature = findFeature(name);
+    expect(read).toBe(feature?.unreadable === undefined ? "yes" : "no");
+    expect(written).toBe(feature?.write);
   });
 
   it.each(rows)("names tests of $name that there are and that speak of it", ({ name, written, tests }) => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { tableFeatures } from "../../src/protocol/features.ts";
 import {
+  findFeature,
   isFeatureActive,
-  requireWritable,
   supportedReaderFeatures,
   supportedWriterFeatures,
-  writerFeatures,
-} from "../../src/protocol/writer-features.ts";
+  type TableFeature,
+  tableFeatures,
+} from "../../src/protocol/features.ts";
+import { requireWritable } from "../../src/protocol/obstacles.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
 describe("supportedWriterFeatures", () => {
@@ -30,18 +31,21 @@ describe("supportedWriterFeatures", () => {
 
 describe("requireWritable", () => {
   it("accepts a table with every feature that varve enforces or keeps", () => {
-    const names = Object.entries(writerFeatures).filter(([, { support }]) => support !== "refused");
-    const readers = names.filter(([, { reader }]) => reader).map(([name]) => name);
-    const writers = names.filter(([, { reader }]) => !reader).map(([name]) => name);
+    const written = tableFeatures.filter(({ write }) => write !== "refused");
+    const namesOf = (side: TableFeature["side"]) =>
+      written
+        .filter((feature) => feature.side === side)
+        .flatMap(({ name, preview }) => [name, ...(preview === undefined ? [] : [preview])]);
+    const [readers, writers] = [namesOf("reader"), namesOf("writer").filter((name) => name !== "inCommitTimestamp-preview")];
     expect(() => requireWritable(protocol(writers, readers), metadata())).not.toThrow();
   });
 
   it.each(tableFeatures.map(({ name }) => name))("never ignores %s: it is enforced, kept, or refused by name", (name) => {
-    const known = writerFeatures[name];
+    const known = findFeature(name);
     const active = { "delta.enableIcebergCompatV1": "true", "delta.enableIcebergCompatV2": "true", "delta.enableIcebergCompatV3": "true" };
     const more = { "delta.enableIcebergWriterCompatV1": "true", "delta.enableIcebergWriterCompatV3": "true" };
     const attempt = () => requireWritable(protocol([name, ...(known?.requires ?? [])]), metadata({ ...active, ...more }));
-    if (known !== undefined && known.support !== "refused") expect(attempt).not.toThrow();
+    if (known?.write !== "refused") expect(attempt).not.toThrow();
     else expect(attempt).toThrowError(expect.objectContaining({ data: { features: [name] } }));
   });
 

@@ -1,6 +1,7 @@
 import { engineTypeText } from "../../dialects/engine-types.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
-import { columnMappingMode, physicalName, physicalSchema } from "../../schema/column-mapping.ts";
+import { physicalName, physicalSchema } from "../../schema/column-mapping.ts";
 import { findField, leafFields } from "../../schema/fields.ts";
 import { decodePartitionValue } from "../../schema/partition-values.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
@@ -55,7 +56,7 @@ const exactDigits = 15;
 
 /** The columns of a table's checkpoints, statistics as its properties ask. */
 export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
-  const mode = columnMappingMode(snapshot.metadata.configuration);
+  const mode = propertyOf(snapshot.metadata.configuration, "columnMapping.mode");
   const partitions = snapshot.metadata.partitionColumns.flatMap((name) => findField(snapshot.schema, name) ?? []);
   const named = partitions.map((field) => ({ name: physicalName(field, mode), type: field.type }));
   const parsed = properties.statsAsStruct && named.length > 0;

@@ -1,6 +1,7 @@
 import { isVarveError } from "../../errors.ts";
 import { actionFromJson, actionToJson } from "../../protocol/action-json.ts";
 import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { longestLine } from "../../protocol/text-lines.ts";
 import { defined } from "../../util/defined.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
@@ -187,5 +188,5 @@ function foldMap<K extends "txn" | "domainMetadata">(
 }
 
 function isStamped(metadata: MetadataAction): boolean {
-  return metadata.configuration["delta.enableInCommitTimestamps"]?.toLowerCase() === "true";
+  return propertyOf(metadata.configuration, "enableInCommitTimestamps");
 }

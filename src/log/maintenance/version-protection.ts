@@ -1,4 +1,5 @@
 import { writerLists } from "../../protocol/features.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import type { LogSnapshot } from "../contract.ts";
 
 /**
@@ -25,6 +26,5 @@ export async function oldestProtected(snapshot: LogSnapshot, protectors: readonl
  */
 async function protectedCheckpoints(snapshot: LogSnapshot): Promise<number | undefined> {
   if (!writerLists(snapshot.protocol, "checkpointProtection")) return undefined;
-  const before = Number(snapshot.metadata.configuration["delta.requireCheckpointProtectionBeforeVersion"] ?? "0");
-  return before > 0 ? 0 : undefined;
+  return propertyOf(snapshot.metadata.configuration, "requireCheckpointProtectionBeforeVersion") > 0 ? 0 : undefined;
 }

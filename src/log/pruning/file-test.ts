@@ -1,7 +1,8 @@
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { readerHas } from "../../protocol/features.ts";
 import type { Literal, Predicate } from "../../protocol/predicate.ts";
-import { columnMappingMode, physicalName } from "../../schema/column-mapping.ts";
+import { propertyOf } from "../../protocol/properties.ts";
+import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import { typeChangesOf } from "../../schema/type-widening.ts";
@@ -170,7 +171,7 @@ function combine(op: "and" | "or", args: readonly FileTest[]): FileTest {
 }
 
 function columnFinder({ protocol, metadata, schema }: LogSchema): Finder {
-  const mode = readerHas(protocol, "columnMapping") ? columnMappingMode(metadata.configuration) : "none";
+  const mode = readerHas(protocol, "columnMapping") ? propertyOf(metadata.configuration, "columnMapping.mode") : "none";
   const partitions = new Set(metadata.partitionColumns.map((name) => findField(schema, name)));
   return (path) => {
     const fields = fieldsOnPath(schema, path);

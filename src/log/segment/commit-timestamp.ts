@@ -1,6 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { writerLists } from "../../protocol/features.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import type { ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
 import { readCommitBytes } from "./commit-file.ts";
 import { type HeadAction, parseHeadActions } from "./commit-lines.ts";
@@ -17,10 +18,9 @@ export interface InCommitTimestamps {
 /** Reads a table's in-commit timestamp settings; `undefined` where the feature is not on. */
 export function inCommitTimestamps(protocol: ProtocolAction, metadata: MetadataAction): InCommitTimestamps | undefined {
   const { configuration } = metadata;
-  const enabled = configuration["delta.enableInCommitTimestamps"]?.toLowerCase() === "true";
-  if (!enabled || !writerLists(protocol, "inCommitTimestamp")) return undefined;
-  const version = integerProperty(configuration["delta.inCommitTimestampEnablementVersion"]);
-  const timestamp = integerProperty(configuration["delta.inCommitTimestampEnablementTimestamp"]);
+  if (!propertyOf(configuration, "enableInCommitTimestamps") || !writerLists(protocol, "inCommitTimestamp")) return undefined;
+  const version = propertyOf(configuration, "inCommitTimestampEnablementVersion");
+  const timestamp = propertyOf(configuration, "inCommitTimestampEnablementTimestamp");
   if (version === undefined || timestamp === undefined) return { version: 0 };
   return { version, timestamp };
 }
@@ -43,9 +43,4 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
 export async function findCommitTimestamp(store: ObjectStore, version: number, options: ReadOptions): Promise<number | undefined> {
   const bytes = await readCommitBytes(store, version, options);
   return bytes === undefined ? undefined : inCommitTimestamp(parseHeadActions(bytes, commitPath(version)), version);
-}
-
-function integerProperty(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{1,15}$/.test(text)) return undefined;
-  return Number(text);
 }

@@ -1,6 +1,6 @@
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
-import { readObstacle, refuseCatalogManaged, validateProtocol } from "../../protocol/features.ts";
+import { readObstacle, refuseCatalogManaged, validateProtocol } from "../../protocol/obstacles.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { ReadOptions } from "../../storage/contract/object-store.ts";

@@ -1,8 +1,11 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
-import { isFeatureActive, requireWritable, supportedWriterFeatures } from "../../protocol/writer-features.ts";
-import { assignColumnMapping, columnMappingKeys, columnMappingMode, highestColumnId } from "../../schema/column-mapping.ts";
+import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
+import { requireWritableFeatures } from "../../protocol/obstacles.ts";
+import { propertyKey, propertyOf } from "../../protocol/properties.ts";
+import { askedProperties, refuseConstraint, requireRemovable } from "../../protocol/set-properties.ts";
+import { assignColumnMapping, highestColumnId } from "../../schema/column-mapping.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
@@ -12,7 +15,6 @@ import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { withoutFeatures } from "./drop-features.ts";
-import { checkMayChange, checkProperty } from "./property-rules.ts";
 
 /** What to change of a table's definition; nothing of its rows. */
 export interface AlterOptions {
@@ -54,7 +56,8 @@ export interface AlterResult {
  *   `requireConstraints` for added constraints, and as `commitTransaction`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterResult> {
-  requireWritable(snapshot.protocol, snapshot.metadata);
+  // A property whose value means nothing is what the change may be for: the commit looks at the properties that come of it.
+  requireWritableFeatures(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);
   if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
   const result = await commitTransaction(snapshot, {
@@ -87,15 +90,12 @@ interface Change {
   readonly featuresDropped: readonly string[];
 }
 
-const featurePrefix = "delta.feature.";
-
 async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Change> {
   const { metadata, protocol } = snapshot;
-  const asked = Object.entries(options.set ?? {});
-  const listed = asked.filter(([key]) => key.startsWith(featurePrefix)).map(([key, value]) => featureName(key, value));
-  const set = Object.fromEntries(asked.filter(([key]) => !key.startsWith(featurePrefix)));
-  for (const [key, value] of Object.entries(set)) checkProperty(key, value);
-  for (const key of options.unset ?? []) checkMayChange(key);
+  const asked = options.set ?? {};
+  for (const key of [...Object.keys(asked), ...(options.unset ?? [])]) refuseConstraint(key);
+  const { features: listed, properties: set } = askedProperties(asked);
+  for (const key of options.unset ?? []) requireRemovable(key);
   const constraints = planConstraints(metadata.configuration, { add: options.addConstraints ?? {}, drop: options.dropConstraints ?? [] });
   const unset = [...(options.unset ?? []), ...constraints.unset];
   const next = nextMetadata(snapshot, { ...set, ...constraints.set }, unset, options.description);
@@ -166,11 +166,6 @@ async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterO
   return { ...table, protocol, metadata: { ...table.metadata, configuration: configurationOf(table.metadata, {}, unset) } };
 }
 
-function featureName(key: string, value: string): string {
-  if (value === "supported" || value === "enabled") return key.slice(featurePrefix.length);
-  throw new VarveError("INVALID_ARGUMENT", `${key} can be set to "supported" only, not ${JSON.stringify(value)}.`, { key });
-}
-
 /** The properties after the change, in the order they had: a change that changes nothing leaves the same text. */
 function configurationOf(
   metadata: MetadataAction,
@@ -188,8 +183,10 @@ function mapInPlace(
   set: Readonly<Record<string, string>>,
   unset: readonly string[],
 ): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
-  const before = columnMappingMode(metadata.configuration);
-  const after = unset.includes(columnMappingKeys.mode) ? "none" : columnMappingMode({ ...metadata.configuration, ...set });
+  const before = propertyOf(metadata.configuration, "columnMapping.mode");
+  const after = unset.includes(propertyKey("columnMapping.mode"))
+    ? "none"
+    : propertyOf({ ...metadata.configuration, ...set }, "columnMapping.mode");
   if (before === after) return { schema, properties: {} };
   if (before !== "none" || after !== "name") {
     throw new VarveError(
@@ -202,11 +199,11 @@ function mapInPlace(
     );
   }
   const mapped = assignColumnMapping(schema, highestColumnId(schema), (field) => field.name);
-  return { schema: mapped.schema, properties: { [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+  return { schema: mapped.schema, properties: { [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) } };
 }
 
 function checkTogether(configuration: Readonly<Record<string, string>>): void {
-  if (configuration["delta.enableRowTracking"] === "true" && configuration["delta.rowTrackingSuspended"] === "true") {
+  if (propertyOf(configuration, "enableRowTracking") && propertyOf(configuration, "rowTrackingSuspended")) {
     throw new VarveError(
       "INVALID_ARGUMENT",
       "Row tracking cannot be enabled while delta.rowTrackingSuspended is true. Set that to false in the same change.",

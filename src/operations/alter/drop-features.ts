@@ -2,7 +2,8 @@ import { VarveError } from "../../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintNames } from "../../protocol/constraint-names.ts";
 import { clusteringColumns, clusteringDomain } from "../../protocol/domains.ts";
-import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../../protocol/writer-features.ts";
+import { findFeature, isTurnedOn, supportedReaderFeatures, supportedWriterFeatures } from "../../protocol/features.ts";
+import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { allFields } from "../../schema/fields.ts";
 import { pathText } from "../../schema/type-names.ts";
@@ -55,21 +56,10 @@ const uses: Readonly<Record<string, Use>> = {
     return columns.length === 0 ? undefined : `the table is clustered by ${columns.map(pathText).join(", ")}`;
   },
   checkpointProtection: ({ metadata }) => {
-    const before = Number(metadata.configuration[protectedBefore] ?? "0");
+    const before = propertyOf(metadata.configuration, "requireCheckpointProtectionBeforeVersion");
     return before > 0 ? `the log before version ${before} must be cleaned up first, in one go` : undefined;
   },
 };
-
-const protectedBefore = "delta.requireCheckpointProtectionBeforeVersion";
-
-/** Properties that mean nothing without their feature. */
-const bookkeeping: Readonly<Record<string, readonly string[]>> = {
-  inCommitTimestamp: ["delta.inCommitTimestampEnablementVersion", "delta.inCommitTimestampEnablementTimestamp"],
-  checkpointProtection: [protectedBefore],
-};
-
-/** Features of readers that ask nothing of them: versions that list one read the same without it. */
-const harmlessForReaders: ReadonlySet<string> = new Set(["vacuumProtocolCheck"]);
 
 /**
  * The protocol without some features. Only features of writers can go, and only when nothing uses them: versions before this one stay readable
@@ -100,22 +90,20 @@ export function withoutFeatures(table: FeatureUse, names: readonly string[]): Wi
       readerFeatures: keepsReader ? readerFeatures : undefined,
       writerFeatures: kept(writers),
     },
-    unset: names.flatMap((name) => bookkeeping[name] ?? []),
+    unset: names.flatMap((name) => (findFeature(name)?.bookkeeping ?? []).map(propertyKey)),
   };
 }
 
 function requireDroppable(name: string, table: FeatureUse, dropped: ReadonlySet<string>): void {
-  const feature = writerFeatures[name];
-  if (name === "rowTracking") throw stays(name, "the table's files carry row ids, which varve does not take off them");
-  if (feature === undefined || (feature.reader && !harmlessForReaders.has(name))) {
-    throw stays(name, "readers must know it for versions that time travel can still reach, and varve does not truncate history");
-  }
+  const feature = findFeature(name);
+  const reason = feature === undefined ? "this version of varve does not know it" : feature.undroppable;
+  if (reason !== undefined) throw stays(name, reason);
   const needing = [...supportedWriterFeatures(table.protocol)].find(
-    (other) => !dropped.has(other) && writerFeatures[other]?.requires?.includes(name),
+    (other) => !dropped.has(other) && findFeature(other)?.requires?.includes(name),
   );
   if (needing !== undefined) throw invalid(name, `The feature ${name} cannot be dropped: ${needing} needs it.`);
   const use =
-    feature.active?.(table.metadata.configuration) === true
+    isTurnedOn(name, table.metadata.configuration) === true
       ? "its table property is on; set it to false in the same change"
       : uses[name]?.(table);
   if (use !== undefined) throw invalid(name, `The feature ${name} cannot be dropped while it is in use: ${use}.`);

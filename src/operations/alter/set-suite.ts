@@ -4,7 +4,7 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { Action, MetadataAction } from "../../protocol/actions.ts";
 import { constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
-import { requireWritable } from "../../protocol/writer-features.ts";
+import { requireWritable } from "../../protocol/obstacles.ts";
 import { checkedExpressions } from "../../quality/gate/gate-expressions.ts";
 import { columnsOfSchema } from "../../quality/model/column.ts";
 import { duckdbDialect } from "../../quality/model/dialect-duckdb.ts";

@@ -9,7 +9,7 @@ import { readCommit } from "../../log/segment/tail-read.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import { fileTimes } from "../../log/snapshot/time-travel.ts";
 import type { Action, AddAction, CdcAction, MetadataAction, ProtocolAction, RemoveAction } from "../../protocol/actions.ts";
-import { writerLists } from "../../protocol/features.ts";
+import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
 import { schemaObstacle } from "./change-schema.ts";
@@ -93,9 +93,7 @@ function stateAfter(before: State, actions: readonly Action[]): State {
 
 /** The feed is on from the commit that turns it on. PROTOCOL.md "Writer Requirements for AddCDCFile". */
 function checkFeed({ protocol, metadata }: State, version: number): void {
-  const wanted = metadata.configuration["delta.enableChangeDataFeed"]?.toLowerCase() === "true";
-  const supported = protocol.minWriterVersion >= 7 ? writerLists(protocol, "changeDataFeed") : protocol.minWriterVersion >= 4;
-  if (wanted && supported) return;
+  if (isFeatureActive("changeDataFeed", protocol, metadata)) return;
   throw new VarveError(
     "CHANGES_UNAVAILABLE",
     `Version ${version} was written without the change data feed (delta.enableChangeDataFeed), so its row changes are not known. ` +

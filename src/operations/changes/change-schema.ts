@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { MetadataAction } from "../../protocol/actions.ts";
-import { columnId, physicalName } from "../../schema/column-mapping.ts";
+import { columnId, columnMappingKeys, physicalName } from "../../schema/column-mapping.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
 import { canReadWidened } from "../../schema/type-widening.ts";
@@ -36,7 +36,7 @@ export function schemaObstacle(last: LogSnapshot, schema: StructType, metadata: 
 }
 
 function physicalOrName(field: StructField): string {
-  const name = field.metadata["delta.columnMapping.physicalName"];
+  const name = field.metadata[columnMappingKeys.physicalName];
   return typeof name === "string" ? name : field.name;
 }
 

@@ -1,36 +1,14 @@
 import type { MetadataAction } from "../../protocol/actions.ts";
+import { findProperty, properties } from "../../protocol/properties.ts";
+import { columnMappingKeys } from "../../schema/column-mapping.ts";
+import { metadataKeys } from "../../schema/column-metadata.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../../util/json.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
 import { ConflictError } from "./conflict-error.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
-/**
- * Properties whose change cannot make a data file of a running transaction wrong: they steer the log's upkeep, or let later writers do more.
- * The value `true` accepts any new value; a text accepts that one only.
- */
-const harmlessProperties: Readonly<Record<string, true | string>> = {
-  "delta.checkpointInterval": true,
-  "delta.checkpointPolicy": true,
-  "delta.checkpoint.writeStatsAsJson": true,
-  "delta.checkpoint.writeStatsAsStruct": true,
-  "delta.logRetentionDuration": true,
-  "delta.enableExpiredLogCleanup": true,
-  "delta.deletedFileRetentionDuration": true,
-  "delta.setTransactionRetentionDuration": true,
-  "delta.requireCheckpointProtectionBeforeVersion": true,
-  "delta.enableDeletionVectors": "true",
-  "delta.enableRowTracking": "true",
-  "delta.rowTracking.materializedRowIdColumnName": true,
-  "delta.rowTracking.materializedRowCommitVersionColumnName": true,
-  "delta.columnMapping.mode": "name",
-  "delta.columnMapping.maxColumnId": true,
-  "delta.enableInCommitTimestamps": "true",
-  "delta.inCommitTimestampEnablementVersion": true,
-  "delta.inCommitTimestampEnablementTimestamp": true,
-};
-
 /** Field metadata that changes neither what a column holds nor where it is stored. */
-const harmlessFieldKeys: ReadonlySet<string> = new Set(["comment", "delta.identity.highWaterMark"]);
+const harmlessFieldKeys: ReadonlySet<string> = new Set([metadataKeys.comment, metadataKeys.identityHighWaterMark]);
 
 /**
  * The metadata to build upon after `winner`.
@@ -61,10 +39,15 @@ function harmfulProperty(before: Readonly<Record<string, string>>, after: Readon
   for (const key of Object.keys(before)) if (after[key] === undefined) return `the property ${key} was unset`;
   for (const [key, value] of Object.entries(after)) {
     if (before[key] === value) continue;
-    const allowed = harmlessProperties[key];
-    if (allowed !== true && allowed !== value) return `the property ${key}`;
+    if (!isHarmless(key, value)) return `the property ${key}`;
   }
   return undefined;
+}
+
+function isHarmless(key: string, value: string): boolean {
+  const name = findProperty(key);
+  const harmless = name === undefined ? undefined : properties[name].harmless;
+  return harmless === true || harmless === value.toLowerCase();
 }
 
 function sameColumns(before: MetadataAction, after: MetadataAction): boolean {
@@ -89,10 +72,10 @@ function essence(value: JsonValue): JsonValue {
 }
 
 function essentialMetadata(metadata: { readonly [key: string]: JsonValue }, name: JsonValue | undefined): JsonValue {
-  const mappedInPlace = metadata["delta.columnMapping.physicalName"] === name;
+  const mappedInPlace = metadata[columnMappingKeys.physicalName] === name;
   const kept = Object.entries(metadata).filter(([key]) => {
     if (harmlessFieldKeys.has(key)) return false;
-    return !(mappedInPlace && (key === "delta.columnMapping.physicalName" || key === "delta.columnMapping.id"));
+    return !(mappedInPlace && (key === columnMappingKeys.physicalName || key === columnMappingKeys.id));
   });
   return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, essence(inner)]));
 }

@@ -1,25 +1,9 @@
 import type { ProtocolAction } from "../../protocol/actions.ts";
-import { requireWritable, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { findFeature, supportedWriterFeatures } from "../../protocol/features.ts";
+import { requireWritable } from "../../protocol/obstacles.ts";
 import { type CommitState, singleAction, type WinningCommit } from "./commit-request.ts";
 import { ConflictError } from "./conflict-error.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
-
-/** Features that others may add while a transaction runs: its data files and actions stay right, or are made right when it is rebased. */
-const softFeatures: ReadonlySet<string> = new Set([
-  "appendOnly",
-  "changeDataFeed",
-  "columnMapping",
-  "timestampNtz",
-  "deletionVectors",
-  "rowTracking",
-  "domainMetadata",
-  "v2Checkpoint",
-  "typeWidening",
-  "typeWidening-preview",
-  "inCommitTimestamp",
-  "vacuumProtocolCheck",
-  "checkpointProtection",
-]);
 
 /**
  * The protocol to build upon after `winner`.
@@ -41,7 +25,7 @@ export function protocolConflict(facts: TransactionFacts, state: CommitState, wi
   const after = supportedWriterFeatures(theirs);
   const dropped = [...before].filter((name) => !after.has(name));
   if (dropped.length > 0) throw protocolError(winner, `dropped the table feature ${dropped.join(", ")}`, "was prepared with it");
-  const hard = [...after].filter((name) => !before.has(name) && !softFeatures.has(name));
+  const hard = [...after].filter((name) => !before.has(name) && findFeature(name)?.soft !== true);
   if (hard.length > 0) throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
   return theirs;
 }

@@ -1,7 +1,9 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, CommitInfoAction, MetadataAction } from "../../protocol/actions.ts";
 import { rowIdMark, rowIdsPreservedTag, rowTrackingDomain } from "../../protocol/domains.ts";
-import { isFeatureActive, requireWritable } from "../../protocol/writer-features.ts";
+import { isFeatureActive } from "../../protocol/features.ts";
+import { requireWritable } from "../../protocol/obstacles.ts";
+import { propertyKey } from "../../protocol/properties.ts";
 import { defined } from "../../util/defined.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type CommitRequest, type CommitState, domainActions, singleAction } from "./commit-request.ts";
@@ -119,8 +121,8 @@ function withEnablement(metadata: MetadataAction, version: number, timestamp: nu
     ...metadata,
     configuration: {
       ...metadata.configuration,
-      "delta.inCommitTimestampEnablementVersion": String(version),
-      "delta.inCommitTimestampEnablementTimestamp": String(timestamp),
+      [propertyKey("inCommitTimestampEnablementVersion")]: String(version),
+      [propertyKey("inCommitTimestampEnablementTimestamp")]: String(timestamp),
     },
   };
 }

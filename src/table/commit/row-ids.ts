@@ -1,16 +1,15 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, AddAction } from "../../protocol/actions.ts";
 import { rowIdMarkAction } from "../../protocol/domains.ts";
-import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { supportedWriterFeatures } from "../../protocol/features.ts";
+import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { parseJson } from "../../util/json.ts";
 import type { World } from "../../util/world.ts";
 import type { CommitState } from "./commit-request.ts";
 
 /** Whether writers must assign row ids: the feature is supported and not suspended (PROTOCOL.md "Row Tracking"). */
 export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">): boolean {
-  return (
-    supportedWriterFeatures(state.protocol).has("rowTracking") && state.metadata.configuration["delta.rowTrackingSuspended"] !== "true"
-  );
+  return supportedWriterFeatures(state.protocol).has("rowTracking") && !propertyOf(state.metadata.configuration, "rowTrackingSuspended");
 }
 
 /**
@@ -38,8 +37,8 @@ export function nameRowTrackingColumns(
   world: Pick<World, "uuid">,
 ): Record<string, string> {
   return {
-    "delta.rowTracking.materializedRowIdColumnName": `_row-id-col-${world.uuid()}`,
-    "delta.rowTracking.materializedRowCommitVersionColumnName": `_row-commit-version-col-${world.uuid()}`,
+    [propertyKey("rowTracking.materializedRowIdColumnName")]: `_row-id-col-${world.uuid()}`,
+    [propertyKey("rowTracking.materializedRowCommitVersionColumnName")]: `_row-commit-version-col-${world.uuid()}`,
     ...configuration,
   };
 }

@@ -8,7 +8,8 @@ import { listLog } from "../../log/segment/listing.ts";
 import { parseActions, serializeActions } from "../../protocol/action-json.ts";
 import type { MetadataAction } from "../../protocol/actions.ts";
 import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
-import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { supportedWriterFeatures } from "../../protocol/features.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { backoffDelay } from "../../util/backoff.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
@@ -85,7 +86,7 @@ export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitReq
 
 /** The table's default level; anything unknown counts as the stricter one. */
 function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
-  const level = metadata.configuration["delta.isolationLevel"] ?? "WriteSerializable";
+  const level = propertyOf(metadata.configuration, "isolationLevel");
   return level === "WriteSerializable" || level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";
 }
 

@@ -1,5 +1,5 @@
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
-import { supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { supportedWriterFeatures } from "../../protocol/features.ts";
 import { typeChangesKey } from "../../schema/type-widening.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 

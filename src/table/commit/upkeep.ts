@@ -6,8 +6,8 @@ import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../../
 import type { VersionProtector } from "../../log/maintenance/version-protection.ts";
 import { openLog, refreshLog } from "../../log/snapshot/open-log.ts";
 import type { MetadataAction } from "../../protocol/actions.ts";
+import { requireWritable } from "../../protocol/obstacles.ts";
 import { upkeepProperties } from "../../protocol/upkeep-properties.ts";
-import { requireWritable } from "../../protocol/writer-features.ts";
 import type { CommittedResult } from "./commit-request.ts";
 
 /** Options of {@link keepLog}. */

@@ -1,7 +1,7 @@
 import { VarveError } from "../../errors.ts";
 import type { Action, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { knownSystemDomains } from "../../protocol/domains.ts";
-import { isFeatureActive, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
 import { type CommitRequest, type CommitState, singleAction } from "./commit-request.ts";
 import { assignsRowIds } from "./row-ids.ts";
 

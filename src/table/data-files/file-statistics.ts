@@ -1,4 +1,5 @@
 import type { WrittenColumn, WrittenFile } from "../../engine/core/contract.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { formatTimestamp, parseDate, parseTimestamp } from "../../schema/calendar.ts";
 import { type ColumnMappingMode, physicalPath } from "../../schema/column-mapping.ts";
 import { leafFields } from "../../schema/fields.ts";
@@ -8,8 +9,6 @@ import type { DeltaType, StructType } from "../../schema/types.ts";
 
 /** Characters (code points) of a text bound; longer texts are cut, upper bounds then raised. */
 const textBound = 32;
-/** Leaf columns that have statistics unless the table says otherwise (`delta.dataSkippingNumIndexedCols`). */
-const defaultIndexedColumns = 32;
 
 /** A leaf column that files get statistics of. */
 export interface IndexedColumn {
@@ -37,9 +36,9 @@ export function indexedColumns(target: StatisticsTarget): IndexedColumn[] {
   const leaves = [...leafFields(target.schema)]
     .filter(({ path, field }) => !partitions.has(foldName(path[0] ?? "")) && field.type !== "void")
     .map(({ path, field }) => ({ logical: path, path: physicalPath(target.schema, path, target.mode), type: field.type }));
-  const named = target.configuration["delta.dataSkippingStatsColumns"];
-  const limit = indexedLimit(target.configuration["delta.dataSkippingNumIndexedCols"]);
-  const names = named === undefined ? undefined : splitNames(named);
+  const indexed = propertyOf(target.configuration, "dataSkippingNumIndexedCols");
+  const limit = indexed < 0 ? Number.POSITIVE_INFINITY : indexed;
+  const names = propertyOf(target.configuration, "dataSkippingStatsColumns");
   const clustering = new Set((target.clusteringColumns ?? []).map((path) => JSON.stringify(path)));
   return leaves
     .filter(({ logical, path }, index) => {
@@ -144,20 +143,6 @@ function upperText(max: string | undefined, maxPrefix: string | undefined): stri
   const cut = cutText(start);
   const upper = max !== undefined && cut === max ? cut : raiseText(cut);
   return upper === undefined ? undefined : JSON.stringify(upper);
-}
-
-function indexedLimit(setting: string | undefined): number {
-  const limit = Number(setting ?? defaultIndexedColumns);
-  if (!Number.isInteger(limit)) return defaultIndexedColumns;
-  return limit < 0 ? Number.POSITIVE_INFINITY : limit;
-}
-
-/** Takes apart a list of column paths, `a, b.c, \`d.e\``. */
-function splitNames(text: string): string[][] {
-  const found = text.matchAll(/(?:[^,`]|`(?:[^`]|``)*`)+/g);
-  return [...found].map(([name]) =>
-    [...name.trim().matchAll(/`((?:[^`]|``)*)`|([^.`]+)/g)].map((part) => (part[1]?.replaceAll("``", "`") ?? part[2] ?? "").trim()),
-  );
 }
 
 function isAtOrBelow(path: readonly string[], ancestor: readonly string[]): boolean {

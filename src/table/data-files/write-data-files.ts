@@ -5,6 +5,7 @@ import { guardSql } from "../../engine/fence/row-guard.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { type ColumnMappingMode, columnMappingKeys, physicalFieldIds, physicalName } from "../../schema/column-mapping.ts";
 import { requireColumn } from "../../schema/fields.ts";
 import { encodePartitionSql, isPartitionable } from "../../schema/partition-values.ts";
@@ -102,7 +103,7 @@ export async function stageData(
   const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
     folder: output,
     compression,
-    targetFileBytes: options.targetFileBytes ?? targetBytes(target.configuration),
+    targetFileBytes: options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,
     rows: options.rows,
     rowsAtMost: options.rowsAtMost,
     partitionBy: keys.length === 0 ? undefined : keys.map((_, at) => partitionKey(at)),
@@ -218,16 +219,9 @@ function hasIds(fields: readonly StructField[]): boolean {
 }
 
 function codecOf(configuration: Readonly<Record<string, string>>): "zstd" | "snappy" | "uncompressed" {
-  const codec = (configuration["delta.parquet.compression.codec"] ?? "zstd").toLowerCase();
+  const codec = propertyOf(configuration, "parquet.compression.codec");
   if (codec === "snappy") return "snappy";
   return codec === "uncompressed" || codec === "none" ? "uncompressed" : "zstd";
-}
-
-/** Reads `delta.targetFileSize`: bytes, or a number with k, m, g (and b). */
-function targetBytes(configuration: Readonly<Record<string, string>>): number {
-  const parts = /^(\d+)\s*([kmg]?)i?b?$/i.exec(configuration["delta.targetFileSize"] ?? "");
-  const bytes = Number(parts?.[1] ?? 0) * 1024 ** Math.max(0, "kmg".indexOf((parts?.[2] ?? "").toLowerCase() || "_") + 1);
-  return bytes > 0 ? bytes : defaultTargetBytes;
 }
 
 /**

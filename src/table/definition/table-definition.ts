@@ -1,9 +1,16 @@
 import { VarveError } from "../../errors.ts";
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintNames } from "../../protocol/constraint-names.ts";
-import { findFeature } from "../../protocol/features.ts";
-import { supportedReaderFeatures, supportedWriterFeatures, writerFeatures } from "../../protocol/writer-features.ts";
-import { assignColumnMapping, columnMappingKeys, columnMappingMode } from "../../schema/column-mapping.ts";
+import {
+  featuresOfProperties,
+  findFeature,
+  supportedReaderFeatures,
+  supportedWriterFeatures,
+  unwritable,
+} from "../../protocol/features.ts";
+import { propertyKey, propertyOf } from "../../protocol/properties.ts";
+import { askedProperties } from "../../protocol/set-properties.ts";
+import { assignColumnMapping } from "../../schema/column-mapping.ts";
 import { featuresOfSchema } from "../../schema/column-metadata.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
@@ -30,21 +37,16 @@ export interface NewTable {
 
 /** Features that every table may use without asking: the protocol's oldest, which no reader has to know. */
 const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
-const featurePrefix = "delta.feature.";
 
 /**
  * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names where columns are mapped.
  *
- * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
+ * @throws `INVALID_ARGUMENT` for properties as `askedProperties`, `UNSUPPORTED_FEATURE` for a feature that varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
  */
 export function defineTable(world: World, definition: TableDefinition): NewTable {
-  const asked = definition.properties ?? {};
+  const { features: listed, properties } = askedProperties(definition.properties ?? {});
   const partitionColumns = checkPartitioning(definition.schema, definition.partitionBy ?? []);
-  const listed = Object.keys(asked)
-    .filter((key) => key.startsWith(featurePrefix))
-    .map((key) => key.slice(featurePrefix.length));
-  const properties = Object.fromEntries(Object.entries(asked).filter(([key]) => !key.startsWith(featurePrefix)));
-  const tracked = properties["delta.enableRowTracking"] === "true" ? nameRowTrackingColumns(properties, world) : properties;
+  const tracked = propertyOf(properties, "enableRowTracking") ? nameRowTrackingColumns(properties, world) : properties;
   const mapped = mapColumns(world, definition.schema, tracked);
   const features = [...new Set([...listed, ...neededFeatures(mapped.schema, mapped.properties)])];
   return {
@@ -66,11 +68,8 @@ export function defineTable(world: World, definition: TableDefinition): NewTable
 
 /** Names of the features that a table with this schema and these properties uses. */
 function neededFeatures(schema: StructType, properties: Readonly<Record<string, string>>): string[] {
-  const active = Object.entries(writerFeatures).filter(
-    ([name, feature]) => !name.endsWith("-preview") && feature.active?.(properties) === true,
-  );
   const checks = constraintNames(properties).length > 0 ? ["checkConstraints"] : [];
-  return [...new Set([...featuresOfSchema(schema), ...active.map(([name]) => name), ...checks])].filter(
+  return [...new Set([...featuresOfSchema(schema), ...featuresOfProperties(properties), ...checks])].filter(
     (name) => !baseFeatures.includes(name),
   );
 }
@@ -104,17 +103,11 @@ export function missingFeatures(protocol: ProtocolAction, schema: StructType, pr
 }
 
 function withRequirements(name: string): string[] {
-  const feature = writerFeatures[name];
-  if (feature === undefined || feature.support === "refused") {
-    throw new VarveError(
-      "UNSUPPORTED_FEATURE",
-      `The table feature ${name} is not one that varve writes${feature?.reason === undefined ? "" : `: ${feature.reason}`}.`,
-      {
-        features: [name],
-      },
-    );
+  const reason = unwritable(name);
+  if (reason !== undefined) {
+    throw new VarveError("UNSUPPORTED_FEATURE", `The table feature ${name} is not one that varve writes: ${reason}.`, { features: [name] });
   }
-  return [...(feature.requires ?? []), name];
+  return [...(findFeature(name)?.requires ?? []), name];
 }
 
 function mapColumns(
@@ -122,7 +115,7 @@ function mapColumns(
   schema: StructType,
   properties: Readonly<Record<string, string>>,
 ): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
-  if (columnMappingMode(properties) === "none") return { schema, properties };
+  if (propertyOf(properties, "columnMapping.mode") === "none") return { schema, properties };
   const mapped = assignColumnMapping(schema, 0, () => `col-${world.uuid()}`);
-  return { schema: mapped.schema, properties: { ...properties, [columnMappingKeys.maxColumnId]: String(mapped.maxColumnId) } };
+  return { schema: mapped.schema, properties: { ...properties, [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) } };
 }

@@ -1,7 +1,8 @@
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintPrefix } from "../../protocol/constraint-names.ts";
 import { clusteringColumns } from "../../protocol/domains.ts";
-import { isFeatureActive, supportedWriterFeatures } from "../../protocol/writer-features.ts";
+import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
+import { propertyOf } from "../../protocol/properties.ts";
 import { type ColumnMetadata, columnMetadata, type Identity } from "../../schema/column-metadata.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 
@@ -77,7 +78,6 @@ export function tableDemands({ protocol, metadata, schema, clustering }: DemandS
   const { configuration } = metadata;
   const supported = supportedWriterFeatures(protocol);
   const active = (name: string) => isFeatureActive(name, protocol, metadata);
-  const mode = configuration["delta.columnMapping.mode"];
   const fields = [...walk(schema, [])];
   return {
     appendOnly: active("appendOnly"),
@@ -86,13 +86,13 @@ export function tableDemands({ protocol, metadata, schema, clustering }: DemandS
     generated: supported.has("generatedColumns") ? fields.flatMap(({ path, generation }) => expression(path, generation)) : [],
     defaults: supported.has("allowColumnDefaults") ? fields.flatMap((field) => expression(field.path, field.default)) : [],
     identity: supported.has("identityColumns") ? identitiesOf(fields) : [],
-    columnMapping: supported.has("columnMapping") && (mode === "id" || mode === "name") ? mode : "none",
+    columnMapping: supported.has("columnMapping") ? propertyOf(configuration, "columnMapping.mode") : "none",
     changeDataFeed: active("changeDataFeed"),
     deletionVectors: active("deletionVectors"),
     materializePartitionColumns:
-      supported.has("materializePartitionColumns") || isTrue(configuration["delta.writePartitionColumnsToParquet"]),
+      supported.has("materializePartitionColumns") || propertyOf(configuration, "writePartitionColumnsToParquet"),
     clusteringColumns: clusteringColumns(clustering),
-    assignRowIds: supported.has("rowTracking") && !isTrue(configuration["delta.rowTrackingSuspended"]),
+    assignRowIds: supported.has("rowTracking") && !propertyOf(configuration, "rowTrackingSuspended"),
     ...rowTrackingOf(active("rowTracking"), configuration),
   };
 }
@@ -153,12 +153,8 @@ function checksOf(configuration: Readonly<Record<string, string>>): RowCondition
 }
 
 function rowTrackingOf(enabled: boolean, configuration: Readonly<Record<string, string>>): Pick<TableDemands, "rowTracking"> {
-  const rowIdColumn = configuration["delta.rowTracking.materializedRowIdColumnName"];
-  const rowCommitVersionColumn = configuration["delta.rowTracking.materializedRowCommitVersionColumnName"];
+  const rowIdColumn = propertyOf(configuration, "rowTracking.materializedRowIdColumnName");
+  const rowCommitVersionColumn = propertyOf(configuration, "rowTracking.materializedRowCommitVersionColumnName");
   if (!enabled || rowIdColumn === undefined || rowCommitVersionColumn === undefined) return {};
   return { rowTracking: { rowIdColumn, rowCommitVersionColumn } };
-}
-
-function isTrue(value: string | undefined): boolean {
-  return value?.toLowerCase() === "true";
 }

@@ -4,7 +4,8 @@ import type { LogSnapshot, PrunedFiles } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { readerHas } from "../../protocol/features.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
-import { type ColumnMappingMode, columnMappingMode, physicalName } from "../../schema/column-mapping.ts";
+import { propertyOf } from "../../protocol/properties.ts";
+import { type ColumnMappingMode, physicalName } from "../../schema/column-mapping.ts";
 import { allFields, requireColumn } from "../../schema/fields.ts";
 import { decodePartitionValue, engineText } from "../../schema/partition-values.ts";
 import { foldName } from "../../schema/schema-json.ts";
@@ -47,7 +48,7 @@ export interface ScanRelation extends Relation {
 
 /** How a version's files name their columns: PROTOCOL.md "Reader Requirements for Column Mapping". */
 export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata">): ColumnMappingMode {
-  return readerHas(snapshot.protocol, "columnMapping") ? columnMappingMode(snapshot.metadata.configuration) : "none";
+  return readerHas(snapshot.protocol, "columnMapping") ? propertyOf(snapshot.metadata.configuration, "columnMapping.mode") : "none";
 }
 
 /**
@@ -136,7 +137,7 @@ function partitionFields(snapshot: LogSnapshot): StructField[] {
 
 function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
   const { configuration } = snapshot.metadata;
-  if (configuration["delta.enableRowTracking"]?.toLowerCase() !== "true") {
+  if (!propertyOf(configuration, "enableRowTracking")) {
     throw new VarveError(
       "INVALID_ARGUMENT",
       "The table does not track rows (delta.enableRowTracking is not true), so rows have no stable ids.",
@@ -157,8 +158,8 @@ function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
   return {
     kind: "row-tracking",
     name: "_metadata",
-    idColumn: configuration["delta.rowTracking.materializedRowIdColumnName"],
-    versionColumn: configuration["delta.rowTracking.materializedRowCommitVersionColumnName"],
+    idColumn: propertyOf(configuration, "rowTracking.materializedRowIdColumnName"),
+    versionColumn: propertyOf(configuration, "rowTracking.materializedRowCommitVersionColumnName"),
   };
 }
 
