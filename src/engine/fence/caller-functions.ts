@@ -12,6 +12,35 @@ const aggregateCallers: ReadonlySet<string> = new Set(["list_aggr", "list_aggreg
 /** Functions whose values have the types that a text of JSON names. */
 const typedByText: ReadonlySet<string> = new Set(["from_json", "from_json_strict", "json_transform", "json_transform_strict"]);
 
+/** Functions that read memory which is not theirs, and may end the process, where they are given a VARIANT for a list. */
+const listSorters: ReadonlySet<string> = new Set([
+  "list_sort",
+  "array_sort",
+  "list_reverse_sort",
+  "array_reverse_sort",
+  "list_grade_up",
+  "array_grade_up",
+  "grade_up",
+]);
+
+/** Functions whose values have types that a text names. */
+const typeMakers: ReadonlySet<string> = new Set([...typedByText, "make_type", "cast_to_type", "replace_type"]);
+
+/**
+ * Refuses functions that sort lists where a value may be a VARIANT: because a column is one (`readsVariants`), or the text may make one.
+ *
+ * @throws `SQL_REFUSED` naming the function
+ */
+export async function checkListSorters(parts: readonly Tree[], sql: string, readsVariants: () => Promise<boolean>): Promise<void> {
+  const name = parts.map(calledName).find((called) => called !== undefined && listSorters.has(called.toLowerCase()));
+  if (name === undefined) return;
+  const makes = parts.some((part) => typeMakers.has(calledName(part)?.toLowerCase() ?? ""));
+  if (!makes && !/variant/i.test(sql) && !(await readsVariants())) return;
+  throw refused(`it calls ${name}() beside values of type VARIANT, which the engine may crash at`, "Sort the list where it is read", {
+    function: name,
+  });
+}
+
 /** A caller's text as it was parsed, for showing places in it. */
 export interface ParsedText {
   readonly sql: string;
@@ -45,6 +74,7 @@ export async function checkQueryCalls(
  * @throws as {@link checkQueryCalls}
  */
 export async function checkRowCalls(core: EngineCore, expression: Tree, columns: readonly EngineColumn[], text: ParsedText): Promise<void> {
+  await checkListSorters([...walk(expression)], text.sql, async () => columns.some(({ type }) => type.includes("VARIANT")));
   const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(mayBeTimeWithZone);
   for (const part of walk(expression)) {
     const name = calledName(part);

@@ -2,7 +2,7 @@ import { assertInternal, VarveError } from "../../errors.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
-import { checkCalledNames, checkNames, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
+import { checkCalledNames, checkListSorters, checkNames, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
 import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
@@ -42,12 +42,18 @@ export interface QueryScope {
   readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
   /** Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and Parquet. */
   readonly files: ReadonlySet<string>;
+  /** Whether a column of those tables and files is a VARIANT, or holds one. */
+  readonly readsVariants: () => Promise<boolean>;
 }
 
 /** See {@link Session.callerQuery}. */
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
   assertInternal(core.fenced, "a caller's query before the fence");
-  const sql = await checkedQuery(core, callerSql, { tables: await heldTables(core), files: new Set() });
+  const sql = await checkedQuery(core, callerSql, {
+    tables: await heldTables(core),
+    files: new Set(),
+    readsVariants: () => heldVariants(core),
+  });
   await assertSelect(core, sql);
   return { sql: `SELECT * FROM (${sql}\n)`, columns: await core.describe(`SELECT * FROM (${sql}\n)`) };
 }
@@ -70,6 +76,7 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
   }
   const tableCalls = new Set(parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]));
   await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
+  await checkListSorters(parts, callerSql, scope.readsVariants);
   return sql;
 }
 
@@ -194,6 +201,11 @@ function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, fil
 function* commonTableNames(part: Tree): Generator<string> {
   const map = isTree(part["cte_map"]) ? part["cte_map"]["map"] : undefined;
   if (Array.isArray(map)) for (const entry of map) if (isTree(entry) && typeof entry["key"] === "string") yield entry["key"];
+}
+
+async function heldVariants(core: EngineCore): Promise<boolean> {
+  const [row] = await core.rows("SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')");
+  return row?.["n"] !== 0n;
 }
 
 async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {

@@ -24,7 +24,7 @@ bit_count bit_length bit_position bitstring can_cast_implicitly cardinality cast
 char_length character_length chr combine concat concat_ws constant_or_null contains cos cosh cot create_sort_key
 damerau_levenshtein date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname
 dayofmonth dayofweek dayofyear days_in_month decade decode degrees divide editdist3 element_at encode ends_with
-enum_code enum_first enum_last enum_range enum_range_boundary epoch epoch_ms epoch_ns epoch_us equi_width_bins era even
+enum_code enum_first enum_last enum_range epoch epoch_ms epoch_ns epoch_us equi_width_bins era even
 exp factorial fdiv filter finalize flatten floor fmod format format_bytes formatreadabledecimalsize formatreadablesize
 from_base64 from_binary from_hex from_json from_json_strict gamma gcd generate_series get_bit get_type grade_up greatest
 greatest_common_divisor hamming hash hex hour ilike_escape instr isfinite isinf isnan isodow

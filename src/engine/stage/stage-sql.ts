@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
-import type { EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
+import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
@@ -31,6 +31,7 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const sql = await checkedQuery(core, source.callerSql, {
     tables: new Map(tables.map(([name]) => [name.toLowerCase(), new Set<string>()])),
     files: new Set(),
+    readsVariants: async () => tables.some(([, { columns }]) => isVariant(columns)),
   });
   const common = tables.map(([name, relation]) => `${quoteName(name)} AS (${relation.sql})`).join(", ");
   const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
@@ -50,7 +51,11 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
   try {
     for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
     const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
-    const sql = await checkedQuery(inner, source.callerSql, { tables: held, files: new Set(files) });
+    const sql = await checkedQuery(inner, source.callerSql, {
+      tables: held,
+      files: new Set(files),
+      readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
+    });
     await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
     const text = `SELECT * FROM (${sql}\n)`;
     await inner.typedColumns(sql);
@@ -79,4 +84,27 @@ async function copyTables(
     copies.set(name, file);
   }
   return copies;
+}
+
+function isVariant(columns: readonly EngineColumn[]): boolean {
+  return columns.some(({ type }) => type.includes("VARIANT"));
+}
+
+/** Columns of the Parquet files among these; others cannot have a VARIANT. */
+async function columnsOf(core: EngineCore, files: readonly string[]): Promise<EngineColumn[]> {
+  const columns: EngineColumn[] = [];
+  for (const file of files) {
+    if (await isParquet(file)) columns.push(...(await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`)));
+  }
+  return columns;
+}
+
+async function isParquet(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.toString("latin1") === "PAR1";
+  } finally {
+    await handle.close();
+  }
 }
