@@ -12,7 +12,7 @@ import type { WriteResult } from "../write/write-options.ts";
 import { openContext, openLog } from "./lazy-log.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { Table } from "./table.ts";
-import { splitTableUri } from "./table-uri.ts";
+import { requireOptions, splitTableUri } from "./table-uri.ts";
 import { type AppendOptions, toWriteOptions } from "./write-options.ts";
 
 /** A schema as callers have it: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow data. */
@@ -44,6 +44,7 @@ export async function createTableWith(
   uri: string,
   options: CreateTableOptions,
 ): Promise<{ readonly table: Table; readonly written?: WriteResult | undefined }> {
+  requireOptions(options, "createTable()");
   const { schema, source, ifNotExists, partitionBy, properties, name, description, ...rest } = options;
   const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal, ...contextOptions } = rest;
   const split = splitTableUri(uri);

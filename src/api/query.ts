@@ -3,7 +3,7 @@ import type { TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { type OpenOptions, openTable } from "./open-table.ts";
 import { Table } from "./table.ts";
-import { parseTravelPoint } from "./table-uri.ts";
+import { parseTravelPoint, requireOptions, requireText } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 
 /** What a name in a query can stand for: a table, one of its versions, or a URI with or without `@v12`. */
@@ -26,6 +26,9 @@ export interface QueryOptions extends OpenOptions {
  * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT over the bound tables
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
+  requireText(sql, "A query", "sql");
+  requireOptions(options, "query()");
+  requireOptions(options.tables, "tables of query()");
   const { tables, exportFolder, signal, ...open } = options;
   const [{ duckdbEngine }, { prepareQuery }] = await Promise.all([import("../engine/session/session.ts"), import("../query/query.ts")]);
   return prepareQuery(duckdbEngine, {

@@ -14,17 +14,51 @@ const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
  * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is none
  */
 export function splitTableUri(text: string): { readonly uri: string; readonly at?: VersionPoint | undefined } {
+  requireText(text, "The folder or URI of a table", "uri");
   const found = suffix.exec(text);
   if (found?.[1] === undefined) return { uri: text };
   return { uri: text.slice(0, found.index), at: parseTravelPoint(found[1]) };
 }
 
+/** Refuses what plain JavaScript may give for a text. @throws `INVALID_ARGUMENT` */
+export function requireText(given: unknown, what: string, name: string): void {
+  if (typeof given === "string") return;
+  throw new VarveError("INVALID_ARGUMENT", `${what} must be text, not ${given === null ? "null" : typeof given}.`, {
+    [name]: typeof given,
+  });
+}
+
+/** Refuses what plain JavaScript may give for an object of options. @throws `INVALID_ARGUMENT` */
+export function requireOptions(given: unknown, verb: string): void {
+  if (typeof given === "object" && given !== null) return;
+  throw new VarveError("INVALID_ARGUMENT", `${verb} takes an object of options, not ${given === null ? "null" : typeof given}.`, { verb });
+}
+
 /** Reads a version such as `12` or `v12`, or a time. @throws `INVALID_ARGUMENT` */
 export function parseTravelPoint(argument: VersionArgument): VersionPoint {
+  const given: unknown = argument;
+  if (typeof given !== "string" && typeof given !== "number" && !(given instanceof Date)) throw noPoint(given);
   if (argument instanceof Date) return { timestamp: checkedTime(argument.getTime(), String(argument)) };
   if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
   const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
   return digits === undefined ? { timestamp: parseTime(argument) } : { version: checkedVersion(Number(digits), argument) };
+}
+
+/**
+ * As {@link parseTravelPoint}, for a point that may be taken apart already: `{ version }` or `{ timestamp }`.
+ *
+ * @throws `INVALID_ARGUMENT` for anything else
+ */
+export function versionPoint(argument: VersionArgument | VersionPoint): VersionPoint {
+  if (typeof argument !== "object" || argument === null || argument instanceof Date) return parseTravelPoint(argument);
+  if ("version" in argument) return { version: checkedVersion(argument.version, String(argument.version)) };
+  if ("timestamp" in argument) return { timestamp: checkedTime(argument.timestamp, String(argument.timestamp)) };
+  throw noPoint(argument);
+}
+
+function noPoint(given: unknown): VarveError {
+  const what = given === null ? "null" : typeof given === "object" ? "an object without version and timestamp" : typeof given;
+  return new VarveError("INVALID_ARGUMENT", `A version is a number, a Date, or text such as v12, not ${what}.`, { given: what });
 }
 
 /** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */

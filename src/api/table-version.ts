@@ -8,6 +8,7 @@ import { logPathKey } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { quoteName } from "../sql/sql-text.ts";
+import { requireOptions, requireText } from "./table-uri.ts";
 
 /** The name by which SQL over one version calls it. */
 const selfName = "t";
@@ -92,6 +93,8 @@ export class TableVersion {
    * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
+    requireOptions(options, "select()");
+    if (options.where !== undefined) requireText(options.where, "where", "where");
     const tracked = options.rowTracking === true ? ["_metadata"] : [];
     const named = options.columns?.map((name) => quoteName(this.#column(name)));
     const columns = named === undefined ? "*" : [...named, ...tracked].join(", ");
@@ -101,7 +104,8 @@ export class TableVersion {
   }
 
   /** One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message and position, `SQL_REFUSED` */
-  sql(text: string): Promise<QueryResult> {
+  async sql(text: string): Promise<QueryResult> {
+    requireText(text, "A query", "sql");
     return this.#query(text);
   }
 

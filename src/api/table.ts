@@ -27,7 +27,7 @@ import type { WriteResult } from "../write/write-options.ts";
 import { openLog, readHistory, refreshLog } from "./lazy-log.ts";
 import { type Source, toWriteSource } from "./source.ts";
 import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";
-import { parseTravelPoint, type VersionArgument, type VersionPoint } from "./table-uri.ts";
+import { requireOptions, requireText, type VersionArgument, type VersionPoint, versionPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
 import { type AppendOptions, type OverwriteOptions, toWriteOptions } from "./write-options.ts";
 
@@ -99,6 +99,7 @@ export class Table implements AsyncDisposable {
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    */
   async changes(options: ChangesRequest): Promise<QueryResult> {
+    requireOptions(options, "changes()");
     const [{ planChanges, ordered }, { QueryResult }] = await Promise.all([
       import("../operations/changes/changes.ts"),
       import("../query/query-result.ts"),
@@ -142,6 +143,7 @@ export class Table implements AsyncDisposable {
 
   /** A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none of that id */
   async staged(id: string): Promise<StagedRows> {
+    requireText(id, "The id of a staged batch", "id");
     const { requireStaged } = await import("../staging/staged-batch.ts");
     return this.#stagedRows(await requireStaged(this.#log.context, id));
   }
@@ -154,6 +156,7 @@ export class Table implements AsyncDisposable {
 
   /** Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as {@link StagedRows.publish} */
   async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
+    requireText(id, "The id of a staged batch", "id");
     const { publishStaged } = await import("../staging/publish-staged.ts");
     const { stagedTransaction } = await import("../staging/staged-batch.ts");
     const result = await publishStaged(await this.#newest(), id, toAuditOptions(options));
@@ -209,6 +212,7 @@ export class Table implements AsyncDisposable {
    * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    */
   async alter(options: AlterOptions): Promise<AlterResult> {
+    requireOptions(options, "alter()");
     const { alterTable } = await import("../operations/alter/alter.ts");
     const result = await alterTable(await this.#newest(), options);
     this.#upkeep = result.upkeep;
@@ -364,13 +368,12 @@ export class Table implements AsyncDisposable {
     return result;
   }
 
-  #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
-    const at = typeof point === "object" && !(point instanceof Date) ? point : parseTravelPoint(point);
-    return openLog(this.#log.context, at);
+  async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
+    return openLog(this.#log.context, versionPoint(point));
   }
 }
 
 function changePoint(argument: VersionArgument | VersionPoint): ChangePoint {
-  const point = typeof argument === "object" && !(argument instanceof Date) ? argument : parseTravelPoint(argument);
+  const point = versionPoint(argument);
   return "version" in point ? point.version : new Date(point.timestamp);
 }

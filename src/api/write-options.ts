@@ -2,6 +2,7 @@ import { VarveError } from "../errors.ts";
 import type { OverwriteOptions as OverwriteVerbOptions } from "../operations/overwrite.ts";
 import type { GateOptions as GateVerbOptions, WriteOptions } from "../write/write-options.ts";
 import { toSnapshots } from "./source.ts";
+import { requireOptions } from "./table-uri.ts";
 import type { TableVersion } from "./table-version.ts";
 
 /** What a gate needs beyond its suite. */
@@ -27,6 +28,7 @@ export type OverwriteOptions = AppendOptions &
  * @throws `INVALID_ARGUMENT` naming the option
  */
 export function toWriteOptions(options: AppendOptions): WriteOptions {
+  requireOptions(options, "A write");
   const { gateOptions, quarantine, ...given } = options;
   const rest: WriteOptions = { ...given, quarantine: quarantine?.snapshot().log.context };
   if (rest.txn !== undefined && rest.batchId !== undefined) {

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { createTable, fsck, openTable, query, type Table } from "../../src/index.ts";
+import { schema } from "../../src/schema/builder.ts";
+import { freshFolder } from "../operations/table-folder.ts";
+
+/** What a caller without types may give. */
+const given = (value: unknown): never => value as never;
+
+const verbs: Readonly<Record<string, (table: Table, value: never) => Promise<unknown>>> = {
+  openTable: (_, value) => openTable(value),
+  createTable: (_, value) => createTable(value, { schema: schema().long("id") }),
+  "createTable's options": (table, value) => createTable(`${table.uri}/other`, value),
+  fsck: (_, value) => fsck(value),
+  query: (_, value) => query(value, { tables: {} }),
+  "query's options": (_, value) => query("SELECT 1", value),
+  "query's tables": (_, value) => query("SELECT 1", { tables: value }),
+  at: (table, value) => table.at(value),
+  diff: (table, value) => table.diff(value),
+  changes: (table, value) => table.changes(value),
+  "changes from": (table, value) => table.changes({ from: value }),
+  alter: (table, value) => table.alter(value),
+  staged: (table, value) => table.staged(value),
+  publishStaged: (table, value) => table.publishStaged(value),
+  sql: (table, value) => table.snapshot().sql(value),
+};
+
+it.each(Object.keys(verbs).flatMap((name) => [undefined, null, true].map((value) => [name, value] as const)))(
+  "%s refuses %s by INVALID_ARGUMENT",
+  async (name, value) => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+    const error: unknown = await verbs[name]?.(table, given(value)).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ name: "VarveError", code: "INVALID_ARGUMENT" });
+    await table.close();
+  },
+);
+
+it("the options of writes and reads refuse null", async () => {
+  const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+  await expect(table.append([{ id: 1 }], given(null))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await expect(table.snapshot().select(given(null))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await expect(table.snapshot().select({ where: given(5) })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await table.close();
+});
