@@ -13,7 +13,7 @@ const rows = 2_000_000;
 const classes = Array.from({ length: 12 }, (_, at) => `class ${at}`);
 
 /** Twenty checks of every sort; `quality_gx.py` and `quality_deequ.py` have the same for other tools. */
-export const twentyChecks = suite("bench", [
+const twentyChecks = suite("bench", [
   check.notNull("id"),
   check.notNull("placed"),
   check.unique("id"),

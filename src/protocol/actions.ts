@@ -1,4 +1,3 @@
-import type { StructType } from "../schema/types.ts";
 import type { JsonObject } from "../util/json.ts";
 
 /**
@@ -119,10 +118,4 @@ export interface SidecarAction {
   readonly path: string;
   readonly sizeInBytes: number;
   readonly modificationTime: number;
-}
-
-/** A metadata action with its schema parsed. */
-export interface ParsedMetadata {
-  readonly action: MetadataAction;
-  readonly schema: StructType;
 }

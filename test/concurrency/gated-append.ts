@@ -20,7 +20,7 @@ export interface AppendJob extends Place {
 }
 
 /** The batch: six rows, of which the gate quarantines the two whose amount is negative. */
-export const batch: readonly { readonly id: number; readonly amount: number }[] = [
+const batch: readonly { readonly id: number; readonly amount: number }[] = [
   { id: 1, amount: 10 },
   { id: 2, amount: -5 },
   { id: 3, amount: 30 },

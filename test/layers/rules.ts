@@ -12,9 +12,9 @@ export interface Breach {
 }
 
 /** The most files that one folder may hold. */
-export const folderLimit = 25;
+const folderLimit = 25;
 /** The most lines that one file may have. */
-export const fileLimit = 600;
+const fileLimit = 600;
 
 /**
  * The floors of the house, lowest first, as `spec/architecture.md` lists them: the only list there is.
@@ -34,7 +34,7 @@ export function readFloors(specification: string): ReadonlyMap<string, number> {
 }
 
 /** The room that a file belongs to: its folder, or itself where it lies directly below `src/`. */
-export function roomOf(path: string): string {
+function roomOf(path: string): string {
   return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : path;
 }
 
@@ -51,7 +51,7 @@ export function findBreaches(files: readonly SourceFile[], floors: ReadonlyMap<s
 }
 
 /** Paths below `src/` that a file imports. */
-export function importsOf({ path, text }: SourceFile): string[] {
+function importsOf({ path, text }: SourceFile): string[] {
   const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"(\.{1,2}\/[^"]+)"/g);
   return [...found].map((match) => resolvePath(path, match[1] ?? ""));
 }

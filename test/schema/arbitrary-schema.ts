@@ -6,7 +6,7 @@ const decimals = fc
   .chain((precision) => fc.nat(precision).map((scale): DeltaType => ({ type: "decimal", precision, scale })));
 
 /** Types without parts that every engine can hold. */
-export const primitives: fc.Arbitrary<DeltaType> = fc.oneof(
+const primitives: fc.Arbitrary<DeltaType> = fc.oneof(
   fc.constantFrom<DeltaType>(
     "string",
     "long",

@@ -69,15 +69,6 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-/** Parses a share between 0 and 1, or a percentage such as `5%`. */
-export function share(text: string): number {
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
-  const value = percent === undefined ? Number(text) : Number(percent) / 100;
-  if (text.trim() === "" || !(value >= 0 && value <= 1))
-    throw new InvalidArgumentError("It must be a share between 0 and 1, or a percentage such as 5%.");
-  return value;
-}
-
 /** Parses bytes such as `512MB`, `2GiB` or `1000000`. */
 export function byteSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i?b)?$/i.exec(text.trim());

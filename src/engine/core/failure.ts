@@ -38,16 +38,6 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   return new VarveError("SQL_FAILED", `${complaint.kind} error: ${complaint.message}${at}`, { ...data, ...place?.data }, error);
 }
 
-/** The engine's own words about a failure, without its envelope. */
-export function engineMessage(error: unknown): string {
-  return readComplaint(error).message;
-}
-
-/** The engine's name for the kind of a failure, e.g. `Conversion` or `Invalid Input`. */
-export function engineErrorKind(error: unknown): string {
-  return readComplaint(error).kind;
-}
-
 function readComplaint(error: unknown): EngineComplaint {
   const text = error instanceof Error ? error.message : String(error);
   const start = text.indexOf("{");

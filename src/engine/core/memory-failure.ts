@@ -31,7 +31,7 @@ export function memoryTooSmall(failure: VarveError, options: SessionOptions, sha
  * Bytes that do for rows of a shape: each thread holds some vectors of whole rows (read, changed, encoded), each column some blocks of 256 KiB
  * (stored and written), and the engine itself some more. A larger limit may mean more threads.
  */
-export function sufficientLimit(options: SessionOptions, { columns, bytesOfRow }: RowShape): number {
+function sufficientLimit(options: SessionOptions, { columns, bytesOfRow }: RowShape): number {
   const vector = vectorRows * Math.max(bytesOfRow, 16 * columns);
   let limit = memoryLimitOf(options);
   for (;;) {

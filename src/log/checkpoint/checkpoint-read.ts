@@ -168,7 +168,7 @@ function jsonOf(relation: ActionRelation, kind: string): string {
 }
 
 /** Reads an action from the JSON text that the engine made of it. */
-export function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
+function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
   if (text === null || text === undefined) return [];
   const body = typeof text === "string" ? parseJson(text) : undefined;
   if (!isJsonObject(body)) throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });

@@ -72,7 +72,7 @@ export function expectationOf(check: Check): Expectation {
 }
 
 /** SHA-256, in hex, of a JSON value whatever the order of its keys; wide integers count with every digit. */
-export function fingerprint(value: JsonValue): string {
+function fingerprint(value: JsonValue): string {
   const plain = JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? `${item}n` : item)));
   return createHash("sha256").update(stableStringify(plain)).digest("hex");
 }

@@ -36,7 +36,7 @@ export interface ConflictFacts {
 }
 
 /** The operation that a commit's `commitInfo` names, `an unnamed operation` without. */
-export function operationOf(actions: readonly Action[]): string {
+function operationOf(actions: readonly Action[]): string {
   const operation = commitInfoOf(actions)?.["operation"];
   return typeof operation === "string" ? operation : "an unnamed operation";
 }

@@ -35,7 +35,7 @@ import { checkWriterRules } from "./writer-rules.ts";
  * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have removed the version after it, and
  * creating that anew would write into a past that nobody reads. Cleanup keeps everything younger than twice this.
  */
-export const STALE_AFTER = 30 * 60 * 1000;
+const STALE_AFTER = 30 * 60 * 1000;
 
 /** Commits read side by side while catching up. */
 const READ_CONCURRENCY = 4;
@@ -74,7 +74,7 @@ export async function commitNewTable(context: TableContext, request: CommitReque
 }
 
 /** Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids goes on where it stopped. */
-export async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
+async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
   await snapshot.confirm();
   const { version, timestamp, protocol, metadata } = snapshot;
   const state = { version, timestamp, protocol, metadata };
