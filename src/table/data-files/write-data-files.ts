@@ -167,7 +167,9 @@ export async function publishData(context: TableContext, staged: StagedData, sig
  * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
  */
 export async function flushData(context: TableContext, staged: StagedData): Promise<void> {
-  await mapBounded(staged.files, uploadsUnderWay, async ({ written }) => context.store.flushFile?.(written.file));
+  await mapBounded(staged.files, uploadsUnderWay, async ({ written }) => {
+    await context.store.flushFile?.(written.file);
+  });
 }
 
 /** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */
