@@ -17,7 +17,10 @@ const selfName = "t";
 export interface SelectOptions {
   /** Names of columns, in the wanted order; default all. */
   readonly columns?: readonly string[] | undefined;
-  /** A SQL condition over the table's columns; also used to skip files. */
+  /**
+   * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query, aggregate or window: write those with
+   * {@link TableVersion.sql}.
+   */
   readonly where?: string | undefined;
   readonly limit?: number | undefined;
   /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track rows. */
@@ -90,7 +93,7 @@ export class TableVersion {
 
   /**
    * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that does not bind,
-   * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
+   * `SQL_REFUSED` for one that is not one expression over the columns of its own row, `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
     requireOptions(options, "select()");
@@ -100,7 +103,7 @@ export class TableVersion {
     const columns = named === undefined ? "*" : [...named, ...tracked].join(", ");
     const where = options.where === undefined ? "" : ` WHERE (\n${options.where}\n)`;
     const limit = options.limit === undefined ? "" : ` LIMIT ${checkedLimit(options.limit)}`;
-    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options);
+    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options, options.where);
   }
 
   /** One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message and position, `SQL_REFUSED` */
@@ -124,10 +127,10 @@ export class TableVersion {
     return (await this.select(options)).arrow();
   }
 
-  /** How many rows the version has, or how many meet a condition. */
+  /** How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as {@link TableVersion.select} */
   async count(where?: string): Promise<number> {
     const condition = where === undefined ? "" : ` WHERE (\n${where}\n)`;
-    const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`);
+    const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`, {}, where);
     for await (const row of result.rows()) return Number(row["n"]);
     throw new Error("varve internal error: a count came back without a row");
   }
@@ -161,10 +164,15 @@ export class TableVersion {
     };
   }
 
-  async #query(sql: string, options: Pick<SelectOptions, "exportFolder" | "rowTracking" | "signal"> = {}): Promise<QueryResult> {
+  async #query(
+    sql: string,
+    options: Pick<SelectOptions, "exportFolder" | "rowTracking" | "signal"> = {},
+    condition?: string,
+  ): Promise<QueryResult> {
     const { exportFolder, rowTracking, signal } = options;
     const request: QueryRequest = {
       sql,
+      condition,
       tables: { [selfName]: (at) => this.#itself(at !== undefined) },
       exportFolder,
       rowTracking,

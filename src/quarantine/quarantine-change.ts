@@ -64,7 +64,7 @@ export async function discardQuarantine(context: TableContext, selection: Quaran
  * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a payload says of a column that the table
  * does not have any more can be set to `NULL` only.
  *
- * `set` gives for columns an SQL expression over the row's columns (as the table's types, null where a value is not of its type) or over
+ * `set` gives for columns one SQL expression each, over the row's own columns (as the table's types, null where a value is not of its type) or over
  * `payload`, the JSON text of the row (where the table has no column of that name). Of a line that could not be read `__varve_line` is the
  * text; it stays open until that is set to `NULL`.
  *
@@ -83,9 +83,9 @@ export async function repairQuarantine(
   }
   const { context } = table;
   const condition = openOnly(selection);
-  const rows = await countSelected(context, condition);
+  const rows = await countSelected(context, condition, Object.values(set));
   if (rows === 0 || Object.keys(set).length === 0) return 0;
-  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}) AS VARCHAR))`);
+  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}\n) AS VARCHAR))`);
   // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
   const names = payloadNames(known);
   const members = `CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
@@ -132,8 +132,12 @@ function openOnly(selection: QuarantineSelection): string {
   return selectionSql({ ...selection, status: "open" });
 }
 
-async function countSelected(context: TableContext, condition: string): Promise<number> {
+/** Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each. */
+async function countSelected(context: TableContext, condition: string, expressions: readonly string[] = []): Promise<number> {
   const [row] =
-    (await withQuarantine(context, (session, { sql }) => session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`))) ?? [];
+    (await withQuarantine(context, async (session, { sql }) => {
+      for (const expression of expressions) await session.callerRowExpression(expression);
+      return session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`);
+    })) ?? [];
   return Number(row?.["n"] ?? 0);
 }

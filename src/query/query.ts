@@ -17,6 +17,8 @@ export type TableBinding = (at?: TravelPoint) => Promise<LogSnapshot>;
 export interface QueryRequest {
   /** A caller's text: one SELECT, with time-travel clauses. */
   readonly sql: string;
+  /** A caller's condition that stands in `sql` in parentheses: checked first to be one expression over the columns of its own row. */
+  readonly condition?: string | undefined;
   /** Names that the text may use, compared without regard to case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
   readonly session?: SessionOptions | undefined;
@@ -42,9 +44,10 @@ interface BoundTable {
  *   `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
  */
 export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
-  const travel = rewriteTravelSql(request.sql);
   const session = await engine.open({ ...request.session, signal: request.signal });
   try {
+    if (request.condition !== undefined) await session.callerRowExpression(request.condition);
+    const travel = rewriteTravelSql(request.sql);
     const uses = tableUses(await syntaxTree(session, travel));
     const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
     const files: string[] = [];

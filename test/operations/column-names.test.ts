@@ -72,7 +72,10 @@ describe("a table whose columns are called as the gate's own", () => {
       [4n, null],
     ]);
     expect((await table.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload))[column])).toEqual([2, 2]);
-    expect(await table.repairQuarantined({}, { [column]: `"${column.replaceAll('"', '""')}" + row_number() OVER ()` })).toBe(2);
+    for (const [index, { quarantine_id: id }] of (await table.quarantinedRows()).entries())
+      expect(await table.repairQuarantined({ ids: [String(id)] }, { [column]: `"${column.replaceAll('"', '""')}" + ${index + 1}` })).toBe(
+        1,
+      );
     expect(await table.resubmit({ gate: suite("again", [check.unique(column, { acrossTable: true })]) })).toMatchObject({
       landed: 1,
       stillBad: 1,

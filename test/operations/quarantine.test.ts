@@ -21,6 +21,20 @@ const batch = [
 ];
 const read = async (folder: string) => rowsOf(await openTable(folder));
 
+describe("a repair of quarantined rows", () => {
+  it("takes one expression over the row's own columns for each column, and nothing else", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
+    await table.append(batch, { gate });
+    const breaches = ["1) AS VARCHAR)), 'file': to_json(CAST(('b'", "(SELECT max(delay) FROM q)", "row_number() OVER ()", "max(delay)"];
+    for (const delay of breaches)
+      await expect(table.repairQuarantined({}, { delay })).rejects.toMatchObject({ code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/) });
+    expect(await table.repairQuarantined({}, { delay: "CASE WHEN delay < 0 THEN 0 END -- none below", file: "'b'" })).toBe(1);
+    const [row] = await table.quarantinedRows();
+    expect(JSON.parse(String(row?.["payload"]))).toMatchObject({ id: 2, delay: "0", file: "b" });
+    await table.close();
+  });
+});
+
 describe("rows that a gate sets aside", () => {
   it("go to the quarantine with every failed check, the others to the table", async () => {
     const folder = join(freshFolder(), "t");

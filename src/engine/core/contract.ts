@@ -224,6 +224,11 @@ export interface Session {
   callerQuery(callerSql: string): Promise<Relation>;
   /** Checks that a caller's text is one scalar expression over `columns` and returns it as safe to embed. @throws as {@link Session.callerQuery} */
   callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
+  /**
+   * Checks that a caller's text is one expression over the columns of its own row and returns it in parentheses. Unlike
+   * {@link Session.callerExpression} it may depend on the moment (`now()`), and nothing is bound. @throws as {@link Session.callerQuery}
+   */
+  callerRowExpression(callerSql: string): Promise<string>;
   /** Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text, callable in this session. */
   enableVariants(): void;
   close(): Promise<void>;

@@ -74,19 +74,31 @@ export async function checkQueryCalls(
  * @throws as {@link checkQueryCalls}
  */
 export async function checkRowCalls(core: EngineCore, expression: Tree, columns: readonly EngineColumn[], text: ParsedText): Promise<void> {
+  await checkOwnRowCalls(core, expression, text);
   await checkListSorters([...walk(expression)], text.sql, async () => columns.some(({ type }) => type.includes("VARIANT")));
   const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(mayBeTimeWithZone);
   for (const part of walk(expression)) {
     const name = calledName(part);
     if (name === undefined) continue;
-    const kind = functionKind(name);
-    if (kind === undefined) throw await unknownFunction(core, name, part, text);
-    if (kind === "rows")
-      throw refused(`it calls ${name}(), which is about more than one row`, "An expression may use the columns of its own row only", {
-        function: name,
-      });
-    if (kind === "moment" || looksAtMoment(name.toLowerCase(), part, timeOfDay))
+    if (functionKind(name) === "moment" || looksAtMoment(name.toLowerCase(), part, timeOfDay))
       throw refused(`it calls ${name}(), which ${unsteady}`, advice, { function: name });
+  }
+}
+
+/**
+ * Checks that an expression calls allowed functions only, none of which looks at other rows.
+ *
+ * @throws as {@link checkQueryCalls}
+ */
+export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text: ParsedText): Promise<void> {
+  const parts = [...walk(expression)];
+  await checkQueryCalls(core, parts, new Set(), text);
+  for (const part of parts) {
+    const name = calledName(part);
+    if (name === undefined || functionKind(name) !== "rows") continue;
+    throw refused(`it calls ${name}(), which is about more than one row`, "An expression may use the columns of its own row only", {
+      function: name,
+    });
   }
 }
 

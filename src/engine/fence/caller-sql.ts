@@ -2,7 +2,7 @@ import { assertInternal, VarveError } from "../../errors.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
-import { checkCalledNames, checkListSorters, checkNames, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
+import { checkCalledNames, checkListSorters, checkNames, checkOwnRowCalls, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
 import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
@@ -82,8 +82,27 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
 
 /** See {@link Session.callerExpression}. */
 export async function callerExpression(core: EngineCore, callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
-  const bare = await parsed(core, `SELECT ${callerSql}`, "SELECT ".length);
-  const expression = onlyExpression(bare);
+  const expression = await oneExpression(core, callerSql);
+  await checkRowCalls(core, expression, columns, selected(callerSql));
+  checkCalledNames(expression, columns);
+  const row = columns.map((column) => `NULL::${column.type} AS ${quoteName(column.name)}`).join(", ");
+  // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
+  await core.typedColumns(`SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`);
+  checkNames(expression, columns);
+  return `(${callerSql}\n)`;
+}
+
+/** See {@link Session.callerRowExpression}. */
+export async function callerRowExpression(core: EngineCore, callerSql: string): Promise<string> {
+  await checkOwnRowCalls(core, await oneExpression(core, callerSql), selected(callerSql));
+  return `(${callerSql}\n)`;
+}
+
+const selected = (callerSql: string) => ({ sql: `SELECT ${callerSql}`, offset: "SELECT ".length });
+
+/** The tree of a text that is one expression over the columns of its own row, in parentheses or without. @throws `SQL_REFUSED` */
+async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
+  const expression = onlyExpression(await parsed(core, `SELECT ${callerSql}`, "SELECT ".length));
   const wrapped = await parsed(core, `SELECT (${callerSql}\n)`, "SELECT (".length);
   if (expression === undefined || shape(onlyExpression(wrapped)) !== shape(expression)) {
     throw refused("it is not one scalar expression", 'Give one expression without an alias, such as "amount > 0 AND state IS NOT NULL"');
@@ -95,13 +114,7 @@ export async function callerExpression(core: EngineCore, callerSql: string, colu
       throw refused(`it holds a ${kind.toLowerCase().replaceAll("_", " ")}`, "An expression may use the columns of its own row only");
     }
   }
-  await checkRowCalls(core, expression, columns, { sql: `SELECT ${callerSql}`, offset: "SELECT ".length });
-  checkCalledNames(expression, columns);
-  const row = columns.map((column) => `NULL::${column.type} AS ${quoteName(column.name)}`).join(", ");
-  // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
-  await core.typedColumns(`SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`);
-  checkNames(expression, columns);
-  return `(${callerSql}\n)`;
+  return expression;
 }
 
 /** The caller's text as one SELECT statement: its tree, and a text that can be put in parentheses. */

@@ -17,7 +17,7 @@ import type {
 } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { openCore } from "../core/open-core.ts";
-import { callerExpression, callerQuery } from "../fence/caller-sql.ts";
+import { callerExpression, callerQuery, callerRowExpression } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { jsonLines } from "../output/json-lines.ts";
 import { writeParquet } from "../output/parquet-write.ts";
@@ -87,6 +87,10 @@ class DuckdbSession implements Session {
 
   callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
     return callerExpression(this.#core, callerSql, columns);
+  }
+
+  callerRowExpression(callerSql: string): Promise<string> {
+    return callerRowExpression(this.#core, callerSql);
   }
 
   enableVariants(): void {
