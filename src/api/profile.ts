@@ -1,7 +1,10 @@
-import type { ProfileOptions } from "../operations/profile.ts";
 import type { Profile } from "../quality/profile/profile.ts";
-import type { SuggestedSuite, SuggestOptions } from "../quality/profile/suggest.ts";
-import { type Source, toWriteSource } from "./source.ts";
+import type { SuggestedSuite } from "../quality/profile/suggest.ts";
+import { knownOptions } from "./known-options.ts";
+import { profileKeys, suggestKeys } from "./option-keys.ts";
+import type { ProfileOptions, SuggestOptions } from "./options.ts";
+import { toWriteSource } from "./source.ts";
+import type { Source } from "./table-options.ts";
 
 /**
  * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns; estimates are named so.
@@ -9,15 +12,17 @@ import { type Source, toWriteSource } from "./source.ts";
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
  */
 export async function profile(source: Source, options: ProfileOptions = {}): Promise<Profile> {
+  const known = knownOptions("profile", options, profileKeys);
   const [{ duckdbEngine }, { profileSource }] = await Promise.all([
     import("../engine/session/session.ts"),
     import("../operations/profile.ts"),
   ]);
-  return profileSource(duckdbEngine, toWriteSource(source), options);
+  return profileSource(duckdbEngine, toWriteSource(source), known);
 }
 
 /** A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as {@link profile} */
-export async function suggest(source: Source, options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
+export async function suggest(source: Source, options: SuggestOptions = {}): Promise<SuggestedSuite> {
+  const { columns, name, extended } = knownOptions("suggest", options, suggestKeys);
   const { suggestSuite } = await import("../quality/profile/suggest.ts");
-  return suggestSuite(await profile(source, options), options);
+  return suggestSuite(await profile(source, { columns }), { name, extended });
 }

@@ -1,7 +1,10 @@
 import { VarveError } from "../errors.ts";
 import type { TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import { type OpenOptions, openTable } from "./open-table.ts";
+import { knownOptions, type OptionKeys } from "./known-options.ts";
+import { openTable } from "./open-table.ts";
+import { openKeys } from "./option-keys.ts";
+import type { OpenOptions } from "./options.ts";
 import { Table } from "./table.ts";
 import { parseTravelPoint, requireOptions, requireText } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
@@ -9,6 +12,7 @@ import { TableVersion } from "./table-version.ts";
 /** What a name in a query can stand for: a table, one of its versions, or a URI with or without `@v12`. */
 export type QueryTable = Table | TableVersion | string;
 
+/** The tables of a query, and how those that are given by URI are opened. */
 export interface QueryOptions extends OpenOptions {
   /** Names that the text may use. */
   readonly tables: Readonly<Record<string, QueryTable>>;
@@ -17,6 +21,8 @@ export interface QueryOptions extends OpenOptions {
   /** Cancels the query, including while it waits for the engine and while its result is consumed. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const queryKeys = { ...openKeys, tables: true, exportFolder: true, signal: true } satisfies OptionKeys<QueryOptions>;
 
 /**
  * Runs one SELECT over tables, each at any of its versions, named in the text by `VERSION AS OF n`, `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
@@ -27,9 +33,8 @@ export interface QueryOptions extends OpenOptions {
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
   requireText(sql, "A query", "sql");
-  requireOptions(options, "query()");
-  requireOptions(options.tables, "tables of query()");
-  const { tables, exportFolder, signal, ...open } = options;
+  const { tables, exportFolder, signal, ...open } = knownOptions("query", options, queryKeys);
+  requireOptions(tables, "tables of query()");
   const [{ duckdbEngine }, { prepareQuery }] = await Promise.all([import("../engine/session/session.ts"), import("../query/query.ts")]);
   return prepareQuery(duckdbEngine, {
     sql,

@@ -1,33 +1,18 @@
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import type { SqlWriteSource, WriteSource } from "../write/write-source.ts";
+import type { WriteSource } from "../write/write-source.ts";
+import { knownOptions } from "./known-options.ts";
+import { type CsvSource, csvSourceKeys, type OpenedTable, type Source, type SqlSource, sqlSourceKeys } from "./table-options.ts";
 import { TableVersion } from "./table-version.ts";
 
-/** A table that is open: its newest seen version is read. */
-interface OpenedTable {
-  snapshot(): TableVersion;
-}
-
-/**
- * Where rows come from: arrays, iterables and async iterables of row objects, Arrow data, a table or one of its versions, or a wrapper that
- * names files (`{ csv }`, `{ ndjson }`, `{ parquet }`, `{ arrow }`; several, or patterns with `*`) or SQL over tables and files.
- */
-export type Source = Exclude<WriteSource, LogSnapshot | SqlWriteSource> | OpenedTable | TableVersion | SqlSource;
-
-/** One SELECT over named versions of tables and named files. */
-export interface SqlSource {
-  readonly sql: string;
-  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
-  /** By extension: csv, tsv, json, ndjson, jsonl, parquet. */
-  readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
-}
-
-/** A caller's source in the words of the verbs. */
+/** A caller's source in the words of the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }` and `{ sql }` */
 export function toWriteSource(source: Source): WriteSource {
   if (source instanceof TableVersion || isOpened(source)) return logOf(source);
-  if (typeof source === "object" && source !== null && "sql" in source && typeof source.sql === "string") {
-    const { tables, ...rest } = source as SqlSource;
-    return { ...rest, tables: tables === undefined ? undefined : toSnapshots(tables) };
+  if (isWrapper(source, "sql")) {
+    const { sql, tables, files } = knownOptions("a source { sql }", source as SqlSource, sqlSourceKeys);
+    return { sql, tables: tables === undefined ? undefined : toSnapshots(tables), files };
   }
+  if (isWrapper(source, "csv")) return knownOptions("a source { csv }", source as CsvSource, csvSourceKeys);
   return source as WriteSource;
 }
 
@@ -36,10 +21,18 @@ export function toSnapshots(tables: Readonly<Record<string, OpenedTable | TableV
   return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, logOf(table)]));
 }
 
+function isWrapper(source: unknown, key: string): boolean {
+  return (
+    typeof source === "object" && source !== null && key in source && !(Symbol.iterator in source) && !(Symbol.asyncIterator in source)
+  );
+}
+
 function isOpened(source: unknown): source is OpenedTable {
   return typeof source === "object" && source !== null && "snapshot" in source && typeof source.snapshot === "function";
 }
 
 function logOf(table: OpenedTable | TableVersion): LogSnapshot {
-  return table instanceof TableVersion ? table.log : table.snapshot().log;
+  if (table instanceof TableVersion) return table.log;
+  if (isOpened(table)) return table.snapshot().log;
+  throw new VarveError("INVALID_ARGUMENT", "What stands for a table here is neither a table nor one of its versions. Open it first.", {});
 }

@@ -2,25 +2,16 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { type CheckReport, checkReport } from "../quality/gate/check-report.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
 import type { PublishResult } from "../staging/publish-staged.ts";
 import type { StagedBatch } from "../staging/staged-batch.ts";
 import { defined } from "../util/defined.ts";
+import { knownOptions } from "./known-options.ts";
+import { stagedSqlKeys } from "./option-keys.ts";
+import type { StagedSqlOptions } from "./options.ts";
+import { type AuditOptions, auditKeys, type PublishOptions } from "./table-options.ts";
 import { parseTravelPoint } from "./table-uri.ts";
 import { TableVersion } from "./table-version.ts";
-import { type GateOptions, toGateOptions } from "./write-options.ts";
-
-/** What testing staged rows needs beside suites. */
-export interface AuditOptions {
-  readonly gateOptions?: GateOptions | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How a staged batch is published. */
-export interface PublishOptions extends AuditOptions {
-  /** Tests beside those that the table carries and the stager asked for; default: those of the last audit. */
-  readonly gate?: SuiteJson | Suite | undefined;
-}
+import { toPublishOptions } from "./write-options.ts";
 
 /** What a staged batch needs of its table. */
 interface StagedHost {
@@ -81,7 +72,8 @@ export class StagedRows {
   }
 
   /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
-  async sql(text: string, options: { readonly exportFolder?: string | undefined } = {}): Promise<QueryResult> {
+  async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
+    const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
     const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
       import("../query/query.ts"),
       import("../log/snapshot/open-log.ts"),
@@ -95,7 +87,7 @@ export class StagedRows {
         staged: async () => stagedSnapshot(context, this.#batch),
         t: async (at) => (at === undefined ? newest : openLog(context, "version" in at ? at : parseTravelPoint(at.timestamp))),
       },
-      ...options,
+      exportFolder,
     });
   }
 
@@ -106,10 +98,12 @@ export class StagedRows {
    * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit
    */
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
+    const audited = { ...knownOptions("audit", options, auditKeys), gate: suite };
+    const verbOptions = toPublishOptions(audited);
     const { auditStaged } = await import("../staging/audit-staged.ts");
     const newest = await this.#host.newest();
-    this.#audited = { ...options, gate: suite };
-    const { verdict } = await auditStaged(newest, this.#batch, toAuditOptions(this.#audited));
+    this.#audited = audited;
+    const { verdict } = await auditStaged(newest, this.#batch, verbOptions);
     return checkReport(verdict, { source: `staged batch ${this.id}, as of version ${newest.version}`, at: newest.context.world.now() });
   }
 
@@ -129,9 +123,4 @@ export class StagedRows {
     const { discardStaged } = await import("../staging/publish-staged.ts");
     await discardStaged(await this.#host.newest(), this.id);
   }
-}
-
-/** A caller's options in the words of the verbs. */
-export function toAuditOptions({ gateOptions, ...rest }: PublishOptions): AuditVerbOptions {
-  return { ...rest, gateOptions: gateOptions === undefined ? undefined : toGateOptions(gateOptions) };
 }

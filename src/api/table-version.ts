@@ -8,28 +8,13 @@ import { logPathKey } from "../schema/paths.ts";
 import { foldName } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
 import { quoteName } from "../sql/sql-text.ts";
-import { requireOptions, requireText } from "./table-uri.ts";
+import { knownOptions } from "./known-options.ts";
+import { batchKeys, selectKeys } from "./option-keys.ts";
+import type { BatchOptions, SelectOptions } from "./options.ts";
+import { requireText } from "./table-uri.ts";
 
 /** The name by which SQL over one version calls it. */
 const selfName = "t";
-
-/** Which rows and columns to read. */
-export interface SelectOptions {
-  /** Names of columns, in the wanted order; default all. */
-  readonly columns?: readonly string[] | undefined;
-  /**
-   * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query, aggregate or window: write those with
-   * {@link TableVersion.sql}.
-   */
-  readonly where?: string | undefined;
-  readonly limit?: number | undefined;
-  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track rows. */
-  readonly rowTracking?: boolean | undefined;
-  /** Existing empty folder for {@link QueryResult.writeFile}. */
-  readonly exportFolder?: string | undefined;
-  /** Cancels the reading, including while it waits for the engine. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What a version is, at a glance. */
 export interface TableDescription {
@@ -96,7 +81,10 @@ export class TableVersion {
    * `SQL_REFUSED` for one that is not one expression over the columns of its own row, `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
-    requireOptions(options, "select()");
+    return this.#select(knownOptions("select", options, selectKeys));
+  }
+
+  async #select(options: SelectOptions): Promise<QueryResult> {
     if (options.where !== undefined) requireText(options.where, "where", "where");
     const tracked = options.rowTracking === true ? ["_metadata"] : [];
     const named = options.columns?.map((name) => quoteName(this.#column(name)));
@@ -114,21 +102,23 @@ export class TableVersion {
 
   /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes (spec/formats.md). */
   async *rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
-    yield* (await this.select(options)).rows();
+    yield* (await this.#select(knownOptions("rows", options, selectKeys))).rows();
   }
 
   /** Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one by one. */
-  async *batches(options: SelectOptions & { readonly batchRows?: number | undefined } = {}): AsyncGenerator<RecordBatch> {
-    yield* (await this.select(options)).batches({ batchRows: options.batchRows });
+  async *batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
+    const { batchRows, ...select } = knownOptions("batches", options, batchKeys);
+    yield* (await this.#select(select)).batches({ batchRows });
   }
 
   /** The rows as one Arrow table in memory. */
   async arrow(options: SelectOptions = {}): Promise<ArrowTable> {
-    return (await this.select(options)).arrow();
+    return (await this.#select(knownOptions("arrow", options, selectKeys))).arrow();
   }
 
   /** How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as {@link TableVersion.select} */
   async count(where?: string): Promise<number> {
+    if (where !== undefined) requireText(where, "where", "where");
     const condition = where === undefined ? "" : ` WHERE (\n${where}\n)`;
     const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`, {}, where);
     for await (const row of result.rows()) return Number(row["n"]);
@@ -205,7 +195,8 @@ export class TableVersion {
   }
 }
 
-function checkedLimit(limit: number): number {
+/** @throws `INVALID_ARGUMENT` for what is no count of rows */
+export function checkedLimit(limit: number): number {
   if (Number.isSafeInteger(limit) && limit >= 0) return limit;
   throw new VarveError("INVALID_ARGUMENT", `limit must be a whole number of 0 or more, not ${limit}.`, { limit });
 }

@@ -1,47 +1,50 @@
 import type { EngineRow } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import type { CheckpointOptions, CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
+import type { CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import type { CleanupOptions } from "../log/maintenance/cleanup.ts";
 import { closeLogSession } from "../log/segment/log-session.ts";
-import type { MetricsSelection, VersionMetrics } from "../metrics/metrics-store.ts";
-import type { AlterOptions, AlterResult } from "../operations/alter/alter.ts";
-import type { SetSuiteOptions, SetSuiteResult } from "../operations/alter/set-suite.ts";
+import type { VersionMetrics } from "../metrics/metrics-store.ts";
+import type { AlterResult } from "../operations/alter/alter.ts";
+import type { SetSuiteResult } from "../operations/alter/set-suite.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
-import type { DiffOptions, VersionDiff } from "../operations/diff.ts";
-import type { HistoryEntry, HistoryOptions } from "../operations/history.ts";
-import type { ProfileOptions } from "../operations/profile.ts";
+import type { VersionDiff } from "../operations/diff.ts";
+import type { HistoryEntry } from "../operations/history.ts";
 import type { MetricSeries } from "../quality/gate/check-report.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { Profile } from "../quality/profile/profile.ts";
-import type { SuggestedSuite, SuggestOptions } from "../quality/profile/suggest.ts";
-import type { QuarantinedBatch, QuarantineSelection } from "../quarantine/quarantine-read.ts";
-import type { ResubmitOptions, ResubmitResult } from "../quarantine/resubmit.ts";
+import type { SuggestedSuite } from "../quality/profile/suggest.ts";
+import type { QuarantinedBatch } from "../quarantine/quarantine-read.ts";
+import type { ResubmitResult } from "../quarantine/resubmit.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import type { PublishResult } from "../staging/publish-staged.ts";
-import type { StageOptions } from "../staging/stage.ts";
 import type { StagedBatch } from "../staging/staged-batch.ts";
 import type { TidyReport } from "../table/commit/upkeep.ts";
 import { namedBatch } from "../write/batch-marks.ts";
-import type { WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import { knownOptions } from "./known-options.ts";
 import { openLog, readHistory, refreshLog } from "./lazy-log.ts";
-import { type Source, toWriteSource } from "./source.ts";
-import { type PublishOptions, StagedRows, toAuditOptions } from "./staged-rows.ts";
-import { requireOptions, requireText, type VersionArgument, type VersionPoint, versionPoint } from "./table-uri.ts";
-import { TableVersion } from "./table-version.ts";
-import { type AppendOptions, type OverwriteOptions, toWriteOptions } from "./write-options.ts";
-
-/** Which changes to read. */
-export interface ChangesRequest {
-  /** A version; or a time: the first version committed at or after it. */
-  readonly from: VersionArgument | VersionPoint;
-  /** A version; or a time: the last version committed at or before it. */
-  readonly to?: VersionArgument | VersionPoint | undefined;
-  /** Existing empty folder for {@link QueryResult.writeFile}. */
-  readonly exportFolder?: string | undefined;
-  /** Cancels the reading, including while it waits for the engine. */
-  readonly signal?: AbortSignal | undefined;
-}
+import * as keys from "./option-keys.ts";
+import type {
+  AlterOptions,
+  ChangesOptions,
+  CheckpointOptions,
+  CleanLogOptions,
+  DiffOptions,
+  HistoryOptions,
+  ProfileOptions,
+  PurgeOptions,
+  QuarantineSelection,
+  SetSuiteOptions,
+  StageOptions,
+  SuggestOptions,
+  VersionMetricsOptions,
+} from "./options.ts";
+import { toWriteSource } from "./source.ts";
+import { StagedRows } from "./staged-rows.ts";
+import type { AppendOptions, OverwriteOptions, PublishOptions, ResubmitOptions, Source } from "./table-options.ts";
+import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./table-uri.ts";
+import { checkedLimit, TableVersion } from "./table-version.ts";
+import { toAppendOptions, toOverwriteOptions, toPublishOptions, toResubmitOptions, toStageOptions } from "./write-options.ts";
 
 /** A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used. */
 export class Table implements AsyncDisposable {
@@ -81,15 +84,16 @@ export class Table implements AsyncDisposable {
   }
 
   /** Every version, newest first, from the commits alone: what it did and what its tests said. */
-  history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
-    return readHistory(this.#log.context, options);
+  async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
+    return readHistory(this.#log.context, knownOptions("history", options, keys.historyKeys));
   }
 
   /** What lies between two versions; `to` defaults to the newest. */
   async diff(from: VersionArgument | VersionPoint, to?: VersionArgument | VersionPoint, options: DiffOptions = {}): Promise<VersionDiff> {
+    const known = knownOptions("diff", options, keys.diffKeys);
     const [before, after] = await Promise.all([this.#open(from), to === undefined ? openLog(this.#log.context, {}) : this.#open(to)]);
     const { diffVersions } = await import("../operations/diff.ts");
-    return diffVersions(before, after, options);
+    return diffVersions(before, after, known);
   }
 
   /**
@@ -98,19 +102,18 @@ export class Table implements AsyncDisposable {
    *
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    */
-  async changes(options: ChangesRequest): Promise<QueryResult> {
-    requireOptions(options, "changes()");
+  async changes(options: ChangesOptions): Promise<QueryResult> {
+    const { from, to, exportFolder, signal } = knownOptions("changes", options, keys.changesKeys);
     const [{ planChanges, ordered }, { QueryResult }] = await Promise.all([
       import("../operations/changes/changes.ts"),
       import("../query/query-result.ts"),
     ]);
     const { context } = this.#log;
-    const range = { from: changePoint(options.from), to: options.to === undefined ? undefined : changePoint(options.to) };
-    const { signal } = options;
+    const range = { from: changePoint(from), to: to === undefined ? undefined : changePoint(to) };
     const session = await (await context.engine()).open({ signal });
     try {
       const changes = await planChanges(session, context, { ...range, signal });
-      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, options);
+      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, { exportFolder, signal });
     } catch (error) {
       await session.close();
       throw error;
@@ -126,8 +129,9 @@ export class Table implements AsyncDisposable {
    *   `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    */
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
+    const [rows, verbOptions] = [toWriteSource(source), toAppendOptions(options)];
     const { append } = await import("../operations/append.ts");
-    return this.#wrote(await append(await this.#newest(), toWriteSource(source), toWriteOptions(options)), options);
+    return this.#wrote(await append(await this.#newest(), rows, verbOptions), verbOptions);
   }
 
   /**
@@ -137,8 +141,9 @@ export class Table implements AsyncDisposable {
    * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
    */
   async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
+    const [rows, verbOptions] = [toWriteSource(source), toStageOptions(options)];
     const { stageBatch } = await import("../staging/stage.ts");
-    return this.#stagedRows(await stageBatch(await this.#newest(), toWriteSource(source), options));
+    return this.#stagedRows(await stageBatch(await this.#newest(), rows, verbOptions));
   }
 
   /** A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none of that id */
@@ -157,9 +162,10 @@ export class Table implements AsyncDisposable {
   /** Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as {@link StagedRows.publish} */
   async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
     requireText(id, "The id of a staged batch", "id");
+    const verbOptions = toPublishOptions(options);
     const { publishStaged } = await import("../staging/publish-staged.ts");
     const { stagedTransaction } = await import("../staging/staged-batch.ts");
-    const result = await publishStaged(await this.#newest(), id, toAuditOptions(options));
+    const result = await publishStaged(await this.#newest(), id, verbOptions);
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
     // an earlier try of the publication may have set rows aside that the tests of now do not
@@ -175,15 +181,9 @@ export class Table implements AsyncDisposable {
    * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
    */
   async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
-    const verb = await import("../operations/overwrite.ts");
-    const { replaceWhere, dynamicPartitions, overwriteSchema, partitionBy, ...rest } = options;
-    const what = {
-      replaceWhere,
-      dynamicPartitions,
-      overwriteSchema,
-      partitionBy,
-    };
-    return this.#wrote(await verb.overwrite(await this.#newest(), toWriteSource(source), { ...toWriteOptions(rest), ...what }), options);
+    const [rows, verbOptions] = [toWriteSource(source), toOverwriteOptions(options)];
+    const { overwrite } = await import("../operations/overwrite.ts");
+    return this.#wrote(await overwrite(await this.#newest(), rows, verbOptions), verbOptions);
   }
 
   /** The suite that the table carries: every write through varve is tested with it. `undefined` where it carries none. */
@@ -199,8 +199,9 @@ export class Table implements AsyncDisposable {
    *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
    */
   async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
+    const known = knownOptions("setSuite", options, keys.setSuiteKeys);
     const { setSuite } = await import("../operations/alter/set-suite.ts");
-    const result = await setSuite(await this.#newest(), suite, options);
+    const result = await setSuite(await this.#newest(), suite, known);
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
     return result;
@@ -212,9 +213,9 @@ export class Table implements AsyncDisposable {
    * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    */
   async alter(options: AlterOptions): Promise<AlterResult> {
-    requireOptions(options, "alter()");
+    const known = knownOptions("alter", options, keys.alterKeys);
     const { alterTable } = await import("../operations/alter/alter.ts");
-    const result = await alterTable(await this.#newest(), options);
+    const result = await alterTable(await this.#newest(), known);
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
     return result;
@@ -222,10 +223,11 @@ export class Table implements AsyncDisposable {
 
   /** Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT` */
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
+    const known = knownOptions("checkpoint", options, keys.checkpointKeys);
     const { checkpointTable } = await import("../table/commit/upkeep.ts");
     await this.#newest();
     this.#log = await refreshLog(this.#log);
-    return checkpointTable(this.#log, options);
+    return checkpointTable(this.#log, known);
   }
 
   /** Writes one file that stands for the commits `from` to `to` when the log is read; returns its path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND` */
@@ -241,23 +243,26 @@ export class Table implements AsyncDisposable {
    * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer ago than
    * `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
    */
-  async cleanLog(options: Pick<CleanupOptions, "dryRun"> = {}): Promise<TidyReport> {
+  async cleanLog(options: CleanLogOptions = {}): Promise<TidyReport> {
+    const known = knownOptions("cleanLog", options, keys.cleanLogKeys);
     const { tidyTable } = await import("../table/commit/upkeep.ts");
     await this.#newest();
     this.#log = await refreshLog(this.#log);
-    return tidyTable(this.#log, options);
+    return tidyTable(this.#log, known);
   }
 
   /** What the newest version's rows say of its columns; estimates are named so. */
   async profile(options: ProfileOptions = {}): Promise<Profile> {
+    const known = knownOptions("profile", options, keys.profileKeys);
     const { profile } = await import("../operations/profile.ts");
-    return profile(this.#log, options);
+    return profile(this.#log, known);
   }
 
   /** A suite made from the newest version's rows, each check with its reason, ready to be edited. */
-  async suggest(options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
+  async suggest(options: SuggestOptions = {}): Promise<SuggestedSuite> {
+    const known = knownOptions("suggest", options, keys.suggestKeys);
     const { suggest } = await import("../operations/profile.ts");
-    return suggest(this.#log, options);
+    return suggest(this.#log, known);
   }
 
   /** Records the metrics of versions that have none yet, in a table beside this one, and gives them as series. */
@@ -268,12 +273,10 @@ export class Table implements AsyncDisposable {
   }
 
   /** What was measured of each version, oldest first; measures versions that were not yet, unless `record` is false. */
-  async versionMetrics(
-    options: Pick<MetricsSelection, "scope" | "columns"> & { readonly record?: boolean | undefined } = {},
-  ): Promise<VersionMetrics[]> {
-    const { record, ...selection } = options;
+  async versionMetrics(options: VersionMetricsOptions = {}): Promise<VersionMetrics[]> {
+    const { record, scope, columns } = knownOptions("versionMetrics", options, keys.versionMetricsKeys);
     if (record !== false) await (await import("../metrics/metrics.ts")).recordMetrics(this.#log);
-    return (await import("../metrics/metrics-store.ts")).readMetrics(this.#log.context, selection);
+    return (await import("../metrics/metrics-store.ts")).readMetrics(this.#log.context, { scope, columns });
   }
 
   /** The batches that left rows in the table's quarantine, newest first. */
@@ -284,42 +287,47 @@ export class Table implements AsyncDisposable {
 
   /** Quarantined rows with their reasons; by default those that are open. */
   async quarantinedRows(selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
+    const known = knownOptions("quarantinedRows", selection, keys.selectionKeys);
+    if (limit !== undefined) checkedLimit(limit);
     const { readQuarantine } = await import("../quarantine/quarantine-read.ts");
-    return readQuarantine(this.#log.context, selection, limit);
+    return readQuarantine(this.#log.context, known, limit);
   }
 
   /** Quarantined rows as lossless JSON; each text holds whole lines. */
   async *quarantinedLines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
+    const known = knownOptions("quarantinedLines", selection, keys.selectionKeys);
     const { exportQuarantine } = await import("../quarantine/quarantine-read.ts");
-    yield* exportQuarantine(this.#log.context, selection);
+    yield* exportQuarantine(this.#log.context, known);
   }
 
   /** Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how many. */
   async repairQuarantined(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
+    const known = knownOptions("repairQuarantined", selection, keys.selectionKeys);
     const { repairQuarantine } = await import("../quarantine/quarantine-change.ts");
-    return repairQuarantine(await this.#newest(), selection, set);
+    return repairQuarantine(await this.#newest(), known, set);
   }
 
   /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
   async discardQuarantined(selection: QuarantineSelection, note?: string): Promise<number> {
+    const known = knownOptions("discardQuarantined", selection, keys.selectionKeys);
     const { discardQuarantine } = await import("../quarantine/quarantine-change.ts");
-    return discardQuarantine((await this.#newest()).context, selection, note);
+    return discardQuarantine((await this.#newest()).context, known, note);
   }
 
   /** Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never open ones; returns how many. */
-  async purgeQuarantine(options: { readonly before?: Date | undefined; readonly dryRun?: boolean | undefined } = {}): Promise<number> {
-    const { purgeQuarantine } = await import("../quarantine/quarantine-change.ts");
-    const { before, ...rest } = options;
+  async purgeQuarantine(options: PurgeOptions = {}): Promise<number> {
+    const { before, dryRun } = knownOptions("purgeQuarantine", options, keys.purgeKeys);
     if (before !== undefined && Number.isNaN(before.getTime()))
       throw new VarveError("INVALID_ARGUMENT", "before must be a valid date.", { option: "before" });
-    const { context } = await this.#newest();
-    return purgeQuarantine(context, { ...rest, before: before?.getTime() });
+    const { purgeQuarantine } = await import("../quarantine/quarantine-change.ts");
+    return purgeQuarantine((await this.#newest()).context, { dryRun, before: before?.getTime() });
   }
 
   /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
+    const verbOptions = toResubmitOptions(options);
     const { resubmit } = await import("../quarantine/resubmit.ts");
-    const result = await resubmit(await this.#newest(), options);
+    const result = await resubmit(await this.#newest(), verbOptions);
     this.#log = await refreshLog(this.#log);
     return result;
   }
@@ -357,7 +365,7 @@ export class Table implements AsyncDisposable {
     });
   }
 
-  async #wrote(result: WriteResult, options: AppendOptions): Promise<WriteResult> {
+  async #wrote(result: WriteResult, options: WriteOptions): Promise<WriteResult> {
     this.#upkeep = result.upkeep;
     this.#log = await refreshLog(this.#log);
     const batchId = result.outcome === "alreadyApplied" ? namedBatch(options) : undefined;

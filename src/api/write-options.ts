@@ -1,53 +1,91 @@
 import { VarveError } from "../errors.ts";
 import type { OverwriteOptions as OverwriteVerbOptions } from "../operations/overwrite.ts";
+import type { ResubmitOptions as ResubmitVerbOptions } from "../quarantine/resubmit.ts";
+import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
+import type { StageOptions as StageVerbOptions } from "../staging/stage.ts";
 import type { GateOptions as GateVerbOptions, WriteOptions } from "../write/write-options.ts";
+import { knownOptions } from "./known-options.ts";
+import { stageKeys } from "./option-keys.ts";
+import type { ApplicationTransaction, StageOptions } from "./options.ts";
 import { toSnapshots } from "./source.ts";
-import { requireOptions } from "./table-uri.ts";
-import type { TableVersion } from "./table-version.ts";
+import {
+  type AppendOptions,
+  appendKeys,
+  type BatchCommitOptions,
+  type GateOptions,
+  type OverwriteOptions,
+  overwriteKeys,
+  type PublishOptions,
+  publishKeys,
+  type ResubmitOptions,
+  resubmitKeys,
+} from "./table-options.ts";
 
-/** What a gate needs beyond its suite. */
-export interface GateOptions extends Omit<GateVerbOptions, "tables"> {
-  /** Tables or versions that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, { snapshot(): TableVersion } | TableVersion>> | undefined;
+/** A caller's options of an append in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+export function toAppendOptions(options: AppendOptions): WriteOptions {
+  const { gateOptions, quarantine, ...rest } = knownOptions("append", options, appendKeys);
+  return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
-/** How rows are added. */
-export interface AppendOptions extends Omit<WriteOptions, "gateOptions" | "quarantine"> {
-  readonly gateOptions?: GateOptions | undefined;
-  /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
-  readonly quarantine?: { snapshot(): TableVersion } | undefined;
+/** A caller's options of an overwrite in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+export function toOverwriteOptions(options: OverwriteOptions): OverwriteVerbOptions {
+  const { gateOptions, quarantine, ...rest } = knownOptions("overwrite", options, overwriteKeys);
+  return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
-/** How rows are replaced. */
-export type OverwriteOptions = AppendOptions &
-  Pick<OverwriteVerbOptions, "replaceWhere" | "dynamicPartitions" | "overwriteSchema" | "partitionBy">;
-
-/**
- * Checks a caller's options and gives them in the words of the verbs.
- *
- * @throws `INVALID_ARGUMENT` naming the option
- */
-export function toWriteOptions(options: AppendOptions): WriteOptions {
-  requireOptions(options, "A write");
-  const { gateOptions, quarantine, ...given } = options;
-  const rest: WriteOptions = { ...given, quarantine: quarantine?.snapshot().log.context };
-  if (rest.txn !== undefined && rest.batchId !== undefined) {
-    throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
-  }
-  if (rest.txn !== undefined) checkTransaction(rest.txn);
-  if (rest.batchId !== undefined && (typeof rest.batchId !== "string" || rest.batchId === ""))
+/** How a batch is committed, checked, in the words of the verbs. @throws `INVALID_ARGUMENT` naming the option */
+export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
+  const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal } = options;
+  if (txn !== undefined && batchId !== undefined) throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
+  if (txn !== undefined) checkTransaction(txn);
+  if (batchId !== undefined && (typeof batchId !== "string" || batchId === ""))
     throw invalid("batchId must be a text that is not empty", "batchId");
-  if (rest.targetFileBytes !== undefined && !(rest.targetFileBytes > 0))
-    throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
-  return gateOptions === undefined ? rest : { ...rest, gateOptions: toGateOptions(gateOptions) };
+  if (quarantine !== undefined && typeof quarantine.snapshot !== "function")
+    throw invalid("quarantine must be an open table", "quarantine");
+  return {
+    gate,
+    gateOptions: toGateOptions(gateOptions),
+    quarantine: quarantine?.snapshot().log.context,
+    txn,
+    batchId,
+    userMetadata,
+    targetFileBytes: checkedFileBytes(targetFileBytes),
+    onProgress,
+    signal,
+  };
 }
 
-/** A caller's gate options in the words of the verbs. */
-export function toGateOptions({ tables, ...gate }: GateOptions): GateVerbOptions {
-  return { ...gate, tables: tables === undefined ? undefined : toSnapshots(tables) };
+/** A caller's options of staging in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+export function toStageOptions(options: StageOptions): StageVerbOptions {
+  const known = knownOptions("stage", options, stageKeys);
+  checkedFileBytes(known.targetFileBytes);
+  return known;
 }
 
-function checkTransaction({ appId, version }: NonNullable<WriteOptions["txn"]>): void {
+/** A caller's options of a publication in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
+  const { gate, gateOptions, signal } = knownOptions("publish", options, publishKeys);
+  return { gate, gateOptions: toGateOptions(gateOptions), signal };
+}
+
+/** A caller's options of a resubmission in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
+  const { gateOptions, ...rest } = knownOptions("resubmit", options, resubmitKeys);
+  return { ...rest, gateOptions: toGateOptions(gateOptions) };
+}
+
+function toGateOptions(options: GateOptions | undefined): GateVerbOptions | undefined {
+  if (options === undefined) return undefined;
+  const { tables, functions, history } = options;
+  return { tables: tables === undefined ? undefined : toSnapshots(tables), functions, history };
+}
+
+function checkedFileBytes(bytes: number | undefined): number | undefined {
+  if (bytes !== undefined && !(bytes > 0)) throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
+  return bytes;
+}
+
+function checkTransaction({ appId, version }: ApplicationTransaction): void {
   if (typeof appId !== "string" || appId === "") throw invalid("txn.appId must be a text that is not empty", "txn");
   const whole = typeof version === "bigint" || (typeof version === "number" && Number.isSafeInteger(version));
   if (!whole || BigInt(version) < 0n || BigInt(version) >= 2n ** 63n)

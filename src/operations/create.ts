@@ -17,7 +17,8 @@ import type { WriteOptions, WriteResult } from "../write/write-options.ts";
 import type { WriteSource } from "../write/write-source.ts";
 
 /** A new table: its schema, or a source to take it from. */
-export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Partial<TableDefinition> {
+export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgradeProtocol">, Omit<TableDefinition, "schema"> {
+  readonly schema?: StructType | undefined;
   /** First rows; without a schema their columns become the table's, all nullable; those that are null throughout become `string`. */
   readonly source?: WriteSource | undefined;
 }

@@ -1,5 +1,6 @@
 import { openTable } from "../../src/api/open-table.ts";
-import type { SelectOptions, TableVersion } from "../../src/api/table-version.ts";
+import type { SelectOptions } from "../../src/api/options.ts";
+import type { TableVersion } from "../../src/api/table-version.ts";
 import type { QueryResult } from "../../src/query/query-result.ts";
 import type { StructType } from "../../src/schema/types.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../../src/util/json.ts";

@@ -1,4 +1,4 @@
-import type { Source } from "../../api/source.ts";
+import type { Source } from "../../api/table-options.ts";
 import type { TableVersion } from "../../api/table-version.ts";
 import { openOptions } from "./open-options.ts";
 import type { StoreFlags } from "./options.ts";

@@ -11,7 +11,7 @@ export interface S3Options {
   /** Agrees to pay for requests and transfer of buckets that ask for it. */
   readonly requesterPays?: boolean | undefined;
   /** Attempts and waiting for everything but `putIfAbsent`, which is attempted once a call. */
-  readonly retry?: Partial<RetryPolicy> | undefined;
+  readonly retry?: RetryOptions | undefined;
   /** A connection on which nothing moves for so long is given up; default 30,000. */
   readonly idleTimeoutMilliseconds?: number | undefined;
   /** Files of more bytes are uploaded in parts of this size, at least 5 MiB; default 16 MiB. */
@@ -27,6 +27,13 @@ export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
+}
+
+/** What to change of the {@link RetryPolicy}. */
+export interface RetryOptions {
+  readonly attempts?: number | undefined;
+  readonly baseMilliseconds?: number | undefined;
+  readonly capMilliseconds?: number | undefined;
 }
 
 /** Exponential backoff with full jitter: before attempt n a random time up to `min(cap, base * 2^n)`, tenfold `base` when throttled. */

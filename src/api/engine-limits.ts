@@ -1,0 +1,13 @@
+import { type EngineLimits, setEngineLimits as setLimits } from "../engine/core/turns.ts";
+import { knownOptions } from "./known-options.ts";
+import { engineLimitKeys } from "./option-keys.ts";
+
+/**
+ * Bounds what the engine does at once in this process, from the next session on: see {@link EngineLimits}.
+ *
+ * @example setEngineLimits({ sessions: 2, memory: 1024 ** 3 });
+ * @throws `INVALID_ARGUMENT` for anything but a positive integer
+ */
+export function setEngineLimits(limits: EngineLimits): void {
+  setLimits(knownOptions("setEngineLimits", limits, engineLimitKeys));
+}

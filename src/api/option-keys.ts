@@ -1,0 +1,90 @@
+import type { EngineLimits } from "../engine/core/turns.ts";
+import type { S3Options } from "../storage/s3/s3-options.ts";
+import type { OptionKeys } from "./known-options.ts";
+import type * as options from "./options.ts";
+
+const s3 = {
+  endpoint: true,
+  region: true,
+  pathStyle: true,
+  credentials: true,
+  requesterPays: true,
+  retry: { attempts: true, baseMilliseconds: true, capMilliseconds: true },
+  idleTimeoutMilliseconds: true,
+  partBytes: true,
+  uploadConcurrency: true,
+  pageSize: true,
+} satisfies OptionKeys<S3Options>;
+
+export const contextKeys = {
+  s3,
+  memoryLimit: true,
+  threads: true,
+  temporaryFolder: true,
+  world: true,
+  cache: { folder: true, maxBytes: true, graceMilliseconds: true, partBytes: true, concurrency: true },
+  allowedPrefixes: true,
+} satisfies OptionKeys<options.ContextOptions>;
+
+export const openKeys = { ...contextKeys, at: true } satisfies OptionKeys<options.OpenOptions>;
+export const fsckKeys = {
+  ...contextKeys,
+  version: true,
+  data: true,
+  orphans: true,
+  deep: true,
+  signal: true,
+  onProgress: true,
+} satisfies OptionKeys<options.FsckOptions>;
+
+export const selectKeys = {
+  columns: true,
+  where: true,
+  limit: true,
+  rowTracking: true,
+  exportFolder: true,
+  signal: true,
+} satisfies OptionKeys<options.SelectOptions>;
+export const batchKeys = { ...selectKeys, batchRows: true } satisfies OptionKeys<options.BatchOptions>;
+export const changesKeys = { from: true, to: true, exportFolder: true, signal: true } satisfies OptionKeys<options.ChangesOptions>;
+export const historyKeys = { limit: true, checkFiles: true, signal: true } satisfies OptionKeys<options.HistoryOptions>;
+export const diffKeys = { rows: true } satisfies OptionKeys<options.DiffOptions>;
+export const profileKeys = { columns: true } satisfies OptionKeys<options.ProfileOptions>;
+export const suggestKeys = { ...profileKeys, name: true, extended: true } satisfies OptionKeys<options.SuggestOptions>;
+
+export const batchWriteKeys = {
+  gate: true,
+  userMetadata: true,
+  targetFileBytes: true,
+  onProgress: true,
+  signal: true,
+} satisfies OptionKeys<options.BatchWriteOptions>;
+export const schemaChangeKeys = { mergeSchema: true, upgradeProtocol: true } satisfies OptionKeys<options.SchemaChangeOptions>;
+
+export const stageKeys = { ...batchWriteKeys, ...schemaChangeKeys, id: true } satisfies OptionKeys<options.StageOptions>;
+export const stagedSqlKeys = { exportFolder: true } satisfies OptionKeys<options.StagedSqlOptions>;
+
+export const alterKeys = {
+  set: true,
+  unset: true,
+  addConstraints: true,
+  dropConstraints: true,
+  dropFeatures: true,
+  description: true,
+  upgradeProtocol: true,
+  userMetadata: true,
+  signal: true,
+} satisfies OptionKeys<options.AlterOptions>;
+export const setSuiteKeys = {
+  registerConstraints: true,
+  upgradeProtocol: true,
+  signal: true,
+} satisfies OptionKeys<options.SetSuiteOptions>;
+export const checkpointKeys = { kind: true, inlineLimit: true } satisfies OptionKeys<options.CheckpointOptions>;
+export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
+export const versionMetricsKeys = { scope: true, columns: true, record: true } satisfies OptionKeys<options.VersionMetricsOptions>;
+
+export const selectionKeys = { ids: true, batchId: true, checkId: true, status: true } satisfies OptionKeys<options.QuarantineSelection>;
+export const purgeKeys = { before: true, dryRun: true } satisfies OptionKeys<options.PurgeOptions>;
+
+export const engineLimitKeys = { sessions: true, memory: true } satisfies OptionKeys<EngineLimits>;

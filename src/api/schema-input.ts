@@ -1,0 +1,22 @@
+import type { Schema as ArrowSchema } from "apache-arrow";
+import { schemaOfArrow } from "../dialects/arrow-types.ts";
+import { SchemaBuilder } from "../schema/builder.ts";
+import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import type { JsonValue } from "../util/json.ts";
+
+/** A schema as callers have it: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow data. */
+export type SchemaInput = StructType | SchemaBuilder | string | ArrowSchema;
+
+/** A schema in Delta's terms. @throws `SCHEMA_INVALID` */
+export function toSchema(input: SchemaInput): StructType {
+  if (typeof input === "string") return parseSchema(input);
+  if (input instanceof SchemaBuilder) return input.build();
+  if ("type" in input) return schemaFromJson(toJson(input));
+  return schemaOfArrow(input);
+}
+
+/** Through JSON, so that what callers put together by hand is held to the rules too. */
+function toJson(schema: StructType): JsonValue {
+  return typeToJson(schema);
+}
