@@ -1,6 +1,7 @@
 export { createTable } from "./api/create-table.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
+export type { MaintenanceReport, MaintenanceWarning } from "./api/maintenance.ts";
 export { openTable } from "./api/open-table.ts";
 export type * from "./api/options.ts";
 export { profile, suggest } from "./api/profile.ts";
@@ -67,6 +68,6 @@ export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, Primiti
 export type { PublishResult } from "./staging/publish-staged.ts";
 export { CommitOutcomeUnknownError } from "./table/commit/commit-outcome.ts";
 export { ConflictError } from "./table/commit/conflict-error.ts";
-export type { TidyReport, UpkeepReport, UpkeepWarning } from "./table/commit/upkeep.ts";
+export type { TidyReport } from "./table/commit/upkeep.ts";
 export { realWorld, type World } from "./util/world.ts";
 export type { WriteProgress, WriteResult } from "./write/write-options.ts";

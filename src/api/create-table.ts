@@ -42,8 +42,9 @@ export async function createTableWith(
       schema: schema === undefined ? undefined : toSchema(schema),
       source: source === undefined ? undefined : toWriteSource(source),
     });
-    await written.upkeep;
-    return { table: new Table(await openLog(context), false), written };
+    const { upkeep, ...result } = written;
+    await upkeep;
+    return { table: new Table(await openLog(context), false), written: result };
   } catch (error) {
     if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
     return { table: new Table(await openLog(context), false) };

@@ -20,9 +20,10 @@ import type { PublishResult } from "../staging/publish-staged.ts";
 import type { StagedBatch } from "../staging/staged-batch.ts";
 import type { TidyReport } from "../table/commit/upkeep.ts";
 import { namedBatch } from "../write/batch-marks.ts";
-import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
 import { knownOptions } from "./known-options.ts";
 import { openLog, readHistory, refreshLog } from "./lazy-log.ts";
+import { Maintenance, type MaintenanceReport } from "./maintenance.ts";
 import * as keys from "./option-keys.ts";
 import type {
   AlterOptions,
@@ -51,8 +52,8 @@ export class Table implements AsyncDisposable {
   /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
   readonly pinned: boolean;
   #log: LogSnapshot;
-  /** The log's upkeep after the last write: one at a time, and no write waits for its own. */
-  #upkeep: Promise<unknown> | undefined;
+  /** The log's maintenance after the last writes; a write waits for that of the write before, never for its own. */
+  readonly #maintenance = new Maintenance();
 
   constructor(log: LogSnapshot, pinned: boolean) {
     this.#log = log;
@@ -165,9 +166,7 @@ export class Table implements AsyncDisposable {
     const verbOptions = toPublishOptions(options);
     const { publishStaged } = await import("../staging/publish-staged.ts");
     const { stagedTransaction } = await import("../staging/staged-batch.ts");
-    const result = await publishStaged(await this.#newest(), id, verbOptions);
-    this.#upkeep = result.upkeep;
-    this.#log = await refreshLog(this.#log);
+    const result = await this.#committed(await publishStaged(await this.#newest(), id, verbOptions));
     // an earlier try of the publication may have set rows aside that the tests of now do not
     const { discardSuperseded } = await import("../quarantine/superseded-rows.ts");
     await discardSuperseded(this.#log, namedBatch({ txn: stagedTransaction(id) }));
@@ -201,10 +200,7 @@ export class Table implements AsyncDisposable {
   async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
     const known = knownOptions("setSuite", options, keys.setSuiteKeys);
     const { setSuite } = await import("../operations/alter/set-suite.ts");
-    const result = await setSuite(await this.#newest(), suite, known);
-    this.#upkeep = result.upkeep;
-    this.#log = await refreshLog(this.#log);
-    return result;
+    return this.#committed(await setSuite(await this.#newest(), suite, known));
   }
 
   /**
@@ -215,10 +211,7 @@ export class Table implements AsyncDisposable {
   async alter(options: AlterOptions): Promise<AlterResult> {
     const known = knownOptions("alter", options, keys.alterKeys);
     const { alterTable } = await import("../operations/alter/alter.ts");
-    const result = await alterTable(await this.#newest(), known);
-    this.#upkeep = result.upkeep;
-    this.#log = await refreshLog(this.#log);
-    return result;
+    return this.#committed(await alterTable(await this.#newest(), known));
   }
 
   /** Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT` */
@@ -332,9 +325,18 @@ export class Table implements AsyncDisposable {
     return result;
   }
 
-  /** Waits for the log's upkeep after the last write and frees the engine that the log holds; results that were given out stay usable. */
+  /**
+   * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup) and reports it: what was not reported yet, oldest
+   * first, the last hundred at most. A write need not be followed by this: {@link Table.close} waits too, and a process that ends early leaves
+   * nothing wrong behind.
+   */
+  settled(): Promise<MaintenanceReport[]> {
+    return this.#maintenance.reports();
+  }
+
+  /** Waits for the log's maintenance after the last write and frees the engine that the log holds; results that were given out stay usable. */
   async close(): Promise<void> {
-    await this.#upkeep;
+    await this.#maintenance.wait();
     await closeLogSession(this.#log.context);
   }
 
@@ -351,7 +353,7 @@ export class Table implements AsyncDisposable {
         { version: this.#log.version },
       );
     }
-    await this.#upkeep;
+    await this.#maintenance.wait();
     return this.#log;
   }
 
@@ -365,9 +367,15 @@ export class Table implements AsyncDisposable {
     });
   }
 
-  async #wrote(result: WriteResult, options: WriteOptions): Promise<WriteResult> {
-    this.#upkeep = result.upkeep;
+  /** The result of a commit as plain data; what goes on after it is waited for by the next write, {@link Table.settled} and {@link Table.close}. */
+  async #committed<T extends Pick<WriteOutcome, "upkeep">>({ upkeep, ...result }: T): Promise<Omit<T, "upkeep">> {
+    this.#maintenance.add(upkeep);
     this.#log = await refreshLog(this.#log);
+    return result;
+  }
+
+  async #wrote(outcome: WriteOutcome, options: WriteOptions): Promise<WriteResult> {
+    const result = await this.#committed(outcome);
     const batchId = result.outcome === "alreadyApplied" ? namedBatch(options) : undefined;
     if (batchId !== undefined) {
       const { discardSuperseded } = await import("../quarantine/superseded-rows.ts");

@@ -1,12 +1,12 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
-import type { GateVerdict } from "../quality/gate/verdict.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
 import { alreadyApplied, appliedAt, type BatchCommit, commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
 import { quarantineRows } from "../write/quarantine-write.ts";
 import { prepareBatch } from "../write/write-batch.ts";
-import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
 import type { WriteSource } from "../write/write-source.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function append(
   source: WriteSource,
   options: WriteOptions = {},
   known: AppendedBatch = {},
-): Promise<WriteResult> {
+): Promise<WriteOutcome> {
   const target = await existingTarget(snapshot);
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
@@ -32,7 +32,7 @@ export async function append(
 /** What is known of a batch beside its source. */
 export interface AppendedBatch extends Pick<BatchCommit, "marks" | "reads"> {
   /** The verdict over all rows of the batch, from that over the source's: where some are not in the source any more. */
-  readonly judged?: ((verdict: GateVerdict) => GateVerdict) | undefined;
+  readonly judged?: ((verdict: GateOutcome) => GateOutcome) | undefined;
   /** Where these are in quarantine already. */
   readonly aside?: NonNullable<WriteResult["quarantine"]> | undefined;
 }
@@ -43,7 +43,7 @@ export async function appendBatch(
   source: WriteSource,
   options: WriteOptions,
   { judged, aside, ...commit }: AppendedBatch = {},
-): Promise<WriteResult> {
+): Promise<WriteOutcome> {
   const { prepared, earlier } = await prepareWithEarlier(target, options, () => prepareBatch(target, source, options));
   const batch = judged === undefined || prepared.verdict === undefined ? prepared : { ...prepared, verdict: judged(prepared.verdict) };
   try {

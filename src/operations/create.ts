@@ -13,7 +13,7 @@ import { commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
 import { quarantineRows } from "../write/quarantine-write.ts";
 import { type BatchHooks, prepareBatch } from "../write/write-batch.ts";
-import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
 import type { WriteSource } from "../write/write-source.ts";
 
 /** A new table: its schema, or a source to take it from. */
@@ -29,7 +29,7 @@ export interface CreateOptions extends Omit<WriteOptions, "mergeSchema" | "upgra
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND` for partition columns; for a
  *   source as `append`
  */
-export async function createTable(context: TableContext, options: CreateOptions): Promise<WriteResult> {
+export async function createTable(context: TableContext, options: CreateOptions): Promise<WriteOutcome> {
   await refuseExisting(context);
   if (options.source !== undefined) return createFromSource(context, options.source, options);
   if (options.schema === undefined) {
@@ -46,7 +46,7 @@ export async function createTable(context: TableContext, options: CreateOptions)
   return emptyResult(context, result);
 }
 
-async function createFromSource(context: TableContext, source: WriteSource, options: CreateOptions): Promise<WriteResult> {
+async function createFromSource(context: TableContext, source: WriteSource, options: CreateOptions): Promise<WriteOutcome> {
   const define = (schema: StructType): BatchTarget => {
     const table = defineTable(context.world, definitionOf(options, schema));
     return newTarget(context, table.protocol, table.metadata, table.schema);
@@ -105,7 +105,7 @@ function createParameters(partitionColumns: readonly string[], options: CreateOp
   });
 }
 
-function emptyResult(context: TableContext, result: CommitResult): WriteResult {
+function emptyResult(context: TableContext, result: CommitResult): WriteOutcome {
   const nothing = { rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
   if (result.outcome === "alreadyApplied") return { outcome: result.outcome, version: result.version, ...nothing };
   return { outcome: result.outcome, version: result.version, ...nothing, upkeep: keepLog(context, result) };

@@ -22,7 +22,7 @@ import { alreadyApplied, appliedAt, commitBatch } from "../write/commit-batch.ts
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
 import { quarantineRows } from "../write/quarantine-write.ts";
 import { type BatchHooks, prepareBatch } from "../write/write-batch.ts";
-import type { WriteOptions, WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
 import type { WriteSource } from "../write/write-source.ts";
 
 /** What an overwrite replaces; without any of these the whole table. */
@@ -55,7 +55,7 @@ interface Replacement {
  * @throws as `append`, and `TABLE_APPEND_ONLY`; `INVALID_ARGUMENT` for options that exclude each other; `CONSTRAINT_VIOLATED` for new
  *   rows that do not meet `replaceWhere`; `SQL_FAILED`, `SQL_REFUSED` for its text
  */
-export async function overwrite(snapshot: LogSnapshot, source: WriteSource, options: OverwriteOptions = {}): Promise<WriteResult> {
+export async function overwrite(snapshot: LogSnapshot, source: WriteSource, options: OverwriteOptions = {}): Promise<WriteOutcome> {
   checkOptions(options);
   const target = await existingTarget(snapshot);
   if (target.demands.appendOnly) throw appendOnly(snapshot);

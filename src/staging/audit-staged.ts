@@ -1,7 +1,7 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
-import { type GateVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
+import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
@@ -24,7 +24,7 @@ export interface AuditOptions {
 /** An audit with its verdict, whose SQL texts cannot be used any more. */
 export interface AuditResult {
   readonly audit: StagedAudit;
-  readonly verdict: GateVerdict;
+  readonly verdict: GateOutcome;
 }
 
 /** All tests of a batch: those that a version of the table carries, the stager's and the auditor's; `undefined` where there are none. */

@@ -10,7 +10,7 @@ import { mapBounded } from "../util/concurrency.ts";
 import type { JsonObject } from "../util/json.ts";
 import { resubmittedMark } from "../write/batch-marks.ts";
 import { existingTarget } from "../write/batch-target.ts";
-import type { WriteResult } from "../write/write-options.ts";
+import type { WriteOutcome, WriteResult } from "../write/write-options.ts";
 import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
 import {
   claimEnd,
@@ -26,11 +26,27 @@ import {
 import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
 
 /** What a publication did. */
-export interface PublishResult extends Omit<WriteResult, "gate"> {
+export interface PublishResult {
+  /** `alreadyApplied`: the batch is in the table since an earlier publication, and nothing was written. */
+  readonly outcome: "committed" | "alreadyApplied";
+  /** The version that the batch became, or at which it was found applied. */
+  readonly version: number;
+  /** Rows added. */
+  readonly rows: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+  readonly bytesAdded: number;
+  /** Where quarantined rows went. */
+  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
   /** What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was published before. */
   readonly gate?: JsonObject | undefined;
   /** The batch was tested again, because it had not been tested against this version of the table with these tests. */
   readonly reaudited: boolean;
+}
+
+/** What a publication did, and what goes on after it. */
+export interface PublishOutcome extends PublishResult {
+  readonly upkeep?: WriteOutcome["upkeep"];
 }
 
 /** Times that a publication begins anew because the table moved on. */
@@ -47,7 +63,7 @@ const tries = 20;
  *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit; `DATA_FILE_MISSING` where a vacuum took
  *   the staged files; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which it may be repeated
  */
-export async function publishStaged(table: LogSnapshot, id: string, options: AuditOptions = {}): Promise<PublishResult> {
+export async function publishStaged(table: LogSnapshot, id: string, options: AuditOptions = {}): Promise<PublishOutcome> {
   const { context } = table;
   for (let attempt = 1; ; attempt++) {
     const now = await refreshLog(table);
@@ -106,13 +122,13 @@ async function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
   return held !== undefined && held >= version;
 }
 
-async function published(now: LogSnapshot, id: string): Promise<PublishResult> {
+async function published(now: LogSnapshot, id: string): Promise<PublishOutcome> {
   await forgetStaged(now.context, id);
   const { version } = now;
   return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0, reaudited: false };
 }
 
-async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<PublishResult> {
+async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<PublishOutcome> {
   const last = await readAudit(now.context, batch.id);
   const gate = options.gate ?? last?.suite;
   const asking = { ...options, gate };
@@ -149,7 +165,7 @@ async function commitFiles(
   audit: StagedAudit,
   quarantine: WriteResult["quarantine"],
   { signal }: AuditOptions,
-): Promise<Omit<WriteResult, "gate">> {
+): Promise<Omit<WriteOutcome, "gate">> {
   const request: CommitRequest = {
     actions: batch.files,
     operation: "WRITE",
@@ -193,7 +209,7 @@ async function writeAnew(
   batch: StagedBatch,
   aside: WriteResult["quarantine"],
   options: AuditOptions,
-): Promise<Omit<WriteResult, "gate">> {
+): Promise<Omit<WriteOutcome, "gate">> {
   const suite = stagedSuite(now, batch, options.gate);
   const { source, write } = stagedWrite(now, batch, suite, options);
   const { appId, version } = stagedTransaction(batch.id);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
-import type { CheckResult, GateVerdict } from "../quality/gate/verdict.ts";
+import type { CheckResult, GateOutcome } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
@@ -41,7 +41,7 @@ export async function keepMisfits(batch: PreparedBatch, path: string, txn: AppTr
 }
 
 /** A verdict over the rows that fit, with those that do not counted in: as an append of all of them would have it. */
-export function withMisfits(verdict: GateVerdict, misfits: StagedMisfits | undefined, suite: Suite | undefined): GateVerdict {
+export function withMisfits(verdict: GateOutcome, misfits: StagedMisfits | undefined, suite: Suite | undefined): GateOutcome {
   if (misfits === undefined) return verdict;
   const [rows, quarantined] = [verdict.rows + misfits.rows, verdict.quarantined + misfits.rows];
   const bad = quarantined + verdict.dropped;

@@ -3,7 +3,7 @@ import { engineColumns } from "../dialects/engine-types.ts";
 import type { StagedRelation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { MetadataAction } from "../protocol/actions.ts";
-import type { GateVerdict } from "../quality/gate/verdict.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { metadataKeys } from "../schema/column-metadata.ts";
 import { serializeSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
@@ -38,7 +38,7 @@ export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRe
 }
 
 /** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
-export function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateVerdict | undefined): WrittenRows {
+export function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateOutcome | undefined): WrittenRows {
   const clean = verdict?.cleanSql ?? fitted.sql;
   const sql = applyRules(clean, { ...rules, computed: new Map() });
   const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;

@@ -1,5 +1,5 @@
 import type { Action } from "../protocol/actions.ts";
-import { summarizeVerdict } from "../quality/gate/verdict.ts";
+import { plainVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
 import type { AppTransaction, CommitRequest, ReadSet } from "../table/commit/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
@@ -9,7 +9,7 @@ import type { JsonValue } from "../util/json.ts";
 import { asideMark, markAction, namedBatch, resubmittedMark } from "./batch-marks.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { PreparedBatch } from "./write-batch.ts";
-import type { WriteOptions, WriteResult } from "./write-options.ts";
+import type { WriteOptions, WriteOutcome, WriteResult } from "./write-options.ts";
 
 /** What a verb adds to the commit of a batch. */
 export interface BatchCommit {
@@ -34,7 +34,7 @@ export interface BatchCommit {
  *
  * @throws the errors of `commitTransaction`
  */
-export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Promise<WriteResult> {
+export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Promise<WriteOutcome> {
   const { target, data, verdict } = batch;
   options.onProgress?.({ phase: "committing" });
   const adds = await publishData(target.context, data, options.signal);
@@ -75,7 +75,7 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
     filesAdded: adds.length,
     filesRemoved: removes.length,
     bytesAdded: data.bytes,
-    gate: verdict,
+    gate: verdict === undefined ? undefined : plainVerdict(verdict),
     quarantine: commit.quarantine,
     upkeep: keepLog(target.context, result, { base: target.snapshot }),
   };

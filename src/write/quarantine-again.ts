@@ -3,7 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import { removeAction } from "../protocol/remove-action.ts";
-import type { GateVerdict } from "../quality/gate/verdict.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { harmfulChange } from "../table/commit/conflict-metadata.ts";
@@ -20,7 +20,7 @@ export interface RepeatedBatch {
   readonly target: BatchTarget;
   readonly batchId: string;
   /** Where no gate was asked this time: none. */
-  readonly verdict: GateVerdict | undefined;
+  readonly verdict: GateOutcome | undefined;
   /** Rows of the batch that went into quarantine before they met the gate, and stay there. */
   readonly before: number;
 }

@@ -5,7 +5,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { payloadSql } from "../quality/gate/payload.ts";
-import type { GateVerdict } from "../quality/gate/verdict.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { noPlaces, type Places, placesOf, placesSql } from "../quality/model/places.ts";
 import { findField, holdsVariant } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
@@ -80,7 +80,7 @@ export async function quarantineRows(
 function placeOf(
   { store }: TableContext,
   version: number,
-  verdict: GateVerdict | undefined,
+  verdict: GateOutcome | undefined,
   before: number,
 ): NonNullable<WriteResult["quarantine"]> | undefined {
   const rows = verdict?.quarantined ?? 0;

@@ -4,7 +4,7 @@ import { isGuardStop } from "../engine/fence/row-guard.ts";
 import { VarveError } from "../errors.ts";
 import { Gate } from "../quality/gate/gate.ts";
 import type { SetAside } from "../quality/gate/gate-context.ts";
-import { type GateVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
+import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
@@ -32,7 +32,7 @@ export interface PreparedBatch {
   readonly data: StagedData;
   /** The rows as they came, before any cast. */
   readonly source: StagedRelation;
-  readonly verdict?: GateVerdict | undefined;
+  readonly verdict?: GateOutcome | undefined;
   /** The columns that the gate saw: the table's, in its types. */
   readonly columns: readonly EngineColumn[];
   /** The gate looked at the table's rows, so that they may not have changed when the batch lands. */
@@ -186,7 +186,7 @@ class BatchWriter {
     target: BatchTarget,
     rows: WrittenRows,
     data: StagedData,
-  ): Promise<GateVerdict | undefined> {
+  ): Promise<GateOutcome | undefined> {
     if (gate === undefined) return undefined;
     this.#report("checking");
     const verdict = await gate.verdictOfWritten(writtenFacts(this.#session, target, data, rows));
@@ -298,7 +298,7 @@ class BatchWriter {
   }
 
   /** @throws `BATCH_REJECTED` */
-  #accepted(verdict: GateVerdict): GateVerdict {
+  #accepted(verdict: GateOutcome): GateOutcome {
     if (!verdict.accepted && this.#hooks.judgeOnly !== true) throw rejected(verdict);
     return verdict;
   }
@@ -348,7 +348,7 @@ interface FittedBatch {
 interface WrittenBatch {
   readonly rows: WrittenRows;
   readonly data: StagedData;
-  readonly verdict: GateVerdict | undefined;
+  readonly verdict: GateOutcome | undefined;
 }
 
 async function countRows(session: Session, sql: string): Promise<number> {
@@ -365,7 +365,7 @@ function rowsAtMost(rows: WrittenRows, clean: WrittenRows, count: number): { rea
   return rows === clean ? { rowsAtMost: count } : {};
 }
 
-function rejected(verdict: GateVerdict): VarveError {
+function rejected(verdict: GateOutcome): VarveError {
   const [first, ...more] = verdict.reasons;
   const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
   return new VarveError(

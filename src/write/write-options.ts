@@ -68,6 +68,10 @@ export interface WriteResult {
   readonly gate?: GateVerdict | undefined;
   /** Where quarantined rows went. */
   readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
+}
+
+/** What a write did, and what goes on after it. */
+export interface WriteOutcome extends WriteResult {
   /** Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report, never rejects. */
   readonly upkeep?: Promise<UpkeepReport> | undefined;
 }

@@ -5,7 +5,7 @@ import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
 import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { type ContextOptions, openContext } from "../../src/table/definition/open-context.ts";
-import type { WriteResult } from "../../src/write/write-options.ts";
+import type { WriteOutcome } from "../../src/write/write-options.ts";
 import type { KillPlan } from "./io-killer.ts";
 
 /** Where the table is that a gated batch is appended to. */
@@ -47,7 +47,7 @@ export async function createBase(place: Place): Promise<void> {
 }
 
 /** Appends the batch under its id; repeating it must add nothing. */
-export async function appendBatch(place: Place): Promise<WriteResult> {
+export async function appendBatch(place: Place): Promise<WriteOutcome> {
   const context = await openContext(place.uri, optionsOf(place));
   const result = await append(await openLog(context), batch, { gate, batchId: "batch of the test" });
   await result.upkeep;

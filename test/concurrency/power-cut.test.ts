@@ -36,19 +36,19 @@ async function work(folder: string, promise: (told: Told) => void): Promise<void
   tell();
   await table.append([{ id: 1, part: "a" }]);
   tell(1);
-  await (
-    await table.append(
-      [
-        { id: 2, part: "b" },
-        { id: 3, part: "a" },
-        { id: null, part: "a" },
-      ],
-      { gate },
-    )
-  ).upkeep;
+  await table.append(
+    [
+      { id: 2, part: "b" },
+      { id: 3, part: "a" },
+      { id: null, part: "a" },
+    ],
+    { gate },
+  );
+  await table.settled();
   bad++;
   tell(2, 3);
-  await (await table.append([{ id: 4, part: "c" }])).upkeep;
+  await table.append([{ id: 4, part: "c" }]);
+  await table.settled();
   tell(4);
   await table.append(
     [

@@ -19,11 +19,12 @@ afterEach(() => server.close());
 describe("requests of an append to an open table on S3", () => {
   it("are one data PUT, one commit PUT and one listing; upkeep adds the checksum's PUT and nothing else", async () => {
     await using table = await openTable(uri, { s3: server.options });
-    await (await table.append([{ id: 0 }])).upkeep;
+    await table.append([{ id: 0 }]);
+    await table.settled();
     for (const id of [1, 2, 3]) {
       server.log.length = 0;
-      const result = await table.append([{ id }]);
-      await result.upkeep;
+      await table.append([{ id }]);
+      await table.settled();
       const asked = server.log.map(({ method, key, query }) => kindOf(method, key, query));
       expect(asked.sort(), `append ${id}`).toEqual(["checksum PUT", "commit PUT", "data PUT", "listing"]);
     }
@@ -33,10 +34,13 @@ describe("requests of an append to an open table on S3", () => {
   it("stay within the budget beside another writer: each lost version costs one PUT, its reading and one listing more", async () => {
     await using ours = await openTable(uri, { s3: { ...server.options } });
     await using theirs = await openTable(uri, { s3: { ...server.options } });
-    await (await ours.append([{ id: 0 }])).upkeep;
-    await (await theirs.append([{ id: 1 }])).upkeep;
+    await ours.append([{ id: 0 }]);
+    await ours.settled();
+    await theirs.append([{ id: 1 }]);
+    await theirs.settled();
     server.log.length = 0;
-    await (await ours.append([{ id: 2 }])).upkeep;
+    await ours.append([{ id: 2 }]);
+    await ours.settled();
     const asked = server.log.map(({ method, key, query }) => kindOf(method, key, query));
     expect(asked.filter((kind) => kind === "commit PUT")).toHaveLength(2);
     expect(

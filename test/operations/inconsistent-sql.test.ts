@@ -280,7 +280,8 @@ const doors: readonly Door[] = [
     codes: ["SQL_REFUSED"],
     enter: async (text) => {
       const made = await table();
-      await (await made.table.append(rows)).upkeep;
+      await made.table.append(rows);
+      await made.table.settled();
       return { folder: made.folder, work: () => made.table.overwrite(rows, { replaceWhere: text }) };
     },
   },

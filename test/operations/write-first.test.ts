@@ -6,7 +6,7 @@ import { createTable } from "../../src/api/create-table.ts";
 import type { Table } from "../../src/api/table.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError, type VarveError } from "../../src/errors.ts";
-import { type GateVerdict, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
+import { type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
@@ -87,7 +87,7 @@ const facts = () =>
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? String(item) : item)));
 
 /** What all tests, made before anything is written, say of the rows. */
-async function judged(table: Table, source: WriteSource, gate: ReturnType<typeof suite>): Promise<GateVerdict> {
+async function judged(table: Table, source: WriteSource, gate: ReturnType<typeof suite>): Promise<GateOutcome> {
   const batch = await prepareBatch(await existingTarget(table.snapshot().log), source, { gate }, { judgeOnly: true });
   await batch.close();
   if (batch.verdict === undefined) throw new Error("there is no verdict");
@@ -199,7 +199,7 @@ describe("a batch that is written while it is tested", () => {
           if (expected.accepted) {
             const { gate: verdict } = await table.append(rows, { gate });
             expect(plain(verdict?.checks)).toEqual(plain(expected.checks));
-            expect(plain(summarizeVerdict(verdict as GateVerdict))).toEqual(plain(summarizeVerdict(expected)));
+            expect(plain(summarizeVerdict(verdict as GateOutcome))).toEqual(plain(summarizeVerdict(expected)));
             held += rows.length;
             accepted += 1;
           } else {

@@ -5,7 +5,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
-import type { GateVerdict } from "../../src/quality/gate/verdict.ts";
+import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import { measureState } from "../../src/quality/measures/metric-state.ts";
 import { columnsOfRelation, type SuiteColumn } from "../../src/quality/model/column.ts";
 import { duckdbDialect } from "../../src/quality/model/dialect-duckdb.ts";
@@ -93,7 +93,7 @@ function fits(check: CheckJson, columns: readonly SuiteColumn[]): boolean {
   }
 }
 
-async function judge(staged: StagedRelation, checks: readonly CheckJson[]): Promise<GateVerdict> {
+async function judge(staged: StagedRelation, checks: readonly CheckJson[]): Promise<GateOutcome> {
   const relations = { this: staged, other: staged };
   return evaluateGate(session, defineSuite({ checks }), staged, { now: 0, relations, history: async () => [1, 2, 3] });
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
-import type { GateVerdict } from "../../src/quality/gate/verdict.ts";
+import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 
 let session: Session;
@@ -17,7 +17,7 @@ afterAll(() => session.close());
 const numbers = (values: readonly (number | null)[]): Promise<StagedRelation> =>
   session.stage({ kind: "rows", rows: values.map((x) => ({ x })) }, { columns: [{ name: "x", type: "BIGINT" }] });
 
-async function judged(values: readonly (number | null)[], checks: readonly BuiltCheck[], maxBadShare = 1): Promise<GateVerdict> {
+async function judged(values: readonly (number | null)[], checks: readonly BuiltCheck[], maxBadShare = 1): Promise<GateOutcome> {
   return evaluateGate(session, suite("borders", checks, { maxBadShare }), await numbers(values), { now: 0 });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CheckResult, type GateVerdict, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
+import { type CheckResult, type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
 
 const check: CheckResult = {
   id: "c",
@@ -19,7 +19,7 @@ const check: CheckResult = {
   fingerprint: "f",
 };
 
-const verdict: GateVerdict = {
+const verdict: GateOutcome = {
   suite: { name: "s", fingerprint: "sf" },
   accepted: true,
   reasons: [],

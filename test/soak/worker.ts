@@ -12,7 +12,7 @@ import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { checkpointTable, cleanTableLog } from "../../src/table/commit/upkeep.ts";
 import { realWorld } from "../../src/util/world.ts";
-import type { WriteResult } from "../../src/write/write-options.ts";
+import type { WriteOutcome } from "../../src/write/write-options.ts";
 import { generator } from "../support/generator.ts";
 import { openFast } from "./fast-time.ts";
 import { batchName, digestOf, type Event, gate, isRejected, type Job, partsOf, relaxed, rowsOf, rowText } from "./job.ts";
@@ -95,13 +95,13 @@ async function main(): Promise<void> {
   }
 }
 
-async function replace(snapshot: LogSnapshot, batch: string): Promise<WriteResult> {
+async function replace(snapshot: LogSnapshot, batch: string): Promise<WriteOutcome> {
   const parts = partsOf(batch);
   const how = parts.length > 1 ? { dynamicPartitions: true } : { replaceWhere: `part IN (${parts.map((part) => `'${part}'`).join(", ")})` };
   return overwrite(snapshot, rowsOf(batch), { ...how, batchId: batch });
 }
 
-async function done(batch: string, result: WriteResult): Promise<boolean> {
+async function done(batch: string, result: WriteOutcome): Promise<boolean> {
   if (isRejected(batch)) tell({ event: "fault", message: `${batch} was to be rejected, and is ${result.outcome}` });
   tell({ event: "done", batch, version: result.version, repeated: result.outcome === "alreadyApplied" });
   const upkeep = await result.upkeep;

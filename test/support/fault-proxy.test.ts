@@ -97,7 +97,8 @@ async function writeBatches(writer: number, batches: number): Promise<void> {
   for (let batch = 0; batch < batches; ) {
     try {
       await using table = await openTable("s3://bucket/table", { s3: throughProxy(8), threads: 1 });
-      await (await table.append([{ writer, batch }], { batchId: `${writer}/${batch}` })).upkeep;
+      await table.append([{ writer, batch }], { batchId: `${writer}/${batch}` });
+      await table.settled();
       batch++;
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -121,7 +121,7 @@ export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOp
   }
 }
 
-/** Says what a write did, on standard output, and waits for the upkeep of the log. */
+/** Says what a write did, on standard output. */
 export async function printWriteResult({ gate, ...result }: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
   const { summarizeVerdict } = await import("../../quality/gate/verdict.ts");
   await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
@@ -132,11 +132,9 @@ export async function printDone(
   result: Omit<WriteResult, "gate"> & { readonly gate?: JsonObject | undefined },
   flags: Pick<WriteFlags, "json">,
 ): Promise<void> {
-  const { upkeep, ...plain } = result;
-  await upkeep;
   if (flags.json === true) {
     const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
-    print(`${stringifyJson(toJsonValue(plain), 2)}\n`);
+    print(`${stringifyJson(toJsonValue(result), 2)}\n`);
     return;
   }
   if (result.outcome === "alreadyApplied") {

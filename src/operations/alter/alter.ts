@@ -44,6 +44,10 @@ export interface AlterResult {
   readonly featuresAdded: readonly string[];
   /** Features that were taken off it. */
   readonly featuresDropped: readonly string[];
+}
+
+/** As {@link AlterResult}, with what goes on after it. */
+export interface AlterOutcome extends AlterResult {
   readonly upkeep?: Promise<UpkeepReport> | undefined;
 }
 
@@ -55,7 +59,7 @@ export interface AlterResult {
  * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop the feature), `CONSTRAINT_VIOLATED` and as
  *   `requireConstraints` for added constraints, and as `commitTransaction`
  */
-export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterResult> {
+export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterOutcome> {
   // A property whose value means nothing is what the change may be for: the commit looks at the properties that come of it.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);

@@ -31,6 +31,10 @@ export interface SetSuiteResult {
   readonly version: number;
   /** Checks that are CHECK constraints now. */
   readonly constraints: readonly CheckConstraint[];
+}
+
+/** As {@link SetSuiteResult}, with what goes on after it. */
+export interface SetSuiteOutcome extends SetSuiteResult {
   readonly upkeep: Promise<UpkeepReport>;
 }
 
@@ -46,7 +50,7 @@ export async function setSuite(
   snapshot: LogSnapshot,
   suite: SuiteJson | Suite | null,
   options: SetSuiteOptions = {},
-): Promise<SetSuiteResult> {
+): Promise<SetSuiteOutcome> {
   requireWritable(snapshot.protocol, snapshot.metadata);
   const defined = suite === null ? undefined : defineSuite(suite);
   const constraints = defined === undefined ? [] : await checkSuite(snapshot, defined, options);

@@ -7,7 +7,7 @@ import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
 import type { Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
-import type { CheckResult, GateVerdict } from "./verdict.ts";
+import type { CheckResult, GateOutcome } from "./verdict.ts";
 
 /** A check that can name rows and did, with what it said. */
 export interface Reacted {
@@ -26,13 +26,13 @@ export interface Findings {
 }
 
 /** Puts together what was found of a batch. */
-export function verdictOf(suite: Suite, batch: StagedRelation, findings: Findings): GateVerdict {
+export function verdictOf(suite: Suite, batch: StagedRelation, findings: Findings): GateOutcome {
   const verdict = verdictOfRows(suite, batch, findings);
   const { setAside } = findings;
   return withBadShare(suite, setAside === undefined ? verdict : withSetAside(verdict, setAside, batch.columns));
 }
 
-function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, split, repaired }: Findings): GateVerdict {
+function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, split, repaired }: Findings): GateOutcome {
   const masks = (...reactions: readonly OnFail[]): Mask[] =>
     reacted.flatMap(({ mask, result }) => (result !== undefined && reactions.includes(result.reaction) ? [mask] : []));
   const checks = [...counted.results.values()].map((result) => ({ ...result, sample: split.samples.get(result.id) ?? [] }));
@@ -76,14 +76,14 @@ function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, 
 }
 
 /** Rejects a batch with too many bad rows. */
-function withBadShare(suite: Suite, verdict: GateVerdict): GateVerdict {
+function withBadShare(suite: Suite, verdict: GateOutcome): GateOutcome {
   const bad = verdict.quarantined + verdict.dropped;
   if (verdict.rows === 0 || bad / verdict.rows <= suite.maxBadShare) return verdict;
   const reason = `${bad} of ${verdict.rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`;
   return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
 }
 
-function withSetAside(verdict: GateVerdict, { rows, places, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateVerdict {
+function withSetAside(verdict: GateOutcome, { rows, places, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateOutcome {
   const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
   const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
   return {

@@ -17,7 +17,7 @@ import { type Repaired, repairRows } from "./gate-repair.ts";
 import { sampleRows } from "./gate-samples.ts";
 import { verdictOf } from "./gate-verdict.ts";
 import { type Mask, rowMask } from "./masks.ts";
-import type { CheckResult, GateVerdict } from "./verdict.ts";
+import type { CheckResult, GateOutcome } from "./verdict.ts";
 
 /**
  * Tests a staged batch with a suite before anything is committed.
@@ -27,7 +27,7 @@ import type { CheckResult, GateVerdict } from "./verdict.ts";
  *
  * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for its SQL.
  */
-export async function evaluateGate(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<GateVerdict> {
+export async function evaluateGate(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<GateOutcome> {
   const gate = await Gate.open(session, suite, staged, context);
   return gate.verdict();
 }
@@ -82,7 +82,7 @@ export class Gate {
   }
 
   /** Makes all tests. */
-  async verdict(): Promise<GateVerdict> {
+  async verdict(): Promise<GateOutcome> {
     return this.#conclude(await this.#count(this.#parts.planned));
   }
 
@@ -92,7 +92,7 @@ export class Gate {
    *
    * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its statistics
    */
-  async verdictOfWritten(facts: WrittenFacts): Promise<GateVerdict | undefined> {
+  async verdictOfWritten(facts: WrittenFacts): Promise<GateOutcome | undefined> {
     const { planned, repaired, session } = this.#parts;
     const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
     confirm(passed, passed.results);
@@ -109,7 +109,7 @@ export class Gate {
   }
 
   /** Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as {@link Gate.verdictOfWritten} */
-  async confirm(verdict: GateVerdict, facts: WrittenFacts): Promise<void> {
+  async confirm(verdict: GateOutcome, facts: WrittenFacts): Promise<void> {
     const { planned, repaired, session } = this.#parts;
     const told = await toldByExtremes(session, planned, repaired.staged, facts, this.#countContext);
     confirm(told, new Map(verdict.checks.map((check) => [check.id, check])));
@@ -143,7 +143,7 @@ export class Gate {
   }
 
   /** Looks again at the rows that fail, and says what becomes of the batch. */
-  async #conclude(counted: CountedMasks): Promise<GateVerdict> {
+  async #conclude(counted: CountedMasks): Promise<GateOutcome> {
     const { session, suite, context, repaired } = this.#parts;
     const reacted = counted.masks
       .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))

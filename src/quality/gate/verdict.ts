@@ -38,12 +38,7 @@ export interface CheckResult {
   readonly fingerprint: string;
 }
 
-/**
- * What a suite says of a staged batch.
- *
- * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or drops is fail, clean otherwise,
- * decided by one expression that is never null. The SQL texts read relations of the session that the verdict was made in.
- */
+/** What a suite says of a batch: every row is clean, quarantined or dropped. */
 export interface GateVerdict {
   readonly suite: { readonly name: string; readonly fingerprint: string };
   /** Whether the batch may be committed (its clean rows). */
@@ -56,15 +51,31 @@ export interface GateVerdict {
   readonly dropped: number;
   readonly tagged: number;
   readonly checks: readonly CheckResult[];
+  /** The column that names the failed checks of a row; `null` where no check tags. */
+  readonly tagColumn: string | null;
+}
+
+/**
+ * A verdict with what the session that made it can do with the batch.
+ *
+ * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or drops is fail, clean otherwise,
+ * decided by one expression that is never null. The SQL texts read relations of that session.
+ */
+export interface GateOutcome extends GateVerdict {
   /** SELECT of the clean rows: the staged columns, and the tag column last where a check tags. */
   readonly cleanSql: string;
   /** Whether {@link cleanSql} yields all staged rows unchanged. */
   readonly untouched: boolean;
-  readonly tagColumn: string | null;
   /** SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns; `null` when there are none. */
   readonly quarantineSql: string | null;
   /** The places of the quarantined rows. */
   readonly aside: Places;
+}
+
+/** The part of an outcome that outlives its session. */
+export function plainVerdict(outcome: GateOutcome): GateVerdict {
+  const { suite, accepted, reasons, rows, clean, quarantined, dropped, tagged, checks, tagColumn } = outcome;
+  return { suite, accepted, reasons, rows, clean, quarantined, dropped, tagged, checks, tagColumn };
 }
 
 /** The verdict as it goes into `commitInfo`: numbers and failed checks, without rows. */

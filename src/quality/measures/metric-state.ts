@@ -197,7 +197,11 @@ export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Reco
 /** The counterpart of {@link storedColumn}. */
 export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null | undefined }): ColumnState {
   const { distinct, quantiles, ...state } = stored;
-  return { ...state, distinct: typeof distinct === "string" ? Buffer.from(distinct, "base64") : null, quantiles: quantiles ?? null };
+  return {
+    ...state,
+    distinct: typeof distinct === "string" ? Uint8Array.from(Buffer.from(distinct, "base64")) : null,
+    quantiles: quantiles ?? null,
+  };
 }
 
 /** A metric's name taken apart: `mean(delay)` is the `mean` of column `delay`, `row_count` looks at none. */

@@ -1,0 +1,63 @@
+import { type ErrorCode, isVarveError } from "../errors.ts";
+import type { CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
+import type { CleanupReport } from "../log/maintenance/cleanup.ts";
+import type { UpkeepReport } from "../table/commit/upkeep.ts";
+
+/** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
+export interface MaintenanceReport {
+  /** The version that was committed. */
+  readonly version: number;
+  readonly checksumWritten: boolean;
+  readonly checkpoint?: CheckpointSummary | undefined;
+  readonly cleanup?: CleanupReport | undefined;
+  readonly warnings: readonly MaintenanceWarning[];
+}
+
+/** A step of post-commit maintenance that failed. */
+export interface MaintenanceWarning {
+  readonly step: "checksum" | "checkpoint" | "cleanup";
+  readonly message: string;
+  /** Absent where the failure was no error of varve's. */
+  readonly code?: ErrorCode | undefined;
+}
+
+/** Reports that wait to be asked for; older ones go. */
+const mostReports = 100;
+
+/** Post-commit maintenance that is under way for one open table, and what it did. */
+export class Maintenance {
+  #running: Promise<void> = Promise.resolve();
+  readonly #reports: MaintenanceReport[] = [];
+
+  /** Takes over maintenance that was begun; `undefined` where there is none. */
+  add(upkeep: Promise<UpkeepReport> | undefined): void {
+    if (upkeep === undefined) return;
+    const before = this.#running;
+    this.#running = upkeep.then(async (report) => {
+      await before;
+      this.#reports.push(plainReport(report));
+      if (this.#reports.length > mostReports) this.#reports.shift();
+    });
+  }
+
+  /** Waits until nothing is under way. */
+  wait(): Promise<void> {
+    return this.#running;
+  }
+
+  /** As {@link Maintenance.wait}, and gives the reports that were not given yet, oldest first. */
+  async reports(): Promise<MaintenanceReport[]> {
+    await this.#running;
+    return this.#reports.splice(0);
+  }
+}
+
+function plainReport({ version, checksumWritten, checkpoint, cleanup, warnings }: UpkeepReport): MaintenanceReport {
+  return {
+    version,
+    checksumWritten,
+    checkpoint,
+    cleanup,
+    warnings: warnings.map(({ step, message, cause }) => ({ step, message, code: isVarveError(cause) ? cause.code : undefined })),
+  };
+}
