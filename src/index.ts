@@ -27,6 +27,7 @@ export type {
 } from "./api/table-options.ts";
 export type { VersionArgument, VersionPoint } from "./api/table-uri.ts";
 export { type TableDescription, TableVersion } from "./api/table-version.ts";
+export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
 export type { FsckReport } from "./fsck/fsck.ts";
@@ -36,38 +37,51 @@ export type { CleanupReport } from "./log/maintenance/cleanup.ts";
 export type { VersionMetrics } from "./metrics/metrics-store.ts";
 export type { AlterResult } from "./operations/alter/alter.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
-export type { VersionDiff } from "./operations/diff.ts";
+export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { HistoryEntry } from "./operations/history.ts";
-export { type CheckReport, type MetricSeries, reportJson, type VersionTests } from "./quality/gate/check-report.ts";
-export type { CheckResult, GateVerdict } from "./quality/gate/verdict.ts";
+export { type CheckReport, type MetricPoint, type MetricSeries, reportJson, type VersionTests } from "./quality/gate/check-report.ts";
+export type { CheckResult, GateVerdict, SampleRow } from "./quality/gate/verdict.ts";
+export type { AnomalyRule } from "./quality/measures/anomaly.ts";
+export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
+export type { ColumnState, MetricState } from "./quality/measures/metric-state.ts";
+export type { QuantileBucket, QuantileSketch } from "./quality/measures/quantile-sketch.ts";
+export type { ColumnClass } from "./quality/model/column.ts";
+export type { Level } from "./quality/model/expectation.ts";
 export type {
+  Check,
   CheckJson,
   Escalation,
   OnFail,
   OnMisfit,
   OnNull,
   Repair,
+  RowFunction,
   RowPredicate,
   RowRepair,
   Severity,
   Suite,
   SuiteJson,
 } from "./quality/model/suite.ts";
-export type { ColumnProfile, Profile } from "./quality/profile/profile.ts";
+export type { ValueCount } from "./quality/profile/histogram.ts";
+export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
 export type { SuggestedSuite } from "./quality/profile/suggest.ts";
-export { type Bounds, type BuiltCheck, type CheckOptions, check, suite } from "./quality/suite/builder.ts";
+export { type Bounds, type BuiltCheck, type CheckOptions, check, type Scalar, suite } from "./quality/suite/builder.ts";
+export type { CheckConstraint } from "./quality/suite/constraints.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
 export type { ResubmitResult } from "./quarantine/resubmit.ts";
-export { QueryResult } from "./query/query-result.ts";
+export { type FileFormat, QueryResult } from "./query/query-result.ts";
 export { checkHtml } from "./report/check-html.ts";
 export { checkJunit } from "./report/check-junit.ts";
 export { checkText } from "./report/check-text.ts";
-export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema } from "./schema/builder.ts";
+export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema, type TypeInput } from "./schema/builder.ts";
 export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, PrimitiveName, StructField, StructType } from "./schema/types.ts";
 export type { PublishResult } from "./staging/publish-staged.ts";
-export { CommitOutcomeUnknownError } from "./table/commit/commit-outcome.ts";
-export { ConflictError } from "./table/commit/conflict-error.ts";
+export type { RetryOptions, S3Credentials, S3Options } from "./storage/s3/s3-options.ts";
+export { CommitOutcomeUnknownError, type RecoveredCommit } from "./table/commit/commit-outcome.ts";
+export { type ConflictCode, ConflictError } from "./table/commit/conflict-error.ts";
 export type { TidyReport } from "./table/commit/upkeep.ts";
+export type { ScanReport } from "./table/scan/scan.ts";
+export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
 export type { WriteProgress, WriteResult } from "./write/write-options.ts";

@@ -44,9 +44,9 @@ export async function createTableWith(
     });
     const { upkeep, ...result } = written;
     await upkeep;
-    return { table: new Table(await openLog(context), false), written: result };
+    return { table: Table.of(await openLog(context), false), written: result };
   } catch (error) {
     if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
-    return { table: new Table(await openLog(context), false) };
+    return { table: Table.of(await openLog(context), false) };
   }
 }

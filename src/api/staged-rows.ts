@@ -27,9 +27,14 @@ export class StagedRows {
   /** What the last audit of this object was told; TypeScript predicates live in no other place. */
   #audited: PublishOptions = {};
 
-  constructor(batch: StagedBatch, host: StagedHost) {
+  private constructor(batch: StagedBatch, host: StagedHost) {
     this.#batch = batch;
     this.#host = host;
+  }
+
+  /** @internal Made by `Table.stage` and `Table.staged`. */
+  static of(batch: StagedBatch, host: StagedHost): StagedRows {
+    return new StagedRows(batch, host);
   }
 
   /** By which any process finds the batch again. */
@@ -68,7 +73,7 @@ export class StagedRows {
   /** The staged rows, all of them and as they came, to be read like a version of a table. */
   async snapshot(): Promise<TableVersion> {
     const { stagedSnapshot } = await import("../staging/staged-batch.ts");
-    return new TableVersion(stagedSnapshot((await this.#host.newest()).context, this.#batch));
+    return TableVersion.of(stagedSnapshot((await this.#host.newest()).context, this.#batch));
   }
 
   /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */

@@ -41,8 +41,13 @@ export interface TableDescription {
 export class TableVersion {
   readonly #log: LogSnapshot;
 
-  constructor(log: LogSnapshot) {
+  private constructor(log: LogSnapshot) {
     this.#log = log;
+  }
+
+  /** @internal Made by `Table.snapshot` and `Table.at`. */
+  static of(log: LogSnapshot): TableVersion {
+    return new TableVersion(log);
   }
 
   get uri(): string {
@@ -71,7 +76,7 @@ export class TableVersion {
     return this.#log.metadata.configuration;
   }
 
-  /** The version of the log below, for varve's own verbs. */
+  /** @internal The version of the log below, for varve's own verbs. */
   get log(): LogSnapshot {
     return this.#log;
   }

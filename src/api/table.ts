@@ -55,9 +55,14 @@ export class Table implements AsyncDisposable {
   /** The log's maintenance after the last writes; a write waits for that of the write before, never for its own. */
   readonly #maintenance = new Maintenance();
 
-  constructor(log: LogSnapshot, pinned: boolean) {
+  private constructor(log: LogSnapshot, pinned: boolean) {
     this.#log = log;
     this.pinned = pinned;
+  }
+
+  /** @internal Made by `openTable` and `createTable`. */
+  static of(log: LogSnapshot, pinned: boolean): Table {
+    return new Table(log, pinned);
   }
 
   get uri(): string {
@@ -66,7 +71,7 @@ export class Table implements AsyncDisposable {
 
   /** The version that was opened, or the newest one that this object wrote or refreshed to. */
   snapshot(): TableVersion {
-    return new TableVersion(this.#log);
+    return TableVersion.of(this.#log);
   }
 
   /** Looks for newer versions; costs the new commits only. */
@@ -81,7 +86,7 @@ export class Table implements AsyncDisposable {
    * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both saying what there is
    */
   async at(point: VersionArgument | VersionPoint): Promise<TableVersion> {
-    return new TableVersion(await this.#open(point));
+    return TableVersion.of(await this.#open(point));
   }
 
   /** Every version, newest first, from the commits alone: what it did and what its tests said. */
@@ -114,7 +119,7 @@ export class Table implements AsyncDisposable {
     const session = await (await context.engine()).open({ signal });
     try {
       const changes = await planChanges(session, context, { ...range, signal });
-      return new QueryResult(session, { sql: ordered(changes), columns: changes.columns }, {}, { exportFolder, signal });
+      return QueryResult.of(session, { sql: ordered(changes), columns: changes.columns }, {}, { exportFolder, signal });
     } catch (error) {
       await session.close();
       throw error;
@@ -358,7 +363,7 @@ export class Table implements AsyncDisposable {
   }
 
   #stagedRows(batch: StagedBatch): StagedRows {
-    return new StagedRows(batch, {
+    return StagedRows.of(batch, {
       newest: async () => {
         this.#log = await refreshLog(await this.#newest());
         return this.#log;

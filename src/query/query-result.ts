@@ -30,13 +30,18 @@ export class QueryResult implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined;
   #state: "fresh" | "consumed" | "closed" = "fresh";
 
-  constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}) {
+  private constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}) {
     this.#session = session;
     this.#relation = relation;
     this.#exportFolder = options.exportFolder;
     this.#signal = options.signal;
     this.columns = relation.columns;
     this.scans = scans;
+  }
+
+  /** @internal Made by the verbs that read rows. */
+  static of(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}): QueryResult {
+    return new QueryResult(session, relation, scans, options);
   }
 
   /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes. */

@@ -65,7 +65,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
     }
     await session.fence({ files, writableFolders: request.exportFolder === undefined ? undefined : [request.exportFolder] });
     const relation = await positioned(travel, () => session.callerQuery(travel.sql));
-    return new QueryResult(session, relation, scans, request);
+    return QueryResult.of(session, relation, scans, request);
   } catch (error) {
     await session.close();
     throw error;

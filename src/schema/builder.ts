@@ -31,7 +31,7 @@ export type TypeInput = DeltaType | SchemaBuilder | `decimal(${number},${number}
 
 /** Starts a schema: `schema().long("id", { nullable: false }).string("name").build()`. */
 export function schema(): SchemaBuilder {
-  return new SchemaBuilder([]);
+  return SchemaBuilder.of([]);
 }
 
 /** An array type. Default: elements may be null. @throws `SCHEMA_INVALID` */
@@ -48,8 +48,13 @@ export function mapOf(key: TypeInput, value: TypeInput, valueContainsNull = true
 export class SchemaBuilder {
   readonly #fields: readonly StructField[];
 
-  constructor(fields: readonly StructField[]) {
+  private constructor(fields: readonly StructField[]) {
     this.#fields = fields;
+  }
+
+  /** @internal Made by `schema`. */
+  static of(fields: readonly StructField[]): SchemaBuilder {
+    return new SchemaBuilder(fields);
   }
 
   /** Adds a column of any type. */

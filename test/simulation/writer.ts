@@ -175,7 +175,7 @@ export class Writer {
       } catch (error) {
         if (!(error instanceof CommitOutcomeUnknownError) || attempt > 3) throw error;
         this.#run.tally.unknown++;
-        next = error.recover;
+        next = error.recoverCommit;
       }
     }
   }

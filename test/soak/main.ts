@@ -85,7 +85,7 @@ async function soak(plan: Plan): Promise<boolean> {
     await settle(calm);
     const rows: string[] = [];
     const newest = await openLog(calm);
-    for await (const row of new TableVersion(newest).rows()) rows.push(rowText(row));
+    for await (const row of TableVersion.of(newest).rows()) rows.push(rowText(row));
     ledger.reads.push({ version: newest.version, digest: digestOf(rows) });
     for (const recorder of Object.values(recorders)) await recorder.record();
     const verdict = await judge({ files: place.files, ...recorders, ledger, folder: plan.folder });

@@ -148,7 +148,7 @@ async function read(context: TableContext, newest: LogSnapshot): Promise<void> {
   const isNewest = random() < 0.5;
   const snapshot = isNewest ? newest : await openLog(context, { version: Math.max(0, newest.version - below(30)) });
   const rows: string[] = [];
-  for await (const row of new TableVersion(snapshot).rows()) rows.push(rowText(row));
+  for await (const row of TableVersion.of(snapshot).rows()) rows.push(rowText(row));
   tell({ event: "read", version: snapshot.version, digest: digestOf(rows), isNewest });
 }
 

@@ -20,7 +20,8 @@ export interface Bounds<T> {
   readonly strictMax?: boolean | undefined;
 }
 
-type Scalar = string | number | boolean;
+/** A value that a check compares with. */
+export type Scalar = string | number | boolean;
 
 function built(kind: string, params: Readonly<Record<string, JsonValue | undefined>>, options: CheckOptions = {}): BuiltCheck {
   const given: JsonObject = Object.fromEntries(

@@ -1,6 +1,15 @@
 import { VarveError } from "../../errors.ts";
 import type { CommitResult } from "./commit-request.ts";
 
+/** What became of a commit whose outcome was unknown. */
+export interface RecoveredCommit {
+  /** `alreadyApplied`: its batch is in the table since an earlier write. */
+  readonly outcome: "committed" | "alreadyApplied";
+  /** The version that the commit became, or at which its batch was found applied. */
+  readonly version: number;
+  readonly txnId: string;
+}
+
 /**
  * It cannot be told whether a commit landed: its request may have, and the log could not be read back, or the wait was aborted.
  *
@@ -11,8 +20,11 @@ export class CommitOutcomeUnknownError extends VarveError {
   readonly version: number;
   readonly txnId: string;
   /** Reads the version back; commits the same bytes again if nobody has that version, and goes on as the transaction would have. */
-  readonly recover: () => Promise<CommitResult>;
+  readonly recover: () => Promise<RecoveredCommit>;
+  /** @internal As `recover`, with all that is known of the commit. */
+  readonly recoverCommit: () => Promise<CommitResult>;
 
+  /** @internal */
   constructor(version: number, txnId: string, recover: () => Promise<CommitResult>, cause: unknown) {
     super(
       "COMMIT_OUTCOME_UNKNOWN",
@@ -25,6 +37,10 @@ export class CommitOutcomeUnknownError extends VarveError {
     this.name = "CommitOutcomeUnknownError";
     this.version = version;
     this.txnId = txnId;
-    this.recover = recover;
+    this.recoverCommit = recover;
+    this.recover = async () => {
+      const { outcome, version: landed } = await recover();
+      return { outcome, version: landed, txnId };
+    };
   }
 }

@@ -14,6 +14,7 @@ export type ConflictCode = Extract<ErrorCode, `CONFLICT_${string}`>;
 export class ConflictError extends VarveError {
   readonly winningVersion: number;
 
+  /** @internal */
   constructor(code: ConflictCode, winner: WinningCommit, facts: ConflictFacts) {
     const operation = operationOf(winner.actions);
     super(
