@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { findBreaches, readFloors, type SourceFile, unusedExports } from "./rules.ts";
+import { findBreaches, readFloors, type SourceFile } from "./rules.ts";
 
 const root = new URL("../../", import.meta.url);
 const files = filesBelow("src");
-const others = [...filesBelow("test"), ...filesBelow("bench")];
 const floors = readFloors(readFileSync(new URL("spec/architecture.md", root), "utf8"));
 
 function filesBelow(folder: string): SourceFile[] {
@@ -38,12 +37,6 @@ describe("layers of src/", () => {
   it.each(Object.entries(planted))("a breach of the rule %s is found", (rule, added) => {
     const rules = new Set(findBreaches([...files, ...[added].flat()], floors).map((breach) => breach.rule));
     expect([...rules]).toContain(rule);
-  });
-
-  it("no function, class or constant is exported that no other file names", () => {
-    expect(unusedExports(files, others)).toEqual([]);
-    const lonely = { path: "util/lonely.ts", text: "export const nobodyAsksForThis = 1;" };
-    expect(unusedExports([...files, lonely], []).map(({ detail }) => detail)).toContain("exports nobodyAsksForThis");
   });
 
   it("a folder of the list that is gone is found", () => {

@@ -136,17 +136,3 @@ function fileCycles(files: readonly SourceFile[]): Breach[] {
   for (const file of edges.keys()) visit(file, []);
   return cycles;
 }
-
-/**
- * Functions, classes and constants that are exported though no other file names them.
- *
- * @param others files outside the source that may use it: tests and benchmarks
- */
-export function unusedExports(files: readonly SourceFile[], others: readonly SourceFile[]): Breach[] {
-  const words = [...files, ...others].map(({ path, text }) => ({ path, words: new Set(text.match(/\w+/g)) }));
-  return files.flatMap(({ path, text }) =>
-    [...text.matchAll(/^export (?:async )?(?:function\*?|class|const) (\w+)/gm)]
-      .filter(([, name = ""]) => !words.some((other) => other.path !== path && other.words.has(name)))
-      .map(([, name]) => ({ rule: "used exports", file: path, detail: `exports ${name}` })),
-  );
-}
