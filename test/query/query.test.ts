@@ -47,9 +47,14 @@ describe("SQL over tables at versions", () => {
     await expect(query("SELECT * FROM t VERSION AS OF 0", { tables })).rejects.toThrowError(/bound to one version/);
   });
 
-  it("takes numbers beyond doubles and conditions nested deeper than a log's JSON", async () => {
+  it("takes numbers beyond doubles, and conditions as deeply nested as the fence lets them be", async () => {
     const tables = { t: fixture("app-transactions") };
-    const conditions = ["id < 1e999 AND id > -1e999", `${"NOT ".repeat(600)} id IS NOT NULL`];
+    const tooDeep = `${"NOT ".repeat(600)} id IS NOT NULL`;
+    await expect(query(`SELECT count(*) AS n FROM t WHERE ${tooDeep}`, { tables })).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+      data: { limit: 100 },
+    });
+    const conditions = ["id < 1e999 AND id > -1e999", `${"NOT ".repeat(90)} id IS NOT NULL`];
     for (const condition of conditions) {
       expect(await rowsOf(await query(`SELECT count(*) AS n FROM t WHERE ${condition}`, { tables }))).toEqual([{ n: 3n }]);
     }
