@@ -95,11 +95,13 @@ export async function discardStaged(table: LogSnapshot, id: string): Promise<{ r
   });
   if (await isPublished(now, id)) throw await publishedAlready(context, id);
   if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
-  const mine = (await claimEnd(context, id, "discard")) === "discard" && batch !== undefined;
+  const end = await claimEnd(context, id, "discard");
+  const mine = end === "discard" && batch !== undefined;
   // A publication that came between has taken its own claim away when it was done; one that comes now meets this claim.
   if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
   if (mine) await deleteFiles(context, batch);
-  await forgetStaged(context, id);
+  // A publication that has begun may still commit: without its claim the next discard would take the files for its own.
+  await forgetStaged(context, id, { keepClaim: end === "publish" });
   return { filesDeleted: mine };
 }
 

@@ -248,15 +248,23 @@ export async function isKnown(context: TableContext, id: string): Promise<boolea
   return found.some((object) => object !== undefined);
 }
 
-/** Removes what is known of a batch, the record first: its files are the caller's matter, but those of its misfits. */
-export async function forgetStaged(context: TableContext, id: string): Promise<void> {
+/**
+ * Removes what is known of a batch, the record first: its files are the caller's matter, but those of its misfits.
+ *
+ * @param keepClaim leave what was decided about the batch: a publication that was begun may still commit its files
+ */
+export async function forgetStaged(
+  context: TableContext,
+  id: string,
+  { keepClaim = false }: { readonly keepClaim?: boolean | undefined } = {},
+): Promise<void> {
   await context.store.delete(recordPath(id));
   const prefix = `${stagedFolder}/${id}.`;
   for await (const { path } of context.store.list(prefix)) {
     if (/^[0-9a-f-]{36}\.misfits\.parquet$/.test(path.slice(prefix.length))) await context.store.delete(path);
   }
   await context.store.delete(auditPath(id));
-  await context.store.delete(endPath(id));
+  if (!keepClaim) await context.store.delete(endPath(id));
 }
 
 /** A fresh place for the rows of a batch that do not fit the table. */

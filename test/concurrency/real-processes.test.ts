@@ -158,7 +158,9 @@ async function checkFiles(plan: FleetPlan, store: ObjectStore): Promise<void> {
 /** Every row of every batch once, with its contents. */
 async function checkRows(plan: FleetPlan, place: Place): Promise<void> {
   const found: string[] = [];
-  for await (const { writer, batch, row, value } of (await openTable(place.uri, place)).snapshot().rows()) {
+  for await (const { writer, batch, row, value } of (await openTable(place.uri, place.s3 === undefined ? {} : { s3: place.s3 }))
+    .snapshot()
+    .rows()) {
     found.push(JSON.stringify([Number(writer), Number(batch), Number(row), value]));
   }
   const expected = everyBatch(plan).flatMap(({ writer, batch }) =>

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import type { Engine, Session } from "../../src/engine/core/contract.ts";
+import type { Engine } from "../../src/engine/core/contract.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { alterTable } from "../../src/operations/alter/alter.ts";
@@ -17,6 +18,9 @@ import { auditStaged } from "../../src/staging/audit-staged.ts";
 import { stageBatch } from "../../src/staging/stage.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "./table-folder.ts";
+
+/** A number that rules of tables hold, and with them the engine's SQL that they are translated to. */
+const marker = "4242";
 
 /**
  * An engine that tries to read, and to write, a file of no table whenever somebody's SQL is to be evaluated in a session: what the check of the
@@ -34,12 +38,15 @@ function probingEngine(engine: Engine, secret: string, answers: string[]): Engin
       return new Proxy(session, {
         get: (target, name) => {
           const value: unknown = Reflect.get(target, name, target);
-          if (name !== "callerExpression") return typeof value === "function" ? value.bind(target) : value;
-          return async (...args: Parameters<Session["callerExpression"]>) => {
+          if (typeof value !== "function") return value;
+          const probe = async () => {
             answers.push(await tried(target.rows(`SELECT * FROM read_text('${secret}')`)));
             answers.push(await tried(target.execute(`COPY (SELECT 1) TO '${secret}.csv'`)));
             answers.push(await tried(target.execute("SET enable_external_access = true")));
-            return target.callerExpression(...args);
+          };
+          return (...args: unknown[]) => {
+            const bears = name === "callerExpression" || inspect(args, { depth: 8, maxStringLength: null }).includes(marker);
+            return bears ? probe().then(() => Reflect.apply(value, target, args)) : Reflect.apply(value, target, args);
           };
         },
       });
@@ -63,9 +70,12 @@ interface Case {
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  "a CHECK constraint": { properties: { "delta.constraints.c": "amount >= 0" }, work: (snapshot) => append(snapshot, rows) },
+  "a CHECK constraint": { properties: { "delta.constraints.c": `amount >= -${marker}` }, work: (snapshot) => append(snapshot, rows) },
   "a generated column": { generated: true, work: (snapshot) => append(snapshot, rows) },
-  "a constraint, in an overwrite": { properties: { "delta.constraints.c": "amount >= 0" }, work: (snapshot) => overwrite(snapshot, rows) },
+  "a constraint, in an overwrite": {
+    properties: { "delta.constraints.c": `amount >= -${marker}` },
+    work: (snapshot) => overwrite(snapshot, rows),
+  },
   "a check of a gate": { work: (snapshot) => append(snapshot, rows, { gate: sqlSuite }) },
   "the condition of a check": { work: (snapshot) => append(snapshot, rows, { gate: scoped }) },
   "a repair": {
@@ -101,7 +111,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   "a constraint that is added to rows": {
-    work: (snapshot) => alterTable(snapshot, { addConstraints: { positive: "amount >= 0" }, upgradeProtocol: true }),
+    work: (snapshot) => alterTable(snapshot, { addConstraints: { positive: `amount >= -${marker}` }, upgradeProtocol: true }),
   },
   "a suite that the table is to carry": { work: (snapshot) => setSuite(snapshot, sqlSuite) },
 };
@@ -114,7 +124,7 @@ describe("SQL of a table or caller is evaluated behind a fence", () => {
     writeFileSync(secret, "hunter2");
     const columns = schema().long("id").double("amount").string("part");
     const table = await createTable(join(folder, "t"), {
-      schema: generated ? columns.double("twice", { generatedAs: "amount * 2" }) : columns,
+      schema: generated ? columns.double("twice", { generatedAs: `amount * ${marker}` }) : columns,
       properties,
     });
     await table.close();

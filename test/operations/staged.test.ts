@@ -11,7 +11,7 @@ import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { checkText } from "../../src/report/check-text.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { discardStaged } from "../../src/staging/publish-staged.ts";
+import { discardStaged, publishStaged } from "../../src/staging/publish-staged.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
@@ -258,6 +258,28 @@ describe("a staged batch", () => {
     await expect(discardStaged(await openLog({ ...context, store: overtaken }), id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
     expect(await rowsOf(await openTable(folder))).toHaveLength(2);
     expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
+  it("keeps its files where two discards come between the claim of a publication and its commit", async () => {
+    const { folder, table } = await fresh();
+    const { id } = await table.stage([{ id: 2, amount: 2 }]);
+    const context = await openContext(folder);
+    const intercepted = (when: (path: string) => boolean, act: () => Promise<unknown>): ObjectStore => ({
+      ...context.store,
+      putIfAbsent: async (path, bytes, options) => {
+        if (when(path)) await act();
+        return context.store.putIfAbsent(path, bytes, options);
+      },
+    });
+    const first = async () => discardStaged(await openLog(context), id);
+    // The second one has read the record before the first one takes it away.
+    const second = intercepted((path) => path.endsWith(".end.json"), first);
+    const discards = async () => discardStaged(await openLog({ ...context, store: second }), id);
+    const publisher = intercepted((path) => /^_delta_log\/\d+\.json$/.test(path), discards);
+    const published = await publishStaged(await openLog({ ...context, store: publisher }), id);
+    expect(published.outcome).toBe("committed");
+    expect(await rowsOf(await openTable(folder))).toHaveLength(2);
     await table.close();
   });
 
