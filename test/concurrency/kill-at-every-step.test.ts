@@ -137,7 +137,7 @@ async function quarantinedIds(place: Place): Promise<number[]> {
 }
 
 async function idsIn(place: Place, uri: string, sql: string): Promise<number[]> {
-  await using table = await openTable(uri, place);
+  await using table = await openTable(uri, place.s3 === undefined ? {} : { s3: place.s3 });
   const result = await table.snapshot().sql(sql);
   const ids: number[] = [];
   for await (const { id } of result.rows()) ids.push(Number(id));
