@@ -268,9 +268,9 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "A table whose isolation level is unknown counts as WriteSerializable.",
-    file: "transaction.ts",
-    find: 'level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";',
-    replace: 'level === "SnapshotIsolation" ? "WriteSerializable" : level === "Serializable" ? level : "WriteSerializable";',
+    file: "protocol/properties.ts",
+    find: 'careful: "Serializable",',
+    replace: 'careful: "WriteSerializable",',
     test: "rebase.test.ts",
     name: "is checked as",
   },

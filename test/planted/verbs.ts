@@ -280,10 +280,18 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A published batch may be discarded, files and all.",
     file: "publish-staged.ts",
-    find: 'const mine = (await claimEnd(context, id, "discard")) === "discard" && batch !== undefined;',
+    find: 'const mine = end === "discard" && batch !== undefined;',
     replace: "const mine = batch !== undefined;",
     test: "unknown-outcome.test.ts",
     name: "did not land yet",
+  },
+  {
+    what: "A discard takes away the claim of a publication that has begun.",
+    file: "publish-staged.ts",
+    find: 'keepClaim: end === "publish"',
+    replace: "keepClaim: false",
+    test: "staged.test.ts",
+    name: "two discards",
   },
   {
     what: "Staged files are deleted though publishing them has begun.",
