@@ -234,7 +234,13 @@ describe("deletion vectors", () => {
 
   it("a vector that claims gigabytes for a file of two rows is refused before its file is fetched", async () => {
     table.create([field("id", "long")], withVectors);
-    const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 2 ** 31 - 1, cardinality: 2 };
+    const deletionVector = {
+      storageType: "u",
+      pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+      offset: 4,
+      sizeInBytes: 2 ** 31 - 1,
+      cardinality: 2,
+    };
     table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", { deletionVector }));
     const { code, message } = await refusal();
     expect(code).toBe("DELETION_VECTOR_CORRUPT");
