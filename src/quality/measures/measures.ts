@@ -88,10 +88,15 @@ function squared(measure: Measure): Measure {
 const kurtosis = ofPowers(
   "kurtosis",
   "excess kurtosis of the population, 0 for a constant column",
-  (dialect, value = "NULL") => dialect.kurtosis(value),
+  (dialect, value = "NULL") => dialect.kurtosis(raisable(value)),
   1,
   largestToFourth,
 );
+
+/** A value as 0 where its fourth power is too small for a double: the engine fails where it divides by such. */
+function raisable(value: string): string {
+  return `CASE WHEN abs(${value}) < ${1 / largestToFourth} THEN 0 ELSE ${value} END`;
+}
 
 /** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
 export const measures: readonly Measure[] = [
