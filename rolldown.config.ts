@@ -15,5 +15,11 @@ export default defineConfig({
   platform: "node",
   external: [...dependencies, ...builtinModules, /^node:/],
   transform: { target: "node20.20" },
-  output: { dir: "dist", format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js", cleanDir: true },
+  output: {
+    dir: "dist",
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "chunks/[name]-[hash].js",
+    cleanDir: true,
+  },
 });

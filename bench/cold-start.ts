@@ -9,14 +9,21 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export type Programs<Name extends string> = Readonly<Record<Name, readonly string[]>>;
 
 /**
- * The least processor seconds, of all threads, that whole processes of Node took, in turns: a busy machine only ever adds to them.
+ * The least processor seconds, of all threads, that whole processes of Node took, in turns: a busy machine
+ * only ever adds to them.
  *
  * @throws Error for a process that fails
  */
-export async function leastProcessorSeconds<Name extends string>(runs: number, programs: Programs<Name>): Promise<Record<Name, number>> {
-  const least = Object.fromEntries(Object.keys(programs).map((name) => [name, Number.POSITIVE_INFINITY])) as Record<Name, number>;
+export async function leastProcessorSeconds<Name extends string>(
+  runs: number,
+  programs: Programs<Name>,
+): Promise<Record<Name, number>> {
+  const least = Object.fromEntries(
+    Object.keys(programs).map((name) => [name, Number.POSITIVE_INFINITY]),
+  ) as Record<Name, number>;
   for (let run = 0; run < runs; run++) {
-    for (const name of Object.keys(programs) as Name[]) least[name] = Math.min(least[name], await processorSeconds(programs[name]));
+    for (const name of Object.keys(programs) as Name[])
+      least[name] = Math.min(least[name], await processorSeconds(programs[name]));
   }
   return least;
 }

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { openSession } from "../src/engine/session/session.ts";
 
 /**
- * Columns of a realistic fact table, made from the row number alone: keys, times, measures, texts of few, some and many values, nulls.
+ * Columns of a realistic fact table, made from the row number alone: keys, times, measures, texts of few,
+ * some and many values, nulls.
  *
  * Ten columns: int64, timestamp, int32, double, three texts, boolean, float, int32 with nulls.
  */

@@ -7,7 +7,10 @@ export interface Figure {
   readonly baseline?: { readonly what: string; readonly seconds: number };
   /** What the comparison must hold; `times slower` at most, or `times faster` at least. */
   readonly limit?: { readonly atMost: number } | { readonly atLeast: number };
-  /** Processor seconds of both, all threads of this process: what is left to compare on a machine that is busy with other things. */
+  /**
+   * Processor seconds of both, all threads of this process: what is left to compare on a machine that is busy
+   * with other things.
+   */
   readonly processor?: { readonly seconds: number; readonly baseline: number };
   /** Anything worth a word, e.g. `2,000,000 rows`. */
   readonly note?: string;
@@ -101,5 +104,7 @@ export function holds(figure: Figure): boolean | undefined {
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((left, right) => left - right);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }

@@ -23,7 +23,13 @@ export interface LogMeasure {
 }
 
 /** The operations that are measured. */
-export const logOperations = ["open latest", "list all files", "filter, one file", "open middle", "refresh by one commit"] as const;
+export const logOperations = [
+  "open latest",
+  "list all files",
+  "filter, one file",
+  "open middle",
+  "refresh by one commit",
+] as const;
 
 export type LogOperation = (typeof logOperations)[number];
 
@@ -39,7 +45,8 @@ function counting(store: ObjectStore): ObjectStore {
     ...store,
     uri: store.uri,
     get: async (path, options) => count(await store.get(path, options)),
-    getRange: async (path, start, length, options) => count(await store.getRange(path, start, length, options)),
+    getRange: async (path, start, length, options) =>
+      count(await store.getRange(path, start, length, options)),
     list: (prefix, options) => {
       counts.requests++;
       return store.list(prefix, options);
@@ -69,10 +76,15 @@ async function countFiles(files: LiveFiles): Promise<number> {
 }
 
 /** Runs one operation on a generated table, after every reading one on `warmUp`. */
-export async function measureOperation(table: LogTable, operation: LogOperation, warmUp: LogTable | null): Promise<LogMeasure> {
+export async function measureOperation(
+  table: LogTable,
+  operation: LogOperation,
+  warmUp: LogTable | null,
+): Promise<LogMeasure> {
   if (warmUp !== null) {
     const other = contextOf(warmUp.folder);
-    for (const one of logOperations) await act(other, warmUp, one, one === "refresh by one commit" ? await openLog(other) : undefined);
+    for (const one of logOperations)
+      await act(other, warmUp, one, one === "refresh by one commit" ? await openLog(other) : undefined);
     await closeLogSession(other);
     counts.requests = 0;
     counts.bytes = 0;
@@ -105,7 +117,12 @@ export async function measureOperation(table: LogTable, operation: LogOperation,
   };
 }
 
-async function act(context: TableContext, table: LogTable, operation: LogOperation, before: LogSnapshot | undefined): Promise<number> {
+async function act(
+  context: TableContext,
+  table: LogTable,
+  operation: LogOperation,
+  before: LogSnapshot | undefined,
+): Promise<number> {
   switch (operation) {
     case "open latest":
       return (await openLog(context)).schema.fields.length;
@@ -115,7 +132,9 @@ async function act(context: TableContext, table: LogTable, operation: LogOperati
       return countFiles(await (await openLog(context)).files());
     case "filter, one file": {
       const files = await (await openLog(context)).files();
-      return (await files.prune({ op: "eq", column: ["id"], value: { type: "long", value: String(table.wanted) } })).files.length;
+      return (
+        await files.prune({ op: "eq", column: ["id"], value: { type: "long", value: String(table.wanted) } })
+      ).files.length;
     }
     case "refresh by one commit": {
       if (before === undefined) throw new Error("nothing to refresh");

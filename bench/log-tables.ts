@@ -4,7 +4,10 @@ import { duckdbEngine } from "../src/engine/session/session.ts";
 import { checkpointPath, commitPath, lastCheckpointPath } from "../src/log/segment/file-names.ts";
 import { quoteText } from "../src/sql/sql-text.ts";
 
-/** How a generated table keeps its files: all added by one commit, in a checkpoint, or in a checkpoint with 1,000 commits of one file each after it. */
+/**
+ * How a generated table keeps its files: all added by one commit, in a checkpoint, or in a checkpoint with
+ * 1,000 commits of one file each after it.
+ */
 export type LogShape = "one commit" | "checkpoint" | "checkpoint and 1000 commits";
 
 /** A generated table without data files. */
@@ -21,8 +24,16 @@ export interface LogTable {
 
 const rowsPerFile = 1000;
 
-/** Makes a table of `files` files in `root`, or finds the one made before. `columns` more columns have statistics. */
-export async function makeLogTable(root: string, shape: LogShape, files: number, columns = 0): Promise<LogTable> {
+/**
+ * Makes a table of `files` files in `root`, or finds the one made before. `columns` more columns have
+ * statistics.
+ */
+export async function makeLogTable(
+  root: string,
+  shape: LogShape,
+  files: number,
+  columns = 0,
+): Promise<LogTable> {
   const name = `${files} ${shape}${columns === 0 ? "" : `, ${columns} columns`}`;
   const folder = join(root, name.replaceAll(/[^a-z0-9]+/g, "-"));
   const later = shape === "checkpoint and 1000 commits" ? 1000 : 10;
@@ -42,7 +53,8 @@ export async function makeLogTable(root: string, shape: LogShape, files: number,
     writeFileSync(join(folder, commitPath(0)), head);
     await writeAdds(folder, files, columns);
   } else await writeCheckpoint(folder, files, columns, head);
-  for (let version = 2; version <= table.latest; version++) writeFileSync(join(folder, commitPath(version)), addLine(files + version));
+  for (let version = 2; version <= table.latest; version++)
+    writeFileSync(join(folder, commitPath(version)), addLine(files + version));
   writeFileSync(join(folder, "done"), "");
   return table;
 }
@@ -101,10 +113,15 @@ function addsSql(files: number, columns: number): string {
     FROM range(${files}) t(i) JOIN (${moreStatisticsSql(columns)}) ON k = i % 1000`;
 }
 
-/** SQL of the statistics of further columns, which repeat every thousand files: so they are made a thousand times only. */
+/**
+ * SQL of the statistics of further columns, which repeat every thousand files: so they are made a thousand
+ * times only.
+ */
 function moreStatisticsSql(columns: number): string {
   const text = (value: (index: number) => string): string =>
-    ["''", ...Array.from({ length: columns }, (_, index) => `',"c${index}":' || ${value(index)}`)].join(" || ");
+    ["''", ...Array.from({ length: columns }, (_, index) => `',"c${index}":' || ${value(index)}`)].join(
+      " || ",
+    );
   const low = (index: number): string => `((k * 7 + ${index}) % 1000)`;
   return `SELECT k, ${text(low)} AS mins, ${text((index) => `(${low(index)} + 500)`)} AS maxs, ${text(() => "0")} AS nulls FROM range(1000) r(k)`;
 }
@@ -113,7 +130,9 @@ async function writeAdds(folder: string, files: number, columns: number): Promis
   const session = await duckdbEngine.open();
   const target = join(folder, commitPath(1));
   const json = `SELECT to_json({'add': struct_pack(path := add.path, "partitionValues" := add."partitionValues", size := add.size, "modificationTime" := add."modificationTime", "dataChange" := add."dataChange", stats := add.stats)}) AS line FROM (${addsSql(files, columns)})`;
-  await session.execute(`COPY (${json}) TO ${quoteText(target)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`);
+  await session.execute(
+    `COPY (${json}) TO ${quoteText(target)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`,
+  );
   await session.close();
 }
 

@@ -8,10 +8,13 @@ import { type LogMeasure, type LogOperation, logOperations } from "./log-measure
 import { type LogShape, type LogTable, makeLogTable } from "./log-tables.ts";
 
 /**
- * Reading the log of tables with 1,000 to 1,000,000 files, beside the deltalake package where `VARVE_PYTHON` names a Python that has it.
+ * Reading the log of tables with 1,000 to 1,000,000 files, beside the deltalake package where `VARVE_PYTHON`
+ * names a Python that has it.
  *
- * Every operation runs in a process of its own; the fastest of `--runs` counts (one of big tables). Arguments choose tables by a part of their
- * names, `--operation` operations; before it counts, each process has read another, small table of the same shape, unless `--cold`; `VARVE_BENCH_FOLDER` keeps the tables for the next run. Listing means every file's path.
+ * Every operation runs in a process of its own; the fastest of `--runs` counts (one of big tables). Arguments
+ * choose tables by a part of their names, `--operation` operations; before it counts, each process has read
+ * another, small table of the same shape, unless `--cold`; `VARVE_BENCH_FOLDER` keeps the tables for the next
+ * run. Listing means every file's path.
  */
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
@@ -30,7 +33,14 @@ const sizes = [1_000, 10_000, 100_000, 1_000_000];
 function measure(table: LogTable, operation: LogOperation): LogMeasure {
   const output = execFileSync(
     process.execPath,
-    ["--import", "tsx", join(here, "log-worker.ts"), JSON.stringify(table), operation, JSON.stringify(warmUp ?? null)],
+    [
+      "--import",
+      "tsx",
+      join(here, "log-worker.ts"),
+      JSON.stringify(table),
+      operation,
+      JSON.stringify(warmUp ?? null),
+    ],
     {
       encoding: "utf8",
       cwd: join(here, ".."),
@@ -43,25 +53,35 @@ function measure(table: LogTable, operation: LogOperation): LogMeasure {
 function measurePeer(table: LogTable, operation: LogOperation): LogMeasure | undefined {
   const python = process.env["VARVE_PYTHON"];
   if (python === undefined) return undefined;
-  const run = spawnSync(python, [join(here, "log_deltalake.py"), JSON.stringify(table), operation, JSON.stringify(warmUp ?? null)], {
-    encoding: "utf8",
-  });
+  const run = spawnSync(
+    python,
+    [join(here, "log_deltalake.py"), JSON.stringify(table), operation, JSON.stringify(warmUp ?? null)],
+    {
+      encoding: "utf8",
+    },
+  );
   // Its threads may abort the interpreter's end, after the figures are out.
   if (run.stdout.startsWith("{")) return JSON.parse(run.stdout) as LogMeasure;
   process.stderr.write(`deltalake failed at ${table.name}, ${operation}: ${run.stderr}\n`);
   return undefined;
 }
 
-function best<T extends { readonly milliseconds: number }>(times: number, run: () => T | undefined): T | undefined {
+function best<T extends { readonly milliseconds: number }>(
+  times: number,
+  run: () => T | undefined,
+): T | undefined {
   const results = Array.from({ length: times }, run).filter((one) => one !== undefined);
-  return results.length === 0 ? undefined : results.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
+  return results.length === 0
+    ? undefined
+    : results.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
 }
 
 function row(table: LogTable, operation: LogOperation, times: number): string {
   const own = best(times, () => measure(table, operation));
   const peer = best(times, () => measurePeer(table, operation));
   if (own === undefined) throw new Error("nothing was measured");
-  if (peer !== undefined && peer.files !== own.files) throw new Error(`varve found ${own.files}, deltalake ${peer.files}`);
+  if (peer !== undefined && peer.files !== own.files)
+    throw new Error(`varve found ${own.files}, deltalake ${peer.files}`);
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
   const beside =
     peer === undefined
@@ -87,7 +107,8 @@ try {
     const table = await makeLogTable(root, shape, files, columns);
     if (!options.cold) warmUp = await makeLogTable(root, shape, 100);
     for (const operation of logOperations) {
-      if (operation.includes(options.operation)) console.log(row(table, operation, files >= 300_000 ? 1 : Number(options.runs)));
+      if (operation.includes(options.operation))
+        console.log(row(table, operation, files >= 300_000 ? 1 : Number(options.runs)));
     }
   }
 } finally {

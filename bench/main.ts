@@ -42,7 +42,9 @@ else await runOne(options.worker);
 
 async function runAll(): Promise<void> {
   const chosen = workloads.filter((workload) => workload.name.includes(options.only));
-  console.log(`${chosen.length} workloads, ${options.runs} runs each, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`);
+  console.log(
+    `${chosen.length} workloads, ${options.runs} runs each, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`,
+  );
   const table = new Table({
     head: ["workload", "what", "seconds", "against", "seconds", "ratio", "of CPU", "limit", "", "peak MB"],
     colAligns: ["left", "left", "right", "left", "right", "right", "right", "left", "left", "right"],
@@ -74,7 +76,14 @@ function rowOf(name: string, figure: Figure, peakBytes: number): string[] {
 }
 
 function inWorker(name: string): Promise<Outcome> {
-  const parameters = [...process.execArgv, fileURLToPath(import.meta.url), "--worker", name, "--runs", options.runs];
+  const parameters = [
+    ...process.execArgv,
+    fileURLToPath(import.meta.url),
+    "--worker",
+    name,
+    "--runs",
+    options.runs,
+  ];
   const child = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

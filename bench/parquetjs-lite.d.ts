@@ -10,7 +10,9 @@ declare module "parquetjs-lite" {
     close(): Promise<void>;
   }
   const parquetjs: {
-    readonly ParquetSchema: new (fields: Readonly<Record<string, { readonly type: string; readonly optional?: boolean }>>) => object;
+    readonly ParquetSchema: new (
+      fields: Readonly<Record<string, { readonly type: string; readonly optional?: boolean }>>,
+    ) => object;
     readonly ParquetReader: { openFile(file: string): Promise<Reader> };
     readonly ParquetWriter: { openFile(schema: object, file: string): Promise<Writer> };
   };

@@ -62,15 +62,19 @@ export type ErrorCode =
   | "MEMORY_LIMIT_TOO_SMALL"
   | "CANCELLED";
 
-/** What a {@link VarveError} says about itself in machine-readable form; JSON-compatible values, never secrets. */
+/**
+ * What a {@link VarveError} says about itself in machine-readable form; JSON-compatible values, never
+ * secrets.
+ */
 export type ErrorData = Readonly<Record<string, unknown>>;
 
 /**
  * The one error class that varve throws for anything but its own bugs.
  *
- * The message says what happened, the value that caused it and what to do next; `code` is stable, `data` repeats the
- * values of the message for programs, `cause` keeps the error below. Message and data are bounded, because they repeat names from files of any
- * origin: a word of the message to 500 characters, the message to 4,000, a text in `data` to 10,000.
+ * The message says what happened, the value that caused it and what to do next; `code` is stable, `data`
+ * repeats the values of the message for programs, `cause` keeps the error below. Message and data are
+ * bounded, because they repeat names from files of any origin: a word of the message to 500 characters, the
+ * message to 4,000, a text in `data` to 10,000.
  */
 export class VarveError extends Error {
   readonly code: ErrorCode;
@@ -105,8 +109,8 @@ const mostOfData = 10_000;
 const dataDepth = 4;
 
 /**
- * A message of bounded length: each word is cut at 500 characters, and a message of more than 4,000 loses its middle, because its end says what to
- * do next.
+ * A message of bounded length: each word is cut at 500 characters, and a message of more than 4,000 loses its
+ * middle, because its end says what to do next.
  */
 export function boundedMessage(message: string): string {
   if (message.length <= mostOfName) return message;
@@ -114,7 +118,10 @@ export function boundedMessage(message: string): string {
   return withoutMiddle(named, mostOfMessage);
 }
 
-/** Data of an error with every text in it bounded to 10,000 characters, its middle left out; the same object where all are shorter. */
+/**
+ * Data of an error with every text in it bounded to 10,000 characters, its middle left out; the same object
+ * where all are shorter.
+ */
 export function boundedData<T>(data: T): T {
   return bounded(data, 0) as T;
 }
@@ -126,9 +133,14 @@ function bounded(value: unknown, depth: number): unknown {
     const items = value.map((item) => bounded(item, depth + 1));
     return items.every((item, at) => item === value[at]) ? value : items;
   }
-  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  const entries = Object.entries(value).map(([name, item]) => [name, item, bounded(item, depth + 1)] as const);
-  return entries.every(([, item, short]) => item === short) ? value : Object.fromEntries(entries.map(([name, , short]) => [name, short]));
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
+  const entries = Object.entries(value).map(
+    ([name, item]) => [name, item, bounded(item, depth + 1)] as const,
+  );
+  return entries.every(([, item, short]) => item === short)
+    ? value
+    : Object.fromEntries(entries.map(([name, , short]) => [name, short]));
 }
 
 function withoutMiddle(text: string, most: number): string {

@@ -39,7 +39,13 @@ export type { AlterResult } from "./operations/alter/alter.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { HistoryEntry } from "./operations/history.ts";
-export { type CheckReport, type MetricPoint, type MetricSeries, reportJson, type VersionTests } from "./quality/gate/check-report.ts";
+export {
+  type CheckReport,
+  type MetricPoint,
+  type MetricSeries,
+  reportJson,
+  type VersionTests,
+} from "./quality/gate/check-report.ts";
 export type { CheckResult, GateVerdict, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
@@ -65,7 +71,14 @@ export type {
 export type { ValueCount } from "./quality/profile/histogram.ts";
 export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
 export type { SuggestedSuite } from "./quality/profile/suggest.ts";
-export { type Bounds, type BuiltCheck, type CheckOptions, check, type Scalar, suite } from "./quality/suite/builder.ts";
+export {
+  type Bounds,
+  type BuiltCheck,
+  type CheckOptions,
+  check,
+  type Scalar,
+  suite,
+} from "./quality/suite/builder.ts";
 export type { CheckConstraint } from "./quality/suite/constraints.ts";
 export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
@@ -74,8 +87,24 @@ export { type FileFormat, QueryResult } from "./query/query-result.ts";
 export { checkHtml } from "./report/check-html.ts";
 export { checkJunit } from "./report/check-junit.ts";
 export { checkText } from "./report/check-text.ts";
-export { arrayOf, type ColumnOptions, mapOf, SchemaBuilder, schema, type TypeInput } from "./schema/builder.ts";
-export type { ArrayType, DecimalType, DeltaType, FieldMetadata, MapType, PrimitiveName, StructField, StructType } from "./schema/types.ts";
+export {
+  arrayOf,
+  type ColumnOptions,
+  mapOf,
+  SchemaBuilder,
+  schema,
+  type TypeInput,
+} from "./schema/builder.ts";
+export type {
+  ArrayType,
+  DecimalType,
+  DeltaType,
+  FieldMetadata,
+  MapType,
+  PrimitiveName,
+  StructField,
+  StructType,
+} from "./schema/types.ts";
 export type { PublishResult } from "./staging/publish-staged.ts";
 export type { RetryOptions, S3Credentials, S3Options } from "./storage/s3/s3-options.ts";
 export { CommitOutcomeUnknownError, type RecoveredCommit } from "./table/commit/commit-outcome.ts";

@@ -22,7 +22,11 @@ const script = (text: string): string[] => ["--input-type=module", "-e", text];
 describe("what is loaded", () => {
   it.each([
     ["import varve", script('import "varve"'), log],
-    ["a table that is opened", script(`import { openTable } from "varve"; await openTable(${JSON.stringify(table)});`), log],
+    [
+      "a table that is opened",
+      script(`import { openTable } from "varve"; await openTable(${JSON.stringify(table)});`),
+      log,
+    ],
     ["varve --help", [mainFile, "--help"], ["commander", "lossless-json", "uuid"]],
     ["varve --version", [mainFile, "--version"], ["commander", "lossless-json", "uuid"]],
     ["varve history", [mainFile, "history", table], ["cli-table3", "commander", ...log]],
@@ -38,7 +42,9 @@ describe("what is loaded", () => {
     const { packages } = loadedPackages(...script(text));
     expect(packages).toEqual(expect.arrayContaining(engine));
     expect(packages).not.toContain("apache-arrow");
-    expect(packages.filter((name) => name.startsWith("@aws-sdk/") || name.startsWith("@smithy/"))).toEqual([]);
+    expect(packages.filter((name) => name.startsWith("@aws-sdk/") || name.startsWith("@smithy/"))).toEqual(
+      [],
+    );
   });
 
   it("import varve reads some tens of files, not one for each source", () => {

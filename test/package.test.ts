@@ -29,33 +29,60 @@ describe("the package", () => {
   });
 
   it("locks packages without naming a registry", () => {
-    const resolved = Object.values(lock.packages).filter((entry) => typeof entry === "object" && entry !== null && "resolved" in entry);
+    const resolved = Object.values(lock.packages).filter(
+      (entry) => typeof entry === "object" && entry !== null && "resolved" in entry,
+    );
     expect(resolved).toEqual([]);
   });
 
   it("uses every dependency somewhere in the source", () => {
     const source = new URL("../src/", import.meta.url);
-    const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".ts"),
+    );
     const imported = files
-      .flatMap((file) => readFileSync(new URL(file, source), "utf8").match(/(?:from|import\() ?"[^."][^"]*"/g) ?? [])
+      .flatMap(
+        (file) => readFileSync(new URL(file, source), "utf8").match(/(?:from|import\() ?"[^."][^"]*"/g) ?? [],
+      )
       .join("\n");
     const unused = Object.keys(manifest.dependencies).filter((name) => !imported.includes(`"${name}"`));
     expect(unused).toEqual([]);
   });
 
   it("packs the built program with its types, and no sources, source maps, tests or fixtures", () => {
-    const [packed] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" }));
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+        cwd: root,
+        encoding: "utf8",
+      }),
+    );
     const files: string[] = packed.files.map((file: { path: string }) => file.path);
-    expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "README.md", "LICENSE"]));
+    expect(files).toEqual(
+      expect.arrayContaining([
+        "dist/index.js",
+        "dist/index.d.ts",
+        "dist/cli/main.js",
+        "README.md",
+        "LICENSE",
+      ]),
+    );
     expect(files.filter((file) => /^dist\/.*(?<!\.d)\.(ts|map)$/.test(file))).toEqual([]);
-    expect(files.filter((file) => !/^(dist|spec)\//.test(file)).sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    expect(files.filter((file) => !/^(dist|spec)\//.test(file)).sort()).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "package.json",
+    ]);
     const scripts = files.filter((file) => file.endsWith(".js") && !/^dist\/chunks\/[\w.-]+\.js$/.test(file));
     expect(scripts.sort()).toEqual(["dist/cli/main.js", "dist/index.js"]);
   });
 
   it("is an ES module that CommonJS can require", () => {
     const script = 'process.stdout.write(typeof require("varve").openTable)';
-    const run = spawnSync(process.execPath, ["--input-type=commonjs", "-e", script], { cwd: root, encoding: "utf8" });
+    const run = spawnSync(process.execPath, ["--input-type=commonjs", "-e", script], {
+      cwd: root,
+      encoding: "utf8",
+    });
     expect(run).toMatchObject({ status: 0, stdout: "function", stderr: "" });
   });
 
@@ -64,6 +91,8 @@ describe("the package", () => {
   });
 
   it("starts the command line with the Node of the user's path", () => {
-    expect(readFileSync(new URL("../dist/cli/main.js", import.meta.url), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
+    expect(readFileSync(new URL("../dist/cli/main.js", import.meta.url), "utf8").split("\n")[0]).toBe(
+      "#!/usr/bin/env node",
+    );
   });
 });

@@ -12,7 +12,9 @@ const folder = mkdtempSync(join(tmpdir(), "varve-test-readme-"));
 
 /** The first block of a language in the README. */
 function block(language: string, containing: string): string {
-  const blocks = [...text.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))].map((match) => match[1] ?? "");
+  const blocks = [...text.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))].map(
+    (match) => match[1] ?? "",
+  );
   const found = blocks.find((one) => one.includes(containing));
   if (found === undefined) throw new Error(`README.md has no ${language} block with ${containing}`);
   return found;
@@ -40,7 +42,13 @@ describe("README", () => {
     writeFileSync(
       join(folder, "suite.json"),
       JSON.stringify({
-        checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+        checks: [
+          {
+            kind: "expect_column_values_to_be_between",
+            params: { column: "amount", min_value: 0 },
+            onFail: "quarantine",
+          },
+        ],
       }),
     );
     const at = (name: string): string => join(folder, name);
@@ -51,14 +59,18 @@ describe("README", () => {
     expect(lines.length).toBeGreaterThan(5);
     for (const line of lines) {
       const plain = line.replace(/\s+#.*$/, "").replace(/ > \S+$/, "");
-      const words = [...plain.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? "").slice(1);
+      const words = [...plain.matchAll(/"([^"]*)"|(\S+)/g)]
+        .map((match) => match[1] ?? match[2] ?? "")
+        .slice(1);
       const args = words.map((word) =>
         word
           .replace(/^(.*=)?\.\/orders/, (_, name: string | undefined) => `${name ?? ""}${at("cli-orders")}`)
           .replace(/^[\w-]+\.(parquet|csv|json)$/, (file) => at(names[file] ?? file)),
       );
       const run = await varve(...args);
-      expect(`${line}: ${run.stderr}${run.code}`).toBe(line.startsWith("varve fsck") ? `${line}: ${run.stderr}0` : `${line}: 0`);
+      expect(`${line}: ${run.stderr}${run.code}`).toBe(
+        line.startsWith("varve fsck") ? `${line}: ${run.stderr}0` : `${line}: 0`,
+      );
     }
   });
 });

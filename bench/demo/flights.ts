@@ -35,9 +35,21 @@ export const flightsSuite: SuiteJson = {
   maxBadShare: 0.01,
   checks: [
     { kind: "expect_column_values_to_not_be_null", params: { column: "date" }, onFail: "reject" },
-    { kind: "expect_table_row_count_to_be_between", params: { min_value: 300_000, max_value: 800_000 }, onFail: "reject" },
-    { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "^[A-Z]{3}$" }, onFail: "quarantine" },
-    { kind: "expect_column_values_to_match_regex", params: { column: "destination", regex: "^[A-Z]{3}$" }, onFail: "quarantine" },
+    {
+      kind: "expect_table_row_count_to_be_between",
+      params: { min_value: 300_000, max_value: 800_000 },
+      onFail: "reject",
+    },
+    {
+      kind: "expect_column_values_to_match_regex",
+      params: { column: "origin", regex: "^[A-Z]{3}$" },
+      onFail: "quarantine",
+    },
+    {
+      kind: "expect_column_values_to_match_regex",
+      params: { column: "destination", regex: "^[A-Z]{3}$" },
+      onFail: "quarantine",
+    },
     {
       id: "possible-delay",
       description: "a flight leaves at most an hour early and a day late",

@@ -38,18 +38,34 @@ await flights.close();
 print(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s. Try next:`);
 print(`  npx varve history ${folder}`);
 print(`  npx varve show ${folder}@v3 --where "delay > 900"`);
-print(`  npx varve query "SELECT origin, avg(delay) FROM f VERSION AS OF 3 GROUP BY 1 ORDER BY 2 DESC LIMIT 5" --table f=${folder}`);
+print(
+  `  npx varve query "SELECT origin, avg(delay) FROM f VERSION AS OF 3 GROUP BY 1 ORDER BY 2 DESC LIMIT 5" --table f=${folder}`,
+);
 print(`  npx varve quarantine list ${folder}`);
 print(`  rm -r ${folder}`);
 
 async function appendBatches(table: Table): Promise<void> {
   const rows: (string | number)[][] = [];
   for (const batch of monthlyBatches()) {
-    const result = await table.append({ sql: batch.sql, files: { flights: flightsFile() } }, { batchId: batch.id, gate: flightsSuite });
+    const result = await table.append(
+      { sql: batch.sql, files: { flights: flightsFile() } },
+      { batchId: batch.id, gate: flightsSuite },
+    );
     const gate = result.gate;
-    rows.push([batch.month, gate?.rows ?? 0, result.rows, gate?.quarantined ?? 0, `version ${result.version}`]);
+    rows.push([
+      batch.month,
+      gate?.rows ?? 0,
+      result.rows,
+      gate?.quarantined ?? 0,
+      `version ${result.version}`,
+    ]);
   }
-  print(textTable(["batch", "rows", "committed", "quarantined", "became"], rows, { width, rightAligned: new Set([1, 2, 3]) }));
+  print(
+    textTable(["batch", "rows", "committed", "quarantined", "became"], rows, {
+      width,
+      rightAligned: new Set([1, 2, 3]),
+    }),
+  );
 }
 
 async function writeReport(): Promise<void> {
@@ -80,10 +96,22 @@ async function compareVersions(table: Table): Promise<void> {
 async function showHistory(table: Table): Promise<void> {
   const rows = (await table.history()).map((entry) => {
     const gate = entry.gate ?? {};
-    const tests = entry.gate === undefined ? "" : `${String(gate["clean"])} of ${String(gate["rows"])} rows clean`;
-    return [entry.version, new Date(entry.timestamp).toISOString().slice(0, 19), entry.operation ?? "", entry.rowsAdded ?? 0, tests];
+    const tests =
+      entry.gate === undefined ? "" : `${String(gate["clean"])} of ${String(gate["rows"])} rows clean`;
+    return [
+      entry.version,
+      new Date(entry.timestamp).toISOString().slice(0, 19),
+      entry.operation ?? "",
+      entry.rowsAdded ?? 0,
+      tests,
+    ];
   });
-  print(textTable(["version", "time", "operation", "rows added", "tests"], rows, { width, rightAligned: new Set([0, 3]) }));
+  print(
+    textTable(["version", "time", "operation", "rows added", "tests"], rows, {
+      width,
+      rightAligned: new Set([0, 3]),
+    }),
+  );
 }
 
 async function printResult(result: Awaited<ReturnType<typeof query>>): Promise<void> {

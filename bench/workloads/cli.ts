@@ -12,7 +12,10 @@ export const cliWorkloads: readonly Workload[] = [
   { name: "cold-start", run: coldStarts },
 ];
 
-/** `varve history` of a small table from a cold start, against Node starting and doing nothing; needs the build. */
+/**
+ * `varve history` of a small table from a cold start, against Node starting and doing nothing; needs the
+ * build.
+ */
 async function coldHistory({ folder, runs }: BenchContext): Promise<Figure[]> {
   const table = await createTable(join(folder, "table"), { source: [{ id: 1 }] });
   for (let id = 2; id < 6; id++) await table.append([{ id }]);
@@ -34,7 +37,9 @@ async function coldHistory({ folder, runs }: BenchContext): Promise<Figure[]> {
 
 /** What loading costs before anything is done, in processor time of whole processes; needs the build. */
 async function coldStarts({ folder, runs }: BenchContext): Promise<Figure[]> {
-  const table = await createTable(join(folder, "table"), { source: Array.from({ length: 1000 }, (_, id) => ({ id, name: `name ${id}` })) });
+  const table = await createTable(join(folder, "table"), {
+    source: Array.from({ length: 1000 }, (_, id) => ({ id, name: `name ${id}` })),
+  });
   await table.close();
   const module = (text: string): string[] => ["--input-type=module", "-e", text];
   const least = await leastProcessorSeconds(Math.max(runs, 9), {
@@ -60,7 +65,12 @@ async function coldStarts({ folder, runs }: BenchContext): Promise<Figure[]> {
 }
 
 /** Processor seconds beside another's and what may be spent on top of them. */
-function surplus(what: string, seconds: number, baseline: { readonly what: string; readonly seconds: number }, allowed: number): Figure {
+function surplus(
+  what: string,
+  seconds: number,
+  baseline: { readonly what: string; readonly seconds: number },
+  allowed: number,
+): Figure {
   return {
     what: `${what}, cold, processor`,
     seconds,

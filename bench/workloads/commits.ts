@@ -34,10 +34,11 @@ const latencyMilliseconds = 20;
 const commitsInAll = 96;
 
 /**
- * Commits of small batches by 1, 4 and 16 writers to one table, beside deltalake where `VARVE_PYTHON` names a Python that has it.
+ * Commits of small batches by 1, 4 and 16 writers to one table, beside deltalake where `VARVE_PYTHON` names a
+ * Python that has it.
  *
- * The writers share one process: promises here, threads there. varve flushes every file and folder entry to the disk before it acknowledges;
- * deltalake does not.
+ * The writers share one process: promises here, threads there. varve flushes every file and folder entry to
+ * the disk before it acknowledges; deltalake does not.
  */
 export const commitWorkloads: readonly Workload[] = [
   { name: "commits-disk", run: ({ folder }) => eachCrowd((writers) => onDisk(folder, writers)) },
@@ -53,7 +54,13 @@ async function eachCrowd(work: (writers: number) => Promise<Figure>): Promise<Fi
 async function onDisk(folder: string, writers: number): Promise<Figure> {
   const run = { writers, batches: Math.ceil(commitsInAll / writers) };
   const varve = await runVarve({ ...run, uri: join(folder, `varve-${writers}`) });
-  return figureOf("disk", { ...run, uri: folder }, varve, peer({ ...run, uri: join(folder, `deltalake-${writers}`) }), "");
+  return figureOf(
+    "disk",
+    { ...run, uri: folder },
+    varve,
+    peer({ ...run, uri: join(folder, `deltalake-${writers}`) }),
+    "",
+  );
 }
 
 async function onS3(): Promise<Figure[]> {
@@ -79,10 +86,13 @@ async function runVarve(run: Run): Promise<Outcome> {
   const columns = schema().long("writer").long("batch").long("row").string("value").build();
   const context = await openContext(run.uri, options);
   await createTable(context, { schema: columns });
-  // The peer makes its table by a write without rows before its clock starts, which loads its engine; so does this.
+  // The peer makes its table by a write without rows before its clock starts, which loads its engine; so does
+  // this.
   await append(await openLog(context), []);
   const start = performance.now();
-  const retries = await Promise.all(Array.from({ length: run.writers }, (_, writer) => writeAll(run, writer)));
+  const retries = await Promise.all(
+    Array.from({ length: run.writers }, (_, writer) => writeAll(run, writer)),
+  );
   const seconds = (performance.now() - start) / 1000;
   const version = (await openTable(run.uri, options)).snapshot();
   const expected = run.writers * run.batches * rowsPerBatch;
@@ -102,18 +112,28 @@ async function runVarve(run: Run): Promise<Outcome> {
 
 /** Returns how many attempts at a version met another writer's. */
 async function writeAll(run: Run, writer: number): Promise<number> {
-  const context = await openContext(run.uri, { threads: 1, ...(run.s3 === undefined ? {} : { s3: { ...run.s3 } }) });
+  const context = await openContext(run.uri, {
+    threads: 1,
+    ...(run.s3 === undefined ? {} : { s3: { ...run.s3 } }),
+  });
   const store = countCalls(context.store);
   let snapshot = await openLog({ ...context, store });
   const upkeep: Promise<unknown>[] = [];
   for (let batch = 0; batch < run.batches; batch++) {
-    const rows = Array.from({ length: rowsPerBatch }, (_, row) => ({ writer, batch, row, value: `${writer}/${batch}/${row}` }));
+    const rows = Array.from({ length: rowsPerBatch }, (_, row) => ({
+      writer,
+      batch,
+      row,
+      value: `${writer}/${batch}/${row}`,
+    }));
     const result = await append(snapshot, rows);
     if (result.upkeep !== undefined) upkeep.push(result.upkeep);
     snapshot = await refreshLog(snapshot);
   }
   await Promise.all(upkeep);
-  const commits = store.counts().trace.filter(({ call, path }) => call === "putIfAbsent" && /\d{20}\.json$/.test(path)).length;
+  const commits = store
+    .counts()
+    .trace.filter(({ call, path }) => call === "putIfAbsent" && /\d{20}\.json$/.test(path)).length;
   return commits - run.batches;
 }
 
@@ -123,16 +143,28 @@ function peer(run: Run): Outcome | undefined {
   if (python === undefined) return undefined;
   const storage = run.s3 === undefined ? undefined : peerStorage(run.s3);
   const script = fileURLToPath(new URL("commits_deltalake.py", import.meta.url));
-  const job = JSON.stringify({ uri: run.uri, writers: run.writers, batches: run.batches, rows: rowsPerBatch, storage });
+  const job = JSON.stringify({
+    uri: run.uri,
+    writers: run.writers,
+    batches: run.batches,
+    rows: rowsPerBatch,
+    storage,
+  });
   const result = spawnSync(python, [script, job], { encoding: "utf8" });
   if (result.status !== 0) throw new Error(`deltalake failed: ${result.stderr}`);
   const { seconds, givenUp, rows, distinct, failures } = JSON.parse(result.stdout);
   if (failures.length > 0) throw new Error(`deltalake failed: ${failures[0]}`);
-  return { seconds, retries: givenUp, duplicates: rows - distinct, missing: run.writers * run.batches * rowsPerBatch - distinct };
+  return {
+    seconds,
+    retries: givenUp,
+    duplicates: rows - distinct,
+    missing: run.writers * run.batches * rowsPerBatch - distinct,
+  };
 }
 
 function peerStorage(s3: S3Options): Readonly<Record<string, string>> {
-  const credentials = typeof s3.credentials === "object" ? s3.credentials : { accessKeyId: "", secretAccessKey: "" };
+  const credentials =
+    typeof s3.credentials === "object" ? s3.credentials : { accessKeyId: "", secretAccessKey: "" };
   return {
     AWS_ENDPOINT_URL: s3.endpoint ?? "",
     AWS_ALLOW_HTTP: "true",
@@ -143,11 +175,18 @@ function peerStorage(s3: S3Options): Readonly<Record<string, string>> {
   };
 }
 
-function figureOf(place: string, run: Run, varve: Outcome, other: Outcome | undefined, requests: string): Figure {
+function figureOf(
+  place: string,
+  run: Run,
+  varve: Outcome,
+  other: Outcome | undefined,
+  requests: string,
+): Figure {
   const commits = run.writers * run.batches;
   const exact = ({ duplicates, missing }: Outcome) => `${duplicates} duplicate and ${missing} missing rows`;
   const rate = (outcome: Outcome) => `${(commits / outcome.seconds).toFixed(1)}/s`;
-  const beside = other === undefined ? "" : ` against ${rate(other)}, ${other.retries} given up, ${exact(other)}`;
+  const beside =
+    other === undefined ? "" : ` against ${rate(other)}, ${other.retries} given up, ${exact(other)}`;
   return {
     what: `${place}: ${commits} commits by ${run.writers} writers`,
     seconds: varve.seconds,
@@ -156,7 +195,10 @@ function figureOf(place: string, run: Run, varve: Outcome, other: Outcome | unde
   };
 }
 
-function perCommit(requests: Readonly<Record<string, number>>, run: Pick<Run, "writers" | "batches">): string {
+function perCommit(
+  requests: Readonly<Record<string, number>>,
+  run: Pick<Run, "writers" | "batches">,
+): string {
   const commits = run.writers * run.batches;
   const all = Object.values(requests).reduce((sum, count) => sum + count, 0);
   const kinds = Object.entries(requests).map(([kind, count]) => `${kind} ${(count / commits).toFixed(2)}`);
@@ -171,7 +213,9 @@ interface BenchServer {
 
 async function startServer(): Promise<BenchServer> {
   const script = fileURLToPath(new URL("s3-server-process.ts", import.meta.url));
-  const child = fork(script, [String(latencyMilliseconds)], { execArgv: ["--import", import.meta.resolve("tsx")] });
+  const child = fork(script, [String(latencyMilliseconds)], {
+    execArgv: ["--import", import.meta.resolve("tsx")],
+  });
   const { options } = await message(child);
   if (options === undefined) throw new Error("the S3 server did not say how to reach it");
   return {

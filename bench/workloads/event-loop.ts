@@ -7,7 +7,9 @@ export const eventLoopWorkloads: readonly Workload[] = [{ name: "event-loop", ru
 
 const rows = 5000;
 
-/** The longest block of the event loop while many queries of one table run at once, beside what is allowed. */
+/**
+ * The longest block of the event loop while many queries of one table run at once, beside what is allowed.
+ */
 async function eventLoop({ folder, runs }: BenchContext): Promise<Figure[]> {
   const table = await createTable(join(folder, "table"), { schema: schema().long("id").string("text") });
   await table.append(Array.from({ length: rows }, (_, id) => ({ id, text: `row ${id}` })));
@@ -30,15 +32,19 @@ async function eventLoop({ folder, runs }: BenchContext): Promise<Figure[]> {
 
 async function crowd(table: Table, queries: number): Promise<void> {
   const work = Array.from({ length: queries }, async (_, at) => {
-    const result = await query(`SELECT count(*) AS n, max(text) AS last FROM t WHERE id >= ${at}`, { tables: { t: table } });
-    for await (const row of result.rows()) if (row["n"] !== BigInt(rows - at)) throw new Error(`query ${at} counted ${row["n"]} rows`);
+    const result = await query(`SELECT count(*) AS n, max(text) AS last FROM t WHERE id >= ${at}`, {
+      tables: { t: table },
+    });
+    for await (const row of result.rows())
+      if (row["n"] !== BigInt(rows - at)) throw new Error(`query ${at} counted ${row["n"]} rows`);
   });
   await Promise.all(work);
 }
 
 /**
- * The longest time in seconds between two turns of the event loop, less what the thread waited for a processor meanwhile: what other programs of
- * the machine do is none of the engine's doing. Where the system does not tell, nothing is taken off.
+ * The longest time in seconds between two turns of the event loop, less what the thread waited for a
+ * processor meanwhile: what other programs of the machine do is none of the engine's doing. Where the system
+ * does not tell, nothing is taken off.
  */
 async function longestBlock(work: () => Promise<void>): Promise<number> {
   const waiting = processorWait();

@@ -28,7 +28,18 @@ const twentyChecks = suite("bench", [
   check.between("discount", { min: 0, max: 49_999 }),
   check.greater("id", "discount", { orEqual: true, mostly: 0.5 }),
   check.rowCount({ min: 1 }),
-  check.columns(["id", "placed", "amount", "price", "class", "customer", "reference", "paid", "share", "discount"]),
+  check.columns([
+    "id",
+    "placed",
+    "amount",
+    "price",
+    "class",
+    "customer",
+    "reference",
+    "paid",
+    "share",
+    "discount",
+  ]),
   check.measure("mean", "price", { min: 100, max: 1000 }),
   check.measure("stdev", "price", { min: 1 }),
   check.measure("max", "amount", { max: 99_999 }),
@@ -71,17 +82,25 @@ interface Peer {
 
 const peers: readonly Peer[] = [
   { name: "Great Expectations on pandas", script: "quality_gx.py", checks: 20, atLeast: 20 },
-  { name: "PyDeequ on Spark, without the check of column names", script: "quality_deequ.py", checks: 20, atLeast: 10 },
+  {
+    name: "PyDeequ on Spark, without the check of column names",
+    script: "quality_deequ.py",
+    checks: 20,
+    atLeast: 10,
+  },
 ];
 
 /**
- * Warm: the checks alone, in a process that has run them before; varve and Deequ read the file, Great Expectations has its rows in memory.
- * Cold: from the start of a process to its first verdict, for all of them.
+ * Warm: the checks alone, in a process that has run them before; varve and Deequ read the file, Great
+ * Expectations has its rows in memory. Cold: from the start of a process to its first verdict, for all of
+ * them.
  */
 async function besideOthers({ folder, runs }: BenchContext, file: string, note: string): Promise<Figure[]> {
   const python = process.env["VARVE_GX_PYTHON"];
   if (python === undefined) {
-    console.error("quality-twenty-checks: without the other tools (name a Python that has them in VARVE_GX_PYTHON)");
+    console.error(
+      "quality-twenty-checks: without the other tools (name a Python that has them in VARVE_GX_PYTHON)",
+    );
     return [];
   }
   const suiteFile = join(folder, "suite.json");
@@ -118,7 +137,9 @@ async function besideOthers({ folder, runs }: BenchContext, file: string, note: 
 /** The command line as its users run it. */
 async function checkInProcess(suiteFile: string, file: string): Promise<void> {
   const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-  const child = spawn(process.execPath, [main, "check", suiteFile, file], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, [main, "check", suiteFile, file], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error(`varve check ended with code ${String(code)}`);
 }
@@ -130,7 +151,10 @@ interface PeerSeconds {
   readonly processor: number;
 }
 
-/** Runs a peer's script, which validates three times: until the first verdict from its start, and the last validation alone. */
+/**
+ * Runs a peer's script, which validates three times: until the first verdict from its start, and the last
+ * validation alone.
+ */
 async function secondsOfPeer(python: string, peer: Peer, file: string): Promise<PeerSeconds> {
   const script = fileURLToPath(new URL(`../${peer.script}`, import.meta.url));
   const start = performance.now();
@@ -145,7 +169,8 @@ async function secondsOfPeer(python: string, peer: Peer, file: string): Promise<
       readonly processor: number;
       readonly passed: number;
     };
-    if (passed !== peer.checks) throw new Error(`${peer.name} passed ${passed} of ${peer.checks} checks: the suites are not the same`);
+    if (passed !== peer.checks)
+      throw new Error(`${peer.name} passed ${passed} of ${peer.checks} checks: the suites are not the same`);
     if (cold === 0) cold = (performance.now() - start) / 1000;
     warm = seconds;
     processor = rest.processor;

@@ -20,13 +20,18 @@ async function aggregate({ folder, runs }: BenchContext): Promise<Figure[]> {
   for (let version = 1; version < 6; version++) await table.append({ parquet: file });
   const past = await table.at(3);
   const paths: string[] = [];
-  for await (const files of (await past.log.files()).all()) for (const add of files) paths.push(await past.log.context.localFile(add.path));
+  for await (const files of (await past.log.files()).all())
+    for (const add of files) paths.push(await past.log.context.localFile(add.path));
   const session = await openSession();
   const seconds = await contest(runs, {
     subject: async () => {
-      for await (const row of (await past.sql(grouped)).rows()) if (row["n"] === 0n) throw new Error("an empty group");
+      for await (const row of (await past.sql(grouped)).rows())
+        if (row["n"] === 0n) throw new Error("an empty group");
     },
-    baseline: () => session.rows(grouped.replace("FROM t", `FROM read_parquet([${paths.map((path) => `'${path}'`).join(", ")}])`)),
+    baseline: () =>
+      session.rows(
+        grouped.replace("FROM t", `FROM read_parquet([${paths.map((path) => `'${path}'`).join(", ")}])`),
+      ),
   });
   await session.close();
   await table.close();
@@ -71,13 +76,19 @@ async function arrowOut({ folder, runs }: BenchContext): Promise<Figure[]> {
   ];
 }
 
-/** Peak memory of reading batches one by one must not grow with the table: the heap and buffers beside the engine's own limit. */
+/**
+ * Peak memory of reading batches one by one must not grow with the table: the heap and buffers beside the
+ * engine's own limit.
+ */
 async function arrowMemory({ folder }: BenchContext): Promise<Figure[]> {
   const figures: Figure[] = [];
   const peaks: number[] = [];
   for (const rows of [1_000_000, 6_000_000]) {
     const file = await makeParquet(folder, rows);
-    const table = await createTable(join(folder, `table-${rows}`), { source: { parquet: file }, memoryLimit: 256e6 });
+    const table = await createTable(join(folder, `table-${rows}`), {
+      source: { parquet: file },
+      memoryLimit: 256e6,
+    });
     let peak = 0;
     for await (const batch of table.snapshot().batches()) {
       if (batch.numRows === 0) throw new Error("an empty batch");

@@ -35,7 +35,11 @@ export const writeWorkloads: readonly Workload[] = [
 ];
 
 /** Appends a Parquet file against the engine's own COPY of the same rows with statistics. */
-async function appendParquet({ folder, runs }: BenchContext, gate: Suite | undefined, limit: number): Promise<Figure[]> {
+async function appendParquet(
+  { folder, runs }: BenchContext,
+  gate: Suite | undefined,
+  limit: number,
+): Promise<Figure[]> {
   const file = await makeParquet(folder, millions);
   const table = await createTable(join(folder, "table"), { source: { parquet: file } });
   const seconds = await contest(runs, {
@@ -43,7 +47,9 @@ async function appendParquet({ folder, runs }: BenchContext, gate: Suite | undef
     baseline: async (run) => {
       const target = join(folder, `copy-${run}.parquet`);
       const session = await openSession();
-      await session.execute(`COPY (SELECT * FROM read_parquet('${file}')) TO '${target}' (FORMAT parquet, RETURN_STATS)`);
+      await session.execute(
+        `COPY (SELECT * FROM read_parquet('${file}')) TO '${target}' (FORMAT parquet, RETURN_STATS)`,
+      );
       await session.close();
     },
   });
@@ -100,6 +106,7 @@ async function writeWithParquetjs(file: string, rows: readonly Record<string, un
     discount: { type: "INT64", optional: true },
   });
   const writer = await parquetjs.ParquetWriter.openFile(schema, file);
-  for (const row of rows) await writer.appendRow(row["discount"] === null ? { ...row, discount: undefined } : row);
+  for (const row of rows)
+    await writer.appendRow(row["discount"] === null ? { ...row, discount: undefined } : row);
   await writer.close();
 }

@@ -12,7 +12,8 @@ import { toCommitOptions } from "./write-options.ts";
 /**
  * Creates a table at a folder or URI and opens it.
  *
- * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`; for a source as `Table.append`
+ * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`;
+ * for a source as `Table.append`
  */
 export async function createTable(uri: string, options: CreateTableOptions): Promise<Table> {
   return (await createTableWith(uri, options)).table;
@@ -28,9 +29,21 @@ export async function createTableWith(
   const { s3, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes } = known;
   const split = splitTableUri(uri);
   if (split.at !== undefined)
-    throw new VarveError("INVALID_ARGUMENT", `A new table cannot begin at a version: ${uri}. Leave the suffix out.`, { uri });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `A new table cannot begin at a version: ${uri}. Leave the suffix out.`,
+      { uri },
+    );
   const write = toCommitOptions(known);
-  const context = await openContext(split.uri, { s3, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes });
+  const context = await openContext(split.uri, {
+    s3,
+    memoryLimit,
+    threads,
+    temporaryFolder,
+    world,
+    cache,
+    allowedPrefixes,
+  });
   const { createTable: createVerb } = await import("../operations/create.ts");
   try {
     const written = await createVerb(context, {

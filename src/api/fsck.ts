@@ -7,12 +7,17 @@ import type { FsckOptions } from "./options.ts";
 import { splitTableUri } from "./table-uri.ts";
 
 /**
- * Checks a table against the protocol, also one that cannot be opened; a suffix `@v12` of the URI checks that version's files. Only reads.
+ * Checks a table against the protocol, also one that cannot be opened; a suffix `@v12` of the URI checks that
+ * version's files. Only reads.
  *
  * @throws `NOT_A_TABLE`, `INVALID_URI`, what the store throws; what is wrong with the table is in the report
  */
 export async function fsck(uri: string, options: FsckOptions = {}): Promise<FsckReport> {
-  const { version, data, orphans, deep, signal, onProgress, ...contextOptions } = knownOptions("fsck", options, fsckKeys);
+  const { version, data, orphans, deep, signal, onProgress, ...contextOptions } = knownOptions(
+    "fsck",
+    options,
+    fsckKeys,
+  );
   const split = splitTableUri(uri);
   const suffix = split.at !== undefined && "version" in split.at ? split.at.version : undefined;
   const wanted = version ?? suffix;

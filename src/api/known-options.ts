@@ -1,18 +1,25 @@
 import { VarveError } from "../errors.ts";
 
-/** Every key of an options type, so that the compiler finds one that is missing or too many; of nested options theirs. */
+/**
+ * Every key of an options type, so that the compiler finds one that is missing or too many; of nested options
+ * theirs.
+ */
 export type OptionKeys<T> = {
-  readonly [K in keyof T]-?: true | (NonNullable<T[K]> extends object ? OptionKeys<NonNullable<T[K]>> : never);
+  readonly [K in keyof T]-?:
+    | true
+    | (NonNullable<T[K]> extends object ? OptionKeys<NonNullable<T[K]>> : never);
 };
 
 /** Names of options, those of nested options below them. */
 type KnownKeys = { readonly [key: string]: true | KnownKeys };
 
 /**
- * A copy of a caller's options that holds the known keys and nothing else; keys whose value is `undefined` are left out.
+ * A copy of a caller's options that holds the known keys and nothing else; keys whose value is `undefined`
+ * are left out.
  *
  * @param verb as the message calls what takes the options
- * @throws `INVALID_ARGUMENT` for what is no object, and for a key that `keys` does not have, naming the one that is most like it
+ * @throws `INVALID_ARGUMENT` for what is no object, and for a key that `keys` does not have, naming the one
+ * that is most like it
  */
 export function knownOptions<T extends object>(verb: string, options: T, keys: OptionKeys<T>): T {
   return copyKnown(verb, "", options, keys as KnownKeys) as T;
@@ -21,9 +28,14 @@ export function knownOptions<T extends object>(verb: string, options: T, keys: O
 function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys): object {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     const what = path === "" ? `The options of ${verb}` : `The option ${path} of ${verb}`;
-    throw new VarveError("INVALID_ARGUMENT", `${what} must be an object, not ${options === null ? "null" : typeof options}.`, { verb });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${what} must be an object, not ${options === null ? "null" : typeof options}.`,
+      { verb },
+    );
   }
-  for (const key of Object.keys(options)) if (!Object.hasOwn(keys, key)) throw unknownOption(verb, path, key, Object.keys(keys));
+  for (const key of Object.keys(options))
+    if (!Object.hasOwn(keys, key)) throw unknownOption(verb, path, key, Object.keys(keys));
   const given = options as Readonly<Record<string, unknown>>;
   const copy: Record<string, unknown> = {};
   for (const [key, below] of Object.entries(keys)) {
@@ -48,9 +60,14 @@ function unknownOption(verb: string, path: string, key: string, known: readonly 
 
 /** The name that takes the fewest edits to become from `word`, without regard to case. */
 function nearestName(word: string, names: readonly string[]): string {
-  const distances = names.map((name) => ({ name, distance: editDistance(word.toLowerCase(), name.toLowerCase()) }));
-  return distances.reduce((best, next) => (next.distance < best.distance ? next : best), { name: "", distance: Number.POSITIVE_INFINITY })
-    .name;
+  const distances = names.map((name) => ({
+    name,
+    distance: editDistance(word.toLowerCase(), name.toLowerCase()),
+  }));
+  return distances.reduce((best, next) => (next.distance < best.distance ? next : best), {
+    name: "",
+    distance: Number.POSITIVE_INFINITY,
+  }).name;
 }
 
 /** Levenshtein's distance. */

@@ -3,7 +3,10 @@ import type { CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
 import type { CleanupReport } from "../log/maintenance/cleanup.ts";
 import type { UpkeepReport } from "../table/commit/upkeep.ts";
 
-/** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
+/**
+ * What was done for the log after a commit; whatever failed is a warning, because the commit itself has
+ * happened.
+ */
 export interface MaintenanceReport {
   /** The version that was committed. */
   readonly version: number;
@@ -52,12 +55,22 @@ export class Maintenance {
   }
 }
 
-function plainReport({ version, checksumWritten, checkpoint, cleanup, warnings }: UpkeepReport): MaintenanceReport {
+function plainReport({
+  version,
+  checksumWritten,
+  checkpoint,
+  cleanup,
+  warnings,
+}: UpkeepReport): MaintenanceReport {
   return {
     version,
     checksumWritten,
     checkpoint,
     cleanup,
-    warnings: warnings.map(({ step, message, cause }) => ({ step, message, code: isVarveError(cause) ? cause.code : undefined })),
+    warnings: warnings.map(({ step, message, cause }) => ({
+      step,
+      message,
+      code: isVarveError(cause) ? cause.code : undefined,
+    })),
   };
 }

@@ -8,9 +8,11 @@ import { parseTravelPoint, splitTableUri } from "./table-uri.ts";
 /**
  * Opens a table by its folder or URI; a suffix `@v12` or `@2024-06-01T00:00:00Z` opens it at that version.
  *
- * Costs the log's listing, protocol and metadata: no data is read, no engine is started for tables without Parquet checkpoints.
+ * Costs the log's listing, protocol and metadata: no data is read, no engine is started for tables without
+ * Parquet checkpoints.
  *
- * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND` saying which versions there are, `TIMESTAMP_OUT_OF_RANGE`, `LOG_CORRUPT`, `INVALID_URI`
+ * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND` saying which versions there are, `TIMESTAMP_OUT_OF_RANGE`,
+ * `LOG_CORRUPT`, `INVALID_URI`
  */
 export async function openTable(uri: string, options: OpenOptions = {}): Promise<Table> {
   const { at: atOption, ...contextOptions } = knownOptions("openTable", options, openKeys);

@@ -46,11 +46,24 @@ export const selectKeys = {
   signal: true,
 } satisfies OptionKeys<options.SelectOptions>;
 export const batchKeys = { ...selectKeys, batchRows: true } satisfies OptionKeys<options.BatchOptions>;
-export const changesKeys = { from: true, to: true, exportFolder: true, signal: true } satisfies OptionKeys<options.ChangesOptions>;
-export const historyKeys = { limit: true, checkFiles: true, signal: true } satisfies OptionKeys<options.HistoryOptions>;
+export const changesKeys = {
+  from: true,
+  to: true,
+  exportFolder: true,
+  signal: true,
+} satisfies OptionKeys<options.ChangesOptions>;
+export const historyKeys = {
+  limit: true,
+  checkFiles: true,
+  signal: true,
+} satisfies OptionKeys<options.HistoryOptions>;
 export const diffKeys = { rows: true } satisfies OptionKeys<options.DiffOptions>;
 export const profileKeys = { columns: true } satisfies OptionKeys<options.ProfileOptions>;
-export const suggestKeys = { ...profileKeys, name: true, extended: true } satisfies OptionKeys<options.SuggestOptions>;
+export const suggestKeys = {
+  ...profileKeys,
+  name: true,
+  extended: true,
+} satisfies OptionKeys<options.SuggestOptions>;
 
 export const batchWriteKeys = {
   gate: true,
@@ -59,9 +72,16 @@ export const batchWriteKeys = {
   onProgress: true,
   signal: true,
 } satisfies OptionKeys<options.BatchWriteOptions>;
-export const schemaChangeKeys = { mergeSchema: true, upgradeProtocol: true } satisfies OptionKeys<options.SchemaChangeOptions>;
+export const schemaChangeKeys = {
+  mergeSchema: true,
+  upgradeProtocol: true,
+} satisfies OptionKeys<options.SchemaChangeOptions>;
 
-export const stageKeys = { ...batchWriteKeys, ...schemaChangeKeys, id: true } satisfies OptionKeys<options.StageOptions>;
+export const stageKeys = {
+  ...batchWriteKeys,
+  ...schemaChangeKeys,
+  id: true,
+} satisfies OptionKeys<options.StageOptions>;
 export const stagedSqlKeys = { exportFolder: true } satisfies OptionKeys<options.StagedSqlOptions>;
 
 export const alterKeys = {
@@ -80,11 +100,23 @@ export const setSuiteKeys = {
   upgradeProtocol: true,
   signal: true,
 } satisfies OptionKeys<options.SetSuiteOptions>;
-export const checkpointKeys = { kind: true, inlineLimit: true } satisfies OptionKeys<options.CheckpointOptions>;
+export const checkpointKeys = {
+  kind: true,
+  inlineLimit: true,
+} satisfies OptionKeys<options.CheckpointOptions>;
 export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
-export const versionMetricsKeys = { scope: true, columns: true, record: true } satisfies OptionKeys<options.VersionMetricsOptions>;
+export const versionMetricsKeys = {
+  scope: true,
+  columns: true,
+  record: true,
+} satisfies OptionKeys<options.VersionMetricsOptions>;
 
-export const selectionKeys = { ids: true, batchId: true, checkId: true, status: true } satisfies OptionKeys<options.QuarantineSelection>;
+export const selectionKeys = {
+  ids: true,
+  batchId: true,
+  checkId: true,
+  status: true,
+} satisfies OptionKeys<options.QuarantineSelection>;
 export const purgeKeys = { before: true, dryRun: true } satisfies OptionKeys<options.PurgeOptions>;
 
 export const engineLimitKeys = { sessions: true, memory: true } satisfies OptionKeys<EngineLimits>;

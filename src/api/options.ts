@@ -8,17 +8,26 @@ import type { VersionArgument, VersionPoint } from "./table-uri.ts";
 export interface ContextOptions {
   /** Used for `s3:` URIs; pass one and the same object to share connections between tables. */
   readonly s3?: S3Options | undefined;
-  /** Bytes of memory an engine instance may use before it spills (spec/engine-limits.md); default: a quarter of the machine's, at most 4 GiB. */
+  /**
+   * Bytes of memory an engine instance may use before it spills (spec/engine-limits.md); default: a quarter
+   * of the machine's, at most 4 GiB.
+   */
   readonly memoryLimit?: number | undefined;
   /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
   readonly threads?: number | undefined;
-  /** Folder below which the engine makes, and later removes, its spill folders; default: the system's temporary folder. */
+  /**
+   * Folder below which the engine makes, and later removes, its spill folders; default: the system's
+   * temporary folder.
+   */
   readonly temporaryFolder?: string | undefined;
   /** Clock, ids and randomness; default: the real ones. */
   readonly world?: World | undefined;
   /** Local copies of a remote store's immutable files. */
   readonly cache?: CacheOptions | undefined;
-  /** URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default: none. */
+  /**
+   * URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default:
+   * none.
+   */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }
 
@@ -46,11 +55,16 @@ export interface OpenOptions extends ContextOptions {
 export interface FsckOptions extends ContextOptions {
   /** Default: the newest version, or what the URI's suffix says. */
   readonly version?: number | undefined;
-  /** Read every data file and compare its rows with the log; default true. Without, files are only looked up. */
+  /**
+   * Read every data file and compare its rows with the log; default true. Without, files are only looked up.
+   */
   readonly data?: boolean | undefined;
   /** Look for files that no version names; default true. */
   readonly orphans?: boolean | undefined;
-  /** Check the past, too: every checkpoint and compaction against the log, the files of every version, change files; default false. */
+  /**
+   * Check the past, too: every checkpoint and compaction against the log, the files of every version, change
+   * files; default false.
+   */
   readonly deep?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the files checked so far, and how many there are. */
@@ -62,12 +76,15 @@ export interface SelectOptions {
   /** Names of columns, in the wanted order; default all. */
   readonly columns?: readonly string[] | undefined;
   /**
-   * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query, aggregate or window: write those with
-   * {@link TableVersion.sql}.
+   * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query,
+   * aggregate or window: write those with {@link TableVersion.sql}.
    */
   readonly where?: string | undefined;
   readonly limit?: number | undefined;
-  /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track rows. */
+  /**
+   * Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track
+   * rows.
+   */
   readonly rowTracking?: boolean | undefined;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
@@ -142,9 +159,15 @@ export interface BatchWriteOptions {
 
 /** How a write may change the table's schema. */
 export interface SchemaChangeOptions {
-  /** Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has type widening enabled. */
+  /**
+   * Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has
+   * type widening enabled.
+   */
   readonly mergeSchema?: boolean | undefined;
-  /** List the table features that new columns need; default: refuse such columns, because older readers lose the table. */
+  /**
+   * List the table features that new columns need; default: refuse such columns, because older readers lose
+   * the table.
+   */
   readonly upgradeProtocol?: boolean | undefined;
 }
 
@@ -173,7 +196,10 @@ export interface AlterOptions {
   /** Features to take off the protocol: those of writers that nothing uses any more. */
   readonly dropFeatures?: readonly string[] | undefined;
   readonly description?: string | undefined;
-  /** Allow features to be added to the protocol: older readers or writers may lose access. Default: refused, saying which. */
+  /**
+   * Allow features to be added to the protocol: older readers or writers may lose access. Default: refused,
+   * saying which.
+   */
   readonly upgradeProtocol?: boolean | undefined;
   readonly userMetadata?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -181,7 +207,10 @@ export interface AlterOptions {
 
 /** How a table's suite is set. */
 export interface SetSuiteOptions {
-  /** Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the table feature `checkConstraints`. */
+  /**
+   * Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the
+   * table feature `checkConstraints`.
+   */
   readonly registerConstraints?: boolean | undefined;
   /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
   readonly upgradeProtocol?: boolean | undefined;
@@ -190,9 +219,14 @@ export interface SetSuiteOptions {
 
 /** How a checkpoint is written. */
 export interface CheckpointOptions {
-  /** Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported. */
+  /**
+   * Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported.
+   */
   readonly kind?: "classic" | "v2" | undefined;
-  /** V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars. Default 200. */
+  /**
+   * V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars.
+   * Default 200.
+   */
   readonly inlineLimit?: number | undefined;
 }
 

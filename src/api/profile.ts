@@ -7,7 +7,8 @@ import { toWriteSource } from "./source.ts";
 import type { Source } from "./table-options.ts";
 
 /**
- * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns; estimates are named so.
+ * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns;
+ * estimates are named so.
  *
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
  */
@@ -20,7 +21,10 @@ export async function profile(source: Source, options: ProfileOptions = {}): Pro
   return profileSource(duckdbEngine, toWriteSource(source), known);
 }
 
-/** A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as {@link profile} */
+/**
+ * A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as
+ * {@link profile}
+ */
 export async function suggest(source: Source, options: SuggestOptions = {}): Promise<SuggestedSuite> {
   const { columns, name, extended } = knownOptions("suggest", options, suggestKeys);
   const { suggestSuite } = await import("../quality/profile/suggest.ts");

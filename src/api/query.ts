@@ -22,23 +22,35 @@ export interface QueryOptions extends OpenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const queryKeys = { ...openKeys, tables: true, exportFolder: true, signal: true } satisfies OptionKeys<QueryOptions>;
+const queryKeys = {
+  ...openKeys,
+  tables: true,
+  exportFolder: true,
+  signal: true,
+} satisfies OptionKeys<QueryOptions>;
 
 /**
- * Runs one SELECT over tables, each at any of its versions, named in the text by `VERSION AS OF n`, `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
+ * Runs one SELECT over tables, each at any of its versions, named in the text by `VERSION AS OF n`,
+ * `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
  *
  * The text reads those tables and nothing else.
  *
- * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT over the bound tables
+ * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT
+ * over the bound tables
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
   requireText(sql, "A query", "sql");
   const { tables, exportFolder, signal, ...open } = knownOptions("query", options, queryKeys);
   requireOptions(tables, "tables of query()");
-  const [{ duckdbEngine }, { prepareQuery }] = await Promise.all([import("../engine/session/session.ts"), import("../query/query.ts")]);
+  const [{ duckdbEngine }, { prepareQuery }] = await Promise.all([
+    import("../engine/session/session.ts"),
+    import("../query/query.ts"),
+  ]);
   return prepareQuery(duckdbEngine, {
     sql,
-    tables: Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)])),
+    tables: Object.fromEntries(
+      Object.entries(tables).map(([name, table]) => [name, binding(name, table, open)]),
+    ),
     session: sessionOptions(open),
     signal,
     exportFolder,

@@ -9,8 +9,16 @@ import { type RunSuiteOptions, runSuiteKeys, type Source } from "./table-options
  *
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`
  */
-export async function runSuite(suite: SuiteJson | Suite, source: Source, options: RunSuiteOptions = {}): Promise<CheckReport> {
-  const { tables, functions, history, name, onProgress, signal } = knownOptions("runSuite", options, runSuiteKeys);
+export async function runSuite(
+  suite: SuiteJson | Suite,
+  source: Source,
+  options: RunSuiteOptions = {},
+): Promise<CheckReport> {
+  const { tables, functions, history, name, onProgress, signal } = knownOptions(
+    "runSuite",
+    options,
+    runSuiteKeys,
+  );
   const [{ duckdbEngine }, { checkSuite }, { unrecordedHistory }] = await Promise.all([
     import("../engine/session/session.ts"),
     import("../operations/check.ts"),

@@ -2,10 +2,20 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import { knownOptions } from "./known-options.ts";
-import { type CsvSource, csvSourceKeys, type OpenedTable, type Source, type SqlSource, sqlSourceKeys } from "./table-options.ts";
+import {
+  type CsvSource,
+  csvSourceKeys,
+  type OpenedTable,
+  type Source,
+  type SqlSource,
+  sqlSourceKeys,
+} from "./table-options.ts";
 import { TableVersion } from "./table-version.ts";
 
-/** A caller's source in the words of the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }` and `{ sql }` */
+/**
+ * A caller's source in the words of the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }`
+ * and `{ sql }`
+ */
 export function toWriteSource(source: Source): WriteSource {
   if (source instanceof TableVersion || isOpened(source)) return logOf(source);
   if (isWrapper(source, "sql")) {
@@ -17,22 +27,37 @@ export function toWriteSource(source: Source): WriteSource {
 }
 
 /** Tables and versions by name as the verbs take them. */
-export function toSnapshots(tables: Readonly<Record<string, OpenedTable | TableVersion>>): Readonly<Record<string, LogSnapshot>> {
+export function toSnapshots(
+  tables: Readonly<Record<string, OpenedTable | TableVersion>>,
+): Readonly<Record<string, LogSnapshot>> {
   return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, logOf(table)]));
 }
 
 function isWrapper(source: unknown, key: string): boolean {
   return (
-    typeof source === "object" && source !== null && key in source && !(Symbol.iterator in source) && !(Symbol.asyncIterator in source)
+    typeof source === "object" &&
+    source !== null &&
+    key in source &&
+    !(Symbol.iterator in source) &&
+    !(Symbol.asyncIterator in source)
   );
 }
 
 function isOpened(source: unknown): source is OpenedTable {
-  return typeof source === "object" && source !== null && "snapshot" in source && typeof source.snapshot === "function";
+  return (
+    typeof source === "object" &&
+    source !== null &&
+    "snapshot" in source &&
+    typeof source.snapshot === "function"
+  );
 }
 
 function logOf(table: OpenedTable | TableVersion): LogSnapshot {
   if (table instanceof TableVersion) return table.log;
   if (isOpened(table)) return table.snapshot().log;
-  throw new VarveError("INVALID_ARGUMENT", "What stands for a table here is neither a table nor one of its versions. Open it first.", {});
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    "What stands for a table here is neither a table nor one of its versions. Open it first.",
+    {},
+  );
 }

@@ -20,7 +20,10 @@ interface StagedHost {
   publish(options: PublishOptions): Promise<PublishResult>;
 }
 
-/** Rows that are written but not committed: they can be read, tested, published and discarded. Made by `Table.stage` and `Table.staged`. */
+/**
+ * Rows that are written but not committed: they can be read, tested, published and discarded. Made by
+ * `Table.stage` and `Table.staged`.
+ */
 export class StagedRows {
   readonly #batch: StagedBatch;
   readonly #host: StagedHost;
@@ -47,7 +50,10 @@ export class StagedRows {
     return this.#batch.rows;
   }
 
-  /** Rows that do not fit the table: the suite has such rows set aside, so they go into quarantine when the batch is published. */
+  /**
+   * Rows that do not fit the table: the suite has such rows set aside, so they go into quarantine when the
+   * batch is published.
+   */
   get misfits(): number {
     return this.#batch.misfits?.rows ?? 0;
   }
@@ -76,7 +82,10 @@ export class StagedRows {
     return TableVersion.of(stagedSnapshot((await this.#host.newest()).context, this.#batch));
   }
 
-  /** One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`, `SQL_REFUSED` */
+  /**
+   * One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`,
+   * `SQL_REFUSED`
+   */
   async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
     const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
     const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
@@ -90,17 +99,19 @@ export class StagedRows {
       sql: text,
       tables: {
         staged: async () => stagedSnapshot(context, this.#batch),
-        t: async (at) => (at === undefined ? newest : openLog(context, "version" in at ? at : parseTravelPoint(at.timestamp))),
+        t: async (at) =>
+          at === undefined ? newest : openLog(context, "version" in at ? at : parseTravelPoint(at.timestamp)),
       },
       exportFolder,
     });
   }
 
   /**
-   * Tests the rows exactly as an append to the newest version would: with the table's suite, the stager's and this one. Writes nothing to the
-   * table; what was found is kept beside the batch.
+   * Tests the rows exactly as an append to the newest version would: with the table's suite, the stager's and
+   * this one. Writes nothing to the table; what was found is kept beside the batch.
    *
-   * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit
+   * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the
+   * rows do not fit
    */
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
     const audited = { ...knownOptions("audit", options, auditKeys), gate: suite };
@@ -109,15 +120,19 @@ export class StagedRows {
     const newest = await this.#host.newest();
     this.#audited = audited;
     const { verdict } = await auditStaged(newest, this.#batch, verbOptions);
-    return checkReport(verdict, { source: `staged batch ${this.id}, as of version ${newest.version}`, at: newest.context.world.now() });
+    return checkReport(verdict, {
+      source: `staged batch ${this.id}, as of version ${newest.version}`,
+      at: newest.context.world.now(),
+    });
   }
 
   /**
-   * Commits the rows: all of them (less those that a test sets aside), or none. Where the table moved on since the audit, or there was none,
-   * the rows are tested first. Publishing twice lands them once.
+   * Commits the rows: all of them (less those that a test sets aside), or none. Where the table moved on
+   * since the audit, or there was none, the rows are tested first. Publishing twice lands them once.
    *
-   * @throws `BATCH_REJECTED` where the tests refuse the batch, which stays staged; `STAGED_INVALID` for one that was discarded;
-   *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   * @throws `BATCH_REJECTED` where the tests refuse the batch, which stays staged; `STAGED_INVALID` for one
+   * that was discarded; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`,
+   * `COMMIT_OUTCOME_UNKNOWN`
    */
   publish(options: PublishOptions = {}): Promise<PublishResult> {
     return this.#host.publish({ ...this.#audited, ...defined(options) });

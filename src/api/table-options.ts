@@ -4,7 +4,13 @@ import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { WriteProgress } from "../write/write-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import { batchWriteKeys, contextKeys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
-import type { ApplicationTransaction, BatchWriteOptions, ContextOptions, QuarantineSelection, SchemaChangeOptions } from "./options.ts";
+import type {
+  ApplicationTransaction,
+  BatchWriteOptions,
+  ContextOptions,
+  QuarantineSelection,
+  SchemaChangeOptions,
+} from "./options.ts";
 import type { SchemaInput } from "./schema-input.ts";
 import type { TableVersion } from "./table-version.ts";
 
@@ -14,9 +20,9 @@ export interface OpenedTable {
 }
 
 /**
- * Where rows come from: arrays, iterables and async iterables of row objects, Arrow data, a table (its newest seen version is read) or one of
- * its versions, or a wrapper that names files (`{ csv }`, `{ ndjson }`, `{ parquet }`, `{ arrow }`; several, or patterns with `*`) or SQL over
- * tables and files.
+ * Where rows come from: arrays, iterables and async iterables of row objects, Arrow data, a table (its newest
+ * seen version is read) or one of its versions, or a wrapper that names files (`{ csv }`, `{ ndjson }`,
+ * `{ parquet }`, `{ arrow }`; several, or patterns with `*`) or SQL over tables and files.
  */
 export type Source =
   | Iterable<SourceRow>
@@ -27,7 +33,14 @@ export type Source =
   | CsvSource
   | { readonly ndjson: string | readonly string[] }
   | { readonly parquet: string | readonly string[] }
-  | { readonly arrow: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
+  | {
+      readonly arrow:
+        | string
+        | Uint8Array
+        | AsyncIterable<Uint8Array>
+        | Iterable<RecordBatch>
+        | AsyncIterable<RecordBatch>;
+    }
   | SqlSource;
 
 /** CSV files, and how they are written. */
@@ -62,7 +75,10 @@ export interface RunSuiteOptions {
   readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
-  /** The table whose batches the rows are compared with by checks of history; default: for a version of a table, the versions before it. */
+  /**
+   * The table whose batches the rows are compared with by checks of history; default: for a version of a
+   * table, the versions before it.
+   */
   readonly history?: OpenedTable | TableVersion | undefined;
   /** Called in the phases `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
@@ -76,22 +92,33 @@ export interface BatchCommitOptions extends BatchWriteOptions {
   readonly quarantine?: OpenedTable | undefined;
   /** Makes the write idempotent: a batch of the same application and version lands at most once. */
   readonly txn?: ApplicationTransaction | undefined;
-  /** As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table and its quarantine. */
+  /**
+   * As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table
+   * and its quarantine.
+   */
   readonly batchId?: string | undefined;
 }
 
 /** How rows are added. */
 export interface AppendOptions extends BatchCommitOptions, SchemaChangeOptions {}
 
-/** How rows are replaced; without `replaceWhere`, `dynamicPartitions` and `overwriteSchema` the whole table's are. */
+/**
+ * How rows are replaced; without `replaceWhere`, `dynamicPartitions` and `overwriteSchema` the whole table's
+ * are.
+ */
 export interface OverwriteOptions extends AppendOptions {
-  /** Replace the rows that meet this SQL condition over the columns of the row at hand; every new row must meet it too. */
+  /**
+   * Replace the rows that meet this SQL condition over the columns of the row at hand; every new row must
+   * meet it too.
+   */
   readonly replaceWhere?: string | undefined;
   /** Replace just the partitions that the new rows fall into. */
   readonly dynamicPartitions?: boolean | undefined;
   /** Let the batch's columns replace the table's schema. */
   readonly overwriteSchema?: boolean | undefined;
-  /** With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has. */
+  /**
+   * With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has.
+   */
   readonly partitionBy?: readonly string[] | undefined;
 }
 
@@ -109,7 +136,10 @@ export interface PublishOptions extends AuditOptions {
 
 /** Which quarantined rows are tested again, and with what. */
 export interface ResubmitOptions extends QuarantineSelection {
-  /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
+  /**
+   * The tests that rows have to pass now; default: those that the table carries, else rows only have to fit
+   * the table.
+   */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -3,7 +3,10 @@ import { VarveError } from "../errors.ts";
 /** A point of a table's history: a version, or a time in milliseconds since 1970-01-01 UTC. */
 export type VersionPoint = { readonly version: number } | { readonly timestamp: number };
 
-/** A version (number), a time (`Date`, or text such as `2024-06-01T00:00:00Z`; a date alone is its midnight in UTC), or text such as `v12`. */
+/**
+ * A version (number), a time (`Date`, or text such as `2024-06-01T00:00:00Z`; a date alone is its midnight in
+ * UTC), or text such as `v12`.
+ */
 export type VersionArgument = number | Date | string;
 
 const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
@@ -13,7 +16,10 @@ const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
  *
  * @throws `INVALID_ARGUMENT` for a suffix that begins like a time but is none
  */
-export function splitTableUri(text: string): { readonly uri: string; readonly at?: VersionPoint | undefined } {
+export function splitTableUri(text: string): {
+  readonly uri: string;
+  readonly at?: VersionPoint | undefined;
+} {
   requireText(text, "The folder or URI of a table", "uri");
   const found = suffix.exec(text);
   if (found?.[1] === undefined) return { uri: text };
@@ -23,25 +29,36 @@ export function splitTableUri(text: string): { readonly uri: string; readonly at
 /** Refuses what plain JavaScript may give for a text. @throws `INVALID_ARGUMENT` */
 export function requireText(given: unknown, what: string, name: string): void {
   if (typeof given === "string") return;
-  throw new VarveError("INVALID_ARGUMENT", `${what} must be text, not ${given === null ? "null" : typeof given}.`, {
-    [name]: typeof given,
-  });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${what} must be text, not ${given === null ? "null" : typeof given}.`,
+    {
+      [name]: typeof given,
+    },
+  );
 }
 
 /** Refuses what plain JavaScript may give for an object of options. @throws `INVALID_ARGUMENT` */
 export function requireOptions(given: unknown, verb: string): void {
   if (typeof given === "object" && given !== null) return;
-  throw new VarveError("INVALID_ARGUMENT", `${verb} takes an object of options, not ${given === null ? "null" : typeof given}.`, { verb });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${verb} takes an object of options, not ${given === null ? "null" : typeof given}.`,
+    { verb },
+  );
 }
 
 /** Reads a version such as `12` or `v12`, or a time. @throws `INVALID_ARGUMENT` */
 export function parseTravelPoint(argument: VersionArgument): VersionPoint {
   const given: unknown = argument;
-  if (typeof given !== "string" && typeof given !== "number" && !(given instanceof Date)) throw noPoint(given);
+  if (typeof given !== "string" && typeof given !== "number" && !(given instanceof Date))
+    throw noPoint(given);
   if (argument instanceof Date) return { timestamp: checkedTime(argument.getTime(), String(argument)) };
   if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
   const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
-  return digits === undefined ? { timestamp: parseTime(argument) } : { version: checkedVersion(Number(digits), argument) };
+  return digits === undefined
+    ? { timestamp: parseTime(argument) }
+    : { version: checkedVersion(Number(digits), argument) };
 }
 
 /**
@@ -50,27 +67,51 @@ export function parseTravelPoint(argument: VersionArgument): VersionPoint {
  * @throws `INVALID_ARGUMENT` for anything else
  */
 export function versionPoint(argument: VersionArgument | VersionPoint): VersionPoint {
-  if (typeof argument !== "object" || argument === null || argument instanceof Date) return parseTravelPoint(argument);
+  if (typeof argument !== "object" || argument === null || argument instanceof Date)
+    return parseTravelPoint(argument);
   if ("version" in argument) return { version: checkedVersion(argument.version, String(argument.version)) };
-  if ("timestamp" in argument) return { timestamp: checkedTime(argument.timestamp, String(argument.timestamp)) };
+  if ("timestamp" in argument)
+    return { timestamp: checkedTime(argument.timestamp, String(argument.timestamp)) };
   throw noPoint(argument);
 }
 
 function noPoint(given: unknown): VarveError {
-  const what = given === null ? "null" : typeof given === "object" ? "an object without version and timestamp" : typeof given;
-  return new VarveError("INVALID_ARGUMENT", `A version is a number, a Date, or text such as v12, not ${what}.`, { given: what });
+  const what =
+    given === null
+      ? "null"
+      : typeof given === "object"
+        ? "an object without version and timestamp"
+        : typeof given;
+  return new VarveError(
+    "INVALID_ARGUMENT",
+    `A version is a number, a Date, or text such as v12, not ${what}.`,
+    { given: what },
+  );
 }
 
 /** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */
 function parseTime(text: string): number {
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(text.trim());
-  const zone = match?.[3] === undefined || /^utc$/i.test(match[3]) ? "Z" : match[3].replace(/^([+-]\d{2})(\d{2})$/, "$1:$2");
-  return checkedTime(match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${zone}`), text);
+  const match =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?$/i.exec(
+      text.trim(),
+    );
+  const zone =
+    match?.[3] === undefined || /^utc$/i.test(match[3])
+      ? "Z"
+      : match[3].replace(/^([+-]\d{2})(\d{2})$/, "$1:$2");
+  return checkedTime(
+    match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${zone}`),
+    text,
+  );
 }
 
 function checkedVersion(version: number, text: string): number {
   if (Number.isSafeInteger(version) && version >= 0) return version;
-  throw new VarveError("INVALID_ARGUMENT", `${text} is no version of a table: versions are whole numbers from 0.`, { version: text });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `${text} is no version of a table: versions are whole numbers from 0.`,
+    { version: text },
+  );
 }
 
 function checkedTime(milliseconds: number, text: string): number {

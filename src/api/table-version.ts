@@ -37,7 +37,9 @@ export interface TableDescription {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/** An immutable version of a table. Opening it cost protocol and metadata only; rows are read when asked for. */
+/**
+ * An immutable version of a table. Opening it cost protocol and metadata only; rows are read when asked for.
+ */
 export class TableVersion {
   readonly #log: LogSnapshot;
 
@@ -82,8 +84,9 @@ export class TableVersion {
   }
 
   /**
-   * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that does not bind,
-   * `SQL_REFUSED` for one that is not one expression over the columns of its own row, `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
+   * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that
+   * does not bind, `SQL_REFUSED` for one that is not one expression over the columns of its own row,
+   * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
     return this.#select(knownOptions("select", options, selectKeys));
@@ -99,18 +102,27 @@ export class TableVersion {
     return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options, options.where);
   }
 
-  /** One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message and position, `SQL_REFUSED` */
+  /**
+   * One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message
+   * and position, `SQL_REFUSED`
+   */
   async sql(text: string): Promise<QueryResult> {
     requireText(text, "A query", "sql");
     return this.#query(text);
   }
 
-  /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes (spec/formats.md). */
+  /**
+   * Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes
+   * (spec/formats.md).
+   */
   async *rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
     yield* (await this.#select(knownOptions("rows", options, selectKeys))).rows();
   }
 
-  /** Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one by one. */
+  /**
+   * Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one
+   * by one.
+   */
   async *batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
     const { batchRows, ...select } = knownOptions("batches", options, batchKeys);
     yield* (await this.#select(select)).batches({ batchRows });
@@ -121,7 +133,10 @@ export class TableVersion {
     return (await this.#select(knownOptions("arrow", options, selectKeys))).arrow();
   }
 
-  /** How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as {@link TableVersion.select} */
+  /**
+   * How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as
+   * {@link TableVersion.select}
+   */
   async count(where?: string): Promise<number> {
     if (where !== undefined) requireText(where, "where", "where");
     const condition = where === undefined ? "" : ` WHERE (\n${where}\n)`;
@@ -130,7 +145,10 @@ export class TableVersion {
     throw new Error("varve internal error: a count came back without a row");
   }
 
-  /** Names of the data files, some thousand at a time: below the table's root, or URIs of files elsewhere. Reads the log alone. */
+  /**
+   * Names of the data files, some thousand at a time: below the table's root, or URIs of files elsewhere.
+   * Reads the log alone.
+   */
   async *files(): AsyncGenerator<readonly string[]> {
     for await (const chunk of (await this.#log.files()).paths()) yield chunk.map(logPathKey);
   }
@@ -203,5 +221,7 @@ export class TableVersion {
 /** @throws `INVALID_ARGUMENT` for what is no count of rows */
 export function checkedLimit(limit: number): number {
   if (Number.isSafeInteger(limit) && limit >= 0) return limit;
-  throw new VarveError("INVALID_ARGUMENT", `limit must be a whole number of 0 or more, not ${limit}.`, { limit });
+  throw new VarveError("INVALID_ARGUMENT", `limit must be a whole number of 0 or more, not ${limit}.`, {
+    limit,
+  });
 }

@@ -42,17 +42,34 @@ import type {
 } from "./options.ts";
 import { toWriteSource } from "./source.ts";
 import { StagedRows } from "./staged-rows.ts";
-import type { AppendOptions, OverwriteOptions, PublishOptions, ResubmitOptions, Source } from "./table-options.ts";
+import type {
+  AppendOptions,
+  OverwriteOptions,
+  PublishOptions,
+  ResubmitOptions,
+  Source,
+} from "./table-options.ts";
 import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./table-uri.ts";
 import { checkedLimit, TableVersion } from "./table-version.ts";
-import { toAppendOptions, toOverwriteOptions, toPublishOptions, toResubmitOptions, toStageOptions } from "./write-options.ts";
+import {
+  toAppendOptions,
+  toOverwriteOptions,
+  toPublishOptions,
+  toResubmitOptions,
+  toStageOptions,
+} from "./write-options.ts";
 
-/** A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used. */
+/**
+ * A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used.
+ */
 export class Table implements AsyncDisposable {
   /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
   readonly pinned: boolean;
   #log: LogSnapshot;
-  /** The log's maintenance after the last writes; a write waits for that of the write before, never for its own. */
+  /**
+   * The log's maintenance after the last writes; a write waits for that of the write before, never for its
+   * own.
+   */
   readonly #maintenance = new Maintenance();
 
   private constructor(log: LogSnapshot, pinned: boolean) {
@@ -81,7 +98,8 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * The table as of a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`): the newest version of that time or before.
+   * The table as of a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`): the newest
+   * version of that time or before.
    *
    * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both saying what there is
    */
@@ -95,16 +113,24 @@ export class Table implements AsyncDisposable {
   }
 
   /** What lies between two versions; `to` defaults to the newest. */
-  async diff(from: VersionArgument | VersionPoint, to?: VersionArgument | VersionPoint, options: DiffOptions = {}): Promise<VersionDiff> {
+  async diff(
+    from: VersionArgument | VersionPoint,
+    to?: VersionArgument | VersionPoint,
+    options: DiffOptions = {},
+  ): Promise<VersionDiff> {
     const known = knownOptions("diff", options, keys.diffKeys);
-    const [before, after] = await Promise.all([this.#open(from), to === undefined ? openLog(this.#log.context, {}) : this.#open(to)]);
+    const [before, after] = await Promise.all([
+      this.#open(from),
+      to === undefined ? openLog(this.#log.context, {}) : this.#open(to),
+    ]);
     const { diffVersions } = await import("../operations/diff.ts");
     return diffVersions(before, after, known);
   }
 
   /**
-   * The change data feed: rows inserted, deleted and updated from one commit to another, both included, with `_change_type`,
-   * `_commit_version` and `_commit_timestamp`, oldest version first. `to` defaults to the newest version.
+   * The change data feed: rows inserted, deleted and updated from one commit to another, both included, with
+   * `_change_type`, `_commit_version` and `_commit_timestamp`, oldest version first. `to` defaults to the
+   * newest version.
    *
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    */
@@ -119,7 +145,12 @@ export class Table implements AsyncDisposable {
     const session = await (await context.engine()).open({ signal });
     try {
       const changes = await planChanges(session, context, { ...range, signal });
-      return QueryResult.of(session, { sql: ordered(changes), columns: changes.columns }, {}, { exportFolder, signal });
+      return QueryResult.of(
+        session,
+        { sql: ordered(changes), columns: changes.columns },
+        {},
+        { exportFolder, signal },
+      );
     } catch (error) {
       await session.close();
       throw error;
@@ -127,12 +158,14 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict with each other.
+   * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict
+   * with each other.
    *
    * With `txn` or `batchId` the same batch lands at most once, whatever crashed in between.
    *
-   * @throws `SCHEMA_MISMATCH` naming column, expected, found and row; `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`,
-   *   `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   * @throws `SCHEMA_MISMATCH` naming column, expected, found and row; `CONSTRAINT_VIOLATED`,
+   * `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
+   * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    */
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toAppendOptions(options)];
@@ -141,8 +174,8 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Writes a batch's files without committing them: the first half of write, audit, publish. Readers see nothing of it until
-   * {@link StagedRows.publish}, which any process may call.
+   * Writes a batch's files without committing them: the first half of write, audit, publish. Readers see
+   * nothing of it until {@link StagedRows.publish}, which any process may call.
    *
    * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
    */
@@ -152,7 +185,10 @@ export class Table implements AsyncDisposable {
     return this.#stagedRows(await stageBatch(await this.#newest(), rows, verbOptions));
   }
 
-  /** A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none of that id */
+  /**
+   * A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none
+   * of that id
+   */
   async staged(id: string): Promise<StagedRows> {
     requireText(id, "The id of a staged batch", "id");
     const { requireStaged } = await import("../staging/staged-batch.ts");
@@ -165,7 +201,10 @@ export class Table implements AsyncDisposable {
     return (await listStaged(this.#log.context)).map((batch) => this.#stagedRows(batch));
   }
 
-  /** Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as {@link StagedRows.publish} */
+  /**
+   * Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as
+   * {@link StagedRows.publish}
+   */
   async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
     requireText(id, "The id of a staged batch", "id");
     const verbOptions = toPublishOptions(options);
@@ -179,8 +218,8 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Replaces rows in one commit: the whole table, the rows of a condition (`replaceWhere`), or the partitions that the new rows fall into
-   * (`dynamicPartitions`).
+   * Replaces rows in one commit: the whole table, the rows of a condition (`replaceWhere`), or the partitions
+   * that the new rows fall into (`dynamicPartitions`).
    *
    * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
    */
@@ -190,17 +229,21 @@ export class Table implements AsyncDisposable {
     return this.#wrote(await overwrite(await this.#newest(), rows, verbOptions), verbOptions);
   }
 
-  /** The suite that the table carries: every write through varve is tested with it. `undefined` where it carries none. */
+  /**
+   * The suite that the table carries: every write through varve is tested with it. `undefined` where it
+   * carries none.
+   */
   async suite(): Promise<Suite | undefined> {
     const { carriedSuite } = await import("../quality/suite/carried.ts");
     return carriedSuite(this.#log.metadata.configuration);
   }
 
   /**
-   * Makes a suite part of the table in a commit of its own, or takes it away with `null`; history shows when tests changed.
+   * Makes a suite part of the table in a commit of its own, or takes it away with `null`; history shows when
+   * tests changed.
    *
-   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the table's rows break;
-   *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the
+   * table's rows break; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
    */
   async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
     const known = knownOptions("setSuite", options, keys.setSuiteKeys);
@@ -209,9 +252,11 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Changes properties, description or protocol of the table in one commit; the protocol is raised only with `upgradeProtocol`.
+   * Changes properties, description or protocol of the table in one commit; the protocol is raised only with
+   * `upgradeProtocol`.
    *
-   * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
+   * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
+   * `COMMIT_OUTCOME_UNKNOWN`
    */
   async alter(options: AlterOptions): Promise<AlterResult> {
     const known = knownOptions("alter", options, keys.alterKeys);
@@ -219,7 +264,10 @@ export class Table implements AsyncDisposable {
     return this.#committed(await alterTable(await this.#newest(), known));
   }
 
-  /** Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT` */
+  /**
+   * Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws
+   * `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
+   */
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
     const known = knownOptions("checkpoint", options, keys.checkpointKeys);
     const { checkpointTable } = await import("../table/commit/upkeep.ts");
@@ -228,18 +276,22 @@ export class Table implements AsyncDisposable {
     return checkpointTable(this.#log, known);
   }
 
-  /** Writes one file that stands for the commits `from` to `to` when the log is read; returns its path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND` */
+  /**
+   * Writes one file that stands for the commits `from` to `to` when the log is read; returns its
+   * path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND`
+   */
   async compactLog(from: number, to: number): Promise<string> {
     const { writeCompaction } = await import("../log/maintenance/compaction-write.ts");
     return writeCompaction((await this.#newest()).context, from, to);
   }
 
   /**
-   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back first; versions before it can no
-   * longer be opened. Happens after each checkpoint by itself unless `delta.enableExpiredLogCleanup` is false.
+   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back
+   * first; versions before it can no longer be opened. Happens after each checkpoint by itself unless
+   * `delta.enableExpiredLogCleanup` is false.
    *
-   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer ago than
-   * `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
+   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer
+   * ago than `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
    */
   async cleanLog(options: CleanLogOptions = {}): Promise<TidyReport> {
     const known = knownOptions("cleanLog", options, keys.cleanLogKeys);
@@ -263,14 +315,19 @@ export class Table implements AsyncDisposable {
     return suggest(this.#log, known);
   }
 
-  /** Records the metrics of versions that have none yet, in a table beside this one, and gives them as series. */
+  /**
+   * Records the metrics of versions that have none yet, in a table beside this one, and gives them as series.
+   */
   async metrics(): Promise<MetricSeries[]> {
     const { metricSeries, recordMetrics } = await import("../metrics/metrics.ts");
     await recordMetrics(this.#log);
     return metricSeries(this.#log.context);
   }
 
-  /** What was measured of each version, oldest first; measures versions that were not yet, unless `record` is false. */
+  /**
+   * What was measured of each version, oldest first; measures versions that were not yet, unless `record` is
+   * false.
+   */
   async versionMetrics(options: VersionMetricsOptions = {}): Promise<VersionMetrics[]> {
     const { record, scope, columns } = knownOptions("versionMetrics", options, keys.versionMetricsKeys);
     if (record !== false) await (await import("../metrics/metrics.ts")).recordMetrics(this.#log);
@@ -298,8 +355,14 @@ export class Table implements AsyncDisposable {
     yield* exportQuarantine(this.#log.context, known);
   }
 
-  /** Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how many. */
-  async repairQuarantined(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
+  /**
+   * Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how
+   * many.
+   */
+  async repairQuarantined(
+    selection: QuarantineSelection,
+    set: Readonly<Record<string, string>>,
+  ): Promise<number> {
     const known = knownOptions("repairQuarantined", selection, keys.selectionKeys);
     const { repairQuarantine } = await import("../quarantine/quarantine-change.ts");
     return repairQuarantine(await this.#newest(), known, set);
@@ -312,7 +375,10 @@ export class Table implements AsyncDisposable {
     return discardQuarantine((await this.#newest()).context, known, note);
   }
 
-  /** Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never open ones; returns how many. */
+  /**
+   * Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never
+   * open ones; returns how many.
+   */
   async purgeQuarantine(options: PurgeOptions = {}): Promise<number> {
     const { before, dryRun } = knownOptions("purgeQuarantine", options, keys.purgeKeys);
     if (before !== undefined && Number.isNaN(before.getTime()))
@@ -321,7 +387,10 @@ export class Table implements AsyncDisposable {
     return purgeQuarantine((await this.#newest()).context, { dryRun, before: before?.getTime() });
   }
 
-  /** Tests open quarantined rows again and adds those that pass to the table, each at most once whatever crashes. */
+  /**
+   * Tests open quarantined rows again and adds those that pass to the table, each at most once whatever
+   * crashes.
+   */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
     const verbOptions = toResubmitOptions(options);
     const { resubmit } = await import("../quarantine/resubmit.ts");
@@ -331,15 +400,18 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup) and reports it: what was not reported yet, oldest
-   * first, the last hundred at most. A write need not be followed by this: {@link Table.close} waits too, and a process that ends early leaves
-   * nothing wrong behind.
+   * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup) and reports
+   * it: what was not reported yet, oldest first, the last hundred at most. A write need not be followed by
+   * this: {@link Table.close} waits too, and a process that ends early leaves nothing wrong behind.
    */
   settled(): Promise<MaintenanceReport[]> {
     return this.#maintenance.reports();
   }
 
-  /** Waits for the log's maintenance after the last write and frees the engine that the log holds; results that were given out stay usable. */
+  /**
+   * Waits for the log's maintenance after the last write and frees the engine that the log holds; results
+   * that were given out stay usable.
+   */
   async close(): Promise<void> {
     await this.#maintenance.wait();
     await closeLogSession(this.#log.context);
@@ -349,7 +421,9 @@ export class Table implements AsyncDisposable {
     return this.close();
   }
 
-  /** Writes build on the newest version; a table that was opened at an older one is not written by mistake. */
+  /**
+   * Writes build on the newest version; a table that was opened at an older one is not written by mistake.
+   */
   async #newest(): Promise<LogSnapshot> {
     if (this.pinned) {
       throw new VarveError(
@@ -372,8 +446,14 @@ export class Table implements AsyncDisposable {
     });
   }
 
-  /** The result of a commit as plain data; what goes on after it is waited for by the next write, {@link Table.settled} and {@link Table.close}. */
-  async #committed<T extends Pick<WriteOutcome, "upkeep">>({ upkeep, ...result }: T): Promise<Omit<T, "upkeep">> {
+  /**
+   * The result of a commit as plain data; what goes on after it is waited for by the next write,
+   * {@link Table.settled} and {@link Table.close}.
+   */
+  async #committed<T extends Pick<WriteOutcome, "upkeep">>({
+    upkeep,
+    ...result
+  }: T): Promise<Omit<T, "upkeep">> {
     this.#maintenance.add(upkeep);
     this.#log = await refreshLog(this.#log);
     return result;

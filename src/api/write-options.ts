@@ -27,16 +27,22 @@ export function toAppendOptions(options: AppendOptions): WriteOptions {
   return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
-/** A caller's options of an overwrite in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+/**
+ * A caller's options of an overwrite in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
+ */
 export function toOverwriteOptions(options: OverwriteOptions): OverwriteVerbOptions {
   const { gateOptions, quarantine, ...rest } = knownOptions("overwrite", options, overwriteKeys);
   return { ...rest, ...toCommitOptions({ ...rest, gateOptions, quarantine }) };
 }
 
-/** How a batch is committed, checked, in the words of the verbs. @throws `INVALID_ARGUMENT` naming the option */
+/**
+ * How a batch is committed, checked, in the words of the verbs. @throws `INVALID_ARGUMENT` naming the option
+ */
 export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
-  const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal } = options;
-  if (txn !== undefined && batchId !== undefined) throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
+  const { gate, gateOptions, quarantine, txn, batchId, userMetadata, targetFileBytes, onProgress, signal } =
+    options;
+  if (txn !== undefined && batchId !== undefined)
+    throw invalid("txn and batchId both name the batch. Give one of them", "batchId");
   if (txn !== undefined) checkTransaction(txn);
   if (batchId !== undefined && (typeof batchId !== "string" || batchId === ""))
     throw invalid("batchId must be a text that is not empty", "batchId");
@@ -62,13 +68,17 @@ export function toStageOptions(options: StageOptions): StageVerbOptions {
   return known;
 }
 
-/** A caller's options of a publication in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+/**
+ * A caller's options of a publication in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
+ */
 export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
   const { gate, gateOptions, signal } = knownOptions("publish", options, publishKeys);
   return { gate, gateOptions: toGateOptions(gateOptions), signal };
 }
 
-/** A caller's options of a resubmission in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
+/**
+ * A caller's options of a resubmission in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
+ */
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
   const { gateOptions, ...rest } = knownOptions("resubmit", options, resubmitKeys);
   return { ...rest, gateOptions: toGateOptions(gateOptions) };
@@ -81,12 +91,14 @@ function toGateOptions(options: GateOptions | undefined): GateVerbOptions | unde
 }
 
 function checkedFileBytes(bytes: number | undefined): number | undefined {
-  if (bytes !== undefined && !(bytes > 0)) throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
+  if (bytes !== undefined && !(bytes > 0))
+    throw invalid("targetFileBytes must be a number above 0", "targetFileBytes");
   return bytes;
 }
 
 function checkTransaction({ appId, version }: ApplicationTransaction): void {
-  if (typeof appId !== "string" || appId === "") throw invalid("txn.appId must be a text that is not empty", "txn");
+  if (typeof appId !== "string" || appId === "")
+    throw invalid("txn.appId must be a text that is not empty", "txn");
   const whole = typeof version === "bigint" || (typeof version === "number" && Number.isSafeInteger(version));
   if (!whole || BigInt(version) < 0n || BigInt(version) >= 2n ** 63n)
     throw invalid("txn.version must be a whole number of 0 or more, below 2^63", "txn");

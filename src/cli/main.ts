@@ -2,7 +2,8 @@
 import { removeOnSignals } from "../util/temporary-folder.ts";
 import { run } from "./run.ts";
 
-// The AWS SDK tells every user of Node 20 to upgrade Node; its version is pinned here, and standard error belongs to the command.
+// The AWS SDK tells every user of Node 20 to upgrade Node; its version is pinned here, and standard error
+// belongs to the command.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 
 removeOnSignals();

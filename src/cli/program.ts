@@ -18,7 +18,10 @@ import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./shared/package-version.ts";
 import { print, printError } from "./shared/print.ts";
 
-/** Builds the whole command line; commands load what they need when they run, so that help and history start fast. */
+/**
+ * Builds the whole command line; commands load what they need when they run, so that help and history start
+ * fast.
+ */
 export function buildProgram(): Command {
   const program = new Command("varve")
     .description("Versioned tables in the open Delta Lake format: append, test, travel back.")

@@ -5,7 +5,8 @@ import { pathText } from "../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../schema/types.ts";
 
 /**
- * Arrow's type ids, from its format's Schema.fbs; read from the instance so that describing a schema does not load the Arrow library.
+ * Arrow's type ids, from its format's Schema.fbs; read from the instance so that describing a schema does not
+ * load the Arrow library.
  */
 const ids = {
   dictionary: -1,
@@ -28,10 +29,11 @@ const ids = {
 } as const;
 
 /**
- * The Delta schema of Arrow data: unsigned integers take the next wider type, timestamps with a zone become `timestamp`, without one
- * `timestamp_ntz`; dictionaries are their values.
+ * The Delta schema of Arrow data: unsigned integers take the next wider type, timestamps with a zone become
+ * `timestamp`, without one `timestamp_ntz`; dictionaries are their values.
  *
- * @throws `SCHEMA_INVALID` naming the column for types that Delta does not have, such as time, duration and union
+ * @throws `SCHEMA_INVALID` naming the column for types that Delta does not have, such as time, duration and
+ * union
  */
 export function schemaOfArrow(schema: Schema): StructType {
   const fields = schema.fields.map((field) => fieldOfArrow(field, []));
@@ -40,7 +42,12 @@ export function schemaOfArrow(schema: Schema): StructType {
 }
 
 function fieldOfArrow(field: Field, path: readonly string[]): StructField {
-  return { name: field.name, type: typeOfArrow(field.type, [...path, field.name]), nullable: field.nullable, metadata: {} };
+  return {
+    name: field.name,
+    type: typeOfArrow(field.type, [...path, field.name]),
+    nullable: field.nullable,
+    metadata: {},
+  };
 }
 
 /** Parameters that Arrow's classes of the ids above have. */
@@ -116,7 +123,11 @@ function decimalType(precision: number, scale: number, path: readonly string[]):
 function arrayType(type: DataType, path: readonly string[]): DeltaType {
   const [element] = childrenOf(type);
   if (element === undefined) throw unsupported(type, path);
-  return { type: "array", elementType: typeOfArrow(element.type, [...path, "element"]), containsNull: element.nullable };
+  return {
+    type: "array",
+    elementType: typeOfArrow(element.type, [...path, "element"]),
+    containsNull: element.nullable,
+  };
 }
 
 function structType(children: readonly Field[], path: readonly string[]): StructType {

@@ -6,10 +6,15 @@ import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { deltaTypeOfEngine, type EngineType, engineTypeName, engineTypeText } from "./engine-types.ts";
 import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-conversion.ts";
 
-/** Why a value of the source may not fit: a null where none may be, digits or range lost, a moment that is no moment. */
+/**
+ * Why a value of the source may not fit: a null where none may be, digits or range lost, a moment that is no
+ * moment.
+ */
 export type MisfitKind = "null" | "lossy" | "infinite";
 
-/** A question about every value of one column; `violated` is SQL over the value, true where it does not fit. */
+/**
+ * A question about every value of one column; `violated` is SQL over the value, true where it does not fit.
+ */
 export interface ValueCheck {
   readonly kind: MisfitKind;
   readonly path: readonly string[];
@@ -26,7 +31,10 @@ export interface Mismatch {
   readonly reason: "type" | "missing" | "unknown";
 }
 
-/** How values of one type become another: `identical` where nothing has to be done, `convert` as SQL over SQL, and what must be checked. */
+/**
+ * How values of one type become another: `identical` where nothing has to be done, `convert` as SQL over SQL,
+ * and what must be checked.
+ */
 export interface Conversion {
   readonly identical: boolean;
   readonly convert: (value: string) => string;
@@ -36,8 +44,9 @@ export interface Conversion {
 /**
  * Plans the lossless conversion of an engine type to a Delta type, nested types member by member.
  *
- * Numbers convert to any numeric type that holds each value exactly; wall-clock times become moments as of UTC; nothing becomes text
- * but text; everything becomes a variant, and the two binary parts of one the variant that they are. Differences that no value could mend are added to `mismatches`.
+ * Numbers convert to any numeric type that holds each value exactly; wall-clock times become moments as of
+ * UTC; nothing becomes text but text; everything becomes a variant, and the two binary parts of one the
+ * variant that they are. Differences that no value could mend are added to `mismatches`.
  */
 export function planConversion(
   source: EngineType,
@@ -46,7 +55,11 @@ export function planConversion(
   mismatches: Mismatch[],
   options: ConversionOptions = {},
 ): Conversion {
-  return convertType(source, target, path, { mismatches, depth: 0, ignoreUntyped: options.ignoreUntyped === true });
+  return convertType(source, target, path, {
+    mismatches,
+    depth: 0,
+    ignoreUntyped: options.ignoreUntyped === true,
+  });
 }
 
 /** How lenient a conversion is. */
@@ -69,7 +82,10 @@ interface Context {
 }
 
 /** Decimal digits that hold every value of a whole-number type, and bits of a binary fraction that do. */
-const integers: ReadonlyMap<string, { readonly bits: number; readonly signed: boolean; readonly digits: number }> = new Map([
+const integers: ReadonlyMap<
+  string,
+  { readonly bits: number; readonly signed: boolean; readonly digits: number }
+> = new Map([
   ["TINYINT", { bits: 8, signed: true, digits: 3 }],
   ["SMALLINT", { bits: 16, signed: true, digits: 5 }],
   ["INTEGER", { bits: 32, signed: true, digits: 10 }],
@@ -92,26 +108,46 @@ const moments: ReadonlySet<string> = new Set([
 ]);
 const texts: ReadonlySet<string> = new Set(["VARCHAR", "JSON", "UUID", "ENUM"]);
 
-function convertType(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {
+function convertType(
+  source: EngineType,
+  target: DeltaType,
+  path: readonly string[],
+  context: Context,
+): Conversion {
   if (target === "variant") return convertToVariant(source, path, context);
   if (isPrimitive(target) || target.type === "decimal") return convertScalar(source, target, path, context);
-  if (target.type === "struct" && source.kind === "struct") return convertStruct(source, target, path, context);
-  if (target.type === "array" && source.kind === "list") return convertList(source.element, target, path, context);
+  if (target.type === "struct" && source.kind === "struct")
+    return convertStruct(source, target, path, context);
+  if (target.type === "array" && source.kind === "list")
+    return convertList(source.element, target, path, context);
   if (target.type === "map" && source.kind === "map") return convertMap(source, target, path, context);
   return onlyNulls(source, target, path, context);
 }
 
 function convertToVariant(source: EngineType, path: readonly string[], context: Context): Conversion {
   const found = foundText(source, path);
-  if (holdsShreddedVariant(source)) context.mismatches.push({ path, expected: "variant", found, reason: "type" });
-  const checks = variantMisfits(source).map((violated): ValueCheck => ({ kind: "lossy", path, expected: "variant", found, violated }));
-  return { identical: engineTypeName(source) === "VARIANT", convert: (value) => toVariantSql(source, value), checks };
+  if (holdsShreddedVariant(source))
+    context.mismatches.push({ path, expected: "variant", found, reason: "type" });
+  const checks = variantMisfits(source).map(
+    (violated): ValueCheck => ({ kind: "lossy", path, expected: "variant", found, violated }),
+  );
+  return {
+    identical: engineTypeName(source) === "VARIANT",
+    convert: (value) => toVariantSql(source, value),
+    checks,
+  };
 }
 
-function convertScalar(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {
+function convertScalar(
+  source: EngineType,
+  target: DeltaType,
+  path: readonly string[],
+  context: Context,
+): Conversion {
   const [from, to] = [engineTypeName(source), engineTypeText(target)];
   if (target === "void") return onlyNulls(source, target, path, context);
-  const castable = source.kind === "decimal" ? isNumeric(target) : source.kind === "scalar" && canCast(source.name, target);
+  const castable =
+    source.kind === "decimal" ? isNumeric(target) : source.kind === "scalar" && canCast(source.name, target);
   if (!castable) return onlyNulls(source, target, path, context);
   const checks: ValueCheck[] = [];
   const check = (kind: MisfitKind, violated: (value: string) => string) =>
@@ -119,7 +155,11 @@ function convertScalar(source: EngineType, target: DeltaType, path: readonly str
   if (moments.has(from)) check("infinite", (value) => `NOT isfinite(${value})`);
   if (from === to) return { identical: true, convert: (value) => value, checks };
   if (!isLossless(source, target)) {
-    check("lossy", (value) => `${value} IS NOT NULL AND TRY_CAST(TRY_CAST(${value} AS ${to}) AS ${from}) IS DISTINCT FROM ${value}`);
+    check(
+      "lossy",
+      (value) =>
+        `${value} IS NOT NULL AND TRY_CAST(TRY_CAST(${value} AS ${to}) AS ${from}) IS DISTINCT FROM ${value}`,
+    );
   }
   return { identical: false, convert: (value) => `CAST(${value} AS ${to})`, checks };
 }
@@ -148,8 +188,10 @@ function isLossless(source: EngineType, target: DeltaType): boolean {
   if (source.kind !== "scalar") return false;
   if (source.name === "TIMESTAMP_NS") return false;
   const whole = integers.get(source.name);
-  if (whole === undefined) return source.name !== "DOUBLE" && !(source.name === "FLOAT" && target !== "double");
-  if (!isPrimitive(target)) return target.type === "decimal" && target.precision - target.scale >= whole.digits;
+  if (whole === undefined)
+    return source.name !== "DOUBLE" && !(source.name === "FLOAT" && target !== "double");
+  if (!isPrimitive(target))
+    return target.type === "decimal" && target.precision - target.scale >= whole.digits;
   if (target === "double") return whole.bits <= 32;
   if (target === "float") return whole.bits <= 16;
   const bits = integers.get(engineTypeText(target))?.bits ?? 0;
@@ -157,7 +199,12 @@ function isLossless(source: EngineType, target: DeltaType): boolean {
 }
 
 /** The engine gives untyped nulls as INTEGER: such a column fits any type as long as it holds nothing. */
-function onlyNulls(source: EngineType, target: DeltaType, path: readonly string[], context: Context): Conversion {
+function onlyNulls(
+  source: EngineType,
+  target: DeltaType,
+  path: readonly string[],
+  context: Context,
+): Conversion {
   const [expected, found] = [typeText(target), foundText(source, path)];
   const untyped = source.kind === "scalar" && (source.name === "INTEGER" || source.name === "NULL");
   if (!untyped && target !== "void") context.mismatches.push({ path, expected, found, reason: "type" });
@@ -183,15 +230,26 @@ function convertStruct(
     byName.delete(foldName(field.name));
     if (found === undefined) {
       if (!field.nullable)
-        context.mismatches.push({ path: at, expected: `${typeText(field.type)} not null`, found: "no such field", reason: "missing" });
+        context.mismatches.push({
+          path: at,
+          expected: `${typeText(field.type)} not null`,
+          found: "no such field",
+          reason: "missing",
+        });
       identical = false;
       return { field, convert: () => `CAST(NULL AS ${engineTypeText(field.type)})` };
     }
     const member = (value: string) => `struct_extract(${value}, ${quoteText(found.name)})`;
     const plan = convertType(found.type, field.type, at, context);
     identical &&= plan.identical && source.fields[index]?.name === field.name;
-    if (!field.nullable) checks.push(nullCheck(at, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`));
-    checks.push(...plan.checks.map((check) => ({ ...check, violated: (value: string) => check.violated(member(value)) })));
+    if (!field.nullable)
+      checks.push(nullCheck(at, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`));
+    checks.push(
+      ...plan.checks.map((check) => ({
+        ...check,
+        violated: (value: string) => check.violated(member(value)),
+      })),
+    );
     return { field, convert: (value: string) => plan.convert(member(value)) };
   });
   for (const extra of byName.values()) {
@@ -204,10 +262,12 @@ function convertStruct(
       reason: "unknown",
     });
   }
-  const pack = (value: string) => parts.map((part) => `${quoteName(part.field.name)} := ${part.convert(value)}`).join(", ");
+  const pack = (value: string) =>
+    parts.map((part) => `${quoteName(part.field.name)} := ${part.convert(value)}`).join(", ");
   return {
     identical,
-    convert: (value) => (identical ? value : `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${pack(value)}) END`),
+    convert: (value) =>
+      identical ? value : `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${pack(value)}) END`,
     checks,
   };
 }
@@ -234,7 +294,8 @@ function convertList(
     );
   return {
     identical: plan.identical,
-    convert: (value) => (plan.identical ? value : `list_transform(${value}, lambda ${variable}: ${plan.convert(variable)})`),
+    convert: (value) =>
+      plan.identical ? value : `list_transform(${value}, lambda ${variable}: ${plan.convert(variable)})`,
     checks,
   };
 }
@@ -267,12 +328,19 @@ function convertMap(
   const entry = `struct_pack("key" := ${keys.convert(`${variable}.key`)}, "value" := ${values.convert(`${variable}.value`)})`;
   return {
     identical,
-    convert: (value) => (identical ? value : `map_from_entries(list_transform(map_entries(${value}), lambda ${variable}: ${entry}))`),
+    convert: (value) =>
+      identical
+        ? value
+        : `map_from_entries(list_transform(map_entries(${value}), lambda ${variable}: ${entry}))`,
     checks,
   };
 }
 
-function nullCheck(path: readonly string[], type: DeltaType, violated: (value: string) => string): ValueCheck {
+function nullCheck(
+  path: readonly string[],
+  type: DeltaType,
+  violated: (value: string) => string,
+): ValueCheck {
   return { kind: "null", path, expected: `${typeText(type)} not null`, found: "null", violated };
 }
 

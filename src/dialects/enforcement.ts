@@ -24,7 +24,10 @@ export interface IncomingColumn {
 /** One column of the table as it comes from the source. */
 export interface PlannedColumn {
   readonly field: StructField;
-  /** SQL over the source's columns that gives the column in its engine type; absent where the source does not have the column. */
+  /**
+   * SQL over the source's columns that gives the column in its engine type; absent where the source does not
+   * have the column.
+   */
   readonly sql?: string | undefined;
 }
 
@@ -47,13 +50,17 @@ export interface EnforcementPlan {
 /**
  * Compares a source's columns with a table's schema.
  *
- * Columns are matched by name without regard to case. Columns that the source lacks are left to the writer: its default, what
- * generates it, or null.
+ * Columns are matched by name without regard to case. Columns that the source lacks are left to the writer:
+ * its default, what generates it, or null.
  *
- * @throws `SCHEMA_MISMATCH` naming column, expected and found type of the first difference that no value could mend (`data.mismatches`
- *   holds all); `SCHEMA_INVALID` for names that differ only by case
+ * @throws `SCHEMA_MISMATCH` naming column, expected and found type of the first difference that no value
+ * could mend (`data.mismatches` holds all); `SCHEMA_INVALID` for names that differ only by case
  */
-export function planEnforcement(schema: StructType, incoming: readonly IncomingColumn[], options: ConversionOptions = {}): EnforcementPlan {
+export function planEnforcement(
+  schema: StructType,
+  incoming: readonly IncomingColumn[],
+  options: ConversionOptions = {},
+): EnforcementPlan {
   checkUniqueNames(incoming);
   const byName = new Map(incoming.map((column) => [foldName(column.name), column]));
   const mismatches: Mismatch[] = [];
@@ -63,14 +70,25 @@ export function planEnforcement(schema: StructType, incoming: readonly IncomingC
     byName.delete(foldName(field.name));
     if (column === undefined) return absentColumn(field, mismatches);
     if (columnMetadata(field).identity?.allowExplicitInsert === false) throw identityGiven(field);
-    const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches, options);
+    const conversion = planConversion(
+      parseEngineType(column.type),
+      field.type,
+      [field.name],
+      mismatches,
+      options,
+    );
     checks.push(...columnChecks(field, quoteName(column.name), conversion));
     return { field, sql: conversion.convert(quoteName(column.name)) };
   });
   for (const extra of byName.values()) {
     const type = parseEngineType(extra.type);
     if (options.ignoreUntyped === true && isUntyped(type)) continue;
-    mismatches.push({ path: [extra.name], expected: "no such column", found: foundText(type, [extra.name]), reason: "unknown" });
+    mismatches.push({
+      path: [extra.name],
+      expected: "no such column",
+      found: foundText(type, [extra.name]),
+      reason: "unknown",
+    });
   }
   const [first] = mismatches;
   if (first !== undefined) throw mismatchError(first, mismatches);
@@ -82,7 +100,10 @@ export function planEnforcement(schema: StructType, incoming: readonly IncomingC
  *
  * @param absent SQL for columns that the source lacks, by the table's spelling; others become null
  */
-export function projectionSql(plan: EnforcementPlan, absent: ReadonlyMap<string, string> = new Map()): string {
+export function projectionSql(
+  plan: EnforcementPlan,
+  absent: ReadonlyMap<string, string> = new Map(),
+): string {
   return plan.columns
     .map(({ field, sql }) => {
       const value = sql ?? absent.get(field.name) ?? `CAST(NULL AS ${engineTypeText(field.type)})`;
@@ -91,12 +112,19 @@ export function projectionSql(plan: EnforcementPlan, absent: ReadonlyMap<string,
     .join(", ");
 }
 
-/** The error for a batch whose rows do not fit: what was expected of the column, what was found, and where. */
+/**
+ * The error for a batch whose rows do not fit: what was expected of the column, what was found, and where.
+ */
 export function rowMisfitError(
   check: EnforcementCheck,
-  where: { readonly row?: number | undefined; readonly file?: string | null | undefined; readonly value?: string | null | undefined },
+  where: {
+    readonly row?: number | undefined;
+    readonly file?: string | null | undefined;
+    readonly value?: string | null | undefined;
+  },
 ): VarveError {
-  const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
+  const place =
+    where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
   const column = pathText(check.path);
   const shown = where.value == null ? "" : ` ${where.value}`;
   const reason =
@@ -105,18 +133,27 @@ export function rowMisfitError(
       : check.kind === "infinite"
         ? `Column ${column} is a ${check.expected}, but the batch holds${shown || " an infinite moment"}, which is no moment${place}`
         : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
-  return new VarveError("SCHEMA_MISMATCH", `${reason}. Nothing was written. Mend the source, or let a gate set such rows aside.`, {
-    column: [...check.path],
-    expected: check.expected,
-    found: check.kind === "null" ? "null" : (where.value ?? check.found),
-    row: where.row,
-    file: where.file == null ? undefined : where.file,
-  });
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `${reason}. Nothing was written. Mend the source, or let a gate set such rows aside.`,
+    {
+      column: [...check.path],
+      expected: check.expected,
+      found: check.kind === "null" ? "null" : (where.value ?? check.found),
+      row: where.row,
+      file: where.file == null ? undefined : where.file,
+    },
+  );
 }
 
 function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn {
   if (!field.nullable && !isFilled(field)) {
-    mismatches.push({ path: [field.name], expected: `${typeText(field.type)} not null`, found: "no such column", reason: "missing" });
+    mismatches.push({
+      path: [field.name],
+      expected: `${typeText(field.type)} not null`,
+      found: "no such column",
+      reason: "missing",
+    });
   }
   return { field };
 }
@@ -124,7 +161,12 @@ function absentColumn(field: StructField, mismatches: Mismatch[]): PlannedColumn
 function columnChecks(field: StructField, column: string, conversion: Conversion): EnforcementCheck[] {
   const checks = conversion.checks.map((check): EnforcementCheck => {
     const whole = check.kind === "infinite" && check.path.length === 1;
-    return { ...check, violated: check.violated(column), value: column, statistic: whole ? ("finite" as const) : undefined };
+    return {
+      ...check,
+      violated: check.violated(column),
+      value: column,
+      statistic: whole ? ("finite" as const) : undefined,
+    };
   });
   if (field.nullable) return checks;
   const expected = `${typeText(field.type)} not null`;
@@ -145,7 +187,10 @@ function columnChecks(field: StructField, column: string, conversion: Conversion
 
 function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
   const column = pathText(first.path);
-  const more = all.length === 1 ? "" : ` (and ${all.length - 1} more ${all.length === 2 ? "difference" : "differences"})`;
+  const more =
+    all.length === 1
+      ? ""
+      : ` (and ${all.length - 1} more ${all.length === 2 ? "difference" : "differences"})`;
   const reason =
     first.reason === "unknown"
       ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with mergeSchema to add it`
@@ -157,7 +202,12 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
     expected: first.expected,
     found: first.found,
     reason: first.reason,
-    mismatches: all.map(({ path, expected, found, reason }) => ({ column: [...path], expected, found, reason })),
+    mismatches: all.map(({ path, expected, found, reason }) => ({
+      column: [...path],
+      expected,
+      found,
+      reason,
+    })),
   });
 }
 

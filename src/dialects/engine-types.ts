@@ -3,7 +3,10 @@ import { isPrimitive, maxDecimalPrecision, pathText } from "../schema/type-names
 import type { DeltaType, PrimitiveName, StructField, StructType } from "../schema/types.ts";
 import { quoteName } from "../sql/sql-text.ts";
 
-/** A DuckDB type taken apart; `name` is its upper-case name without parameters, e.g. `TIMESTAMP WITH TIME ZONE`. */
+/**
+ * A DuckDB type taken apart; `name` is its upper-case name without parameters, e.g.
+ * `TIMESTAMP WITH TIME ZONE`.
+ */
 export type EngineType =
   | { readonly kind: "scalar"; readonly name: string }
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
@@ -33,7 +36,9 @@ const engineNames: Readonly<Record<PrimitiveName, string>> = {
   void: "INTEGER",
 };
 
-/** Delta's type for a DuckDB type without parameters, where every value of the one is a value of the other. */
+/**
+ * Delta's type for a DuckDB type without parameters, where every value of the one is a value of the other.
+ */
 const deltaNames: ReadonlyMap<string, DeltaType> = new Map<string, DeltaType>([
   ["VARCHAR", "string"],
   ["JSON", "string"],
@@ -72,7 +77,10 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ["REAL", "FLOAT"],
 ]);
 
-/** The DuckDB type that holds a Delta type, as type text: names quoted, nested types whole. `void` is an INTEGER that is always null. */
+/**
+ * The DuckDB type that holds a Delta type, as type text: names quoted, nested types whole. `void` is an
+ * INTEGER that is always null.
+ */
 export function engineTypeText(type: DeltaType): string {
   if (isPrimitive(type)) return engineNames[type];
   switch (type.type) {
@@ -105,12 +113,19 @@ export function parseEngineType(text: string): EngineType {
 }
 
 /**
- * The Delta schema of a relation: what a table is created with when the caller gives no schema. All columns are nullable.
+ * The Delta schema of a relation: what a table is created with when the caller gives no schema. All columns
+ * are nullable.
  *
- * @throws `SCHEMA_INVALID` naming the column for types that Delta does not have, such as TIME, INTERVAL and UNION
+ * @throws `SCHEMA_INVALID` naming the column for types that Delta does not have, such as TIME, INTERVAL and
+ * UNION
  */
-export function schemaOfEngine(columns: readonly { readonly name: string; readonly type: string }[]): StructType {
-  return { type: "struct", fields: columns.map((column) => fieldOfEngine(column.name, parseEngineType(column.type), [])) };
+export function schemaOfEngine(
+  columns: readonly { readonly name: string; readonly type: string }[],
+): StructType {
+  return {
+    type: "struct",
+    fields: columns.map((column) => fieldOfEngine(column.name, parseEngineType(column.type), [])),
+  };
 }
 
 /** The Delta type of a DuckDB type. @throws `SCHEMA_INVALID` as {@link schemaOfEngine} */
@@ -130,7 +145,11 @@ export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): De
     case "decimal":
       return { type: "decimal", precision: Math.min(type.precision, maxDecimalPrecision), scale: type.scale };
     case "list":
-      return { type: "array", elementType: deltaTypeOfEngine(type.element, [...path, "element"]), containsNull: true };
+      return {
+        type: "array",
+        elementType: deltaTypeOfEngine(type.element, [...path, "element"]),
+        containsNull: true,
+      };
     case "map":
       return {
         type: "map",
@@ -139,7 +158,10 @@ export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): De
         valueContainsNull: true,
       };
     case "struct":
-      return { type: "struct", fields: type.fields.map((field) => fieldOfEngine(field.name, field.type, path)) };
+      return {
+        type: "struct",
+        fields: type.fields.map((field) => fieldOfEngine(field.name, field.type, path)),
+      };
   }
 }
 
@@ -211,7 +233,10 @@ class TypeReader {
   #fields(): EngineField[] {
     return this.#list(() => {
       const quoted = this.#take(/\s*"(?:[^"]|"")*"/y);
-      const name = quoted === undefined ? this.#take(/\s*[^\s,()]+/y)?.trim() : quoted.trim().slice(1, -1).replaceAll('""', '"');
+      const name =
+        quoted === undefined
+          ? this.#take(/\s*[^\s,()]+/y)?.trim()
+          : quoted.trim().slice(1, -1).replaceAll('""', '"');
       return name === undefined ? this.#fail() : { name, type: this.type() };
     });
   }
@@ -228,7 +253,8 @@ class TypeReader {
 
   /** Skips parameters that do not matter here, such as an enumeration's values. */
   #skipParentheses(): void {
-    if (this.#take(/\s*\((?:[^()'"]|'(?:[^']|'')*'|"(?:[^"]|"")*"|\([^()]*\))*\)/y) === undefined) this.#fail();
+    if (this.#take(/\s*\((?:[^()'"]|'(?:[^']|'')*'|"(?:[^"]|"")*"|\([^()]*\))*\)/y) === undefined)
+      this.#fail();
   }
 
   #peek(character: string): boolean {
@@ -243,9 +269,13 @@ class TypeReader {
   }
 
   #fail(): never {
-    throw new VarveError("SCHEMA_INVALID", `The engine's type ${JSON.stringify(this.#text)} cannot be read at offset ${this.#at}.`, {
-      found: this.#text,
-      offset: this.#at,
-    });
+    throw new VarveError(
+      "SCHEMA_INVALID",
+      `The engine's type ${JSON.stringify(this.#text)} cannot be read at offset ${this.#at}.`,
+      {
+        found: this.#text,
+        offset: this.#at,
+      },
+    );
   }
 }

@@ -1,12 +1,22 @@
 import { quoteName } from "../sql/sql-text.ts";
 import { type EngineType, engineTypeName } from "./engine-types.ts";
 
-/** Whether a value is a variant in its two parts: what Spark writes without annotation, PROTOCOL.md "Variant data in Parquet". */
+/**
+ * Whether a value is a variant in its two parts: what Spark writes without annotation, PROTOCOL.md "Variant
+ * data in Parquet".
+ */
 export function isVariantParts(type: EngineType): boolean {
-  return type.kind === "struct" && type.fields.length === 2 && ["metadata", "value"].every((name) => isBinary(type, name));
+  return (
+    type.kind === "struct" &&
+    type.fields.length === 2 &&
+    ["metadata", "value"].every((name) => isBinary(type, name))
+  );
 }
 
-/** Whether a value is a variant whose parts lie in columns of their own (Parquet's VariantShredding.md), which nothing here puts together. */
+/**
+ * Whether a value is a variant whose parts lie in columns of their own (Parquet's VariantShredding.md), which
+ * nothing here puts together.
+ */
 export function holdsShreddedVariant(type: EngineType): boolean {
   if (type.kind === "list") return holdsShreddedVariant(type.element);
   if (type.kind === "map") return holdsShreddedVariant(type.value);
@@ -19,7 +29,10 @@ function isBinary(type: Extract<EngineType, { kind: "struct" }>, name: string): 
   return type.fields.some((field) => field.name === name && engineTypeName(field.type) === "BLOB");
 }
 
-/** SQL that makes a variant of a value: of the two parts of one the variant that they are, wherever in the value they lie. */
+/**
+ * SQL that makes a variant of a value: of the two parts of one the variant that they are, wherever in the
+ * value they lie.
+ */
 export function toVariantSql(source: EngineType, value: string): string {
   return `CAST(${withVariants(source, value, 0)} AS VARIANT)`;
 }
@@ -28,20 +41,26 @@ function withVariants(source: EngineType, value: string, depth: number): string 
   if (isVariantParts(source)) return variantOfParts(value);
   if (!holdsVariantParts(source)) return value;
   const variable = `varve_v${depth}`;
-  if (source.kind === "list") return `list_transform(${value}, lambda ${variable}: ${withVariants(source.element, variable, depth + 1)})`;
+  if (source.kind === "list")
+    return `list_transform(${value}, lambda ${variable}: ${withVariants(source.element, variable, depth + 1)})`;
   if (source.kind === "map") {
     const entry = `struct_pack("key" := ${variable}.key, "value" := ${withVariants(source.value, `${variable}.value`, depth + 1)})`;
     return `list_transform(map_entries(${value}), lambda ${variable}: ${entry})`;
   }
   if (source.kind !== "struct") return value;
-  const members = source.fields.map(({ name, type }) => `${quoteName(name)} := ${withVariants(type, member(value, name), depth)}`);
+  const members = source.fields.map(
+    ({ name, type }) => `${quoteName(name)} := ${withVariants(type, member(value, name), depth)}`,
+  );
   return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${members.join(", ")}) END`;
 }
 
 function holdsVariantParts(type: EngineType): boolean {
   if (type.kind === "list") return holdsVariantParts(type.element);
   if (type.kind === "map") return holdsVariantParts(type.value);
-  return isVariantParts(type) || (type.kind === "struct" && type.fields.some((field) => holdsVariantParts(field.type)));
+  return (
+    isVariantParts(type) ||
+    (type.kind === "struct" && type.fields.some((field) => holdsVariantParts(field.type)))
+  );
 }
 
 function variantOfParts(value: string): string {
@@ -60,7 +79,12 @@ const held: ReadonlySet<string> = new Set([
   ...["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"],
 ]);
 
-const endless: ReadonlySet<string> = new Set(["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"]);
+const endless: ReadonlySet<string> = new Set([
+  "DATE",
+  "TIMESTAMP",
+  "TIMESTAMP WITH TIME ZONE",
+  "TIMESTAMP_NS",
+]);
 
 /** Conditions over a value, each true where a variant cannot hold what it is exactly. */
 export function variantMisfits(source: EngineType): ((value: string) => string)[] {
@@ -71,14 +95,21 @@ export function variantMisfits(source: EngineType): ((value: string) => string)[
   if (source.kind === "scalar" && endless.has(source.name)) misfits.push((value) => `NOT isfinite(${value})`);
   if (!isHeld(source)) {
     // Some types of the engine's have no counterpart in Parquet: the engine says so value by value.
-    misfits.push((value) => `${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`);
+    misfits.push(
+      (value) =>
+        `${value} IS NOT NULL AND TRY(variant_to_parquet_variant(${toVariantSql(source, value)})) IS NULL`,
+    );
   }
   return misfits;
 }
 
-/** A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name twice in an object; `undefined` where there is no JSON in it. */
+/**
+ * A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name
+ * twice in an object; `undefined` where there is no JSON in it.
+ */
 function lossyJson(type: EngineType, value: string, depth: number): string | undefined {
-  if (type.kind === "scalar") return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
+  if (type.kind === "scalar")
+    return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
   const variable = `varve_j${depth}`;
   const some = (list: string, condition: string | undefined) =>
     condition === undefined ? undefined : `len(list_filter(${list}, lambda ${variable}: ${condition})) > 0`;
@@ -104,8 +135,8 @@ function isHeld(type: EngineType): boolean {
 }
 
 /**
- * A condition on JSON that is true where it holds a number that the engine rounds: whole ones become 64-bit integers or, as all others, doubles.
- * Texts are emptied first, because digits in them are no numbers.
+ * A condition on JSON that is true where it holds a number that the engine rounds: whole ones become 64-bit
+ * integers or, as all others, doubles. Texts are emptied first, because digits in them are no numbers.
  */
 function hasLossyNumber(json: string): string {
   const double = "CAST(varve_n AS DOUBLE)";
@@ -115,7 +146,10 @@ function hasLossyNumber(json: string): string {
   return `len(list_filter(regexp_extract_all(${bareJson(json)}, '-?[0-9][0-9.eE+-]*'), lambda varve_n: ${lossy})) > 0`;
 }
 
-/** A condition on JSON that is true where an object has a name twice, of which the engine keeps one: outside of texts each name has one colon. */
+/**
+ * A condition on JSON that is true where an object has a name twice, of which the engine keeps one: outside
+ * of texts each name has one colon.
+ */
 function repeatsName(json: string): string {
   const colons = (text: string) => `len(regexp_extract_all(${bareJson(text)}, ':'))`;
   return `${colons(json)} <> ${colons(`CAST(CAST(${json} AS VARIANT) AS JSON)`)}`;

@@ -24,11 +24,21 @@ export interface FileTotals {
 const looksUnderWay = 16;
 const filesTogether = 500;
 
-/** Checks the live files of a version: that they are there and, unless told otherwise, that their rows are what the log says. */
-export async function checkFiles(snapshot: LogSnapshot, options: FsckOptions, report: Report): Promise<FileTotals> {
+/**
+ * Checks the live files of a version: that they are there and, unless told otherwise, that their rows are
+ * what the log says.
+ */
+export async function checkFiles(
+  snapshot: LogSnapshot,
+  options: FsckOptions,
+  report: Report,
+): Promise<FileTotals> {
   const files = await snapshot.files();
   const { files: of, bytes } = await files.totals();
-  const session = options.data === false ? undefined : await (await snapshot.context.engine()).open({ signal: options.signal });
+  const session =
+    options.data === false
+      ? undefined
+      : await (await snapshot.context.engine()).open({ signal: options.signal });
   let [done, rows] = [0, 0];
   try {
     for await (const chunk of files.all()) {
@@ -48,7 +58,11 @@ export async function checkFiles(snapshot: LogSnapshot, options: FsckOptions, re
 }
 
 /** The files that are there. */
-async function checkPresence(snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<AddAction[]> {
+async function checkPresence(
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+  report: Report,
+): Promise<AddAction[]> {
   const paths = new LogPaths(snapshot.context);
   const found = await mapBounded(adds, looksUnderWay, async (add) => {
     try {
@@ -77,13 +91,22 @@ async function checkPresence(snapshot: LogSnapshot, adds: readonly AddAction[], 
   return found.filter((add) => add !== undefined);
 }
 
-/** Reads files together and, where that fails, in halves, until the broken ones are found. Returns the rows that are not deleted. */
-async function checkContent(session: Session, snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<number> {
+/**
+ * Reads files together and, where that fails, in halves, until the broken ones are found. Returns the rows
+ * that are not deleted.
+ */
+async function checkContent(
+  session: Session,
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+  report: Report,
+): Promise<number> {
   if (adds.length === 0) return 0;
   try {
     return await readContent(session, snapshot, adds, report);
   } catch (error) {
-    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
+    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
+      throw error;
     const [only] = adds;
     if (adds.length === 1 && only !== undefined) {
       report(broken(only, error));
@@ -109,7 +132,12 @@ function broken(add: AddAction, error: VarveError): Finding {
 
 const fileColumn = "varve fsck file";
 
-async function readContent(session: Session, snapshot: LogSnapshot, adds: readonly AddAction[], report: Report): Promise<number> {
+async function readContent(
+  session: Session,
+  snapshot: LogSnapshot,
+  adds: readonly AddAction[],
+  report: Report,
+): Promise<number> {
   const { context } = snapshot;
   const mode = mappingModeOf(snapshot);
   const local = await locateFiles(

@@ -30,7 +30,10 @@ export type FindingCode =
   | "ORPHAN_FILE"
   | "ABANDONED_FILE";
 
-/** One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`: nothing is wrong with the rows. */
+/**
+ * One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`:
+ * nothing is wrong with the rows.
+ */
 export interface Finding {
   readonly code: FindingCode;
   readonly severity: "error" | "warning" | "info";
@@ -44,11 +47,16 @@ export interface Finding {
 export interface FsckOptions {
   /** Default: the latest version. */
   readonly version?: number | undefined;
-  /** Read every data file and compare its rows with the log; default true. Without, files are only looked up. */
+  /**
+   * Read every data file and compare its rows with the log; default true. Without, files are only looked up.
+   */
   readonly data?: boolean | undefined;
   /** Look for files that no version names; default true. */
   readonly orphans?: boolean | undefined;
-  /** Check the past, too: every checkpoint and compaction against the log, the files of every version, change files; default false. */
+  /**
+   * Check the past, too: every checkpoint and compaction against the log, the files of every version, change
+   * files; default false.
+   */
   readonly deep?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the files checked so far, and how many there are. */

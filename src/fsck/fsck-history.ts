@@ -25,22 +25,35 @@ interface PastFile {
 }
 
 /**
- * Checks that the files of every version that the log can still tell are there, and that change files are there and readable.
+ * Checks that the files of every version that the log can still tell are there, and that change files are
+ * there and readable.
  *
- * What a vacuum may have removed, because it is older than the table keeps removed files, is one finding that says from which version on
- * the table can be read; what is missing too early is an error each.
+ * What a vacuum may have removed, because it is older than the table keeps removed files, is one finding that
+ * says from which version on the table can be read; what is missing too early is an error each.
  */
-export async function checkHistory(latest: LogSnapshot, listing: LogListing, options: FsckOptions, report: Report): Promise<void> {
+export async function checkHistory(
+  latest: LogSnapshot,
+  listing: LogListing,
+  options: FsckOptions,
+  report: Report,
+): Promise<void> {
   const { context } = latest;
   const present = new Set<string>();
   for await (const { path } of context.store.list("", { signal: options.signal })) present.add(path);
   const history = new History(latest, present);
-  for (const [first, last] of readableVersions(listing)) await readRange(history, listing, first, last, options.signal);
+  for (const [first, last] of readableVersions(listing))
+    await readRange(history, listing, first, last, options.signal);
   await history.report(report);
   await checkChangeFiles(history, options, report);
 }
 
-async function readRange(history: History, listing: LogListing, first: number, last: number, signal?: AbortSignal): Promise<void> {
+async function readRange(
+  history: History,
+  listing: LogListing,
+  first: number,
+  last: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const { context } = history.latest;
   try {
     const files = await (await openLog(context, { version: first })).files({ ignoreFeatures: true });
@@ -53,14 +66,28 @@ async function readRange(history: History, listing: LogListing, first: number, l
     }
   } catch (error) {
     // A version that cannot be read is reported where the log is looked at.
-    if (!isVarveError(error, "LOG_CORRUPT", "CHECKPOINT_CORRUPT", "VERSION_NOT_FOUND", "LOG_GAP", "CATALOG_MANAGED")) throw error;
+    if (
+      !isVarveError(
+        error,
+        "LOG_CORRUPT",
+        "CHECKPOINT_CORRUPT",
+        "VERSION_NOT_FOUND",
+        "LOG_GAP",
+        "CATALOG_MANAGED",
+      )
+    )
+      throw error;
   }
 }
 
 /** Which files, of all that some version names, are not there. Only those are remembered. */
 class History {
   readonly latest: LogSnapshot;
-  readonly changes: { readonly version: number; readonly time: number; readonly files: readonly CdcAction[] }[] = [];
+  readonly changes: {
+    readonly version: number;
+    readonly time: number;
+    readonly files: readonly CdcAction[];
+  }[] = [];
   readonly #present: ReadonlySet<string>;
   readonly #keyOf: (path: string) => string;
   readonly #missing = new Map<string, { path: string; from: number }>();
@@ -80,9 +107,12 @@ class History {
   }
 
   committed(actions: readonly Action[], version: number, time: number, isNew: boolean): void {
-    const readded = new Set(actions.flatMap((action) => (action.kind === "add" ? pathsOf(action).map(this.#keyOf) : [])));
+    const readded = new Set(
+      actions.flatMap((action) => (action.kind === "add" ? pathsOf(action).map(this.#keyOf) : [])),
+    );
     for (const action of actions) {
-      if (action.kind === "remove" && isNew) this.#removed(action, version, action.deletionTimestamp ?? time, readded);
+      if (action.kind === "remove" && isNew)
+        this.#removed(action, version, action.deletionTimestamp ?? time, readded);
       if (action.kind === "add" && isNew) this.added(action, version);
     }
     const files = actions.filter((action): action is CdcAction => action.kind === "cdc");
@@ -101,10 +131,15 @@ class History {
 
   /** Whether a file may be gone that is needed no more since a time. */
   isExpired(since: number): boolean {
-    return this.latest.context.world.now() - since > upkeepProperties(this.latest.metadata).deletedFileRetention;
+    return (
+      this.latest.context.world.now() - since > upkeepProperties(this.latest.metadata).deletedFileRetention
+    );
   }
 
-  /** Whether a file exists, or why its path says nothing. A file that lies elsewhere is not in the listing of the table. */
+  /**
+   * Whether a file exists, or why its path says nothing. A file that lies elsewhere is not in the listing of
+   * the table.
+   */
   async exists(path: string): Promise<boolean | VarveError> {
     if (this.#present.has(this.#keyOf(path))) return true;
     try {
@@ -165,7 +200,10 @@ const changeTypes = ["insert", "delete", "update_preimage", "update_postimage"];
 async function checkChangeFiles(history: History, options: FsckOptions, report: Report): Promise<void> {
   const { latest, changes } = history;
   if (changes.length === 0) return;
-  const session = options.data === false ? undefined : await (await latest.context.engine()).open({ signal: options.signal });
+  const session =
+    options.data === false
+      ? undefined
+      : await (await latest.context.engine()).open({ signal: options.signal });
   try {
     for (const { version, time, files } of changes) {
       options.signal?.throwIfAborted();
@@ -179,7 +217,9 @@ async function checkChangeFiles(history: History, options: FsckOptions, report: 
         }
         whole = false;
         const expired = history.isExpired(time);
-        const why = expired ? "it is older than the table keeps removed files" : "it is too young to be vacuumed";
+        const why = expired
+          ? "it is older than the table keeps removed files"
+          : "it is too young to be vacuumed";
         const message = `The change file ${path} of version ${version} does not exist: ${why}. The changes of the version cannot be read.`;
         report({ code: "CHANGE_FILE_MISSING", severity: expired ? "info" : "error", message, path, version });
       }
@@ -190,7 +230,12 @@ async function checkChangeFiles(history: History, options: FsckOptions, report: 
   }
 }
 
-async function readChanges(session: Session, latest: LogSnapshot, version: number, report: Report): Promise<void> {
+async function readChanges(
+  session: Session,
+  latest: LogSnapshot,
+  version: number,
+  report: Report,
+): Promise<void> {
   try {
     const { sql } = await planChanges(session, latest.context, { from: version, to: version });
     const known = changeTypes.map((type) => `'${type}'`).join(", ");
@@ -201,12 +246,18 @@ async function readChanges(session: Session, latest: LogSnapshot, version: numbe
     const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows whose _change_type (${JSON.stringify(row?.["sample"] ?? null)}) is none that the protocol knows.`;
     report({ code: "CHANGE_FILE_CORRUPT", severity: "warning", message, version });
   } catch (error) {
-    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
+    if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
+      throw error;
     report(unreadableChanges(error, version));
   }
 }
 
 function unreadableChanges(error: VarveError, version: number): Finding {
   const severity = error.code === "CHANGES_UNAVAILABLE" ? "info" : "error";
-  return { code: "CHANGE_FILE_CORRUPT", severity, message: `The changes of version ${version} cannot be read: ${error.message}`, version };
+  return {
+    code: "CHANGE_FILE_CORRUPT",
+    severity,
+    message: `The changes of version ${version} cannot be read: ${error.message}`,
+    version,
+  };
 }

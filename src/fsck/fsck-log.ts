@@ -19,7 +19,10 @@ type Report = (finding: Finding) => void;
 
 const readsUnderWay = 8;
 
-/** Checks that the commits leave no gap, can be parsed, and hold together what one commit may. Returns the keys of the change files they name. */
+/**
+ * Checks that the commits leave no gap, can be parsed, and hold together what one commit may. Returns the
+ * keys of the change files they name.
+ */
 export async function checkCommits(
   context: TableContext,
   listing: LogListing,
@@ -33,7 +36,9 @@ export async function checkCommits(
   for (const version of versions) {
     const expected = before + 1;
     before = version;
-    const covered = listing.checkpoints.some((checkpoint) => checkpoint.version >= version - 1 && checkpoint.version <= listing.latest);
+    const covered = listing.checkpoints.some(
+      (checkpoint) => checkpoint.version >= version - 1 && checkpoint.version <= listing.latest,
+    );
     // Old commits may be cleaned up behind a checkpoint: a hole in the middle is odd even then.
     if (version === expected || (expected === 0 && covered)) continue;
     const lost = expected === version - 1 ? `version ${expected}` : `versions ${expected} to ${version - 1}`;
@@ -54,8 +59,16 @@ export async function checkCommits(
   return changeFiles;
 }
 
-/** PROTOCOL.md "Actions" and "Add File and Remove File": at most one of some actions, and one file action of a kind for a path. */
-function checkCommit(actions: readonly Action[], version: number, keyOf: (path: string) => string, report: Report): void {
+/**
+ * PROTOCOL.md "Actions" and "Add File and Remove File": at most one of some actions, and one file action of a
+ * kind for a path.
+ */
+function checkCommit(
+  actions: readonly Action[],
+  version: number,
+  keyOf: (path: string) => string,
+  report: Report,
+): void {
   for (const kind of ["metaData", "protocol"] as const) {
     const count = actions.filter((action) => action.kind === kind).length;
     if (count > 1) {
@@ -81,8 +94,16 @@ function checkCommit(actions: readonly Action[], version: number, keyOf: (path: 
   }
 }
 
-/** Checks that every checkpoint can be read, that the newest (if told so) says what the commits say, and that the hint names one. */
-export async function checkCheckpoints(context: TableContext, listing: LogListing, compareNewest: boolean, report: Report): Promise<void> {
+/**
+ * Checks that every checkpoint can be read, that the newest (if told so) says what the commits say, and that
+ * the hint names one.
+ */
+export async function checkCheckpoints(
+  context: TableContext,
+  listing: LogListing,
+  compareNewest: boolean,
+  report: Report,
+): Promise<void> {
   await checkNames(context, listing, report);
   for (const checkpoint of listing.checkpoints) {
     try {
@@ -103,16 +124,21 @@ export async function checkCheckpoints(context: TableContext, listing: LogListin
   await checkHint(context, listing, report);
 }
 
-/** Multi-part checkpoints of which a part is missing, and versions that nobody can count, are passed over by readers: they only waste space. */
+/**
+ * Multi-part checkpoints of which a part is missing, and versions that nobody can count, are passed over by
+ * readers: they only waste space.
+ */
 async function checkNames(context: TableContext, listing: LogListing, report: Report): Promise<void> {
   const incomplete = new Map<number, string>();
   for await (const { path } of context.store.list(`${logFolder}/`)) {
     // Names that begin with a version come first; what follows, sidecars above all, may be long.
     if (path > `${logFolder}/:`) break;
-    if (isBeyondVersions(path)) report({ code: "LOG_FILE_STRAY", severity: "warning", message: strayMessage(path), path });
+    if (isBeyondVersions(path))
+      report({ code: "LOG_FILE_STRAY", severity: "warning", message: strayMessage(path), path });
     const name = parseLogPath(path);
     if (name?.kind !== "checkpoint" || name.form !== "part") continue;
-    if (!listing.checkpoints.some((checkpoint) => checkpoint.files.some((file) => file.path === path))) incomplete.set(name.version, path);
+    if (!listing.checkpoints.some((checkpoint) => checkpoint.files.some((file) => file.path === path)))
+      incomplete.set(name.version, path);
   }
   for (const [version, path] of incomplete) {
     const message = `The multi-part checkpoint of version ${version} is incomplete; readers pass it over.`;
@@ -125,7 +151,12 @@ function strayMessage(path: string): string {
 }
 
 /** Where all commits are still there, replaying them must give the files that the checkpoint has. */
-async function compareWithCommits(context: TableContext, listing: LogListing, checkpoint: CheckpointFiles, report: Report): Promise<void> {
+async function compareWithCommits(
+  context: TableContext,
+  listing: LogListing,
+  checkpoint: CheckpointFiles,
+  report: Report,
+): Promise<void> {
   const { version } = checkpoint;
   for (let at = 0; at <= version; at++) if (!listing.commits.has(at)) return;
   const totals = async (without: readonly CheckpointFiles[]) => {
@@ -157,10 +188,15 @@ async function checkHint(context: TableContext, listing: LogListing, report: Rep
 }
 
 /**
- * Compares the version's checksum file, if there is one, with its live files, and looks whether those of other versions hold counts at all.
- * PROTOCOL.md "Version Checksum File".
+ * Compares the version's checksum file, if there is one, with its live files, and looks whether those of
+ * other versions hold counts at all. PROTOCOL.md "Version Checksum File".
  */
-export async function checkChecksums(snapshot: LogSnapshot, listing: LogListing, report: Report, signal?: AbortSignal): Promise<void> {
+export async function checkChecksums(
+  snapshot: LogSnapshot,
+  listing: LogListing,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<void> {
   await checkChecksum(snapshot, listing, report);
   const others = [...listing.checksums].filter(([version]) => version !== snapshot.version);
   await mapBounded(others, checksumsUnderWay, async ([version, file]) => {
@@ -184,7 +220,9 @@ async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, report:
       ? "it cannot be read"
       : Number(found["numFiles"]) !== files || Number(found["tableSizeBytes"]) !== bytes
         ? `it says ${String(found["numFiles"])} files of ${String(found["tableSizeBytes"])} bytes, the log has ${files} files of ${bytes} bytes`
-        : metadata !== undefined && (metadata["id"] !== snapshot.metadata.id || metadata["schemaString"] !== snapshot.metadata.schemaString)
+        : metadata !== undefined &&
+            (metadata["id"] !== snapshot.metadata.id ||
+              metadata["schemaString"] !== snapshot.metadata.schemaString)
           ? "it has another table id or schema than the log"
           : undefined;
   if (wrong !== undefined) report(wrongChecksum(version, file, wrong));
@@ -197,7 +235,8 @@ async function readChecksum(context: TableContext, file: ObjectInfo): Promise<Js
 
 function malformed(checksum: JsonObject | undefined): string | undefined {
   if (checksum === undefined) return "it cannot be read";
-  const isCount = (name: string): boolean => Number.isSafeInteger(Number(checksum[name] ?? Number.NaN)) && Number(checksum[name]) >= 0;
+  const isCount = (name: string): boolean =>
+    Number.isSafeInteger(Number(checksum[name] ?? Number.NaN)) && Number(checksum[name]) >= 0;
   const name = ["tableSizeBytes", "numFiles"].find((field) => !isCount(field));
   return name === undefined ? undefined : `its ${name} is ${String(checksum[name])}`;
 }

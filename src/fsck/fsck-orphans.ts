@@ -8,8 +8,9 @@ import { isPrivateName } from "../storage/contract/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
 /**
- * Reports files that neither the version nor its tombstones nor a staged batch name, nor a commit as a change file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum
- * removes them when they are old enough.
+ * Reports files that neither the version nor its tombstones nor a staged batch name, nor a commit as a change
+ * file (`changeFiles`). They cost space only: a writer may be about to commit them, and a vacuum removes them
+ * when they are old enough.
  */
 export async function findOrphans(
   snapshot: LogSnapshot,
@@ -26,7 +27,10 @@ export async function findOrphans(
   }
 }
 
-/** Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads. No reader sees them. */
+/**
+ * Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads.
+ * No reader sees them.
+ */
 export async function findAbandoned(
   { store, world }: TableContext,
   report: (finding: Finding) => void,
@@ -40,7 +44,11 @@ export async function findAbandoned(
     }
   } catch (error) {
     if (!isVarveError(error, "STORE_REFUSED")) throw error;
-    report({ code, severity: "info", message: `Could not look for what killed writers left: ${error.message}` });
+    report({
+      code,
+      severity: "info",
+      message: `Could not look for what killed writers left: ${error.message}`,
+    });
   }
 }
 
@@ -62,7 +70,14 @@ async function knownPaths(snapshot: LogSnapshot): Promise<ReadonlySet<string>> {
   return known;
 }
 
-/** Names that data files do not have: the log, change files, other programs' files. A folder `_x=1` is a partition. */
+/**
+ * Names that data files do not have: the log, change files, other programs' files. A folder `_x=1` is a
+ * partition.
+ */
 function isHidden(path: string): boolean {
-  return path.split("/").some((name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")));
+  return path
+    .split("/")
+    .some(
+      (name) => name.startsWith(".") || isPrivateName(name) || (name.startsWith("_") && !name.includes("=")),
+    );
 }

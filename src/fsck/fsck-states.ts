@@ -15,12 +15,18 @@ import type { Finding } from "./fsck-finding.ts";
 type Report = (finding: Finding) => void;
 
 /**
- * Compares every complete checkpoint, and every log compaction, with what the log says without it: the state that the older checkpoint and
- * the commits give. Those whose commits are cleaned up cannot be compared. Tombstones are not compared: they expire.
+ * Compares every complete checkpoint, and every log compaction, with what the log says without it: the state
+ * that the older checkpoint and the commits give. Those whose commits are cleaned up cannot be compared.
+ * Tombstones are not compared: they expire.
  *
  * @returns how many were compared
  */
-export async function checkStates(context: TableContext, listing: LogListing, report: Report, signal?: AbortSignal): Promise<number> {
+export async function checkStates(
+  context: TableContext,
+  listing: LogListing,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<number> {
   let compared = 0;
   for (const checkpoint of listing.checkpoints) {
     signal?.throwIfAborted();
@@ -58,13 +64,19 @@ async function compareCheckpoint(
   return true;
 }
 
-async function compareCompaction(context: TableContext, listing: LogListing, compaction: CompactionFile, report: Report): Promise<boolean> {
+async function compareCompaction(
+  context: TableContext,
+  listing: LogListing,
+  compaction: CompactionFile,
+  report: Report,
+): Promise<boolean> {
   const { version: from, end, file } = compaction;
   const older = listing.checkpoints.filter((one) => one.version < from);
   const replayed = await openFrom(context, listing, end, older, []);
   const stored = await openFrom(context, listing, end, older, [compaction]);
   if (replayed === undefined || stored === undefined) return false;
-  const same = isSameHead(stored.protocol, replayed.protocol) && isSameHead(stored.metadata, replayed.metadata);
+  const same =
+    isSameHead(stored.protocol, replayed.protocol) && isSameHead(stored.metadata, replayed.metadata);
   const difference = same ? await fileDifference(stored, replayed) : "it has another protocol or metadata";
   if (!stored.segment.tail.some((part) => part.file === file)) {
     const message = `The log compaction ${file.path} cannot stand in for the commits ${from} to ${end}; readers pass it over.`;
@@ -76,7 +88,10 @@ async function compareCompaction(context: TableContext, listing: LogListing, com
   return true;
 }
 
-/** The version from these checkpoints and compactions alone, and the commits; `undefined` where that cannot be done. */
+/**
+ * The version from these checkpoints and compactions alone, and the commits; `undefined` where that cannot be
+ * done.
+ */
 async function openFrom(
   context: TableContext,
   listing: LogListing,
@@ -85,7 +100,8 @@ async function openFrom(
   compactions: readonly CompactionFile[],
 ): Promise<TableSnapshot | undefined> {
   const unusable = new Set<string>();
-  for (const one of listing.checkpoints) if (!checkpoints.includes(one)) for (const { path } of one.files) unusable.add(path);
+  for (const one of listing.checkpoints)
+    if (!checkpoints.includes(one)) for (const { path } of one.files) unusable.add(path);
   for (const one of listing.compactions) if (!compactions.includes(one)) unusable.add(one.file.path);
   const checksum = listing.checksums.get(version);
   if (checksum !== undefined) unusable.add(checksum.path);
@@ -95,24 +111,37 @@ async function openFrom(
     return snapshot;
   } catch (error) {
     // What cannot be read is reported where it is looked at for itself.
-    if (isVarveError(error) && !isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED")) return undefined;
+    if (isVarveError(error) && !isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))
+      return undefined;
     throw error;
   }
 }
 
-/** How a checkpoint's protocol, metadata, progress of applications and domains differ. Progress may have expired, not changed. */
-async function headDifference(context: TableContext, checkpoint: CheckpointFiles, replayed: LogSnapshot): Promise<string | undefined> {
+/**
+ * How a checkpoint's protocol, metadata, progress of applications and domains differ. Progress may have
+ * expired, not changed.
+ */
+async function headDifference(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+  replayed: LogSnapshot,
+): Promise<string | undefined> {
   const head = replayHead(emptyHead, (await readCheckpointHead(context, checkpoint)).actions);
-  if (head.protocol === undefined || !isSameHead(head.protocol, replayed.protocol)) return "it has another protocol";
-  if (head.metadata === undefined || !isSameHead(head.metadata, replayed.metadata)) return "it has other metadata";
+  if (head.protocol === undefined || !isSameHead(head.protocol, replayed.protocol))
+    return "it has another protocol";
+  if (head.metadata === undefined || !isSameHead(head.metadata, replayed.metadata))
+    return "it has other metadata";
   const progress = await replayed.appTransactions();
   for (const [id, { version }] of head.transactions) {
     const wanted = progress.get(id)?.version;
-    if (wanted !== version) return `the application ${id} is at ${version}, not at ${wanted ?? "any version"}`;
+    if (wanted !== version)
+      return `the application ${id} is at ${version}, not at ${wanted ?? "any version"}`;
   }
   const text = (domains: ReturnType<typeof liveDomains>): string =>
     stableStringify([...domains.values()].map(({ domain, configuration }) => [domain, configuration]).sort());
-  return text(liveDomains(head)) === text(await replayed.domainMetadata()) ? undefined : "it has other domain metadata";
+  return text(liveDomains(head)) === text(await replayed.domainMetadata())
+    ? undefined
+    : "it has other domain metadata";
 }
 
 const namedUpTo = 200_000;
@@ -132,7 +161,9 @@ async function fileDifference(stored: LogSnapshot, replayed: LogSnapshot): Promi
 }
 
 /** A digest that does not depend on the order of files, so that a million files need no memory. */
-async function digestOf(snapshot: LogSnapshot): Promise<{ readonly digest: bigint; readonly files: number; readonly bytes: number }> {
+async function digestOf(
+  snapshot: LogSnapshot,
+): Promise<{ readonly digest: bigint; readonly files: number; readonly bytes: number }> {
   let sum = 0n;
   for await (const [text] of fileTexts(snapshot))
     sum = BigInt.asUintN(128, sum + BigInt(`0x${createHash("md5").update(text).digest("hex")}`));
@@ -140,7 +171,10 @@ async function digestOf(snapshot: LogSnapshot): Promise<{ readonly digest: bigin
   return { digest: sum, files, bytes };
 }
 
-/** What makes each live file what it is, as text. Statistics may be spelled in other ways, and empty partition values are nulls. */
+/**
+ * What makes each live file what it is, as text. Statistics may be spelled in other ways, and empty partition
+ * values are nulls.
+ */
 async function* fileTexts(snapshot: LogSnapshot): AsyncGenerator<readonly [text: string, path: string]> {
   const keyOf = fileKeyer(snapshot.context.store.uri);
   const files = await snapshot.files({ ignoreFeatures: true });
@@ -148,7 +182,16 @@ async function* fileTexts(snapshot: LogSnapshot): AsyncGenerator<readonly [text:
 }
 
 function fileText(add: AddAction, key: string): string {
-  const values = Object.fromEntries(Object.entries(add.partitionValues).map(([name, value]) => [name, value === "" ? null : value]));
+  const values = Object.fromEntries(
+    Object.entries(add.partitionValues).map(([name, value]) => [name, value === "" ? null : value]),
+  );
   const rows = [add.baseRowId?.toString() ?? null, add.defaultRowCommitVersion?.toString() ?? null];
-  return stableStringify([key, add.size, add.modificationTime, values, rows, add.deletionVector?.cardinality ?? null]);
+  return stableStringify([
+    key,
+    add.size,
+    add.modificationTime,
+    values,
+    rows,
+    add.deletionVector?.cardinality ?? null,
+  ]);
 }

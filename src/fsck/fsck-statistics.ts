@@ -18,7 +18,10 @@ export interface CheckedFile {
   readonly rows: number;
 }
 
-/** A column with what SQL it takes to compare it with its statistics; `path` leads to it in `minValues`, `maxValues` and `nullCount`. */
+/**
+ * A column with what SQL it takes to compare it with its statistics; `path` leads to it in `minValues`,
+ * `maxValues` and `nullCount`.
+ */
 interface StatisticsColumn {
   readonly name: string;
   readonly sql: string;
@@ -44,9 +47,11 @@ const compared: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Compares the rows of files (`sql`, with the file's number in the column `fileColumn`) with their statistics in the log.
+ * Compares the rows of files (`sql`, with the file's number in the column `fileColumn`) with their statistics
+ * in the log.
  *
- * Bounds may be wide but must hold; they may cut text short and timestamps to milliseconds. PROTOCOL.md "Per-file Statistics".
+ * Bounds may be wide but must hold; they may cut text short and timestamps to milliseconds. PROTOCOL.md
+ * "Per-file Statistics".
  */
 export async function statisticsProblems(
   session: Session,
@@ -55,21 +60,34 @@ export async function statisticsProblems(
   fileColumn: string,
   files: readonly CheckedFile[],
 ): Promise<{ readonly rows: number; readonly findings: Finding[] }> {
-  const columns = statisticsColumns(snapshot.schema, snapshot.metadata.partitionColumns, mappingModeOf(snapshot));
+  const columns = statisticsColumns(
+    snapshot.schema,
+    snapshot.metadata.partitionColumns,
+    mappingModeOf(snapshot),
+  );
   const facts = columns.flatMap((column, at) => [
     `count(*) FILTER (${column.sql} IS NULL) AS n${at}`,
     ...(isCompared(column.type)
-      ? [`min(${column.sql}) ${withoutNan(column)} AS a${at}`, `max(${column.sql}) ${withoutNan(column)} AS z${at}`]
+      ? [
+          `min(${column.sql}) ${withoutNan(column)} AS a${at}`,
+          `max(${column.sql}) ${withoutNan(column)} AS z${at}`,
+        ]
       : []),
   ]);
   const tests = columns.flatMap((column, at) => problemsOf(column, at));
-  const list = tests.length === 0 ? "[]::VARCHAR[]" : `list_filter([${tests.join(", ")}], lambda x: x IS NOT NULL)`;
+  const list =
+    tests.length === 0 ? "[]::VARCHAR[]" : `list_filter([${tests.join(", ")}], lambda x: x IS NOT NULL)`;
   const logged = files.map(({ add }, at) => {
     const stats = add.stats === undefined ? undefined : parseStatistics(add.stats);
     const values = columns.flatMap(({ path }) =>
       ["minValues", "maxValues", "nullCount"].map((group) => valueText(stats, [group, ...path])),
     );
-    return [String(at), add.deletionVector === undefined ? "exact" : "wide", valueText(stats, ["numRecords"]), ...values];
+    return [
+      String(at),
+      add.deletionVector === undefined ? "exact" : "wide",
+      valueText(stats, ["numRecords"]),
+      ...values,
+    ];
   });
   const found = await session.rows(
     `WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${["0", ...facts].join(", ")} FROM (${sql}) AS t GROUP BY ALL),
@@ -91,7 +109,11 @@ function finding(path: string, problem: string): Finding {
   return { code, severity: "error", message: `${path}: ${problem.replace(/^!/, "")}.`, path };
 }
 
-function statisticsColumns(schema: StructType, partitions: readonly string[], mode: ColumnMappingMode): StatisticsColumn[] {
+function statisticsColumns(
+  schema: StructType,
+  partitions: readonly string[],
+  mode: ColumnMappingMode,
+): StatisticsColumn[] {
   const columns: StatisticsColumn[] = [];
   for (const { path, field } of leafFields(schema)) {
     const [top = ""] = path;
@@ -121,22 +143,45 @@ function withoutNan({ type, sql }: StatisticsColumn): string {
   return type === "float" || type === "double" ? `FILTER (NOT isnan(${sql}))` : "";
 }
 
-/** SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place `4 + 3 * at` on. */
+/**
+ * SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place
+ * `4 + 3 * at` on.
+ */
 function problemsOf(column: StatisticsColumn, at: number): string[] {
   const { name, type, required } = column;
   const [min, max, nullCount] = [`s[${4 + 3 * at}]`, `s[${5 + 3 * at}]`, `s[${6 + 3 * at}]`];
-  const say = (test: string, ...parts: readonly string[]): string => `CASE WHEN ${test} THEN concat(${parts.join(", ")}) END`;
+  const say = (test: string, ...parts: readonly string[]): string =>
+    `CASE WHEN ${test} THEN concat(${parts.join(", ")}) END`;
   const nulls = `TRY_CAST(${nullCount} AS BIGINT)`;
   const has = quoteText(`column ${name} has `);
   const problems = required
-    ? [say(`n${at} > 0`, quoteText(`!column ${name} must not be null and has `), `n${at}`, quoteText(" nulls"))]
+    ? [
+        say(
+          `n${at} > 0`,
+          quoteText(`!column ${name} must not be null and has `),
+          `n${at}`,
+          quoteText(" nulls"),
+        ),
+      ]
     : [];
   // Whether a variant's own null is a null of SQL is a matter of how its file is read.
   if (type !== "variant") {
     const wide = `(${nulls} = 0 AND n${at} > 0) OR (${nulls} = records AND n${at} < rows)`;
     problems.push(
-      say(`bounds = 'exact' AND ${nulls} <> n${at}`, has, `n${at}`, quoteText(" nulls, its nullCount says "), nulls),
-      say(`bounds = 'wide' AND (${wide})`, has, `n${at}`, quoteText(" nulls among rows that are not deleted, its nullCount says "), nulls),
+      say(
+        `bounds = 'exact' AND ${nulls} <> n${at}`,
+        has,
+        `n${at}`,
+        quoteText(" nulls, its nullCount says "),
+        nulls,
+      ),
+      say(
+        `bounds = 'wide' AND (${wide})`,
+        has,
+        `n${at}`,
+        quoteText(" nulls among rows that are not deleted, its nullCount says "),
+        nulls,
+      ),
     );
   }
   if (!isCompared(type)) return problems;
@@ -160,7 +205,9 @@ function outside({ type, wasFloat }: StatisticsColumn, value: string, text: stri
   }
   if (op === "<") return beyond;
   if (type === "string") return `${beyond} AND NOT starts_with(${value}, ${bound})`;
-  return type === "timestamp" || type === "timestamp_ntz" ? `${value} > ${bound} + INTERVAL 1 MILLISECOND` : beyond;
+  return type === "timestamp" || type === "timestamp_ntz"
+    ? `${value} > ${bound} + INTERVAL 1 MILLISECOND`
+    : beyond;
 }
 
 function valueText(stats: unknown, path: readonly string[]): string | null {
@@ -169,5 +216,7 @@ function valueText(stats: unknown, path: readonly string[]): string | null {
     if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return null;
     found = Object.entries(found).find(([key]) => key === name)?.[1];
   }
-  return typeof found === "string" || typeof found === "number" || typeof found === "boolean" ? String(found) : null;
+  return typeof found === "string" || typeof found === "number" || typeof found === "boolean"
+    ? String(found)
+    : null;
 }

@@ -33,19 +33,27 @@ export interface FsckReport {
  */
 export async function fsck(context: TableContext, options: FsckOptions = {}): Promise<FsckReport> {
   const findings: Finding[] = [];
-  const report = (finding: Finding): void => void findings.push({ ...finding, message: boundedMessage(finding.message) });
+  const report = (finding: Finding): void =>
+    void findings.push({ ...finding, message: boundedMessage(finding.message) });
   const listing = await listLog(context.store, 0, undefined, readOptions(options));
   if (listing.latest < 0) {
-    throw new VarveError("NOT_A_TABLE", `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`, {
-      uri: context.store.uri,
-    });
+    throw new VarveError(
+      "NOT_A_TABLE",
+      `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`,
+      {
+        uri: context.store.uri,
+      },
+    );
   }
   const changeFiles = await checkCommits(context, listing, report, options.signal);
   await checkCheckpoints(context, listing, options.deep !== true, report);
-  const compared = options.deep === true ? await checkStates(context, listing, report, options.signal) : undefined;
+  const compared =
+    options.deep === true ? await checkStates(context, listing, report, options.signal) : undefined;
   const snapshot = await openChecked(context, listing, options, report);
   const totals =
-    snapshot === undefined ? { files: 0, bytes: 0, rows: 0 } : await checkSnapshot(snapshot, { listing, changeFiles }, options, report);
+    snapshot === undefined
+      ? { files: 0, bytes: 0, rows: 0 }
+      : await checkSnapshot(snapshot, { listing, changeFiles }, options, report);
   return {
     uri: context.store.uri,
     version: snapshot?.version,
@@ -64,7 +72,12 @@ async function checkSnapshot(
   report: (finding: Finding) => void,
 ): Promise<FileTotals> {
   if (snapshot.readObstacle !== undefined) {
-    report({ code: "TABLE_UNREADABLE", severity: "error", message: snapshot.readObstacle.message, version: snapshot.version });
+    report({
+      code: "TABLE_UNREADABLE",
+      severity: "error",
+      message: snapshot.readObstacle.message,
+      version: snapshot.version,
+    });
     return { files: 0, bytes: 0, rows: 0 };
   }
   await checkChecksums(snapshot, listing, report, options.signal);

@@ -1,6 +1,13 @@
 import type { Engine } from "../engine/core/contract.ts";
 import type { VarveError } from "../errors.ts";
-import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, RemoveAction, TxnAction } from "../protocol/actions.ts";
+import type {
+  AddAction,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  RemoveAction,
+  TxnAction,
+} from "../protocol/actions.ts";
 import type { Predicate } from "../protocol/predicate.ts";
 import type { StructType } from "../schema/types.ts";
 import type { ObjectStore } from "../storage/contract/object-store.ts";
@@ -12,17 +19,25 @@ export interface FileLimits {
   readonly jsonBytes: number;
 }
 
-/** What every layer above storage and engine is given: the table's store, a lazily started engine, and the injected world. */
+/**
+ * What every layer above storage and engine is given: the table's store, a lazily started engine, and the
+ * injected world.
+ */
 export interface TableContext {
   readonly store: ObjectStore;
   /** Starts the engine on first use: code paths that touch no data never call it. */
   readonly engine: () => Promise<Engine>;
   readonly world: World;
-  /** Opens stores for absolute URIs in the log (shallow clones), where the caller allowed that prefix; absent: refused. */
+  /**
+   * Opens stores for absolute URIs in the log (shallow clones), where the caller allowed that prefix; absent:
+   * refused.
+   */
   readonly foreignStore?: ((uri: string) => Promise<ObjectStore>) | undefined;
   /** Local file name of an immutable object: the object itself on local disk, else a cached copy. */
   readonly localFile: (path: string) => Promise<string>;
-  /** Up to where a table's files are held as objects rather than by the engine; default: about 5,000 files. */
+  /**
+   * Up to where a table's files are held as objects rather than by the engine; default: about 5,000 files.
+   */
   readonly fileLimits?: FileLimits | undefined;
 }
 
@@ -30,14 +45,20 @@ export interface TableContext {
 export interface LogSnapshot {
   readonly context: TableContext;
   readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where enabled, else the commit file's modification time. */
+  /**
+   * Milliseconds since 1970-01-01 UTC: the in-commit timestamp where enabled, else the commit file's
+   * modification time.
+   */
   readonly timestamp: number;
   readonly protocol: ProtocolAction;
   readonly metadata: MetadataAction;
-  /** @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` where unknown reader features make it unreadable */
+  /**
+   * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL` where unknown reader features make it unreadable
+   */
   readonly schema: StructType;
   /**
-   * Makes sure that protocol and metadata are the log's own: those of a big table in a remote store may be its checksum file's word alone.
+   * Makes sure that protocol and metadata are the log's own: those of a big table in a remote store may be
+   * its checksum file's word alone.
    *
    * @throws `CHECKSUM_MISMATCH`, and what reading the log throws
    */
@@ -45,10 +66,14 @@ export interface LogSnapshot {
   appTransactions(): Promise<ReadonlyMap<string, TxnAction>>;
   /** Without removed domains. */
   domainMetadata(): Promise<ReadonlyMap<string, DomainMetadataAction>>;
-  /** Why the table's rows cannot be read, as the error that {@link LogSnapshot.files} throws; absent for a table that can be. */
+  /**
+   * Why the table's rows cannot be read, as the error that {@link LogSnapshot.files} throws; absent for a
+   * table that can be.
+   */
   readonly readObstacle: VarveError | undefined;
   /**
-   * The live files. `ignoreFeatures` lists them even where unknown reader features say that they may mean something else: for inspection only.
+   * The live files. `ignoreFeatures` lists them even where unknown reader features say that they may mean
+   * something else: for inspection only.
    *
    * @throws `UNSUPPORTED_FEATURE`, `UNSUPPORTED_PROTOCOL`, `LOG_CORRUPT`, `CHECKPOINT_CORRUPT`
    */

@@ -1,7 +1,12 @@
 import { isVarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
-import { loadedColumn, type MetricState, metricsSchema, storedColumn } from "../quality/measures/metric-state.ts";
+import {
+  loadedColumn,
+  type MetricState,
+  metricsSchema,
+  storedColumn,
+} from "../quality/measures/metric-state.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitNewTable } from "../table/commit/transaction.ts";
 import { defineTable } from "../table/definition/table-definition.ts";
@@ -20,10 +25,17 @@ export interface VersionMetrics {
   /** `batch`: the rows that the version brought; `table`: all its rows. */
   readonly scope: "batch" | "table";
   readonly state: MetricState;
-  readonly checks: readonly { readonly id: string; readonly success: boolean; readonly unexpected: number | null }[];
+  readonly checks: readonly {
+    readonly id: string;
+    readonly success: boolean;
+    readonly unexpected: number | null;
+  }[];
 }
 
-/** Which recorded metrics to read; default: all. Sketches of many columns are large, so ask for those that are needed. */
+/**
+ * Which recorded metrics to read; default: all. Sketches of many columns are large, so ask for those that are
+ * needed.
+ */
 export interface MetricsSelection {
   readonly scope?: VersionMetrics["scope"] | undefined;
   /** Names of columns; default: all. */
@@ -43,8 +55,14 @@ async function openMetrics(context: TableContext): Promise<LogSnapshot | undefin
   }
 }
 
-/** The metrics that are recorded, oldest version first; empty where none are. What was recorded twice is given once. */
-export async function readMetrics(context: TableContext, selection: MetricsSelection = {}): Promise<VersionMetrics[]> {
+/**
+ * The metrics that are recorded, oldest version first; empty where none are. What was recorded twice is given
+ * once.
+ */
+export async function readMetrics(
+  context: TableContext,
+  selection: MetricsSelection = {},
+): Promise<VersionMetrics[]> {
   const snapshot = await openMetrics(context);
   return snapshot === undefined ? [] : readVersion(snapshot, selection);
 }
@@ -54,7 +72,10 @@ async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): 
   try {
     const scan = await planScan(session, snapshot);
     const scope = selection.scope === undefined ? "true" : `scope = ${quoteText(selection.scope)}`;
-    const newest = selection.newest === true ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})` : "true";
+    const newest =
+      selection.newest === true
+        ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})`
+        : "true";
     const rows = await session.rows(
       `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
     );
@@ -64,7 +85,9 @@ async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): 
       scope: row["scope"] === "batch" ? "batch" : "table",
       state: {
         rows: Number(row["rows"]),
-        columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(loadedColumn),
+        columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(
+          loadedColumn,
+        ),
       },
       checks: JSON.parse(String(row["checks"] ?? "[]")) as VersionMetrics["checks"],
     }));
@@ -75,16 +98,21 @@ async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): 
 
 function columnsSql({ columns, withoutSketches }: MetricsSelection): string {
   const named =
-    columns === undefined ? "columns" : `list_filter(columns, lambda c: c.name IN (${columns.map(quoteText).join(", ") || "NULL"}))`;
+    columns === undefined
+      ? "columns"
+      : `list_filter(columns, lambda c: c.name IN (${columns.map(quoteText).join(", ") || "NULL"}))`;
   if (withoutSketches !== true) return named;
-  const kept = ["name", "present", "count", "min", "max", "mean", "squares"].map((field) => `${field} := c.${field}`).join(", ");
+  const kept = ["name", "present", "count", "min", "max", "mean", "squares"]
+    .map((field) => `${field} := c.${field}`)
+    .join(", ");
   return `list_transform(${named}, lambda c: struct_pack(${kept}))`;
 }
 
 /**
  * Records metrics in one commit, but those that are recorded by then.
  *
- * The application id makes it conflict with another recorder's commit: then what that one recorded is left out, and the rest tried again.
+ * The application id makes it conflict with another recorder's commit: then what that one recorded is left
+ * out, and the rest tried again.
  */
 export async function writeMetrics(context: TableContext, found: readonly VersionMetrics[]): Promise<void> {
   for (;;) {
@@ -104,7 +132,14 @@ export async function writeMetrics(context: TableContext, found: readonly Versio
 }
 
 function storedMetrics({ version, at, scope, state, checks }: VersionMetrics) {
-  return { version, committed_at: new Date(at), scope, rows: state.rows, columns: state.columns.map(storedColumn), checks };
+  return {
+    version,
+    committed_at: new Date(at),
+    scope,
+    rows: state.rows,
+    columns: state.columns.map(storedColumn),
+    checks,
+  };
 }
 
 async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
@@ -116,7 +151,11 @@ async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
     description: "Metrics of the versions of the table above",
   });
   try {
-    await commitNewTable(metrics, { actions: [protocol, metadata], operation: "CREATE TABLE", operationParameters: {} });
+    await commitNewTable(metrics, {
+      actions: [protocol, metadata],
+      operation: "CREATE TABLE",
+      operationParameters: {},
+    });
   } catch (error) {
     if (!isVarveError(error, "TABLE_EXISTS")) throw error;
   }

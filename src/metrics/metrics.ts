@@ -23,10 +23,12 @@ import type { WriteOptions } from "../write/write-options.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
 /**
- * Brings the metrics of a table up to a version: for versions that only added rows just those rows are read, and their state merged with that
- * of the version before; others are read whole. Recording twice records once.
+ * Brings the metrics of a table up to a version: for versions that only added rows just those rows are read,
+ * and their state merged with that of the version before; others are read whole. Recording twice records
+ * once.
  *
- * Versions whose commit, log or data files are gone (cleaned up, vacuumed) can be measured no more and are passed over.
+ * Versions whose commit, log or data files are gone (cleaned up, vacuumed) can be measured no more and are
+ * passed over.
  *
  * @returns how many versions were recorded
  */
@@ -83,23 +85,33 @@ async function measureVersion(
   const removed = actions.some((action) => action.kind === "remove" && action.dataChange);
   const info = actions.flatMap((action) => (action.kind === "commitInfo" ? [action.info] : []))[0] ?? {};
   const about = { version, at: snapshot.timestamp, checks: checksOf(info) };
-  if (adds.length === 0 && !removed && before !== undefined) return [{ ...about, scope: "table", state: before }];
+  if (adds.length === 0 && !removed && before !== undefined)
+    return [{ ...about, scope: "table", state: before }];
   const appended = !removed && (before !== undefined ? isSketched(before) : version === 0);
   const brought = !removed || bringsRows(info);
-  const batch = brought ? await unlessGone(planFiles(session, snapshot, adds).then((plan) => measureState(session, plan))) : undefined;
+  const batch = brought
+    ? await unlessGone(planFiles(session, snapshot, adds).then((plan) => measureState(session, plan)))
+    : undefined;
   const table =
     appended && batch !== undefined
       ? mergeStates(before ?? { rows: 0, columns: [] }, batch)
       : await unlessGone(planScan(session, snapshot).then((plan) => measureState(session, plan)));
   return [
-    ...(adds.length === 0 || batch === undefined ? [] : [{ ...about, scope: "batch" as const, state: batch }]),
+    ...(adds.length === 0 || batch === undefined
+      ? []
+      : [{ ...about, scope: "batch" as const, state: batch }]),
     ...(table === undefined ? [] : [{ ...about, scope: "table" as const, state: table }]),
   ];
 }
 
-/** Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a merge writes anew what was there. */
+/**
+ * Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a
+ * merge writes anew what was there.
+ */
 function bringsRows({ operation }: JsonObject): boolean {
-  return typeof operation === "string" && /^WRITE$|TABLE AS SELECT$|^STREAMING UPDATE$|^COPY INTO$/.test(operation);
+  return (
+    typeof operation === "string" && /^WRITE$|TABLE AS SELECT$|^STREAMING UPDATE$|^COPY INTO$/.test(operation)
+  );
 }
 
 /** What cannot be read because an upkeep of the table removed it is not there to be measured. */
@@ -140,13 +152,18 @@ export async function metricHistory(context: TableContext, metric: string): Prom
 }
 
 /**
- * Values of a metric up to a version, oldest first, without recording anything: what is not recorded is measured for the moment.
+ * Values of a metric up to a version, oldest first, without recording anything: what is not recorded is
+ * measured for the moment.
  *
- * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this one.
+ * `batch`: of the batches of the versions up to this one; `table`: of all rows of the versions before this
+ * one.
  *
  * @returns a function as anomaly checks ask for it; it throws as {@link metricHistory}
  */
-export function unrecordedHistory(snapshot: LogSnapshot, scope: VersionMetrics["scope"]): (metric: string) => Promise<number[]> {
+export function unrecordedHistory(
+  snapshot: LogSnapshot,
+  scope: VersionMetrics["scope"],
+): (metric: string) => Promise<number[]> {
   let measured: Promise<VersionMetrics[]> | undefined;
   return async (metric) => {
     const columns = keptColumns(metric);
@@ -176,12 +193,19 @@ function keptColumns(metric: string): readonly string[] {
   );
 }
 
-/** Metrics of the table's versions as series for a report: row count, and completeness and mean of each column that has them. */
+/**
+ * Metrics of the table's versions as series for a report: row count, and completeness and mean of each column
+ * that has them.
+ */
 export async function metricSeries(context: TableContext): Promise<MetricSeries[]> {
   const recorded = await readMetrics(context, { scope: "table", withoutSketches: true });
   const names =
-    recorded.at(-1)?.state.columns.flatMap(({ name, mean }) => [`completeness(${name})`, ...(mean === null ? [] : [`mean(${name})`])]) ??
-    [];
+    recorded
+      .at(-1)
+      ?.state.columns.flatMap(({ name, mean }) => [
+        `completeness(${name})`,
+        ...(mean === null ? [] : [`mean(${name})`]),
+      ]) ?? [];
   return ["row_count", ...names].map((name) => ({
     name,
     points: recorded.flatMap((entry) => {
@@ -191,7 +215,10 @@ export async function metricSeries(context: TableContext): Promise<MetricSeries[
   }));
 }
 
-/** Options of a write whose checks may ask for the history of the table's batches: recorded up to the snapshot the first time they do. */
+/**
+ * Options of a write whose checks may ask for the history of the table's batches: recorded up to the snapshot
+ * the first time they do.
+ */
 export function withMetricHistory<T extends WriteOptions>(snapshot: LogSnapshot, options: T): T {
   if (options.gateOptions?.history !== undefined) return options;
   let recorded: Promise<unknown> | undefined;

@@ -1,7 +1,12 @@
 import type { Engine, Session } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
-import { type CheckReport, checkReport, type MetricSeries, type VersionTests } from "../quality/gate/check-report.ts";
+import {
+  type CheckReport,
+  checkReport,
+  type MetricSeries,
+  type VersionTests,
+} from "../quality/gate/check-report.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import { defineSuite } from "../quality/suite/define.ts";
@@ -18,7 +23,9 @@ export interface CheckOptions {
   readonly name: string;
   readonly gateOptions?: GateOptions | undefined;
   readonly world?: World | undefined;
-  /** Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions. */
+  /**
+   * Metrics over versions to show beside the verdict; default: those that are recorded of a table's versions.
+   */
   readonly metrics?: readonly MetricSeries[] | undefined;
   /** Called in the phases `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
@@ -28,10 +35,11 @@ export interface CheckOptions {
 /**
  * Runs a suite over any source, without writing anything: files, rows, Arrow, SQL, or a version of a table.
  *
- * For a version of a table the report carries what the tests of its versions said, and checks of history compare its rows with those of the
- * versions before it.
+ * For a version of a table the report carries what the tests of its versions said, and checks of history
+ * compare its rows with those of the versions before it.
  *
- * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`, errors of the tables that are read
+ * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`, errors of the tables that are
+ * read
  */
 export async function checkSuite(
   engine: Engine,
@@ -54,7 +62,8 @@ export async function checkSuite(
     });
     readable.push(...staged.files);
     const { gateOptions } = options;
-    const earlier = gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
+    const earlier =
+      gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
     options.onProgress?.({ phase: "checking" });
     const verdict = await evaluateGate(session, defined, staged.relation, {
       now: world.now(),
@@ -66,7 +75,10 @@ export async function checkSuite(
     const seconds = (world.now() - start) / 1000;
     const history = isSnapshot(source) ? await versionTests(source) : [];
     const metrics =
-      options.metrics ?? (isSnapshot(source) ? (await metricSeries(source.context)).map((series) => upTo(series, source.version)) : []);
+      options.metrics ??
+      (isSnapshot(source)
+        ? (await metricSeries(source.context)).map((series) => upTo(series, source.version))
+        : []);
     return checkReport(verdict, { source: options.name, at: start, seconds, history, metrics });
   } finally {
     await session.close();
@@ -95,7 +107,9 @@ function isSnapshot(source: WriteSource): source is LogSnapshot {
 /** What the gates of a table's versions said, newest first; versions that no gate tested are left out. */
 async function versionTests(snapshot: LogSnapshot, limit = 100): Promise<VersionTests[]> {
   const entries = await readHistory(snapshot.context, { limit, checkFiles: false });
-  return entries.flatMap((entry) => (entry.gate === undefined || entry.version > snapshot.version ? [] : [testsOf(entry, entry.gate)]));
+  return entries.flatMap((entry) =>
+    entry.gate === undefined || entry.version > snapshot.version ? [] : [testsOf(entry, entry.gate)],
+  );
 }
 
 function testsOf(entry: HistoryEntry, gate: JsonObject): VersionTests {
@@ -108,6 +122,8 @@ function testsOf(entry: HistoryEntry, gate: JsonObject): VersionTests {
     rows: count("rows"),
     quarantined: count("quarantined"),
     dropped: count("dropped"),
-    failedChecks: checks.flatMap((check) => (isJsonObject(check) && check["success"] === false ? [String(check["id"])] : [])),
+    failedChecks: checks.flatMap((check) =>
+      isJsonObject(check) && check["success"] === false ? [String(check["id"])] : [],
+    ),
   };
 }

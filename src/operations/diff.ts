@@ -27,8 +27,16 @@ export interface VersionDiff {
   readonly schema: readonly SchemaDifference[];
   readonly properties: readonly PropertyDifference[];
   /** Live files of one side only; a file whose deletion vector changed counts on both. */
-  readonly files: { readonly added: number; readonly removed: number; readonly bytesAdded: number; readonly bytesRemoved: number };
-  /** Multiset difference of the rows, over the columns that both versions have with one type; absent unless asked for. */
+  readonly files: {
+    readonly added: number;
+    readonly removed: number;
+    readonly bytesAdded: number;
+    readonly bytesRemoved: number;
+  };
+  /**
+   * Multiset difference of the rows, over the columns that both versions have with one type; absent unless
+   * asked for.
+   */
   readonly rows?: { readonly added: number; readonly removed: number } | undefined;
 }
 
@@ -38,16 +46,27 @@ export interface DiffOptions {
 }
 
 /** Compares two versions of one table: schema, properties, files and, if asked, rows. */
-export async function diffVersions(before: LogSnapshot, after: LogSnapshot, options: DiffOptions = {}): Promise<VersionDiff> {
+export async function diffVersions(
+  before: LogSnapshot,
+  after: LogSnapshot,
+  options: DiffOptions = {},
+): Promise<VersionDiff> {
   const { added, removed } = await fileDifference(before, after);
   const result: VersionDiff = {
     from: before.version,
     to: after.version,
     schema: schemaDifference(before.schema, after.schema),
     properties: propertyDifference(before.metadata.configuration, after.metadata.configuration),
-    files: { added: added.length, removed: removed.length, bytesAdded: bytesOf(added), bytesRemoved: bytesOf(removed) },
+    files: {
+      added: added.length,
+      removed: removed.length,
+      bytesAdded: bytesOf(added),
+      bytesRemoved: bytesOf(removed),
+    },
   };
-  return options.rows === true ? { ...result, rows: await rowDifference(before, removed, after, added) } : result;
+  return options.rows === true
+    ? { ...result, rows: await rowDifference(before, removed, after, added) }
+    : result;
 }
 
 /** Columns, nested ones by their full names, that one schema has and the other has not or has differently. */
@@ -70,7 +89,8 @@ function columnsOf(schema: StructType): Map<string, string> {
     if (path !== "") columns.set(path, `${nested(type) ?? typeText(type)}${nullable ? "" : " not null"}`);
     if (typeof type === "string" || type.type === "decimal") return;
     const below = (name: string): string => (path === "" ? name : `${path}.${name}`);
-    if (type.type === "struct") for (const field of type.fields) add(below(field.name), field.type, field.nullable);
+    if (type.type === "struct")
+      for (const field of type.fields) add(below(field.name), field.type, field.nullable);
     else if (type.type === "array") add(below("element"), type.elementType, type.containsNull);
     else {
       add(below("key"), type.keyType, false);
@@ -86,7 +106,10 @@ function nested(type: DeltaType): string | undefined {
   return typeof type === "string" || type.type === "decimal" ? undefined : type.type;
 }
 
-function propertyDifference(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): PropertyDifference[] {
+function propertyDifference(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): PropertyDifference[] {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return keys.flatMap((key) => {
     const [old, now] = [before[key], after[key]];
@@ -97,7 +120,8 @@ function propertyDifference(before: Readonly<Record<string, string>>, after: Rea
 
 async function fileDifference(before: LogSnapshot, after: LogSnapshot) {
   const only = new Map<string, AddAction>();
-  for await (const chunk of (await before.files()).all()) for (const file of chunk) only.set(keyOf(file), file);
+  for await (const chunk of (await before.files()).all())
+    for (const file of chunk) only.set(keyOf(file), file);
   const added: AddAction[] = [];
   for await (const chunk of (await after.files()).all()) {
     for (const file of chunk) if (!only.delete(keyOf(file))) added.push(file);
@@ -107,7 +131,9 @@ async function fileDifference(before: LogSnapshot, after: LogSnapshot) {
 
 function keyOf(file: AddAction): string {
   const vector = file.deletionVector;
-  return vector === undefined ? logPathKey(file.path) : `${logPathKey(file.path)}\n${vector.pathOrInlineDv}\n${vector.offset ?? 0}`;
+  return vector === undefined
+    ? logPathKey(file.path)
+    : `${logPathKey(file.path)}\n${vector.pathOrInlineDv}\n${vector.offset ?? 0}`;
 }
 
 function bytesOf(files: readonly AddAction[]): number {
@@ -115,14 +141,21 @@ function bytesOf(files: readonly AddAction[]): number {
 }
 
 /** Rows of files that both versions have cancel out, so only the others are read. */
-async function rowDifference(before: LogSnapshot, removed: readonly AddAction[], after: LogSnapshot, added: readonly AddAction[]) {
+async function rowDifference(
+  before: LogSnapshot,
+  removed: readonly AddAction[],
+  after: LogSnapshot,
+  added: readonly AddAction[],
+) {
   const session = await (await after.context.engine()).open();
   try {
     const columns = comparable(before.schema, after.schema);
     const old = await planFiles(session, before, removed, { columns });
     const now = await planFiles(session, after, added, { columns });
     const count = async (one: string, other: string): Promise<number> => {
-      const [row] = await session.rows(`SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`);
+      const [row] = await session.rows(
+        `SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`,
+      );
       return Number(row?.["n"]);
     };
     return { added: await count(now.sql, old.sql), removed: await count(old.sql, now.sql) };
@@ -133,5 +166,7 @@ async function rowDifference(before: LogSnapshot, removed: readonly AddAction[],
 
 function comparable(before: StructType, after: StructType): string[] {
   const types = new Map(before.fields.map((field) => [field.name, typeText(field.type)]));
-  return after.fields.filter((field) => types.get(field.name) === typeText(field.type)).map((field) => field.name);
+  return after.fields
+    .filter((field) => types.get(field.name) === typeText(field.type))
+    .map((field) => field.name);
 }

@@ -14,7 +14,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 /** What one version did, from its commit. */
 export interface HistoryEntry {
   readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC: the in-commit timestamp where there is one, else the commit file's modification time. */
+  /**
+   * Milliseconds since 1970-01-01 UTC: the in-commit timestamp where there is one, else the commit file's
+   * modification time.
+   */
   readonly timestamp: number;
   readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
@@ -53,18 +56,28 @@ interface Commit {
 const readsUnderWay = 8;
 
 /**
- * Lists versions newest first, from their commit files alone: no checkpoint, no data file and no engine is read.
+ * Lists versions newest first, from their commit files alone: no checkpoint, no data file and no engine is
+ * read.
  *
- * Versions whose commit was cleaned up are not listed. A version is readable when the log can still rebuild it and no file that it needs is gone; files
- * that are live in the newest version are taken to be there (`fsck` looks).
+ * Versions whose commit was cleaned up are not listed. A version is readable when the log can still rebuild
+ * it and no file that it needs is gone; files that are live in the newest version are taken to be there
+ * (`fsck` looks).
  *
  * @throws `NOT_A_TABLE`
  */
-export async function readHistory(context: TableContext, options: HistoryOptions = {}): Promise<HistoryEntry[]> {
+export async function readHistory(
+  context: TableContext,
+  options: HistoryOptions = {},
+): Promise<HistoryEntry[]> {
   const listing = await listWhole(context, undefined, options);
-  const wanted = [...listing.commits].sort(([a], [b]) => b - a).slice(0, options.limit ?? listing.commits.size);
-  const commits = await mapBounded(wanted, readsUnderWay, ([version, file]) => readCommit(context, version, file));
-  const lost = options.checkFiles === false ? new Map<number, string>() : await lostVersions(context, commits);
+  const wanted = [...listing.commits]
+    .sort(([a], [b]) => b - a)
+    .slice(0, options.limit ?? listing.commits.size);
+  const commits = await mapBounded(wanted, readsUnderWay, ([version, file]) =>
+    readCommit(context, version, file),
+  );
+  const lost =
+    options.checkFiles === false ? new Map<number, string>() : await lostVersions(context, commits);
   return commits.map((commit) => entryOf(commit, readability(commit.version, listing, lost)));
 }
 
@@ -91,7 +104,10 @@ async function readCommit(context: TableContext, version: number, file: ObjectIn
   return { version, file, info, filesAdded, rowsAdded, removes };
 }
 
-/** Rows of one added file, less those that its deletion vector hides. The usual spelling is read without parsing the line. */
+/**
+ * Rows of one added file, less those that its deletion vector hides. The usual spelling is read without
+ * parsing the line.
+ */
 function rowsOfAddLine(line: string, path: string, number: number): number | undefined {
   const count = /"stats":"\{\\"numRecords\\":(\d{1,15})[,}]/.exec(line)?.[1];
   if (count !== undefined && !line.includes('"deletionVector"')) return Number(count);
@@ -119,17 +135,28 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
   };
 }
 
-function readability(version: number, listing: LogListing, lost: ReadonlyMap<number, string>): HistoryEntry["readable"] {
+function readability(
+  version: number,
+  listing: LogListing,
+  lost: ReadonlyMap<number, string>,
+): HistoryEntry["readable"] {
   const inLog = readableVersions(listing).some(([first, last]) => version >= first && version <= last);
   if (!inLog) return { ok: false, reason: "the log before it was cleaned up" };
   const file = lost.get(version);
   return file === undefined ? { ok: true } : { ok: false, reason: `data file ${file} was deleted` };
 }
 
-/** For each version that needs a file which a later commit removed and the store no longer holds: one such file. */
-async function lostVersions(context: TableContext, newestFirst: readonly Commit[]): Promise<ReadonlyMap<number, string>> {
+/**
+ * For each version that needs a file which a later commit removed and the store no longer holds: one such
+ * file.
+ */
+async function lostVersions(
+  context: TableContext,
+  newestFirst: readonly Commit[],
+): Promise<ReadonlyMap<number, string>> {
   const removed = new Map<string, string>();
-  for (const commit of newestFirst) for (const { path } of commit.removes) removed.set(logPathKey(path), path);
+  for (const commit of newestFirst)
+    for (const { path } of commit.removes) removed.set(logPathKey(path), path);
   const missing = new Set<string>();
   await mapBounded(removed, readsUnderWay, async ([key, path]) => {
     if (await isMissing(context, path)) missing.add(key);
@@ -137,7 +164,10 @@ async function lostVersions(context: TableContext, newestFirst: readonly Commit[
   return missing.size === 0 ? new Map() : lostBetween(context, newestFirst, missing);
 }
 
-/** Walks the commits from the newest back: a missing file is needed by every version from the one that added it to the one before its removal. */
+/**
+ * Walks the commits from the newest back: a missing file is needed by every version from the one that added
+ * it to the one before its removal.
+ */
 async function lostBetween(
   context: TableContext,
   newestFirst: readonly Commit[],
@@ -150,7 +180,8 @@ async function lostBetween(
     if (one.done !== true) lost.set(commit.version, one.value);
     const actions = await readActions(await context.store.get(commit.file.path), commit.file.path);
     for (const action of actions) if (action.kind === "add") needed.delete(logPathKey(action.path));
-    for (const { path } of commit.removes) if (missing.has(logPathKey(path))) needed.set(logPathKey(path), path);
+    for (const { path } of commit.removes)
+      if (missing.has(logPathKey(path))) needed.set(logPathKey(path), path);
   }
   return lost;
 }

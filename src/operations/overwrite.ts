@@ -33,7 +33,9 @@ export interface OverwriteOptions extends WriteOptions {
   readonly dynamicPartitions?: boolean | undefined;
   /** Let the batch's columns replace the table's schema. */
   readonly overwriteSchema?: boolean | undefined;
-  /** With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has. */
+  /**
+   * With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has.
+   */
   readonly partitionBy?: readonly string[] | undefined;
 }
 
@@ -52,10 +54,15 @@ interface Replacement {
 /**
  * Replaces rows of a table with those of a source in one commit: readers see all old rows or all new ones.
  *
- * @throws as `append`, and `TABLE_APPEND_ONLY`; `INVALID_ARGUMENT` for options that exclude each other; `CONSTRAINT_VIOLATED` for new
- *   rows that do not meet `replaceWhere`; `SQL_FAILED`, `SQL_REFUSED` for its text
+ * @throws as `append`, and `TABLE_APPEND_ONLY`; `INVALID_ARGUMENT` for options that exclude each other;
+ * `CONSTRAINT_VIOLATED` for new rows that do not meet `replaceWhere`; `SQL_FAILED`, `SQL_REFUSED` for its
+ * text
  */
-export async function overwrite(snapshot: LogSnapshot, source: WriteSource, options: OverwriteOptions = {}): Promise<WriteOutcome> {
+export async function overwrite(
+  snapshot: LogSnapshot,
+  source: WriteSource,
+  options: OverwriteOptions = {},
+): Promise<WriteOutcome> {
   checkOptions(options);
   const target = await existingTarget(snapshot);
   if (target.demands.appendOnly) throw appendOnly(snapshot);
@@ -103,8 +110,14 @@ function replacementOf(snapshot: LogSnapshot, target: BatchTarget, options: Over
   };
 }
 
-function replacedBy(target: BatchTarget, schema: Parameters<typeof replacedTarget>[1], options: OverwriteOptions): BatchTarget {
-  const partitionBy = options.partitionBy ?? target.metadata.partitionColumns.filter((name) => findField(schema, name) !== undefined);
+function replacedBy(
+  target: BatchTarget,
+  schema: Parameters<typeof replacedTarget>[1],
+  options: OverwriteOptions,
+): BatchTarget {
+  const partitionBy =
+    options.partitionBy ??
+    target.metadata.partitionColumns.filter((name) => findField(schema, name) !== undefined);
   return replacedTarget(target, schema, partitionBy, options.upgradeProtocol === true);
 }
 
@@ -112,9 +125,17 @@ function replacedBy(target: BatchTarget, schema: Parameters<typeof replacedTarge
 function replacingPartitions(snapshot: LogSnapshot, target: BatchTarget): Replacement {
   const fields = partitionFields(target);
   if (fields.length === 0)
-    throw new VarveError("INVALID_ARGUMENT", "The table has no partitions, so none can be replaced. Leave dynamicPartitions out.", {});
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "The table has no partitions, so none can be replaced. Leave dynamicPartitions out.",
+      {},
+    );
   const keyOf = (values: Readonly<Record<string, string | null>>) =>
-    JSON.stringify(fields.map(({ field, physical }) => String(decodePartitionValue(field.type, values[physical] ?? null, [field.name]))));
+    JSON.stringify(
+      fields.map(({ field, physical }) =>
+        String(decodePartitionValue(field.type, values[physical] ?? null, [field.name])),
+      ),
+    );
   const removed = async (data: StagedData) => {
     const partitions = new Map(data.files.map((file) => [keyOf(file.partitionValues), file.partitionValues]));
     const files = (await liveFiles(snapshot)).filter((file) => partitions.has(keyOf(file.partitionValues)));
@@ -122,21 +143,31 @@ function replacingPartitions(snapshot: LogSnapshot, target: BatchTarget): Replac
     return { files, reads: { predicates, files: files.map((file) => file.path) } };
   };
   const kept: BatchHooks["kept"] = async (_, held, batch) => {
-    const same = fields.map(({ field }) => `b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`);
+    const same = fields.map(
+      ({ field }) => `b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`,
+    );
     return keptRows(held, `NOT EXISTS (SELECT 1 FROM (${batch.sql}) AS b WHERE ${same.join(" AND ")})`);
   };
   return { hooks: { kept }, removed, parameters: { partitionOverwriteMode: "dynamic" } };
 }
 
-/** Rows that meet a condition go; rows of the same files that do not are written again beside the new ones. */
+/**
+ * Rows that meet a condition go; rows of the same files that do not are written again beside the new ones.
+ */
 function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: string): Replacement {
-  let found: { readonly predicate: Predicate; readonly files: readonly AddAction[]; readonly scan: string } | undefined;
+  let found:
+    | { readonly predicate: Predicate; readonly files: readonly AddAction[]; readonly scan: string }
+    | undefined;
   let removed: readonly AddAction[] = [];
   let copiedRows = 0;
   const ids = rowIdColumns(target);
   const open = async (session: Session): Promise<readonly string[]> => {
     const predicate = await predicateFromSql(session, where, snapshot.schema);
-    const scan = await planScan(session, snapshot, { predicate, rowTracking: ids !== undefined, typedVariants: true });
+    const scan = await planScan(session, snapshot, {
+      predicate,
+      rowTracking: ids !== undefined,
+      typedVariants: true,
+    });
     found = { predicate, files: (await (await snapshot.files()).prune(predicate)).files, scan: scan.sql };
     return scan.files;
   };
@@ -154,7 +185,10 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     return { sql: `${rows.sql} UNION ALL BY NAME (${kept})`, copied: copiedRows, hidden: ids?.columns };
   };
   const kept: BatchHooks["kept"] = async (session, held) =>
-    keptRows(held, `NOT ((${await session.callerExpression(where, engineColumns(snapshot.schema))}) IS TRUE)`);
+    keptRows(
+      held,
+      `NOT ((${await session.callerExpression(where, engineColumns(snapshot.schema))}) IS TRUE)`,
+    );
   return {
     hooks: { open, compose, kept },
     removed: async () => ({
@@ -174,17 +208,24 @@ function keptRows(held: StagedRelation, condition: string): StagedRelation {
 }
 
 /**
- * How copied rows keep their ids and commit versions where rows are tracked: columns of the data files that the schema does not have
- * (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items with them.
+ * How copied rows keep their ids and commit versions where rows are tracked: columns of the data files that
+ * the schema does not have (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items with
+ * them.
  */
-function rowIdColumns({ demands, schema }: BatchTarget): { readonly columns: readonly string[]; readonly items: string } | undefined {
+function rowIdColumns({
+  demands,
+  schema,
+}: BatchTarget): { readonly columns: readonly string[]; readonly items: string } | undefined {
   if (demands.rowTracking === undefined || findField(schema, "_metadata") !== undefined) return undefined;
   const { rowIdColumn, rowCommitVersionColumn } = demands.rowTracking;
   const ids = `_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
   return { columns: [rowIdColumn, rowCommitVersionColumn], items: `* EXCLUDE (_metadata), ${ids}` };
 }
 
-/** The files whose partition values meet a condition; `undefined` where the condition looks at other columns too. */
+/**
+ * The files whose partition values meet a condition; `undefined` where the condition looks at other columns
+ * too.
+ */
 async function matchingPartitions(
   session: Session,
   target: BatchTarget,
@@ -201,7 +242,9 @@ async function matchingPartitions(
   if (condition === undefined) return undefined;
   const rows = files.map((file, at) => {
     const values = fields.map(({ field, physical }) =>
-      partitionValueSql(field.type, file.partitionValues[physical] ?? null, engineTypeText(field.type), [field.name]),
+      partitionValueSql(field.type, file.partitionValues[physical] ?? null, engineTypeText(field.type), [
+        field.name,
+      ]),
     );
     return `(${[at, ...values].join(", ")})`;
   });
@@ -214,7 +257,12 @@ async function matchingPartitions(
   return files.filter((_, at) => chosen.has(at));
 }
 
-async function refuseOutside(session: Session, rows: WrittenRows, condition: string, where: string): Promise<void> {
+async function refuseOutside(
+  session: Session,
+  rows: WrittenRows,
+  condition: string,
+  where: string,
+): Promise<void> {
   const [outside] = await session.rows(`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`);
   if (outside?.["n"] === 0n) return;
   throw new VarveError(
@@ -236,11 +284,16 @@ function partitionFields(target: BatchTarget): PartitionField[] {
   });
 }
 
-function partitionPredicate(fields: readonly PartitionField[], values: Readonly<Record<string, string | null>>): Predicate {
+function partitionPredicate(
+  fields: readonly PartitionField[],
+  values: Readonly<Record<string, string | null>>,
+): Predicate {
   const args = fields.map(({ field, physical }): Predicate => {
     const value = decodePartitionValue(field.type, values[physical] ?? null, [field.name]);
     if (value === null) return { op: "isNull", column: [field.name] };
-    return value instanceof Uint8Array ? { op: "unknown" } : { op: "eq", column: [field.name], value: { type: field.type, value } };
+    return value instanceof Uint8Array
+      ? { op: "unknown" }
+      : { op: "eq", column: [field.name], value: { type: field.type, value } };
   });
   return { op: "and", args };
 }
@@ -252,7 +305,11 @@ async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
 }
 
 function checkOptions(options: OverwriteOptions): void {
-  const chosen = [options.replaceWhere !== undefined, options.dynamicPartitions === true, options.overwriteSchema === true].filter(Boolean);
+  const chosen = [
+    options.replaceWhere !== undefined,
+    options.dynamicPartitions === true,
+    options.overwriteSchema === true,
+  ].filter(Boolean);
   if (chosen.length > 1) {
     throw new VarveError(
       "INVALID_ARGUMENT",

@@ -29,7 +29,11 @@ export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {
  *
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`, errors of the tables that are read
  */
-export async function profileSource(engine: Engine, source: WriteSource, options: ProfileOptions = {}): Promise<Profile> {
+export async function profileSource(
+  engine: Engine,
+  source: WriteSource,
+  options: ProfileOptions = {},
+): Promise<Profile> {
   const session = await engine.open();
   try {
     const { relation } = await stageWriteSource(session, source, {});
@@ -37,10 +41,14 @@ export async function profileSource(engine: Engine, source: WriteSource, options
       const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
       if (found !== undefined) return found;
       const names = relation.columns.map((column) => column.name);
-      throw new VarveError("COLUMN_NOT_FOUND", `The source has no column ${name}. It has: ${names.join(", ")}.`, {
-        column: name,
-        columns: names,
-      });
+      throw new VarveError(
+        "COLUMN_NOT_FOUND",
+        `The source has no column ${name}. It has: ${names.join(", ")}.`,
+        {
+          column: name,
+          columns: names,
+        },
+      );
     });
     const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
     return await profileRelation(session, { sql, columns });
@@ -50,6 +58,9 @@ export async function profileSource(engine: Engine, source: WriteSource, options
 }
 
 /** A suite made from the rows of a version, each check with its reason, ready to be edited. */
-export async function suggest(snapshot: LogSnapshot, options: ProfileOptions & SuggestOptions = {}): Promise<SuggestedSuite> {
+export async function suggest(
+  snapshot: LogSnapshot,
+  options: ProfileOptions & SuggestOptions = {},
+): Promise<SuggestedSuite> {
   return suggestSuite(await profile(snapshot, options), options);
 }

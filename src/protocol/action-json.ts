@@ -1,15 +1,24 @@
 import { VarveError } from "../errors.ts";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, parseRoundedJson, stringifyJson } from "../util/json.ts";
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  parseRoundedJson,
+  stringifyJson,
+} from "../util/json.ts";
 import type { Action, DeletionVectorDescriptor } from "./actions.ts";
 import * as field from "./json-fields.ts";
 import { type TextPart, textParts, textPartsPaced } from "./text-lines.ts";
 
 /**
- * Reads the actions of a commit, of a log compaction or of a JSON checkpoint: one JSON object a line (PROTOCOL.md "Delta Log Entries").
+ * Reads the actions of a commit, of a log compaction or of a JSON checkpoint: one JSON object a line
+ * (PROTOCOL.md "Delta Log Entries").
  *
  * Unknown actions and unknown fields are dropped, blank lines skipped. `source` names the file in errors.
  *
- * @throws `LOG_CORRUPT` naming file and line for anything that is not a well-formed action; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
+ * @throws `LOG_CORRUPT` naming file and line for anything that is not a well-formed action; `LIMIT_EXCEEDED`
+ * for a line beyond {@link longestLine}
  */
 export function parseActions(bytes: Uint8Array, source: string): Action[] {
   const actions: Action[] = [];
@@ -32,7 +41,10 @@ function collectActions({ text, firstLine }: TextPart, source: string, into: Act
   }
 }
 
-/** Reads one line; `undefined` for a blank one or an action that varve does not know. @throws as {@link parseActions} */
+/**
+ * Reads one line; `undefined` for a blank one or an action that varve does not know. @throws as
+ * {@link parseActions}
+ */
 export function parseActionLine(line: string, source: string, number: number): Action | undefined {
   if (line === "" || line.trim() === "") return undefined;
   const where = `${source}, line ${number}`;
@@ -43,21 +55,32 @@ export function parseActionLine(line: string, source: string, number: number): A
     if (body === null) continue;
     const read = readers.get(kind);
     if (read === undefined) continue;
-    if (action !== undefined) throw field.corrupt(where, `one line holds two actions, ${action.kind} and ${kind}`);
+    if (action !== undefined)
+      throw field.corrupt(where, `one line holds two actions, ${action.kind} and ${kind}`);
     if (!isJsonObject(body)) throw field.corrupt(where, `${kind} must be an object`);
     action = read(body, `${where}, ${kind}`);
   }
   return action;
 }
 
-/** Reads one action from the JSON below its name, e.g. `actionFromJson("add", {path: …})`. @throws `LOG_CORRUPT`, beginning with `where` */
-export function actionFromJson<K extends Action["kind"]>(kind: K, body: JsonObject, where: string): Extract<Action, { kind: K }> {
+/**
+ * Reads one action from the JSON below its name, e.g. `actionFromJson("add", {path: …})`. @throws
+ * `LOG_CORRUPT`, beginning with `where`
+ */
+export function actionFromJson<K extends Action["kind"]>(
+  kind: K,
+  body: JsonObject,
+  where: string,
+): Extract<Action, { kind: K }> {
   const action = readers.get(kind)?.(body, `${where}, ${kind}`);
-  if (action === undefined || !isKind(action, kind)) throw new TypeError(`varve internal error: no reader for ${kind}`);
+  if (action === undefined || !isKind(action, kind))
+    throw new TypeError(`varve internal error: no reader for ${kind}`);
   return action;
 }
 
-/** Writes one action as a line of a commit, without the line end; the counterpart of {@link parseActionLine}. */
+/**
+ * Writes one action as a line of a commit, without the line end; the counterpart of {@link parseActionLine}.
+ */
 function serializeAction(action: Action): string {
   return stringifyJson(actionToJson(action));
 }
@@ -78,7 +101,8 @@ export function actionToJson(action: Action): JsonObject {
 
 function parseText(line: string, where: string): JsonValue {
   try {
-    // The engine's own parser is much faster, and for file actions exact but for the fields that say so themselves.
+    // The engine's own parser is much faster, and for file actions exact but for the fields that say so
+    // themselves.
     if (!fileLine.test(line)) return parseJson(line);
     const value = parseRoundedJson(line);
     return isJsonObject(value) && Object.values(value).some(lostDigits) ? parseJson(line) : value;
@@ -168,7 +192,8 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       kind: "metaData",
       id: field.requiredText(body, "id", where),
       format: format(body, where),
-      // Tables without a schema exist (the reference implementation makes them in tests): they have no columns.
+      // Tables without a schema exist (the reference implementation makes them in tests): they have no
+      // columns.
       schemaString: field.optionalText(body, "schemaString", where) ?? emptySchema,
       partitionColumns: field.textList(body, "partitionColumns", where) ?? [],
       configuration: field.textMap(body, "configuration", where) ?? {},
@@ -231,7 +256,10 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
 
 const emptySchema = '{"type":"struct","fields":[]}';
 
-function format(body: JsonObject, where: string): { provider: string; options: Readonly<Record<string, string>> } {
+function format(
+  body: JsonObject,
+  where: string,
+): { provider: string; options: Readonly<Record<string, string>> } {
   const value = body["format"];
   if (value === undefined || value === null) return { provider: "parquet", options: {} };
   if (!isJsonObject(value)) throw field.corrupt(where, "format must be an object");
@@ -248,7 +276,11 @@ function deletionVector(body: JsonObject, where: string): DeletionVectorDescript
   if (!isJsonObject(value)) throw field.corrupt(at, "must be an object");
   const storageType = field.requiredText(value, "storageType", at);
   if (storageType !== "u" && storageType !== "i" && storageType !== "p") {
-    throw new VarveError("LOG_CORRUPT", `${at}: storageType must be "u", "i" or "p", not ${JSON.stringify(storageType)}.`, { storageType });
+    throw new VarveError(
+      "LOG_CORRUPT",
+      `${at}: storageType must be "u", "i" or "p", not ${JSON.stringify(storageType)}.`,
+      { storageType },
+    );
   }
   return {
     storageType,

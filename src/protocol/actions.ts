@@ -1,8 +1,9 @@
 import type { JsonObject } from "../util/json.ts";
 
 /**
- * The actions of a commit, PROTOCOL.md "Actions". Sizes and times are checked to be safe integers; row ids and application versions
- * are int64 and stay `bigint`. Unknown actions are dropped when read; unknown fields are not carried over.
+ * The actions of a commit, PROTOCOL.md "Actions". Sizes and times are checked to be safe integers; row ids
+ * and application versions are int64 and stay `bigint`. Unknown actions are dropped when read; unknown fields
+ * are not carried over.
  */
 export type Action =
   | AddAction
@@ -16,7 +17,10 @@ export type Action =
   | CheckpointMetadataAction
   | SidecarAction;
 
-/** A logical file's place: `path` as it stands in the log (percent-encoded URI), and the id of its deletion vector if any. */
+/**
+ * A logical file's place: `path` as it stands in the log (percent-encoded URI), and the id of its deletion
+ * vector if any.
+ */
 export interface AddAction {
   readonly kind: "add";
   readonly path: string;

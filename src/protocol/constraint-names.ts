@@ -6,5 +6,7 @@ export const suiteConstraintPrefix = "varve_";
 
 /** Names of the CHECK constraints among a table's properties. */
 export function constraintNames(configuration: Readonly<Record<string, string>>): string[] {
-  return Object.keys(configuration).flatMap((key) => (key.startsWith(constraintPrefix) ? [key.slice(constraintPrefix.length)] : []));
+  return Object.keys(configuration).flatMap((key) =>
+    key.startsWith(constraintPrefix) ? [key.slice(constraintPrefix.length)] : [],
+  );
 }

@@ -7,10 +7,16 @@ import { z85Decode } from "./z85.ts";
 /** Greatest row position that the engine can look up in a bitmap. */
 const rowLimit = 2 ** 31;
 const magicNumber = 1681511377;
-/** An older layout, which PROTOCOL.md still shows in "JSON Example 3 — Inline": bitmaps of ascending keys, each behind its size. */
+/**
+ * An older layout, which PROTOCOL.md still shows in "JSON Example 3 — Inline": bitmaps of ascending keys,
+ * each behind its size.
+ */
 const olderMagicNumber = 1681511376;
 
-/** Where a deletion vector's bytes are: in the log itself, or in a file (a path as `add.path` spells it) from `offset` on. */
+/**
+ * Where a deletion vector's bytes are: in the log itself, or in a file (a path as `add.path` spells it) from
+ * `offset` on.
+ */
 export type DeletionVectorPlace =
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
   | { readonly kind: "file"; readonly path: string; readonly offset: number };
@@ -18,7 +24,8 @@ export type DeletionVectorPlace =
 /**
  * Finds out where a deletion vector is kept, PROTOCOL.md "Derived Fields".
  *
- * Relative paths come out percent-encoded, as `add.path` is, because a random prefix may hold any character of Z85.
+ * Relative paths come out percent-encoded, as `add.path` is, because a random prefix may hold any character
+ * of Z85.
  *
  * @throws `DELETION_VECTOR_CORRUPT` for a descriptor that makes no sense
  */
@@ -36,7 +43,8 @@ export function deletionVectorPlace(vector: DeletionVectorDescriptor): DeletionV
 }
 
 /**
- * Takes one vector out of its file's bytes from {@link DeletionVectorPlace}'s offset on (`sizeInBytes + 9` bytes are enough), checking size and checksum.
+ * Takes one vector out of its file's bytes from {@link DeletionVectorPlace}'s offset on (`sizeInBytes + 9`
+ * bytes are enough), checking size and checksum.
  *
  * PROTOCOL.md "Deletion Vector File Storage Format".
  *
@@ -44,10 +52,14 @@ export function deletionVectorPlace(vector: DeletionVectorDescriptor): DeletionV
  */
 export function unwrapDeletionVector(bytes: Uint8Array, vector: DeletionVectorDescriptor): Uint8Array {
   // A missing offset is 0 by the protocol, where the file has its version byte.
-  const start = (vector.offset ?? 0) === 0 && bytes[0] === 1 && sizeAt(bytes, 0) !== vector.sizeInBytes ? 1 : 0;
+  const start =
+    (vector.offset ?? 0) === 0 && bytes[0] === 1 && sizeAt(bytes, 0) !== vector.sizeInBytes ? 1 : 0;
   const size = sizeAt(bytes, start);
   if (size !== vector.sizeInBytes)
-    throw corrupt(vector, `the file says ${size ?? "nothing"} where the log says ${vector.sizeInBytes} bytes`);
+    throw corrupt(
+      vector,
+      `the file says ${size ?? "nothing"} where the log says ${vector.sizeInBytes} bytes`,
+    );
   const data = bytes.subarray(start + 4, start + 4 + size);
   const stored = sizeAt(bytes, start + 4 + size);
   if (data.length !== size || stored === undefined) throw corrupt(vector, "the file ends early");
@@ -56,24 +68,33 @@ export function unwrapDeletionVector(bytes: Uint8Array, vector: DeletionVectorDe
 }
 
 /**
- * The most bytes that a vector over a file of `rows` rows can need: more are refused before they are fetched or decoded.
+ * The most bytes that a vector over a file of `rows` rows can need: more are refused before they are fetched
+ * or decoded.
  *
- * A container covers 65,536 rows; the largest, every second row as a run of its own, takes 131,074 bytes and nine of headers.
+ * A container covers 65,536 rows; the largest, every second row as a run of its own, takes 131,074 bytes and
+ * nine of headers.
  */
 export function greatestVectorSize(rows: number): number {
   return 64 + (Math.floor(rows / containerRows) + 1) * 131_104 + (Math.floor(rows / 2 ** 32) + 1) * 16;
 }
 
 /**
- * Decodes a vector's data (a 64-bit roaring bitmap behind a magic number) to one bit a row, the first row in the highest bit of the first byte.
+ * Decodes a vector's data (a 64-bit roaring bitmap behind a magic number) to one bit a row, the first row in
+ * the highest bit of the first byte.
  *
- * The whole structure is checked first, in time linear in the bytes of `data`; only then are bits made, as many as the last deleted row needs.
- * The event loop turns in between.
+ * The whole structure is checked first, in time linear in the bytes of `data`; only then are bits made, as
+ * many as the last deleted row needs. The event loop turns in between.
  *
- * @param rows physical rows of the data file, as its own footer counts them: a position beyond them is an error
- * @throws `DELETION_VECTOR_CORRUPT` when malformed, or when it does not hold `cardinality` rows; `LIMIT_EXCEEDED` for a row of 2^31 or more
+ * @param rows physical rows of the data file, as its own footer counts them: a position beyond them is an
+ * error
+ * @throws `DELETION_VECTOR_CORRUPT` when malformed, or when it does not hold `cardinality` rows;
+ * `LIMIT_EXCEEDED` for a row of 2^31 or more
  */
-export async function decodeDeletionVector(data: Uint8Array, vector: DeletionVectorDescriptor, rows: number): Promise<Uint8Array> {
+export async function decodeDeletionVector(
+  data: Uint8Array,
+  vector: DeletionVectorDescriptor,
+  rows: number,
+): Promise<Uint8Array> {
   checkClaims(vector, rows);
   const pause = eventLoopPauses(bytesPerTurn);
   let [count, end] = [0, 0];
@@ -85,7 +106,8 @@ export async function decodeDeletionVector(data: Uint8Array, vector: DeletionVec
     end = last + 1;
     await pause(container.bytes);
   }
-  if (count !== vector.cardinality) throw corrupt(vector, `it deletes ${count} rows where the log says ${vector.cardinality}`);
+  if (count !== vector.cardinality)
+    throw corrupt(vector, `it deletes ${count} rows where the log says ${vector.cardinality}`);
   const bits = new Uint8Array(Math.ceil(end / 8));
   for (const container of new BitmapReader(data, vector).containers()) {
     setBits(bits, data, container);
@@ -94,12 +116,17 @@ export async function decodeDeletionVector(data: Uint8Array, vector: DeletionVec
   return bits;
 }
 
-/** Refuses what the log says of a vector where it cannot be true of a file of so many rows. @throws `DELETION_VECTOR_CORRUPT` */
+/**
+ * Refuses what the log says of a vector where it cannot be true of a file of so many rows. @throws
+ * `DELETION_VECTOR_CORRUPT`
+ */
 export function checkClaims(vector: DeletionVectorDescriptor, rows: number): void {
   const { cardinality, sizeInBytes } = vector;
-  if (cardinality > rows) throw corrupt(vector, `the log says that it deletes ${cardinality} rows of a file with ${rows} rows`);
+  if (cardinality > rows)
+    throw corrupt(vector, `the log says that it deletes ${cardinality} rows of a file with ${rows} rows`);
   const most = greatestVectorSize(rows);
-  if (sizeInBytes > most) throw corrupt(vector, `it has ${sizeInBytes} bytes, and a file with ${rows} rows needs ${most} at most`);
+  if (sizeInBytes > most)
+    throw corrupt(vector, `it has ${sizeInBytes} bytes, and a file with ${rows} rows needs ${most} at most`);
 }
 
 const containerRows = 65_536;
@@ -123,7 +150,10 @@ interface Container {
   readonly bytes: number;
 }
 
-/** Walks Roaring's portable format: https://github.com/RoaringBitmap/RoaringFormatSpec, its 64-bit extension included. */
+/**
+ * Walks Roaring's portable format: https://github.com/RoaringBitmap/RoaringFormatSpec, its 64-bit extension
+ * included.
+ */
 class BitmapReader {
   readonly #data: DataView;
   readonly #vector: DeletionVectorDescriptor;
@@ -134,14 +164,18 @@ class BitmapReader {
     this.#vector = vector;
   }
 
-  /** The containers in ascending order of rows. @throws `DELETION_VECTOR_CORRUPT` for a structure that is damaged; contents are not looked at */
+  /**
+   * The containers in ascending order of rows. @throws `DELETION_VECTOR_CORRUPT` for a structure that is
+   * damaged; contents are not looked at
+   */
   *containers(): Generator<Container> {
     const magic = this.#u32();
     if (magic === magicNumber) yield* this.#buckets();
     else if (magic === olderMagicNumber) yield* this.#olderBitmaps(true);
     else if (this.#data.getUint32(0) === olderMagicNumber) yield* this.#olderBitmaps(false);
     else throw corrupt(this.#vector, "its magic number is unknown");
-    if (this.#at !== this.#data.byteLength) throw corrupt(this.#vector, `it has ${this.#data.byteLength - this.#at} bytes too many`);
+    if (this.#at !== this.#data.byteLength)
+      throw corrupt(this.#vector, `it has ${this.#data.byteLength - this.#at} bytes too many`);
   }
 
   *#buckets(): Generator<Container> {
@@ -205,14 +239,23 @@ class BitmapReader {
   }
 }
 
-/** The last row of a container, counted from its start, once its content is in order and holds as many rows as its header says. */
+/**
+ * The last row of a container, counted from its start, once its content is in order and holds as many rows as
+ * its header says.
+ */
 function lastRow(data: Uint8Array, vector: DeletionVectorDescriptor, container: Container): number {
-  const { last, rows } = container.kind === "runs" ? runsEnd(data, vector, container) : rowsEnd(data, vector, container);
-  if (rows !== container.rows) throw corrupt(vector, `a container deletes ${rows} rows where its header says ${container.rows}`);
+  const { last, rows } =
+    container.kind === "runs" ? runsEnd(data, vector, container) : rowsEnd(data, vector, container);
+  if (rows !== container.rows)
+    throw corrupt(vector, `a container deletes ${rows} rows where its header says ${container.rows}`);
   return last;
 }
 
-function rowsEnd(data: Uint8Array, vector: DeletionVectorDescriptor, { kind, from, bytes }: Container): { last: number; rows: number } {
+function rowsEnd(
+  data: Uint8Array,
+  vector: DeletionVectorDescriptor,
+  { kind, from, bytes }: Container,
+): { last: number; rows: number } {
   if (kind === "words") {
     let rows = 0;
     let end = from;
@@ -232,7 +275,11 @@ function rowsEnd(data: Uint8Array, vector: DeletionVectorDescriptor, { kind, fro
   return { last, rows: bytes / 2 };
 }
 
-function runsEnd(data: Uint8Array, vector: DeletionVectorDescriptor, { from, bytes }: Container): { last: number; rows: number } {
+function runsEnd(
+  data: Uint8Array,
+  vector: DeletionVectorDescriptor,
+  { from, bytes }: Container,
+): { last: number; rows: number } {
   let [last, rows] = [-1, 0];
   for (let at = from; at < from + bytes; at += 4) {
     const [first, length] = [u16(data, at), u16(data, at + 2)];
@@ -250,11 +297,13 @@ function setBits(bits: Uint8Array, data: Uint8Array, { kind, start, from, bytes 
     const target = start / 8;
     // What lies beyond the last deleted row is zero, and has no place.
     const length = Math.min(bytes, bits.length - target);
-    for (let index = 0; index < length; index++) bits[target + index] = reversed[data[from + index] ?? 0] ?? 0;
+    for (let index = 0; index < length; index++)
+      bits[target + index] = reversed[data[from + index] ?? 0] ?? 0;
   } else if (kind === "array") {
     for (let at = from; at < from + bytes; at += 2) setRun(bits, start + u16(data, at), 1);
   } else {
-    for (let at = from; at < from + bytes; at += 4) setRun(bits, start + u16(data, at), u16(data, at + 2) + 1);
+    for (let at = from; at < from + bytes; at += 4)
+      setRun(bits, start + u16(data, at), u16(data, at + 2) + 1);
   }
 }
 
@@ -286,7 +335,10 @@ function sizeAt(bytes: Uint8Array, at: number): number | undefined {
 
 function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
   if (vector.storageType === "i" && text.length > ((vector.sizeInBytes + 7) / 4) * 5) {
-    throw corrupt(vector, `its text has ${text.length} characters, too many for the ${vector.sizeInBytes} bytes that the log says`);
+    throw corrupt(
+      vector,
+      `its text has ${text.length} characters, too many for the ${vector.sizeInBytes} bytes that the log says`,
+    );
   }
   const bytes = z85Decode(text);
   if (bytes === undefined) throw corrupt(vector, "its text is not Z85");

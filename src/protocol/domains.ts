@@ -7,14 +7,21 @@ export const rowTrackingDomain = "delta.rowTracking";
 /** The metadata domain that names the clustering columns (PROTOCOL.md "Clustered Table"). */
 export const clusteringDomain = "delta.clustering";
 
-/** Domains of the protocol whose rules varve knows; it changes no other (PROTOCOL.md "Writer Requirements for Domain Metadata"). */
+/**
+ * Domains of the protocol whose rules varve knows; it changes no other (PROTOCOL.md "Writer Requirements for
+ * Domain Metadata").
+ */
 export const knownSystemDomains: ReadonlySet<string> = new Set([rowTrackingDomain, clusteringDomain]);
 
-/** The tag of `commitInfo` that says whether rows that the commit copies keep their ids (PROTOCOL.md "Row Tracking"). */
+/**
+ * The tag of `commitInfo` that says whether rows that the commit copies keep their ids (PROTOCOL.md "Row
+ * Tracking").
+ */
 export const rowIdsPreservedTag = "delta.rowTracking.preserved";
 
 /**
- * The highest row id assigned so far, as the domain `delta.rowTracking` holds it; `undefined` where there is no such domain.
+ * The highest row id assigned so far, as the domain `delta.rowTracking` holds it; `undefined` where there is
+ * no such domain.
  *
  * @throws `LOG_CORRUPT` for a domain that does not hold it: new row ids could repeat old ones
  */
@@ -28,11 +35,17 @@ export function rowIdMark(domain: DomainMetadataAction | undefined): bigint | un
 
 /** The action that records the highest row id assigned so far. */
 export function rowIdMarkAction(mark: bigint): DomainMetadataAction {
-  return { kind: "domainMetadata", domain: rowTrackingDomain, configuration: `{"rowIdHighWaterMark":${mark}}`, removed: false };
+  return {
+    kind: "domainMetadata",
+    domain: rowTrackingDomain,
+    configuration: `{"rowIdHighWaterMark":${mark}}`,
+    removed: false,
+  };
 }
 
 /**
- * Paths of physical names of the columns that a table is clustered by; the domain holds each as a text or as a list of name parts.
+ * Paths of physical names of the columns that a table is clustered by; the domain holds each as a text or as
+ * a list of name parts.
  *
  * @throws `LOG_CORRUPT` for a domain that is not JSON
  */
@@ -53,7 +66,11 @@ function memberOf(domain: DomainMetadataAction, name: string): JsonValue | undef
   }
 }
 
-function unreadable({ domain, configuration }: DomainMetadataAction, expected: string, cause?: unknown): VarveError {
+function unreadable(
+  { domain, configuration }: DomainMetadataAction,
+  expected: string,
+  cause?: unknown,
+): VarveError {
   return new VarveError(
     "LOG_CORRUPT",
     `The metadata domain ${domain} does not hold ${expected}: ${configuration}. Its last writer was faulty; write the domain again with the program that keeps it.`,

@@ -1,7 +1,10 @@
 import type { MetadataAction, ProtocolAction } from "./actions.ts";
 import { type Configuration, type PropertyName, properties, propertyNames, turnsOn } from "./properties.ts";
 
-/** A table feature of PROTOCOL.md "Valid Feature Names in Table Features", of an accepted or open RFC, or of an engine's preview. */
+/**
+ * A table feature of PROTOCOL.md "Valid Feature Names in Table Features", of an accepted or open RFC, or of
+ * an engine's preview.
+ */
 export interface TableFeature {
   readonly name: string;
   /** Whether readers must know it, or writers only. */
@@ -11,21 +14,32 @@ export interface TableFeature {
   /** Absent: varve reads tables that have it. Else why it does not. */
   readonly unreadable?: string | undefined;
   /**
-   * `enforced`: each commit and each written row is held to it. `kept`: its metadata is carried along untouched and asks nothing more of
-   * a commit. `refused`: a table where it is active is not written.
+   * `enforced`: each commit and each written row is held to it. `kept`: its metadata is carried along
+   * untouched and asks nothing more of a commit. `refused`: a table where it is active is not written.
    */
   readonly write: "enforced" | "kept" | "refused";
   /** Why it is not written, as the end of a sentence. */
   readonly unwritable?: string | undefined;
-  /** A table that lists it under the preview name is not written, for other engines may mean something else by that. */
+  /**
+   * A table that lists it under the preview name is not written, for other engines may mean something else by
+   * that.
+   */
   readonly previewUnwritable?: true | undefined;
-  /** The reader and writer versions before table features that imply it (PROTOCOL.md "Writer Version Requirements"). */
+  /**
+   * The reader and writer versions before table features that imply it (PROTOCOL.md "Writer Version
+   * Requirements").
+   */
   readonly legacy?: { readonly writer: number; readonly reader?: number | undefined } | undefined;
   /** Features that must be listed with it. */
   readonly requires?: readonly string[] | undefined;
-  /** Another writer may add it while a transaction runs: its files and actions stay right, or are made right when it is rebased. */
+  /**
+   * Another writer may add it while a transaction runs: its files and actions stay right, or are made right
+   * when it is rebased.
+   */
   readonly soft?: true | undefined;
-  /** Why varve does not take it off a table, as the end of a sentence; absent: it goes when nothing uses it. */
+  /**
+   * Why varve does not take it off a table, as the end of a sentence; absent: it goes when nothing uses it.
+   */
   readonly undroppable?: string | undefined;
   /** Properties that mean nothing without it. */
   readonly bookkeeping?: readonly PropertyName[] | undefined;
@@ -34,7 +48,8 @@ export interface TableFeature {
 const catalog = "its commits go through a catalog";
 const redirected = "its content was moved to another table";
 const notWritten = "this version of varve does not know it";
-const history = "readers must know it for versions that time travel can still reach, and varve does not truncate history";
+const history =
+  "readers must know it for versions that time travel can still reach, and varve does not truncate history";
 
 const reader = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({
   name,
@@ -42,13 +57,23 @@ const reader = (name: string, more: Omit<TableFeature, "name" | "side">): TableF
   undroppable: history,
   ...more,
 });
-const writer = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({ name, side: "writer", ...more });
+const writer = (name: string, more: Omit<TableFeature, "name" | "side">): TableFeature => ({
+  name,
+  side: "writer",
+  ...more,
+});
 const unread = (name: string, unreadable: string, more: Partial<TableFeature> = {}): TableFeature =>
   reader(name, { write: "refused", unreadable, unwritable: notWritten, ...more });
 const iceberg = (version: string): TableFeature =>
-  writer(`iceberg${version}`, { write: "refused", unwritable: "varve does not write files that Iceberg's rules ask for" });
+  writer(`iceberg${version}`, {
+    write: "refused",
+    unwritable: "varve does not write files that Iceberg's rules ask for",
+  });
 
-/** Every feature that the protocol and its RFCs name: the only list there is. One that is not here is refused by its name. */
+/**
+ * Every feature that the protocol and its RFCs name: the only list there is. One that is not here is refused
+ * by its name.
+ */
 export const tableFeatures: readonly TableFeature[] = Object.freeze([
   reader("columnMapping", { write: "enforced", legacy: { writer: 5, reader: 2 }, soft: true }),
   reader("deletionVectors", { write: "enforced", soft: true }),
@@ -59,11 +84,16 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
   reader("vacuumProtocolCheck", { write: "enforced", soft: true, undroppable: undefined }),
   reader("variantType", { preview: "variantType-preview", write: "enforced" }),
   reader("variantShredding", { preview: "variantShredding-preview", write: "kept" }),
-  unread("catalogManaged", "its newest commits are known to its catalog only", { preview: "catalogOwned-preview", unwritable: catalog }),
+  unread("catalogManaged", "its newest commits are known to its catalog only", {
+    preview: "catalogOwned-preview",
+    unwritable: catalog,
+  }),
   unread("geospatial", "geometry and geography columns are not read", { preview: "geospatial-preview" }),
   unread("timestampNanos", "nanosecond timestamps are not read"),
   unread("intervalTypes", "interval columns are not read", { preview: "intervalTypes-preview" }),
-  unread("adaptiveMetadata", "its file list is kept in Iceberg manifests", { preview: "adaptiveMetadata-preview" }),
+  unread("adaptiveMetadata", "its file list is kept in Iceberg manifests", {
+    preview: "adaptiveMetadata-preview",
+  }),
   unread("redirectReaderWriter", redirected, { preview: "redirectReaderWriter-preview" }),
   writer("appendOnly", { write: "enforced", legacy: { writer: 2 }, soft: true }),
   writer("invariants", { write: "enforced", legacy: { writer: 2 } }),
@@ -87,7 +117,11 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
     soft: true,
     bookkeeping: ["inCommitTimestampEnablementVersion", "inCommitTimestampEnablementTimestamp"],
   }),
-  writer("checkpointProtection", { write: "enforced", soft: true, bookkeeping: ["requireCheckpointProtectionBeforeVersion"] }),
+  writer("checkpointProtection", {
+    write: "enforced",
+    soft: true,
+    bookkeeping: ["requireCheckpointProtectionBeforeVersion"],
+  }),
   writer("materializePartitionColumns", { write: "enforced" }),
   iceberg("CompatV1"),
   iceberg("CompatV2"),
@@ -110,19 +144,29 @@ export const tableFeatures: readonly TableFeature[] = Object.freeze([
 
 const byName: ReadonlyMap<string, TableFeature> = new Map(
   tableFeatures.flatMap((feature) =>
-    [feature.name, ...(feature.preview === undefined ? [] : [feature.preview])].map((name) => [name, feature]),
+    [feature.name, ...(feature.preview === undefined ? [] : [feature.preview])].map((name) => [
+      name,
+      feature,
+    ]),
   ),
 );
 
-/** The feature of a name, or of its preview name; `undefined` for names that neither the protocol nor an RFC has. */
+/**
+ * The feature of a name, or of its preview name; `undefined` for names that neither the protocol nor an RFC
+ * has.
+ */
 export function findFeature(name: string): TableFeature | undefined {
   return byName.get(name);
 }
 
-/** Why varve does not write a table that uses the feature of this name, as the end of a sentence; `undefined` where it does. */
+/**
+ * Why varve does not write a table that uses the feature of this name, as the end of a sentence; `undefined`
+ * where it does.
+ */
 export function unwritable(name: string): string | undefined {
   const feature = findFeature(name);
-  if (feature === undefined || (feature.previewUnwritable === true && name !== feature.name)) return notWritten;
+  if (feature === undefined || (feature.previewUnwritable === true && name !== feature.name))
+    return notWritten;
   return feature.write === "refused" ? (feature.unwritable ?? notWritten) : undefined;
 }
 
@@ -133,7 +177,10 @@ const switches: ReadonlyMap<string, PropertyName> = new Map(
   }),
 );
 
-/** Whether a property turns the feature on; `undefined` for features that no property switches: listing them is using them. */
+/**
+ * Whether a property turns the feature on; `undefined` for features that no property switches: listing them
+ * is using them.
+ */
 export function isTurnedOn(name: string, configuration: Configuration): boolean | undefined {
   const property = switches.get(findFeature(name)?.name ?? name);
   return property === undefined ? undefined : turnsOn(configuration, property);
@@ -144,7 +191,10 @@ export function featuresOfProperties(configuration: Configuration): string[] {
   return [...switches].filter(([, property]) => turnsOn(configuration, property)).map(([feature]) => feature);
 }
 
-/** Names of the features that writers of a table must respect: listed ones, or those that an older writer version implies. */
+/**
+ * Names of the features that writers of a table must respect: listed ones, or those that an older writer
+ * version implies.
+ */
 export function supportedWriterFeatures(protocol: ProtocolAction): ReadonlySet<string> {
   if (protocol.minWriterVersion >= 7) return new Set(protocol.writerFeatures ?? []);
   return implied(legacyWriterFeatures, protocol.minWriterVersion);
@@ -166,7 +216,10 @@ const legacyReaderFeatures = legacyFeatures(({ legacy }) => legacy?.reader);
 
 /** The features that versions before table features imply, the oldest first. */
 function legacyFeatures(versionOf: (feature: TableFeature) => number | undefined): readonly LegacyFeature[] {
-  const features = tableFeatures.map((feature) => ({ name: feature.name, since: versionOf(feature) ?? Number.POSITIVE_INFINITY }));
+  const features = tableFeatures.map((feature) => ({
+    name: feature.name,
+    since: versionOf(feature) ?? Number.POSITIVE_INFINITY,
+  }));
   return features.filter(({ since }) => Number.isFinite(since)).sort((a, b) => a.since - b.since);
 }
 
@@ -175,7 +228,8 @@ function implied(features: readonly LegacyFeature[], version: number): ReadonlyS
 }
 
 /**
- * Whether a table's protocol turns a feature on for readers: listed, under either name, in `readerFeatures` of version 3, or implied by reader version 2.
+ * Whether a table's protocol turns a feature on for readers: listed, under either name, in `readerFeatures`
+ * of version 3, or implied by reader version 2.
  */
 export function readerHas(protocol: ProtocolAction, feature: string): boolean {
   return lists(supportedReaderFeatures(protocol), feature);
@@ -187,7 +241,11 @@ export function writerLists(protocol: ProtocolAction, feature: string): boolean 
 }
 
 /** Whether the table lists `name` and its metadata makes it active (PROTOCOL.md "Active Features"). */
-export function isFeatureActive(name: string, protocol: ProtocolAction, metadata: Pick<MetadataAction, "configuration">): boolean {
+export function isFeatureActive(
+  name: string,
+  protocol: ProtocolAction,
+  metadata: Pick<MetadataAction, "configuration">,
+): boolean {
   return supportedWriterFeatures(protocol).has(name) && (isTurnedOn(name, metadata.configuration) ?? true);
 }
 

@@ -4,7 +4,12 @@ import { isJsonObject, stringifyJson } from "../util/json.ts";
 
 /** The error of a log file whose content breaks the protocol; `where` names file, line and action. */
 export function corrupt(where: string, what: string, cause?: unknown): VarveError {
-  return new VarveError("LOG_CORRUPT", `${where}: ${what}. The log was damaged or written by a faulty program.`, { where, what }, cause);
+  return new VarveError(
+    "LOG_CORRUPT",
+    `${where}: ${what}. The log was damaged or written by a faulty program.`,
+    { where, what },
+    cause,
+  );
 }
 
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
@@ -31,10 +36,14 @@ export function requiredText(body: JsonObject, name: string, where: string): str
   return optionalText(body, name, where) ?? missing(where, name);
 }
 
-/** The path of a file, which must be there, not be empty and hold no NUL, escaped or not: no store has such a name. @throws `LOG_CORRUPT` */
+/**
+ * The path of a file, which must be there, not be empty and hold no NUL, escaped or not: no store has such a
+ * name. @throws `LOG_CORRUPT`
+ */
 export function requiredPath(body: JsonObject, where: string): string {
   const path = requiredText(body, "path", where);
-  if (path === "" || path.includes("\0") || path.includes("%00")) throw wrong(where, "path", "the path of a file", path);
+  if (path === "" || path.includes("\0") || path.includes("%00"))
+    throw wrong(where, "path", "the path of a file", path);
   return path;
 }
 
@@ -99,7 +108,12 @@ export function optionalBigint(body: JsonObject, name: string, where: string): b
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return value;
   if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
   // As the engine hands them out of checkpoints, so that no parser rounds them.
-  if (typeof value === "string" && /^-?\d{1,19}$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value)) return BigInt(value);
+  if (
+    typeof value === "string" &&
+    /^-?\d{1,19}$/.test(value) &&
+    BigInt.asIntN(64, BigInt(value)) === BigInt(value)
+  )
+    return BigInt(value);
   throw wrong(where, name, "a 64-bit integer", value);
 }
 
@@ -117,15 +131,25 @@ export function textList(body: JsonObject, name: string, where: string): readonl
 }
 
 /** An object of strings. @throws `LOG_CORRUPT` */
-export function textMap(body: JsonObject, name: string, where: string): Readonly<Record<string, string>> | undefined {
+export function textMap(
+  body: JsonObject,
+  name: string,
+  where: string,
+): Readonly<Record<string, string>> | undefined {
   const value = nullableTextMap(body, name, where);
   if (value === undefined || isTextMap(value)) return value;
   // A property without a value says nothing: the same as a property that is not there.
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => entry[1] !== null));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => entry[1] !== null),
+  );
 }
 
 /** An object of strings and nulls. @throws `LOG_CORRUPT` */
-export function nullableTextMap(body: JsonObject, name: string, where: string): Readonly<Record<string, string | null>> | undefined {
+export function nullableTextMap(
+  body: JsonObject,
+  name: string,
+  where: string,
+): Readonly<Record<string, string | null>> | undefined {
   const value = own(body, name);
   if (value === undefined) return undefined;
   if (!isJsonObject(value)) throw wrong(where, name, "an object", value);
@@ -133,7 +157,9 @@ export function nullableTextMap(body: JsonObject, name: string, where: string): 
   throw wrong(where, name, "an object whose values are strings", value);
 }
 
-/** The text of statistics; writers that put the object itself there are understood too. @throws `LOG_CORRUPT` */
+/**
+ * The text of statistics; writers that put the object itself there are understood too. @throws `LOG_CORRUPT`
+ */
 export function statsText(body: JsonObject, where: string): string | undefined {
   const value = own(body, "stats");
   if (isJsonObject(value)) return stringifyJson(value);
@@ -145,19 +171,25 @@ function own(body: JsonObject, name: string): Exclude<JsonValue, null> | undefin
   return value === null ? undefined : value;
 }
 
-function isTextMap(value: Readonly<Record<string, string | null>>): value is Readonly<Record<string, string>> {
+function isTextMap(
+  value: Readonly<Record<string, string | null>>,
+): value is Readonly<Record<string, string>> {
   for (const name in value) if (value[name] === null) return false;
   return true;
 }
 
 function isNullableTextMap(value: JsonObject): value is Readonly<Record<string, string | null>> {
-  for (const name of Object.keys(value)) if (value[name] !== null && typeof value[name] !== "string") return false;
+  for (const name of Object.keys(value))
+    if (value[name] !== null && typeof value[name] !== "string") return false;
   return true;
 }
 
 function wrong(where: string, name: string, expected: string, value: JsonValue): VarveError {
   const shown = stringifyJson(value);
-  return corrupt(where, `${name} must be ${expected}, not ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}`);
+  return corrupt(
+    where,
+    `${name} must be ${expected}, not ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}`,
+  );
 }
 
 function missing(where: string, name: string): never {

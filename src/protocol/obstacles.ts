@@ -1,6 +1,12 @@
 import { VarveError } from "../errors.ts";
 import type { MetadataAction, ProtocolAction } from "./actions.ts";
-import { findFeature, isTurnedOn, supportedReaderFeatures, supportedWriterFeatures, unwritable } from "./features.ts";
+import {
+  findFeature,
+  isTurnedOn,
+  supportedReaderFeatures,
+  supportedWriterFeatures,
+  unwritable,
+} from "./features.ts";
 import { requireReadableProperties } from "./properties.ts";
 
 /** The greatest reader version of PROTOCOL.md "Reader Version Requirements". */
@@ -24,10 +30,14 @@ export function validateProtocol(protocol: ProtocolAction): void {
             ? "reader version 3 requires writer version 7"
             : undefined;
   if (problem === undefined) return;
-  throw new VarveError("LOG_CORRUPT", `The table's protocol ${reader}/${writer} is not valid: ${problem}. Its last writer was faulty.`, {
-    minReaderVersion: reader,
-    minWriterVersion: writer,
-  });
+  throw new VarveError(
+    "LOG_CORRUPT",
+    `The table's protocol ${reader}/${writer} is not valid: ${problem}. Its last writer was faulty.`,
+    {
+      minReaderVersion: reader,
+      minWriterVersion: writer,
+    },
+  );
 }
 
 /**
@@ -48,15 +58,22 @@ export function refuseCatalogManaged(protocol: ProtocolAction): void {
 }
 
 /**
- * What keeps varve from reading a table's rows, as the error to throw; `undefined` for a table that can be read.
+ * What keeps varve from reading a table's rows, as the error to throw; `undefined` for a table that can be
+ * read.
  *
- * Codes: `UNSUPPORTED_PROTOCOL`, `UNSUPPORTED_FEATURE`. Metadata and history of such a table can still be looked at.
+ * Codes: `UNSUPPORTED_PROTOCOL`, `UNSUPPORTED_FEATURE`. Metadata and history of such a table can still be
+ * looked at.
  */
 export function readObstacle(protocol: ProtocolAction, metadata: MetadataAction): VarveError | undefined {
-  const stillWorks = "Its schema, properties and history can still be shown; its rows and files cannot be read.";
-  const unsupported = protocol.minReaderVersion >= 3 ? (protocol.readerFeatures ?? []).filter((name) => !isReadable(name)) : [];
+  const stillWorks =
+    "Its schema, properties and history can still be shown; its rows and files cannot be read.";
+  const unsupported =
+    protocol.minReaderVersion >= 3 ? (protocol.readerFeatures ?? []).filter((name) => !isReadable(name)) : [];
   if (protocol.minReaderVersion > maxReaderVersion) {
-    const named = unsupported.length === 0 ? "" : ` and the feature${unsupported.length > 1 ? "s" : ""} ${unsupported.join(", ")}`;
+    const named =
+      unsupported.length === 0
+        ? ""
+        : ` and the feature${unsupported.length > 1 ? "s" : ""} ${unsupported.join(", ")}`;
     return new VarveError(
       "UNSUPPORTED_PROTOCOL",
       `The table requires reader version ${protocol.minReaderVersion}${named}; varve reads versions 1 to ${maxReaderVersion}. ${stillWorks} Use a newer program.`,
@@ -64,7 +81,9 @@ export function readObstacle(protocol: ProtocolAction, metadata: MetadataAction)
     );
   }
   if (unsupported.length > 0) {
-    const reasons = unsupported.map((name) => `${name} (${findFeature(name)?.unreadable ?? "unknown to varve"})`);
+    const reasons = unsupported.map(
+      (name) => `${name} (${findFeature(name)?.unreadable ?? "unknown to varve"})`,
+    );
     return new VarveError(
       "UNSUPPORTED_FEATURE",
       `The table requires reader features that varve does not have: ${reasons.join(", ")}. ${stillWorks} Use a program that has them.`,
@@ -92,7 +111,10 @@ function isReadable(name: string): boolean {
  *
  * @throws `PROPERTY_INVALID` as `requireReadableProperties`, and as {@link requireWritableFeatures}
  */
-export function requireWritable(protocol: ProtocolAction, metadata: Pick<MetadataAction, "configuration">): void {
+export function requireWritable(
+  protocol: ProtocolAction,
+  metadata: Pick<MetadataAction, "configuration">,
+): void {
   requireWritableFeatures(protocol, metadata);
   requireReadableProperties(metadata);
 }
@@ -102,7 +124,10 @@ export function requireWritable(protocol: ProtocolAction, metadata: Pick<Metadat
  *
  * @throws `UNSUPPORTED_PROTOCOL`, `UNSUPPORTED_FEATURE`, `CATALOG_MANAGED`
  */
-export function requireWritableFeatures(protocol: ProtocolAction, metadata: Pick<MetadataAction, "configuration">): void {
+export function requireWritableFeatures(
+  protocol: ProtocolAction,
+  metadata: Pick<MetadataAction, "configuration">,
+): void {
   const { minReaderVersion, minWriterVersion } = protocol;
   if (minReaderVersion > 3 || minWriterVersion > 7) {
     throw new VarveError(
@@ -115,7 +140,9 @@ export function requireWritableFeatures(protocol: ProtocolAction, metadata: Pick
   const names = new Set([...supportedWriterFeatures(protocol), ...supportedReaderFeatures(protocol)]);
   const refusals = [...names].flatMap((name) => {
     const reason = unwritable(name);
-    return reason === undefined || isTurnedOn(name, metadata.configuration) === false ? [] : [{ name, reason }];
+    return reason === undefined || isTurnedOn(name, metadata.configuration) === false
+      ? []
+      : [{ name, reason }];
   });
   if (refusals.length === 0) return;
   const catalog = refusals.some(({ name }) => findFeature(name)?.name === "catalogManaged");

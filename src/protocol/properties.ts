@@ -17,12 +17,19 @@ export interface Property<T> {
   /** The value to go by where the table's text means nothing: the careful side. Default: `default`. */
   readonly careful?: T | undefined;
   /**
-   * What a text that means nothing keeps varve from: `reading` (and writing) the table, `writing` it, or nothing, because the careful value harms nobody.
+   * What a text that means nothing keeps varve from: `reading` (and writing) the table, `writing` it, or
+   * nothing, because the careful value harms nobody.
    */
   readonly malformed?: "reading" | "writing" | undefined;
-  /** Why nobody can set it: it belongs to the table's own bookkeeping, or to what varve does not do. Absent: it can be set. */
+  /**
+   * Why nobody can set it: it belongs to the table's own bookkeeping, or to what varve does not do. Absent:
+   * it can be set.
+   */
   readonly refused?: "bookkeeping" | { readonly reason: string } | undefined;
-  /** Another writer's change of it cannot make a data file of a running transaction wrong: any change, or only one to this text. */
+  /**
+   * Another writer's change of it cannot make a data file of a running transaction wrong: any change, or only
+   * one to this text.
+   */
   readonly harmless?: true | string | undefined;
   /** The table feature that it turns on. */
   readonly feature?: string | undefined;
@@ -39,20 +46,33 @@ const flag = (about: string, more: Partial<Property<boolean>> = {}): Property<bo
   ...more,
 });
 /** A switch that turns a feature on: writers must know whether it is. */
-const featureFlag = (feature: string, about: string, more: Partial<Property<boolean>> = {}): Property<boolean> =>
-  flag(about, { feature, malformed: "writing", ...more });
-const optional = <T>(kind: PropertyValues<T>, about: string, more: Partial<Property<T | undefined>> = {}): Property<T | undefined> => ({
+const featureFlag = (
+  feature: string,
+  about: string,
+  more: Partial<Property<boolean>> = {},
+): Property<boolean> => flag(about, { feature, malformed: "writing", ...more });
+const optional = <T>(
+  kind: PropertyValues<T>,
+  about: string,
+  more: Partial<Property<T | undefined>> = {},
+): Property<T | undefined> => ({
   values: kind as PropertyValues<T | undefined>,
   default: undefined,
   about,
   ...more,
 });
 /** What another engine does with a table; varve stores it and does not act on it. */
-const others = <T>(kind: PropertyValues<T>, about: string, more: Partial<Property<T | undefined>> = {}): Property<T | undefined> =>
-  optional(kind, `${about}; for other engines`, more);
+const others = <T>(
+  kind: PropertyValues<T>,
+  about: string,
+  more: Partial<Property<T | undefined>> = {},
+): Property<T | undefined> => optional(kind, `${about}; for other engines`, more);
 const bookkeeping = { refused: "bookkeeping", malformed: "writing" } as const;
-const refused = (reason: string): { readonly refused: { readonly reason: string } } => ({ refused: { reason } });
-const iceberg = (version: string): Property<boolean> => featureFlag(`iceberg${version}`, "files and metadata as Iceberg asks for");
+const refused = (reason: string): { readonly refused: { readonly reason: string } } => ({
+  refused: { reason },
+});
+const iceberg = (version: string): Property<boolean> =>
+  featureFlag(`iceberg${version}`, "files and metadata as Iceberg asks for");
 const retention = (fallback: number, about: string): Property<number> => ({
   values: values.interval,
   default: fallback,
@@ -67,22 +87,42 @@ const table = {
   // rows and files that writers make
   appendOnly: featureFlag("appendOnly", "no row may be changed or removed"),
   enableChangeDataFeed: featureFlag("changeDataFeed", "commits that change rows write change files"),
-  enableDeletionVectors: featureFlag("deletionVectors", "deletion vectors may be written", { harmless: "true" }),
+  enableDeletionVectors: featureFlag("deletionVectors", "deletion vectors may be written", {
+    harmless: "true",
+  }),
   enableTypeWidening: featureFlag("typeWidening", "types of columns may become wider"),
   enableVariantShredding: featureFlag("variantShredding", "variants may be written shredded"),
-  enableInCommitTimestamps: featureFlag("inCommitTimestamp", "commits carry their own time", { harmless: "true" }),
-  inCommitTimestampEnablementVersion: optional(values.integer(0), "the first version whose commit carries its time", {
+  enableInCommitTimestamps: featureFlag("inCommitTimestamp", "commits carry their own time", {
+    harmless: "true",
+  }),
+  inCommitTimestampEnablementVersion: optional(
+    values.integer(0),
+    "the first version whose commit carries its time",
+    {
+      ...bookkeeping,
+      harmless: true,
+    },
+  ),
+  inCommitTimestampEnablementTimestamp: optional(values.integer(0), "the time of that version", {
     ...bookkeeping,
     harmless: true,
   }),
-  inCommitTimestampEnablementTimestamp: optional(values.integer(0), "the time of that version", { ...bookkeeping, harmless: true }),
-  enableRowTracking: featureFlag("rowTracking", "every row has an id and the version of its last change", { harmless: "true" }),
+  enableRowTracking: featureFlag("rowTracking", "every row has an id and the version of its last change", {
+    harmless: "true",
+  }),
   rowTrackingSuspended: flag("new files get no row ids", { malformed: "writing" }),
-  "rowTracking.materializedRowIdColumnName": optional(values.text, "column of copied rows' ids", { ...bookkeeping, harmless: true }),
-  "rowTracking.materializedRowCommitVersionColumnName": optional(values.text, "column of copied rows' versions", {
+  "rowTracking.materializedRowIdColumnName": optional(values.text, "column of copied rows' ids", {
     ...bookkeeping,
     harmless: true,
   }),
+  "rowTracking.materializedRowCommitVersionColumnName": optional(
+    values.text,
+    "column of copied rows' versions",
+    {
+      ...bookkeeping,
+      harmless: true,
+    },
+  ),
   "columnMapping.mode": property<ColumnMappingMode>({
     values: values.oneOf(["none", "name", "id"]),
     default: "none",
@@ -105,7 +145,9 @@ const table = {
     careful: "Serializable",
     about: "how strictly concurrent commits are ordered",
   }),
-  writePartitionColumnsToParquet: flag("partition columns are in the data files too", { malformed: "writing" }),
+  writePartitionColumnsToParquet: flag("partition columns are in the data files too", {
+    malformed: "writing",
+  }),
   enableIcebergCompatV1: iceberg("CompatV1"),
   enableIcebergCompatV2: iceberg("CompatV2"),
   enableIcebergCompatV3: iceberg("CompatV3"),
@@ -121,7 +163,10 @@ const table = {
     default: 32,
     about: "leading columns with statistics, -1 for all",
   }),
-  dataSkippingStatsColumns: optional(values.columnPaths, "columns with statistics, instead of the leading ones"),
+  dataSkippingStatsColumns: optional(
+    values.columnPaths,
+    "columns with statistics, instead of the leading ones",
+  ),
   // upkeep of the log
   checkpointInterval: property({
     values: values.integer(1, values.greatestInt),
@@ -141,8 +186,16 @@ const table = {
   "checkpoint.writeStatsAsStruct": flag("statistics in checkpoints as columns", { harmless: true }),
   logRetentionDuration: retention(30 * day, "age at which files of the log may be removed"),
   deletedFileRetentionDuration: retention(7 * day, "age at which removed data files may be deleted"),
-  setTransactionRetentionDuration: optional(values.interval, "age at which progress of applications is forgotten", { harmless: true }),
-  enableExpiredLogCleanup: flag("old files of the log are removed after a checkpoint", { default: true, careful: false, harmless: true }),
+  setTransactionRetentionDuration: optional(
+    values.interval,
+    "age at which progress of applications is forgotten",
+    { harmless: true },
+  ),
+  enableExpiredLogCleanup: flag("old files of the log are removed after a checkpoint", {
+    default: true,
+    careful: false,
+    harmless: true,
+  }),
   requireCheckpointProtectionBeforeVersion: property({
     values: values.integer(0),
     default: 0,
@@ -153,13 +206,19 @@ const table = {
   }),
   // what other engines do
   autoOptimize: others(values.boolean, "lay out files while writing"),
-  "autoOptimize.autoCompact": others(values.oneOf(["true", "false", "auto", "legacy"]), "compact small files after a write"),
+  "autoOptimize.autoCompact": others(
+    values.oneOf(["true", "false", "auto", "legacy"]),
+    "compact small files after a write",
+  ),
   "autoOptimize.optimizeWrite": others(values.boolean, "shuffle rows before a write"),
   tuneFileSizesForRewrites: others(values.boolean, "smaller files for tables that are rewritten often"),
   castIcebergTimeType: others(values.boolean, "read Iceberg's time as long"),
   checkpointRetentionDuration: others(values.interval, "age at which checkpoints may be removed"),
   sampleRetentionDuration: others(values.interval, "age at which samples may be removed"),
-  "dropFeatureTruncateHistory.retentionDuration": others(values.interval, "history kept when a feature is dropped"),
+  "dropFeatureTruncateHistory.retentionDuration": others(
+    values.interval,
+    "history kept when a feature is dropped",
+  ),
   enableFullRetentionRollback: others(values.boolean, "time travel reaches as far as the log"),
   enableChangeDataCapture: others(
     values.boolean,
@@ -170,7 +229,10 @@ const table = {
   randomPrefixLength: others(values.integer(1, values.greatestInt), "length of such prefixes"),
   "parquet.format.version": others(values.text, "version of the Parquet format"),
   dataSkippingStringPrefixLength: others(values.integer(0, values.greatestInt), "characters of text bounds"),
-  "compatibility.symlinkFormatManifest.enabled": others(values.boolean, "manifests for engines that do not read the log"),
+  "compatibility.symlinkFormatManifest.enabled": others(
+    values.boolean,
+    "manifests for engines that do not read the log",
+  ),
   "universalFormat.enabledFormats": others(
     values.wordsOf(["iceberg", "hudi"]),
     "formats whose metadata is written too",
@@ -196,14 +258,46 @@ const table = {
     "raises the protocol",
     refused("the protocol is raised by the features that it lists: set delta.feature.NAME"),
   ),
-  ignoreProtocolDefaults: others(values.boolean, "leaves out defaults of a Spark session", refused("varve has no such defaults")),
-  "redirectReaderWriter-preview": others(values.text, "where the table's content is", refused("varve does not move tables")),
-  "redirectWriterOnly-preview": others(values.text, "where the table's writers belong", refused("varve does not move tables")),
-  "coordinatedCommits.commitCoordinator-preview": others(values.text, "who orders commits", refused("varve has no coordinator of commits")),
-  "coordinatedCommits.commitCoordinatorConf-preview": others(values.text, "its settings", refused("varve has no coordinator of commits")),
-  "coordinatedCommits.tableConf-preview": others(values.text, "its name of the table", refused("varve has no coordinator of commits")),
-  lastCommitTimestamp: others(values.integer(0), "the last commit that a catalog saw", refused("a catalog keeps it")),
-  lastUpdateVersion: others(values.integer(0), "the last version that a catalog saw", refused("a catalog keeps it")),
+  ignoreProtocolDefaults: others(
+    values.boolean,
+    "leaves out defaults of a Spark session",
+    refused("varve has no such defaults"),
+  ),
+  "redirectReaderWriter-preview": others(
+    values.text,
+    "where the table's content is",
+    refused("varve does not move tables"),
+  ),
+  "redirectWriterOnly-preview": others(
+    values.text,
+    "where the table's writers belong",
+    refused("varve does not move tables"),
+  ),
+  "coordinatedCommits.commitCoordinator-preview": others(
+    values.text,
+    "who orders commits",
+    refused("varve has no coordinator of commits"),
+  ),
+  "coordinatedCommits.commitCoordinatorConf-preview": others(
+    values.text,
+    "its settings",
+    refused("varve has no coordinator of commits"),
+  ),
+  "coordinatedCommits.tableConf-preview": others(
+    values.text,
+    "its name of the table",
+    refused("varve has no coordinator of commits"),
+  ),
+  lastCommitTimestamp: others(
+    values.integer(0),
+    "the last commit that a catalog saw",
+    refused("a catalog keeps it"),
+  ),
+  lastUpdateVersion: others(
+    values.integer(0),
+    "the last version that a catalog saw",
+    refused("a catalog keeps it"),
+  ),
 } as const;
 
 /** A property's key without `delta.`. */
@@ -240,7 +334,8 @@ function isPropertyName(name: string): name is PropertyName {
 }
 
 /**
- * The value of a property: the table's, the default where it has none, the careful one where the table's text means nothing.
+ * The value of a property: the table's, the default where it has none, the careful one where the table's text
+ * means nothing.
  *
  * @throws `PROPERTY_INVALID` for a text that means nothing where that keeps varve from reading the table
  */

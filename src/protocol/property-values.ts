@@ -6,11 +6,17 @@ export interface PropertyValues<T> {
   readonly expected: string;
   /** The value of a text that a table holds; `undefined` for a text that means nothing. */
   readonly parse: (text: string) => T | undefined;
-  /** The text to store for a value that somebody sets; `undefined` where it may not be set. Default: the text as given. */
+  /**
+   * The text to store for a value that somebody sets; `undefined` where it may not be set. Default: the text
+   * as given.
+   */
   readonly store?: ((value: T) => string | undefined) | undefined;
 }
 
-/** `true` or `false` in any case, as Spark reads it; stored in lower case, because other engines know no other. */
+/**
+ * `true` or `false` in any case, as Spark reads it; stored in lower case, because other engines know no
+ * other.
+ */
 export const boolean: PropertyValues<boolean> = {
   name: "boolean",
   expected: "true or false",
@@ -26,7 +32,10 @@ export const boolean: PropertyValues<boolean> = {
  *
  * @param readable words that tables may hold but that cannot be set
  */
-export function oneOf<const T extends string>(words: readonly T[], readable: readonly T[] = []): PropertyValues<T> {
+export function oneOf<const T extends string>(
+  words: readonly T[],
+  readable: readonly T[] = [],
+): PropertyValues<T> {
   return {
     name: words.map((word) => `\`${word}\``).join(", "),
     expected: words.length === 1 ? `${words[0]}` : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
@@ -80,7 +89,9 @@ export const columnPaths: PropertyValues<readonly (readonly string[])[]> = {
     if (!/^(?:[^`]|`(?:[^`]|``)*`)*$/.test(given)) return undefined;
     const paths = given.match(/(?:[^,`]|`(?:[^`]|``)*`)+/g) ?? [];
     return paths.map((path) =>
-      [...path.trim().matchAll(/`((?:[^`]|``)*)`|([^.`]+)/g)].map((part) => (part[1]?.replaceAll("``", "`") ?? part[2] ?? "").trim()),
+      [...path.trim().matchAll(/`((?:[^`]|``)*)`|([^.`]+)/g)].map((part) =>
+        (part[1]?.replaceAll("``", "`") ?? part[2] ?? "").trim(),
+      ),
     );
   },
 };
@@ -111,7 +122,8 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Milliseconds of an interval as table properties spell it: `interval 30 days`, `2 weeks 12 hours`; `undefined` for anything else.
+ * Milliseconds of an interval as table properties spell it: `interval 30 days`, `2 weeks 12 hours`;
+ * `undefined` for anything else.
  *
  * Months and years have no fixed length and are not understood, as in the reference implementation.
  */

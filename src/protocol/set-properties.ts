@@ -26,7 +26,8 @@ export interface AskedProperties {
  *
  * Keys outside `delta.` are the caller's own and taken as they are.
  *
- * @throws `INVALID_ARGUMENT` for a key that is unknown, naming the nearest one, or cannot be set, and for a value that the property cannot have
+ * @throws `INVALID_ARGUMENT` for a key that is unknown, naming the nearest one, or cannot be set, and for a
+ * value that the property cannot have
  */
 export function askedProperties(asked: Configuration): AskedProperties {
   const features: string[] = [];
@@ -38,13 +39,19 @@ export function askedProperties(asked: Configuration): AskedProperties {
   return { features, properties: stored };
 }
 
-/** Refuses the removal of properties that belong to the table's own bookkeeping. @throws `INVALID_ARGUMENT` */
+/**
+ * Refuses the removal of properties that belong to the table's own bookkeeping. @throws `INVALID_ARGUMENT`
+ */
 export function requireRemovable(key: string): void {
   const name = findProperty(key);
-  if (name !== undefined && properties[name].refused === "bookkeeping") throw cannotChange(key, bookkeepingReason);
+  if (name !== undefined && properties[name].refused === "bookkeeping")
+    throw cannotChange(key, bookkeepingReason);
 }
 
-/** Refuses constraints among properties to change: the rows of the table have to be tested first. @throws `INVALID_ARGUMENT` */
+/**
+ * Refuses constraints among properties to change: the rows of the table have to be tested first. @throws
+ * `INVALID_ARGUMENT`
+ */
 export function refuseConstraint(key: string): void {
   if (!key.startsWith(constraintPrefix)) return;
   throw invalid(
@@ -73,7 +80,8 @@ function storedValue<N extends PropertyName>(name: N, text: string): string {
 }
 
 function storedBy<T>({ values, refused }: Property<T>, key: string, text: string): string {
-  if (refused !== undefined) throw cannotChange(key, refused === "bookkeeping" ? bookkeepingReason : refused.reason);
+  if (refused !== undefined)
+    throw cannotChange(key, refused === "bookkeeping" ? bookkeepingReason : refused.reason);
   const value = values.parse(text);
   const stored = value === undefined ? undefined : values.store === undefined ? text : values.store(value);
   if (stored !== undefined) return stored;

@@ -10,9 +10,11 @@ export interface TextPart {
 }
 
 /**
- * The text of a file of lines in parts of whole lines, each about as long as takes a few milliseconds to read.
+ * The text of a file of lines in parts of whole lines, each about as long as takes a few milliseconds to
+ * read.
  *
- * @throws `LOG_CORRUPT` for bytes that are no UTF-8 text; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
+ * @throws `LOG_CORRUPT` for bytes that are no UTF-8 text; `LIMIT_EXCEEDED` for a line beyond
+ * {@link longestLine}
  */
 export function* textParts(bytes: Uint8Array, source: string): Generator<TextPart> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -39,7 +41,10 @@ export async function* textPartsPaced(bytes: Uint8Array, source: string): AsyncG
   }
 }
 
-/** Bytes of the longest line of the log that is read: schemas and inline deletion vectors have some megabytes at most. */
+/**
+ * Bytes of the longest line of the log that is read: schemas and inline deletion vectors have some megabytes
+ * at most.
+ */
 export const longestLine = 64 * 1024 * 1024;
 const partBytes = 512 * 1024;
 const lineFeed = 10;

@@ -1,7 +1,10 @@
 import type { MetadataAction } from "./actions.ts";
 import { propertyOf } from "./properties.ts";
 
-/** The properties of a table that steer its log's upkeep, with the defaults of the reference implementation. Durations in milliseconds. */
+/**
+ * The properties of a table that steer its log's upkeep, with the defaults of the reference implementation.
+ * Durations in milliseconds.
+ */
 export interface UpkeepProperties {
   /** A checkpoint is due at each version that this divides. */
   readonly checkpointInterval: number;
@@ -15,7 +18,10 @@ export interface UpkeepProperties {
   readonly setTransactionRetention?: number | undefined;
 }
 
-/** Reads the upkeep properties of a table; a value that means nothing falls back to the careful side, because upkeep must not fail for it. */
+/**
+ * Reads the upkeep properties of a table; a value that means nothing falls back to the careful side, because
+ * upkeep must not fail for it.
+ */
 export function upkeepProperties({ configuration }: Pick<MetadataAction, "configuration">): UpkeepProperties {
   return {
     checkpointInterval: propertyOf(configuration, "checkpointInterval"),

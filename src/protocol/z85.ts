@@ -4,10 +4,11 @@ const digits = new Uint8Array(128).fill(255);
 for (let value = 0; value < alphabet.length; value++) digits[alphabet.charCodeAt(value)] = value;
 
 /**
- * Decodes Z85 (https://rfc.zeromq.org/spec/32/); `undefined` for text that is none. Four bytes for every five characters.
+ * Decodes Z85 (https://rfc.zeromq.org/spec/32/); `undefined` for text that is none. Four bytes for every five
+ * characters.
  *
- * Z85 covers multiples of four bytes only. Some writers shorten the last group of other lengths: `#` in front for every missing byte, which no
- * full group can start with.
+ * Z85 covers multiples of four bytes only. Some writers shorten the last group of other lengths: `#` in front
+ * for every missing byte, which no full group can start with.
  */
 export function z85Decode(text: string): Uint8Array | undefined {
   if (text.length % 5 !== 0) return undefined;

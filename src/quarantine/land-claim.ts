@@ -33,12 +33,14 @@ export interface LandOptions {
 }
 
 /**
- * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where the table's tests refuse them now they are open again.
+ * Adds the rows that a resubmission claimed to the table, at most once, and marks them; where the table's
+ * tests refuse them now they are open again.
  *
- * Whether a claim landed is decided in the table's log alone: the commit that lands it and the one that gives it up carry the same application
- * id, of which a table takes one.
+ * Whether a claim landed is decided in the table's log alone: the commit that lands it and the one that gives
+ * it up carry the same application id, of which a table takes one.
  *
- * @param suiteAt the tests that the rows have to pass at a version: those that the newest one carries, whatever it carried when they were claimed
+ * @param suiteAt the tests that the rows have to pass at a version: those that the newest one carries,
+ * whatever it carried when they were claimed
  * @throws as `append`; rows that are refused are open again then, others stay claimed for the next call
  */
 export async function landClaim(
@@ -88,14 +90,23 @@ interface Landing {
 }
 
 /** Adds a claim's rows to the table. Whole batches of which they are cannot land at the same time. */
-async function addClaimed(now: LogSnapshot, claim: string, { found, pending, suite, options }: Landing): Promise<ClaimEnd> {
+async function addClaimed(
+  now: LogSnapshot,
+  claim: string,
+  { found, pending, suite, options }: Landing,
+): Promise<ClaimEnd> {
   const { rows, snapshot, columns } = found;
   if (found.misfits > 0) throw changedSince(found.misfits, now.version);
-  const source = { sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM q WHERE ${claimedBy(claim)}`, tables: { q: snapshot } };
+  const source = {
+    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
+    tables: { q: snapshot },
+  };
   const write = {
     txn: { appId: landingOf(claim), version: 1 },
     gateReplacesCarried: true,
-    userMetadata: JSON.stringify({ resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows } }),
+    userMetadata: JSON.stringify({
+      resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows },
+    }),
     gate: suite,
     gateOptions: options.gateOptions,
     signal: options.signal,
@@ -109,7 +120,12 @@ async function addClaimed(now: LogSnapshot, claim: string, { found, pending, sui
 }
 
 /** Opens rows of a claim again because the table has some of them, and discards those. */
-async function withdrawSuperseded(now: LogSnapshot, claim: string, rows: number, signal: AbortSignal | undefined): Promise<LandedClaim> {
+async function withdrawSuperseded(
+  now: LogSnapshot,
+  claim: string,
+  rows: number,
+  signal: AbortSignal | undefined,
+): Promise<LandedClaim> {
   const end = await giveUp(now, claim, signal);
   if (end !== "given up") {
     await markLanded(now.context, claim, end.landed);
@@ -130,11 +146,19 @@ interface ClaimedRows {
 }
 
 /** @param tagColumn the column that the landing itself fills */
-async function claimedRows(table: LogSnapshot, claim: string, tagColumn: string | null): Promise<ClaimedRows | undefined> {
+async function claimedRows(
+  table: LogSnapshot,
+  claim: string,
+  tagColumn: string | null,
+): Promise<ClaimedRows | undefined> {
   const columns = engineColumns(table.schema);
   const filled = filledColumns(table.schema).map(({ name }) => name);
   const mentioned = filled.map((name, at) => `bool_or(${mentionsSql(name, "payload")}) AS c${at}`);
-  const asked = ["count(*) AS n", `count_if(len(${payloadErrorsSql(columns, "payload")}) > 0) AS misfits`, ...mentioned];
+  const asked = [
+    "count(*) AS n",
+    `count_if(len(${payloadErrorsSql(columns, "payload")}) > 0) AS misfits`,
+    ...mentioned,
+  ];
   return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
     const [row] = await session.rows(`SELECT ${asked.join(", ")} FROM (${sql}) WHERE ${claimedBy(claim)}`);
     const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
@@ -163,12 +187,16 @@ const landingOf = (claim: string): string => `varve.resubmit.${claim}`;
 const givenUpOf = (claim: string): string => `${landingOf(claim)}.given-up`;
 const claimedBy = (claim: string): string => `(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
 
-/** How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` where the log forgot it: then it may have landed */
+/**
+ * How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` where the log forgot it: then it
+ * may have landed
+ */
 async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
   const now = await refreshLog(table);
   const progress = await now.appTransactions();
   if (progress.has(givenUpOf(claim))) return "given up";
-  if (progress.has(landingOf(claim))) return { landed: await versionOf(now.context, landingOf(claim), now.version) };
+  if (progress.has(landingOf(claim)))
+    return { landed: await versionOf(now.context, landingOf(claim), now.version) };
   throw new VarveError(
     "QUARANTINE_INVALID",
     `The resubmission ${claim} was ended by another writer, and the table's log does not tell how. Its rows stay claimed; look for them in the table.`,
@@ -176,11 +204,16 @@ async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
   );
 }
 
-/** Says in the table's log that a claim does not land, in a commit without rows; whoever would land it later is told so. */
+/**
+ * Says in the table's log that a claim does not land, in a commit without rows; whoever would land it later
+ * is told so.
+ */
 async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | undefined): Promise<ClaimEnd> {
   const now = await refreshLog(table);
   const request = {
-    actions: [{ kind: "txn" as const, appId: givenUpOf(claim), version: 1n, lastUpdated: table.context.world.now() }],
+    actions: [
+      { kind: "txn" as const, appId: givenUpOf(claim), version: 1n, lastUpdated: table.context.world.now() },
+    ],
     txn: { appId: landingOf(claim), version: 1n },
     operation: "RESUBMISSION GIVEN UP",
     operationParameters: { resubmission: claim },
@@ -204,16 +237,28 @@ async function openAgain(context: TableContext, claim: string, note: string): Pr
 
 async function markLanded(context: TableContext, claim: string, version: number): Promise<void> {
   const at = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  const changes = { status: "'resubmitted'", resolved_version: `CAST(${version} AS BIGINT)`, resolved_at: at };
+  const changes = {
+    status: "'resubmitted'",
+    resolved_version: `CAST(${version} AS BIGINT)`,
+    resolved_at: at,
+  };
   await rewriteQuarantine(context, changedRows(claimedBy(claim), changes));
 }
 
-/** The version whose commit carries the application id, looking back from `newest`; `newest` itself where the log no longer tells. */
+/**
+ * The version whose commit carries the application id, looking back from `newest`; `newest` itself where the
+ * log no longer tells.
+ */
 async function versionOf(context: TableContext, appId: string, newest: number): Promise<number> {
   for (let version = newest; version >= 0; version--) {
     const bytes = await readCommitBytes(context.store, version);
     if (bytes === undefined) return newest;
-    if (parseActions(bytes, commitPath(version)).some((action) => action.kind === "txn" && action.appId === appId)) return version;
+    if (
+      parseActions(bytes, commitPath(version)).some(
+        (action) => action.kind === "txn" && action.appId === appId,
+      )
+    )
+      return version;
   }
   return newest;
 }

@@ -15,8 +15,9 @@ const tries = 10;
 /**
  * Rewrites a quarantine in one commit, trying again where another writer came between.
  *
- * `select` is a SELECT over `q`, the quarantine, in its columns; `files` are bound by name. All rows are written again: a quarantine is small
- * beside its table, and so every engine sees the state of each row in one place.
+ * `select` is a SELECT over `q`, the quarantine, in its columns; `files` are bound by name. All rows are
+ * written again: a quarantine is small beside its table, and so every engine sees the state of each row in
+ * one place.
  *
  * @returns the version written; `undefined` where there is no quarantine
  */
@@ -39,9 +40,14 @@ export async function rewriteQuarantine(
 }
 
 /** A SELECT over `q` that changes columns of the rows that meet a condition. */
-export function changedRows(condition: string, changes: Readonly<Record<string, string>>, from = "q"): string {
+export function changedRows(
+  condition: string,
+  changes: Readonly<Record<string, string>>,
+  from = "q",
+): string {
   const items = Object.entries(changes).map(
-    ([name, value]) => `CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
+    ([name, value]) =>
+      `CASE WHEN ${condition} THEN ${value} ELSE q.${quoteName(name)} END AS ${quoteName(name)}`,
   );
   return `SELECT q.* REPLACE (${items.join(", ")}) FROM ${from}`;
 }
@@ -51,22 +57,30 @@ export function changedRows(condition: string, changes: Readonly<Record<string, 
  *
  * @returns how many rows there were
  */
-export async function discardQuarantine(context: TableContext, selection: QuarantineSelection, note = ""): Promise<number> {
+export async function discardQuarantine(
+  context: TableContext,
+  selection: QuarantineSelection,
+  note = "",
+): Promise<number> {
   const condition = openOnly(selection);
   const rows = await countSelected(context, condition);
   if (rows === 0) return 0;
   const now = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  await rewriteQuarantine(context, changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }));
+  await rewriteQuarantine(
+    context,
+    changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }),
+  );
   return rows;
 }
 
 /**
- * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a payload says of a column that the table
- * does not have any more can be set to `NULL` only.
+ * Changes the payloads of the selected open rows; the rows stay open until they are resubmitted. What a
+ * payload says of a column that the table does not have any more can be set to `NULL` only.
  *
- * `set` gives for columns one SQL expression each, over the row's own columns (as the table's types, null where a value is not of its type) or over
- * `payload`, the JSON text of the row (where the table has no column of that name). Of a line that could not be read `__varve_line` is the
- * text; it stays open until that is set to `NULL`.
+ * `set` gives for columns one SQL expression each, over the row's own columns (as the table's types, null
+ * where a value is not of its type) or over `payload`, the JSON text of the row (where the table has no
+ * column of that name). Of a line that could not be read `__varve_line` is the text; it stays open until that
+ * is set to `NULL`.
  *
  * @returns how many rows were changed
  * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
@@ -79,13 +93,19 @@ export async function repairQuarantine(
   const known = table.schema.fields.map((field) => field.name);
   for (const [name, expression] of Object.entries(set)) {
     if (!known.includes(name) && expression.trim().toUpperCase() !== "NULL")
-      throw new VarveError("COLUMN_NOT_FOUND", `The table has no column ${name}. Its columns are ${known.join(", ")}.`, { column: name });
+      throw new VarveError(
+        "COLUMN_NOT_FOUND",
+        `The table has no column ${name}. Its columns are ${known.join(", ")}.`,
+        { column: name },
+      );
   }
   const { context } = table;
   const condition = openOnly(selection);
   const rows = await countSelected(context, condition, Object.values(set));
   if (rows === 0 || Object.keys(set).length === 0) return 0;
-  const values = Object.entries(set).map(([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}\n) AS VARCHAR))`);
+  const values = Object.entries(set).map(
+    ([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}\n) AS VARCHAR))`,
+  );
   // a patch of JSON would take away what is set to null, as if the row had never said anything of the column
   const names = payloadNames(known);
   const members = `CAST(CAST(${names.payload} AS JSON) AS MAP(VARCHAR, JSON))`;
@@ -99,7 +119,11 @@ export async function repairQuarantine(
   const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   await rewriteQuarantine(
     context,
-    changedRows("repaired_id IS NOT NULL", { payload: "repaired" }, `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`),
+    changedRows(
+      "repaired_id IS NOT NULL",
+      { payload: "repaired" },
+      `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`,
+    ),
   );
   return rows;
 }
@@ -115,8 +139,9 @@ export interface PurgeOptions {
 const purgedAfter = 90 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes rows for good that were resubmitted or discarded long ago. Rows that are open or claimed stay whatever their age: nothing else
- * holds them. Older versions of the quarantine keep their rows until it is vacuumed.
+ * Removes rows for good that were resubmitted or discarded long ago. Rows that are open or claimed stay
+ * whatever their age: nothing else holds them. Older versions of the quarantine keep their rows until it is
+ * vacuumed.
  *
  * @returns how many rows there were
  */
@@ -124,7 +149,8 @@ export async function purgeQuarantine(context: TableContext, options: PurgeOptio
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
   const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
   const rows = await countSelected(context, condition);
-  if (rows > 0 && options.dryRun !== true) await rewriteQuarantine(context, `SELECT q.* FROM q WHERE NOT ${condition}`);
+  if (rows > 0 && options.dryRun !== true)
+    await rewriteQuarantine(context, `SELECT q.* FROM q WHERE NOT ${condition}`);
   return rows;
 }
 
@@ -132,8 +158,14 @@ function openOnly(selection: QuarantineSelection): string {
   return selectionSql({ ...selection, status: "open" });
 }
 
-/** Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each. */
-async function countSelected(context: TableContext, condition: string, expressions: readonly string[] = []): Promise<number> {
+/**
+ * Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each.
+ */
+async function countSelected(
+  context: TableContext,
+  condition: string,
+  expressions: readonly string[] = [],
+): Promise<number> {
   const [row] =
     (await withQuarantine(context, async (session, { sql }) => {
       for (const expression of expressions) await session.callerRowExpression(expression);

@@ -47,15 +47,22 @@ export async function withQuarantine<T>(
 /** The condition of a selection over the quarantine's columns. */
 export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelection): string {
   const parts = [
-    ...(ids === undefined ? [] : [ids.length === 0 ? "false" : `quarantine_id IN (${ids.map(quoteText).join(", ")})`]),
+    ...(ids === undefined
+      ? []
+      : [ids.length === 0 ? "false" : `quarantine_id IN (${ids.map(quoteText).join(", ")})`]),
     ...(batchId === undefined ? [] : [`batch_id = ${quoteText(batchId)}`]),
-    ...(checkId === undefined ? [] : [`list_contains(list_transform(errors, lambda e: e.check_id), ${quoteText(checkId)})`]),
+    ...(checkId === undefined
+      ? []
+      : [`list_contains(list_transform(errors, lambda e: e.check_id), ${quoteText(checkId)})`]),
     `status = ${quoteText(status ?? "open")}`,
   ];
   return parts.join(" AND ");
 }
 
-/** The batches that left rows behind, newest first, with how many rows are where; empty where nothing was ever quarantined. */
+/**
+ * The batches that left rows behind, newest first, with how many rows are where; empty where nothing was ever
+ * quarantined.
+ */
 export async function listQuarantine(context: TableContext): Promise<QuarantinedBatch[]> {
   const found = await withQuarantine(context, (session, { sql }) =>
     session.rows(
@@ -73,7 +80,9 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
     resubmitted: Number(row["resubmitted"]),
     discarded: Number(row["discarded"]),
     checks: Object.fromEntries(
-      (JSON.parse(String(row["checks"] ?? "[]")) as readonly { readonly id: string; readonly n: number }[]).map(({ id, n }) => [id, n]),
+      (
+        JSON.parse(String(row["checks"] ?? "[]")) as readonly { readonly id: string; readonly n: number }[]
+      ).map(({ id, n }) => [id, n]),
     ),
   }));
 }
@@ -83,27 +92,40 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
  *
  * @throws `QUARANTINE_INVALID` where ids are named that are not there
  */
-export async function readQuarantine(context: TableContext, selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
+export async function readQuarantine(
+  context: TableContext,
+  selection: QuarantineSelection = {},
+  limit?: number,
+): Promise<EngineRow[]> {
   const condition =
-    selection.ids === undefined ? selectionSql(selection) : `quarantine_id IN (${selection.ids.map(quoteText).join(", ") || "''"})`;
+    selection.ids === undefined
+      ? selectionSql(selection)
+      : `quarantine_id IN (${selection.ids.map(quoteText).join(", ") || "''"})`;
   const rows = await withQuarantine(context, (session, { sql }) =>
     session.rows(
       `SELECT * FROM (${sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? "" : ` LIMIT ${limit}`}`,
     ),
   );
-  const missing = (selection.ids ?? []).filter((id) => rows?.some((row) => row["quarantine_id"] === id) !== true);
+  const missing = (selection.ids ?? []).filter(
+    (id) => rows?.some((row) => row["quarantine_id"] === id) !== true,
+  );
   if (missing.length > 0 && limit === undefined) throw noSuchRows(missing);
   return rows ?? [];
 }
 
 /** Writes the selected rows as lossless JSON lines; each text holds whole lines. */
-export async function* exportQuarantine(context: TableContext, selection: QuarantineSelection = {}): AsyncIterable<string> {
+export async function* exportQuarantine(
+  context: TableContext,
+  selection: QuarantineSelection = {},
+): AsyncIterable<string> {
   const snapshot = await openQuarantine(quarantineContext(context));
   if (snapshot === undefined) return;
   const session = await (await context.engine()).open();
   try {
     const scan = await planScan(session, snapshot);
-    yield* session.jsonLines(`SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`);
+    yield* session.jsonLines(
+      `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
+    );
   } finally {
     await session.close();
   }

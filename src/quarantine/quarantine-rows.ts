@@ -17,7 +17,10 @@ export interface PayloadNames {
   readonly payload: string;
   /** List of what does not fit the table, as the quarantine's `errors`. */
   readonly misfits: string;
-  /** Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty in a table without any. */
+  /**
+   * Which of the columns that the table fills by itself the row says nothing of: `-` and a digit each; empty
+   * in a table without any.
+   */
   readonly silent: string;
 }
 
@@ -39,8 +42,9 @@ export function filledColumns(schema: StructType): readonly StructField[] {
 }
 
 /**
- * The rows of a quarantine as rows of the table, from their payloads; a row's place is its id. What a row does not say of columns with a default
- * or a generation expression is filled in, as it will be when the row lands.
+ * The rows of a quarantine as rows of the table, from their payloads; a row's place is its id. What a row
+ * does not say of columns with a default or a generation expression is filled in, as it will be when the row
+ * lands.
  *
  * @param open SELECT of the quarantine's rows
  * @param fence fences the session; called where the table's own expressions are needed
@@ -64,13 +68,23 @@ export async function stagePayloads(
   ];
   const whole = filled.length === 0 ? read : await filledIn(session, table, { read, payload }, fence);
   const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
-  const { sql } = await session.stage({ kind: "relation", relation: { sql: placed, columns: await session.describe(placed) } });
-  return { sql: `SELECT ${names} FROM (${sql})`, positionedSql: sql, columns, positionColumns: { file: id, row } };
+  const { sql } = await session.stage({
+    kind: "relation",
+    relation: { sql: placed, columns: await session.describe(placed) },
+  });
+  return {
+    sql: `SELECT ${names} FROM (${sql})`,
+    positionedSql: sql,
+    columns,
+    positionColumns: { file: id, row },
+  };
 }
 
 /** The nulls of columns that may hold none; what numbers itself is not asked. */
 function missingSql(schema: StructType): string {
-  const required = schema.fields.filter((field) => !field.nullable && columnMetadata(field).identity === undefined);
+  const required = schema.fields.filter(
+    (field) => !field.nullable && columnMetadata(field).identity === undefined,
+  );
   const errors = required.map(({ name }) => {
     const column = quoteText(name);
     return `CASE WHEN ${quoteName(name)} IS NULL THEN {check_id: ${quoteText(`schema:${name}`)}, check_name: 'schema', columns: [${column}], message: ${quoteText(`${name} must not be null`)}, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} END`;

@@ -22,7 +22,10 @@ import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
 import { discardSuperseded } from "./superseded-rows.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
-  /** The tests that rows have to pass now; default: those that the table carries, else rows only have to fit the table. */
+  /**
+   * The tests that rows have to pass now; default: those that the table carries, else rows only have to fit
+   * the table.
+   */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -41,10 +44,11 @@ export interface ResubmitResult {
 /**
  * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
  *
- * Four commits, and after a crash between any two of them the next call carries on: the clean rows are claimed in the quarantine, added to the
- * table in one commit under the claim's own application id (which lands at most once), and marked as resubmitted with that version. A claim that
- * is refused is given up in the table's log before its rows are open again. So each row lands at most once, whatever crashes, and whoever
- * resubmits at the same time.
+ * Four commits, and after a crash between any two of them the next call carries on: the clean rows are
+ * claimed in the quarantine, added to the table in one commit under the claim's own application id (which
+ * lands at most once), and marked as resubmitted with that version. A claim that is refused is given up in
+ * the table's log before its rows are open again. So each row lands at most once, whatever crashes, and
+ * whoever resubmits at the same time.
  *
  * @throws as `append`; rows that were claimed are open again then
  */
@@ -87,7 +91,11 @@ interface Claim {
 }
 
 /** Tests the selected rows; one commit claims those that pass and gives the others their new reasons. */
-async function claimClean(table: LogSnapshot, suite: Suite | undefined, options: ResubmitOptions): Promise<Claim> {
+async function claimClean(
+  table: LogSnapshot,
+  suite: Suite | undefined,
+  options: ResubmitOptions,
+): Promise<Claim> {
   const { context } = table;
   const id = timeOrderedUuid(context.world);
   const staging = await context.store.stagingFolder();
@@ -105,10 +113,14 @@ async function claimClean(table: LogSnapshot, suite: Suite | undefined, options:
         `SELECT * FROM (${scan.sql}) WHERE ${selectionSql({ ...options, status: "open" })}`,
         fence,
       );
-      const failing = suite === undefined ? null : await failingRows(session, table, rows, suite, { ...options, relations, fence });
+      const failing =
+        suite === undefined
+          ? null
+          : await failingRows(session, table, rows, suite, { ...options, relations, fence });
       return decide(session, rows, failing, staging);
     });
-    if (decided === undefined || decided.groups.length + decided.stillBad === 0) return { ids: [], stillBad: 0 };
+    if (decided === undefined || decided.groups.length + decided.stillBad === 0)
+      return { ids: [], stillBad: 0 };
     const changes = {
       status: "CASE WHEN d.clean THEN 'claimed' ELSE 'open' END",
       resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
@@ -117,7 +129,11 @@ async function claimClean(table: LogSnapshot, suite: Suite | undefined, options:
     };
     await rewriteQuarantine(
       context,
-      changedRows("(d.id IS NOT NULL AND q.status = 'open')", changes, "q LEFT JOIN d ON d.id = q.quarantine_id"),
+      changedRows(
+        "(d.id IS NOT NULL AND q.status = 'open')",
+        changes,
+        "q LEFT JOIN d ON d.id = q.quarantine_id",
+      ),
       { d: decided.file },
     );
     return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
@@ -155,7 +171,9 @@ interface FencedOptions extends ResubmitOptions {
   readonly fence: () => Promise<void>;
 }
 
-/** SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are asked. */
+/**
+ * SELECT of `file` (the row's id) and `errors` of the rows that fail; only checks that name rows are asked.
+ */
 async function failingRows(
   session: Session,
   table: LogSnapshot,
@@ -181,31 +199,51 @@ function rowSuite(suite: Suite, reaction: "quarantine" | "reject"): Suite {
     if (check === undefined || expectationOf(check).level === "aggregate") return [];
     const { escalate: _, mostly: __, ...rest } = json;
     const onFail = replaced(json.onFail);
-    return [{ ...rest, id: check.id, onFail, repair: json.repair === undefined ? undefined : { ...json.repair, otherwise: reaction } }];
+    return [
+      {
+        ...rest,
+        id: check.id,
+        onFail,
+        repair: json.repair === undefined ? undefined : { ...json.repair, otherwise: reaction },
+      },
+    ];
   });
   return defineSuite({ ...suite.json, maxBadShare: 1, onMisfit: "reject", checks }, suite.functions);
 }
 
 interface Decided {
   readonly file: string;
-  /** What the rows that pass leave to the table, as {@link PayloadNames} has it: each of these is claimed and landed by itself. */
+  /**
+   * What the rows that pass leave to the table, as {@link PayloadNames} has it: each of these is claimed and
+   * landed by itself.
+   */
   readonly groups: readonly string[];
   readonly stillBad: number;
 }
 
 /** Writes down for each row whether it passes, and why not. */
-async function decide(session: Session, rows: StagedRelation, failing: string | null, staging: string): Promise<Decided> {
+async function decide(
+  session: Session,
+  rows: StagedRelation,
+  failing: string | null,
+  staging: string,
+): Promise<Decided> {
   const { id, misfits, silent } = payloadNames(rows.columns.map(({ name }) => name));
   const joined = failing === null ? "" : ` LEFT JOIN (${failing}) AS f ON f.file = r.${id}`;
-  const reasons = failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
+  const reasons =
+    failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
   const errors = `list_concat(r.${misfits}, ${reasons})`;
   const sql = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
   const folder = join(staging, "decided");
   await mkdir(folder);
   const [written] = await session.writeParquet(sql, { folder });
-  const counts = await session.rows(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`);
+  const counts = await session.rows(
+    `SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`,
+  );
   const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
-  const [asked] = await session.rows(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`);
+  const [asked] = await session.rows(
+    `SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`,
+  );
   if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
     throw new VarveError(
       "ROWS_UNACCOUNTED",

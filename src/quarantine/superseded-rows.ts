@@ -15,11 +15,19 @@ export interface BatchStandings {
   readonly pending: readonly { readonly batchId: string; readonly appId: string }[];
 }
 
-/** Says of batches of a table's quarantine how they stand. Batches that were written under no application id are in neither list. */
-async function batchStandings(table: LogSnapshot, quarantine: LogSnapshot, batchIds: readonly string[]): Promise<BatchStandings> {
+/**
+ * Says of batches of a table's quarantine how they stand. Batches that were written under no application id
+ * are in neither list.
+ */
+async function batchStandings(
+  table: LogSnapshot,
+  quarantine: LogSnapshot,
+  batchIds: readonly string[],
+): Promise<BatchStandings> {
   const [landed, quarantined] = await Promise.all([table.appTransactions(), quarantine.appTransactions()]);
   // marks may be forgotten before the progress of an application that goes on
-  const forgetful = table.metadata.configuration[propertyKey("setTransactionRetentionDuration")] !== undefined;
+  const forgetful =
+    table.metadata.configuration[propertyKey("setTransactionRetentionDuration")] !== undefined;
   const superseded: string[] = [];
   const pending: { batchId: string; appId: string }[] = [];
   for (const batchId of batchIds) {
@@ -32,20 +40,33 @@ async function batchStandings(table: LogSnapshot, quarantine: LogSnapshot, batch
   return { superseded, pending };
 }
 
-/** The transaction that a batch lands under, by its id in the quarantine; `undefined` where it was written under none. */
-function transactionOfBatch(batchId: string, quarantined: ReadonlyMap<string, unknown>): AppTransaction | undefined {
+/**
+ * The transaction that a batch lands under, by its id in the quarantine; `undefined` where it was written
+ * under none.
+ */
+function transactionOfBatch(
+  batchId: string,
+  quarantined: ReadonlyMap<string, unknown>,
+): AppTransaction | undefined {
   const own = `varve.batch.${batchId}`;
   if (quarantined.has(`varve.quarantine.${own}`)) return { appId: own, version: 1n };
   const [, appId = "", version = ""] = /^(.*):(\d+)$/s.exec(batchId) ?? [];
-  return version !== "" && quarantined.has(`varve.quarantine.${batchId}`) ? { appId, version: BigInt(version) } : undefined;
+  return version !== "" && quarantined.has(`varve.quarantine.${batchId}`)
+    ? { appId, version: BigInt(version) }
+    : undefined;
 }
 
 async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchStandings> {
   const quarantine = await openQuarantine(quarantineContext(table.context));
-  return quarantine === undefined ? { superseded: [], pending: [] } : batchStandings(table, quarantine, [batchId]);
+  return quarantine === undefined
+    ? { superseded: [], pending: [] }
+    : batchStandings(table, quarantine, [batchId]);
 }
 
-/** A condition over a quarantine's rows, true of those that a gate set aside: rows that staging set aside are in no data file of theirs. */
+/**
+ * A condition over a quarantine's rows, true of those that a gate set aside: rows that staging set aside are
+ * in no data file of theirs.
+ */
 function setAsideBy(table: LogSnapshot): string {
   const { id, table: of, batch, file, row } = quarantineColumns;
   return `(${of} = ${quoteText(table.metadata.id)} AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
@@ -67,17 +88,22 @@ export async function gatedBatches(table: LogSnapshot, condition: string): Promi
 }
 
 /**
- * Discards open rows of a quarantine whose batch landed with them, because another writer's tests, at the same time, set no row of it aside. The table
- * has them: to resubmit them would double them.
+ * Discards open rows of a quarantine whose batch landed with them, because another writer's tests, at the
+ * same time, set no row of it aside. The table has them: to resubmit them would double them.
  *
  * @param table its newest version
  * @param batchId of one batch alone, which the quarantine's log tells of without its rows
  */
 export async function discardSuperseded(table: LogSnapshot, batchId?: string): Promise<void> {
-  const { superseded } = batchId === undefined ? await gatedBatches(table, "status = 'open'") : await standingOf(table, batchId);
+  const { superseded } =
+    batchId === undefined ? await gatedBatches(table, "status = 'open'") : await standingOf(table, batchId);
   if (superseded.length === 0) return;
   const at = `CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  const note = "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
+  const note =
+    "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
   const condition = `(status = 'open' AND ${quarantineColumns.batch} IN (${superseded.map(quoteText).join(", ")}) AND ${setAsideBy(table)})`;
-  await rewriteQuarantine(table.context, changedRows(condition, { status: "'discarded'", resolved_at: at, note: quoteText(note) }));
+  await rewriteQuarantine(
+    table.context,
+    changedRows(condition, { status: "'discarded'", resolved_at: at, note: quoteText(note) }),
+  );
 }

@@ -7,8 +7,8 @@ export interface TableUse {
   /** How often the text names the table. */
   readonly references: number;
   /**
-   * Conditions (nodes of the engine's serialised syntax tree) that every row which can matter to the result satisfies; column references are
-   * relative to the table. Empty where nothing safe is known.
+   * Conditions (nodes of the engine's serialised syntax tree) that every row which can matter to the result
+   * satisfies; column references are relative to the table. Empty where nothing safe is known.
    */
   readonly conditions: readonly JsonObject[];
 }
@@ -24,10 +24,12 @@ interface FromTable {
 }
 
 /**
- * Lists the base tables of a query (the engine's `json_serialize_sql` output) and the conditions that may prune their files.
+ * Lists the base tables of a query (the engine's `json_serialize_sql` output) and the conditions that may
+ * prune their files.
  *
- * Conditions are taken only from the WHERE of the SELECT that reads the table, only across inner and cross joins, never below a sample, and
- * only for tables named once and by no WITH clause: elsewhere a skipped row could change the result.
+ * Conditions are taken only from the WHERE of the SELECT that reads the table, only across inner and cross
+ * joins, never below a sample, and only for tables named once and by no WITH clause: elsewhere a skipped row
+ * could change the result.
  */
 export function tableUses(tree: JsonValue): TableUse[] {
   const found = new Map<string, Found>();
@@ -55,7 +57,9 @@ function visit(value: JsonValue, found: Map<string, Found>, shadowed: Set<string
 function cteNames(node: JsonObject): string[] {
   const map = isJsonObject(node["cte_map"]) ? node["cte_map"]["map"] : undefined;
   if (!Array.isArray(map)) return [];
-  return (map as readonly JsonValue[]).flatMap((entry) => (isJsonObject(entry) ? [String(entry["key"])] : []));
+  return (map as readonly JsonValue[]).flatMap((entry) =>
+    isJsonObject(entry) ? [String(entry["key"])] : [],
+  );
 }
 
 function countReference(node: JsonObject, found: Map<string, Found>): void {
@@ -80,14 +84,21 @@ function addConditions(select: JsonObject, found: Map<string, Found>): void {
   }
 }
 
-/** The base tables of a FROM clause made of inner and cross joins, or `undefined` where anything else takes part. */
+/**
+ * The base tables of a FROM clause made of inner and cross joins, or `undefined` where anything else takes
+ * part.
+ */
 function innerTables(from: JsonValue | undefined): FromTable[] | undefined {
   if (!isJsonObject(from) || isJsonObject(from["sample"])) return undefined;
   if (from["type"] === "BASE_TABLE") {
     const name = String(from["table_name"]);
     return [{ name, alias: String(from["alias"] || name) }];
   }
-  if (from["type"] !== "JOIN" || from["join_type"] !== "INNER" || !["REGULAR", "CROSS"].includes(String(from["ref_type"])))
+  if (
+    from["type"] !== "JOIN" ||
+    from["join_type"] !== "INNER" ||
+    !["REGULAR", "CROSS"].includes(String(from["ref_type"]))
+  )
     return undefined;
   const left = innerTables(from["left"]);
   const right = innerTables(from["right"]);
@@ -96,7 +107,9 @@ function innerTables(from: JsonValue | undefined): FromTable[] | undefined {
 
 function conjunctsOf(node: JsonObject): JsonObject[] {
   if (node["type"] !== "CONJUNCTION_AND" || !Array.isArray(node["children"])) return [node];
-  return (node["children"] as readonly JsonValue[]).flatMap((child) => (isJsonObject(child) ? conjunctsOf(child) : []));
+  return (node["children"] as readonly JsonValue[]).flatMap((child) =>
+    isJsonObject(child) ? conjunctsOf(child) : [],
+  );
 }
 
 /** Whether every column that the condition names is qualified by `alias`. */
@@ -117,14 +130,19 @@ function unqualified(node: JsonObject, alias: string): JsonObject {
     const qualified = names.length > 1 && names[0]?.toLowerCase() === alias.toLowerCase();
     return qualified ? { ...node, column_names: names.slice(1) } : node;
   }
-  return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, unqualifiedValue(child, alias)]));
+  return Object.fromEntries(
+    Object.entries(node).map(([key, child]) => [key, unqualifiedValue(child, alias)]),
+  );
 }
 
 function unqualifiedValue(value: JsonValue, alias: string): JsonValue {
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => unqualifiedValue(item, alias));
+  if (Array.isArray(value))
+    return (value as readonly JsonValue[]).map((item) => unqualifiedValue(item, alias));
   return isJsonObject(value) ? unqualified(value, alias) : value;
 }
 
 function columnNames(node: JsonObject): string[] {
-  return Array.isArray(node["column_names"]) ? (node["column_names"] as readonly JsonValue[]).map(String) : [];
+  return Array.isArray(node["column_names"])
+    ? (node["column_names"] as readonly JsonValue[]).map(String)
+    : [];
 }

@@ -17,8 +17,8 @@ export interface ResultOptions {
 }
 
 /**
- * The result of a query: computed as it is consumed, and consumed once; consuming it to the end, leaving a loop early and {@link QueryResult.close}
- * all free the engine.
+ * The result of a query: computed as it is consumed, and consumed once; consuming it to the end, leaving a
+ * loop early and {@link QueryResult.close} all free the engine.
  */
 export class QueryResult implements AsyncDisposable {
   readonly columns: readonly EngineColumn[];
@@ -30,7 +30,12 @@ export class QueryResult implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined;
   #state: "fresh" | "consumed" | "closed" = "fresh";
 
-  private constructor(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}) {
+  private constructor(
+    session: Session,
+    relation: Relation,
+    scans: Readonly<Record<string, ScanReport>>,
+    options: ResultOptions = {},
+  ) {
     this.#session = session;
     this.#relation = relation;
     this.#exportFolder = options.exportFolder;
@@ -40,7 +45,12 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /** @internal Made by the verbs that read rows. */
-  static of(session: Session, relation: Relation, scans: Readonly<Record<string, ScanReport>>, options: ResultOptions = {}): QueryResult {
+  static of(
+    session: Session,
+    relation: Relation,
+    scans: Readonly<Record<string, ScanReport>>,
+    options: ResultOptions = {},
+  ): QueryResult {
     return new QueryResult(session, relation, scans, options);
   }
 
@@ -53,7 +63,9 @@ export class QueryResult implements AsyncDisposable {
   batches(
     options: { readonly batchRows?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<RecordBatch> {
-    return this.#consume((session, sql) => session.arrow(sql, { ...options, signal: eitherSignal(this.#signal, options.signal) }));
+    return this.#consume((session, sql) =>
+      session.arrow(sql, { ...options, signal: eitherSignal(this.#signal, options.signal) }),
+    );
   }
 
   /** The whole result as one Arrow table in memory. */
@@ -71,19 +83,28 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /**
-   * Writes the result to a file of its own below the folder that the query was prepared with, and returns the file's name.
+   * Writes the result to a file of its own below the folder that the query was prepared with, and returns the
+   * file's name.
    *
-   * `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula, in CSV; numbers stay.
+   * `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula, in CSV; numbers
+   * stay.
    */
-  async writeFile(format: FileFormat, options: { readonly safeCsv?: boolean | undefined } = {}): Promise<string> {
+  async writeFile(
+    format: FileFormat,
+    options: { readonly safeCsv?: boolean | undefined } = {},
+  ): Promise<string> {
     const folder = this.#exportFolder;
-    if (folder === undefined) throw new VarveError("INVALID_ARGUMENT", "This query was prepared without a folder to export to.");
+    if (folder === undefined)
+      throw new VarveError("INVALID_ARGUMENT", "This query was prepared without a folder to export to.");
     const file = `${folder}/result.${format}`;
     const settings = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
-    const sql = format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
+    const sql =
+      format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`, [], { signal: this.#signal });
+      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`, [], {
+        signal: this.#signal,
+      });
     } finally {
       await this.close();
     }
@@ -101,7 +122,10 @@ export class QueryResult implements AsyncDisposable {
 
   #begin(): void {
     if (this.#state !== "fresh")
-      throw new VarveError("INVALID_ARGUMENT", `This query result is already ${this.#state}. Run the query again.`);
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `This query result is already ${this.#state}. Run the query again.`,
+      );
     this.#state = "consumed";
   }
 
@@ -123,7 +147,9 @@ function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefin
 function safeCsvSql({ sql, columns }: Relation): string {
   const items = columns.map(({ name, type }, at) => {
     const value =
-      type === "VARCHAR" ? `CASE WHEN regexp_matches(c${at}, '${formulaStart.source}') THEN '''' || c${at} ELSE c${at} END` : `c${at}`;
+      type === "VARCHAR"
+        ? `CASE WHEN regexp_matches(c${at}, '${formulaStart.source}') THEN '''' || c${at} ELSE c${at} END`
+        : `c${at}`;
     return `${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
   });
   return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, at) => `c${at}`).join(", ")})`;

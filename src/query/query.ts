@@ -17,7 +17,10 @@ export type TableBinding = (at?: TravelPoint) => Promise<LogSnapshot>;
 export interface QueryRequest {
   /** A caller's text: one SELECT, with time-travel clauses. */
   readonly sql: string;
-  /** A caller's condition that stands in `sql` in parentheses: checked first to be one expression over the columns of its own row. */
+  /**
+   * A caller's condition that stands in `sql` in parentheses: checked first to be one expression over the
+   * columns of its own row.
+   */
   readonly condition?: string | undefined;
   /** Names that the text may use, compared without regard to case. */
   readonly tables: Readonly<Record<string, TableBinding>>;
@@ -37,11 +40,12 @@ interface BoundTable {
 }
 
 /**
- * Prepares a caller's query over tables at versions: only the tables that it names are opened, only files that its conditions cannot exclude are
- * fetched, and the session is fenced to those files before the text is bound.
+ * Prepares a caller's query over tables at versions: only the tables that it names are opened, only files
+ * that its conditions cannot exclude are fetched, and the session is fenced to those files before the text is
+ * bound.
  *
- * @throws `SQL_FAILED` with the engine's message and the position in the caller's text; `SQL_REFUSED` for anything but one SELECT;
- *   `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
+ * @throws `SQL_FAILED` with the engine's message and the position in the caller's text; `SQL_REFUSED` for
+ * anything but one SELECT; `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
  */
 export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
   const session = await engine.open({ ...request.session, signal: request.signal });
@@ -63,7 +67,10 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
       files.push(...scan.files);
       scans[table.view] = scan.report;
     }
-    await session.fence({ files, writableFolders: request.exportFolder === undefined ? undefined : [request.exportFolder] });
+    await session.fence({
+      files,
+      writableFolders: request.exportFolder === undefined ? undefined : [request.exportFolder],
+    });
     const relation = await positioned(travel, () => session.callerQuery(travel.sql));
     return QueryResult.of(session, relation, scans, request);
   } catch (error) {
@@ -72,9 +79,15 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
   }
 }
 
-/** The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error here. */
+/**
+ * The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error
+ * here.
+ */
 async function syntaxTree(session: Session, travel: TravelSql): Promise<JsonValue> {
-  const [row] = await session.rows("SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR) AS tree", [travel.sql]);
+  const [row] = await session.rows(
+    "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR) AS tree",
+    [travel.sql],
+  );
   const tree = treeFromJson(String(row?.["tree"]));
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
   const message = String(tree["error_message"]);
@@ -83,9 +96,13 @@ async function syntaxTree(session: Session, travel: TravelSql): Promise<JsonValu
   }
   const position = Number(tree["position"]);
   const at = Number.isSafeInteger(position) ? travel.originalOffset(position) : undefined;
-  throw new VarveError("SQL_FAILED", `The query does not parse: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`, {
-    position: at,
-  });
+  throw new VarveError(
+    "SQL_FAILED",
+    `The query does not parse: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`,
+    {
+      position: at,
+    },
+  );
 }
 
 async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Promise<BoundTable> {
@@ -96,10 +113,14 @@ async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Pr
   if (binding === undefined) {
     const known = Object.keys(request.tables);
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
-    throw new VarveError("SQL_FAILED", `The query names a table ${wanted} that is not bound to it; ${bound}.`, {
-      table: wanted,
-      bound: known,
-    });
+    throw new VarveError(
+      "SQL_FAILED",
+      `The query names a table ${wanted} that is not bound to it; ${bound}.`,
+      {
+        table: wanted,
+        bound: known,
+      },
+    );
   }
   return { view: use.name, snapshot: await binding(reference?.at) };
 }

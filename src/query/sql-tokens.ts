@@ -19,9 +19,11 @@ const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
 ];
 
 /**
- * Cuts SQL text into tokens, keeping strings, quoted names and comments apart so that rewriting never looks inside them.
+ * Cuts SQL text into tokens, keeping strings, quoted names and comments apart so that rewriting never looks
+ * inside them.
  *
- * It does not judge the text: what it cannot read (an unclosed string) comes out as symbols and is left for the engine's parser to refuse.
+ * It does not judge the text: what it cannot read (an unclosed string) comes out as symbols and is left for
+ * the engine's parser to refuse.
  */
 export function sqlTokens(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];

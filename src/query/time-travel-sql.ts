@@ -5,7 +5,9 @@ import { type SqlToken, sqlTokens } from "./sql-tokens.ts";
 /** A point of a table's history: a version, or a time as the caller wrote it. */
 export type TravelPoint = { readonly version: number } | { readonly timestamp: string };
 
-/** A table named in a query at a point of its history; `view` is the name that the rewritten text uses for it. */
+/**
+ * A table named in a query at a point of its history; `view` is the name that the rewritten text uses for it.
+ */
 export interface TravelReference {
   readonly table: string;
   readonly view: string;
@@ -33,8 +35,9 @@ interface Edit {
 }
 
 /**
- * Replaces `name VERSION AS OF n`, `name TIMESTAMP AS OF '…'` (Delta's syntax, with an optional FOR, SYSTEM_VERSION or SYSTEM_TIME) and
- * `name AT (VERSION => n)`, `name AT (TIMESTAMP => '…')` (DuckDB's) by quoted view names such as `"name@v3"`.
+ * Replaces `name VERSION AS OF n`, `name TIMESTAMP AS OF '…'` (Delta's syntax, with an optional FOR,
+ * SYSTEM_VERSION or SYSTEM_TIME) and `name AT (VERSION => n)`, `name AT (TIMESTAMP => '…')` (DuckDB's) by
+ * quoted view names such as `"name@v3"`.
  *
  * @throws `SQL_FAILED` for a clause whose version is not a whole number.
  */
@@ -54,7 +57,11 @@ export function rewriteTravelSql(text: string): TravelSql {
     edits.push({ start: name.start, end: last.end, text: quoteName(view) });
     index = clause.next - 1;
   }
-  return { sql: applyEdits(text, edits), references: [...references.values()], originalOffset: (offset) => originalOffset(edits, offset) };
+  return {
+    sql: applyEdits(text, edits),
+    references: [...references.values()],
+    originalOffset: (offset) => originalOffset(edits, offset),
+  };
 }
 
 /** The name of the view that stands for `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
@@ -72,7 +79,8 @@ function delta(tokens: readonly SqlToken[], from: number): Clause | undefined {
 }
 
 function duck(tokens: readonly SqlToken[], from: number): Clause | undefined {
-  if (!isWord(tokens[from], "AT") || tokens[from + 1]?.text !== "(" || tokens[from + 3]?.text !== "=>") return undefined;
+  if (!isWord(tokens[from], "AT") || tokens[from + 1]?.text !== "(" || tokens[from + 3]?.text !== "=>")
+    return undefined;
   const versioned = isWord(tokens[from + 2], "VERSION");
   if (!versioned && !isWord(tokens[from + 2], "TIMESTAMP")) return undefined;
   const typed = isWord(tokens[from + 4], "TIMESTAMP") || isWord(tokens[from + 4], "TIMESTAMPTZ") ? 1 : 0;
@@ -81,7 +89,12 @@ function duck(tokens: readonly SqlToken[], from: number): Clause | undefined {
 }
 
 function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {
-  const text = token === undefined ? "" : token.kind === "string" ? token.text.slice(1, -1).replaceAll("''", "'") : token.text;
+  const text =
+    token === undefined
+      ? ""
+      : token.kind === "string"
+        ? token.text.slice(1, -1).replaceAll("''", "'")
+        : token.text;
   if (!versioned) {
     if (token?.kind === "string") return { timestamp: text };
     throw new VarveError(
@@ -94,9 +107,13 @@ function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {
   }
   const version = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(version)) return { version };
-  throw new VarveError("SQL_FAILED", `VERSION AS OF takes a whole number of 0 or more, not ${text || "the end of the text"}.`, {
-    position: token?.start,
-  });
+  throw new VarveError(
+    "SQL_FAILED",
+    `VERSION AS OF takes a whole number of 0 or more, not ${text || "the end of the text"}.`,
+    {
+      position: token?.start,
+    },
+  );
 }
 
 function isWord(token: SqlToken | undefined, word: string): boolean {

@@ -6,7 +6,10 @@ const size = { width: 320, height: 110, side: 6, top: 8, bottom: 8 } as const;
 /** With more points than this only the newest is marked; the line tells the rest. */
 const mostDots = 40;
 
-/** A line chart of one metric over the versions as inline SVG that scales to its place; points name their version and value. */
+/**
+ * A line chart of one metric over the versions as inline SVG that scales to its place; points name their
+ * version and value.
+ */
 export function chart(series: MetricSeries): string {
   const points = series.points.filter((point) => Number.isFinite(point.value));
   const last = points.at(-1);
@@ -23,9 +26,14 @@ export function chart(series: MetricSeries): string {
   const floor = size.height - 1;
   const area = `${placed[0]?.x},${floor} ${line} ${placed.at(-1)?.x},${floor}`;
   const marked = placed.length > mostDots ? placed.slice(-1) : placed;
-  const dots = marked.map(({ point, x, y }) => `<circle cx="${x}" cy="${y}" r="3"><title>${title(point)}</title></circle>`).join("");
+  const dots = marked
+    .map(({ point, x, y }) => `<circle cx="${x}" cy="${y}" r="3"><title>${title(point)}</title></circle>`)
+    .join("");
   const label = `${series.name}: ${grouped(last.value)} in version ${last.version}; ${grouped(low)} to ${grouped(high)} over ${points.length} versions`;
-  const versions = first === last ? `version ${last.version}` : `<span>version ${first.version}</span><span>${last.version}</span>`;
+  const versions =
+    first === last
+      ? `version ${last.version}`
+      : `<span>version ${first.version}</span><span>${last.version}</span>`;
   const same = first === last ? "one version so far" : "always the same";
   const spread = low === high ? same : `${grouped(low)} to ${grouped(high)}`;
   return (

@@ -1,4 +1,7 @@
-/** Styles of the page: one column on a phone, no fixed widths, dark where the reader's system is, ink on white in print. */
+/**
+ * Styles of the page: one column on a phone, no fixed widths, dark where the reader's system is, ink on white
+ * in print.
+ */
 export const styles = `
 :root{color-scheme:light dark;--page:#f4f5f8;--card:#fff;--ink:#171b21;--soft:#56606c;--line:#dfe3e9;--pass:#137a46;--warn:#8a5a00;--fail:#b8311f;--accent:#2a64a8;--pass-soft:#e3f4ea;--warn-soft:#fcf0d6;--fail-soft:#fbe6e2;--shade:0 1px 2px rgb(20 30 45/.06),0 2px 8px rgb(20 30 45/.05)}
 @media(prefers-color-scheme:dark){:root{--page:#111417;--card:#1a1e23;--ink:#e8ebee;--soft:#a0abb7;--line:#2f363d;--pass:#56cf95;--warn:#e6b450;--fail:#ff8a7a;--accent:#78b6f5;--pass-soft:#15301f;--warn-soft:#33280e;--fail-soft:#3a1b17;--shade:none}}

@@ -12,7 +12,8 @@ const openAtFirst = 5;
 const mostCharts = 24;
 
 /**
- * A report as one HTML page that needs nothing else: no network, no script to read it (a small one filters the checks).
+ * A report as one HTML page that needs nothing else: no network, no script to read it (a small one filters
+ * the checks).
  *
  * Everything that comes from data is escaped; the page forbids itself to load anything.
  */
@@ -20,7 +21,8 @@ export function checkHtml(report: CheckReport): string {
   const tones = report.checks.map(toneOf);
   const outcome = report.accepted ? "accepted" : "rejected";
   const tone = !report.accepted ? "fail" : tones.every((one) => one === "pass") ? "pass" : "warn";
-  const took = report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
+  const took =
+    report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -56,20 +58,29 @@ function numbers(report: CheckReport, tones: readonly Tone[]): string {
     ["clean", grouped(report.clean), ""],
     ["quarantined", grouped(report.quarantined), report.quarantined > 0 ? "warn" : ""],
     ["dropped", grouped(report.dropped), report.dropped > 0 ? "warn" : ""],
-    ["failed checks", `${grouped(failed)} of ${grouped(tones.length)}`, tones.includes("fail") ? "fail" : failed > 0 ? "warn" : "pass"],
+    [
+      "failed checks",
+      `${grouped(failed)} of ${grouped(tones.length)}`,
+      tones.includes("fail") ? "fail" : failed > 0 ? "warn" : "pass",
+    ],
   ];
-  const list = items.map(([name, value, tone]) => `<div class="${tone}"><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  const list = items
+    .map(([name, value, tone]) => `<div class="${tone}"><dt>${name}</dt><dd>${value}</dd></div>`)
+    .join("");
   const parts: readonly (readonly [number, Tone])[] = [
     [report.clean, "pass"],
     [report.quarantined, "warn"],
     [report.dropped, "fail"],
   ];
-  const bar = report.rows === 0 ? "" : shareBar(parts, `${percent(report.clean, report.rows)} of the rows are clean`);
+  const bar =
+    report.rows === 0 ? "" : shareBar(parts, `${percent(report.clean, report.rows)} of the rows are clean`);
   return `<dl class="numbers">${list}</dl>${bar}`;
 }
 
 function shareBar(parts: readonly (readonly [number, Tone])[], label: string): string {
-  const drawn = parts.filter(([count]) => count > 0).map(([count, tone]) => `<i class="${tone}" style="flex:${count} 0 0"></i>`);
+  const drawn = parts
+    .filter(([count]) => count > 0)
+    .map(([count, tone]) => `<i class="${tone}" style="flex:${count} 0 0"></i>`);
   return `<div class="share" role="img" aria-label="${label}">${drawn.join("")}</div>`;
 }
 
@@ -87,7 +98,8 @@ function reasons(report: CheckReport): string {
 /** The checks that fail come first, those that only warn next. */
 function checksSection(checks: readonly CheckResult[], tones: readonly Tone[]): string {
   const head = `<section aria-labelledby="checks"><h2 id="checks">Checks</h2>`;
-  if (checks.length === 0) return `${head}<p class="card none">The suite has no checks: every row is clean.</p></section>`;
+  if (checks.length === 0)
+    return `${head}<p class="card none">The suite has no checks: every row is clean.</p></section>`;
   const passed = tones.filter((tone) => tone === "pass").length;
   const button = (show: string, label: string, count: number) =>
     `<button type="button" data-show="${show}" aria-pressed="${show === "all"}"${count === 0 ? " disabled" : ""}>${label} ${count}</button>`;
@@ -137,10 +149,14 @@ function rate({ considered, unexpected }: CheckResult, tone: Tone): string {
 function metricsSection({ metrics, checks }: CheckReport): string {
   if (metrics.length === 0) return "";
   const named = new Set(checks.flatMap((check) => check.columns));
-  const isNamed = ({ name }: MetricSeries) => !name.includes("(") || named.has(name.slice(name.indexOf("(") + 1, -1));
+  const isNamed = ({ name }: MetricSeries) =>
+    !name.includes("(") || named.has(name.slice(name.indexOf("(") + 1, -1));
   const ordered = [...metrics.filter(isNamed), ...metrics.filter((series) => !isNamed(series))];
   const more = ordered.length - mostCharts;
-  const note = more > 0 ? `<p class="facts more">${grouped(more)} more metrics are kept: varve metrics lists them.</p>` : "";
+  const note =
+    more > 0
+      ? `<p class="facts more">${grouped(more)} more metrics are kept: varve metrics lists them.</p>`
+      : "";
   return `<section aria-labelledby="metrics"><h2 id="metrics">Metrics over versions</h2><div class="charts">${ordered.slice(0, mostCharts).map(chart).join("")}</div>${note}</section>`;
 }
 

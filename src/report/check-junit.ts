@@ -6,8 +6,9 @@ import { howRowsAreCounted, placeText } from "./place.ts";
 import { escapeMarkup, shown } from "./show.ts";
 
 /**
- * A report as JUnit XML, for the test pages of CI systems: a check is a test case; what only warns is a skipped one with its reason, so that a
- * build does not turn red for it. A rejection that no single check tells is a test case of its own.
+ * A report as JUnit XML, for the test pages of CI systems: a check is a test case; what only warns is a
+ * skipped one with its reason, so that a build does not turn red for it. A rejection that no single check
+ * tells is a test case of its own.
  *
  * Valid by the schema of Jenkins' xUnit plugin, which knows no `skipped` of all suites together.
  */
@@ -21,7 +22,10 @@ export function checkJunit(report: CheckReport): string {
   const moment = new Date(report.at).toISOString().slice(0, 19);
   const head = `<testsuite name="${attribute(report.suite.name)}" ${counts} skipped="${count("warn")}"${time} timestamp="${moment}">`;
   const source = `    <properties>\n      <property name="source" value="${attribute(report.source)}"/>\n    </properties>\n`;
-  const cases = [...report.checks.map((check) => testCase(check, report)), ...(refused ? [refusal(report)] : [])];
+  const cases = [
+    ...report.checks.map((check) => testCase(check, report)),
+    ...(refused ? [refusal(report)] : []),
+  ];
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}${time}>\n  ${head}\n${source}${cases.join("")}  </testsuite>\n</testsuites>\n`;
 }
 
@@ -32,7 +36,10 @@ function testCase(check: CheckResult, report: CheckReport): string {
   const message = attribute(`${check.message}; ${finding(check)}`);
   if (tone === "warn") return `${open}>\n      <skipped message="${message}"/>\n    </testcase>\n`;
   const isPlaced = check.sample.some(({ row }) => row !== null);
-  const rows = [...check.sample.map((row) => `${placeText(row)}${shown(row.values, 300)}`), ...(isPlaced ? [`${howRowsAreCounted}.`] : [])];
+  const rows = [
+    ...check.sample.map((row) => `${placeText(row)}${shown(row.values, 300)}`),
+    ...(isPlaced ? [`${howRowsAreCounted}.`] : []),
+  ];
   return `${open}>\n      <failure type="${attribute(check.reaction)}" message="${message}">${escapeMarkup(rows.join("\n"))}</failure>\n    </testcase>\n`;
 }
 

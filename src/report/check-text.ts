@@ -5,26 +5,39 @@ import { finding, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
 import { grouped, shown } from "./show.ts";
 
-/** A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What terminals obey is written out. */
+/**
+ * A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What
+ * terminals obey is written out.
+ */
 export function checkText(report: CheckReport): string {
   const failed = report.checks.filter((check) => !check.success).length;
   const head = [
     `${report.accepted ? "accepted" : "REJECTED"}: ${report.source} by ${report.suite.name}, ${grouped(report.rows)} rows, ${report.checks.length - failed} of ${report.checks.length} checks pass`,
     ...(report.quarantined + report.dropped === 0
       ? []
-      : [`${grouped(report.clean)} rows are clean, ${grouped(report.quarantined)} for the quarantine, ${grouped(report.dropped)} to drop`]),
+      : [
+          `${grouped(report.clean)} rows are clean, ${grouped(report.quarantined)} for the quarantine, ${grouped(report.dropped)} to drop`,
+        ]),
     ...report.reasons.map((reason) => `  because ${reason}`),
   ];
-  const isPlaced = report.checks.some(({ unexpected, sample }) => (unexpected ?? 0) > 0 && sample.some(({ row }) => row !== null));
+  const isPlaced = report.checks.some(
+    ({ unexpected, sample }) => (unexpected ?? 0) > 0 && sample.some(({ row }) => row !== null),
+  );
   const note = isPlaced ? ["", `${howRowsAreCounted}.`] : [];
   return `${[...head, "", ...report.checks.flatMap(lines), ...note].map(visible).join("\n")}\n`;
 }
 
 function lines(check: CheckResult): string[] {
   const tone = toneOf(check);
-  const rows = (check.unexpected ?? 0) === 0 ? [] : check.sample.slice(0, 5).map((row) => `        ${placeText(row)}${values(row.values)}`);
+  const rows =
+    (check.unexpected ?? 0) === 0
+      ? []
+      : check.sample.slice(0, 5).map((row) => `        ${placeText(row)}${values(row.values)}`);
   const repaired = check.repaired === 0 ? "" : `, ${grouped(check.repaired)} repaired`;
-  return [`  ${tone === "fail" ? "FAIL" : tone}  ${check.id}: ${check.message}; ${finding(check)}${repaired}`, ...rows];
+  return [
+    `  ${tone === "fail" ? "FAIL" : tone}  ${check.id}: ${check.message}; ${finding(check)}${repaired}`,
+    ...rows,
+  ];
 }
 
 function values(row: CheckResult["sample"][number]["values"]): string {

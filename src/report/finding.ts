@@ -13,9 +13,12 @@ export function toneOf({ success, reaction }: CheckResult): Tone {
 /** What a check found, in words: how many rows fail, or the value that was looked at. */
 export function finding({ unexpected, considered, observed, success, details }: CheckResult): string {
   if (unexpected !== null)
-    return considered === 0 ? "no row to look at" : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
+    return considered === 0
+      ? "no row to look at"
+      : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
   const found = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
-  if (details?.["arithmetic"] === "double") return `${found}, added up as doubles: exact sums may need more than 38 digits`;
+  if (details?.["arithmetic"] === "double")
+    return `${found}, added up as doubles: exact sums may need more than 38 digits`;
   const past = details?.["history"];
   if (typeof past !== "number") return found;
   const values = `${past} earlier ${past === 1 ? "value" : "values"}`;

@@ -9,8 +9,13 @@ export function rowNumber({ row }: SampleRow): string {
   return row === null ? "" : grouped(row + 1);
 }
 
-/** Where a failing row is, to be put before what it holds: `in.csv row 2: `; empty where that is not known. */
+/**
+ * Where a failing row is, to be put before what it holds: `in.csv row 2: `; empty where that is not known.
+ */
 export function placeText(sample: SampleRow): string {
-  const words = [...(sample.file === null ? [] : [sample.file]), ...(sample.row === null ? [] : [`row ${rowNumber(sample)}`])];
+  const words = [
+    ...(sample.file === null ? [] : [sample.file]),
+    ...(sample.row === null ? [] : [`row ${rowNumber(sample)}`]),
+  ];
   return words.length === 0 ? "" : `${words.join(" ")}: `;
 }

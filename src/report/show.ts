@@ -1,7 +1,10 @@
 import { type JsonValue, stringifyJson } from "../util/json.ts";
 import { visible, visibleMarkup } from "../util/visible-text.ts";
 
-/** Texts put into HTML and XML, attributes included; characters that XML cannot hold or that nobody sees are written as `\u001b`. */
+/**
+ * Texts put into HTML and XML, attributes included; characters that XML cannot hold or that nobody sees are
+ * written as `\u001b`.
+ */
 export function escapeMarkup(text: string): string {
   return visibleMarkup(text)
     .replaceAll("&", "&amp;")

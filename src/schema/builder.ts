@@ -26,7 +26,10 @@ export interface ColumnOptions {
   readonly metadata?: FieldMetadata | undefined;
 }
 
-/** A type as callers write it: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a struct. */
+/**
+ * A type as callers write it: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a
+ * struct.
+ */
 export type TypeInput = DeltaType | SchemaBuilder | `decimal(${number},${number})`;
 
 /** Starts a schema: `schema().long("id", { nullable: false }).string("name").build()`. */
@@ -44,7 +47,10 @@ export function mapOf(key: TypeInput, value: TypeInput, valueContainsNull = true
   return { type: "map", keyType: toType(key), valueType: toType(value), valueContainsNull };
 }
 
-/** Columns gathered one call at a time. Every call gives a new builder; all throw `SCHEMA_INVALID` for a name that is there already. */
+/**
+ * Columns gathered one call at a time. Every call gives a new builder; all throw `SCHEMA_INVALID` for a name
+ * that is there already.
+ */
 export class SchemaBuilder {
   readonly #fields: readonly StructField[];
 
@@ -60,7 +66,12 @@ export class SchemaBuilder {
   /** Adds a column of any type. */
   column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
     if (name === "") throw new VarveError("SCHEMA_INVALID", "A column needs a name.", { column: [name] });
-    const field: StructField = { name, type: toType(type), nullable: options.nullable ?? true, metadata: metadataOf(options) };
+    const field: StructField = {
+      name,
+      type: toType(type),
+      nullable: options.nullable ?? true,
+      metadata: metadataOf(options),
+    };
     const fields = [...this.#fields, field];
     checkUniqueNames(fields);
     return new SchemaBuilder(fields);
@@ -129,7 +140,11 @@ export class SchemaBuilder {
     return this.column(name, fields, options);
   }
 
-  array(name: string, element: TypeInput, options?: ColumnOptions & { readonly containsNull?: boolean | undefined }): SchemaBuilder {
+  array(
+    name: string,
+    element: TypeInput,
+    options?: ColumnOptions & { readonly containsNull?: boolean | undefined },
+  ): SchemaBuilder {
     return this.column(name, arrayOf(element, options?.containsNull), options);
   }
 

@@ -1,6 +1,9 @@
 const microsPerDay = 86_400_000_000n;
 
-/** A moment taken apart by {@link parseTimestamp}: microseconds since 1970-01-01 (UTC, or of the local clock), and whether a zone was named. */
+/**
+ * A moment taken apart by {@link parseTimestamp}: microseconds since 1970-01-01 (UTC, or of the local clock),
+ * and whether a zone was named.
+ */
 export interface ParsedTimestamp {
   readonly micros: bigint;
   readonly zoned: boolean;
@@ -21,33 +24,41 @@ export function formatDate(days: number): string {
 }
 
 /**
- * Reads `yyyy-mm-dd`, optionally a time after a space or `T`, a fraction of up to nine digits (cut to microseconds) and `Z` or an offset.
- * `undefined` for what is no moment.
+ * Reads `yyyy-mm-dd`, optionally a time after a space or `T`, a fraction of up to nine digits (cut to
+ * microseconds) and `Z` or an offset. `undefined` for what is no moment.
  */
 export function parseTimestamp(text: string): ParsedTimestamp | undefined {
   const parts =
-    /^([+-]?\d{4,7}-\d{1,2}-\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?$/.exec(text);
+    /^([+-]?\d{4,7}-\d{1,2}-\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?$/.exec(
+      text,
+    );
   if (parts === null) return undefined;
   const days = parseDate(parts[1] ?? "");
   const [hour, minute, second] = [Number(parts[2] ?? 0), Number(parts[3] ?? 0), Number(parts[4] ?? 0)];
   if (days === undefined || hour > 23 || minute > 59 || second > 59) return undefined;
   const fraction = BigInt((parts[5] ?? "").slice(0, 6).padEnd(6, "0"));
-  const local = BigInt(days) * microsPerDay + BigInt(hour * 3600 + minute * 60 + second) * 1_000_000n + fraction;
+  const local =
+    BigInt(days) * microsPerDay + BigInt(hour * 3600 + minute * 60 + second) * 1_000_000n + fraction;
   return { micros: local - offsetMicros(parts[6] ?? "Z"), zoned: parts[6] !== undefined };
 }
 
-/** Writes microseconds since 1970-01-01 as `yyyy-mm-ddThh:mm:ss.ffffff`, with `separator` in place of the `T`. */
+/**
+ * Writes microseconds since 1970-01-01 as `yyyy-mm-ddThh:mm:ss.ffffff`, with `separator` in place of the `T`.
+ */
 export function formatTimestamp(micros: bigint, separator: " " | "T"): string {
   const ofDay = ((micros % microsPerDay) + microsPerDay) % microsPerDay;
   const seconds = Number(ofDay / 1_000_000n);
-  const time = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map((part) => pad(part, 2)).join(":");
+  const time = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+    .map((part) => pad(part, 2))
+    .join(":");
   return `${formatDate(Number((micros - ofDay) / microsPerDay))}${separator}${time}.${pad(Number(ofDay % 1_000_000n), 6)}`;
 }
 
 function daysOf(year: number, month: number, day: number): number | undefined {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  const exact = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  const exact =
+    date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
   return exact ? Math.round(date.getTime() / 86_400_000) : undefined;
 }
 

@@ -16,7 +16,9 @@ export const columnMappingKeys = {
 
 /** Field ids by physical name, nested as the engine's Parquet writer takes them. */
 export type PhysicalFieldIds = {
-  readonly [column: string]: number | { readonly id?: number | undefined; readonly children: PhysicalFieldIds };
+  readonly [column: string]:
+    | number
+    | { readonly id?: number | undefined; readonly children: PhysicalFieldIds };
 };
 
 /** A schema whose every field has an id and a physical name, and the highest id ever given. */
@@ -25,7 +27,10 @@ export interface MappedSchema {
   readonly maxColumnId: number;
 }
 
-/** The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` where column mapping is on and the field has none */
+/**
+ * The name of a field in data files, partition values and statistics. @throws `SCHEMA_INVALID` where column
+ * mapping is on and the field has none
+ */
 export function physicalName(field: StructField, mode: ColumnMappingMode): string {
   if (mode === "none") return field.name;
   const name = field.metadata[columnMappingKeys.physicalName];
@@ -39,27 +44,43 @@ export function columnId(field: StructField): number | undefined {
   return typeof id === "number" ? id : undefined;
 }
 
-/** The schema with every name, nested ones too, replaced by its physical name. @throws `SCHEMA_INVALID` as {@link physicalName} */
+/**
+ * The schema with every name, nested ones too, replaced by its physical name. @throws `SCHEMA_INVALID` as
+ * {@link physicalName}
+ */
 export function physicalSchema(schema: StructType, mode: ColumnMappingMode): StructType {
-  return mode === "none" ? schema : mapFields(schema, (field) => ({ ...field, name: physicalName(field, mode) }));
+  return mode === "none"
+    ? schema
+    : mapFields(schema, (field) => ({ ...field, name: physicalName(field, mode) }));
 }
 
-/** Physical path of a path of logical names through structs; without regard to case. @throws `COLUMN_NOT_FOUND` */
+/**
+ * Physical path of a path of logical names through structs; without regard to case. @throws
+ * `COLUMN_NOT_FOUND`
+ */
 export function physicalPath(schema: StructType, path: readonly string[], mode: ColumnMappingMode): string[] {
   const [first, ...rest] = path;
   if (first === undefined) return [];
   const field = findField(schema, first);
-  if (field === undefined) throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}.`, { column: [...path] });
+  if (field === undefined)
+    throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}.`, { column: [...path] });
   if (rest.length === 0) return [physicalName(field, mode)];
   if (isPrimitive(field.type) || field.type.type !== "struct") {
-    throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}: ${pathText([first])} is not a struct.`, {
-      column: [...path],
-    });
+    throw new VarveError(
+      "COLUMN_NOT_FOUND",
+      `There is no column ${pathText(path)}: ${pathText([first])} is not a struct.`,
+      {
+        column: [...path],
+      },
+    );
   }
   return [physicalName(field, mode), ...physicalPath(field.type, rest, mode)];
 }
 
-/** Field ids of every column, keyed by physical name; list and map levels as `element`, `key`, `value`. @throws `SCHEMA_INVALID` where an id is missing */
+/**
+ * Field ids of every column, keyed by physical name; list and map levels as `element`, `key`,
+ * `value`. @throws `SCHEMA_INVALID` where an id is missing
+ */
 export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): PhysicalFieldIds {
   const entries = schema.fields.map((field) => {
     const id = columnId(field);
@@ -73,20 +94,28 @@ export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): P
 /**
  * Gives an id and a physical name to every field that lacks one; those that have them keep them.
  *
- * @param newName names a new field physically: a fresh `col-UUID`, or the field's own name when an existing table turns column mapping on
+ * @param newName names a new field physically: a fresh `col-UUID`, or the field's own name when an existing
+ * table turns column mapping on
  */
-export function assignColumnMapping(schema: StructType, maxColumnId: number, newName: (field: StructField) => string): MappedSchema {
+export function assignColumnMapping(
+  schema: StructType,
+  maxColumnId: number,
+  newName: (field: StructField) => string,
+): MappedSchema {
   let highest = Math.max(maxColumnId, highestColumnId(schema));
   const mapped = mapFields(schema, (field) => {
     const added: Record<string, JsonValue> = {};
     if (columnId(field) === undefined) added[columnMappingKeys.id] = ++highest;
-    if (typeof field.metadata[columnMappingKeys.physicalName] !== "string") added[columnMappingKeys.physicalName] = newName(field);
+    if (typeof field.metadata[columnMappingKeys.physicalName] !== "string")
+      added[columnMappingKeys.physicalName] = newName(field);
     return Object.keys(added).length === 0 ? field : { ...field, metadata: { ...field.metadata, ...added } };
   });
   return { schema: mapped, maxColumnId: highest };
 }
 
-/** The schema without ids and physical names: for comparing, and for a copy that becomes a table of its own. */
+/**
+ * The schema without ids and physical names: for comparing, and for a copy that becomes a table of its own.
+ */
 export function withoutColumnMapping(schema: StructType): StructType {
   return mapFields(schema, (field) => {
     const kept = Object.entries(field.metadata).filter(([key]) => !key.startsWith("delta.columnMapping."));
@@ -121,8 +150,12 @@ function idsBelow(type: DeltaType, mode: ColumnMappingMode): PhysicalFieldIds | 
 }
 
 function missing(field: StructField, key: string): VarveError {
-  return new VarveError("SCHEMA_INVALID", `The table maps columns, but column ${pathText([field.name])} has no ${key} in its metadata.`, {
-    column: [field.name],
-    key,
-  });
+  return new VarveError(
+    "SCHEMA_INVALID",
+    `The table maps columns, but column ${pathText([field.name])} has no ${key} in its metadata.`,
+    {
+      column: [field.name],
+      key,
+    },
+  );
 }

@@ -27,7 +27,9 @@ export interface Identity {
   readonly allowExplicitInsert: boolean;
 }
 
-/** What a field's metadata asks of those who write it; each part is absent where the field does not have it. */
+/**
+ * What a field's metadata asks of those who write it; each part is absent where the field does not have it.
+ */
 export interface ColumnMetadata {
   /** SQL that must be true of each row, PROTOCOL.md "Column Invariants". */
   readonly invariant?: string | undefined;
@@ -36,15 +38,19 @@ export interface ColumnMetadata {
   /** SQL for rows that do not mention the column, PROTOCOL.md "Default Columns". */
   readonly default?: string | undefined;
   readonly identity?: Identity | undefined;
-  /** The characters that a `char(n)` or `varchar(n)` column may have; Delta keeps such columns as `string`. */
+  /**
+   * The characters that a `char(n)` or `varchar(n)` column may have; Delta keeps such columns as `string`.
+   */
   readonly charLength?: { readonly kind: "char" | "varchar"; readonly length: number } | undefined;
 }
 
 /**
- * Reads what a field's metadata asks of its writers: the only place that does. A key whose value is null counts as absent.
+ * Reads what a field's metadata asks of its writers: the only place that does. A key whose value is null
+ * counts as absent.
  *
  * @param path the field's path, for the message; default: its name
- * @throws `SCHEMA_INVALID` for metadata that cannot be understood: rows cannot be held to it, so the table is not written
+ * @throws `SCHEMA_INVALID` for metadata that cannot be understood: rows cannot be held to it, so the table is
+ * not written
  */
 export function columnMetadata(field: StructField, path: readonly string[] = [field.name]): ColumnMetadata {
   return defined({
@@ -56,15 +62,18 @@ export function columnMetadata(field: StructField, path: readonly string[] = [fi
   });
 }
 
-/** Whether a value is computed for rows that do not mention the column. @throws `SCHEMA_INVALID` as {@link columnMetadata} */
+/**
+ * Whether a value is computed for rows that do not mention the column. @throws `SCHEMA_INVALID` as
+ * {@link columnMetadata}
+ */
 export function isFilled(field: StructField): boolean {
   const { default: value, generation, identity } = columnMetadata(field);
   return (value ?? generation ?? identity) !== undefined;
 }
 
 /**
- * Names of the table features that a schema needs, as PROTOCOL.md "Valid Feature Names in Table Features" spells them; without those that only
- * properties ask for.
+ * Names of the table features that a schema needs, as PROTOCOL.md "Valid Feature Names in Table Features"
+ * spells them; without those that only properties ask for.
  */
 export function featuresOfSchema(schema: StructType): string[] {
   const features = new Set<string>();
@@ -117,10 +126,14 @@ function parsedOr(text: string): JsonValue | undefined {
 }
 
 function identityOf(field: StructField, path: readonly string[]): Identity | undefined {
-  const [start, step] = [integerOf(field, path, metadataKeys.identityStart), integerOf(field, path, metadataKeys.identityStep)];
+  const [start, step] = [
+    integerOf(field, path, metadataKeys.identityStart),
+    integerOf(field, path, metadataKeys.identityStep),
+  ];
   if (start === undefined && step === undefined) return undefined;
   if (start === undefined) throw unreadable(path, metadataKeys.identityStart, "a whole number");
-  if (step === undefined || step === 0n) throw unreadable(path, metadataKeys.identityStep, "a whole number other than 0");
+  if (step === undefined || step === 0n)
+    throw unreadable(path, metadataKeys.identityStep, "a whole number other than 0");
   return {
     start,
     step,

@@ -19,8 +19,9 @@ export interface MergeOptions {
 }
 
 /**
- * The table's schema with the incoming columns that it lacks added at the end, nested structs member by member; new fields are nullable.
- * Columns that the incoming schema lacks stay. Types that differ stay as they are unless widened; whether the data fits is for enforcement.
+ * The table's schema with the incoming columns that it lacks added at the end, nested structs member by
+ * member; new fields are nullable. Columns that the incoming schema lacks stay. Types that differ stay as
+ * they are unless widened; whether the data fits is for enforcement.
  */
 export function mergeSchema(table: StructType, incoming: StructType, options: MergeOptions): MergedSchema {
   const [added, widened]: [string[][], string[][]] = [[], []];
@@ -28,14 +29,21 @@ export function mergeSchema(table: StructType, incoming: StructType, options: Me
   return { schema, added, widened };
 }
 
-/** The schema without `void` fields, which data files cannot hold: those of columns that were null throughout. */
+/**
+ * The schema without `void` fields, which data files cannot hold: those of columns that were null throughout.
+ */
 export function withoutVoid(schema: StructType): StructType {
   return { type: "struct", fields: schema.fields.flatMap((field) => keepField(field)) };
 }
 
-/** The schema with `string` for `void`, at any depth: what a column that was null throughout is created as. */
+/**
+ * The schema with `string` for `void`, at any depth: what a column that was null throughout is created as.
+ */
 export function voidAsString(schema: StructType): StructType {
-  return { type: "struct", fields: schema.fields.map((field) => ({ ...field, type: typeWithoutVoid(field.type) })) };
+  return {
+    type: "struct",
+    fields: schema.fields.map((field) => ({ ...field, type: typeWithoutVoid(field.type) })),
+  };
 }
 
 function typeWithoutVoid(type: DeltaType): DeltaType {
@@ -58,7 +66,12 @@ interface Merge {
   readonly widened: string[][];
 }
 
-function mergeStruct(table: StructType, incoming: StructType, path: readonly string[], merge: Merge): StructType {
+function mergeStruct(
+  table: StructType,
+  incoming: StructType,
+  path: readonly string[],
+  merge: Merge,
+): StructType {
   const byName = new Map(incoming.fields.map((field) => [foldName(field.name), field]));
   const fields = table.fields.map((field) => {
     const found = byName.get(foldName(field.name));
@@ -74,7 +87,12 @@ function mergeStruct(table: StructType, incoming: StructType, path: readonly str
   return { type: "struct", fields };
 }
 
-function mergeField(field: StructField, incoming: StructField, path: readonly string[], merge: Merge): StructField {
+function mergeField(
+  field: StructField,
+  incoming: StructField,
+  path: readonly string[],
+  merge: Merge,
+): StructField {
   const changes: TypeChange[] = [];
   const type = mergeType(field.type, incoming.type, path, [], merge, changes);
   if (changes.length > 0) merge.widened.push([...path]);
@@ -131,17 +149,27 @@ function allNullable(type: DeltaType): DeltaType {
     case "decimal":
       return type;
     case "struct":
-      return { type: "struct", fields: type.fields.map((field) => ({ ...field, type: allNullable(field.type), nullable: true })) };
+      return {
+        type: "struct",
+        fields: type.fields.map((field) => ({ ...field, type: allNullable(field.type), nullable: true })),
+      };
     case "array":
       return { type: "array", elementType: allNullable(type.elementType), containsNull: true };
     case "map":
-      return { type: "map", keyType: allNullable(type.keyType), valueType: allNullable(type.valueType), valueContainsNull: true };
+      return {
+        type: "map",
+        keyType: allNullable(type.keyType),
+        valueType: allNullable(type.valueType),
+        valueContainsNull: true,
+      };
   }
 }
 
 /** Whether two schemas say the same of every column, metadata and order included. */
 export function sameSchema(one: StructType, other: StructType): boolean {
-  return typeText(one) === typeText(other) && JSON.stringify(one, bigintText) === JSON.stringify(other, bigintText);
+  return (
+    typeText(one) === typeText(other) && JSON.stringify(one, bigintText) === JSON.stringify(other, bigintText)
+  );
 }
 
 function bigintText(_key: string, value: unknown): unknown {

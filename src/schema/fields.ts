@@ -3,13 +3,19 @@ import { foldName } from "./schema-json.ts";
 import { isPrimitive, pathText } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
-/** A struct field with the path of names that leads to it; list and map levels stand as `element`, `key`, `value`. */
+/**
+ * A struct field with the path of names that leads to it; list and map levels stand as `element`, `key`,
+ * `value`.
+ */
 export interface FieldAtPath {
   readonly path: readonly string[];
   readonly field: StructField;
 }
 
-/** Every struct field at every depth, parents before children, in order of the schema (PROTOCOL.md "Field Path"). */
+/**
+ * Every struct field at every depth, parents before children, in order of the schema (PROTOCOL.md "Field
+ * Path").
+ */
 export function* allFields(schema: StructType, path: readonly string[] = []): Generator<FieldAtPath> {
   for (const field of schema.fields) {
     const at = [...path, field.name];
@@ -18,7 +24,10 @@ export function* allFields(schema: StructType, path: readonly string[] = []): Ge
   }
 }
 
-/** The leaves that statistics are kept for: fields reached through structs only; arrays and maps are leaves themselves. */
+/**
+ * The leaves that statistics are kept for: fields reached through structs only; arrays and maps are leaves
+ * themselves.
+ */
 export function* leafFields(schema: StructType, path: readonly string[] = []): Generator<FieldAtPath> {
   for (const field of schema.fields) {
     const at = [...path, field.name];
@@ -61,7 +70,10 @@ export function findField(schema: StructType, name: string): StructField | undef
   return exact ?? schema.fields.find((field) => foldName(field.name) === foldName(name));
 }
 
-/** The field at a path of names, which may pass through `element`, `key` and `value`; without regard to case. `undefined` where there is none. */
+/**
+ * The field at a path of names, which may pass through `element`, `key` and `value`; without regard to case.
+ * `undefined` where there is none.
+ */
 export function fieldAt(schema: StructType, path: readonly string[]): StructField | undefined {
   const [first, ...rest] = path;
   const field = first === undefined ? undefined : findField(schema, first);
@@ -70,7 +82,10 @@ export function fieldAt(schema: StructType, path: readonly string[]): StructFiel
   return struct === undefined ? undefined : fieldAt(struct, below);
 }
 
-/** The top-level column of this name, without regard to case. @throws `COLUMN_NOT_FOUND` naming the columns that there are */
+/**
+ * The top-level column of this name, without regard to case. @throws `COLUMN_NOT_FOUND` naming the columns
+ * that there are
+ */
 export function requireColumn(schema: StructType, name: string): StructField {
   const field = findField(schema, name);
   if (field !== undefined) return field;
@@ -117,11 +132,15 @@ function mapType(
   }
 }
 
-function structBelow(type: DeltaType, path: readonly string[]): readonly [StructType | undefined, readonly string[]] {
+function structBelow(
+  type: DeltaType,
+  path: readonly string[],
+): readonly [StructType | undefined, readonly string[]] {
   if (isPrimitive(type) || type.type === "decimal") return [undefined, path];
   if (type.type === "struct") return [type, path];
   const [step, ...rest] = path;
-  if (type.type === "array") return step === "element" ? structBelow(type.elementType, rest) : [undefined, path];
+  if (type.type === "array")
+    return step === "element" ? structBelow(type.elementType, rest) : [undefined, path];
   if (step === "key") return structBelow(type.keyType, rest);
   return step === "value" ? structBelow(type.valueType, rest) : [undefined, path];
 }

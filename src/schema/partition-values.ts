@@ -5,13 +5,16 @@ import { isPrimitive, pathText, typeText } from "./type-names.ts";
 import type { DecimalType, DeltaType } from "./types.ts";
 
 /**
- * A partition value in one canonical spelling: numbers, decimals (with all digits of the scale), dates and timestamps
- * (`yyyy-mm-dd hh:mm:ss.ffffff`, UTC for `timestamp`) as text, floats also `NaN`, `Infinity`, `-Infinity`.
+ * A partition value in one canonical spelling: numbers, decimals (with all digits of the scale), dates and
+ * timestamps (`yyyy-mm-dd hh:mm:ss.ffffff`, UTC for `timestamp`) as text, floats also `NaN`, `Infinity`,
+ * `-Infinity`.
  */
 export type PartitionValue = null | boolean | string | Uint8Array;
 
 /** Ranges of the whole-number types. */
-export const integerRange: Readonly<Record<"byte" | "short" | "integer" | "long", readonly [bigint, bigint]>> = {
+export const integerRange: Readonly<
+  Record<"byte" | "short" | "integer" | "long", readonly [bigint, bigint]>
+> = {
   byte: [-(2n ** 7n), 2n ** 7n - 1n],
   short: [-(2n ** 15n), 2n ** 15n - 1n],
   integer: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -24,27 +27,37 @@ export function isPartitionable(type: DeltaType): boolean {
 }
 
 /**
- * Reads a partition value of the log, PROTOCOL.md "Partition Value Serialization"; empty text is null for every type.
+ * Reads a partition value of the log, PROTOCOL.md "Partition Value Serialization"; empty text is null for
+ * every type.
  *
- * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes, or, where the whole text is escapes such as `\u00FF`, those bytes.
+ * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes, or, where the whole text is
+ * escapes such as `\u00FF`, those bytes.
  *
  * @throws `LOG_CORRUPT` for text that is no value of the type
  */
-export function decodePartitionValue(type: DeltaType, text: string | null, column: readonly string[] = []): PartitionValue {
+export function decodePartitionValue(
+  type: DeltaType,
+  text: string | null,
+  column: readonly string[] = [],
+): PartitionValue {
   if (text === null || text === "") return null;
   const value = readValue(type, text);
   if (value !== undefined) return value;
   const at = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
-  throw new VarveError("LOG_CORRUPT", `The log holds ${JSON.stringify(text)} as a value of ${at}, which is no ${typeText(type)}.`, {
-    column: [...column],
-    expected: typeText(type),
-    found: text,
-  });
+  throw new VarveError(
+    "LOG_CORRUPT",
+    `The log holds ${JSON.stringify(text)} as a value of ${at}, which is no ${typeText(type)}.`,
+    {
+      column: [...column],
+      expected: typeText(type),
+      found: text,
+    },
+  );
 }
 
 /**
- * Writes a partition value for the log: timestamps in ISO 8601 with `Z`, bytes that are not UTF-8 as `\u00FF` escapes. Empty text becomes null,
- * as Delta reads it. The counterpart of {@link decodePartitionValue}.
+ * Writes a partition value for the log: timestamps in ISO 8601 with `Z`, bytes that are not UTF-8 as `\u00FF`
+ * escapes. Empty text becomes null, as Delta reads it. The counterpart of {@link decodePartitionValue}.
  *
  * @throws `SCHEMA_MISMATCH` for a value that is not of the type
  */
@@ -57,12 +70,21 @@ export function encodePartitionValue(type: DeltaType, value: PartitionValue): st
   const text = String(value);
   const canonical = type === "binary" ? text : readValue(type, text);
   if (canonical === undefined || canonical instanceof Uint8Array) throw notOfType(type, JSON.stringify(text));
-  if (type !== "timestamp") return typeof canonical === "string" ? shortTime(type, canonical) : String(canonical);
+  if (type !== "timestamp")
+    return typeof canonical === "string" ? shortTime(type, canonical) : String(canonical);
   return `${String(canonical).replace(" ", "T")}Z`;
 }
 
-/** A partition value of the log as a typed SQL constant of the engine. @throws `LOG_CORRUPT` as {@link decodePartitionValue} */
-export function partitionValueSql(type: DeltaType, text: string | null, engineType: string, column: readonly string[] = []): string {
+/**
+ * A partition value of the log as a typed SQL constant of the engine. @throws `LOG_CORRUPT` as
+ * {@link decodePartitionValue}
+ */
+export function partitionValueSql(
+  type: DeltaType,
+  text: string | null,
+  engineType: string,
+  column: readonly string[] = [],
+): string {
   const value = decodePartitionValue(type, text, column);
   if (value === null) return `CAST(NULL AS ${engineType})`;
   if (value instanceof Uint8Array) return `from_hex('${Buffer.from(value).toString("hex")}')`;
@@ -70,20 +92,24 @@ export function partitionValueSql(type: DeltaType, text: string | null, engineTy
   return `CAST(${quoteText(engineText(type, value))} AS ${engineType})`;
 }
 
-/** A decoded partition value as text that the engine casts to the type: with a zone where it has one, years after 9999 without a sign. */
+/**
+ * A decoded partition value as text that the engine casts to the type: with a zone where it has one, years
+ * after 9999 without a sign.
+ */
 export function engineText(type: DeltaType, value: string): string {
   if (type === "timestamp") return `${value.replace(/^\+/, "")}+00`;
   return type === "date" || type === "timestamp_ntz" ? value.replace(/^\+/, "") : value;
 }
 
 /**
- * SQL that writes a typed column as text for the log, the engine's side of {@link encodePartitionValue}; null for NULL and empty text.
- * Bytes must be UTF-8 text, or are written as escapes.
+ * SQL that writes a typed column as text for the log, the engine's side of {@link encodePartitionValue}; null
+ * for NULL and empty text. Bytes must be UTF-8 text, or are written as escapes.
  */
 export function encodePartitionSql(type: DeltaType, sql: string): string {
   if (type === "string") return `nullif(${sql}, '')`;
   if (type === "timestamp") return `strftime((${sql}) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
-  if (type === "timestamp_ntz") return `regexp_replace(strftime(${sql}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
+  if (type === "timestamp_ntz")
+    return `regexp_replace(strftime(${sql}, '%Y-%m-%d %H:%M:%S.%f'), '\\.000000$', '')`;
   if (type === "float" || type === "double") {
     return `CASE WHEN isnan(${sql}) THEN 'NaN' WHEN isinf(${sql}) THEN CASE WHEN (${sql}) > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${sql} AS VARCHAR) END`;
   }
@@ -117,7 +143,8 @@ function readValue(type: DeltaType, text: string): boolean | string | Uint8Array
     case "timestamp":
     case "timestamp_ntz": {
       const parsed = parseTimestamp(text);
-      if (parsed === undefined || (type === "timestamp_ntz" && parsed.zoned && !/Z$/.test(text))) return undefined;
+      if (parsed === undefined || (type === "timestamp_ntz" && parsed.zoned && !/Z$/.test(text)))
+        return undefined;
       return formatTimestamp(parsed.micros, " ");
     }
     default:
@@ -187,8 +214,12 @@ function shortTime(type: DeltaType, text: string): string {
 }
 
 function notOfType(type: DeltaType, found: string): VarveError {
-  return new VarveError("SCHEMA_MISMATCH", `The value ${found} cannot be a partition value of type ${typeText(type)}.`, {
-    expected: typeText(type),
-    found,
-  });
+  return new VarveError(
+    "SCHEMA_MISMATCH",
+    `The value ${found} cannot be a partition value of type ${typeText(type)}.`,
+    {
+      expected: typeText(type),
+      found,
+    },
+  );
 }

@@ -1,13 +1,19 @@
 import { VarveError } from "../errors.ts";
 
-/** A path of the log taken apart: below the table's root in raw characters, or an absolute URI in one spelling. */
-export type LogPath = { readonly kind: "relative"; readonly path: string } | { readonly kind: "absolute"; readonly uri: string };
+/**
+ * A path of the log taken apart: below the table's root in raw characters, or an absolute URI in one
+ * spelling.
+ */
+export type LogPath =
+  | { readonly kind: "relative"; readonly path: string }
+  | { readonly kind: "absolute"; readonly uri: string };
 
 /** Name of the hive folder of a null (or empty) partition value. */
 export const hiveNull = "__HIVE_DEFAULT_PARTITION__";
 
 /**
- * Writes a raw path below the table's root as `add.path` takes it: a URI reference of RFC 2396, UTF-8 percent-encoded.
+ * Writes a raw path below the table's root as `add.path` takes it: a URI reference of RFC 2396, UTF-8
+ * percent-encoded.
  *
  * A colon is encoded too, so that no reader takes the first folder for a scheme.
  */
@@ -18,8 +24,9 @@ export function encodeLogPath(path: string): string {
 /**
  * Reads a path of the log (`add.path`, `remove.path`, `cdc.path`).
  *
- * All spellings of one file give one answer: percent-encoded or not, with segments `.` or not, `file:/x`, `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign
- * that starts no escape stands for itself, because some writers do not encode. The result may hold `..`: stores refuse that.
+ * All spellings of one file give one answer: percent-encoded or not, with segments `.` or not, `file:/x`,
+ * `file:///x` or `/x`, `s3a://` or `s3://`. A percent sign that starts no escape stands for itself, because
+ * some writers do not encode. The result may hold `..`: stores refuse that.
  *
  * @throws `LOG_CORRUPT` for an empty path
  */
@@ -41,38 +48,58 @@ function withoutDots(path: string): string {
   return path.includes("./") ? path.replace(/(^|\/)(?:\.\/)+/g, "$1") : path;
 }
 
-/** One key for every spelling of a file's path in the log: equal keys are the same file (PROTOCOL.md "Add File and Remove File"). */
+/**
+ * One key for every spelling of a file's path in the log: equal keys are the same file (PROTOCOL.md "Add File
+ * and Remove File").
+ */
 export function logPathKey(logPath: string): string {
   const decoded = decodeLogPath(logPath);
   return decoded.kind === "relative" ? decoded.path : decoded.uri;
 }
 
-/** The raw folder path of a partition, `a=1/b=x%20y`, each name and value escaped as Hive does; empty for no columns. */
+/**
+ * The raw folder path of a partition, `a=1/b=x%20y`, each name and value escaped as Hive does; empty for no
+ * columns.
+ */
 export function hiveFolder(partition: Iterable<readonly [column: string, value: string | null]>): string {
   return [...partition]
-    .map(([column, value]) => `${escapeHive(column)}=${value === null || value === "" ? hiveNull : escapeHive(value)}`)
+    .map(
+      ([column, value]) =>
+        `${escapeHive(column)}=${value === null || value === "" ? hiveNull : escapeHive(value)}`,
+    )
     .join("/");
 }
 
 /** Reads one folder name `column=value` as Hive escapes it; `undefined` where there is no such pair. */
-export function parseHiveSegment(segment: string): readonly [column: string, value: string | null] | undefined {
+export function parseHiveSegment(
+  segment: string,
+): readonly [column: string, value: string | null] | undefined {
   const at = segment.indexOf("=");
   if (at <= 0) return undefined;
   const value = segment.slice(at + 1);
-  return [percentDecode(segment.slice(0, at)), value === hiveNull || value === "" ? null : percentDecode(value)];
+  return [
+    percentDecode(segment.slice(0, at)),
+    value === hiveNull || value === "" ? null : percentDecode(value),
+  ];
 }
 
-/** Folder names that stores or file systems cannot take raw: separators, control characters, what Hive escapes, lone surrogates. */
+/**
+ * Folder names that stores or file systems cannot take raw: separators, control characters, what Hive
+ * escapes, lone surrogates.
+ */
 function escapeHive(text: string): string {
+  const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to be escaped
-  const escaped = text.replace(/\p{Surrogate}/gu, "\uFFFD").replace(/[\u0000-\u001f"#%'*/:<>=?\\{}[\]^|~\u007f]/g, percentEncode);
-  // A value of dots alone would be this folder or its parent; a trailing dot or space is lost on some file systems.
+  const escaped = whole.replace(/[\u0000-\u001f"#%'*/:<>=?\\{}[\]^|~\u007f]/g, percentEncode);
+  // A value of dots alone would be this folder or its parent; a trailing dot or space is lost on some file
+  // systems.
   return escaped.replace(/[. ]$/, percentEncode);
 }
 
 function percentEncode(text: string): string {
   let encoded = "";
-  for (const byte of new TextEncoder().encode(text)) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  for (const byte of new TextEncoder().encode(text))
+    encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   return encoded;
 }
 

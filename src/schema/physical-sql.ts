@@ -4,14 +4,18 @@ import { isPrimitive } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
 
 /**
- * The SELECT items that turn a table's columns into those of its data files: physical names at every level, `void` left out.
+ * The SELECT items that turn a table's columns into those of its data files: physical names at every level,
+ * `void` left out.
  *
  * @throws `SCHEMA_INVALID` as {@link physicalName}
  */
 export function physicalSelectItems(fields: readonly StructField[], mode: ColumnMappingMode): string[] {
   return fields
     .filter((field) => field.type !== "void")
-    .map((field) => `${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`);
+    .map(
+      (field) =>
+        `${physicalValue(field.type, quoteName(field.name), mode, 0)} AS ${quoteName(physicalName(field, mode))}`,
+    );
 }
 
 /** Whether a value looks the same in data files as in the table. */
@@ -25,7 +29,10 @@ function isPlain(type: DeltaType, mode: ColumnMappingMode): boolean {
     case "map":
       return isPlain(type.keyType, mode) && isPlain(type.valueType, mode);
     case "struct":
-      return type.fields.every((field) => field.type !== "void" && physicalName(field, mode) === field.name && isPlain(field.type, mode));
+      return type.fields.every(
+        (field) =>
+          field.type !== "void" && physicalName(field, mode) === field.name && isPlain(field.type, mode),
+      );
   }
 }
 
@@ -49,12 +56,14 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
 }
 
 /**
- * The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". Fields of objects have to be in the order of their names
- * (Parquet's VariantEncoding.md), in which readers search large ones; the engine brings them in it when it reads the encoding. (Its own
- * `variant_normalize` does too, but takes the process down where a name is there twice.)
+ * The two binary parts of an unshredded variant, PROTOCOL.md "Variant data in Parquet". Fields of objects
+ * have to be in the order of their names (Parquet's VariantEncoding.md), in which readers search large ones;
+ * the engine brings them in it when it reads the encoding. (Its own `variant_normalize` does too, but takes
+ * the process down where a name is there twice.)
  */
 function variantParts(value: string): string {
-  const parts = (variant: string) => `CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
+  const parts = (variant: string) =>
+    `CAST(variant_to_parquet_variant(${variant}) AS STRUCT("metadata" BLOB, "value" BLOB))`;
   const ordered = `variant_bytes_to_variant(${parts(value)}."metadata" || ${parts(value)}."value")`;
   return `CASE WHEN ${value} IS NULL THEN NULL ELSE ${parts(ordered)} END`;
 }

@@ -7,10 +7,11 @@ import type { DeltaType, StructField, StructType } from "./types.ts";
 export const maxSchemaDepth = 100;
 
 /**
- * Reads a table's schema from `metaData.schemaString`, PROTOCOL.md "Schema Serialization Format". Field metadata is kept whole.
+ * Reads a table's schema from `metaData.schemaString`, PROTOCOL.md "Schema Serialization Format". Field
+ * metadata is kept whole.
  *
- * @throws `SCHEMA_INVALID` naming the column for anything that is not a Delta schema: unknown types, wrong shapes, names that differ
- *   only by case, nesting deeper than {@link maxSchemaDepth}
+ * @throws `SCHEMA_INVALID` naming the column for anything that is not a Delta schema: unknown types, wrong
+ * shapes, names that differ only by case, nesting deeper than {@link maxSchemaDepth}
  */
 export function parseSchema(text: string): StructType {
   return schemaFromJson(parseText(text));
@@ -19,11 +20,15 @@ export function parseSchema(text: string): StructType {
 /** As {@link parseSchema}, of JSON that is parsed already. @throws `SCHEMA_INVALID` */
 export function schemaFromJson(json: JsonValue): StructType {
   const type = typeFromJson(json, [], 0);
-  if (isPrimitive(type) || type.type !== "struct") throw invalid([], `the whole must be a struct, not ${typeText(type)}`);
+  if (isPrimitive(type) || type.type !== "struct")
+    throw invalid([], `the whole must be a struct, not ${typeText(type)}`);
   return type;
 }
 
-/** Writes a schema as one line of JSON, as `metaData.schemaString` takes it. The counterpart of {@link parseSchema}. */
+/**
+ * Writes a schema as one line of JSON, as `metaData.schemaString` takes it. The counterpart of
+ * {@link parseSchema}.
+ */
 export function serializeSchema(schema: StructType): string {
   return stringifyJson(typeToJson(schema));
 }
@@ -49,14 +54,19 @@ export function typeToJson(type: DeltaType): JsonValue {
 }
 
 /** Reads the JSON of one type; `path` is where it stands, for messages. @throws `SCHEMA_INVALID` */
-export function typeFromJson(json: JsonValue | undefined, path: readonly string[] = [], depth = 0): DeltaType {
+export function typeFromJson(
+  json: JsonValue | undefined,
+  path: readonly string[] = [],
+  depth = 0,
+): DeltaType {
   if (depth > maxSchemaDepth) throw invalid(path, `it is nested deeper than ${maxSchemaDepth} levels`);
   if (typeof json === "string") {
     const type = parseTypeName(json, path);
     if (type === undefined) throw invalid(path, `its type "${json}" is not known`, { type: json });
     return type;
   }
-  if (!isJsonObject(json)) throw invalid(path, `its type must be a name or an object, found ${describe(json)}`);
+  if (!isJsonObject(json))
+    throw invalid(path, `its type must be a name or an object, found ${describe(json)}`);
   switch (json["type"]) {
     case "struct":
       return structFromJson(json, path, depth);
@@ -83,7 +93,10 @@ export function typeFromJson(json: JsonValue | undefined, path: readonly string[
  *
  * @throws `SCHEMA_INVALID` naming both
  */
-export function checkUniqueNames(fields: readonly { readonly name: string }[], path: readonly string[] = []): void {
+export function checkUniqueNames(
+  fields: readonly { readonly name: string }[],
+  path: readonly string[] = [],
+): void {
   const seen = new Map<string, string>();
   for (const { name } of fields) {
     const other = seen.get(foldName(name));
@@ -105,7 +118,8 @@ export function foldName(name: string): string {
 
 function structFromJson(json: JsonObject, path: readonly string[], depth: number): StructType {
   const fields = json["fields"];
-  if (!Array.isArray(fields)) throw invalid(path, `the fields of a struct must be an array, found ${describe(fields)}`);
+  if (!Array.isArray(fields))
+    throw invalid(path, `the fields of a struct must be an array, found ${describe(fields)}`);
   const parsed = fields.map((field: JsonValue, index: number) => fieldFromJson(field, path, index, depth));
   checkUniqueNames(parsed, path);
   return { type: "struct", fields: parsed };
@@ -114,20 +128,33 @@ function structFromJson(json: JsonObject, path: readonly string[], depth: number
 function fieldFromJson(json: JsonValue, path: readonly string[], index: number, depth: number): StructField {
   if (!isJsonObject(json)) throw invalid(path, `field ${index} must be an object, found ${describe(json)}`);
   const name = json["name"];
-  if (typeof name !== "string") throw invalid(path, `the name of field ${index} must be text, found ${describe(name)}`);
+  if (typeof name !== "string")
+    throw invalid(path, `the name of field ${index} must be text, found ${describe(name)}`);
   const at = [...path, name];
   const metadata = json["metadata"] ?? {};
-  if (!isJsonObject(metadata)) throw invalid(at, `its metadata must be an object, found ${describe(metadata)}`);
-  return { name, type: typeFromJson(json["type"], at, depth + 1), nullable: flag(json, "nullable", at), metadata };
+  if (!isJsonObject(metadata))
+    throw invalid(at, `its metadata must be an object, found ${describe(metadata)}`);
+  return {
+    name,
+    type: typeFromJson(json["type"], at, depth + 1),
+    nullable: flag(json, "nullable", at),
+    metadata,
+  };
 }
 
 function fieldToJson(field: StructField): JsonObject {
-  return { name: field.name, type: typeToJson(field.type), nullable: field.nullable, metadata: field.metadata };
+  return {
+    name: field.name,
+    type: typeToJson(field.type),
+    nullable: field.nullable,
+    metadata: field.metadata,
+  };
 }
 
 function flag(json: JsonObject, key: string, path: readonly string[]): boolean {
   const value = json[key];
-  if (typeof value !== "boolean") throw invalid(path, `"${key}" must be true or false, found ${describe(value)}`);
+  if (typeof value !== "boolean")
+    throw invalid(path, `"${key}" must be true or false, found ${describe(value)}`);
   return value;
 }
 
@@ -151,7 +178,14 @@ function describe(value: JsonValue | undefined): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-function invalid(path: readonly string[], reason: string, data: Readonly<Record<string, unknown>> = {}): VarveError {
+function invalid(
+  path: readonly string[],
+  reason: string,
+  data: Readonly<Record<string, unknown>> = {},
+): VarveError {
   const subject = path.length === 0 ? "The table's schema" : `The schema of column ${pathText(path)}`;
-  return new VarveError("SCHEMA_INVALID", `${subject} cannot be read: ${reason}.`, { column: [...path], ...data });
+  return new VarveError("SCHEMA_INVALID", `${subject} cannot be read: ${reason}.`, {
+    column: [...path],
+    ...data,
+  });
 }

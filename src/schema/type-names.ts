@@ -52,13 +52,17 @@ export function decimal(precision: number, scale: number, path: readonly string[
 }
 
 /**
- * Reads the name of a type without parts, as PROTOCOL.md "Primitive Types" spells it; `undefined` for an unknown name.
+ * Reads the name of a type without parts, as PROTOCOL.md "Primitive Types" spells it; `undefined` for an
+ * unknown name.
  *
  * `decimal` alone is `decimal(10,0)` and `null` is `void`, as Spark reads them.
  *
  * @throws `SCHEMA_INVALID` for a decimal out of range
  */
-export function parseTypeName(name: string, path: readonly string[] = []): PrimitiveName | DecimalType | undefined {
+export function parseTypeName(
+  name: string,
+  path: readonly string[] = [],
+): PrimitiveName | DecimalType | undefined {
   if (isPrimitiveName(name)) return name;
   if (name === "null") return "void";
   if (name === "decimal") return decimal(10, 0);
@@ -66,7 +70,9 @@ export function parseTypeName(name: string, path: readonly string[] = []): Primi
   return parameters === null ? undefined : decimal(Number(parameters[1]), Number(parameters[2]), path);
 }
 
-/** The type as a person reads it: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`. */
+/**
+ * The type as a person reads it: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`.
+ */
 export function typeText(type: DeltaType): string {
   if (isPrimitive(type)) return type;
   switch (type.type) {
@@ -81,7 +87,11 @@ export function typeText(type: DeltaType): string {
   }
 }
 
-/** A path of names as a person reads it: `a.b`, with a name quoted that holds a dot, a space or a back-tick. */
+/**
+ * A path of names as a person reads it: `a.b`, with a name quoted that holds a dot, a space or a back-tick.
+ */
 export function pathText(path: readonly string[]): string {
-  return path.map((name) => (/^[^.\s`]+$/u.test(name) ? name : `\`${name.replaceAll("`", "``")}\``)).join(".");
+  return path
+    .map((name) => (/^[^.\s`]+$/u.test(name) ? name : `\`${name.replaceAll("`", "``")}\``))
+    .join(".");
 }

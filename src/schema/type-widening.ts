@@ -6,7 +6,10 @@ import type { DeltaType, StructField } from "./types.ts";
 /** Key of a field's history of type changes. */
 export const typeChangesKey = "delta.typeChanges";
 
-/** One change of a field's type, PROTOCOL.md "Type Change Metadata"; `fieldPath` leads from the field to the changed key, value or element. */
+/**
+ * One change of a field's type, PROTOCOL.md "Type Change Metadata"; `fieldPath` leads from the field to the
+ * changed key, value or element.
+ */
 export interface TypeChange {
   readonly fromType: DeltaType;
   readonly toType: DeltaType;
@@ -16,7 +19,10 @@ export interface TypeChange {
 const integerDigits: Readonly<Record<string, number>> = { byte: 10, short: 10, integer: 10, long: 20 };
 const integerOrder: readonly DeltaType[] = ["byte", "short", "integer", "long"];
 
-/** Whether Delta can change a column from one type to the other without rewriting data files, PROTOCOL.md "Type Widening". Equal types: no. */
+/**
+ * Whether Delta can change a column from one type to the other without rewriting data files, PROTOCOL.md
+ * "Type Widening". Equal types: no.
+ */
 export function canWiden(from: DeltaType, to: DeltaType): boolean {
   if (!isPrimitive(to)) {
     if (to.type !== "decimal") return false;
@@ -38,8 +44,9 @@ export function canWiden(from: DeltaType, to: DeltaType): boolean {
 const integerWidth: Readonly<Record<string, number>> = { byte: 3, short: 5, integer: 10, long: 19 };
 
 /**
- * Whether every value of one type is exactly a value of the other, so that files may be read under a change that {@link canWiden} refuses:
- * Spark's preview of type widening turned bytes and shorts into decimals with fewer than ten whole digits.
+ * Whether every value of one type is exactly a value of the other, so that files may be read under a change
+ * that {@link canWiden} refuses: Spark's preview of type widening turned bytes and shorts into decimals with
+ * fewer than ten whole digits.
  */
 export function canReadWidened(from: DeltaType, to: DeltaType): boolean {
   if (canWiden(from, to)) return true;
@@ -48,7 +55,9 @@ export function canReadWidened(from: DeltaType, to: DeltaType): boolean {
   return digits !== undefined && to.precision - to.scale >= digits;
 }
 
-/** A field's history of type changes, oldest first. @throws `SCHEMA_INVALID` for an entry that cannot be read */
+/**
+ * A field's history of type changes, oldest first. @throws `SCHEMA_INVALID` for an entry that cannot be read
+ */
 export function typeChangesOf(field: StructField): TypeChange[] {
   const changes = field.metadata[typeChangesKey];
   if (changes === undefined || changes === null) return [];
@@ -66,7 +75,10 @@ export function typeChangesOf(field: StructField): TypeChange[] {
 
 /** The field with a change added to its history; its type is not touched. */
 export function withTypeChange(field: StructField, change: TypeChange): StructField {
-  const entry: Record<string, JsonValue> = { fromType: typeToJson(change.fromType), toType: typeToJson(change.toType) };
+  const entry: Record<string, JsonValue> = {
+    fromType: typeToJson(change.fromType),
+    toType: typeToJson(change.toType),
+  };
   if (change.fieldPath.length > 0) entry["fieldPath"] = change.fieldPath.join(".");
   const before = field.metadata[typeChangesKey];
   const history = Array.isArray(before) ? before : [];

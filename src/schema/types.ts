@@ -1,6 +1,9 @@
 import type { JsonValue } from "../util/json.ts";
 
-/** Names of Delta's types that have no parameters, as PROTOCOL.md "Primitive Types" spells them (`void` is Spark's NullType). */
+/**
+ * Names of Delta's types that have no parameters, as PROTOCOL.md "Primitive Types" spells them (`void` is
+ * Spark's NullType).
+ */
 export type PrimitiveName =
   | "string"
   | "long"

@@ -8,12 +8,17 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** The pattern under which the engine finds exactly this file, whose name or folder may hold `*`, `?` or `[`. */
+/**
+ * The pattern under which the engine finds exactly this file, whose name or folder may hold `*`, `?` or `[`.
+ */
 export function filePattern(file: string): string {
   return file.replace(/[*?[]/g, (character) => `[${character}]`);
 }
 
-/** A local file's name as the engine's readers take it (`read_parquet` and the like): never as a pattern that finds other files. */
+/**
+ * A local file's name as the engine's readers take it (`read_parquet` and the like): never as a pattern that
+ * finds other files.
+ */
 export function quoteFile(file: string): string {
   return quoteText(filePattern(file));
 }

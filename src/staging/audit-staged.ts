@@ -27,42 +27,64 @@ export interface AuditResult {
   readonly verdict: GateOutcome;
 }
 
-/** All tests of a batch: those that a version of the table carries, the stager's and the auditor's; `undefined` where there are none. */
-export function stagedSuite(table: LogSnapshot, batch: StagedBatch, gate: AuditOptions["gate"]): Suite | undefined {
+/**
+ * All tests of a batch: those that a version of the table carries, the stager's and the auditor's;
+ * `undefined` where there are none.
+ */
+export function stagedSuite(
+  table: LogSnapshot,
+  batch: StagedBatch,
+  gate: AuditOptions["gate"],
+): Suite | undefined {
   const staged = batch.suite === undefined ? undefined : defineSuite(batch.suite);
   const given = gate === undefined ? undefined : defineSuite(gate);
   return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), given);
 }
 
 /** The batch as a source of rows and the options of its write, as if it were appended to the version now. */
-export function stagedWrite(table: LogSnapshot, batch: StagedBatch, suite: Suite | undefined, options: AuditOptions) {
+export function stagedWrite(
+  table: LogSnapshot,
+  batch: StagedBatch,
+  suite: Suite | undefined,
+  options: AuditOptions,
+) {
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
   const write: WriteOptions = {
     gateReplacesCarried: true,
     mergeSchema: batch.mergeSchema,
     upgradeProtocol: batch.upgradeProtocol,
     // of the share of bad rows misfits are a part, which only the batch's record knows of
-    gate: suite === undefined ? undefined : batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 },
+    gate:
+      suite === undefined ? undefined : batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 },
     gateOptions: options.gateOptions,
     signal: options.signal,
   };
-  return { source: stagedSnapshot(table.context, batch, tag ?? undefined), write: withMetricHistory(table, write) };
+  return {
+    source: stagedSnapshot(table.context, batch, tag ?? undefined),
+    write: withMetricHistory(table, write),
+  };
 }
 
 /**
- * Tests the rows of a staged batch exactly as an append to this version of the table would, writes nothing to the table, and keeps what was
- * found beside the batch. A verdict that rejects the batch is an answer, not an error.
+ * Tests the rows of a staged batch exactly as an append to this version of the table would, writes nothing to
+ * the table, and keeps what was found beside the batch. A verdict that rejects the batch is an answer, not an
+ * error.
  *
- * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` for rows that do not fit a table that changed since; `SUITE_INVALID`, `SQL_FAILED`,
- *   `SQL_REFUSED`, `DATA_FILE_MISSING` where a staged file was removed
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` for rows that do not fit a table that changed since;
+ * `SUITE_INVALID`, `SQL_FAILED`, `SQL_REFUSED`, `DATA_FILE_MISSING` where a staged file was removed
  */
-export async function auditStaged(table: LogSnapshot, batch: StagedBatch, options: AuditOptions = {}): Promise<AuditResult> {
+export async function auditStaged(
+  table: LogSnapshot,
+  batch: StagedBatch,
+  options: AuditOptions = {},
+): Promise<AuditResult> {
   const asked = stagedSuite(table, batch, options.gate);
   const { source, write } = stagedWrite(table, batch, asked ?? noTests, options);
   const judged = await prepareBatch(await existingTarget(table), source, write, { judgeOnly: true });
   try {
     const { comparesWithTable } = judged;
-    if (judged.verdict === undefined) throw new Error("varve internal error: an audit came back without a verdict");
+    if (judged.verdict === undefined)
+      throw new Error("varve internal error: an audit came back without a verdict");
     requireRecordedRows(batch, judged.verdict.rows);
     const verdict = withMisfits(judged.verdict, batch.misfits, asked);
     const gate = options.gate === undefined ? undefined : defineSuite(options.gate);

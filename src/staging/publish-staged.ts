@@ -38,9 +38,15 @@ export interface PublishResult {
   readonly bytesAdded: number;
   /** Where quarantined rows went. */
   readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
-  /** What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was published before. */
+  /**
+   * What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was
+   * published before.
+   */
   readonly gate?: JsonObject | undefined;
-  /** The batch was tested again, because it had not been tested against this version of the table with these tests. */
+  /**
+   * The batch was tested again, because it had not been tested against this version of the table with these
+   * tests.
+   */
   readonly reaudited: boolean;
 }
 
@@ -55,15 +61,21 @@ const tries = 20;
 /**
  * Commits a staged batch: its rows become visible all at once, or not at all.
  *
- * The audit must hold for the version that the batch is committed upon: where the table, its suite or its schema changed since, the batch is
- * tested again. Files are committed as they are; where a test sets rows aside, repairs or tags them, or the table's schema changed, the rows
- * are written anew. Repeating a publication lands the rows once, whatever crashed.
+ * The audit must hold for the version that the batch is committed upon: where the table, its suite or its
+ * schema changed since, the batch is tested again. Files are committed as they are; where a test sets rows
+ * aside, repairs or tags them, or the table's schema changed, the rows are written anew. Repeating a
+ * publication lands the rows once, whatever crashed.
  *
- * @throws `BATCH_REJECTED` where the tests refuse the batch: it stays staged; `STAGED_INVALID` for an unknown or discarded batch;
- *   `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do not fit; `DATA_FILE_MISSING` where a vacuum took
- *   the staged files; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which it may be repeated
+ * @throws `BATCH_REJECTED` where the tests refuse the batch: it stays staged; `STAGED_INVALID` for an unknown
+ * or discarded batch; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do
+ * not fit; `DATA_FILE_MISSING` where a vacuum took the staged files; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`,
+ * after which it may be repeated
  */
-export async function publishStaged(table: LogSnapshot, id: string, options: AuditOptions = {}): Promise<PublishOutcome> {
+export async function publishStaged(
+  table: LogSnapshot,
+  id: string,
+  options: AuditOptions = {},
+): Promise<PublishOutcome> {
   const { context } = table;
   for (let attempt = 1; ; attempt++) {
     const now = await refreshLog(table);
@@ -81,12 +93,16 @@ export async function publishStaged(table: LogSnapshot, id: string, options: Aud
 /**
  * Gives a staged batch up: deletes its files and what is known of it.
  *
- * Files of a batch whose publication began stay, because it may still happen; nothing names them otherwise, so that a vacuum takes them.
+ * Files of a batch whose publication began stay, because it may still happen; nothing names them otherwise,
+ * so that a vacuum takes them.
  *
  * @returns whether the files are gone
  * @throws `STAGED_INVALID` for a batch that is unknown or published
  */
-export async function discardStaged(table: LogSnapshot, id: string): Promise<{ readonly filesDeleted: boolean }> {
+export async function discardStaged(
+  table: LogSnapshot,
+  id: string,
+): Promise<{ readonly filesDeleted: boolean }> {
   const { context } = table;
   const now = await refreshLog(table);
   const batch = await readStaged(context, id).catch((error: unknown) => {
@@ -97,10 +113,12 @@ export async function discardStaged(table: LogSnapshot, id: string): Promise<{ r
   if (batch === undefined && !(await isKnown(context, id))) throw noSuchBatch(now, id, undefined);
   const end = await claimEnd(context, id, "discard");
   const mine = end === "discard" && batch !== undefined;
-  // A publication that came between has taken its own claim away when it was done; one that comes now meets this claim.
+  // A publication that came between has taken its own claim away when it was done; one that comes now meets
+  // this claim.
   if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
   if (mine) await deleteFiles(context, batch);
-  // A publication that has begun may still commit: without its claim the next discard would take the files for its own.
+  // A publication that has begun may still commit: without its claim the next discard would take the files
+  // for its own.
   await forgetStaged(context, id, { keepClaim: end === "publish" });
   return { filesDeleted: mine };
 }
@@ -112,7 +130,10 @@ async function publishedAlready(context: TableContext, id: string): Promise<Varv
   return new VarveError("STAGED_INVALID", message, { id });
 }
 
-/** The table moved on; or another publication of the batch landed, rewrote its rows and took the staged files away. */
+/**
+ * The table moved on; or another publication of the batch landed, rewrote its rows and took the staged files
+ * away.
+ */
 function mayTryAgain(error: unknown, attempt: number): boolean {
   if (!isVarveError(error)) return false;
   return error.code.startsWith("CONFLICT_") || (error.code === "DATA_FILE_MISSING" && attempt === 1);
@@ -127,22 +148,40 @@ async function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
 async function published(now: LogSnapshot, id: string): Promise<PublishOutcome> {
   await forgetStaged(now.context, id);
   const { version } = now;
-  return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0, reaudited: false };
+  return {
+    outcome: "alreadyApplied",
+    version,
+    rows: 0,
+    filesAdded: 0,
+    filesRemoved: 0,
+    bytesAdded: 0,
+    reaudited: false,
+  };
 }
 
-async function publishOnce(now: LogSnapshot, batch: StagedBatch, options: AuditOptions): Promise<PublishOutcome> {
+async function publishOnce(
+  now: LogSnapshot,
+  batch: StagedBatch,
+  options: AuditOptions,
+): Promise<PublishOutcome> {
   const last = await readAudit(now.context, batch.id);
   const gate = options.gate ?? last?.suite;
   const asking = { ...options, gate };
   const suite = stagedSuite(now, batch, gate);
-  const holds = last !== undefined && last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);
+  const holds =
+    last !== undefined && last.version === now.version && last.fingerprint === (suite?.fingerprint ?? null);
   const audit = holds ? last : (await auditStaged(now, batch, asking)).audit;
   if (!audit.accepted) throw rejected(now, batch, audit);
   await claimPublication(now.context, batch);
   const asItIs = audit.untouched && layoutOf(now.protocol, now.metadata) === batch.layout;
   const { misfits } = batch;
-  const aside = misfits === undefined ? undefined : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
-  const result = asItIs ? await commitFiles(now, batch, audit, aside, options) : await writeAnew(now, batch, aside, asking);
+  const aside =
+    misfits === undefined
+      ? undefined
+      : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
+  const result = asItIs
+    ? await commitFiles(now, batch, audit, aside, options)
+    : await writeAnew(now, batch, aside, asking);
   const gateInfo = { gate: audit.gate };
   return { ...result, ...gateInfo, reaudited: !holds };
 }
@@ -155,7 +194,11 @@ function namedStaged(id: string): string {
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {
   if ((await claimEnd(context, batch.id, "publish")) === "discard") {
-    throw new VarveError("STAGED_INVALID", `The staged batch ${batch.id} was given up. Stage its rows again.`, { id: batch.id });
+    throw new VarveError(
+      "STAGED_INVALID",
+      `The staged batch ${batch.id} was given up. Stage its rows again.`,
+      { id: batch.id },
+    );
   }
   await requireFiles(context, batch);
 }
@@ -177,7 +220,10 @@ async function commitFiles(
       numOutputRows: String(batch.rows),
       numOutputBytes: String(batch.bytes),
     },
-    reads: { appIds: [resubmittedMark(namedStaged(batch.id))], wholeTable: audit.comparesWithTable ? true : undefined },
+    reads: {
+      appIds: [resubmittedMark(namedStaged(batch.id))],
+      wholeTable: audit.comparesWithTable ? true : undefined,
+    },
     isolation: audit.comparesWithTable ? ("Serializable" as const) : undefined,
     userMetadata: batch.userMetadata,
     txn: stagedTransaction(batch.id),
@@ -205,7 +251,10 @@ function placeOf(quarantine: WriteResult["quarantine"]): JsonObject {
   return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
 }
 
-/** Rows that do not go in as they are take the way of every append: quarantine, repair, the table's present schema. */
+/**
+ * Rows that do not go in as they are take the way of every append: quarantine, repair, the table's present
+ * schema.
+ */
 async function writeAnew(
   now: LogSnapshot,
   batch: StagedBatch,
@@ -247,9 +296,13 @@ async function deleteFiles({ store }: TableContext, batch: StagedBatch): Promise
 function pathOf(logPath: string): string {
   const decoded = decodeLogPath(logPath);
   if (decoded.kind === "relative") return decoded.path;
-  throw new VarveError("STAGED_INVALID", `The record of a staged batch names ${decoded.uri}, which is not below the table.`, {
-    path: decoded.uri,
-  });
+  throw new VarveError(
+    "STAGED_INVALID",
+    `The record of a staged batch names ${decoded.uri}, which is not below the table.`,
+    {
+      path: decoded.uri,
+    },
+  );
 }
 
 function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {
@@ -264,6 +317,11 @@ function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): 
 }
 
 function noSuchBatch(now: LogSnapshot, id: string, batch: StagedBatch | undefined): VarveError {
-  const why = batch === undefined ? "There is no staged batch" : "The table was made anew since it staged the batch";
-  return new VarveError("STAGED_INVALID", `${why} ${id} of ${now.context.store.uri}. List them to see which there are.`, { id });
+  const why =
+    batch === undefined ? "There is no staged batch" : "The table was made anew since it staged the batch";
+  return new VarveError(
+    "STAGED_INVALID",
+    `${why} ${id} of ${now.context.store.uri}. List them to see which there are.`,
+    { id },
+  );
 }

@@ -22,29 +22,39 @@ import { keepMisfits, stagingSuite } from "./staged-misfits.ts";
 
 /** How a batch is staged. */
 export interface StageOptions
-  extends Pick<WriteOptions, "mergeSchema" | "upgradeProtocol" | "gate" | "userMetadata" | "targetFileBytes" | "onProgress" | "signal"> {
+  extends Pick<
+    WriteOptions,
+    "mergeSchema" | "upgradeProtocol" | "gate" | "userMetadata" | "targetFileBytes" | "onProgress" | "signal"
+  > {
   /** Name of the batch, under which it is published at most once; default: a fresh one. */
   readonly id?: string | undefined;
 }
 
 /**
- * Writes a batch's data files into the table's folder without committing them, and a record by which any process can audit, publish or
- * discard the batch. Readers of the table see nothing of it.
+ * Writes a batch's data files into the table's folder without committing them, and a record by which any
+ * process can audit, publish or discard the batch. Readers of the table see nothing of it.
  *
- * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's part. Rows that do not fit the
- * schema are set aside where the table's suite or the stager's says so (`onMisfit`): they wait beside the record, are counted by every audit
- * and go into quarantine when the batch is published. A crash leaves files that no version names.
+ * The rows are held to the table's schema, constraints and invariants, not to any suite: that is the audit's
+ * part. Rows that do not fit the schema are set aside where the table's suite or the stager's says so
+ * (`onMisfit`): they wait beside the record, are counted by every audit and go into quarantine when the batch
+ * is published. A crash leaves files that no version names.
  *
- * @throws as `append`, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken; `UNSUPPORTED_FEATURE` for a table with identity
- *   columns, whose numbers are given out when rows are committed
+ * @throws as `append`, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken;
+ * `UNSUPPORTED_FEATURE` for a table with identity columns, whose numbers are given out when rows are
+ * committed
  */
-export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, options: StageOptions = {}): Promise<StagedBatch> {
+export async function stageBatch(
+  snapshot: LogSnapshot,
+  source: WriteSource,
+  options: StageOptions = {},
+): Promise<StagedBatch> {
   const { context } = snapshot;
   const { id: given, gate, ...write } = options;
   const id = checkStagedId(given ?? timeOrderedUuid(context.world));
   const suite = gate === undefined ? undefined : defineSuite(gate);
   const target = await existingTarget(snapshot);
-  if (target.demands.identity.length > 0) throw givesNumbers(target.demands.identity.map(({ column }) => column));
+  if (target.demands.identity.length > 0)
+    throw givesNumbers(target.demands.identity.map(({ column }) => column));
   if (given !== undefined) await requireFreeId(snapshot, id);
   const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
   const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, gate: held });
@@ -66,7 +76,11 @@ export async function stageBatch(snapshot: LogSnapshot, source: WriteSource, opt
   }
 }
 
-function recordOf({ target, data }: PreparedBatch, id: string, options: StageOptions): Omit<StagedBatch, "files"> {
+function recordOf(
+  { target, data }: PreparedBatch,
+  id: string,
+  options: StageOptions,
+): Omit<StagedBatch, "files"> {
   const { context, snapshot, protocol, metadata } = target;
   return {
     id,

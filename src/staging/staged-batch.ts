@@ -15,10 +15,15 @@ import { defined } from "../util/defined.ts";
 import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } from "../util/json.ts";
 import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts";
 
-/** Folder below a table that holds what is known of its staged batches; other engines pass over folders that begin with an underscore. */
+/**
+ * Folder below a table that holds what is known of its staged batches; other engines pass over folders that
+ * begin with an underscore.
+ */
 const stagedFolder = "_staged";
 
-/** A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`). */
+/**
+ * A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`).
+ */
 export interface StagedBatch {
   readonly id: string;
   /** `id` of the table's metadata. */
@@ -49,7 +54,9 @@ export interface StagedBatch {
 export interface StagedAudit {
   /** Version of the table that the rows were compared with. */
   readonly version: number;
-  /** Of the table's suite, the stager's and the auditor's together; `null` where nobody asked for any test. */
+  /**
+   * Of the table's suite, the stager's and the auditor's together; `null` where nobody asked for any test.
+   */
   readonly fingerprint: string | null;
   /** Tests that the auditor asked for beside the others. */
   readonly suite?: SuiteJson | undefined;
@@ -71,7 +78,8 @@ export function stagedTransaction(id: string): AppTransaction {
 
 /** Holds an id to what can be part of a file's name. @throws `INVALID_ARGUMENT` */
 export function checkStagedId(id: string): string {
-  if (typeof id === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(id) && !/\.(audit|end)$/.test(id)) return id;
+  if (typeof id === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(id) && !/\.(audit|end)$/.test(id))
+    return id;
   throw new VarveError(
     "INVALID_ARGUMENT",
     `${JSON.stringify(id)} cannot name a staged batch: use up to 100 letters, digits, dots, dashes and underscores.`,
@@ -79,13 +87,26 @@ export function checkStagedId(id: string): string {
   );
 }
 
-/** What data files depend on: the protocol, the columns, the partitioning and every property that is not varve's own. */
-export function layoutOf(protocol: ProtocolAction, { schemaString, partitionColumns, configuration }: MetadataAction): string {
-  const properties = Object.fromEntries(Object.entries(configuration).filter(([name]) => !name.startsWith("varve.")));
-  return createHash("sha256").update(stableStringify({ protocol, schemaString, partitionColumns, properties })).digest("hex");
+/**
+ * What data files depend on: the protocol, the columns, the partitioning and every property that is not
+ * varve's own.
+ */
+export function layoutOf(
+  protocol: ProtocolAction,
+  { schemaString, partitionColumns, configuration }: MetadataAction,
+): string {
+  const properties = Object.fromEntries(
+    Object.entries(configuration).filter(([name]) => !name.startsWith("varve.")),
+  );
+  return createHash("sha256")
+    .update(stableStringify({ protocol, schemaString, partitionColumns, properties }))
+    .digest("hex");
 }
 
-/** Keeps a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` where another batch has the id */
+/**
+ * Keeps a batch's record; from then on the batch is staged. @throws `STAGED_INVALID` where another batch has
+ * the id
+ */
 export async function writeStaged(context: TableContext, batch: StagedBatch): Promise<void> {
   const { protocol, metadata, files, misfits, ...rest } = batch;
   const suite = rest.suite === undefined ? null : plain(rest.suite);
@@ -104,7 +125,10 @@ export async function writeStaged(context: TableContext, batch: StagedBatch): Pr
   );
 }
 
-/** A staged batch, or `undefined` where there is none of that id (any more). @throws `STAGED_INVALID` for a record that makes no sense */
+/**
+ * A staged batch, or `undefined` where there is none of that id (any more). @throws `STAGED_INVALID` for a
+ * record that makes no sense
+ */
 export async function readStaged(context: TableContext, id: string): Promise<StagedBatch | undefined> {
   const path = recordPath(checkStagedId(id));
   const bytes = await readObject(context, path);
@@ -116,8 +140,14 @@ export async function readStaged(context: TableContext, id: string): Promise<Sta
     const actions = parseActions(bytes.subarray(end + 1), path);
     const protocol = actions.find((action) => action.kind === "protocol");
     const metadata = actions.find((action) => action.kind === "metaData");
-    if (!isJsonObject(about) || protocol === undefined || metadata === undefined) throw new TypeError("a part is missing");
-    return { ...headOf(about, id), protocol, metadata, files: actions.filter((action) => action.kind === "add") };
+    if (!isJsonObject(about) || protocol === undefined || metadata === undefined)
+      throw new TypeError("a part is missing");
+    return {
+      ...headOf(about, id),
+      protocol,
+      metadata,
+      files: actions.filter((action) => action.kind === "add"),
+    };
   } catch (error) {
     throw new VarveError(
       "STAGED_INVALID",
@@ -132,9 +162,13 @@ export async function readStaged(context: TableContext, id: string): Promise<Sta
 export async function requireStaged(context: TableContext, id: string): Promise<StagedBatch> {
   const batch = await readStaged(context, id);
   if (batch !== undefined) return batch;
-  throw new VarveError("STAGED_INVALID", `There is no staged batch ${id} of ${context.store.uri}. List them to see which there are.`, {
-    id,
-  });
+  throw new VarveError(
+    "STAGED_INVALID",
+    `There is no staged batch ${id} of ${context.store.uri}. List them to see which there are.`,
+    {
+      id,
+    },
+  );
 }
 
 /** All staged batches of a table, oldest first; records that cannot be read are left out. */
@@ -169,9 +203,15 @@ export function stagedSnapshot(context: TableContext, batch: StagedBatch, withou
   const { protocol, metadata } = batch;
   const whole = parseSchema(metadata.schemaString);
   const keyOf = fileKeyer(context.store.uri);
-  const files = memoryFiles(new Map(batch.files.map((file) => [keyOf(file), file])), new Map(), { protocol, metadata, schema: whole });
+  const files = memoryFiles(new Map(batch.files.map((file) => [keyOf(file), file])), new Map(), {
+    protocol,
+    metadata,
+    schema: whole,
+  });
   const schema: StructType =
-    without === undefined ? whole : { ...whole, fields: whole.fields.filter((field) => foldName(field.name) !== foldName(without)) };
+    without === undefined
+      ? whole
+      : { ...whole, fields: whole.fields.filter((field) => foldName(field.name) !== foldName(without)) };
   return {
     context,
     version: batch.baseVersion,
@@ -194,7 +234,10 @@ export async function writeAudit(context: TableContext, id: string, audit: Stage
   await context.store.put(auditPath(id), Buffer.from(stringifyJson(json)));
 }
 
-/** What the last audit said; `undefined` where there was none, or its note is damaged: then another one is due. */
+/**
+ * What the last audit said; `undefined` where there was none, or its note is damaged: then another one is
+ * due.
+ */
 export async function readAudit(context: TableContext, id: string): Promise<StagedAudit | undefined> {
   const bytes = await readObject(context, auditPath(id));
   if (bytes === undefined) return undefined;
@@ -217,8 +260,8 @@ export async function readAudit(context: TableContext, id: string): Promise<Stag
 }
 
 /**
- * Says that a batch is about to be published, or given up; whoever says so first decides, because both at once would commit files that are
- * being deleted.
+ * Says that a batch is about to be published, or given up; whoever says so first decides, because both at
+ * once would commit files that are being deleted.
  *
  * @returns what was decided
  * @throws `STORE_UNAVAILABLE` where that cannot be told
@@ -249,9 +292,11 @@ export async function isKnown(context: TableContext, id: string): Promise<boolea
 }
 
 /**
- * Removes what is known of a batch, the record first: its files are the caller's matter, but those of its misfits.
+ * Removes what is known of a batch, the record first: its files are the caller's matter, but those of its
+ * misfits.
  *
- * @param keepClaim leave what was decided about the batch: a publication that was begun may still commit its files
+ * @param keepClaim leave what was decided about the batch: a publication that was begun may still commit its
+ * files
  */
 export async function forgetStaged(
   context: TableContext,
@@ -280,9 +325,11 @@ export async function forgetMisfits(context: TableContext, { path }: StagedMisfi
 function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "metadata" | "files"> {
   const { tableId, baseVersion, stagedAt, rows, bytes, layout, suite, userMetadata } = about;
   const misfits = misfitsOf(about["misfits"]);
-  if (typeof tableId !== "string" || typeof layout !== "string") throw new TypeError("tableId and layout must be text");
+  if (typeof tableId !== "string" || typeof layout !== "string")
+    throw new TypeError("tableId and layout must be text");
   const [version, at, count, size] = [baseVersion, stagedAt, rows, bytes].map((value) => {
-    if (typeof value !== "number") throw new TypeError("baseVersion, stagedAt, rows and bytes must be numbers");
+    if (typeof value !== "number")
+      throw new TypeError("baseVersion, stagedAt, rows and bytes must be numbers");
     return value;
   });
   return {

@@ -9,12 +9,20 @@ import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { misfitResult, misfitSuite } from "../write/misfits.ts";
-import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "../write/quarantine-table.ts";
+import {
+  ensureQuarantine,
+  quarantineColumns,
+  quarantineContext,
+  quarantineSchema,
+} from "../write/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../write/quarantine-write.ts";
 import type { PreparedBatch } from "../write/write-batch.ts";
 import type { WriteResult } from "../write/write-options.ts";
 
-/** Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of their own as quarantined rows. */
+/**
+ * Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of
+ * their own as quarantined rows.
+ */
 export interface StagedMisfits {
   /** Below the table's root. */
   readonly path: string;
@@ -23,25 +31,43 @@ export interface StagedMisfits {
   readonly checks: readonly CheckResult[];
 }
 
-/** Keeps the rows that staging set aside as `path`, for the transaction that will publish them; `undefined` where every row fits. */
-export async function keepMisfits(batch: PreparedBatch, path: string, txn: AppTransaction): Promise<StagedMisfits | undefined> {
+/**
+ * Keeps the rows that staging set aside as `path`, for the transaction that will publish them; `undefined`
+ * where every row fits.
+ */
+export async function keepMisfits(
+  batch: PreparedBatch,
+  path: string,
+  txn: AppTransaction,
+): Promise<StagedMisfits | undefined> {
   const { verdict, session, target, staging } = batch;
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
   const sql = quarantineSql(batch, verdict.quarantineSql, { txn }, quarantineSchema(target.schema));
   const folder = join(staging, "misfits");
   await mkdir(folder);
-  // their typed values are null, and how those look is the quarantine's matter when they come there; the rows that fit are counted anew when they
-  // are published, so that one of those may have the same place
+  // their typed values are null, and how those look is the quarantine's matter when they come there; the rows
+  // that fit are counted anew when they are published, so that one of those may have the same place
   const { id, values } = quarantineColumns;
-  const [written] = await session.writeParquet(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`, { folder });
-  if (written === undefined) throw new Error("varve internal error: rows that were set aside were written to no file");
+  const [written] = await session.writeParquet(
+    `SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`,
+    { folder },
+  );
+  if (written === undefined)
+    throw new Error("varve internal error: rows that were set aside were written to no file");
   await requireAside(session, verdict.aside, [written.file]);
   await target.context.store.putFile(path, written.file);
   return { path, rows: verdict.quarantined, checks: verdict.checks };
 }
 
-/** A verdict over the rows that fit, with those that do not counted in: as an append of all of them would have it. */
-export function withMisfits(verdict: GateOutcome, misfits: StagedMisfits | undefined, suite: Suite | undefined): GateOutcome {
+/**
+ * A verdict over the rows that fit, with those that do not counted in: as an append of all of them would have
+ * it.
+ */
+export function withMisfits(
+  verdict: GateOutcome,
+  misfits: StagedMisfits | undefined,
+  suite: Suite | undefined,
+): GateOutcome {
   if (misfits === undefined) return verdict;
   const [rows, quarantined] = [verdict.rows + misfits.rows, verdict.quarantined + misfits.rows];
   const bad = quarantined + verdict.dropped;
@@ -53,11 +79,19 @@ export function withMisfits(verdict: GateOutcome, misfits: StagedMisfits | undef
       : [`${misfits.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
     ...(bad / rows > most ? [`${bad} of ${rows} rows are bad, more than the allowed share of ${most}`] : []),
   ];
-  return { ...verdict, rows, quarantined, reasons, accepted: reasons.length === 0, checks: [...misfits.checks, ...verdict.checks] };
+  return {
+    ...verdict,
+    rows,
+    quarantined,
+    reasons,
+    accepted: reasons.length === 0,
+    checks: [...misfits.checks, ...verdict.checks],
+  };
 }
 
 /**
- * Commits a batch's misfits to the table's quarantine, once however often it is repeated, as of this version and by these tests.
+ * Commits a batch's misfits to the table's quarantine, once however often it is repeated, as of this version
+ * and by these tests.
  *
  * @throws `DATA_FILE_MISSING` where their file is gone
  */
@@ -75,7 +109,10 @@ export async function quarantineMisfits(
     `${quoteText(suite?.name ?? "")} AS ${quarantineColumns.suite}`,
     `${quoteText(suite?.fingerprint ?? "")} AS ${quarantineColumns.suiteFingerprint}`,
   ];
-  const source = { sql: `SELECT * REPLACE (${changes.join(", ")}) FROM m`, files: { m: await localFile(now.context, path) } };
+  const source = {
+    sql: `SELECT * REPLACE (${changes.join(", ")}) FROM m`,
+    files: { m: await localFile(now.context, path) },
+  };
   const result = await append(await ensureQuarantine(context, now.schema), source, {
     txn: { appId: `varve.quarantine.${appId}.misfits`, version: 1 },
   });
@@ -89,7 +126,11 @@ async function localFile(context: TableContext, path: string): Promise<string> {
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
   }
-  throw new VarveError("DATA_FILE_MISSING", `The file ${path} of a staged batch is gone. Stage the rows again.`, { path });
+  throw new VarveError(
+    "DATA_FILE_MISSING",
+    `The file ${path} of a staged batch is gone. Stage the rows again.`,
+    { path },
+  );
 }
 
 /** Misfits for the batch's record. */
@@ -97,7 +138,13 @@ export function misfitsJson({ path, rows, checks }: StagedMisfits): JsonObject {
   return {
     path,
     rows,
-    checks: checks.map(({ id, message, columns, considered, unexpected }) => ({ id, message, columns, considered, unexpected })),
+    checks: checks.map(({ id, message, columns, considered, unexpected }) => ({
+      id,
+      message,
+      columns,
+      considered,
+      unexpected,
+    })),
   };
 }
 
@@ -110,19 +157,24 @@ export function misfitsOf(json: JsonValue | undefined): StagedMisfits | undefine
   return {
     path,
     rows,
-    checks: (checks as readonly JsonValue[]).filter(isJsonObject).map(({ id, message, columns, considered, unexpected }) =>
-      misfitResult({
-        id: String(id),
-        message: String(message),
-        columns: Array.isArray(columns) ? columns.map(String) : [],
-        considered: Number(considered),
-        unexpected: Number(unexpected),
-      }),
-    ),
+    checks: (checks as readonly JsonValue[])
+      .filter(isJsonObject)
+      .map(({ id, message, columns, considered, unexpected }) =>
+        misfitResult({
+          id: String(id),
+          message: String(message),
+          columns: Array.isArray(columns) ? columns.map(String) : [],
+          considered: Number(considered),
+          unexpected: Number(unexpected),
+        }),
+      ),
   };
 }
 
-/** What a batch is held to while it is staged: nothing but the table, and misfits are set aside where the tests say so. */
+/**
+ * What a batch is held to while it is staged: nothing but the table, and misfits are set aside where the
+ * tests say so.
+ */
 export function stagingSuite(tests: Suite | undefined): Suite | undefined {
   return tests?.onMisfit === "quarantine" ? misfitSuite(tests.name) : undefined;
 }

@@ -15,7 +15,10 @@ export interface FileCacheOptions {
   readonly folder?: string | undefined;
   /** Bytes to keep; files used within `graceMilliseconds` are kept beyond it. Default 8 GiB. */
   readonly maxBytes?: number | undefined;
-  /** How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten minutes. */
+  /**
+   * How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten
+   * minutes.
+   */
   readonly graceMilliseconds?: number | undefined;
   /** Bytes a request when a file is fetched; default 8 MiB. */
   readonly partBytes?: number | undefined;
@@ -25,12 +28,17 @@ export interface FileCacheOptions {
 }
 
 /**
- * Local file names for immutable objects: the object itself where the store is local disk, else a copy in a bounded cache on local disk.
+ * Local file names for immutable objects: the object itself where the store is local disk, else a copy in a
+ * bounded cache on local disk.
  *
- * A copy is keyed by store, path, size and etag (time where there is none), appears under its name only when whole, and is evicted least
- * recently used first. The returned function throws `OBJECT_NOT_FOUND` and what the store throws.
+ * A copy is keyed by store, path, size and etag (time where there is none), appears under its name only when
+ * whole, and is evicted least recently used first. The returned function throws `OBJECT_NOT_FOUND` and what
+ * the store throws.
  */
-export function localFiles(store: ObjectStore, options: FileCacheOptions = {}): (path: string) => Promise<string> {
+export function localFiles(
+  store: ObjectStore,
+  options: FileCacheOptions = {},
+): (path: string) => Promise<string> {
   const { localPath } = store;
   if (localPath !== undefined) return async (path) => localPath(path);
   const cache = new FileCache(store, options);
@@ -50,7 +58,10 @@ class FileCache {
   readonly #partBytes: number;
   readonly #concurrency: number;
   readonly #underway = new Map<string, Promise<string>>();
-  /** Copies of data files that this process has asked the store about; their names are never used again for other contents. */
+  /**
+   * Copies of data files that this process has asked the store about; their names are never used again for
+   * other contents.
+   */
   readonly #known = new Map<string, { readonly file: string; readonly size: number }>();
   #bytesSinceEviction = Number.POSITIVE_INFINITY;
 
@@ -79,7 +90,9 @@ class FileCache {
     return file;
   }
 
-  /** Files of the log may be replaced (a checkpoint that is written again); those of a table's data are not. */
+  /**
+   * Files of the log may be replaced (a checkpoint that is written again); those of a table's data are not.
+   */
   #know(path: string, file: string, size: number): void {
     if (path.includes("_delta_log/") || this.#known.size >= mostKnown) return;
     this.#known.set(path, { file, size });
@@ -97,7 +110,10 @@ class FileCache {
     return file;
   }
 
-  /** Renews the file's time, which protects it from every process's eviction; false where there is no such file. */
+  /**
+   * Renews the file's time, which protects it from every process's eviction; false where there is no such
+   * file.
+   */
   async #markUsed(file: string, size: number): Promise<boolean> {
     const now = this.#world.now() / 1000;
     try {
@@ -114,7 +130,10 @@ class FileCache {
     try {
       const handle = await open(unfinished, "wx", 0o600);
       try {
-        const starts = Array.from({ length: Math.ceil(info.size / this.#partBytes) }, (_, index) => index * this.#partBytes);
+        const starts = Array.from(
+          { length: Math.ceil(info.size / this.#partBytes) },
+          (_, index) => index * this.#partBytes,
+        );
         await mapBounded(starts, this.#concurrency, async (start) => {
           const length = Math.min(this.#partBytes, info.size - start);
           const bytes = await this.#store.getRange(info.path, start, length);
@@ -145,14 +164,20 @@ class FileCache {
     throw new VarveError("STORE_REFUSED", message, { folder: this.#folder });
   }
 
-  /** Best effort: another process may be removing the same files, and a file that cannot be removed is tried again next time. */
+  /**
+   * Best effort: another process may be removing the same files, and a file that cannot be removed is tried
+   * again next time.
+   */
   async #evict(): Promise<void> {
     const now = this.#world.now();
-    const files = (await mapBounded(await readdir(this.#folder), 8, (name) => this.#describe(name))).filter((found) => found !== undefined);
+    const files = (await mapBounded(await readdir(this.#folder), 8, (name) => this.#describe(name))).filter(
+      (found) => found !== undefined,
+    );
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { file, size, used, unfinished } of files.sort((a, b) => a.used - b.used)) {
       const age = now - used;
-      if (unfinished ? age < abandonedAfterMilliseconds : total <= this.#maxBytes || age < this.#grace) continue;
+      if (unfinished ? age < abandonedAfterMilliseconds : total <= this.#maxBytes || age < this.#grace)
+        continue;
       await unlink(file).catch(() => undefined);
       total -= size;
     }
@@ -162,7 +187,12 @@ class FileCache {
     const file = join(this.#folder, name);
     try {
       const status = await stat(file);
-      return { file, size: status.size, used: status.mtimeMs, unfinished: name.endsWith(extensionOfUnfinished) };
+      return {
+        file,
+        size: status.size,
+        used: status.mtimeMs,
+        unfinished: name.endsWith(extensionOfUnfinished),
+      };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return undefined;
       throw this.#failure("look into", file, error);

@@ -17,7 +17,8 @@ export interface StoreOptions {
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 
 /**
- * The store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or `s3://BUCKET/PREFIX` (raw characters).
+ * The store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or
+ * `s3://BUCKET/PREFIX` (raw characters).
  *
  * Nothing is read or created.
  *
@@ -48,10 +49,14 @@ export async function openStore(uri: string, options: StoreOptions = {}): Promis
 /** The URI of `child` (raw characters, `/`-separated) below a table's URI. */
 export function childUri(uri: string, child: string): string {
   const base = uri.replace(/\/+$/, "");
-  return schemeOf(uri) === "file" ? `${base}/${child.split("/").map(encodeURIComponent).join("/")}` : `${base}/${child}`;
+  return schemeOf(uri) === "file"
+    ? `${base}/${child.split("/").map(encodeURIComponent).join("/")}`
+    : `${base}/${child}`;
 }
 
-/** One spelling for every way to write the same root: plain paths become `file:` URIs, trailing slashes go. */
+/**
+ * One spelling for every way to write the same root: plain paths become `file:` URIs, trailing slashes go.
+ */
 export function canonicalUri(uri: string): string {
   const scheme = schemeOf(uri);
   if (scheme === undefined) return pathToFileURL(resolve(uri)).href;
@@ -60,11 +65,15 @@ export function canonicalUri(uri: string): string {
   return `${scheme}://${authority}${path === "" ? "" : `/${path}`}`;
 }
 
-/** Scheme in lower case (`s3a` and `s3n` are `s3`), `undefined` for plain paths. One letter and a colon is no scheme. */
+/**
+ * Scheme in lower case (`s3a` and `s3n` are `s3`), `undefined` for plain paths. One letter and a colon is no
+ * scheme.
+ */
 function schemeOf(uri: string): string | undefined {
   if (uri === "") throw invalidUri(uri, "it is empty");
   const scheme = schemePattern.exec(uri)?.[1]?.toLowerCase();
-  if (scheme !== undefined && scheme !== "file" && !uri.slice(scheme.length).startsWith("://")) return undefined;
+  if (scheme !== undefined && scheme !== "file" && !uri.slice(scheme.length).startsWith("://"))
+    return undefined;
   return scheme === "s3a" || scheme === "s3n" ? "s3" : scheme;
 }
 
@@ -87,5 +96,10 @@ function fileNameOf(uri: string): string {
 function invalidUri(uri: string, why: string, cause?: unknown): VarveError {
   // Credentials may stand before an @ in what a caller mistook for a URI of ours.
   const shown = uri.replace(/\/\/[^/@]*@/, "//***@");
-  return new VarveError("INVALID_URI", `${JSON.stringify(shown)} cannot be opened: ${why}.`, { uri: shown }, cause);
+  return new VarveError(
+    "INVALID_URI",
+    `${JSON.stringify(shown)} cannot be opened: ${why}.`,
+    { uri: shown },
+    cause,
+  );
 }

@@ -3,8 +3,8 @@ import { checkPath, checkPrefix } from "./contract/paths.ts";
 import { childUri } from "./open-store.ts";
 
 /**
- * The same store rooted at a folder of it: the tables that live below a table (its quarantine, its metrics) share its connections,
- * its wrappers and its fences.
+ * The same store rooted at a folder of it: the tables that live below a table (its quarantine, its metrics)
+ * share its connections, its wrappers and its fences.
  *
  * @throws as `ObjectStore` does for paths, if `folder` is none
  */
@@ -23,7 +23,8 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
     },
     list: async function* (prefix, options = {}) {
       const after = options.startAfter === undefined ? {} : { startAfter: base + options.startAfter };
-      for await (const info of store.list(base + checkPrefix(prefix), { ...options, ...after })) yield below(info, base);
+      for await (const info of store.list(base + checkPrefix(prefix), { ...options, ...after }))
+        yield below(info, base);
     },
     put: async (path, bytes, options) => await store.put(at(path), bytes, options),
     putFile: async (path, localFile, options) => await store.putFile(at(path), localFile, options),

@@ -5,7 +5,10 @@ export function throwIfCancelled(signal: AbortSignal | undefined, what: string):
   if (signal?.aborted) throw cancelled(what, signal.reason);
 }
 
-/** The error for work that the caller's signal ended; `what` names the work, for example `reading part-1.parquet`. */
+/**
+ * The error for work that the caller's signal ended; `what` names the work, for example
+ * `reading part-1.parquet`.
+ */
 export function cancelled(what: string, reason: unknown): VarveError {
   return new VarveError("CANCELLED", `Cancelled while ${what}.`, { what }, reason);
 }

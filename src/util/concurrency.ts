@@ -1,9 +1,15 @@
 /**
- * Maps `items` through `task` with at most `limit` tasks under way, keeping the order of `items` in the result.
+ * Maps `items` through `task` with at most `limit` tasks under way, keeping the order of `items` in the
+ * result.
  *
- * The first failure rejects; tasks already under way are awaited first, so that nothing runs on behind the caller's back.
+ * The first failure rejects; tasks already under way are awaited first, so that nothing runs on behind the
+ * caller's back.
  */
-export async function mapBounded<T, R>(items: Iterable<T>, limit: number, task: (item: T, index: number) => Promise<R>): Promise<R[]> {
+export async function mapBounded<T, R>(
+  items: Iterable<T>,
+  limit: number,
+  task: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   const iterator = items[Symbol.iterator]();
   let index = 0;
@@ -27,8 +33,8 @@ export async function mapBounded<T, R>(items: Iterable<T>, limit: number, task: 
 }
 
 /**
- * Keeps long work from holding the event loop: the function that it returns is told of each piece of work done, and waits for a turn of the loop
- * whenever `unitsPerTurn` have been done since the last.
+ * Keeps long work from holding the event loop: the function that it returns is told of each piece of work
+ * done, and waits for a turn of the loop whenever `unitsPerTurn` have been done since the last.
  */
 export function eventLoopPauses(unitsPerTurn: number): (units: number) => Promise<void> | undefined {
   let done = 0;

@@ -1,2 +1,5 @@
-/** Begins a text that a spreadsheet takes for a formula (OWASP, "CSV Injection"); for JavaScript and for the engine alike. */
+/**
+ * Begins a text that a spreadsheet takes for a formula (OWASP, "CSV Injection"); for JavaScript and for the
+ * engine alike.
+ */
 export const formulaStart = /^[=+@\t\r-]/;

@@ -1,12 +1,22 @@
 import { parse, stringify } from "lossless-json";
 
 /** A JSON value whose integers beyond 2^53 are `bigint`, so that int64 stays exact. */
-export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
 
 /** A JSON object as {@link JsonValue}. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
-/** How deep arrays and objects of a JSON text may nest: some hundred levels of a schema, and few enough for code that follows them. */
+/**
+ * How deep arrays and objects of a JSON text may nest: some hundred levels of a schema, and few enough for
+ * code that follows them.
+ */
 const deepestJson = 1_000;
 
 /** More digits than any exact integer of the format has; what is longer is rounded. */
@@ -15,22 +25,31 @@ const mostDigits = 400;
 /**
  * Parses JSON keeping integers exact: safe integers and fractions become `number`, larger integers `bigint`.
  *
- * Texts without a run of 16 digits cannot hold an unsafe integer and take the engine's own, much faster parser.
+ * Texts without a run of 16 digits cannot hold an unsafe integer and take the engine's own, much faster
+ * parser.
  *
  * @throws SyntaxError when `text` is not JSON, or nests deeper than {@link deepestJson}.
  */
 export function parseJson(text: string): JsonValue {
   checkNesting(text);
-  return /\d{16}/.test(text) ? (parse(text, undefined, exactNumber) as JsonValue) : (JSON.parse(text) as JsonValue);
+  return /\d{16}/.test(text)
+    ? (parse(text, undefined, exactNumber) as JsonValue)
+    : (JSON.parse(text) as JsonValue);
 }
 
-/** As {@link parseJson}, by the engine's own parser alone: integers beyond 2^53 are rounded. @throws SyntaxError as {@link parseJson} */
+/**
+ * As {@link parseJson}, by the engine's own parser alone: integers beyond 2^53 are rounded. @throws
+ * SyntaxError as {@link parseJson}
+ */
 export function parseRoundedJson(text: string): JsonValue {
   checkNesting(text);
   return JSON.parse(text) as JsonValue;
 }
 
-/** Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of {@link parseJson}. */
+/**
+ * Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of
+ * {@link parseJson}.
+ */
 export function stringifyJson(value: JsonValue, space?: number): string {
   const text = stringifyPlain(value, space) ?? stringify(value, undefined, space);
   if (text === undefined) throw new TypeError("varve internal error: undefined cannot be written as JSON");
@@ -64,7 +83,9 @@ function checkNesting(text: string): void {
   }
 }
 
-const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
+const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [
+  0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
+];
 
 /** Where the string ends that begins at a quotation mark; the end of the text where it does not. */
 function stringEnd(text: string, start: number): number {
@@ -76,10 +97,15 @@ function stringEnd(text: string, start: number): number {
 function exactNumber(text: string): number | bigint {
   if (text.length > mostDigits || !/^-?\d+$/.test(text)) return Number(text);
   const value = BigInt(text);
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value;
 }
 
-/** A plain value as JSON: undefined fields are left out, dates become ISO text, bytes base64, maps entries. @throws TypeError for functions and symbols. */
+/**
+ * A plain value as JSON: undefined fields are left out, dates become ISO text, bytes base64, maps
+ * entries. @throws TypeError for functions and symbols.
+ */
 export function toJsonValue(value: unknown): JsonValue {
   if (value === null || value === undefined) return null;
   if (typeof value === "string" || typeof value === "boolean" || typeof value === "bigint") return value;

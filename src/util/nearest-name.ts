@@ -1,4 +1,7 @@
-/** The name that takes the fewest changes of a character to become `given`, without regard to case; `undefined` where none is near. */
+/**
+ * The name that takes the fewest changes of a character to become `given`, without regard to case;
+ * `undefined` where none is near.
+ */
 export function nearestName(given: string, names: readonly string[]): string | undefined {
   if (given.length > longestName) return undefined;
   let best: { readonly name: string; readonly distance: number } | undefined;

@@ -11,12 +11,16 @@ const swept = new Set<string>();
 /** Processes that ended longer ago than this left their folders for good. */
 const patience = 24 * 60 * 60 * 1000;
 
-/** Begins the names of this machine's folders, so that nobody judges whether a process of another machine is alive. */
+/**
+ * Begins the names of this machine's folders, so that nobody judges whether a process of another machine is
+ * alive.
+ */
 const machinePrefix = `varve-${hostname().replace(/[^A-Za-z0-9]/g, "")}-`;
 
 /**
- * Makes a folder of this process's own below `parent`; it goes with {@link removeTemporaryFolder}, at the latest when the process exits. What a
- * killed process left there goes a day later, with the next process that makes one.
+ * Makes a folder of this process's own below `parent`; it goes with {@link removeTemporaryFolder}, at the
+ * latest when the process exits. What a killed process left there goes a day later, with the next process
+ * that makes one.
  */
 export function makeTemporaryFolder(parent: string = tmpdir()): string {
   mkdirSync(parent, { recursive: true });
@@ -26,7 +30,10 @@ export function makeTemporaryFolder(parent: string = tmpdir()): string {
   return folder;
 }
 
-/** Names a folder below `parent`, which exists afterwards, without making it; otherwise as {@link makeTemporaryFolder}. */
+/**
+ * Names a folder below `parent`, which exists afterwards, without making it; otherwise as
+ * {@link makeTemporaryFolder}.
+ */
 export function nameTemporaryFolder(parent: string = tmpdir()): string {
   mkdirSync(parent, { recursive: true });
   sweep(parent);
@@ -35,13 +42,18 @@ export function nameTemporaryFolder(parent: string = tmpdir()): string {
   return folder;
 }
 
-/** Removes what {@link makeTemporaryFolder} made or {@link nameTemporaryFolder} named, with everything in it. */
+/**
+ * Removes what {@link makeTemporaryFolder} made or {@link nameTemporaryFolder} named, with everything in it.
+ */
 export async function removeTemporaryFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   open.delete(folder);
 }
 
-/** Has a folder that this process made itself removed when the process exits, unless {@link removeTemporaryFolder} does it before. */
+/**
+ * Has a folder that this process made itself removed when the process exits, unless
+ * {@link removeTemporaryFolder} does it before.
+ */
 export function removeAtExit(folder: string): void {
   open.add(folder);
   if (watching) return;
@@ -49,7 +61,9 @@ export function removeAtExit(folder: string): void {
   process.on("exit", removeAll);
 }
 
-/** Lets signals that end the process remove its temporary folders first: for programs that own their process. */
+/**
+ * Lets signals that end the process remove its temporary folders first: for programs that own their process.
+ */
 export function removeOnSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
@@ -63,15 +77,23 @@ function removeAll(): void {
   for (const folder of open) tryToRemove(folder);
 }
 
-/** Removes the folders that processes of this machine left below `parent` which are dead and were last seen a day ago. */
+/**
+ * Removes the folders that processes of this machine left below `parent` which are dead and were last seen a
+ * day ago.
+ */
 function sweep(parent: string): void {
   if (swept.has(parent)) return;
   swept.add(parent);
   for (const name of namesIn(parent)) {
-    const pid = name.startsWith(machinePrefix) ? /^(\d+)-/.exec(name.slice(machinePrefix.length))?.[1] : undefined;
+    const pid = name.startsWith(machinePrefix)
+      ? /^(\d+)-/.exec(name.slice(machinePrefix.length))?.[1]
+      : undefined;
     if (pid === undefined || isAlive(Number(pid))) continue;
     const folder = join(parent, name);
-    if ((statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY) < realWorld.now() - patience)
+    if (
+      (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY) <
+      realWorld.now() - patience
+    )
       tryToRemove(folder);
   }
 }
@@ -94,7 +116,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Best effort: what cannot be removed now, because another user's or still written to, the next sweep meets again. */
+/**
+ * Best effort: what cannot be removed now, because another user's or still written to, the next sweep meets
+ * again.
+ */
 function tryToRemove(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true, maxRetries: 2 });

@@ -1,6 +1,6 @@
 /**
- * Control characters, marks that turn the direction of reading or have no width, invisible tags, halves of characters: what a terminal obeys, what
- * would not be seen, or would hide what is there.
+ * Control characters, marks that turn the direction of reading or have no width, invisible tags, halves of
+ * characters: what a terminal obeys, what would not be seen, or would hide what is there.
  */
 const hidden =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are looked for
@@ -8,14 +8,18 @@ const hidden =
 
 const shortEscapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** A text of the data on one line of a terminal or page: what is hidden in it is written as `\n` or `\u001b`. */
+/**
+ * A text of the data on one line of a terminal or page: what is hidden in it is written as `\n` or `\u001b`.
+ */
 export function visible(text: string): string {
   return text.replace(hidden, (character) => shortEscapes[character] ?? escaped(character));
 }
 
 /** As {@link visible}, of a text of several lines: line feeds and tabs stay. JSON stays the same JSON. */
 export function visibleLines(text: string): string {
-  return text.replace(hidden, (character) => (character === "\n" || character === "\t" ? character : escaped(character)));
+  return text.replace(hidden, (character) =>
+    character === "\n" || character === "\t" ? character : escaped(character),
+  );
 }
 
 /** As {@link visibleLines}, with carriage returns, for markup. */
@@ -25,6 +29,7 @@ export function visibleMarkup(text: string): string {
 
 function escaped(character: string): string {
   let text = "";
-  for (let at = 0; at < character.length; at++) text += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  for (let at = 0; at < character.length; at++)
+    text += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
   return text;
 }

@@ -40,6 +40,7 @@ export function requireSamePlaces(aside: Places, written: Places): void {
 }
 
 function unaccounted(what: string, data: object): VarveError {
-  const advice = "If a file of the source changed while it was read, repeat the write; otherwise this is a bug in varve: please report it.";
+  const advice =
+    "If a file of the source changed while it was read, repeat the write; otherwise this is a bug in varve: please report it.";
   return new VarveError("ROWS_UNACCOUNTED", `${what}. Nothing was committed. ${advice}`, { ...data });
 }

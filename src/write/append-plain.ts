@@ -9,13 +9,20 @@ import type { WriteSource } from "./write-source.ts";
 export type PlainOptions = Omit<WriteOptions, "gate" | "gateOptions">;
 
 /** Adds rows that need no gate: varve's own tables (quarantine, metrics). Otherwise as `append`. */
-export async function appendPlain(snapshot: LogSnapshot, source: WriteSource, options: PlainOptions = {}): Promise<WriteOutcome> {
+export async function appendPlain(
+  snapshot: LogSnapshot,
+  source: WriteSource,
+  options: PlainOptions = {},
+): Promise<WriteOutcome> {
   const target = await existingTarget(snapshot);
   const applied = await appliedAt(target, options);
   if (applied !== undefined) return alreadyApplied(applied);
   const batch = await prepareBatch(target, source, options);
   try {
-    const operationParameters = { mode: "Append", partitionBy: JSON.stringify(target.metadata.partitionColumns) };
+    const operationParameters = {
+      mode: "Append",
+      partitionBy: JSON.stringify(target.metadata.partitionColumns),
+    };
     return await commitBatch(batch, { operation: "WRITE", operationParameters }, options);
   } finally {
     await batch.close();

@@ -31,11 +31,13 @@ export async function checkSource(
     asked.map((check) => check.violated),
   );
   const check = failing === undefined ? undefined : asked[failing];
-  if (check !== undefined) throw rowMisfitError(check, await firstRow(session, relation, check.violated, check.value));
+  if (check !== undefined)
+    throw rowMisfitError(check, await firstRow(session, relation, check.violated, check.value));
 }
 
 /**
- * Holds what was written to the columns without null and the moments that must be finite, by the files' own statistics.
+ * Holds what was written to the columns without null and the moments that must be finite, by the files' own
+ * statistics.
  *
  * @param located the rows that were written, if they are known to be all rows of the source
  * @throws `SCHEMA_MISMATCH` as {@link checkSource}
@@ -64,12 +66,20 @@ export async function checkWritten(
   }
   for (const check of plan.checks.filter((one) => one.statistic === "finite")) {
     const field = target.schema.fields.find((one) => one.name === check.path[0]);
-    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.demands.columnMapping))) continue;
-    await refuse(session, { ...check, violated: `NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) }, rows);
+    if (field === undefined || !mayBeInfinite(staged, physicalName(field, target.demands.columnMapping)))
+      continue;
+    await refuse(
+      session,
+      { ...check, violated: `NOT isfinite(${quoteName(field.name)})`, value: quoteName(field.name) },
+      rows,
+    );
   }
 }
 
-/** The rows of a batch as they are written: `sql` gives the table's columns; `located` also where each came from, where that is known. */
+/**
+ * The rows of a batch as they are written: `sql` gives the table's columns; `located` also where each came
+ * from, where that is known.
+ */
 export interface WrittenRows {
   readonly sql: string;
   readonly located?: StagedRelation | undefined;
@@ -84,7 +94,11 @@ export interface WrittenRows {
  *
  * @throws `CONSTRAINT_VIOLATED` naming the constraint and the first offending row
  */
-export async function checkRules(session: Session, rules: readonly RowRule[], rows: WrittenRows): Promise<void> {
+export async function checkRules(
+  session: Session,
+  rules: readonly RowRule[],
+  rows: WrittenRows,
+): Promise<void> {
   const failing = await firstViolated(session, rows.sql, rules.map(violatedSql));
   const rule = failing === undefined ? undefined : rules[failing];
   if (rule === undefined) return;
@@ -95,7 +109,10 @@ export async function checkRules(session: Session, rules: readonly RowRule[], ro
   const [found] = await session.rows(
     `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
   );
-  throw ruleError(rule, { ...place(found), values: typeof found?.["value"] === "string" ? found["value"].slice(0, 500) : null });
+  throw ruleError(rule, {
+    ...place(found),
+    values: typeof found?.["value"] === "string" ? found["value"].slice(0, 500) : null,
+  });
 }
 
 /** True for a row that breaks a rule, and never null. */
@@ -104,19 +121,29 @@ export function violatedSql(rule: RowRule): string {
 }
 
 /** What is known of the rows that were written: by the files' own statistics, or else by the rows. */
-export function writtenFacts(session: Session, target: BatchTarget, staged: StagedData, rows: WrittenRows): WrittenFacts {
+export function writtenFacts(
+  session: Session,
+  target: BatchTarget,
+  staged: StagedData,
+  rows: WrittenRows,
+): WrittenFacts {
   return {
     rows: staged.rows,
     column: async (column) => {
       const field = findField(target.schema, column);
       const name = field === undefined ? column : physicalName(field, target.demands.columnMapping);
-      const found = staged.files.map(({ written }) => ({ rows: written.rows, statistics: statisticsOf(written, name) }));
+      const found = staged.files.map(({ written }) => ({
+        rows: written.rows,
+        statistics: statisticsOf(written, name),
+      }));
       const nulls = found.map(({ statistics }) => statistics?.nullCount);
       const present = async () =>
         nulls.every((count) => count !== undefined)
           ? nulls.reduce((left, count) => left - count, staged.rows)
           : countPresent(session, rows, column);
-      const extremes = found.map(({ rows: all, statistics }) => (statistics?.nullCount === all ? [] : extremesOf(statistics)));
+      const extremes = found.map(({ rows: all, statistics }) =>
+        statistics?.nullCount === all ? [] : extremesOf(statistics),
+      );
       return { present, extremes: extremes.every((one) => one !== undefined) ? extremes.flat() : undefined };
     },
   };
@@ -128,7 +155,8 @@ async function countPresent(session: Session, rows: WrittenRows, column: string)
 }
 
 function extremesOf(statistics: WrittenColumn | undefined): readonly string[] | undefined {
-  if (statistics?.min === undefined || statistics.max === undefined || statistics.hasNan === true) return undefined;
+  if (statistics?.min === undefined || statistics.max === undefined || statistics.hasNan === true)
+    return undefined;
   return [statistics.min, statistics.max];
 }
 
@@ -148,7 +176,12 @@ function mayBeInfinite(staged: StagedData, column: string): boolean {
   return staged.files.some(({ written }) => {
     const found = statisticsOf(written, column);
     if (found === undefined || found.nullCount === written.rows) return false;
-    return found.min === undefined || found.max === undefined || found.min.includes("infinity") || found.max.includes("infinity");
+    return (
+      found.min === undefined ||
+      found.max === undefined ||
+      found.min.includes("infinity") ||
+      found.max.includes("infinity")
+    );
   });
 }
 
@@ -156,10 +189,17 @@ function mayBeInfinite(staged: StagedData, column: string): boolean {
 async function refuse(session: Session, check: EnforcementCheck, rows: WrittenRows): Promise<void> {
   const failing = await firstViolated(session, rows.sql, [check.violated]);
   if (failing === undefined) return;
-  throw rowMisfitError(check, rows.located === undefined ? {} : await firstRow(session, rows.located, check.violated, check.value));
+  throw rowMisfitError(
+    check,
+    rows.located === undefined ? {} : await firstRow(session, rows.located, check.violated, check.value),
+  );
 }
 
-async function firstViolated(session: Session, sql: string, conditions: readonly string[]): Promise<number | undefined> {
+async function firstViolated(
+  session: Session,
+  sql: string,
+  conditions: readonly string[],
+): Promise<number | undefined> {
   if (conditions.length === 0) return undefined;
   const [found] = await session.rows(
     `SELECT ${conditions.map((condition, at) => `bool_or(${condition}) AS c${at}`).join(", ")} FROM (${sql})`,

@@ -14,7 +14,12 @@ import type { WrittenRows } from "./batch-checks.ts";
 import { type BatchTarget, withMetadata } from "./batch-target.ts";
 
 /** The batch in the table's columns, order and types, each row with its position in the source. */
-export function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, rules: WriteRules, schema: StructType): StagedRelation {
+export function fittedRelation(
+  relation: StagedRelation,
+  plan: EnforcementPlan,
+  rules: WriteRules,
+  schema: StructType,
+): StagedRelation {
   const { file, row } = relation.positionColumns;
   const columns = projectionSql(plan, rules.defaults);
   const prefix = freePrefix(schema.fields.map(({ name }) => name));
@@ -22,11 +27,17 @@ export function fittedRelation(relation: StagedRelation, plan: EnforcementPlan, 
   const fitted = plan.columns.map(({ field }) => field);
   return {
     sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
-    columns: engineColumns({ type: "struct", fields: schema.fields.filter((field) => fitted.includes(field)) }),
-    positionedSql: applyRules(`SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`, {
-      ...rules,
-      numbered: [],
+    columns: engineColumns({
+      type: "struct",
+      fields: schema.fields.filter((field) => fitted.includes(field)),
     }),
+    positionedSql: applyRules(
+      `SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`,
+      {
+        ...rules,
+        numbered: [],
+      },
+    ),
     positionColumns: place,
   };
 }
@@ -38,14 +49,21 @@ export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRe
 }
 
 /** The rows that go into the files: those that the gate found clean, numbered by identity columns. */
-export function writtenRows(fitted: StagedRelation, rules: WriteRules, verdict: GateOutcome | undefined): WrittenRows {
+export function writtenRows(
+  fitted: StagedRelation,
+  rules: WriteRules,
+  verdict: GateOutcome | undefined,
+): WrittenRows {
   const clean = verdict?.cleanSql ?? fitted.sql;
   const sql = applyRules(clean, { ...rules, computed: new Map() });
   const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
   return all ? { sql, located: fitted } : { sql };
 }
 
-/** Whether a gate looks at the very values that are written: identity columns are numbered after it, so that refused rows take no numbers. */
+/**
+ * Whether a gate looks at the very values that are written: identity columns are numbered after it, so that
+ * refused rows take no numbers.
+ */
 export function seesWritten(rules: WriteRules): boolean {
   return rules.numbered.length === 0;
 }
@@ -53,7 +71,9 @@ export function seesWritten(rules: WriteRules): boolean {
 /** The target with the marks of identity columns moved past the numbers that this batch took. */
 export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: number): BatchTarget {
   if (rules.numbered.length === 0 || rows === 0) return target;
-  const marks = new Map(rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]));
+  const marks = new Map(
+    rules.numbered.map((demand) => [demand.column, firstIdentity(demand) + BigInt(rows - 1) * demand.step]),
+  );
   for (const [column, mark] of marks) {
     if (BigInt.asIntN(64, mark) === mark) continue;
     throw new VarveError(
@@ -66,7 +86,10 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
     const mark = marks.get(field.name);
     return mark === undefined
       ? field
-      : { ...field, metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: jsonInteger(mark) } };
+      : {
+          ...field,
+          metadata: { ...field.metadata, [metadataKeys.identityHighWaterMark]: jsonInteger(mark) },
+        };
   });
   const schema: StructType = { type: "struct", fields };
   const metadata: MetadataAction = { ...target.metadata, schemaString: serializeSchema(schema) };
@@ -74,5 +97,7 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
 }
 
 function jsonInteger(value: bigint): number | bigint {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value;
 }

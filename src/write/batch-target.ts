@@ -45,9 +45,21 @@ export async function existingTarget(snapshot: LogSnapshot): Promise<BatchTarget
 }
 
 /** The target of a table's first commit. */
-export function newTarget(context: TableContext, protocol: ProtocolAction, metadata: MetadataAction, schema: StructType): BatchTarget {
+export function newTarget(
+  context: TableContext,
+  protocol: ProtocolAction,
+  metadata: MetadataAction,
+  schema: StructType,
+): BatchTarget {
   requireWritable(protocol, metadata);
-  return { context, protocol, metadata, schema, demands: tableDemands({ protocol, metadata, schema }), changes: [protocol, metadata] };
+  return {
+    context,
+    protocol,
+    metadata,
+    schema,
+    demands: tableDemands({ protocol, metadata, schema }),
+    changes: [protocol, metadata],
+  };
 }
 
 /** The target in the words of the layer that writes files. */
@@ -64,8 +76,9 @@ export function dataTarget({ context, metadata, schema, demands }: BatchTarget):
 }
 
 /**
- * The types to read a source as: those of the table's columns. Where new columns may come, structs are left to their own fields, and numbers
- * to their own width where the table's may grow. Structs that hold variants keep the fields they have.
+ * The types to read a source as: those of the table's columns. Where new columns may come, structs are left
+ * to their own fields, and numbers to their own width where the table's may grow. Structs that hold variants
+ * keep the fields they have.
  */
 export function sourceColumns(target: BatchTarget, merging: boolean): EngineColumn[] {
   const open = merging && widens(target);
@@ -74,7 +87,10 @@ export function sourceColumns(target: BatchTarget, merging: boolean): EngineColu
     if (!merging) return true;
     // Values of variants found by their own types would take each other's fields.
     if (holdsVariant(type)) return true;
-    return !holdsStruct(type) && !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type));
+    return (
+      !holdsStruct(type) &&
+      !(open && isPrimitive(type) && ["byte", "short", "integer", "float"].includes(type))
+    );
   });
   return engineColumns({ type: "struct", fields });
 }
@@ -87,7 +103,10 @@ function holdsStruct(type: DeltaType): boolean {
 }
 
 function widens({ protocol, metadata }: BatchTarget): boolean {
-  return isFeatureActive("typeWidening", protocol, metadata) || isFeatureActive("typeWidening-preview", protocol, metadata);
+  return (
+    isFeatureActive("typeWidening", protocol, metadata) ||
+    isFeatureActive("typeWidening-preview", protocol, metadata)
+  );
 }
 
 /**
@@ -95,11 +114,17 @@ function widens({ protocol, metadata }: BatchTarget): boolean {
  *
  * @throws `UNSUPPORTED_FEATURE` where a new column's type needs a feature and `upgrade` is not set
  */
-export function mergedTarget(target: BatchTarget, incoming: readonly EngineColumn[], upgrade: boolean): BatchTarget {
+export function mergedTarget(
+  target: BatchTarget,
+  incoming: readonly EngineColumn[],
+  upgrade: boolean,
+): BatchTarget {
   checkUniqueNames(incoming);
   const { metadata, schema } = target;
   const merged = mergeSchema(schema, schemaOfEngine(incoming), { widen: widens(target) });
-  return sameSchema(merged.schema, schema) ? target : withSchema(target, merged.schema, metadata.partitionColumns, upgrade);
+  return sameSchema(merged.schema, schema)
+    ? target
+    : withSchema(target, merged.schema, metadata.partitionColumns, upgrade);
 }
 
 /**
@@ -107,9 +132,16 @@ export function mergedTarget(target: BatchTarget, incoming: readonly EngineColum
  *
  * @throws as {@link mergedTarget}
  */
-export function replacedTarget(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
+export function replacedTarget(
+  target: BatchTarget,
+  schema: StructType,
+  partitionBy: readonly string[],
+  upgrade: boolean,
+): BatchTarget {
   const wanted = voidAsString(schema);
-  const same = sameSchema(wanted, target.schema) && JSON.stringify(partitionBy) === JSON.stringify(target.metadata.partitionColumns);
+  const same =
+    sameSchema(wanted, target.schema) &&
+    JSON.stringify(partitionBy) === JSON.stringify(target.metadata.partitionColumns);
   return same ? target : withSchema(target, wanted, partitionBy, upgrade);
 }
 
@@ -119,7 +151,12 @@ export function withMetadata(target: BatchTarget, metadata: MetadataAction, sche
   return { ...target, metadata, schema, changes };
 }
 
-function withSchema(target: BatchTarget, schema: StructType, partitionBy: readonly string[], upgrade: boolean): BatchTarget {
+function withSchema(
+  target: BatchTarget,
+  schema: StructType,
+  partitionBy: readonly string[],
+  upgrade: boolean,
+): BatchTarget {
   const mapped = mapNewColumns(target, schema, target.context.world);
   const partitionColumns = checkPartitioning(mapped.schema, partitionBy);
   checkClustering(target, mapped.schema, partitionColumns);
@@ -134,7 +171,8 @@ function withSchema(target: BatchTarget, schema: StructType, partitionBy: readon
   const protocol = protocolWith(target.protocol, missing);
   requireWritable(protocol, metadata);
   const demands = tableDemands({ protocol, metadata, schema: mapped.schema });
-  const changes: Action[] = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
+  const changes: Action[] =
+    missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
   return {
     ...target,
     protocol,
@@ -145,8 +183,15 @@ function withSchema(target: BatchTarget, schema: StructType, partitionBy: readon
   };
 }
 
-/** A clustered table keeps the columns that it is clustered by, and is not partitioned (PROTOCOL.md "Writer Requirements for Clustered Table"). */
-function checkClustering({ demands }: BatchTarget, schema: StructType, partitionColumns: readonly string[]): void {
+/**
+ * A clustered table keeps the columns that it is clustered by, and is not partitioned (PROTOCOL.md "Writer
+ * Requirements for Clustered Table").
+ */
+function checkClustering(
+  { demands }: BatchTarget,
+  schema: StructType,
+  partitionColumns: readonly string[],
+): void {
   const { clusteringColumns: columns, columnMapping } = demands;
   const physical = physicalSchema(schema, columnMapping);
   const gone = columns.find((path) => !hasColumn(physical, path));
@@ -182,7 +227,10 @@ function mapNewColumns(
   const mapped = assignColumnMapping(schema, highest, () => `col-${world.uuid()}`);
   return {
     schema: mapped.schema,
-    configuration: { ...configuration, [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) },
+    configuration: {
+      ...configuration,
+      [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId),
+    },
   };
 }
 

@@ -29,12 +29,16 @@ export interface BatchCommit {
 }
 
 /**
- * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are taken back; those of one whose
- * outcome is unknown stay.
+ * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are
+ * taken back; those of one whose outcome is unknown stay.
  *
  * @throws the errors of `commitTransaction`
  */
-export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Promise<WriteOutcome> {
+export async function commitBatch(
+  batch: PreparedBatch,
+  commit: BatchCommit,
+  options: WriteOptions,
+): Promise<WriteOutcome> {
   const { target, data, verdict } = batch;
   options.onProgress?.({ phase: "committing" });
   const adds = await publishData(target.context, data, options.signal);
@@ -62,7 +66,9 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
     signal: options.signal,
   };
   const result = await commitOrWithdraw(target.context, data, () =>
-    target.snapshot === undefined ? commitNewTable(target.context, request) : commitTransaction(target.snapshot, request),
+    target.snapshot === undefined
+      ? commitNewTable(target.context, request)
+      : commitTransaction(target.snapshot, request),
   );
   if (result.outcome === "alreadyApplied") {
     await withdrawData(target.context, data);
@@ -82,10 +88,17 @@ export async function commitBatch(batch: PreparedBatch, commit: BatchCommit, opt
 }
 
 /** What the commit read: the verb's part, and the whole table where the gate compared the batch with it. */
-function readsOf(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): Pick<CommitRequest, "reads" | "isolation"> {
+function readsOf(
+  batch: PreparedBatch,
+  commit: BatchCommit,
+  options: WriteOptions,
+): Pick<CommitRequest, "reads" | "isolation"> {
   // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
   const appIds = setsAside(batch) ? [] : ownMarks(options, resubmittedMark);
-  const reads = appIds.length === 0 ? commit.reads : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
+  const reads =
+    appIds.length === 0
+      ? commit.reads
+      : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
   if (batch.comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
   return { reads };
 }
@@ -120,9 +133,15 @@ export async function appliedAt(target: BatchTarget, options: WriteOptions): Pro
 }
 
 /** What history keeps of the gate: `gate` as `spec/formats.md` defines it. */
-function gateInfo({ verdict }: PreparedBatch, commit: BatchCommit, options: WriteOptions): Readonly<Record<string, JsonValue>> {
+function gateInfo(
+  { verdict }: PreparedBatch,
+  commit: BatchCommit,
+  options: WriteOptions,
+): Readonly<Record<string, JsonValue>> {
   if (verdict === undefined) return {};
   const quarantine =
-    commit.quarantine === undefined ? {} : { quarantine: { uri: commit.quarantine.uri, version: commit.quarantine.version } };
+    commit.quarantine === undefined
+      ? {}
+      : { quarantine: { uri: commit.quarantine.uri, version: commit.quarantine.version } };
   return { gate: defined({ ...summarizeVerdict(verdict), batchId: options.batchId, ...quarantine }) };
 }

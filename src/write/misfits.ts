@@ -21,10 +21,15 @@ export interface Misfits {
 const misfitKind = "schema";
 
 /**
- * Sets aside the rows that could not be written as rows of the table: lines that could not be read, cells that are not of their type, values
- * that the column's type cannot hold without loss, nulls where none may be.
+ * Sets aside the rows that could not be written as rows of the table: lines that could not be read, cells
+ * that are not of their type, values that the column's type cannot hold without loss, nulls where none may
+ * be.
  */
-export async function setMisfitsAside(session: Session, source: StagedRelation, plan: EnforcementPlan): Promise<Misfits> {
+export async function setMisfitsAside(
+  session: Session,
+  source: StagedRelation,
+  plan: EnforcementPlan,
+): Promise<Misfits> {
   const { file, row, badCells } = source.positionColumns;
   const cells = badCells === undefined ? undefined : quoteName(badCells);
   // a bad cell reads as null: the null check of the same row would only repeat the matter
@@ -47,7 +52,9 @@ export async function setMisfitsAside(session: Session, source: StagedRelation, 
   );
   const names = source.columns.map((column) => quoteName(column.name)).join(", ");
   const errors = [
-    ...(cells === undefined ? [] : [`coalesce(list_transform(${cells}, lambda c: ${badCellError}), CAST([] AS ${errorsType}))`]),
+    ...(cells === undefined
+      ? []
+      : [`coalesce(list_transform(${cells}, lambda c: ${badCellError}), CAST([] AS ${errorsType}))`]),
     `CAST(list_filter([${checks.map(({ check, fails }) => `CASE WHEN ${fails} THEN ${checkError(check)} END`).join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`,
   ];
   return {
@@ -88,7 +95,12 @@ function brokenLines(cells: string): Asked {
 }
 
 function badValues(cells: string): Asked {
-  return { id: "schema:cells", message: "cells must be of their column's type", columns: [], fails: `(${cells}[1]."column" IS NOT NULL)` };
+  return {
+    id: "schema:cells",
+    message: "cells must be of their column's type",
+    columns: [],
+    fails: `(${cells}[1]."column" IS NOT NULL)`,
+  };
 }
 
 const badCellError = `CASE WHEN c."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: c.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || c."column", check_name: '${misfitKind}', columns: [c."column"], message: c."column" || ' must be a ' || c.expected, observed_value: c."text", severity: 'critical', rule_fingerprint: ''} END`;

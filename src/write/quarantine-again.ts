@@ -25,16 +25,22 @@ export interface RepeatedBatch {
   readonly before: number;
 }
 
-/** The quarantine's own mark of a batch. Each batch has one to itself, because rows that replace those of an earlier try have its next version. */
+/**
+ * The quarantine's own mark of a batch. Each batch has one to itself, because rows that replace those of an
+ * earlier try have its next version.
+ */
 export function quarantineMark(options: WriteOptions): AppTransaction | undefined {
   const txn = transactionOf(options);
   if (txn === undefined) return undefined;
-  return { appId: `varve.quarantine.${options.txn === undefined ? txn.appId : `${txn.appId}:${txn.version}`}`, version: 1n };
+  return {
+    appId: `varve.quarantine.${options.txn === undefined ? txn.appId : `${txn.appId}:${txn.version}`}`,
+    version: 1n,
+  };
 }
 
 /**
- * Prepares a batch, and looks meanwhile for a quarantine in which an earlier try of it has left its mark: on remote stores that takes as long as a
- * commit.
+ * Prepares a batch, and looks meanwhile for a quarantine in which an earlier try of it has left its mark: on
+ * remote stores that takes as long as a commit.
  */
 export async function prepareWithEarlier(
   target: BatchTarget,
@@ -48,7 +54,10 @@ export async function prepareWithEarlier(
   throw earlier.reason;
 }
 
-async function earlierQuarantine({ context }: BatchTarget, options: WriteOptions): Promise<LogSnapshot | undefined> {
+async function earlierQuarantine(
+  { context }: BatchTarget,
+  options: WriteOptions,
+): Promise<LogSnapshot | undefined> {
   const mark = quarantineMark(options);
   if (mark === undefined) return undefined;
   const quarantine = await openQuarantine(options.quarantine ?? quarantineContext(context));
@@ -64,18 +73,24 @@ interface EarlierRows {
   readonly baseVersion: number | null;
 }
 
-/** Rows that the gate set aside, and not staging: those that do not fit the table wait there as staging found them. */
+/**
+ * Rows that the gate set aside, and not staging: those that do not fit the table wait there as staging found
+ * them.
+ */
 function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">): string {
   const tested = `list_bool_or(list_transform(${quarantineColumns.errors}, lambda e: e.check_name <> 'schema'))`;
   return `(${quarantineColumns.batch} IS NOT DISTINCT FROM ${quoteText(batchId)}${before === 0 ? "" : ` AND coalesce(${tested}, false)`})`;
 }
 
 /**
- * Says whether the rows that an earlier try of a batch set aside are those that it sets aside now. Else they have to make way: this is so where the
- * table's metadata changed since, such as the suite that it carries, because the earlier try can then not land any more.
+ * Says whether the rows that an earlier try of a batch set aside are those that it sets aside now. Else they
+ * have to make way: this is so where the table's metadata changed since, such as the suite that it carries,
+ * because the earlier try can then not land any more.
  *
- * @returns `same`: they stay. `replace`: they are of a try that cannot land, and nobody did anything with them
- * @throws `QUARANTINE_INVALID` where the outcome differs for another reason, or rows were claimed, resubmitted or discarded meanwhile
+ * @returns `same`: they stay. `replace`: they are of a try that cannot land, and nobody did anything with
+ * them
+ * @throws `QUARANTINE_INVALID` where the outcome differs for another reason, or rows were claimed,
+ * resubmitted or discarded meanwhile
  */
 export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "replace"> {
   const { quarantine, target, batchId, verdict, before } = repeated;
@@ -96,7 +111,10 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
   );
 }
 
-/** Whether a try that was made upon an earlier version conflicts with what the table became since, whenever it would be committed. */
+/**
+ * Whether a try that was made upon an earlier version conflicts with what the table became since, whenever it
+ * would be committed.
+ */
 async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: number | null): Promise<boolean> {
   if (snapshot === undefined || baseVersion === null || snapshot.version <= baseVersion) return false;
   try {
@@ -113,8 +131,13 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
   const { batch, suiteFingerprint, status, baseVersion, errors } = quarantineColumns;
   const session = await (await quarantine.context.engine()).open();
   try {
-    const scan = await planScan(session, quarantine, { columns: [batch, suiteFingerprint, status, baseVersion, errors] });
-    const other = verdict === undefined ? "true" : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
+    const scan = await planScan(session, quarantine, {
+      columns: [batch, suiteFingerprint, status, baseVersion, errors],
+    });
+    const other =
+      verdict === undefined
+        ? "true"
+        : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
     const [found] = await session.rows(
       `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
     );
@@ -133,11 +156,17 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
 /**
  * Puts the rows that a batch sets aside now in the place of those of its earlier try, in one commit.
  *
- * @param files Parquet files with the rows in the quarantine's columns; none where the batch sets none aside now
+ * @param files Parquet files with the rows in the quarantine's columns; none where the batch sets none aside
+ * now
  * @returns the quarantine's version
- * @throws `CONFLICT_…` where the quarantine changed meanwhile: then nothing was written, and the batch may be repeated
+ * @throws `CONFLICT_…` where the quarantine changed meanwhile: then nothing was written, and the batch may be
+ * repeated
  */
-export async function replaceEarlier(repeated: RepeatedBatch, files: readonly string[], txn: AppTransaction): Promise<number> {
+export async function replaceEarlier(
+  repeated: RepeatedBatch,
+  files: readonly string[],
+  txn: AppTransaction,
+): Promise<number> {
   const { quarantine } = repeated;
   const others = `SELECT q.* FROM q WHERE NOT ${mineSql(repeated)}`;
   const source = {

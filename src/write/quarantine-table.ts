@@ -9,7 +9,10 @@ import { commitNewTable } from "../table/commit/transaction.ts";
 import { defineTable } from "../table/definition/table-definition.ts";
 import { contextBelow } from "./context-below.ts";
 
-/** Folder of a table's quarantine below the table; other engines pass over folders that begin with an underscore. */
+/**
+ * Folder of a table's quarantine below the table; other engines pass over folders that begin with an
+ * underscore.
+ */
 const quarantineFolder = "_quarantine";
 
 /** What a quarantine holds of a row beside the row, by the column's name (`spec/formats.md`). */
@@ -34,7 +37,10 @@ export const quarantineColumns = {
   note: "note",
 } as const;
 
-/** `open`: waits. `claimed`: a resubmission is under way. `resubmitted`: in the table since `resolved_version`. `discarded`: given up. */
+/**
+ * `open`: waits. `claimed`: a resubmission is under way. `resubmitted`: in the table since
+ * `resolved_version`. `discarded`: given up.
+ */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
 /** The quarantine of a table: its own place, with the table's connections. */
@@ -88,7 +94,9 @@ export function quarantineSchema(table: StructType): StructType {
       comment: "SHA-256 of table, batch, source file and row: the same row gets the same id",
     })
     .string(quarantineColumns.table)
-    .long(quarantineColumns.baseVersion, { comment: "Version of the table that the batch was built on; null when it was being created" })
+    .long(quarantineColumns.baseVersion, {
+      comment: "Version of the table that the batch was built on; null when it was being created",
+    })
     .string(quarantineColumns.batch)
     .string(quarantineColumns.file)
     .long(quarantineColumns.row, { comment: "0-based position in the source" })
@@ -109,6 +117,10 @@ export function quarantineSchema(table: StructType): StructType {
 
 /** The table's columns without what binds them in the table: all nullable, no metadata, no void. */
 function plainRow(table: StructType): StructType {
-  const plain = mapFields(withoutColumnMapping(table), (field) => ({ ...field, nullable: true, metadata: {} }));
+  const plain = mapFields(withoutColumnMapping(table), (field) => ({
+    ...field,
+    nullable: true,
+    metadata: {},
+  }));
   return { type: "struct", fields: plain.fields.filter((field) => field.type !== "void") };
 }

@@ -13,28 +13,40 @@ import { fileList, quoteName, quoteText } from "../sql/sql-text.ts";
 import type { CommitRequest } from "../table/commit/commit-request.ts";
 import { commitTransaction } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
-import { commitOrWithdraw, publishData, type StagedData, stageData, withdrawData } from "../table/data-files/write-data-files.ts";
+import {
+  commitOrWithdraw,
+  publishData,
+  type StagedData,
+  stageData,
+  withdrawData,
+} from "../table/data-files/write-data-files.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
 import { namedBatch } from "./batch-marks.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
 import { compareEarlier, quarantineMark, replaceEarlier } from "./quarantine-again.ts";
-import { ensureQuarantine, quarantineColumns, quarantineContext, quarantineSchema } from "./quarantine-table.ts";
+import {
+  ensureQuarantine,
+  quarantineColumns,
+  quarantineContext,
+  quarantineSchema,
+} from "./quarantine-table.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteResult } from "./write-options.ts";
 
 /**
- * Commits the rows that the gate set aside to the table's quarantine, before the batch itself is committed: a crash between the two leaves
- * rows in quarantine that the repeated batch does not add again.
+ * Commits the rows that the gate set aside to the table's quarantine, before the batch itself is committed: a
+ * crash between the two leaves rows in quarantine that the repeated batch does not add again.
  *
- * Where an earlier try of the batch set other rows aside, and cannot land any more because the table's metadata changed since, such as the suite
- * that it carries, its rows make way for these in one commit.
+ * Where an earlier try of the batch set other rows aside, and cannot land any more because the table's
+ * metadata changed since, such as the suite that it carries, its rows make way for these in one commit.
  *
- * @param known `earlier`: the quarantine where it holds rows of an earlier try of the batch; `before`: rows of the batch that went into quarantine
- *   already, because they do not fit the table; the verdict counts them
+ * @param known `earlier`: the quarantine where it holds rows of an earlier try of the batch; `before`: rows
+ * of the batch that went into quarantine already, because they do not fit the table; the verdict counts them
  * @returns where they went; `undefined` where the gate set none aside
- * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may still land; `ROWS_UNACCOUNTED`
+ * @throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may still
+ * land; `ROWS_UNACCOUNTED`
  */
 export async function quarantineRows(
   batch: PreparedBatch,
@@ -51,19 +63,30 @@ export async function quarantineRows(
     const repeated = { quarantine: earlier, target, batchId: batchIdOf(batch, options), verdict, before };
     const outcome = await compareEarlier(repeated);
     const files = outcome === "same" ? [] : await stagedAside(batch, options, await existingTarget(earlier));
-    const version = outcome === "same" ? earlier.version : await replaceEarlier(repeated, files, { ...txn, version: held + 1n });
+    const version =
+      outcome === "same"
+        ? earlier.version
+        : await replaceEarlier(repeated, files, { ...txn, version: held + 1n });
     return placeOf(context, version, verdict, before);
   }
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
   const snapshot = await ensureQuarantine(context, target.schema);
-  const merged = mergedTarget(await existingTarget(snapshot), engineColumns(quarantineSchema(target.schema)), true);
+  const merged = mergedTarget(
+    await existingTarget(snapshot),
+    engineColumns(quarantineSchema(target.schema)),
+    true,
+  );
   const staged = await stageAside(batch, options, merged, verdict.quarantineSql);
   const adds = await publishData(context, staged, options.signal);
   const request: CommitRequest = {
     actions: [...merged.changes, ...adds],
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: "[]" },
-    operationMetrics: { numFiles: String(adds.length), numOutputRows: String(staged.rows), numOutputBytes: String(staged.bytes) },
+    operationMetrics: {
+      numFiles: String(adds.length),
+      numOutputRows: String(staged.rows),
+      numOutputBytes: String(staged.bytes),
+    },
     txn,
     signal: options.signal,
   };
@@ -71,7 +94,13 @@ export async function quarantineRows(
   if (committed.outcome === "alreadyApplied") {
     await withdrawData(context, staged);
     const quarantine = await refreshLog(snapshot);
-    const outcome = await compareEarlier({ quarantine, target, batchId: batchIdOf(batch, options), verdict, before });
+    const outcome = await compareEarlier({
+      quarantine,
+      target,
+      batchId: batchIdOf(batch, options),
+      verdict,
+      before,
+    });
     if (outcome === "replace") throw setAsideMeanwhile(batchIdOf(batch, options));
   } else await keepLog(context, committed, { base: snapshot });
   return placeOf(context, committed.version, verdict, before);
@@ -96,14 +125,23 @@ function setAsideMeanwhile(batchId: string): VarveError {
 }
 
 /** Files with the rows that a batch sets aside; none where it sets none aside. */
-async function stagedAside(batch: PreparedBatch, options: WriteOptions, quarantine: BatchTarget): Promise<string[]> {
+async function stagedAside(
+  batch: PreparedBatch,
+  options: WriteOptions,
+  quarantine: BatchTarget,
+): Promise<string[]> {
   const sql = batch.verdict?.quarantineSql ?? null;
   if (sql === null) return [];
   const merged = mergedTarget(quarantine, engineColumns(quarantineSchema(batch.target.schema)), true);
   return (await stageAside(batch, options, merged, sql)).files.map(({ written }) => written.file);
 }
 
-async function stageAside(batch: PreparedBatch, options: WriteOptions, quarantine: BatchTarget, gateSql: string): Promise<StagedData> {
+async function stageAside(
+  batch: PreparedBatch,
+  options: WriteOptions,
+  quarantine: BatchTarget,
+  gateSql: string,
+): Promise<StagedData> {
   const sql = quarantineSql(batch, gateSql, options, quarantine.schema);
   const staged = await stageData(batch.session, dataTarget(quarantine), sql, batch.staging);
   await requireAside(
@@ -114,7 +152,10 @@ async function stageAside(batch: PreparedBatch, options: WriteOptions, quarantin
   return staged;
 }
 
-/** Holds files that are to go into a quarantine to the rows that the gate set aside. @throws `ROWS_UNACCOUNTED` */
+/**
+ * Holds files that are to go into a quarantine to the rows that the gate set aside. @throws
+ * `ROWS_UNACCOUNTED`
+ */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
   const [found] = await session.rows(
     `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
@@ -122,8 +163,16 @@ export async function requireAside(session: Session, aside: Places, files: reado
   requireSamePlaces(aside, placesOf(found?.["places"]));
 }
 
-/** The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then come the table's. */
-export function quarantineSql(batch: PreparedBatch, gateSql: string, options: WriteOptions, quarantine: StructType): string {
+/**
+ * The rows of a quarantine, from the gate's query: its first columns are `file`, `row` and `errors`, then
+ * come the table's.
+ */
+export function quarantineSql(
+  batch: PreparedBatch,
+  gateSql: string,
+  options: WriteOptions,
+  quarantine: StructType,
+): string {
   const { verdict, target, source, columns: given } = batch;
   const values = findField(quarantine, quarantineColumns.values);
   if (target.schema.fields.some((field) => holdsVariant(field.type))) batch.session.enableVariants();
@@ -137,7 +186,10 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
   const items: readonly (readonly [string, string])[] = [
     [quarantineColumns.id, id],
     [quarantineColumns.table, text(target.metadata.id)],
-    [quarantineColumns.baseVersion, target.snapshot === undefined ? "CAST(NULL AS BIGINT)" : `CAST(${target.snapshot.version} AS BIGINT)`],
+    [
+      quarantineColumns.baseVersion,
+      target.snapshot === undefined ? "CAST(NULL AS BIGINT)" : `CAST(${target.snapshot.version} AS BIGINT)`,
+    ],
     [quarantineColumns.batch, text(batchId)],
     [quarantineColumns.file, place.file],
     [quarantineColumns.row, `CAST(${place.row} AS BIGINT)`],
@@ -145,7 +197,10 @@ export function quarantineSql(batch: PreparedBatch, gateSql: string, options: Wr
     [quarantineColumns.suite, text(verdict?.suite.name ?? null)],
     [quarantineColumns.suiteFingerprint, text(verdict?.suite.fingerprint ?? null)],
     [quarantineColumns.errors, place.errors],
-    [quarantineColumns.payload, payloadSql(source.columns, "s", source.positionColumns.badCells, target.schema)],
+    [
+      quarantineColumns.payload,
+      payloadSql(source.columns, "s", source.positionColumns.badCells, target.schema),
+    ],
     [quarantineColumns.values, values === undefined ? "NULL" : valuesSql(values, given)],
     [quarantineColumns.attempt, "CAST(1 AS INTEGER)"],
     [quarantineColumns.status, text("open")],
@@ -163,8 +218,14 @@ function batchIdOf({ target }: PreparedBatch, options: WriteOptions): string {
   return namedBatch(options) ?? timeOrderedUuid(target.context.world);
 }
 
-/** The row in the quarantine's types; members whose type has changed since and does not fit stay null, the payload has them. */
-function valuesSql(values: StructField, given: readonly { readonly name: string; readonly type: string }[]): string {
+/**
+ * The row in the quarantine's types; members whose type has changed since and does not fit stay null, the
+ * payload has them.
+ */
+function valuesSql(
+  values: StructField,
+  given: readonly { readonly name: string; readonly type: string }[],
+): string {
   if (typeof values.type === "string" || values.type.type !== "struct") return "NULL";
   const members = values.type.fields.map((field) => {
     const column = given.find((one) => one.name.toLowerCase() === field.name.toLowerCase());
@@ -178,9 +239,13 @@ function memberSql(field: StructField, column: { readonly name: string; readonly
   const mismatches: Parameters<typeof planConversion>[3] = [];
   const conversion = planConversion(parseEngineType(column.type), field.type, [field.name], mismatches);
   if (mismatches.length > 0) return nullOf(field);
-  const lossy = conversion.checks.filter((check) => check.kind === "lossy").map((check) => check.violated(given));
+  const lossy = conversion.checks
+    .filter((check) => check.kind === "lossy")
+    .map((check) => check.violated(given));
   const value = conversion.convert(given);
-  return lossy.length === 0 ? value : `CASE WHEN ${lossy.join(" OR ")} THEN ${nullOf(field)} ELSE ${value} END`;
+  return lossy.length === 0
+    ? value
+    : `CASE WHEN ${lossy.join(" OR ")} THEN ${nullOf(field)} ELSE ${value} END`;
 }
 
 function nullOf(field: StructField): string {

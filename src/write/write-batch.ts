@@ -11,20 +11,34 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { findField } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
-import { type DataWriteOptions, flushData, type StagedData, stageData } from "../table/data-files/write-data-files.ts";
+import {
+  type DataWriteOptions,
+  flushData,
+  type StagedData,
+  stageData,
+} from "../table/data-files/write-data-files.ts";
 import { hasExpressions, type WriteRules, writeRules } from "../table/rules/write-rules.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { requireAllRows } from "./accounted-rows.ts";
-import { checkRules, checkSource, checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
+import {
+  checkRules,
+  checkSource,
+  checkWritten,
+  violatedSql,
+  type WrittenRows,
+  writtenFacts,
+} from "./batch-checks.ts";
 import { computedAnew, fittedRelation, numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import { type BatchTarget, dataTarget, mergedTarget, sourceColumns } from "./batch-target.ts";
 import { setMisfitsAside } from "./misfits.ts";
 import type { WriteOptions } from "./write-options.ts";
 import { type StagedSource, stageWriteSource, type WriteSource } from "./write-source.ts";
 
-/** A batch that passed every check: its data files are finished in a staging folder, nothing is visible yet. */
+/**
+ * A batch that passed every check: its data files are finished in a staging folder, nothing is visible yet.
+ */
 export interface PreparedBatch {
   readonly session: Session;
   /** The table with the schema that the commit will give it. */
@@ -45,25 +59,39 @@ export interface PreparedBatch {
 
 /** Where verbs differ from a plain append. */
 export interface BatchHooks {
-  /** Gives the target for the source's columns; default: the target itself, with new columns merged where `mergeSchema` is set. */
+  /**
+   * Gives the target for the source's columns; default: the target itself, with new columns merged where
+   * `mergeSchema` is set.
+   */
   readonly adapt?: ((relation: StagedRelation) => BatchTarget) | undefined;
   /** Reads the source by its own types instead of the table's. */
   readonly untyped?: boolean | undefined;
   /** Runs before the session is fenced; returns local files that the batch must be able to read. */
   readonly open?: ((session: Session) => Promise<readonly string[]>) | undefined;
-  /** Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an answer like any other. */
+  /**
+   * Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an
+   * answer like any other.
+   */
   readonly judgeOnly?: boolean | undefined;
-  /** The rows that the table keeps, of those that it holds: what the gate compares the batch with. `undefined`: none. Default: all. */
-  readonly kept?: ((session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>) | undefined;
+  /**
+   * The rows that the table keeps, of those that it holds: what the gate compares the batch with.
+   * `undefined`: none. Default: all.
+   */
+  readonly kept?:
+    | ((session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>)
+    | undefined;
   /** Changes what is written, in a session that is fenced; gets the clean rows. */
-  readonly compose?: ((session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>) | undefined;
+  readonly compose?:
+    | ((session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>)
+    | undefined;
 }
 
 /**
- * Stages a source, holds it to the table's schema, rules and gate, and writes its clean rows to data files. Nothing is visible to readers.
+ * Stages a source, holds it to the table's schema, rules and gate, and writes its clean rows to data files.
+ * Nothing is visible to readers.
  *
- * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`,
- *   `CANCELLED`; after any of them no file is left
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`,
+ * `UNSUPPORTED_FEATURE`, `CANCELLED`; after any of them no file is left
  */
 export async function prepareBatch(
   target: BatchTarget,
@@ -80,7 +108,12 @@ export async function prepareBatch(
       await Promise.all([session.close(), removeStaging()]);
     };
     try {
-      return { ...(await new BatchWriter({ session, staging, suite, options, hooks }).run(target, source)), session, staging, close };
+      return {
+        ...(await new BatchWriter({ session, staging, suite, options, hooks }).run(target, source)),
+        session,
+        staging,
+        close,
+      };
     } catch (error) {
       await session.close();
       throw error;
@@ -94,7 +127,9 @@ export async function prepareBatch(
 /** The table's own suite, and the caller's beside it. */
 function gateOf(target: BatchTarget, { gate, gateReplacesCarried }: WriteOptions): Suite | undefined {
   const given = gate === undefined ? undefined : defineSuite(gate);
-  return gateReplacesCarried === true ? given : joinSuites(carriedSuite(target.metadata.configuration), given);
+  return gateReplacesCarried === true
+    ? given
+    : joinSuites(carriedSuite(target.metadata.configuration), given);
 }
 
 interface BatchSetup {
@@ -122,13 +157,21 @@ class BatchWriter {
     this.#hooks = hooks;
   }
 
-  async run(base: BatchTarget, source: WriteSource): Promise<Omit<PreparedBatch, "session" | "staging" | "close">> {
+  async run(
+    base: BatchTarget,
+    source: WriteSource,
+  ): Promise<Omit<PreparedBatch, "session" | "staging" | "close">> {
     const held = await this.#gateRelations(base);
     this.#readable.push(...((await this.#hooks.open?.(this.#session)) ?? []));
     const staged = await this.#stage(base, source);
     const target = this.#tagged(this.#hooks.adapt?.(staged.relation) ?? this.#merged(base, staged.relation));
-    const plan = planEnforcement(this.#expected(target), staged.relation.columns, { ignoreUntyped: this.#options.mergeSchema === true });
-    const misfits = this.#suite?.onMisfit === "quarantine" ? await setMisfitsAside(this.#session, staged.relation, plan) : undefined;
+    const plan = planEnforcement(this.#expected(target), staged.relation.columns, {
+      ignoreUntyped: this.#options.mergeSchema === true,
+    });
+    const misfits =
+      this.#suite?.onMisfit === "quarantine"
+        ? await setMisfitsAside(this.#session, staged.relation, plan)
+        : undefined;
     const fitting = misfits?.fitting ?? staged.relation;
     await checkSource(this.#session, fitting, plan, target.metadata.partitionColumns);
     const rules = await this.#rules(target, plan);
@@ -137,11 +180,13 @@ class BatchWriter {
     const gate = await this.#gate(fitted, target, relations, rules, misfits?.setAside);
     const batch: FittedBatch = { target, fitted, rules, gate };
     const given = staged.relation.rows ?? (await countRows(this.#session, staged.relation.sql));
-    const { rows, data, verdict } = (await this.#writeFirst(batch, given)) ?? (await this.#testFirst(batch, given));
+    const { rows, data, verdict } =
+      (await this.#writeFirst(batch, given)) ?? (await this.#testFirst(batch, given));
     this.#accountFor(given, { rows, data, verdict });
     await checkWritten(this.#session, target, data, plan, rows);
     const numbered = numberedTarget(target, rules, data.rows);
-    const comparesWithTable = relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
+    const comparesWithTable =
+      relations["this"] !== undefined && this.#options.gateOptions?.tables?.["this"] === undefined;
     const seen = { source: staged.relation, columns: fitted.columns, comparesWithTable };
     return { target: numbered, data, ...seen, verdict };
   }
@@ -154,18 +199,31 @@ class BatchWriter {
   }
 
   /**
-   * Writes a batch that is to be taken whole or rejected, and tests each row in the scan that writes it: what is tested is what is written, it is
-   * read once, and the tests of all rows together are made while the files are brought to the disk.
+   * Writes a batch that is to be taken whole or rejected, and tests each row in the scan that writes it: what
+   * is tested is what is written, it is read once, and the tests of all rows together are made while the
+   * files are brought to the disk.
    *
-   * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be found which.
+   * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be
+   * found which.
    */
-  async #writeFirst({ target, fitted, rules, gate }: FittedBatch, count: number): Promise<WrittenBatch | undefined> {
+  async #writeFirst(
+    { target, fitted, rules, gate }: FittedBatch,
+    count: number,
+  ): Promise<WrittenBatch | undefined> {
     const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
-    if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !this.#writesInOneScan(target)) return undefined;
+    if (
+      (gate === undefined && guard.length === 0) ||
+      gate?.takesWhole === false ||
+      !this.#writesInOneScan(target)
+    )
+      return undefined;
     if (gate !== undefined && !seesWritten(rules)) return undefined;
     const rows = writtenRows(fitted, rules, undefined);
     try {
-      const data = await this.#write(target, rows, { rows: count, guard: guard.length === 0 ? undefined : guard });
+      const data = await this.#write(target, rows, {
+        rows: count,
+        guard: guard.length === 0 ? undefined : guard,
+      });
       const [tested, flushed] = await Promise.allSettled([
         this.#verdictOfWritten(gate, target, rows, data),
         flushData(target.context, data),
@@ -173,7 +231,8 @@ class BatchWriter {
       if (tested.status === "rejected") throw tested.reason;
       if (flushed.status === "rejected") throw flushed.reason;
       const verdict = tested.value;
-      if (data.rows === count && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
+      if (data.rows === count && (gate === undefined || verdict !== undefined))
+        return { rows, data, verdict };
       await data.discard();
     } catch (error) {
       if (!isGuardStop(error)) throw error;
@@ -201,17 +260,27 @@ class BatchWriter {
     if (rules.rows.length > 0) await checkRules(this.#session, rules.rows, clean);
     const rows = await this.#composed(clean, target);
     const data =
-      this.#hooks.judgeOnly === true ? nothingStaged : await this.#write(target, rows, rowsAtMost(rows, clean, verdict?.rows ?? given));
+      this.#hooks.judgeOnly === true
+        ? nothingStaged
+        : await this.#write(target, rows, rowsAtMost(rows, clean, verdict?.rows ?? given));
     if (verdict !== undefined && rows === clean && this.#hooks.judgeOnly !== true && seesWritten(rules))
       await gate?.confirm(verdict, writtenFacts(this.#session, target, data, rows));
     return { rows, data, verdict };
   }
 
   #writesInOneScan({ metadata }: BatchTarget): boolean {
-    return this.#hooks.compose === undefined && this.#hooks.judgeOnly !== true && metadata.partitionColumns.length === 0;
+    return (
+      this.#hooks.compose === undefined &&
+      this.#hooks.judgeOnly !== true &&
+      metadata.partitionColumns.length === 0
+    );
   }
 
-  #write(target: BatchTarget, rows: WrittenRows, known: Pick<DataWriteOptions, "rows" | "rowsAtMost" | "guard">): Promise<StagedData> {
+  #write(
+    target: BatchTarget,
+    rows: WrittenRows,
+    known: Pick<DataWriteOptions, "rows" | "rowsAtMost" | "guard">,
+  ): Promise<StagedData> {
     this.#report("writing");
     const { onProgress } = this.#options;
     return stageData(this.#session, dataTarget(target), rows.sql, this.#staging, {
@@ -219,13 +288,15 @@ class BatchWriter {
       targetFileBytes: this.#options.targetFileBytes,
       signal: this.#options.signal,
       hiddenColumns: rows.hidden,
-      onProgress: onProgress === undefined ? undefined : (share: number) => onProgress({ phase: "writing", share }),
+      onProgress:
+        onProgress === undefined ? undefined : (share: number) => onProgress({ phase: "writing", share }),
     });
   }
 
   async #stage(base: BatchTarget, source: WriteSource): Promise<StagedSource> {
     this.#report("reading");
-    const columns = this.#hooks.untyped === true ? [] : sourceColumns(base, this.#options.mergeSchema === true);
+    const columns =
+      this.#hooks.untyped === true ? [] : sourceColumns(base, this.#options.mergeSchema === true);
     const staged = await stageWriteSource(this.#session, source, {
       columns: columns.length === 0 ? undefined : columns,
       badCells: this.#suite?.onMisfit === "quarantine" ? ("keep" as const) : undefined,
@@ -251,19 +322,25 @@ class BatchWriter {
   /** What the source is held to: the table's columns, without the one that the gate adds. */
   #expected({ schema }: BatchTarget): StructType {
     const tag = this.#tagColumn;
-    return tag === null ? schema : { type: "struct", fields: schema.fields.filter((field) => field.name !== tag) };
+    return tag === null
+      ? schema
+      : { type: "struct", fields: schema.fields.filter((field) => field.name !== tag) };
   }
 
   get #tagColumn(): string | null {
     return this.#suite === undefined ? null : suiteNeeds(this.#suite).tagColumn;
   }
 
-  /** The target with the column that the gate's tags go into, which a merge or a table's first batch may add. */
+  /**
+   * The target with the column that the gate's tags go into, which a merge or a table's first batch may add.
+   */
   #tagged(target: BatchTarget): BatchTarget {
     const tag = this.#tagColumn;
     if (tag === null || findField(target.schema, tag) !== undefined) return target;
-    const mayAdd = this.#options.mergeSchema === true || target.snapshot === undefined || this.#hooks.untyped === true;
-    if (mayAdd) return mergedTarget(target, [{ name: tag, type: "VARCHAR[]" }], this.#options.upgradeProtocol === true);
+    const mayAdd =
+      this.#options.mergeSchema === true || target.snapshot === undefined || this.#hooks.untyped === true;
+    if (mayAdd)
+      return mergedTarget(target, [{ name: tag, type: "VARCHAR[]" }], this.#options.upgradeProtocol === true);
     throw new VarveError(
       "SCHEMA_MISMATCH",
       `The gate tags rows in the column ${tag}, which the table does not have. Write with mergeSchema to add it. Nothing was written.`,
@@ -273,8 +350,13 @@ class BatchWriter {
 
   async #rules(target: BatchTarget, plan: EnforcementPlan): Promise<WriteRules> {
     if (hasExpressions(target.demands)) await this.#fence();
-    const given = plan.columns.filter((column) => column.sql !== undefined).map((column) => column.field.name);
-    return writeRules(this.#session, target.schema, target.demands, { given, now: target.context.world.now() });
+    const given = plan.columns
+      .filter((column) => column.sql !== undefined)
+      .map((column) => column.field.name);
+    return writeRules(this.#session, target.schema, target.demands, {
+      given,
+      now: target.context.world.now(),
+    });
   }
 
   async #gate(
@@ -292,7 +374,8 @@ class BatchWriter {
       functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
       history: gateOptions?.history === undefined ? undefined : gateOptions.history,
       setAside,
-      afterRepair: rules.computed.size === 0 ? undefined : (batch: StagedRelation) => computedAnew(batch, rules),
+      afterRepair:
+        rules.computed.size === 0 ? undefined : (batch: StagedRelation) => computedAnew(batch, rules),
       fence: () => this.#fence(),
     });
   }
@@ -307,7 +390,8 @@ class BatchWriter {
   async #gateRelations(base: BatchTarget): Promise<GateRelations> {
     const found: Record<string, StagedRelation> = {};
     for (const name of this.#suite === undefined ? [] : suiteNeeds(this.#suite).relations) {
-      const snapshot = this.#options.gateOptions?.tables?.[name] ?? (name === "this" ? base.snapshot : undefined);
+      const snapshot =
+        this.#options.gateOptions?.tables?.[name] ?? (name === "this" ? base.snapshot : undefined);
       if (snapshot === undefined) continue;
       const scan = await planScan(this.#session, snapshot);
       this.#readable.push(...scan.files);
@@ -319,7 +403,12 @@ class BatchWriter {
   /** The tables that the gate compares with; of the one that is written to only what the write leaves. */
   async #keptRelations(held: GateRelations, batch: StagedRelation): Promise<GateRelations> {
     const { this: table, ...others } = held;
-    if (table === undefined || this.#hooks.kept === undefined || this.#options.gateOptions?.tables?.["this"] !== undefined) return held;
+    if (
+      table === undefined ||
+      this.#hooks.kept === undefined ||
+      this.#options.gateOptions?.tables?.["this"] !== undefined
+    )
+      return held;
     await this.#fence();
     const kept = await this.#hooks.kept(this.#session, table, batch);
     return kept === undefined ? others : { ...others, this: kept };
@@ -356,12 +445,21 @@ async function countRows(session: Session, sql: string): Promise<number> {
   return Number(row?.["n"] ?? 0);
 }
 
-const nothingStaged: StagedData = Object.freeze({ files: [], rows: 0, bytes: 0, discard: async () => undefined });
+const nothingStaged: StagedData = Object.freeze({
+  files: [],
+  rows: 0,
+  bytes: 0,
+  discard: async () => undefined,
+});
 
 type GateRelations = Readonly<Record<string, StagedRelation>>;
 
 /** How many rows are to be written at most, where no verb adds others. */
-function rowsAtMost(rows: WrittenRows, clean: WrittenRows, count: number): { readonly rowsAtMost?: number | undefined } {
+function rowsAtMost(
+  rows: WrittenRows,
+  clean: WrittenRows,
+  count: number,
+): { readonly rowsAtMost?: number | undefined } {
   return rows === clean ? { rowsAtMost: count } : {};
 }
 

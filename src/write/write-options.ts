@@ -5,9 +5,15 @@ import type { UpkeepReport } from "../table/commit/upkeep.ts";
 
 /** What every write of rows can be told. */
 export interface WriteOptions {
-  /** Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has type widening enabled. */
+  /**
+   * Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has
+   * type widening enabled.
+   */
   readonly mergeSchema?: boolean | undefined;
-  /** List the table features that new columns need; default: refuse such columns, because older readers lose the table. */
+  /**
+   * List the table features that new columns need; default: refuse such columns, because older readers lose
+   * the table.
+   */
   readonly upgradeProtocol?: boolean | undefined;
   /** Tests that the batch must pass before it is committed, beside those that the table carries. */
   readonly gate?: SuiteJson | Suite | undefined;
@@ -18,7 +24,10 @@ export interface WriteOptions {
   readonly quarantine?: TableContext | undefined;
   /** Makes the write idempotent: a batch of the same application and version lands at most once. */
   readonly txn?: { readonly appId: string; readonly version: number | bigint } | undefined;
-  /** As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table and its quarantine. */
+  /**
+   * As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table
+   * and its quarantine.
+   */
   readonly batchId?: string | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
@@ -42,8 +51,9 @@ export interface GateOptions {
 /**
  * How far a write has come. Usually it reads, checks (where there are tests), writes and commits.
  *
- * A batch that is to be taken whole or not at all, for a table without partition columns, is written before it is checked. If a row fails
- * there, all tests are made, and where they take the batch after all it is written once more: a phase may come again, its share from 0.
+ * A batch that is to be taken whole or not at all, for a table without partition columns, is written before
+ * it is checked. If a row fails there, all tests are made, and where they take the batch after all it is
+ * written once more: a phase may come again, its share from 0.
  */
 export interface WriteProgress {
   readonly phase: "reading" | "checking" | "writing" | "committing";
@@ -72,6 +82,9 @@ export interface WriteResult {
 
 /** What a write did, and what goes on after it. */
 export interface WriteOutcome extends WriteResult {
-  /** Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report, never rejects. */
+  /**
+   * Looks after the log once the commit has happened: checkpoint, checksum, cleanup. Settles with a report,
+   * never rejects.
+   */
   readonly upkeep?: Promise<UpkeepReport> | undefined;
 }

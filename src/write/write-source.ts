@@ -3,13 +3,23 @@ import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
-import type { CsvOptions, EngineColumn, EngineSource, Relation, Session, SourceRow, StagedRelation } from "../engine/core/contract.ts";
+import type {
+  CsvOptions,
+  EngineColumn,
+  EngineSource,
+  Relation,
+  Session,
+  SourceRow,
+  StagedRelation,
+} from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { filePattern, quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
 
-/** Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL. */
+/**
+ * Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL.
+ */
 export type WriteSource =
   | Iterable<SourceRow>
   | AsyncIterable<SourceRow>
@@ -18,10 +28,20 @@ export type WriteSource =
   | { readonly csv: string | readonly string[]; readonly options?: CsvOptions | undefined }
   | { readonly ndjson: string | readonly string[] }
   | { readonly parquet: string | readonly string[] }
-  | { readonly arrow: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<RecordBatch> | AsyncIterable<RecordBatch> }
+  | {
+      readonly arrow:
+        | string
+        | Uint8Array
+        | AsyncIterable<Uint8Array>
+        | Iterable<RecordBatch>
+        | AsyncIterable<RecordBatch>;
+    }
   | SqlWriteSource;
 
-/** One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson, jsonl, parquet). */
+/**
+ * One SELECT over named versions of tables and named files (by their extension: csv, tsv, json, ndjson,
+ * jsonl, parquet).
+ */
 export interface SqlWriteSource {
   readonly sql: string;
   readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
@@ -44,16 +64,24 @@ export interface StageSourceOptions {
 export interface StagedSource {
   readonly relation: StagedRelation;
   readonly files: readonly string[];
-  /** Rows are known to be the same on every scan; else they come from files that someone could change meanwhile. */
+  /**
+   * Rows are known to be the same on every scan; else they come from files that someone could change
+   * meanwhile.
+   */
   readonly kind: EngineSource["kind"];
 }
 
 /**
  * Stages any source in a session that is not fenced yet.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for what is no source, errors of the tables that are read
+ * @throws `SOURCE_UNREADABLE` naming file and line or row, `INVALID_ARGUMENT` for what is no source, errors
+ * of the tables that are read
  */
-export async function stageWriteSource(session: Session, source: WriteSource, options: StageSourceOptions): Promise<StagedSource> {
+export async function stageWriteSource(
+  session: Session,
+  source: WriteSource,
+  options: StageSourceOptions,
+): Promise<StagedSource> {
   const { engineSource, files } = await engineSourceOf(session, source, options);
   if (options.positions === true) refuseTwice(files);
   const relation = await session.stage(engineSource, {
@@ -71,7 +99,11 @@ interface Prepared {
   readonly files: readonly string[];
 }
 
-async function engineSourceOf(session: Session, source: WriteSource, options: StageSourceOptions): Promise<Prepared> {
+async function engineSourceOf(
+  session: Session,
+  source: WriteSource,
+  options: StageSourceOptions,
+): Promise<Prepared> {
   if (typeof source !== "object" || source === null) throw notASource(source);
   if ("csv" in source) {
     const files = await findFiles(session, source.csv);
@@ -89,7 +121,8 @@ async function engineSourceOf(session: Session, source: WriteSource, options: St
     return { engineSource: { kind: "relation", relation: scan }, files: scan.files };
   }
   if (isArrowTable(source)) return { engineSource: { kind: "arrow", data: source }, files: [] };
-  if (Symbol.iterator in source || Symbol.asyncIterator in source) return { engineSource: { kind: "rows", rows: source }, files: [] };
+  if (Symbol.iterator in source || Symbol.asyncIterator in source)
+    return { engineSource: { kind: "rows", rows: source }, files: [] };
   throw notASource(source);
 }
 
@@ -108,7 +141,8 @@ function ofFiles(kind: "ndjson" | "parquet", files: readonly string[]): Prepared
 }
 
 async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow"]): Promise<Prepared> {
-  if (typeof data === "string") return { engineSource: { kind: "arrow-ipc", stream: await fileChunks(localName(data)) }, files: [] };
+  if (typeof data === "string")
+    return { engineSource: { kind: "arrow-ipc", stream: await fileChunks(localName(data)) }, files: [] };
   if (data instanceof Uint8Array) return { engineSource: { kind: "arrow-ipc", stream: data }, files: [] };
   if (Symbol.iterator in data) return { engineSource: { kind: "arrow", data }, files: [] };
   const [first, whole] = await peek<Uint8Array | RecordBatch>(data);
@@ -119,10 +153,18 @@ async function arrowSource(data: Extract<WriteSource, { arrow: unknown }>["arrow
 
 const chunkBytes = 1 << 20;
 
-/** The bytes of a file, a chunk at a time. @throws `SOURCE_UNREADABLE` at once for a file that cannot be opened */
+/**
+ * The bytes of a file, a chunk at a time. @throws `SOURCE_UNREADABLE` at once for a file that cannot be
+ * opened
+ */
 async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
   const handle = await open(file).catch((error: unknown) => {
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} cannot be opened: ${String(error)}.`, { file }, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} cannot be opened: ${String(error)}.`,
+      { file },
+      error,
+    );
   });
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
@@ -152,7 +194,11 @@ async function peek<T>(stream: AsyncIterable<T>): Promise<[T | undefined, AsyncI
   return [first.done === true ? undefined : first.value, whole()];
 }
 
-async function sqlSource(session: Session, source: SqlWriteSource, options: StageSourceOptions): Promise<Prepared> {
+async function sqlSource(
+  session: Session,
+  source: SqlWriteSource,
+  options: StageSourceOptions,
+): Promise<Prepared> {
   const tables: Record<string, Relation> = {};
   const files: string[] = [];
   for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
@@ -174,7 +220,8 @@ function sourceByExtension(files: readonly string[]): EngineSource {
   if (extension === "parquet") return { kind: "parquet", files };
   if (extension === "csv") return { kind: "csv", files };
   if (extension === "tsv") return { kind: "csv", files, options: { delimiter: "\t" } };
-  if (extension === "json" || extension === "ndjson" || extension === "jsonl") return { kind: "ndjson", files };
+  if (extension === "json" || extension === "ndjson" || extension === "jsonl")
+    return { kind: "ndjson", files };
   throw new VarveError(
     "INVALID_ARGUMENT",
     `What ${files[0] ?? "the file"} holds cannot be told from its name. Name files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
@@ -182,7 +229,10 @@ function sourceByExtension(files: readonly string[]): EngineSource {
   );
 }
 
-/** Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match something, a file of just that name comes first. */
+/**
+ * Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match
+ * something, a file of just that name comes first.
+ */
 async function findFiles(session: Session, paths: string | readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of typeof paths === "string" ? [paths] : paths) {

@@ -2,10 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Extractor, ExtractorConfig, ExtractorLogLevel, type ExtractorMessage } from "@microsoft/api-extractor";
+import {
+  Extractor,
+  ExtractorConfig,
+  ExtractorLogLevel,
+  type ExtractorMessage,
+} from "@microsoft/api-extractor";
 
-// Compares the public face of the package with spec/varve.api.md, or writes it there with --update: its difference is what a release changes for
-// callers. A type that stands in a public signature and is not exported fails both.
+// Compares the public face of the package with spec/varve.api.md, or writes it there with --update: its
+// difference is what a release changes for callers. A type that stands in a public signature and is not
+// exported fails both.
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const update = process.argv.includes("--update");
@@ -13,18 +19,24 @@ const update = process.argv.includes("--update");
 const folder = mkdtempSync(join(root, ".api-report-"));
 try {
   const tsc = join(root, "node_modules", ".bin", "tsc");
-  execFileSync(tsc, ["-p", "tsconfig.build.json", "--emitDeclarationOnly", "--outDir", folder], { cwd: root, stdio: "inherit" });
+  execFileSync(tsc, ["-p", "tsconfig.build.json", "--emitDeclarationOnly", "--outDir", folder], {
+    cwd: root,
+    stdio: "inherit",
+  });
   const problems: string[] = [];
   const result = Extractor.invoke(configOf(folder), {
     localBuild: update,
     messageCallback: (message) => {
       message.handled = true;
       if (message.messageId.startsWith("console-api-report-")) return;
-      if (message.logLevel === ExtractorLogLevel.Error || message.logLevel === ExtractorLogLevel.Warning) problems.push(textOf(message));
+      if (message.logLevel === ExtractorLogLevel.Error || message.logLevel === ExtractorLogLevel.Warning)
+        problems.push(textOf(message));
     },
   });
   if (result.apiReportChanged && !update)
-    problems.push("The public face differs from spec/varve.api.md. Look at what changed, and run `npm run api -- --update`.");
+    problems.push(
+      "The public face differs from spec/varve.api.md. Look at what changed, and run `npm run api -- --update`.",
+    );
   for (const problem of problems) console.error(problem);
   process.exitCode = problems.length === 0 ? 0 : 1;
 } finally {

@@ -7,7 +7,13 @@ import { freshFolder, rowsOf } from "../operations/table-folder.ts";
 
 const suite: varve.SuiteJson = {
   name: "positive",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "n", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "n", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
 /** Options as a caller without types writes them. */
@@ -69,8 +75,18 @@ describe("options that no verb has", () => {
     ["purgeQuarantine", "befor", "before", (options) => table.purgeQuarantine(options)],
     ["resubmit", "gateoptions2", "gateOptions", (options) => table.resubmit(options)],
     ["setEngineLimits", "session", "sessions", (options) => varve.setEngineLimits(options)],
-    ["a source { sql }", "file", "files", (options) => table.append({ sql: "SELECT 1 AS n", ...(options as object) } as never)],
-    ["a source { csv }", "option", "options", (options) => table.append({ csv: "a.csv", ...(options as object) } as never)],
+    [
+      "a source { sql }",
+      "file",
+      "files",
+      (options) => table.append({ sql: "SELECT 1 AS n", ...(options as object) } as never),
+    ],
+    [
+      "a source { csv }",
+      "option",
+      "options",
+      (options) => table.append({ csv: "a.csv", ...(options as object) } as never),
+    ],
   ];
   it.each(cases)("%s refuses %s and names %s", async (verb, option, nearest, run) => {
     const error = await (async () => run(untyped({ [option]: true })))().then(
@@ -81,21 +97,53 @@ describe("options that no verb has", () => {
   });
 
   const nested: readonly (readonly [string, object, string, (options: never) => unknown])[] = [
-    ["gateOptions.table", { gateOptions: { table: {} } }, "gateOptions.tables", (options) => table.append(rows, options)],
-    ["txn.appID2", { txn: { appID2: "a", version: 1 } }, "txn.appId", (options) => table.append(rows, options)],
+    [
+      "gateOptions.table",
+      { gateOptions: { table: {} } },
+      "gateOptions.tables",
+      (options) => table.append(rows, options),
+    ],
+    [
+      "txn.appID2",
+      { txn: { appID2: "a", version: 1 } },
+      "txn.appId",
+      (options) => table.append(rows, options),
+    ],
     ["s3.regions", { s3: { regions: "x" } }, "s3.region", (options) => varve.openTable(uri, options)],
-    ["s3.retry.attempt", { s3: { retry: { attempt: 1 } } }, "s3.retry.attempts", (options) => varve.openTable(uri, options)],
-    ["cache.maxByte", { cache: { maxByte: 1 } }, "cache.maxBytes", (options) => varve.openTable(uri, options)],
-    ["options.delimeter", { csv: "a.csv", options: { delimeter: ";" } }, "options.delimiter", (options) => table.append(options)],
+    [
+      "s3.retry.attempt",
+      { s3: { retry: { attempt: 1 } } },
+      "s3.retry.attempts",
+      (options) => varve.openTable(uri, options),
+    ],
+    [
+      "cache.maxByte",
+      { cache: { maxByte: 1 } },
+      "cache.maxBytes",
+      (options) => varve.openTable(uri, options),
+    ],
+    [
+      "options.delimeter",
+      { csv: "a.csv", options: { delimeter: ";" } },
+      "options.delimiter",
+      (options) => table.append(options),
+    ],
   ];
   it.each(nested)("%s is refused inside its options", async (option, options, nearest, run) => {
-    await expect((async () => run(untyped(options)))()).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { option, nearest } });
+    await expect((async () => run(untyped(options)))()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { option, nearest },
+    });
   });
 
   it("and options that are no object are refused", async () => {
     for (const options of [null, "n > 1", 3, []])
-      await expect(table.snapshot().select(options as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    await expect(table.append(rows, untyped({ gateOptions: null }))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      await expect(table.snapshot().select(options as never)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+    await expect(table.append(rows, untyped({ gateOptions: null }))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
   });
 
   it("leave nothing behind", async () => {
@@ -114,9 +162,13 @@ describe("the tests that a table carries", () => {
     const table = await varve.createTable(join(freshFolder(), "t"), { source: [{ n: 1 }] });
     await table.setSuite(suite);
     // @ts-expect-error the option is varve's own
-    await expect(table.append([{ n: -1 }], { gateReplacesCarried: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.append([{ n: -1 }], { gateReplacesCarried: true })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     // @ts-expect-error the option is varve's own
-    await expect(table.overwrite([{ n: -1 }], { gateReplacesCarried: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.overwrite([{ n: -1 }], { gateReplacesCarried: true })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     expect(await rowsOf(table)).toEqual([{ n: 1n }]);
     await table.close();
   });
@@ -138,9 +190,14 @@ describe("the tables that a gate compares with", () => {
       ],
     };
     await table.append([{ n: 1 }, { n: 3 }], { gate, gateOptions: { tables: { others } } });
-    expect(await table.resubmit({ gate, gateOptions: { tables: { others } } })).toMatchObject({ landed: 0, stillBad: 1 });
+    expect(await table.resubmit({ gate, gateOptions: { tables: { others } } })).toMatchObject({
+      landed: 0,
+      stillBad: 1,
+    });
     await others.append([{ n: 3 }]);
-    expect(await table.resubmit({ gate, gateOptions: { tables: { others: others.snapshot() } } })).toMatchObject({
+    expect(
+      await table.resubmit({ gate, gateOptions: { tables: { others: others.snapshot() } } }),
+    ).toMatchObject({
       landed: 1,
       stillBad: 0,
     });

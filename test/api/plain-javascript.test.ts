@@ -39,6 +39,8 @@ it("the options of writes and reads refuse null", async () => {
   const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
   await expect(table.append([{ id: 1 }], given(null))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   await expect(table.snapshot().select(given(null))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-  await expect(table.snapshot().select({ where: given(5) })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await expect(table.snapshot().select({ where: given(5) })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
   await table.close();
 });

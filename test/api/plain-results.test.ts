@@ -7,14 +7,23 @@ import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
 
 const suite: varve.SuiteJson = {
   name: "positive",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "n", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "n", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
 let folder = "";
 let table: varve.Table;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "varve-test-"));
-  table = await varve.createTable(join(folder, "t"), { source: [{ n: 1 }], properties: { "delta.checkpointInterval": "2" } });
+  table = await varve.createTable(join(folder, "t"), {
+    source: [{ n: 1 }],
+    properties: { "delta.checkpointInterval": "2" },
+  });
 });
 afterAll(async () => {
   await table.close();
@@ -24,7 +33,10 @@ afterAll(async () => {
 it("every verb's result is plain data, which survives structuredClone and the JSON writer", async () => {
   const results: Record<string, unknown> = {};
   results["append"] = await table.append([{ n: 2 }, { n: -1 }, { n: -2 }], { gate: suite });
-  results["overwrite"] = await table.overwrite([{ n: 1 }, { n: 7 }], { replaceWhere: "n = 1 OR n = 7", gate: suite });
+  results["overwrite"] = await table.overwrite([{ n: 1 }, { n: 7 }], {
+    replaceWhere: "n = 1 OR n = 7",
+    gate: suite,
+  });
   results["setSuite"] = await table.setSuite(suite);
   results["suite"] = await table.suite();
   results["alter"] = await table.alter({ description: "numbers" });
@@ -66,7 +78,10 @@ it("every verb's result is plain data, which survives structuredClone and the JS
 });
 
 it("a batch that is refused says why in plain data", async () => {
-  const strict: varve.SuiteJson = { ...suite, checks: suite.checks.map((check) => ({ ...check, onFail: "reject" })) };
+  const strict: varve.SuiteJson = {
+    ...suite,
+    checks: suite.checks.map((check) => ({ ...check, onFail: "reject" })),
+  };
   const error = await table.append([{ n: -1 }], { gate: strict }).then(
     () => undefined,
     (reason: unknown) => reason,
@@ -81,7 +96,9 @@ it("settled waits for the maintenance of all writes of a table, and reports each
   const [one, other] = await Promise.all([table.append([{ n: 4 }]), table.append([{ n: 5 }])]);
   const last = await table.append([{ n: 6 }]);
   const reports = await table.settled();
-  expect(reports.map(({ version }) => version).sort()).toEqual([one.version, other.version, last.version].sort());
+  expect(reports.map(({ version }) => version).sort()).toEqual(
+    [one.version, other.version, last.version].sort(),
+  );
   expect(reports.flatMap(({ warnings }) => warnings)).toEqual([]);
   expect(reports.some(({ checkpoint }) => checkpoint !== undefined)).toBe(true);
   expect(await table.settled()).toEqual([]);
@@ -93,13 +110,18 @@ async function collected<T>(rows: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** Paths at which a value holds what is no plain data: a function, a symbol, an object with a class, or SQL over a session that is gone. */
+/**
+ * Paths at which a value holds what is no plain data: a function, a symbol, an object with a class, or SQL
+ * over a session that is gone.
+ */
 function strangers(value: unknown, path: string): string[] {
   if (typeof value === "function" || typeof value === "symbol") return [path];
-  if (typeof value === "string") return /^\s*\(?(SELECT|FROM|WITH)\s/i.test(value) ? [`${path}: ${value.slice(0, 40)}`] : [];
+  if (typeof value === "string")
+    return /^\s*\(?(SELECT|FROM|WITH)\s/i.test(value) ? [`${path}: ${value.slice(0, 40)}`] : [];
   if (typeof value !== "object" || value === null) return [];
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Uint8Array.prototype) return [];
-  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return [`${path}: ${value.constructor.name}`];
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null)
+    return [`${path}: ${value.constructor.name}`];
   return Object.entries(value).flatMap(([key, member]) => strangers(member, `${path}.${key}`));
 }

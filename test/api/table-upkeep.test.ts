@@ -14,21 +14,33 @@ afterAll(async () => {
 });
 
 async function logOf(name: string): Promise<string[]> {
-  return (await readdir(join(root, name, "_delta_log"))).filter((file) => !/^\d+\.(json|crc)$/.test(file)).sort();
+  return (await readdir(join(root, name, "_delta_log")))
+    .filter((file) => !/^\d+\.(json|crc)$/.test(file))
+    .sort();
 }
 
 describe("a table's upkeep on demand", () => {
   it("alters properties and protocol, writes checkpoints and compactions, and reads the same afterwards", async () => {
     const table = await createTable(join(root, "a"), { source: [{ id: 1n }] });
     await table.append([{ id: 2n }]);
-    await expect(table.alter({ set: { "delta.checkpointPolicy": "v2" } })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
-    expect(await table.alter({ set: { "delta.checkpointPolicy": "v2" }, upgradeProtocol: true })).toMatchObject({
+    await expect(table.alter({ set: { "delta.checkpointPolicy": "v2" } })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
+    expect(
+      await table.alter({ set: { "delta.checkpointPolicy": "v2" }, upgradeProtocol: true }),
+    ).toMatchObject({
       version: 2,
       featuresAdded: ["v2Checkpoint"],
     });
-    expect(await table.compactLog(0, 1)).toBe("_delta_log/00000000000000000000.00000000000000000001.compacted.json");
+    expect(await table.compactLog(0, 1)).toBe(
+      "_delta_log/00000000000000000000.00000000000000000001.compacted.json",
+    );
     expect(await table.checkpoint()).toMatchObject({ version: 2, kind: "v2", adds: 2 });
-    expect(await table.checkpoint({ kind: "classic" })).toMatchObject({ version: 2, kind: "classic", adds: 2 });
+    expect(await table.checkpoint({ kind: "classic" })).toMatchObject({
+      version: 2,
+      kind: "classic",
+      adds: 2,
+    });
     expect(await table.cleanLog({ dryRun: true })).toEqual({ deleted: [], abandonedRemoved: 0 });
     await table.append([{ id: 3n }]);
     await table.close();
@@ -61,7 +73,9 @@ describe("a table's upkeep on demand", () => {
     left(49, ".varve-staging-older");
     expect(await table.cleanLog({ dryRun: true })).toMatchObject({ abandonedRemoved: 0 });
     expect(await table.cleanLog()).toMatchObject({ abandonedRemoved: 1 });
-    expect((await readdir(folder)).filter((name) => name.startsWith(".varve-staging"))).toEqual([".varve-staging-younger"]);
+    expect((await readdir(folder)).filter((name) => name.startsWith(".varve-staging"))).toEqual([
+      ".varve-staging-younger",
+    ]);
     await table.close();
   });
 });
@@ -72,7 +86,10 @@ describe("a folder whose name the engine would take for a pattern", () => {
     await mkdir(folder);
     await writeFile(join(folder, "rows[1].csv"), "id,p\n1,x\n2,\n");
     await writeFile(join(folder, "rows1.csv"), "id,p\n99,wrong\n");
-    const table = await createTable(join(folder, "t[1]"), { source: { csv: join(folder, "rows[1].csv") }, partitionBy: ["p"] });
+    const table = await createTable(join(folder, "t[1]"), {
+      source: { csv: join(folder, "rows[1].csv") },
+      partitionBy: ["p"],
+    });
     await table.append({ sql: "SELECT id + 2 AS id, p FROM t", tables: { t: table.snapshot() } });
     await table.checkpoint();
     const again = await openTable(join(folder, "t[1]"));

@@ -13,10 +13,14 @@ describe("a version's data files", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it("are named as they lie below the table, each version its own", async () => {
-    const table = await createTable(join(folder, "a table"), { source: [{ day: "1 %/é", n: 1 }], partitionBy: ["day"] });
+    const table = await createTable(join(folder, "a table"), {
+      source: [{ day: "1 %/é", n: 1 }],
+      partitionBy: ["day"],
+    });
     await table.append([{ day: "2", n: 2 }]);
     const names: string[][] = [[], []];
-    for (const version of [0, 1]) for await (const chunk of (await table.at(version)).files()) names[version]?.push(...chunk);
+    for (const version of [0, 1])
+      for await (const chunk of (await table.at(version)).files()) names[version]?.push(...chunk);
     expect(names.map((one) => one.length)).toEqual([1, 2]);
     expect(names[1]).toContain(names[0]?.[0]);
     expect(names[1]?.every((name) => existsSync(join(folder, "a table", name)))).toBe(true);
@@ -74,6 +78,9 @@ describe("a condition", () => {
   });
 
   it("that does not parse is shown at its own place", async () => {
-    await expect(table.snapshot().count("n = = 2")).rejects.toMatchObject({ code: "SQL_FAILED", data: { line: 1, column: 5 } });
+    await expect(table.snapshot().count("n = = 2")).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { line: 1, column: 5 },
+    });
   });
 });

@@ -7,7 +7,8 @@ import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { varve } from "../support/cli.ts";
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "varve-test-cli-"));
 const table = join(folder, "orders with space");
 const file = (name: string, text: string): string => {
@@ -17,24 +18,41 @@ const file = (name: string, text: string): string => {
 };
 
 const may = file("may.csv", "id,customer,amount\n1,acme,12.50\n2,zenith,7.25\n");
-const june = file("june.ndjson", '{"id":3,"customer":"acme","amount":1.5}\n{"id":4,"customer":null,"amount":-9}\n');
+const june = file(
+  "june.ndjson",
+  '{"id":3,"customer":"acme","amount":1.5}\n{"id":4,"customer":null,"amount":-9}\n',
+);
 const suite = file(
   "suite.json",
   JSON.stringify({
-    checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_between",
+        params: { column: "amount", min_value: 0 },
+        onFail: "quarantine",
+      },
+    ],
   }),
 );
 const strict = file(
   "strict.json",
-  JSON.stringify({ checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "customer" }, onFail: "reject" }] }),
+  JSON.stringify({
+    checks: [
+      { kind: "expect_column_values_to_not_be_null", params: { column: "customer" }, onFail: "reject" },
+    ],
+  }),
 );
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the main job on the command line", () => {
   beforeAll(async () => {
-    expect(await varve("create", table, "--from", may, "--partition-by", "customer", "-m", "first batch")).toMatchObject({ code: 0 });
-    expect(await varve("append", table, june, "--suite", suite, "--batch-id", "june")).toMatchObject({ code: 0 });
+    expect(
+      await varve("create", table, "--from", may, "--partition-by", "customer", "-m", "first batch"),
+    ).toMatchObject({ code: 0 });
+    expect(await varve("append", table, june, "--suite", suite, "--batch-id", "june")).toMatchObject({
+      code: 0,
+    });
   });
 
   it("append says what was committed and what was set aside, and does nothing the second time", async () => {
@@ -52,25 +70,37 @@ describe("the main job on the command line", () => {
   });
 
   it("show --row-ids prints the stable ids of rows, and says so of a table without", async () => {
-    const expected = JSON.parse(readFileSync(fileURLToPath(new URL("../fixtures/expected/row-tracking.json", import.meta.url)), "utf8"));
+    const expected = JSON.parse(
+      readFileSync(fileURLToPath(new URL("../fixtures/expected/row-tracking.json", import.meta.url)), "utf8"),
+    );
     const shown = await varve("show", fixture("row-tracking"), "--row-ids", "--format", "json");
     const rows: { _metadata: object }[] = JSON.parse(shown.stdout);
     const flat = rows.map(({ _metadata, ...row }) => JSON.stringify({ ...row, ..._metadata })).sort();
     expect(flat).toEqual(expected.rowTracking.map((row: object) => JSON.stringify(row)).sort());
-    expect(await varve("show", table, "--row-ids")).toMatchObject({ code: 2, stderr: expect.stringContaining("does not track rows") });
+    expect(await varve("show", table, "--row-ids")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("does not track rows"),
+    });
   });
 
   it("show prints any version in every format", async () => {
-    expect((await varve("show", table, "--format", "jsonl", "-c", "id,amount", "-w", "id > 1")).stdout.trim().split("\n").sort()).toEqual([
-      '{"id":2,"amount":7.25}',
-      '{"id":3,"amount":1.5}',
-    ]);
+    expect(
+      (await varve("show", table, "--format", "jsonl", "-c", "id,amount", "-w", "id > 1")).stdout
+        .trim()
+        .split("\n")
+        .sort(),
+    ).toEqual(['{"id":2,"amount":7.25}', '{"id":3,"amount":1.5}']);
     expect(JSON.parse((await varve("show", `${table}@v0`, "--format", "json")).stdout)).toHaveLength(2);
-    expect((await varve("show", `${table}@v0`, "--format", "csv", "-c", "id")).stdout).toMatch(/^id\r?\n[12]\r?\n[12]\r?\n$/);
+    expect((await varve("show", `${table}@v0`, "--format", "csv", "-c", "id")).stdout).toMatch(
+      /^id\r?\n[12]\r?\n[12]\r?\n$/,
+    );
     expect((await varve("show", `${table}@v0`)).stdout).toMatch(/^id +customer +amount/m);
     expect(tableFromIPC((await varve("show", table, "--format", "arrow")).bytes).numRows).toBe(3);
     const parquet = join(folder, "export.parquet");
-    expect(await varve("show", table, "--format", "parquet", "-o", parquet)).toMatchObject({ code: 0, stdout: "" });
+    expect(await varve("show", table, "--format", "parquet", "-o", parquet)).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
     expect(readFileSync(parquet).subarray(0, 4).toString()).toBe("PAR1");
   });
 
@@ -107,8 +137,12 @@ describe("the main job on the command line", () => {
       partitionColumns: ["customer"],
     });
     expect((await varve("schema", table)).stdout).toMatch(/customer +string +yes +yes/);
-    expect(JSON.parse((await varve("schema", table, "--format", "json")).stdout)).toMatchObject({ type: "struct" });
-    expect(JSON.parse((await varve("diff", table, "0", "1", "--rows", "--format", "json")).stdout)).toMatchObject({
+    expect(JSON.parse((await varve("schema", table, "--format", "json")).stdout)).toMatchObject({
+      type: "struct",
+    });
+    expect(
+      JSON.parse((await varve("diff", table, "0", "1", "--rows", "--format", "json")).stdout),
+    ).toMatchObject({
       files: { added: 1, removed: 0 },
       rows: { added: 1, removed: 0 },
     });
@@ -121,16 +155,33 @@ describe("the main job on the command line", () => {
     expect(JSON.parse((await varve("quarantine", "list", own, "--format", "json")).stdout)).toMatchObject([
       { batchId: "june", rows: 1, open: 1 },
     ]);
-    expect((await varve("quarantine", "show", own)).stdout).toMatch(/june +2 +open +amount must be at least 0/);
-    expect(JSON.parse((await varve("quarantine", "show", own, "--format", "jsonl")).stdout)).toMatchObject({ source_row: 1 });
-    expect(JSON.parse((await varve("quarantine", "export", own)).stdout)).toMatchObject({ batch_id: "june", status: "open" });
-    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain("0 rows landed; 1 still fail");
-    expect(await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount")).toMatchObject({ code: 0 });
-    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(/1 rows landed in version \d+; 0 still fail/);
-    expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe('{"id":4,"customer":null,"amount":9.0}\n');
+    expect((await varve("quarantine", "show", own)).stdout).toMatch(
+      /june +2 +open +amount must be at least 0/,
+    );
+    expect(JSON.parse((await varve("quarantine", "show", own, "--format", "jsonl")).stdout)).toMatchObject({
+      source_row: 1,
+    });
+    expect(JSON.parse((await varve("quarantine", "export", own)).stdout)).toMatchObject({
+      batch_id: "june",
+      status: "open",
+    });
+    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain(
+      "0 rows landed; 1 still fail",
+    );
+    expect(
+      await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount"),
+    ).toMatchObject({ code: 0 });
+    expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(
+      /1 rows landed in version \d+; 0 still fail/,
+    );
+    expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe(
+      '{"id":4,"customer":null,"amount":9.0}\n',
+    );
     expect((await varve("quarantine", "discard", own)).stdout).toBe("0 rows discarded\n");
     expect((await varve("quarantine", "purge", own)).stdout).toBe("0 rows removed\n");
-    expect((await varve("quarantine", "purge", own, "--older-than", "0m", "--dry-run")).stdout).toBe("1 rows would be removed\n");
+    expect((await varve("quarantine", "purge", own, "--older-than", "0m", "--dry-run")).stdout).toBe(
+      "1 rows would be removed\n",
+    );
     expect((await varve("quarantine", "purge", own, "--older-than", "soon")).code).toBe(2);
   });
 
@@ -141,47 +192,77 @@ describe("the main job on the command line", () => {
     expect(JSON.parse((await varve("staged", "list", own, "--format", "json")).stdout)).toMatchObject([
       { id: "june", rows: 2, baseVersion: 0 },
     ]);
-    expect((await varve("staged", "show", own, "june", "-w", "id = 3", "--format", "jsonl")).stdout).toContain('"customer":"acme"');
     expect(
-      (await varve("staged", "query", own, "june", "SELECT count(*) AS n FROM staged ANTI JOIN t USING (id)", "-f", "jsonl")).stdout,
+      (await varve("staged", "show", own, "june", "-w", "id = 3", "--format", "jsonl")).stdout,
+    ).toContain('"customer":"acme"');
+    expect(
+      (
+        await varve(
+          "staged",
+          "query",
+          own,
+          "june",
+          "SELECT count(*) AS n FROM staged ANTI JOIN t USING (id)",
+          "-f",
+          "jsonl",
+        )
+      ).stdout,
     ).toBe('{"n":2}\n');
     const refused = await varve("staged", "audit", own, "june", "--suite", strict);
     expect(refused).toMatchObject({ code: 3, stdout: expect.stringContaining("customer") });
-    expect(await varve("staged", "publish", own, "june")).toMatchObject({ code: 3, stderr: expect.stringContaining("BATCH_REJECTED") });
-    expect(JSON.parse((await varve("staged", "audit", own, "june", "--suite", suite, "--format", "json")).stdout)).toMatchObject({
+    expect(await varve("staged", "publish", own, "june")).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("BATCH_REJECTED"),
+    });
+    expect(
+      JSON.parse((await varve("staged", "audit", own, "june", "--suite", suite, "--format", "json")).stdout),
+    ).toMatchObject({
       clean: 1,
     });
     const published = await varve("staged", "publish", own, "june");
-    expect(published).toMatchObject({ code: 0, stdout: expect.stringMatching(/version 1: 1 rows[\s\S]*1 rows quarantined/) });
+    expect(published).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/version 1: 1 rows[\s\S]*1 rows quarantined/),
+    });
     expect((await varve("staged", "publish", own, "june")).stdout).toContain("nothing written");
     await varve("stage", own, june, "--id", "again");
     expect(await varve("staged", "discard", own, "again")).toMatchObject({ code: 0 });
-    expect(await varve("staged", "publish", own, "again")).toMatchObject({ code: 1, stderr: expect.stringContaining("STAGED_INVALID") });
+    expect(await varve("staged", "publish", own, "again")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("STAGED_INVALID"),
+    });
   });
 
   it("overwrite replaces all rows, or those of a condition", async () => {
     const only = file("acme.csv", "id,customer,amount\n9,acme,1\n");
     expect(await varve("overwrite", table, only, "--where", "customer = 'acme'")).toMatchObject({ code: 0 });
-    expect((await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort()).toEqual([
-      '{"id":2}',
-      '{"id":9}',
-    ]);
+    expect(
+      (await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort(),
+    ).toEqual(['{"id":2}', '{"id":9}']);
     expect(await varve("overwrite", table, may)).toMatchObject({ code: 0 });
-    expect((await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort()).toEqual([
-      '{"id":1}',
-      '{"id":2}',
-    ]);
+    expect(
+      (await varve("show", table, "--format", "jsonl", "-c", "id")).stdout.trim().split("\n").sort(),
+    ).toEqual(['{"id":1}', '{"id":2}']);
   });
 
   it("leaves no temporary folders behind in the table", () => {
-    expect(readdirSync(table).filter((name) => !/^(_delta_log|_quarantine|customer=.+)$/.test(name))).toEqual([]);
+    expect(readdirSync(table).filter((name) => !/^(_delta_log|_quarantine|customer=.+)$/.test(name))).toEqual(
+      [],
+    );
   });
 });
 
 describe("reading tables of other engines", () => {
   it("prints all types without loss, as the collection's expected rows have them", async () => {
-    const expected = JSON.parse(readFileSync(fileURLToPath(new URL("../fixtures/expected/partition-types.json", import.meta.url)), "utf8"));
-    const lines = (await varve("show", fixture("partition-types"), "--format", "jsonl")).stdout.trim().split("\n");
+    const expected = JSON.parse(
+      readFileSync(
+        fileURLToPath(new URL("../fixtures/expected/partition-types.json", import.meta.url)),
+        "utf8",
+      ),
+    );
+    const lines = (await varve("show", fixture("partition-types"), "--format", "jsonl")).stdout
+      .trim()
+      .split("\n");
     const rows = lines.map((line) => JSON.parse(line)).sort((a, b) => a.id - b.id);
     const single = (row: Record<string, unknown>) => ({
       ...row,
@@ -209,14 +290,19 @@ describe("data tests without a table, and tests that a table carries", () => {
     });
     expect((await varve("check", suite, june, "--format", "junit")).stdout).toContain("<testsuite");
     const page = join(folder, "report.html");
-    expect(await varve("check", suite, `${table}@v0`, "--format", "html", "-o", page)).toMatchObject({ code: 0, stdout: "" });
+    expect(await varve("check", suite, `${table}@v0`, "--format", "html", "-o", page)).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
     expect(readFileSync(page, "utf8")).toMatch(/^<!doctype html>/i);
     expect((await varve("check", strict, june)).code).toBe(3);
   });
 
   it("check tells a rejection by its exit code though the reader of the report closes the pipe", async () => {
     const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-    const child = spawn(process.execPath, [main, "check", strict, june], { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(process.execPath, [main, "check", strict, june], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     child.stdout.destroy();
     expect(await new Promise((resolve) => child.on("close", resolve))).toBe(3);
   });
@@ -229,7 +315,10 @@ describe("data tests without a table, and tests that a table carries", () => {
 
   it("check compares files with the batches of a table that is named", async () => {
     const metric = { metric: "row_count", rule: "relative_change", max_increase: 3 };
-    const rule = file("grown.json", JSON.stringify({ checks: [{ kind: "expect_metric_to_be_normal", params: metric }] }));
+    const rule = file(
+      "grown.json",
+      JSON.stringify({ checks: [{ kind: "expect_metric_to_be_normal", params: metric }] }),
+    );
     const many = file("many.csv", `id,customer,amount\n${"7,acme,1.5\n".repeat(50)}`);
     expect(await varve("check", rule, many, "--history", table)).toMatchObject({ code: 3 });
     expect((await varve("check", rule, many)).stdout).toContain("too few to judge");
@@ -242,14 +331,21 @@ describe("data tests without a table, and tests that a table carries", () => {
       { name: "customer" },
       { name: "amount", min: 7.25, max: 12.5 },
     ]);
-    expect((await varve("profile", `${table}@v0`, "-c", "customer")).stdout).toMatch(/customer +VARCHAR +100 %/);
+    expect((await varve("profile", `${table}@v0`, "-c", "customer")).stdout).toMatch(
+      /customer +VARCHAR +100 %/,
+    );
     const suggested = join(folder, "suggested.json");
     expect(await varve("suggest", may, "-o", suggested)).toMatchObject({ code: 0, stdout: "" });
     const suite = JSON.parse(readFileSync(suggested, "utf8"));
-    expect(suite).toMatchObject({ name: "may", checks: expect.arrayContaining([expect.objectContaining({ id: "id:unique" })]) });
+    expect(suite).toMatchObject({
+      name: "may",
+      checks: expect.arrayContaining([expect.objectContaining({ id: "id:unique" })]),
+    });
     expect(suite.checks[0].description).toBe("id must not be null (no row lacks a value)");
     expect((await varve("check", suggested, may)).code).toBe(0);
-    expect((await varve("suggest", `${table}@v0`, "--format", "table")).stdout).toContain("no row lacks a value");
+    expect((await varve("suggest", `${table}@v0`, "--format", "table")).stdout).toContain(
+      "no row lacks a value",
+    );
   });
 
   it("metrics lists what was measured of each version, and writes nothing when told so", async () => {
@@ -259,7 +355,11 @@ describe("data tests without a table, and tests that a table carries", () => {
     expect((await varve("metrics", own, "--no-record")).stdout).toBe("nothing to show\n");
     expect(existsSync(join(own, "_metrics"))).toBe(false);
     for (const wrong of ["row_counts", "maximum(amount)", "row_count(amount)", "max"])
-      expect(await varve("metrics", own, "--metric", wrong)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(wrong) });
+      expect(await varve("metrics", own, "--metric", wrong)).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining(wrong),
+      });
     const rows = await varve("metrics", own, "--metric", "row_count,max(amount)", "--format", "jsonl");
     expect(
       rows.stdout
@@ -273,11 +373,16 @@ describe("data tests without a table, and tests that a table carries", () => {
       [0, "row_count", 2],
       [0, "max(amount)", 12.5],
     ]);
-    expect((await varve("metrics", own, "--scope", "batch", "-n", "1", "--format", "csv")).stdout).toContain("completeness(customer),0.5");
+    expect((await varve("metrics", own, "--scope", "batch", "-n", "1", "--format", "csv")).stdout).toContain(
+      "completeness(customer),0.5",
+    );
   });
 
   it("a suite that makes no sense is refused by its path", async () => {
-    const bad = file("bad-suite.json", JSON.stringify({ checks: [{ kind: "expect_column_values_to_be_betwen", params: {} }] }));
+    const bad = file(
+      "bad-suite.json",
+      JSON.stringify({ checks: [{ kind: "expect_column_values_to_be_betwen", params: {} }] }),
+    );
     const run = await varve("check", bad, june);
     expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining("checks[0]") });
   });
@@ -300,8 +405,16 @@ describe("data tests without a table, and tests that a table carries", () => {
       JSON.stringify({
         name: "mixed",
         checks: [
-          { kind: "expect_column_value_lengths_to_be_between", id: "short", params: { column: "code", max_value: 9 } },
-          { kind: "expect_column_values_to_match_regex", id: "coded", params: { column: "code", regex: "^c" } },
+          {
+            kind: "expect_column_value_lengths_to_be_between",
+            id: "short",
+            params: { column: "code", max_value: 9 },
+          },
+          {
+            kind: "expect_column_values_to_match_regex",
+            id: "coded",
+            params: { column: "code", regex: "^c" },
+          },
         ],
       }),
     );
@@ -310,7 +423,10 @@ describe("data tests without a table, and tests that a table carries", () => {
     const { code, stdout } = await varve("suite", "set", own, file, "--constraints");
     expect({ code, lines: stdout.trimEnd().split("\n").slice(1) }).toEqual({
       code: 0,
-      lines: ["CHECK constraints, which other engines hold to as well: short", "held to by varve alone: coded"],
+      lines: [
+        "CHECK constraints, which other engines hold to as well: short",
+        "held to by varve alone: coded",
+      ],
     });
   });
 });
@@ -319,7 +435,9 @@ describe("fsck", () => {
   it("finds nothing wrong with what varve wrote", async () => {
     const run = await varve("fsck", table, "--format", "json");
     expect(run.code).toBe(0);
-    expect(JSON.parse(run.stdout).filter((finding: { severity: string }) => finding.severity !== "info")).toEqual([]);
+    expect(
+      JSON.parse(run.stdout).filter((finding: { severity: string }) => finding.severity !== "info"),
+    ).toEqual([]);
   });
 
   it("ends with code 1 and names the file when one is damaged", async () => {
@@ -336,12 +454,22 @@ describe("bad input ends with a clear error and its exit code", () => {
   it.each([
     ["no table", ["show", join(folder, "nothing-here")], 1, "NOT_A_TABLE"],
     ["no such version", ["show", `${fixture("change-feed")}@v99`], 1, "Versions that can be read: 0 to"],
-    ["a time before the table", ["show", `${fixture("change-feed")}@1999-01-01`], 1, "TIMESTAMP_OUT_OF_RANGE"],
+    [
+      "a time before the table",
+      ["show", `${fixture("change-feed")}@1999-01-01`],
+      1,
+      "TIMESTAMP_OUT_OF_RANGE",
+    ],
     ["no time at all", ["show", `${fixture("change-feed")}@2024-99-99`], 2, "neither a version nor a time"],
     ["an unknown column", ["show", fixture("change-feed"), "-c", "nope"], 1, "COLUMN_NOT_FOUND"],
     ["an unknown command", ["frobnicate"], 2, "unknown command"],
     ["an unknown format", ["show", fixture("change-feed"), "--format", "xml"], 2, "choices"],
-    ["SQL that fails", ["query", "SELECT nope FROM t", "-t", `t=${fixture("change-feed")}`], 1, "line 1: SELECT nope"],
+    [
+      "SQL that fails",
+      ["query", "SELECT nope FROM t", "-t", `t=${fixture("change-feed")}`],
+      1,
+      "line 1: SELECT nope",
+    ],
     ["SQL that writes", ["query", "COPY (SELECT 1) TO 'x'"], 1, "SQL_REFUSED"],
     ["an unknown reader feature", ["show", fixture("unknown-reader-feature")], 1, "UNSUPPORTED_FEATURE"],
   ])("%s", async (_, args, code, text) => {
@@ -361,7 +489,8 @@ describe("bad input ends with a clear error and its exit code", () => {
     ["missing.csv", undefined],
   ])("%s is refused and nothing is written", async (name, text) => {
     const path = join(folder, name);
-    if (text !== undefined) writeFileSync(path, Buffer.from(text, name === "encoding.csv" ? "latin1" : "utf8"));
+    if (text !== undefined)
+      writeFileSync(path, Buffer.from(text, name === "encoding.csv" ? "latin1" : "utf8"));
     const target = join(folder, `bad-${name}`);
     await varve("create", target, "--from", may);
     const before = readdirSync(target, { recursive: true }).sort();

@@ -9,7 +9,9 @@ import { escapeMarkup } from "../../src/report/show.ts";
 import { visible, visibleLines } from "../../src/util/visible-text.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
-/** Colours, a cleared screen by C1, a turned direction, nothing of some width, a bell, an erased character. */
+/**
+ * Colours, a cleared screen by C1, a turned direction, nothing of some width, a bell, an erased character.
+ */
 const evil = "\u001b[31m\u009b2J\u202e\u200b\u0007\u007f";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not arrive
 const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
@@ -53,7 +55,12 @@ const file = (name: string, text: string): string => {
 const suiteJson = {
   name: `suite${evil}`,
   checks: [
-    { id: `check${evil}`, kind: "expect_column_values_to_be_between", params: { column: "id", min_value: 0 }, onFail: "quarantine" },
+    {
+      id: `check${evil}`,
+      kind: "expect_column_values_to_be_between",
+      params: { column: "id", min_value: 0 },
+      onFail: "quarantine",
+    },
     { id: `warn${evil}`, kind: "expect_column_values_to_not_be_null", params: { column }, onFail: "warn" },
   ],
 } as const;
@@ -66,7 +73,11 @@ async function makeTable(): Promise<void> {
       .string(column, { metadata: { comment: evil } }),
     name: `table${evil}`,
     description: `description${evil}`,
-    properties: { "delta.enableChangeDataFeed": "true", [`property${evil}`]: `value${evil}`, "delta.columnMapping.mode": "name" },
+    properties: {
+      "delta.enableChangeDataFeed": "true",
+      [`property${evil}`]: `value${evil}`,
+      "delta.columnMapping.mode": "name",
+    },
   });
   await made.append(
     [
@@ -91,7 +102,10 @@ describe("names and values that a terminal would obey", () => {
     const misfit = file(`misfit${evil}.ndjson`, `${JSON.stringify({ id: evil, [`other${evil}`]: evil })}\n`);
     const reject = file(
       "reject.json",
-      JSON.stringify({ ...suiteJson, checks: suiteJson.checks.map((check) => ({ ...check, onFail: "reject" })) }),
+      JSON.stringify({
+        ...suiteJson,
+        checks: suiteJson.checks.map((check) => ({ ...check, onFail: "reject" })),
+      }),
     );
     const commands: readonly (readonly string[])[] = [
       ["show", table],
@@ -156,15 +170,40 @@ describe("names and values that a terminal would obey", () => {
     const metaData = {
       id: `id${evil}`,
       format: { provider: "parquet", options: {} },
-      schemaString: JSON.stringify({ type: "struct", fields: [{ name: "id", type: "long", nullable: true, metadata: {} }] }),
+      schemaString: JSON.stringify({
+        type: "struct",
+        fields: [{ name: "id", type: "long", nullable: true, metadata: {} }],
+      }),
       partitionColumns: [],
       configuration: { [`delta.constraints.c${evil}`]: `id > '${evil}'` },
     };
     const actions = (features: readonly string[]) => [
-      { commitInfo: { operation: `WRITE${evil}`, engineInfo: `engine${evil}`, userMetadata: evil, userName: evil } },
-      { protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures: features } },
+      {
+        commitInfo: {
+          operation: `WRITE${evil}`,
+          engineInfo: `engine${evil}`,
+          userMetadata: evil,
+          userName: evil,
+        },
+      },
+      {
+        protocol: {
+          minReaderVersion: 3,
+          minWriterVersion: 7,
+          readerFeatures: features,
+          writerFeatures: features,
+        },
+      },
       { metaData },
-      { add: { path: `part${encodeURIComponent(evil)}.parquet`, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } },
+      {
+        add: {
+          path: `part${encodeURIComponent(evil)}.parquet`,
+          partitionValues: {},
+          size: 1,
+          modificationTime: 0,
+          dataChange: true,
+        },
+      },
     ];
     for (const features of [[], [`feature${evil}`]]) {
       writeFileSync(
@@ -226,8 +265,12 @@ describe("--safe-csv", () => {
 describe("the door to the terminal", () => {
   it("is one: no other part of the program writes to standard output or standard error", () => {
     const root = fileURLToPath(new URL("../../src", import.meta.url));
-    const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
-    const doors = files.filter((name) => /\b(?:stdout|stderr)\.write\b|\bconsole\./.test(readFileSync(join(root, name), "utf8")));
+    const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".ts"),
+    );
+    const doors = files.filter((name) =>
+      /\b(?:stdout|stderr)\.write\b|\bconsole\./.test(readFileSync(join(root, name), "utf8")),
+    );
     expect(doors).toEqual([join("cli", "shared", "print.ts")]);
   });
 });

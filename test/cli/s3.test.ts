@@ -10,7 +10,10 @@ it("a table on S3 is made and asked about with nothing but results on either str
   const server = await startS3Server();
   const { endpoint, credentials } = server.options;
   const before = { ...process.env };
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey });
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  });
   // No region is named: with an endpoint of one's own it is us-east-1.
   delete process.env["AWS_REGION"];
   try {

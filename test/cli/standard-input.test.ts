@@ -16,7 +16,13 @@ const ndjson = '{"id":1,"amount":2.5}\n{"id":2,"amount":-1}\n';
 writeFileSync(
   suite,
   JSON.stringify({
-    checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_between",
+        params: { column: "amount", min_value: 0 },
+        onFail: "quarantine",
+      },
+    ],
   }),
 );
 
@@ -52,16 +58,32 @@ describe("standard input as a source", () => {
     const table = join(folder, "orders");
     const june = join(folder, "june.csv");
     writeFileSync(june, csv);
-    expect(await varveReading(csv, "create", table, "--from", "-", "--input-format", "csv")).toMatchObject({ code: 0, stderr: "" });
-    expect(await varveReading(csv, "append", table, june, "-", "--input-format", "csv")).toMatchObject({ code: 0, stderr: "" });
-    expect((await varve("query", "SELECT count(*) AS n FROM o", "--table", `o=${table}`, "--format", "jsonl")).stdout).toBe('{"n":6}\n');
-    const profile = JSON.parse((await varveReading(csv, "profile", "-", "--input-format", "csv", "--format", "json")).stdout);
+    expect(await varveReading(csv, "create", table, "--from", "-", "--input-format", "csv")).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    expect(await varveReading(csv, "append", table, june, "-", "--input-format", "csv")).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    expect(
+      (await varve("query", "SELECT count(*) AS n FROM o", "--table", `o=${table}`, "--format", "jsonl"))
+        .stdout,
+    ).toBe('{"n":6}\n');
+    const profile = JSON.parse(
+      (await varveReading(csv, "profile", "-", "--input-format", "csv", "--format", "json")).stdout,
+    );
     expect(profile).toMatchObject([{ name: "id", rows: 2 }, { name: "amount" }]);
-    expect(JSON.parse((await varveReading(csv, "suggest", "-", "--input-format", "csv")).stdout)).toMatchObject({ name: "standard input" });
+    expect(
+      JSON.parse((await varveReading(csv, "suggest", "-", "--input-format", "csv")).stdout),
+    ).toMatchObject({ name: "standard input" });
   });
 
   it("needs its format, and is read once", async () => {
-    expect(await varveReading(csv, "check", suite, "-")).toMatchObject({ code: 2, stderr: expect.stringContaining("--input-format") });
+    expect(await varveReading(csv, "check", suite, "-")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--input-format"),
+    });
     expect(await varveReading(csv, "check", suite, "-", "-", "--input-format", "csv")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("twice"),
@@ -91,12 +113,16 @@ describe("standard input as a source", () => {
 describe("progress of check", () => {
   it("is shown on a terminal, and with --quiet or elsewhere not", async ({ skip }) => {
     const run = promisify(execFile);
-    const found = process.platform === "linux" && (await run("script", ["--version"]).catch(() => undefined)) !== undefined;
+    const found =
+      process.platform === "linux" &&
+      (await run("script", ["--version"]).catch(() => undefined)) !== undefined;
     if (!found) skip("no script command of util-linux, which lends a terminal");
     const source = join(folder, "progress.csv");
     writeFileSync(source, csv);
     const onTerminal = async (...more: readonly string[]) => {
-      const command = [process.execPath, mainFile, "check", suite, source, ...more].map((part) => `'${part}'`).join(" ");
+      const command = [process.execPath, mainFile, "check", suite, source, ...more]
+        .map((part) => `'${part}'`)
+        .join(" ");
       return (await run("script", ["-qec", command, "/dev/null"])).stdout;
     };
     const shown = await onTerminal();

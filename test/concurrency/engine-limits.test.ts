@@ -27,7 +27,9 @@ async function numbers(name: string): Promise<Table> {
 }
 
 async function count(target: Table, where = "true"): Promise<bigint> {
-  for await (const row of (await query(`SELECT count(*) AS n FROM t WHERE ${where}`, { tables: { t: target } })).rows()) {
+  for await (const row of (
+    await query(`SELECT count(*) AS n FROM t WHERE ${where}`, { tables: { t: target } })
+  ).rows()) {
     return BigInt(String(row["n"]));
   }
   throw new Error("no row");
@@ -40,7 +42,8 @@ describe("with one session at a time, work that needs several at once ends", () 
     expect(await count(table)).toBe(BigInt(rows));
     const others = held.map(async (stream) => {
       let left = 1;
-      for await (const _ of stream) if (left++ % 2000 === 0) expect(await count(table, `id < ${left}`)).toBe(BigInt(left));
+      for await (const _ of stream)
+        if (left++ % 2000 === 0) expect(await count(table, `id < ${left}`)).toBe(BigInt(left));
       return left;
     });
     expect(await Promise.all(others)).toEqual([rows, rows, rows]);
@@ -50,7 +53,13 @@ describe("with one session at a time, work that needs several at once ends", () 
     const target = await createTable(join(folder, "target"), { schema: schema().long("id").string("text") });
     const gate: SuiteJson = {
       maxBadShare: 1,
-      checks: [{ kind: "expect_column_values_to_be_between", params: { column: "id", min_value: 10 }, onFail: "quarantine" }],
+      checks: [
+        {
+          kind: "expect_column_values_to_be_between",
+          params: { column: "id", min_value: 10 },
+          onFail: "quarantine",
+        },
+      ],
     };
     async function* slow() {
       for await (const row of table.snapshot().rows()) {
@@ -67,7 +76,9 @@ describe("with one session at a time, work that needs several at once ends", () 
     const target = await createTable(join(folder, "target"), { schema: schema().long("id").string("text") });
     const reference = await numbers("reference");
     const params = { column_list: ["id"], table: "reference" };
-    const gate: SuiteJson = { checks: [{ kind: "expect_column_values_to_exist_in_table", params, onFail: "quarantine" }] };
+    const gate: SuiteJson = {
+      checks: [{ kind: "expect_column_values_to_exist_in_table", params, onFail: "quarantine" }],
+    };
     const many = [0, 1, 2].map(() => target.append(table, { gate, gateOptions: { tables: { reference } } }));
     const results = await Promise.all(many);
     expect(results.map((result) => result.rows)).toEqual([rows, rows, rows]);
@@ -77,7 +88,8 @@ describe("with one session at a time, work that needs several at once ends", () 
   it("SQL over files is staged in a session of its own", async () => {
     const file = join(folder, "more.csv");
     writeFileSync(file, "id,text\n1,a\n2,b\n");
-    const batch = () => table.append({ sql: "SELECT id, text FROM more WHERE id > 1", files: { more: file } });
+    const batch = () =>
+      table.append({ sql: "SELECT id, text FROM more WHERE id > 1", files: { more: file } });
     const results = await Promise.all([batch(), batch(), batch()]);
     expect(results.map((result) => result.rows)).toEqual([1, 1, 1]);
   });
@@ -100,7 +112,9 @@ describe("with one session at a time, work that needs several at once ends", () 
 
 it("a query that waits for the engine is cancelled at once, and the others go on", async () => {
   const session = await openSession();
-  const long = session.rows("SELECT count(*) FROM range(1000000) a, range(50) b WHERE hash(a.range + b.range) % 7 = 3");
+  const long = session.rows(
+    "SELECT count(*) FROM range(1000000) a, range(50) b WHERE hash(a.range + b.range) % 7 = 3",
+  );
   const controller = new AbortController();
   const cancelled = query("SELECT 1 FROM t", { tables: { t: table }, signal: controller.signal });
   const other = count(table);
@@ -118,7 +132,10 @@ it("a query that waits for the engine is cancelled at once, and the others go on
 
 it("an aborted signal ends a result that is being consumed", async () => {
   const controller = new AbortController();
-  const result = await query("SELECT a.id FROM t a, t b", { tables: { t: table }, signal: controller.signal });
+  const result = await query("SELECT a.id FROM t a, t b", {
+    tables: { t: table },
+    signal: controller.signal,
+  });
   const consume = async () => {
     for await (const _ of result.rows()) controller.abort();
   };
@@ -132,7 +149,8 @@ it("an aborted signal ends Arrow batches that have a signal of their own, a writ
     query("SELECT a.id, b.text FROM t a, t b", { tables: { t: table }, signal, exportFolder: freshFolder() });
   const controller = new AbortController();
   const batches = async () => {
-    for await (const _ of (await many(controller.signal)).batches({ signal: new AbortController().signal })) controller.abort();
+    for await (const _ of (await many(controller.signal)).batches({ signal: new AbortController().signal }))
+      controller.abort();
   };
   await expect(batches()).rejects.toMatchObject(cancelled);
   const late = new AbortController();

@@ -35,14 +35,23 @@ export const baseIds: readonly number[] = [100, 101];
 
 const gate: SuiteJson = {
   name: "amounts",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
 /** Creates the table with its first rows. */
 export async function createBase(place: Place): Promise<void> {
   const columns = schema().long("id").long("amount").build();
   const context = await openContext(place.uri, optionsOf(place));
-  const created = await createTable(context, { schema: columns, source: baseIds.map((id) => ({ id, amount: id })) });
+  const created = await createTable(context, {
+    schema: columns,
+    source: baseIds.map((id) => ({ id, amount: id })),
+  });
   await created.upkeep;
 }
 

@@ -4,7 +4,11 @@ import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 export interface IndependentLog {
   /** Names of the commit files, in order. */
   readonly versions: readonly number[];
-  readonly adds: readonly { readonly version: number; readonly path: string; readonly records: number | undefined }[];
+  readonly adds: readonly {
+    readonly version: number;
+    readonly path: string;
+    readonly records: number | undefined;
+  }[];
   readonly removes: number;
   /** Every `txn` action as `appId@version`, with the table version that holds it. */
   readonly txns: readonly { readonly version: number; readonly id: string }[];

@@ -6,11 +6,16 @@ import { syncBuiltinESMExports } from "node:module";
 export interface KillPlan {
   /** Only calls that change something below this folder count. */
   readonly below: string;
-  /** 1 for the first such call; the process is killed before the call is made. Beyond the last, nothing happens. */
+  /**
+   * 1 for the first such call; the process is killed before the call is made. Beyond the last, nothing
+   * happens.
+   */
   readonly beforeCall: number;
 }
 
-/** Calls of `node:fs/promises` that change a file or folder named by their first argument, or their second. */
+/**
+ * Calls of `node:fs/promises` that change a file or folder named by their first argument, or their second.
+ */
 const changing = [
   "writeFile",
   "appendFile",
@@ -37,20 +42,32 @@ const changingSync = [
   "mkdirSync",
   "copyFileSync",
 ] as const;
-const changingHandle = ["write", "writev", "writeFile", "appendFile", "sync", "datasync", "truncate"] as const;
+const changingHandle = [
+  "write",
+  "writev",
+  "writeFile",
+  "appendFile",
+  "sync",
+  "datasync",
+  "truncate",
+] as const;
 
 /** What was called, for the report of the run that survives. */
 export const changes: string[] = [];
 
 /**
- * Makes this process kill itself with SIGKILL right before the n-th call that changes a file, below Node's own file functions.
+ * Makes this process kill itself with SIGKILL right before the n-th call that changes a file, below Node's
+ * own file functions.
  *
- * Every named import of `node:fs` and `node:fs/promises` is replaced, the storage layer's included: whatever varve does to a table on local disk
- * passes here. (The engine's own writes do not; they go to staging files that only a later rename makes part of a table.)
+ * Every named import of `node:fs` and `node:fs/promises` is replaced, the storage layer's included: whatever
+ * varve does to a table on local disk passes here. (The engine's own writes do not; they go to staging files
+ * that only a later rename makes part of a table.)
  */
 export function killBeforeChange(plan: KillPlan): void {
   const about = (call: string, ...names: readonly unknown[]): void => {
-    const named = names.filter((name): name is string => typeof name === "string" && name.startsWith(plan.below));
+    const named = names.filter(
+      (name): name is string => typeof name === "string" && name.startsWith(plan.below),
+    );
     if (named.length === 0) return;
     changes.push(`${call} ${named.map((name) => name.slice(plan.below.length)).join(" -> ")}`);
     if (changes.length === plan.beforeCall) process.kill(process.pid, "SIGKILL");

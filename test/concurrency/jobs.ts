@@ -5,11 +5,17 @@ export interface WriterJob {
   readonly uri: string;
   readonly s3?: S3Options;
   readonly writer: number;
-  /** Batches `first` up to and without `end` are written, each as its own commit with the application id `writer-N`. */
+  /**
+   * Batches `first` up to and without `end` are written, each as its own commit with the application id
+   * `writer-N`.
+   */
   readonly first: number;
   readonly end: number;
   readonly rowsPerBatch: number;
-  /** `append` goes through the whole write path; `commit` writes a plain file and commits it, many times faster. */
+  /**
+   * `append` goes through the whole write path; `commit` writes a plain file and commits it, many times
+   * faster.
+   */
   readonly how: "append" | "commit";
 }
 
@@ -24,10 +30,18 @@ export interface Acknowledgement {
 
 /** The rows of one batch; any process can tell what they must be. */
 export function rowsOf(writer: number, batch: number, count: number): readonly BatchRow[] {
-  return Array.from({ length: count }, (_, row) => ({ writer, batch, row, value: `${writer}/${batch}/${row} ${"x".repeat(row % 20)}` }));
+  return Array.from({ length: count }, (_, row) => ({
+    writer,
+    batch,
+    row,
+    value: `${writer}/${batch}/${row} ${"x".repeat(row % 20)}`,
+  }));
 }
 
-/** One row as the writers write it; the table's columns are of the types `integer`, `integer`, `integer` and `string`. */
+/**
+ * One row as the writers write it; the table's columns are of the types `integer`, `integer`, `integer` and
+ * `string`.
+ */
 export interface BatchRow {
   readonly [column: string]: number | string;
   readonly writer: number;

@@ -8,7 +8,15 @@ import { isVarveError } from "../../src/errors.ts";
 import { childUri, openStore } from "../../src/storage/open-store.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
-import { type AppendJob, appendBatch, badIds, baseIds, cleanIds, createBase, type Place } from "./gated-append.ts";
+import {
+  type AppendJob,
+  appendBatch,
+  badIds,
+  baseIds,
+  cleanIds,
+  createBase,
+  type Place,
+} from "./gated-append.ts";
 import { chosenSteps } from "./kill-steps.ts";
 import { startProcess, untilEnd } from "./writers.ts";
 
@@ -20,8 +28,12 @@ describe("a gated append that is killed at every step", { timeout: 0 }, () => {
       const changes = await changesOf(folder);
       const commits = changes.filter((change) => /^link .*\d{20}\.json$/.test(change));
       expect(commits, "the quarantine is created and filled, then the batch lands").toHaveLength(3);
-      const states = await mapBounded(chosenSteps([...changes.keys()]), 2, (index) => killedOnDisk(folder, index + 1));
-      expect(states.filter((state) => state === "landed").length, "some died after landing").toBeGreaterThan(0);
+      const states = await mapBounded(chosenSteps([...changes.keys()]), 2, (index) =>
+        killedOnDisk(folder, index + 1),
+      );
+      expect(states.filter((state) => state === "landed").length, "some died after landing").toBeGreaterThan(
+        0,
+      );
       expect(states.filter((state) => state === "absent").length, "some died before").toBeGreaterThan(0);
       console.log(`killed before ${states.length} of ${changes.length} changes: ${count(states)}`);
     } finally {
@@ -35,7 +47,10 @@ describe("a gated append that is killed at every step", { timeout: 0 }, () => {
     try {
       await createBase({ uri: "s3://bucket/base/table", s3: server.options });
       const requests = await changingRequests(server, folder);
-      const steps = Array.from({ length: requests * 2 }, (_, index) => ({ request: (index >> 1) + 1, after: index % 2 === 1 }));
+      const steps = Array.from({ length: requests * 2 }, (_, index) => ({
+        request: (index >> 1) + 1,
+        after: index % 2 === 1,
+      }));
       const states: string[] = [];
       for (const step of chosenSteps(steps)) states.push(await killedOnS3(server, step, folder));
       expect(new Set(states)).toEqual(new Set(["absent", "landed"]));
@@ -51,7 +66,10 @@ describe("a gated append that is killed at every step", { timeout: 0 }, () => {
 async function changesOf(folder: string): Promise<string[]> {
   const root = join(folder, "undisturbed");
   await cp(join(folder, "base"), root, { recursive: true });
-  const { output } = await runAppend({ uri: root, kill: { below: root, beforeCall: Number.MAX_SAFE_INTEGER } }, folder);
+  const { output } = await runAppend(
+    { uri: root, kill: { below: root, beforeCall: Number.MAX_SAFE_INTEGER } },
+    folder,
+  );
   return JSON.parse(output);
 }
 
@@ -108,7 +126,10 @@ function copyOnS3(server: S3Server, name: string): Place {
   return { uri: `s3://bucket/${name}/table`, s3: server.options };
 }
 
-/** The table reads whole versions before the batch is repeated; afterwards table and quarantine hold each row once. */
+/**
+ * The table reads whole versions before the batch is repeated; afterwards table and quarantine hold each row
+ * once.
+ */
 async function checkAndRepeat(place: Place, step: string): Promise<"landed" | "absent"> {
   const before = await idsOf(place);
   const landed = before.length > baseIds.length;
@@ -150,7 +171,8 @@ async function runAppend(
 ): Promise<{ readonly signal: NodeJS.Signals | null; readonly errors: string; readonly output: string }> {
   const child = startProcess("append-process.ts", job, temporary);
   const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
-  if (ended.code !== 0 && ended.signal !== "SIGKILL") throw new Error(`the append failed by itself: ${ended.errors}`);
+  if (ended.code !== 0 && ended.signal !== "SIGKILL")
+    throw new Error(`the append failed by itself: ${ended.errors}`);
   return { ...ended, output };
 }
 

@@ -13,12 +13,19 @@ describe("a resubmission that is killed at every step", () => {
     const folder = await mkdtemp(join(tmpdir(), "varve-kill-"));
     try {
       await createQuarantined(join(folder, "base"));
-      const undisturbed = await runKilled("resubmit-process.ts", folder, "undisturbed", Number.MAX_SAFE_INTEGER);
+      const undisturbed = await runKilled(
+        "resubmit-process.ts",
+        folder,
+        "undisturbed",
+        Number.MAX_SAFE_INTEGER,
+      );
       const changes: readonly string[] = JSON.parse(undisturbed.output);
       const commits = changes.filter((change) => /^link .*\d{20}\.json$/.test(change));
       expect(commits, "claim, batch, mark").toHaveLength(3);
       const landed = await mapBounded(changes.keys(), 2, (index) => killedAndRepeated(folder, index + 1));
-      console.log(`killed before each of ${changes.length} changes: ${landed.filter(Boolean).length} had landed, the others had not`);
+      console.log(
+        `killed before each of ${changes.length} changes: ${landed.filter(Boolean).length} had landed, the others had not`,
+      );
       expect(new Set(landed)).toEqual(new Set([true, false]));
     } finally {
       await rm(folder, { recursive: true });
@@ -27,7 +34,12 @@ describe("a resubmission that is killed at every step", () => {
 });
 
 async function killedAndRepeated(folder: string, beforeCall: number): Promise<boolean> {
-  const { root, signal, errors } = await runKilled("resubmit-process.ts", folder, `killed ${beforeCall}`, beforeCall);
+  const { root, signal, errors } = await runKilled(
+    "resubmit-process.ts",
+    folder,
+    `killed ${beforeCall}`,
+    beforeCall,
+  );
   const step = `change ${beforeCall}`;
   expect(signal, `${step}: ${errors}`).toBe("SIGKILL");
   const before = await idsOf(root);

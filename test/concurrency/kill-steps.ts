@@ -4,7 +4,10 @@ import { text } from "node:stream/consumers";
 import { openTable } from "../../src/api/open-table.ts";
 import { startProcess, untilEnd } from "./writers.ts";
 
-/** Every step in continuous integration and in the long run (`VARVE_STRESS`), else every third, beginning with another one each time. */
+/**
+ * Every step in continuous integration and in the long run (`VARVE_STRESS`), else every third, beginning with
+ * another one each time.
+ */
 const stride = process.env["CI"] === "true" || process.env["VARVE_STRESS"] !== undefined ? 1 : 3;
 const first = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * stride)) % stride;
 
@@ -14,13 +17,17 @@ export function chosenSteps<T>(steps: readonly T[]): T[] {
   return steps.filter((_, index) => index % stride === first);
 }
 
-/** Runs a process on a copy of the table in `folder/base` that is killed before its change `beforeCall`, or ends by itself where there are fewer. */
+/**
+ * Runs a process on a copy of the table in `folder/base` that is killed before its change `beforeCall`, or
+ * ends by itself where there are fewer.
+ */
 export async function runKilled(script: string, folder: string, name: string, beforeCall: number) {
   const root = join(folder, name);
   await cp(join(folder, "base"), root, { recursive: true });
   const child = startProcess(script, { uri: root, kill: { below: root, beforeCall } }, folder);
   const [output, ended] = await Promise.all([text(child.stdout), untilEnd(child)]);
-  if (ended.code !== 0 && ended.signal !== "SIGKILL") throw new Error(`${script} failed by itself: ${ended.errors}`);
+  if (ended.code !== 0 && ended.signal !== "SIGKILL")
+    throw new Error(`${script} failed by itself: ${ended.errors}`);
   return { ...ended, output, root };
 }
 

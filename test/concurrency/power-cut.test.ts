@@ -19,7 +19,10 @@ interface Told {
 const gate = suite("amounts", [check.notNull("id", { onFail: "quarantine" })]);
 const strict = suite("amounts", [check.notNull("id", { onFail: "reject" })]);
 
-/** Creates a table and appends to it in each way in which files get to the disk; says what was acknowledged, when it was. */
+/**
+ * Creates a table and appends to it in each way in which files get to the disk; says what was acknowledged,
+ * when it was.
+ */
 async function work(folder: string, promise: (told: Told) => void): Promise<void> {
   const columns = schema().long("id").string("part");
   const table = await createTable(join(folder, "new/deep/t"), {
@@ -105,7 +108,9 @@ async function stateOf(uri: string): Promise<Told | undefined> {
 
 /** Cuts the power after each event, in each way, and holds what is left to what was promised until then. */
 async function cutEverywhere(events: readonly DiskEvent[], path: string): Promise<number> {
-  const promises = events.flatMap((event) => (event.kind === "promise" ? [JSON.parse(event.text) as Told] : []));
+  const promises = events.flatMap((event) =>
+    event.kind === "promise" ? [JSON.parse(event.text) as Told] : [],
+  );
   const seen = new Set<string>();
   for (const survival of survivals) {
     const disk = new ForgetfulDisk();

@@ -13,10 +13,19 @@ export interface PublishJob {
 
 const gate: SuiteJson = {
   onMisfit: "quarantine",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
-/** The batch that is published; the table holds these rows before, the batch lands those, and this one is set aside where there is one. */
+/**
+ * The batch that is published; the table holds these rows before, the batch lands those, and this one is set
+ * aside where there is one.
+ */
 export const batchId = "batch";
 export const firstIds: readonly number[] = [1, 2];
 export const landingIds: readonly number[] = [3, 4];
@@ -33,10 +42,16 @@ export interface BadRows {
 
 /** Creates the table with a staged batch. */
 export async function createStaged(uri: string, { failing, misfit }: BadRows): Promise<void> {
-  await using table = await createTable(uri, { threads: 1, schema: schema().long("id").long("amount", { nullable: false }).build() });
+  await using table = await createTable(uri, {
+    threads: 1,
+    schema: schema().long("id").long("amount", { nullable: false }).build(),
+  });
   await table.append(firstIds.map((id) => ({ id, amount: 1 })));
   const good = landingIds.map((id) => ({ id, amount: 1 }));
-  const bad = [...(failing ? [{ id: badId, amount: -1 }] : []), ...(misfit ? [{ id: misfitId, amount: null }] : [])];
+  const bad = [
+    ...(failing ? [{ id: badId, amount: -1 }] : []),
+    ...(misfit ? [{ id: misfitId, amount: null }] : []),
+  ];
   await table.stage([...good, ...bad], { id: batchId, gate });
 }
 

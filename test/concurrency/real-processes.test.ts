@@ -78,9 +78,18 @@ describe("eight writer processes on one table, some killed at random", { timeout
 
 function planFor(place: Place, how: "append" | "commit", batches: number, kills: number): FleetPlan {
   const seed = Number(process.env["VARVE_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-  console.log(`${place.uri}: ${writers} writers of ${batches * stress} batches, ${kills * stress} kills, VARVE_SEED=${seed}`);
+  console.log(
+    `${place.uri}: ${writers} writers of ${batches * stress} batches, ${kills * stress} kills, VARVE_SEED=${seed}`,
+  );
   const { temporary, ...job } = place;
-  return { job: { ...job, rowsPerBatch: 5, how }, writers, batches: batches * stress, kills: kills * stress, seed, temporary };
+  return {
+    job: { ...job, rowsPerBatch: 5, how },
+    writers,
+    batches: batches * stress,
+    kills: kills * stress,
+    seed,
+    temporary,
+  };
 }
 
 async function onLocalDisk(work: (place: Place) => Promise<void>): Promise<void> {
@@ -90,7 +99,9 @@ async function onLocalDisk(work: (place: Place) => Promise<void>): Promise<void>
 async function onS3Server(work: (place: Place) => Promise<void>): Promise<void> {
   const server = await startS3Server();
   try {
-    await inTemporaryFolder((temporary) => work({ uri: "s3://bucket/fleet/table", s3: server.options, temporary }));
+    await inTemporaryFolder((temporary) =>
+      work({ uri: "s3://bucket/fleet/table", s3: server.options, temporary }),
+    );
   } finally {
     await server.close();
   }
@@ -99,7 +110,9 @@ async function onS3Server(work: (place: Place) => Promise<void>): Promise<void> 
 async function onCeph(work: (place: Place) => Promise<void>): Promise<void> {
   const ceph = await startCeph(cephTools() ?? "");
   try {
-    await inTemporaryFolder((temporary) => work({ uri: `s3://${ceph.bucket}/fleet/table`, s3: ceph.options, temporary }));
+    await inTemporaryFolder((temporary) =>
+      work({ uri: `s3://${ceph.bucket}/fleet/table`, s3: ceph.options, temporary }),
+    );
   } finally {
     await ceph.stop();
   }
@@ -118,7 +131,10 @@ async function inTemporaryFolder(work: (folder: string) => Promise<void>): Promi
 
 async function createEmpty(place: Place): Promise<void> {
   const context = await openContext(place.uri, place);
-  await commitNewTable(context, { actions: [protocol(), metadata({}, { partitionColumns: [] })], operation: "CREATE TABLE" });
+  await commitNewTable(context, {
+    actions: [protocol(), metadata({}, { partitionColumns: [] })],
+    operation: "CREATE TABLE",
+  });
 }
 
 async function createColumns(place: Place): Promise<void> {
@@ -126,7 +142,10 @@ async function createColumns(place: Place): Promise<void> {
   await createTable(await openContext(place.uri, place), { schema: columns });
 }
 
-/** The log, read without varve's reader: versions without a gap, every batch's transaction once, at the version that was acknowledged. */
+/**
+ * The log, read without varve's reader: versions without a gap, every batch's transaction once, at the
+ * version that was acknowledged.
+ */
 async function checkTransactions(report: FleetReport, plan: FleetPlan, store: ObjectStore): Promise<void> {
   tell(report, plan);
   const log = await readIndependently(store);
@@ -145,31 +164,42 @@ async function checkTransactions(report: FleetReport, plan: FleetPlan, store: Ob
   }
 }
 
-/** The files of bare commits: named after the batch whose transaction stands in the same version, with its bytes. */
+/**
+ * The files of bare commits: named after the batch whose transaction stands in the same version, with its
+ * bytes.
+ */
 async function checkFiles(plan: FleetPlan, store: ObjectStore): Promise<void> {
   const log = await readIndependently(store);
   for (const { path, version } of log.adds) {
     const [, writer, batch] = /^writer (\d+)\/(\d+)-/.exec(path) ?? [];
     expect(log.txns.find((txn) => txn.version === version)?.id).toBe(`writer-${writer}@${batch}`);
-    expect(JSON.parse(Buffer.from(await store.get(path)).toString())).toEqual(rowsOf(Number(writer), Number(batch), plan.job.rowsPerBatch));
+    expect(JSON.parse(Buffer.from(await store.get(path)).toString())).toEqual(
+      rowsOf(Number(writer), Number(batch), plan.job.rowsPerBatch),
+    );
   }
 }
 
 /** Every row of every batch once, with its contents. */
 async function checkRows(plan: FleetPlan, place: Place): Promise<void> {
   const found: string[] = [];
-  for await (const { writer, batch, row, value } of (await openTable(place.uri, place.s3 === undefined ? {} : { s3: place.s3 }))
+  for await (const { writer, batch, row, value } of (
+    await openTable(place.uri, place.s3 === undefined ? {} : { s3: place.s3 })
+  )
     .snapshot()
     .rows()) {
     found.push(JSON.stringify([Number(writer), Number(batch), Number(row), value]));
   }
   const expected = everyBatch(plan).flatMap(({ writer, batch }) =>
-    rowsOf(writer, batch, plan.job.rowsPerBatch).map((one) => JSON.stringify([writer, batch, one.row, one.value])),
+    rowsOf(writer, batch, plan.job.rowsPerBatch).map((one) =>
+      JSON.stringify([writer, batch, one.row, one.value]),
+    ),
   );
   expect(found.sort()).toEqual(expected.sort());
 }
 
-function everyBatch(plan: FleetPlan): { readonly writer: number; readonly batch: number; readonly id: string }[] {
+function everyBatch(
+  plan: FleetPlan,
+): { readonly writer: number; readonly batch: number; readonly id: string }[] {
   return Array.from({ length: plan.writers * plan.batches }, (_, index) => {
     const [writer, batch] = [Math.floor(index / plan.batches), index % plan.batches];
     return { writer, batch, id: `${appIdOf(writer)}@${batch}` };

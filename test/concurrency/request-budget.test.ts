@@ -58,6 +58,12 @@ describe("requests of an append to an open table on S3", () => {
 
 function kindOf(method: string, key: string, query: Readonly<Record<string, string>>): string {
   if ("list-type" in query) return "listing";
-  const what = key.endsWith(".parquet") ? "data" : key.endsWith(".crc") ? "checksum" : /\d{20}\.json$/.test(key) ? "commit" : key;
+  const what = key.endsWith(".parquet")
+    ? "data"
+    : key.endsWith(".crc")
+      ? "checksum"
+      : /\d{20}\.json$/.test(key)
+        ? "commit"
+        : key;
   return `${what} ${method}`;
 }

@@ -14,11 +14,23 @@ export interface ResubmitJob {
 }
 
 const strict: SuiteJson = {
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 /** The rules of the resubmission: of the three rows that were set aside two pass now. */
 const relaxed: SuiteJson = {
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: -6 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: -6 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
 /** Rows of the table before, those that the resubmission lands, and the one that stays. */

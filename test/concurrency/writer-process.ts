@@ -10,12 +10,19 @@ import { type Acknowledgement, appIdOf, rowsOf, type WriterJob } from "./jobs.ts
 
 /** Writes the batches of one job, one commit each, and prints a line for each that is settled. */
 async function main(job: WriterJob): Promise<void> {
-  const options: ContextOptions = { threads: 1, memoryLimit: 256 * 2 ** 20, ...(job.s3 === undefined ? {} : { s3: job.s3 }) };
+  const options: ContextOptions = {
+    threads: 1,
+    memoryLimit: 256 * 2 ** 20,
+    ...(job.s3 === undefined ? {} : { s3: job.s3 }),
+  };
   const context = await openContext(job.uri, options);
   let snapshot = await openLog(context);
   for (let batch = job.first; batch < job.end; batch++) {
     snapshot = await refreshLog(snapshot);
-    report(batch, await (job.how === "commit" ? commitFile(snapshot, job, batch) : appendRows(snapshot, job, batch)));
+    report(
+      batch,
+      await (job.how === "commit" ? commitFile(snapshot, job, batch) : appendRows(snapshot, job, batch)),
+    );
   }
 }
 
@@ -30,7 +37,16 @@ async function commitFile(snapshot: LogSnapshot, job: WriterJob, batch: number):
   await store.putFile(path, file);
   await rm(staging, { recursive: true });
   return await commitTransaction(snapshot, {
-    actions: [{ kind: "add", path, partitionValues: {}, size: bytes.length, modificationTime: world.now(), dataChange: true }],
+    actions: [
+      {
+        kind: "add",
+        path,
+        partitionValues: {},
+        size: bytes.length,
+        modificationTime: world.now(),
+        dataChange: true,
+      },
+    ],
     operation: "WRITE",
     txn: { appId: appIdOf(job.writer), version: BigInt(batch) },
   });
@@ -47,7 +63,12 @@ async function appendRows(snapshot: LogSnapshot, job: WriterJob, batch: number):
 type Settled = Pick<Acknowledgement, "outcome" | "version"> & { readonly attempts?: number };
 
 function report(batch: number, result: Settled): void {
-  const line: Acknowledgement = { batch, outcome: result.outcome, version: result.version, attempts: result.attempts ?? 0 };
+  const line: Acknowledgement = {
+    batch,
+    outcome: result.outcome,
+    version: result.version,
+    attempts: result.attempts ?? 0,
+  };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 

@@ -65,13 +65,21 @@ async function allOrStop(plan: FleetPlan, killer: Killer): Promise<(readonly Ack
   return await Promise.all(writers);
 }
 
-/** Starts a TypeScript file of this folder in a process of its own, with one JSON argument; what it stages and spills goes below `temporary`. */
-export function startProcess(file: string, argument: unknown, temporary: string): ChildProcessByStdio<null, Readable, Readable> {
+/**
+ * Starts a TypeScript file of this folder in a process of its own, with one JSON argument; what it stages and
+ * spills goes below `temporary`.
+ */
+export function startProcess(
+  file: string,
+  argument: unknown,
+  temporary: string,
+): ChildProcessByStdio<null, Readable, Readable> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const args = ["--no-warnings", "--import", import.meta.resolve("tsx"), path, JSON.stringify(argument)];
   return spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    // Not TMPDIR itself: the loader keeps compiled files there, and a killed process would leave it half a file.
+    // Not TMPDIR itself: the loader keeps compiled files there, and a killed process would leave it half a
+    // file.
     env: { ...process.env, VARVE_TEST_TEMPORARY: temporary },
   });
 }
@@ -123,7 +131,12 @@ class Killer {
   }
 }
 
-async function runWriter(plan: FleetPlan, writer: number, killer: Killer, stop: AbortSignal): Promise<readonly Acknowledgement[]> {
+async function runWriter(
+  plan: FleetPlan,
+  writer: number,
+  killer: Killer,
+  stop: AbortSignal,
+): Promise<readonly Acknowledgement[]> {
   const settled: Acknowledgement[] = [];
   let starts = 0;
   while (settled.length < plan.batches) {
@@ -138,7 +151,9 @@ async function runWriter(plan: FleetPlan, writer: number, killer: Killer, stop: 
       unreadable = acknowledgement === undefined ? line : unreadable;
       if (acknowledgement === undefined) continue;
       if (acknowledgement.batch !== settled.length) {
-        throw new Error(`writer ${writer} skipped from batch ${settled.length} to ${line}; seed ${plan.seed}`);
+        throw new Error(
+          `writer ${writer} skipped from batch ${settled.length} to ${line}; seed ${plan.seed}`,
+        );
       }
       settled.push(acknowledgement);
       killer.consider(child, plan.writers);
@@ -148,7 +163,9 @@ async function runWriter(plan: FleetPlan, writer: number, killer: Killer, stop: 
     stop.throwIfAborted();
     if ((code !== 0 || unreadable !== undefined) && signal !== "SIGKILL") {
       const place = `writer ${writer} of ${plan.job.uri}, at batch ${settled.length} of ${plan.batches}, started anew ${starts} times`;
-      throw new Error(`${place}, ended with ${code ?? signal}; seed ${plan.seed}:\n${errors || unreadable || "it printed no error"}`);
+      throw new Error(
+        `${place}, ended with ${code ?? signal}; seed ${plan.seed}:\n${errors || unreadable || "it printed no error"}`,
+      );
     }
     starts++;
   }

@@ -5,7 +5,9 @@ import { isJsonObject, type JsonValue, parseJson } from "../../src/util/json.ts"
 
 type Value = EngineValue | JsonValue | undefined;
 
-/** One text for every way to write the same row, in the collection's encoding or as the engine hands rows out. */
+/**
+ * One text for every way to write the same row, in the collection's encoding or as the engine hands rows out.
+ */
 export function canonicalRow(schema: StructType, row: Value): string {
   return JSON.stringify(canonical(schema, row));
 }
@@ -21,10 +23,17 @@ function canonical(type: DeltaType, value: Value): unknown {
     case "map":
       // Pairs are a set.
       return items(value)
-        .map((pair) => JSON.stringify([canonical(type.keyType, items(pair)[0]), canonical(type.valueType, items(pair)[1])]))
+        .map((pair) =>
+          JSON.stringify([
+            canonical(type.keyType, items(pair)[0]),
+            canonical(type.valueType, items(pair)[1]),
+          ]),
+        )
         .sort();
     case "struct":
-      return Object.fromEntries(type.fields.map((field) => [field.name, ofField(field, property(value, field.name))]));
+      return Object.fromEntries(
+        type.fields.map((field) => [field.name, ofField(field, property(value, field.name))]),
+      );
   }
 }
 
@@ -76,7 +85,8 @@ function plainDecimal(text: string, scale: number): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = parts;
   const digits = `${whole}${fraction}`;
   const shift = Number(exponent) - fraction.length + scale;
-  const unscaled = shift >= 0 ? BigInt(digits) * 10n ** BigInt(shift) : BigInt(digits) / 10n ** BigInt(-shift);
+  const unscaled =
+    shift >= 0 ? BigInt(digits) * 10n ** BigInt(shift) : BigInt(digits) / 10n ** BigInt(-shift);
   if (shift < 0 && unscaled * 10n ** BigInt(-shift) !== BigInt(digits)) return text;
   return `${unscaled === 0n ? "" : sign}${unscaled}e-${scale}`;
 }
@@ -94,6 +104,8 @@ function sorted(value: Value): unknown {
   if (typeof value === "number" || typeof value === "bigint") return number(Number(value));
   if (Array.isArray(value)) return (value as readonly Value[]).map(sorted);
   if (!isJsonObject(value as JsonValue)) return value;
-  const entries = Object.entries(value as { readonly [key: string]: JsonValue }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(value as { readonly [key: string]: JsonValue }).sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
   return entries.map(([key, inner]) => [key, sorted(inner)]);
 }

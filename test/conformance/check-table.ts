@@ -34,7 +34,8 @@ export async function checkTable(table: ConformanceTable): Promise<void> {
     ).toEqual([]);
     await checkVersions(session, context, { ...expected, ...otherwise });
     await checkChanges(session, context, latest, wanted);
-    if (wanted["rowTracking"] !== undefined) await checkRowTracking(session, latest, objectsOf(wanted["rowTracking"]));
+    if (wanted["rowTracking"] !== undefined)
+      await checkRowTracking(session, latest, objectsOf(wanted["rowTracking"]));
   } finally {
     await session.close();
   }
@@ -48,7 +49,8 @@ async function checkRefusal(session: Session, context: TableContext, name: strin
   expect(failure, "reading must fail").toBeDefined();
   const code = isVarveError(failure) ? failure.code : String(failure);
   const wanted = refusals[name];
-  // A table that is not listed comes from another collection: which of the refusals is the right one is for its reader to judge.
+  // A table that is not listed comes from another collection: which of the refusals is the right one is for
+  // its reader to judge.
   if (wanted === undefined) expect(Object.values(refusals)).toContain(code);
   else expect({ code }).toEqual({ code: wanted });
 }
@@ -77,7 +79,9 @@ async function checkRows(session: Session, latest: LogSnapshot, table: Conforman
     // Only the log of such a table is kept.
     if (numFiles === 0) return;
     const failure = await failureOf(() => planScan(session, latest));
-    expect({ code: isVarveError(failure) ? failure.code : String(failure) }).toEqual({ code: "DATA_FILE_MISSING" });
+    expect({ code: isVarveError(failure) ? failure.code : String(failure) }).toEqual({
+      code: "DATA_FILE_MISSING",
+    });
     return;
   }
   const scan = await planScan(session, latest);
@@ -89,7 +93,9 @@ async function checkRows(session: Session, latest: LogSnapshot, table: Conforman
   const groups = table.expect["groups"];
   if (Array.isArray(groups)) {
     const [column = ""] = scan.columns.map((one) => one.name);
-    const found = await session.rows(`SELECT "${column}" AS value, count(*) AS n FROM (${scan.sql}) GROUP BY ALL ORDER BY ALL`);
+    const found = await session.rows(
+      `SELECT "${column}" AS value, count(*) AS n FROM (${scan.sql}) GROUP BY ALL ORDER BY ALL`,
+    );
     expect(found.map((row) => [Number(row["value"]), Number(row["n"])])).toEqual(groups);
   }
 }
@@ -110,15 +116,21 @@ async function checkVersions(session: Session, context: TableContext, counts: Js
   }
 }
 
-async function checkChanges(session: Session, context: TableContext, latest: LogSnapshot, wanted: JsonObject): Promise<void> {
+async function checkChanges(
+  session: Session,
+  context: TableContext,
+  latest: LogSnapshot,
+  wanted: JsonObject,
+): Promise<void> {
   for (const range of objectsOf(wanted["cdf"])) {
     const { start, end, rows: count, changes, error } = range;
     const options = { from: Number(start), ...(typeof end === "number" ? { to: end } : {}) };
     if (error !== undefined) {
       const failure = await failureOf(() => planChanges(session, context, options));
-      expect(isVarveError(failure, "CHANGES_RANGE_INVALID", "CHANGES_UNAVAILABLE"), `${JSON.stringify(range)}: ${String(failure)}`).toBe(
-        true,
-      );
+      expect(
+        isVarveError(failure, "CHANGES_RANGE_INVALID", "CHANGES_UNAVAILABLE"),
+        `${JSON.stringify(range)}: ${String(failure)}`,
+      ).toBe(true);
       continue;
     }
     const found = await planChanges(session, context, options);
@@ -131,7 +143,11 @@ async function checkChanges(session: Session, context: TableContext, latest: Log
   }
 }
 
-async function checkRowTracking(session: Session, latest: LogSnapshot, wanted: readonly JsonObject[]): Promise<void> {
+async function checkRowTracking(
+  session: Session,
+  latest: LogSnapshot,
+  wanted: readonly JsonObject[],
+): Promise<void> {
   const scan = await planScan(session, latest, { rowTracking: true });
   const rows = await session.rows(
     `SELECT * EXCLUDE _metadata, _metadata.row_id AS row_id, _metadata.row_commit_version AS row_commit_version FROM (${scan.sql})`,
@@ -152,8 +168,13 @@ function column(name: string, type: "string" | "long"): StructField {
   return { name, type, nullable: true, metadata: {} };
 }
 
-function expectSameRows(schema: StructType, found: readonly (EngineRow | JsonObject)[], wanted: readonly JsonObject[]): void {
-  const order = (rows: readonly (EngineRow | JsonObject)[]): string[] => rows.map((row) => canonicalRow(schema, row as JsonValue)).sort();
+function expectSameRows(
+  schema: StructType,
+  found: readonly (EngineRow | JsonObject)[],
+  wanted: readonly JsonObject[],
+): void {
+  const order = (rows: readonly (EngineRow | JsonObject)[]): string[] =>
+    rows.map((row) => canonicalRow(schema, row as JsonValue)).sort();
   expect(order(found)).toEqual(order(wanted));
 }
 

@@ -14,7 +14,10 @@ export interface ConformanceTable {
   readonly rows: (() => readonly JsonObject[]) | undefined;
 }
 
-/** Folder of the tables that other implementations wrote: `VARVE_CONFORMANCE`, else beside the repository; `undefined` where there is none. */
+/**
+ * Folder of the tables that other implementations wrote: `VARVE_CONFORMANCE`, else beside the repository;
+ * `undefined` where there is none.
+ */
 export function conformanceFolder(): string | undefined {
   const folder = process.env["VARVE_CONFORMANCE"] ?? resolve(here, "../../../shared/conformance");
   return existsSync(join(folder, "manifest.json")) ? folder : undefined;
@@ -23,7 +26,10 @@ export function conformanceFolder(): string | undefined {
 /** The tables of {@link conformanceFolder}. */
 export function conformanceTables(folder: string): ConformanceTable[] {
   const manifest = parseJson(readFileSync(join(folder, "manifest.json"), "utf8"));
-  const entries = isJsonObject(manifest) && Array.isArray(manifest["tables"]) ? (manifest["tables"] as readonly JsonValue[]) : [];
+  const entries =
+    isJsonObject(manifest) && Array.isArray(manifest["tables"])
+      ? (manifest["tables"] as readonly JsonValue[])
+      : [];
   return entries.filter(isJsonObject).map((entry) => {
     const name = String(entry["table"]);
     const expect = objectOf(entry["expect"]);

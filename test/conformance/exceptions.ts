@@ -1,4 +1,7 @@
-/** Where varve answers otherwise than a single reader did, with the argument from PROTOCOL.md. Everything else is compared. */
+/**
+ * Where varve answers otherwise than a single reader did, with the argument from PROTOCOL.md. Everything else
+ * is compared.
+ */
 export interface Exception {
   readonly argument: string;
   /** Rows as of these versions, in place of the expected ones. */

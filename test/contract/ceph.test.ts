@@ -17,7 +17,9 @@ if (tools === undefined) {
     return {
       open: async (clients) => {
         const prefix = `contract ${++roots}/täble %20+`;
-        return await Promise.all(Array.from({ length: clients }, () => s3Store(ceph.bucket, prefix, { ...ceph.options })));
+        return await Promise.all(
+          Array.from({ length: clients }, () => s3Store(ceph.bucket, prefix, { ...ceph.options })),
+        );
       },
       close: () => ceph.stop(),
       manyObjects: 1200,

@@ -7,7 +7,10 @@ import { mapBounded } from "../../src/util/concurrency.ts";
 
 /** What the suite needs from a kind of store. */
 export interface StoreUnderTest {
-  /** Stores over one and the same fresh, empty root: as many clients as asked for, sharing nothing but what they store. */
+  /**
+   * Stores over one and the same fresh, empty root: as many clients as asked for, sharing nothing but what
+   * they store.
+   */
   readonly open: (clients: number) => Promise<readonly ObjectStore[]>;
   readonly close?: () => Promise<void>;
   /** Objects in the long listing; default 2500. */
@@ -18,7 +21,8 @@ export interface StoreUnderTest {
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-const utf8Order = (names: readonly string[]): string[] => [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+const utf8Order = (names: readonly string[]): string[] =>
+  [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 /** Names that trip percent-decoding, URL building, signing, or ordering. */
 const awkwardNames: readonly string[] = [
@@ -38,7 +42,22 @@ const awkwardNames: readonly string[] = [
 ];
 
 /** Where UTF-16 order and byte order part: U+FF5E sorts before U+1F600 in UTF-8. */
-const orderedNames: readonly string[] = ["a", "a-b", "a.b", "a/b", "a/b/c", "a0", "aa", "b", "z", "é", "\uff5e", "😀", "_a", "A"];
+const orderedNames: readonly string[] = [
+  "a",
+  "a-b",
+  "a.b",
+  "a/b",
+  "a/b/c",
+  "a0",
+  "aa",
+  "b",
+  "z",
+  "é",
+  "\uff5e",
+  "😀",
+  "_a",
+  "A",
+];
 
 /** The one contract suite: what every `ObjectStore` does, whatever holds the bytes. */
 export function describeObjectStore(name: string, makeStore: () => Promise<StoreUnderTest>): void {
@@ -132,7 +151,8 @@ function readingAndWriting(fresh: () => Promise<ObjectStore>): void {
       expect(await store.putIfAbsent(`awkward/${name}`, utf8("other")), name).toBe("exists");
     }
     expect(await paths(store, "awkward/")).toEqual(utf8Order(awkwardNames.map((name) => `awkward/${name}`)));
-    for (const name of awkwardNames) expect(await paths(store, `awkward/${name}`), name).toEqual([`awkward/${name}`]);
+    for (const name of awkwardNames)
+      expect(await paths(store, `awkward/${name}`), name).toEqual([`awkward/${name}`]);
     for (const name of awkwardNames) await store.delete(`awkward/${name}`);
     expect(await paths(store, "")).toEqual([]);
   });
@@ -174,14 +194,17 @@ function ranges(fresh: () => Promise<ObjectStore>): void {
     const store = await fresh();
     await store.put("digits", utf8("0123456789"));
     for (const [start, length, expected] of cases) {
-      expect(text(await store.getRange("digits", start, length)), `start ${start}, length ${length}`).toBe(expected);
+      expect(text(await store.getRange("digits", start, length)), `start ${start}, length ${length}`).toBe(
+        expected,
+      );
     }
   });
 
   it("reads any range of an empty object as nothing", async () => {
     const store = await fresh();
     await store.put("empty", new Uint8Array());
-    for (const [start, length] of cases) expect((await store.getRange("empty", start, length)).length).toBe(0);
+    for (const [start, length] of cases)
+      expect((await store.getRange("empty", start, length)).length).toBe(0);
   });
 }
 
@@ -189,7 +212,9 @@ function listing(fresh: () => Promise<ObjectStore>, under: () => StoreUnderTest)
   it("lists in UTF-8 byte order, recursively, names beyond the basic plane last", async () => {
     const store = await fresh();
     const names = orderedNames.map((name, index) => `order/${index % 2 === 0 ? "x" : "y"}/${name}`);
-    for (const name of names.filter((candidate) => !names.some((other) => other.startsWith(`${candidate}/`)))) {
+    for (const name of names.filter(
+      (candidate) => !names.some((other) => other.startsWith(`${candidate}/`)),
+    )) {
       await store.put(name, utf8("x"));
     }
     const listed = await paths(store, "order/");
@@ -199,9 +224,16 @@ function listing(fresh: () => Promise<ObjectStore>, under: () => StoreUnderTest)
 
   it("takes the prefix as a plain string and lists nothing for a missing folder", async () => {
     const store = await fresh();
-    for (const name of ["log/0001.json", "log/0002.json", "log/0010.json", "log.json", "logs/a", "lo"]) await store.put(name, utf8(name));
+    for (const name of ["log/0001.json", "log/0002.json", "log/0010.json", "log.json", "logs/a", "lo"])
+      await store.put(name, utf8(name));
     expect(await paths(store, "log/000")).toEqual(["log/0001.json", "log/0002.json"]);
-    expect(await paths(store, "log")).toEqual(["log.json", "log/0001.json", "log/0002.json", "log/0010.json", "logs/a"]);
+    expect(await paths(store, "log")).toEqual([
+      "log.json",
+      "log/0001.json",
+      "log/0002.json",
+      "log/0010.json",
+      "logs/a",
+    ]);
     expect(await paths(store, "log/")).toHaveLength(3);
     expect(await paths(store, "missing/")).toEqual([]);
     expect(await paths(store, "lo/")).toEqual([]);
@@ -230,7 +262,10 @@ function listing(fresh: () => Promise<ObjectStore>, under: () => StoreUnderTest)
 
   it("lists a long folder whole, in order, and from the middle", async () => {
     const store = await fresh();
-    const names = Array.from({ length: under().manyObjects ?? 2500 }, (_, index) => `log/${String(index).padStart(20, "0")}.json`);
+    const names = Array.from(
+      { length: under().manyObjects ?? 2500 },
+      (_, index) => `log/${String(index).padStart(20, "0")}.json`,
+    );
     await mapBounded(names, 16, (name) => store.put(name, utf8("x")));
     expect(await paths(store, "log/")).toEqual(names);
     const middle = Math.floor(names.length / 3);
@@ -268,10 +303,15 @@ function creating(under: () => StoreUnderTest, fresh: () => Promise<ObjectStore>
 
   it("lets exactly one of 50 concurrent creators win, and keeps the winner's bytes", async () => {
     const clients = await under().open(5);
-    const contenders = Array.from({ length: 50 }, (_, index) => ({ index, store: clients[index % clients.length] ?? fail() }));
+    const contenders = Array.from({ length: 50 }, (_, index) => ({
+      index,
+      store: clients[index % clients.length] ?? fail(),
+    }));
     for (let round = 0; round < (under().raceRounds ?? 10); round++) {
       const path = `_delta_log/${String(round).padStart(20, "0")}.json`;
-      const outcomes = await Promise.all(contenders.map(({ store, index }) => settle(store, path, `writer ${index}`)));
+      const outcomes = await Promise.all(
+        contenders.map(({ store, index }) => settle(store, path, `writer ${index}`)),
+      );
       const winners = outcomes.flatMap((outcome, index) => (outcome === "created" ? [index] : []));
       expect(winners, `round ${round}`).toHaveLength(1);
       expect(new Set(outcomes)).toEqual(new Set(["created", "exists"]));
@@ -300,7 +340,9 @@ function refusing(fresh: () => Promise<ObjectStore>): void {
     const store = await fresh();
     for (const path of ["", "a//b", "./a", "a/.", "a/", "a\0b", "lone\ud800"]) {
       await expect(store.get(path), JSON.stringify(path)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-      await expect(store.put(path, utf8("x")), JSON.stringify(path)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      await expect(store.put(path, utf8("x")), JSON.stringify(path)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
     }
   });
 }

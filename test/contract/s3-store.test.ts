@@ -8,7 +8,9 @@ describeObjectStore("S3 (the server of the test support folder)", async () => {
   return {
     open: async (clients) => {
       const prefix = `tables/räum %20+${++roots}`;
-      return await Promise.all(Array.from({ length: clients }, () => s3Store("bucket", prefix, { ...server.options })));
+      return await Promise.all(
+        Array.from({ length: clients }, () => s3Store("bucket", prefix, { ...server.options })),
+      );
     },
     close: () => server.close(),
   };

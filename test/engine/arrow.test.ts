@@ -40,13 +40,17 @@ afterAll(() => session.close());
 
 async function exported(sql: string, batchRows?: number): Promise<Table> {
   const batches: RecordBatch[] = [];
-  for await (const batch of session.arrow(sql, batchRows === undefined ? {} : { batchRows })) batches.push(batch);
+  for await (const batch of session.arrow(sql, batchRows === undefined ? {} : { batchRows }))
+    batches.push(batch);
   return new Table(batches);
 }
 
 async function staged(source: EngineSource) {
   const relation = await session.stage(source);
-  return { columns: relation.columns.map((column) => `${column.name} ${column.type}`), rows: await session.rows(relation.sql) };
+  return {
+    columns: relation.columns.map((column) => `${column.name} ${column.type}`),
+    rows: await session.rows(relation.sql),
+  };
 }
 
 const allTypes = `SELECT (i % 100)::TINYINT AS tiny, i::SMALLINT AS small, i::INTEGER AS int, i AS big, i % 2 = 0 AS bool,
@@ -64,7 +68,10 @@ describe("out and in again", () => {
       "rows with nulls anywhere",
       `SELECT * REPLACE (CASE WHEN i % 7 = 0 THEN NULL ELSE long END AS long, CASE WHEN i % 5 = 0 THEN NULL ELSE d38 END AS d38, CASE WHEN i % 2 = 0 THEN NULL ELSE st END AS st, CASE WHEN i % 4 = 0 THEN NULL ELSE m END AS m, CASE WHEN i % 3 = 0 THEN NULL ELSE bool END AS bool) FROM (${allTypes}, i FROM range(5000) t(i))`,
     ],
-    ["rows picked by a filter", `SELECT * FROM (${allTypes}, i FROM range(20000) t(i)) WHERE hash(i) % 3 = 0`],
+    [
+      "rows picked by a filter",
+      `SELECT * FROM (${allTypes}, i FROM range(20000) t(i)) WHERE hash(i) % 3 = 0`,
+    ],
     ["rows in another order", `SELECT * FROM (${allTypes}, i FROM range(7000) t(i)) ORDER BY hash(i)`],
     [
       "repeated texts",
@@ -94,7 +101,9 @@ describe("out and in again", () => {
     }
     expect(whole.rows).toHaveLength(100);
     expect(await staged({ kind: "arrow-ipc", stream: pieces() })).toEqual(whole);
-    expect(tableFromIPC(bytes).schema.fields.map((field) => field.name)).toEqual(table.schema.fields.map((field) => field.name));
+    expect(tableFromIPC(bytes).schema.fields.map((field) => field.name)).toEqual(
+      table.schema.fields.map((field) => field.name),
+    );
   });
 });
 
@@ -109,7 +118,9 @@ describe("export", () => {
     const table = await exported(
       "SELECT sum(9223372036854775807) AS s, 200::UTINYINT AS u, TIME '10:00:00' AS t, [1::UBIGINT] AS l FROM range(2)",
     );
-    expect(String(table.schema)).toBe("Schema<{ 0: s: Decimal[38e0], 1: u: Int16, 2: t: Utf8, 3: l: List<Decimal[20e0]> }>");
+    expect(String(table.schema)).toBe(
+      "Schema<{ 0: s: Decimal[38e0], 1: u: Int16, 2: t: Utf8, 3: l: List<Decimal[20e0]> }>",
+    );
   });
 
   it("columns of one name get different ones", async () => {
@@ -127,7 +138,9 @@ describe("export", () => {
   });
 
   it("a failure on the way is thrown as a VarveError", async () => {
-    await expect(exported("SELECT CASE WHEN i < 100000 THEN i ELSE error('boom') END FROM range(200000) t(i)")).rejects.toMatchObject({
+    await expect(
+      exported("SELECT CASE WHEN i < 100000 THEN i ELSE error('boom') END FROM range(200000) t(i)"),
+    ).rejects.toMatchObject({
       code: "SQL_FAILED",
     });
   });
@@ -142,11 +155,21 @@ describe("import", () => {
         [0, 1, null, 2].map((ms) => (ms === null ? null : new Date(ms))),
         new TimestampMillisecond(),
       ),
-      days: makeVector(makeData({ type: new DateMillisecond(), data: BigInt64Array.of(0n, 86_400_000n, 0n, -86_400_000n) })),
-      half: makeVector(makeData({ type: new Float16(), data: Uint16Array.of(0x3c00, 0xc000, 0x7c00, 0x0001) })),
-      unsigned: makeVector(makeData({ type: new Uint64(), data: BigUint64Array.of(0n, 2n ** 64n - 1n, 1n, 2n) })),
-      seconds: makeVector(makeData({ type: new TimestampSecond("Europe/Paris"), data: BigInt64Array.of(0n, -1n, 1n, 2n) })),
-      nanos: makeVector(makeData({ type: new TimestampNanosecond("UTC"), data: BigInt64Array.of(0n, 1000n, -1000n, 2000n) })),
+      days: makeVector(
+        makeData({ type: new DateMillisecond(), data: BigInt64Array.of(0n, 86_400_000n, 0n, -86_400_000n) }),
+      ),
+      half: makeVector(
+        makeData({ type: new Float16(), data: Uint16Array.of(0x3c00, 0xc000, 0x7c00, 0x0001) }),
+      ),
+      unsigned: makeVector(
+        makeData({ type: new Uint64(), data: BigUint64Array.of(0n, 2n ** 64n - 1n, 1n, 2n) }),
+      ),
+      seconds: makeVector(
+        makeData({ type: new TimestampSecond("Europe/Paris"), data: BigInt64Array.of(0n, -1n, 1n, 2n) }),
+      ),
+      nanos: makeVector(
+        makeData({ type: new TimestampNanosecond("UTC"), data: BigInt64Array.of(0n, 1000n, -1000n, 2000n) }),
+      ),
       flags: vectorFromArray([true, false, null, true], new Bool()),
     });
     const { columns, rows } = await staged({ kind: "arrow", data: table });
@@ -162,7 +185,17 @@ describe("import", () => {
       "flags BOOLEAN",
     ]);
     expect(rows.map((row) => Object.values(row))).toEqual([
-      ["a", "x", "1970-01-01T00:00:00.000000", "1970-01-01", 1, "0", "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:00.000000Z", true],
+      [
+        "a",
+        "x",
+        "1970-01-01T00:00:00.000000",
+        "1970-01-01",
+        1,
+        "0",
+        "1970-01-01T00:00:00.000000Z",
+        "1970-01-01T00:00:00.000000Z",
+        true,
+      ],
       [
         "b",
         "a text longer than twelve",
@@ -174,7 +207,17 @@ describe("import", () => {
         "1970-01-01T00:00:00.000001Z",
         false,
       ],
-      [null, null, null, "1970-01-01", Number.POSITIVE_INFINITY, "1", "1970-01-01T00:00:01.000000Z", "1969-12-31T23:59:59.999999Z", null],
+      [
+        null,
+        null,
+        null,
+        "1970-01-01",
+        Number.POSITIVE_INFINITY,
+        "1",
+        "1970-01-01T00:00:01.000000Z",
+        "1969-12-31T23:59:59.999999Z",
+        null,
+      ],
       [
         "a",
         "",
@@ -190,7 +233,10 @@ describe("import", () => {
   });
 
   it("reads view types", async () => {
-    const vector = vectorFromArray(["short", "a text that is longer than twelve bytes", null], new Utf8View());
+    const vector = vectorFromArray(
+      ["short", "a text that is longer than twelve bytes", null],
+      new Utf8View(),
+    );
     expect((await staged({ kind: "arrow", data: new Table({ v: vector }) })).rows).toEqual([
       { v: "short" },
       { v: "a text that is longer than twelve bytes" },
@@ -222,8 +268,16 @@ describe("import", () => {
       yield* table.batches;
       yield* table.batches;
     }
-    expect((await staged({ kind: "arrow", data: batches() })).rows).toEqual([{ i: 1 }, { i: 2 }, { i: 1 }, { i: 2 }]);
-    expect(await staged({ kind: "arrow", data: new Table(table.schema, []) })).toEqual({ columns: ["i INTEGER"], rows: [] });
+    expect((await staged({ kind: "arrow", data: batches() })).rows).toEqual([
+      { i: 1 },
+      { i: 2 },
+      { i: 1 },
+      { i: 2 },
+    ]);
+    expect(await staged({ kind: "arrow", data: new Table(table.schema, []) })).toEqual({
+      columns: ["i INTEGER"],
+      rows: [],
+    });
   });
 
   it.each([
@@ -231,14 +285,23 @@ describe("import", () => {
       "nanoseconds that are no whole microseconds",
       new Table({ v: makeVector(makeData({ type: new TimestampNanosecond(), data: BigInt64Array.of(1n) })) }),
     ],
-    ["a date with a time", new Table({ v: makeVector(makeData({ type: new DateMillisecond(), data: BigInt64Array.of(1n) })) })],
+    [
+      "a date with a time",
+      new Table({ v: makeVector(makeData({ type: new DateMillisecond(), data: BigInt64Array.of(1n) })) }),
+    ],
     [
       "a decimal of too many digits",
-      new Table({ v: makeVector(makeData({ type: new Decimal(0, 2, 128), data: Uint32Array.of(100, 0, 0, 0) })) }),
+      new Table({
+        v: makeVector(makeData({ type: new Decimal(0, 2, 128), data: Uint32Array.of(100, 0, 0, 0) })),
+      }),
     ],
     [
       "texts that are no UTF-8",
-      new Table({ v: makeVector(makeData({ type: new Utf8(), valueOffsets: Int32Array.of(0, 1), data: Uint8Array.of(255) })) }),
+      new Table({
+        v: makeVector(
+          makeData({ type: new Utf8(), valueOffsets: Int32Array.of(0, 1), data: Uint8Array.of(255) }),
+        ),
+      }),
     ],
   ])("%s are SCHEMA_MISMATCH naming the column", async (_name, data) => {
     await expect(staged({ kind: "arrow", data })).rejects.toMatchObject({
@@ -250,8 +313,14 @@ describe("import", () => {
   it("two columns of one name are refused", async () => {
     const schema = new Schema([new Field("a", new Int32()), new Field("A", new Int32())]);
     const child = makeData({ type: new Int32(), data: Int32Array.of(1) });
-    const batch = new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: 1, children: [child, child] }));
-    await expect(staged({ kind: "arrow", data: [batch] })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: "A" } });
+    const batch = new RecordBatch(
+      schema,
+      makeData({ type: new Struct(schema.fields), length: 1, children: [child, child] }),
+    );
+    await expect(staged({ kind: "arrow", data: [batch] })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: "A" },
+    });
   });
 
   it("a batch of another schema is refused, naming its first row", async () => {
@@ -263,11 +332,20 @@ describe("import", () => {
   });
 
   it("a truncated or empty IPC stream is SOURCE_UNREADABLE", async () => {
-    const bytes = tableToIPC(tableFromArrays({ i: Int32Array.from({ length: 1000 }, (_, at) => at) }), "stream");
+    const bytes = tableToIPC(
+      tableFromArrays({ i: Int32Array.from({ length: 1000 }, (_, at) => at) }),
+      "stream",
+    );
     expect(RecordBatchReader.from(bytes)).toBeDefined();
-    await expect(staged({ kind: "arrow-ipc", stream: bytes.subarray(0, 2000) })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
-    await expect(staged({ kind: "arrow-ipc", stream: new Uint8Array(0) })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
-    await expect(staged({ kind: "arrow-ipc", stream: new TextEncoder().encode("not arrow at all, just text") })).rejects.toMatchObject({
+    await expect(staged({ kind: "arrow-ipc", stream: bytes.subarray(0, 2000) })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
+    await expect(staged({ kind: "arrow-ipc", stream: new Uint8Array(0) })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
+    await expect(
+      staged({ kind: "arrow-ipc", stream: new TextEncoder().encode("not arrow at all, just text") }),
+    ).rejects.toMatchObject({
       code: "SOURCE_UNREADABLE",
     });
   });

@@ -61,7 +61,9 @@ describe("sorting out a CSV file", () => {
 
   it("finds records, quotes and line ends that lie across blocks of a file", async () => {
     const long = "x".repeat(700_000);
-    const { found, copy } = await sorted(`x,y\r\n1,"${long}\r\n${long}"\r\n${`2,${"y".repeat(97)}\r\n`.repeat(20_000)}3\r\n`);
+    const { found, copy } = await sorted(
+      `x,y\r\n1,"${long}\r\n${long}"\r\n${`2,${"y".repeat(97)}\r\n`.repeat(20_000)}3\r\n`,
+    );
     expect(found).toEqual({ rows: 20_002, broken: 1 });
     expect(copy.endsWith(',,"line 20004 has 1 cell, expected 2","3"\n')).toBe(true);
   });

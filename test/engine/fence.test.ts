@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -17,7 +25,9 @@ beforeEach(async () => {
   data = join(folder, "table.parquet");
   secret = join(folder, "secret.csv");
   writeFileSync(secret, "password\nhunter2\n");
-  await session.execute(`COPY (SELECT i AS id, 'row ' || i AS name FROM range(10) t(i)) TO '${data}' (FORMAT parquet)`);
+  await session.execute(
+    `COPY (SELECT i AS id, 'row ' || i AS name FROM range(10) t(i)) TO '${data}' (FORMAT parquet)`,
+  );
   await session.execute(`CREATE VIEW flights AS SELECT * FROM read_parquet(['${data}'])`);
   await session.execute("CREATE TABLE __varve_staged_9 AS SELECT 1 AS hidden");
   mkdirSync(join(folder, "out"));
@@ -66,9 +76,24 @@ describe("a caller's query", () => {
   });
 
   it.each([
-    ["read_csv of another file", "SELECT * FROM read_csv('$SECRET')", "SQL_REFUSED", "it calls the table function read_csv"],
-    ["read_text of a system file", "SELECT * FROM read_text('/etc/passwd')", "SQL_REFUSED", "it calls the table function read_text"],
-    ["read_blob", "SELECT * FROM read_blob('$SECRET')", "SQL_REFUSED", "it calls the table function read_blob"],
+    [
+      "read_csv of another file",
+      "SELECT * FROM read_csv('$SECRET')",
+      "SQL_REFUSED",
+      "it calls the table function read_csv",
+    ],
+    [
+      "read_text of a system file",
+      "SELECT * FROM read_text('/etc/passwd')",
+      "SQL_REFUSED",
+      "it calls the table function read_text",
+    ],
+    [
+      "read_blob",
+      "SELECT * FROM read_blob('$SECRET')",
+      "SQL_REFUSED",
+      "it calls the table function read_blob",
+    ],
     [
       "read_parquet of the table's own file, past the table",
       "SELECT * FROM read_parquet('$DATA')",
@@ -103,7 +128,12 @@ describe("a caller's query", () => {
     ["a CSV name as table", "FROM '$SECRET'", "SQL_REFUSED", "There is no table "],
     ["the table's own file as table", "FROM '$DATA'", "SQL_REFUSED", "There is no table "],
     ["a path that climbs out", "FROM '$FOLDER/out/../secret.csv'", "SQL_REFUSED", "There is no table "],
-    ["a remote file", "FROM 'https://example.com/x.parquet'", "SQL_REFUSED", "There is no table https://example.com/x.parquet"],
+    [
+      "a remote file",
+      "FROM 'https://example.com/x.parquet'",
+      "SQL_REFUSED",
+      "There is no table https://example.com/x.parquet",
+    ],
     ["glob", "SELECT * FROM glob('/etc/*')", "SQL_REFUSED", "it calls the table function glob"],
     [
       "a function that ends in an error of the engine itself",
@@ -111,10 +141,25 @@ describe("a caller's query", () => {
       "SQL_REFUSED",
       "it calls is_histogram_other_bin(), which is not on the list of allowed functions",
     ],
-    ["glob as a function", "SELECT glob('/etc/*')", "SQL_REFUSED", "it calls glob(), which is not on the list of allowed functions"],
+    [
+      "glob as a function",
+      "SELECT glob('/etc/*')",
+      "SQL_REFUSED",
+      "it calls glob(), which is not on the list of allowed functions",
+    ],
     ["ATTACH", "ATTACH '$FOLDER/x.db' AS x", "SQL_REFUSED", "it is not a SELECT"],
-    ["COPY to a new file", "COPY (SELECT 1) TO '$FOLDER/out/new.parquet'", "SQL_REFUSED", "it is not a SELECT"],
-    ["COPY over a data file", "COPY (SELECT 1) TO '$DATA' (FORMAT parquet, USE_TMP_FILE false)", "SQL_REFUSED", "it is not a SELECT"],
+    [
+      "COPY to a new file",
+      "COPY (SELECT 1) TO '$FOLDER/out/new.parquet'",
+      "SQL_REFUSED",
+      "it is not a SELECT",
+    ],
+    [
+      "COPY over a data file",
+      "COPY (SELECT 1) TO '$DATA' (FORMAT parquet, USE_TMP_FILE false)",
+      "SQL_REFUSED",
+      "it is not a SELECT",
+    ],
     ["EXPORT", "EXPORT DATABASE '$FOLDER/out'", "SQL_REFUSED", "it is not a SELECT"],
     ["INSTALL", "INSTALL httpfs", "SQL_REFUSED", "it is not a SELECT"],
     ["LOAD", "LOAD httpfs", "SQL_REFUSED", "it is not a SELECT"],
@@ -132,7 +177,12 @@ describe("a caller's query", () => {
     ["EXPLAIN", "EXPLAIN ANALYZE SELECT 1", "SQL_REFUSED", "it is not a SELECT"],
     ["CHECKPOINT", "CHECKPOINT", "SQL_REFUSED", "it is not a SELECT"],
     ["two statements", "SELECT 1; SELECT 2", "SQL_REFUSED", "it holds 2 statements"],
-    ["a statement smuggled behind a query", "SELECT 1; COPY (SELECT 1) TO '$DATA'", "SQL_REFUSED", "it is not a SELECT"],
+    [
+      "a statement smuggled behind a query",
+      "SELECT 1; COPY (SELECT 1) TO '$DATA'",
+      "SQL_REFUSED",
+      "it is not a SELECT",
+    ],
     [
       "a parenthesis that closes too early",
       "SELECT 1) TO '$DATA' (FORMAT parquet); --",
@@ -146,8 +196,18 @@ describe("a caller's query", () => {
       "SQL_REFUSED",
       "it calls current_setting(), which is not on the list of allowed functions",
     ],
-    ["settings as a table", "SELECT * FROM duckdb_settings()", "SQL_REFUSED", "it calls the table function duckdb_settings"],
-    ["secrets", "SELECT * FROM duckdb_secrets()", "SQL_REFUSED", "it calls the table function duckdb_secrets"],
+    [
+      "settings as a table",
+      "SELECT * FROM duckdb_settings()",
+      "SQL_REFUSED",
+      "it calls the table function duckdb_settings",
+    ],
+    [
+      "secrets",
+      "SELECT * FROM duckdb_secrets()",
+      "SQL_REFUSED",
+      "it calls the table function duckdb_secrets",
+    ],
     [
       "logging to a file",
       "SELECT * FROM enable_logging('QueryLog', storage := 'file', storage_path := '$FOLDER/out')",
@@ -160,8 +220,18 @@ describe("a caller's query", () => {
       "SQL_REFUSED",
       "it calls the table function enable_profiling",
     ],
-    ["checkpoint as a function", "SELECT * FROM checkpoint()", "SQL_REFUSED", "it calls the table function checkpoint"],
-    ["SQL inside SQL", "SELECT * FROM query('SELECT * FROM read_text(''$SECRET'')')", "SQL_REFUSED", "it calls the table function query"],
+    [
+      "checkpoint as a function",
+      "SELECT * FROM checkpoint()",
+      "SQL_REFUSED",
+      "it calls the table function checkpoint",
+    ],
+    [
+      "SQL inside SQL",
+      "SELECT * FROM query('SELECT * FROM read_text(''$SECRET'')')",
+      "SQL_REFUSED",
+      "it calls the table function query",
+    ],
     [
       "a table named at run time",
       "SELECT * FROM query_table('__varve_staged_9')",
@@ -174,16 +244,46 @@ describe("a caller's query", () => {
       "SQL_REFUSED",
       "it calls the table function json_execute_serialized_sql",
     ],
-    ["an internal table", "SELECT * FROM __varve_staged_9", "SQL_FAILED", "There is no table __varve_staged_9"],
+    [
+      "an internal table",
+      "SELECT * FROM __varve_staged_9",
+      "SQL_FAILED",
+      "There is no table __varve_staged_9",
+    ],
     ["the catalogue", "SELECT * FROM information_schema.tables", "SQL_REFUSED", "There is no table tables"],
-    ["a catalogue view", "SELECT * FROM duckdb_tables()", "SQL_REFUSED", "it calls the table function duckdb_tables"],
+    [
+      "a catalogue view",
+      "SELECT * FROM duckdb_tables()",
+      "SQL_REFUSED",
+      "it calls the table function duckdb_tables",
+    ],
     ["SHOW TABLES", "SHOW TABLES", "SQL_REFUSED", "it describes tables instead of reading them"],
-    ["DESCRIBE inside a query", "SELECT * FROM (DESCRIBE flights)", "SQL_REFUSED", "it describes tables instead of reading them"],
+    [
+      "DESCRIBE inside a query",
+      "SELECT * FROM (DESCRIBE flights)",
+      "SQL_REFUSED",
+      "it describes tables instead of reading them",
+    ],
     ["SUMMARIZE", "SUMMARIZE flights", "SQL_REFUSED", "it describes tables instead of reading them"],
     ["parameters", "SELECT $1", "SQL_REFUSED", "it has parameters"],
-    ["Parquet metadata", "SELECT * FROM parquet_metadata('$DATA')", "SQL_REFUSED", "it calls the table function parquet_metadata"],
-    ["sniff_csv", "SELECT * FROM sniff_csv('$SECRET')", "SQL_REFUSED", "it calls the table function sniff_csv"],
-    ["another database file", "SELECT * FROM read_duckdb('$FOLDER/x.db')", "SQL_REFUSED", "it calls the table function read_duckdb"],
+    [
+      "Parquet metadata",
+      "SELECT * FROM parquet_metadata('$DATA')",
+      "SQL_REFUSED",
+      "it calls the table function parquet_metadata",
+    ],
+    [
+      "sniff_csv",
+      "SELECT * FROM sniff_csv('$SECRET')",
+      "SQL_REFUSED",
+      "it calls the table function sniff_csv",
+    ],
+    [
+      "another database file",
+      "SELECT * FROM read_duckdb('$FOLDER/x.db')",
+      "SQL_REFUSED",
+      "it calls the table function read_duckdb",
+    ],
   ])("%s is refused, with the reason", async (_name, sql, code, reason) => {
     const before = readFileSync(data);
     const failure = await attack(sql).then(
@@ -198,9 +298,15 @@ describe("a caller's query", () => {
   });
 
   it.each([
-    ["the time", "SELECT now() > TIMESTAMPTZ '2020-01-01' AND today() > DATE '2020-01-01' AND current_date = today() AS x"],
+    [
+      "the time",
+      "SELECT now() > TIMESTAMPTZ '2020-01-01' AND today() > DATE '2020-01-01' AND current_date = today() AS x",
+    ],
     ["chance", "SELECT random() < 2 AND uuid() IS NOT NULL AS x"],
-    ["macros of the moment", "SELECT ago(INTERVAL 1 DAY) < now() AND age(TIMESTAMP '2020-01-01') > INTERVAL 1 DAY AS x"],
+    [
+      "macros of the moment",
+      "SELECT ago(INTERVAL 1 DAY) < now() AND age(TIMESTAMP '2020-01-01') > INTERVAL 1 DAY AS x",
+    ],
     ["the engine's version", "SELECT version() LIKE 'v%' AS x"],
     ["an aggregate by name", "SELECT list_aggregate([1, 2], 'sum') = 3 AND list_sum([1, 2]) = 3 AS x"],
     ["a sample", "SELECT count(*) <= 10 AS x FROM (SELECT * FROM flights USING SAMPLE 5)"],
@@ -218,22 +324,40 @@ describe("a caller's query", () => {
     ["the same through another schema", "SELECT pg_catalog.current_query()", "current_query"],
     ["the same in quotes and capitals", 'SELECT system.main."CURRENT_Query"()', "current_query"],
     ["a macro over the catalogue", "SELECT get_block_size('memory')", "get_block_size"],
-    ["a table macro over a table named at run time", "SELECT * FROM histogram_values('__varve_staged_9', hidden)", "histogram_values"],
+    [
+      "a table macro over a table named at run time",
+      "SELECT * FROM histogram_values('__varve_staged_9', hidden)",
+      "histogram_values",
+    ],
     [
       "an inner function of the engine",
       "SELECT __internal_compress_integral_utinyint(id, 0::BIGINT) FROM flights",
       "__internal_compress_integral_utinyint",
     ],
-    ["a setting in a lambda", "SELECT list_transform([1], lambda x: current_setting('threads'))", "current_setting"],
-    ["a setting in the order", "SELECT id FROM flights ORDER BY current_setting('threads')", "current_setting"],
-    ["a setting in an argument of a table function", "SELECT * FROM range(current_setting('threads')::BIGINT)", "current_setting"],
+    [
+      "a setting in a lambda",
+      "SELECT list_transform([1], lambda x: current_setting('threads'))",
+      "current_setting",
+    ],
+    [
+      "a setting in the order",
+      "SELECT id FROM flights ORDER BY current_setting('threads')",
+      "current_setting",
+    ],
+    [
+      "a setting in an argument of a table function",
+      "SELECT * FROM range(current_setting('threads')::BIGINT)",
+      "current_setting",
+    ],
     ["a plan of SQL", "SELECT json_serialize_plan('FROM flights')", "json_serialize_plan"],
   ])("%s is refused by the function's name", async (_name, sql, name) => {
     await expect(attack(sql)).rejects.toMatchObject({ code: "SQL_REFUSED", data: { function: name } });
   });
 
   it("an aggregate named by an expression is refused", async () => {
-    await expect(attack("SELECT list_aggregate([1, 2], 'su' || 'm')")).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    await expect(attack("SELECT list_aggregate([1, 2], 'su' || 'm')")).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+    });
   });
 
   it("an unknown function is SQL_FAILED with its place", async () => {
@@ -259,22 +383,40 @@ describe("a caller's query", () => {
   });
 
   it("an unknown table is SQL_FAILED and tells which there are", async () => {
-    await expect(session.callerQuery("SELECT * FROM flihgts")).rejects.toMatchObject({ code: "SQL_FAILED", data: { tables: ["flights"] } });
+    await expect(session.callerQuery("SELECT * FROM flihgts")).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { tables: ["flights"] },
+    });
   });
 });
 
 describe("the fence below the checks", () => {
   it.each([
     ["another file", "SELECT * FROM read_csv('$SECRET')", "SQL_REFUSED", "Cannot access file"],
-    ["a system file by its path", "SELECT * FROM read_text('/etc/hosts')", "SQL_REFUSED", "Cannot access file"],
+    [
+      "a system file by its path",
+      "SELECT * FROM read_text('/etc/hosts')",
+      "SQL_REFUSED",
+      "Cannot access file",
+    ],
     [
       "a path that climbs out of a writable folder",
       "SELECT * FROM read_text('$FOLDER/out/../secret.csv')",
       "SQL_REFUSED",
       "Cannot access file",
     ],
-    ["a link out of a writable folder", "SELECT * FROM read_text('$FOLDER/out/link')", "SQL_REFUSED", "Cannot access file"],
-    ["a new file beside the table", "COPY (SELECT 1) TO '$FOLDER/new.parquet'", "SQL_REFUSED", "Cannot access file"],
+    [
+      "a link out of a writable folder",
+      "SELECT * FROM read_text('$FOLDER/out/link')",
+      "SQL_REFUSED",
+      "Cannot access file",
+    ],
+    [
+      "a new file beside the table",
+      "COPY (SELECT 1) TO '$FOLDER/new.parquet'",
+      "SQL_REFUSED",
+      "Cannot access file",
+    ],
     ["ATTACH", "ATTACH '$FOLDER/x.db' AS x", "SQL_REFUSED", "Cannot access file"],
     ["INSTALL", "INSTALL httpfs", "SQL_REFUSED", "Cannot access directory"],
     [
@@ -298,7 +440,10 @@ describe("the fence below the checks", () => {
   ])("%s is refused even as varve's own statement", async (_name, sql, code, reason) => {
     symlinkSync(secret, join(folder, "out", "link"));
     const text = sql.replaceAll("$SECRET", secret).replaceAll("$FOLDER", folder);
-    await expect(session.rows(text)).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
+    await expect(session.rows(text)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(reason),
+    });
     expect(existsSync(join(folder, "new.parquet"))).toBe(false);
   });
 
@@ -325,20 +470,37 @@ describe("a caller's expression", () => {
     ["id IN (1, 2)", 2],
   ])("%s can be embedded", async (text, expected) => {
     const safe = await session.callerExpression(text, columns);
-    expect(await session.rows(`SELECT count(*)::INTEGER AS n FROM flights WHERE ${safe}`)).toEqual([{ n: expected }]);
+    expect(await session.rows(`SELECT count(*)::INTEGER AS n FROM flights WHERE ${safe}`)).toEqual([
+      { n: expected },
+    ]);
   });
 
   it.each([
     ["a sub-query", "(SELECT count(*) FROM flights) > 1", "SQL_REFUSED", "it holds a subquery"],
     ["a file in a sub-query", "EXISTS (FROM read_text('/etc/hosts'))", "SQL_REFUSED", "it holds a subquery"],
     ["a foreign column", "secret > 1", "SQL_FAILED", 'Referenced column "secret" not found in FROM clause!'],
-    ["a qualified foreign column", "__varve_staged_9.hidden = 1", "SQL_FAILED", 'Referenced table "__varve_staged_9" not found!'],
+    [
+      "a qualified foreign column",
+      "__varve_staged_9.hidden = 1",
+      "SQL_FAILED",
+      'Referenced table "__varve_staged_9" not found!',
+    ],
     ["two expressions", "id, name", "SQL_REFUSED", "it is not one scalar expression"],
     ["a trailing comma", "id,", "SQL_FAILED", 'Syntax error: syntax error at or near ")"'],
     ["an alias", "id AS x", "SQL_FAILED", 'Syntax error: syntax error at or near "AS"'],
     ["a clause", "id FROM flights", "SQL_FAILED", 'Syntax error: syntax error at or near "FROM"'],
-    ["a parenthesis that closes too early", "id) OR (true", "SQL_FAILED", 'Syntax error: syntax error at or near ")"'],
-    ["a comment that hides the rest", "id > 1) FROM flights --", "SQL_FAILED", 'Syntax error: syntax error at or near ")"'],
+    [
+      "a parenthesis that closes too early",
+      "id) OR (true",
+      "SQL_FAILED",
+      'Syntax error: syntax error at or near ")"',
+    ],
+    [
+      "a comment that hides the rest",
+      "id > 1) FROM flights --",
+      "SQL_FAILED",
+      'Syntax error: syntax error at or near ")"',
+    ],
     ["a second statement", "1; DROP VIEW flights", "SQL_REFUSED", "it is not a SELECT"],
     ["an aggregate", "sum(id) > 1", "SQL_REFUSED", "it calls sum(), which is about more than one row"],
     ["a window", "row_number() OVER () = 1", "SQL_REFUSED", "it holds a window"],
@@ -353,8 +515,18 @@ describe("a caller's expression", () => {
       "it calls current_setting(), which is not on the list of allowed functions",
     ],
     ["the environment", "getenv('HOME') = name", "SQL_FAILED", "There is no function getenv"],
-    ["a variable", "getvariable('x') = name", "SQL_REFUSED", "it calls getvariable(), which is not on the list of allowed functions"],
-    ["a sequence", "nextval('s') > 1", "SQL_REFUSED", "it calls nextval(), which is not on the list of allowed functions"],
+    [
+      "a variable",
+      "getvariable('x') = name",
+      "SQL_REFUSED",
+      "it calls getvariable(), which is not on the list of allowed functions",
+    ],
+    [
+      "a sequence",
+      "nextval('s') > 1",
+      "SQL_REFUSED",
+      "it calls nextval(), which is not on the list of allowed functions",
+    ],
     ["nothing", "", "SQL_FAILED", "Syntax error: SELECT clause without selection list."],
     ["a syntax error", "id >", "SQL_FAILED", "Syntax error: syntax error at end of input"],
   ])("%s is refused, with the reason", async (_name, text, code, reason) => {

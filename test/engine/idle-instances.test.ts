@@ -22,7 +22,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const session = (threads = 1): Promise<Session> => openSession({ temporaryFolder: folder, threads, memoryLimit });
+const session = (threads = 1): Promise<Session> =>
+  openSession({ temporaryFolder: folder, threads, memoryLimit });
 
 async function sessions(count: number, threads: number): Promise<Session[]> {
   const opened: Session[] = [];

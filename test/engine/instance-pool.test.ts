@@ -96,14 +96,18 @@ describe("a session after another one", () => {
     await (await session()).close();
     const other = await session({ threads: 2 });
     expect(await sessionsBefore(other)).toBe(0);
-    expect(await other.rows("SELECT current_setting('threads')::INTEGER AS threads")).toEqual([{ threads: 2 }]);
+    expect(await other.rows("SELECT current_setting('threads')::INTEGER AS threads")).toEqual([
+      { threads: 2 },
+    ]);
   });
 
   it("decodes variants whichever of them asked for it first", async () => {
     for (let round = 0; round < 2; round++) {
       const one = await session();
       one.enableVariants();
-      expect(await one.rows("SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, '\\x04'::BLOB) AS json")).toEqual([{ json: "true" }]);
+      expect(
+        await one.rows("SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, '\\x04'::BLOB) AS json"),
+      ).toEqual([{ json: "true" }]);
       await one.close();
     }
   });
@@ -118,7 +122,9 @@ describe("an instance is not used again", () => {
       expect(await sessionsBefore(one)).toBe(0);
       expect(await one.rows(`SELECT * FROM read_csv('${secret}')`)).toEqual([{ a: 1n }]);
       await one.fence({ files: [] });
-      await expect(one.rows(`SELECT * FROM read_csv('${secret}')`)).rejects.toMatchObject({ code: "SQL_REFUSED" });
+      await expect(one.rows(`SELECT * FROM read_csv('${secret}')`)).rejects.toMatchObject({
+        code: "SQL_REFUSED",
+      });
       await one.close();
     }
   });
@@ -158,7 +164,10 @@ it("an idle instance does not keep the process alive, and leaves no file", () =>
     console.log(JSON.stringify(process.getActiveResourcesInfo().filter((kind) => kind === "Timeout")));`;
   const loader = import.meta.resolve("tsx");
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  const run = spawnSync(process.execPath, ["--import", loader, "--input-type=module", "-e", script], { encoding: "utf8", cwd: root });
+  const run = spawnSync(process.execPath, ["--import", loader, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+    cwd: root,
+  });
   expect(run.stderr).toBe("");
   expect(run.stdout.trim()).toBe("[]");
   expect(readdirSync(folder)).toEqual([]);

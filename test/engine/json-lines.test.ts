@@ -55,11 +55,15 @@ describe("lossless JSON lines", () => {
     const [line] = await lines(
       `SELECT 'quote " backslash \\ tab ' || chr(9) || ' line ' || chr(10) || ' bell ' || chr(7) || ' é 😀' AS "odd ""name"" \\"`,
     );
-    expect(JSON.parse(line ?? "")).toEqual({ 'odd "name" \\': 'quote " backslash \\ tab \t line \n bell \u0007 é 😀' });
+    expect(JSON.parse(line ?? "")).toEqual({
+      'odd "name" \\': 'quote " backslash \\ tab \t line \n bell \u0007 é 😀',
+    });
   });
 
   it("puts the text of JSON columns in as it is", async () => {
-    expect(await lines(`SELECT '{"a":[1,"x"]}' AS v, NULL AS w`, { jsonColumns: ["v", "w"] })).toEqual(['{"v":{"a":[1,"x"]},"w":null}']);
+    expect(await lines(`SELECT '{"a":[1,"x"]}' AS v, NULL AS w`, { jsonColumns: ["v", "w"] })).toEqual([
+      '{"v":{"a":[1,"x"]},"w":null}',
+    ]);
   });
 
   it("streams many rows in order, whole lines at a time", async () => {

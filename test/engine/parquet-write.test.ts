@@ -37,7 +37,10 @@ describe("statistics", () => {
     ["(i - 1)::DECIMAL(38,2)", { min: "-1.00", max: "1.00", nullCount: 0 }],
     ["CASE i WHEN 0 THEN 'nan'::DOUBLE ELSE i END", { min: "1.0", max: "2.0", nullCount: 0, hasNan: true }],
     ["'nan'::FLOAT", { nullCount: 0, hasNan: true }],
-    ["CASE i WHEN 0 THEN '-inf'::DOUBLE ELSE 'inf'::DOUBLE END", { min: "-inf", max: "inf", nullCount: 0, hasNan: false }],
+    [
+      "CASE i WHEN 0 THEN '-inf'::DOUBLE ELSE 'inf'::DOUBLE END",
+      { min: "-inf", max: "inf", nullCount: 0, hasNan: false },
+    ],
     [
       "TIMESTAMPTZ '2024-01-01 00:00:00.000001+01'",
       { min: "2023-12-31 23:00:00.000001+00", max: "2023-12-31 23:00:00.000001+00", nullCount: 0 },
@@ -54,7 +57,9 @@ describe("statistics", () => {
   });
 
   it("name nested leaves by their path, whatever the names hold", async () => {
-    const [file] = await write(`SELECT {'a "b".c': 1, 'l': [{'x': 2}]} AS "top.level ""q""", MAP {'k': true} AS m`);
+    const [file] = await write(
+      `SELECT {'a "b".c': 1, 'l': [{'x': 2}]} AS "top.level ""q""", MAP {'k': true} AS m`,
+    );
     expect(file?.columns.map(({ path, min }) => [path, min])).toEqual([
       [["m", "key"], "k"],
       [["m", "value"], "true"],
@@ -71,9 +76,14 @@ describe("files", () => {
   });
 
   it("are split near the target size, in order, without losing a row", async () => {
-    const files = await write("SELECT i, hash(i) AS h FROM range(600000) t(i)", { targetFileBytes: 1_500_000, namePrefix: "abc-" });
+    const files = await write("SELECT i, hash(i) AS h FROM range(600000) t(i)", {
+      targetFileBytes: 1_500_000,
+      namePrefix: "abc-",
+    });
     expect(files.length).toBeGreaterThan(2);
-    expect(files.map((file) => file.file.replace(/.*\//, ""))).toEqual(files.map((_, at) => `abc-${at}.parquet`));
+    expect(files.map((file) => file.file.replace(/.*\//, ""))).toEqual(
+      files.map((_, at) => `abc-${at}.parquet`),
+    );
     expect(files.reduce((sum, file) => sum + file.rows, 0)).toBe(600_000);
     const mins = files.map((file) => Number(file.columns.find((column) => column.path[0] === "i")?.min));
     expect(mins).toEqual([...mins].sort((left, right) => left - right));
@@ -85,9 +95,14 @@ describe("files", () => {
       st: { id: 2, children: { a: 3, l: { id: 4, children: { element: 5 } } } },
       m: { children: { key: 7, value: 8 } },
     };
-    const [file] = await write("SELECT 1 AS id, {'a': 1, 'l': [1]} AS st, MAP {1: 'x'} AS m", { fieldIds, compression: "zstd" });
+    const [file] = await write("SELECT 1 AS id, {'a': 1, 'l': [1]} AS st, MAP {1: 'x'} AS m", {
+      fieldIds,
+      compression: "zstd",
+    });
     const name = quoteText(file?.file ?? "");
-    const schema = await session.rows(`SELECT name, field_id FROM parquet_schema(${name}) WHERE field_id IS NOT NULL ORDER BY field_id`);
+    const schema = await session.rows(
+      `SELECT name, field_id FROM parquet_schema(${name}) WHERE field_id IS NOT NULL ORDER BY field_id`,
+    );
     expect(schema.map((row) => `${row["name"]} ${row["field_id"]}`)).toEqual([
       "id 1",
       "st 2",
@@ -97,13 +112,19 @@ describe("files", () => {
       "key 7",
       "value 8",
     ]);
-    expect(await session.rows(`SELECT DISTINCT compression AS c FROM parquet_metadata(${name})`)).toEqual([{ c: "ZSTD" }]);
+    expect(await session.rows(`SELECT DISTINCT compression AS c FROM parquet_metadata(${name})`)).toEqual([
+      { c: "ZSTD" },
+    ]);
   });
 });
 
 describe("partitions", () => {
   it.each([
-    ["text with every odd character, empty text and null", `['a=/%25 ü+?#"''', '', NULL, '..', repeat('long', 100)][1 + i % 5]`, 5],
+    [
+      "text with every odd character, empty text and null",
+      `['a=/%25 ü+?#"''', '', NULL, '..', repeat('long', 100)][1 + i % 5]`,
+      5,
+    ],
     ["binary", "['\\xAA\\x00'::BLOB, ''::BLOB, NULL][1 + i % 3]", 3],
     ["timestamps", "TIMESTAMPTZ '2024-01-01 00:00:00.123456Z' + to_microseconds(i % 4)", 4],
     ["doubles", "['nan'::DOUBLE, 'inf', 0.1, NULL][1 + i % 4]", 4],
@@ -117,28 +138,45 @@ describe("partitions", () => {
     const files = await write(sql, { partitionBy: ["p"], fieldIds: { i: 1 } });
     expect(files).toHaveLength(count);
     for (const { file, partitionValues, rows } of files.slice(0, 10)) {
-      const value = partitionValues[0] === null || partitionValues[0] === undefined ? "NULL" : quoteText(partitionValues[0]);
+      const value =
+        partitionValues[0] === null || partitionValues[0] === undefined
+          ? "NULL"
+          : quoteText(partitionValues[0]);
       const same = `SELECT count(*) AS n, count(r.i) AS matched FROM read_parquet(${quoteText(file)}) f LEFT JOIN (${sql}) r ON r.i = f.i AND CAST(r.p AS VARCHAR) IS NOT DISTINCT FROM ${value}`;
       expect(await session.rows(same)).toEqual([{ n: BigInt(rows), matched: BigInt(rows) }]);
-      expect(await session.describe(`SELECT * FROM read_parquet(${quoteText(file)}, hive_partitioning = false)`)).toMatchObject([
-        { name: "i" },
-      ]);
+      expect(
+        await session.describe(`SELECT * FROM read_parquet(${quoteText(file)}, hive_partitioning = false)`),
+      ).toMatchObject([{ name: "i" }]);
     }
     const total = `SELECT count(*) AS n, count(DISTINCT i) AS d FROM read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
     expect(await session.rows(total)).toEqual([{ n: 1200n, d: 1200n }]);
   });
 
   it("of several columns keep their order", async () => {
-    const files = await write("SELECT i, i % 2 AS a, i % 3 AS b FROM range(60) t(i)", { partitionBy: ["b", "a"] });
-    expect(files.map((file) => file.partitionValues.join()).sort()).toEqual(["0,0", "0,1", "1,0", "1,1", "2,0", "2,1"]);
+    const files = await write("SELECT i, i % 2 AS a, i % 3 AS b FROM range(60) t(i)", {
+      partitionBy: ["b", "a"],
+    });
+    expect(files.map((file) => file.partitionValues.join()).sort()).toEqual([
+      "0,0",
+      "0,1",
+      "1,0",
+      "1,1",
+      "2,0",
+      "2,1",
+    ]);
   });
 
   it("above the target size are cut, and nothing else is left in the folder", async () => {
     const out = mkdtempSync(join(folder, "out-"));
     const options = { folder: out, partitionBy: ["p"], targetFileBytes: 1_000_000 };
-    const files = await session.writeParquet("SELECT i, hash(i) AS h, i % 2 AS p FROM range(800000) t(i)", options);
+    const files = await session.writeParquet(
+      "SELECT i, hash(i) AS h, i % 2 AS p FROM range(800000) t(i)",
+      options,
+    );
     expect(files.length).toBeGreaterThan(4);
-    const onDisk = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const onDisk = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
     expect(onDisk).toHaveLength(files.length);
     const total = `SELECT count(*) AS n, sum(i) AS s FROM read_parquet(${textList(files.map((file) => file.file))}, hive_partitioning = false)`;
     expect(await session.rows(total)).toEqual([{ n: 800_000n, s: 319_999_600_000n }]);
@@ -146,23 +184,33 @@ describe("partitions", () => {
 });
 
 describe("NaN", () => {
-  it.each([5, 130_000, 399_999])("is told of row %i of a file with several row groups, in structs too", async (at) => {
-    const value = `CASE WHEN i = ${at} THEN CAST('nan' AS DOUBLE) ELSE i END`;
-    const items = [`${value} AS d`, `CAST(${value} AS FLOAT) AS f`, "CAST(i AS DOUBLE) AS none", `{'d': ${value}} AS "s.t"`];
-    const [file] = await write(`SELECT ${items.join(", ")} FROM range(400000) t(i)`);
-    expect(file?.columns.map(({ path, hasNan }) => [path.join("/"), hasNan])).toEqual([
-      ["d", true],
-      ["f", true],
-      ["none", false],
-      ["s.t/d", true],
-    ]);
-  });
+  it.each([5, 130_000, 399_999])(
+    "is told of row %i of a file with several row groups, in structs too",
+    async (at) => {
+      const value = `CASE WHEN i = ${at} THEN CAST('nan' AS DOUBLE) ELSE i END`;
+      const items = [
+        `${value} AS d`,
+        `CAST(${value} AS FLOAT) AS f`,
+        "CAST(i AS DOUBLE) AS none",
+        `{'d': ${value}} AS "s.t"`,
+      ];
+      const [file] = await write(`SELECT ${items.join(", ")} FROM range(400000) t(i)`);
+      expect(file?.columns.map(({ path, hasNan }) => [path.join("/"), hasNan])).toEqual([
+        ["d", true],
+        ["f", true],
+        ["none", false],
+        ["s.t/d", true],
+      ]);
+    },
+  );
 });
 
 describe("stopping", () => {
   it("an aborted write is CANCELLED", async () => {
     const controller = new AbortController();
-    const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i)", { signal: controller.signal });
+    const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i)", {
+      signal: controller.signal,
+    });
     setTimeout(() => controller.abort(), 100);
     await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
   });
@@ -170,7 +218,10 @@ describe("stopping", () => {
   it("a write that is aborted while its rows are counted is CANCELLED too", async () => {
     const controller = new AbortController();
     const options = { signal: controller.signal, targetFileBytes: 1_000_000, onProgress: () => undefined };
-    const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i) WHERE md5(i::VARCHAR) <> ''", options);
+    const failure = write(
+      "SELECT i, hash(i) AS h FROM range(1000000000) t(i) WHERE md5(i::VARCHAR) <> ''",
+      options,
+    );
     setTimeout(() => controller.abort(), 50);
     await expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
   });
@@ -179,11 +230,14 @@ describe("stopping", () => {
     for (let turns = 0; turns < 24; turns++) {
       for (const measured of [{}, { onProgress: () => undefined }]) {
         const controller = new AbortController();
-        const failure = write("SELECT i, hash(i) AS h FROM range(1000000000) t(i) WHERE md5(i::VARCHAR) <> ''", {
-          signal: controller.signal,
-          targetFileBytes: 1_000_000,
-          ...measured,
-        });
+        const failure = write(
+          "SELECT i, hash(i) AS h FROM range(1000000000) t(i) WHERE md5(i::VARCHAR) <> ''",
+          {
+            signal: controller.signal,
+            targetFileBytes: 1_000_000,
+            ...measured,
+          },
+        );
         const cancelled = expect(failure).rejects.toMatchObject({ code: "CANCELLED" });
         for (let turn = 0; turn < turns; turn++)
           await (turn % 3 === 0 ? new Promise((resolve) => setImmediate(resolve)) : Promise.resolve());
@@ -194,6 +248,8 @@ describe("stopping", () => {
   });
 
   it("a failure in the rows is thrown as what it is", async () => {
-    await expect(write("SELECT CAST('x' || i AS INTEGER) AS c FROM range(3) t(i)")).rejects.toMatchObject({ code: "SQL_FAILED" });
+    await expect(write("SELECT CAST('x' || i AS INTEGER) AS c FROM range(3) t(i)")).rejects.toMatchObject({
+      code: "SQL_FAILED",
+    });
   });
 });

@@ -23,7 +23,10 @@ describe("streamed rows", () => {
 
   it.each([
     ["without nulls", `SELECT ${columns} FROM range(5000) t(i)`],
-    ["with nulls anywhere", `SELECT ${columns} FROM (SELECT CASE WHEN hash(n) % 3 > 0 THEN n END AS i FROM range(5000) t(n))`],
+    [
+      "with nulls anywhere",
+      `SELECT ${columns} FROM (SELECT CASE WHEN hash(n) % 3 > 0 THEN n END AS i FROM range(5000) t(n))`,
+    ],
     ["picked by a filter", `SELECT ${columns} FROM range(20000) t(i) WHERE hash(i) % 5 = 0`],
     ["in another order", `SELECT ${columns} FROM range(5000) t(i) ORDER BY hash(i)`],
     [
@@ -40,8 +43,10 @@ describe("streamed rows", () => {
   });
 
   it("can be left early, and the session runs on", async () => {
-    for await (const row of session.rowStream("SELECT i, 'text ' || i AS t FROM range(100000000) t(i)")) if (row["i"] === 3000n) break;
-    for await (const batch of session.arrow("SELECT i FROM range(100000000) t(i)")) if (batch.numRows > 0) break;
+    for await (const row of session.rowStream("SELECT i, 'text ' || i AS t FROM range(100000000) t(i)"))
+      if (row["i"] === 3000n) break;
+    for await (const batch of session.arrow("SELECT i FROM range(100000000) t(i)"))
+      if (batch.numRows > 0) break;
     expect(await session.rows("SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 });

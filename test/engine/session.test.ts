@@ -81,14 +81,18 @@ describe("rows", () => {
   });
 
   it("dates far outside of what a Date holds stay exact", async () => {
-    const rows = await session.rows("SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '12024-02-29 00:00:00' AS c");
+    const rows = await session.rows(
+      "SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '12024-02-29 00:00:00' AS c",
+    );
     expect(rows).toEqual([{ a: "0001-01-01", b: "9999-12-31", c: "+012024-02-29T00:00:00.000000" }]);
   });
 });
 
 describe("describe", () => {
   it("names columns and their types without running the query", async () => {
-    expect(await session.describe("SELECT 1::DECIMAL(10,2) AS a, {'x': [1]} AS b FROM range(1000000000000)")).toEqual([
+    expect(
+      await session.describe("SELECT 1::DECIMAL(10,2) AS a, {'x': [1]} AS b FROM range(1000000000000)"),
+    ).toEqual([
       { name: "a", type: "DECIMAL(10,2)" },
       { name: "b", type: "STRUCT(x INTEGER[])" },
     ]);
@@ -116,12 +120,18 @@ describe("settings", () => {
 describe("failures", () => {
   it("SQL that does not parse is SQL_FAILED with line and column", async () => {
     const failure = session.rows("SELECT a,\n  b frm c FROM (SELECT 1 AS a)");
-    await expect(failure).rejects.toMatchObject({ code: "SQL_FAILED", data: { line: 2, column: 9, engineErrorKind: "Parser" } });
+    await expect(failure).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { line: 2, column: 9, engineErrorKind: "Parser" },
+    });
   });
 
   it("a missing column is SQL_FAILED and shows the place", async () => {
     const failure = session.rows("SELECT foo FROM (SELECT 1 AS a)");
-    await expect(failure).rejects.toMatchObject({ code: "SQL_FAILED", message: expect.stringContaining("^") });
+    await expect(failure).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      message: expect.stringContaining("^"),
+    });
   });
 
   it("a file that is no Parquet is DATA_FILE_CORRUPT naming it", async () => {
@@ -145,7 +155,10 @@ describe("failures", () => {
     const small = await openSession({ temporaryFolder: folder, threads: 1, memoryLimit: 30_000_000 });
     try {
       const failure = small.rows("SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)");
-      await expect(failure).rejects.toMatchObject({ code: "MEMORY_LIMIT_TOO_SMALL", message: expect.stringContaining("memory limit") });
+      await expect(failure).rejects.toMatchObject({
+        code: "MEMORY_LIMIT_TOO_SMALL",
+        message: expect.stringContaining("memory limit"),
+      });
     } finally {
       await small.close();
     }

@@ -37,9 +37,14 @@ describe("SQL that costs more than its length", () => {
     ["comments that never end", `a ${"/*".repeat(20_000)}`, { limit: 200 }],
     ["comments side by side", `${"/**/".repeat(20_000)} a`, { limit: 200 }],
     ["comments behind a text with a quote in it", `E'\\'' || '/*' ${"/**/".repeat(20_000)}`, { limit: 200 }],
-    ["comments inside a comment that names one of a line", `/* -- ' */ a ${"/**/".repeat(20_000)}`, { limit: 200 }],
+    [
+      "comments inside a comment that names one of a line",
+      `/* -- ' */ a ${"/**/".repeat(20_000)}`,
+      { limit: 200 },
+    ],
   ])("is refused with the number and the limit: %s", async (_name, expression, data) => {
-    for (const error of await refusals(expression)) expect(error).toMatchObject({ code: "SQL_REFUSED", data });
+    for (const error of await refusals(expression))
+      expect(error).toMatchObject({ code: "SQL_REFUSED", data });
   });
 
   it("is refused for what is wide in an expression", async () => {
@@ -51,7 +56,8 @@ describe("SQL that costs more than its length", () => {
     ).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { count: 5001, limit: 2000 },
-      message: "This SQL was refused because it has 5001 calls and operators; the limit is 2000. Split or simplify it.",
+      message:
+        "This SQL was refused because it has 5001 calls and operators; the limit is 2000. Split or simplify it.",
     });
   });
 
@@ -61,8 +67,14 @@ describe("SQL that costs more than its length", () => {
     ["500 alternatives", many(500, (i) => `a = ${i}`, " OR ")],
     ["500 cases", `CASE ${many(500, (i) => `WHEN a = ${i} THEN 'v${i}'`, " ")} END`],
     ["a sum of 90 terms", `a${"+1".repeat(90)} > 0`],
-    ["texts of signs", `s IN (${many(2000, (i) => `'/*${i}*/'`, ", ")}) OR s = '${"/*".repeat(500)}' OR s = $q$${"+-".repeat(500)}$q$`],
-    ["comments that are rules", `/*${"*".repeat(300)}*/ a > 0 /*${"=".repeat(300)}*/ --${"-".repeat(300)}\n--${"/*".repeat(300)}\n`],
+    [
+      "texts of signs",
+      `s IN (${many(2000, (i) => `'/*${i}*/'`, ", ")}) OR s = '${"/*".repeat(500)}' OR s = $q$${"+-".repeat(500)}$q$`,
+    ],
+    [
+      "comments that are rules",
+      `/*${"*".repeat(300)}*/ a > 0 /*${"=".repeat(300)}*/ --${"-".repeat(300)}\n--${"/*".repeat(300)}\n`,
+    ],
     ["a name of signs", `a > 0 AND s <> 'it''s /*' /* ' */ AND s <> E'\\'${"/*".repeat(200)}'`],
   ])("is taken where it is only long: %s", async (_name, expression) => {
     await session.callerExpression(expression, columns);

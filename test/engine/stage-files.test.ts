@@ -32,8 +32,15 @@ function fileOf(content: string | Uint8Array, ending: string): string {
 }
 
 async function csv(content: string | Uint8Array, csvOptions: CsvOptions = {}, options: StageOptions = {}) {
-  const staged = await session.stage({ kind: "csv", files: [fileOf(content, "csv")], options: csvOptions }, options);
-  return { staged, columns: staged.columns.map((column) => `${column.name} ${column.type}`), rows: await session.rows(staged.sql) };
+  const staged = await session.stage(
+    { kind: "csv", files: [fileOf(content, "csv")], options: csvOptions },
+    options,
+  );
+  return {
+    staged,
+    columns: staged.columns.map((column) => `${column.name} ${column.type}`),
+    rows: await session.rows(staged.sql),
+  };
 }
 
 describe("CSV", () => {
@@ -89,12 +96,18 @@ describe("CSV", () => {
     ["two columns of one name", "a,A\n1,2\n", 1],
     ["a column without a name", "a,\n1,2\n", 1],
   ])("%s is SOURCE_UNREADABLE naming file and line", async (_name, content, line) => {
-    await expect(csv(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: expect.any(String), line } });
+    await expect(csv(content)).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: expect.any(String), line },
+    });
     await expect(csv(content)).rejects.toThrow(lastFile);
   });
 
   it("an empty file and an absent one are SOURCE_UNREADABLE naming them", async () => {
-    await expect(csv("")).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", message: expect.stringContaining("is empty") });
+    await expect(csv("")).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      message: expect.stringContaining("is empty"),
+    });
     const absent = join(folder, "absent.csv");
     await expect(session.stage({ kind: "csv", files: [absent] })).rejects.toMatchObject({
       code: "SOURCE_UNREADABLE",
@@ -114,7 +127,10 @@ describe("CSV", () => {
     ["TIMESTAMPTZ", "2023-02-28T10:00:00.1234567Z"],
   ])("a cell that is no %s (%s) is refused, naming row and column", async (type, text) => {
     const failure = csv(`id,v\n1,\n2,${text}\n`, {}, { columns: [{ name: "v", type }] });
-    await expect(failure).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { line: 3, row: 1, column: "v", found: text } });
+    await expect(failure).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { line: 3, row: 1, column: "v", found: text },
+    });
   });
 
   it.each([
@@ -125,14 +141,17 @@ describe("CSV", () => {
     ["one column, where a blank line is a missing value", "v\n1\n\nx", {}, 4],
     ["one column and a text for null, where a blank line is none", "v\n1\n\nx", { nullText: "NA" }, 4],
     ["Latin-1", Buffer.from("id,v\n\xe9,1\nb,x\n", "latin1"), { encoding: "latin-1" }, 3],
-  ] as const)("a bad cell is named by the line that its row begins on: %s", async (_name, content, options, line) => {
-    const column = "header" in options ? "column1" : "v";
-    const failure = csv(content, options, { columns: [{ name: column, type: "INTEGER" }] });
-    await expect(failure).rejects.toMatchObject({
-      message: expect.stringContaining(`line ${line}, row`),
-      data: { line, column, found: "x" },
-    });
-  });
+  ] as const)(
+    "a bad cell is named by the line that its row begins on: %s",
+    async (_name, content, options, line) => {
+      const column = "header" in options ? "column1" : "v";
+      const failure = csv(content, options, { columns: [{ name: column, type: "INTEGER" }] });
+      await expect(failure).rejects.toMatchObject({
+        message: expect.stringContaining(`line ${line}, row`),
+        data: { line, column, found: "x" },
+      });
+    },
+  );
 
   it("gzipped files are read, whatever their name says, other compression is refused by name, and cut gzip is damage", async () => {
     const zipped = gzipSync("id,v\n1,x\n2,y\n");
@@ -141,8 +160,14 @@ describe("CSV", () => {
       { id: 2n, v: "y" },
     ]);
     const refused = csv(Buffer.from("28b52ffd2400010000", "hex"));
-    await expect(refused).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { compression: "Zstandard" } });
-    await expect(csv(zipped.subarray(0, 20))).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile } });
+    await expect(refused).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { compression: "Zstandard" },
+    });
+    await expect(csv(zipped.subarray(0, 20))).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: lastFile },
+    });
     const bad = csv(gzipSync("id,v\n1,1\n2,y\n"), {}, { columns: [{ name: "v", type: "INTEGER" }] });
     await expect(bad).rejects.toMatchObject({ data: { line: 3, column: "v" } });
   });
@@ -170,7 +195,9 @@ describe("CSV", () => {
     const files = [fileOf("a,b\n1,2\n3,4\n", "csv"), fileOf("b,c\n5,6\n7,8\n", "csv")];
     const staged = await session.stage({ kind: "csv", files });
     const { file, row } = staged.positionColumns;
-    expect(await session.rows(`SELECT a, b, c, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`)).toEqual([
+    expect(
+      await session.rows(`SELECT a, b, c, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+    ).toEqual([
       { a: 1n, b: 2n, c: null, file: files[0], row: 0n },
       { a: 3n, b: 4n, c: null, file: files[0], row: 1n },
       { a: null, b: 5n, c: 6n, file: files[1], row: 0n },
@@ -182,7 +209,10 @@ describe("CSV", () => {
 describe("JSON lines", () => {
   async function ndjson(content: string | Uint8Array, options: StageOptions = {}) {
     const staged = await session.stage({ kind: "ndjson", files: [fileOf(content, "ndjson")] }, options);
-    return { columns: staged.columns.map((column) => `${column.name} ${column.type}`), rows: await session.rows(staged.sql) };
+    return {
+      columns: staged.columns.map((column) => `${column.name} ${column.type}`),
+      rows: await session.rows(staged.sql),
+    };
   }
 
   it("reads integers of 64 bits and decimals without rounding", async () => {
@@ -196,15 +226,20 @@ describe("JSON lines", () => {
   });
 
   it("reads what varve's own export writes", async () => {
-    const { rows } = await ndjson('{"b":"AP8=","f":"NaN","m":[["k",1]],"t":"2024-01-31T10:00:00.000001Z"}\n', {
-      columns: [
-        { name: "b", type: "BLOB" },
-        { name: "f", type: "DOUBLE" },
-        { name: "m", type: "MAP(VARCHAR, BIGINT)" },
-        { name: "t", type: "TIMESTAMPTZ" },
-      ],
-    });
-    expect(rows).toEqual([{ b: Uint8Array.of(0, 255), f: Number.NaN, m: [["k", 1n]], t: "2024-01-31T10:00:00.000001Z" }]);
+    const { rows } = await ndjson(
+      '{"b":"AP8=","f":"NaN","m":[["k",1]],"t":"2024-01-31T10:00:00.000001Z"}\n',
+      {
+        columns: [
+          { name: "b", type: "BLOB" },
+          { name: "f", type: "DOUBLE" },
+          { name: "m", type: "MAP(VARCHAR, BIGINT)" },
+          { name: "t", type: "TIMESTAMPTZ" },
+        ],
+      },
+    );
+    expect(rows).toEqual([
+      { b: Uint8Array.of(0, 255), f: Number.NaN, m: [["k", 1n]], t: "2024-01-31T10:00:00.000001Z" },
+    ]);
   });
 
   it.each([
@@ -212,31 +247,46 @@ describe("JSON lines", () => {
     ["a line that is no object", '{"a":1}\n\n[1]\n', 3],
     ["bytes that are no UTF-8", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d, 10]), 1],
   ])("%s is SOURCE_UNREADABLE naming file and line", async (_name, content, line) => {
-    await expect(ndjson(content)).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile, line } });
+    await expect(ndjson(content)).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: lastFile, line },
+    });
   });
 
   it("gzipped files are read, whatever their name says; cut gzip and other compression are refused", async () => {
-    const lines = Array.from({ length: 5000 }, (_, at) => `{"a":${at},"text":"${"é".repeat(at % 300)}"}\n`).join("");
+    const lines = Array.from(
+      { length: 5000 },
+      (_, at) => `{"a":${at},"text":"${"é".repeat(at % 300)}"}\n`,
+    ).join("");
     const { rows } = await ndjson(gzipSync(lines));
     expect(rows).toHaveLength(5000);
     expect(rows[4999]).toEqual({ a: 4999n, text: "é".repeat(199) });
-    await expect(ndjson(gzipSync(lines).subarray(0, 1000))).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: lastFile } });
+    await expect(ndjson(gzipSync(lines).subarray(0, 1000))).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: lastFile },
+    });
     await expect(ndjson(Buffer.from("BZh91AY&SY"))).rejects.toMatchObject({ data: { compression: "bzip2" } });
     await expect(ndjson(gzipSync('{"a":1}\n{"a":\n'))).rejects.toMatchObject({ data: { line: 2 } });
   });
 
   it("a value of another type names the line", async () => {
-    await expect(ndjson('{"a":1}\n\n{"a":"x"}\n', { columns: [{ name: "a", type: "BIGINT" }] })).rejects.toThrow(/line 3 of/);
+    await expect(
+      ndjson('{"a":1}\n\n{"a":"x"}\n', { columns: [{ name: "a", type: "BIGINT" }] }),
+    ).rejects.toThrow(/line 3 of/);
   });
 });
 
 describe("Parquet", () => {
   it("is read in place, united by name, with file and row", async () => {
     const [a, b] = [join(folder, "a.parquet"), join(folder, "b.parquet")];
-    await session.execute(`COPY (SELECT 1 AS x, 'one' AS y) TO '${a}'; COPY (SELECT 'two' AS y, 2.5::DOUBLE AS z) TO '${b}'`);
+    await session.execute(
+      `COPY (SELECT 1 AS x, 'one' AS y) TO '${a}'; COPY (SELECT 'two' AS y, 2.5::DOUBLE AS z) TO '${b}'`,
+    );
     const staged = await session.stage({ kind: "parquet", files: [a, b] });
     const { file, row } = staged.positionColumns;
-    expect(await session.rows(`SELECT x, y, z, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`)).toEqual([
+    expect(
+      await session.rows(`SELECT x, y, z, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+    ).toEqual([
       { x: 1, y: "one", z: null, file: a, row: 0n },
       { x: null, y: "two", z: 2.5, file: b, row: 0n },
     ]);
@@ -244,7 +294,9 @@ describe("Parquet", () => {
 
   it("a broken file is SOURCE_UNREADABLE naming it", async () => {
     const file = fileOf("PAR1 but no footer", "parquet");
-    await expect(session.stage({ kind: "parquet", files: [file] })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    await expect(session.stage({ kind: "parquet", files: [file] })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
   });
 
   it("folders named like partitions add no columns", async () => {

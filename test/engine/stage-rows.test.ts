@@ -20,7 +20,11 @@ afterAll(async () => {
 
 async function stage(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>, options: StageOptions = {}) {
   const staged = await session.stage({ kind: "rows", rows }, options);
-  return { staged, columns: staged.columns.map((column) => `${column.name} ${column.type}`), rows: await session.rows(staged.sql) };
+  return {
+    staged,
+    columns: staged.columns.map((column) => `${column.name} ${column.type}`),
+    rows: await session.rows(staged.sql),
+  };
 }
 
 const typed = (type: string): readonly EngineColumn[] => [{ name: "v", type }];
@@ -80,7 +84,8 @@ describe("inference", () => {
 
   it("widens and adds columns long after the first rows, keeping order", async () => {
     async function* source(): AsyncGenerator<SourceRow> {
-      for (let i = 0; i < 10_000; i++) yield { id: i, v: i < 7000 ? i : i + 0.5, ...(i > 9000 ? { late: { a: [i] } } : {}) };
+      for (let i = 0; i < 10_000; i++)
+        yield { id: i, v: i < 7000 ? i : i + 0.5, ...(i > 9000 ? { late: { a: [i] } } : {}) };
     }
     const { staged, columns } = await stage(source());
     expect(columns).toEqual(["id BIGINT", "v DOUBLE", 'late STRUCT("a" BIGINT[])']);
@@ -112,7 +117,10 @@ describe("inference", () => {
     ["an array", [[1]], 0],
     ["a row without columns", [{}], 0],
   ])("%s instead of a row is SOURCE_UNREADABLE", async (_name, rows, row) => {
-    await expect(stage(rows as SourceRow[])).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { row } });
+    await expect(stage(rows as SourceRow[])).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { row },
+    });
   });
 
   it("no rows and no schema is SOURCE_UNREADABLE; with a schema it is an empty relation", async () => {
@@ -134,7 +142,11 @@ describe("given types", () => {
     ["DECIMAL(4,2)", 12.34, "12.34"],
     ["DECIMAL(9,2)", "-1234567.8", "-1234567.80"],
     ["DECIMAL(18,0)", 999999999999999999n, "999999999999999999"],
-    ["DECIMAL(38,10)", "-1234567890123456789012345678.0123456789", "-1234567890123456789012345678.0123456789"],
+    [
+      "DECIMAL(38,10)",
+      "-1234567890123456789012345678.0123456789",
+      "-1234567890123456789012345678.0123456789",
+    ],
     ["DECIMAL(38,0)", 1e22, "10000000000000000000000"],
     ["DATE", "2024-02-29", "2024-02-29"],
     ["DATE", new Date("1969-12-31T00:00:00Z"), "1969-12-31"],
@@ -192,7 +204,10 @@ describe("given types", () => {
     ["STRUCT(a INTEGER)", { a: 1, b: 2 }],
   ])("%s does not hold %o", async (type, value) => {
     const rows = [{ v: null }, { v: value }];
-    await expect(stage(rows, { columns: typed(type) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { row: 1 } });
+    await expect(stage(rows, { columns: typed(type) })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { row: 1 },
+    });
   });
 
   it("a value deep inside is named by its path", async () => {
@@ -208,12 +223,15 @@ describe("bounds", () => {
     const small = await openSession({ temporaryFolder: folder, threads: 1, memoryLimit: 64 * 1024 * 1024 });
     try {
       function* source(): Generator<SourceRow> {
-        for (let i = 0; i < 400_000; i++) yield { id: i, text: `a text of no use but its length, which is large ${i} ${"x".repeat(200)}` };
+        for (let i = 0; i < 400_000; i++)
+          yield { id: i, text: `a text of no use but its length, which is large ${i} ${"x".repeat(200)}` };
       }
       const staged = await small.stage({ kind: "rows", rows: source() });
-      expect(await small.rows(`SELECT count(*) AS n, sum(id) AS s, sum(length(text)) > 90000000 AS large FROM (${staged.sql})`)).toEqual([
-        { n: 400_000n, s: 79_999_800_000n, large: true },
-      ]);
+      expect(
+        await small.rows(
+          `SELECT count(*) AS n, sum(id) AS s, sum(length(text)) > 90000000 AS large FROM (${staged.sql})`,
+        ),
+      ).toEqual([{ n: 400_000n, s: 79_999_800_000n, large: true }]);
     } finally {
       await small.close();
     }

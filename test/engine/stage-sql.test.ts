@@ -21,7 +21,9 @@ beforeEach(async () => {
   writeFileSync(csv, "a,b\n1,x\n2,y\n");
   writeFileSync(secret, "password\nhunter2\n");
   await session.execute(`COPY (SELECT i AS a FROM range(5) t(i)) TO '${parquet}'`);
-  tables = { flights: { sql: "SELECT i AS id FROM range(10) t(i)", columns: [{ name: "id", type: "BIGINT" }] } };
+  tables = {
+    flights: { sql: "SELECT i AS id FROM range(10) t(i)", columns: [{ name: "id", type: "BIGINT" }] },
+  };
 });
 
 afterEach(async () => {
@@ -30,9 +32,22 @@ afterEach(async () => {
 });
 
 async function run(sql: string, files?: readonly string[]) {
-  const callerSql = sql.replaceAll("$CSV", csv).replaceAll("$PARQUET", parquet).replaceAll("$SECRET", secret).replaceAll("$FOLDER", folder);
-  const staged = await session.stage({ kind: "sql", callerSql, tables, ...(files === undefined ? {} : { files }) });
-  return { columns: staged.columns.map((column) => `${column.name} ${column.type}`), rows: await session.rows(staged.sql), staged };
+  const callerSql = sql
+    .replaceAll("$CSV", csv)
+    .replaceAll("$PARQUET", parquet)
+    .replaceAll("$SECRET", secret)
+    .replaceAll("$FOLDER", folder);
+  const staged = await session.stage({
+    kind: "sql",
+    callerSql,
+    tables,
+    ...(files === undefined ? {} : { files }),
+  });
+  return {
+    columns: staged.columns.map((column) => `${column.name} ${column.type}`),
+    rows: await session.rows(staged.sql),
+    staged,
+  };
 }
 
 describe("a caller's SQL as source", () => {
@@ -86,13 +101,17 @@ describe("a caller's SQL as source", () => {
     ["an internal table of the session", "SELECT * FROM __varve_staged_0"],
   ])("%s is refused, with and without files", async (_name, sql) => {
     for (const files of [undefined, [csv, parquet]]) {
-      await expect(run(sql, files)).rejects.toMatchObject({ code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/) });
+      await expect(run(sql, files)).rejects.toMatchObject({
+        code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/),
+      });
     }
     expect(existsSync(join(folder, "new.parquet"))).toBe(false);
     expect(await session.rows(`SELECT count(*) AS n FROM '${parquet}'`)).toEqual([{ n: 5n }]);
   });
 
   it("a named file that is absent is SOURCE_UNREADABLE", async () => {
-    await expect(run("SELECT 1 AS one", [join(folder, "absent.csv")])).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    await expect(run("SELECT 1 AS one", [join(folder, "absent.csv")])).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
   });
 });

@@ -7,7 +7,8 @@ import { createTable, schema } from "../../src/index.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
 
 /** Fails long after the first rows have been handed out. */
-const failing = "SELECT CASE WHEN range > 300000 THEN error('broken') ELSE range END AS a FROM range(1000000)";
+const failing =
+  "SELECT CASE WHEN range > 300000 THEN error('broken') ELSE range END AS a FROM range(1000000)";
 let session: Session;
 
 beforeAll(async () => {
@@ -31,7 +32,10 @@ describe("a query that fails after it has given rows", () => {
   });
 
   it("as Arrow says so, and is not taken for complete", async () => {
-    await expect(consume(session.arrow(failing))).rejects.toMatchObject({ code: "SQL_FAILED", message: expect.stringContaining("broken") });
+    await expect(consume(session.arrow(failing))).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      message: expect.stringContaining("broken"),
+    });
   });
 
   it("as JSON lines says so, and is not taken for complete", async () => {
@@ -43,7 +47,9 @@ describe("a query that fails after it has given rows", () => {
 
   it("because its signal aborts is cancelled", async () => {
     const controller = new AbortController();
-    const rows = session.rowStream("SELECT a.range AS a FROM range(100000) a, range(100000) b", { signal: controller.signal });
+    const rows = session.rowStream("SELECT a.range AS a FROM range(100000) a, range(100000) b", {
+      signal: controller.signal,
+    });
     let seen = 0;
     const count = async () => {
       for await (const _ of rows) if (++seen === 10_000) controller.abort();
@@ -56,7 +62,12 @@ it("rows of a table whose second file is damaged in its middle end with the file
   const folder = join(freshFolder(), "t");
   const table = await createTable(folder, { schema: schema().long("id").string("text") });
   for (let part = 0; part < 2; part++) {
-    await table.append(Array.from({ length: 300_000 }, (_, id) => ({ id: part * 300_000 + id, text: `row ${(id * 7919) % 1_000_003}` })));
+    await table.append(
+      Array.from({ length: 300_000 }, (_, id) => ({
+        id: part * 300_000 + id,
+        text: `row ${(id * 7919) % 1_000_003}`,
+      })),
+    );
   }
   for (const file of dataFiles(folder)) {
     const name = join(folder, file);

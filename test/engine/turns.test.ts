@@ -61,7 +61,10 @@ describe("a queue of turns", () => {
     const [first, second] = [new AbortController(), new AbortController()];
     const waiting = [queue.enter(1, first.signal), queue.enter(1, second.signal)];
     first.abort(new Error("changed my mind"));
-    await expect(waiting[0]).rejects.toMatchObject({ code: "CANCELLED", cause: { message: "changed my mind" } });
+    await expect(waiting[0]).rejects.toMatchObject({
+      code: "CANCELLED",
+      cause: { message: "changed my mind" },
+    });
     await expect(queue.enter(1, first.signal)).rejects.toMatchObject({ code: "CANCELLED" });
     expect(queue.counts).toEqual({ holding: 1, waiting: 1 });
     end();
@@ -154,7 +157,10 @@ describe("a queue of turns", () => {
     expect(queue.counts).toEqual({ holding: 0, waiting: 0 });
   });
 
-  it.each([{ sessions: 0 }, { sessions: 1.5 }, { memory: -1 }, { memory: Number.NaN }])("refuses the limits %j", (limits) => {
-    expect(() => new TurnQueue(limits)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
-  });
+  it.each([{ sessions: 0 }, { sessions: 1.5 }, { memory: -1 }, { memory: Number.NaN }])(
+    "refuses the limits %j",
+    (limits) => {
+      expect(() => new TurnQueue(limits)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    },
+  );
 });

@@ -47,7 +47,10 @@ describe("variant values as JSON", () => {
   });
 
   it("damaged values are refused, deep nesting included", () => {
-    const deep = Buffer.concat([...Array.from({ length: 2000 }, () => bytes("13 01000000 00000000 00000000")), bytes("00")]);
+    const deep = Buffer.concat([
+      ...Array.from({ length: 2000 }, () => bytes("13 01000000 00000000 00000000")),
+      bytes("00"),
+    ]);
     for (const value of ["", "18 00", "02 05 00", "03 ff", "02 01 07 00 01 00", "54", "41 ff"].map(bytes)) {
       expect(() => variantJson(noNames, value)).toThrowError(/variant value cannot be decoded/);
     }
@@ -65,11 +68,12 @@ describe("variant values as JSON", () => {
     try {
       session.enableVariants();
       session.enableVariants();
-      const sql = "SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, v) AS j FROM (VALUES ('\\x0C\\x07'::BLOB), (NULL)) AS t(v)";
+      const sql =
+        "SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, v) AS j FROM (VALUES ('\\x0C\\x07'::BLOB), (NULL)) AS t(v)";
       expect(await session.rows(sql)).toEqual([{ j: "7" }, { j: null }]);
-      await expect(session.rows("SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, '\\x18'::BLOB)")).rejects.toThrow(
-        /variant value cannot be decoded/,
-      );
+      await expect(
+        session.rows("SELECT varve_variant_json('\\x01\\x00\\x00'::BLOB, '\\x18'::BLOB)"),
+      ).rejects.toThrow(/variant value cannot be decoded/);
     } finally {
       await session.close();
     }

@@ -18,19 +18,31 @@ afterEach(async () => {
 });
 
 const refused = { code: "SQL_REFUSED", message: expect.stringContaining("beside values of type VARIANT") };
-const sorters = ["list_sort", "array_sort", "list_reverse_sort", "array_reverse_sort", "list_grade_up", "array_grade_up", "grade_up"];
+const sorters = [
+  "list_sort",
+  "array_sort",
+  "list_reverse_sort",
+  "array_reverse_sort",
+  "list_grade_up",
+  "array_grade_up",
+  "grade_up",
+];
 
 describe("sorting what may be a VARIANT, at which the engine reads memory that is not its own", () => {
   it.each(sorters)("is refused over a column, and over what the text makes: %s", async (name) => {
     await session.execute("CREATE VIEW t AS SELECT [1, 2]::VARIANT AS v, [2, 1] AS l");
     await session.fence({ files: [] });
     await expect(session.callerQuery(`SELECT ${name}(v) FROM t`)).rejects.toMatchObject(refused);
-    await expect(session.callerExpression(`len(${name}(v)) > 0`, [{ name: "v", type: "VARIANT" }])).rejects.toMatchObject(refused);
-    await expect(session.callerExpression(`len(${name}(s.v)) > 0`, [{ name: "s", type: "STRUCT(v VARIANT)" }])).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      session.callerExpression(`len(${name}(v)) > 0`, [{ name: "v", type: "VARIANT" }]),
+    ).rejects.toMatchObject(refused);
+    await expect(
+      session.callerExpression(`len(${name}(s.v)) > 0`, [{ name: "s", type: "STRUCT(v VARIANT)" }]),
+    ).rejects.toMatchObject(refused);
     for (const made of ["l::VARIANT", 'CAST(l AS "variant")', "from_json('[1]', 'VAR' || 'IANT')"]) {
-      await expect(session.callerExpression(`len(${name}(${made})) > 0`, [{ name: "l", type: "INTEGER[]" }])).rejects.toMatchObject({
+      await expect(
+        session.callerExpression(`len(${name}(${made})) > 0`, [{ name: "l", type: "INTEGER[]" }]),
+      ).rejects.toMatchObject({
         code: "SQL_REFUSED",
       });
     }
@@ -39,7 +51,11 @@ describe("sorting what may be a VARIANT, at which the engine reads memory that i
   it("is refused in SQL over a Parquet file that holds one", async () => {
     const file = join(folder, "v.parquet");
     await session.execute(`COPY (SELECT [1, 2]::VARIANT AS v, [2, 1] AS l) TO '${file}' (FORMAT parquet)`);
-    const staged = session.stage({ kind: "sql", callerSql: `SELECT list_sort(v) AS s FROM '${file}'`, files: [file] });
+    const staged = session.stage({
+      kind: "sql",
+      callerSql: `SELECT list_sort(v) AS s FROM '${file}'`,
+      files: [file],
+    });
     await expect(staged).rejects.toMatchObject(refused);
   });
 

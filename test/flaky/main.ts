@@ -39,7 +39,9 @@ else process.exitCode = await findFlaky(Number(values.repeat), Number(values.spi
 async function findFlaky(repeat: number, spinners: number): Promise<number> {
   const failures = new Map<string, number>();
   for (const busy of [0, spinners]) {
-    const processes = Array.from({ length: busy }, () => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
+    const processes = Array.from({ length: busy }, () =>
+      spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
+    );
     try {
       for (let run = 1; run <= repeat; run++) {
         const report = await runTests();
@@ -49,14 +51,18 @@ async function findFlaky(repeat: number, spinners: number): Promise<number> {
           failures.set(key, (failures.get(key) ?? 0) + 1);
           console.log(`failed: ${key}\n${message}`);
         }
-        console.log(`${busy} busy processes, run ${run} of ${repeat}: ${report.numTotalTests} tests, ${failed.size} failed`);
+        console.log(
+          `${busy} busy processes, run ${run} of ${repeat}: ${report.numTotalTests} tests, ${failed.size} failed`,
+        );
       }
     } finally {
       for (const spinner of processes) await stop(spinner);
     }
   }
   for (const [test, times] of failures) console.log(`${times} of ${repeat}: ${test}`);
-  console.log(failures.size === 0 ? `No test failed in ${2 * repeat} runs.` : `${failures.size} failed at least once.`);
+  console.log(
+    failures.size === 0 ? `No test failed in ${2 * repeat} runs.` : `${failures.size} failed at least once.`,
+  );
   return failures.size === 0 ? 0 : 1;
 }
 
@@ -65,9 +71,13 @@ async function runTests(): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), "varve-flaky-"));
   const file = join(folder, "report.json");
   try {
-    const vitest = spawn("npx", ["vitest", "run", "--reporter=json", `--outputFile=${file}`, ...positionals], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
+    const vitest = spawn(
+      "npx",
+      ["vitest", "run", "--reporter=json", `--outputFile=${file}`, ...positionals],
+      {
+        stdio: ["ignore", "ignore", "inherit"],
+      },
+    );
     await new Promise((done, failed) => vitest.on("error", failed).on("close", done));
     return JSON.parse(readFileSync(file, "utf8")) as Report;
   } finally {

@@ -9,7 +9,11 @@ import { closeLogSession } from "../../src/log/segment/log-session.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { parseActions } from "../../src/protocol/action-json.ts";
 import type { AddAction } from "../../src/protocol/actions.ts";
-import { decodeDeletionVector, deletionVectorPlace, unwrapDeletionVector } from "../../src/protocol/deletion-vector.ts";
+import {
+  decodeDeletionVector,
+  deletionVectorPlace,
+  unwrapDeletionVector,
+} from "../../src/protocol/deletion-vector.ts";
 import { logPathKey } from "../../src/schema/paths.ts";
 import { parseSchema } from "../../src/schema/schema-json.ts";
 import { clearMemoryStore, memoryStore } from "../../src/storage/memory/memory-store.ts";
@@ -29,7 +33,11 @@ export interface FuzzOutcome {
  *
  * @throws anything but a typed error: what fuzzing looks for
  */
-export async function runCase(tables: readonly FuzzTable[], random: Random, folder: string): Promise<FuzzOutcome> {
+export async function runCase(
+  tables: readonly FuzzTable[],
+  random: Random,
+  folder: string,
+): Promise<FuzzOutcome> {
   const table = random.pick(tables);
   const kind = random.below(100);
   if (kind < 60) return parseCase(table, random);
@@ -37,7 +45,8 @@ export async function runCase(tables: readonly FuzzTable[], random: Random, fold
   const usesEngine = [...table.files.keys()].some((path) => path.endsWith(".parquet"));
   if (usesEngine && kind >= 75) return parseCase(table, random);
   const paths = [...table.files.keys()].filter(
-    (path) => path.startsWith("_delta_log/") && (!usesEngine || random.below(2) === 0 || !path.endsWith(".json")),
+    (path) =>
+      path.startsWith("_delta_log/") && (!usesEngine || random.below(2) === 0 || !path.endsWith(".json")),
   );
   if (paths.length === 0) return parseCase(table, random);
   return tableCase(table, random.pick(paths), random, folder);
@@ -57,7 +66,11 @@ async function parseCase(table: FuzzTable, random: Random): Promise<FuzzOutcome>
     });
   }
   const metadata = parseActions(bytes, path).find((action) => action.kind === "metaData");
-  const schema = mutate(Buffer.from(metadata?.kind === "metaData" ? metadata.schemaString : "{}"), random, true);
+  const schema = mutate(
+    Buffer.from(metadata?.kind === "metaData" ? metadata.schemaString : "{}"),
+    random,
+    true,
+  );
   return attempt(`${what} (schema)`, () => parseSchema(schema.toString("utf8")));
 }
 
@@ -73,12 +86,21 @@ async function readVector(damaged: Buffer, bytes: Uint8Array, random: Random): P
   } as const;
   deletionVectorPlace({ ...vector, pathOrInlineDv: damaged.toString("latin1") });
   // Past the checksum too: whoever can change the bytes can change the checksum.
-  await decodeDeletionVector(damaged.subarray(5, 5 + sizeInBytes), vector, random.below(2) === 0 ? 2 ** 31 : 1000);
+  await decodeDeletionVector(
+    damaged.subarray(5, 5 + sizeInBytes),
+    vector,
+    random.below(2) === 0 ? 2 ** 31 : 1000,
+  );
   unwrapDeletionVector(damaged.subarray(1), vector);
 }
 
 /** A whole table with one damaged file, opened at its latest version and read to the last action. */
-async function tableCase(table: FuzzTable, path: string, random: Random, folder: string): Promise<FuzzOutcome> {
+async function tableCase(
+  table: FuzzTable,
+  path: string,
+  random: Random,
+  folder: string,
+): Promise<FuzzOutcome> {
   const name = `fuzz-${realWorld.uuid()}`;
   const store = memoryStore(name, "table");
   for (const [each, bytes] of table.files) {
@@ -89,7 +111,9 @@ async function tableCase(table: FuzzTable, path: string, random: Random, folder:
   const context: TableContext = {
     store,
     world: realWorld,
-    engine: async () => ({ open: (options) => duckdbEngine.open({ memoryLimit: 512 * 1024 * 1024, threads: 1, ...options }) }),
+    engine: async () => ({
+      open: (options) => duckdbEngine.open({ memoryLimit: 512 * 1024 * 1024, threads: 1, ...options }),
+    }),
     localFile: async (wanted) => {
       const file = join(folder, `${Buffer.from(wanted).toString("hex").slice(-40)}.tmp`);
       writeFileSync(file, await store.get(wanted));
@@ -117,12 +141,17 @@ async function readAll(snapshot: LogSnapshot): Promise<void> {
   }
   for await (const chunk of files.tombstones()) for (const remove of chunk) logPathKey(remove.path);
   const totals = await files.totals();
-  if (totals.files !== count || totals.bytes !== bytes) throw new Error(`totals ${totals.files}/${totals.bytes}, files ${count}/${bytes}`);
+  if (totals.files !== count || totals.bytes !== bytes)
+    throw new Error(`totals ${totals.files}/${totals.bytes}, files ${count}/${bytes}`);
   if (snapshot.readObstacle !== undefined) return;
   const column = snapshot.schema.fields[0];
   if (column === undefined) return;
-  const pruned = await files.prune({ op: "not", arg: { op: "eq", column: [column.name], value: { type: column.type, value: "1" } } });
-  if (pruned.listed !== count || pruned.files.length + pruned.skipped !== count) throw new Error("pruning lost a file");
+  const pruned = await files.prune({
+    op: "not",
+    arg: { op: "eq", column: [column.name], value: { type: column.type, value: "1" } },
+  });
+  if (pruned.listed !== count || pruned.files.length + pruned.skipped !== count)
+    throw new Error("pruning lost a file");
 }
 
 function checkAdd(add: AddAction): void {

@@ -23,7 +23,12 @@ const hangMilliseconds = 600_000;
  *
  * Every case has a number and is repeated by `--seed S --from N --runs 1`.
  */
-export async function fuzz(seed: number, runs: number, from = 0, log: (line: string) => void = () => undefined): Promise<FuzzReport> {
+export async function fuzz(
+  seed: number,
+  runs: number,
+  from = 0,
+  log: (line: string) => void = () => undefined,
+): Promise<FuzzReport> {
   const report: FuzzReport = { seed, runs, answered: 0, refused: 0, failures: [] };
   const folder = mkdtempSync(join(tmpdir(), "varve-fuzz-"));
   let told = 0;
@@ -33,7 +38,9 @@ export async function fuzz(seed: number, runs: number, from = 0, log: (line: str
       next = await runProcess(report, join(folder, "progress"), next, count);
       for (const { number, error } of report.failures.slice(told)) log(`case ${number}: ${error}`);
       told = report.failures.length;
-      log(`${next - from} of ${runs}: ${report.answered} answered, ${report.refused} refused, ${report.failures.length} findings`);
+      log(
+        `${next - from} of ${runs}: ${report.answered} answered, ${report.refused} refused, ${report.failures.length} findings`,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -47,7 +54,16 @@ function runProcess(report: FuzzReport, progress: string, from: number, runs: nu
     const worker = resolve(here, "worker.ts");
     const child = spawn(
       process.execPath,
-      ["--import", "tsx", "--max-old-space-size=1024", worker, String(report.seed), String(from), String(runs), progress],
+      [
+        "--import",
+        "tsx",
+        "--max-old-space-size=1024",
+        worker,
+        String(report.seed),
+        String(from),
+        String(runs),
+        progress,
+      ],
       {
         cwd: resolve(here, "../.."),
         stdio: ["ignore", "pipe", "pipe"],

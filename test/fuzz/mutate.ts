@@ -27,7 +27,10 @@ const tokens = [
   "1.5",
 ].map((text) => Buffer.from(text));
 
-/** Damages bytes one to four times: flips, cuts, repeats, moves and replaces parts; for JSON also whole values and lines. */
+/**
+ * Damages bytes one to four times: flips, cuts, repeats, moves and replaces parts; for JSON also whole values
+ * and lines.
+ */
 export function mutate(bytes: Uint8Array, random: Random, isText: boolean): Buffer {
   let result: Buffer = Buffer.from(bytes);
   for (let times = 1 + random.below(4); times > 0; times--)
@@ -61,7 +64,10 @@ function mutateBytes(bytes: Buffer, random: Random): Buffer {
       // Four bytes near the end are where binary formats keep lengths and offsets.
       const end = Math.max(0, bytes.length - 1 - random.below(64));
       if (end + 4 <= bytes.length)
-        bytes.writeUInt32LE(random.pick([0, 1, 0x7fffffff, 0xffffffff, bytes.length, random.below(2 ** 31)]), end);
+        bytes.writeUInt32LE(
+          random.pick([0, 1, 0x7fffffff, 0xffffffff, bytes.length, random.below(2 ** 31)]),
+          end,
+        );
       return bytes;
     }
   }
@@ -71,8 +77,12 @@ function mutateText(bytes: Buffer, random: Random): Buffer {
   const text = bytes.toString("latin1");
   switch (random.below(4)) {
     case 0:
-      return replaceMatch(bytes, text, /[:[,](?:"(?:[^"\\]|\\.)*"|-?\d[\d.]*|true|false|null|\{\}|\[\])/g, random, (found) =>
-        Buffer.concat([Buffer.from(found.slice(0, 1)), random.pick(tokens)]),
+      return replaceMatch(
+        bytes,
+        text,
+        /[:[,](?:"(?:[^"\\]|\\.)*"|-?\d[\d.]*|true|false|null|\{\}|\[\])/g,
+        random,
+        (found) => Buffer.concat([Buffer.from(found.slice(0, 1)), random.pick(tokens)]),
       );
     case 1:
       return replaceMatch(bytes, text, /\d+/g, random, () =>
@@ -88,14 +98,34 @@ function mutateText(bytes: Buffer, random: Random): Buffer {
     }
     default:
       return replaceMatch(bytes, text, /"[^"\\]*"/g, random, (found) =>
-        Buffer.from(random.pick(['"path"', '"stats"', '"add"', '"protocol"', '"deletionVector"', `${found},${found}`, ""])),
+        Buffer.from(
+          random.pick([
+            '"path"',
+            '"stats"',
+            '"add"',
+            '"protocol"',
+            '"deletionVector"',
+            `${found},${found}`,
+            "",
+          ]),
+        ),
       );
   }
 }
 
-function replaceMatch(bytes: Buffer, text: string, pattern: RegExp, random: Random, make: (found: string) => Buffer): Buffer {
+function replaceMatch(
+  bytes: Buffer,
+  text: string,
+  pattern: RegExp,
+  random: Random,
+  make: (found: string) => Buffer,
+): Buffer {
   const found = [...text.matchAll(pattern)];
   if (found.length === 0) return bytes;
   const match = random.pick(found);
-  return Buffer.concat([bytes.subarray(0, match.index), make(match[0]), bytes.subarray(match.index + match[0].length)]);
+  return Buffer.concat([
+    bytes.subarray(0, match.index),
+    make(match[0]),
+    bytes.subarray(match.index + match[0].length),
+  ]);
 }

@@ -41,7 +41,11 @@ describe("a table whose definition varve changed", () => {
     };
     await using table = await createTable(path, { schema: schema().long("id"), properties });
     await table.append([{ id: 1 }]);
-    const off = { "delta.appendOnly": "false", "delta.enableInCommitTimestamps": "false", "delta.enableChangeDataFeed": "false" };
+    const off = {
+      "delta.appendOnly": "false",
+      "delta.enableInCommitTimestamps": "false",
+      "delta.enableChangeDataFeed": "false",
+    };
     const dropFeatures = ["inCommitTimestamp", "changeDataFeed", "vacuumProtocolCheck", "domainMetadata"];
     await table.alter({ set: off, dropFeatures });
     await peers.sql(path, "INSERT INTO {table} VALUES (2)", "DELETE FROM {table} WHERE id = 1");
@@ -88,6 +92,8 @@ async function expectAgreement(path: string): Promise<void> {
   for (let version = await latestVersion(path); version >= 0; version--) {
     const ours = await versionRows(path, version);
     const theirs = await peers.read("spark", path, version);
-    expect(canonicalRows(theirs.rows, ours.schema), `version ${version}`).toEqual(canonicalRows(ours.rows, ours.schema));
+    expect(canonicalRows(theirs.rows, ours.schema), `version ${version}`).toEqual(
+      canonicalRows(ours.rows, ours.schema),
+    );
   }
 }

@@ -13,7 +13,10 @@ const path = join(folder, "flights");
 afterAll(remove);
 
 beforeAll(() => {
-  const run = spawnSync(process.execPath, ["--import", "tsx", "bench/demo/main.ts", "--folder", path], { cwd: root, encoding: "utf8" });
+  const run = spawnSync(process.execPath, ["--import", "tsx", "bench/demo/main.ts", "--folder", path], {
+    cwd: root,
+    encoding: "utf8",
+  });
   expect(run.stderr).toBe("");
   expect(run.stdout).toContain("Try next:");
 });

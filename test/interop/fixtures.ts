@@ -27,7 +27,12 @@ export function fixture(name: string): Fixture {
   const expected = parseJson(readFileSync(join(FIXTURES, "expected", `${name}.json`), "utf8"));
   if (!isJsonObject(expected)) throw new TypeError(`${name}.json is no object`);
   const rows = expected["rowData"];
-  return { name, table: join(FIXTURES, "tables", name), expected, rows: Array.isArray(rows) ? rows.filter(isJsonObject) : undefined };
+  return {
+    name,
+    table: join(FIXTURES, "tables", name),
+    expected,
+    rows: Array.isArray(rows) ? rows.filter(isJsonObject) : undefined,
+  };
 }
 
 /** A folder for one test file, removed by the function beside it. */

@@ -15,13 +15,19 @@ const { folder, remove } = scratchFolder();
 afterAll(remove);
 
 /** Features that deltalake 1.6 says it cannot read. */
-const NOT_IN_DELTALAKE = new Set(["typeWidening", "vacuumProtocolCheck", "variantShredding-preview", "variantType"]);
+const NOT_IN_DELTALAKE = new Set([
+  "typeWidening",
+  "vacuumProtocolCheck",
+  "variantShredding-preview",
+  "variantType",
+]);
 
 /** deltalake reads INT96 as nanoseconds, which end in 2262: the year 9999 comes out wrong. */
 const DELTALAKE_READS_OTHERWISE = new Set(["int96"]);
 
 const readable = fixtures().filter(
-  ({ rows, expected, name }) => rows !== undefined && !("must_reject" in expected) && name !== "unknown-writer-feature",
+  ({ rows, expected, name }) =>
+    rows !== undefined && !("must_reject" in expected) && name !== "unknown-writer-feature",
 );
 
 describe("a log that varve cut down to its own checkpoint and checksum", () => {
@@ -40,7 +46,9 @@ describe("a log that varve cut down to its own checkpoint and checksum", () => {
 });
 
 describe("a log with varve's compaction file in place of commits", () => {
-  for (const one of readable.filter(({ expected }) => Number(expected["version"]) > 1 && hasWholeLog(expected))) {
+  for (const one of readable.filter(
+    ({ expected }) => Number(expected["version"]) > 1 && hasWholeLog(expected),
+  )) {
     test(`${one.name} reads the same in Spark and deltalake`, async () => {
       const table = copyFixture(one, folder, "-compacted");
       const snapshot = await openLog(await openContext(table));
@@ -51,14 +59,20 @@ describe("a log with varve's compaction file in place of commits", () => {
   }
 });
 
-async function expectPeersToRead({ rows = [], expected, name }: Fixture, table: string, { schema }: LogSnapshot): Promise<void> {
+async function expectPeersToRead(
+  { rows = [], expected, name }: Fixture,
+  table: string,
+  { schema }: LogSnapshot,
+): Promise<void> {
   const wanted = canonicalRows(rows, schema);
   const spark = await sharedPeers().read("spark", table);
   expect(canonicalRows(spark.rows, schema)).toEqual(wanted);
   const features = Array.isArray(expected["features"]) ? expected["features"].map(String) : [];
   const unread = features.filter((feature) => NOT_IN_DELTALAKE.has(feature));
   if (unread.length > 0 || DELTALAKE_READS_OTHERWISE.has(name)) {
-    console.log(`deltalake is not asked about ${name}: ${unread.join(", ") || "it cannot hold these timestamps"}`);
+    console.log(
+      `deltalake is not asked about ${name}: ${unread.join(", ") || "it cannot hold these timestamps"}`,
+    );
     return;
   }
   const deltalake = await sharedPeers().read("deltalake", table);
@@ -67,7 +81,9 @@ async function expectPeersToRead({ rows = [], expected, name }: Fixture, table: 
 
 function hasWholeLog({ rowsByVersion }: Fixture["expected"]): boolean {
   return (
-    typeof rowsByVersion === "object" && rowsByVersion !== null && Object.values(rowsByVersion).every((count) => count !== "unavailable")
+    typeof rowsByVersion === "object" &&
+    rowsByVersion !== null &&
+    Object.values(rowsByVersion).every((count) => count !== "unavailable")
   );
 }
 
@@ -75,18 +91,21 @@ function hasWholeLog({ rowsByVersion }: Fixture["expected"]): boolean {
 function dropUpkeepOf(table: string, version: number): void {
   const log = join(table, "_delta_log");
   const latest = String(version).padStart(20, "0");
-  for (const file of readdirSync(log)) if (file.startsWith(latest) && file !== `${latest}.json`) rmSync(join(log, file));
+  for (const file of readdirSync(log))
+    if (file.startsWith(latest) && file !== `${latest}.json`) rmSync(join(log, file));
 }
 
 /** Leaves the latest commit, varve's checkpoint of it with its hint, and its checksum. */
 function keepOnlyCheckpoint(table: string, version: number): void {
   const log = join(table, "_delta_log");
   const latest = String(version).padStart(20, "0");
-  for (const file of readdirSync(log)) if (/^\d/.test(file) && !file.startsWith(latest)) rmSync(join(log, file));
+  for (const file of readdirSync(log))
+    if (/^\d/.test(file) && !file.startsWith(latest)) rmSync(join(log, file));
 }
 
 /** Leaves the commits alone: no checkpoint, hint or checksum. */
 function keepOnlyCommits(table: string): void {
   const log = join(table, "_delta_log");
-  for (const file of readdirSync(log)) if (!/^\d{20}\.json$/.test(file)) rmSync(join(log, file), { recursive: true });
+  for (const file of readdirSync(log))
+    if (!/^\d{20}\.json$/.test(file)) rmSync(join(log, file), { recursive: true });
 }

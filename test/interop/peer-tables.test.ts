@@ -34,7 +34,11 @@ describe("tables that deltalake writes", () => {
   test("varve reads each version after appends, update, delete, merge, optimize, checkpoint and vacuum", async () => {
     const path = join(folder, "deltalake");
     await peers.call("deltalake", "append", { path, rows, columns, partition_by: ["part"] });
-    await peers.call("deltalake", "append", { path, rows: [{ id: 4, name: "four", score: 4, part: "a b" }], columns });
+    await peers.call("deltalake", "append", {
+      path,
+      rows: [{ id: 4, name: "four", score: 4, part: "a b" }],
+      columns,
+    });
     await peers.call("deltalake", "update", { path, updates: { name: "'changed'" }, predicate: "id = 1" });
     await peers.call("deltalake", "delete", { path, predicate: "id = 2" });
     const merged = [
@@ -48,14 +52,19 @@ describe("tables that deltalake writes", () => {
     await expectSameVersions("deltalake", path);
     await peers.call("deltalake", "vacuum", { path });
     const { rows: kept, schema } = await versionRows(path, await latestVersion(path));
-    expect(canonicalRows(kept, schema)).toEqual(canonicalRows((await peers.read("deltalake", path)).rows, schema));
+    expect(canonicalRows(kept, schema)).toEqual(
+      canonicalRows((await peers.read("deltalake", path)).rows, schema),
+    );
   });
 });
 
 describe("tables that Spark writes", () => {
   test("varve reads each version of a plain partitioned table through every verb", async () => {
     const path = join(folder, "spark-plain");
-    await peers.sql(path, "CREATE TABLE {table} (id LONG, v STRING, day DATE) USING delta PARTITIONED BY (day)");
+    await peers.sql(
+      path,
+      "CREATE TABLE {table} (id LONG, v STRING, day DATE) USING delta PARTITIONED BY (day)",
+    );
     await throughEveryVerb(path);
   });
 

@@ -30,7 +30,10 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** One Python process that answers commands of both peers, one after the other; it ends when its standard input does. */
+/**
+ * One Python process that answers commands of both peers, one after the other; it ends when its standard
+ * input does.
+ */
 export class PeerProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting = new Map<number, Waiting>();
@@ -39,17 +42,28 @@ export class PeerProcess {
 
   constructor() {
     const { python, sparkCache } = peerPython();
-    this.#child = spawn(python, [DRIVER], { env: { ...process.env, VARVE_SPARK_CACHE: sparkCache, PYTHONUNBUFFERED: "1" } });
+    this.#child = spawn(python, [DRIVER], {
+      env: { ...process.env, VARVE_SPARK_CACHE: sparkCache, PYTHONUNBUFFERED: "1" },
+    });
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.#settle(line));
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#errorText = (this.#errorText + text).slice(-8000);
     });
     this.#child.on("error", (error) => this.#fail(`${python} could not be started: ${error.message}`));
-    this.#child.on("exit", (code, signal) => this.#fail(`the peers' process ended (${signal ?? code}): ${this.#errorText}`));
+    this.#child.on("exit", (code, signal) =>
+      this.#fail(`the peers' process ended (${signal ?? code}): ${this.#errorText}`),
+    );
   }
 
-  /** Calls a method of peer/spark_peer.py or peer/deltalake_peer.py by name. @throws PeerError with the Python error. */
-  async call(peer: PeerName, command: string, args: Readonly<Record<string, unknown>> = {}): Promise<JsonValue> {
+  /**
+   * Calls a method of peer/spark_peer.py or peer/deltalake_peer.py by name. @throws PeerError with the Python
+   * error.
+   */
+  async call(
+    peer: PeerName,
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+  ): Promise<JsonValue> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -62,7 +76,8 @@ export class PeerProcess {
     const answer = await this.call(peer, command, args);
     if (!isJsonObject(answer)) throw new TypeError(`${peer}.${command} did not answer rows`);
     const { columns, rows } = answer;
-    if (!Array.isArray(columns) || !Array.isArray(rows)) throw new TypeError(`${peer}.${command} did not answer rows`);
+    if (!Array.isArray(columns) || !Array.isArray(rows))
+      throw new TypeError(`${peer}.${command} did not answer rows`);
     return { columns: columns.map(String), rows: rows.filter(isJsonObject) };
   }
 
@@ -85,7 +100,8 @@ export class PeerProcess {
 
   #settle(line: string): void {
     const reply = parseJson(line);
-    if (!isJsonObject(reply) || typeof reply["id"] !== "number") throw new TypeError(`the peers' process said ${line}`);
+    if (!isJsonObject(reply) || typeof reply["id"] !== "number")
+      throw new TypeError(`the peers' process said ${line}`);
     const waiting = this.#waiting.get(reply["id"]);
     this.#waiting.delete(reply["id"]);
     const error = reply["error"];

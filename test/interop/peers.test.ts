@@ -13,7 +13,12 @@ console.log(
 );
 
 describe("peers answer in the encoding that the fixtures use", () => {
-  for (const name of ["forty-columns", "partition-types", "deletion-vectors-inline", "type-widening-nested"]) {
+  for (const name of [
+    "forty-columns",
+    "partition-types",
+    "deletion-vectors-inline",
+    "type-widening-nested",
+  ]) {
     test(`Spark reads ${name} as expected`, async () => {
       const expected = expectation(name);
       const table = join(FIXTURES, "tables", name);
@@ -40,7 +45,10 @@ function expectation(name: string): JsonObject[] {
   return rows.filter(isJsonObject);
 }
 
-/** The schema of the newest metadata in the table's JSON commits or, where those were cut off, in its version checksum. */
+/**
+ * The schema of the newest metadata in the table's JSON commits or, where those were cut off, in its version
+ * checksum.
+ */
 function latestSchema(table: string): ReturnType<typeof parseSchema> {
   const log = join(table, "_delta_log");
   const files = readdirSync(log).sort().reverse();

@@ -15,14 +15,16 @@ export interface PeerPython {
 /**
  * Finds, or on the first call of a machine makes, what the peers need.
  *
- * `VARVE_PYTHON` names a Python that has the packages of requirements.txt already; otherwise a virtual environment is made in the user's
- * cache folder, once for each content of requirements.txt. `VARVE_SPARK_CACHE` moves the folder of the jars, which Spark fills by itself.
+ * `VARVE_PYTHON` names a Python that has the packages of requirements.txt already; otherwise a virtual
+ * environment is made in the user's cache folder, once for each content of requirements.txt.
+ * `VARVE_SPARK_CACHE` moves the folder of the jars, which Spark fills by itself.
  */
 export function peerPython(): PeerPython {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "varve");
   const sparkCache = process.env["VARVE_SPARK_CACHE"] || join(cache, "spark");
   mkdirSync(sparkCache, { recursive: true });
-  if (!succeeds("java", ["-version"])) throw new Error("The peers need Java 17 or later on the PATH: Spark runs on it.");
+  if (!succeeds("java", ["-version"]))
+    throw new Error("The peers need Java 17 or later on the PATH: Spark runs on it.");
   const given = process.env["VARVE_PYTHON"];
   if (given) return { python: given, sparkCache };
   return { python: virtualEnvironment(cache), sparkCache };

@@ -40,10 +40,11 @@ function storageOf({ endpoint = "", region = "", credentials }: S3Options): Read
   };
 }
 
-const stores: readonly (readonly [name: string, start: () => Promise<Place>, skipped: string | undefined])[] = [
-  ["the S3 server of the test folder", onServer, undefined],
-  ["Ceph", onCeph, cephTools() === undefined ? cephSkipReason : undefined],
-];
+const stores: readonly (readonly [name: string, start: () => Promise<Place>, skipped: string | undefined])[] =
+  [
+    ["the S3 server of the test folder", onServer, undefined],
+    ["Ceph", onCeph, cephTools() === undefined ? cephSkipReason : undefined],
+  ];
 
 describe("a table on S3 that varve and deltalake write", () => {
   for (const [name, start, skipped] of stores) {
@@ -55,19 +56,33 @@ describe("a table on S3 that varve and deltalake write", () => {
           const path = `s3://bucket/peers-${process.pid}/in turns`;
           const storage = storageOf(s3);
           const properties = { "delta.checkpointInterval": "3" };
-          await using table = await createTable(path, { schema: plain, partitionBy: ["day"], properties, s3 });
-          await table.append({ sql: "SELECT i AS id, 'v' || i AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) AS r(i)" });
+          await using table = await createTable(path, {
+            schema: plain,
+            partitionBy: ["day"],
+            properties,
+            s3,
+          });
+          await table.append({
+            sql: "SELECT i AS id, 'v' || i AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) AS r(i)",
+          });
           const columns = [
             ["id", "int64"],
             ["v", "string"],
             ["day", "date32"],
           ];
           for (let turn = 0; turn < 3; turn++) {
-            await peers.call("deltalake", "append", { path, rows: [{ id: 100 + turn, v: "deltalake", day: null }], columns, storage });
+            await peers.call("deltalake", "append", {
+              path,
+              rows: [{ id: 100 + turn, v: "deltalake", day: null }],
+              columns,
+              storage,
+            });
             await table.append([{ id: 200 + turn, v: "varve", day: "2024-01-02" }]);
           }
           await peers.call("deltalake", "delete", { path, predicate: "id = 5", storage });
-          await table.overwrite([{ id: 7, v: "overwritten", day: "2024-01-01" }], { replaceWhere: "day = DATE '2024-01-01'" });
+          await table.overwrite([{ id: 7, v: "overwritten", day: "2024-01-01" }], {
+            replaceWhere: "day = DATE '2024-01-01'",
+          });
           const { version } = await table.refresh();
           expect(version).toBe(9);
           for (let at = 1; at <= version; at++) await expectAgreement(table, at, storage);
@@ -86,7 +101,13 @@ describe("a table on S3 that varve and deltalake write", () => {
           const schema = struct(column("writer", "string"), column("batch", "integer"), column("n", "long"));
           await using first = await createTable(path, { schema, s3 });
           const [batches, rows] = [12, 4];
-          const theirs = peers.call("deltalake", "append_many", { path, writer: "deltalake", batches, rows, storage: storageOf(s3) });
+          const theirs = peers.call("deltalake", "append_many", {
+            path,
+            writer: "deltalake",
+            batches,
+            rows,
+            storage: storageOf(s3),
+          });
           const ours = ["varve 1", "varve 2"].map((writer) => appendAll(path, s3, { writer, batches, rows }));
           await Promise.all([theirs, ...ours]);
           const { version } = await first.refresh();
@@ -107,16 +128,26 @@ describe("a table on S3 that varve and deltalake write", () => {
   }
 });
 
-async function appendAll(path: string, s3: S3Options, job: { writer: string; batches: number; rows: number }): Promise<void> {
+async function appendAll(
+  path: string,
+  s3: S3Options,
+  job: { writer: string; batches: number; rows: number },
+): Promise<void> {
   await using table = await openTable(path, { s3 });
   for (let batch = 0; batch < job.batches; batch++) {
     await table.append(Array.from({ length: job.rows }, (_, n) => ({ writer: job.writer, batch, n })));
   }
 }
 
-async function expectAgreement(table: Table, version: number, storage: Readonly<Record<string, string>>): Promise<void> {
+async function expectAgreement(
+  table: Table,
+  version: number,
+  storage: Readonly<Record<string, string>>,
+): Promise<void> {
   const snapshot = await table.at(version);
   const theirs = await peers.rows("deltalake", "read", { path: table.uri, version, storage });
   const ours = await rowsOf(snapshot, {});
-  expect(canonicalRows(theirs.rows, snapshot.schema), `version ${version}`).toEqual(canonicalRows(ours.rows, ours.schema));
+  expect(canonicalRows(theirs.rows, snapshot.schema), `version ${version}`).toEqual(
+    canonicalRows(ours.rows, ours.schema),
+  );
 }

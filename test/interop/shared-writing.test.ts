@@ -17,13 +17,19 @@ const plain = struct(column("id", "long"), column("v", "string"), column("day", 
 /** Property sets of tables that both continue; Spark uses deletion vectors and change files where it may. */
 const shared: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   plain: { "delta.checkpointInterval": "4" },
-  "with mapped columns and change data feed": { "delta.columnMapping.mode": "name", "delta.enableChangeDataFeed": "true" },
+  "with mapped columns and change data feed": {
+    "delta.columnMapping.mode": "name",
+    "delta.enableChangeDataFeed": "true",
+  },
   "with deletion vectors and V2 checkpoints": {
     "delta.enableDeletionVectors": "true",
     "delta.checkpointPolicy": "v2",
     "delta.checkpointInterval": "4",
   },
-  "with row tracking and in-commit timestamps": { "delta.enableRowTracking": "true", "delta.enableInCommitTimestamps": "true" },
+  "with row tracking and in-commit timestamps": {
+    "delta.enableRowTracking": "true",
+    "delta.enableInCommitTimestamps": "true",
+  },
   "with a constraint": { "delta.constraints.positive": "id >= 0", "delta.checkpointInterval": "4" },
 };
 
@@ -32,7 +38,9 @@ describe("a table that varve and Spark write in turns", () => {
     test(`${name}: each reads every version that the other made`, async () => {
       const path = join(folder, name);
       await using table = await createTable(path, { schema: plain, partitionBy: ["day"], properties });
-      await table.append({ sql: "SELECT i AS id, 'v' || i AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) AS r(i)" });
+      await table.append({
+        sql: "SELECT i AS id, 'v' || i AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) AS r(i)",
+      });
       // A turn of varve follows each.
       const turns = [
         "INSERT INTO {table} VALUES (100, 'spark', DATE'2024-01-01'), (101, null, null)",
@@ -44,10 +52,16 @@ describe("a table that varve and Spark write in turns", () => {
       ];
       for (const [n, turn] of turns.entries()) {
         await peers.sql(path, turn);
-        await table.append({ sql: `SELECT ${1000 + n} AS id, 'varve after turn ${n}' AS v, DATE '2024-01-01' AS day` });
+        await table.append({
+          sql: `SELECT ${1000 + n} AS id, 'varve after turn ${n}' AS v, DATE '2024-01-01' AS day`,
+        });
       }
-      // Reading every version of each takes long; those without checkpoints differ in what their newest versions hold.
-      await expectAgreement(path, "delta.checkpointInterval" in properties ? 0 : (await latestVersion(path)) - 1);
+      // Reading every version of each takes long; those without checkpoints differ in what their newest
+      // versions hold.
+      await expectAgreement(
+        path,
+        "delta.checkpointInterval" in properties ? 0 : (await latestVersion(path)) - 1,
+      );
       if (properties["delta.enableChangeDataFeed"] === "true") await expectSameChanges(path);
       await peers.sql(path, "VACUUM {table} RETAIN 0 HOURS");
       await table.overwrite(
@@ -62,7 +76,10 @@ describe("a table that varve and Spark write in turns", () => {
 
   test("row ids that varve gave stay with their rows through Spark's updates", async () => {
     const path = join(folder, "row ids");
-    await using table = await createTable(path, { schema: plain, properties: { "delta.enableRowTracking": "true" } });
+    await using table = await createTable(path, {
+      schema: plain,
+      properties: { "delta.enableRowTracking": "true" },
+    });
     await table.append({ sql: "SELECT i AS id, 'v' || i AS v FROM range(4) AS r(i)" });
     await table.append({ sql: "SELECT i AS id, 'v' || i AS v FROM range(4, 6) AS r(i)" });
     await peers.sql(path, "UPDATE {table} SET v = 'updated' WHERE id IN (1, 4)");
@@ -75,10 +92,19 @@ describe("a table that varve and Spark write in turns", () => {
 
   test("a constraint of the table stops both", async () => {
     const path = join(folder, "constraint");
-    await using table = await createTable(path, { schema: plain, properties: { "delta.constraints.positive": "id > 0" } });
-    await expect(table.append({ sql: "SELECT -1 AS id" })).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
-    await expect(table.append({ sql: "SELECT NULL::BIGINT AS id" })).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
-    await expect(peers.sql(path, "INSERT INTO {table} VALUES (-1, null, null)")).rejects.toThrow(/DELTA_VIOLATE_CONSTRAINT/);
+    await using table = await createTable(path, {
+      schema: plain,
+      properties: { "delta.constraints.positive": "id > 0" },
+    });
+    await expect(table.append({ sql: "SELECT -1 AS id" })).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+    });
+    await expect(table.append({ sql: "SELECT NULL::BIGINT AS id" })).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+    });
+    await expect(peers.sql(path, "INSERT INTO {table} VALUES (-1, null, null)")).rejects.toThrow(
+      /DELTA_VIOLATE_CONSTRAINT/,
+    );
     expect(await latestVersion(path)).toBe(0);
   });
 
@@ -92,15 +118,25 @@ describe("a table that varve and Spark write in turns", () => {
     await using table = await openTable(path);
     await table.append({ sql: "SELECT 'varve' AS name" });
     const { rows } = await peers.read("spark", path);
-    expect(rows.map((row) => `${row["name"]} ${row["shout"]}`).sort()).toEqual(["spark SPARK", "varve VARVE"]);
-    await expect(table.append({ sql: "SELECT 'x' AS name, 'x' AS shout" })).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
+    expect(rows.map((row) => `${row["name"]} ${row["shout"]}`).sort()).toEqual([
+      "spark SPARK",
+      "varve VARVE",
+    ]);
+    await expect(table.append({ sql: "SELECT 'x' AS name, 'x' AS shout" })).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+    });
   });
 
   test("a column whose expression varve cannot compute as Spark does keeps varve from writing", async () => {
     const path = join(folder, "cast");
-    await peers.sql(path, "CREATE TABLE {table} (d DOUBLE, n DOUBLE GENERATED ALWAYS AS (EXP(d))) USING delta");
+    await peers.sql(
+      path,
+      "CREATE TABLE {table} (d DOUBLE, n DOUBLE GENERATED ALWAYS AS (EXP(d))) USING delta",
+    );
     await using table = await openTable(path);
-    await expect(table.append({ sql: "SELECT 1.5::DOUBLE AS d" })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await expect(table.append({ sql: "SELECT 1.5::DOUBLE AS d" })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
     expect(await latestVersion(path)).toBe(0);
   });
 });
@@ -113,11 +149,15 @@ describe("a table that varve and deltalake append to at the same time", () => {
     await (await createTable(path, { schema, properties: { "delta.checkpointInterval": "7" } })).close();
     const [batches, rows] = [15, 3];
     const others = [new PeerProcess(), new PeerProcess()];
-    const theirs = others.map((peer, n) => peer.call("deltalake", "append_many", { path, writer: `deltalake ${n}`, batches, rows }));
+    const theirs = others.map((peer, n) =>
+      peer.call("deltalake", "append_many", { path, writer: `deltalake ${n}`, batches, rows }),
+    );
     const ours = ["varve 0", "varve 1"].map(async (writer) => {
       await using own = await openTable(path);
       for (let batch = 0; batch < batches; batch++) {
-        await own.append({ sql: `SELECT '${writer}' AS writer, ${batch}::INT AS batch, n FROM range(${rows}) AS r(n)` });
+        await own.append({
+          sql: `SELECT '${writer}' AS writer, ${batch}::INT AS batch, n FROM range(${rows}) AS r(n)`,
+        });
       }
     });
     await Promise.all([...theirs, ...ours]);
@@ -144,12 +184,23 @@ describe("application transactions", () => {
     await table.append({ sql: "SELECT 1 AS id" }, { txn: { appId: "loader", version: 5 } });
     expect(await peers.call("deltalake", "app_transaction", { path, app_id: "loader" })).toBe(5);
     const again = "INSERT INTO {table} VALUES (1)";
-    await peers.sql(path, "SET spark.databricks.delta.write.txnAppId = loader", "SET spark.databricks.delta.write.txnVersion = 5", again);
-    await peers.sql(path, "RESET spark.databricks.delta.write.txnAppId", "RESET spark.databricks.delta.write.txnVersion");
+    await peers.sql(
+      path,
+      "SET spark.databricks.delta.write.txnAppId = loader",
+      "SET spark.databricks.delta.write.txnVersion = 5",
+      again,
+    );
+    await peers.sql(
+      path,
+      "RESET spark.databricks.delta.write.txnAppId",
+      "RESET spark.databricks.delta.write.txnVersion",
+    );
     expect(await latestVersion(path)).toBe(1);
     const append = { path, rows: [{ id: 2 }], columns: [["id", "int64"]], app_id: "other", app_version: 3 };
     await peers.call("deltalake", "append", append);
-    expect(await table.append({ sql: "SELECT 2 AS id" }, { txn: { appId: "other", version: 3 } })).toMatchObject({
+    expect(
+      await table.append({ sql: "SELECT 2 AS id" }, { txn: { appId: "other", version: 3 } }),
+    ).toMatchObject({
       outcome: "alreadyApplied",
     });
     expect((await versionRows(path, await latestVersion(path))).rows).toHaveLength(2);
@@ -171,7 +222,9 @@ async function expectAgreement(path: string, from = 0): Promise<void> {
     const { rows, schema } = await versionRows(path, version);
     for (const peer of ["spark", "deltalake"] as const) {
       const theirs = await peers.read(peer, path, version);
-      expect(canonicalRows(theirs.rows, schema), `version ${version} in ${peer}`).toEqual(canonicalRows(rows, schema));
+      expect(canonicalRows(theirs.rows, schema), `version ${version} in ${peer}`).toEqual(
+        canonicalRows(rows, schema),
+      );
     }
   }
 }

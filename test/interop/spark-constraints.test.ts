@@ -37,7 +37,9 @@ const rows = [
   { id: 9, s: null, n: 1, price: "1.00", at: null },
 ] as const;
 
-const names = Object.entries(generated).map(([name, [type, expression]]) => `${name} ${type} GENERATED ALWAYS AS (${expression})`);
+const names = Object.entries(generated).map(
+  ([name, [type, expression]]) => `${name} ${type} GENERATED ALWAYS AS (${expression})`,
+);
 const create = `CREATE TABLE {table} (id BIGINT, s STRING, n INT, price DECIMAL(6,2), at TIMESTAMP, ${names.join(", ")}) USING delta`;
 
 const hex = (text: string): string => Buffer.from(text, "utf8").toString("hex");
@@ -82,7 +84,9 @@ describe("generated columns and constraints", () => {
     const made = await versionRows(ours, await latestVersion(ours));
     const read = await versionRows(theirs, await latestVersion(theirs));
     expect(canonicalRows(made.rows, made.schema)).toEqual(canonicalRows(read.rows, read.schema));
-    const wrong = Object.entries(generated).map(([name, [, expression]]) => `NOT (${name} <=> (${expression}))`);
+    const wrong = Object.entries(generated).map(
+      ([name, [, expression]]) => `NOT (${name} <=> (${expression}))`,
+    );
     expect((await peers.sql(ours, `SELECT id FROM {table} WHERE ${wrong.join(" OR ")}`)).rows).toEqual([]);
   });
 
@@ -96,11 +100,16 @@ describe("generated columns and constraints", () => {
       .timestamp("at")
       .string("turned", { generatedAs: generated.turned[1] })
       .double("half", { generatedAs: generated.half[1] });
-    await using table = await createTable(path, { schema: columns, properties: { "delta.constraints.c": constraint } });
+    await using table = await createTable(path, {
+      schema: columns,
+      properties: { "delta.constraints.c": constraint },
+    });
     expect(await taken((row) => table.append([row]))).toEqual(await taken(bySpark(path)));
     // Without the moments: Python has no words for the first year in every zone.
     const read = await peers.sql(path, "SELECT id, turned, half FROM {table}");
-    const found = read.rows.map((row) => `${String(row["id"])} ${String(row["turned"])} ${String(row["half"])}`);
+    const found = read.rows.map(
+      (row) => `${String(row["id"])} ${String(row["turned"])} ${String(row["half"])}`,
+    );
     expect(found.length).toBeGreaterThan(2);
     expect(new Set(found).size).toBe(found.length / 2);
   });

@@ -20,9 +20,14 @@ let session: Session;
 beforeAll(async () => {
   session = await openSession({ threads: 2 });
   await makeGrid(session);
-  const columns = gridTypes.flatMap(({ name, type }) => columnsOfType.map((number) => [`${name}_${number}`, sparkTypeName(type)]));
+  const columns = gridTypes.flatMap(({ name, type }) =>
+    columnsOfType.map((number) => [`${name}_${number}`, sparkTypeName(type)]),
+  );
   const values = gridTypes.flatMap((type) =>
-    columnsOfType.map((number) => [`${type.name}_${number}`, type.values.map((value) => sparkValue(type, value))]),
+    columnsOfType.map((number) => [
+      `${type.name}_${number}`,
+      type.values.map((value) => sparkValue(type, value)),
+    ]),
   );
   await peers.call("spark", "make_cells", { columns, values: Object.fromEntries(values) });
 });
@@ -34,7 +39,9 @@ async function sparkCells(part: readonly Proof[]): Promise<(readonly Cell[])[]> 
   const expressions = part.map(({ expression, columns }) => ({ expression, columns }));
   const answer = await peers.call("spark", "cells", { expressions });
   if (!Array.isArray(answer)) throw new TypeError("spark.cells did not answer a list");
-  return answer.map((cells) => (Array.isArray(cells) ? cells.map((cell) => (cell === null ? null : String(cell))) : []));
+  return answer.map((cells) =>
+    Array.isArray(cells) ? cells.map((cell) => (cell === null ? null : String(cell))) : [],
+  );
 }
 
 /** The first cells in which Spark and the engine differ, as text. */
@@ -43,7 +50,8 @@ function differences(proof: Proof, spark: readonly Cell[], engine: readonly Cell
   const [type, ...cells] = spark;
   if (cells.length === 0 || type !== sparkTypeName(term.type))
     return [`${expression}: Spark says ${type}, varve ${sparkTypeName(term.type)}`];
-  if (cells.length !== engine.length) return [`${expression}: ${cells.length} cells in Spark, ${engine.length} in the engine`];
+  if (cells.length !== engine.length)
+    return [`${expression}: ${cells.length} cells in Spark, ${engine.length} in the engine`];
   const differing = cells.flatMap((cell, index) => {
     const [wanted, found] = [canonicalCell(cell, term.type), canonicalCell(engine[index] ?? null, term.type)];
     return wanted === found || (domain !== undefined && found === "!")
@@ -51,7 +59,10 @@ function differences(proof: Proof, spark: readonly Cell[], engine: readonly Cell
       : [`${expression} cell ${index}: Spark ${wanted}, varve ${found}`];
   });
   const failing = engine.filter((cell) => cell === "!").length;
-  const vacuous = failing === engine.length && cells.some((cell) => cell !== "!") ? [`${expression}: fails everywhere`] : [];
+  const vacuous =
+    failing === engine.length && cells.some((cell) => cell !== "!")
+      ? [`${expression}: fails everywhere`]
+      : [];
   return [...differing.slice(0, 2), ...vacuous];
 }
 
@@ -76,11 +87,15 @@ describe("expressions mean in the engine what they mean in Spark", () => {
   test.each(["upper", "lower"])("%s, for every code point but those that it fails for", async (name) => {
     const all =
       "SELECT id, decode(unhex(lpad(hex(id), 8, '0')), 'UTF-32') AS c FROM range(1, 1114112) WHERE id NOT BETWEEN 55296 AND 57343";
-    const answer = await peers.sql("", `SELECT id, hex(${name}(c)) AS changed FROM (${all}) WHERE ${name}(c) <> c`);
+    const answer = await peers.sql(
+      "",
+      `SELECT id, hex(${name}(c)) AS changed FROM (${all}) WHERE ${name}(c) <> c`,
+    );
     const changed = answer.rows.map((row) => `(${Number(row["id"])}, '${String(row["changed"])}')`);
     expect(changed.length).toBeGreaterThan(1000);
     const { sql, fails } = translateSpark(`${name}(c)`, schema().string("c").build());
-    const engine = "SELECT range AS id, chr(CAST(range AS INTEGER)) AS c FROM range(1, 1114112) WHERE range NOT BETWEEN 55296 AND 57343";
+    const engine =
+      "SELECT range AS id, chr(CAST(range AS INTEGER)) AS c FROM range(1, 1114112) WHERE range NOT BETWEEN 55296 AND 57343";
     const differing = await session.rows(
       `SELECT id FROM (${engine}) LEFT JOIN (VALUES ${changed.join(", ")}) AS spark(id, changed) USING (id)
        WHERE NOT ${fails} AND hex(encode(${sql})) <> coalesce(changed, hex(encode(c)))`,

@@ -47,19 +47,32 @@ const columns = [
 
 async function guarded(name: string): Promise<string> {
   const path = join(folder, name);
-  const made = schema().long("id").long("amount").double("price").string("code").string("kind").string("mail").long("low").long("high");
+  const made = schema()
+    .long("id")
+    .long("amount")
+    .double("price")
+    .string("code")
+    .string("kind")
+    .string("mail")
+    .long("low")
+    .long("high");
   await using table = await createTable(path, { schema: made });
-  const { constraints } = await table.setSuite(suite("guarded", checks), { registerConstraints: true, upgradeProtocol: true });
+  const { constraints } = await table.setSuite(suite("guarded", checks), {
+    registerConstraints: true,
+    upgradeProtocol: true,
+  });
   expect(constraints.map(({ checkId }) => checkId)).toEqual(Object.keys(bad));
   return path;
 }
 
-const literal = (value: unknown) => (value === null ? "NULL" : typeof value === "string" ? `'${value}'` : String(value));
+const literal = (value: unknown) =>
+  value === null ? "NULL" : typeof value === "string" ? `'${value}'` : String(value);
 
 describe("row checks that a table carries as constraints", () => {
   test("keep bad rows out of what Spark writes, and nothing else", async () => {
     const path = await guarded("spark");
-    const insert = (row: object) => peers.sql(path, `INSERT INTO {table} VALUES (${Object.values(row).map(literal).join(", ")})`);
+    const insert = (row: object) =>
+      peers.sql(path, `INSERT INTO {table} VALUES (${Object.values(row).map(literal).join(", ")})`);
     await insert(good);
     await insert({ ...good, amount: null, price: null, code: null, mail: null });
     for (const [id, change] of Object.entries(bad))

@@ -71,7 +71,26 @@ const written = [
   '{"a": [1, 2]}',
   "{broken",
 ];
-const doubles = [null, Number.NaN, Infinity, -Infinity, 0, -0, 1.5, -2.25, 1e308, 5e-324, 3, 3, 7, 10, 11.5, 100, -100, 42];
+const doubles = [
+  null,
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  0,
+  -0,
+  1.5,
+  -2.25,
+  1e308,
+  5e-324,
+  3,
+  3,
+  7,
+  10,
+  11.5,
+  100,
+  -100,
+  42,
+];
 
 const rows = texts.map((s, id) => ({
   id,
@@ -110,29 +129,55 @@ const rowChecks: readonly CheckJson[] = [
   ...each("expect_column_values_to_not_be_nan", ["d", "f"]),
   simple("expect_columns_to_be_complete", { column_list: ["d", "s", "b"] }),
   simple("expect_any_column_to_be_complete", { column_list: ["b", "d"] }),
-  simple("expect_column_values_to_be_in_set", { column: "s", value_set: ["abc", "Zürich", "a'b\\c", "😀", "100%"] }),
+  simple("expect_column_values_to_be_in_set", {
+    column: "s",
+    value_set: ["abc", "Zürich", "a'b\\c", "😀", "100%"],
+  }),
   simple("expect_column_values_to_be_in_set", { column: "d", value_set: [0, 1.5, 3] }),
   simple("expect_column_values_to_be_in_set", { column: "m", value_set: [4611686018427387904n, 1] }),
   simple("expect_column_values_to_be_in_set", { column: "s", value_set: [] }),
   simple("expect_column_values_to_be_in_set", { column: "s", value_set: ["abc"] }, { onNull: "fail" }),
-  simple("expect_column_values_to_be_in_set", { column: "s", value_set: ["abc"] }, { onNull: "pass", where: "id > 3" }),
+  simple(
+    "expect_column_values_to_be_in_set",
+    { column: "s", value_set: ["abc"] },
+    { onNull: "pass", where: "id > 3" },
+  ),
   simple("expect_column_values_to_not_be_in_set", { column: "day", value_set: ["2024-01-05"] }),
   simple("expect_column_values_to_not_be_in_set", { column: "d", value_set: [3] }),
   ...numeric.flatMap((column) => [
     simple("expect_column_values_to_be_between", { column, min_value: 0 }),
     simple("expect_column_values_to_be_between", { column, max_value: 3 }),
-    simple("expect_column_values_to_be_between", { column, min_value: 0, max_value: 3, strict_min: true, strict_max: true }),
+    simple("expect_column_values_to_be_between", {
+      column,
+      min_value: 0,
+      max_value: 3,
+      strict_min: true,
+      strict_max: true,
+    }),
   ]),
   simple("expect_column_values_to_be_between", { column: "s", min_value: "a", max_value: "z" }),
-  simple("expect_column_values_to_be_between", { column: "day", min_value: "2024-01-05", max_value: "2024-01-09" }),
+  simple("expect_column_values_to_be_between", {
+    column: "day",
+    min_value: "2024-01-05",
+    max_value: "2024-01-09",
+  }),
   simple("expect_column_values_to_be_between", { column: "at", min_value: "2024-01-01T05:30:00Z" }),
   simple("expect_column_value_lengths_to_be_between", { column: "s", min_value: 1, max_value: 3 }),
   simple("expect_column_value_lengths_to_be_between", { column: "bin", min_value: 3 }),
   simple("expect_column_value_lengths_to_equal", { column: "s", value: 2 }),
   simple("expect_column_pair_values_to_be_equal", { column_A: "s", column_B: "t" }),
-  simple("expect_column_pair_values_to_be_equal", { column_A: "n", column_B: "m", ignore_row_if: "either_value_is_missing" }),
+  simple("expect_column_pair_values_to_be_equal", {
+    column_A: "n",
+    column_B: "m",
+    ignore_row_if: "either_value_is_missing",
+  }),
   simple("expect_column_pair_values_a_to_be_greater_than_b", { column_A: "d", column_B: "f" }),
-  simple("expect_column_pair_values_a_to_be_greater_than_b", { column_A: "d", column_B: "f", or_equal: true, ignore_row_if: "neither" }),
+  simple("expect_column_pair_values_a_to_be_greater_than_b", {
+    column_A: "d",
+    column_B: "f",
+    or_equal: true,
+    ignore_row_if: "neither",
+  }),
   simple("expect_column_pair_values_to_be_in_set", {
     column_A: "n",
     column_B: "s",
@@ -153,7 +198,11 @@ const rowChecks: readonly CheckJson[] = [
   simple("expect_column_values_to_match_regex", { column: "s", regex: "^\\p{L}+$" }),
   simple("expect_column_values_to_match_regex", { column: "s", regex: "[$]|a$|C$" }),
   simple("expect_column_values_to_not_match_regex", { column: "s", regex: "'" }),
-  simple("expect_column_values_to_match_regex_list", { column: "s", regex_list: ["^a", "b"], match_on: "all" }),
+  simple("expect_column_values_to_match_regex_list", {
+    column: "s",
+    regex_list: ["^a", "b"],
+    match_on: "all",
+  }),
   simple("expect_column_values_to_match_regex_list", { column: "s", regex_list: ["^a", "ü"] }),
   simple("expect_column_values_to_not_match_regex_list", { column: "s", regex_list: ["^a", "%"] }),
   ...["a%", "a_c", "%'%", "a'b\\c", "_", "100%"].map((like_pattern) =>
@@ -163,7 +212,10 @@ const rowChecks: readonly CheckJson[] = [
     simple("expect_column_values_to_have_format", { column: "t", format }),
   ),
   simple("expect_column_values_to_match_strftime_format", { column: "t", strftime_format: "%Y-%m-%d" }),
-  simple("expect_column_values_to_match_strftime_format", { column: "t", strftime_format: "%Y-%m-%d %H:%M:%S" }),
+  simple("expect_column_values_to_match_strftime_format", {
+    column: "t",
+    strftime_format: "%Y-%m-%d %H:%M:%S",
+  }),
   ...each("expect_column_values_to_be_dateutil_parseable", ["t"]),
   ...each("expect_column_values_to_be_json_parseable", ["t"]),
   ...["INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN"].map((type) =>
@@ -180,17 +232,33 @@ const batchChecks: readonly CheckJson[] = [
   simple("expect_table_row_count_to_equal", { value: 18 }),
   simple("expect_column_value_share_to_be_between", { column: "d", value: 3, ...range }),
   ...all.map((column) => simple("expect_column_completeness_to_be_between", { column, ...range })),
-  ...["zeros", "mean", "sum", "stdev", "stdev_population", "variance", "variance_population", "skewness", "kurtosis"].flatMap((name) =>
+  ...[
+    "zeros",
+    "mean",
+    "sum",
+    "stdev",
+    "stdev_population",
+    "variance",
+    "variance_population",
+    "skewness",
+    "kurtosis",
+  ].flatMap((name) =>
     ["n", "m", "dec"].map((column) => simple(`expect_column_${name}_to_be_between`, { column, ...range })),
   ),
   ...["range", "median", "interquartile_range"].flatMap((name) =>
     ["n", "m", "dec"].map((column) => simple(`expect_column_${name}_to_be_between`, { column, ...range })),
   ),
   ...["min", "max"].flatMap((name) =>
-    ["d", "n", "m", "dec", "f"].map((column) => simple(`expect_column_${name}_to_be_between`, { column, ...range })),
+    ["d", "n", "m", "dec", "f"].map((column) =>
+      simple(`expect_column_${name}_to_be_between`, { column, ...range }),
+    ),
   ),
-  ...["min", "max"].map((name) => simple(`expect_column_${name}_to_be_between`, { column: "day", min_value: "2024-01-01" })),
-  ...["min_length", "max_length"].map((name) => simple(`expect_column_${name}_to_be_between`, { column: "s", ...range })),
+  ...["min", "max"].map((name) =>
+    simple(`expect_column_${name}_to_be_between`, { column: "day", min_value: "2024-01-01" }),
+  ),
+  ...["min_length", "max_length"].map((name) =>
+    simple(`expect_column_${name}_to_be_between`, { column: "s", ...range }),
+  ),
   simple("expect_column_approximate_distinct_to_be_between", { column: "s", ...range }),
   simple("expect_column_pair_correlation_to_be_between", { column_A: "n", column_B: "m", ...range }),
   simple("expect_column_pair_ratio_of_sums_to_be_between", { column_A: "n", column_B: "m", ...range }),
@@ -219,7 +287,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe("a suite in Spark's SQL says what it says in DuckDB's", () => {
   test("every failing row of every row check", async () => {
     const suite = defineSuite({ checks: rowChecks });
-    const [ours, theirs] = [duckdbDialect, sparkDialect].map((dialect) => compileSuite(suite, columns, dialect, now).rowChecks);
+    const [ours, theirs] = [duckdbDialect, sparkDialect].map(
+      (dialect) => compileSuite(suite, columns, dialect, now).rowChecks,
+    );
     const select = (checks: typeof ours, relation: string) =>
       `SELECT id, ${(checks ?? []).map(({ fails }, at) => `${fails} AS c${at}`).join(", ")} FROM ${relation} ORDER BY id`;
     const [here, there] = [
@@ -231,13 +301,17 @@ describe("a suite in Spark's SQL says what it says in DuckDB's", () => {
     const named = (found: readonly JsonObject[]): Record<string, number[]> =>
       Object.fromEntries(rowChecks.map(({ id = "" }, at) => [id, failing(found, at)]));
     expect(there).toHaveLength(rows.length);
-    expect(Object.values(named(here)).filter((ids) => ids.length > 0 && ids.length < rows.length).length).toBeGreaterThan(60);
+    expect(
+      Object.values(named(here)).filter((ids) => ids.length > 0 && ids.length < rows.length).length,
+    ).toBeGreaterThan(60);
     expect(named(there)).toEqual(named(here));
   });
 
   test("every measure of every check of the whole batch", async () => {
     const suite = defineSuite({ checks: batchChecks });
-    const [ours, theirs] = [duckdbDialect, sparkDialect].map((dialect) => compileSuite(suite, columns, dialect, now));
+    const [ours, theirs] = [duckdbDialect, sparkDialect].map((dialect) =>
+      compileSuite(suite, columns, dialect, now),
+    );
     const here = (await inDuckdb(ours?.counts(relation()) ?? ""))[0] ?? {};
     const there = (await sharedPeers().sql(join(folder, "t"), theirs?.counts("{table}") ?? "")).rows[0] ?? {};
     expect(Object.keys(there).sort()).toEqual(Object.keys(here).sort());
@@ -260,7 +334,10 @@ describe("a suite in Spark's SQL says what it says in DuckDB's", () => {
   });
 });
 
-/** Checks that are not one plain pass of SQL over the rows: `compileSuite` refuses them, or they look at column names alone. */
+/**
+ * Checks that are not one plain pass of SQL over the rows: `compileSuite` refuses them, or they look at
+ * column names alone.
+ */
 const morePasses: ReadonlySet<string> = new Set(
   [
     "values_to_match_json_schema",

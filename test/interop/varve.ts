@@ -41,7 +41,13 @@ export async function changedRows(path: string, from: number, to: number): Promi
   const { fields } = (await table.at(to)).schema;
   const feed = (name: string, type: "string" | "long") => ({ name, type, nullable: false, metadata: {} });
   const rows = await rowsOfResult(await table.changes({ from, to }));
-  return { rows, schema: { type: "struct", fields: [...fields, feed("_change_type", "string"), feed("_commit_version", "long")] } };
+  return {
+    rows,
+    schema: {
+      type: "struct",
+      fields: [...fields, feed("_change_type", "string"), feed("_commit_version", "long")],
+    },
+  };
 }
 
 /** Rows of a version that is open already. */

@@ -8,7 +8,10 @@ export interface WrittenCase {
   readonly create: CreateTableOptions;
   /** What varve then does to it; every version is compared. */
   readonly write: (table: Table) => Promise<unknown>;
-  /** Conditions whose answers a peer must find with the statistics that varve stored, in SQL that Spark and deltalake both read. */
+  /**
+   * Conditions whose answers a peer must find with the statistics that varve stored, in SQL that Spark and
+   * deltalake both read.
+   */
   readonly conditions?: readonly string[];
   /** Why deltalake is not asked. */
   readonly notInDeltalake?: string;
@@ -86,7 +89,11 @@ async function appendThrice(table: Table): Promise<void> {
 }
 
 /** A table with these properties through appends and an overwrite. */
-function withProperties(name: string, properties: Readonly<Record<string, string>>, notInDeltalake?: string): WrittenCase {
+function withProperties(
+  name: string,
+  properties: Readonly<Record<string, string>>,
+  notInDeltalake?: string,
+): WrittenCase {
   return {
     name,
     create: { schema: simple, properties },
@@ -136,16 +143,28 @@ export const writtenCases: readonly WrittenCase[] = [
       await table.append({ sql: everyTypeRows.slice(0, 2).join(" UNION ALL BY NAME ") });
       await table.append({ sql: everyTypeRows[2] ?? "" });
     },
-    conditions: ["l > 0", "str = ''", "day >= DATE '2000-01-01'", "dec38 < 0", "st.a = 1", "b IS NULL", "flag = true"],
+    conditions: [
+      "l > 0",
+      "str = ''",
+      "day >= DATE '2000-01-01'",
+      "dec38 < 0",
+      "st.a = 1",
+      "b IS NULL",
+      "flag = true",
+    ],
   },
   ...partitionTypes.map(partitionedBy),
   {
     name: "partitioned twice",
-    create: { schema: struct(...simple.fields, column("p one", "string"), column("q", "date")), partitionBy: ["p one", "q"] },
+    create: {
+      schema: struct(...simple.fields, column("p one", "string"), column("q", "date")),
+      partitionBy: ["p one", "q"],
+    },
     write: async (table) => {
       const values = ["plain", "a b", "a%20b", "a=b", "a/b", "ü", "__HIVE_DEFAULT_PARTITION__x", "..", "'"];
       const rows = values.map(
-        (text, n) => `SELECT ${n} AS id, '${text.replaceAll("'", "''")}' AS "p one", DATE '2024-01-01' + ${n % 2} AS q`,
+        (text, n) =>
+          `SELECT ${n} AS id, '${text.replaceAll("'", "''")}' AS "p one", DATE '2024-01-01' + ${n % 2} AS q`,
       );
       await table.append({ sql: `${rows.join(" UNION ALL ")} UNION ALL SELECT 99, NULL, NULL` });
     },
@@ -158,15 +177,25 @@ export const writtenCases: readonly WrittenCase[] = [
   }),
   withProperties("V2 checkpoints", { "delta.checkpointInterval": "2", "delta.checkpointPolicy": "v2" }),
   withProperties("append-only", { "delta.appendOnly": "true" }),
-  withProperties("column mapping by name", { "delta.columnMapping.mode": "name", "delta.checkpointInterval": "3" }),
+  withProperties("column mapping by name", {
+    "delta.columnMapping.mode": "name",
+    "delta.checkpointInterval": "3",
+  }),
   withProperties("column mapping by id", { "delta.columnMapping.mode": "id" }),
-  withProperties("in-commit timestamps", { "delta.enableInCommitTimestamps": "true", "delta.checkpointInterval": "3" }),
+  withProperties("in-commit timestamps", {
+    "delta.enableInCommitTimestamps": "true",
+    "delta.checkpointInterval": "3",
+  }),
   withProperties("row tracking", { "delta.enableRowTracking": "true", "delta.checkpointInterval": "3" }),
   withProperties("change data feed", { "delta.enableChangeDataFeed": "true" }),
   withProperties("deletion vectors", { "delta.enableDeletionVectors": "true" }),
   withProperties("check constraint", { "delta.constraints.positive": "id >= 0" }),
   withProperties("type widening", { "delta.enableTypeWidening": "true" }, "it does not read typeWidening"),
-  withProperties("vacuum protocol check", { "delta.feature.vacuumProtocolCheck": "supported" }, "it does not read vacuumProtocolCheck"),
+  withProperties(
+    "vacuum protocol check",
+    { "delta.feature.vacuumProtocolCheck": "supported" },
+    "it does not read vacuumProtocolCheck",
+  ),
   {
     name: "materialized partition columns",
     create: {
@@ -184,7 +213,9 @@ export const writtenCases: readonly WrittenCase[] = [
       properties: { "delta.columnMapping.mode": "name", "delta.checkpointInterval": "2" },
     },
     write: async (table) => {
-      await table.append({ sql: `SELECT *, 'x y' AS "p art" FROM (${everyTypeRows.slice(0, 2).join(" UNION ALL BY NAME ")})` });
+      await table.append({
+        sql: `SELECT *, 'x y' AS "p art" FROM (${everyTypeRows.slice(0, 2).join(" UNION ALL BY NAME ")})`,
+      });
       await table.append({ sql: "SELECT 3 AS id" });
     },
   },

@@ -18,7 +18,8 @@ describe("tables that varve writes", () => {
       await write(table);
       const { version: latest } = await table.refresh();
       const asked = notInDeltalake === undefined ? (["spark", "deltalake"] as const) : (["spark"] as const);
-      if (notInDeltalake !== undefined) console.log(`deltalake is not asked about "${name}": ${notInDeltalake}`);
+      if (notInDeltalake !== undefined)
+        console.log(`deltalake is not asked about "${name}": ${notInDeltalake}`);
       for (let version = 0; version <= latest; version++) {
         const { rows, schema } = await versionRows(path, version);
         const ours = canonicalRows(rows, schema);
@@ -31,7 +32,9 @@ describe("tables that varve writes", () => {
         const { rows, schema } = await matchingRows(path, condition);
         for (const peer of asked) {
           const theirs = await peers.rows(peer, "where", { path, condition });
-          expect(canonicalRows(theirs.rows, schema), `${condition} in ${peer}`).toEqual(canonicalRows(rows, schema));
+          expect(canonicalRows(theirs.rows, schema), `${condition} in ${peer}`).toEqual(
+            canonicalRows(rows, schema),
+          );
         }
       }
     });

@@ -22,10 +22,22 @@ describe("layers of src/", () => {
   const planted: Readonly<Record<string, SourceFile | readonly SourceFile[]>> = {
     listed: { path: "attic/box.ts", text: "" },
     floors: { path: "schema/upwards.ts", text: 'import { openLog } from "../log/snapshot/open-log.ts";' },
-    "quality knows no table": { path: "quality/gate/reader.ts", text: 'import type { LogSnapshot } from "../../log/contract.ts";' },
-    "one door to DuckDB": { path: "table/scan/direct.ts", text: 'import { DuckDBInstance } from "@duckdb/node-api";' },
-    "one door to S3": { path: "log/segment/direct.ts", text: 'import { S3Client } from "@aws-sdk/client-s3";' },
-    "properties by their table": { path: "table/commit/own-parser.ts", text: 'const value = configuration["delta.appendOnly"];' },
+    "quality knows no table": {
+      path: "quality/gate/reader.ts",
+      text: 'import type { LogSnapshot } from "../../log/contract.ts";',
+    },
+    "one door to DuckDB": {
+      path: "table/scan/direct.ts",
+      text: 'import { DuckDBInstance } from "@duckdb/node-api";',
+    },
+    "one door to S3": {
+      path: "log/segment/direct.ts",
+      text: 'import { S3Client } from "@aws-sdk/client-s3";',
+    },
+    "properties by their table": {
+      path: "table/commit/own-parser.ts",
+      text: 'const value = configuration["delta.appendOnly"];',
+    },
     "file length": { path: "util/long.ts", text: "\n".repeat(600) },
     "folder size": Array.from({ length: 26 }, (_, index) => ({ path: `report/part-${index}.ts`, text: "" })),
     "no cycle": [
@@ -40,6 +52,8 @@ describe("layers of src/", () => {
   });
 
   it("a folder of the list that is gone is found", () => {
-    expect(findBreaches(files, new Map([...floors, ["attic", 99]])).map(({ file }) => file)).toEqual(["attic"]);
+    expect(findBreaches(files, new Map([...floors, ["attic", 99]])).map(({ file }) => file)).toEqual([
+      "attic",
+    ]);
   });
 });

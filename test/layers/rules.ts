@@ -42,9 +42,17 @@ function roomOf(path: string): string {
 export function findBreaches(files: readonly SourceFile[], floors: ReadonlyMap<string, number>): Breach[] {
   const rooms = new Set(files.map(({ path }) => roomOf(path)));
   return [
-    ...[...rooms].filter((room) => !floors.has(room)).map((room) => ({ rule: "listed", file: room, detail: "no floor lists this folder" })),
-    ...[...floors.keys()].filter((room) => !rooms.has(room)).map((room) => ({ rule: "listed", file: room, detail: "this folder is gone" })),
-    ...files.flatMap((file) => [...floorBreaches(file, floors), ...neighbourBreaches(file), ...textBreaches(file)]),
+    ...[...rooms]
+      .filter((room) => !floors.has(room))
+      .map((room) => ({ rule: "listed", file: room, detail: "no floor lists this folder" })),
+    ...[...floors.keys()]
+      .filter((room) => !rooms.has(room))
+      .map((room) => ({ rule: "listed", file: room, detail: "this folder is gone" })),
+    ...files.flatMap((file) => [
+      ...floorBreaches(file, floors),
+      ...neighbourBreaches(file),
+      ...textBreaches(file),
+    ]),
     ...crowdedFolders(files),
     ...fileCycles(files),
   ];
@@ -72,11 +80,19 @@ function floorBreaches(file: SourceFile, floors: ReadonlyMap<string, number>): B
   return importsOf(file)
     .map(roomOf)
     .filter((room) => room !== from && (floors.get(room) ?? Number.POSITIVE_INFINITY) >= own)
-    .map((room) => ({ rule: "floors", file: file.path, detail: `imports ${room}, which is not on a lower floor` }));
+    .map((room) => ({
+      rule: "floors",
+      file: file.path,
+      detail: `imports ${room}, which is not on a lower floor`,
+    }));
 }
 
 /** What a part of the house must not know, whatever the floors would allow. */
-const strangers: readonly { readonly rule: string; readonly of: RegExp; readonly allowed: (target: string) => boolean }[] = [
+const strangers: readonly {
+  readonly rule: string;
+  readonly of: RegExp;
+  readonly allowed: (target: string) => boolean;
+}[] = [
   { rule: "quality knows no table", of: /^quality\//, allowed: (target) => !/^(log|table)\//.test(target) },
 ];
 
@@ -103,7 +119,11 @@ function textBreaches({ path, text }: SourceFile): Breach[] {
     ...(lines > fileLimit ? [{ rule: "file length", file: path, detail: `${lines} lines` }] : []),
     ...doors
       .filter(({ holds, behind }) => holds.test(withoutComments(text)) && !behind.test(path))
-      .map(({ rule, holds }) => ({ rule, file: path, detail: `holds ${holds.exec(withoutComments(text))?.[0]}` })),
+      .map(({ rule, holds }) => ({
+        rule,
+        file: path,
+        detail: `holds ${holds.exec(withoutComments(text))?.[0]}`,
+      })),
   ];
 }
 
@@ -126,7 +146,11 @@ function fileCycles(files: readonly SourceFile[]): Breach[] {
   const visit = (file: string, trail: readonly string[]): void => {
     if (state.get(file) === "done") return;
     if (state.get(file) === "open") {
-      cycles.push({ rule: "no cycle", file, detail: [...trail.slice(trail.indexOf(file)), file].join(" > ") });
+      cycles.push({
+        rule: "no cycle",
+        file,
+        detail: [...trail.slice(trail.indexOf(file)), file].join(" > "),
+      });
       return;
     }
     state.set(file, "open");

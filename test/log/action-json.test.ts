@@ -11,7 +11,13 @@ describe("actions as JSON", () => {
   it("come back as they were written, int64 exact", () => {
     const actions: Action[] = [
       { kind: "commitInfo", info: { operation: "WRITE", timestamp: 1 } },
-      { kind: "protocol", minReaderVersion: 3, minWriterVersion: 7, readerFeatures: [], writerFeatures: ["appendOnly"] },
+      {
+        kind: "protocol",
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: [],
+        writerFeatures: ["appendOnly"],
+      },
       {
         kind: "metaData",
         id: "x",
@@ -52,15 +58,25 @@ describe("actions as JSON", () => {
 
   it("take a file whose time the writer left out for one of 1970, as other engines do", () => {
     const [action] = parseActions(text('{"add":{"path":"a","size":1}}\n'), "f");
-    expect(action).toEqual({ kind: "add", path: "a", partitionValues: {}, size: 1, modificationTime: 0, dataChange: true });
+    expect(action).toEqual({
+      kind: "add",
+      path: "a",
+      partitionValues: {},
+      size: 1,
+      modificationTime: 0,
+      dataChange: true,
+    });
   });
 
-  it.each(["add", "remove", "cdc"])("a line that names %s without holding it is read for what it holds", (kind) => {
-    const line = text(`{"${kind}":null,"txn":{"appId":"a","version":9223372036854775807}}\n`);
-    const expected = [{ kind: "txn", appId: "a", version: 9223372036854775807n }];
-    expect(parseActions(line, "f")).toEqual(expected);
-    expect(parseHeadActions(line, "f")).toEqual(expected);
-  });
+  it.each(["add", "remove", "cdc"])(
+    "a line that names %s without holding it is read for what it holds",
+    (kind) => {
+      const line = text(`{"${kind}":null,"txn":{"appId":"a","version":9223372036854775807}}\n`);
+      const expected = [{ kind: "txn", appId: "a", version: 9223372036854775807n }];
+      expect(parseActions(line, "f")).toEqual(expected);
+      expect(parseHeadActions(line, "f")).toEqual(expected);
+    },
+  );
 
   it.each([
     ['{"add":{"path":"a"', "not JSON"],
@@ -70,7 +86,10 @@ describe("actions as JSON", () => {
     ['{"add":[]}', "must be an object"],
     ["[]", "one JSON object"],
     ['{"txn":{"appId":"a","version":9223372036854775808}}', "64-bit"],
-    ['{"remove":{"path":"a","deletionVector":{"storageType":"z","pathOrInlineDv":"","sizeInBytes":1,"cardinality":1}}}', "storageType"],
+    [
+      '{"remove":{"path":"a","deletionVector":{"storageType":"z","pathOrInlineDv":"","sizeInBytes":1,"cardinality":1}}}',
+      "storageType",
+    ],
   ])("refuse %s, naming file and line", (line, what) => {
     expect(() => parseActions(text(`{"commitInfo":{}}\n${line}`), "0.json")).toThrow(
       expect.objectContaining({ code: "LOG_CORRUPT", message: expect.stringContaining(what) }),
@@ -108,9 +127,15 @@ describe("names of log files", () => {
     [`${v}.00000000000000000012.compacted.json.tmp`, undefined],
     [`${v}.x00000000000000000012.compacted.json`, undefined],
     [`${v}.checkpoint.parquet`, { kind: "checkpoint", version: 10, form: "classic" }],
-    [`${v}.checkpoint.0000000002.0000000003.parquet`, { kind: "checkpoint", version: 10, form: "part", part: 2, parts: 3 }],
+    [
+      `${v}.checkpoint.0000000002.0000000003.parquet`,
+      { kind: "checkpoint", version: 10, form: "part", part: 2, parts: 3 },
+    ],
     [`${v}.checkpoint.0000000004.0000000003.parquet`, undefined],
-    [`${v}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`, { kind: "checkpoint", version: 10, form: "uuid", format: "json" }],
+    [
+      `${v}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`,
+      { kind: "checkpoint", version: 10, form: "uuid", format: "json" },
+    ],
     ["_delta_log/_staged_commits/00000000000000000010.json", undefined],
     ["_delta_log/10.json", undefined],
   ])("%s", (path, expected) => {

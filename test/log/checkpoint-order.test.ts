@@ -60,29 +60,42 @@ describe("a checkpoint is written before what names it", () => {
   it.each<[string, CheckpointOptions, string[]]>([
     ["classic, then the hint", { kind: "classic" }, [`${one}.checkpoint.parquet`, hint]],
     ["V2, then the hint", { kind: "v2" }, [`${one}.checkpoint.UUID.json`, hint]],
-    ["sidecar, V2, then the hint", { kind: "v2", inlineLimit: 1 }, ["_sidecars/UUID.parquet", `${one}.checkpoint.UUID.json`, hint]],
+    [
+      "sidecar, V2, then the hint",
+      { kind: "v2", inlineLimit: 1 },
+      ["_sidecars/UUID.parquet", `${one}.checkpoint.UUID.json`, hint],
+    ],
   ])("%s", async (_, options, expected) => {
     expect(await written(options)).toEqual(expected);
   });
 
-  it.each(["classic", "v2"] as const)("a %s one that cannot be written leaves the hint alone", async (kind) => {
-    const context = await table([add("a")]);
-    const { store } = context;
-    const refuse = (path: string) => (path.includes(".checkpoint.") ? Promise.reject(new Error("the disk is full")) : undefined);
-    const full: ObjectStore = {
-      ...store,
-      put: async (path, bytes, more) => (await refuse(path)) ?? store.put(path, bytes, more),
-      putFile: async (path, file, more) => (await refuse(path)) ?? store.putFile(path, file, more),
-    };
-    await expect(writeCheckpoint(await openLog({ ...context, store: full }), { kind })).rejects.toThrow("the disk is full");
-    expect(await store.head(lastCheckpointPath)).toBeUndefined();
-    await closeLogSession(context);
-  });
+  it.each(["classic", "v2"] as const)(
+    "a %s one that cannot be written leaves the hint alone",
+    async (kind) => {
+      const context = await table([add("a")]);
+      const { store } = context;
+      const refuse = (path: string) =>
+        path.includes(".checkpoint.") ? Promise.reject(new Error("the disk is full")) : undefined;
+      const full: ObjectStore = {
+        ...store,
+        put: async (path, bytes, more) => (await refuse(path)) ?? store.put(path, bytes, more),
+        putFile: async (path, file, more) => (await refuse(path)) ?? store.putFile(path, file, more),
+      };
+      await expect(writeCheckpoint(await openLog({ ...context, store: full }), { kind })).rejects.toThrow(
+        "the disk is full",
+      );
+      expect(await store.head(lastCheckpointPath)).toBeUndefined();
+      await closeLogSession(context);
+    },
+  );
 });
 
 describe("what a checkpoint holds", () => {
   /** The lines of a V2 checkpoint of one file. */
-  async function lines(actions: readonly Action[], configuration: Record<string, string> = {}): Promise<Record<string, never>[]> {
+  async function lines(
+    actions: readonly Action[],
+    configuration: Record<string, string> = {},
+  ): Promise<Record<string, never>[]> {
     const context = await table(actions, configuration);
     const { path } = await writeCheckpoint(await openLog(context), { kind: "v2" });
     const text = new TextDecoder().decode(await context.store.get(path));
@@ -94,14 +107,23 @@ describe("what a checkpoint holds", () => {
   }
 
   it("are tombstones younger than the retention, to the millisecond", async () => {
-    const removes = [0, 1, -1].map((later) => remove(`at ${later}`, { deletionTimestamp: now - hour + later }));
+    const removes = [0, 1, -1].map((later) =>
+      remove(`at ${later}`, { deletionTimestamp: now - hour + later }),
+    );
     const found = await lines(removes, { "delta.deletedFileRetentionDuration": "interval 1 hour" });
-    expect(found.flatMap((line) => (line["remove"] === undefined ? [] : [line["remove"]["path"]]))).toEqual(["at 1"]);
+    expect(found.flatMap((line) => (line["remove"] === undefined ? [] : [line["remove"]["path"]]))).toEqual([
+      "at 1",
+    ]);
   });
 
   it("are files that count as no change of data, tombstones without statistics", async () => {
-    const found = await lines([add("a"), remove("b", { deletionTimestamp: now, stats: "{}", tags: { a: "b" } })]);
-    expect(found.flatMap(({ add: file }) => (file === undefined ? [] : [file["dataChange"]]))).toEqual([false]);
+    const found = await lines([
+      add("a"),
+      remove("b", { deletionTimestamp: now, stats: "{}", tags: { a: "b" } }),
+    ]);
+    expect(found.flatMap(({ add: file }) => (file === undefined ? [] : [file["dataChange"]]))).toEqual([
+      false,
+    ]);
     const [tombstone] = found.flatMap(({ remove: file }) => (file === undefined ? [] : [file]));
     expect(tombstone).toMatchObject({ path: "b", dataChange: false });
     expect(Object.keys(tombstone ?? {})).not.toEqual(expect.arrayContaining(["stats"]));
@@ -115,6 +137,9 @@ describe("what a checkpoint holds", () => {
       { kind: "txn", appId: "old", version: 1n, lastUpdated: now - hour },
     ];
     const found = await lines(progress, { "delta.setTransactionRetentionDuration": "interval 1 hour" });
-    expect(found.flatMap(({ txn }) => (txn === undefined ? [] : [txn["appId"]]))).toEqual(["timeless", "young"]);
+    expect(found.flatMap(({ txn }) => (txn === undefined ? [] : [txn["appId"]]))).toEqual([
+      "timeless",
+      "young",
+    ]);
   });
 });

@@ -35,7 +35,12 @@ const typedSchema = JSON.stringify({
       nullable: true,
       metadata: {},
     },
-    { name: "tags", type: { type: "array", elementType: "string", containsNull: true }, nullable: true, metadata: {} },
+    {
+      name: "tags",
+      type: { type: "array", elementType: "string", containsNull: true },
+      nullable: true,
+      metadata: {},
+    },
     { name: "day", type: "date", nullable: true, metadata: {} },
     { name: "hour", type: "timestamp", nullable: true, metadata: {} },
     { name: "blob", type: "binary", nullable: true, metadata: {} },
@@ -47,18 +52,43 @@ const values = { day: "2026-01-02", hour: "2026-01-02 03:00:00", blob: "x" };
 const now = Date.now();
 
 const files: readonly AddAction[] = [
-  add("day=2026-01-02/a%20b.parquet", { partitionValues: values, stats, tags: { k: "v" }, baseRowId: 0n, defaultRowCommitVersion: 1n }),
-  add("b.parquet", { partitionValues: { day: null, hour: null, blob: null }, stats, clusteringProvider: "liquid" }),
+  add("day=2026-01-02/a%20b.parquet", {
+    partitionValues: values,
+    stats,
+    tags: { k: "v" },
+    baseRowId: 0n,
+    defaultRowCommitVersion: 1n,
+  }),
+  add("b.parquet", {
+    partitionValues: { day: null, hour: null, blob: null },
+    stats,
+    clusteringProvider: "liquid",
+  }),
   add("c.parquet", {
     partitionValues: values,
     stats,
-    deletionVector: { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 40, cardinality: 6 },
+    deletionVector: {
+      storageType: "u",
+      pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+      offset: 4,
+      sizeInBytes: 40,
+      cardinality: 6,
+    },
   }),
 ];
-const kept = remove("gone.parquet", { deletionTimestamp: now, partitionValues: values, size: 7, extendedFileMetadata: true });
+const kept = remove("gone.parquet", {
+  deletionTimestamp: now,
+  partitionValues: values,
+  size: 7,
+  extendedFileMetadata: true,
+});
 const expired = remove("long-gone.parquet", { deletionTimestamp: now - 8 * 86_400_000 });
 
-async function makeTable(name: string, configuration: Record<string, string> = {}, count = 0): Promise<TableContext> {
+async function makeTable(
+  name: string,
+  configuration: Record<string, string> = {},
+  count = 0,
+): Promise<TableContext> {
   const context = await openContext(join(root, name));
   const features = ["rowTracking", "domainMetadata", "appendOnly", "invariants"];
   await commitNewTable(context, {
@@ -73,14 +103,20 @@ async function makeTable(name: string, configuration: Record<string, string> = {
     ],
     operation: "CREATE TABLE",
   });
-  const many = Array.from({ length: count }, (_, at) => add(`many-${at}.parquet`, { partitionValues: values, stats }));
+  const many = Array.from({ length: count }, (_, at) =>
+    add(`many-${at}.parquet`, { partitionValues: values, stats }),
+  );
   await commitTransaction(await openLog(context), {
     actions: [...files, ...many],
     operation: "WRITE",
     txn: { appId: "app", version: 9_007_199_254_740_993n },
   });
   await commitTransaction(await openLog(context), {
-    actions: [kept, expired, { kind: "domainMetadata", domain: "app.gone", configuration: "{}", removed: true }],
+    actions: [
+      kept,
+      expired,
+      { kind: "domainMetadata", domain: "app.gone", configuration: "{}", removed: true },
+    ],
     operation: "DELETE",
   });
   return context;
@@ -93,7 +129,9 @@ async function content(snapshot: LogSnapshot) {
   const live = await snapshot.files();
   for await (const chunk of live.all()) adds.push(...chunk.map((file) => ({ ...file, dataChange: false })));
   for await (const chunk of live.tombstones())
-    tombstones.push(...chunk.filter(({ path }) => path !== expired.path).map((file) => ({ ...file, dataChange: false })));
+    tombstones.push(
+      ...chunk.filter(({ path }) => path !== expired.path).map((file) => ({ ...file, dataChange: false })),
+    );
   const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1);
   return {
     version: snapshot.version,
@@ -127,7 +165,14 @@ describe("writeCheckpoint", () => {
     const before = await openLog(context);
     const expected = await content(before);
     const summary = await writeCheckpoint(before);
-    expect(summary).toMatchObject({ version: 2, kind: "classic", path: checkpointPath(2), adds: 3, actions: 8, sidecars: [] });
+    expect(summary).toMatchObject({
+      version: 2,
+      kind: "classic",
+      path: checkpointPath(2),
+      adds: 3,
+      actions: 8,
+      sidecars: [],
+    });
     const after = await content(await reopenedFromCheckpoint(context));
     expect(after).toEqual(expected);
     const all: Action[] = [];
@@ -191,7 +236,11 @@ describe("writeCheckpoint", () => {
       hour: "2026-01-02 03:00:00+00",
       blob: "x",
     });
-    const columns = await engineRows(context, path, `SELECT count(*) AS n FROM parquet_schema(?) WHERE name = 'stats'`);
+    const columns = await engineRows(
+      context,
+      path,
+      `SELECT count(*) AS n FROM parquet_schema(?) WHERE name = 'stats'`,
+    );
     expect(columns).toEqual([{ n: 0n }]);
     const again = await reopenedFromCheckpoint(context);
     expect((await content(again)).adds.map((file) => [file.path, file.partitionValues])).toEqual(
@@ -212,8 +261,15 @@ describe("writeCheckpoint", () => {
       actions: [
         protocol(["appendOnly"], ["columnMapping"]),
         metadata(
-          { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "2", "delta.checkpoint.writeStatsAsStruct": "true" },
-          { schemaString: JSON.stringify({ type: "struct", fields: [field("a", 1), field("p", 2)] }), partitionColumns: ["p"] },
+          {
+            "delta.columnMapping.mode": "name",
+            "delta.columnMapping.maxColumnId": "2",
+            "delta.checkpoint.writeStatsAsStruct": "true",
+          },
+          {
+            schemaString: JSON.stringify({ type: "struct", fields: [field("a", 1), field("p", 2)] }),
+            partitionColumns: ["p"],
+          },
         ),
         add("f", { partitionValues: { "col-2": "7" }, stats: '{"numRecords":1,"minValues":{"col-1":5}}' }),
       ],
@@ -244,10 +300,16 @@ describe("writeCheckpoint", () => {
   it("V2 without any file still reads, with a sidecar as well as without", async () => {
     for (const inlineLimit of [0, -1]) {
       const context = await openContext(join(root, `v2-empty${inlineLimit}`));
-      await commitNewTable(context, { actions: [protocol(["appendOnly"], ["v2Checkpoint"]), metadata()], operation: "CREATE TABLE" });
+      await commitNewTable(context, {
+        actions: [protocol(["appendOnly"], ["v2Checkpoint"]), metadata()],
+        operation: "CREATE TABLE",
+      });
       const summary = await writeCheckpoint(await openLog(context), { kind: "v2", inlineLimit });
       expect(summary.sidecars).toHaveLength(inlineLimit < 0 ? 1 : 0);
-      await commitTransaction(await openLog(context), { actions: [add("f", { partitionValues: { part: "a" } })], operation: "WRITE" });
+      await commitTransaction(await openLog(context), {
+        actions: [add("f", { partitionValues: { part: "a" } })],
+        operation: "WRITE",
+      });
       await context.store.delete(commitPath(0));
       await closeLogSession(context);
       expect(await (await (await openLog(context)).files()).totals()).toEqual({ files: 1, bytes: 10 });
@@ -258,11 +320,15 @@ describe("writeCheckpoint", () => {
   it("refuses a V2 checkpoint on a table without the feature", async () => {
     const context = await openContext(join(root, "no-v2"));
     await commitNewTable(context, { actions: [protocol(), metadata()], operation: "CREATE TABLE" });
-    await expect(writeCheckpoint(await openLog(context), { kind: "v2" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(writeCheckpoint(await openLog(context), { kind: "v2" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
   });
 
   it("drops application transactions that have expired, if the table lets them", async () => {
-    const context = await makeTable("txn-expiry", { "delta.setTransactionRetentionDuration": "interval 0 seconds" });
+    const context = await makeTable("txn-expiry", {
+      "delta.setTransactionRetentionDuration": "interval 0 seconds",
+    });
     await writeCheckpoint(await openLog(context));
     expect((await (await reopenedFromCheckpoint(context)).appTransactions()).size).toBe(0);
     await closeLogSession(context);
@@ -270,11 +336,20 @@ describe("writeCheckpoint", () => {
 });
 
 describe("a checkpoint within a small memory limit", () => {
-  it.each([10, 9_000_000])("is written though the engine may use 128 MiB, with statistics of %i bytes", async (length) => {
-    const context = await openContext(join(root, `small memory ${length}`), { threads: 1, memoryLimit: 128 * 2 ** 20 });
-    const stats = JSON.stringify({ numRecords: 1, minValues: { id: 1, part: "x".repeat(length) } });
-    await commitNewTable(context, { actions: [protocol(), metadata(), add("a", { stats }), add("b")], operation: "CREATE TABLE" });
-    const summary = await writeCheckpoint(await openLog(context));
-    expect(summary).toMatchObject({ kind: "classic", adds: 2, path: checkpointPath(0) });
-  });
+  it.each([10, 9_000_000])(
+    "is written though the engine may use 128 MiB, with statistics of %i bytes",
+    async (length) => {
+      const context = await openContext(join(root, `small memory ${length}`), {
+        threads: 1,
+        memoryLimit: 128 * 2 ** 20,
+      });
+      const stats = JSON.stringify({ numRecords: 1, minValues: { id: 1, part: "x".repeat(length) } });
+      await commitNewTable(context, {
+        actions: [protocol(), metadata(), add("a", { stats }), add("b")],
+        operation: "CREATE TABLE",
+      });
+      const summary = await writeCheckpoint(await openLog(context));
+      expect(summary).toMatchObject({ kind: "classic", adds: 2, path: checkpointPath(0) });
+    },
+  );
 });

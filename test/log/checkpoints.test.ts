@@ -80,7 +80,10 @@ describe("checkpoints of other engines", () => {
     const checksum = JSON.parse(new TextDecoder().decode(await context.store.get(checksumPath(version))));
     for (const path of await logFiles(context, ".crc")) await context.store.delete(path);
     const snapshot = await openLog(context);
-    expect(await (await snapshot.files()).totals()).toEqual({ files: checksum.numFiles, bytes: checksum.tableSizeBytes });
+    expect(await (await snapshot.files()).totals()).toEqual({
+      files: checksum.numFiles,
+      bytes: checksum.tableSizeBytes,
+    });
     expect(snapshot.metadata.schemaString).toBe(checksum.metadata.schemaString);
     expect((await snapshot.domainMetadata()).size).toBe(checksum.domainMetadata?.length ?? 0);
   });
@@ -95,7 +98,10 @@ describe("checkpoints of other engines", () => {
   it("a table whose early commits are gone opens by its checkpoint, and says which versions are left", async () => {
     const context = await fixture("checkpoint-classic-truncated");
     expect((await openLog(context)).version).toBe(7);
-    await expect(openLog(context, { version: 2 })).rejects.toMatchObject({ code: "VERSION_NOT_FOUND", data: { available: [[6, 7]] } });
+    await expect(openLog(context, { version: 2 })).rejects.toMatchObject({
+      code: "VERSION_NOT_FOUND",
+      data: { available: [[6, 7]] },
+    });
   });
 });
 
@@ -121,22 +127,33 @@ describe("a damaged checkpoint", () => {
     const fresh = diskBacked(context.store);
     expect(await content(await openLog(fresh))).toEqual(wanted);
     await withoutCommitsBefore(context, 3);
-    await expect(openLog(fresh)).rejects.toMatchObject({ code: "CHECKPOINT_CORRUPT", data: { path: checkpoint } });
+    await expect(openLog(fresh)).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+      data: { path: checkpoint },
+    });
   });
 
   it("that cleanup removed while a snapshot was held is named as cleaned up, not as damaged", async () => {
     const context = await memoryTable(commits);
     await writeCheckpoint(await openLog(context, { version: 2 }), { kind: "classic" });
-    // Opened by its checksum, as behind many commits, a snapshot looks at its checkpoint only when it is asked for files.
-    for (let version = 4; version < 74; version++) await context.store.put(commitPath(version), serializeActions([add(`f${version}`)]));
+    // Opened by its checksum, as behind many commits, a snapshot looks at its checkpoint only when it is
+    // asked for files.
+    for (let version = 4; version < 74; version++)
+      await context.store.put(commitPath(version), serializeActions([add(`f${version}`)]));
     await writeChecksum(context, await checksumOf(await openLog(context, { version: 73 })));
     const held = await openLog(diskBacked(context.store), { version: 73 });
     await context.store.put(commitPath(74), serializeActions([add("e")]));
     await writeCheckpoint(await openLog(context), { kind: "classic" });
     await withoutCommitsBefore(context, 74);
     await context.store.delete(checkpoint);
-    await expect(held.files()).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 73, path: checkpoint } });
-    await expect(held.appTransactions()).rejects.toMatchObject({ code: "LOG_GAP", message: expect.stringContaining("cleanup") });
+    await expect(held.files()).rejects.toMatchObject({
+      code: "LOG_GAP",
+      data: { version: 73, path: checkpoint },
+    });
+    await expect(held.appTransactions()).rejects.toMatchObject({
+      code: "LOG_GAP",
+      message: expect.stringContaining("cleanup"),
+    });
     expect((await openLog(diskBacked(context.store))).version).toBe(74);
   });
 
@@ -155,7 +172,10 @@ describe("a damaged checkpoint", () => {
         yield* shown;
       },
     });
-    await expect(openLog(lagging)).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 3, path: checkpoint } });
+    await expect(openLog(lagging)).rejects.toMatchObject({
+      code: "LOG_GAP",
+      data: { version: 3, path: checkpoint },
+    });
   });
 
   it("stands for what was cleaned up behind it, not a late commit into that past", async () => {
@@ -182,10 +202,19 @@ describe("a damaged checkpoint", () => {
   it("that names a sidecar outside the log's folder is refused", async () => {
     const context = await memoryTable([firstActions({ readerFeatures: ["v2Checkpoint"] })]);
     const path = `${logFolder}/${padVersion(0)}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`;
-    const sidecar: Action = { kind: "sidecar", path: "../../secret.parquet", sizeInBytes: 1, modificationTime: 1 };
+    const sidecar: Action = {
+      kind: "sidecar",
+      path: "../../secret.parquet",
+      sizeInBytes: 1,
+      modificationTime: 1,
+    };
     await context.store.put(
       path,
-      serializeActions([{ kind: "checkpointMetadata", version: 0 }, ...firstActions({ readerFeatures: ["v2Checkpoint"] }), sidecar]),
+      serializeActions([
+        { kind: "checkpointMetadata", version: 0 },
+        ...firstActions({ readerFeatures: ["v2Checkpoint"] }),
+        sidecar,
+      ]),
     );
     await expect(openLog(context)).rejects.toMatchObject({ code: "PATH_OUTSIDE_TABLE" });
   });
@@ -211,7 +240,12 @@ describe("the last-checkpoint hint", () => {
 });
 
 describe("log compactions", () => {
-  const commits: Action[][] = [[...firstActions(), add("a")], [add("b"), remove("a")], [add("c")], [add("d")]];
+  const commits: Action[][] = [
+    [...firstActions(), add("a")],
+    [add("b"), remove("a")],
+    [add("c")],
+    [add("d")],
+  ];
 
   it("stand in for the commits they cover", async () => {
     const context = await memoryTable(commits);
@@ -236,7 +270,11 @@ describe("log compactions", () => {
     const context = await memoryTable(commits);
     await context.store.put(compactionPath(1, 2), bytes);
     for (const table of [context, { ...context, fileLimits: { checkpointRows: 0, jsonBytes: 0 } }]) {
-      expect((await allFiles(await (await openLog(table)).files())).map((file) => file.path).sort()).toEqual(["b", "c", "d"]);
+      expect((await allFiles(await (await openLog(table)).files())).map((file) => file.path).sort()).toEqual([
+        "b",
+        "c",
+        "d",
+      ]);
     }
   });
 });
@@ -259,7 +297,10 @@ describe("checksum files", () => {
   async function lie(context: TableContext, version: number): Promise<string> {
     const path = checksumPath(version);
     const checksum = JSON.parse(new TextDecoder().decode(await context.store.get(path)));
-    await context.store.put(path, text(JSON.stringify({ ...checksum, metadata: { ...checksum.metadata, id: "another" } })));
+    await context.store.put(
+      path,
+      text(JSON.stringify({ ...checksum, metadata: { ...checksum.metadata, id: "another" } })),
+    );
     return path;
   }
 
@@ -289,12 +330,19 @@ describe("checksum files", () => {
   });
 
   it("that contradict a log too long to be read at once are named before rows are read or written", async () => {
-    const context = await memoryTable([firstActions(), ...Array.from({ length: 70 }, (_, at) => [add(`f${at}`)])]);
+    const context = await memoryTable([
+      firstActions(),
+      ...Array.from({ length: 70 }, (_, at) => [add(`f${at}`)]),
+    ]);
     await writeChecksum(context, await checksumOf(await openLog(context)));
     expect((await (await openLog(context)).files()).totals).toBeDefined();
     const path = await lie(context, 70);
     const snapshot = await openLog(context);
-    for (const answer of [() => snapshot.files(), () => snapshot.confirm(), () => snapshot.domainMetadata()]) {
+    for (const answer of [
+      () => snapshot.files(),
+      () => snapshot.confirm(),
+      () => snapshot.domainMetadata(),
+    ]) {
       await expect(answer()).rejects.toMatchObject({ code: "CHECKSUM_MISMATCH", data: { path } });
     }
     const append = { actions: [add("more")], operation: "WRITE" };
@@ -306,7 +354,11 @@ describe("checksum files", () => {
     const [path = ""] = await logFiles(context, ".crc");
     const checksum = JSON.parse(new TextDecoder().decode(await context.store.get(path)));
     const { readerFeatures, writerFeatures } = checksum.protocol;
-    const protocol = { ...checksum.protocol, readerFeatures: readerFeatures.toReversed(), writerFeatures: writerFeatures.toReversed() };
+    const protocol = {
+      ...checksum.protocol,
+      readerFeatures: readerFeatures.toReversed(),
+      writerFeatures: writerFeatures.toReversed(),
+    };
     expect(writerFeatures.length).toBeGreaterThan(1);
     for (const turned of [checksum.protocol, protocol]) {
       await context.store.put(path, text(JSON.stringify({ ...checksum, protocol: turned })));

@@ -21,8 +21,14 @@ interface Clock {
   now: number;
 }
 
-/** A table without retention, whose versions from 1 on were committed at these minutes from a midnight, each with a checkpoint. */
-async function table(minutes: readonly number[], retention = "interval 0 days"): Promise<{ context: TableContext; clock: Clock }> {
+/**
+ * A table without retention, whose versions from 1 on were committed at these minutes from a midnight, each
+ * with a checkpoint.
+ */
+async function table(
+  minutes: readonly number[],
+  retention = "interval 0 days",
+): Promise<{ context: TableContext; clock: Clock }> {
   const clock = { now: midnight - day };
   const world = { ...hastyWorld, now: () => clock.now };
   const context = contextOf(memoryStore(`cleanup-${randomUUID()}`, "", world), world);
@@ -40,21 +46,27 @@ describe("what cleanup leaves", () => {
   it.each([
     [29, 2],
     [30, 3],
-  ])("is everything younger than an hour: %i minutes after midnight it keeps from version %i on", async (now, oldest) => {
-    const { context, clock } = await table([-120, -90, -30]);
-    clock.now = midnight + now * minute;
-    expect(await cleanExpiredLog(await openLog(context))).toMatchObject({ oldestKept: oldest });
-  });
+  ])(
+    "is everything younger than an hour: %i minutes after midnight it keeps from version %i on",
+    async (now, oldest) => {
+      const { context, clock } = await table([-120, -90, -30]);
+      clock.now = midnight + now * minute;
+      expect(await cleanExpiredLog(await openLog(context))).toMatchObject({ oldestKept: oldest });
+    },
+  );
 
   it.each([
     [-1, 1],
     [0, 2],
     [1, 2],
-  ])("is the whole day that the retention reaches into: %i minutes from midnight it keeps from version %i on", async (now, oldest) => {
-    const { context, clock } = await table([-2 * 1440, -1440, -1439], "interval 1 days");
-    clock.now = midnight + now * minute;
-    expect(await cleanExpiredLog(await openLog(context))).toMatchObject({ oldestKept: oldest });
-  });
+  ])(
+    "is the whole day that the retention reaches into: %i minutes from midnight it keeps from version %i on",
+    async (now, oldest) => {
+      const { context, clock } = await table([-2 * 1440, -1440, -1439], "interval 1 days");
+      clock.now = midnight + now * minute;
+      expect(await cleanExpiredLog(await openLog(context))).toMatchObject({ oldestKept: oldest });
+    },
+  );
 
   it("are sidecars of the last full day, named or not", async () => {
     const { context, clock } = await table([-5 * 1440]);
@@ -73,10 +85,14 @@ describe("what cleanup leaves", () => {
 });
 
 describe("the order of cleanup", () => {
-  /** Versions 1 to 12 with checkpoints and checksums, cleaned up but for the last; what was deleted, one by one. */
+  /**
+   * Versions 1 to 12 with checkpoints and checksums, cleaned up but for the last; what was deleted, one by
+   * one.
+   */
   async function cleaned(stopAfter = Number.POSITIVE_INFINITY) {
     const { context, clock } = await table(Array.from({ length: 12 }, (_, at) => -10_000 + at));
-    for (const version of [2, 11]) await writeChecksum(context, await checksumOf(await openLog(context, { version })));
+    for (const version of [2, 11])
+      await writeChecksum(context, await checksumOf(await openLog(context, { version })));
     clock.now = midnight + day;
     const deleted: string[] = [];
     let underWay = 0;

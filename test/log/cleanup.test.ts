@@ -9,7 +9,15 @@ import { checksumPath, commitPath, compactionPath, sidecarFolder } from "../../s
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
-import { add, contextOf, createTable, hastyWorld, metadata, protocol, remove } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  hastyWorld,
+  metadata,
+  protocol,
+  remove,
+} from "../support/commit-tools.ts";
 
 const day = 86_400_000;
 const start = Date.UTC(2026, 0, 1, 12);
@@ -34,7 +42,11 @@ async function agedTable(
   };
   await createTable(context, [
     protocol(features, ["v2Checkpoint"]),
-    metadata({ "delta.checkpointPolicy": "v2", "delta.logRetentionDuration": "interval 5 days", ...configuration }),
+    metadata({
+      "delta.checkpointPolicy": "v2",
+      "delta.logRetentionDuration": "interval 5 days",
+      ...configuration,
+    }),
   ]);
   for (let version = 1; version <= versions; version++) {
     setTime(version);
@@ -56,10 +68,12 @@ const short = (version: number, rest: string) => `${String(version).padStart(20,
 describe("cleanExpiredLog", () => {
   it("keeps the newest checkpoint at or before the cutoff, its commit and everything after", async () => {
     const { context } = await agedTable(12, [3, 6, 9]);
-    for (const version of [2, 8]) await writeChecksum(context, await checksumOf(await openLog(context, { version })));
+    for (const version of [2, 8])
+      await writeChecksum(context, await checksumOf(await openLog(context, { version })));
     await writeCompaction(context, 1, 4);
     await writeCompaction(context, 7, 10);
-    // Day 12 less five days is day 7 at noon; its midnight comes after the commit of day 6: the checkpoint of 6 stays.
+    // Day 12 less five days is day 7 at noon; its midnight comes after the commit of day 6: the checkpoint of
+    // 6 stays.
     const report = await cleanExpiredLog(await openLog(context));
     expect(report.oldestKept).toBe(6);
     expect(await logFiles(context)).toEqual([
@@ -73,7 +87,8 @@ describe("cleanExpiredLog", () => {
       ...[9, 10, 11, 12].map((version) => short(version, "json")),
       "_last_checkpoint",
     ]);
-    for (const version of [6, 7, 12]) expect((await (await (await openLog(context, { version })).files()).totals()).files).toBe(version);
+    for (const version of [6, 7, 12])
+      expect((await (await (await openLog(context, { version })).files()).totals()).files).toBe(version);
     await expect(openLog(context, { version: 5 })).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
   });
 
@@ -110,7 +125,10 @@ describe("cleanExpiredLog", () => {
     await writeChecksum(context, await checksumOf(await openLog(context, { version: 6 })));
     for await (const { path } of context.store.list("_delta_log/")) {
       if (!path.includes("checkpoint.")) continue;
-      await context.store.put(path, new TextEncoder().encode(damage(new TextDecoder().decode(await context.store.get(path)))));
+      await context.store.put(
+        path,
+        new TextEncoder().encode(damage(new TextDecoder().decode(await context.store.get(path)))),
+      );
     }
     const before = await logFiles(context);
     const report = await cleanExpiredLog(await openLog(context, { version: 12 }));
@@ -131,7 +149,9 @@ describe("cleanExpiredLog", () => {
 
   it("keeps what a feature asks to protect", async () => {
     const { context } = await agedTable(12, [3, 6]);
-    const report = await cleanExpiredLog(await openLog(context), { protectors: [async () => undefined, async () => 4] });
+    const report = await cleanExpiredLog(await openLog(context), {
+      protectors: [async () => undefined, async () => 4],
+    });
     expect(report.oldestKept).toBe(3);
     expect((await (await (await openLog(context, { version: 4 })).files()).totals()).files).toBe(4);
   });
@@ -145,7 +165,10 @@ describe("cleanExpiredLog", () => {
   });
 
   it("goes by the time in the commit where the table has it", async () => {
-    const { context } = await agedTable(12, [6], { "delta.enableInCommitTimestamps": "true" }, ["appendOnly", "inCommitTimestamp"]);
+    const { context } = await agedTable(12, [6], { "delta.enableInCommitTimestamps": "true" }, [
+      "appendOnly",
+      "inCommitTimestamp",
+    ]);
     expect((await cleanExpiredLog(await openLog(context))).oldestKept).toBe(6);
   });
 
@@ -176,7 +199,8 @@ describe("writeCompaction", () => {
     const text = new TextDecoder().decode(await context.store.get(compactionPath(1, 6)));
     expect(text).not.toContain("commitInfo");
     expect(text.match(/"remove"/g)).toHaveLength(2);
-    for (const version of [1, 2, 3, 4, 5]) await context.store.put(commitPath(version), new TextEncoder().encode('{"commitInfo":{}}\n'));
+    for (const version of [1, 2, 3, 4, 5])
+      await context.store.put(commitPath(version), new TextEncoder().encode('{"commitInfo":{}}\n'));
     const fresh = contextOf(context.store, context.world);
     const after = await openLog(fresh);
     expect(await (await after.files()).totals()).toEqual(expected);

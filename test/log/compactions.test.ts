@@ -16,15 +16,20 @@ function five(): Promise<TableContext> {
 }
 
 const paths = async (context: TableContext, version?: number) =>
-  allPaths(await (await openLog(diskBacked(context.store), version === undefined ? {} : { version })).files());
+  allPaths(
+    await (await openLog(diskBacked(context.store), version === undefined ? {} : { version })).files(),
+  );
 
 describe("a log compaction", () => {
-  it.each([1, 2, 3])("does not hide that the commit of version %i, which it covers, is gone", async (gone) => {
-    const context = await five();
-    await writeCompaction(context, 1, 3);
-    await context.store.delete(commitPath(gone));
-    await expect(paths(context)).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: gone } });
-  });
+  it.each([1, 2, 3])(
+    "does not hide that the commit of version %i, which it covers, is gone",
+    async (gone) => {
+      const context = await five();
+      await writeCompaction(context, 1, 3);
+      await context.store.delete(commitPath(gone));
+      await expect(paths(context)).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: gone } });
+    },
+  );
 
   it("is not used for a version within it, nor for one that begins within it", async () => {
     const context = await five();
@@ -61,7 +66,10 @@ describe("a log compaction", () => {
 });
 
 describe("a refreshed snapshot", () => {
-  /** Versions 0 to 4, a checkpoint of 3, with so many milliseconds between two writes; a snapshot of version 1 is held. */
+  /**
+   * Versions 0 to 4, a checkpoint of 3, with so many milliseconds between two writes; a snapshot of version 1
+   * is held.
+   */
   async function held(step = 1000) {
     let clock = Date.UTC(2024, 0, 1);
     const world = {
@@ -72,7 +80,10 @@ describe("a refreshed snapshot", () => {
       },
     };
     const context = diskBacked(memoryStore(realWorld.uuid(), "table", world), world);
-    const first = firstActions({ readerFeatures: ["v2Checkpoint"], configuration: { "delta.checkpointPolicy": "v2" } });
+    const first = firstActions({
+      readerFeatures: ["v2Checkpoint"],
+      configuration: { "delta.checkpointPolicy": "v2" },
+    });
     for (const [version, actions] of [first, [add("a")], [add("b")], [remove("a")], [add("c")]].entries()) {
       await context.store.put(commitPath(version), serializeActions(actions));
     }

@@ -4,7 +4,12 @@ import { RoaringBitmap32 } from "roaring-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
 import type { DeletionVectorDescriptor } from "../../src/protocol/actions.ts";
-import { decodeDeletionVector, deletionVectorPlace, greatestVectorSize, unwrapDeletionVector } from "../../src/protocol/deletion-vector.ts";
+import {
+  decodeDeletionVector,
+  deletionVectorPlace,
+  greatestVectorSize,
+  unwrapDeletionVector,
+} from "../../src/protocol/deletion-vector.ts";
 import { z85Decode, z85Encode } from "../../src/protocol/z85.ts";
 
 beforeAll(async () => {
@@ -12,7 +17,11 @@ beforeAll(async () => {
   await roaringLibraryInitialize();
 });
 
-function descriptor(data: Uint8Array, cardinality: number, more: Partial<DeletionVectorDescriptor> = {}): DeletionVectorDescriptor {
+function descriptor(
+  data: Uint8Array,
+  cardinality: number,
+  more: Partial<DeletionVectorDescriptor> = {},
+): DeletionVectorDescriptor {
   return { storageType: "i", pathOrInlineDv: "", sizeInBytes: data.length, cardinality, ...more };
 }
 
@@ -32,7 +41,8 @@ function serialized(rows: readonly number[], optimize: boolean): Uint8Array {
 
 function rowsOf(bits: Uint8Array): number[] {
   const rows: number[] = [];
-  for (let row = 0; row < bits.length * 8; row++) if (((bits[row >> 3] ?? 0) & (0x80 >> (row & 7))) !== 0) rows.push(row);
+  for (let row = 0; row < bits.length * 8; row++)
+    if (((bits[row >> 3] ?? 0) & (0x80 >> (row & 7))) !== 0) rows.push(row);
   return rows;
 }
 
@@ -66,27 +76,43 @@ describe("deletion vectors", () => {
   });
 
   it("hold the rows that another implementation wrote, in array, bitmap and run containers", async () => {
-    const span = fc.tuple(fc.nat(300_000), fc.nat(70_000)).map(([start, length]) => Array.from({ length }, (_, index) => start + index));
+    const span = fc
+      .tuple(fc.nat(300_000), fc.nat(70_000))
+      .map(([start, length]) => Array.from({ length }, (_, index) => start + index));
     const scattered = fc.array(fc.nat(400_000), { maxLength: 200 });
     const dense = fc
       .tuple(fc.nat(100_000), fc.integer({ min: 2, max: 5 }))
       .map(([start, step]) => Array.from({ length: 9000 }, (_, index) => start + index * step));
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(span, scattered, dense), { maxLength: 3 }), fc.boolean(), async (parts, optimize) => {
-        const rows = [...new Set(parts.flat())].sort((a, b) => a - b);
-        const data = serialized(rows, optimize);
-        expect(rowsOf(await decodeDeletionVector(data, descriptor(data, rows.length), 400_001))).toEqual(rows);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof(span, scattered, dense), { maxLength: 3 }),
+        fc.boolean(),
+        async (parts, optimize) => {
+          const rows = [...new Set(parts.flat())].sort((a, b) => a - b);
+          const data = serialized(rows, optimize);
+          expect(rowsOf(await decodeDeletionVector(data, descriptor(data, rows.length), 400_001))).toEqual(
+            rows,
+          );
+        },
+      ),
       { numRuns: 60 },
     );
   });
 
   it("are refused when another number of rows is set, or a row lies beyond the file", async () => {
     const data = serialized([1, 5, 9], false);
-    await expect(decodeDeletionVector(data, descriptor(data, 2), 10)).rejects.toThrow(/deletes 3 rows where the log says 2/);
-    await expect(decodeDeletionVector(data, descriptor(data, 4), 10)).rejects.toThrow(/deletes 3 rows where the log says 4/);
-    await expect(decodeDeletionVector(data, descriptor(data, 3), 9)).rejects.toThrow(/deletes row 9 of a file with 9 rows/);
-    await expect(decodeDeletionVector(data, descriptor(data, 3), 2)).rejects.toThrow(/deletes 3 rows of a file with 2 rows/);
+    await expect(decodeDeletionVector(data, descriptor(data, 2), 10)).rejects.toThrow(
+      /deletes 3 rows where the log says 2/,
+    );
+    await expect(decodeDeletionVector(data, descriptor(data, 4), 10)).rejects.toThrow(
+      /deletes 3 rows where the log says 4/,
+    );
+    await expect(decodeDeletionVector(data, descriptor(data, 3), 9)).rejects.toThrow(
+      /deletes row 9 of a file with 9 rows/,
+    );
+    await expect(decodeDeletionVector(data, descriptor(data, 3), 2)).rejects.toThrow(
+      /deletes 3 rows of a file with 2 rows/,
+    );
   });
 
   it("that delete rows beyond the 2^31st of a huge file are refused as too much, not as damaged", async () => {
@@ -95,7 +121,9 @@ describe("deletion vectors", () => {
       code: "LIMIT_EXCEEDED",
       data: { row: 2 ** 31 + 5, limit: 2 ** 31 },
     });
-    await expect(decodeDeletionVector(data, descriptor(data, 2), 100)).rejects.toMatchObject({ code: "DELETION_VECTOR_CORRUPT" });
+    await expect(decodeDeletionVector(data, descriptor(data, 2), 100)).rejects.toMatchObject({
+      code: "DELETION_VECTOR_CORRUPT",
+    });
   });
 
   it("in a file are checked for size and checksum", () => {
@@ -115,7 +143,10 @@ describe("deletion vectors", () => {
 
   it("mutated at random give a typed error or rows, never anything else", async () => {
     const original = serialized([0, 1, 2, 3, 70_000, 70_001, 200_000], true);
-    const mutation = fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
+    const mutation = fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), {
+      minLength: 1,
+      maxLength: 4,
+    });
     await fc.assert(
       fc.asyncProperty(mutation, fc.nat(original.length), async (changes, cut) => {
         const data = Uint8Array.from(original);
@@ -134,7 +165,11 @@ describe("deletion vectors", () => {
 
 describe("hostile deletion vectors", () => {
   /** One run container for each of some keys, each with these runs of `[first row, further rows]`. */
-  function runs(keys: readonly number[], perContainer: readonly (readonly [number, number])[], rows: number): Buffer {
+  function runs(
+    keys: readonly number[],
+    perContainer: readonly (readonly [number, number])[],
+    rows: number,
+  ): Buffer {
     const flags = Buffer.alloc(Math.ceil(keys.length / 8), 0xff);
     const header = Buffer.from(Uint16Array.from(keys.flatMap((key) => [key, rows - 1])).buffer);
     const body = Buffer.from(Uint16Array.from([perContainer.length, ...perContainer.flat()]).buffer);
@@ -167,7 +202,9 @@ describe("hostile deletion vectors", () => {
     expect(honest.length).toBe(data.length);
     const expected = await cpuOf(() => decodeDeletionVector(honest, descriptor(honest, 29_000), 65_536));
     const refused = await cpuOf(() =>
-      expect(decodeDeletionVector(data, descriptor(data, 65_536), 65_536)).rejects.toThrow(/overlap or are not in order/),
+      expect(decodeDeletionVector(data, descriptor(data, 65_536), 65_536)).rejects.toThrow(
+        /overlap or are not in order/,
+      ),
     );
     // Expanded, they took thousands of times as long as runs that are in order.
     expect(refused).toBeLessThan(100 * Math.max(expected, 0.005));
@@ -178,8 +215,12 @@ describe("hostile deletion vectors", () => {
     const data = runs(keys, [[0, 65_535]], 65_536);
     const before = process.memoryUsage().arrayBuffers;
     const vector = descriptor(data, 2 ** 31);
-    await expect(decodeDeletionVector(data, vector, 1000)).rejects.toThrow(/deletes 2147483648 rows of a file with 1000 rows/);
-    await expect(decodeDeletionVector(data, { ...vector, cardinality: 1000 }, 1000)).rejects.toThrow(/needs \d+ at most/);
+    await expect(decodeDeletionVector(data, vector, 1000)).rejects.toThrow(
+      /deletes 2147483648 rows of a file with 1000 rows/,
+    );
+    await expect(decodeDeletionVector(data, { ...vector, cardinality: 1000 }, 1000)).rejects.toThrow(
+      /needs \d+ at most/,
+    );
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
   });
 
@@ -219,13 +260,17 @@ describe("hostile deletion vectors", () => {
     ],
     ["a run past its container", runs([0], [[65_535, 1]], 2), 2, /leaves its container/],
   ])("with %s are refused", async (_what, data, cardinality, message) => {
-    await expect(decodeDeletionVector(data, descriptor(data, cardinality), 10_000_000)).rejects.toThrow(message);
+    await expect(decodeDeletionVector(data, descriptor(data, cardinality), 10_000_000)).rejects.toThrow(
+      message,
+    );
   });
 
   it("with rows twice in an array container are refused", async () => {
     const data = Buffer.from(serialized([1, 5, 9], false));
     data.writeUInt16LE(5, data.length - 2);
-    await expect(decodeDeletionVector(data, descriptor(data, 3), 10)).rejects.toThrow(/rows of a container are not in order/);
+    await expect(decodeDeletionVector(data, descriptor(data, 3), 10)).rejects.toThrow(
+      /rows of a container are not in order/,
+    );
   });
 
   it("whose inline text is longer than the log says are refused before it is decoded", () => {
@@ -236,7 +281,9 @@ describe("hostile deletion vectors", () => {
   it("no larger than the largest honest one of as many rows are never refused for their size", () => {
     for (const rows of [1, 100, 65_536, 65_537, 1_000_000, 2 ** 31]) {
       const containers = Math.ceil(rows / 65_536);
-      expect(greatestVectorSize(rows)).toBeGreaterThanOrEqual(12 + 4 + 4 + 4 + Math.ceil(containers / 8) + containers * (8 + 2 + 131_072));
+      expect(greatestVectorSize(rows)).toBeGreaterThanOrEqual(
+        12 + 4 + 4 + 4 + Math.ceil(containers / 8) + containers * (8 + 2 + 131_072),
+      );
     }
   });
 });
@@ -256,6 +303,7 @@ describe("Z85", () => {
   it("reads a shortened last group, and refuses what is no Z85", () => {
     expect(z85Decode("00000##093")).toEqual(Uint8Array.of(0, 0, 0, 0, 3, 0));
     expect(z85Decode("##093")).toEqual(Uint8Array.of(3, 0));
-    for (const text of ["0000", "~0000", "####0", "%####", "##09300000"]) expect(z85Decode(text)).toBeUndefined();
+    for (const text of ["0000", "~0000", "####0", "%####", "##09300000"])
+      expect(z85Decode(text)).toBeUndefined();
   });
 });

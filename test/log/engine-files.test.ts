@@ -11,25 +11,51 @@ import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
-import { add, allFiles, allPaths, allTombstones, contextOf, firstActions, remove } from "../support/log-tables.ts";
+import {
+  add,
+  allFiles,
+  allPaths,
+  allTombstones,
+  contextOf,
+  firstActions,
+  remove,
+} from "../support/log-tables.ts";
 
-const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 40, cardinality: 6 } as const;
+const deletionVector = {
+  storageType: "u",
+  pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+  offset: 4,
+  sizeInBytes: 40,
+  cardinality: 6,
+} as const;
 
 const commits: Action[][] = [
   [
     ...firstActions(),
-    ...Array.from({ length: 50 }, (_, i) => add(`p%20${i}.parquet`, { stats: stats(i), partitionValues: { x: String(i % 3) } })),
+    ...Array.from({ length: 50 }, (_, i) =>
+      add(`p%20${i}.parquet`, { stats: stats(i), partitionValues: { x: String(i % 3) } }),
+    ),
   ],
-  [remove("p 1.parquet"), remove("file:///abs/olute"), add("/abs/olute", { baseRowId: 2n ** 60n, tags: { a: null, b: "c" } })],
+  [
+    remove("p 1.parquet"),
+    remove("file:///abs/olute"),
+    add("/abs/olute", { baseRowId: 2n ** 60n, tags: { a: null, b: "c" } }),
+  ],
   [remove("p%202.parquet"), add("p%202.parquet", { deletionVector, stats: stats(2) })],
   [add("again.parquet"), add("again.parquet", { size: 7 }), remove("file:/abs/olute", { size: 3 })],
 ];
 
 function stats(i: number): string {
-  return JSON.stringify({ numRecords: 10, minValues: { id: i * 10 }, maxValues: { id: i * 10 + 9 }, nullCount: { id: 0 } });
+  return JSON.stringify({
+    numRecords: 10,
+    minValues: { id: i * 10 },
+    maxValues: { id: i * 10 + 9 },
+    nullCount: { id: 0 },
+  });
 }
 
-const byPath = (files: readonly AddAction[]): AddAction[] => [...files].sort((a, b) => (a.path + a.size < b.path + b.size ? -1 : 1));
+const byPath = (files: readonly AddAction[]): AddAction[] =>
+  [...files].sort((a, b) => (a.path + a.size < b.path + b.size ? -1 : 1));
 
 describe("live files held by the engine", () => {
   let folder = "";
@@ -39,19 +65,25 @@ describe("live files held by the engine", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "varve-test-"));
     const store = localDiskStore(folder);
-    for (const [version, actions] of commits.entries()) await store.put(commitPath(version), serializeActions(actions));
+    for (const [version, actions] of commits.entries())
+      await store.put(commitPath(version), serializeActions(actions));
     small = contextOf(store);
     large = { ...small, fileLimits: { checkpointRows: 0, jsonBytes: 0 } };
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it.each([0, 1, 2, 3])("are the same as those held as objects, at version %i", async (version) => {
-    const [a, b] = [await (await openLog(small, { version })).files(), await (await openLog(large, { version })).files()];
+    const [a, b] = [
+      await (await openLog(small, { version })).files(),
+      await (await openLog(large, { version })).files(),
+    ];
     expect(byPath(await allFiles(b))).toEqual(byPath(await allFiles(a)));
     const paths = (await allFiles(a)).map((file) => file.path).sort();
     expect([await allPaths(a), await allPaths(b)]).toEqual([paths, paths]);
     expect(await b.totals()).toEqual(await a.totals());
-    expect((await allTombstones(b)).map((file) => file.path).sort()).toEqual((await allTombstones(a)).map((file) => file.path).sort());
+    expect((await allTombstones(b)).map((file) => file.path).sort()).toEqual(
+      (await allTombstones(a)).map((file) => file.path).sort(),
+    );
   });
 
   it("are pruned as those held as objects", async () => {
@@ -89,12 +121,19 @@ describe("live files held by the engine", () => {
       const [file, kept] = [join(folder, path), join(folder, "kept.parquet")];
       await rename(file, kept);
       const session = await openSession();
-      await session.execute(`COPY (SELECT *, 7::BIGINT AS ${column} FROM read_parquet('${kept}')) TO '${file}' (FORMAT parquet)`);
+      await session.execute(
+        `COPY (SELECT *, 7::BIGINT AS ${column} FROM read_parquet('${kept}')) TO '${file}' (FORMAT parquet)`,
+      );
       await session.close();
       const other = { ...large, store: localDiskStore(folder) };
-      const [a, b] = [await (await openLog(small, { version: 3 })).files(), await (await openLog(other, { version: 3 })).files()];
+      const [a, b] = [
+        await (await openLog(small, { version: 3 })).files(),
+        await (await openLog(other, { version: 3 })).files(),
+      ];
       expect(byPath(await allFiles(b))).toEqual(byPath(await allFiles(a)));
-      expect((await allTombstones(b)).map(({ path: of }) => of).sort()).toEqual((await allTombstones(a)).map(({ path: of }) => of).sort());
+      expect((await allTombstones(b)).map(({ path: of }) => of).sort()).toEqual(
+        (await allTombstones(a)).map(({ path: of }) => of).sort(),
+      );
       expect((await b.prune({ op: "unknown" })).files).toHaveLength((await allFiles(a)).length);
       await small.store.delete(path);
     },
@@ -106,7 +145,9 @@ describe("live files held by the engine", () => {
     snapshot = await refreshLog(snapshot);
     const fresh = await openLog(small);
     expect(snapshot.version).toBe(3);
-    expect(byPath(await allFiles(await snapshot.files()))).toEqual(byPath(await allFiles(await fresh.files())));
+    expect(byPath(await allFiles(await snapshot.files()))).toEqual(
+      byPath(await allFiles(await fresh.files())),
+    );
     expect(await (await snapshot.files()).totals()).toEqual(await (await fresh.files()).totals());
   });
 });

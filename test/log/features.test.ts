@@ -57,8 +57,13 @@ describe("table features", () => {
   });
 
   it("that only writers need never keep a table from being read", async () => {
-    const writerFeatures = [...tableFeatures.filter((feature) => feature.side === "writer").map((feature) => feature.name), "unknownToAll"];
-    expect((await openLog(await memoryTable([firstActions({ writerFeatures })]))).readObstacle).toBeUndefined();
+    const writerFeatures = [
+      ...tableFeatures.filter((feature) => feature.side === "writer").map((feature) => feature.name),
+      "unknownToAll",
+    ];
+    expect(
+      (await openLog(await memoryTable([firstActions({ writerFeatures })]))).readObstacle,
+    ).toBeUndefined();
   });
 
   it.each([
@@ -68,7 +73,9 @@ describe("table features", () => {
     [{ minReaderVersion: 0, minWriterVersion: 2 }, "LOG_CORRUPT"],
   ])("in a protocol that cannot be, %j, are a damaged log", async (protocol, code) => {
     const [, metadata] = firstActions();
-    const table = await memoryTable([[{ kind: "protocol", ...protocol }, ...(metadata === undefined ? [] : [metadata])]]);
+    const table = await memoryTable([
+      [{ kind: "protocol", ...protocol }, ...(metadata === undefined ? [] : [metadata])],
+    ]);
     await expect(openLog(table)).rejects.toMatchObject({ code });
   });
 
@@ -81,7 +88,12 @@ describe("table features", () => {
       readerFeatures: ["newThing"],
       writerFeatures: ["newThing"],
     } as const;
-    const snapshot = await openLog(await memoryTable([[protocol, ...(metadata === undefined ? [] : [metadata])]]));
-    await expect(snapshot.files()).rejects.toMatchObject({ code: "UNSUPPORTED_PROTOCOL", data: { features: ["newThing"] } });
+    const snapshot = await openLog(
+      await memoryTable([[protocol, ...(metadata === undefined ? [] : [metadata])]]),
+    );
+    await expect(snapshot.files()).rejects.toMatchObject({
+      code: "UNSUPPORTED_PROTOCOL",
+      data: { features: ["newThing"] },
+    });
   });
 });

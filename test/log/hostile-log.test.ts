@@ -61,18 +61,23 @@ describe("stray names in the log", () => {
     `${padded(1)}.${padded(beyond)}.compacted.json`,
     "09999999999999999999.json",
     "99999999999999999999.json",
-  ])("%s, whose version nobody can count, is passed over by readers and writers, and named by fsck", async (name) => {
-    table.create([field("id", "integer")]);
-    table.commit(await table.add(session, "a.parquet", "SELECT 1::INTEGER AS id"));
-    writeFileSync(join(table.folder, "_delta_log", name), "{}\n");
-    expect(await ids()).toEqual([1]);
-    const opened = await openTable(table.folder);
-    expect((await opened.append([{ id: 2 }])).version).toBe(2);
-    await opened.close();
-    expect(await ids()).toEqual([1, 2]);
-    const { findings } = await fsck(table.folder);
-    expect(findings).toMatchObject([{ code: "LOG_FILE_STRAY", severity: "warning", path: `_delta_log/${name}` }]);
-  });
+  ])(
+    "%s, whose version nobody can count, is passed over by readers and writers, and named by fsck",
+    async (name) => {
+      table.create([field("id", "integer")]);
+      table.commit(await table.add(session, "a.parquet", "SELECT 1::INTEGER AS id"));
+      writeFileSync(join(table.folder, "_delta_log", name), "{}\n");
+      expect(await ids()).toEqual([1]);
+      const opened = await openTable(table.folder);
+      expect((await opened.append([{ id: 2 }])).version).toBe(2);
+      await opened.close();
+      expect(await ids()).toEqual([1, 2]);
+      const { findings } = await fsck(table.folder);
+      expect(findings).toMatchObject([
+        { code: "LOG_FILE_STRAY", severity: "warning", path: `_delta_log/${name}` },
+      ]);
+    },
+  );
 
   it("a commit far ahead is a gap and not passed over: the commits between may be lost", async () => {
     table.create([field("id", "integer")]);
@@ -93,14 +98,18 @@ describe("names in messages", () => {
   });
 
   it("of features beyond number are cut too", async () => {
-    table.create([field("id", "integer")], { features: Array.from({ length: 20_000 }, (_, at) => `unknown-${at}`) });
+    table.create([field("id", "integer")], {
+      features: Array.from({ length: 20_000 }, (_, at) => `unknown-${at}`),
+    });
     const error = await refusal(ids);
     expect(error.code).toBe("UNSUPPORTED_FEATURE");
     expect(error.message.length).toBeLessThan(4200);
   });
 
   it("are cut at 500 characters a word, 4,000 in all and 10,000 in data, and never inside a pair of surrogates", () => {
-    expect(boundedMessage(`The file ${"y".repeat(501)} is gone. Restore it.`)).toBe(`The file ${"y".repeat(500)}… is gone. Restore it.`);
+    expect(boundedMessage(`The file ${"y".repeat(501)} is gone. Restore it.`)).toBe(
+      `The file ${"y".repeat(500)}… is gone. Restore it.`,
+    );
     const long = boundedMessage(`${"word ".repeat(10_000)}Restore it.`);
     expect(long.length).toBeLessThan(4_000);
     expect(long).toMatch(/^word .*characters left out.*Restore it\.$/s);
@@ -137,7 +146,18 @@ describe("long lines of the log", () => {
 
   it.each([
     ["about the table", filler(100 * MiB)],
-    ["about a file", { add: { path: "x".repeat(100 * MiB), partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } }],
+    [
+      "about a file",
+      {
+        add: {
+          path: "x".repeat(100 * MiB),
+          partitionValues: {},
+          size: 1,
+          modificationTime: 0,
+          dataChange: true,
+        },
+      },
+    ],
   ])("one of 100 MB %s is refused, naming file and size, with bounded memory", async (_what, action) => {
     table.create([field("id", "integer")]);
     table.commit(action);
@@ -145,7 +165,10 @@ describe("long lines of the log", () => {
     const memory = await memoryOf(async () => {
       error = await refusal(() => table.snapshot());
     });
-    expect(error).toMatchObject({ code: "LIMIT_EXCEEDED", data: { path: `_delta_log/${padded(1)}.json`, line: 1, limit: 64 * MiB } });
+    expect(error).toMatchObject({
+      code: "LIMIT_EXCEEDED",
+      data: { path: `_delta_log/${padded(1)}.json`, line: 1, limit: 64 * MiB },
+    });
     expect(error?.message).toContain(`_delta_log/${padded(1)}.json: line 1 has`);
     expect(memory).toBeLessThan(160 * MiB);
     const { findings } = await fsck(table.folder);
@@ -155,7 +178,10 @@ describe("long lines of the log", () => {
 
   it("300,000 actions about no file in one commit are read", async () => {
     table.create([field("id", "integer")]);
-    const actions = Array.from({ length: 300_000 }, (_, at) => `{"txn":{"appId":"application-${at}","version":1}}\n`);
+    const actions = Array.from(
+      { length: 300_000 },
+      (_, at) => `{"txn":{"appId":"application-${at}","version":1}}\n`,
+    );
     writeFileSync(join(table.folder, "_delta_log", `${padded(1)}.json`), actions.join(""));
     const snapshot = await table.snapshot();
     expect((await snapshot.appTransactions()).size).toBe(300_000);
@@ -164,9 +190,15 @@ describe("long lines of the log", () => {
   it("lines that begin and end anywhere in the pieces of a big commit are read", async () => {
     table.create([field("id", "integer")]);
     const add = await table.add(session, "a.parquet", "SELECT 1::INTEGER AS id");
-    const info = (bytes: number): object => ({ domainMetadata: { domain: `d${bytes}`, configuration: "x".repeat(bytes), removed: false } });
+    const info = (bytes: number): object => ({
+      domainMetadata: { domain: `d${bytes}`, configuration: "x".repeat(bytes), removed: false },
+    });
     const sizes = [1, 3 * MiB, 8 * MiB - 90, 17 * MiB, 5, 8 * MiB, 6];
-    table.commit({ protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ["domainMetadata"] } }, add, ...sizes.map(info));
+    table.commit(
+      { protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ["domainMetadata"] } },
+      add,
+      ...sizes.map(info),
+    );
     const domains = await (await table.snapshot()).domainMetadata();
     expect([...domains.values()].map(({ configuration }) => configuration.length)).toEqual(sizes);
     expect(await ids()).toEqual([1]);
@@ -177,7 +209,9 @@ describe("JSON that exhausts its readers", () => {
   const deep = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
 
   it("nested more than 1,000 deep is no JSON to varve, brackets in texts aside", () => {
-    expect(parseJson(`{"text":${JSON.stringify('["\\'.repeat(5000))},"deep":${deep(900)}}`)).toBeTypeOf("object");
+    expect(parseJson(`{"text":${JSON.stringify('["\\'.repeat(5000))},"deep":${deep(900)}}`)).toBeTypeOf(
+      "object",
+    );
     for (const text of [deep(1001), `{"n":12345678901234567890,"deep":${deep(100_000)}}`]) {
       expect(() => parseJson(text)).toThrow(new SyntaxError("nested more than 1000 deep"));
     }
@@ -190,10 +224,22 @@ describe("JSON that exhausts its readers", () => {
 
   it.each([
     ["commitInfo", { commitInfo: { a: "DEEP" } }],
-    ["partition values", { add: { path: "a", partitionValues: { p: "DEEP" }, size: 1, modificationTime: 0, dataChange: true } }],
+    [
+      "partition values",
+      { add: { path: "a", partitionValues: { p: "DEEP" }, size: 1, modificationTime: 0, dataChange: true } },
+    ],
     [
       "statistics as an object",
-      { add: { path: "a", partitionValues: {}, size: 1, modificationTime: 0, dataChange: true, stats: { a: "DEEP" } } },
+      {
+        add: {
+          path: "a",
+          partitionValues: {},
+          size: 1,
+          modificationTime: 0,
+          dataChange: true,
+          stats: { a: "DEEP" },
+        },
+      },
     ],
     ["an unknown action", { mystery: "DEEP" }],
   ])("in %s of a commit is a damaged commit", async (_what, action) => {
@@ -240,7 +286,10 @@ describe("JSON that exhausts its readers", () => {
 
   it("a hint of 100 MB is as good as none", async () => {
     table.create([field("id", "integer")]);
-    writeFileSync(join(table.folder, "_delta_log", "_last_checkpoint"), `{"version":0,"a":"${"x".repeat(100 * MiB)}"}`);
+    writeFileSync(
+      join(table.folder, "_delta_log", "_last_checkpoint"),
+      `{"version":0,"a":"${"x".repeat(100 * MiB)}"}`,
+    );
     const memory = await memoryOf(() => table.snapshot());
     expect(memory).toBeLessThan(60 * MiB);
   });
@@ -248,8 +297,12 @@ describe("JSON that exhausts its readers", () => {
 
 describe("tables of great numbers", () => {
   it("30,000 columns and as many properties are opened and read", async () => {
-    const fields = Array.from({ length: 30_000 }, (_, at) => field(`c${at}`, "integer", { "delta.columnMapping.id": at + 1 }));
-    const configuration = Object.fromEntries(Array.from({ length: 30_000 }, (_, at) => [`property.${at}`, "x"]));
+    const fields = Array.from({ length: 30_000 }, (_, at) =>
+      field(`c${at}`, "integer", { "delta.columnMapping.id": at + 1 }),
+    );
+    const configuration = Object.fromEntries(
+      Array.from({ length: 30_000 }, (_, at) => [`property.${at}`, "x"]),
+    );
     table.create([field("id", "integer"), ...fields], { configuration });
     table.commit(await table.add(session, "a.parquet", "SELECT 1::INTEGER AS id"));
     expect((await table.snapshot()).schema.fields.length).toBe(30_001);

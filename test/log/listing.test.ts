@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { checkpointPartPath, checkpointPath, commitPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import {
+  checkpointPartPath,
+  checkpointPath,
+  commitPath,
+  uuidCheckpointPath,
+} from "../../src/log/segment/file-names.ts";
 import { listLog } from "../../src/log/segment/listing.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld } from "../../src/util/world.ts";
@@ -15,8 +20,18 @@ const uuid = "00000000-0000-4000-8000-000000000001";
 describe("the listing of a log", () => {
   it("prefers, of several checkpoints of a version, the classic one, then one by uuid, then parts", async () => {
     const parts = [1, 2].map((part) => checkpointPartPath(7, part, 2));
-    const { checkpoints } = await listed([...parts, uuidCheckpointPath(7, uuid, "json"), checkpointPath(7), checkpointPath(6)]);
-    expect(checkpoints.map(({ version, form }) => `${version} ${form}`)).toEqual(["6 classic", "7 classic", "7 uuid", "7 multi-part"]);
+    const { checkpoints } = await listed([
+      ...parts,
+      uuidCheckpointPath(7, uuid, "json"),
+      checkpointPath(7),
+      checkpointPath(6),
+    ]);
+    expect(checkpoints.map(({ version, form }) => `${version} ${form}`)).toEqual([
+      "6 classic",
+      "7 classic",
+      "7 uuid",
+      "7 multi-part",
+    ]);
   });
 
   it("orders checkpoints by version, as a number", async () => {
@@ -29,7 +44,11 @@ describe("the listing of a log", () => {
     const two = [2, 1].map((part) => checkpointPartPath(7, part, 2));
     const { checkpoints } = await listed([...two, checkpointPartPath(7, 3, 3), checkpointPartPath(7, 1, 3)]);
     expect(checkpoints.map(({ files }) => files.map(({ path }) => path))).toEqual([[...two].reverse()]);
-    const mixed = await listed([checkpointPartPath(7, 1, 2), checkpointPartPath(7, 2, 3), checkpointPartPath(7, 3, 3)]);
+    const mixed = await listed([
+      checkpointPartPath(7, 1, 2),
+      checkpointPartPath(7, 2, 3),
+      checkpointPartPath(7, 3, 3),
+    ]);
     expect(mixed.checkpoints).toEqual([]);
     expect(mixed.latest).toBe(-1);
   });

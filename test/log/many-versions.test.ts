@@ -49,15 +49,23 @@ describe("more than ten versions", () => {
 
   it("are told as one range of versions that can be read", async () => {
     const context = await thirteen((version) => (version === 0 ? firstActions() : [add(`f${version}`)]));
-    await expect(openLog(context, { version: 13 })).rejects.toMatchObject({ data: { available: [[0, 12]], latest: 12 } });
+    await expect(openLog(context, { version: 13 })).rejects.toMatchObject({
+      data: { available: [[0, 12]], latest: 12 },
+    });
     await context.store.delete(commitPath(2));
-    await expect(openLog(context, { version: 11 })).rejects.toMatchObject({ code: "LOG_GAP", data: { missing: 2, available: [[0, 1]] } });
+    await expect(openLog(context, { version: 11 })).rejects.toMatchObject({
+      code: "LOG_GAP",
+      data: { missing: 2, available: [[0, 1]] },
+    });
   });
 
   it("are read from the newest checkpoint by number", async () => {
     const context = await thirteen((version) =>
       version === 0
-        ? firstActions({ readerFeatures: ["v2Checkpoint"], configuration: { "delta.checkpointPolicy": "v2" } })
+        ? firstActions({
+            readerFeatures: ["v2Checkpoint"],
+            configuration: { "delta.checkpointPolicy": "v2" },
+          })
         : [add(`f${version}`)],
     );
     for (const version of [9, 10]) await writeCheckpoint(await openLog(context, { version }));
@@ -72,37 +80,55 @@ describe("versions of 2^31 and more", () => {
 
   /** A table whose log begins with a checkpoint of `version`. */
   async function farTable(version: number) {
-    const [protocol, metadata] = firstActions({ readerFeatures: ["v2Checkpoint"], configuration: { "delta.checkpointPolicy": "v2" } });
+    const [protocol, metadata] = firstActions({
+      readerFeatures: ["v2Checkpoint"],
+      configuration: { "delta.checkpointPolicy": "v2" },
+    });
     if (protocol === undefined || metadata === undefined) throw new Error("a table begins with both");
     const context = await memoryTable([]);
     const head: Action[] = [{ kind: "checkpointMetadata", version, tags: {} }, protocol, metadata];
-    await context.store.put(uuidCheckpointPath(version, realWorld.uuid(), "json"), serializeActions([...head, add("old")]));
+    await context.store.put(
+      uuidCheckpointPath(version, realWorld.uuid(), "json"),
+      serializeActions([...head, add("old")]),
+    );
     await context.store.put(commitPath(version), serializeActions([add("old")]));
     return context;
   }
 
-  it.each([2 ** 31 - 2, far, 2 ** 32 + 1, 2 ** 52])("are opened, committed to, checkpointed and travelled to (%i)", async (version) => {
-    const context = await farTable(version);
-    const before = await openLog(context);
-    expect(before.version).toBe(version);
-    for (const path of ["a", "b", "c"]) {
-      await commitTransaction(await openLog(context), { actions: [add(path)], operation: "WRITE" });
-    }
-    const newest = await refreshLog(before);
-    expect(newest.version).toBe(version + 3);
-    expect(await allPaths(await newest.files())).toEqual(["a", "b", "c", "old"]);
-    await writeCompaction(context, version + 1, version + 3);
-    await writeChecksum(context, await checksumOf(newest));
-    await writeCheckpoint(newest);
-    expect(await readChecksumBase(context, version + 3)).toMatchObject({ numFiles: 4 });
-    const again = diskBacked(context.store);
-    expect((await openLog(again)).version).toBe(version + 3);
-    expect(await allPaths(await (await openLog(again, { version: version + 2 })).files())).toEqual(["a", "b", "old"]);
-    await expect(openLog(again, { version: version - 1 })).rejects.toMatchObject({ data: { available: [[version, version + 3]] } });
-  });
+  it.each([2 ** 31 - 2, far, 2 ** 32 + 1, 2 ** 52])(
+    "are opened, committed to, checkpointed and travelled to (%i)",
+    async (version) => {
+      const context = await farTable(version);
+      const before = await openLog(context);
+      expect(before.version).toBe(version);
+      for (const path of ["a", "b", "c"]) {
+        await commitTransaction(await openLog(context), { actions: [add(path)], operation: "WRITE" });
+      }
+      const newest = await refreshLog(before);
+      expect(newest.version).toBe(version + 3);
+      expect(await allPaths(await newest.files())).toEqual(["a", "b", "c", "old"]);
+      await writeCompaction(context, version + 1, version + 3);
+      await writeChecksum(context, await checksumOf(newest));
+      await writeCheckpoint(newest);
+      expect(await readChecksumBase(context, version + 3)).toMatchObject({ numFiles: 4 });
+      const again = diskBacked(context.store);
+      expect((await openLog(again)).version).toBe(version + 3);
+      expect(await allPaths(await (await openLog(again, { version: version + 2 })).files())).toEqual([
+        "a",
+        "b",
+        "old",
+      ]);
+      await expect(openLog(again, { version: version - 1 })).rejects.toMatchObject({
+        data: { available: [[version, version + 3]] },
+      });
+    },
+  );
 
   it("are read from file names exactly, up to 2^53 - 1", () => {
     expect(parseLogPath(commitPath(far))).toEqual({ kind: "commit", version: far });
-    expect(parseLogPath(commitPath(Number.MAX_SAFE_INTEGER))).toEqual({ kind: "commit", version: Number.MAX_SAFE_INTEGER });
+    expect(parseLogPath(commitPath(Number.MAX_SAFE_INTEGER))).toEqual({
+      kind: "commit",
+      version: Number.MAX_SAFE_INTEGER,
+    });
   });
 });

@@ -7,7 +7,15 @@ import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { realWorld } from "../../src/util/world.ts";
-import { add, allFiles, allTombstones, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
+import {
+  add,
+  allFiles,
+  allTombstones,
+  diskBacked,
+  firstActions,
+  memoryTable,
+  remove,
+} from "../support/log-tables.ts";
 
 it("a commit that is not the one that was listed is not read in its place", async () => {
   const { store } = await memoryTable([firstActions(), [add("a")]]);
@@ -41,10 +49,19 @@ describe("opening a log of commits", () => {
 
   it("takes every spelling of a path for the same file", async () => {
     const context = await memoryTable([
-      [...firstActions(), add("/x/a%20b"), add("c%20d"), add("./f/./g"), add("h./i"), add("memory://other/e")],
+      [
+        ...firstActions(),
+        add("/x/a%20b"),
+        add("c%20d"),
+        add("./f/./g"),
+        add("h./i"),
+        add("memory://other/e"),
+      ],
       [remove("file:///x/a b"), remove("c d"), remove("f/%2E/g"), remove("./h./i")],
     ]);
-    expect((await allFiles(await (await openLog(context)).files())).map((file) => file.path)).toEqual(["memory://other/e"]);
+    expect((await allFiles(await (await openLog(context)).files())).map((file) => file.path)).toEqual([
+      "memory://other/e",
+    ]);
   });
 
   it("tells logical files of one data file apart by their deletion vector", async () => {
@@ -66,7 +83,10 @@ describe("opening a log of commits", () => {
 
   it("says which versions exist when one does not", async () => {
     const context = await memoryTable([firstActions(), [add("a")]]);
-    await expect(openLog(context, { version: 7 })).rejects.toMatchObject({ code: "VERSION_NOT_FOUND", data: { available: [[0, 1]] } });
+    await expect(openLog(context, { version: 7 })).rejects.toMatchObject({
+      code: "VERSION_NOT_FOUND",
+      data: { available: [[0, 1]] },
+    });
   });
 
   it("refuses a gap between commits", async () => {
@@ -115,11 +135,16 @@ describe("opening a log of commits", () => {
 describe("tables that cannot be read", () => {
   it("opens a table with an unknown reader feature, names the feature, and refuses its files", async () => {
     const snapshot = await openLog(
-      await memoryTable([[...firstActions({ readerFeatures: ["deletionVectors", "futureThing"] }), add("a")]]),
+      await memoryTable([
+        [...firstActions({ readerFeatures: ["deletionVectors", "futureThing"] }), add("a")],
+      ]),
     );
     expect(snapshot.schema.fields.length).toBe(2);
     expect(snapshot.readObstacle?.message).toContain("futureThing");
-    await expect(snapshot.files()).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: ["futureThing"] } });
+    await expect(snapshot.files()).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+      data: { features: ["futureThing"] },
+    });
     expect((await allFiles(await snapshot.files({ ignoreFeatures: true }))).length).toBe(1);
   });
 
@@ -131,7 +156,10 @@ describe("tables that cannot be read", () => {
   it("calls reader version 3 without feature lists corrupt", async () => {
     const [, metadata] = firstActions();
     const table = memoryTable([
-      [{ kind: "protocol", minReaderVersion: 3, minWriterVersion: 7 }, ...(metadata === undefined ? [] : [metadata])],
+      [
+        { kind: "protocol", minReaderVersion: 3, minWriterVersion: 7 },
+        ...(metadata === undefined ? [] : [metadata]),
+      ],
     ]);
     await expect(openLog(await table)).rejects.toMatchObject({ code: "LOG_CORRUPT" });
   });
@@ -157,9 +185,14 @@ describe("on a store whose listings lag", () => {
   });
 
   it("the time of a version whose checkpoint is listed before its commit is the commit's own", async () => {
-    const actions = firstActions({ configuration: { "delta.enableInCommitTimestamps": "true" }, writerFeatures: ["inCommitTimestamp"] });
+    const actions = firstActions({
+      configuration: { "delta.enableInCommitTimestamps": "true" },
+      writerFeatures: ["inCommitTimestamp"],
+    });
     const stamp = realWorld.now() + 86_400_000;
-    const { context, hide } = await laggingTable([[{ kind: "commitInfo", info: { inCommitTimestamp: stamp } }, ...actions]]);
+    const { context, hide } = await laggingTable([
+      [{ kind: "commitInfo", info: { inCommitTimestamp: stamp } }, ...actions],
+    ]);
     await writeCheckpoint(await openLog(context));
     hide((path) => path === commitPath(0));
     expect((await openLog(context)).timestamp).toBe(stamp);
@@ -167,8 +200,13 @@ describe("on a store whose listings lag", () => {
 });
 
 it("a commit that is cleaned up between its listing and its reading is a gap: whoever opens the newest version opens it again", async () => {
-  const actions = firstActions({ configuration: { "delta.enableInCommitTimestamps": "true" }, writerFeatures: ["inCommitTimestamp"] });
-  const { store, world } = await memoryTable([[{ kind: "commitInfo", info: { inCommitTimestamp: 1 } }, ...actions]]);
+  const actions = firstActions({
+    configuration: { "delta.enableInCommitTimestamps": "true" },
+    writerFeatures: ["inCommitTimestamp"],
+  });
+  const { store, world } = await memoryTable([
+    [{ kind: "commitInfo", info: { inCommitTimestamp: 1 } }, ...actions],
+  ]);
   await writeCheckpoint(await openLog(diskBacked(store, world)));
   const listed: ObjectStore = {
     ...store,

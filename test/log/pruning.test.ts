@@ -45,12 +45,20 @@ const table = {
 
 /** A file whose column lies between two bounds, given as JSON. */
 function between(column: string, min: string, max: string, nulls = 0): AddAction {
-  const nest = (value: string): string => (column === "nested.n" ? `{"nested":{"n":${value}}}` : `{${JSON.stringify(column)}:${value}}`);
-  return add("f", { stats: `{"numRecords":10,"minValues":${nest(min)},"maxValues":${nest(max)},"nullCount":${nest(String(nulls))}}` });
+  const nest = (value: string): string =>
+    column === "nested.n" ? `{"nested":{"n":${value}}}` : `{${JSON.stringify(column)}:${value}}`;
+  return add("f", {
+    stats: `{"numRecords":10,"minValues":${nest(min)},"maxValues":${nest(max)},"nullCount":${nest(String(nulls))}}`,
+  });
 }
 
 const literal = (type: DeltaType, value: Literal["value"]): Literal => ({ type, value });
-const is = (op: "eq" | "ne" | "lt" | "le" | "gt" | "ge", column: string, type: DeltaType, value: Literal["value"]): Predicate => ({
+const is = (
+  op: "eq" | "ne" | "lt" | "le" | "gt" | "ge",
+  column: string,
+  type: DeltaType,
+  value: Literal["value"],
+): Predicate => ({
   op,
   column: column.split("."),
   value: literal(type, value),
@@ -91,7 +99,9 @@ describe("skipping files by statistics", () => {
     const predicate = is("eq", "n", "long", "3");
     expect(kept(add("f"), predicate)).toBe(true);
     expect(kept(add("f", { stats: "{" }), predicate)).toBe(true);
-    expect(kept(add("f", { stats: '{"numRecords":1,"minValues":[5],"maxValues":null}' }), predicate)).toBe(true);
+    expect(kept(add("f", { stats: '{"numRecords":1,"minValues":[5],"maxValues":null}' }), predicate)).toBe(
+      true,
+    );
     expect(kept(add("f", { stats: '{"minValues":{"n":"x"},"maxValues":{"n":{}}}' }), predicate)).toBe(true);
     expect(kept(between("n", "5", "6"), is("eq", "nowhere", "long", "3"))).toBe(true);
     expect(kept(add("f", { stats: '{"minValues":{"n":5}}' }), predicate)).toBe(false);
@@ -105,9 +115,12 @@ describe("skipping files by statistics", () => {
     expect(kept(none, { op: "isNull", column: ["n"] })).toBe(false);
     expect(kept(none, { op: "not", arg: { op: "isNull", column: ["n"] } })).toBe(true);
     expect(kept(none, { op: "nullSafeEq", column: ["n"], value: literal("long", null) })).toBe(false);
-    expect(kept(between("n", "7", "7", 3), { op: "not", arg: { op: "nullSafeEq", column: ["n"], value: literal("long", "7") } })).toBe(
-      true,
-    );
+    expect(
+      kept(between("n", "7", "7", 3), {
+        op: "not",
+        arg: { op: "nullSafeEq", column: ["n"], value: literal("long", "7") },
+      }),
+    ).toBe(true);
   });
 
   it("follows three-valued logic", () => {
@@ -122,8 +135,15 @@ describe("skipping files by statistics", () => {
     expect(kept(file, is("eq", "n", "long", null))).toBe(false);
     expect(kept(file, { op: "not", arg: is("eq", "n", "long", null) })).toBe(false);
     expect(kept(file, { op: "constant", value: null })).toBe(false);
-    expect(kept(file, { op: "in", column: ["n"], values: [literal("long", "5"), literal("long", "15")] })).toBe(true);
-    expect(kept(file, { op: "not", arg: { op: "in", column: ["n"], values: [literal("long", "5"), literal("long", null)] } })).toBe(false);
+    expect(
+      kept(file, { op: "in", column: ["n"], values: [literal("long", "5"), literal("long", "15")] }),
+    ).toBe(true);
+    expect(
+      kept(file, {
+        op: "not",
+        arg: { op: "in", column: ["n"], values: [literal("long", "5"), literal("long", null)] },
+      }),
+    ).toBe(false);
   });
 
   it("takes the upper bound of text for a beginning, because it may be cut off", () => {
@@ -143,14 +163,11 @@ describe("skipping files by statistics", () => {
   it("skips by LIKE prefix", () => {
     const file = between("s", '"bb"', '"dd"');
     const prefix = (text: string): Predicate => ({ op: "startsWith", column: ["s"], prefix: text });
-    expect([prefix("a"), prefix("b"), prefix("ba"), prefix("cz"), prefix("ddx"), prefix("e")].map((one) => kept(file, one))).toEqual([
-      false,
-      true,
-      false,
-      true,
-      true,
-      false,
-    ]);
+    expect(
+      [prefix("a"), prefix("b"), prefix("ba"), prefix("cz"), prefix("ddx"), prefix("e")].map((one) =>
+        kept(file, one),
+      ),
+    ).toEqual([false, true, false, true, true, false]);
     expect(kept(between("s", '"abc"', '"abd"'), { op: "not", arg: prefix("ab") })).toBe(false);
     expect(kept(file, { op: "not", arg: prefix("d") })).toBe(true);
   });
@@ -177,16 +194,21 @@ describe("skipping files by statistics", () => {
     expect(kept(file, is("gt", "t", "timestamp", "2020-01-01 00:00:00.123456"))).toBe(true);
     expect(kept(file, is("ge", "t", "timestamp", "2020-01-01 00:00:00.124"))).toBe(false);
     expect(kept(file, is("lt", "t", "timestamp", "2020-01-01 00:00:00"))).toBe(false);
-    expect(kept(between("day", '"2020-01-01"', '"2020-01-31"'), is("eq", "day", "date", "2020-02-01"))).toBe(false);
+    expect(kept(between("day", '"2020-01-01"', '"2020-01-31"'), is("eq", "day", "date", "2020-02-01"))).toBe(
+      false,
+    );
   });
 
   it("compares decimals exactly, but not those that came through a double", () => {
     const money: DeltaType = { type: "decimal", precision: 20, scale: 2 };
     expect(kept(between("money", "1.10", "2.20"), is("eq", "money", money, "2.21"))).toBe(false);
     expect(kept(between("money", "1.10", "2.20"), is("eq", "money", money, "2.2"))).toBe(true);
-    expect(kept(between("money", "123456789012345680", "123456789012345680"), is("eq", "money", money, "123456789012345678.90"))).toBe(
-      true,
-    );
+    expect(
+      kept(
+        between("money", "123456789012345680", "123456789012345680"),
+        is("eq", "money", money, "123456789012345678.90"),
+      ),
+    ).toBe(true);
   });
 });
 
@@ -198,7 +220,9 @@ describe("skipping files by partition values", () => {
     expect(kept(file("7", "a"), is("eq", "p", "integer", "7"))).toBe(true);
     expect(kept(file("10", "a"), is("lt", "p", "integer", "9"))).toBe(false);
     expect(kept(file("7", "ab"), is("eq", "q", "string", "abc"))).toBe(false);
-    expect(kept(file("7", "ab"), { op: "not", arg: { op: "startsWith", column: ["q"], prefix: "a" } })).toBe(false);
+    expect(kept(file("7", "ab"), { op: "not", arg: { op: "startsWith", column: ["q"], prefix: "a" } })).toBe(
+      false,
+    );
   });
 
   it("takes null and empty text for null", () => {
@@ -225,9 +249,17 @@ describe("column mapping", () => {
       ],
     };
     const protocol = { kind: "protocol", minReaderVersion: 2, minWriterVersion: 5 } as const;
-    const metadata = { ...table.metadata, partitionColumns: ["p"], configuration: { "delta.columnMapping.mode": "name" } };
-    const test = (predicate: Predicate, file: AddAction): boolean => mayMatchFile(predicate, { schema: mapped, protocol, metadata })(file);
-    const file = add("f", { partitionValues: { "col-2": "1" }, stats: '{"minValues":{"col-1":5,"n":1},"maxValues":{"col-1":6,"n":2}}' });
+    const metadata = {
+      ...table.metadata,
+      partitionColumns: ["p"],
+      configuration: { "delta.columnMapping.mode": "name" },
+    };
+    const test = (predicate: Predicate, file: AddAction): boolean =>
+      mayMatchFile(predicate, { schema: mapped, protocol, metadata })(file);
+    const file = add("f", {
+      partitionValues: { "col-2": "1" },
+      stats: '{"minValues":{"col-1":5,"n":1},"maxValues":{"col-1":6,"n":2}}',
+    });
     expect(test(is("eq", "n", "long", "1"), file)).toBe(false);
     expect(test(is("eq", "n", "long", "5"), file)).toBe(true);
     expect(test(is("eq", "p", "integer", "2"), file)).toBe(false);

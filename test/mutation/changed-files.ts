@@ -10,7 +10,9 @@ export interface ChangedGroup {
   readonly files: readonly string[];
 }
 
-/** The commit to compare with: where this branch left the main one, or, on the main one, the commit before. */
+/**
+ * The commit to compare with: where this branch left the main one, or, on the main one, the commit before.
+ */
 export function defaultBase(): string | undefined {
   const head = git("rev-parse", "HEAD");
   for (const branch of ["origin/main", "main"]) {
@@ -26,13 +28,20 @@ export function changedGroups(base: string): ChangedGroup[] {
   if (listed === undefined) throw new Error(`Git cannot compare with "${base}".`);
   const files = listed.split("\n").filter((file) => file.endsWith(".ts") && existsSync(resolve(root, file)));
   return mutationGroups
-    .map((group) => ({ group, files: files.filter((file) => group.sources.some((glob) => matchesGlob(file, glob))) }))
+    .map((group) => ({
+      group,
+      files: files.filter((file) => group.sources.some((glob) => matchesGlob(file, glob))),
+    }))
     .filter((changed) => changed.files.length > 0);
 }
 
 function git(...args: readonly string[]): string | undefined {
   try {
-    return execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return execFileSync("git", args, {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     // Git says by its exit code that there is no such revision.
     return undefined;

@@ -8,7 +8,9 @@ it.each(mutationGroups)(
   "the group $name has sources and tests by each of its globs: one that matches nothing would mutate nothing",
   (group) => {
     const files = ["src", "test"].flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`),
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map(
+        (path) => `${folder}/${path}`,
+      ),
     );
     const matchesNone = (glob: string): boolean => !files.some((file) => matchesGlob(file, glob));
     expect([...group.sources, ...group.tests].filter(matchesNone)).toEqual([]);

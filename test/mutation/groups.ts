@@ -19,7 +19,10 @@ export const mutationGroups: readonly MutationGroup[] = [
   },
   {
     name: "protocol tables",
-    sources: ["src/protocol/{features,obstacles,properties,property-values,set-properties,domains}.ts", "src/schema/column-metadata.ts"],
+    sources: [
+      "src/protocol/{features,obstacles,properties,property-values,set-properties,domains}.ts",
+      "src/schema/column-metadata.ts",
+    ],
     tests: [
       "test/protocol/**",
       "test/schema/schema-parts.test.ts",
@@ -31,7 +34,11 @@ export const mutationGroups: readonly MutationGroup[] = [
   {
     name: "storage",
     sources: ["src/storage/**/*.ts"],
-    tests: ["test/storage/**", "test/contract/{object,s3}-store.test.ts", "test/operations/leftovers.test.ts"],
+    tests: [
+      "test/storage/**",
+      "test/contract/{object,s3}-store.test.ts",
+      "test/operations/leftovers.test.ts",
+    ],
   },
   {
     name: "engine fences",
@@ -63,12 +70,22 @@ export const mutationGroups: readonly MutationGroup[] = [
   },
 ];
 
-/** Tests that start processes or look at the built package: they do not see a mutant, or cost minutes each. */
-export const testsLeftOut: readonly string[] = ["test/interop/**", "test/fixtures/**", "test/contract/ceph.test.ts"];
+/**
+ * Tests that start processes or look at the built package: they do not see a mutant, or cost minutes each.
+ */
+export const testsLeftOut: readonly string[] = [
+  "test/interop/**",
+  "test/fixtures/**",
+  "test/contract/ceph.test.ts",
+];
 
 /** @throws Error where there is no such group */
 export function mutationGroup(name: string): MutationGroup {
-  const group = mutationGroups.find((candidate) => candidate.name === name || candidate.name.split(/[/ ]/).includes(name));
+  const group = mutationGroups.find(
+    (candidate) => candidate.name === name || candidate.name.split(/[/ ]/).includes(name),
+  );
   if (group !== undefined) return group;
-  throw new Error(`There is no group "${name}". The groups are: ${mutationGroups.map((known) => known.name).join(", ")}.`);
+  throw new Error(
+    `There is no group "${name}". The groups are: ${mutationGroups.map((known) => known.name).join(", ")}.`,
+  );
 }

@@ -43,23 +43,32 @@ const minutes = values.minutes === undefined ? undefined : Number(values.minutes
 
 if (values.help || (values.group === undefined && !values.changed)) console.log(usage);
 else if (values.changed) process.exitCode = await mutateChanged(minutes ?? 5);
-else for (const group of values.group === "all" ? mutationGroups : [mutationGroup(values.group ?? "")]) await mutateGroup(group);
+else
+  for (const group of values.group === "all" ? mutationGroups : [mutationGroup(values.group ?? "")])
+    await mutateGroup(group);
 
 async function mutateGroup(group: MutationGroup): Promise<void> {
   const last = values.again ? readSample(group) : undefined;
   const only = last?.mutants.filter(({ status }) => status !== "Killed").map(({ id }) => id);
   const sample = only?.length ?? Number(values.sample);
-  const { plan, mutants: told, timeUp } = await runStryker({ group: group.name, sources: group.sources, sample, seed, only }, minutes);
+  const {
+    plan,
+    mutants: told,
+    timeUp,
+  } = await runStryker({ group: group.name, sources: group.sources, sample, seed, only }, minutes);
   const mutants = timeUp ? reachedMutants(told, seed) : told;
   if (plan === undefined) throw new Error(`The time was up before the tests of ${group.name} had run once.`);
-  if (timeUp && only !== undefined) throw new Error("The time was up before all survivors had run; nothing was kept.");
+  if (timeUp && only !== undefined)
+    throw new Error("The time was up before all survivors had run; nothing was kept.");
   const merged: Sample =
     last === undefined
       ? { seed, plan, mutants }
       : { ...last, mutants: [...last.mutants.filter(({ id }) => only?.includes(id) !== true), ...mutants] };
   writeFileSync(sampleFile(group), JSON.stringify(merged, null, 1));
   report(merged.mutants);
-  console.log(`${group.name}: ${scoreText(tally(merged.mutants))} of ${merged.mutants.length} mutants drawn from ${plan.mutants}`);
+  console.log(
+    `${group.name}: ${scoreText(tally(merged.mutants))} of ${merged.mutants.length} mutants drawn from ${plan.mutants}`,
+  );
   writeSection(
     resolve(root, "spec/testing.md"),
     "mutation score",
@@ -84,10 +93,17 @@ async function mutateChanged(budget: number): Promise<number> {
     console.log(`${group.name}: ${files.join(", ")}`);
     const share = left / (changed.length - index);
     const began = process.hrtime.bigint();
-    const { plan, mutants: told, timeUp } = await runStryker({ group: group.name, sources: files, sample: 1_000_000, seed }, share);
+    const {
+      plan,
+      mutants: told,
+      timeUp,
+    } = await runStryker({ group: group.name, sources: files, sample: 1_000_000, seed }, share);
     const mutants = timeUp ? reachedMutants(told, seed) : told;
     left -= Number(process.hrtime.bigint() - began) / 60e9;
-    if (plan === undefined) console.log(`${group.name}: its tests alone take longer than ${share.toFixed(1)} minutes; no mutant was run`);
+    if (plan === undefined)
+      console.log(
+        `${group.name}: its tests alone take longer than ${share.toFixed(1)} minutes; no mutant was run`,
+      );
     tested.push(...mutants);
     unreached += (plan?.drawn ?? 0) - mutants.length;
   }
@@ -99,13 +115,17 @@ async function mutateChanged(budget: number): Promise<number> {
   );
   const surely = wilsonInterval(hits, of)[1] * 100;
   if (surely >= Number(values["at-least"])) return 0;
-  console.log(`Even the upper end of the interval is below ${values["at-least"]} %: add tests that notice the changes listed above.`);
+  console.log(
+    `Even the upper end of the interval is below ${values["at-least"]} %: add tests that notice the changes listed above.`,
+  );
   return 1;
 }
 
 function report(mutants: readonly TestedMutant[]): void {
   const unnoticed = mutants.filter(({ status }) => status === "Survived" || status === "NoCoverage");
-  for (const mutant of unnoticed.sort((a, b) => (a.file < b.file || (a.file === b.file && a.line < b.line) ? -1 : 1))) {
+  for (const mutant of unnoticed.sort((a, b) =>
+    a.file < b.file || (a.file === b.file && a.line < b.line) ? -1 : 1,
+  )) {
     console.log(mutantDiff(mutant));
   }
 }
@@ -117,6 +137,7 @@ function sampleFile(group: MutationGroup): string {
 
 function readSample(group: MutationGroup): Sample {
   const file = sampleFile(group);
-  if (!existsSync(file)) throw new Error(`There is no earlier sample of ${group.name}; run it without --again first.`);
+  if (!existsSync(file))
+    throw new Error(`There is no earlier sample of ${group.name}; run it without --again first.`);
   return JSON.parse(readFileSync(file, "utf8")) as Sample;
 }

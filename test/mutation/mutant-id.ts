@@ -11,7 +11,10 @@ export interface NamedMutant {
   readonly before: string;
 }
 
-/** Names mutants by file, mutator, code and replacement, and counts equal ones: a line that moves keeps its mutants' names. */
+/**
+ * Names mutants by file, mutator, code and replacement, and counts equal ones: a line that moves keeps its
+ * mutants' names.
+ */
 export function nameMutants(mutants: readonly Mutant[], root: string): NamedMutant[] {
   const texts = new Map<string, readonly string[]>();
   const seen = new Map<string, number>();
@@ -34,10 +37,13 @@ export function shuffleMutants<M extends { readonly id: string }>(mutants: reado
 }
 
 /**
- * Of a run that was stopped, the mutants up to the last one that ran, in the order drawn. Those that no test reaches are told at once, so that
- * all results together would hold too many of them.
+ * Of a run that was stopped, the mutants up to the last one that ran, in the order drawn. Those that no test
+ * reaches are told at once, so that all results together would hold too many of them.
  */
-export function reachedMutants<M extends { readonly id: string; readonly status: string }>(mutants: readonly M[], seed: number): M[] {
+export function reachedMutants<M extends { readonly id: string; readonly status: string }>(
+  mutants: readonly M[],
+  seed: number,
+): M[] {
   const drawn = shuffleMutants(mutants, seed);
   return drawn.slice(0, drawn.findLastIndex(({ status }) => status !== "NoCoverage") + 1);
 }
@@ -49,5 +55,9 @@ function hash(text: string): string {
 function codeAt(lines: readonly string[], { start, end }: Location): string {
   if (start.line === end.line) return (lines[start.line] ?? "").slice(start.column, end.column);
   const middle = lines.slice(start.line + 1, end.line);
-  return [(lines[start.line] ?? "").slice(start.column), ...middle, (lines[end.line] ?? "").slice(0, end.column)].join("\n");
+  return [
+    (lines[start.line] ?? "").slice(start.column),
+    ...middle,
+    (lines[end.line] ?? "").slice(0, end.column),
+  ].join("\n");
 }

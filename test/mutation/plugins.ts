@@ -9,7 +9,13 @@ import { type NamedMutant, nameMutants, shuffleMutants } from "./mutant-id.ts";
 import { type MutantEnd, type RunLine, strykerRun } from "./stryker-run.ts";
 
 const root = process.cwd();
-const ends: ReadonlySet<string> = new Set<MutantEnd>(["Killed", "Survived", "NoCoverage", "Timeout", "RuntimeError"]);
+const ends: ReadonlySet<string> = new Set<MutantEnd>([
+  "Killed",
+  "Survived",
+  "NoCoverage",
+  "Timeout",
+  "RuntimeError",
+]);
 
 /** Draws the sample: what it refuses counts nowhere, what it lets pass runs in the order drawn. */
 class SampleChecker implements Checker {
@@ -28,7 +34,9 @@ class SampleChecker implements Checker {
     return Object.fromEntries(
       mutants.map(({ id }): [string, CheckResult] => [
         id,
-        this.#drawn.has(id) ? { status: CheckStatus.Passed } : { status: CheckStatus.CompileError, reason: "not drawn" },
+        this.#drawn.has(id)
+          ? { status: CheckStatus.Passed }
+          : { status: CheckStatus.CompileError, reason: "not drawn" },
       ]),
     );
   }
@@ -41,16 +49,26 @@ function drawSample(mutants: readonly NamedMutant[]): NamedMutant[] {
   return shuffleMutants(eligible, seed).slice(0, sample);
 }
 
-/** Leaves out the words of errors: users see them, tests go by the code, and a mutant of a sentence says nothing of the logic. */
+/**
+ * Leaves out the words of errors: users see them, tests go by the code, and a mutant of a sentence says
+ * nothing of the logic.
+ */
 const errorWords: Ignorer = {
   shouldIgnore(path: NodePath): string | undefined {
     const { node } = path as unknown as AstPath;
-    for (let step: AstPath | undefined = path as unknown as AstPath; step !== undefined; step = step.parentPath) {
+    for (
+      let step: AstPath | undefined = path as unknown as AstPath;
+      step !== undefined;
+      step = step.parentPath
+    ) {
       const { key, listKey, parent } = step;
       if (listKey === "arguments" && typeof key === "number") {
         const callee = parent?.callee?.name ?? "";
-        const message = step.node === node && ((isNewError(parent) && key === 1) || (callee === "assertInternal" && key > 0));
-        const words = isSentence(node) && (isNewError(parent) || step.parentPath?.parent?.type === "ThrowStatement");
+        const message =
+          step.node === node &&
+          ((isNewError(parent) && key === 1) || (callee === "assertInternal" && key > 0));
+        const words =
+          isSentence(node) && (isNewError(parent) || step.parentPath?.parent?.type === "ThrowStatement");
         return message || words ? "words of an error" : undefined;
       }
       if (!wordHolders.has(parent?.type ?? "")) return undefined;
@@ -60,7 +78,12 @@ const errorWords: Ignorer = {
 };
 
 /** What may stand between a sentence and the call that makes an error of it. */
-const wordHolders: ReadonlySet<string> = new Set(["ObjectProperty", "ObjectExpression", "ConditionalExpression", "LogicalExpression"]);
+const wordHolders: ReadonlySet<string> = new Set([
+  "ObjectProperty",
+  "ObjectExpression",
+  "ConditionalExpression",
+  "LogicalExpression",
+]);
 
 function isNewError(node: AstNode | undefined): boolean {
   return node?.type === "NewExpression" && (node.callee?.name ?? "").endsWith("Error");
@@ -68,7 +91,9 @@ function isNewError(node: AstNode | undefined): boolean {
 
 /** Text with a space in it: no code, no name. */
 function isSentence({ value, quasis = [] }: AstNode): boolean {
-  return [value, ...quasis.map((part) => part.value.raw)].some((text) => typeof text === "string" && text.includes(" "));
+  return [value, ...quasis.map((part) => part.value.raw)].some(
+    (text) => typeof text === "string" && text.includes(" "),
+  );
 }
 
 /** The parts of Babel's syntax tree that are looked at. */
@@ -99,7 +124,12 @@ class LineReporter implements Reporter {
     const named = nameMutants(runnable, root);
     this.#names = new Map(named.map((entry) => [entry.mutant.id, entry]));
     this.#drawn = drawSample(named).length;
-    this.#write({ kind: "plan", mutants: runnable.length, drawn: this.#drawn, ignored: mutantPlans.length - runnable.length });
+    this.#write({
+      kind: "plan",
+      mutants: runnable.length,
+      drawn: this.#drawn,
+      ignored: mutantPlans.length - runnable.length,
+    });
     console.log(`${this.#run.group}: ${runnable.length} mutants, ${this.#drawn} drawn`);
   }
 
@@ -112,7 +142,9 @@ class LineReporter implements Reporter {
     const after = result.replacement ?? "";
     const status = result.status as MutantEnd;
     this.#write({ kind: "mutant", id, file, line, mutator: result.mutatorName, before, after, status });
-    console.log(`[${this.#tested}/${this.#drawn}] ${status.padEnd(10)} ${file}:${line} ${result.mutatorName}`);
+    console.log(
+      `[${this.#tested}/${this.#drawn}] ${status.padEnd(10)} ${file}:${line} ${result.mutatorName}`,
+    );
   }
 
   #write(line: RunLine): void {

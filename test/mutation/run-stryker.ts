@@ -3,7 +3,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { setPriority } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type RunLine, type RunPlan, type StrykerRun, strykerEnvironment, type TestedMutant } from "./stryker-run.ts";
+import {
+  type RunLine,
+  type RunPlan,
+  type StrykerRun,
+  strykerEnvironment,
+  type TestedMutant,
+} from "./stryker-run.ts";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -22,7 +28,10 @@ export interface RunOutcome {
  *
  * @throws Error where Stryker fails, for instance because a test fails without any mutant
  */
-export async function runStryker(run: Omit<StrykerRun, "results" | "sandbox">, minutes?: number): Promise<RunOutcome> {
+export async function runStryker(
+  run: Omit<StrykerRun, "results" | "sandbox">,
+  minutes?: number,
+): Promise<RunOutcome> {
   mkdirSync(cacheFolder, { recursive: true });
   const results = resolve(cacheFolder, `lines-${process.pid}.jsonl`);
   const sandbox = `.cache/mutation/sandbox-${process.pid}`;
@@ -47,7 +56,10 @@ function readLines(file: string): RunLine[] {
   return lines.map((line) => JSON.parse(line) as RunLine);
 }
 
-function runProcess(run: StrykerRun, minutes: number | undefined): Promise<{ readonly code: number | string; readonly timeUp: boolean }> {
+function runProcess(
+  run: StrykerRun,
+  minutes: number | undefined,
+): Promise<{ readonly code: number | string; readonly timeUp: boolean }> {
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, ["--import", "tsx", "test/mutation/stryker-process.ts"], {
       cwd: root,

@@ -44,7 +44,10 @@ describe("a draw of mutants", () => {
       Array.from({ length: 9 }, (_, index) => ({ id: String(index), status: "NoCoverage" })),
       1,
     );
-    const told = all.map((mutant, index) => ({ ...mutant, status: index === 1 || index === 3 ? "Killed" : mutant.status }));
+    const told = all.map((mutant, index) => ({
+      ...mutant,
+      status: index === 1 || index === 3 ? "Killed" : mutant.status,
+    }));
     expect(reachedMutants([...told].reverse(), 1)).toEqual(told.slice(0, 4));
     expect(reachedMutants(all, 1)).toEqual([]);
   });

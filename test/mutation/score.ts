@@ -9,12 +9,21 @@ export interface Tally {
 }
 
 export function tally(mutants: readonly TestedMutant[]): Tally {
-  const count = (status: TestedMutant["status"]): number => mutants.filter((mutant) => mutant.status === status).length;
-  return { killed: count("Killed"), timedOut: count("Timeout"), survived: count("Survived"), uncovered: count("NoCoverage") };
+  const count = (status: TestedMutant["status"]): number =>
+    mutants.filter((mutant) => mutant.status === status).length;
+  return {
+    killed: count("Killed"),
+    timedOut: count("Timeout"),
+    survived: count("Survived"),
+    uncovered: count("NoCoverage"),
+  };
 }
 
 /** Mutants noticed, and mutants in all; those that fail to load count nowhere. */
-export function noticed({ killed, timedOut, survived, uncovered }: Tally): { readonly hits: number; readonly of: number } {
+export function noticed({ killed, timedOut, survived, uncovered }: Tally): {
+  readonly hits: number;
+  readonly of: number;
+} {
   const hits = killed + timedOut;
   return { hits, of: hits + survived + uncovered };
 }

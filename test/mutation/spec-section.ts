@@ -1,11 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 /**
- * Puts `row` into the table between `<!-- name -->` and `<!-- end of name -->` of a file, in place of the row that begins with `key`.
+ * Puts `row` into the table between `<!-- name -->` and `<!-- end of name -->` of a file, in place of the row
+ * that begins with `key`.
  *
  * @throws Error where the file has no such section
  */
-export function writeSection(file: string, name: string, head: readonly string[], key: string, row: string): void {
+export function writeSection(
+  file: string,
+  name: string,
+  head: readonly string[],
+  key: string,
+  row: string,
+): void {
   const text = readFileSync(file, "utf8");
   const [open, close] = [`<!-- ${name} -->\n`, `<!-- end of ${name} -->`];
   const [start, end] = [text.indexOf(open), text.indexOf(close)];

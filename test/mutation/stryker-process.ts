@@ -3,7 +3,8 @@ import type { LogLevel } from "@stryker-mutator/api/core";
 import { Stryker } from "@stryker-mutator/core";
 import { strykerRun } from "./stryker-run.ts";
 
-// One run of Stryker in a process of its own, so that a run whose time is up can be stopped with all that it started.
+// One run of Stryker in a process of its own, so that a run whose time is up can be stopped with all that it
+// started.
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 await new Stryker({

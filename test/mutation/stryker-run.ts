@@ -1,4 +1,6 @@
-/** What one run of Stryker is to do; handed to its processes through the environment, which is all they share. */
+/**
+ * What one run of Stryker is to do; handed to its processes through the environment, which is all they share.
+ */
 export interface StrykerRun {
   readonly group: string;
   /** Files or globs to mutate. */

@@ -4,12 +4,15 @@ import { strykerRun } from "./stryker-run.ts";
 
 export default defineConfig({
   test: {
-    include: mutationGroup(strykerRun().group).tests.map((glob) => (glob.endsWith(".ts") ? glob : `${glob}/*.test.ts`)),
+    include: mutationGroup(strykerRun().group).tests.map((glob) =>
+      glob.endsWith(".ts") ? glob : `${glob}/*.test.ts`,
+    ),
     exclude: [...testsLeftOut],
     // One load of the sources for all test files of a run.
     isolate: false,
     env: { VARVE_SIMULATION_SEEDS: "80" },
-    // A mutant that never ends is stopped by Stryker's own limit, which knows how long the test takes without it.
+    // A mutant that never ends is stopped by Stryker's own limit, which knows how long the test takes without
+    // it.
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },

@@ -10,7 +10,13 @@ import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const gate: SuiteJson = {
   name: "amounts",
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 };
 
 async function parquetOf(select: string): Promise<string> {
@@ -38,7 +44,8 @@ async function appendSwapped(before: string, after: string, suite?: SuiteJson) {
   return { folder, appended };
 }
 
-const rows = (count: number, bad: string) => `SELECT i AS id, CASE WHEN ${bad} THEN -1 ELSE i END AS amount FROM range(${count}) r(i)`;
+const rows = (count: number, bad: string) =>
+  `SELECT i AS id, CASE WHEN ${bad} THEN -1 ELSE i END AS amount FROM range(${count}) r(i)`;
 
 async function holdsNothing(folder: string): Promise<void> {
   expect((await openTable(folder)).snapshot().version).toBe(0);
@@ -50,19 +57,28 @@ async function holdsNothing(folder: string): Promise<void> {
 describe("a batch whose rows do not add up", () => {
   it("is not committed where fewer rows were written than came, and no gate was asked", async () => {
     const { folder, appended } = await appendSwapped(rows(100, "false"), rows(99, "false"));
-    await expect(appended).rejects.toMatchObject({ code: "ROWS_UNACCOUNTED", data: { rows: 100, clean: 99, quarantined: 0, dropped: 0 } });
+    await expect(appended).rejects.toMatchObject({
+      code: "ROWS_UNACCOUNTED",
+      data: { rows: 100, clean: 99, quarantined: 0, dropped: 0 },
+    });
     await holdsNothing(folder);
   });
 
   it("is not committed where a clean row is missing beside those that are set aside", async () => {
     const { folder, appended } = await appendSwapped(rows(100, "i < 5"), rows(99, "i < 5"), gate);
-    await expect(appended).rejects.toMatchObject({ code: "ROWS_UNACCOUNTED", data: { rows: 100, clean: 94, quarantined: 5, dropped: 0 } });
+    await expect(appended).rejects.toMatchObject({
+      code: "ROWS_UNACCOUNTED",
+      data: { rows: 100, clean: 94, quarantined: 5, dropped: 0 },
+    });
     await holdsNothing(folder);
   });
 
   it("is not committed where as many rows, but others, would go to quarantine", async () => {
     const { folder, appended } = await appendSwapped(rows(100, "i < 5"), rows(100, "i >= 95"), gate);
-    await expect(appended).rejects.toMatchObject({ code: "ROWS_UNACCOUNTED", data: { setAside: { rows: 5 }, written: { rows: 5 } } });
+    await expect(appended).rejects.toMatchObject({
+      code: "ROWS_UNACCOUNTED",
+      data: { setAside: { rows: 5 }, written: { rows: 5 } },
+    });
     await holdsNothing(folder);
   });
 
@@ -79,7 +95,10 @@ describe("a batch whose rows do not add up", () => {
   it("is refused by name where a file whose rows may be set aside is named twice", async () => {
     const file = await parquetOf(rows(10, "i = 3"));
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("amount") });
-    await expect(table.append({ parquet: [file, file] }, { gate })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { file } });
+    await expect(table.append({ parquet: [file, file] }, { gate })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { file },
+    });
     expect(await table.append({ parquet: [file, file] })).toMatchObject({ rows: 20 });
   });
 });

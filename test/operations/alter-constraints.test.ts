@@ -5,7 +5,9 @@ import type { Table } from "../../src/api/table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
 
-async function amounts(...rows: readonly (number | null)[]): Promise<{ readonly folder: string; readonly table: Table }> {
+async function amounts(
+  ...rows: readonly (number | null)[]
+): Promise<{ readonly folder: string; readonly table: Table }> {
   const folder = join(freshFolder(), "t");
   const table = await createTable(folder, { schema: schema().long("id").long("amount").string("name") });
   await table.append(rows.map((amount, id) => ({ id, amount, name: `n${id}` })));
@@ -17,11 +19,17 @@ const positive = { addConstraints: { Positive: "amount > 0" }, upgradeProtocol: 
 describe("CHECK constraints", () => {
   it("bind from the commit that adds them, which history names as other engines do", async () => {
     const { folder, table } = await amounts(1, 2);
-    expect(await table.alter(positive)).toMatchObject({ outcome: "committed", version: 2, featuresAdded: ["checkConstraints"] });
+    expect(await table.alter(positive)).toMatchObject({
+      outcome: "committed",
+      version: 2,
+      featuresAdded: ["checkConstraints"],
+    });
     expect(table.snapshot().properties["delta.constraints.positive"]).toBe("amount > 0");
     expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ operation: "ADD CONSTRAINT" });
     await expect(table.append([{ id: 3, amount: 0 }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
-    await expect(table.append([{ id: 3, amount: null }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
+    await expect(table.append([{ id: 3, amount: null }])).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+    });
     await table.append([{ id: 3, amount: 5 }]);
     expect(await rowsOf(table, ["id"])).toHaveLength(3);
   });
@@ -29,15 +37,18 @@ describe("CHECK constraints", () => {
   it.each([
     ["false", [1, -4, -5], 2],
     ["null", [1, null], 1],
-  ])("are not added where a row makes them %s; the error counts such rows and shows one", async (_, rows, broken) => {
-    const { table } = await amounts(...rows);
-    await expect(table.alter(positive)).rejects.toMatchObject({
-      code: "CONSTRAINT_VIOLATED",
-      data: { constraint: "positive", rows: broken },
-      message: expect.stringContaining("n1"),
-    });
-    expect((await table.refresh()).version).toBe(1);
-  });
+  ])(
+    "are not added where a row makes them %s; the error counts such rows and shows one",
+    async (_, rows, broken) => {
+      const { table } = await amounts(...rows);
+      await expect(table.alter(positive)).rejects.toMatchObject({
+        code: "CONSTRAINT_VIOLATED",
+        data: { constraint: "positive", rows: broken },
+        message: expect.stringContaining("n1"),
+      });
+      expect((await table.refresh()).version).toBe(1);
+    },
+  );
 
   it("are not added past rows that another writer appends meanwhile", async () => {
     const { folder, table } = await amounts(1);
@@ -53,7 +64,9 @@ describe("CHECK constraints", () => {
     await table.alter({ dropConstraints: ["POSITIVE"] });
     expect(actionsOf(folder, 3, "commitInfo")[0]).toMatchObject({ operation: "DROP CONSTRAINT" });
     await table.append([{ id: 2, amount: -1 }]);
-    await expect(table.alter({ dropConstraints: ["positive"] })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.alter({ dropConstraints: ["positive"] })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     await table.alter({ dropFeatures: ["checkConstraints"] });
     expect(actionsOf(folder, 5, "protocol")[0]?.["writerFeatures"]).toEqual(["appendOnly", "invariants"]);
   });
@@ -84,12 +97,16 @@ describe("CHECK constraints", () => {
     ["beyond what varve evaluates as Spark does", "hash(name) > 0", "UNSUPPORTED_FEATURE"],
   ])("are refused where the text is %s", async (_, expression, code) => {
     const { table } = await amounts(1);
-    await expect(table.alter({ addConstraints: { c: expression }, upgradeProtocol: true })).rejects.toMatchObject({ code });
+    await expect(
+      table.alter({ addConstraints: { c: expression }, upgradeProtocol: true }),
+    ).rejects.toMatchObject({ code });
   });
 
   it.each(["", "a b", "varve_mine"])("are not named %j", async (name) => {
     const { table } = await amounts(1);
-    await expect(table.alter({ addConstraints: { [name]: "amount > 0" }, upgradeProtocol: true })).rejects.toMatchObject({
+    await expect(
+      table.alter({ addConstraints: { [name]: "amount > 0" }, upgradeProtocol: true }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
   });

@@ -4,7 +4,15 @@ import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { alterTable } from "../../src/operations/alter/alter.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
-import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, replay } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  metadata,
+  protocol,
+  replay,
+} from "../support/commit-tools.ts";
 
 async function table(actions: readonly Action[] = [protocol(), metadata()]): Promise<TableContext> {
   const context = contextOf(freshMemoryStore());
@@ -13,7 +21,11 @@ async function table(actions: readonly Action[] = [protocol(), metadata()]): Pro
 }
 
 describe("features that are dropped", () => {
-  const drop = async (features: readonly string[], name: string, change: { properties?: Record<string, string>; schema?: string } = {}) => {
+  const drop = async (
+    features: readonly string[],
+    name: string,
+    change: { properties?: Record<string, string>; schema?: string } = {},
+  ) => {
     const readers = features.filter((one) => ["vacuumProtocolCheck", "deletionVectors"].includes(one));
     const context = await table([
       protocol(
@@ -76,27 +88,43 @@ describe("features that are dropped", () => {
     expect((await openLog(context)).version).toBe(0);
   });
 
-  it.each(["deletionVectors", "rowTracking"])("%s is refused with the reason: old versions or files depend on it", async (name) => {
-    const { result } = await drop(["domainMetadata", name], name);
-    await expect(result).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: [name] } });
-  });
+  it.each(["deletionVectors", "rowTracking"])(
+    "%s is refused with the reason: old versions or files depend on it",
+    async (name) => {
+      const { result } = await drop(["domainMetadata", name], name);
+      await expect(result).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: [name] } });
+    },
+  );
 
   it("stay where another feature needs them, or a domain is there", async () => {
     const needed = await drop(["domainMetadata", "clustering"], "domainMetadata");
-    await expect(needed.result).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("clustering") });
+    await expect(needed.result).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("clustering"),
+    });
     const context = await table([protocol(["domainMetadata"]), metadata()]);
     const domain: Action = { kind: "domainMetadata", domain: "app.x", configuration: "{}", removed: false };
     await commitTransaction(await openLog(context), { actions: [domain], operation: "SET" });
     const options = { dropFeatures: ["domainMetadata"] };
-    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({ message: expect.stringContaining("app.x") });
-    await commitTransaction(await openLog(context), { actions: [{ ...domain, removed: true }], operation: "SET" });
-    expect(await alterTable(await openLog(context), options)).toMatchObject({ featuresDropped: ["domainMetadata"] });
+    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({
+      message: expect.stringContaining("app.x"),
+    });
+    await commitTransaction(await openLog(context), {
+      actions: [{ ...domain, removed: true }],
+      operation: "SET",
+    });
+    expect(await alterTable(await openLog(context), options)).toMatchObject({
+      featuresDropped: ["domainMetadata"],
+    });
   });
 
   it("go in the commit that switches them off, with their bookkeeping", async () => {
     const context = await table([protocol(["appendOnly", "inCommitTimestamp"]), metadata()]);
     await alterTable(await openLog(context), { set: { "delta.enableInCommitTimestamps": "true" } });
-    await alterTable(await openLog(context), { set: { "delta.enableInCommitTimestamps": "false" }, dropFeatures: ["inCommitTimestamp"] });
+    await alterTable(await openLog(context), {
+      set: { "delta.enableInCommitTimestamps": "false" },
+      dropFeatures: ["inCommitTimestamp"],
+    });
     const after = await openLog(context);
     expect(after.protocol).toEqual(protocol(["appendOnly"]));
     expect(after.metadata.configuration).toEqual({ "delta.enableInCommitTimestamps": "false" });
@@ -105,7 +133,9 @@ describe("features that are dropped", () => {
   it("of an old writer version turn it into a list, only when that is allowed", async () => {
     const context = await table([{ kind: "protocol", minReaderVersion: 1, minWriterVersion: 3 }, metadata()]);
     const options = { dropFeatures: ["checkConstraints"] };
-    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
     await alterTable(await openLog(context), { ...options, upgradeProtocol: true });
     expect((await openLog(context)).protocol).toEqual(protocol(["appendOnly", "invariants"]));
   });
@@ -127,14 +157,21 @@ describe("alterTable", () => {
     expect(result).toMatchObject({ outcome: "committed", version: 1, featuresAdded: [] });
     expect(await result.upkeep).toMatchObject({ warnings: [] });
     const after = await openLog(context);
-    expect(after.metadata.configuration).toEqual({ "delta.checkpointInterval": "5", "delta.logRetentionDuration": "interval 2 days" });
+    expect(after.metadata.configuration).toEqual({
+      "delta.checkpointInterval": "5",
+      "delta.logRetentionDuration": "interval 2 days",
+    });
     expect(after.metadata.description).toBe("new");
-    expect((await replay(context)).commits[1]?.[0]).toMatchObject({ info: { operation: "SET TBLPROPERTIES" } });
+    expect((await replay(context)).commits[1]?.[0]).toMatchObject({
+      info: { operation: "SET TBLPROPERTIES" },
+    });
   });
 
   it("commits nothing when nothing changes", async () => {
     const context = await table([protocol(), metadata({ "delta.appendOnly": "false" })]);
-    expect(await alterTable(await openLog(context), { set: { "delta.appendOnly": "false" }, unset: ["absent"] })).toEqual({
+    expect(
+      await alterTable(await openLog(context), { set: { "delta.appendOnly": "false" }, unset: ["absent"] }),
+    ).toEqual({
       outcome: "unchanged",
       version: 0,
       featuresAdded: [],
@@ -162,14 +199,23 @@ describe("alterTable", () => {
 
   it("needs no upgrade for what the old writer version holds already", async () => {
     const context = await table([{ kind: "protocol", minReaderVersion: 1, minWriterVersion: 4 }, metadata()]);
-    const result = await alterTable(await openLog(context), { set: { "delta.enableChangeDataFeed": "true" } });
+    const result = await alterTable(await openLog(context), {
+      set: { "delta.enableChangeDataFeed": "true" },
+    });
     expect(result).toMatchObject({ outcome: "committed", featuresAdded: [] });
-    expect((await openLog(context)).protocol).toEqual({ kind: "protocol", minReaderVersion: 1, minWriterVersion: 4 });
+    expect((await openLog(context)).protocol).toEqual({
+      kind: "protocol",
+      minReaderVersion: 1,
+      minWriterVersion: 4,
+    });
   });
 
   it("turns an old writer version into the list of all that it may have used", async () => {
     const context = await table([{ kind: "protocol", minReaderVersion: 2, minWriterVersion: 5 }, metadata()]);
-    await alterTable(await openLog(context), { set: { "delta.feature.domainMetadata": "supported" }, upgradeProtocol: true });
+    await alterTable(await openLog(context), {
+      set: { "delta.feature.domainMetadata": "supported" },
+      upgradeProtocol: true,
+    });
     expect((await openLog(context)).protocol).toEqual({
       kind: "protocol",
       minReaderVersion: 2,
@@ -186,15 +232,23 @@ describe("alterTable", () => {
     });
   });
 
-  it.each(["icebergCompatV2", "catalogManaged", "neverHeardOf"])("refuses to list the feature %s", async (name) => {
-    const context = await table();
-    const options = { set: { [`delta.feature.${name}`]: "supported" }, upgradeProtocol: true };
-    await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
-  });
+  it.each(["icebergCompatV2", "catalogManaged", "neverHeardOf"])(
+    "refuses to list the feature %s",
+    async (name) => {
+      const context = await table();
+      const options = { set: { [`delta.feature.${name}`]: "supported" }, upgradeProtocol: true };
+      await expect(alterTable(await openLog(context), options)).rejects.toMatchObject({
+        code: "UNSUPPORTED_FEATURE",
+      });
+    },
+  );
 
   it("enables row tracking with row ids for every file, in one commit", async () => {
     const context = await table([protocol(["appendOnly"]), metadata(), add("a"), add("b")]);
-    await alterTable(await openLog(context), { set: { "delta.enableRowTracking": "true" }, upgradeProtocol: true });
+    await alterTable(await openLog(context), {
+      set: { "delta.enableRowTracking": "true" },
+      upgradeProtocol: true,
+    });
     const snapshot = await openLog(context);
     const ids: [string, bigint | undefined, bigint | undefined][] = [];
     for await (const chunk of (await snapshot.files()).all())
@@ -203,8 +257,12 @@ describe("alterTable", () => {
       ["a", 0n, 1n],
       ["b", 10n, 1n],
     ]);
-    expect((await snapshot.domainMetadata()).get("delta.rowTracking")?.configuration).toBe('{"rowIdHighWaterMark":19}');
-    expect(snapshot.metadata.configuration["delta.rowTracking.materializedRowIdColumnName"]).toMatch(/^_row-id-col-/);
+    expect((await snapshot.domainMetadata()).get("delta.rowTracking")?.configuration).toBe(
+      '{"rowIdHighWaterMark":19}',
+    );
+    expect(snapshot.metadata.configuration["delta.rowTracking.materializedRowIdColumnName"]).toMatch(
+      /^_row-id-col-/,
+    );
     expect(snapshot.protocol.writerFeatures).toEqual(["appendOnly", "domainMetadata", "rowTracking"]);
   });
 
@@ -212,26 +270,39 @@ describe("alterTable", () => {
     const context = await table([protocol(["appendOnly"]), metadata(), add("a")]);
     const old = await openLog(context);
     await commitTransaction(old, { actions: [add("b")], operation: "WRITE" });
-    await expect(alterTable(old, { set: { "delta.enableRowTracking": "true" }, upgradeProtocol: true })).rejects.toMatchObject({
+    await expect(
+      alterTable(old, { set: { "delta.enableRowTracking": "true" }, upgradeProtocol: true }),
+    ).rejects.toMatchObject({
       code: "CONFLICT_CONCURRENT_APPEND",
     });
   });
 
   it("maps columns in place: each keeps its name in the files", async () => {
     const context = await table();
-    await alterTable(await openLog(context), { set: { "delta.columnMapping.mode": "name" }, upgradeProtocol: true });
+    await alterTable(await openLog(context), {
+      set: { "delta.columnMapping.mode": "name" },
+      upgradeProtocol: true,
+    });
     const { schema, metadata: after } = await openLog(context);
     expect(
-      schema.fields.map(({ name, metadata: keys }) => [name, keys["delta.columnMapping.physicalName"], keys["delta.columnMapping.id"]]),
+      schema.fields.map(({ name, metadata: keys }) => [
+        name,
+        keys["delta.columnMapping.physicalName"],
+        keys["delta.columnMapping.id"],
+      ]),
     ).toEqual([
       ["id", "id", 1],
       ["part", "part", 2],
     ]);
     expect(after.configuration["delta.columnMapping.maxColumnId"]).toBe("2");
-    await expect(alterTable(await openLog(context), { set: { "delta.columnMapping.mode": "id" } })).rejects.toMatchObject({
+    await expect(
+      alterTable(await openLog(context), { set: { "delta.columnMapping.mode": "id" } }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
-    await expect(alterTable(await openLog(context), { unset: ["delta.columnMapping.mode"] })).rejects.toMatchObject({
+    await expect(
+      alterTable(await openLog(context), { unset: ["delta.columnMapping.mode"] }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
   });
@@ -246,12 +317,19 @@ describe("alterTable", () => {
     ["a feature switch", "delta.feature.appendOnly", "off"],
   ])("refuses a value that the property cannot have: %s", async (_, key, value) => {
     const context = await table();
-    await expect(alterTable(await openLog(context), { set: { [key]: value } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(alterTable(await openLog(context), { set: { [key]: value } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
   });
 
   it("refuses to enable row tracking while it is suspended", async () => {
-    const context = await table([protocol(["rowTracking", "domainMetadata"]), metadata({ "delta.rowTrackingSuspended": "true" })]);
-    await expect(alterTable(await openLog(context), { set: { "delta.enableRowTracking": "true" } })).rejects.toMatchObject({
+    const context = await table([
+      protocol(["rowTracking", "domainMetadata"]),
+      metadata({ "delta.rowTrackingSuspended": "true" }),
+    ]);
+    await expect(
+      alterTable(await openLog(context), { set: { "delta.enableRowTracking": "true" } }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
   });

@@ -23,13 +23,21 @@ describe("append", () => {
     await table.append(stream());
     await table.append({ csv: join(folder, "*.csv") });
     await table.append({ ndjson: join(folder, "a.ndjson") });
-    await table.append({ parquet: join(folder, "t", String(actionsOf(join(folder, "t"), 1, "add")[0]?.["path"])) });
+    await table.append({
+      parquet: join(folder, "t", String(actionsOf(join(folder, "t"), 1, "add")[0]?.["path"])),
+    });
     await table.append(await table.at(2));
     await table.append(arrow.tableFromArrays({ ID: BigInt64Array.of(6n), name: ["f"] }));
     await table.append({ arrow: arrow.tableToIPC(arrow.tableFromArrays({ id: BigInt64Array.of(7n) })) });
     await table.append({ arrow: arrow.tableFromArrays({ id: BigInt64Array.of(8n) }).batches });
-    await table.append({ sql: "SELECT id + 8 AS id, upper(name) AS name FROM t WHERE id = 1", tables: { t: await table.at(1) } });
-    await table.append({ sql: "SELECT 10::BIGINT AS id, name FROM people LIMIT 1", files: { people: join(folder, "a.csv") } });
+    await table.append({
+      sql: "SELECT id + 8 AS id, upper(name) AS name FROM t WHERE id = 1",
+      tables: { t: await table.at(1) },
+    });
+    await table.append({
+      sql: "SELECT 10::BIGINT AS id, name FROM people LIMIT 1",
+      files: { people: join(folder, "a.csv") },
+    });
     const rows = await rowsOf(table);
     expect(table.snapshot().version).toBe(11);
     expect(rows.map((row) => `${String(row["id"])}${String(row["name"])}`)).toEqual([
@@ -108,19 +116,28 @@ describe("append", () => {
 
   it.each<[string, unknown[], object]>([
     ["an unknown column", [{ id: 1, other: 1 }], { column: ["other"], reason: "unknown" }],
-    ["a null in a column without null, after good rows", [{ id: 1 }, { id: 2 }, { id: null }], { column: ["id"], found: "null", row: 2 }],
+    [
+      "a null in a column without null, after good rows",
+      [{ id: 1 }, { id: 2 }, { id: null }],
+      { column: ["id"], found: "null", row: 2 },
+    ],
     ["a column without null that is absent", [{ name: "a" }], { column: ["id"], found: "no such column" }],
   ])("refuses %s whole and leaves nothing", async (_, rows, data) => {
     const folder = freshFolder();
     const table = await createTable(join(folder, "t"), { schema: people() });
     const before = filesBelow(folder);
-    await expect(table.append(rows as Record<string, unknown>[])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data });
+    await expect(table.append(rows as Record<string, unknown>[])).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data,
+    });
     expect(filesBelow(folder)).toEqual(before);
     expect((await table.refresh()).version).toBe(0);
   });
 
   it("merges new columns in the commit that brings them, and older files read as null", async () => {
-    const table = await createTable(join(freshFolder(), "t"), { schema: people().struct("s", schema().long("a")) });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: people().struct("s", schema().long("a")),
+    });
     await table.append([{ id: 1, s: { a: 1 } }]);
     await table.append([{ id: 2, s: { a: 2, b: "x" }, extra: 1.5 }], { mergeSchema: true });
     expect(await rowsOf(table)).toEqual([
@@ -150,8 +167,12 @@ describe("append", () => {
       });
     }
     writeFileSync(join(folder, "cut.parquet"), "PAR1");
-    await expect(table.append({ parquet: join(folder, "cut.parquet") })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
-    await expect(table.append({ arrow: join(folder, "no.arrow") })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    await expect(table.append({ parquet: join(folder, "cut.parquet") })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
+    await expect(table.append({ arrow: join(folder, "no.arrow") })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
     expect((await table.refresh()).version).toBe(1);
   });
 
@@ -172,7 +193,11 @@ describe("append", () => {
     const other = await openTable(folder);
     const txn = { appId: "etl", version: 7 };
     expect((await table.append([{ id: 1 }], { txn })).outcome).toBe("committed");
-    expect(await table.append([{ id: 1 }], { txn })).toMatchObject({ outcome: "alreadyApplied", rows: 0, version: 1 });
+    expect(await table.append([{ id: 1 }], { txn })).toMatchObject({
+      outcome: "alreadyApplied",
+      rows: 0,
+      version: 1,
+    });
     expect(await other.append([{ id: 1 }], { txn })).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
     expect((await table.append([{ id: 2 }], { batchId: "b1" })).outcome).toBe("committed");
     expect((await table.append([{ id: 2 }], { batchId: "b1" })).outcome).toBe("alreadyApplied");
@@ -191,7 +216,9 @@ describe("append", () => {
         yield { id };
       }
     }
-    await expect(table.append(endless(), { signal: controller.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(table.append(endless(), { signal: controller.signal })).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
     expect(filesBelow(folder)).toEqual(before);
   });
 
@@ -205,9 +232,13 @@ describe("append", () => {
   it("refuses what is no source, a file that is not there and options that exclude each other", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: people() });
     await expect(table.append("rows.csv" as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    await expect(table.append({ csv: "/no/such/*.csv" })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
+    await expect(table.append({ csv: "/no/such/*.csv" })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
     await expect(table.append({ csv: "/no/such.csv" })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
-    await expect(table.append([], { txn: { appId: "a", version: 1 }, batchId: "b" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.append([], { txn: { appId: "a", version: 1 }, batchId: "b" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     const pinned = await openTable(`${table.uri}@v0`);
     await expect(pinned.append([{ id: 1 }])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
@@ -222,7 +253,9 @@ describe("append", () => {
 
 describe("statistics of appended files", () => {
   const statsOf = (folder: string, version: number) =>
-    actionsOf(folder, version, "add").map((add) => JSON.parse(String(add["stats"])) as Record<string, unknown>);
+    actionsOf(folder, version, "add").map(
+      (add) => JSON.parse(String(add["stats"])) as Record<string, unknown>,
+    );
 
   it("bound every value: long texts cut, upper bounds raised, moments rounded outward, no bound above NaN", async () => {
     const folder = join(freshFolder(), "t");
@@ -232,7 +265,13 @@ describe("statistics of appended files", () => {
     const long = "a".repeat(40);
     await table.append([
       { s: long, t: "2024-01-01T00:00:00.000001Z", d: 1, n: { x: 5 }, b: true },
-      { s: `${"\u{10ffff}".repeat(31)}😀z`, t: "2024-01-01T00:00:00.000999Z", d: Number.NaN, n: null, b: null },
+      {
+        s: `${"\u{10ffff}".repeat(31)}😀z`,
+        t: "2024-01-01T00:00:00.000999Z",
+        d: Number.NaN,
+        n: null,
+        b: null,
+      },
     ]);
     expect(statsOf(folder, 1)).toEqual([
       {
@@ -249,8 +288,14 @@ describe("statistics of appended files", () => {
     const folder = freshFolder();
     const columns = schema().long("a").struct("s", schema().long("b").long("c")).long("d");
     const row = [{ a: 1, s: { b: 2, c: 3 }, d: 4 }];
-    const first = await createTable(join(folder, "n"), { schema: columns, properties: { "delta.dataSkippingNumIndexedCols": "2" } });
-    const named = await createTable(join(folder, "s"), { schema: columns, properties: { "delta.dataSkippingStatsColumns": "s, `d`" } });
+    const first = await createTable(join(folder, "n"), {
+      schema: columns,
+      properties: { "delta.dataSkippingNumIndexedCols": "2" },
+    });
+    const named = await createTable(join(folder, "s"), {
+      schema: columns,
+      properties: { "delta.dataSkippingStatsColumns": "s, `d`" },
+    });
     await first.append(row);
     await named.append(row);
     expect(statsOf(join(folder, "n"), 1)[0]?.["minValues"]).toEqual({ a: 1, s: { b: 2 } });
@@ -261,6 +306,8 @@ describe("statistics of appended files", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: schema().decimal("d", 38, 0) });
     await table.append([{ d: "12345678901234567890123456789012345678" }]);
-    expect(String(actionsOf(folder, 1, "add")[0]?.["stats"])).toContain('"minValues":{"d":12345678901234567890123456789012345678}');
+    expect(String(actionsOf(folder, 1, "add")[0]?.["stats"])).toContain(
+      '"minValues":{"d":12345678901234567890123456789012345678}',
+    );
   });
 });

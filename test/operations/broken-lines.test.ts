@@ -35,10 +35,21 @@ async function quarantined(table: Table): Promise<unknown[][]> {
 describe("lines of CSV that cannot be read", () => {
   it("are set aside with their text, place and reason; all other lines land, cells of several lines too", async () => {
     const { folder, table } = await fresh();
-    const csv = fileOf(folder, "in.csv", 'id,name\n1,a\n2\n3,"b\nc"\n\n4,d,e\n5,"x"y\nsix,f\n7,"open\n8,"g"\n9,"h ""i"""\n10,');
-    await expect(table.append({ csv })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: csv, line: 3 } });
+    const csv = fileOf(
+      folder,
+      "in.csv",
+      'id,name\n1,a\n2\n3,"b\nc"\n\n4,d,e\n5,"x"y\nsix,f\n7,"open\n8,"g"\n9,"h ""i"""\n10,',
+    );
+    await expect(table.append({ csv })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: csv, line: 3 },
+    });
     const result = await table.append({ csv }, { gate: lenient });
-    expect(result).toMatchObject({ rows: 5, quarantine: { rows: 5 }, gate: { rows: 10, clean: 5, quarantined: 5 } });
+    expect(result).toMatchObject({
+      rows: 5,
+      quarantine: { rows: 5 },
+      gate: { rows: 10, clean: 5, quarantined: 5 },
+    });
     expect(result.gate?.checks.map(({ id, unexpected }) => [id, unexpected])).toEqual([
       ["schema:lines", 4],
       ["schema:cells", 1],
@@ -63,8 +74,18 @@ describe("lines of CSV that cannot be read", () => {
   it.each([
     ["Windows line ends", "id;name\r\n1;a\r\n2\r\n3;b\nc;d\r\n4;e", {}, { "2": 1, "3;b\nc;d": 2 }],
     ["a quote open to the end", 'id,name\n1,a\n2,"b\n3,c\n4,d\n', {}, { '2,"b': 1 }],
-    ["no header and a text for null", "1,NA\n2\n3,c\n4,NA,x", { header: false, nullText: "NA" }, { "2": 1, "4,NA,x": 3 }],
-    ["another escape", 'id,name\n1,"a\\"b"\n2,"c"d\n\\,\\,\\\n3,c', { escape: "\\" }, { '2,"c"d': 1, "\\,\\,\\": 2 }],
+    [
+      "no header and a text for null",
+      "1,NA\n2\n3,c\n4,NA,x",
+      { header: false, nullText: "NA" },
+      { "2": 1, "4,NA,x": 3 },
+    ],
+    [
+      "another escape",
+      'id,name\n1,"a\\"b"\n2,"c"d\n\\,\\,\\\n3,c',
+      { escape: "\\" },
+      { '2,"c"d': 1, "\\,\\,\\": 2 },
+    ],
     ["Latin-1", Buffer.from("id,name\n1,\xe9\n\xe9\n", "latin1"), { encoding: "latin-1" }, { é: 1 }],
     ["UTF-16", Buffer.from("\ufeffid,name\n1,é\né\n", "utf16le"), { encoding: "utf-16" }, { é: 1 }],
     ["a byte order mark", Buffer.from("\ufeffid,name\n1,é\né\n"), {}, { é: 1 }],
@@ -76,7 +97,9 @@ describe("lines of CSV that cannot be read", () => {
     await expect(table.append({ csv, options })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
     await table.append({ csv, options }, { gate: lenient });
     const found = await quarantined(table);
-    expect(found.map(([, row, payload]) => [(payload as Record<string, unknown>)["__varve_line"], row])).toEqual(Object.entries(lines));
+    expect(
+      found.map(([, row, payload]) => [(payload as Record<string, unknown>)["__varve_line"], row]),
+    ).toEqual(Object.entries(lines));
     expect((await rowsOf(table)).length).toBeGreaterThan(0);
     await table.close();
   });
@@ -88,7 +111,10 @@ describe("lines of CSV that cannot be read", () => {
       fileOf(folder, "b.csv.gz", gzipSync("name,id\nc,3\nd\ne,4\n")),
       fileOf(folder, "c.csv", "id,name\n5,f\n6,g,h\n"),
     ];
-    expect(await table.append({ csv: files }, { gate: lenient })).toMatchObject({ rows: 5, quarantine: { rows: 2 } });
+    expect(await table.append({ csv: files }, { gate: lenient })).toMatchObject({
+      rows: 5,
+      quarantine: { rows: 2 },
+    });
     expect(await quarantined(table)).toEqual([
       [files[1], 1, { __varve_line: "d" }, ["line 3 has 1 cell, expected 2"]],
       [files[2], 1, { __varve_line: "6,g,h" }, ["line 3 has 3 cells, expected 2"]],
@@ -106,7 +132,10 @@ describe("lines of CSV that cannot be read", () => {
     });
     const halves = fileOf(folder, "halves.csv", Buffer.from("\ufeffid,name\n1\n2,\ud800\n", "utf16le"));
     const utf16 = { csv: halves, options: { encoding: "utf-16" as const } };
-    await expect(table.append(utf16, { gate: lenient })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: halves } });
+    await expect(table.append(utf16, { gate: lenient })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: halves },
+    });
     const long = fileOf(folder, "long.csv", `id,name\n1,${"x".repeat(1_000_000)},y\n`);
     await expect(table.append({ csv: long }, { gate: lenient })).rejects.toThrow("Line 2");
     expect(table.snapshot().version).toBe(0);
@@ -115,8 +144,15 @@ describe("lines of CSV that cannot be read", () => {
 
   it("may be all of a file, and larger than a block of it", async () => {
     const { folder, table } = await fresh();
-    const csv = fileOf(folder, "in.csv", `id,name\n${"no line of this file has two cells, not one of them\n".repeat(60_000)}`);
-    expect(await table.append({ csv }, { gate: lenient })).toMatchObject({ rows: 0, quarantine: { rows: 60_000 } });
+    const csv = fileOf(
+      folder,
+      "in.csv",
+      `id,name\n${"no line of this file has two cells, not one of them\n".repeat(60_000)}`,
+    );
+    expect(await table.append({ csv }, { gate: lenient })).toMatchObject({
+      rows: 0,
+      quarantine: { rows: 60_000 },
+    });
     const share = suite("share", [], { onMisfit: "quarantine", maxBadShare: 0.5 });
     await expect(table.append({ csv }, { gate: share })).rejects.toMatchObject({ code: "BATCH_REJECTED" });
     await table.close();
@@ -126,11 +162,27 @@ describe("lines of CSV that cannot be read", () => {
 describe("lines of JSON that cannot be read", () => {
   it("are set aside with their text, place and reason: broken ones, a cut last one, and such as are no object", async () => {
     const { folder, table } = await fresh();
-    const lines = ['{"id":1,"name":"a"}', '{"id":2,', "", "[1,2]", '{"id":3}\r', "7", "null\r", '{"id":4,"name":"b'];
+    const lines = [
+      '{"id":1,"name":"a"}',
+      '{"id":2,',
+      "",
+      "[1,2]",
+      '{"id":3}\r',
+      "7",
+      "null\r",
+      '{"id":4,"name":"b',
+    ];
     const ndjson = fileOf(folder, "in.ndjson.gz", gzipSync(lines.join("\n")));
-    await expect(table.append({ ndjson })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE", data: { file: ndjson, line: 2 } });
+    await expect(table.append({ ndjson })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+      data: { file: ndjson, line: 2 },
+    });
     const result = await table.append({ ndjson }, { gate: lenient });
-    expect(result).toMatchObject({ rows: 2, quarantine: { rows: 5 }, gate: { rows: 7, clean: 2, quarantined: 5 } });
+    expect(result).toMatchObject({
+      rows: 2,
+      quarantine: { rows: 5 },
+      gate: { rows: 7, clean: 2, quarantined: 5 },
+    });
     const found = await quarantined(table);
     expect(found.map(([file, row, payload]) => [file, row, payload])).toEqual(
       [
@@ -148,8 +200,13 @@ describe("lines of JSON that cannot be read", () => {
 
   it("may come before any other, or be all", async () => {
     const { folder, table } = await fresh();
-    const files = ["nope\n".repeat(5000), `${"nope\n".repeat(3000)}{"id":1}\n`].map((text, at) => fileOf(folder, `${at}.ndjson`, text));
-    expect(await table.append({ ndjson: files }, { gate: lenient })).toMatchObject({ rows: 1, quarantine: { rows: 8000 } });
+    const files = ["nope\n".repeat(5000), `${"nope\n".repeat(3000)}{"id":1}\n`].map((text, at) =>
+      fileOf(folder, `${at}.ndjson`, text),
+    );
+    expect(await table.append({ ndjson: files }, { gate: lenient })).toMatchObject({
+      rows: 1,
+      quarantine: { rows: 8000 },
+    });
     expect((await quarantined(table)).at(-1)?.slice(0, 2)).toEqual([files[1], 2999]);
     await table.close();
   });
@@ -184,7 +241,9 @@ describe("a line that could not be read, later", () => {
     expect((await quarantined(table))[0]?.[3]).toEqual([
       "the line could not be read: set the columns to what it should say, and __varve_line to NULL",
     ]);
-    expect(await table.repairQuarantined({}, { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" })).toBe(2);
+    expect(
+      await table.repairQuarantined({}, { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" }),
+    ).toBe(2);
     expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
     await table.repairQuarantined({}, { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" });
     expect(await table.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });

@@ -28,13 +28,22 @@ async function changes(options: ChangesOptions): Promise<string[]> {
   return found.sort();
 }
 
-/** Versions 1 to 3, committed an hour apart: an insert, a removal of the file, an update with a change file. */
+/**
+ * Versions 1 to 3, committed an hour apart: an insert, a removal of the file, an update with a change file.
+ */
 async function makeTable(): Promise<void> {
   table.create([field("id", "long")], feed);
   const first = await table.add(session, "first.parquet", "SELECT range AS id FROM range(2)");
   table.commit(first);
   table.commit({
-    remove: { path: first.add.path, deletionTimestamp: 1, dataChange: true, extendedFileMetadata: true, partitionValues: {}, size: 1 },
+    remove: {
+      path: first.add.path,
+      deletionTimestamp: 1,
+      dataChange: true,
+      extendedFileMetadata: true,
+      partitionValues: {},
+      size: 1,
+    },
   });
   const second = await table.add(session, "second.parquet", "SELECT 8::BIGINT AS id");
   const cdc = await table.add(
@@ -42,10 +51,16 @@ async function makeTable(): Promise<void> {
     "_change_data/c.parquet",
     "SELECT 7::BIGINT AS id, 'update_preimage' AS _change_type UNION ALL SELECT 8, 'update_postimage'",
   );
-  table.commit(second, { cdc: { path: cdc.add.path, partitionValues: {}, size: cdc.add.size, dataChange: false } });
+  table.commit(second, {
+    cdc: { path: cdc.add.path, partitionValues: {}, size: cdc.add.size, dataChange: false },
+  });
   for (let version = 0; version < 4; version++) {
     const seconds = 1_700_000_000 + version * 3600;
-    utimesSync(join(table.folder, "_delta_log", `${String(version).padStart(20, "0")}.json`), seconds, seconds);
+    utimesSync(
+      join(table.folder, "_delta_log", `${String(version).padStart(20, "0")}.json`),
+      seconds,
+      seconds,
+    );
   }
 }
 
@@ -75,7 +90,8 @@ describe("row changes", () => {
   it("carry the time of their commit", async () => {
     await makeTable();
     const times = new Set<unknown>();
-    for await (const row of readChanges(await table.context(), { from: 2, to: 2 })) times.add(row["_commit_timestamp"]);
+    for await (const row of readChanges(await table.context(), { from: 2, to: 2 }))
+      times.add(row["_commit_timestamp"]);
     expect([...times]).toEqual([`${at(2).toISOString().slice(0, 19)}.000000Z`]);
   });
 
@@ -96,7 +112,10 @@ describe("row changes", () => {
   it("a range with a version that was made without the feed is refused, naming the version", async () => {
     table.create([field("id", "long")]);
     table.commit(await table.add(session, "a.parquet", "SELECT 1::BIGINT AS id"));
-    await expect(changes({ from: 0 })).rejects.toMatchObject({ code: "CHANGES_UNAVAILABLE", data: { version: 0 } });
+    await expect(changes({ from: 0 })).rejects.toMatchObject({
+      code: "CHANGES_UNAVAILABLE",
+      data: { version: 0 },
+    });
   });
 
   it("commits that only rearrange rows change nothing", async () => {
@@ -109,7 +128,9 @@ describe("row changes", () => {
 
   it("of a removed file without partition values take them from the version before", async () => {
     table.create([field("id", "long"), field("p", "string")], { ...feed, partitionColumns: ["p"] });
-    table.commit(await table.add(session, "a.parquet", "SELECT 1::BIGINT AS id", { partitionValues: { p: "x" } }));
+    table.commit(
+      await table.add(session, "a.parquet", "SELECT 1::BIGINT AS id", { partitionValues: { p: "x" } }),
+    );
     table.commit({ remove: { path: "a.parquet", deletionTimestamp: 1, dataChange: true } });
     const rows = [];
     for await (const row of readChanges(await table.context(), { from: 2 })) rows.push(row);
@@ -121,17 +142,26 @@ describe("row changes", () => {
       metaData: {
         id: "11111111-1111-4111-8111-111111111111",
         format: { provider: "parquet", options: {} },
-        schemaString: JSON.stringify({ type: "struct", fields: [field("id", type), field("added", "string")] }),
+        schemaString: JSON.stringify({
+          type: "struct",
+          fields: [field("id", type), field("added", "string")],
+        }),
         partitionColumns: [],
         ...feed,
       },
     });
     table.create([field("id", "long")], feed);
     table.commit(await table.add(session, "a.parquet", "SELECT 1::BIGINT AS id"));
-    table.commit(schema("long"), await table.add(session, "b.parquet", "SELECT 2::BIGINT AS id, 'x' AS added"));
+    table.commit(
+      schema("long"),
+      await table.add(session, "b.parquet", "SELECT 2::BIGINT AS id, 'x' AS added"),
+    );
     expect(await changes({ from: 0 })).toEqual(["1 insert 1", "2 insert 2"]);
     table.commit(schema("string"), await table.add(session, "c.parquet", "SELECT '3' AS id, 'x' AS added"));
-    await expect(changes({ from: 2 })).rejects.toMatchObject({ code: "CHANGES_UNAVAILABLE", data: { version: 2 } });
+    await expect(changes({ from: 2 })).rejects.toMatchObject({
+      code: "CHANGES_UNAVAILABLE",
+      data: { version: 2 },
+    });
     expect(await changes({ from: 3 })).toEqual(["3 insert 3"]);
   });
 });

@@ -19,7 +19,11 @@ describe("running a suite over a source", () => {
     const file = join(folder, "in.csv");
     writeFileSync(file, "id,delay\n1,5\n2,700\n2,7\n");
     const phases: string[] = [];
-    const report = await runSuite(delays, { csv: file }, { name: "in.csv", onProgress: ({ phase }) => phases.push(phase) });
+    const report = await runSuite(
+      delays,
+      { csv: file },
+      { name: "in.csv", onProgress: ({ phase }) => phases.push(phase) },
+    );
     expect([...new Set(phases)]).toEqual(["reading", "checking"]);
     expect(report).toMatchObject({ accepted: false, source: "in.csv", rows: 3 });
     expect(report.checks.map(({ id, success, unexpected }) => [id, success, unexpected])).toEqual([
@@ -44,12 +48,21 @@ describe("running a suite over a source", () => {
     await table.append([{ id: 3, delay: 900 }]);
     await table.metrics();
     const before = await runSuite(delays, await table.at(1));
-    expect(before.metrics.find((series) => series.name === "mean(delay)")?.points.map(({ version, value }) => [version, value])).toEqual([
-      [1, 5],
-    ]);
-    expect(before).toMatchObject({ accepted: true, rows: 1, history: [{ version: 1, rows: 2, dropped: 1, failedChecks: ["max"] }] });
+    expect(
+      before.metrics
+        .find((series) => series.name === "mean(delay)")
+        ?.points.map(({ version, value }) => [version, value]),
+    ).toEqual([[1, 5]]);
+    expect(before).toMatchObject({
+      accepted: true,
+      rows: 1,
+      history: [{ version: 1, rows: 2, dropped: 1, failedChecks: ["max"] }],
+    });
     expect(await runSuite(delays, table)).toMatchObject({ accepted: false, rows: 2 });
-    const found = await runSuite(suite("warned", [check.between("delay", { max: 600 }, { onFail: "warn" })]), table);
+    const found = await runSuite(
+      suite("warned", [check.between("delay", { max: 600 }, { onFail: "warn" })]),
+      table,
+    );
     expect(found.checks[0]?.sample).toEqual([{ file: null, row: null, values: { delay: 900 } }]);
     await table.close();
   });
@@ -82,7 +95,9 @@ describe("running a suite over a source", () => {
       check.expect("expect_column_values_to_be_increasing", { column: "delay" }, { id: "rising" }),
     ]);
     const report = await runSuite(made, { csv: file });
-    expect(report.checks.filter(({ success }) => !success).map(({ kind }) => kind)).toEqual(["expect_column_mean_to_be_between"]);
+    expect(report.checks.filter(({ success }) => !success).map(({ kind }) => kind)).toEqual([
+      "expect_column_mean_to_be_between",
+    ]);
     expect(report.accepted).toBe(true);
   });
 

@@ -39,7 +39,8 @@ function rules(column: string) {
     check.predicate(
       "odd",
       [column],
-      (batch) => Array.from({ length: batch.numRows }, (_, at) => Number(batch.getChild(column)?.get(at)) % 2 === 0),
+      (batch) =>
+        Array.from({ length: batch.numRows }, (_, at) => Number(batch.getChild(column)?.get(at)) % 2 === 0),
       {
         id: "odd",
         onFail: "warn",
@@ -55,7 +56,10 @@ describe("a table whose columns are called as the gate's own", () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns });
     const row = (value: number) => Object.fromEntries(names.map((name) => [name, BigInt(value)]));
     await table.append([row(1)]);
-    const { gate } = await table.append([1, 2, 2, -3, 5].map(row), { gate: rules(column), mergeSchema: true });
+    const { gate } = await table.append([1, 2, 2, -3, 5].map(row), {
+      gate: rules(column),
+      mergeSchema: true,
+    });
     expect(gate?.checks.map(({ id, unexpected, repaired }) => [id, unexpected, repaired])).toEqual([
       ["unique", 2, 0],
       ["low", 1, 0],
@@ -71,12 +75,19 @@ describe("a table whose columns are called as the gate's own", () => {
       [-3n, ["low"]],
       [4n, null],
     ]);
-    expect((await table.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload))[column])).toEqual([2, 2]);
+    expect((await table.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload))[column])).toEqual(
+      [2, 2],
+    );
     for (const [index, { quarantine_id: id }] of (await table.quarantinedRows()).entries())
-      expect(await table.repairQuarantined({ ids: [String(id)] }, { [column]: `"${column.replaceAll('"', '""')}" + ${index + 1}` })).toBe(
-        1,
-      );
-    expect(await table.resubmit({ gate: suite("again", [check.unique(column, { acrossTable: true })]) })).toMatchObject({
+      expect(
+        await table.repairQuarantined(
+          { ids: [String(id)] },
+          { [column]: `"${column.replaceAll('"', '""')}" + ${index + 1}` },
+        ),
+      ).toBe(1);
+    expect(
+      await table.resubmit({ gate: suite("again", [check.unique(column, { acrossTable: true })]) }),
+    ).toMatchObject({
       landed: 1,
       stillBad: 1,
     });

@@ -15,7 +15,12 @@ describe("creating a table", () => {
       new arrow.Field("id", new arrow.Int64(), false),
       new arrow.Field("name", new arrow.Utf8(), true),
     ]);
-    for (const given of [schema().long("id", { nullable: false }).string("name"), built, serializeSchema(built), arrowSchema]) {
+    for (const given of [
+      schema().long("id", { nullable: false }).string("name"),
+      built,
+      serializeSchema(built),
+      arrowSchema,
+    ]) {
       const table = await createTable(join(freshFolder(), "t"), { schema: given });
       expect(table.snapshot().schema).toEqual(built);
     }
@@ -24,7 +29,10 @@ describe("creating a table", () => {
   it("takes the schema from its first rows, in version 0", async () => {
     const folder = freshFolder();
     writeFileSync(join(folder, "in.csv"), "id,amount,day,name\n1,1.5,2024-01-31,a\n2,,,\n");
-    const table = await createTable(join(folder, "t"), { source: { csv: join(folder, "in.csv") }, partitionBy: ["id"] });
+    const table = await createTable(join(folder, "t"), {
+      source: { csv: join(folder, "in.csv") },
+      partitionBy: ["id"],
+    });
     expect(table.snapshot().schema.fields.map((field) => `${field.name} ${typeText(field.type)}`)).toEqual([
       "id long",
       "amount double",
@@ -39,7 +47,9 @@ describe("creating a table", () => {
   });
 
   it("makes columns that are null throughout text, and leaves such columns out of a merge", async () => {
-    const table = await createTable(join(freshFolder(), "t"), { source: [{ id: 1, a: null, s: { b: null } }] });
+    const table = await createTable(join(freshFolder(), "t"), {
+      source: [{ id: 1, a: null, s: { b: null } }],
+    });
     await table.append([{ id: 2, a: "x", s: { b: "y", d: null }, c: null }], { mergeSchema: true });
     expect(await rowsOf(table)).toEqual([
       { id: 1n, a: null, s: { b: null } },
@@ -49,7 +59,11 @@ describe("creating a table", () => {
 
   it("asks for the lowest protocol that the columns need", async () => {
     const protocols = [];
-    for (const columns of [schema().long("a"), schema().long("a").timestampNtz("t"), schema().long("a", { default: "1" })]) {
+    for (const columns of [
+      schema().long("a"),
+      schema().long("a").timestampNtz("t"),
+      schema().long("a", { default: "1" }),
+    ]) {
       const folder = join(freshFolder(), "t");
       await createTable(folder, { schema: columns });
       protocols.push(actionsOf(folder, 0, "protocol")[0]);
@@ -62,7 +76,11 @@ describe("creating a table", () => {
         readerFeatures: ["timestampNtz"],
         writerFeatures: ["appendOnly", "invariants", "timestampNtz"],
       },
-      { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ["allowColumnDefaults", "appendOnly", "invariants"] },
+      {
+        minReaderVersion: 1,
+        minWriterVersion: 7,
+        writerFeatures: ["allowColumnDefaults", "appendOnly", "invariants"],
+      },
     ]);
   });
 
@@ -80,7 +98,9 @@ describe("creating a table", () => {
       "v2Checkpoint",
     ]);
     const properties = { "delta.enableIcebergCompatV2": "true" };
-    await expect(createTable(join(freshFolder(), "t"), { schema: schema().long("a"), properties })).rejects.toMatchObject({
+    await expect(
+      createTable(join(freshFolder(), "t"), { schema: schema().long("a"), properties }),
+    ).rejects.toMatchObject({
       code: "UNSUPPORTED_FEATURE",
     });
   });
@@ -88,7 +108,9 @@ describe("creating a table", () => {
   it("refuses a place where there is a table, unless asked to open it then", async () => {
     const folder = join(freshFolder(), "t");
     await createTable(folder, { source: [{ a: 1 }] });
-    await expect(createTable(folder, { schema: schema().long("b") })).rejects.toMatchObject({ code: "TABLE_EXISTS" });
+    await expect(createTable(folder, { schema: schema().long("b") })).rejects.toMatchObject({
+      code: "TABLE_EXISTS",
+    });
     const table = await createTable(folder, { schema: schema().long("b"), ifNotExists: true });
     expect(await rowsOf(table)).toEqual([{ a: 1n }]);
   });
@@ -98,7 +120,10 @@ describe("creating a table", () => {
     ["a schema that is none", { schema: "long" }, "SCHEMA_INVALID"],
     [
       "names that differ only by case",
-      { schema: '{"type":"struct","fields":[{"name":"a","type":"long","nullable":true},{"name":"A","type":"long","nullable":true}]}' },
+      {
+        schema:
+          '{"type":"struct","fields":[{"name":"a","type":"long","nullable":true},{"name":"A","type":"long","nullable":true}]}',
+      },
       "SCHEMA_INVALID",
     ],
     ["rows without columns", { source: [] }, "SOURCE_UNREADABLE"],

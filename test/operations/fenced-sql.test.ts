@@ -23,8 +23,8 @@ import { freshFolder } from "./table-folder.ts";
 const marker = "4242";
 
 /**
- * An engine that tries to read, and to write, a file of no table whenever somebody's SQL is to be evaluated in a session: what the check of the
- * text lets by must meet the fence.
+ * An engine that tries to read, and to write, a file of no table whenever somebody's SQL is to be evaluated
+ * in a session: what the check of the text lets by must meet the fence.
  */
 function probingEngine(engine: Engine, secret: string, answers: string[]): Engine {
   const tried = (work: Promise<unknown>): Promise<string> =>
@@ -45,8 +45,12 @@ function probingEngine(engine: Engine, secret: string, answers: string[]): Engin
             answers.push(await tried(target.execute("SET enable_external_access = true")));
           };
           return (...args: unknown[]) => {
-            const bears = name === "callerExpression" || inspect(args, { depth: 8, maxStringLength: null }).includes(marker);
-            return bears ? probe().then(() => Reflect.apply(value, target, args)) : Reflect.apply(value, target, args);
+            const bears =
+              name === "callerExpression" ||
+              inspect(args, { depth: 8, maxStringLength: null }).includes(marker);
+            return bears
+              ? probe().then(() => Reflect.apply(value, target, args))
+              : Reflect.apply(value, target, args);
           };
         },
       });
@@ -70,7 +74,10 @@ interface Case {
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  "a CHECK constraint": { properties: { "delta.constraints.c": `amount >= -${marker}` }, work: (snapshot) => append(snapshot, rows) },
+  "a CHECK constraint": {
+    properties: { "delta.constraints.c": `amount >= -${marker}` },
+    work: (snapshot) => append(snapshot, rows),
+  },
   "a generated column": { generated: true, work: (snapshot) => append(snapshot, rows) },
   "a constraint, in an overwrite": {
     properties: { "delta.constraints.c": `amount >= -${marker}` },
@@ -94,9 +101,13 @@ const cases: Readonly<Record<string, Case>> = {
         },
       }),
   },
-  replaceWhere: { work: (snapshot) => overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'" }) },
+  replaceWhere: {
+    work: (snapshot) =>
+      overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'" }),
+  },
   "replaceWhere beside a gate that compares with the table": {
-    work: (snapshot) => overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'", gate: unique }),
+    work: (snapshot) =>
+      overwrite(snapshot, [{ id: 3, amount: 1, part: "a" }], { replaceWhere: "part = 'a'", gate: unique }),
   },
   "a suite's run over files": { work: (_, engine) => checkSuite(engine, sqlSuite, rows, { name: "rows" }) },
   "an audit of staged rows": {
@@ -111,14 +122,19 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   "a constraint that is added to rows": {
-    work: (snapshot) => alterTable(snapshot, { addConstraints: { positive: `amount >= -${marker}` }, upgradeProtocol: true }),
+    work: (snapshot) =>
+      alterTable(snapshot, { addConstraints: { positive: `amount >= -${marker}` }, upgradeProtocol: true }),
   },
   "a suite that the table is to carry": { work: (snapshot) => setSuite(snapshot, sqlSuite) },
 };
 
 describe("SQL of a table or caller is evaluated behind a fence", () => {
   it.each(Object.keys(cases))("%s", async (name) => {
-    const { properties = {}, generated = false, work } = cases[name] ?? { work: () => Promise.reject(new Error(name)) };
+    const {
+      properties = {},
+      generated = false,
+      work,
+    } = cases[name] ?? { work: () => Promise.reject(new Error(name)) };
     const folder = freshFolder();
     const secret = join(folder, "secret.txt");
     writeFileSync(secret, "hunter2");
@@ -134,7 +150,9 @@ describe("SQL of a table or caller is evaluated behind a fence", () => {
     await work(await openLog({ ...context, engine: async () => probing }), probing);
     expect(answers.length, "somebody's SQL was evaluated").toBeGreaterThan(0);
     for (const [at, answer] of answers.entries()) {
-      expect(answer).toMatch(at % 3 === 2 ? /configuration has been locked/ : /Permission Error|disabled by configuration/);
+      expect(answer).toMatch(
+        at % 3 === 2 ? /configuration has been locked/ : /Permission Error|disabled by configuration/,
+      );
     }
   });
 });

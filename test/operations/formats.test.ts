@@ -9,7 +9,9 @@ import { quarantineSchema } from "../../src/write/quarantine-table.ts";
 import { actionsOf, freshFolder } from "./table-folder.ts";
 
 const text = readFileSync(new URL("../../spec/formats.md", import.meta.url), "utf8");
-const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map((match) => JSON.parse(match[1] ?? "") as JsonSchema);
+const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(
+  (match) => JSON.parse(match[1] ?? "") as JsonSchema,
+);
 
 interface JsonSchema {
   readonly required?: readonly string[];
@@ -19,18 +21,27 @@ interface JsonSchema {
   readonly enum?: readonly unknown[];
 }
 
-/** What is wrong with a value by the parts of JSON Schema that spec/formats.md uses; properties that it does not name are wrong too. */
+/**
+ * What is wrong with a value by the parts of JSON Schema that spec/formats.md uses; properties that it does
+ * not name are wrong too.
+ */
 function problems(value: unknown, by: JsonSchema, at = "gate"): string[] {
   if (by.enum !== undefined && !by.enum.includes(value)) return [`${at} is ${String(value)}`];
   const kind = Array.isArray(value) ? "array" : Number.isInteger(value) ? "integer" : typeof value;
   if (by.type !== undefined && by.type !== kind) return [`${at} is ${kind}, not ${by.type}`];
   if (Array.isArray(value))
-    return by.items === undefined ? [] : value.flatMap((item, index) => problems(item, by.items ?? {}, `${at}[${index}]`));
+    return by.items === undefined
+      ? []
+      : value.flatMap((item, index) => problems(item, by.items ?? {}, `${at}[${index}]`));
   if (typeof value !== "object" || value === null || by.properties === undefined) return [];
-  const missing = (by.required ?? []).filter((name) => !(name in value)).map((name) => `${at}.${name} is missing`);
+  const missing = (by.required ?? [])
+    .filter((name) => !(name in value))
+    .map((name) => `${at}.${name} is missing`);
   const members = Object.entries(value).flatMap(([name, member]) => {
     const rule = by.properties?.[name];
-    return rule === undefined ? [`${at}.${name} is not in the specification`] : problems(member, rule, `${at}.${name}`);
+    return rule === undefined
+      ? [`${at}.${name} is not in the specification`]
+      : problems(member, rule, `${at}.${name}`);
   });
   return [...missing, ...members];
 }
@@ -44,7 +55,11 @@ describe("spec/formats.md", () => {
     const gate: SuiteJson = {
       name: "flights",
       checks: [
-        { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: -60, max_value: 2000 }, onFail: "quarantine" },
+        {
+          kind: "expect_column_values_to_be_between",
+          params: { column: "delay", min_value: -60, max_value: 2000 },
+          onFail: "quarantine",
+        },
         { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, onFail: "drop" },
         { kind: "expect_table_row_count_to_be_between", params: { min_value: 10 }, onFail: "warn" },
         { kind: "expect_column_values_to_not_be_null", params: { column: "delay" }, onFail: "tag" },
@@ -68,7 +83,9 @@ describe("spec/formats.md", () => {
       .map((match) => `${match[1]} ${match[2]}`)
       .filter((line) => line !== "column type");
     const written = quarantineSchema(schema().long("id").build()).fields.map((field) =>
-      field.name === "values" ? "values struct of the table's columns" : `${field.name} ${typeText(field.type)}`,
+      field.name === "values"
+        ? "values struct of the table's columns"
+        : `${field.name} ${typeText(field.type)}`,
     );
     expect(listed).toEqual(written);
   });

@@ -11,8 +11,13 @@ const fixtures = resolve(dirname(fileURLToPath(import.meta.url)), "../fixtures/t
 const logOf = (folder: string, name: string): string => join(folder, "_delta_log", name);
 const deep = (folder: string) => fsck(folder, { deep: true });
 
-async function codes(folder: string, options: { readonly deep: boolean } = { deep: true }): Promise<string[]> {
-  return (await fsck(folder, options)).findings.map(({ code, severity, version }) => `${severity} ${code} ${version ?? ""}`.trim());
+async function codes(
+  folder: string,
+  options: { readonly deep: boolean } = { deep: true },
+): Promise<string[]> {
+  return (await fsck(folder, options)).findings.map(({ code, severity, version }) =>
+    `${severity} ${code} ${version ?? ""}`.trim(),
+  );
 }
 
 /** Versions 0 to 4, one row each, with checkpoints of versions 1 and 3 and a compaction of 0 to 2. */
@@ -29,23 +34,34 @@ async function checkpointed(): Promise<string> {
 }
 
 describe("fsck of the past", () => {
-  it.each(["mapping-nested-id", "checkpoint-v2-parquet", "change-feed", "change-feed-vectors", "deletion-vectors-inline", "row-tracking"])(
-    "finds nothing wrong with what Spark wrote (%s)",
-    async (name) => {
-      const folder = join(freshFolder(), name);
-      cpSync(join(fixtures, name), folder, { recursive: true });
-      expect((await deep(folder)).findings).toEqual([]);
-    },
-  );
+  it.each([
+    "mapping-nested-id",
+    "checkpoint-v2-parquet",
+    "change-feed",
+    "change-feed-vectors",
+    "deletion-vectors-inline",
+    "row-tracking",
+  ])("finds nothing wrong with what Spark wrote (%s)", async (name) => {
+    const folder = join(freshFolder(), name);
+    cpSync(join(fixtures, name), folder, { recursive: true });
+    expect((await deep(folder)).findings).toEqual([]);
+  });
 
   it("compares every checkpoint and compaction, not the newest alone", async () => {
     const folder = await checkpointed();
     expect(await deep(folder)).toMatchObject({ findings: [], compared: 3 });
-    cpSync(logOf(folder, `${padVersion(3)}.checkpoint.parquet`), logOf(folder, `${padVersion(1)}.checkpoint.parquet`));
+    cpSync(
+      logOf(folder, `${padVersion(3)}.checkpoint.parquet`),
+      logOf(folder, `${padVersion(1)}.checkpoint.parquet`),
+    );
     expect(await codes(folder, { deep: false })).toEqual([]);
     const { findings } = await deep(folder);
     expect(findings).toMatchObject([
-      { code: "CHECKPOINT_DIFFERS", version: 1, message: expect.stringMatching(/4 files .* not 2 .* is not so in the log/) },
+      {
+        code: "CHECKPOINT_DIFFERS",
+        version: 1,
+        message: expect.stringMatching(/4 files .* not 2 .* is not so in the log/),
+      },
     ]);
   });
 
@@ -70,15 +86,18 @@ describe("fsck of the past", () => {
     expect(await codes(folder, { deep: false })).toEqual([]);
     expect(await codes(folder)).toEqual(["error DATA_FILE_MISSING 0"]);
     const commit = logOf(folder, `${padVersion(1)}.json`);
-    writeFileSync(commit, readFileSync(commit, "utf8").replace(/"deletionTimestamp":\d+/, '"deletionTimestamp":1'));
+    writeFileSync(
+      commit,
+      readFileSync(commit, "utf8").replace(/"deletionTimestamp":\d+/, '"deletionTimestamp":1'),
+    );
     expect(await codes(folder)).toEqual(["info HISTORY_VACUUMED 0"]);
   });
 
   it("finds change files that are missing or damaged", async () => {
     const folder = join(freshFolder(), "change-feed");
     cpSync(join(fixtures, "change-feed"), folder, { recursive: true });
-    const changes = readdirSync(join(folder, "_change_data"), { recursive: true, encoding: "utf8" }).filter((name) =>
-      name.endsWith(".parquet"),
+    const changes = readdirSync(join(folder, "_change_data"), { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".parquet"),
     );
     const [gone = "", damaged = ""] = changes.map((name) => join(folder, "_change_data", name));
     rmSync(gone);

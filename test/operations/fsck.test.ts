@@ -12,7 +12,11 @@ let table: HandMadeTable;
 beforeEach(async () => {
   session = await newSession();
   table = new HandMadeTable();
-  table.create([{ ...field("id", "long"), nullable: false }, field("name", "string"), field("at", "timestamp")]);
+  table.create([
+    { ...field("id", "long"), nullable: false },
+    field("name", "string"),
+    field("at", "timestamp"),
+  ]);
 });
 
 afterEach(async () => {
@@ -20,7 +24,8 @@ afterEach(async () => {
   table.remove();
 });
 
-const rows = "SELECT range AS id, 'name ' || range AS name, TIMESTAMPTZ '2024-01-01 00:00:00.0009Z' AS at FROM range(10)";
+const rows =
+  "SELECT range AS id, 'name ' || range AS name, TIMESTAMPTZ '2024-01-01 00:00:00.0009Z' AS at FROM range(10)";
 const truth = {
   numRecords: 10,
   minValues: { id: 0, name: "name 0", at: "2024-01-01T00:00:00.000Z" },
@@ -58,7 +63,10 @@ describe("fsck", () => {
 
   it("finds a wrong number of rows, a wrong size and nulls where none may be", async () => {
     const wrong = await add({ numRecords: 11 });
-    table.commit({ add: { ...wrong.add, size: 1 } }, await add({ numRecords: 1 }, "b.parquet", "SELECT NULL::BIGINT AS id, 'x' AS name"));
+    table.commit(
+      { add: { ...wrong.add, size: 1 } },
+      await add({ numRecords: 1 }, "b.parquet", "SELECT NULL::BIGINT AS id, 'x' AS name"),
+    );
     expect(await codes()).toEqual(["FILE_SIZE_WRONG", "NULL_NOT_ALLOWED", "ROW_COUNT_WRONG"]);
   });
 
@@ -67,7 +75,10 @@ describe("fsck", () => {
     for (const name of ["a", "b", "c", "d", "e"]) adds.push(await add(truth, `${name}.parquet`));
     table.commit(...adds);
     rmSync(join(table.folder, "b.parquet"));
-    writeFileSync(join(table.folder, "d.parquet"), readFileSync(join(table.folder, "d.parquet")).fill(7, 4, 200));
+    writeFileSync(
+      join(table.folder, "d.parquet"),
+      readFileSync(join(table.folder, "d.parquet")).fill(7, 4, 200),
+    );
     writeFileSync(join(table.folder, "e.parquet"), "not Parquet at all");
     writeFileSync(join(table.folder, "stray.parquet"), "x");
     const report = await fsck(await table.context());
@@ -95,14 +106,25 @@ describe("fsck", () => {
 
   it("finds a checksum file that contradicts the log, and a hint that names no checkpoint", async () => {
     table.commit(await add(truth));
-    writeFileSync(join(table.folder, "_delta_log", "00000000000000000001.crc"), JSON.stringify({ tableSizeBytes: 1, numFiles: 5 }));
-    writeFileSync(join(table.folder, "_delta_log", "_last_checkpoint"), JSON.stringify({ version: 1, size: 1 }));
+    writeFileSync(
+      join(table.folder, "_delta_log", "00000000000000000001.crc"),
+      JSON.stringify({ tableSizeBytes: 1, numFiles: 5 }),
+    );
+    writeFileSync(
+      join(table.folder, "_delta_log", "_last_checkpoint"),
+      JSON.stringify({ version: 1, size: 1 }),
+    );
     expect(await codes()).toEqual(["CHECKSUM_WRONG", "HINT_INVALID"]);
   });
 
   it("says what keeps a table from being read, and refuses what is no table", async () => {
     table.commit({
-      protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ["nobodyKnows"], writerFeatures: ["nobodyKnows"] },
+      protocol: {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ["nobodyKnows"],
+        writerFeatures: ["nobodyKnows"],
+      },
     });
     expect(await codes()).toEqual(["TABLE_UNREADABLE"]);
     rmSync(join(table.folder, "_delta_log"), { recursive: true });

@@ -35,9 +35,16 @@ function rowsWith(names: readonly string[], filling: string): Row[] {
 
 const columnsOf = (rows: readonly Row[]) => Object.keys(rows[0] ?? {});
 const csvOf = (rows: readonly Row[]) =>
-  [columnsOf(rows), ...rows.map((row) => columnsOf(rows).map((name) => row[name] ?? ""))].map((cells) => `${cells.join(",")}\n`).join("");
+  [columnsOf(rows), ...rows.map((row) => columnsOf(rows).map((name) => row[name] ?? ""))]
+    .map((cells) => `${cells.join(",")}\n`)
+    .join("");
 const jsonOf = (rows: readonly Row[]) =>
-  rows.map((row) => `${JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value))}\n`).join("");
+  rows
+    .map(
+      (row) =>
+        `${JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value))}\n`,
+    )
+    .join("");
 const arrowOf = (rows: readonly Row[]) =>
   new ArrowTable(
     Object.fromEntries(
@@ -91,10 +98,16 @@ const sources: Readonly<Record<string, (rows: readonly Row[]) => Promise<Source>
   "an Arrow table": arrowOf,
   "Arrow batches": (rows) => ({ arrow: arrowOf(rows).batches }),
   "a CSV file": (rows) => ({ csv: written("rows.csv", csvOf(rows)) }),
-  "two CSV files": (rows) => ({ csv: [written("a.csv", csvOf(rows.slice(0, 6))), written("b.csv", csvOf(rows.slice(6)))] }),
-  "two NDJSON files": (rows) => ({ ndjson: [written("a.ndjson", jsonOf(rows.slice(0, 6))), written("b.ndjson", jsonOf(rows.slice(6)))] }),
+  "two CSV files": (rows) => ({
+    csv: [written("a.csv", csvOf(rows.slice(0, 6))), written("b.csv", csvOf(rows.slice(6)))],
+  }),
+  "two NDJSON files": (rows) => ({
+    ndjson: [written("a.ndjson", jsonOf(rows.slice(0, 6))), written("b.ndjson", jsonOf(rows.slice(6)))],
+  }),
   "a Parquet file": async (rows) => ({ parquet: await parquetOf(rows) }),
-  "two Parquet files": async (rows) => ({ parquet: [await parquetOf(rows.slice(0, 6)), await parquetOf(rows.slice(6))] }),
+  "two Parquet files": async (rows) => ({
+    parquet: [await parquetOf(rows.slice(0, 6)), await parquetOf(rows.slice(6))],
+  }),
   SQL: (rows) => ({ sql: valuesSql(rows) }),
   "SQL over a file": async (rows) => ({ sql: "SELECT * FROM f", files: { f: await parquetOf(rows) } }),
   "another table": async (rows) => (await tableWith(rows)).snapshot(),
@@ -121,7 +134,10 @@ const reactions: Readonly<Record<string, (names: readonly string[]) => SuiteJson
   drop: () => ({ name: "s", checks: [between({ onFail: "drop" })] }),
   tag: () => ({
     name: "s",
-    checks: [between({ onFail: "quarantine" }), { ...between({ onFail: "tag" }), id: "t", params: { column: "id", max_value: 4 } }],
+    checks: [
+      between({ onFail: "quarantine" }),
+      { ...between({ onFail: "tag" }), id: "t", params: { column: "id", max_value: 4 } },
+    ],
   }),
   "repair or quarantine": () => ({
     name: "s",
@@ -132,7 +148,13 @@ const reactions: Readonly<Record<string, (names: readonly string[]) => SuiteJson
   }),
   "keep the first": (names) => ({
     name: "s",
-    checks: [{ kind: "expect_column_values_to_be_unique", params: { column: attacked(names), keep: "first" }, onFail: "quarantine" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_unique",
+        params: { column: attacked(names), keep: "first" },
+        onFail: "quarantine",
+      },
+    ],
   }),
   "unique in the table": (names) => ({
     name: "s",
@@ -146,9 +168,19 @@ const reactions: Readonly<Record<string, (names: readonly string[]) => SuiteJson
   }),
   rising: (names) => ({
     name: "s",
-    checks: [{ kind: "expect_column_values_to_be_increasing", params: { column: attacked(names), strictly: true }, onFail: "quarantine" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_increasing",
+        params: { column: attacked(names), strictly: true },
+        onFail: "quarantine",
+      },
+    ],
   }),
-  "misfits and quarantine": () => ({ name: "s", onMisfit: "quarantine", checks: [between({ onFail: "quarantine" })] }),
+  "misfits and quarantine": () => ({
+    name: "s",
+    onMisfit: "quarantine",
+    checks: [between({ onFail: "quarantine" })],
+  }),
 };
 
 /** Rows as texts that compare, in no order. */
@@ -165,18 +197,28 @@ async function outcome(table: Table, names: readonly string[]) {
 }
 
 /** Appends the rows, and holds what became of them to what was said of them. */
-async function holds(source: string, reaction: string, names: readonly string[], filling: string): Promise<void> {
+async function holds(
+  source: string,
+  reaction: string,
+  names: readonly string[],
+  filling: string,
+): Promise<void> {
   const rows = rowsWith(names, filling);
   const suite = reactions[reaction]?.(names) ?? { name: "none", checks: [] };
   const all = columnsOf(rows);
   const table = await createTable(join(freshFolder(), "t"), { schema: schemaOf(all) });
-  const { gate } = await table.append((await sources[source]?.(rows)) ?? rows, { gate: suite, mergeSchema: reaction === "tag" });
+  const { gate } = await table.append((await sources[source]?.(rows)) ?? rows, {
+    gate: suite,
+    mergeSchema: reaction === "tag",
+  });
   const { clean, payloads } = await outcome(table, all);
   const text = `${source}, ${reaction}, ${filling}, ${names.slice(0, 3).join(" ")}`;
   expect([clean.length, payloads.length], text).toEqual([gate?.clean, gate?.quarantined]);
   if (reaction === "repair or quarantine") {
     const repaired = rows.map((row) =>
-      row["id"] !== null && Number(row["id"]) <= 6 && Number(row["amount"]) < 0 ? { ...row, amount: 0n } : row,
+      row["id"] !== null && Number(row["id"]) <= 6 && Number(row["amount"]) < 0
+        ? { ...row, amount: 0n }
+        : row,
     );
     expect(multiset([...clean, ...payloads], all), text).toEqual(multiset(repaired, all));
   } else if (reaction === "drop")
@@ -196,7 +238,12 @@ describe("a batch with columns that hide names of the engine", () => {
     it(`is split and nothing lost, from ${source}, by every reaction`, async () => {
       for (const [number, reaction] of Object.keys(reactions).entries()) {
         const upper = (number + at) % 2 === 0;
-        await holds(source, reaction, upper ? hidingNames.map((name) => name.toUpperCase()) : hidingNames, upper ? "null" : "reversed");
+        await holds(
+          source,
+          reaction,
+          upper ? hidingNames.map((name) => name.toUpperCase()) : hidingNames,
+          upper ? "null" : "reversed",
+        );
       }
     });
 

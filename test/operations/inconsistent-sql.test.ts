@@ -24,7 +24,10 @@ const argumentsOf: Readonly<Record<string, string>> = {
   in_search_path: "'a', 'b'",
 };
 
-/** What the catalogue calls consistent, or says nothing of, and is not: macros, one arity of two, hidden time and session. */
+/**
+ * What the catalogue calls consistent, or says nothing of, and is not: macros, one arity of two, hidden time
+ * and session.
+ */
 const hidden: readonly string[] = [
   "ago(INTERVAL 1 DAY)",
   "age(stamp)",
@@ -85,7 +88,8 @@ function spellings(call: string): string[] {
     quoted,
     rest === "" ? `${name}/**/` : `${qualifier}${name}/**/ -- (\n ${rest}`,
   ];
-  const qualified = rest === "" || qualifier !== "" ? [] : [`main.${call}`, `pg_catalog.${call}`, `system.main.${quoted}`];
+  const qualified =
+    rest === "" || qualifier !== "" ? [] : [`main.${call}`, `pg_catalog.${call}`, `system.main.${quoted}`];
   return [
     ...plain,
     ...qualified,
@@ -123,7 +127,8 @@ describe("an expression that may answer differently each time", () => {
         () => undefined,
         (error: unknown) => error,
       );
-      if (!isVarveError(failure, "SQL_REFUSED")) accepted.push(`${text}: ${failure instanceof Error ? failure.message : "accepted"}`);
+      if (!isVarveError(failure, "SQL_REFUSED"))
+        accepted.push(`${text}: ${failure instanceof Error ? failure.message : "accepted"}`);
     }
     expect(accepted).toEqual([]);
   });
@@ -139,7 +144,9 @@ describe("an expression that may answer differently each time", () => {
       data: { function: "current_date" },
       message: expect.stringMatching(/current_date.*Use /s),
     });
-    await expect(session.callerExpression("current_setting('threads') = name", columns)).rejects.toMatchObject({
+    await expect(
+      session.callerExpression("current_setting('threads') = name", columns),
+    ).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { function: "current_setting" },
       message: expect.stringMatching(/current_setting\(\).*Use /s),
@@ -149,12 +156,21 @@ describe("an expression that may answer differently each time", () => {
   it.each([
     ["age(stamp, stamp) IS NULL", "the arity that does not look at the clock"],
     ["date_trunc('day', stamp) AT TIME ZONE 'America/New_York' IS NULL", "a time zone by name"],
-    [`from_json(name, '{"a":"TIMESTAMP"}').a AT TIME ZONE 'Europe/Berlin' IS NULL`, "a time zone of a value in JSON"],
-    ["id < 1e999 AND id > -1e999 AND id <> 12345678901234567890123", "numbers that no double or integer holds"],
+    [
+      `from_json(name, '{"a":"TIMESTAMP"}').a AT TIME ZONE 'Europe/Berlin' IS NULL`,
+      "a time zone of a value in JSON",
+    ],
+    [
+      "id < 1e999 AND id > -1e999 AND id <> 12345678901234567890123",
+      "numbers that no double or integer holds",
+    ],
     ["list_aggregate([id], 'sum') > 0 AND list_sum([id]) > 0", "an aggregate of a list"],
     ["len(list_filter([1, 2], lambda x: x > id)) > 0", "a lambda"],
     ["len(list_transform([1, 2], lambda x, i: x + i + id)) > 0", "a lambda of two parameters"],
-    ["'epoch'::TIMESTAMP < stamp OR TRY_CAST(name AS TIMESTAMP) IS NULL", "casts of texts, which know no current time"],
+    [
+      "'epoch'::TIMESTAMP < stamp OR TRY_CAST(name AS TIMESTAMP) IS NULL",
+      "casts of texts, which know no current time",
+    ],
     ["name -> '$.a' ->> 'b' IS NULL", "an arrow into JSON"],
     ["name LIKE '%random()%' OR name = 'now()' -- current_date", "texts and comments with such names"],
     ["split_part(name, ',', 1) = array_to_string([name], ',')", "macros of consistent functions"],
@@ -165,11 +181,16 @@ describe("an expression that may answer differently each time", () => {
   });
 
   it("a column may have the name of a function or of a word", async () => {
-    const named = ["random", "current_date", "USER", "now", "localtime"].map((name) => ({ name, type: "INTEGER" }));
+    const named = ["random", "current_date", "USER", "now", "localtime"].map((name) => ({
+      name,
+      type: "INTEGER",
+    }));
     for (const text of ["random > 0.5", "current_date > 0", "user = 1", '"now" = 2', "abs(localtime) = 1"]) {
       await expect(session.callerExpression(text, named)).resolves.toContain(text);
     }
-    await expect(session.callerExpression("random() > random", named)).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    await expect(session.callerExpression("random() > random", named)).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+    });
   });
 
   it("a parameter of a lambda does not lend its name to the rest of the text", async () => {
@@ -223,7 +244,9 @@ const engineTexts: readonly string[] = [
 const build = () => schema().long("id").timestampNtz("stamp").string("name");
 const rows = Array.from({ length: 40 }, (_, id) => ({ id, stamp: "2024-01-01T00:00:00", name: `n${id}` }));
 
-async function table(properties: Readonly<Record<string, string>> = {}): Promise<{ readonly folder: string; readonly table: Table }> {
+async function table(
+  properties: Readonly<Record<string, string>> = {},
+): Promise<{ readonly folder: string; readonly table: Table }> {
   const folder = join(freshFolder(), "t");
   return { folder, table: await createTable(folder, { schema: build(), properties }) };
 }
@@ -236,7 +259,9 @@ interface Door {
   /** Texts that have one answer a write here: a default may stand for the moment of the write. */
   readonly answered?: RegExp;
   /** Sends a text through the door, which writes to the folder if it is open. */
-  readonly enter: (text: string) => Promise<{ readonly folder: string; readonly work: () => Promise<unknown> }>;
+  readonly enter: (
+    text: string,
+  ) => Promise<{ readonly folder: string; readonly work: () => Promise<unknown> }>;
 }
 
 const suiteDoor = (checks: (text: string) => ReturnType<typeof check.sql>) => async (text: string) => {
@@ -259,7 +284,11 @@ const doors: readonly Door[] = [
     door: "a repair",
     codes: ["SUITE_INVALID"],
     enter: suiteDoor((text) =>
-      check.between("id", { min: 20 }, { onFail: "repair", repair: { with: "sql", expression: `CASE WHEN ${text} THEN 20 END` } }),
+      check.between(
+        "id",
+        { min: 20 },
+        { onFail: "repair", repair: { with: "sql", expression: `CASE WHEN ${text} THEN 20 END` } },
+      ),
     ),
   },
   {
@@ -267,13 +296,19 @@ const doors: readonly Door[] = [
     codes: ["SUITE_INVALID"],
     enter: async (text) => {
       const made = await table();
-      return { folder: made.folder, work: () => made.table.setSuite(suite("s", [check.sql(text, { onFail: "quarantine" })])) };
+      return {
+        folder: made.folder,
+        work: () => made.table.setSuite(suite("s", [check.sql(text, { onFail: "quarantine" })])),
+      };
     },
   },
   {
     door: "a suite without a table",
     codes: ["SUITE_INVALID"],
-    enter: async (text) => ({ folder: freshFolder(), work: () => runSuite(suite("s", [check.sql(text)]), rows) }),
+    enter: async (text) => ({
+      folder: freshFolder(),
+      work: () => runSuite(suite("s", [check.sql(text)]), rows),
+    }),
   },
   {
     door: "replaceWhere",
@@ -291,7 +326,10 @@ const doors: readonly Door[] = [
     codes: ["SQL_REFUSED", "UNSUPPORTED_FEATURE"],
     enter: async (text) => {
       const made = await table();
-      return { folder: made.folder, work: () => made.table.alter({ addConstraints: { c: text }, upgradeProtocol: true }) };
+      return {
+        folder: made.folder,
+        work: () => made.table.alter({ addConstraints: { c: text }, upgradeProtocol: true }),
+      };
     },
   },
   {
@@ -333,7 +371,9 @@ const doors: readonly Door[] = [
 
 describe.each(doors)("$door", ({ codes, spark, answered, enter }) => {
   it("takes no SQL that answers differently each time, and nothing is written", async () => {
-    for (const text of (spark === true ? texts : engineTexts).filter((each) => answered?.test(each) !== true)) {
+    for (const text of (spark === true ? texts : engineTexts).filter(
+      (each) => answered?.test(each) !== true,
+    )) {
       const { folder, work } = await enter(text);
       const before = filesBelow(folder);
       const failure = await work().then(

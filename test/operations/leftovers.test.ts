@@ -9,7 +9,13 @@ import { filesBelow, freshFolder } from "./table-folder.ts";
 
 const gate = {
   maxBadShare: 0.9,
-  checks: [{ kind: "expect_column_values_to_be_between", params: { column: "id", min_value: 0 }, onFail: "quarantine" }],
+  checks: [
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "id", min_value: 0 },
+      onFail: "quarantine",
+    },
+  ],
 } as const;
 const strict = { checks: [{ ...gate.checks[0], onFail: "reject" }] } as const;
 
@@ -42,13 +48,19 @@ async function* broken(): AsyncGenerator<{ readonly id: number }> {
 const operations: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ["append", (table) => table.append(rows(1, 2))],
   ["append with a gate", (table) => table.append(rows(3, 4), { gate, batchId: "b1" })],
-  ["append of a batch that was committed before", (table) => table.append(rows(3, 4), { gate, batchId: "b1" })],
+  [
+    "append of a batch that was committed before",
+    (table) => table.append(rows(3, 4), { gate, batchId: "b1" }),
+  ],
   ["append that quarantines", (table) => table.append(rows(5, -5), { gate, batchId: "b2" })],
   ["append of nothing", (table) => table.append([])],
   ["a rejected batch", (table) => quietly(table.append(rows(-1), { gate: strict }), "BATCH_REJECTED")],
   ["rows of another schema", (table) => quietly(table.append([{ other: "x" }]), "SCHEMA_MISMATCH")],
   ["a source that breaks", (table) => expect(table.append(broken())).rejects.toThrow()],
-  ["an aborted append", (table) => quietly(table.append(rows(6), { signal: AbortSignal.abort() }), "CANCELLED")],
+  [
+    "an aborted append",
+    (table) => quietly(table.append(rows(6), { signal: AbortSignal.abort() }), "CANCELLED"),
+  ],
   ["overwrite", (table) => table.overwrite(rows(7, 8), { gate })],
   ["stage and publish", async (table) => (await table.stage(rows(9), { id: "s1" })).publish()],
   [
@@ -111,7 +123,10 @@ const needed = [
 ];
 
 const unneeded = (files: readonly string[]): string[] =>
-  files.filter((file) => file.split("/").some((name) => name.startsWith(".")) || !needed.some((pattern) => pattern.test(file)));
+  files.filter(
+    (file) =>
+      file.split("/").some((name) => name.startsWith(".")) || !needed.some((pattern) => pattern.test(file)),
+  );
 
 /** Runs an operation and waits for the upkeep of the log that follows it. */
 async function run(open: () => Promise<Table>, operation: (table: Table) => Promise<unknown>): Promise<void> {
@@ -123,7 +138,10 @@ async function run(open: () => Promise<Table>, operation: (table: Table) => Prom
 describe("what operations leave behind", () => {
   it("on local disk is what the format needs, and nothing in the temporary folder", async () => {
     const folder = freshFolder();
-    await quietly(createTable(join(folder, "refused"), { ...definition, partitionBy: ["x"] }), "COLUMN_NOT_FOUND");
+    await quietly(
+      createTable(join(folder, "refused"), { ...definition, partitionBy: ["x"] }),
+      "COLUMN_NOT_FOUND",
+    );
     const root = join(folder, "table");
     await (await createTable(root, definition)).close();
     for (const [name, operation] of operations) {
@@ -150,9 +168,15 @@ describe("what operations leave behind", () => {
         await run(() => openTable(root, { s3: server.options, cache }), operation);
         const bucket = server.buckets.get("bucket");
         const keys = [...(bucket?.objects.keys() ?? [])].map((key) => key.slice("table/".length));
-        expect({ name, left: unneeded(keys), uploads: bucket?.uploads.size }).toEqual({ name, left: [], uploads: 0 });
+        expect({ name, left: unneeded(keys), uploads: bucket?.uploads.size }).toEqual({
+          name,
+          left: [],
+          uploads: 0,
+        });
       }
-      expect(readdirSync(temporary).filter((entry) => join(temporary, entry) !== dirname(cache.folder))).toEqual([]);
+      expect(
+        readdirSync(temporary).filter((entry) => join(temporary, entry) !== dirname(cache.folder)),
+      ).toEqual([]);
     });
   });
 });
@@ -192,8 +216,8 @@ describe("what killed writers left", () => {
     const mine = `varve-${hostname().replace(/[^A-Za-z0-9]/g, "")}-`;
     const dead = spawnSync(process.execPath, ["-e", ""]).pid;
     const left = oldFolder(join(temporary, `${mine}${dead}-aaaaaa`));
-    const kept = [`${mine}${process.pid}-bbbbbb`, `varve-elsewhere-${dead}-cccccc`, "varve-test-dddddd"].map((name) =>
-      oldFolder(join(temporary, name)),
+    const kept = [`${mine}${process.pid}-bbbbbb`, `varve-elsewhere-${dead}-cccccc`, "varve-test-dddddd"].map(
+      (name) => oldFolder(join(temporary, name)),
     );
     const young = join(temporary, `${mine}${dead}-eeeeee`);
     mkdirSync(young);

@@ -31,7 +31,9 @@ describe("metrics over versions", () => {
     expect(await recordMetrics(await openLog(context))).toBe(0);
     const recorded = await readMetrics(context);
     expect(
-      recorded.filter((entry) => entry.scope === "batch").map((entry) => [entry.version, entry.state.rows, entry.checks[0]?.unexpected]),
+      recorded
+        .filter((entry) => entry.scope === "batch")
+        .map((entry) => [entry.version, entry.state.rows, entry.checks[0]?.unexpected]),
     ).toEqual([
       [1, 3, 0],
       [2, 4, 2],
@@ -49,16 +51,20 @@ describe("metrics over versions", () => {
     expect(metricValue(newest, "min(delay)")).toBe(-7);
     expect(metricValue(newest, "completeness(origin)")).toBe(5 / 8);
     expect(await metricHistory(context, "row_count")).toEqual([3, 4, 1]);
-    expect((await metricSeries(context)).find((series) => series.name === "row_count")?.points.map((point) => point.value)).toEqual([
-      0, 3, 7, 8,
-    ]);
+    expect(
+      (await metricSeries(context))
+        .find((series) => series.name === "row_count")
+        ?.points.map((point) => point.value),
+    ).toEqual([0, 3, 7, 8]);
     await table.close();
   });
 
   it("feed the checks that compare a batch with the batches before it", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: schema().long("id") });
-    const gate = suite("g", [check.normal("row_count", undefined, { rule: "relative_change", max_decrease: 0.5 })]);
+    const gate = suite("g", [
+      check.normal("row_count", undefined, { rule: "relative_change", max_decrease: 0.5 }),
+    ]);
     const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id }));
     await table.append(rows(10), { gate });
     await table.append(rows(11), { gate });
@@ -87,7 +93,14 @@ describe("metrics over versions", () => {
   it("take on sketches where states were kept without them, measuring all rows once", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: schema().long("id") });
-    const before = schema().string("name").long("present").long("count").double("min").double("max").double("mean").double("squares");
+    const before = schema()
+      .string("name")
+      .long("present")
+      .long("count")
+      .double("min")
+      .double("max")
+      .double("mean")
+      .double("squares");
     const old = await createTable(join(folder, "_metrics"), {
       schema: schema()
         .long("version", { nullable: false })
@@ -99,11 +112,15 @@ describe("metrics over versions", () => {
     });
     await table.append([{ id: 1 }, { id: 2 }]);
     const state = { name: "id", present: 2, count: 2, min: 1, max: 2, mean: 1.5, squares: 0.5 };
-    await old.append([{ version: 1, committed_at: new Date(0), scope: "table", rows: 2, columns: [state], checks: [] }]);
+    await old.append([
+      { version: 1, committed_at: new Date(0), scope: "table", rows: 2, columns: [state], checks: [] },
+    ]);
     await old.close();
     await table.append([{ id: 3 }, { id: 4 }, { id: 5 }]);
     const recorded = (await table.versionMetrics()).filter((entry) => entry.scope === "table");
-    expect(recorded.map(({ version, state }) => [version, metricValue(state, "approximate_distinct(id)")])).toEqual([
+    expect(
+      recorded.map(({ version, state }) => [version, metricValue(state, "approximate_distinct(id)")]),
+    ).toEqual([
       [1, null],
       [2, 5],
     ]);
@@ -114,8 +131,12 @@ describe("metrics over versions", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: schema().double("delay") });
     const rule = { rule: "batch_normal" } as const;
-    await table.append([{ delay: 1 }, { delay: 2 }], { gate: suite("g", [check.normal("median", "delay", rule)]) });
-    await expect(table.append([{ delay: 1 }], { gate: suite("g", [check.normal("skewness", "delay", rule)]) })).rejects.toMatchObject({
+    await table.append([{ delay: 1 }, { delay: 2 }], {
+      gate: suite("g", [check.normal("median", "delay", rule)]),
+    });
+    await expect(
+      table.append([{ delay: 1 }], { gate: suite("g", [check.normal("skewness", "delay", rule)]) }),
+    ).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { metric: "skewness(delay)" },
     });
@@ -141,7 +162,8 @@ describe("metrics over versions", () => {
     ]);
     expect(recorded.at(-1)?.state.rows).toBe(33 + 4 * 11);
     const kept = await openTable(join(folder, "_metrics"));
-    for await (const row of (await query("SELECT count(*) AS n FROM m", { tables: { m: kept } })).rows()) expect(row).toEqual({ n: 15n });
+    for await (const row of (await query("SELECT count(*) AS n FROM m", { tables: { m: kept } })).rows())
+      expect(row).toEqual({ n: 15n });
     await Promise.all([first, newest, kept, ...tables].map((table) => table.close()));
   });
 
@@ -153,8 +175,13 @@ describe("metrics over versions", () => {
     await table.append([{ id: 7 }]);
     for (const name of gone) rmSync(join(folder, name));
     const gate = suite("g", [check.normal("row_count", undefined, { rule: "threshold", upper: 3 })]);
-    expect(await table.append([{ id: 8 }], { gate })).toMatchObject({ version: 3, gate: { checks: [{ details: { history: 2 } }] } });
-    expect((await table.versionMetrics()).map(({ version, scope, state }) => [version, scope, state.rows])).toEqual([
+    expect(await table.append([{ id: 8 }], { gate })).toMatchObject({
+      version: 3,
+      gate: { checks: [{ details: { history: 2 } }] },
+    });
+    expect(
+      (await table.versionMetrics()).map(({ version, scope, state }) => [version, scope, state.rows]),
+    ).toEqual([
       [1, "batch", 2],
       [1, "table", 2],
       [2, "batch", 1],
@@ -167,7 +194,10 @@ describe("metrics over versions", () => {
 
   it("do not take the rows that a delete or an update wrote anew for a batch", async () => {
     const folder = join(freshFolder(), "t");
-    const table = await createTable(folder, { schema: schema().long("id"), source: [{ id: 1 }, { id: 2 }, { id: 3 }] });
+    const table = await createTable(folder, {
+      schema: schema().long("id"),
+      source: [{ id: 1 }, { id: 2 }, { id: 3 }],
+    });
     const commit = readFileSync(join(folder, "_delta_log/00000000000000000000.json"), "utf8");
     const { add } = JSON.parse(commit.split("\n").find((line) => line.startsWith('{"add"')) ?? "{}");
     const { path, partitionValues, size, modificationTime } = add;
@@ -180,7 +210,10 @@ describe("metrics over versions", () => {
         .map((line) => JSON.stringify(line))
         .join("\n");
     copyFileSync(join(folder, path), join(folder, "rewritten.parquet"));
-    writeFileSync(join(folder, "_delta_log/00000000000000000001.json"), lines("DELETE", path, "rewritten.parquet"));
+    writeFileSync(
+      join(folder, "_delta_log/00000000000000000001.json"),
+      lines("DELETE", path, "rewritten.parquet"),
+    );
     await table.refresh();
     await table.append([{ id: 4 }]);
     const context = await openContext(folder);
@@ -194,29 +227,41 @@ describe("metrics over versions", () => {
     const table = await createTable(folder, { schema: schema().long("id"), source: [{ id: 1 }] });
     await table.append([{ id: 2 }]);
     await table.append(Array.from({ length: 50 }, (_, id) => ({ id })));
-    const grown = suite("g", [check.normal("row_count", undefined, { rule: "relative_change", max_increase: 3 })]);
-    expect(await runSuite(grown, await table.at(1))).toMatchObject({ accepted: true, checks: [{ observed: 2 }] });
-    expect(await runSuite(grown, table)).toMatchObject({ accepted: false, checks: [{ observed: 52, details: { history: 2 } }] });
+    const grown = suite("g", [
+      check.normal("row_count", undefined, { rule: "relative_change", max_increase: 3 }),
+    ]);
+    expect(await runSuite(grown, await table.at(1))).toMatchObject({
+      accepted: true,
+      checks: [{ observed: 2 }],
+    });
+    expect(await runSuite(grown, table)).toMatchObject({
+      accepted: false,
+      checks: [{ observed: 52, details: { history: 2 } }],
+    });
     const few = suite("g", [check.normal("mean", "id", { rule: "threshold", upper: 10 })]);
     const files = { rows: [{ id: 30 }] }.rows;
-    expect(await runSuite(few, files, { history: table })).toMatchObject({ accepted: false, checks: [{ details: { history: 3 } }] });
+    expect(await runSuite(few, files, { history: table })).toMatchObject({
+      accepted: false,
+      checks: [{ details: { history: 3 } }],
+    });
     expect(existsSync(join(folder, "_metrics"))).toBe(false);
     await table.close();
   });
 
   it("leave out what is too large to be computed instead of failing", async () => {
     const folder = join(freshFolder(), "t");
-    const table = await createTable(folder, { schema: schema().double("x"), source: [{ x: 1.7e308 }, { x: 1.7e308 }, { x: -5 }] });
+    const table = await createTable(folder, {
+      schema: schema().double("x"),
+      source: [{ x: 1.7e308 }, { x: 1.7e308 }, { x: -5 }],
+    });
     await table.append([{ x: 1 }, { x: Number.POSITIVE_INFINITY }]);
     const [newest] = (await table.versionMetrics({ scope: "table" })).slice(-1);
     const state = newest?.state ?? { rows: 0, columns: [] };
-    expect(["max(x)", "min(x)", "mean(x)", "stdev(x)", "completeness(x)"].map((metric) => metricValue(state, metric))).toEqual([
-      1.7e308,
-      -5,
-      null,
-      null,
-      1,
-    ]);
+    expect(
+      ["max(x)", "min(x)", "mean(x)", "stdev(x)", "completeness(x)"].map((metric) =>
+        metricValue(state, metric),
+      ),
+    ).toEqual([1.7e308, -5, null, null, 1]);
     expect(state.columns[0]).toMatchObject({ present: 5, count: 4 });
     await table.close();
   });

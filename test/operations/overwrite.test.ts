@@ -24,7 +24,8 @@ const sales = async (folder: string, properties: Readonly<Record<string, string>
   ]);
   return table;
 };
-const ids = async (table: Awaited<ReturnType<typeof sales>>) => (await rowsOf(table, ["id"])).map((row) => Number(row["id"]));
+const ids = async (table: Awaited<ReturnType<typeof sales>>) =>
+  (await rowsOf(table, ["id"])).map((row) => Number(row["id"]));
 
 describe("overwrite", () => {
   it("replaces the whole table in one commit, and older versions stay", async () => {
@@ -56,8 +57,12 @@ describe("overwrite", () => {
     await commitTransaction(log, { actions: [clustering], operation: "CLUSTER BY" });
     await table.refresh();
     const other = { overwriteSchema: true };
-    await expect(table.overwrite([{ region: "x" }], other)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    await expect(table.overwrite([{ id: 1, region: "x", more: true }], { ...other, partitionBy: ["region"] })).rejects.toMatchObject({
+    await expect(table.overwrite([{ region: "x" }], other)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await expect(
+      table.overwrite([{ id: 1, region: "x", more: true }], { ...other, partitionBy: ["region"] }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       data: { clusteringColumns: [["id"]] },
     });
@@ -89,14 +94,19 @@ describe("overwrite", () => {
       { id: 40, region: null, year: 2024 },
       { id: 50, region: "new", year: 2025 },
     ];
-    expect(await table.overwrite(rows, { dynamicPartitions: true })).toMatchObject({ filesRemoved: 2, filesAdded: 3 });
+    expect(await table.overwrite(rows, { dynamicPartitions: true })).toMatchObject({
+      filesRemoved: 2,
+      filesAdded: 3,
+    });
     expect(await ids(table)).toEqual([1, 2, 30, 40, 50]);
   });
 
   it("refuses an append-only table, and options that exclude each other", async () => {
     const table = await sales(join(freshFolder(), "t"), { "delta.appendOnly": "true" });
     await expect(table.overwrite([])).rejects.toMatchObject({ code: "TABLE_APPEND_ONLY" });
-    await expect(table.overwrite([], { replaceWhere: "id = 1", dynamicPartitions: true })).rejects.toMatchObject({
+    await expect(
+      table.overwrite([], { replaceWhere: "id = 1", dynamicPartitions: true }),
+    ).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
   });
@@ -108,7 +118,9 @@ describe("overwrite", () => {
     await table.overwrite([{ id: 8 }]);
     await table.close();
     const before = filesBelow(folder);
-    await expect(late.overwrite([{ id: 9 }])).rejects.toMatchObject({ code: expect.stringMatching(/^CONFLICT_/) });
+    await expect(late.overwrite([{ id: 9 }])).rejects.toMatchObject({
+      code: expect.stringMatching(/^CONFLICT_/),
+    });
     expect(filesBelow(folder)).toEqual(before);
     expect(await ids(await openTable(folder))).toEqual([8]);
   });
@@ -122,7 +134,14 @@ it("a removed file is named in the log with its deletion vector, partition and r
     sizeInBytes: 40,
     cardinality: 6,
   } as const;
-  const kept = { path: "a", partitionValues: { p: null }, size: 7, deletionVector, baseRowId: 2n ** 60n, defaultRowCommitVersion: 3n };
+  const kept = {
+    path: "a",
+    partitionValues: { p: null },
+    size: 7,
+    deletionVector,
+    baseRowId: 2n ** 60n,
+    defaultRowCommitVersion: 3n,
+  };
   expect(removeAction({ kind: "add", modificationTime: 5, dataChange: true, ...kept }, 9)).toMatchObject({
     kind: "remove",
     deletionTimestamp: 9,
@@ -135,7 +154,9 @@ it("a removed file is named in the log with its deletion vector, partition and r
 describe("overwrite of the rows of a condition", () => {
   it("over partition columns removes whole files", async () => {
     const table = await sales(join(freshFolder(), "t"));
-    const result = await table.overwrite([{ id: 20, region: "north", year: 2024 }], { replaceWhere: "region = 'north' AND year % 2 = 0" });
+    const result = await table.overwrite([{ id: 20, region: "north", year: 2024 }], {
+      replaceWhere: "region = 'north' AND year % 2 = 0",
+    });
     expect(result).toMatchObject({ filesRemoved: 1, filesAdded: 1, rows: 1 });
     expect(await ids(table)).toEqual([1, 3, 4, 20]);
   });
@@ -161,7 +182,9 @@ describe("overwrite of the rows of a condition", () => {
   it("refuses new rows that do not meet it, unknown counting as not", async () => {
     const table = await sales(join(freshFolder(), "t"));
     for (const region of ["south", null]) {
-      await expect(table.overwrite([{ id: 1, region, year: 2024 }], { replaceWhere: "region = 'north'" })).rejects.toMatchObject({
+      await expect(
+        table.overwrite([{ id: 1, region, year: 2024 }], { replaceWhere: "region = 'north'" }),
+      ).rejects.toMatchObject({
         code: "CONSTRAINT_VIOLATED",
       });
     }
@@ -170,7 +193,11 @@ describe("overwrite of the rows of a condition", () => {
 
   it("refuses SQL that is no condition over the table's columns", async () => {
     const table = await sales(join(freshFolder(), "t"));
-    for (const where of ["nope = 1", "id = (SELECT count(*) FROM read_csv('/etc/passwd'))", "true; DROP TABLE x"]) {
+    for (const where of [
+      "nope = 1",
+      "id = (SELECT count(*) FROM read_csv('/etc/passwd'))",
+      "true; DROP TABLE x",
+    ]) {
       await expect(table.overwrite([], { replaceWhere: where })).rejects.toMatchObject({
         code: expect.stringMatching(/^SQL_(FAILED|REFUSED)$/),
       });
@@ -181,7 +208,10 @@ describe("overwrite of the rows of a condition", () => {
 describe("overwrite of a table whose keys are tested across the table", () => {
   const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
   const fresh = async () => {
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("region"), partitionBy: ["region"] });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("region"),
+      partitionBy: ["region"],
+    });
     await table.setSuite(keys);
     await table.append([
       { id: 1, region: "a" },
@@ -212,7 +242,9 @@ describe("overwrite of a table whose keys are tested across the table", () => {
   ])("refuses the keys of the rows that stay: %s", async (_, options) => {
     const table = await fresh();
     for (const id of [2, 3])
-      await expect(table.overwrite([{ id, region: "a" }], options)).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+      await expect(table.overwrite([{ id, region: "a" }], options)).rejects.toMatchObject({
+        code: "BATCH_REJECTED",
+      });
     expect(await table.overwrite([{ id: 1, region: "a" }], options)).toMatchObject({ rows: 1 });
     await expect(
       table.overwrite(

@@ -12,11 +12,15 @@ const columns = schema().long("a");
 describe("properties of a new table", () => {
   it("are stored as every engine spells them, so that a table that tracks rows names its columns for ids", async () => {
     const folder = join(freshFolder(), "t");
-    const table = await createTable(folder, { schema: columns, properties: { "delta.enableRowTracking": "TRUE" } });
+    const table = await createTable(folder, {
+      schema: columns,
+      properties: { "delta.enableRowTracking": "TRUE" },
+    });
     expect(table.snapshot().properties).toEqual({
       "delta.enableRowTracking": "true",
       "delta.rowTracking.materializedRowIdColumnName": expect.stringMatching(/^_row-id-col-/),
-      "delta.rowTracking.materializedRowCommitVersionColumnName": expect.stringMatching(/^_row-commit-version-col-/),
+      "delta.rowTracking.materializedRowCommitVersionColumnName":
+        expect.stringMatching(/^_row-commit-version-col-/),
     });
     await table.append([{ a: 1 }]);
     expect(actionsOf(folder, 1, "add")[0]).toMatchObject({ baseRowId: 0, defaultRowCommitVersion: 1 });
@@ -38,7 +42,10 @@ describe("properties of a new table", () => {
 });
 
 describe("properties of another writer's table", () => {
-  async function foreign(configuration: Record<string, string>, features: readonly string[] = []): Promise<Table> {
+  async function foreign(
+    configuration: Record<string, string>,
+    features: readonly string[] = [],
+  ): Promise<Table> {
     const folder = join(freshFolder(), "t");
     mkdirSync(join(folder, "_delta_log"), { recursive: true });
     const protocol = {
@@ -50,7 +57,13 @@ describe("properties of another writer's table", () => {
     const field = { name: "a", type: "long", nullable: true, metadata: {} };
     const schemaString = JSON.stringify({ type: "struct", fields: [field] });
     const id = "11111111-1111-4111-8111-111111111111";
-    const metaData = { id, format: { provider: "parquet", options: {} }, schemaString, partitionColumns: [], configuration };
+    const metaData = {
+      id,
+      format: { provider: "parquet", options: {} },
+      schemaString,
+      partitionColumns: [],
+      configuration,
+    };
     writeFileSync(
       join(folder, "_delta_log", `${"0".repeat(20)}.json`),
       `${JSON.stringify({ protocol })}\n${JSON.stringify({ metaData })}\n`,
@@ -65,7 +78,9 @@ describe("properties of another writer's table", () => {
     expect(table.snapshot().properties).toMatchObject({ "delta.fromTheFuture": "7" });
     expect(await rowsOf(table)).toEqual([{ a: 1n }]);
     expect(actionsOf(table.uri.replace("file://", ""), 1, "add")[0]).not.toHaveProperty("baseRowId");
-    await expect(table.alter({ set: { "delta.fromTheFuture": "8" } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.alter({ set: { "delta.fromTheFuture": "8" } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
     await table.alter({ unset: ["delta.fromTheFuture"] });
     expect(table.snapshot().properties).not.toHaveProperty("delta.fromTheFuture");
   });
@@ -74,16 +89,23 @@ describe("properties of another writer's table", () => {
     ["delta.appendOnly", "maybe", "false"],
     ["delta.rowTrackingSuspended", "1", "true"],
     ["delta.enableChangeDataFeed", "on", "false"],
-  ])("that mean nothing refuse the write by key and value, not the read, until they are set right: %s = %s", async (key, value, right) => {
-    const table = await foreign({ "delta.rowTrackingSuspended": "true", [key]: value });
-    expect(await rowsOf(table)).toEqual([]);
-    const refusal = { code: "PROPERTY_INVALID", data: { key, value }, message: expect.stringContaining(`${key} is "${value}"`) };
-    await expect(table.append([{ a: 1 }])).rejects.toMatchObject(refusal);
-    await expect(table.alter({ set: { mine: "1" } })).rejects.toMatchObject(refusal);
-    await table.alter({ set: { [key]: right } });
-    await table.append([{ a: 1 }]);
-    expect(await rowsOf(table)).toEqual([{ a: 1n }]);
-  });
+  ])(
+    "that mean nothing refuse the write by key and value, not the read, until they are set right: %s = %s",
+    async (key, value, right) => {
+      const table = await foreign({ "delta.rowTrackingSuspended": "true", [key]: value });
+      expect(await rowsOf(table)).toEqual([]);
+      const refusal = {
+        code: "PROPERTY_INVALID",
+        data: { key, value },
+        message: expect.stringContaining(`${key} is "${value}"`),
+      };
+      await expect(table.append([{ a: 1 }])).rejects.toMatchObject(refusal);
+      await expect(table.alter({ set: { mine: "1" } })).rejects.toMatchObject(refusal);
+      await table.alter({ set: { [key]: right } });
+      await table.append([{ a: 1 }]);
+      expect(await rowsOf(table)).toEqual([{ a: 1n }]);
+    },
+  );
 
   it("that mean nothing refuse the read where it depends on them", async () => {
     const table = await foreign({ "delta.columnMapping.mode": "both" }, ["columnMapping"]);
@@ -110,7 +132,10 @@ describe("properties that an alteration sets", () => {
     ["delta.dataSkippingNumIndexedCols", "many"],
   ])("are refused, and nothing is committed: %s = %s", async (key, value) => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns });
-    await expect(table.alter({ set: { [key]: value } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { key } });
+    await expect(table.alter({ set: { [key]: value } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { key },
+    });
     expect(table.snapshot().version).toBe(0);
   });
 

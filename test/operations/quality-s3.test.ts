@@ -49,7 +49,9 @@ describe("data tests on S3", () => {
     expect(await elsewhere.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect((await rowsOf(elsewhere)).map((row) => row["amount"])).toEqual([1, 2, 3]);
     expect(await elsewhere.purgeQuarantine({ before: new Date(Date.now() + 60_000) })).toBe(1);
-    expect((await elsewhere.metrics()).find(({ name }) => name === "row_count")?.points.at(-1)?.value).toBe(3);
+    expect((await elsewhere.metrics()).find(({ name }) => name === "row_count")?.points.at(-1)?.value).toBe(
+      3,
+    );
     await Promise.all([table.close(), elsewhere.close()]);
   });
 
@@ -79,10 +81,16 @@ describe("data tests on S3", () => {
     ];
     expect(await table.stage(rows, { id: "b", gate })).toMatchObject({ rows: 2, misfits: 1 });
     const elsewhere = await opened("misfits");
-    expect(await (await elsewhere.staged("b")).audit()).toMatchObject({ accepted: true, rows: 3, quarantined: 2 });
+    expect(await (await elsewhere.staged("b")).audit()).toMatchObject({
+      accepted: true,
+      rows: 3,
+      quarantined: 2,
+    });
     await Promise.all([table.publishStaged("b"), elsewhere.publishStaged("b")]);
     const later = await opened("misfits");
-    expect((await later.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload)).id).sort()).toEqual([3, 4]);
+    expect(
+      (await later.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload)).id).sort(),
+    ).toEqual([3, 4]);
     expect((await rowsOf(later)).map((row) => row["id"])).toEqual([1n, 2n]);
     await Promise.all([table.close(), elsewhere.close(), later.close()]);
   });
@@ -95,7 +103,9 @@ describe("data tests on S3", () => {
     const table = await created(name);
     await table.stage([{ id: 2, amount: 2 }], { id: "b" });
     const context = silent(await openContext(`s3://bucket/${name}`, { s3: server.options }), lands);
-    await expect(publishStaged(await openLog(context, {}), "b")).rejects.toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN" });
+    await expect(publishStaged(await openLog(context, {}), "b")).rejects.toMatchObject({
+      code: "COMMIT_OUTCOME_UNKNOWN",
+    });
     expect((await (await opened(name)).stagedBatches()).map(({ id }) => id)).toEqual(["b"]);
     const again = await (await opened(name)).publishStaged("b");
     expect(again.outcome).toBe(lands ? "alreadyApplied" : "committed");
@@ -104,7 +114,9 @@ describe("data tests on S3", () => {
   });
 });
 
-/** A store that answers nothing definite about commits: neither whether the put landed, nor what lies there. */
+/**
+ * A store that answers nothing definite about commits: neither whether the put landed, nor what lies there.
+ */
 function silent(context: TableContext, lands: boolean): TableContext {
   const { store } = context;
   const asked = new Set<string>();

@@ -24,7 +24,12 @@ describe("the quarantine of a table", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });
     const result = await table.append(batch, { gate, batchId: "2001-01" });
-    expect(result).toMatchObject({ outcome: "committed", version: 1, rows: 1, quarantine: { rows: 2, version: 1 } });
+    expect(result).toMatchObject({
+      outcome: "committed",
+      version: 1,
+      rows: 1,
+      quarantine: { rows: 2, version: 1 },
+    });
     const quarantine = await openTable(join(folder, "_quarantine"));
     const rows = (await rowsOf(quarantine)).sort((a, b) => Number(a["source_row"]) - Number(b["source_row"]));
     expect(rows[0]).toMatchObject({
@@ -51,7 +56,10 @@ describe("the quarantine of a table", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });
     await table.append(batch, { gate, batchId: "b" });
-    expect(await table.append(batch, { gate, batchId: "b" })).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
+    expect(await table.append(batch, { gate, batchId: "b" })).toMatchObject({
+      outcome: "alreadyApplied",
+      rows: 0,
+    });
     expect(await rowsOf(await openTable(join(folder, "_quarantine")))).toHaveLength(2);
     await table.close();
   });
@@ -79,7 +87,9 @@ describe("the quarantine of a table", () => {
     ]);
     const late = { id: 1, delay: 60, origin: "SFO" };
     expect(await table.append([late, late], { gate })).toMatchObject({ rows: 0, quarantine: { rows: 2 } });
-    const named = (await table.quarantinedRows()).map((row) => (row["errors"] as { check_id: string }[]).map((error) => error.check_id));
+    const named = (await table.quarantinedRows()).map((row) =>
+      (row["errors"] as { check_id: string }[]).map((error) => error.check_id),
+    );
     expect(named).toEqual([
       ["first", "second"],
       ["first", "second"],
@@ -100,8 +110,13 @@ describe("the quarantine of a table", () => {
     });
     await expect(stop).rejects.toThrow();
     expect(table.snapshot().version).toBe(0);
-    await expect(table.append(batch.slice(0, 2), { gate, batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
-    expect(await table.append([...batch, crash], { gate, batchId: "b" })).toMatchObject({ outcome: "committed", rows: 2 });
+    await expect(table.append(batch.slice(0, 2), { gate, batchId: "b" })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
+    expect(await table.append([...batch, crash], { gate, batchId: "b" })).toMatchObject({
+      outcome: "committed",
+      rows: 2,
+    });
     expect(await rowsOf(await openTable(join(folder, "_quarantine")))).toHaveLength(2);
     await table.close();
   });
@@ -118,17 +133,28 @@ describe("the quarantine of a table", () => {
     const folder = freshFolder();
     writeFileSync(join(folder, "in.csv"), "id,delay,origin\n1,5,LAX\n2,late,SFO\n,7,JFK\n4,9999,LAX\n");
     const table = await createTable(join(folder, "t"), { schema: flights() });
-    await expect(table.append({ csv: join(folder, "in.csv") }, { gate })).rejects.toMatchObject({ code: "SOURCE_UNREADABLE" });
-    const lenient = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], { onMisfit: "quarantine" });
+    await expect(table.append({ csv: join(folder, "in.csv") }, { gate })).rejects.toMatchObject({
+      code: "SOURCE_UNREADABLE",
+    });
+    const lenient = suite("flights", [check.between("delay", { max: 1800 }, { onFail: "quarantine" })], {
+      onMisfit: "quarantine",
+    });
     const result = await table.append({ csv: join(folder, "in.csv") }, { gate: lenient });
-    expect(result).toMatchObject({ rows: 1, quarantine: { rows: 3 }, gate: { rows: 4, clean: 1, quarantined: 3 } });
+    expect(result).toMatchObject({
+      rows: 1,
+      quarantine: { rows: 3 },
+      gate: { rows: 4, clean: 1, quarantined: 3 },
+    });
     const rows = (await rowsOf(await openTable(join(folder, "t", "_quarantine")))).sort(
       (a, b) => Number(a["source_row"]) - Number(b["source_row"]),
     );
     expect(
       rows.map((row) => [
         JSON.parse(String(row["payload"])),
-        (row["errors"] as { check_id: string; observed_value: string | null }[]).map((error) => [error.check_id, error.observed_value]),
+        (row["errors"] as { check_id: string; observed_value: string | null }[]).map((error) => [
+          error.check_id,
+          error.observed_value,
+        ]),
       ]),
     ).toEqual([
       [{ id: 2, delay: "late", origin: "SFO" }, [["schema:delay", "late"]]],
@@ -140,15 +166,27 @@ describe("the quarantine of a table", () => {
 
   it("takes values of row objects and JSON lines that are not of their type, nested ones too", async () => {
     const folder = freshFolder();
-    const columns = schema().long("id").double("delay").array("stops", "long").struct("st", schema().integer("x").build());
+    const columns = schema()
+      .long("id")
+      .double("delay")
+      .array("stops", "long")
+      .struct("st", schema().integer("x").build());
     const bad = [
       { id: 1, delay: "late", stops: [1], st: { x: 1 } },
       { id: 2, delay: 2, stops: [1, "two"], st: { x: 2 } },
       { id: 3, delay: 3, stops: null, st: { x: 0.5, y: 1 } },
       { id: 0.5, delay: true, stops: "none", st: 7 },
     ];
-    const good = Array.from({ length: 5000 }, (_, at) => ({ id: 10 + at, delay: at, stops: [at], st: { x: at } }));
-    writeFileSync(join(folder, "in.ndjson"), [...good, ...bad, ...good].map((row) => JSON.stringify(row)).join("\n"));
+    const good = Array.from({ length: 5000 }, (_, at) => ({
+      id: 10 + at,
+      delay: at,
+      stops: [at],
+      st: { x: at },
+    }));
+    writeFileSync(
+      join(folder, "in.ndjson"),
+      [...good, ...bad, ...good].map((row) => JSON.stringify(row)).join("\n"),
+    );
     for (const [name, source] of [
       ["rows", [...good, ...bad, ...good]],
       ["lines", { ndjson: join(folder, "in.ndjson") }],
@@ -170,7 +208,9 @@ describe("the quarantine of a table", () => {
         [5002n, { id: 3, delay: 3, stops: null, st: '{"x":0.5,"y":1}' }, ["st"]],
         [5003n, { id: "0.5", delay: "true", stops: "none", st: "7" }, ["id", "delay", "stops", "st"]],
       ]);
-      expect(await table.repairQuarantined({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" })).toBe(4);
+      expect(
+        await table.repairQuarantined({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" }),
+      ).toBe(4);
       expect(await table.resubmit()).toMatchObject({ landed: 4 });
       await table.close();
     }
@@ -180,12 +220,22 @@ describe("the quarantine of a table", () => {
     const folder = freshFolder();
     const table = await createTable(join(folder, "t"), { schema: flights() });
     writeFileSync(join(folder, "a.csv"), "ID,Delay,ORIGIN\n1,5,LAX\n2,late,SFO\n");
-    writeFileSync(join(folder, "b.csv.gz"), gzipSync("ID,Delay,ORIGIN\n3,5,LAX\n99999999999999999999,6,SFO\n8.5,late,JFK\n"));
+    writeFileSync(
+      join(folder, "b.csv.gz"),
+      gzipSync("ID,Delay,ORIGIN\n3,5,LAX\n99999999999999999999,6,SFO\n8.5,late,JFK\n"),
+    );
     const files = ["a.csv", "b.csv.gz"].map((name) => join(folder, name));
-    const result = await table.append({ csv: files }, { gate: suite("lenient", [], { onMisfit: "quarantine" }) });
+    const result = await table.append(
+      { csv: files },
+      { gate: suite("lenient", [], { onMisfit: "quarantine" }) },
+    );
     expect(result).toMatchObject({ rows: 2, quarantine: { rows: 3 } });
     expect(
-      (await table.quarantinedRows()).map((row) => [row["source_file"], row["source_row"], JSON.parse(String(row["payload"]))]),
+      (await table.quarantinedRows()).map((row) => [
+        row["source_file"],
+        row["source_row"],
+        JSON.parse(String(row["payload"])),
+      ]),
     ).toEqual([
       [files[0], 1n, { id: 2, delay: "late", origin: "SFO" }],
       [files[1], 1n, { id: "99999999999999999999", delay: 6, origin: "SFO" }],
@@ -202,7 +252,9 @@ describe("the quarantine of a table", () => {
       onMisfit: "quarantine",
       maxBadShare: 0.4,
     });
-    await expect(table.append({ csv: join(folder, "in.csv") }, { gate: strict })).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await expect(table.append({ csv: join(folder, "in.csv") }, { gate: strict })).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+    });
     expect(existsSync(join(folder, "t", "_quarantine"))).toBe(false);
     await table.close();
   });

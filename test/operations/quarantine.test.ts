@@ -10,7 +10,11 @@ const flights = () => schema().long("id", { nullable: false }).integer("delay").
 const gate: SuiteJson = {
   name: "flights",
   checks: [
-    { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: -60, max_value: 2000 }, onFail: "quarantine" },
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "delay", min_value: -60, max_value: 2000 },
+      onFail: "quarantine",
+    },
     { kind: "expect_column_values_to_not_be_null", params: { column: "file" }, onFail: "quarantine" },
   ],
 };
@@ -25,10 +29,22 @@ describe("a repair of quarantined rows", () => {
   it("takes one expression over the row's own columns for each column, and nothing else", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
     await table.append(batch, { gate });
-    const breaches = ["1) AS VARCHAR)), 'file': to_json(CAST(('b'", "(SELECT max(delay) FROM q)", "row_number() OVER ()", "max(delay)"];
+    const breaches = [
+      "1) AS VARCHAR)), 'file': to_json(CAST(('b'",
+      "(SELECT max(delay) FROM q)",
+      "row_number() OVER ()",
+      "max(delay)",
+    ];
     for (const delay of breaches)
-      await expect(table.repairQuarantined({}, { delay })).rejects.toMatchObject({ code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/) });
-    expect(await table.repairQuarantined({}, { delay: "CASE WHEN delay < 0 THEN 0 END -- none below", file: "'b'" })).toBe(1);
+      await expect(table.repairQuarantined({}, { delay })).rejects.toMatchObject({
+        code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/),
+      });
+    expect(
+      await table.repairQuarantined(
+        {},
+        { delay: "CASE WHEN delay < 0 THEN 0 END -- none below", file: "'b'" },
+      ),
+    ).toBe(1);
     const [row] = await table.quarantinedRows();
     expect(JSON.parse(String(row?.["payload"]))).toMatchObject({ id: 2, delay: "0", file: "b" });
     await table.close();
@@ -40,7 +56,11 @@ describe("rows that a gate sets aside", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });
     const result = await table.append(batch, { gate, batchId: "b1" });
-    expect(result).toMatchObject({ rows: 2, gate: { quarantined: 1, clean: 2 }, quarantine: { version: 1, rows: 1 } });
+    expect(result).toMatchObject({
+      rows: 2,
+      gate: { quarantined: 1, clean: 2 },
+      quarantine: { version: 1, rows: 1 },
+    });
     expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 3n]);
     const [bad = {}, ...more] = await read(join(folder, "_quarantine"));
     expect(more).toEqual([]);
@@ -115,7 +135,9 @@ describe("rows that a gate sets aside", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });
     const notNull: SuiteJson = {
-      checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "id" }, onFail: "quarantine" }],
+      checks: [
+        { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, onFail: "quarantine" },
+      ],
     };
     const result = await table.append([{ id: null, file: "x" }, { id: 1 }], { gate: notNull });
     expect(result).toMatchObject({ rows: 1, quarantine: { rows: 1 } });
@@ -138,25 +160,40 @@ describe("a batch that a gate rejects", () => {
   it("does so when it is not unique against the table", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: flights() });
     await table.append([{ id: 1 }]);
-    const unique: SuiteJson = { checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true } }] };
+    const unique: SuiteJson = {
+      checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true } }],
+    };
     await table.append([{ id: 2 }], { gate: unique });
-    await expect(table.append([{ id: 1 }], { gate: unique })).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await expect(table.append([{ id: 1 }], { gate: unique })).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+    });
   });
 
   it("does so when another writer adds the same key meanwhile", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: flights() });
-    const unique: SuiteJson = { checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true } }] };
+    const unique: SuiteJson = {
+      checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true } }],
+    };
     const late = await openTable(folder);
     await table.append([{ id: 1 }]);
-    await expect(late.append([{ id: 1 }], { gate: unique })).rejects.toMatchObject({ code: "CONFLICT_CONCURRENT_APPEND" });
+    await expect(late.append([{ id: 1 }], { gate: unique })).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_APPEND",
+    });
     expect(await read(folder)).toHaveLength(1);
   });
 });
 
 describe("rows that a gate tags", () => {
   const tagging: SuiteJson = {
-    checks: [{ kind: "expect_column_values_to_not_be_null", id: "delay-known", params: { column: "delay" }, onFail: "tag" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_not_be_null",
+        id: "delay-known",
+        params: { column: "delay" },
+        onFail: "tag",
+      },
+    ],
   };
 
   it("stay, and name their failed checks in a column that the batch may add", async () => {
@@ -177,7 +214,12 @@ describe("rows that a gate tags", () => {
 
   it("do so in a table's first batch", async () => {
     const table = await createTable(join(freshFolder(), "t"), { source: batch, gate: tagging });
-    expect(table.snapshot().schema.fields.map((field) => field.name)).toEqual(["id", "delay", "file", "_failed_checks"]);
+    expect(table.snapshot().schema.fields.map((field) => field.name)).toEqual([
+      "id",
+      "delay",
+      "file",
+      "_failed_checks",
+    ]);
     expect(await table.snapshot().count("_failed_checks IS NOT NULL")).toBe(1);
   });
 });

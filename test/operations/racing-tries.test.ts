@@ -12,7 +12,8 @@ import { publishStaged } from "../../src/staging/publish-staged.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
-const atMost = (max: number) => suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
+const atMost = (max: number) =>
+  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
 const flights = [5, 50, 500, 5000].map((delay, id) => ({ id, delay }));
 const tableCommit = /^_delta_log\/\d{20}\.json$/;
 const quarantineCommit = /^_quarantine\/_delta_log\/\d{20}\.json$/;
@@ -57,7 +58,12 @@ async function made(): Promise<string> {
 async function diesAfterQuarantine(folder: string): Promise<void> {
   const stop = new AbortController();
   const onProgress = ({ phase }: { readonly phase: string }) => phase === "committing" && stop.abort();
-  const died = append(await newest(folder), flights, { gate: atMost(100), batchId: "b", signal: stop.signal, onProgress });
+  const died = append(await newest(folder), flights, {
+    gate: atMost(100),
+    batchId: "b",
+    signal: stop.signal,
+    onProgress,
+  });
   await expect(died).rejects.toMatchObject({ code: "CANCELLED" });
 }
 
@@ -66,34 +72,55 @@ async function outcome(folder: string) {
   const landed = (await rowsOf(table)).map((row) => Number(row["delay"])).sort((a, b) => a - b);
   const aside = (await table.quarantine()).length === 0 ? [] : await table.quarantinedRows();
   const open = aside.filter((row) => row["status"] === "open" || row["status"] === "claimed");
-  return { landed, open: open.map((row) => Number(JSON.parse(String(row["payload"])).delay)).sort((a, b) => a - b) };
+  return {
+    landed,
+    open: open.map((row) => Number(JSON.parse(String(row["payload"])).delay)).sort((a, b) => a - b),
+  };
 }
 
 const whole = { landed: [5, 50, 500, 5000], open: [] };
 
 describe("two tries of a batch at once, whose tests differ", () => {
-  it.each(["a resubmission", "the repeated batch"])("leave each row in one place once %s came", async (next) => {
-    const folder = await made();
-    const context = await paused(folder, { path: tableCommit, before: () => diesAfterQuarantine(folder) });
-    expect(await append(await openLog(context), flights, { batchId: "b" })).toMatchObject({ outcome: "committed", rows: 4 });
-    const table = await openTable(folder);
-    if (next === "a resubmission") expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
-    else expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({ outcome: "alreadyApplied" });
-    expect(await outcome(folder)).toEqual(whole);
-    const rows = await table.quarantinedRows({ status: "discarded" });
-    expect(rows.map((row) => [row["status"], String(row["note"]).includes("the table has this row")])).toEqual([
-      ["discarded", true],
-      ["discarded", true],
-    ]);
-  });
+  it.each(["a resubmission", "the repeated batch"])(
+    "leave each row in one place once %s came",
+    async (next) => {
+      const folder = await made();
+      const context = await paused(folder, { path: tableCommit, before: () => diesAfterQuarantine(folder) });
+      expect(await append(await openLog(context), flights, { batchId: "b" })).toMatchObject({
+        outcome: "committed",
+        rows: 4,
+      });
+      const table = await openTable(folder);
+      if (next === "a resubmission") expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
+      else
+        expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({
+          outcome: "alreadyApplied",
+        });
+      expect(await outcome(folder)).toEqual(whole);
+      const rows = await table.quarantinedRows({ status: "discarded" });
+      expect(
+        rows.map((row) => [row["status"], String(row["note"]).includes("the table has this row")]),
+      ).toEqual([
+        ["discarded", true],
+        ["discarded", true],
+      ]);
+    },
+  );
 
   it("go by an application's own ids as well", async () => {
     const folder = await made();
     const dies = async () => {
       const stop = new AbortController();
       const onProgress = ({ phase }: { readonly phase: string }) => phase === "committing" && stop.abort();
-      const options = { gate: atMost(100), txn: { appId: "stream:1", version: 7 }, signal: stop.signal, onProgress };
-      await expect(append(await newest(folder), flights, options)).rejects.toMatchObject({ code: "CANCELLED" });
+      const options = {
+        gate: atMost(100),
+        txn: { appId: "stream:1", version: 7 },
+        signal: stop.signal,
+        onProgress,
+      };
+      await expect(append(await newest(folder), flights, options)).rejects.toMatchObject({
+        code: "CANCELLED",
+      });
     };
     const context = await paused(folder, { path: tableCommit, before: dies });
     await append(await openLog(context), flights, { txn: { appId: "stream:1", version: 7 } });
@@ -118,14 +145,21 @@ describe("two tries of a batch at once, whose tests differ", () => {
     const folder = await made();
     const before = async () => {
       await diesAfterQuarantine(folder);
-      expect(await (await openTable(folder)).resubmit({ gate: atMost(1000) })).toMatchObject({ landed: 1, stillBad: 1 });
+      expect(await (await openTable(folder)).resubmit({ gate: atMost(1000) })).toMatchObject({
+        landed: 1,
+        stillBad: 1,
+      });
     };
     const context = await paused(folder, { path: tableCommit, before });
     await expect(append(await openLog(context), flights, { batchId: "b" })).rejects.toMatchObject({
       code: "CONFLICT_CONCURRENT_TRANSACTION",
     });
-    await expect(append(await newest(folder), flights, { batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
-    expect(await append(await newest(folder), flights, { gate: atMost(100), batchId: "b" })).toMatchObject({ outcome: "committed" });
+    await expect(append(await newest(folder), flights, { batchId: "b" })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
+    expect(await append(await newest(folder), flights, { gate: atMost(100), batchId: "b" })).toMatchObject({
+      outcome: "committed",
+    });
     expect(await outcome(folder)).toEqual({ landed: [5, 50, 500], open: [5000] });
   });
 
@@ -168,7 +202,9 @@ describe("a change of the table's suite meanwhile", () => {
     const before = async () => (await openTable(folder)).setSuite(max === null ? null : atMost(max));
     const context = await paused(folder, { path: tableCommit, before });
     expect(await publishStaged(await openLog(context), staged.id)).toMatchObject({ outcome: "committed" });
-    expect(await (await openTable(folder)).publishStaged(staged.id)).toMatchObject({ outcome: "alreadyApplied" });
+    expect(await (await openTable(folder)).publishStaged(staged.id)).toMatchObject({
+      outcome: "alreadyApplied",
+    });
     expect(await outcome(folder)).toEqual(expected);
     await (await openTable(folder)).resubmit();
     expect(await outcome(folder)).toEqual(expected);

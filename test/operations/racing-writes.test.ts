@@ -19,7 +19,11 @@ async function table(
   properties: Record<string, string> = {},
 ): Promise<{ folder: string; old: LogSnapshot; newest: () => Promise<LogSnapshot> }> {
   const folder = join(freshFolder(), "t");
-  const created = await createTable(folder, { schema: schema().long("id").string("part"), partitionBy: ["part"], properties });
+  const created = await createTable(folder, {
+    schema: schema().long("id").string("part"),
+    partitionBy: ["part"],
+    properties,
+  });
   await created.append([
     { id: 1, part: "a" },
     { id: 2, part: "b" },
@@ -35,42 +39,80 @@ const ids = async (folder: string) => (await rowsOf(await openTable(folder))).ma
 const outcome = (work: Promise<unknown>) =>
   work.then(
     () => "committed",
-    (error: unknown) => (typeof error === "object" && error !== null && "code" in error ? error.code : String(error)),
+    (error: unknown) =>
+      typeof error === "object" && error !== null && "code" in error ? error.code : String(error),
   );
 
-/** What others may do meanwhile: rows that nobody can tell from a decision (blind), or rows that were compared with the table first. */
+/**
+ * What others may do meanwhile: rows that nobody can tell from a decision (blind), or rows that were compared
+ * with the table first.
+ */
 const blind = (part: string | null) => (snapshot: LogSnapshot) => append(snapshot, [{ id: 9, part }]);
-const compared = (part: string | null) => (snapshot: LogSnapshot) => append(snapshot, [{ id: 9, part }], { gate: keys });
-const removal = (part: string) => (snapshot: LogSnapshot) => overwrite(snapshot, [{ id: 9, part }], { replaceWhere: `part = '${part}'` });
+const compared = (part: string | null) => (snapshot: LogSnapshot) =>
+  append(snapshot, [{ id: 9, part }], { gate: keys });
+const removal = (part: string) => (snapshot: LogSnapshot) =>
+  overwrite(snapshot, [{ id: 9, part }], { replaceWhere: `part = '${part}'` });
 
 type Write = (snapshot: LogSnapshot) => Promise<unknown>;
 const whole: Write = (snapshot) => overwrite(snapshot, [{ id: 7, part: "a" }]);
-const condition: Write = (snapshot) => overwrite(snapshot, [{ id: 7, part: "a" }], { replaceWhere: "part = 'a'" });
+const condition: Write = (snapshot) =>
+  overwrite(snapshot, [{ id: 7, part: "a" }], { replaceWhere: "part = 'a'" });
 const byRow: Write = (snapshot) => overwrite(snapshot, [{ id: 1, part: "a" }], { replaceWhere: "id < 2" });
 const dynamic: Write = (snapshot) => overwrite(snapshot, [{ id: 7, part: "a" }], { dynamicPartitions: true });
-const dynamicNull: Write = (snapshot) => overwrite(snapshot, [{ id: 7, part: null }], { dynamicPartitions: true });
+const dynamicNull: Write = (snapshot) =>
+  overwrite(snapshot, [{ id: 7, part: null }], { dynamicPartitions: true });
 const gated: Write = (snapshot) => append(snapshot, [{ id: 9, part: "a" }], { gate: keys });
 const plain: Write = (snapshot) => append(snapshot, [{ id: 7, part: "a" }]);
 
 describe("a write that began before another one landed", () => {
   it.each<[string, string, string, Write, Write]>([
     ["a plain append", "rows added", "committed", plain, compared("a")],
-    ["an append compared with the table", "rows added blindly", "CONFLICT_CONCURRENT_APPEND", gated, blind("a")],
+    [
+      "an append compared with the table",
+      "rows added blindly",
+      "CONFLICT_CONCURRENT_APPEND",
+      gated,
+      blind("a"),
+    ],
     ["an append compared with the table", "rows added", "CONFLICT_CONCURRENT_APPEND", gated, compared("b")],
     ["an append compared with the table", "rows removed", "CONFLICT_CONCURRENT_APPEND", gated, removal("b")],
     ["an overwrite", "rows added", "CONFLICT_CONCURRENT_APPEND", whole, compared("b")],
     ["an overwrite", "rows added blindly", "committed", whole, blind("b")],
     ["an overwrite", "rows removed", "CONFLICT_CONCURRENT_APPEND", whole, removal("b")],
-    ["an overwrite of a partition", "rows added there", "CONFLICT_CONCURRENT_APPEND", condition, compared("a")],
+    [
+      "an overwrite of a partition",
+      "rows added there",
+      "CONFLICT_CONCURRENT_APPEND",
+      condition,
+      compared("a"),
+    ],
     ["an overwrite of a partition", "rows added elsewhere", "committed", condition, compared("b")],
-    ["an overwrite of a partition", "rows removed there", "CONFLICT_CONCURRENT_APPEND", condition, removal("a")],
+    [
+      "an overwrite of a partition",
+      "rows removed there",
+      "CONFLICT_CONCURRENT_APPEND",
+      condition,
+      removal("a"),
+    ],
     ["an overwrite of a partition", "rows removed elsewhere", "committed", condition, removal("b")],
     ["an overwrite of some rows", "other rows added", "committed", byRow, compared("a")],
     ["a dynamic overwrite", "rows added there", "CONFLICT_CONCURRENT_APPEND", dynamic, compared("a")],
     ["a dynamic overwrite", "rows added elsewhere", "committed", dynamic, compared("b")],
     ["a dynamic overwrite", "rows added to the partition null", "committed", dynamic, compared(null)],
-    ["a dynamic overwrite of the partition null", "rows added there", "CONFLICT_CONCURRENT_APPEND", dynamicNull, compared(null)],
-    ["a dynamic overwrite of the partition null", "rows added elsewhere", "committed", dynamicNull, compared("a")],
+    [
+      "a dynamic overwrite of the partition null",
+      "rows added there",
+      "CONFLICT_CONCURRENT_APPEND",
+      dynamicNull,
+      compared(null),
+    ],
+    [
+      "a dynamic overwrite of the partition null",
+      "rows added elsewhere",
+      "committed",
+      dynamicNull,
+      compared("a"),
+    ],
   ])("%s meets %s: %s", async (_, __, expected, write, rival) => {
     const { folder, old, newest } = await table();
     await rival(await newest());
@@ -95,8 +137,11 @@ describe("a batch that the table holds already", () => {
     const { folder, newest } = await table();
     expect(await write(await newest(), keys)).toMatchObject({ outcome: "committed" });
     const files = filesBelow(folder);
-    for (const gate of [keys, refusing]) expect(await write(await newest(), gate)).toMatchObject({ outcome: "alreadyApplied" });
-    expect(filesBelow(folder).filter((file) => !file.includes("_delta_log"))).toEqual(files.filter((file) => !file.includes("_delta_log")));
+    for (const gate of [keys, refusing])
+      expect(await write(await newest(), gate)).toMatchObject({ outcome: "alreadyApplied" });
+    expect(filesBelow(folder).filter((file) => !file.includes("_delta_log"))).toEqual(
+      files.filter((file) => !file.includes("_delta_log")),
+    );
   });
 
   it("is told apart from an earlier progress of its application, and from other batches", async () => {
@@ -106,7 +151,9 @@ describe("a batch that the table holds already", () => {
     for (const [at, options] of batches.entries())
       outcomes.push((await append(await newest(), [{ id: 10 + at, part: "a" }], options)).outcome);
     expect(outcomes).toEqual(["committed", "alreadyApplied", "alreadyApplied", "committed"]);
-    expect((await append(await newest(), [{ id: 20, part: "a" }], { batchId: "4" })).outcome).toBe("committed");
+    expect((await append(await newest(), [{ id: 20, part: "a" }], { batchId: "4" })).outcome).toBe(
+      "committed",
+    );
     expect(await ids(folder)).toEqual([1, 2, 3, 10, 13, 20]);
   });
 
@@ -114,7 +161,9 @@ describe("a batch that the table holds already", () => {
     const { folder, old, newest } = await table();
     await append(await newest(), [{ id: 9, part: "a" }], { batchId: "b" });
     const files = dataFiles(folder);
-    expect(await append(old, [{ id: 9, part: "a" }], { batchId: "b" })).toMatchObject({ outcome: "alreadyApplied" });
+    expect(await append(old, [{ id: 9, part: "a" }], { batchId: "b" })).toMatchObject({
+      outcome: "alreadyApplied",
+    });
     expect(dataFiles(folder)).toEqual(files);
   });
 });

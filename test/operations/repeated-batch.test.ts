@@ -7,7 +7,8 @@ import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
-const atMost = (max: number) => suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
+const atMost = (max: number) =>
+  suite(`at most ${max}`, [check.between("delay", { max }, { onFail: "quarantine" })]);
 const flights = [5, 50, 500, 5000].map((delay, id) => ({ id, delay }));
 
 async function carrying(max: number): Promise<Table> {
@@ -23,9 +24,14 @@ async function* overtaken(table: Table, max: number | null) {
 }
 
 async function outcome(table: Table) {
-  const landed = (await rowsOf(await openTable(table.uri))).map((row) => Number(row["delay"])).sort((a, b) => a - b);
+  const landed = (await rowsOf(await openTable(table.uri)))
+    .map((row) => Number(row["delay"]))
+    .sort((a, b) => a - b);
   const aside = (await table.quarantine()).length === 0 ? [] : await table.quarantinedRows();
-  return { landed, aside: aside.map((row) => [Number(JSON.parse(String(row["payload"])).delay), row["suite"]]) };
+  return {
+    landed,
+    aside: aside.map((row) => [Number(JSON.parse(String(row["payload"])).delay), row["suite"]]),
+  };
 }
 
 /** Appends the batch to the newest version. */
@@ -43,7 +49,10 @@ describe("a batch that comes again after the table's suite changed", () => {
     const table = await carrying(100);
     const first = table.append(overtaken(table, max), { batchId: "b" });
     await expect(first).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
-    expect(await outcome(table)).toEqual({ landed: [], aside: [500, 5000].map((delay) => [delay, "at most 100"]) });
+    expect(await outcome(table)).toEqual({
+      landed: [],
+      aside: [500, 5000].map((delay) => [delay, "at most 100"]),
+    });
     expect(await again(table)).toMatchObject({ outcome: "committed", rows: landed.length });
     const settled = { landed, aside: aside.map((delay) => [delay, `at most ${max}`]) };
     expect(await outcome(table)).toEqual(settled);
@@ -54,7 +63,9 @@ describe("a batch that comes again after the table's suite changed", () => {
   it("leaves the rows of other batches where they are", async () => {
     const table = await carrying(100);
     await table.append([{ id: 9, delay: 900 }], { batchId: "a" });
-    await expect(table.append(overtaken(table, null), { batchId: "b" })).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+    await expect(table.append(overtaken(table, null), { batchId: "b" })).rejects.toMatchObject({
+      code: "CONFLICT_METADATA_CHANGED",
+    });
     await again(table);
     expect(await outcome(table)).toEqual({ landed: [5, 50, 500, 5000], aside: [[900, "at most 100"]] });
   });
@@ -62,42 +73,65 @@ describe("a batch that comes again after the table's suite changed", () => {
   it("has nothing to do with the later batches of its application, whose rows are set aside as ever", async () => {
     const table = await carrying(100);
     const batch = (version: number) => ({ txn: { appId: "etl", version } });
-    await expect(table.append(overtaken(table, 200), batch(1))).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+    await expect(table.append(overtaken(table, 200), batch(1))).rejects.toMatchObject({
+      code: "CONFLICT_METADATA_CHANGED",
+    });
     const now = await openTable(table.uri);
     for (const version of [1, 2, 3]) {
-      expect(await now.append(flights, batch(version))).toMatchObject({ outcome: "committed", rows: 2, quarantine: { rows: 2 } });
+      expect(await now.append(flights, batch(version))).toMatchObject({
+        outcome: "committed",
+        rows: 2,
+        quarantine: { rows: 2 },
+      });
       expect(await now.append(flights, batch(version))).toMatchObject({ outcome: "alreadyApplied" });
     }
     const { landed, aside } = await outcome(table);
-    expect([landed.length, aside.length, new Set(aside.map(([, by]) => by))]).toEqual([6, 6, new Set(["at most 200"])]);
+    expect([landed.length, aside.length, new Set(aside.map(([, by]) => by))]).toEqual([
+      6,
+      6,
+      new Set(["at most 200"]),
+    ]);
   });
 
   it("is overtaken again and again, and lands once in the end", async () => {
     const table = await carrying(100);
     for (const max of [1000, 10, 200])
-      await expect((await openTable(table.uri)).append(overtaken(table, max), { batchId: "b" })).rejects.toMatchObject({
+      await expect(
+        (await openTable(table.uri)).append(overtaken(table, max), { batchId: "b" }),
+      ).rejects.toMatchObject({
         code: "CONFLICT_METADATA_CHANGED",
       });
     await again(table);
-    expect(await outcome(table)).toEqual({ landed: [5, 50], aside: [500, 5000].map((delay) => [delay, "at most 200"]) });
+    expect(await outcome(table)).toEqual({
+      landed: [5, 50],
+      aside: [500, 5000].map((delay) => [delay, "at most 200"]),
+    });
   });
 
   it("is refused from a version that is older than the try whose rows are in quarantine", async () => {
     const table = await carrying(100);
-    await expect(table.append(overtaken(table, 1000), { batchId: "b" })).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+    await expect(table.append(overtaken(table, 1000), { batchId: "b" })).rejects.toMatchObject({
+      code: "CONFLICT_METADATA_CHANGED",
+    });
     await again(table);
-    await expect(table.append(flights, { batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
+    await expect(table.append(flights, { batchId: "b" })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
     expect(await outcome(table)).toEqual({ landed: [5, 50, 500], aside: [[5000, "at most 1000"]] });
   });
 
   it("is refused where rows of its first try were given up meanwhile", async () => {
     const table = await carrying(100);
-    await expect(table.append(overtaken(table, 1000), { batchId: "b" })).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
+    await expect(table.append(overtaken(table, 1000), { batchId: "b" })).rejects.toMatchObject({
+      code: "CONFLICT_METADATA_CHANGED",
+    });
     const [row] = await table.quarantinedRows();
     await table.discardQuarantined({ ids: [String(row?.["quarantine_id"])] });
     await expect(again(table)).rejects.toMatchObject({ code: "QUARANTINE_INVALID", data: { resolved: 1 } });
     expect((await outcome(table)).landed).toEqual([]);
-    expect(dataFiles(join(table.uri.replace("file://", ""))).filter((file) => !file.startsWith("_quarantine"))).toEqual([]);
+    expect(
+      dataFiles(join(table.uri.replace("file://", ""))).filter((file) => !file.startsWith("_quarantine")),
+    ).toEqual([]);
   });
 
   it("is refused where only the caller's own tests changed: the first try may still land", async () => {
@@ -111,16 +145,27 @@ describe("a batch that comes again after the table's suite changed", () => {
     });
     await expect(first).rejects.toMatchObject({ code: "CANCELLED" });
     for (const gate of [atMost(1000), atMost(1_000_000)])
-      await expect(table.append(flights, { gate, batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
-    await expect(table.append(flights, { batchId: "b" })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
-    expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({ outcome: "committed", rows: 2 });
+      await expect(table.append(flights, { gate, batchId: "b" })).rejects.toMatchObject({
+        code: "QUARANTINE_INVALID",
+      });
+    await expect(table.append(flights, { batchId: "b" })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
+    expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({
+      outcome: "committed",
+      rows: 2,
+    });
   });
 });
 
 describe("rows of a staged batch that are set aside twice over, by staging and by the gate", () => {
   it("have ids of their own, and are resubmitted each", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("delay") });
-    await table.setSuite(suite("s", [check.between("delay", { max: 100 }, { onFail: "quarantine" })], { onMisfit: "quarantine" }));
+    await table.setSuite(
+      suite("s", [check.between("delay", { max: 100 }, { onFail: "quarantine" })], {
+        onMisfit: "quarantine",
+      }),
+    );
     const staged = await (await openTable(table.uri)).stage([
       { id: 0, delay: "late" },
       { id: 1, delay: 900 },

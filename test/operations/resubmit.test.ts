@@ -24,13 +24,18 @@ const batch = [
 
 async function quarantined() {
   const folder = join(freshFolder(), "t");
-  const table = await createTable(folder, { schema: schema().long("id", { nullable: false }).double("delay").string("origin") });
+  const table = await createTable(folder, {
+    schema: schema().long("id", { nullable: false }).double("delay").string("origin"),
+  });
   await table.append(batch, { gate, batchId: "b1" });
   const context = await openContext(folder);
   return { folder, table, context, log: () => openLog(context, {}) };
 }
 
-/** A store that does something else first when `path` is about to be created, as a writer that is slower than another. */
+/**
+ * A store that does something else first when `path` is about to be created, as a writer that is slower than
+ * another.
+ */
 function interrupted(store: ObjectStore, path: string, first: () => Promise<void>): ObjectStore {
   let due = true;
   return new Proxy(store, {
@@ -55,11 +60,19 @@ describe("a quarantine", () => {
   it("lists what each batch left behind, and by which checks", async () => {
     const { context, table } = await quarantined();
     expect(await listQuarantine(context)).toMatchObject([
-      { batchId: "b1", rows: 2, open: 2, resubmitted: 0, checks: { "delay:values_to_be_between": 2, known: 1 } },
+      {
+        batchId: "b1",
+        rows: 2,
+        open: 2,
+        resubmitted: 0,
+        checks: { "delay:values_to_be_between": 2, known: 1 },
+      },
     ]);
     const [first] = await readQuarantine(context, { checkId: "known" });
     expect(await readQuarantine(context, { ids: [String(first?.["quarantine_id"])] })).toHaveLength(1);
-    await expect(readQuarantine(context, { ids: ["nope"] })).rejects.toMatchObject({ code: "QUARANTINE_INVALID" });
+    await expect(readQuarantine(context, { ids: ["nope"] })).rejects.toMatchObject({
+      code: "QUARANTINE_INVALID",
+    });
     let lines = "";
     for await (const text of exportQuarantine(context)) lines += text;
     expect(lines.trim().split("\n")).toHaveLength(2);
@@ -76,9 +89,13 @@ describe("a quarantine", () => {
 
   it("lands repaired rows once, gives the others their new reasons, and links both ways", async () => {
     const { folder, table, context, log } = await quarantined();
-    expect(await repairQuarantine(await log(), { batchId: "b1" }, { delay: "CASE WHEN delay > 1800 THEN delay / 10 ELSE delay END" })).toBe(
-      2,
-    );
+    expect(
+      await repairQuarantine(
+        await log(),
+        { batchId: "b1" },
+        { delay: "CASE WHEN delay > 1800 THEN delay / 10 ELSE delay END" },
+      ),
+    ).toBe(2);
     expect(await resubmit(await log(), { gate })).toEqual({ landed: 1, stillBad: 1, version: 2 });
     await table.refresh();
     expect(await rowsOf(table)).toEqual([
@@ -126,14 +143,19 @@ describe("a quarantine", () => {
 
   it("lands each row once when two resubmit at once", async () => {
     const { folder, table, context } = await quarantined();
-    const results = await Promise.allSettled([0, 1].map(async () => resubmit(await openLog(await openContext(folder), {}), {})));
+    const results = await Promise.allSettled(
+      [0, 1].map(async () => resubmit(await openLog(await openContext(folder), {}), {})),
+    );
     const landed = results.flatMap((result) => (result.status === "fulfilled" ? [result.value.landed] : []));
     expect(landed.length).toBeGreaterThan(0);
     expect(await resubmit(await openLog(context, {}), {})).toMatchObject({ stillBad: 0 });
     await table.refresh();
     expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
     expect(await readQuarantine(context, { status: "resubmitted" })).toHaveLength(2);
-    expect([await readQuarantine(context), await readQuarantine(context, { status: "claimed" })]).toEqual([[], []]);
+    expect([await readQuarantine(context), await readQuarantine(context, { status: "claimed" })]).toEqual([
+      [],
+      [],
+    ]);
     await table.close();
   });
 
@@ -145,7 +167,9 @@ describe("a quarantine", () => {
     const strict = suite("flights", [check.between("delay", { min: 0, max: 10 }, { onFail: "quarantine" })]);
     let stricter: unknown;
     const store = interrupted(context.store, path, async () => {
-      stricter = await resubmit(await openLog(await openContext(folder), {}), { gate: strict }).catch((error: unknown) => error);
+      stricter = await resubmit(await openLog(await openContext(folder), {}), { gate: strict }).catch(
+        (error: unknown) => error,
+      );
     });
     const lax = await resubmit(await openLog({ ...context, store }, {}), {});
     expect(lax.landed).toBe(expected - 1);
@@ -165,16 +189,18 @@ describe("a quarantine", () => {
     const strict = suite("flights", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]);
     await table.append([{ id: 3, delay: 1, origin: "JFK" }]);
     expect(await resubmit(await log(), { gate: strict })).toEqual({ landed: 1, stillBad: 1, version: 3 });
-    expect((await readQuarantine(context)).map((row) => (row["errors"] as { check_id: string }[])[0]?.check_id)).toEqual([
-      "id:values_to_be_unique",
-    ]);
+    expect(
+      (await readQuarantine(context)).map((row) => (row["errors"] as { check_id: string }[])[0]?.check_id),
+    ).toEqual(["id:values_to_be_unique"]);
     await table.close();
   });
 
   it("asks only the checks that name rows: a handful of rows has no mean to speak of", async () => {
     const { table, context, log } = await quarantined();
     const newest = await log();
-    const racing = resubmit(newest, { gate: suite("s", [check.measure("mean", "delay", { max: 0 }), check.notNull("id")]) });
+    const racing = resubmit(newest, {
+      gate: suite("s", [check.measure("mean", "delay", { max: 0 }), check.notNull("id")]),
+    });
     await expect(racing).resolves.toMatchObject({ landed: 2 });
     expect(await readQuarantine(context)).toEqual([]);
     await table.close();
@@ -225,13 +251,17 @@ describe("a quarantine", () => {
     await table.refresh();
     const after = await rowsOf(table);
     expect(after).toHaveLength(6);
-    for (const row of before) expect(after.filter((other) => JSON.stringify(plain(other)) === JSON.stringify(plain(row)))).toHaveLength(2);
+    for (const row of before)
+      expect(
+        after.filter((other) => JSON.stringify(plain(other)) === JSON.stringify(plain(row))),
+      ).toHaveLength(2);
     await table.close();
   });
 
   describe("of a table whose columns are not simply given", () => {
     const refuse = suite("refuse", [check.sql("false", { id: "no", onFail: "quarantine" })]);
-    const fresh = async (columns: SchemaBuilder) => createTable(join(freshFolder(), "t"), { schema: columns });
+    const fresh = async (columns: SchemaBuilder) =>
+      createTable(join(freshFolder(), "t"), { schema: columns });
     const all = { gate: suite("all", []) };
 
     it("finds values that the source spelled in another case", async () => {
@@ -244,7 +274,10 @@ describe("a quarantine", () => {
     });
 
     it("lets the table fill what the row says nothing of, and keeps a null that it says", async () => {
-      const columns = schema().long("id").column("d", "long", { default: "7" }).column("g", "long", { generatedAs: "id + coalesce(d, 0)" });
+      const columns = schema()
+        .long("id")
+        .column("d", "long", { default: "7" })
+        .column("g", "long", { generatedAs: "id + coalesce(d, 0)" });
       const table = await fresh(columns.column("n", "long", { identity: { start: 100, step: 1 } }));
       for (const row of [{ id: 1 }, { id: 2, d: null }, { id: 3, d: 9 }, { id: 4, d: 9, g: 13 }, { id: 5 }])
         await table.append([row], { gate: refuse });
@@ -278,7 +311,9 @@ describe("a quarantine", () => {
         { check_id: "schema:s", message: "s must be a BIGINT", observed_value: "abc" },
         { check_id: "schema:old", message: "the table has no column old", observed_value: "x" },
       ]);
-      await expect(table.repairQuarantined({}, { old: "'y'" })).rejects.toMatchObject({ code: "COLUMN_NOT_FOUND" });
+      await expect(table.repairQuarantined({}, { old: "'y'" })).rejects.toMatchObject({
+        code: "COLUMN_NOT_FOUND",
+      });
       await table.repairQuarantined({}, { old: "NULL", s: "1" });
       expect(await table.resubmit(all)).toMatchObject({ landed: 1, stillBad: 0 });
       expect((await rowsOf(table)).map(({ id, s }) => [id, s])).toEqual([
@@ -292,7 +327,9 @@ describe("a quarantine", () => {
     it("keeps variants what they were", async () => {
       const table = await fresh(schema().long("id").column("v", "variant"));
       const other = await fresh(schema().long("id").column("v", "variant"));
-      const rows = [{ a: 1, b: ["x", null], c: { d: "it's" } }, "text", 5.5, null, true, "{}"].map((v, id) => [{ id, v }]);
+      const rows = [{ a: 1, b: ["x", null], c: { d: "it's" } }, "text", 5.5, null, true, "{}"].map(
+        (v, id) => [{ id, v }],
+      );
       for (const one of rows) {
         await other.append(one);
         await table.append(one, { gate: refuse });
@@ -325,8 +362,12 @@ describe("a quarantine", () => {
       const context = await openContext(table.uri);
       const before = await openLog(context, {});
       await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
-      expect(await readQuarantine(context, {})).toMatchObject([{ status: "open", resubmission_id: null, attempt: 2 }]);
+      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+      });
+      expect(await readQuarantine(context, {})).toMatchObject([
+        { status: "open", resubmission_id: null, attempt: 2 },
+      ]);
       expect(await rowsOf(await openTable(table.uri))).toEqual([{ id: 9n, s: 3n }]);
       await table.close();
     });
@@ -341,13 +382,16 @@ describe("a quarantine", () => {
         ...store,
         putIfAbsent: async (path, bytes, options) => {
           const answer = await store.putIfAbsent(path, bytes, options);
-          if (/\d{20}\.json$/.test(path)) commits.push(path.startsWith("_quarantine/") ? "quarantine" : "table");
+          if (/\d{20}\.json$/.test(path))
+            commits.push(path.startsWith("_quarantine/") ? "quarantine" : "table");
           return answer;
         },
       };
       const before = await openLog({ ...context, store: recording }, {});
       await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+      });
       expect(commits).toEqual(["quarantine", "table", "quarantine"]);
       await table.close();
     });
@@ -355,7 +399,8 @@ describe("a quarantine", () => {
 });
 
 function plain(value: unknown): unknown {
-  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value);
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value)))
+    return String(value);
   if (value instanceof Uint8Array) return [...value];
   if (value instanceof Date) return value.getTime();
   if (Array.isArray(value)) return value.map(plain);

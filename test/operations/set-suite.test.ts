@@ -24,8 +24,15 @@ describe("a suite that a table carries", () => {
       { id: 3, delay: 5, origin: "?" },
     ]);
     expect(result).toMatchObject({ rows: 1, gate: { quarantined: 1, dropped: 1 } });
-    expect((await table.history()).map((entry) => entry.operation)).toEqual(["WRITE", "SET TBLPROPERTIES", "CREATE TABLE"]);
-    expect(await table.overwrite([{ id: 9, delay: -999, origin: "LAX" }])).toMatchObject({ rows: 0, gate: { quarantined: 1 } });
+    expect((await table.history()).map((entry) => entry.operation)).toEqual([
+      "WRITE",
+      "SET TBLPROPERTIES",
+      "CREATE TABLE",
+    ]);
+    expect(await table.overwrite([{ id: 9, delay: -999, origin: "LAX" }])).toMatchObject({
+      rows: 0,
+      gate: { quarantined: 1 },
+    });
     await table.setSuite(null);
     expect(await table.suite()).toBeUndefined();
     expect(await table.append([{ id: 9, delay: -999, origin: "?" }])).toMatchObject({ rows: 1 });
@@ -35,7 +42,10 @@ describe("a suite that a table carries", () => {
   it("is enforced beside the gate of a write", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.setSuite(own);
-    const gate = suite("mine", [check.notNull("id", { onFail: "drop" }), check.between("delay", { max: 10 }, { onFail: "drop" })]);
+    const gate = suite("mine", [
+      check.notNull("id", { onFail: "drop" }),
+      check.between("delay", { max: 10 }, { onFail: "drop" }),
+    ]);
     const result = await table.append(
       [
         { id: null, delay: 5, origin: "LAX" },
@@ -58,9 +68,15 @@ describe("a suite that a table carries", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: columns() });
     await table.setSuite(own);
-    const gate = suite("flights", [check.notNull("id", { id: "a" }), check.notNull("nope", { id: "origin:values_to_match_regex" })]);
+    const gate = suite("flights", [
+      check.notNull("id", { id: "a" }),
+      check.notNull("nope", { id: "origin:values_to_match_regex" }),
+    ]);
     const row = [{ id: 1, delay: 5, origin: "LAX" }];
-    await expect(table.append(row, { gate })).rejects.toMatchObject({ code: "SUITE_INVALID", data: { path: "checks[1].params.column" } });
+    await expect(table.append(row, { gate })).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[1].params.column" },
+    });
     await table.overwrite(row, { gate: { checks: [] } });
     const twice = suite("flights", [
       check.notNull("id", { id: "origin:values_to_match_regex" }),
@@ -75,10 +91,14 @@ describe("a suite that a table carries", () => {
     const other = await createTable(join(freshFolder(), "t"), {
       schema: schema().long("id"),
       properties: {
-        "varve.suite": JSON.stringify({ checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "gone" } }] }),
+        "varve.suite": JSON.stringify({
+          checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "gone" } }],
+        }),
       },
     });
-    await expect(other.append([{ id: 1 }], { gate })).rejects.toMatchObject({ data: { path: "varve.suite.checks[0].params.column" } });
+    await expect(other.append([{ id: 1 }], { gate })).rejects.toMatchObject({
+      data: { path: "varve.suite.checks[0].params.column" },
+    });
     await table.close();
   });
 
@@ -100,10 +120,15 @@ describe("a suite that a table carries", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: columns() });
     await table.append([{ id: 1, delay: null, origin: "LAX" }]);
-    await expect(table.setSuite(own, { registerConstraints: true })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await expect(table.setSuite(own, { registerConstraints: true })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
     const { constraints } = await table.setSuite(own, { registerConstraints: true, upgradeProtocol: true });
     expect(constraints.map(({ name, expression }) => [name, expression])).toEqual([
-      ["varve_delay_values_to_be_between", "(`delay` IS NULL OR (`delay` >= CAST(-120 AS DOUBLE) AND `delay` <= CAST(1800 AS DOUBLE)))"],
+      [
+        "varve_delay_values_to_be_between",
+        "(`delay` IS NULL OR (`delay` >= CAST(-120 AS DOUBLE) AND `delay` <= CAST(1800 AS DOUBLE)))",
+      ],
     ]);
     const properties = actionsOf(folder, 2, "metaData")[0]?.["configuration"];
     expect(properties).toMatchObject({
@@ -111,7 +136,9 @@ describe("a suite that a table carries", () => {
         "(`delay` IS NULL OR (`delay` >= CAST(-120 AS DOUBLE) AND `delay` <= CAST(1800 AS DOUBLE)))",
     });
     await table.setSuite(null);
-    expect((await table.snapshot().describe()).properties).not.toHaveProperty("delta.constraints.varve_delay_values_to_be_between");
+    expect((await table.snapshot().describe()).properties).not.toHaveProperty(
+      "delta.constraints.varve_delay_values_to_be_between",
+    );
     expect(await rowsOf(table)).toHaveLength(1);
     await table.close();
   });
@@ -123,8 +150,13 @@ describe("a suite that a table carries", () => {
       { id: 2, delay: 50, origin: "LAX" },
     ];
     const without = await createTable(join(freshFolder(), "t"), { schema: columns() });
-    await expect(without.append(rows, { gate })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["_failed_checks"] } });
-    const table = await createTable(join(freshFolder(), "t"), { schema: columns().array("_failed_checks", "string") });
+    await expect(without.append(rows, { gate })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["_failed_checks"] },
+    });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: columns().array("_failed_checks", "string"),
+    });
     expect(await table.append(rows, { gate })).toMatchObject({ rows: 2, gate: { tagged: 1 } });
     expect((await rowsOf(table)).map((row) => row["_failed_checks"])).toEqual([null, ["late"]]);
     await table.close();
@@ -134,7 +166,9 @@ describe("a suite that a table carries", () => {
   it("cannot become constraints that rows of the table break", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.append([{ id: 1, delay: 9999, origin: "LAX" }]);
-    await expect(table.setSuite(own, { registerConstraints: true, upgradeProtocol: true })).rejects.toMatchObject({
+    await expect(
+      table.setSuite(own, { registerConstraints: true, upgradeProtocol: true }),
+    ).rejects.toMatchObject({
       code: "CONSTRAINT_VIOLATED",
     });
     await table.close();

@@ -19,17 +19,23 @@ import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");
 const keys = suite("keys", [check.unique("id", { acrossTable: true })]);
-const amounts = suite("amounts", [check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" })]);
+const amounts = suite("amounts", [
+  check.between("amount", { min: 0 }, { id: "amount", onFail: "quarantine" }),
+]);
 
-async function fresh(rows: readonly Record<string, unknown>[] = [{ id: 1, amount: 1 }]): Promise<{ folder: string; table: Table }> {
+async function fresh(
+  rows: readonly Record<string, unknown>[] = [{ id: 1, amount: 1 }],
+): Promise<{ folder: string; table: Table }> {
   const folder = join(freshFolder(), "t");
   const table = await createTable(folder, { schema: orders() });
   await table.append(rows);
   return { folder, table };
 }
 
-const folderOf = (table: Table): string => (table.uri.startsWith("file:") ? fileURLToPath(table.uri) : table.uri);
-const leftOf = (folder: string): string[] => (existsSync(join(folder, "_staged")) ? readdirSync(join(folder, "_staged")).sort() : []);
+const folderOf = (table: Table): string =>
+  table.uri.startsWith("file:") ? fileURLToPath(table.uri) : table.uri;
+const leftOf = (folder: string): string[] =>
+  existsSync(join(folder, "_staged")) ? readdirSync(join(folder, "_staged")).sort() : [];
 
 describe("a staged batch", () => {
   it("is seen by nobody until it is published, and then as the files that were staged", async () => {
@@ -40,13 +46,22 @@ describe("a staged batch", () => {
     const files = dataFiles(folder);
     expect(await staged.audit()).toMatchObject({ accepted: true, rows: 1, suite: { name: "amounts" } });
     const result = await staged.publish();
-    expect(result).toMatchObject({ outcome: "committed", version: 2, rows: 1, reaudited: false, gate: { accepted: true, clean: 1 } });
+    expect(result).toMatchObject({
+      outcome: "committed",
+      version: 2,
+      rows: 1,
+      reaudited: false,
+      gate: { accepted: true, clean: 1 },
+    });
     expect(dataFiles(folder)).toEqual(files);
     expect(await rowsOf(table)).toEqual([
       { id: 1n, amount: 1 },
       { id: 2n, amount: 2 },
     ]);
-    expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ userMetadata: "from a test", gate: { suite: { name: "amounts" } } });
+    expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({
+      userMetadata: "from a test",
+      gate: { suite: { name: "amounts" } },
+    });
     expect(leftOf(folder)).toEqual([]);
     await table.close();
   });
@@ -64,15 +79,24 @@ describe("a staged batch", () => {
     expect(new Set(ids.map((id) => id.slice(0, 8)))).toEqual(
       new Set([(Date.UTC(2024, 0, 1) / 2 ** 16).toString(16).split(".")[0]?.padStart(8, "0")]),
     );
-    expect(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id))).toBe(true);
+    expect(
+      ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)),
+    ).toBe(true);
     await table.close();
   });
 
   it("keeps whole numbers of its suite that are larger than JavaScript's", async () => {
     const { table } = await fresh();
-    const wide = { checks: [{ kind: "expect_column_values_to_be_between", params: { column: "id", max_value: 2n ** 62n + 1n } }] };
+    const wide = {
+      checks: [
+        { kind: "expect_column_values_to_be_between", params: { column: "id", max_value: 2n ** 62n + 1n } },
+      ],
+    };
     const staged = await table.stage([{ id: 2n ** 62n + 1n, amount: 2 }], { gate: wide });
-    expect(await (await table.staged(staged.id)).publish()).toMatchObject({ rows: 1, gate: { accepted: true } });
+    expect(await (await table.staged(staged.id)).publish()).toMatchObject({
+      rows: 1,
+      gate: { accepted: true },
+    });
     const above = await table.stage([{ id: 2n ** 62n + 2n, amount: 2 }], { gate: wide });
     await expect((await table.staged(above.id)).publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
     await table.close();
@@ -87,7 +111,9 @@ describe("a staged batch", () => {
     const found: unknown[] = [];
     for await (const row of (await staged.snapshot()).rows({ where: "amount < 0" })) found.push(row);
     expect(found).toEqual([{ id: 2n, amount: -2 }]);
-    const both = await staged.sql("SELECT s.id, s.amount - t.amount AS change FROM staged s JOIN t USING (id)");
+    const both = await staged.sql(
+      "SELECT s.id, s.amount - t.amount AS change FROM staged s JOIN t USING (id)",
+    );
     for await (const row of both.rows()) expect(row).toEqual({ id: 1n, change: 4 });
     const named = await query("SELECT count(*) AS n FROM s", { tables: { s: await staged.snapshot() } });
     for await (const row of named.rows()) expect(row).toEqual({ n: 2n });
@@ -104,9 +130,15 @@ describe("a staged batch", () => {
     expect(report).toMatchObject({ accepted: false, checks: [{ unexpected: 1 }] });
     expect(checkText(report)).toContain("amount must be at least 0");
     const again = await (await openTable(folder)).staged("2001-02");
-    await expect(again.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED", data: { id: "2001-02", version: 1 } });
+    await expect(again.publish()).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+      data: { id: "2001-02", version: 1 },
+    });
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
-    expect(await again.publish({ gate: suite("none", []) })).toMatchObject({ outcome: "committed", reaudited: true });
+    expect(await again.publish({ gate: suite("none", []) })).toMatchObject({
+      outcome: "committed",
+      reaudited: true,
+    });
     await table.close();
   });
 
@@ -119,9 +151,16 @@ describe("a staged batch", () => {
       { id: 3, amount: -1 },
     ]);
     expect(await staged.audit(amounts)).toMatchObject({ accepted: true, rows: 3, clean: 1, quarantined: 2 });
-    expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1, quarantine: { rows: 2 }, reaudited: false });
+    expect(await staged.publish()).toMatchObject({
+      outcome: "committed",
+      rows: 1,
+      quarantine: { rows: 2 },
+      reaudited: false,
+    });
     expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
-    expect((await table.quarantinedRows()).map((row) => JSON.parse(String(row["payload"])).id).sort()).toEqual([1, 3]);
+    expect(
+      (await table.quarantinedRows()).map((row) => JSON.parse(String(row["payload"])).id).sort(),
+    ).toEqual([1, 3]);
     expect(dataFiles(folder).filter((file) => !file.startsWith("_"))).toHaveLength(2);
     expect(leftOf(folder)).toEqual([]);
     await table.close();
@@ -225,7 +264,10 @@ describe("a staged batch", () => {
     const { table } = await fresh();
     const staged = await table.stage([{ id: 2, amount: 2 }]);
     await staged.publish();
-    await expect(staged.discard()).rejects.toMatchObject({ code: "STAGED_INVALID", message: expect.stringContaining("published") });
+    await expect(staged.discard()).rejects.toMatchObject({
+      code: "STAGED_INVALID",
+      message: expect.stringContaining("published"),
+    });
     expect(await rowsOf(table)).toHaveLength(2);
     await table.close();
   });
@@ -255,7 +297,9 @@ describe("a staged batch", () => {
         return context.store.putIfAbsent(path, bytes, options);
       },
     };
-    await expect(discardStaged(await openLog({ ...context, store: overtaken }), id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(discardStaged(await openLog({ ...context, store: overtaken }), id)).rejects.toMatchObject({
+      code: "STAGED_INVALID",
+    });
     expect(await rowsOf(await openTable(folder))).toHaveLength(2);
     expect(leftOf(folder)).toEqual([]);
     await table.close();
@@ -321,7 +365,9 @@ describe("a staged batch", () => {
     };
     const normal = check.normal("row_count", undefined, { rule: "threshold", lower: 0 });
     const gate = suite("normal", [normal, check.between("amount", { min: 0 }, { onFail: "quarantine" })]);
-    expect(await staged.publish({ gate, gateOptions: { history } })).toMatchObject({ outcome: "alreadyApplied" });
+    expect(await staged.publish({ gate, gateOptions: { history } })).toMatchObject({
+      outcome: "alreadyApplied",
+    });
     expect(looks).toBe(2);
     expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
     await table.close();
@@ -338,7 +384,8 @@ describe("a staged batch", () => {
   it("accounts for its files as long as its record is there", async () => {
     const { folder, table } = await fresh();
     const staged = await table.stage([{ id: 2, amount: 2 }]);
-    const orphans = async () => (await fsck(folder)).findings.filter(({ code }) => code === "ORPHAN_FILE").length;
+    const orphans = async () =>
+      (await fsck(folder)).findings.filter(({ code }) => code === "ORPHAN_FILE").length;
     expect(await orphans()).toBe(0);
     rmSync(join(folder, "_staged", `${staged.id}.json`));
     expect(await orphans()).toBe(1);
@@ -348,9 +395,13 @@ describe("a staged batch", () => {
   it("needs an id of its own and one that can be a file's name", async () => {
     const { table } = await fresh();
     await table.stage([{ id: 2, amount: 2 }], { id: "a" });
-    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
+      code: "STAGED_INVALID",
+    });
     await table.publishStaged("a");
-    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
+      code: "STAGED_INVALID",
+    });
     await expect(table.stage([], { id: "../a" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await table.close();
   });
@@ -409,10 +460,18 @@ describe("a staged batch", () => {
         ["schema:id", 1],
         ["amount", 1],
       ]);
-      expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1, quarantine: { rows: 3 } });
+      expect(await staged.publish()).toMatchObject({
+        outcome: "committed",
+        rows: 1,
+        quarantine: { rows: 3 },
+      });
       expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
       const rows = await table.quarantinedRows();
-      const found = rows.map(({ payload, source_row, batch_id }) => [JSON.parse(String(payload)).id, source_row, batch_id]);
+      const found = rows.map(({ payload, source_row, batch_id }) => [
+        JSON.parse(String(payload)).id,
+        source_row,
+        batch_id,
+      ]);
       const batch = `varve.staged.${staged.id}:1`;
       expect(found.filter(([id]) => id !== 5)).toEqual([
         [3, 1n, batch],
@@ -425,10 +484,14 @@ describe("a staged batch", () => {
         base_version: 2n,
         errors: [{ check_id: "schema:amount", observed_value: "abc" }],
       });
-      expect(actionsOf(folder, 3, "commitInfo")[0]).toMatchObject({ gate: { rows: 4, clean: 1, quarantined: 3, quarantine: {} } });
+      expect(actionsOf(folder, 3, "commitInfo")[0]).toMatchObject({
+        gate: { rows: 4, clean: 1, quarantined: 3, quarantine: {} },
+      });
       expect(leftOf(folder)).toEqual([]);
       expect((await fsck(folder)).findings).toEqual([]);
-      expect(await table.repairQuarantined({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" })).toBe(3);
+      expect(
+        await table.repairQuarantined({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" }),
+      ).toBe(3);
       expect(await table.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
       await table.close();
     });
@@ -443,9 +506,15 @@ describe("a staged batch", () => {
         { gate: misfits },
       );
       const files = dataFiles(folder).filter((file) => !file.startsWith("_"));
-      expect(await staged.publish()).toMatchObject({ rows: 1, quarantine: { rows: 1 }, gate: { rows: 2, quarantined: 1 } });
+      expect(await staged.publish()).toMatchObject({
+        rows: 1,
+        quarantine: { rows: 1 },
+        gate: { rows: 2, quarantined: 1 },
+      });
       expect(dataFiles(folder).filter((file) => !file.startsWith("_"))).toEqual(files);
-      expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({ gate: { quarantined: 1, quarantine: { version: 1 } } });
+      expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({
+        gate: { quarantined: 1, quarantine: { version: 1 } },
+      });
       expect(await table.quarantinedRows()).toHaveLength(1);
       expect(await staged.publish()).toMatchObject({ outcome: "alreadyApplied" });
       expect(await table.quarantinedRows()).toHaveLength(1);
@@ -461,10 +530,16 @@ describe("a staged batch", () => {
         { id: null, amount: 2 },
       ];
       const staged = await table.stage(rows);
-      expect(await staged.audit()).toMatchObject({ accepted: false, reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"] });
+      expect(await staged.audit()).toMatchObject({
+        accepted: false,
+        reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"],
+      });
       await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
       await table.setSuite(amounts);
-      await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED", message: expect.stringContaining("do not fit") });
+      await expect(staged.publish()).rejects.toMatchObject({
+        code: "BATCH_REJECTED",
+        message: expect.stringContaining("do not fit"),
+      });
       expect(await table.quarantine()).toEqual([]);
       await staged.discard();
       expect(leftOf(await folderOf(table))).toEqual([]);
@@ -475,7 +550,11 @@ describe("a staged batch", () => {
     it("takes a batch of which no row fits", async () => {
       const { table } = await fresh();
       const staged = await table.stage([{ id: null, amount: 2 }], { gate: misfits });
-      expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 0, quarantine: { rows: 1 } });
+      expect(await staged.publish()).toMatchObject({
+        outcome: "committed",
+        rows: 0,
+        quarantine: { rows: 1 },
+      });
       expect(await rowsOf(table)).toHaveLength(1);
       await table.close();
     });

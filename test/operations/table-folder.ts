@@ -21,7 +21,9 @@ export function freshFolder(): string {
 export function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() || readdirSync(join(entry.parentPath, entry.name)).length === 0);
+  const files = entries.filter(
+    (entry) => entry.isFile() || readdirSync(join(entry.parentPath, entry.name)).length === 0,
+  );
   return files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
 }
 
@@ -43,7 +45,10 @@ export function actionsOf(folder: string, version: number, kind: string): Record
 }
 
 /** All rows of the newest version, ordered by their column `id` where they have one. */
-export async function rowsOf(table: Table, columns?: readonly string[]): Promise<Readonly<Record<string, unknown>>[]> {
+export async function rowsOf(
+  table: Table,
+  columns?: readonly string[],
+): Promise<Readonly<Record<string, unknown>>[]> {
   const rows: Readonly<Record<string, unknown>>[] = [];
   for await (const row of table.snapshot().rows(columns === undefined ? {} : { columns })) rows.push(row);
   return rows.sort((one, other) => Number(one["id"] ?? 0) - Number(other["id"] ?? 0));

@@ -42,7 +42,9 @@ function deafStore(store: ObjectStore, deafness: Deafness): ObjectStore {
   };
 }
 
-async function deafTable(lands: boolean): Promise<{ folder: string; context: TableContext; deafness: Deafness }> {
+async function deafTable(
+  lands: boolean,
+): Promise<{ folder: string; context: TableContext; deafness: Deafness }> {
   const folder = join(freshFolder(), "t");
   const created = await createTable(folder, { schema: schema().long("id").double("amount") });
   await created.append([{ id: 1, amount: 1 }]);
@@ -63,24 +65,25 @@ const gate = suite("amounts", [check.between("amount", { min: 0 }, { onFail: "qu
 const ofTable = /^_delta_log\/\d{20}\.json$/;
 const ofQuarantine = /^_quarantine\/_delta_log\/0{19}1\.json$/;
 
-const verbs: readonly (readonly [string, readonly number[], (snapshot: LogSnapshot) => Promise<unknown>])[] = [
-  ["an append", [1, 2], (snapshot) => append(snapshot, [{ id: 2, amount: 2 }])],
+const verbs: readonly (readonly [string, readonly number[], (snapshot: LogSnapshot) => Promise<unknown>])[] =
   [
-    "a gated append",
-    [1, 2],
-    (snapshot) =>
-      append(
-        snapshot,
-        [
-          { id: 2, amount: 2 },
-          { id: 3, amount: -1 },
-        ],
-        { gate },
-      ),
-  ],
-  ["an overwrite", [2], (snapshot) => overwrite(snapshot, [{ id: 2, amount: 2 }])],
-  ["a publication", [1, 2], (snapshot) => publishStaged(snapshot, "next")],
-];
+    ["an append", [1, 2], (snapshot) => append(snapshot, [{ id: 2, amount: 2 }])],
+    [
+      "a gated append",
+      [1, 2],
+      (snapshot) =>
+        append(
+          snapshot,
+          [
+            { id: 2, amount: 2 },
+            { id: 3, amount: -1 },
+          ],
+          { gate },
+        ),
+    ],
+    ["an overwrite", [2], (snapshot) => overwrite(snapshot, [{ id: 2, amount: 2 }])],
+    ["a publication", [1, 2], (snapshot) => publishStaged(snapshot, "next")],
+  ];
 
 describe("files of a commit whose outcome is unknown stay", () => {
   it.each(verbs)("after %s that landed: the table reads whole", async (name, expected, verb) => {
@@ -149,7 +152,9 @@ describe("files of a commit whose outcome is unknown stay", () => {
 
   it("and those of a batch of which a file cannot be moved go, all of them", async () => {
     const folder = join(freshFolder(), "t");
-    await (await createTable(folder, { schema: schema().long("id").string("part"), partitionBy: ["part"] })).close();
+    await (
+      await createTable(folder, { schema: schema().long("id").string("part"), partitionBy: ["part"] })
+    ).close();
     const context = await openContext(folder);
     let moves = 0;
     const full: ObjectStore = {
@@ -160,7 +165,9 @@ describe("files of a commit whose outcome is unknown stay", () => {
       },
     };
     const rows = ["a", "b", "c"].map((part, id) => ({ id, part }));
-    await expect(append(await openLog({ ...context, store: full }), rows)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(append(await openLog({ ...context, store: full }), rows)).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+    });
     expect(moves).toBe(3);
     expect(dataFiles(folder)).toEqual([]);
   });
@@ -175,7 +182,9 @@ describe("files of a commit whose outcome is unknown stay", () => {
         return context.store.putIfAbsent(path, bytes, options);
       },
     };
-    await expect(append(await openLog({ ...context, store: refusing }), [{ id: 2, amount: 2 }])).rejects.toMatchObject({
+    await expect(
+      append(await openLog({ ...context, store: refusing }), [{ id: 2, amount: 2 }]),
+    ).rejects.toMatchObject({
       code: "STORE_REFUSED",
     });
     expect(filesBelow(folder)).toEqual(before);

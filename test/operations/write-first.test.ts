@@ -16,7 +16,11 @@ import type { WriteProgress } from "../../src/write/write-options.ts";
 import type { WriteSource } from "../../src/write/write-source.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
-type Options = { readonly onFail: "reject" | "warn"; readonly onNull: "ignore" | "fail" | "pass"; readonly id: string };
+type Options = {
+  readonly onFail: "reject" | "warn";
+  readonly onNull: "ignore" | "fail" | "pass";
+  readonly id: string;
+};
 
 const makes: readonly ((options: Options) => BuiltCheck)[] = [
   (o) => check.notNull("s", o),
@@ -61,7 +65,11 @@ const row = fc.record({
   m: maybe(fc.constantFrom("0.25", "0.26", "-99999999999999999999999999999999.99")),
   day: maybe(fc.constantFrom("1970-01-01", "1970-01-02", "2020-01-01", "0001-01-01", "9999-12-31")),
   at: maybe(
-    fc.constantFrom(...["1900-01-01T00:00:00Z", "2000-01-01T00:00:00.123Z", "2000-01-01T00:00:00.124Z"].map((time) => new Date(time))),
+    fc.constantFrom(
+      ...["1900-01-01T00:00:00Z", "2000-01-01T00:00:00.123Z", "2000-01-01T00:00:00.124Z"].map(
+        (time) => new Date(time),
+      ),
+    ),
   ),
   local: maybe(fc.constantFrom("1949-12-31 23:59:59.999999", "1950-01-01 00:00:00")),
   s: text,
@@ -84,11 +92,21 @@ const facts = () =>
     .struct("st", schema().string("t"))
     .array("tags", "string");
 
-const plain = (value: unknown) => JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? String(item) : item)));
+const plain = (value: unknown) =>
+  JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? String(item) : item)));
 
 /** What all tests, made before anything is written, say of the rows. */
-async function judged(table: Table, source: WriteSource, gate: ReturnType<typeof suite>): Promise<GateOutcome> {
-  const batch = await prepareBatch(await existingTarget(table.snapshot().log), source, { gate }, { judgeOnly: true });
+async function judged(
+  table: Table,
+  source: WriteSource,
+  gate: ReturnType<typeof suite>,
+): Promise<GateOutcome> {
+  const batch = await prepareBatch(
+    await existingTarget(table.snapshot().log),
+    source,
+    { gate },
+    { judgeOnly: true },
+  );
   await batch.close();
   if (batch.verdict === undefined) throw new Error("there is no verdict");
   return batch.verdict;
@@ -124,7 +142,10 @@ const ofFiles: readonly ((options: Options) => BuiltCheck)[] = [
   ({ onFail, id }) => check.measure("mean", "k", { min: 0 }, { onFail, id }),
 ];
 
-/** Parquet files of 260,000 rows that any check passes, but for a value or two in the second of three row groups; and one without rows. */
+/**
+ * Parquet files of 260,000 rows that any check passes, but for a value or two in the second of three row
+ * groups; and one without rows.
+ */
 async function oddFiles(folder: string): Promise<string[]> {
   const odd = (value: string, usual: string) => `CASE WHEN i = 130_000 THEN ${value} ELSE ${usual} END`;
   const usual = {
@@ -142,7 +163,11 @@ async function oddFiles(folder: string): Promise<string[]> {
     { s: "'É'", i: "5" },
     { i: "NULL", d: "'nan'" },
     { i: "9223372036854775807", m: "-9999999999999999999999999999999999.9999" },
-    { i: "-9223372036854775808", day: "DATE '0044-03-15 (BC)'", at: "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'" },
+    {
+      i: "-9223372036854775808",
+      day: "DATE '0044-03-15 (BC)'",
+      at: "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'",
+    },
   ];
   const session = await duckdbEngine.open();
   const files: string[] = [];
@@ -152,18 +177,24 @@ async function oddFiles(folder: string): Promise<string[]> {
       return `${value === plainly ? value : odd(value, plainly)} AS ${name}`;
     });
     const file = join(folder, `${files.length}.parquet`);
-    await session.execute(`COPY (SELECT ${items.join(", ")} FROM range(${change === undefined ? 0 : 260_000}) AS t(i)) TO '${file}'`);
+    await session.execute(
+      `COPY (SELECT ${items.join(", ")} FROM range(${change === undefined ? 0 : 260_000}) AS t(i)) TO '${file}'`,
+    );
     files.push(file);
   }
   await session.close();
   return files;
 }
 
-/** A Parquet file of 1,000 different numbers, the largest of which is 123,456,789, though its statistics say 999. */
+/**
+ * A Parquet file of 1,000 different numbers, the largest of which is 123,456,789, though its statistics say
+ * 999.
+ */
 async function lyingFile(folder: string): Promise<string> {
   const file = join(folder, "lying.parquet");
   const session = await duckdbEngine.open();
-  const values = "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
+  const values =
+    "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
   await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
   await session.close();
   const bytes = readFileSync(file);
@@ -171,7 +202,8 @@ async function lyingFile(folder: string): Promise<string> {
   const [highest, claimed] = [Buffer.alloc(4), Buffer.alloc(4)];
   highest.writeInt32LE(123_456_789);
   claimed.writeInt32LE(999);
-  for (let at = bytes.indexOf(highest, footer); at >= 0; at = bytes.indexOf(highest, at)) claimed.copy(bytes, at);
+  for (let at = bytes.indexOf(highest, footer); at >= 0; at = bytes.indexOf(highest, at))
+    claimed.copy(bytes, at);
   writeFileSync(file, bytes);
   return file;
 }
@@ -193,13 +225,17 @@ describe("a batch that is written while it is tested", () => {
           { minLength: 1, maxLength: 4 },
         ),
         async (rows, picks) => {
-          const checks = picks.map(([pick, onFail, onNull], at) => makes[pick]?.({ onFail, onNull, id: `c${at}` }) as BuiltCheck);
+          const checks = picks.map(
+            ([pick, onFail, onNull], at) => makes[pick]?.({ onFail, onNull, id: `c${at}` }) as BuiltCheck,
+          );
           const gate = suite("random", checks);
           const expected = await judged(table, rows, gate);
           if (expected.accepted) {
             const { gate: verdict } = await table.append(rows, { gate });
             expect(plain(verdict?.checks)).toEqual(plain(expected.checks));
-            expect(plain(summarizeVerdict(verdict as GateOutcome))).toEqual(plain(summarizeVerdict(expected)));
+            expect(plain(summarizeVerdict(verdict as GateOutcome))).toEqual(
+              plain(summarizeVerdict(expected)),
+            );
             held += rows.length;
             accepted += 1;
           } else {
@@ -270,8 +306,12 @@ describe("a batch that is written while it is tested", () => {
     expect(error.code).toBe("CONSTRAINT_VIOLATED");
     expect(error.data).toMatchObject({ row: 2 });
     const gate = suite("codes", [check.length("code", { max: 2 })]);
-    expect((await refusal(table.append({ csv: join(folder, "a.csv") }, { gate }))).code).toBe("CONSTRAINT_VIOLATED");
-    expect((await table.append([{ id: 4, code: "c4" }], { gate })).gate?.checks).toMatchObject([{ success: true, considered: 1 }]);
+    expect((await refusal(table.append({ csv: join(folder, "a.csv") }, { gate }))).code).toBe(
+      "CONSTRAINT_VIOLATED",
+    );
+    expect((await table.append([{ id: 4, code: "c4" }], { gate })).gate?.checks).toMatchObject([
+      { success: true, considered: 1 },
+    ]);
     expect(await rowsOf(table)).toMatchObject([{ id: 4n, code: "c4" }]);
     await table.close();
   });
@@ -283,7 +323,10 @@ describe("a batch that is written while it is tested", () => {
     for (const onFail of ["reject", "quarantine"] as const) {
       const gate = suite("low", [check.between("n", { min: 0, max: 1000 }, { onFail, id: "low" })]);
       const error = await refusal(table.append({ parquet: file }, { gate }));
-      expect({ code: error.code, data: error.data }).toEqual({ code: "SOURCE_UNREADABLE", data: { checks: ["low"] } });
+      expect({ code: error.code, data: error.data }).toEqual({
+        code: "SOURCE_UNREADABLE",
+        data: { checks: ["low"] },
+      });
     }
     expect(dataFiles(join(folder, "t"))).toEqual([]);
     await table.close();
@@ -296,7 +339,10 @@ describe("a batch that is written while it is tested", () => {
     for (const onFail of ["reject", "quarantine"] as const) {
       const gate = suite("keys", [check.unique("n", { onFail }), check.notNull("n")]);
       const { gate: verdict } = await table.append({ parquet: file }, { gate });
-      expect(verdict?.checks).toMatchObject([{ success: true, considered: 1000, unexpected: 0 }, { success: true }]);
+      expect(verdict?.checks).toMatchObject([
+        { success: true, considered: 1000, unexpected: 0 },
+        { success: true },
+      ]);
     }
     await table.close();
   });
@@ -338,7 +384,9 @@ describe("a batch that is written while it is tested", () => {
         }),
     };
     const gate = suite("few", [check.rowCount({ max: 2 })]);
-    const error = await refusal(prepareBatch({ ...target, context: { ...target.context, store } }, [{ id: 1 }], { gate }));
+    const error = await refusal(
+      prepareBatch({ ...target, context: { ...target.context, store } }, [{ id: 1 }], { gate }),
+    );
     expect(error).toBe(failure);
     expect(error.code).toBe("STORE_UNAVAILABLE");
     expect(staged.map((folder) => existsSync(folder))).toEqual([false]);
@@ -355,7 +403,9 @@ describe("a batch that is written while it is tested", () => {
         stopping.abort();
         return ids.map(() => true);
       };
-      const gate = suite("stopped", [check.predicate("stops", ["id"], (batch) => stop(batch.toArray()), { onFail })]);
+      const gate = suite("stopped", [
+        check.predicate("stops", ["id"], (batch) => stop(batch.toArray()), { onFail }),
+      ]);
       const error = await refusal(table.append([{ id: 1 }], { gate, signal: stopping.signal }));
       expect(error.code).toBe("CANCELLED");
     }
@@ -366,7 +416,14 @@ describe("a batch that is written while it is tested", () => {
   it("gets the same verdict from the statistics of several files, under names of their own", async () => {
     const folder = freshFolder();
     const files = await oddFiles(folder);
-    const columns = schema().long("i").integer("k").string("s").double("d").decimal("m", 38, 4).date("day").timestamp("at");
+    const columns = schema()
+      .long("i")
+      .integer("k")
+      .string("s")
+      .double("d")
+      .decimal("m", 38, 4)
+      .date("day")
+      .timestamp("at");
     const table = await createTable(join(folder, "t"), {
       schema: columns.long("g", { generatedAs: "k + 1" }),
       properties: { "delta.columnMapping.mode": "name" },
@@ -375,7 +432,9 @@ describe("a batch that is written while it is tested", () => {
     for (const [at, file] of files.entries()) {
       const onNull = at % 2 === 0 ? "ignore" : "fail";
       for (const rejects of [(place: number) => place === at, () => false]) {
-        const checks = ofFiles.map((make, place) => make({ id: `c${place}`, onNull, onFail: rejects(place) ? "reject" : "warn" }));
+        const checks = ofFiles.map((make, place) =>
+          make({ id: `c${place}`, onNull, onFail: rejects(place) ? "reject" : "warn" }),
+        );
         const gate = suite("several", checks);
         const expected = await judged(table, { parquet: file }, gate);
         const written = table.append({ parquet: file }, { gate, targetFileBytes: 100_000 });
@@ -383,7 +442,8 @@ describe("a batch that is written while it is tested", () => {
           const result = await written;
           expect(plain(result.gate?.checks)).toEqual(plain(expected.checks));
           if (result.filesAdded > 1) several += 1;
-        } else expect(plain((await refusal(written)).data["gate"])).toEqual(plain(summarizeVerdict(expected)));
+        } else
+          expect(plain((await refusal(written)).data["gate"])).toEqual(plain(summarizeVerdict(expected)));
       }
     }
     expect(several).toBeGreaterThan(2);
@@ -406,8 +466,13 @@ describe("a batch that is written while it is tested", () => {
     claimed.copy(bytes, at);
     writeFileSync(file, bytes);
     const table = await createTable(join(folder, "t"), { schema: schema().integer("n") });
-    const error = await refusal(table.append({ parquet: file }, { gate: suite("whole", [check.notNull("n", { id: "whole" })]) }));
-    expect({ code: error.code, data: error.data }).toEqual({ code: "SOURCE_UNREADABLE", data: { checks: ["whole"] } });
+    const error = await refusal(
+      table.append({ parquet: file }, { gate: suite("whole", [check.notNull("n", { id: "whole" })]) }),
+    );
+    expect({ code: error.code, data: error.data }).toEqual({
+      code: "SOURCE_UNREADABLE",
+      data: { checks: ["whole"] },
+    });
     expect(dataFiles(join(folder, "t"))).toEqual([]);
     await table.close();
   });

@@ -8,7 +8,9 @@ import { columnId } from "../../src/schema/column-mapping.ts";
 import { firstIdentity } from "../../src/table/rules/write-rules.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
-const invariant = (expression: string) => ({ "delta.invariants": JSON.stringify({ expression: { expression } }) });
+const invariant = (expression: string) => ({
+  "delta.invariants": JSON.stringify({ expression: { expression } }),
+});
 
 describe("what a table demands of rows", () => {
   it.each([
@@ -16,7 +18,10 @@ describe("what a table demands of rows", () => {
     ["an invariant", {}, invariant("amount > 0")],
   ])("%s holds for every row: only TRUE satisfies", async (_, properties, metadata) => {
     const folder = freshFolder();
-    const table = await createTable(join(folder, "t"), { schema: schema().integer("amount", { metadata }).string("Name"), properties });
+    const table = await createTable(join(folder, "t"), {
+      schema: schema().integer("amount", { metadata }).string("Name"),
+      properties,
+    });
     await table.append([{ amount: 1 }]);
     await table.close();
     const before = filesBelow(folder);
@@ -31,8 +36,13 @@ describe("what a table demands of rows", () => {
   });
 
   it("Spark's spelling of a constraint is understood", async () => {
-    const properties = { "delta.constraints.c": "`Name` <=> \"it's\" OR length(Name) >= 3 AND Name NOT LIKE 'x\\'%'" };
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().string("Name"), properties });
+    const properties = {
+      "delta.constraints.c": "`Name` <=> \"it's\" OR length(Name) >= 3 AND Name NOT LIKE 'x\\'%'",
+    };
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().string("Name"),
+      properties,
+    });
     await table.append([{ Name: "it's" }, { Name: "abc" }]);
     await expect(table.append([{ Name: "ab" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
     await expect(table.append([{ Name: "x'yz" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED" });
@@ -66,16 +76,19 @@ describe("what a table demands of rows", () => {
     [`${"- ".repeat(10_000)}a > 0`, "nested"],
     [`${"a + ".repeat(10_000)}a > 0`, "nested"],
     [`a IN (${"1,".repeat(40_000)}1)`, "characters"],
-  ])("a table whose constraint is %s is not written, and the refusal names what is not known", async (expression, named) => {
-    const table = await createTable(join(freshFolder(), "t"), {
-      schema: schema().integer("a").double("d").string("s").timestamp("at").binary("bin"),
-      properties: { "delta.constraints.c": expression },
-    });
-    await expect(table.append([{ a: 1 }])).rejects.toMatchObject({
-      code: "UNSUPPORTED_FEATURE",
-      message: expect.stringContaining(named) as string,
-    });
-  });
+  ])(
+    "a table whose constraint is %s is not written, and the refusal names what is not known",
+    async (expression, named) => {
+      const table = await createTable(join(freshFolder(), "t"), {
+        schema: schema().integer("a").double("d").string("s").timestamp("at").binary("bin"),
+        properties: { "delta.constraints.c": expression },
+      });
+      await expect(table.append([{ a: 1 }])).rejects.toMatchObject({
+        code: "UNSUPPORTED_FEATURE",
+        message: expect.stringContaining(named) as string,
+      });
+    },
+  );
 
   it.each([
     ["10 / a > 1", { a: 0 }],
@@ -105,7 +118,10 @@ describe("what a table demands of rows", () => {
   it.each([
     ["a = 0 OR 10 / a > 1", [{ a: 0 }, { a: 5 }]],
     ["s LIKE 'a!_c' ESCAPE '!'", [{ s: "a_c" }]],
-    ["left(s, -1) = '' AND substring(s, 0, 1) = 'a' AND right(s, 1) = 'c' AND substring(s, -2, 1) = 'b'", [{ s: "abc" }]],
+    [
+      "left(s, -1) = '' AND substring(s, 0, 1) = 'a' AND right(s, 1) = 'c' AND substring(s, -2, 1) = 'b'",
+      [{ s: "abc" }],
+    ],
     ["reverse(s) = '\u0301e\ud83d\ude00'", [{ s: "\ud83d\ude00e\u0301" }]],
     ["CAST(1.25 AS DECIMAL(2,1)) = 1.3 AND CAST(-1.25 AS DECIMAL(2,1)) = -1.3", [{ a: 1 }]],
   ])("%s takes the rows %j", async (expression, rows) => {
@@ -133,7 +149,10 @@ describe("what a table demands of rows", () => {
   });
 
   it("a default of current_timestamp() is one moment for the whole batch", async () => {
-    const columns = schema().long("id").timestamp("at", { default: "current_timestamp()" }).date("day", { default: "current_date()" });
+    const columns = schema()
+      .long("id")
+      .timestamp("at", { default: "current_timestamp()" })
+      .date("day", { default: "current_date()" });
     const table = await createTable(join(freshFolder(), "t"), { schema: columns });
     const before = new Date().toISOString();
     await table.append({ sql: "SELECT range AS id FROM range(5000)" });
@@ -148,11 +167,17 @@ describe("what a table demands of rows", () => {
     const columns = schema().string("code", { metadata: { __CHAR_VARCHAR_TYPE_STRING: "varchar(3)" } });
     const table = await createTable(join(freshFolder(), "t"), { schema: columns });
     await table.append([{ code: "äöü" }, { code: null }]);
-    await expect(table.append([{ code: "abcd" }])).rejects.toMatchObject({ code: "CONSTRAINT_VIOLATED", data: { kind: "length", row: 0 } });
+    await expect(table.append([{ code: "abcd" }])).rejects.toMatchObject({
+      code: "CONSTRAINT_VIOLATED",
+      data: { kind: "length", row: 0 },
+    });
   });
 
   it("generated columns are computed where they are absent and checked where they are given", async () => {
-    const columns = schema().timestamp("at").date("day", { generatedAs: "CAST(at AS DATE)" }).integer("year", { generatedAs: "YEAR(at)" });
+    const columns = schema()
+      .timestamp("at")
+      .date("day", { generatedAs: "CAST(at AS DATE)" })
+      .integer("year", { generatedAs: "YEAR(at)" });
     const table = await createTable(join(freshFolder(), "t"), { schema: columns, partitionBy: ["year"] });
     await table.append([{ at: "2024-02-29T23:59:59Z" }, { at: null }]);
     await table.append([{ at: "2023-01-01T00:00:00Z", day: "2023-01-01" }]);
@@ -166,7 +191,10 @@ describe("what a table demands of rows", () => {
 
   it("defaults fill absent columns, and leave an explicit null alone", async () => {
     const table = await createTable(join(freshFolder(), "t"), {
-      schema: schema().long("id").string("s", { default: "'none'" }).long("n", { default: "1 + 1", nullable: false }),
+      schema: schema()
+        .long("id")
+        .string("s", { default: "'none'" })
+        .long("n", { default: "1 + 1", nullable: false }),
     });
     await table.append([{ id: 1 }]);
     await table.append([{ id: 2, s: null }]);
@@ -179,7 +207,11 @@ describe("what a table demands of rows", () => {
   it.each([
     ["goes on from a mark that is one of its values", { start: 1n, step: 5n, highWaterMark: 11n }, 16n],
     ["steps over a mark that is none of its values", { start: 1n, step: 5n, highWaterMark: 12n }, 16n],
-    ["starts at its start where the mark lies before it", { start: 100n, step: 10n, highWaterMark: 7n }, 100n],
+    [
+      "starts at its start where the mark lies before it",
+      { start: 100n, step: 10n, highWaterMark: 7n },
+      100n,
+    ],
     ["counts down past such a mark", { start: 0n, step: -4n, highWaterMark: -9n }, -12n],
     ["has no mark before its first value", { start: -3n, step: 2n }, -3n],
   ])("an identity column %s", (_, demand, first) => {
@@ -201,7 +233,10 @@ describe("what a table demands of rows", () => {
       [20n, "c"],
     ]);
     expect(table.snapshot().schema.fields[0]?.metadata["delta.identity.highWaterMark"]).toBe(20);
-    await expect(table.append([{ id: 1, s: "d" }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["id"] } });
+    await expect(table.append([{ id: 1, s: "d" }])).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["id"] },
+    });
     const late = await openTable(`${folder}`);
     await table.append([{ s: "d" }]);
     await expect(late.append([{ s: "e" }])).rejects.toMatchObject({ code: "CONFLICT_METADATA_CHANGED" });
@@ -220,7 +255,10 @@ describe("what a table demands of rows", () => {
       code: "SCHEMA_MISMATCH",
       data: { column: ["l", "element", "a"], row: 1 },
     });
-    await expect(table.append([{ m: { k: null } }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["m", "value"] } });
+    await expect(table.append([{ m: { k: null } }])).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["m", "value"] },
+    });
   });
 
   it.each(["infinity", "-infinity"])("a moment that is %s is refused", async (moment) => {
@@ -240,9 +278,20 @@ describe("column mapping", () => {
   it("writes physical names and ids, nested too, in files, statistics and partition values", async () => {
     const folder = join(freshFolder(), "t");
     const inner = schema().long("x y");
-    const columns = schema().long("id").struct("s", inner).column("l", arrayOf(inner)).column("m", mapOf("string", inner)).string("p,;{}");
-    const table = await createTable(folder, { schema: columns, partitionBy: ["p,;{}"], properties: { "delta.columnMapping.mode": "id" } });
-    await table.append([{ id: 1, s: { "x y": 2 }, l: [{ "x y": 3 }, null], m: { k: { "x y": 4 } }, "p,;{}": "a" }]);
+    const columns = schema()
+      .long("id")
+      .struct("s", inner)
+      .column("l", arrayOf(inner))
+      .column("m", mapOf("string", inner))
+      .string("p,;{}");
+    const table = await createTable(folder, {
+      schema: columns,
+      partitionBy: ["p,;{}"],
+      properties: { "delta.columnMapping.mode": "id" },
+    });
+    await table.append([
+      { id: 1, s: { "x y": 2 }, l: [{ "x y": 3 }, null], m: { k: { "x y": 4 } }, "p,;{}": "a" },
+    ]);
     const [add] = actionsOf(folder, 1, "add");
     expect(Object.keys(add?.["partitionValues"] as object)[0]).toMatch(/^col-/);
     expect(String(add?.["stats"])).not.toContain("x y");
@@ -264,8 +313,19 @@ describe("column mapping", () => {
 describe("partitions", () => {
   it("of every type come back, whatever characters, nulls and signs their values hold", async () => {
     const folder = join(freshFolder(), "t");
-    const columns = schema().long("id").string("s").double("d").decimal("n", 10, 3).boolean("b").date("day").timestamp("at").binary("bin");
-    const table = await createTable(folder, { schema: columns, partitionBy: ["s", "d", "n", "b", "day", "at", "bin"] });
+    const columns = schema()
+      .long("id")
+      .string("s")
+      .double("d")
+      .decimal("n", 10, 3)
+      .boolean("b")
+      .date("day")
+      .timestamp("at")
+      .binary("bin");
+    const table = await createTable(folder, {
+      schema: columns,
+      partitionBy: ["s", "d", "n", "b", "day", "at", "bin"],
+    });
     const rows = [
       {
         id: 1n,
@@ -277,7 +337,16 @@ describe("partitions", () => {
         at: "1969-12-31T23:59:59.999999Z",
         bin: Uint8Array.of(255, 0, 37),
       },
-      { id: 2n, s: "..", d: Number.NaN, n: "0.000", b: true, day: "0001-01-01", at: "2024-01-01T00:00:00.000000Z", bin: Uint8Array.of(97) },
+      {
+        id: 2n,
+        s: "..",
+        d: Number.NaN,
+        n: "0.000",
+        b: true,
+        day: "0001-01-01",
+        at: "2024-01-01T00:00:00.000000Z",
+        bin: Uint8Array.of(97),
+      },
       { id: 3n, s: null, d: Number.POSITIVE_INFINITY, n: null, b: null, day: null, at: null, bin: null },
     ];
     await table.append(rows);
@@ -286,14 +355,23 @@ describe("partitions", () => {
   });
 
   it("turn empty text into null, as Delta reads it", async () => {
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("s"), partitionBy: ["s"] });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("s"),
+      partitionBy: ["s"],
+    });
     await table.append([{ id: 1, s: "" }]);
     expect(await rowsOf(table)).toEqual([{ id: 1n, s: null }]);
   });
 
   it("of random texts come back", async () => {
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").string("s"), partitionBy: ["s"] });
-    const texts = fc.sample(fc.string({ unit: "binary", minLength: 1, maxLength: 20 }), { numRuns: 60, seed: 7 });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").string("s"),
+      partitionBy: ["s"],
+    });
+    const texts = fc.sample(fc.string({ unit: "binary", minLength: 1, maxLength: 20 }), {
+      numRuns: 60,
+      seed: 7,
+    });
     const rows = texts.map((s, id) => ({ id: BigInt(id), s }));
     await table.append(rows);
     expect(await rowsOf(table)).toEqual(rows);
@@ -306,7 +384,9 @@ describe("partitions", () => {
     ["one column twice", ["a", "A"], "INVALID_ARGUMENT"],
   ])("by %s are refused", async (_, partitionBy, code) => {
     const folder = freshFolder();
-    await expect(createTable(join(folder, "t"), { schema: schema().long("a").array("l", "long"), partitionBy })).rejects.toMatchObject({
+    await expect(
+      createTable(join(folder, "t"), { schema: schema().long("a").array("l", "long"), partitionBy }),
+    ).rejects.toMatchObject({
       code,
     });
     expect(filesBelow(folder)).toEqual([]);
@@ -316,13 +396,17 @@ describe("partitions", () => {
 describe("variants", () => {
   it("hold whatever the source has, in two binary parts that every reader of variants knows", async () => {
     const folder = join(freshFolder(), "t");
-    const table = await createTable(folder, { schema: schema().long("id").column("v", "variant").array("vs", "variant") });
+    const table = await createTable(folder, {
+      schema: schema().long("id").column("v", "variant").array("vs", "variant"),
+    });
     await table.append([{ id: 1 }, { id: 2, v: { x: 1, y: ["p"] }, vs: [{ z: 1.5 }, null] }]);
     await table.append([{ id: 3, v: "text" }]);
     await table.append({ sql: `SELECT 4::BIGINT AS id, CAST('{"k":[1,null]}' AS JSON) AS v` });
     await table.append(await table.at(3));
     const variants = (await rowsOf(table, ["id", "v"])).map((row) => row["v"]);
-    expect(variants).toEqual([null, '{"x":1,"y":["p"]}', '"text"', '{"k":[1,null]}'].flatMap((text) => [text, text]));
+    expect(variants).toEqual(
+      [null, '{"x":1,"y":["p"]}', '"text"', '{"k":[1,null]}'].flatMap((text) => [text, text]),
+    );
     expect(actionsOf(folder, 0, "protocol")[0]?.["readerFeatures"]).toEqual(["variantType"]);
   });
 });

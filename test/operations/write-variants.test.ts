@@ -19,7 +19,8 @@ async function variantsOf(table: Table): Promise<unknown[]> {
 
 /** A value of many types, and the JSON that tells them apart from texts as well as JSON can. */
 const rich = `{'t': TIMESTAMPTZ '2024-01-31 10:00:00.5Z', 'b': '\\xFF'::BLOB, 'd': 1.50::DECIMAL(5,2), 'big': 12345678901234567890.12::DECIMAL(38,2), 's': 'x', 'n': NULL}::VARIANT`;
-const richJson = '{"b":"/w==","big":12345678901234567890.12,"d":1.50,"n":null,"s":"x","t":"2024-01-31 10:00:00.500000+00:00"}';
+const richJson =
+  '{"b":"/w==","big":12345678901234567890.12,"d":1.50,"n":null,"s":"x","t":"2024-01-31 10:00:00.500000+00:00"}';
 
 async function parquetFile(sql: string): Promise<string> {
   const session = await newSession();
@@ -32,14 +33,17 @@ async function parquetFile(sql: string): Promise<string> {
   return file;
 }
 
-const parts = (variant: string) => `CAST(variant_to_parquet_variant(${variant}) AS STRUCT(metadata BLOB, "value" BLOB))`;
+const parts = (variant: string) =>
+  `CAST(variant_to_parquet_variant(${variant}) AS STRUCT(metadata BLOB, "value" BLOB))`;
 
 describe("variants that are written", () => {
   it("from SQL of type VARIANT stay variants, nested ones too", async () => {
     const table = await newTable();
     await table.append({ sql: `SELECT 1::BIGINT AS id, ${rich} AS v` });
     await table.append({ sql: "SELECT 2::BIGINT AS id, {'a': 1}::VARIANT AS v" });
-    await table.append({ sql: "SELECT 3::BIGINT AS id, {'in': {'a': [1, 2]}::VARIANT, 'huge': 7::UHUGEINT} AS v" });
+    await table.append({
+      sql: "SELECT 3::BIGINT AS id, {'in': {'a': [1, 2]}::VARIANT, 'huge': 7::UHUGEINT} AS v",
+    });
     expect(await variantsOf(table)).toEqual([richJson, '{"a":1}', '{"huge":7,"in":{"a":[1,2]}}']);
   });
 
@@ -54,24 +58,34 @@ describe("variants that are written", () => {
     expect(await variantsOf(table)).toEqual([]);
   });
 
-  it.each(["[12345678901234567890.12]", "18446744073709551615", '{"a":{"b":1e400}}', "0.1000000000000000000001"])(
-    "from SQL of type JSON are refused where a number would be rounded: %s",
-    async (json) => {
-      const table = await newTable();
-      const wanted = { code: "SCHEMA_MISMATCH", data: { column: ["v"], expected: "variant" } };
-      await expect(table.append({ sql: `SELECT 1::BIGINT AS id, '${json}'::JSON AS v` })).rejects.toMatchObject(wanted);
-      await expect(table.append({ sql: `SELECT 1::BIGINT AS id, ['${json}'::JSON] AS v` })).rejects.toMatchObject(wanted);
-    },
-  );
+  it.each([
+    "[12345678901234567890.12]",
+    "18446744073709551615",
+    '{"a":{"b":1e400}}',
+    "0.1000000000000000000001",
+  ])("from SQL of type JSON are refused where a number would be rounded: %s", async (json) => {
+    const table = await newTable();
+    const wanted = { code: "SCHEMA_MISMATCH", data: { column: ["v"], expected: "variant" } };
+    await expect(table.append({ sql: `SELECT 1::BIGINT AS id, '${json}'::JSON AS v` })).rejects.toMatchObject(
+      wanted,
+    );
+    await expect(
+      table.append({ sql: `SELECT 1::BIGINT AS id, ['${json}'::JSON] AS v` }),
+    ).rejects.toMatchObject(wanted);
+  });
 
   it("from SQL that repeat a name in an object, or are endless, are refused", async () => {
     const table = await newTable();
     for (const json of ['{"a":1,"a":2}', '[{"b":{"a":1,"c":"x","a":[]}}]', '{"a":1,"\\u0061":2}']) {
       for (const value of [`'${json}'::JSON`, `['${json}'::JSON]`]) {
-        await expect(table.append({ sql: `SELECT 1::BIGINT AS id, ${value} AS v` })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+        await expect(table.append({ sql: `SELECT 1::BIGINT AS id, ${value} AS v` })).rejects.toMatchObject({
+          code: "SCHEMA_MISMATCH",
+        });
       }
     }
-    await expect(table.append({ sql: "SELECT 1::BIGINT AS id, 'infinity'::TIMESTAMP AS v" })).rejects.toMatchObject({
+    await expect(
+      table.append({ sql: "SELECT 1::BIGINT AS id, 'infinity'::TIMESTAMP AS v" }),
+    ).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
     });
     const fine = '[{"a":1,"b":"x\\"a\\":"},{"a":2,"b":null}]';
@@ -96,20 +110,29 @@ describe("variants that are written", () => {
 
   it("from Parquet may lie in lists and structs", async () => {
     const type = { type: "array" as const, elementType: "variant" as const, containsNull: true };
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").column("vs", type).column("v", "variant") });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").column("vs", type).column("v", "variant"),
+    });
     const part = parts("{'a': 1}::VARIANT");
-    await table.append({ parquet: await parquetFile(`SELECT 1::BIGINT AS id, [${part}, NULL] AS vs, {'x': ${part}} AS v`) });
+    await table.append({
+      parquet: await parquetFile(`SELECT 1::BIGINT AS id, [${part}, NULL] AS vs, {'x': ${part}} AS v`),
+    });
     expect(await rowsOf(table)).toEqual([{ id: 1n, vs: ['{"a":1}', null], v: '{"x":{"a":1}}' }]);
   });
 
   it("from Parquet are refused where they are damaged, or shredded without annotation", async () => {
     const table = await newTable();
-    const damaged = await parquetFile("SELECT 1::BIGINT AS id, {'metadata': '\\x01\\x00\\x00'::BLOB, 'value': '\\x0D'::BLOB} AS v");
+    const damaged = await parquetFile(
+      "SELECT 1::BIGINT AS id, {'metadata': '\\x01\\x00\\x00'::BLOB, 'value': '\\x0D'::BLOB} AS v",
+    );
     await expect(table.append({ parquet: damaged })).rejects.toThrow(/VARIANT/);
     const shredded = await parquetFile(
       "SELECT 1::BIGINT AS id, {'metadata': '\\x01\\x00\\x00'::BLOB, 'value': NULL::BLOB, 'typed_value': 7} AS v",
     );
-    await expect(table.append({ parquet: shredded })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: ["v"] } });
+    await expect(table.append({ parquet: shredded })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: ["v"] },
+    });
     expect(table.snapshot().version).toBe(0);
   });
 
@@ -117,14 +140,29 @@ describe("variants that are written", () => {
     const table = await newTable();
     const struct = new Struct([new Field("metadata", new Binary()), new Field("value", new Binary())]);
     const given = [{ metadata: Uint8Array.of(1, 0, 0), value: Uint8Array.of(12, 5) }];
-    await table.append(new ArrowTable({ id: vectorFromArray([1n], new Int64()), v: vectorFromArray(given, struct) }));
-    await table.append(new ArrowTable({ id: vectorFromArray([2n], new Int64()), v: vectorFromArray(['{"a":1}'], new Utf8()) }));
+    await table.append(
+      new ArrowTable({ id: vectorFromArray([1n], new Int64()), v: vectorFromArray(given, struct) }),
+    );
+    await table.append(
+      new ArrowTable({ id: vectorFromArray([2n], new Int64()), v: vectorFromArray(['{"a":1}'], new Utf8()) }),
+    );
     expect(await variantsOf(table)).toEqual(["5", '"{\\"a\\":1}"']);
   });
 
   it("from row objects are each of their own shape and type", async () => {
     const table = await newTable();
-    const values = [{ x: 1 }, { y: [2.5, null, "é"] }, "text", true, {}, [], -129, 2 ** 40, -0, "l".repeat(70)];
+    const values = [
+      { x: 1 },
+      { y: [2.5, null, "é"] },
+      "text",
+      true,
+      {},
+      [],
+      -129,
+      2 ** 40,
+      -0,
+      "l".repeat(70),
+    ];
     await table.append(values.map((v, id) => ({ id, v })));
     await table.append([
       { id: 100, v: { d: new Date(0), b: Uint8Array.of(255), m: new Map([["k", 1]]) } },
@@ -141,13 +179,18 @@ describe("variants that are written", () => {
       null,
     ]);
     for (const v of [10n ** 38n, { f: () => 1 }, new Date(Number.NaN), "\ud800"]) {
-      await expect(table.append([{ id: 1, v }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: "v" } });
+      await expect(table.append([{ id: 1, v }])).rejects.toMatchObject({
+        code: "SCHEMA_MISMATCH",
+        data: { column: "v" },
+      });
     }
   });
 
   it("from row objects keep their shapes inside structs, also where new columns are merged", async () => {
     const type = schema().column("v", "variant").build();
-    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").column("s", type) });
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").column("s", type),
+    });
     await table.append([
       { id: 1, s: { v: { x: 1 } } },
       { id: 2, s: { v: "a" } },
@@ -159,7 +202,9 @@ describe("variants that are written", () => {
       ],
       { mergeSchema: true },
     );
-    expect((await rowsOf(table)).map((row) => row["s"])).toEqual(['{"x":1}', '"a"', '{"y":[]}', '{"z":2}'].map((v) => ({ v })));
+    expect((await rowsOf(table)).map((row) => row["s"])).toEqual(
+      ['{"x":1}', '"a"', '{"y":[]}', '{"z":2}'].map((v) => ({ v })),
+    );
   });
 
   it("from JSON lines keep shape and digits", async () => {
@@ -177,7 +222,10 @@ describe("variants that are written", () => {
     await table.append({ ndjson: file });
     expect(await variantsOf(table)).toEqual(lines);
     writeFileSync(file, '{"id":1,"v":[1e400]}\n');
-    await expect(table.append({ ndjson: file })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", data: { column: "v" } });
+    await expect(table.append({ ndjson: file })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      data: { column: "v" },
+    });
   });
 
   it("from a version of a table, of varve or of Spark, keep every type", async () => {
@@ -208,7 +256,9 @@ describe("variants that are written", () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns(), properties });
     const staged = await table.stage({ sql: `SELECT 1::BIGINT AS id, ${rich} AS v` });
     await staged.publish();
-    await table.append({ parquet: await parquetFile(`SELECT 2::BIGINT AS id, ${parts("{'a': 1}::VARIANT")} AS v`) });
+    await table.append({
+      parquet: await parquetFile(`SELECT 2::BIGINT AS id, ${parts("{'a': 1}::VARIANT")} AS v`),
+    });
     await table.refresh();
     expect(await variantsOf(table)).toEqual([richJson, '{"a":1}']);
     const changes: unknown[] = [];
@@ -219,7 +269,13 @@ describe("variants that are written", () => {
 
   it("come back from a quarantine as they were", async () => {
     const table = await newTable();
-    const checks = [{ kind: "expect_column_values_to_be_between", params: { column: "id", min_value: 0 }, onFail: "quarantine" as const }];
+    const checks = [
+      {
+        kind: "expect_column_values_to_be_between",
+        params: { column: "id", min_value: 0 },
+        onFail: "quarantine" as const,
+      },
+    ];
     const gate = { name: "g", checks };
     await table.append(
       [
@@ -228,22 +284,38 @@ describe("variants that are written", () => {
       ],
       { gate },
     );
-    await table.append({ parquet: await parquetFile(`SELECT -2::BIGINT AS id, ${parts("{'a': 1}::VARIANT")} AS v`) }, { gate });
+    await table.append(
+      { parquet: await parquetFile(`SELECT -2::BIGINT AS id, ${parts("{'a': 1}::VARIANT")} AS v`) },
+      { gate },
+    );
     await table.append({ sql: "SELECT -3::BIGINT AS id, {'b': 'x', 'a': true}::VARIANT AS v" }, { gate });
     await table.repairQuarantined({}, { id: "-id" });
     await table.resubmit();
-    expect(await variantsOf(table)).toEqual(['{"x":[1.5],"y":"a"}', '{"a":1}', '{"a":true,"b":"x"}', '{"z":null}']);
-    const nested = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").array("vs", "variant") });
-    await expect(nested.append([{ id: -1, vs: [{ a: 1 }] }], { gate })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    expect(await variantsOf(table)).toEqual([
+      '{"x":[1.5],"y":"a"}',
+      '{"a":1}',
+      '{"a":true,"b":"x"}',
+      '{"z":null}',
+    ]);
+    const nested = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").array("vs", "variant"),
+    });
+    await expect(nested.append([{ id: -1, vs: [{ a: 1 }] }], { gate })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
     expect(await rowsOf(nested)).toEqual([]);
   });
 
   it("make a variant column of a new table and of a merged schema", async () => {
-    const created = await createTable(join(freshFolder(), "t"), { source: { sql: `SELECT 1::BIGINT AS id, ${rich} AS v` } });
+    const created = await createTable(join(freshFolder(), "t"), {
+      source: { sql: `SELECT 1::BIGINT AS id, ${rich} AS v` },
+    });
     expect(await variantsOf(created)).toEqual([richJson]);
     const merged = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
     const batch = { sql: `SELECT 1::BIGINT AS id, ${rich} AS v` };
-    await expect(merged.append(batch, { mergeSchema: true })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await expect(merged.append(batch, { mergeSchema: true })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
     await merged.append(batch, { mergeSchema: true, upgradeProtocol: true });
     expect(await variantsOf(merged)).toEqual([richJson]);
     expect(merged.snapshot().schema.fields.map((field) => field.type)).toEqual(["long", "variant"]);

@@ -14,9 +14,17 @@ import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 const engine = await duckdbEngine.open();
 afterAll(() => engine.close());
 
-async function made(columns: Parameters<typeof createTable>[1]["schema"], properties: Record<string, string>, partitionBy: string[] = []) {
+async function made(
+  columns: Parameters<typeof createTable>[1]["schema"],
+  properties: Record<string, string>,
+  partitionBy: string[] = [],
+) {
   const folder = join(freshFolder(), "t");
-  const table = await createTable(folder, { ...(columns === undefined ? {} : { schema: columns }), properties, partitionBy });
+  const table = await createTable(folder, {
+    ...(columns === undefined ? {} : { schema: columns }),
+    properties,
+    partitionBy,
+  });
   return { folder, table };
 }
 
@@ -25,14 +33,19 @@ async function commitByHand(folder: string, table: Table, ...actions: readonly A
   await table.refresh();
 }
 
-const statsOf = (folder: string, version: number) => JSON.parse(String(actionsOf(folder, version, "add")[0]?.["stats"]));
+const statsOf = (folder: string, version: number) =>
+  JSON.parse(String(actionsOf(folder, version, "add")[0]?.["stats"]));
 const infoOf = (folder: string, version: number) => actionsOf(folder, version, "commitInfo")[0];
 
 /** One test a writer feature that is not held elsewhere to what PROTOCOL.md asks of writers. */
 describe("writers' features", () => {
   it("materializePartitionColumns: partition columns stand in the data files, and the table reads as before", async () => {
     const columns = schema().long("id").string("p");
-    const { folder, table } = await made(columns, { "delta.feature.materializePartitionColumns": "supported" }, ["p"]);
+    const { folder, table } = await made(
+      columns,
+      { "delta.feature.materializePartitionColumns": "supported" },
+      ["p"],
+    );
     await table.append([
       { id: 1, p: "x" },
       { id: 2, p: null },
@@ -54,16 +67,32 @@ describe("writers' features", () => {
       "delta.dataSkippingNumIndexedCols": "1",
     };
     const { folder, table } = await made(schema().long("a").long("b").long("c"), properties);
-    const physical = table.snapshot().schema.fields.map((field) => String(field.metadata["delta.columnMapping.physicalName"]));
+    const physical = table
+      .snapshot()
+      .schema.fields.map((field) => String(field.metadata["delta.columnMapping.physicalName"]));
     const configuration = JSON.stringify({ clusteringColumns: [[physical[2]]] });
-    await commitByHand(folder, table, { kind: "domainMetadata", domain: "delta.clustering", configuration, removed: false });
+    await commitByHand(folder, table, {
+      kind: "domainMetadata",
+      domain: "delta.clustering",
+      configuration,
+      removed: false,
+    });
     await table.append([{ a: 1, b: 2, c: 3 }]);
-    expect(Object.keys(statsOf(folder, 2).minValues).sort()).toEqual([String(physical[0]), String(physical[2])].sort());
+    expect(Object.keys(statsOf(folder, 2).minValues).sort()).toEqual(
+      [String(physical[0]), String(physical[2])].sort(),
+    );
   });
 
   it("domainMetadata: domains that varve does not know outlive appends, checkpoints and cleanup", async () => {
-    const { folder, table } = await made(schema().long("id"), { "delta.feature.domainMetadata": "supported" });
-    const domain = { kind: "domainMetadata", domain: "org.example.x", configuration: '{"é":1}', removed: false } as const;
+    const { folder, table } = await made(schema().long("id"), {
+      "delta.feature.domainMetadata": "supported",
+    });
+    const domain = {
+      kind: "domainMetadata",
+      domain: "org.example.x",
+      configuration: '{"é":1}',
+      removed: false,
+    } as const;
     await commitByHand(folder, table, domain);
     await table.append([{ id: 1 }]);
     await table.checkpoint();
@@ -79,15 +108,21 @@ describe("writers' features", () => {
       type: "long",
       metadata: { "delta.typeChanges": [{ fromType: "integer", toType: "long" }] },
     });
-    expect((await rowsOf(on.table)).map((row) => Number(row["n"])).sort((a, b) => a - b)).toEqual([1, 5_000_000_000]);
+    expect((await rowsOf(on.table)).map((row) => Number(row["n"])).sort((a, b) => a - b)).toEqual([
+      1, 5_000_000_000,
+    ]);
     const off = await made(schema().integer("n"), { "delta.feature.typeWidening": "supported" });
-    await expect(off.table.append({ sql: "SELECT 5000000000::BIGINT AS n" }, { mergeSchema: true })).rejects.toMatchObject({
+    await expect(
+      off.table.append({ sql: "SELECT 5000000000::BIGINT AS n" }, { mergeSchema: true }),
+    ).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
     });
   });
 
   it("rowTracking: removed files keep their row ids in the log, copied rows keep theirs in the files, and the commit says so", async () => {
-    const { folder, table } = await made(schema().long("id").string("v"), { "delta.enableRowTracking": "true" });
+    const { folder, table } = await made(schema().long("id").string("v"), {
+      "delta.enableRowTracking": "true",
+    });
     await table.append([
       { id: 1, v: "a" },
       { id: 2, v: "b" },
@@ -98,7 +133,8 @@ describe("writers' features", () => {
     expect(infoOf(folder, 2)?.["tags"]).toEqual({ "delta.rowTracking.preserved": "true" });
     const tracked = async () => {
       const found: unknown[] = [];
-      for await (const { id, _metadata } of (await table.snapshot().select({ rowTracking: true })).rows()) found.push([id, _metadata]);
+      for await (const { id, _metadata } of (await table.snapshot().select({ rowTracking: true })).rows())
+        found.push([id, _metadata]);
       return found.sort();
     };
     expect(await tracked()).toEqual([
@@ -117,7 +153,8 @@ describe("writers' features", () => {
     const { folder, table } = await made(schema().long("id"), { "delta.enableInCommitTimestamps": "true" });
     for (let id = 0; id < 4; id++) await table.append([{ id }]);
     const stamps = [0, 1, 2, 3, 4].map((version) => Number(infoOf(folder, version)?.["inCommitTimestamp"]));
-    for (const [at, stamp] of stamps.entries()) if (at > 0) expect(stamp).toBeGreaterThan(stamps[at - 1] ?? Number.POSITIVE_INFINITY);
+    for (const [at, stamp] of stamps.entries())
+      if (at > 0) expect(stamp).toBeGreaterThan(stamps[at - 1] ?? Number.POSITIVE_INFINITY);
     expect((await table.history()).map((entry) => Number(entry.timestamp)).reverse()).toEqual(stamps);
     expect(table.snapshot().properties["delta.inCommitTimestampEnablementVersion"]).toBeUndefined();
   });
@@ -127,7 +164,9 @@ describe("writers' features", () => {
     await table.append([{ a: 1, b: 2 }]);
     await table.overwrite([{ a: 1 }], { overwriteSchema: true });
     await table.append([{ a: 1, c: 3 }], { mergeSchema: true });
-    const ids = table.snapshot().schema.fields.map((field) => Number(field.metadata["delta.columnMapping.id"]));
+    const ids = table
+      .snapshot()
+      .schema.fields.map((field) => Number(field.metadata["delta.columnMapping.id"]));
     expect(Math.min(...ids.slice(1))).toBeGreaterThan(2);
     expect(Number(table.snapshot().properties["delta.columnMapping.maxColumnId"])).toBe(Math.max(...ids));
   });
@@ -135,18 +174,26 @@ describe("writers' features", () => {
   it("variantShredding: is listed before it is switched on", async () => {
     const { table } = await made(schema().long("id").column("v", "variant"), {});
     const on = { set: { "delta.enableVariantShredding": "true" } };
-    await expect(table.alter(on)).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: ["variantShredding"] } });
-    expect(await table.alter({ ...on, upgradeProtocol: true })).toMatchObject({ featuresAdded: ["variantShredding"] });
-  });
-
-  it.each(["icebergCompatV1", "icebergCompatV2", "icebergCompatV3", "icebergWriterCompatV1"])("%s: is not switched on", async (name) => {
-    const { table } = await made(schema().long("id"), {});
-    const key = `delta.enable${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
-    await expect(table.alter({ set: { [key]: "true" }, upgradeProtocol: true })).rejects.toMatchObject({
+    await expect(table.alter(on)).rejects.toMatchObject({
       code: "UNSUPPORTED_FEATURE",
-      data: { features: [name] },
+      data: { features: ["variantShredding"] },
+    });
+    expect(await table.alter({ ...on, upgradeProtocol: true })).toMatchObject({
+      featuresAdded: ["variantShredding"],
     });
   });
+
+  it.each(["icebergCompatV1", "icebergCompatV2", "icebergCompatV3", "icebergWriterCompatV1"])(
+    "%s: is not switched on",
+    async (name) => {
+      const { table } = await made(schema().long("id"), {});
+      const key = `delta.enable${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+      await expect(table.alter({ set: { [key]: "true" }, upgradeProtocol: true })).rejects.toMatchObject({
+        code: "UNSUPPORTED_FEATURE",
+        data: { features: [name] },
+      });
+    },
+  );
 
   it("appendOnly, changeDataFeed: rows go only where the table lets them, and with a feed only in whole files", async () => {
     const only = await made(schema().long("id"), { "delta.appendOnly": "true" });
@@ -154,6 +201,8 @@ describe("writers' features", () => {
     await expect(only.table.overwrite([{ id: 2 }])).rejects.toMatchObject({ code: "TABLE_APPEND_ONLY" });
     const feed = await made(schema().long("id"), { "delta.enableChangeDataFeed": "true" });
     await feed.table.append([{ id: 1 }, { id: 2 }]);
-    await expect(feed.table.overwrite([{ id: 2 }], { replaceWhere: "id = 2" })).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });
+    await expect(feed.table.overwrite([{ id: 2 }], { replaceWhere: "id = 2" })).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+    });
   });
 });

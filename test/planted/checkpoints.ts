@@ -86,9 +86,9 @@ export const checkpointsMistakes: readonly Mistake[] = [
   {
     what: "A checkpoint is written before the sidecar that it names.",
     file: "checkpoint-write.ts",
-    find: "  const part = await writeCheckpointParquet(snapshot, path, { files, properties });\n  return { path,",
+    find: "  const part = await writeCheckpointParquet(snapshot, path, { files, properties });",
     replace:
-      '  await snapshot.context.store.put(uuidCheckpointPath(snapshot.version, snapshot.context.world.uuid(), "json"), new Uint8Array());\n  const part = await writeCheckpointParquet(snapshot, path, { files, properties });\n  return { path,',
+      '  await snapshot.context.store.put(uuidCheckpointPath(snapshot.version, snapshot.context.world.uuid(), "json"), new Uint8Array());\n  const part = await writeCheckpointParquet(snapshot, path, { files, properties });',
     test: "checkpoint-order.test.ts",
     name: "sidecar, V2",
   },

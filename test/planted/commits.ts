@@ -62,7 +62,8 @@ export const commitsMistakes: readonly Mistake[] = [
     what: "A store that cannot be looked at after a commit makes it fail.",
     file: "transaction.ts",
     find: '      if (!isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
-    replace: '      if (isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
+    replace:
+      '      if (isVarveError(error, "STORE_UNAVAILABLE")) throw error;\n      attempt.pending = true;',
     test: "rebase.test.ts",
     name: "cannot be looked at",
   },
@@ -85,8 +86,8 @@ export const commitsMistakes: readonly Mistake[] = [
   {
     what: "A lagging listing hides the winner in hand.",
     file: "transaction.ts",
-    find: "read.length === 0 && first !== undefined ?",
-    replace: "read.length === 0 && first === undefined && false ?",
+    find: "read.length === 0 && first !== undefined\n",
+    replace: "read.length === 0 && first === undefined && false\n",
     test: "rebase.test.ts",
     name: "winner in hand",
   },

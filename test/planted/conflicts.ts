@@ -13,8 +13,8 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "P3: a dropped feature is no conflict.",
     file: "conflict-protocol.ts",
-    find: "if (dropped.length > 0) throw protocolError",
-    replace: "if (dropped.length > 99) throw protocolError",
+    find: "if (dropped.length > 0)",
+    replace: "if (dropped.length > 99)",
     test: "table/conflict.test.ts",
     name: "P3 a feature was dropped",
   },
@@ -77,7 +77,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "M3: other partition columns are no conflict.",
     file: "conflict-metadata.ts",
-    find: 'if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns)) return "its partition columns";',
+    find: 'if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns))\n    return "its partition columns";',
     replace: "",
     test: "table/conflict.test.ts",
     name: "M3 other partition columns",
@@ -253,8 +253,8 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "R5: a file that was removed is added again.",
     file: "conflict.ts",
-    find: "if (facts.added.has(key) && !readded.has(key)) throw",
-    replace: "if (facts.added.has(key) && readded.has(key)) throw",
+    find: "if (facts.added.has(key) && !readded.has(key))",
+    replace: "if (facts.added.has(key) && readded.has(key))",
     test: "table/conflict.test.ts",
     name: "R5 a file that we recommit was removed",
   },

@@ -8,22 +8,33 @@ import { Planter } from "./run-planted.ts";
  * Plants each mistake of the list, one at a time, and runs the test that must see it:
  * `npm run planted -- [--only TEXT] [--minutes M] [--verbose]`.
  *
- * A mistake is put into the source as it is loaded, so no file changes. The tests have to pass without it, too. Within `minutes` go as many as
- * can be planted in that time, the test files in random order.
+ * A mistake is put into the source as it is loaded, so no file changes. The tests have to pass without it,
+ * too. Within `minutes` go as many as can be planted in that time, the test files in random order.
  */
 const root = resolve(import.meta.dirname, "../..");
 const { values } = parseArgs({
-  options: { only: { type: "string" }, minutes: { type: "string" }, verbose: { type: "boolean", default: false } },
+  options: {
+    only: { type: "string" },
+    minutes: { type: "string" },
+    verbose: { type: "boolean", default: false },
+  },
 });
 const only = values.only?.toLowerCase();
-const end = values.minutes === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.minutes) * 60_000;
-const isChosen = ({ what, file, test }: Mistake) => only === undefined || `${what} ${file} ${test}`.toLowerCase().includes(only);
+const end =
+  values.minutes === undefined
+    ? Number.POSITIVE_INFINITY
+    : performance.now() + Number(values.minutes) * 60_000;
+const isChosen = ({ what, file, test }: Mistake) =>
+  only === undefined || `${what} ${file} ${test}`.toLowerCase().includes(only);
 
 // By test file, so that a file is run without mistakes once.
 const ranks = new Map(mistakes.map(({ test }) => [test, Number.isFinite(end) ? Math.random() : 0]));
 const chosen = mistakes
   .filter(isChosen)
-  .sort((a, b) => (ranks.get(a.test) ?? 0) - (ranks.get(b.test) ?? 0) || (a.test < b.test ? -1 : a.test > b.test ? 1 : 0));
+  .sort(
+    (a, b) =>
+      (ranks.get(a.test) ?? 0) - (ranks.get(b.test) ?? 0) || (a.test < b.test ? -1 : a.test > b.test ? 1 : 0),
+  );
 let plantedCount = 0;
 const faults = listFaults(mistakes, root);
 const planter = await Planter.open(root);
@@ -50,6 +61,9 @@ try {
   await planter.close();
 }
 for (const fault of faults) console.log(`FAULT: ${fault}`);
-const left = chosen.length === plantedCount ? "" : `, ${chosen.length - plantedCount} were not reached in ${values.minutes} minutes`;
+const left =
+  chosen.length === plantedCount
+    ? ""
+    : `, ${chosen.length - plantedCount} were not reached in ${values.minutes} minutes`;
 console.log(`${plantedCount} mistakes planted${left}, ${faults.length} faults.`);
 process.exit(faults.length === 0 ? 0 : 1);

@@ -16,7 +16,10 @@ export interface Mistake {
   readonly name: string;
 }
 
-/** The one file below `folder`, which holds `paths`, whose path ends so. @throws where there is none or there are several */
+/**
+ * The one file below `folder`, which holds `paths`, whose path ends so. @throws where there is none or there
+ * are several
+ */
 export function fileNamed(folder: string, ending: string, paths = pathsBelow(folder)): string {
   const found = paths.filter((path) => `/${path}`.endsWith(`/${ending}`));
   const [only] = found;
@@ -29,11 +32,16 @@ function pathsBelow(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" });
 }
 
-/** A file's text with the mistake in it. @throws where the text to replace does not occur exactly once, or is replaced by itself */
+/**
+ * A file's text with the mistake in it. @throws where the text to replace does not occur exactly once, or is
+ * replaced by itself
+ */
 export function planted(source: string, { find, replace, file }: Mistake): string {
   const parts = source.split(find);
   if (parts.length !== 2)
-    throw new Error(`${JSON.stringify(find)} stands ${parts.length - 1} times in ${file}, and must stand there once.`);
+    throw new Error(
+      `${JSON.stringify(find)} stands ${parts.length - 1} times in ${file}, and must stand there once.`,
+    );
   if (find === replace) throw new Error(`${JSON.stringify(find)} is replaced by itself in ${file}.`);
   return parts.join(replace);
 }

@@ -18,7 +18,10 @@ interface Planted {
   file: string | undefined;
 }
 
-/** Runs tests with a mistake in the source as it is loaded; one server for all runs, so that only the file with the mistake is read anew. */
+/**
+ * Runs tests with a mistake in the source as it is loaded; one server for all runs, so that only the file
+ * with the mistake is read anew.
+ */
 export class Planter {
   readonly #root: string;
   readonly #vitest: Vitest;
@@ -49,12 +52,15 @@ export class Planter {
   async run({ test, name }: Pick<Mistake, "test" | "name">, mistake: Mistake | undefined): Promise<TestRun> {
     const vitest = this.#vitest;
     const file = mistake === undefined ? undefined : fileNamed(join(this.#root, "src"), mistake.file);
-    for (const changed of [this.#planted.file, file]) if (changed !== undefined) vitest.invalidateFile(changed);
+    for (const changed of [this.#planted.file, file])
+      if (changed !== undefined) vitest.invalidateFile(changed);
     this.#planted.mistake = mistake;
     this.#planted.file = file;
     vitest.setGlobalTestNamePattern(new RegExp(name));
     const path = fileNamed(join(this.#root, "test"), test);
-    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(await vitest.globTestSpecifications([path]));
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(
+      await vitest.globTestSpecifications([path]),
+    );
     // The server tells of the files that it ran before, too.
     const modules = testModules.filter(({ moduleId }) => moduleId === path);
     const tests = modules.flatMap((module): TestCase[] => [...module.children.allTests()]);
@@ -71,5 +77,7 @@ export class Planter {
 }
 
 function messageOf(error: unknown): string {
-  return typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
+  return typeof error === "object" && error !== null && "message" in error
+    ? String(error.message)
+    : String(error);
 }

@@ -143,7 +143,8 @@ export const verbsMistakes: readonly Mistake[] = [
     what: "A removed file loses its deletion vector in the log.",
     file: "remove-action.ts",
     find: 'return { kind: "remove", ...file, deletionTimestamp',
-    replace: 'const { deletionVector: _dv, ...rest } = file;\n  return { kind: "remove", ...rest, deletionTimestamp',
+    replace:
+      'const { deletionVector: _dv, ...rest } = file;\n  return { kind: "remove", ...rest, deletionTimestamp',
     test: "overwrite.test.ts",
     name: "a removed file is named",
   },
@@ -272,7 +273,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A staged batch that compared with the table lands beside what it did not see.",
     file: "publish-staged.ts",
-    find: ", wholeTable: audit.comparesWithTable ? true : undefined",
+    find: "      wholeTable: audit.comparesWithTable ? true : undefined,",
     replace: "",
     test: "operations/staged.test.ts",
     name: "is tested again when the table gets one of its keys between",

@@ -26,7 +26,8 @@ beforeAll(async () => {
 
 afterAll(() => session.close());
 
-const nines = (whole: number, scale = 0) => `${"9".repeat(whole)}${scale === 0 ? "" : `.${"9".repeat(scale)}`}`;
+const nines = (whole: number, scale = 0) =>
+  `${"9".repeat(whole)}${scale === 0 ? "" : `.${"9".repeat(scale)}`}`;
 const floats = ["'NaN'", "'Infinity'", "'-Infinity'", "0", "'-0.0'", "1"];
 const instants = ["'infinity'", "'-infinity'", "'1970-01-01'", "'9999-12-31'", "'0001-01-01'"];
 
@@ -47,12 +48,27 @@ const types: Readonly<Record<string, readonly string[]>> = {
   FLOAT: [...floats, "3.4028234e38", "-3.4028234e38", "1e-45"],
   DOUBLE: [...floats, "1.7976931348623157e308", "-1.7976931348623157e308", "5e-324", "1e160", "-1e160"],
   BOOLEAN: ["true", "false"],
-  VARCHAR: ["''", "'a'", "repeat('é😀', 500)", "'99999999999999999999'", "'1e999'", "'NaN'", "'infinity'", "'0000-00-00'"],
+  VARCHAR: [
+    "''",
+    "'a'",
+    "repeat('é😀', 500)",
+    "'99999999999999999999'",
+    "'1e999'",
+    "'NaN'",
+    "'infinity'",
+    "'0000-00-00'",
+  ],
   BLOB: ["''::BLOB", "'\\x00\\xFF'::BLOB"],
   DATE: instants,
   TIMESTAMP: [...instants, "'294247-01-10 04:00:54.775806'", "'290309-12-22 (BC) 00:00:00'"],
   "TIMESTAMP WITH TIME ZONE": [...instants, "'294247-01-10 04:00:54.775806+00'"],
-  TIMESTAMP_NS: ["'infinity'", "'-infinity'", "'1970-01-01'", "'2262-04-11 23:47:16.854775806'", "'1677-09-22 00:00:00'"],
+  TIMESTAMP_NS: [
+    "'infinity'",
+    "'-infinity'",
+    "'1970-01-01'",
+    "'2262-04-11 23:47:16.854775806'",
+    "'1677-09-22 00:00:00'",
+  ],
   TIMESTAMP_S: ["'infinity'", "'1970-01-01'", "'294247-01-10 04:00:54'"],
   TIME: ["'24:00:00'", "'00:00:00'"],
   INTERVAL: ["'178956970 years'", "'-178956970 years'", "'1 second'"],
@@ -62,7 +78,11 @@ const types: Readonly<Record<string, readonly string[]>> = {
 const names = Object.keys(types);
 
 const rows = fc.array(
-  fc.record(Object.fromEntries(Object.entries(types).map(([type, values]) => [type, fc.constantFrom("NULL", ...values)]))),
+  fc.record(
+    Object.fromEntries(
+      Object.entries(types).map(([type, values]) => [type, fc.constantFrom("NULL", ...values)]),
+    ),
+  ),
   {
     maxLength: 6,
   },
@@ -79,7 +99,9 @@ function relationOf(picked: readonly Readonly<Record<string, string>>[]): string
 async function checksOver(picked: readonly Readonly<Record<string, string>>[], variant: number) {
   const staged = await session.stage({ kind: "sql", callerSql: relationOf(picked), tables: {} });
   const columns = columnsOfRelation(staged.columns);
-  const checks = [...expectations.keys()].flatMap((kind) => names.flatMap((name) => checkOf(kind, name, variant) ?? []));
+  const checks = [...expectations.keys()].flatMap((kind) =>
+    names.flatMap((name) => checkOf(kind, name, variant) ?? []),
+  );
   return { staged, checks: checks.filter((check) => fits(check, columns)) };
 }
 
@@ -95,7 +117,11 @@ function fits(check: CheckJson, columns: readonly SuiteColumn[]): boolean {
 
 async function judge(staged: StagedRelation, checks: readonly CheckJson[]): Promise<GateOutcome> {
   const relations = { this: staged, other: staged };
-  return evaluateGate(session, defineSuite({ checks }), staged, { now: 0, relations, history: async () => [1, 2, 3] });
+  return evaluateGate(session, defineSuite({ checks }), staged, {
+    now: 0,
+    relations,
+    history: async () => [1, 2, 3],
+  });
 }
 
 /** The same, check by check where they fail together, so that the one is named. */
@@ -106,7 +132,8 @@ async function judged(staged: StagedRelation, checks: readonly CheckJson[]): Pro
   } catch (error) {
     for (const check of checks) {
       const alone = await judge(staged, [check]).catch((cause: unknown) => String(cause));
-      if (typeof alone === "string") throw new Error(`${stringifyJson(toJsonValue(check))}: ${alone}`, { cause: error });
+      if (typeof alone === "string")
+        throw new Error(`${stringifyJson(toJsonValue(check))}: ${alone}`, { cause: error });
     }
     throw error;
   }
@@ -141,9 +168,15 @@ describe("checks and measures over the values at the ends of every type", () => 
     const callerSql = `SELECT ${wide} AS wide, ${narrow} AS a, ${narrow} AS b FROM range(3)`;
     const staged = await session.stage({ kind: "sql", callerSql, tables: {} });
     const { checks } = await judge(staged, [
-      { kind: "expect_column_sum_to_be_between", params: { column: "wide", min_value: 2.9e38, max_value: 3.1e38 } },
+      {
+        kind: "expect_column_sum_to_be_between",
+        params: { column: "wide", min_value: 2.9e38, max_value: 3.1e38 },
+      },
       { kind: "expect_multicolumn_sum_to_equal", params: { column_list: ["a", "b"], sum_total: 0 } },
-      { kind: "expect_multicolumn_sum_to_equal", params: { column_list: ["a", "b"], sum_total: 2e18, tolerance: 2 } },
+      {
+        kind: "expect_multicolumn_sum_to_equal",
+        params: { column_list: ["a", "b"], sum_total: 2e18, tolerance: 2 },
+      },
       { kind: "expect_column_values_to_be_in_set", params: { column: "wide", value_set: [0.5, 1] } },
     ] as readonly CheckJson[]);
     expect(checks.map(({ success, unexpected }) => [success, unexpected])).toEqual([
@@ -219,7 +252,11 @@ function paramOf(param: string, spec: ParamSpec, name: string, variant: number):
     case "sql":
       return "true";
     case "json":
-      return param === "json_schema" ? { type: "object" } : variant === 1 ? { values: [1], weights: [1] } : { bins: [0, 1], weights: [1] };
+      return param === "json_schema"
+        ? { type: "object" }
+        : variant === 1
+          ? { values: [1], weights: [1] }
+          : { bins: [0, 1], weights: [1] };
     case "string":
       return param === "table" ? "other" : "%Y";
   }

@@ -53,10 +53,16 @@ const name = fc
   .array(fc.constantFrom("a", "é", ",", '"', "\n", "\\", " ", "{", "\u0000", "😀"), { maxLength: 6 })
   .map((parts) => parts.join(""));
 
-/** Files of lines of every kind; quotes that stay open hide nothing behind them, because a quoted cell begins with a letter. */
+/**
+ * Files of lines of every kind; quotes that stay open hide nothing behind them, because a quoted cell begins
+ * with a letter.
+ */
 const files = (kinds: readonly MakeLine[]) =>
   fc
-    .array(fc.array(fc.tuple(fc.nat(kinds.length - 1), name), { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 3 })
+    .array(fc.array(fc.tuple(fc.nat(kinds.length - 1), name), { minLength: 1, maxLength: 12 }), {
+      minLength: 1,
+      maxLength: 3,
+    })
     .map((all) => {
       let id = 0;
       return all.map((lines) =>
@@ -67,7 +73,11 @@ const files = (kinds: readonly MakeLine[]) =>
       );
     });
 
-async function expectPartition(format: "csv" | "ndjson", contents: readonly (readonly Line[])[], zipped: boolean): Promise<void> {
+async function expectPartition(
+  format: "csv" | "ndjson",
+  contents: readonly (readonly Line[])[],
+  zipped: boolean,
+): Promise<void> {
   const base = join(folder, String(tables++));
   const table = await createTable(`${base}-table`, { schema: schema().long("id").string("name") });
   const paths = contents.map((lines, at) => {
@@ -79,13 +89,21 @@ async function expectPartition(format: "csv" | "ndjson", contents: readonly (rea
     const gate = suite("lenient", [], { onMisfit: "quarantine" });
     const result = await table.append(format === "csv" ? { csv: paths } : { ndjson: paths }, { gate });
     const broken = contents.flatMap((lines, at) =>
-      lines.flatMap(({ text, row }, place) => (row === undefined ? [[paths[at], BigInt(place), { __varve_line: text }]] : [])),
+      lines.flatMap(({ text, row }, place) =>
+        row === undefined ? [[paths[at], BigInt(place), { __varve_line: text }]] : [],
+      ),
     );
     const landed = (await rowsOf(table)).map((row) => ({ id: Number(row["id"]), name: row["name"] }));
     expect(landed).toEqual(contents.flat().flatMap(({ row }) => (row === undefined ? [] : [row])));
     const found = await table.quarantinedRows();
-    expect(found.map((row) => [row["source_file"], row["source_row"], JSON.parse(String(row["payload"]))])).toEqual(broken);
-    expect(result.gate).toMatchObject({ rows: contents.flat().length, clean: landed.length, quarantined: broken.length });
+    expect(
+      found.map((row) => [row["source_file"], row["source_row"], JSON.parse(String(row["payload"]))]),
+    ).toEqual(broken);
+    expect(result.gate).toMatchObject({
+      rows: contents.flat().length,
+      clean: landed.length,
+      quarantined: broken.length,
+    });
   } finally {
     await table.close();
   }
@@ -97,7 +115,9 @@ describe("lines of any mixture", () => {
     ["ndjson", jsonLines],
   ] as const)("of %s land or are set aside, each once, by their file and row", async (format, kinds) => {
     await fc.assert(
-      fc.asyncProperty(files(kinds), fc.boolean(), (contents, zipped) => expectPartition(format, contents, zipped)),
+      fc.asyncProperty(files(kinds), fc.boolean(), (contents, zipped) =>
+        expectPartition(format, contents, zipped),
+      ),
       { numRuns: 40 },
     );
   });

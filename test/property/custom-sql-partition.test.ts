@@ -7,7 +7,10 @@ import { check, suite } from "../../src/quality/suite/builder.ts";
 
 const rows = 20_000;
 
-/** Values that fit a parameter of the catalogue's type; the second try has others where functions read texts or lists of their own kinds. */
+/**
+ * Values that fit a parameter of the catalogue's type; the second try has others where functions read texts
+ * or lists of their own kinds.
+ */
 const valuesOf: Readonly<Record<string, readonly [string, string?]>> = {
   VARCHAR: ["s", "'day'"],
   "T[]": ["[i, 2]"],
@@ -48,8 +51,12 @@ async function calls(): Promise<string[]> {
       AND NOT starts_with(function_name, 'icu_collate_') GROUP BY ALL ORDER BY ALL`);
   return found.flatMap(({ name, types, arity }) => {
     const given = Array.isArray(types) ? types : [];
-    const choices = Array.from({ length: Number(arity) }, (_, at) => valuesOf[String(given[at] ?? "ANY")] ?? others);
-    const call = (pick: 0 | 1) => `"${String(name)}"(${choices.map((values) => values[pick] ?? values[0]).join(", ")})`;
+    const choices = Array.from(
+      { length: Number(arity) },
+      (_, at) => valuesOf[String(given[at] ?? "ANY")] ?? others,
+    );
+    const call = (pick: 0 | 1) =>
+      `"${String(name)}"(${choices.map((values) => values[pick] ?? values[0]).join(", ")})`;
     return [...new Set([call(0), call(1)])];
   });
 }
@@ -70,21 +77,33 @@ async function isTaken(text: string): Promise<boolean> {
 
 describe("a gate with custom checks", () => {
   it("parts 20,000 rows exactly, whatever functions of the engine they call; or refuses them", async () => {
-    const texts = [...(await calls()), "current_date", "current_timestamp", "localtime", "user", "i", "s < 's5'"];
+    const texts = [
+      ...(await calls()),
+      "current_date",
+      "current_timestamp",
+      "localtime",
+      "user",
+      "i",
+      "s < 's5'",
+    ];
     const taken: string[] = [];
     for (const text of texts) if (await isTaken(text)) taken.push(text);
     expect(taken.length).toBeGreaterThan(200);
     expect(taken).toContain("i");
     for (let at = 0; at < taken.length; at += 20) {
       const some = taken.slice(at, at + 20);
-      const checks = some.map((text, of) => check.sql(condition(text), { id: `c${of}`, onFail: "quarantine" }));
+      const checks = some.map((text, of) =>
+        check.sql(condition(text), { id: `c${of}`, onFail: "quarantine" }),
+      );
       expect({ some, ...(await split(checks)) }).toEqual({ some, together: rows, apart: rows });
     }
   });
 });
 
 /** How many rows are clean or bad, and how many different ones. */
-async function split(checks: Parameters<typeof suite>[1]): Promise<{ readonly together: number; readonly apart: number }> {
+async function split(
+  checks: Parameters<typeof suite>[1],
+): Promise<{ readonly together: number; readonly apart: number }> {
   const { cleanSql, quarantineSql } = await evaluateGate(session, suite("s", checks), staged, { now: 0 });
   await session.execute(`CREATE OR REPLACE TEMP TABLE parts AS SELECT place FROM (${cleanSql})`);
   if (quarantineSql !== null) await session.execute(`INSERT INTO parts SELECT place FROM (${quarantineSql})`);

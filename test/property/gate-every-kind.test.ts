@@ -89,7 +89,14 @@ const row = fc.record({
   f: maybe(float),
   "a.b": maybe(double),
   m: maybe(fc.constantFrom("0.1", "-9999999999999999999999999999.9999999999", "2.5000000000", "3")),
-  whole: maybe(fc.constantFrom("0", "3", "99999999999999999999999999999999999999", "-99999999999999999999999999999999999999")),
+  whole: maybe(
+    fc.constantFrom(
+      "0",
+      "3",
+      "99999999999999999999999999999999999999",
+      "-99999999999999999999999999999999999999",
+    ),
+  ),
   file: maybe(texts),
   'q"x': maybe(texts),
   b: maybe(fc.boolean()),
@@ -99,7 +106,13 @@ const row = fc.record({
   bytes: maybe(fc.uint8Array({ maxLength: 3 })),
   st: maybe(fc.record({ x: maybe(fc.integer({ min: 0, max: 2 })), "y z": maybe(texts) })),
   list: maybe(fc.array(maybe(double), { maxLength: 3 })),
-  map: maybe(fc.constantFrom(new Map<string, number | null>(), new Map([["k", 1]]), new Map<string, number | null>([["k", null]]))),
+  map: maybe(
+    fc.constantFrom(
+      new Map<string, number | null>(),
+      new Map([["k", 1]]),
+      new Map<string, number | null>([["k", null]]),
+    ),
+  ),
 });
 
 const names = [...columns.map(({ name }) => name), "st.x", "st.y z", "FILE"];
@@ -118,7 +131,10 @@ const jsonSchema = fc.constantFrom<JsonValue>(
   { type: "object", required: ["a"], properties: { a: { type: "integer", minimum: 1 } } },
 );
 
-/** Values of a parameter by what the check says of it; a share of them wrong, which the definition has to find. */
+/**
+ * Values of a parameter by what the check says of it; a share of them wrong, which the definition has to
+ * find.
+ */
 function param(name: string, spec: ParamSpec): fc.Arbitrary<JsonValue> {
   switch (spec.type) {
     case "column":
@@ -146,7 +162,14 @@ function param(name: string, spec: ParamSpec): fc.Arbitrary<JsonValue> {
     case "enum":
       return fc.constantFrom(...spec.values);
     case "sql":
-      return fc.constantFrom('"row" > 0', '"a.b" = "a.b"', "b", '"q""x" LIKE \'a%\' OR list[1] > 0', "map['k'] = 1", "NULL");
+      return fc.constantFrom(
+        '"row" > 0',
+        '"a.b" = "a.b"',
+        "b",
+        '"q""x" LIKE \'a%\' OR list[1] > 0',
+        "map['k'] = 1",
+        "NULL",
+      );
     case "json":
       return name === "json_schema" ? jsonSchema : partition;
     case "string":
@@ -161,18 +184,31 @@ function params(kind: string): fc.Arbitrary<JsonObject> {
   const specs = Object.entries(expectations.get(kind)?.params ?? {});
   const record: Record<string, fc.Arbitrary<JsonValue | undefined>> = {};
   for (const [name, spec] of specs)
-    record[name] = spec.required === true ? param(name, spec) : fc.option(param(name, spec), { nil: undefined, freq: 2 });
+    record[name] =
+      spec.required === true ? param(name, spec) : fc.option(param(name, spec), { nil: undefined, freq: 2 });
   return fc
     .record(record)
-    .map((found) => Object.fromEntries(Object.entries(found).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))));
+    .map((found) =>
+      Object.fromEntries(
+        Object.entries(found).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+      ),
+    );
 }
 
 const reaction = fc.constantFrom("reject", "quarantine", "drop", "warn", "tag", "repair");
 const afterwards = fc.constantFrom("reject", "quarantine", "drop", "warn");
 const repair = fc.oneof(
-  fc.record({ with: fc.constant("default"), value: fc.constantFrom<JsonValue>(0, "a", true, "2024-02-29"), otherwise: afterwards }),
+  fc.record({
+    with: fc.constant("default"),
+    value: fc.constantFrom<JsonValue>(0, "a", true, "2024-02-29"),
+    otherwise: afterwards,
+  }),
   fc.record({ with: fc.constantFrom("clip", "null"), otherwise: afterwards }),
-  fc.record({ with: fc.constant("sql"), expression: fc.constantFrom("NULL", "1", '"value"'), otherwise: afterwards }),
+  fc.record({
+    with: fc.constant("sql"),
+    expression: fc.constantFrom("NULL", "1", '"value"'),
+    otherwise: afterwards,
+  }),
 );
 const options = fc.record(
   {
@@ -186,29 +222,40 @@ const options = fc.record(
 
 const kinds = [...expectations.keys()];
 const checkOf = (kind: string): fc.Arbitrary<CheckJson> =>
-  fc.record({ params: params(kind), onFail: reaction, repair, options }).map(({ params, onFail, repair, options }) => {
-    // rows are told from each other by their place
-    if (onFail === "repair" && params["column"] === "place") return { kind, params };
-    const aggregate = expectations.get(kind)?.level === "aggregate";
-    const reacting = aggregate
-      ? { onFail: onFail === "warn" ? "warn" : "reject" }
-      : { ...options, onFail, ...(onFail === "repair" ? { repair } : {}) };
-    return { kind, params, ...reacting } as unknown as CheckJson;
-  });
+  fc
+    .record({ params: params(kind), onFail: reaction, repair, options })
+    .map(({ params, onFail, repair, options }) => {
+      // rows are told from each other by their place
+      if (onFail === "repair" && params["column"] === "place") return { kind, params };
+      const aggregate = expectations.get(kind)?.level === "aggregate";
+      const reacting = aggregate
+        ? { onFail: onFail === "warn" ? "warn" : "reject" }
+        : { ...options, onFail, ...(onFail === "repair" ? { repair } : {}) };
+      return { kind, params, ...reacting } as unknown as CheckJson;
+    });
 
 /** Whether a check can be for these columns; what cannot be must be refused as such. */
 function fits(check: CheckJson): boolean {
   try {
-    planSuite(defineSuite({ checks: [check] }), { columns: columnsOfRelation(columns), dialect: duckdbDialect, now: 0 });
+    planSuite(defineSuite({ checks: [check] }), {
+      columns: columnsOfRelation(columns),
+      dialect: duckdbDialect,
+      now: 0,
+    });
     return true;
   } catch (error) {
-    if (isVarveError(error, "SUITE_INVALID") && typeof error.data["path"] === "string" && error.data["path"].startsWith("checks[0]"))
+    if (
+      isVarveError(error, "SUITE_INVALID") &&
+      typeof error.data["path"] === "string" &&
+      error.data["path"].startsWith("checks[0]")
+    )
       return false;
     throw error;
   }
 }
 
-const some = (batch: { readonly numRows: number }) => Array.from({ length: batch.numRows }, (_, at) => [true, false, null][at % 3] ?? null);
+const some = (batch: { readonly numRows: number }) =>
+  Array.from({ length: batch.numRows }, (_, at) => [true, false, null][at % 3] ?? null);
 const other = {
   sql: "SELECT * FROM (VALUES (1, 'a')) AS t(\"row\", file)",
   columns: [
@@ -216,7 +263,8 @@ const other = {
     { name: "file", type: "VARCHAR" },
   ],
 };
-const placesOf = async (sql: string) => (await session.rows(`SELECT place FROM (${sql})`)).map((item) => Number(item["place"]));
+const placesOf = async (sql: string) =>
+  (await session.rows(`SELECT place FROM (${sql})`)).map((item) => Number(item["place"]));
 
 async function judge(rows: readonly SourceRow[], checks: readonly CheckJson[]): Promise<void> {
   const staged = await session.stage({ kind: "rows", rows }, { columns });
@@ -242,13 +290,20 @@ async function judge(rows: readonly SourceRow[], checks: readonly CheckJson[]): 
     expect(result.sample).toHaveLength(Math.min(result.unexpected ?? 0, 20));
     if (result.reaction === "reject" && !result.success) expect(verdict.accepted).toBe(false);
   }
-  const set = (wanted: string) => verdict.checks.filter(({ reaction, unexpected }) => reaction === wanted && (unexpected ?? 0) > 0);
+  const set = (wanted: string) =>
+    verdict.checks.filter(({ reaction, unexpected }) => reaction === wanted && (unexpected ?? 0) > 0);
   expect(set("quarantine").length > 0).toBe(verdict.quarantined > 0);
   if (set("drop").length === 0) expect(verdict.dropped).toBe(0);
 }
 
-/** What the engine refuses of a check that fits the columns as far as can be told without it, such as SQL over a table that lacks a column. */
-async function judgeOrRefuse(rows: readonly SourceRow[], checks: readonly CheckJson[]): Promise<"judged" | "refused"> {
+/**
+ * What the engine refuses of a check that fits the columns as far as can be told without it, such as SQL over
+ * a table that lacks a column.
+ */
+async function judgeOrRefuse(
+  rows: readonly SourceRow[],
+  checks: readonly CheckJson[],
+): Promise<"judged" | "refused"> {
   try {
     await judge(rows, checks);
     return "judged";

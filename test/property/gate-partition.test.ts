@@ -46,7 +46,12 @@ const row = fc.record({
   f: maybe(fc.oneof(fc.constantFrom(Number.NaN, Infinity, -Infinity, 0.5), fc.float({ noNaN: true }))),
   d: maybe(double),
   m: maybe(fc.constantFrom("0.1", "-99999999999999999999999999999999.9999", "2.5000")),
-  s: maybe(fc.oneof(fc.constantFrom("", "abc", "ABC", "é", "a'b", 'a"b', "\u0000x", "0"), fc.string({ maxLength: 6 }))),
+  s: maybe(
+    fc.oneof(
+      fc.constantFrom("", "abc", "ABC", "é", "a'b", 'a"b', "\u0000x", "0"),
+      fc.string({ maxLength: 6 }),
+    ),
+  ),
   b: maybe(fc.boolean()),
   day: maybe(instant.map((date) => date.toISOString().slice(0, 10))),
   at: maybe(instant),
@@ -59,10 +64,16 @@ const row = fc.record({
 const reaction = fc.record({
   onFail: fc.constantFrom<OnFail>("quarantine", "drop", "warn", "tag"),
   onNull: fc.constantFrom<OnNull>("ignore", "fail", "pass"),
-  where: fc.option(fc.constantFrom("i > 0", "d > 0", "s IS NULL", "NOT b", "NULL", "st.x = 1"), { nil: undefined }),
+  where: fc.option(fc.constantFrom("i > 0", "d > 0", "s IS NULL", "NOT b", "NULL", "st.x = 1"), {
+    nil: undefined,
+  }),
 });
 
-type Make = (options: { readonly onFail: OnFail; readonly onNull: OnNull; readonly where?: string }) => BuiltCheck;
+type Make = (options: {
+  readonly onFail: OnFail;
+  readonly onNull: OnNull;
+  readonly where?: string;
+}) => BuiltCheck;
 const makes: readonly Make[] = [
   (o) => check.notNull("i", o),
   (o) => check.notNull("list", o),
@@ -101,37 +112,55 @@ const makes: readonly Make[] = [
       "half",
       ["i"],
       (batch) =>
-        Array.from({ length: batch.numRows }, (_, at) => [true, false, null][Number(batch.getChild("i")?.get(at) ?? 0) & 1] ?? null),
+        Array.from(
+          { length: batch.numRows },
+          (_, at) => [true, false, null][Number(batch.getChild("i")?.get(at) ?? 0) & 1] ?? null,
+        ),
       o,
     ),
 ];
 
 const other = { sql: "SELECT unnest([1, 2, 3]) AS k", columns: [{ name: "k", type: "INTEGER" }] };
-const sorted = (rows: readonly { readonly place?: unknown }[]) => rows.map((item) => Number(item["place"])).sort((a, b) => a - b);
+const sorted = (rows: readonly { readonly place?: unknown }[]) =>
+  rows.map((item) => Number(item["place"])).sort((a, b) => a - b);
 
 describe("clean and bad rows", () => {
   it("are together the input and have no row in common, whatever the suite and the data", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(row, { maxLength: 30 }),
-        fc.array(fc.tuple(fc.integer({ min: 0, max: makes.length - 1 }), reaction), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.tuple(fc.integer({ min: 0, max: makes.length - 1 }), reaction), {
+          minLength: 1,
+          maxLength: 6,
+        }),
         async (given, picks) => {
           const rows: SourceRow[] = given.map((item, place) => ({ place: BigInt(place), ...item }));
           const checks = picks.map(
             ([pick, { where, ...options }], at) =>
-              makes[pick]?.({ ...options, ...(where === undefined ? {} : { where }), id: `c${at}` } as never) as BuiltCheck,
+              makes[pick]?.({
+                ...options,
+                ...(where === undefined ? {} : { where }),
+                id: `c${at}`,
+              } as never) as BuiltCheck,
           );
           const made = suite("random", checks);
           const staged = await session.stage({ kind: "rows", rows }, { columns });
           const verdict = await evaluateGate(session, made, staged, { now: 0, relations: { other } });
           const clean = sorted(await session.rows(`SELECT place FROM (${verdict.cleanSql})`));
-          const bad = verdict.quarantineSql === null ? [] : sorted(await session.rows(`SELECT place FROM (${verdict.quarantineSql})`));
+          const bad =
+            verdict.quarantineSql === null
+              ? []
+              : sorted(await session.rows(`SELECT place FROM (${verdict.quarantineSql})`));
           expect(new Set([...clean, ...bad]).size).toBe(clean.length + bad.length);
           expect(clean.length + bad.length + verdict.dropped).toBe(rows.length);
-          expect({ clean: clean.length, quarantined: bad.length }).toEqual({ clean: verdict.clean, quarantined: verdict.quarantined });
+          expect({ clean: clean.length, quarantined: bad.length }).toEqual({
+            clean: verdict.clean,
+            quarantined: verdict.quarantined,
+          });
           const dropping = verdict.checks.some((result) => result.onFail === "drop");
           if (!dropping) expect([...clean, ...bad].sort((a, b) => a - b)).toEqual(rows.map((_, at) => at));
-          for (const result of verdict.checks) expect(result.unexpected ?? 0).toBeLessThanOrEqual(result.considered ?? 0);
+          for (const result of verdict.checks)
+            expect(result.unexpected ?? 0).toBeLessThanOrEqual(result.considered ?? 0);
         },
       ),
       { numRuns: 120 },

@@ -32,18 +32,35 @@ const float = fc.oneof(
 );
 const money = fc.integer({ min: -2000, max: 2000 }).map((n) => (n / 100).toFixed(2));
 const moment = fc.integer({ min: 0, max: 3000 }).map((ms) => new Date(1_600_000_000_000 + ms).toISOString());
-const day = fc.integer({ min: -400, max: 400 }).map((n) => new Date(n * 86_400_000 * 30).toISOString().slice(0, 10));
+const day = fc
+  .integer({ min: -400, max: 400 })
+  .map((n) => new Date(n * 86_400_000 * 30).toISOString().slice(0, 10));
 
 /** Each column with values as the engine writes them, and how statistics write those in JSON. */
 const columns = [
   { name: "n", type: "long", values: integer, json: (value: string) => value },
   { name: "s", type: "string", values: text, json: (value: string) => JSON.stringify(value) },
-  { name: "x", type: "double", values: float, json: (value: string) => (/N|I/.test(value) ? JSON.stringify(value) : value) },
-  { name: "f", type: "float", values: float, json: (value: string) => (/N|I/.test(value) ? JSON.stringify(value) : value) },
+  {
+    name: "x",
+    type: "double",
+    values: float,
+    json: (value: string) => (/N|I/.test(value) ? JSON.stringify(value) : value),
+  },
+  {
+    name: "f",
+    type: "float",
+    values: float,
+    json: (value: string) => (/N|I/.test(value) ? JSON.stringify(value) : value),
+  },
   { name: "money", type: decimal, values: money, json: (value: string) => value },
   { name: "t", type: "timestamp", values: moment, json: (value: string) => JSON.stringify(value) },
   { name: "day", type: "date", values: day, json: (value: string) => JSON.stringify(value) },
-  { name: "p", type: "integer", values: fc.integer({ min: 0, max: 5 }).map(String), json: (value: string) => value },
+  {
+    name: "p",
+    type: "integer",
+    values: fc.integer({ min: 0, max: 5 }).map(String),
+    json: (value: string) => value,
+  },
   { name: "q", type: "string", values: text, json: (value: string) => JSON.stringify(value) },
 ] as const;
 
@@ -67,31 +84,57 @@ const file: fc.Arbitrary<AddAction> = fc
   })
   .map(({ bounds, nulls, p, q, damage }) => {
     const part = (value: (index: number) => string | undefined): string =>
-      columns.flatMap(({ name }, index) => (value(index) === undefined ? [] : [`${JSON.stringify(name)}:${value(index)}`])).join(",");
-    const side = (at: 0 | 1) => part((index) => (bounds[index] == null ? undefined : columns[index]?.json(bounds[index][at])));
+      columns
+        .flatMap(({ name }, index) =>
+          value(index) === undefined ? [] : [`${JSON.stringify(name)}:${value(index)}`],
+        )
+        .join(",");
+    const side = (at: 0 | 1) =>
+      part((index) => (bounds[index] == null ? undefined : columns[index]?.json(bounds[index][at])));
     const stats = `{"numRecords":10,"minValues":{${side(0)}},"maxValues":{${side(1)}},"nullCount":{${part((index) => nulls[index]?.toString())}}}`;
     return add("f", { partitionValues: { p, q }, stats: damage === "" ? stats : damage });
   });
 
 const leaf: fc.Arbitrary<Predicate> = fc.constantFrom(...columns).chain(({ name, type, values }) => {
   const column = [name];
-  const value: fc.Arbitrary<Literal> = fc.option(values, { freq: 9 }).map((found) => ({ type, value: found }));
+  const value: fc.Arbitrary<Literal> = fc
+    .option(values, { freq: 9 })
+    .map((found) => ({ type, value: found }));
   return fc.oneof(
     fc.record({
-      op: fc.constantFrom("eq" as const, "ne" as const, "lt" as const, "le" as const, "gt" as const, "ge" as const, "nullSafeEq" as const),
+      op: fc.constantFrom(
+        "eq" as const,
+        "ne" as const,
+        "lt" as const,
+        "le" as const,
+        "gt" as const,
+        "ge" as const,
+        "nullSafeEq" as const,
+      ),
       column: fc.constant(column),
       value,
     }),
-    fc.record({ op: fc.constant("in" as const), column: fc.constant(column), values: fc.array(value, { maxLength: 3 }) }),
+    fc.record({
+      op: fc.constant("in" as const),
+      column: fc.constant(column),
+      values: fc.array(value, { maxLength: 3 }),
+    }),
     fc.record({ op: fc.constantFrom("isNull" as const, "isNotNull" as const), column: fc.constant(column) }),
-    fc.record({ op: fc.constant("startsWith" as const), column: fc.constantFrom(["s"], ["q"]), prefix: text }),
+    fc.record({
+      op: fc.constant("startsWith" as const),
+      column: fc.constantFrom(["s"], ["q"]),
+      prefix: text,
+    }),
   );
 });
 
 const predicate: fc.Arbitrary<Predicate> = fc.letrec<{ any: Predicate }>((tie) => ({
   any: fc.oneof(
     { weight: 4, arbitrary: leaf },
-    fc.record({ op: fc.constantFrom("and" as const, "or" as const), args: fc.array(tie("any"), { maxLength: 3 }) }),
+    fc.record({
+      op: fc.constantFrom("and" as const, "or" as const),
+      args: fc.array(tie("any"), { maxLength: 3 }),
+    }),
     fc.record({ op: fc.constant("not" as const), arg: tie("any") }),
     fc.constant({ op: "unknown" } as const),
   ),
@@ -127,7 +170,10 @@ async function comparePruning(files: readonly AddAction[], predicates: readonly 
       { kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 },
       { kind: "metaData", ...metadata },
     ];
-    await store.put(commitPath(0), serializeActions([...actions, ...files.map((each, index) => ({ ...each, path: `f${index}` }))]));
+    await store.put(
+      commitPath(0),
+      serializeActions([...actions, ...files.map((each, index) => ({ ...each, path: `f${index}` }))]),
+    );
     const wanted = await kept(small, predicates);
     expect(await kept(large, predicates)).toEqual(wanted);
     // Damaged statistics have no struct form.
@@ -141,7 +187,10 @@ async function comparePruning(files: readonly AddAction[], predicates: readonly 
   }
 }
 
-async function kept(context: ReturnType<typeof contextOf>, predicates: readonly Predicate[]): Promise<unknown[]> {
+async function kept(
+  context: ReturnType<typeof contextOf>,
+  predicates: readonly Predicate[],
+): Promise<unknown[]> {
   const files = await (await openLog(context)).files();
   const found: unknown[] = [];
   for (const each of predicates) {

@@ -16,7 +16,10 @@ import { conformanceFolder, conformanceTables, fixtureTables } from "../conforma
 const folder = conformanceFolder();
 const tables = [...(folder === undefined ? [] : conformanceTables(folder)), ...fixtureTables()].filter(
   ({ expect: wanted }) =>
-    typeof wanted["rows"] === "number" && wanted["rows"] > 0 && wanted["rows"] <= 20_000 && wanted["must_reject"] === undefined,
+    typeof wanted["rows"] === "number" &&
+    wanted["rows"] > 0 &&
+    wanted["rows"] <= 20_000 &&
+    wanted["must_reject"] === undefined,
 );
 const conditionsATable = Number(process.env["VARVE_RUNS"] ?? 12);
 const seed = Number(process.env["VARVE_SEED"] ?? 20_261_123);
@@ -35,26 +38,29 @@ let skipped = 0;
 let conditions = 0;
 
 describe("leaving files out", () => {
-  it.each(tables)(`never changes the answer of a query ($name, seed ${seed})`, async ({ name, folder: path }) => {
-    const context = await openContext(path);
-    if (wrongStatistics.includes(name)) {
-      const { findings } = await fsck(context, { orphans: false });
-      expect(findings.map((finding) => finding.code)).toContain("STATISTICS_WRONG");
-      return;
-    }
-    const session = await (await context.engine()).open();
-    try {
-      const snapshot = await openLog(context);
-      const whole = await planScan(session, snapshot);
-      await session.execute(`CREATE TABLE whole_table AS ${whole.sql}`);
-      const operands = await operandsOf(session, snapshot);
-      if (operands.length === 0) return;
-      for (const condition of fc.sample(conditionOf(operands, 2), { numRuns: conditionsATable, seed }))
-        await compare(session, snapshot, condition);
-    } finally {
-      await session.close();
-    }
-  });
+  it.each(tables)(
+    `never changes the answer of a query ($name, seed ${seed})`,
+    async ({ name, folder: path }) => {
+      const context = await openContext(path);
+      if (wrongStatistics.includes(name)) {
+        const { findings } = await fsck(context, { orphans: false });
+        expect(findings.map((finding) => finding.code)).toContain("STATISTICS_WRONG");
+        return;
+      }
+      const session = await (await context.engine()).open();
+      try {
+        const snapshot = await openLog(context);
+        const whole = await planScan(session, snapshot);
+        await session.execute(`CREATE TABLE whole_table AS ${whole.sql}`);
+        const operands = await operandsOf(session, snapshot);
+        if (operands.length === 0) return;
+        for (const condition of fc.sample(conditionOf(operands, 2), { numRuns: conditionsATable, seed }))
+          await compare(session, snapshot, condition);
+      } finally {
+        await session.close();
+      }
+    },
+  );
 
   afterAll(() => {
     expect(skipped, `${conditions} conditions must leave some files out`).toBeGreaterThan(0);
@@ -83,7 +89,9 @@ async function operandsOf(session: Session, snapshot: LogSnapshot): Promise<Oper
   const operands: Operand[] = [];
   for (const { path, field } of leafFields(snapshot.schema)) {
     if (
-      isPrimitive(field.type) ? field.type === "variant" || field.type === "void" || field.type === "binary" : field.type.type !== "decimal"
+      isPrimitive(field.type)
+        ? field.type === "variant" || field.type === "void" || field.type === "binary"
+        : field.type.type !== "decimal"
     )
       continue;
     const sql = path.map(quoteName).join(".");
@@ -106,7 +114,17 @@ function literal(type: string, value: string): string {
   return type === "date" ? `DATE ${quoteText(value)}` : quoteText(value);
 }
 
-const numbers = ["0", "-1", "5", "2.5", "1e3", "127", "2147483647", "9223372036854775807", "CAST(3 AS BIGINT)"];
+const numbers = [
+  "0",
+  "-1",
+  "5",
+  "2.5",
+  "1e3",
+  "127",
+  "2147483647",
+  "9223372036854775807",
+  "CAST(3 AS BIGINT)",
+];
 const others: Readonly<Record<string, readonly string[]>> = {
   byte: numbers,
   short: numbers,
@@ -118,7 +136,12 @@ const others: Readonly<Record<string, readonly string[]>> = {
   string: ["''", "'a'", "'zzzz'", "'\u{10FFFF}'", "'1'"],
   boolean: ["true", "false"],
   date: ["DATE '1970-01-01'", "'2021-01-01'", "TIMESTAMP '2021-01-01 12:00:00'"],
-  timestamp: ["TIMESTAMPTZ '2021-01-01 00:00:00+02'", "TIMESTAMP '2020-01-01 08:09:10.001'", "DATE '2021-01-01'", "'1999-01-01 09:00:00'"],
+  timestamp: [
+    "TIMESTAMPTZ '2021-01-01 00:00:00+02'",
+    "TIMESTAMP '2020-01-01 08:09:10.001'",
+    "DATE '2021-01-01'",
+    "'1999-01-01 09:00:00'",
+  ],
   timestamp_ntz: ["TIMESTAMP '2021-11-18 02:30:00.123456'", "DATE '2013-07-05'", "'2021-01-01 00:00:00'"],
 };
 
@@ -136,13 +159,29 @@ function conditionOf(operands: readonly Operand[], depth: number): fc.Arbitrary<
 
 function comparisonOf({ sql, text, constants }: Operand): fc.Arbitrary<string> {
   const constant = fc.constantFrom(...constants, "NULL");
-  const operator = fc.constantFrom("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM");
+  const operator = fc.constantFrom(
+    "=",
+    "<>",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "IS DISTINCT FROM",
+    "IS NOT DISTINCT FROM",
+  );
   const comparison = fc.tuple(operator, constant, fc.boolean());
   return fc.oneof(
-    { weight: 5, arbitrary: comparison.map(([op, value, turned]) => (turned ? `${value} ${op} ${sql}` : `${sql} ${op} ${value}`)) },
+    {
+      weight: 5,
+      arbitrary: comparison.map(([op, value, turned]) =>
+        turned ? `${value} ${op} ${sql}` : `${sql} ${op} ${value}`,
+      ),
+    },
     {
       weight: 2,
-      arbitrary: fc.tuple(constant, constant, fc.boolean()).map(([a, b, not]) => `${sql}${not ? " NOT" : ""} BETWEEN ${a} AND ${b}`),
+      arbitrary: fc
+        .tuple(constant, constant, fc.boolean())
+        .map(([a, b, not]) => `${sql}${not ? " NOT" : ""} BETWEEN ${a} AND ${b}`),
     },
     {
       weight: 2,
@@ -153,7 +192,9 @@ function comparisonOf({ sql, text, constants }: Operand): fc.Arbitrary<string> {
     { weight: 1, arbitrary: fc.boolean().map((not) => `${sql} IS ${not ? "NOT " : ""}NULL`) },
     {
       weight: 1,
-      arbitrary: constant.map((value) => `CAST(${sql} AS VARCHAR) = ${value === "NULL" ? value : `CAST(${value} AS VARCHAR)`}`),
+      arbitrary: constant.map(
+        (value) => `CAST(${sql} AS VARCHAR) = ${value === "NULL" ? value : `CAST(${value} AS VARCHAR)`}`,
+      ),
     },
     ...(text
       ? [

@@ -28,9 +28,18 @@ type Step =
 
 const file = fc.nat({ max: 6 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("add" as const), file, spelling: fc.nat({ max: 2 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("remove" as const), file, spelling: fc.nat({ max: 2 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("vector" as const), file, vector: fc.nat({ max: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("add" as const), file, spelling: fc.nat({ max: 2 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("remove" as const), file, spelling: fc.nat({ max: 2 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("vector" as const), file, vector: fc.nat({ max: 3 }) }),
+  },
   fc.record({ do: fc.constant("txn" as const), app: fc.nat({ max: 2 }), version: fc.nat() }),
   fc.record({ do: fc.constant("domain" as const), domain: fc.nat({ max: 2 }), removed: fc.boolean() }),
   fc.record({ do: fc.constant("property" as const), value: fc.nat() }),
@@ -44,7 +53,10 @@ interface History {
 
 const history: fc.Arbitrary<History> = fc.record({
   commits: fc.array(fc.array(step, { maxLength: 5 }), { minLength: 3, maxLength: 12 }),
-  checkpoints: fc.array(fc.record({ at: fc.nat({ max: 11 }), kind: fc.constantFrom("classic" as const, "v2" as const) }), { maxLength: 2 }),
+  checkpoints: fc.array(
+    fc.record({ at: fc.nat({ max: 11 }), kind: fc.constantFrom("classic" as const, "v2" as const) }),
+    { maxLength: 2 },
+  ),
   compactions: fc.array(fc.tuple(fc.nat({ max: 11 }), fc.nat({ max: 11 })), { maxLength: 2 }),
 });
 
@@ -63,12 +75,17 @@ async function checkHistory({ commits, checkpoints, compactions }: History): Pro
     const bytes = commits.map((steps, version) => serializeActions(actionsOf(steps, version)));
     for (const [version, each] of bytes.entries()) await store.put(commitPath(version), each);
     const wanted: unknown[] = [];
-    for (let version = 0; version < commits.length; version++) wanted.push(await stateOf(await openLog(context, { version })));
+    for (let version = 0; version < commits.length; version++)
+      wanted.push(await stateOf(await openLog(context, { version })));
     for (const { at, kind } of checkpoints)
-      if (at < commits.length) await writeCheckpoint(await openLog(context, { version: at }), { kind, inlineLimit: 2 });
-    for (const [from, to] of compactions) if (from < to && to < commits.length) await writeCompaction(context, from, to);
+      if (at < commits.length)
+        await writeCheckpoint(await openLog(context, { version: at }), { kind, inlineLimit: 2 });
+    for (const [from, to] of compactions)
+      if (from < to && to < commits.length) await writeCompaction(context, from, to);
     for (let version = 0; version < commits.length; version++) {
-      expect(await stateOf(await openLog(context, { version })), `version ${version}`).toEqual(wanted[version]);
+      expect(await stateOf(await openLog(context, { version })), `version ${version}`).toEqual(
+        wanted[version],
+      );
     }
     expect(await stateOf(await openLog(large)), "held by the engine").toEqual(wanted.at(-1));
     await store.delete(lastCheckpointPath);
@@ -107,10 +124,14 @@ async function stateOf(snapshot: LogSnapshot): Promise<unknown> {
     protocol: snapshot.protocol,
     metadata: snapshot.metadata,
     // A checkpoint does not say whether an add changed data.
-    files: (await allFiles(files)).map((add) => `${key(add)} ${add.size} ${add.stats ?? ""} ${JSON.stringify(add.partitionValues)}`).sort(),
+    files: (await allFiles(files))
+      .map((add) => `${key(add)} ${add.size} ${add.stats ?? ""} ${JSON.stringify(add.partitionValues)}`)
+      .sort(),
     totals: await files.totals(),
     tombstones: (await allTombstones(files)).map(key).sort(),
-    transactions: [...(await snapshot.appTransactions()).values()].map(({ appId, version }) => `${appId} ${version}`).sort(),
+    transactions: [...(await snapshot.appTransactions()).values()]
+      .map(({ appId, version }) => `${appId} ${version}`)
+      .sort(),
     domains: [...(await snapshot.domainMetadata()).keys()].sort(),
   };
 }
@@ -118,7 +139,11 @@ async function stateOf(snapshot: LogSnapshot): Promise<unknown> {
 /** Three spellings of each file's path; one file in three has an absolute one. */
 function pathOf(number: number, spelling: number): string {
   if (number % 3 === 2)
-    return [`/elsewhere/file ${number}`, `file:///elsewhere/file%20${number}`, `file:/elsewhere/file%20${number}`][spelling] ?? "";
+    return (
+      [`/elsewhere/file ${number}`, `file:///elsewhere/file%20${number}`, `file:/elsewhere/file%20${number}`][
+        spelling
+      ] ?? ""
+    );
   return [`file ${number}`, `file%20${number}`, `./%66ile%20${number}`][spelling] ?? "";
 }
 
@@ -132,7 +157,13 @@ function actionsOf(steps: readonly Step[], version: number): Action[] {
   for (const one of steps) {
     // A commit must not hold two actions of one kind on one thing.
     const subject =
-      "file" in one ? `file ${one.file}` : "app" in one ? `app ${one.app}` : "domain" in one ? `domain ${one.domain}` : one.do;
+      "file" in one
+        ? `file ${one.file}`
+        : "app" in one
+          ? `app ${one.app}`
+          : "domain" in one
+            ? `domain ${one.domain}`
+            : one.do;
     if (touched.has(subject) || (version === 0 && one.do === "property")) continue;
     touched.add(subject);
     actions.push(...actionsOfStep(one, version, first));
@@ -146,22 +177,43 @@ function actionsOfStep(one: Step, version: number, first: readonly Action[]): Ac
   const add = { kind: "add", partitionValues: {}, modificationTime: 1, dataChange: true } as const;
   switch (one.do) {
     case "add":
-      return [{ ...add, path: pathOf(one.file, one.spelling), size: version * 10 + one.file, stats: `{"numRecords":${version}}` }];
+      return [
+        {
+          ...add,
+          path: pathOf(one.file, one.spelling),
+          size: version * 10 + one.file,
+          stats: `{"numRecords":${version}}`,
+        },
+      ];
     case "remove":
       return [{ kind: "remove", path: pathOf(one.file, one.spelling), deletionTimestamp, dataChange: true }];
     case "vector": {
       const vector = (number: number) =>
-        ({ storageType: "u", pathOrInlineDv: `ab^-aqEH.-t@S}K{vb[*k${number}`, offset: 1, sizeInBytes: 40, cardinality: 6 }) as const;
+        ({
+          storageType: "u",
+          pathOrInlineDv: `ab^-aqEH.-t@S}K{vb[*k${number}`,
+          offset: 1,
+          sizeInBytes: 40,
+          cardinality: 6,
+        }) as const;
       const path = pathOf(one.file, 0);
       return [
-        { kind: "remove", path, deletionTimestamp, dataChange: true, deletionVector: vector((one.vector + 1) % 4) },
+        {
+          kind: "remove",
+          path,
+          deletionTimestamp,
+          dataChange: true,
+          deletionVector: vector((one.vector + 1) % 4),
+        },
         { ...add, path, size: version, deletionVector: vector(one.vector) },
       ];
     }
     case "txn":
       return [{ kind: "txn", appId: `app ${one.app}`, version: BigInt(one.version) }];
     case "domain":
-      return [{ kind: "domainMetadata", domain: `domain ${one.domain}`, configuration: "{}", removed: one.removed }];
+      return [
+        { kind: "domainMetadata", domain: `domain ${one.domain}`, configuration: "{}", removed: one.removed },
+      ];
     case "property":
       return first
         .filter((action) => action.kind === "metaData")

@@ -19,7 +19,8 @@ function anyValue(type: DeltaType, nullable: boolean): fc.Arbitrary<unknown> {
 function present(type: DeltaType): fc.Arbitrary<unknown> {
   if (typeof type !== "string") {
     if (type.type === "decimal") return decimals(type);
-    if (type.type === "array") return fc.array(anyValue(type.elementType, type.containsNull), { maxLength: 3 });
+    if (type.type === "array")
+      return fc.array(anyValue(type.elementType, type.containsNull), { maxLength: 3 });
     if (type.type === "struct") return rowOf(type);
     const entry = fc.tuple(present(type.keyType), anyValue(type.valueType, type.valueContainsNull));
     return fc.uniqueArray(entry, { maxLength: 3, selector: ([key]) => JSON.stringify(plain(key)) });
@@ -42,15 +43,19 @@ function present(type: DeltaType): fc.Arbitrary<unknown> {
 }
 
 function decimals({ precision, scale }: DecimalType): fc.Arbitrary<string> {
-  return fc.tuple(fc.bigInt({ min: 0n, max: 10n ** BigInt(precision) - 1n }), fc.boolean()).map(([digits, negative]) => {
-    const text = digits.toString().padStart(scale + 1, "0");
-    const spelled = scale === 0 ? text : `${text.slice(0, -scale)}.${text.slice(-scale)}`;
-    return negative && digits > 0n ? `-${spelled}` : spelled;
-  });
+  return fc
+    .tuple(fc.bigInt({ min: 0n, max: 10n ** BigInt(precision) - 1n }), fc.boolean())
+    .map(([digits, negative]) => {
+      const text = digits.toString().padStart(scale + 1, "0");
+      const spelled = scale === 0 ? text : `${text.slice(0, -scale)}.${text.slice(-scale)}`;
+      return negative && digits > 0n ? `-${spelled}` : spelled;
+    });
 }
 
 function rowOf(type: StructType): fc.Arbitrary<Record<string, unknown>> {
-  return fc.record(Object.fromEntries(type.fields.map((field) => [field.name, anyValue(field.type, true)])), { noNullPrototype: true });
+  return fc.record(Object.fromEntries(type.fields.map((field) => [field.name, anyValue(field.type, true)])), {
+    noNullPrototype: true,
+  });
 }
 
 /** Values in a form that compares: bytes and wide integers as text, NaN equal to itself, 0 to -0. */

@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { findProperty, properties, propertyKey, propertyNames, propertyOf } from "../../src/protocol/properties.ts";
+import {
+  findProperty,
+  properties,
+  propertyKey,
+  propertyNames,
+  propertyOf,
+} from "../../src/protocol/properties.ts";
 import { askedProperties } from "../../src/protocol/set-properties.ts";
 
 const page = readFileSync(new URL("../../spec/properties.md", import.meta.url), "utf8");
@@ -8,8 +14,10 @@ const page = readFileSync(new URL("../../spec/properties.md", import.meta.url), 
 /** A property's row of `spec/properties.md`. */
 function rowOf(name: keyof typeof properties): string {
   const property = properties[name];
-  const set = property.refused === undefined ? "yes" : property.refused === "bookkeeping" ? "bookkeeping" : "no";
-  const harmless = property.harmless === undefined ? "" : property.harmless === true ? "any" : `\`${property.harmless}\``;
+  const set =
+    property.refused === undefined ? "yes" : property.refused === "bookkeeping" ? "bookkeeping" : "no";
+  const harmless =
+    property.harmless === undefined ? "" : property.harmless === true ? "any" : `\`${property.harmless}\``;
   const initial =
     property.default === undefined
       ? ""
@@ -41,7 +49,9 @@ describe("propertyOf", () => {
   });
 
   it("takes the careful side where a text means nothing", () => {
-    expect(propertyOf({ "delta.logRetentionDuration": "a while" }, "logRetentionDuration")).toBe(Number.POSITIVE_INFINITY);
+    expect(propertyOf({ "delta.logRetentionDuration": "a while" }, "logRetentionDuration")).toBe(
+      Number.POSITIVE_INFINITY,
+    );
     expect(propertyOf({ "delta.isolationLevel": "loose" }, "isolationLevel")).toBe("Serializable");
     expect(propertyOf({ "delta.enableExpiredLogCleanup": "maybe" }, "enableExpiredLogCleanup")).toBe(false);
     const protectedBefore = { "delta.requireCheckpointProtectionBeforeVersion": "the tenth" };
@@ -60,18 +70,27 @@ describe("propertyOf", () => {
 
   it("reads paths of columns, with names in backticks", () => {
     const text = "a, b.c, `d.e`.`f``g`";
-    expect(propertyOf({ "delta.dataSkippingStatsColumns": text }, "dataSkippingStatsColumns")).toEqual([["a"], ["b", "c"], ["d.e", "f`g"]]);
+    expect(propertyOf({ "delta.dataSkippingStatsColumns": text }, "dataSkippingStatsColumns")).toEqual([
+      ["a"],
+      ["b", "c"],
+      ["d.e", "f`g"],
+    ]);
   });
 
   it("refuses to read a table whose column mapping cannot be known, by key and value", () => {
     expect(() => propertyOf({ "delta.columnMapping.mode": "both" }, "columnMapping.mode")).toThrowError(
-      expect.objectContaining({ code: "PROPERTY_INVALID", data: { key: "delta.columnMapping.mode", value: "both" } }),
+      expect.objectContaining({
+        code: "PROPERTY_INVALID",
+        data: { key: "delta.columnMapping.mode", value: "both" },
+      }),
     );
   });
 
   it("reads the isolation level in any case, as Spark does", () => {
     expect(propertyOf({ "delta.isolationLevel": "serializable" }, "isolationLevel")).toBe("Serializable");
-    expect(propertyOf({ "delta.isolationLevel": "SnapshotIsolation" }, "isolationLevel")).toBe("SnapshotIsolation");
+    expect(propertyOf({ "delta.isolationLevel": "SnapshotIsolation" }, "isolationLevel")).toBe(
+      "SnapshotIsolation",
+    );
   });
 });
 
@@ -133,11 +152,15 @@ describe("askedProperties", () => {
     ["delta.rowTracking.materializedRowIdColumnName", "ids"],
     ["delta.minWriterVersion", "7"],
   ])("refuses %s = %s", (key, value) => {
-    expect(() => askedProperties({ [key]: value })).toThrowError(expect.objectContaining({ code: "INVALID_ARGUMENT", data: { key } }));
+    expect(() => askedProperties({ [key]: value })).toThrowError(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", data: { key } }),
+    );
   });
 });
 
 it("findProperty knows the properties alone", () => {
   expect(propertyNames.map((name) => findProperty(propertyKey(name)))).toEqual(propertyNames);
-  expect(["appendOnly", "delta.", "delta.toString", "delta.feature.appendOnly"].map(findProperty)).toEqual(Array(4).fill(undefined));
+  expect(["appendOnly", "delta.", "delta.toString", "delta.feature.appendOnly"].map(findProperty)).toEqual(
+    Array(4).fill(undefined),
+  );
 });

@@ -23,19 +23,26 @@ afterAll(() => session.close());
 const named = (kind: string) => casesOf(kind).map((item) => [item.id, item] as const);
 
 function stage(item: QualityCase): Promise<StagedRelation> {
-  const { rows, columns } = tableOf(item.current, /string/i.test(String(item.params["column"])) ? "VARCHAR" : "DOUBLE");
+  const { rows, columns } = tableOf(
+    item.current,
+    /string/i.test(String(item.params["column"])) ? "VARCHAR" : "DOUBLE",
+  );
   return session.stage({ kind: "rows", rows }, { columns });
 }
 
 async function runCheck(item: QualityCase, check: CheckJson): Promise<CheckResult> {
-  const verdict = await evaluateGate(session, defineSuite({ checks: [check] }), await stage(item), { now: 0 });
+  const verdict = await evaluateGate(session, defineSuite({ checks: [check] }), await stage(item), {
+    now: 0,
+  });
   const [result] = verdict.checks;
   if (result === undefined) throw new Error("no result");
   return result;
 }
 
 /** Deequ's analyzers by the name of the check that computes the same number. */
-const analyzers: Readonly<Record<string, (params: JsonObject) => { readonly kind: string; readonly params: JsonObject }>> = {
+const analyzers: Readonly<
+  Record<string, (params: JsonObject) => { readonly kind: string; readonly params: JsonObject }>
+> = {
   Size: () => ({ kind: "expect_table_row_count_to_be_between", params: {} }),
   ...Object.fromEntries(
     Object.entries({
@@ -54,13 +61,19 @@ const analyzers: Readonly<Record<string, (params: JsonObject) => { readonly kind
       Entropy: "entropy",
     }).map(([name, measure]) => [
       name,
-      ({ column }: JsonObject) => ({ kind: `expect_column_${measure}_to_be_between`, params: { column: column ?? null } }),
+      ({ column }: JsonObject) => ({
+        kind: `expect_column_${measure}_to_be_between`,
+        params: { column: column ?? null },
+      }),
     ]),
   ),
   ...Object.fromEntries(
     Object.entries({ Minimum: "min", Maximum: "max", Sum: "sum" }).map(([name, measure]) => [
       name,
-      ({ column }: JsonObject) => ({ kind: `expect_column_${measure}_to_be_between`, params: { column: column ?? null, min_value: -1e9 } }),
+      ({ column }: JsonObject) => ({
+        kind: `expect_column_${measure}_to_be_between`,
+        params: { column: column ?? null, min_value: -1e9 },
+      }),
     ]),
   ),
   ...Object.fromEntries(
@@ -71,40 +84,65 @@ const analyzers: Readonly<Record<string, (params: JsonObject) => { readonly kind
       MutualInformation: "mutual_information",
     }).map(([name, measure]) => [
       name,
-      ({ columns }: JsonObject) => ({ kind: `expect_columns_${measure}_to_be_between`, params: { column_list: columns ?? null } }),
+      ({ columns }: JsonObject) => ({
+        kind: `expect_columns_${measure}_to_be_between`,
+        params: { column_list: columns ?? null },
+      }),
     ]),
   ),
   Correlation: ({ columns }) => pair("correlation", columns),
   RatioOfSums: ({ columns }) => pair("ratio_of_sums", columns),
   ApproxQuantile: ({ column, quantile }) => quantiles(column, quantile, "approximate"),
   ExactQuantile: ({ column, quantile }) => quantiles(column, quantile, "linear"),
-  Compliance: ({ predicate }) => ({ kind: "expect_rows_to_satisfy", params: { expression: predicate ?? null } }),
+  Compliance: ({ predicate }) => ({
+    kind: "expect_rows_to_satisfy",
+    params: { expression: predicate ?? null },
+  }),
   PatternMatch: ({ column, pattern }) =>
     pattern === "EMAIL" || pattern === "SSN_US"
-      ? { kind: "expect_column_values_to_have_format", params: { column: column ?? null, format: pattern.toLowerCase() } }
-      : { kind: "expect_column_values_to_match_regex", params: { column: column ?? null, regex: pattern ?? null } },
+      ? {
+          kind: "expect_column_values_to_have_format",
+          params: { column: column ?? null, format: pattern.toLowerCase() },
+        }
+      : {
+          kind: "expect_column_values_to_match_regex",
+          params: { column: column ?? null, regex: pattern ?? null },
+        },
 };
 
 function pair(measure: string, columns: JsonValue | undefined) {
   const [a, b] = Array.isArray(columns) ? (columns as readonly JsonValue[]) : [];
-  return { kind: `expect_column_pair_${measure}_to_be_between`, params: { column_A: a ?? null, column_B: b ?? null } };
+  return {
+    kind: `expect_column_pair_${measure}_to_be_between`,
+    params: { column_A: a ?? null, column_B: b ?? null },
+  };
 }
 
 function quantiles(column: JsonValue | undefined, quantile: JsonValue | undefined, interpolation: string) {
   return {
     kind: "expect_column_quantile_values_to_be_between",
-    params: { column: column ?? null, quantiles: [quantile ?? 0], value_ranges: [[null, null]], interpolation },
+    params: {
+      column: column ?? null,
+      quantiles: [quantile ?? 0],
+      value_ranges: [[null, null]],
+      interpolation,
+    },
   };
 }
 
-const single = (value: JsonValue): JsonValue => (Array.isArray(value) ? ((value as readonly JsonValue[])[0] ?? null) : value);
+const single = (value: JsonValue): JsonValue =>
+  Array.isArray(value) ? ((value as readonly JsonValue[])[0] ?? null) : value;
 
-/** Without the file there is no case to make a test of; the first test below tells that, and fails where `CI` is set. */
+/**
+ * Without the file there is no case to make a test of; the first test below tells that, and fails where `CI`
+ * is set.
+ */
 const describeCases = casesFound ? describe : describe.skip;
 
 describe("numbers that Deequ's own tests assert of its analyzers", () => {
   it("finds the file of cases", ({ skip }) => {
-    if (!casesFound && process.env["CI"] === undefined) skip(`no file of cases: ${casesFile} (name it in VARVE_QUALITY_CASES)`);
+    if (!casesFound && process.env["CI"] === undefined)
+      skip(`no file of cases: ${casesFile} (name it in VARVE_QUALITY_CASES)`);
     expect(casesOf("analyzer").length, casesFile).toBeGreaterThan(50);
   });
 
@@ -113,16 +151,24 @@ describe("numbers that Deequ's own tests assert of its analyzers", () => {
     if (method === "Histogram") {
       const counts = await valueHistogram(session, await stage(item), String(params["column"]));
       expect(counts).toHaveLength(Number(expected["bins"]));
-      expect(counts.map(({ value }) => value ?? "NullValue").sort()).toEqual([...(expected["keys"] as string[])].sort());
+      expect(counts.map(({ value }) => value ?? "NullValue").sort()).toEqual(
+        [...(expected["keys"] as string[])].sort(),
+      );
       return;
     }
     if (method === "HistogramBinned") {
-      const { edges, frequencies } = (await binnedHistogram(session, await stage(item), "values", Number(params["binCount"]))) ?? {
+      const { edges, frequencies } = (await binnedHistogram(
+        session,
+        await stage(item),
+        "values",
+        Number(params["binCount"]),
+      )) ?? {
         edges: [],
         frequencies: [],
       };
       expect(frequencies).toEqual(expected["frequencies"]);
-      for (const [at, edge] of (expected["edges"] as number[]).entries()) expect(edges[at]).toBeCloseTo(edge, 9);
+      for (const [at, edge] of (expected["edges"] as number[]).entries())
+        expect(edges[at]).toBeCloseTo(edge, 9);
       return;
     }
     if (method === "DataType") {
@@ -146,7 +192,8 @@ describe("numbers that Deequ's own tests assert of its analyzers", () => {
     else if (typeof expected["min_exclusive"] === "number") {
       expect(observed).toBeGreaterThan(expected["min_exclusive"]);
       expect(observed).toBeLessThan(Number(expected["max_exclusive"]));
-    } else if (typeof expected["value"] === "number") expect(Number(observed)).toBeCloseTo(expected["value"], 9);
+    } else if (typeof expected["value"] === "number")
+      expect(Number(observed)).toBeCloseTo(expected["value"], 9);
     else expect(observed).toBe(expected["value"]);
   });
 });
@@ -167,32 +214,74 @@ const uniqueOver = (columns: readonly string[], where?: string): RowCase => ({
     },
   ],
 });
-const complete = (column: string): CheckJson => ({ kind: "expect_column_values_to_not_be_null", params: { column }, onFail: "warn" });
+const complete = (column: string): CheckJson => ({
+  kind: "expect_column_values_to_not_be_null",
+  params: { column },
+  onFail: "warn",
+});
 
-/** Deequ's row-level checks; where its treatment of nulls differs from varve's default, the check says so with `onNull`. */
+/**
+ * Deequ's row-level checks; where its treatment of nulls differs from varve's default, the check says so with
+ * `onNull`.
+ */
 const rowCases: Readonly<Record<string, RowCase>> = {
   "dq.row.complete_and": { checks: [complete("att1"), complete("att2")] },
   "dq.row.uniq.nulls": uniqueOver(["unique", "nonUniqueWithNulls"]),
   "dq.row.uniq.full": uniqueOver(["nonUnique", "onlyUniqueWithOtherNonUnique"]),
   "dq.row.uniq.non": uniqueOver(["nonUnique"]),
   "dq.row.pk.nulls": {
-    checks: [{ kind: "expect_columns_to_be_primary_key", params: { column_list: ["uniqueWithNulls"] }, onFail: "warn" }],
-    ours: { rows: [true, true, false, true, true, true], why: "a null key is no key; Deequ's own test calls its answer a mistake" },
+    checks: [
+      {
+        kind: "expect_columns_to_be_primary_key",
+        params: { column_list: ["uniqueWithNulls"] },
+        onFail: "warn",
+      },
+    ],
+    ours: {
+      rows: [true, true, false, true, true, true],
+      why: "a null key is no key; Deequ's own test calls its answer a mistake",
+    },
   },
   "dq.row.uniq.partial_null_groups": uniqueOver(["onlyUniqueWithOtherNonUnique", "nonUniqueWithNulls"]),
   "dq.row.uniq.single_null": {
     ...uniqueOver(["uniqueWithNulls"]),
-    ours: { rows: [true, true, null, true, true, true], why: "a null key is left out of the count instead of passing" },
+    ours: {
+      rows: [true, true, null, true, true, true],
+      why: "a null key is left out of the count instead of passing",
+    },
   },
   "dq.row.uniq.where_null": uniqueOver(["onlyUniqueWithOtherNonUnique"], 'CAST("unique" AS INTEGER) < 4'),
   "dq.row.min_null": {
-    checks: [{ kind: "expect_column_values_to_be_between", params: { column: "val2", min_value: 2, strict_min: true }, onFail: "warn" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_between",
+        params: { column: "val2", min_value: 2, strict_min: true },
+        onFail: "warn",
+      },
+    ],
   },
-  "dq.row.max_null": { checks: [{ kind: "expect_column_values_to_be_between", params: { column: "val2", max_value: 3 }, onFail: "warn" }] },
+  "dq.row.max_null": {
+    checks: [
+      {
+        kind: "expect_column_values_to_be_between",
+        params: { column: "val2", max_value: 3 },
+        onFail: "warn",
+      },
+    ],
+  },
   "dq.row.pattern_null": {
-    checks: [{ kind: "expect_column_values_to_match_regex", params: { column: "att2", regex: "\\w" }, onNull: "fail", onFail: "warn" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_match_regex",
+        params: { column: "att2", regex: "\\w" },
+        onNull: "fail",
+        onFail: "warn",
+      },
+    ],
   },
-  "dq.row.satisfies_null": { checks: [{ kind: "expect_rows_to_satisfy", params: { expression: "val2 > 3" }, onFail: "warn" }] },
+  "dq.row.satisfies_null": {
+    checks: [{ kind: "expect_rows_to_satisfy", params: { expression: "val2 > 3" }, onFail: "warn" }],
+  },
   "dq.row.where_null": { checks: [{ ...complete("att2"), where: "att1 = 'a'" }] },
   "dq.row.contained_range": {
     checks: [
@@ -205,11 +294,22 @@ const rowCases: Readonly<Record<string, RowCase>> = {
     ],
   },
   "dq.row.contained_set": {
-    checks: [{ kind: "expect_column_values_to_be_in_set", params: { column: "att2", value_set: [5, 6, 7] }, onFail: "warn" }],
+    checks: [
+      {
+        kind: "expect_column_values_to_be_in_set",
+        params: { column: "att2", value_set: [5, 6, 7] },
+        onFail: "warn",
+      },
+    ],
   },
   "dq.row.contained_set_where": {
     checks: [
-      { kind: "expect_column_values_to_be_in_set", params: { column: "att2", value_set: [5, 6, 7] }, where: "att1 > 3", onFail: "warn" },
+      {
+        kind: "expect_column_values_to_be_in_set",
+        params: { column: "att2", value_set: [5, 6, 7] },
+        where: "att1 > 3",
+        onFail: "warn",
+      },
     ],
     ours: {
       rows: [null, null, null, true, true, true],
@@ -218,13 +318,26 @@ const rowCases: Readonly<Record<string, RowCase>> = {
   },
   "dq.rowschema.regex": {
     checks: [
-      { kind: "expect_column_values_to_match_regex", params: { column: "name", regex: "^[a-z0-9_\\-\\s]+$" }, onFail: "quarantine" },
+      {
+        kind: "expect_column_values_to_match_regex",
+        params: { column: "name", regex: "^[a-z0-9_\\-\\s]+$" },
+        onFail: "quarantine",
+      },
     ],
   },
   "dq.rowschema.typed": {
     checks: [
-      { kind: "expect_column_values_to_be_castable", params: { column: "id", type: "INTEGER" }, onNull: "fail", onFail: "quarantine" },
-      { kind: "expect_column_value_lengths_to_be_between", params: { column: "name", max_value: 10 }, onFail: "quarantine" },
+      {
+        kind: "expect_column_values_to_be_castable",
+        params: { column: "id", type: "INTEGER" },
+        onNull: "fail",
+        onFail: "quarantine",
+      },
+      {
+        kind: "expect_column_value_lengths_to_be_between",
+        params: { column: "name", max_value: 10 },
+        onFail: "quarantine",
+      },
       {
         kind: "expect_column_values_to_match_strftime_format",
         params: { column: "event_time", strftime_format: "%Y-%m-%d %H:%M:%S" },
@@ -251,13 +364,16 @@ describeCases("rows that Deequ's own tests name", () => {
     const rows = known.ours?.rows ?? (item.expected["rows"] as (boolean | null)[]);
     const failing = new Set(verdict.checks.flatMap((check) => check.sample.map(({ row }) => row)));
     expect(rows.map((_, at) => failing.has(at))).toEqual(rows.map((row) => row === false));
-    if (known.checks.length === 1) expect(verdict.checks[0]?.considered).toBe(rows.filter((row) => row !== null).length);
+    if (known.checks.length === 1)
+      expect(verdict.checks[0]?.considered).toBe(rows.filter((row) => row !== null).length);
   });
 });
 
 function ruleOf({ method, params }: QualityCase): AnomalyRule {
   const pick = (names: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(names).flatMap(([from, to]) => (params[from] === undefined ? [] : [[to, params[from]]])));
+    Object.fromEntries(
+      Object.entries(names).flatMap(([from, to]) => (params[from] === undefined ? [] : [[to, params[from]]])),
+    );
   const change = { maxRateDecrease: "max_decrease", maxRateIncrease: "max_increase", order: "order" };
   const factors = {
     lower: "lower_factor",
@@ -290,7 +406,11 @@ describeCases("anomalies that Deequ's own tests find", () => {
       expect(last?.deviation).toBeCloseTo(Number(item.expected["last_std"]), 12);
       return;
     }
-    const found = findAnomalies(series, rule, search === undefined ? undefined : { from: search[0] ?? 0, to: search[1] ?? series.length });
+    const found = findAnomalies(
+      series,
+      rule,
+      search === undefined ? undefined : { from: search[0] ?? 0, to: search[1] ?? series.length },
+    );
     expect(found.map(({ index }) => index)).toEqual(item.expected["anomaly_indices"]);
   });
 });
@@ -298,7 +418,9 @@ describeCases("anomalies that Deequ's own tests find", () => {
 describeCases("intervals and thresholds of the other projects' tests", () => {
   it.each(named("interval"))("%s", (_, item) => {
     const interval = item.method.startsWith("wald") ? waldInterval : wilsonInterval;
-    expect(interval(Number(item.params["p_hat"]), Number(item.params["n"]), Number(item.params["confidence"]))).toEqual(item.expected);
+    expect(
+      interval(Number(item.params["p_hat"]), Number(item.params["n"]), Number(item.params["confidence"])),
+    ).toEqual(item.expected);
   });
 
   it.each(named("threshold"))("%s", (_, item) => {
@@ -309,6 +431,7 @@ describeCases("intervals and thresholds of the other projects' tests", () => {
       ...(typeof lower === "number" ? { lowerFactor: lower } : {}),
       ...(typeof upper === "number" ? { upperFactor: upper } : {}),
     });
-    for (const [name, value] of Object.entries(item.expected)) expect(thresholds[name as "lower"]).toBeCloseTo(Number(value), 9);
+    for (const [name, value] of Object.entries(item.expected))
+      expect(thresholds[name as "lower"]).toBeCloseTo(Number(value), 9);
   });
 });

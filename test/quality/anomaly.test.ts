@@ -7,19 +7,27 @@ const indices = (series: readonly number[], rule: AnomalyRule, from = 0, to = se
 
 describe("a metric that may have changed", () => {
   it("has not changed when it stayed zero, and has beyond measure when it rose from zero", () => {
-    expect(indices([0, 0, 0, 5, 5], { rule: "relative_change", max_decrease: 0.5, max_increase: 2 })).toEqual([3]);
+    expect(indices([0, 0, 0, 5, 5], { rule: "relative_change", max_decrease: 0.5, max_increase: 2 })).toEqual(
+      [3],
+    );
     expect(indices([3, 0, 0], { rule: "relative_change", max_decrease: 0.5 })).toEqual([1]);
   });
 });
 
 /** Mean and deviation from all values anew, where the rules under test keep running sums. */
-function moments(values: readonly number[], ddof: number): { readonly mean: number; readonly deviation: number } {
+function moments(
+  values: readonly number[],
+  ddof: number,
+): { readonly mean: number; readonly deviation: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, deviation: Math.sqrt(squares / (values.length - ddof)) };
 }
 
-/** Series of halves, far enough from each other that rounding decides nothing at factors that are no multiples of them. */
+/**
+ * Series of halves, far enough from each other that rounding decides nothing at factors that are no multiples
+ * of them.
+ */
 const series = fc.array(
   fc.integer({ min: -40, max: 40 }).map((value) => value / 2),
   { minLength: 6, maxLength: 30 },
@@ -33,10 +41,13 @@ describe("rules that learn from the series", () => {
         const expected: number[] = [];
         for (const [index, value] of values.entries()) {
           const { mean, deviation } = moments([...kept, value], 0);
-          if (index >= values.length * 0.1 && Math.abs(value - mean) > 1.3717 * deviation + 1e-9) expected.push(index);
+          if (index >= values.length * 0.1 && Math.abs(value - mean) > 1.3717 * deviation + 1e-9)
+            expected.push(index);
           else kept.push(value);
         }
-        expect(indices(values, { rule: "online_normal", lower_factor: 1.3717, upper_factor: 1.3717 })).toEqual(expected);
+        expect(
+          indices(values, { rule: "online_normal", lower_factor: 1.3717, upper_factor: 1.3717 }),
+        ).toEqual(expected);
       }),
     );
   });
@@ -50,7 +61,9 @@ describe("rules that learn from the series", () => {
         const expected = values.flatMap((value, index) =>
           index >= from && Math.abs(value - mean) > 1.3717 * deviation + 1e-9 ? [index] : [],
         );
-        expect(indices(values, { rule: "batch_normal", lower_factor: 1.3717, upper_factor: 1.3717 }, from)).toEqual(expected);
+        expect(
+          indices(values, { rule: "batch_normal", lower_factor: 1.3717, upper_factor: 1.3717 }, from),
+        ).toEqual(expected);
       }),
     );
   });

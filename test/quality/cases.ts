@@ -15,7 +15,9 @@ export interface QualityCase {
   readonly tolerance: number;
 }
 
-const file = process.env["VARVE_QUALITY_CASES"] ?? resolve(import.meta.dirname, "../../../shared/reference/quality-cases.json");
+const file =
+  process.env["VARVE_QUALITY_CASES"] ??
+  resolve(import.meta.dirname, "../../../shared/reference/quality-cases.json");
 
 /** Whether the file of cases is at hand; it has to be where `CI` is set. */
 export const casesFound = existsSync(file);
@@ -29,13 +31,18 @@ export function casesOf(kind: string): QualityCase[] {
 }
 
 /** A case's table as row objects and column types: whole numbers, fractions, booleans, else text. */
-export function tableOf(current: JsonValue, whenEmpty: string): { readonly rows: SourceRow[]; readonly columns: EngineColumn[] } {
+export function tableOf(
+  current: JsonValue,
+  whenEmpty: string,
+): { readonly rows: SourceRow[]; readonly columns: EngineColumn[] } {
   const given = isJsonObject(current) ? current : { values: current };
   const lists = Object.entries(given).map(([name, value]) => [name, valuesOf(value)] as const);
   const columns = lists.map(([name, values]) => ({ name, type: typeOf(values, whenEmpty) }));
   const length = Math.max(0, ...lists.map(([, values]) => values.length));
   const rows = Array.from({ length }, (_, at) =>
-    Object.fromEntries(lists.map(([name, values], index) => [name, cell(values[at] ?? null, columns[index]?.type)])),
+    Object.fromEntries(
+      lists.map(([name, values], index) => [name, cell(values[at] ?? null, columns[index]?.type)]),
+    ),
   );
   return { rows, columns };
 }
@@ -55,7 +62,8 @@ function typeOf(values: readonly JsonValue[], whenEmpty: string): string {
   const present = values.filter((value) => value !== null);
   if (present.length === 0) return whenEmpty;
   if (present.every((value) => typeof value === "boolean")) return "BOOLEAN";
-  if (present.every((value) => typeof value === "number")) return present.every((value) => Number.isInteger(value)) ? "BIGINT" : "DOUBLE";
+  if (present.every((value) => typeof value === "number"))
+    return present.every((value) => Number.isInteger(value)) ? "BIGINT" : "DOUBLE";
   return "VARCHAR";
 }
 

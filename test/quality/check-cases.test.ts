@@ -10,7 +10,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../../src/util/js
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 
 /** Cases where varve chooses otherwise, each with the reason; the test asserts what varve does instead. */
-const differentChoices: Readonly<Record<string, { readonly why: string; readonly instead: "refused" | "passes" }>> = {
+const differentChoices: Readonly<
+  Record<string, { readonly why: string; readonly instead: "refused" | "passes" }>
+> = {
   "gx.expect_column_value_lengths_to_be_between.0.5": {
     why: "a lowest length above the highest can be met by no row: a mistake in the suite, told when it is defined",
     instead: "refused",
@@ -48,14 +50,17 @@ function conditionSql(condition: string, columns: readonly EngineColumn[]): stri
     .replaceAll("&", " AND ")
     .replace(/"([^"]*)"/g, "'$1'")
     .replace(/(\w+) (=|<>) ([0-9.]+)/g, (whole, name: string, operator: string, value: string) =>
-      columns.find((column) => column.name === name)?.type === "VARCHAR" ? `${name} ${operator} '${value}'` : whole,
+      columns.find((column) => column.name === name)?.type === "VARCHAR"
+        ? `${name} ${operator} '${value}'`
+        : whole,
     );
 }
 
 function checkOf(item: QualityCase, columns: readonly EngineColumn[]): CheckJson {
   const { mostly, row_condition, condition_parser, result_format: _, ...rest } = item.params;
   const params: Record<string, JsonValue> = { ...rest };
-  if (condition_parser !== undefined && condition_parser !== "pandas") params["condition_parser"] = condition_parser;
+  if (condition_parser !== undefined && condition_parser !== "pandas")
+    params["condition_parser"] = condition_parser;
   for (const [name, value] of Object.entries(params)) {
     // the one relative time of the cases
     if (isJsonObject(value) && "$PARAMETER" in value) params[name] = "2025-11-24T00:00:00";
@@ -75,7 +80,12 @@ async function run(item: QualityCase): Promise<CheckResult | "refused"> {
   const named = columns.length === 0 ? [{ name: "other", type: "BIGINT" }] : columns;
   try {
     const suite = defineSuite({ checks: [checkOf(item, columns)] });
-    const verdict = await evaluateGate(session, suite, await session.stage({ kind: "rows", rows }, { columns: named }), { now: 0 });
+    const verdict = await evaluateGate(
+      session,
+      suite,
+      await session.stage({ kind: "rows", rows }, { columns: named }),
+      { now: 0 },
+    );
     const [result] = verdict.checks;
     if (result === undefined) throw new Error("no result");
     return result;
@@ -88,13 +98,18 @@ async function run(item: QualityCase): Promise<CheckResult | "refused"> {
 /** Failing values in the form of the case: a value, a pair, or a record. */
 function shownValues(result: CheckResult, like: JsonValue | undefined): JsonValue[] {
   return result.sample.map(({ values }) =>
-    Array.isArray(like) ? Object.values(values) : isJsonObject(like) ? values : (Object.values(values)[0] ?? null),
+    Array.isArray(like)
+      ? Object.values(values)
+      : isJsonObject(like)
+        ? values
+        : (Object.values(values)[0] ?? null),
   );
 }
 
 function asNumbers(value: JsonValue | undefined): JsonValue {
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map(asNumbers);
-  if (isJsonObject(value)) return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, asNumbers(item)]));
+  if (isJsonObject(value))
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, asNumbers(item)]));
   return value ?? null;
 }
 
@@ -102,9 +117,11 @@ function near(actual: JsonValue | undefined, expected: JsonValue): void {
   if (typeof expected === "number" && typeof actual === "number") expect(actual).toBeCloseTo(expected, 9);
   else if (Array.isArray(expected)) {
     expect(actual).toHaveLength(expected.length);
-    for (const [at, item] of expected.entries()) near(Array.isArray(actual) ? (actual[at] as JsonValue) : null, item as JsonValue);
+    for (const [at, item] of expected.entries())
+      near(Array.isArray(actual) ? (actual[at] as JsonValue) : null, item as JsonValue);
   } else if (isJsonObject(expected))
-    for (const [name, item] of Object.entries(expected)) near(isJsonObject(actual) ? actual[name] : undefined, item);
+    for (const [name, item] of Object.entries(expected))
+      near(isJsonObject(actual) ? actual[name] : undefined, item);
   else expect(actual ?? null).toEqual(expected);
 }
 
@@ -120,44 +137,59 @@ function compare(result: CheckResult, expected: JsonObject): void {
   }
   const places = expected["unexpected_index_list"];
   if (Array.isArray(places))
-    expect(result.sample.map(({ row }) => row)).toEqual(places.map((place) => (isJsonObject(place) ? place["pk_index"] : place)));
-  if (typeof expected["unexpected_count"] === "number") expect(result.unexpected).toBe(expected["unexpected_count"]);
+    expect(result.sample.map(({ row }) => row)).toEqual(
+      places.map((place) => (isJsonObject(place) ? place["pk_index"] : place)),
+    );
+  if (typeof expected["unexpected_count"] === "number")
+    expect(result.unexpected).toBe(expected["unexpected_count"]);
   if (isJsonObject(expected["details"])) compareDetails(result, expected["details"]);
   if (isJsonObject(expected["result"])) compare(result, expected["result"]);
 }
 
 function compareDetails(result: CheckResult, details: JsonObject): void {
-  if (isJsonObject(details["mismatched"])) expect(result.details?.["mismatched"]).toEqual(details["mismatched"]);
+  if (isJsonObject(details["mismatched"]))
+    expect(result.details?.["mismatched"]).toEqual(details["mismatched"]);
   for (const name of ["observed_partition", "expected_partition"])
     if (details[name] !== undefined) near(result.details?.[name], details[name]);
 }
 
 /** What {@link compare} holds against a result; a case that expects anything else would pass unseen. */
 const compared = new Set([
-  ...["success", "error", "result", "details", "observed_value", "observed_partition", "expected_partition", "value_counts"],
+  ...[
+    "success",
+    "error",
+    "result",
+    "details",
+    "observed_value",
+    "observed_partition",
+    "expected_partition",
+    "value_counts",
+  ],
   ...["unexpected_list", "partial_unexpected_list", "unexpected_count", "unexpected_index_list"],
 ]);
 
 describe("checks as Great Expectations' own tests assert them", () => {
   it("finds the file of cases", ({ skip }) => {
-    if (!casesFound && process.env["CI"] === undefined) skip(`no file of cases: ${casesFile} (name it in VARVE_QUALITY_CASES)`);
+    if (!casesFound && process.env["CI"] === undefined)
+      skip(`no file of cases: ${casesFile} (name it in VARVE_QUALITY_CASES)`);
     expect(cases.length, casesFile).toBeGreaterThan(200);
-    expect(cases.flatMap(({ expected }) => Object.keys(expected)).filter((name) => !compared.has(name))).toEqual([]);
+    expect(
+      cases.flatMap(({ expected }) => Object.keys(expected)).filter((name) => !compared.has(name)),
+    ).toEqual([]);
     expect(Object.keys(differentChoices).filter((id) => !cases.some((item) => item.id === id))).toEqual([]);
   });
 
-  it.each(cases.filter((item) => differentChoices[item.id] === undefined).map((item) => [item.id, item] as const))(
-    "%s",
-    async (_, item) => {
-      const result = await run(item);
-      if (item.expected["error"] !== undefined) {
-        expect(result).toBe("refused");
-        return;
-      }
-      if (result === "refused") expect.fail("the suite was refused");
-      compare(result, item.expected);
-    },
-  );
+  it.each(
+    cases.filter((item) => differentChoices[item.id] === undefined).map((item) => [item.id, item] as const),
+  )("%s", async (_, item) => {
+    const result = await run(item);
+    if (item.expected["error"] !== undefined) {
+      expect(result).toBe("refused");
+      return;
+    }
+    if (result === "refused") expect.fail("the suite was refused");
+    compare(result, item.expected);
+  });
 
   it.each(
     cases
@@ -169,5 +201,7 @@ describe("checks as Great Expectations' own tests assert them", () => {
     cases
       .filter((item) => differentChoices[item.id]?.instead === "passes")
       .map((item) => [item.id, differentChoices[item.id]?.why, item] as const),
-  )("%s passes instead: %s", async (_id, _why, item) => expect(await run(item)).toMatchObject({ success: true }));
+  )("%s passes instead: %s", async (_id, _why, item) =>
+    expect(await run(item)).toMatchObject({ success: true }),
+  );
 });

@@ -11,7 +11,10 @@ import { defineSuite, parseSuite } from "../../src/quality/suite/define.ts";
 import { suiteNeeds } from "../../src/quality/suite/needs.ts";
 import type { StructType } from "../../src/schema/types.ts";
 
-const good: CheckJson = { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: 0 } };
+const good: CheckJson = {
+  kind: "expect_column_values_to_be_between",
+  params: { column: "delay", min_value: 0 },
+};
 
 /** What is wrong, the check, and the path that the error has to name. */
 const refused: readonly (readonly [string, Record<string, unknown>, string])[] = [
@@ -19,20 +22,32 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ["an unknown option", { ...good, mosty: 0.9 }, "checks[1].mosty"],
   ["an unknown parameter", { ...good, params: { column: "delay", minimum: 0 } }, "checks[1].params.minimum"],
   ["a missing column", { ...good, params: { min_value: 0 } }, "checks[1].params.column"],
-  ["impossible bounds", { ...good, params: { column: "delay", min_value: 2, max_value: 1 } }, "checks[1].params.min_value"],
+  [
+    "impossible bounds",
+    { ...good, params: { column: "delay", min_value: 2, max_value: 1 } },
+    "checks[1].params.min_value",
+  ],
   [
     "bounds that leave nothing",
     { ...good, params: { column: "delay", min_value: 1, max_value: 1, strict_max: true } },
     "checks[1].params.min_value",
   ],
   ["no bounds", { ...good, params: { column: "delay" } }, "checks[1].params.min_value"],
-  ["bounds of two types", { ...good, params: { column: "delay", min_value: 1, max_value: "2" } }, "checks[1].params.max_value"],
+  [
+    "bounds of two types",
+    { ...good, params: { column: "delay", min_value: 1, max_value: "2" } },
+    "checks[1].params.max_value",
+  ],
   [
     "a bound that is not a number",
     { ...good, params: { column: "delay", min_value: Number.NaN, max_value: 1 } },
     "checks[1].params.min_value",
   ],
-  ["an infinite bound", { ...good, params: { column: "delay", min_value: 0, max_value: Infinity } }, "checks[1].params.max_value"],
+  [
+    "an infinite bound",
+    { ...good, params: { column: "delay", min_value: 0, max_value: Infinity } },
+    "checks[1].params.max_value",
+  ],
   [
     "an infinite member of a set",
     { kind: "expect_column_values_to_be_in_set", params: { column: "delay", value_set: [1, -Infinity] } },
@@ -55,7 +70,10 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ],
   [
     "a correlation that no columns have",
-    { kind: "expect_column_pair_correlation_to_be_between", params: { column_A: "id", column_B: "delay", min_value: 1, strict_min: true } },
+    {
+      kind: "expect_column_pair_correlation_to_be_between",
+      params: { column_A: "id", column_B: "delay", min_value: 1, strict_min: true },
+    },
     "checks[1].params.min_value",
   ],
   [
@@ -96,12 +114,19 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ],
   [
     "a back-reference",
-    { kind: "expect_column_values_to_match_regex_list", params: { column: "origin", regex_list: ["a", "(a)\\1"] } },
+    {
+      kind: "expect_column_values_to_match_regex_list",
+      params: { column: "origin", regex_list: ["a", "(a)\\1"] },
+    },
     "checks[1].params.regex_list",
   ],
   [
     "quarantine by a check that names no rows",
-    { kind: "expect_column_mean_to_be_between", params: { column: "delay", min_value: 0 }, onFail: "quarantine" },
+    {
+      kind: "expect_column_mean_to_be_between",
+      params: { column: "delay", min_value: 0 },
+      onFail: "quarantine",
+    },
     "checks[1].onFail",
   ],
   [
@@ -116,36 +141,61 @@ const refused: readonly (readonly [string, Record<string, unknown>, string])[] =
   ],
   ["an unknown reaction", { ...good, onFail: "explode" }, "checks[1].onFail"],
   ["an unknown treatment of nulls", { ...good, onNull: "maybe" }, "checks[1].onNull"],
-  ["repair by a function without a name", { ...good, onFail: "repair", repair: { with: "function" } }, "checks[1].repair.function"],
+  [
+    "repair by a function without a name",
+    { ...good, onFail: "repair", repair: { with: "function" } },
+    "checks[1].repair.function",
+  ],
   ["repair without saying how", { ...good, onFail: "repair" }, "checks[1].repair"],
   [
     "clipping to strict bounds",
-    { ...good, params: { column: "delay", min_value: 0, strict_min: true }, onFail: "repair", repair: { with: "clip" } },
+    {
+      ...good,
+      params: { column: "delay", min_value: 0, strict_min: true },
+      onFail: "repair",
+      repair: { with: "clip" },
+    },
     "checks[1].repair",
   ],
   [
     "repair of a check of groups",
-    { kind: "expect_column_values_to_be_unique", params: { column: "id" }, onFail: "repair", repair: { with: "null" } },
+    {
+      kind: "expect_column_values_to_be_unique",
+      params: { column: "id" },
+      onFail: "repair",
+      repair: { with: "null" },
+    },
     "checks[1].repair",
   ],
   ["an id used twice", { ...good, id: "delay:values_to_be_between" }, "checks[1].id"],
   ["an escalation without a limit", { ...good, escalate: { to: "reject" } }, "checks[1].escalate"],
   [
     "a JSON Schema keyword that is not evaluated",
-    { kind: "expect_column_values_to_match_json_schema", params: { column: "origin", json_schema: { $ref: "#" } } },
+    {
+      kind: "expect_column_values_to_match_json_schema",
+      params: { column: "origin", json_schema: { $ref: "#" } },
+    },
     "checks[1].params.json_schema.$ref",
   ],
 ];
 
 /** Wrong only for these columns: found when the suite meets them. */
 const refusedForColumns: readonly (readonly [string, Record<string, unknown>, string])[] = [
-  ["a column that is not there", { ...good, params: { column: "delai", min_value: 0 } }, "checks[1].params.column"],
+  [
+    "a column that is not there",
+    { ...good, params: { column: "delai", min_value: 0 } },
+    "checks[1].params.column",
+  ],
   [
     "a column of the wrong type",
     { kind: "expect_column_values_to_match_regex", params: { column: "delay", regex: "a" } },
     "checks[1].params.column",
   ],
-  ["a bound of the wrong type", { ...good, params: { column: "delay", min_value: "0" } }, "checks[1].params.min_value"],
+  [
+    "a bound of the wrong type",
+    { ...good, params: { column: "delay", min_value: "0" } },
+    "checks[1].params.min_value",
+  ],
   [
     "a set of the wrong type",
     { kind: "expect_column_values_to_be_in_set", params: { column: "origin", value_set: ["a", 1] } },
@@ -158,15 +208,25 @@ const refusedForColumns: readonly (readonly [string, Record<string, unknown>, st
   ],
   [
     "a regular expression that only the engine refuses",
-    { kind: "expect_column_values_to_match_regex_list", params: { column: "origin", regex_list: ["a", "\\cA"] } },
+    {
+      kind: "expect_column_values_to_match_regex_list",
+      params: { column: "origin", regex_list: ["a", "\\cA"] },
+    },
     "checks[1].params.regex_list",
   ],
   [
     "a format of times that only the engine refuses",
-    { kind: "expect_column_values_to_match_strftime_format", params: { column: "origin", strftime_format: "%Q" } },
+    {
+      kind: "expect_column_values_to_match_strftime_format",
+      params: { column: "origin", strftime_format: "%Q" },
+    },
     "checks[1].params.strftime_format",
   ],
-  ["SQL that does not bind", { kind: "expect_rows_to_satisfy", params: { expression: "nope > 1" } }, "checks[1].params.expression"],
+  [
+    "SQL that does not bind",
+    { kind: "expect_rows_to_satisfy", params: { expression: "nope > 1" } },
+    "checks[1].params.expression",
+  ],
   [
     "SQL that is no expression",
     { kind: "expect_rows_to_satisfy", params: { expression: "1; DROP TABLE x" } },
@@ -174,7 +234,10 @@ const refusedForColumns: readonly (readonly [string, Record<string, unknown>, st
   ],
   [
     "SQL that reads a file",
-    { kind: "expect_rows_to_satisfy", params: { expression: "(SELECT count(*) FROM read_text('/etc/passwd')) > 0" } },
+    {
+      kind: "expect_rows_to_satisfy",
+      params: { expression: "(SELECT count(*) FROM read_text('/etc/passwd')) > 0" },
+    },
     "checks[1].params.expression",
   ],
   [
@@ -182,27 +245,45 @@ const refusedForColumns: readonly (readonly [string, Record<string, unknown>, st
     { kind: "expect_rows_to_satisfy", params: { expression: "random() < 0.5" } },
     "checks[1].params.expression",
   ],
-  ["a condition that depends on the clock", { ...good, where: "current_date > DATE '2020-01-01'" }, "checks[1].where"],
+  [
+    "a condition that depends on the clock",
+    { ...good, where: "current_date > DATE '2020-01-01'" },
+    "checks[1].where",
+  ],
 ];
 
 describe("defining a suite", () => {
   it.each(refused)("refuses %s, naming the place", (_, second, path) => {
     const make = () => defineSuite({ checks: [good, second as unknown as CheckJson] });
-    expect(make).toThrowError(expect.objectContaining({ code: "SUITE_INVALID", data: expect.objectContaining({ path }) }));
+    expect(make).toThrowError(
+      expect.objectContaining({ code: "SUITE_INVALID", data: expect.objectContaining({ path }) }),
+    );
     expect(make).toThrowError(path);
   });
 
   it("takes wide integers of JSON for numbers, beside small ones and where any number will do", () => {
     const between = (kind: string) =>
-      parseSuite(`{"checks":[{"kind":"${kind}","params":{"column":"id","min_value":0,"max_value":9223372036854775807}}]}`);
-    expect(between("expect_column_values_to_be_between").checks[0]?.params).toMatchObject({ min_value: 0, max_value: 2n ** 63n - 1n });
-    expect(between("expect_column_mean_to_be_between").checks[0]?.params).toMatchObject({ min_value: 0, max_value: 2 ** 63 });
-    expect(() => between("expect_column_values_to_be_in_set")).toThrow(expect.objectContaining({ code: "SUITE_INVALID" }));
+      parseSuite(
+        `{"checks":[{"kind":"${kind}","params":{"column":"id","min_value":0,"max_value":9223372036854775807}}]}`,
+      );
+    expect(between("expect_column_values_to_be_between").checks[0]?.params).toMatchObject({
+      min_value: 0,
+      max_value: 2n ** 63n - 1n,
+    });
+    expect(between("expect_column_mean_to_be_between").checks[0]?.params).toMatchObject({
+      min_value: 0,
+      max_value: 2 ** 63,
+    });
+    expect(() => between("expect_column_values_to_be_in_set")).toThrow(
+      expect.objectContaining({ code: "SUITE_INVALID" }),
+    );
   });
 
   it("tells suites apart that differ in the last digit of a wide integer", () => {
     const made = (last: number) =>
-      parseSuite(`{"checks":[{"kind":"expect_column_values_to_be_in_set","params":{"column":"id","value_set":[900719925474099${last}]}}]}`);
+      parseSuite(
+        `{"checks":[{"kind":"expect_column_values_to_be_in_set","params":{"column":"id","value_set":[900719925474099${last}]}}]}`,
+      );
     expect(made(3).fingerprint).not.toBe(made(4).fingerprint);
   });
 
@@ -210,15 +291,23 @@ describe("defining a suite", () => {
     expect(() => parseSuite("{")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     expect(() => parseSuite("[]")).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
     for (const none of [null, "checks", 1, [], undefined])
-      expect(() => defineSuite(none as never)).toThrowError(expect.objectContaining({ code: "SUITE_INVALID" }));
-    expect(() => parseSuite('{"checks":{}}')).toThrowError(expect.objectContaining({ data: expect.objectContaining({ path: "checks" }) }));
-    expect(() => parseSuite('{"check":[]}')).toThrowError(expect.objectContaining({ data: expect.objectContaining({ path: "check" }) }));
+      expect(() => defineSuite(none as never)).toThrowError(
+        expect.objectContaining({ code: "SUITE_INVALID" }),
+      );
+    expect(() => parseSuite('{"checks":{}}')).toThrowError(
+      expect.objectContaining({ data: expect.objectContaining({ path: "checks" }) }),
+    );
+    expect(() => parseSuite('{"check":[]}')).toThrowError(
+      expect.objectContaining({ data: expect.objectContaining({ path: "check" }) }),
+    );
   });
 
   it("takes the groups and flags of regular expressions that the engine has", async () => {
     for (const regex of ["(?i)abc", "(?i:a)b", "(?P<year>[0-9]{4})", "a{1000}", "\\p{L}+", "\\\\Z", "\\z"])
       expect(
-        defineSuite({ checks: [{ kind: "expect_column_values_to_match_regex", params: { column: "origin", regex } }] }).checks,
+        defineSuite({
+          checks: [{ kind: "expect_column_values_to_match_regex", params: { column: "origin", regex } }],
+        }).checks,
       ).toHaveLength(1);
   });
 
@@ -260,12 +349,16 @@ describe("defining a suite", () => {
     });
     expect(suiteNeeds(suite("s", [check.notNull("id")])).positions).toBe(false);
     const repairing = suite("s", [check.repairedBy("zero", () => [], check.nonNegative("delay"))]);
-    expect(suiteNeeds(parseSuite(JSON.stringify(repairing.json)))).toMatchObject({ functions: ["zero"], positions: true });
+    expect(suiteNeeds(parseSuite(JSON.stringify(repairing.json)))).toMatchObject({
+      functions: ["zero"],
+      positions: true,
+    });
     expect(suiteNeeds(parseSuite(JSON.stringify(made.json))).functions).toEqual(["odd"]);
   });
 
   it("describes every expectation in one sentence that ends", () => {
-    for (const expectation of expectations.values()) expect(expectation.summary, expectation.kind).toMatch(/\.$/);
+    for (const expectation of expectations.values())
+      expect(expectation.summary, expectation.kind).toMatch(/\.$/);
   });
 });
 
@@ -284,9 +377,15 @@ describe("a suite that meets columns", () => {
   ];
 
   it.each(refusedForColumns)("refuses %s, naming the place", async (_, second, path) => {
-    const staged = await session.stage({ kind: "rows", rows: [{ id: 1n, delay: 1, origin: "LAX" }] }, { columns });
+    const staged = await session.stage(
+      { kind: "rows", rows: [{ id: 1n, delay: 1, origin: "LAX" }] },
+      { columns },
+    );
     const made = defineSuite({ checks: [good, second as unknown as CheckJson] });
-    await expect(evaluateGate(session, made, staged, { now: 0 })).rejects.toMatchObject({ code: "SUITE_INVALID", data: { path } });
+    await expect(evaluateGate(session, made, staged, { now: 0 })).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path },
+    });
   });
 });
 

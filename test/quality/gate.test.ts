@@ -31,7 +31,10 @@ const rows: readonly SourceRow[] = [
   { id: null, delay: 9, origin: null },
 ];
 
-const between: CheckJson = { kind: "expect_column_values_to_be_between", params: { column: "delay", min_value: -120, max_value: 1800 } };
+const between: CheckJson = {
+  kind: "expect_column_values_to_be_between",
+  params: { column: "delay", min_value: -120, max_value: 1800 },
+};
 
 async function run(checks: readonly CheckJson[], options: { readonly maxBadShare?: number } = {}) {
   return evaluateGate(session, defineSuite({ checks, ...options }), await stage(rows, flights), { now: 0 });
@@ -60,7 +63,11 @@ describe("the gate", () => {
   it("holds one map of wide keys in memory at a time, and proves keys of some rows by one too", async () => {
     const count = 2_000_000;
     const wide = (key: string, value: string) => `CAST(${value} AS BIGINT) AS ${key}`;
-    const keys = [wide("a", "i * 200"), wide("b", "i * -200"), wide("c", "CASE WHEN i = 7 THEN 0 ELSE i * 200 END")];
+    const keys = [
+      wide("a", "i * 200"),
+      wide("b", "i * -200"),
+      wide("c", "CASE WHEN i = 7 THEN 0 ELSE i * 200 END"),
+    ];
     const sql = `SELECT ${keys.join(", ")} FROM range(${count}) AS t(i)`;
     const staged: StagedRelation = {
       sql,
@@ -114,7 +121,9 @@ describe("the gate", () => {
         onFail: "quarantine",
       },
     ];
-    const verdict = await evaluateGate(session, defineSuite({ checks }), await stage(many, flights), { now: 0 });
+    const verdict = await evaluateGate(session, defineSuite({ checks }), await stage(many, flights), {
+      now: 0,
+    });
     const [often, seldom] = verdict.checks;
     expect(often).toMatchObject({ considered: 5000, unexpected: 2500 });
     expect(often?.sample.map(({ row }) => row)).toEqual(Array.from({ length: 20 }, (_, at) => at * 2));
@@ -124,14 +133,26 @@ describe("the gate", () => {
   });
 
   it("leaves nulls out of a set of texts unless they are to fail, and counts missing values where no column has a condition", async () => {
-    const set = { kind: "expect_column_values_to_be_in_set", params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] } };
+    const set = {
+      kind: "expect_column_values_to_be_in_set",
+      params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] },
+    };
     const verdict = await run([
       { ...set, id: "ignored" },
       { ...set, id: "failing", onNull: "fail" },
       { ...set, id: "scoped", where: "id IS NOT NULL" },
-      { kind: "expect_column_values_to_not_be_in_set", params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] }, id: "outside" },
+      {
+        kind: "expect_column_values_to_not_be_in_set",
+        params: { column: "origin", value_set: ["LAX", "SFO", "JFK"] },
+        id: "outside",
+      },
       { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, id: "present" },
-      { kind: "expect_column_values_to_not_be_null", params: { column: "id" }, where: "delay < 9 OR delay IS NULL", id: "present scoped" },
+      {
+        kind: "expect_column_values_to_not_be_null",
+        params: { column: "id" },
+        where: "delay < 9 OR delay IS NULL",
+        id: "present scoped",
+      },
     ]);
     expect(verdict.checks.map(({ id, considered, unexpected }) => [id, considered, unexpected])).toEqual([
       ["ignored", 4, 1],
@@ -147,7 +168,11 @@ describe("the gate", () => {
     const verdict = await run([
       { ...between, onFail: "drop" },
       { kind: "expect_column_values_to_be_unique", params: { column: "id" }, onFail: "quarantine" },
-      { kind: "expect_column_values_to_match_regex", params: { column: "origin", regex: "^[A-Z]{3}$" }, onFail: "warn" },
+      {
+        kind: "expect_column_values_to_match_regex",
+        params: { column: "origin", regex: "^[A-Z]{3}$" },
+        onFail: "warn",
+      },
     ]);
     expect(verdict).toMatchObject({ clean: 2, quarantined: 2, dropped: 1 });
     const bad = await session.rows(
@@ -161,7 +186,10 @@ describe("the gate", () => {
   });
 
   it("rejects the batch when a rejecting check fails, and says why", async () => {
-    const verdict = await run([between, { kind: "expect_table_row_count_to_be_between", params: { min_value: 10 } }]);
+    const verdict = await run([
+      between,
+      { kind: "expect_table_row_count_to_be_between", params: { min_value: 10 } },
+    ]);
     expect(verdict.accepted).toBe(false);
     expect(verdict.reasons).toEqual([
       "delay:values_to_be_between: delay must be between -120 and 1800; 2 of 4 rows fail",
@@ -177,23 +205,38 @@ describe("the gate", () => {
 
   it("keeps the first row of a duplicate group on demand", async () => {
     const verdict = await run([
-      { kind: "expect_column_values_to_be_unique", params: { column: "id", keep: "first" }, onFail: "quarantine" },
+      {
+        kind: "expect_column_values_to_be_unique",
+        params: { column: "id", keep: "first" },
+        onFail: "quarantine",
+      },
     ]);
     expect(verdict).toMatchObject({ clean: 4, quarantined: 1 });
     expect((await session.rows(verdict.quarantineSql ?? ""))[0]).toMatchObject({ row: 2n });
   });
 
   it("counts a primary key's nulls as failing", async () => {
-    const verdict = await run([{ kind: "expect_columns_to_be_primary_key", params: { column_list: ["id"] }, onFail: "quarantine" }]);
+    const verdict = await run([
+      { kind: "expect_columns_to_be_primary_key", params: { column_list: ["id"] }, onFail: "quarantine" },
+    ]);
     expect(verdict).toMatchObject({ clean: 2, quarantined: 3 });
   });
 
   it("compares keys with the rows that the table holds already", async () => {
     const suite = defineSuite({
-      checks: [{ kind: "expect_column_values_to_be_unique", params: { column: "id", across_table: true }, onFail: "quarantine" }],
+      checks: [
+        {
+          kind: "expect_column_values_to_be_unique",
+          params: { column: "id", across_table: true },
+          onFail: "quarantine",
+        },
+      ],
     });
     const table = { sql: "SELECT 1::BIGINT AS id", columns: [{ name: "id", type: "BIGINT" }] };
-    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, relations: { this: table } });
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
+      now: 0,
+      relations: { this: table },
+    });
     expect(verdict).toMatchObject({ clean: 2, quarantined: 3 });
   });
 
@@ -207,8 +250,14 @@ describe("the gate", () => {
         },
       ],
     });
-    const airports = { sql: "SELECT 'LAX' AS iata UNION ALL SELECT 'SFO'", columns: [{ name: "iata", type: "VARCHAR" }] };
-    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, relations: { airports } });
+    const airports = {
+      sql: "SELECT 'LAX' AS iata UNION ALL SELECT 'SFO'",
+      columns: [{ name: "iata", type: "VARCHAR" }],
+    };
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
+      now: 0,
+      relations: { airports },
+    });
     expect(verdict.checks[0]).toMatchObject({ considered: 4, unexpected: 1 });
     await expect(evaluateGate(session, suite, await stage(rows, flights), { now: 0 })).rejects.toMatchObject({
       code: "SUITE_INVALID",
@@ -219,11 +268,19 @@ describe("the gate", () => {
   it("repairs values, tests them again and records how many", async () => {
     const verdict = await run([{ ...between, onFail: "repair", repair: { with: "clip" } }]);
     expect(verdict.checks[0]).toMatchObject({ success: true, unexpected: 0, repaired: 2 });
-    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([5, -120, null, 1800, 9]);
+    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([
+      5,
+      -120,
+      null,
+      1800,
+      9,
+    ]);
   });
 
   it("treats what a repair leaves failing as told", async () => {
-    const verdict = await run([{ ...between, onFail: "repair", repair: { with: "default", value: 9999, otherwise: "drop" } }]);
+    const verdict = await run([
+      { ...between, onFail: "repair", repair: { with: "default", value: 9999, otherwise: "drop" } },
+    ]);
     expect(verdict).toMatchObject({ accepted: true, clean: 3, dropped: 2 });
   });
 
@@ -262,15 +319,24 @@ describe("the gate", () => {
       check.between("delay", { min: -120, max: 1800 }, { onNull: "fail" }),
       "quarantine",
     );
-    const verdict = await evaluateGate(session, suite("s", [repaired]), await stage(rows, flights), { now: 0 });
+    const verdict = await evaluateGate(session, suite("s", [repaired]), await stage(rows, flights), {
+      now: 0,
+    });
     expect(seen).toEqual([
       [2n, -1116],
       [2n, null],
       [3n, Number.NaN],
     ]);
-    expect(verdict).toMatchObject({ accepted: true, clean: 4, quarantined: 1, checks: [{ repaired: 3, unexpected: 1 }] });
+    expect(verdict).toMatchObject({
+      accepted: true,
+      clean: 4,
+      quarantined: 1,
+      checks: [{ repaired: 3, unexpected: 1 }],
+    });
     expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([5, 7.5, 7.5, 9]);
-    expect(await session.rows(`SELECT row, id, delay FROM (${verdict.quarantineSql})`)).toEqual([{ row: 3n, id: 3n, delay: null }]);
+    expect(await session.rows(`SELECT row, id, delay FROM (${verdict.quarantineSql})`)).toEqual([
+      { row: 3n, id: 3n, delay: null },
+    ]);
   });
 
   it("refuses a repair function that is not there, leaves rows out, or gives a value of another type", async () => {
@@ -282,7 +348,9 @@ describe("the gate", () => {
       data: { path: "checks[0].repair.function" },
     });
     await expect(judge(repairing(() => []))).rejects.toMatchObject({ code: "SUITE_INVALID" });
-    await expect(judge(repairing((batch) => Array.from({ length: batch.numRows }, () => "much")))).rejects.toMatchObject({
+    await expect(
+      judge(repairing((batch) => Array.from({ length: batch.numRows }, () => "much"))),
+    ).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
     });
   });
@@ -307,13 +375,25 @@ describe("the gate", () => {
   });
 
   it("rejects above the share whatever share of failing rows the check allows otherwise", async () => {
-    const lenient: CheckJson = { ...between, mostly: 0.1, onFail: "quarantine", escalate: { above: 0.4, to: "reject" } };
-    expect(await run([lenient])).toMatchObject({ accepted: false, checks: [{ reaction: "reject", success: false }] });
-    expect(await run([{ ...lenient, escalate: { above: 0.9, to: "reject" } }])).toMatchObject({ accepted: true, quarantined: 2 });
+    const lenient: CheckJson = {
+      ...between,
+      mostly: 0.1,
+      onFail: "quarantine",
+      escalate: { above: 0.4, to: "reject" },
+    };
+    expect(await run([lenient])).toMatchObject({
+      accepted: false,
+      checks: [{ reaction: "reject", success: false }],
+    });
+    expect(await run([{ ...lenient, escalate: { above: 0.9, to: "reject" } }])).toMatchObject({
+      accepted: true,
+      quarantined: 2,
+    });
   });
 
   it("treats a null as told: ignored, failing or passing", async () => {
-    const counted = async (onNull: "ignore" | "fail" | "pass") => (await run([{ ...between, onNull }])).checks[0];
+    const counted = async (onNull: "ignore" | "fail" | "pass") =>
+      (await run([{ ...between, onNull }])).checks[0];
     expect(await counted("ignore")).toMatchObject({ considered: 4, unexpected: 2 });
     expect(await counted("fail")).toMatchObject({ considered: 5, unexpected: 3 });
     expect(await counted("pass")).toMatchObject({ considered: 5, unexpected: 2 });
@@ -324,7 +404,11 @@ describe("the gate", () => {
     const suite = defineSuite({
       checks: [
         { ...between, onFail: "quarantine" },
-        { kind: "expect_column_mean_to_be_between", params: { column: "delay", min_value: 0 }, onFail: "warn" },
+        {
+          kind: "expect_column_mean_to_be_between",
+          params: { column: "delay", min_value: 0 },
+          onFail: "warn",
+        },
       ],
     });
     const verdict = await evaluateGate(session, suite, empty, { now: 0 });
@@ -347,7 +431,11 @@ describe("the gate", () => {
           params: { column: "delay", threshold: 3, double_sided: true },
           onFail: "quarantine",
         },
-        { kind: "expect_column_values_to_not_be_outliers", params: { column: "delay" }, onFail: "quarantine" },
+        {
+          kind: "expect_column_values_to_not_be_outliers",
+          params: { column: "delay" },
+          onFail: "quarantine",
+        },
       ],
     });
     const verdict = await evaluateGate(session, suite, many, { now: 0 });
@@ -357,30 +445,48 @@ describe("the gate", () => {
 
   it("holds the metric of this batch against its history", async () => {
     const suite = defineSuite({
-      checks: [{ kind: "expect_metric_to_be_normal", params: { metric: "row_count", rule: "relative_change", max_decrease: 0.5 } }],
+      checks: [
+        {
+          kind: "expect_metric_to_be_normal",
+          params: { metric: "row_count", rule: "relative_change", max_decrease: 0.5 },
+        },
+      ],
     });
-    const verdict = await evaluateGate(session, suite, await stage(rows, flights), { now: 0, history: () => Promise.resolve([100, 100]) });
+    const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
+      now: 0,
+      history: () => Promise.resolve([100, 100]),
+    });
     expect(verdict.accepted).toBe(false);
     expect(verdict.checks[0]).toMatchObject({ success: false, observed: 5 });
   });
 
   it("measures moments of columns with NaN, infinities or enormous numbers as NaN, and calls these outliers", async () => {
-    const kinds = ["mean", "stdev", "variance_population", "skewness", "kurtosis"].map((name) => `expect_column_${name}_to_be_between`);
+    const kinds = ["mean", "stdev", "variance_population", "skewness", "kurtosis"].map(
+      (name) => `expect_column_${name}_to_be_between`,
+    );
     for (const wild of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
       const staged = await stage(
         [1, 2, 3, 4, wild].map((delay) => ({ id: 1n, delay, origin: "a" })),
         flights,
       );
-      const measures = kinds.map((kind): CheckJson => ({ kind, params: { column: "delay", max_value: 1e9 }, onFail: "warn" }));
+      const measures = kinds.map(
+        (kind): CheckJson => ({ kind, params: { column: "delay", max_value: 1e9 }, onFail: "warn" }),
+      );
       const pair = {
         kind: "expect_column_pair_correlation_to_be_between",
         params: { column_A: "id", column_B: "delay", min_value: 0 },
         onFail: "warn",
       } as const;
-      const outliers = ["expect_column_value_z_scores_to_be_less_than", "expect_column_values_to_not_be_outliers"].map(
-        (kind): CheckJson => ({ kind, params: { column: "delay", threshold: 5 }, onFail: "quarantine" }),
+      const outliers = [
+        "expect_column_value_z_scores_to_be_less_than",
+        "expect_column_values_to_not_be_outliers",
+      ].map((kind): CheckJson => ({ kind, params: { column: "delay", threshold: 5 }, onFail: "quarantine" }));
+      const verdict = await evaluateGate(
+        session,
+        defineSuite({ checks: [...measures, pair, ...outliers] }),
+        staged,
+        { now: 0 },
       );
-      const verdict = await evaluateGate(session, defineSuite({ checks: [...measures, pair, ...outliers] }), staged, { now: 0 });
       expect(verdict.checks.map(({ success }) => success)).toEqual(Array.from({ length: 8 }, () => false));
       expect(verdict).toMatchObject({ quarantined: 1, clean: 4 });
     }
@@ -407,7 +513,13 @@ describe("the gate", () => {
         check.oneOf("part", [0.5, 0.1, 0], { onFail: "warn" }),
         check.equal("part", "whole", { onFail: "warn" }),
         { json: { kind: "expect_column_sum_to_be_between", params: { column: "whole", min_value: 1 } } },
-        { json: { kind: "expect_multicolumn_sum_to_equal", params: { column_list: ["whole", "whole"], sum_total: 0.5 }, onFail: "warn" } },
+        {
+          json: {
+            kind: "expect_multicolumn_sum_to_equal",
+            params: { column_list: ["whole", "whole"], sum_total: 0.5 },
+            onFail: "warn",
+          },
+        },
       ]),
       staged,
       { now: 0 },
@@ -416,10 +528,15 @@ describe("the gate", () => {
     expect(found.accepted).toBe(true);
     const large = await stage([{ delay: 1e120 }, { delay: -1e140 }, { delay: 5 }], flights);
     const powers = ["skewness", "kurtosis"].map(
-      (name): CheckJson => ({ kind: `expect_column_${name}_to_be_between`, params: { column: "delay", max_value: 1e9 } }),
+      (name): CheckJson => ({
+        kind: `expect_column_${name}_to_be_between`,
+        params: { column: "delay", max_value: 1e9 },
+      }),
     );
     expect(
-      (await evaluateGate(session, defineSuite({ checks: powers }), large, { now: 0 })).checks.map(({ observed }) => observed),
+      (await evaluateGate(session, defineSuite({ checks: powers }), large, { now: 0 })).checks.map(
+        ({ observed }) => observed,
+      ),
     ).toEqual(["NaN", "NaN"]);
   });
 
@@ -434,19 +551,35 @@ describe("the gate", () => {
     };
     const refused: readonly (readonly [CheckJson, string])[] = [
       [check.existsIn(["id"], "other", ["nope"]).json, "checks[0].params.table_columns"],
-      [{ kind: "expect_column_values_to_exist_in_table", params: { column_list: ["id"], table: "other" } }, "checks[0].params.table"],
-      [{ kind: "expect_rows_to_match_table", params: { key_columns: ["origin"], table: "other" } }, "checks[0].params.table"],
-      [{ kind: "expect_rows_to_cover_table", params: { key_columns: ["origin"], table: "other" } }, "checks[0].params.table"],
+      [
+        { kind: "expect_column_values_to_exist_in_table", params: { column_list: ["id"], table: "other" } },
+        "checks[0].params.table",
+      ],
+      [
+        { kind: "expect_rows_to_match_table", params: { key_columns: ["origin"], table: "other" } },
+        "checks[0].params.table",
+      ],
+      [
+        { kind: "expect_rows_to_cover_table", params: { key_columns: ["origin"], table: "other" } },
+        "checks[0].params.table",
+      ],
     ];
     for (const [json, path] of refused)
-      await expect(evaluateGate(session, defineSuite({ checks: [json] }), staged, { now: 0, relations: { other } })).rejects.toMatchObject({
+      await expect(
+        evaluateGate(session, defineSuite({ checks: [json] }), staged, { now: 0, relations: { other } }),
+      ).rejects.toMatchObject({
         code: "SUITE_INVALID",
         data: { path },
       });
-    const found = await evaluateGate(session, suite("ok", [check.existsIn(["id"], "other", ["number"], { onFail: "warn" })]), staged, {
-      now: 0,
-      relations: { other },
-    });
+    const found = await evaluateGate(
+      session,
+      suite("ok", [check.existsIn(["id"], "other", ["number"], { onFail: "warn" })]),
+      staged,
+      {
+        now: 0,
+        relations: { other },
+      },
+    );
     expect(found.checks[0]).toMatchObject({ considered: 4, unexpected: 3 });
   });
 

@@ -2,9 +2,19 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
-import { estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "../../src/quality/measures/distinct-sketch.ts";
+import {
+  estimateDistinct,
+  mergeDistinct,
+  sketchDistinct,
+  sketchDistinctTogether,
+} from "../../src/quality/measures/distinct-sketch.ts";
 import { measureState, mergeStates, metricValue } from "../../src/quality/measures/metric-state.ts";
-import { estimateQuantile, mergeQuantiles, sketchQuantiles, sketchQuantilesTogether } from "../../src/quality/measures/quantile-sketch.ts";
+import {
+  estimateQuantile,
+  mergeQuantiles,
+  sketchQuantiles,
+  sketchQuantilesTogether,
+} from "../../src/quality/measures/quantile-sketch.ts";
 
 let session: Session;
 beforeAll(async () => {
@@ -15,14 +25,24 @@ afterAll(() => session.close());
 const numbers = (from: number, to: number) => `SELECT i AS v FROM range(${from}, ${to}) t(i)`;
 
 describe("a sketch of different values", () => {
-  it.each([0, 1, 2, 50, 500, 2000, 5000, 100_000, 1_000_000])("counts %i within three standard errors", async (count) => {
-    const estimate = estimateDistinct(await sketchDistinct(session, numbers(0, count), "v", false));
-    expect(Math.abs(estimate - count)).toBeLessThanOrEqual(Math.max(count < 50 ? 0.5 : 1, 3 * 0.0325 * count));
-  });
+  it.each([0, 1, 2, 50, 500, 2000, 5000, 100_000, 1_000_000])(
+    "counts %i within three standard errors",
+    async (count) => {
+      const estimate = estimateDistinct(await sketchDistinct(session, numbers(0, count), "v", false));
+      expect(Math.abs(estimate - count)).toBeLessThanOrEqual(
+        Math.max(count < 50 ? 0.5 : 1, 3 * 0.0325 * count),
+      );
+    },
+  );
 
   it("is the same for all rows as merged from parts that overlap, and does not count a value or a null twice", async () => {
     const [one, other, all] = await Promise.all([
-      sketchDistinct(session, `${numbers(0, 6000)} UNION ALL ${numbers(0, 100)} UNION ALL SELECT NULL`, "v", false),
+      sketchDistinct(
+        session,
+        `${numbers(0, 6000)} UNION ALL ${numbers(0, 100)} UNION ALL SELECT NULL`,
+        "v",
+        false,
+      ),
       sketchDistinct(session, numbers(5000, 9000), "v", true),
       sketchDistinct(session, numbers(0, 9000), "v", false),
     ]);
@@ -52,23 +72,38 @@ describe("a sketch of numbers", () => {
   const skewed =
     "SELECT CASE WHEN i % 10 = 0 THEN -exp(i % 7) WHEN i % 11 = 0 THEN 0 ELSE exp(i % 1000 / 50.0) END AS v FROM range(20000) t(i)";
 
-  it.each([0, 0.01, 0.25, 0.5, 0.75, 0.99, 1])("gives the quantile %d within one percent of its value", async (share) => {
-    const sketch = await sketchQuantiles(session, `${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`, "v");
-    const [row] = await session.rows(`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`);
-    const exact = Number(row?.["q"]);
-    expect(Math.abs((estimateQuantile(sketch, share) ?? Number.NaN) - exact)).toBeLessThanOrEqual(0.0101 * Math.abs(exact));
-  });
+  it.each([0, 0.01, 0.25, 0.5, 0.75, 0.99, 1])(
+    "gives the quantile %d within one percent of its value",
+    async (share) => {
+      const sketch = await sketchQuantiles(
+        session,
+        `${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`,
+        "v",
+      );
+      const [row] = await session.rows(`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`);
+      const exact = Number(row?.["q"]);
+      expect(Math.abs((estimateQuantile(sketch, share) ?? Number.NaN) - exact)).toBeLessThanOrEqual(
+        0.0101 * Math.abs(exact),
+      );
+    },
+  );
 
   it("is the same for all rows as merged from parts", async () => {
-    const part = (condition: string) => sketchQuantiles(session, `SELECT * FROM (${skewed}) WHERE ${condition}`, "v");
+    const part = (condition: string) =>
+      sketchQuantiles(session, `SELECT * FROM (${skewed}) WHERE ${condition}`, "v");
     const [low, high, all] = [await part("v < 5"), await part("v >= 5"), await part("true")];
     expect(mergeQuantiles(low, high)).toEqual(all);
     expect(mergeQuantiles(high, low)).toEqual(all);
   });
 
   it("keeps a bounded number of buckets, giving up the smallest magnitudes first", async () => {
-    const wide = "SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END) * pow(10, i % 600 / 2.0 - 11) AS v FROM range(60000) t(i)";
-    const sketch = await sketchQuantiles(session, `${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i)`, "v");
+    const wide =
+      "SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END) * pow(10, i % 600 / 2.0 - 11) AS v FROM range(60000) t(i)";
+    const sketch = await sketchQuantiles(
+      session,
+      `${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i)`,
+      "v",
+    );
     expect(sketch.length).toBeLessThanOrEqual(2049);
     expect(sketch.reduce((sum, { count }) => sum + count, 0)).toBe(160_000);
     const [row] = await session.rows(
@@ -94,15 +129,22 @@ describe("sketches of several columns in one pass", () => {
       expect(distinct[at], name).toEqual(await sketchDistinct(session, relation, name, at % 2 === 0));
     const numeric = names.slice(0, 4);
     const quantiles = await sketchQuantilesTogether(session, relation, numeric);
-    for (const [at, name] of numeric.entries()) expect(quantiles[at], name).toEqual(await sketchQuantiles(session, relation, name));
+    for (const [at, name] of numeric.entries())
+      expect(quantiles[at], name).toEqual(await sketchQuantiles(session, relation, name));
   });
 
   it("make the same state of a wide table as of each of its columns alone", async () => {
     const names = Array.from({ length: 120 }, (_, at) => `c${at}`);
     const sql = `SELECT ${names.map((name, at) => `i * ${at + 1} % 70 AS ${name}`).join(", ")} FROM range(300) t(i)`;
-    const all = await measureState(session, { sql, columns: names.map((name) => ({ name, type: "BIGINT" })) });
+    const all = await measureState(session, {
+      sql,
+      columns: names.map((name) => ({ name, type: "BIGINT" })),
+    });
     for (const name of ["c0", "c49", "c50", "c119"]) {
-      const alone = await measureState(session, { sql: `SELECT ${name} FROM (${sql})`, columns: [{ name, type: "BIGINT" }] });
+      const alone = await measureState(session, {
+        sql: `SELECT ${name} FROM (${sql})`,
+        columns: [{ name, type: "BIGINT" }],
+      });
       expect(all.columns.find((column) => column.name === name)).toEqual(alone.columns[0]);
     }
   });
@@ -119,7 +161,10 @@ describe("the state of some rows", () => {
       sql: `SELECT i::DOUBLE AS v, 's' || (i % 300) AS s, [1] AS l FROM range(${from}, ${to}) t(i)`,
       columns,
     });
-    const merged = mergeStates(await measureState(session, part(0, 700)), await measureState(session, part(700, 1001)));
+    const merged = mergeStates(
+      await measureState(session, part(0, 700)),
+      await measureState(session, part(700, 1001)),
+    );
     expect(merged).toEqual({ ...(await measureState(session, part(0, 1001))), columns: expect.anything() });
     expect(Math.abs((metricValue(merged, "median(v)") ?? 0) - 500)).toBeLessThanOrEqual(5);
     expect(Math.abs((metricValue(merged, "interquartile_range(v)") ?? 0) - 500)).toBeLessThanOrEqual(10);

@@ -22,7 +22,13 @@ const rows = Array.from({ length: 400 }, (_, at) => ({
 
 async function flights() {
   const folder = join(freshFolder(), "t");
-  const types = schema().long("id").string("origin").integer("delay").double("distance").string("code").string("note");
+  const types = schema()
+    .long("id")
+    .string("origin")
+    .integer("delay")
+    .double("distance")
+    .string("code")
+    .string("note");
   const table = await createTable(folder, { schema: types, source: rows });
   await table.close();
   return openLog(await openContext(folder));
@@ -35,7 +41,10 @@ describe("a profile", () => {
     expect(count).toBe(400);
     expect(by["delay"]).toMatchObject({ class: "integer", completeness: 0.9, nulls: 40, min: -9, max: 29 });
     expect(by["distance"]).toMatchObject({ nans: 1, min: 0, max: 598.5 });
-    expect(by["distance"]?.mean).toBeCloseTo(rows.reduce((sum, row) => sum + (Number.isNaN(row.distance) ? 0 : row.distance), 0) / 399, 9);
+    expect(by["distance"]?.mean).toBeCloseTo(
+      rows.reduce((sum, row) => sum + (Number.isNaN(row.distance) ? 0 : row.distance), 0) / 399,
+      9,
+    );
     expect(by["origin"]).toMatchObject({
       minLength: 3,
       maxLength: 3,
@@ -66,7 +75,9 @@ describe("a profile", () => {
       "code:unique",
       "note:completeness",
     ]);
-    expect(reasons["delay:completeness"]).toBe("90 % of the rows have a value; 0.86 is the lower end of its 95 % confidence interval");
+    expect(reasons["delay:completeness"]).toBe(
+      "90 % of the rows have a value; 0.86 is the lower end of its 95 % confidence interval",
+    );
     const session = await duckdbEngine.open();
     const staged = await session.stage(
       { kind: "rows", rows },
@@ -89,7 +100,10 @@ describe("a profile", () => {
   it("suggests nothing for a table without rows", async () => {
     const folder = join(freshFolder(), "t");
     await createTable(folder, { schema: schema().long("id") });
-    expect(await suggest(await openLog(await openContext(folder)))).toEqual({ suite: { name: "suggested", checks: [] }, reasons: {} });
+    expect(await suggest(await openLog(await openContext(folder)))).toEqual({
+      suite: { name: "suggested", checks: [] },
+      reasons: {},
+    });
   });
 
   it("suggests limits drawn around the rows only when asked to", async () => {
@@ -110,12 +124,20 @@ describe("a profile", () => {
     const wide = 9_007_199_254_740_993n;
     const source = { sql: "SELECT 9007199254740992 + 1 + i % 2 AS id FROM range(40) t(i)" };
     const { suite } = await suggestOf(source, { extended: true });
-    expect(suite.checks.flatMap((check) => (check.id === "id:category" ? [check.params?.["value_set"]] : []))).toEqual([[wide, wide + 1n]]);
-    expect(suite.checks.find((check) => check.id === "id:range")?.params).toEqual({ column: "id", min_value: wide, max_value: wide + 1n });
+    expect(
+      suite.checks.flatMap((check) => (check.id === "id:category" ? [check.params?.["value_set"]] : [])),
+    ).toEqual([[wide, wide + 1n]]);
+    expect(suite.checks.find((check) => check.id === "id:range")?.params).toEqual({
+      column: "id",
+      min_value: wide,
+      max_value: wide + 1n,
+    });
     expect(suite.checks.map((check) => check.id)).toContain("id:non_negative");
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id"), source });
     await table.setSuite(suite);
-    expect((await table.suite())?.checks.find(({ id }) => id === "id:category")?.params["value_set"]).toEqual([wide, wide + 1n]);
+    expect((await table.suite())?.checks.find(({ id }) => id === "id:category")?.params["value_set"]).toEqual(
+      [wide, wide + 1n],
+    );
     await expect(table.append([{ id: 5n }])).resolves.toMatchObject({ rows: 0, gate: { quarantined: 1 } });
     await table.close();
   });
@@ -136,7 +158,9 @@ describe("a profile", () => {
   });
 
   it("does not make categories of long texts", async () => {
-    const { columns } = await profileOf({ sql: "SELECT repeat(chr(97 + (i % 3)::INTEGER), 5000) AS body FROM range(90) t(i)" });
+    const { columns } = await profileOf({
+      sql: "SELECT repeat(chr(97 + (i % 3)::INTEGER), 5000) AS body FROM range(90) t(i)",
+    });
     expect(columns[0]).toMatchObject({ approximateDistinct: 3, maxLength: 5000 });
     expect(columns[0]?.histogram).toBeUndefined();
   });
@@ -149,7 +173,9 @@ describe("a profile", () => {
       [20_000, 110],
       [20_000, 130],
     ] as const) {
-      const { columns } = await profileOf({ sql: `SELECT 'v' || (i % ${distinct}) AS v FROM range(${rows}) t(i)` });
+      const { columns } = await profileOf({
+        sql: `SELECT 'v' || (i % ${distinct}) AS v FROM range(${rows}) t(i)`,
+      });
       expect(columns[0]).toMatchObject({ distinct, approximateDistinct: distinct });
     }
     const { columns } = await profileOf({

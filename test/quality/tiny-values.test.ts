@@ -6,7 +6,13 @@ it("the kurtosis of values whose fourth powers vanish ends in a verdict, not in 
   const report = await runSuite(
     {
       name: "tiny",
-      checks: [{ kind: "expect_column_kurtosis_to_be_between", params: { column: "x", min_value: -10, max_value: 10 }, onFail: "warn" }],
+      checks: [
+        {
+          kind: "expect_column_kurtosis_to_be_between",
+          params: { column: "x", min_value: -10, max_value: 10 },
+          onFail: "warn",
+        },
+      ],
     },
     rows,
   );

@@ -4,7 +4,8 @@ import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import type { QueryResult } from "../../src/query/query-result.ts";
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../fixtures/tables/${name}`, import.meta.url));
 
 async function rowsOf(result: QueryResult): Promise<unknown[]> {
   const rows: unknown[] = [];
@@ -32,11 +33,15 @@ describe("SQL over tables at versions", () => {
   it("takes table names without regard to case and gives CTEs precedence", async () => {
     const tables = { Things: fixture("app-transactions") };
     expect(await rowsOf(await query("SELECT count(*) AS n FROM THINGS", { tables }))).toEqual([{ n: 3n }]);
-    expect(await rowsOf(await query("WITH things AS (SELECT 7 AS id) SELECT id FROM things", { tables }))).toEqual([{ id: 7 }]);
+    expect(
+      await rowsOf(await query("WITH things AS (SELECT 7 AS id) SELECT id FROM things", { tables })),
+    ).toEqual([{ id: 7 }]);
   });
 
   it("names what is bound when the text names something else", async () => {
-    await expect(query("SELECT * FROM other", { tables: { t: fixture("app-transactions") } })).rejects.toMatchObject({
+    await expect(
+      query("SELECT * FROM other", { tables: { t: fixture("app-transactions") } }),
+    ).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { table: "other", bound: ["t"] },
     });
@@ -44,7 +49,9 @@ describe("SQL over tables at versions", () => {
 
   it("will not travel with a table that is bound to one version", async () => {
     const tables = { t: `${fixture("app-transactions")}@v1` };
-    await expect(query("SELECT * FROM t VERSION AS OF 0", { tables })).rejects.toThrowError(/bound to one version/);
+    await expect(query("SELECT * FROM t VERSION AS OF 0", { tables })).rejects.toThrowError(
+      /bound to one version/,
+    );
   });
 
   it("takes numbers beyond doubles, and conditions as deeply nested as the fence lets them be", async () => {
@@ -56,7 +63,9 @@ describe("SQL over tables at versions", () => {
     });
     const conditions = ["id < 1e999 AND id > -1e999", `${"NOT ".repeat(90)} id IS NOT NULL`];
     for (const condition of conditions) {
-      expect(await rowsOf(await query(`SELECT count(*) AS n FROM t WHERE ${condition}`, { tables }))).toEqual([{ n: 3n }]);
+      expect(await rowsOf(await query(`SELECT count(*) AS n FROM t WHERE ${condition}`, { tables }))).toEqual(
+        [{ n: 3n }],
+      );
     }
     await using table = await openTable(fixture("app-transactions"));
     const version = await table.at(2);
@@ -70,7 +79,10 @@ describe("SQL over tables at versions", () => {
   it("points at the caller's own text when the engine refuses it", async () => {
     const sql = "SELECT nope FROM t VERSION AS OF 1";
     const failure = query(sql, { tables: { t: fixture("app-transactions") } });
-    await expect(failure).rejects.toMatchObject({ code: "SQL_FAILED", data: { position: sql.indexOf("nope") } });
+    await expect(failure).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { position: sql.indexOf("nope") },
+    });
   });
 
   it("frees the engine when a loop over rows ends early, and gives a result out once", async () => {
@@ -85,19 +97,33 @@ describe("SQL over tables at versions", () => {
 
 describe("conditions of a query prune files", () => {
   const scanOf = async (sql: string) => {
-    await using result = await query(sql, { tables: { t: fixture("partition-types"), u: fixture("partition-types") } });
+    await using result = await query(sql, {
+      tables: { t: fixture("partition-types"), u: fixture("partition-types") },
+    });
     return result.scans;
   };
 
   it("only where no row of a skipped file can matter", async () => {
     expect((await scanOf("SELECT * FROM t"))["t"]?.filesSkipped).toBe(0);
-    expect((await scanOf("SELECT * FROM t WHERE p_s > 1000"))["t"]).toMatchObject({ filesListed: 2, filesRead: 0 });
-    expect((await scanOf("SELECT * FROM t x JOIN u y USING (id) WHERE x.p_flag AND y.p_s = 300"))["u"]?.filesRead).toBe(1);
-    // An outer join turns skipped rows into nulls, a second reference needs what the first one does not, a sample is of all rows.
-    expect((await scanOf("SELECT * FROM t x LEFT JOIN u y USING (id) WHERE y.p_s > 1000"))["u"]?.filesSkipped).toBe(0);
-    expect((await scanOf("SELECT * FROM t WHERE p_s > 1000 UNION ALL SELECT * FROM t"))["t"]?.filesSkipped).toBe(0);
+    expect((await scanOf("SELECT * FROM t WHERE p_s > 1000"))["t"]).toMatchObject({
+      filesListed: 2,
+      filesRead: 0,
+    });
+    expect(
+      (await scanOf("SELECT * FROM t x JOIN u y USING (id) WHERE x.p_flag AND y.p_s = 300"))["u"]?.filesRead,
+    ).toBe(1);
+    // An outer join turns skipped rows into nulls, a second reference needs what the first one does not, a
+    // sample is of all rows.
+    expect(
+      (await scanOf("SELECT * FROM t x LEFT JOIN u y USING (id) WHERE y.p_s > 1000"))["u"]?.filesSkipped,
+    ).toBe(0);
+    expect(
+      (await scanOf("SELECT * FROM t WHERE p_s > 1000 UNION ALL SELECT * FROM t"))["t"]?.filesSkipped,
+    ).toBe(0);
     expect((await scanOf("SELECT * FROM t TABLESAMPLE 50% WHERE p_s > 1000"))["t"]?.filesSkipped).toBe(0);
-    expect((await scanOf("WITH t AS (SELECT * FROM t WHERE p_s > 1000) SELECT * FROM t"))["t"]?.filesSkipped).toBe(0);
+    expect(
+      (await scanOf("WITH t AS (SELECT * FROM t WHERE p_s > 1000) SELECT * FROM t"))["t"]?.filesSkipped,
+    ).toBe(0);
   });
 });
 
@@ -124,13 +150,19 @@ describe("attacks through a query's text", () => {
     "EXPLAIN ANALYZE SELECT 1",
   ])("refuses %s", async (sql) => {
     const attempt = query(sql, { tables: { t: fixture("app-transactions") } }).then(rowsOf);
-    await expect(attempt).rejects.toMatchObject({ name: "VarveError", code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/) });
+    await expect(attempt).rejects.toMatchObject({
+      name: "VarveError",
+      code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/),
+    });
   });
 
   it("reads no file beside the table's own, though the table's folder is allowed by its files", async () => {
-    const attempt = query(`SELECT * FROM read_text('${fixture("app-transactions")}/_delta_log/00000000000000000000.json')`, {
-      tables: { t: fixture("app-transactions") },
-    }).then(rowsOf);
+    const attempt = query(
+      `SELECT * FROM read_text('${fixture("app-transactions")}/_delta_log/00000000000000000000.json')`,
+      {
+        tables: { t: fixture("app-transactions") },
+      },
+    ).then(rowsOf);
     await expect(attempt).rejects.toMatchObject({ code: "SQL_REFUSED" });
   });
 });

@@ -3,14 +3,21 @@ import { rewriteTravelSql } from "../../src/query/time-travel-sql.ts";
 
 describe("time travel in SQL text", () => {
   it("reads Delta's spelling", () => {
-    const { sql, references } = rewriteTravelSql("SELECT * FROM t VERSION AS OF 3 a JOIN t TIMESTAMP AS OF '2024-06-01' b USING (id)");
+    const { sql, references } = rewriteTravelSql(
+      "SELECT * FROM t VERSION AS OF 3 a JOIN t TIMESTAMP AS OF '2024-06-01' b USING (id)",
+    );
     expect(sql).toBe('SELECT * FROM "t@v3" a JOIN "t@2024-06-01" b USING (id)');
-    expect(references.map((reference) => reference.at)).toEqual([{ version: 3 }, { timestamp: "2024-06-01" }]);
+    expect(references.map((reference) => reference.at)).toEqual([
+      { version: 3 },
+      { timestamp: "2024-06-01" },
+    ]);
   });
 
   it("reads DuckDB's spelling and FOR", () => {
     expect(rewriteTravelSql("FROM t AT (VERSION => 3)").sql).toBe('FROM "t@v3"');
-    expect(rewriteTravelSql("FROM t AT (TIMESTAMP => TIMESTAMP '2024-01-01')").sql).toBe('FROM "t@2024-01-01"');
+    expect(rewriteTravelSql("FROM t AT (TIMESTAMP => TIMESTAMP '2024-01-01')").sql).toBe(
+      'FROM "t@2024-01-01"',
+    );
     expect(rewriteTravelSql("FROM `my t` FOR SYSTEM_VERSION AS OF 0").sql).toBe('FROM "my t@v0"');
   });
 

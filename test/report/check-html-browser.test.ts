@@ -10,7 +10,8 @@ import { hostileReport, sampleReport } from "./sample-report.ts";
 
 const executablePath = process.env["VARVE_CHROMIUM"] ?? "/usr/bin/chromium";
 const found = existsSync(executablePath);
-if (!found && process.env["CI"] === undefined) console.log(`skipped: no Chromium at ${executablePath} (name it in VARVE_CHROMIUM)`);
+if (!found && process.env["CI"] === undefined)
+  console.log(`skipped: no Chromium at ${executablePath} (name it in VARVE_CHROMIUM)`);
 
 const args = [
   "--no-sandbox",
@@ -81,7 +82,10 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the report page in a
       expect(await page.title()).toBe("flights <2001>: rejected");
       expect(await page.locator("tbody tr").first().isVisible()).toBe(true);
       if (process.env["VARVE_SCREENSHOTS"] !== undefined)
-        await page.screenshot({ path: join(process.env["VARVE_SCREENSHOTS"], `report-${name}.png`), fullPage: true });
+        await page.screenshot({
+          path: join(process.env["VARVE_SCREENSHOTS"], `report-${name}.png`),
+          fullPage: true,
+        });
       expect(problems).toEqual([]);
       await page.close();
     },
@@ -117,7 +121,10 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the report page in a
       expect(await page.locator("script").count()).toBe(1);
       if (name === "nothing") expect(await page.getByText("The suite has no checks").isVisible()).toBe(true);
       if (process.env["VARVE_SCREENSHOTS"] !== undefined)
-        await page.screenshot({ path: join(process.env["VARVE_SCREENSHOTS"], `report-${name}-${width}.png`), fullPage: true });
+        await page.screenshot({
+          path: join(process.env["VARVE_SCREENSHOTS"], `report-${name}-${width}.png`),
+          fullPage: true,
+        });
       expect(problems).toEqual([]);
       await page.close();
     },
@@ -129,7 +136,13 @@ describe.skipIf(!found && process.env["CI"] === undefined)("the report page in a
     const names: string[] = [];
     for (let times = 0; times < 7; times++) {
       await page.keyboard.press("Tab");
-      names.push(String(await page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")));
+      names.push(
+        String(
+          await page.evaluate(
+            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText",
+          ),
+        ),
+      );
     }
     expect(names.slice(0, 3)).toEqual(["All 4", "Failed 3", "Passed 1"]);
     expect(names[3]).toContain("delay must be between -120 and 1800");

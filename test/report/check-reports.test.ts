@@ -32,10 +32,14 @@ describe("a report of a suite's run", () => {
     expect(checkHtml(sampleReport)).toContain('<th scope="row" class="number">12,346</th>');
     expect(checkHtml(sampleReport)).toContain(note);
     expect(checkJunit(sampleReport)).toMatch(/row 4: .*\nrow 12,346: .*\nRows are counted from 1/);
-    const unplaced = (check: CheckResult) => ({ ...check, sample: check.sample.map((row) => ({ ...row, row: null })) });
+    const unplaced = (check: CheckResult) => ({
+      ...check,
+      sample: check.sample.map((row) => ({ ...row, row: null })),
+    });
     const nowhere = { ...sampleReport, checks: sampleReport.checks.map(unplaced) };
     expect(checkText(nowhere)).toContain("\n        delay = -1116");
-    for (const report of [checkText, checkHtml, checkJunit]) expect(report(nowhere)).not.toContain("counted from 1");
+    for (const report of [checkText, checkHtml, checkJunit])
+      expect(report(nowhere)).not.toContain("counted from 1");
     expect(checkHtml(nowhere)).not.toContain(">row</th>");
   });
 
@@ -51,8 +55,12 @@ describe("a report of a suite's run", () => {
 
   it("as JUnit counts failures, skips what only warns, and escapes the data", () => {
     const xml = checkJunit(sampleReport);
-    expect(xml).toContain('<testsuite name="flights &lt;2001&gt;" tests="4" failures="2" errors="0" skipped="1"');
-    expect(xml).toContain('<failure type="quarantine" message="delay must be between -120 and 1800; 30 of 1,000 rows fail">');
+    expect(xml).toContain(
+      '<testsuite name="flights &lt;2001&gt;" tests="4" failures="2" errors="0" skipped="1"',
+    );
+    expect(xml).toContain(
+      '<failure type="quarantine" message="delay must be between -120 and 1800; 30 of 1,000 rows fail">',
+    );
     expect(xml).not.toContain("<script>");
     expect(xml.match(/<testcase /g)).toHaveLength(4);
   });
@@ -63,7 +71,9 @@ describe("a report of a suite's run", () => {
     const xml = checkJunit(odd);
     expect(xml).toContain('<testsuites tests="2" failures="1" errors="0" time="0.300">');
     expect(xml).toContain('<failure type="reject" message="too many bad rows"/>');
-    expect(checkJunit({ ...odd, accepted: true })).toContain('<testsuites tests="1" failures="0" errors="0" time="0.300">');
+    expect(checkJunit({ ...odd, accepted: true })).toContain(
+      '<testsuites tests="1" failures="0" errors="0" time="0.300">',
+    );
     expect(checkJunit({ ...odd, accepted: true, checks: [] })).toContain('tests="0"');
   });
 
@@ -71,16 +81,19 @@ describe("a report of a suite's run", () => {
     ["text", checkText],
     ["JUnit", checkJunit],
     ["HTML", checkHtml],
-  ])("as %s writes out what terminals obey, what XML cannot hold and what turns the direction of reading", (_, print) => {
-    const text = print(hostileReport);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: looks for exactly these
-    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u0080-\u009f\u202e\ufffe\uffff]/);
-    expect(isWellFormed(text)).toBe(true);
-    expect(text).toContain("\\u001b[31mred");
-    expect(text).toContain("\\u202e");
-    expect(text).toContain("first\\nsecond");
-    expect(text).toContain("\\ud800");
-  });
+  ])(
+    "as %s writes out what terminals obey, what XML cannot hold and what turns the direction of reading",
+    (_, print) => {
+      const text = print(hostileReport);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: looks for exactly these
+      expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u0080-\u009f\u202e\ufffe\uffff]/);
+      expect(isWellFormed(text)).toBe(true);
+      expect(text).toContain("\\u001b[31mred");
+      expect(text).toContain("\\u202e");
+      expect(text).toContain("first\\nsecond");
+      expect(text).toContain("\\ud800");
+    },
+  );
 
   it("cuts long texts between characters, not within them", () => {
     for (const limit of [5, 6, 7]) expect(isWellFormed(shown("😀😀😀😀😀", limit))).toBe(true);
@@ -90,13 +103,16 @@ describe("a report of a suite's run", () => {
   it("says where a check had nothing to look at, or too little to compare with", () => {
     const [first] = sampleReport.checks;
     if (first === undefined) throw new Error("no check");
-    const one = (change: Partial<CheckResult>) => checkText({ ...sampleReport, checks: [{ ...first, ...change }] });
+    const one = (change: Partial<CheckResult>) =>
+      checkText({ ...sampleReport, checks: [{ ...first, ...change }] });
     expect(one({ considered: 0, unexpected: 0 })).toContain("id must be unique; no row to look at");
     const aggregate = { considered: null, unexpected: null, observed: 5 };
     expect(one({ ...aggregate, details: { history: 1, tooShort: true } })).toContain(
       "found 5, with 1 earlier value to compare with, too few",
     );
-    expect(one({ ...aggregate, success: false, details: { history: 9 } })).toContain("found 5, out of line with 9 earlier values");
+    expect(one({ ...aggregate, success: false, details: { history: 9 } })).toContain(
+      "found 5, out of line with 9 earlier values",
+    );
   });
 
   it("as HTML holds everything and loads nothing", () => {

@@ -27,7 +27,13 @@ export const sampleReport: CheckReport = {
   quarantined: 10,
   dropped: 0,
   checks: [
-    { ...base, id: "id:unique", kind: "expect_column_values_to_be_unique", message: "id must be unique", success: true },
+    {
+      ...base,
+      id: "id:unique",
+      kind: "expect_column_values_to_be_unique",
+      message: "id must be unique",
+      success: true,
+    },
     {
       ...base,
       id: "delay:between",
@@ -66,18 +72,32 @@ export const sampleReport: CheckReport = {
     },
   ],
   metrics: [
-    { name: "row_count", points: [0, 1, 2].map((version) => ({ version, at: version, value: 1000 + version * 100 })) },
+    {
+      name: "row_count",
+      points: [0, 1, 2].map((version) => ({ version, at: version, value: 1000 + version * 100 })),
+    },
     { name: "mean(delay)", points: [{ version: 0, at: 0, value: 7.25 }] },
   ],
   history: [
-    { version: 2, at: Date.UTC(2001, 5, 1), operation: "WRITE", rows: 1000, quarantined: 10, dropped: 0, failedChecks: ["delay:between"] },
+    {
+      version: 2,
+      at: Date.UTC(2001, 5, 1),
+      operation: "WRITE",
+      rows: 1000,
+      quarantined: 10,
+      dropped: 0,
+      failedChecks: ["delay:between"],
+    },
   ],
 };
 
 const hostile =
   "\u001b[31mred\u0000 L\u202eXA first\nsecond \ud800 ]]> </td></script><script>document.title='hacked'</script> \ufffe \u0085";
 
-/** A report in which every text of the data tries to break out: names of the suite, checks, columns, files, metrics, and values. */
+/**
+ * A report in which every text of the data tries to break out: names of the suite, checks, columns, files,
+ * metrics, and values.
+ */
 export const hostileReport: CheckReport = {
   ...sampleReport,
   suite: { name: hostile, fingerprint: "<f>" },
@@ -93,17 +113,39 @@ export const hostileReport: CheckReport = {
       success: false,
       unexpected: 1,
       sample: [
-        { file: hostile, row: 1, values: { [hostile]: hostile, wide: "x".repeat(50_000), nested: { [hostile]: [hostile] }, שם: "ערך" } },
+        {
+          file: hostile,
+          row: 1,
+          values: {
+            [hostile]: hostile,
+            wide: "x".repeat(50_000),
+            nested: { [hostile]: [hostile] },
+            שם: "ערך",
+          },
+        },
         ...Array.from({ length: 19 }, (_, row) => ({
           file: null,
           row,
           values: Object.fromEntries(
-            Array.from({ length: 60 }, (_, at) => [`a_rather_long_name_${at}`, at % 7 === 0 ? null : at * 1234.5]),
+            Array.from({ length: 60 }, (_, at) => [
+              `a_rather_long_name_${at}`,
+              at % 7 === 0 ? null : at * 1234.5,
+            ]),
           ),
         })),
       ],
     },
   ],
   metrics: [{ name: `mean(${hostile})`, points: [{ version: 0, at: 0, value: 1 }] }],
-  history: [{ version: 1, at: 0, operation: hostile, rows: 1, quarantined: 0, dropped: 0, failedChecks: [hostile, "x".repeat(5000)] }],
+  history: [
+    {
+      version: 1,
+      at: 0,
+      operation: hostile,
+      rows: 1,
+      quarantined: 0,
+      dropped: 0,
+      failedChecks: [hostile, "x".repeat(5000)],
+    },
+  ],
 };

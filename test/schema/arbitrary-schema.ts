@@ -41,9 +41,17 @@ const { type: anyDeltaType, struct } = fc.letrec<{ type: DeltaType; struct: Stru
   type: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
     primitives,
-    fc.record({ type: fc.constant("array" as const), elementType: tie("type"), containsNull: fc.boolean() }, { noNullPrototype: true }),
     fc.record(
-      { type: fc.constant("map" as const), keyType: primitives, valueType: tie("type"), valueContainsNull: fc.boolean() },
+      { type: fc.constant("array" as const), elementType: tie("type"), containsNull: fc.boolean() },
+      { noNullPrototype: true },
+    ),
+    fc.record(
+      {
+        type: fc.constant("map" as const),
+        keyType: primitives,
+        valueType: tie("type"),
+        valueContainsNull: fc.boolean(),
+      },
       { noNullPrototype: true },
     ),
     tie("struct"),

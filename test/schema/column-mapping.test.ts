@@ -34,7 +34,11 @@ describe("column mapping", () => {
   });
 
   it("numbers new columns above the highest id ever given, dropped columns included", () => {
-    const { schema: mapped, maxColumnId } = assignColumnMapping(schema().long("a").build(), 41, (field) => field.name);
+    const { schema: mapped, maxColumnId } = assignColumnMapping(
+      schema().long("a").build(),
+      41,
+      (field) => field.name,
+    );
     expect([columnId(mapped.fields[0] ?? expect.fail()), maxColumnId]).toEqual([42, 42]);
   });
 
@@ -69,6 +73,8 @@ describe("column mapping", () => {
 
   it("refuses a mapped table's field without a name", () => {
     const [field] = schema().long("a").build().fields;
-    expect(() => physicalName(field ?? expect.fail(), "name")).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+    expect(() => physicalName(field ?? expect.fail(), "name")).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+    );
   });
 });

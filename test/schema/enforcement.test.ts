@@ -18,12 +18,16 @@ async function enforce(table: SchemaBuilder, source: string) {
   const projected = `SELECT ${projectionSql(plan)} FROM (${source})`;
   const violated: string[] = [];
   for (const check of plan.checks) {
-    const [found] = await session.rows(`SELECT count(*) FILTER (WHERE ${check.violated}) AS n FROM (${source})`);
+    const [found] = await session.rows(
+      `SELECT count(*) FILTER (WHERE ${check.violated}) AS n FROM (${source})`,
+    );
     if (found?.["n"] !== 0n) violated.push(`${check.path.join(".")} ${check.kind}`);
   }
   if (violated.length > 0) return { violated, rows: [], types: [], names: [], checks: plan.checks.length };
   const columns = await session.describe(projected);
-  const rows = (await session.rows(`SELECT CAST(r AS VARCHAR) AS r FROM (${projected}) AS r`)).map((row) => String(row["r"]));
+  const rows = (await session.rows(`SELECT CAST(r AS VARCHAR) AS r FROM (${projected}) AS r`)).map((row) =>
+    String(row["r"]),
+  );
   return {
     violated,
     rows,
@@ -38,7 +42,8 @@ const mismatchOf = async (table: SchemaBuilder, source: string) => {
   try {
     planEnforcement(table.build(), await session.describe(source));
   } catch (error) {
-    if (isVarveError(error, "SCHEMA_MISMATCH")) return { message: error.message, ...error.data } as Record<string, unknown>;
+    if (isVarveError(error, "SCHEMA_MISMATCH"))
+      return { message: error.message, ...error.data } as Record<string, unknown>;
     throw error;
   }
   return undefined;
@@ -46,7 +51,10 @@ const mismatchOf = async (table: SchemaBuilder, source: string) => {
 
 describe("enforcement by name", () => {
   it("matches without regard to case, in the table's order and spelling, and leaves absent columns null", async () => {
-    const found = await enforce(schema().long("Id").string("name").double("x"), "SELECT 'a' AS NAME, 1::BIGINT AS id");
+    const found = await enforce(
+      schema().long("Id").string("name").double("x"),
+      "SELECT 'a' AS NAME, 1::BIGINT AS id",
+    );
     expect(found).toMatchObject({
       names: ["Id", "name", "x"],
       types: ["BIGINT", "VARCHAR", "DOUBLE"],
@@ -68,15 +76,23 @@ describe("enforcement by name", () => {
       found: "integer",
       reason: "unknown",
     });
-    expect(await mismatchOf(schema().array("s", schema().long("a")), "SELECT [{'a': 1::BIGINT, 'z': 2}] AS s")).toMatchObject({
+    expect(
+      await mismatchOf(schema().array("s", schema().long("a")), "SELECT [{'a': 1::BIGINT, 'z': 2}] AS s"),
+    ).toMatchObject({
       column: ["s", "element", "z"],
     });
   });
 
   it("refuses a batch that lacks a column without null, nested too", async () => {
-    expect(await mismatchOf(schema().long("a", { nullable: false }), "SELECT 1 AS b")).toMatchObject({ column: ["a"], reason: "missing" });
+    expect(await mismatchOf(schema().long("a", { nullable: false }), "SELECT 1 AS b")).toMatchObject({
+      column: ["a"],
+      reason: "missing",
+    });
     const table = schema().struct("s", schema().long("a", { nullable: false }).long("b"));
-    expect(await mismatchOf(table, "SELECT {'b': 1} AS s")).toMatchObject({ column: ["s", "a"], reason: "missing" });
+    expect(await mismatchOf(table, "SELECT {'b': 1} AS s")).toMatchObject({
+      column: ["s", "a"],
+      reason: "missing",
+    });
   });
 
   it("refuses names that differ only by case", () => {
@@ -84,17 +100,23 @@ describe("enforcement by name", () => {
       { name: "a", type: "BIGINT" },
       { name: "A", type: "BIGINT" },
     ];
-    expect(() => planEnforcement(schema().long("a").build(), columns)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+    expect(() => planEnforcement(schema().long("a").build(), columns)).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+    );
   });
 
   it("tells all differences, and the first in words", async () => {
     const found = await mismatchOf(schema().long("a").boolean("b"), "SELECT 'x' AS a, 1.5 AS b, 2 AS c");
-    expect(found?.["message"]).toMatch(/Column a is a long in the table and string in the batch \(and 2 more differences\)/);
+    expect(found?.["message"]).toMatch(
+      /Column a is a long in the table and string in the batch \(and 2 more differences\)/,
+    );
     expect(found?.["mismatches"]).toHaveLength(3);
   });
 
   it("refuses values for an identity column that numbers itself", async () => {
-    expect(await mismatchOf(schema().long("id", { identity: {} }), "SELECT 1::BIGINT AS id")).toMatchObject({ column: ["id"] });
+    expect(await mismatchOf(schema().long("id", { identity: {} }), "SELECT 1::BIGINT AS id")).toMatchObject({
+      column: ["id"],
+    });
   });
 });
 
@@ -169,27 +191,55 @@ describe("lossless casts", () => {
   });
 
   it("finds moments that are none, nested too", async () => {
-    expect((await enforce(one("timestamp"), "SELECT TIMESTAMPTZ 'infinity' AS v")).violated).toEqual(["v infinite"]);
-    expect((await enforce(one(arrayOf("date")), "SELECT [DATE '-infinity', NULL] AS v")).violated).toEqual(["v.element infinite"]);
+    expect((await enforce(one("timestamp"), "SELECT TIMESTAMPTZ 'infinity' AS v")).violated).toEqual([
+      "v infinite",
+    ]);
+    expect((await enforce(one(arrayOf("date")), "SELECT [DATE '-infinity', NULL] AS v")).violated).toEqual([
+      "v.element infinite",
+    ]);
   });
 });
 
 describe("columns without null", () => {
   it.each<[string, SchemaBuilder, string, string[]]>([
     ["a top-level column", one("long", false), "NULL::BIGINT", ["v null"]],
-    ["a member of a struct", one(schema().long("a", { nullable: false })), "{'a': NULL::BIGINT}", ["v.a null"]],
-    ["a member of a struct that is null itself", one(schema().long("a", { nullable: false })), "NULL::STRUCT(a BIGINT)", []],
+    [
+      "a member of a struct",
+      one(schema().long("a", { nullable: false })),
+      "{'a': NULL::BIGINT}",
+      ["v.a null"],
+    ],
+    [
+      "a member of a struct that is null itself",
+      one(schema().long("a", { nullable: false })),
+      "NULL::STRUCT(a BIGINT)",
+      [],
+    ],
     ["an element", one(arrayOf("long", false)), "[NULL::BIGINT]", ["v.element null"]],
     ["a map's value", one(mapOf("string", "long", false)), "MAP {'a': NULL::BIGINT}", ["v.value null"]],
-    ["a member of an element", one(arrayOf(schema().long("a", { nullable: false }))), "[NULL, {'a': NULL::BIGINT}]", ["v.element.a null"]],
-    ["an element that is null itself", one(arrayOf(schema().long("a", { nullable: false }))), "[NULL::STRUCT(a BIGINT)]", []],
+    [
+      "a member of an element",
+      one(arrayOf(schema().long("a", { nullable: false }))),
+      "[NULL, {'a': NULL::BIGINT}]",
+      ["v.element.a null"],
+    ],
+    [
+      "an element that is null itself",
+      one(arrayOf(schema().long("a", { nullable: false }))),
+      "[NULL::STRUCT(a BIGINT)]",
+      [],
+    ],
   ])("%s", async (_, table, value, violated) => {
     expect((await enforce(table, `SELECT ${value} AS v`)).violated).toEqual(violated);
   });
 
   it("lets statistics answer for whole columns only", () => {
     const plan = planEnforcement(
-      schema().long("a", { nullable: false }).array("b", "timestamp", { nullable: false }).timestamp("c").build(),
+      schema()
+        .long("a", { nullable: false })
+        .array("b", "timestamp", { nullable: false })
+        .timestamp("c")
+        .build(),
       [
         { name: "a", type: "BIGINT" },
         { name: "b", type: "TIMESTAMP WITH TIME ZONE[]" },
@@ -207,7 +257,9 @@ describe("columns without null", () => {
   it("the error names column, expectation, value and row", () => {
     const [check] = planEnforcement(schema().byte("a").build(), [{ name: "a", type: "INTEGER" }]).checks;
     const error = rowMisfitError(check ?? expect.fail(), { row: 4, file: "in.csv", value: "1000" });
-    expect(error.message).toContain("Column a is a byte, which cannot hold the integer value 1000 (row 4 of in.csv) without loss");
+    expect(error.message).toContain(
+      "Column a is a byte, which cannot hold the integer value 1000 (row 4 of in.csv) without loss",
+    );
     expect(error.data).toEqual({ column: ["a"], expected: "byte", found: "1000", row: 4, file: "in.csv" });
   });
 });

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deltaTypeOfEngine, engineTypeName, engineTypeText, parseEngineType, schemaOfEngine } from "../../src/dialects/engine-types.ts";
+import {
+  deltaTypeOfEngine,
+  engineTypeName,
+  engineTypeText,
+  parseEngineType,
+  schemaOfEngine,
+} from "../../src/dialects/engine-types.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { anyType } from "./arbitrary-schema.ts";
 
@@ -8,7 +14,9 @@ describe("engine types", () => {
   it("every Delta type comes back from its engine type, nested ones with all names", () => {
     fc.assert(
       fc.property(anyType, (type) => {
-        expect(typeText(deltaTypeOfEngine(parseEngineType(engineTypeText(type)), ["a"]))).toBe(typeText(type));
+        expect(typeText(deltaTypeOfEngine(parseEngineType(engineTypeText(type)), ["a"]))).toBe(
+          typeText(type),
+        );
       }),
     );
   });
@@ -37,11 +45,14 @@ describe("engine types", () => {
     expect(typeText(deltaTypeOfEngine(parseEngineType(text), []))).toBe(expected);
   });
 
-  it.each(["TIME", "INTERVAL", "UNION(num INTEGER)", "BIT", "TIME WITH TIME ZONE"])("refuses %s, naming the column", (type) => {
-    expect(() => schemaOfEngine([{ name: "x", type: `STRUCT(y ${type})` }])).toThrow(
-      expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringContaining("Column x.y") }),
-    );
-  });
+  it.each(["TIME", "INTERVAL", "UNION(num INTEGER)", "BIT", "TIME WITH TIME ZONE"])(
+    "refuses %s, naming the column",
+    (type) => {
+      expect(() => schemaOfEngine([{ name: "x", type: `STRUCT(y ${type})` }])).toThrow(
+        expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringContaining("Column x.y") }),
+      );
+    },
+  );
 
   it.each(["", "STRUCT(", "MAP(INTEGER)", "INTEGER]", "STRUCT(a)"])("refuses the text %j", (text) => {
     expect(() => parseEngineType(text)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));

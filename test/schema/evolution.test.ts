@@ -30,19 +30,27 @@ describe("merging schemas", () => {
   });
 
   it("adds columns at the end, nested ones too, all nullable", () => {
-    const table = schema().long("id", { nullable: false }).struct("S", schema().long("a")).array("l", schema().long("a"));
+    const table = schema()
+      .long("id", { nullable: false })
+      .struct("S", schema().long("a"))
+      .array("l", schema().long("a"));
     const incoming = schema()
       .struct("s", schema().long("A").long("b", { nullable: false }))
       .array("L", schema().string("c"))
       .long("new", { nullable: false });
     const merged = mergeSchema(table.build(), incoming.build(), keep);
     expect(merged.added).toEqual([["S", "b"], ["l", "element", "c"], ["new"]]);
-    expect(typeText(merged.schema)).toBe("struct<id: long, S: struct<a: long, b: long>, l: array<struct<a: long, c: string>>, new: long>");
+    expect(typeText(merged.schema)).toBe(
+      "struct<id: long, S: struct<a: long, b: long>, l: array<struct<a: long, c: string>>, new: long>",
+    );
     expect(merged.schema.fields.map((field) => field.nullable)).toEqual([false, true, true, true]);
   });
 
   it("widens types only where allowed, and records it", () => {
-    const [table, incoming] = [schema().integer("a").array("b", "float").build(), schema().long("a").array("b", "double").build()];
+    const [table, incoming] = [
+      schema().integer("a").array("b", "float").build(),
+      schema().long("a").array("b", "double").build(),
+    ];
     expect(sameSchema(mergeSchema(table, incoming, keep).schema, table)).toBe(true);
     const merged = mergeSchema(table, incoming, { widen: true });
     expect(typeText(merged.schema)).toBe("struct<a: long, b: array<double>>");
@@ -59,7 +67,12 @@ describe("merging schemas", () => {
   });
 
   it("leaves columns out that held nothing but null", () => {
-    const incoming = schema().long("a").column("v", "void").struct("s", schema().column("v", "void").long("x")).array("l", "void").build();
+    const incoming = schema()
+      .long("a")
+      .column("v", "void")
+      .struct("s", schema().column("v", "void").long("x"))
+      .array("l", "void")
+      .build();
     expect(typeText(withoutVoid(incoming))).toBe("struct<a: long, s: struct<x: long>>");
     expect(mergeSchema(schema().long("a").build(), incoming, keep).added).toEqual([["s"]]);
   });

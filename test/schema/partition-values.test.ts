@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isVarveError } from "../../src/errors.ts";
-import { decodePartitionValue, encodePartitionValue, integerRange, partitionValueSql } from "../../src/schema/partition-values.ts";
+import {
+  decodePartitionValue,
+  encodePartitionValue,
+  integerRange,
+  partitionValueSql,
+} from "../../src/schema/partition-values.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
 
 const decoded = (type: DeltaType, text: string | null) => decodePartitionValue(type, text, ["p"]);
@@ -32,8 +37,15 @@ describe("partition values of the log", () => {
   });
 
   it("reads both spellings of a timestamp as the same moment", () => {
-    const spellings = ["2021-09-08 11:11:11", "2021-09-08T11:11:11.000000Z", "2021-09-08 11:11:11.0", "2021-09-08T13:11:11+02:00"];
-    expect(new Set(spellings.map((text) => decoded("timestamp", text)))).toEqual(new Set(["2021-09-08 11:11:11.000000"]));
+    const spellings = [
+      "2021-09-08 11:11:11",
+      "2021-09-08T11:11:11.000000Z",
+      "2021-09-08 11:11:11.0",
+      "2021-09-08T13:11:11+02:00",
+    ];
+    expect(new Set(spellings.map((text) => decoded("timestamp", text)))).toEqual(
+      new Set(["2021-09-08 11:11:11.000000"]),
+    );
     expect(encodePartitionValue("timestamp", "2021-09-08 11:11:11.5")).toBe("2021-09-08T11:11:11.500000Z");
   });
 
@@ -86,14 +98,20 @@ describe("partition values, round trips", () => {
 
   it("whole numbers", () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: integerRange.long[0], max: integerRange.long[1] }), (value) => roundTrip("long", value.toString())),
+      fc.property(fc.bigInt({ min: integerRange.long[0], max: integerRange.long[1] }), (value) =>
+        roundTrip("long", value.toString()),
+      ),
     );
   });
 
   it("doubles, with NaN, infinities and negative zero", () => {
     fc.assert(
       fc.property(fc.double(), (value) => {
-        expect(Number(decoded("double", encodePartitionValue("double", Object.is(value, -0) ? "-0" : String(value))))).toBe(value);
+        expect(
+          Number(
+            decoded("double", encodePartitionValue("double", Object.is(value, -0) ? "-0" : String(value))),
+          ),
+        ).toBe(value);
       }),
     );
   });
@@ -117,11 +135,17 @@ describe("partition values, round trips", () => {
   });
 
   it("dates and timestamps", () => {
-    const moments = fc.date({ min: new Date("0001-01-01T00:00:00Z"), max: new Date("9999-12-31T00:00:00Z"), noInvalidDate: true });
+    const moments = fc.date({
+      min: new Date("0001-01-01T00:00:00Z"),
+      max: new Date("9999-12-31T00:00:00Z"),
+      noInvalidDate: true,
+    });
     fc.assert(
       fc.property(moments, (date) => {
         roundTrip("date", date.toISOString().slice(0, 10));
-        expect(new Date(`${String(decoded("timestamp", date.toISOString())).replace(" ", "T")}Z`).getTime()).toBe(date.getTime());
+        expect(
+          new Date(`${String(decoded("timestamp", date.toISOString())).replace(" ", "T")}Z`).getTime(),
+        ).toBe(date.getTime());
         roundTrip("timestamp", date.toISOString());
         roundTrip("timestamp_ntz", date.toISOString().replace("Z", ""));
       }),
@@ -129,7 +153,12 @@ describe("partition values, round trips", () => {
   });
 
   it("decimals to 38 digits", () => {
-    const numbers = fc.tuple(fc.integer({ min: 1, max: 38 }), fc.nat(38), fc.bigInt({ min: 0n, max: 10n ** 38n - 1n }), fc.boolean());
+    const numbers = fc.tuple(
+      fc.integer({ min: 1, max: 38 }),
+      fc.nat(38),
+      fc.bigInt({ min: 0n, max: 10n ** 38n - 1n }),
+      fc.boolean(),
+    );
     fc.assert(
       fc.property(numbers, ([precision, wanted, digits, negative]) => {
         const scale = Math.min(wanted, precision);

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeLogPath, encodeLogPath, hiveFolder, hiveNull, logPathKey, parseHiveSegment } from "../../src/schema/paths.ts";
+import {
+  decodeLogPath,
+  encodeLogPath,
+  hiveFolder,
+  hiveNull,
+  logPathKey,
+  parseHiveSegment,
+} from "../../src/schema/paths.ts";
 
 const text = fc.string({ unit: "binary", minLength: 1 });
 

@@ -1,13 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maxSchemaDepth, parseSchema, serializeSchema, typeFromJson, typeToJson } from "../../src/schema/schema-json.ts";
+import {
+  maxSchemaDepth,
+  parseSchema,
+  serializeSchema,
+  typeFromJson,
+  typeToJson,
+} from "../../src/schema/schema-json.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
 const schemaOf = (type: unknown, more: object = {}): string =>
   JSON.stringify({ type: "struct", fields: [{ name: "a", type, nullable: true, metadata: {}, ...more }] });
 const refused = (message: RegExp, data: object = {}) =>
-  expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringMatching(message), data: expect.objectContaining(data) });
+  expect.objectContaining({
+    code: "SCHEMA_INVALID",
+    message: expect.stringMatching(message),
+    data: expect.objectContaining(data),
+  });
 
 describe("schema JSON", () => {
   it("any schema comes back from its JSON", () => {
@@ -25,8 +35,16 @@ describe("schema JSON", () => {
 
   it("tolerates collations, char and varchar lengths and absent metadata", () => {
     const metadata = { __CHAR_VARCHAR_TYPE_STRING: "varchar(10)", __COLLATIONS: { a: "spark.UTF8_LCASE" } };
-    expect(parseSchema(schemaOf("string", { metadata })).fields[0]).toEqual({ name: "a", type: "string", nullable: true, metadata });
-    expect(parseSchema(`{"type":"struct","fields":[{"name":"a","type":"string","nullable":true}]}`).fields[0]?.metadata).toEqual({});
+    expect(parseSchema(schemaOf("string", { metadata })).fields[0]).toEqual({
+      name: "a",
+      type: "string",
+      nullable: true,
+      metadata,
+    });
+    expect(
+      parseSchema(`{"type":"struct","fields":[{"name":"a","type":"string","nullable":true}]}`).fields[0]
+        ?.metadata,
+    ).toEqual({});
   });
 
   it("reads the spellings of decimals and of void that Spark reads", () => {
@@ -57,7 +75,11 @@ describe("schema JSON", () => {
     ["fields that are no array", `{"type":"struct","fields":{}}`, /fields of a struct must be an array/],
     ["a field without a name", `{"type":"struct","fields":[{"type":"long"}]}`, /name of field 0/],
     ["a field that is null", `{"type":"struct","fields":[null]}`, /field 0 must be an object/],
-    ["a nullable that is text", schemaOf("long", { nullable: "yes" }), /"nullable" must be true or false, found "yes"/],
+    [
+      "a nullable that is text",
+      schemaOf("long", { nullable: "yes" }),
+      /"nullable" must be true or false, found "yes"/,
+    ],
     ["metadata that is a list", schemaOf("long", { metadata: [] }), /metadata must be an object/],
     ["a primitive at the top", `"long"`, /must be a struct, not long/],
     ["what is not JSON", `{"type":`, /not JSON/],
@@ -74,7 +96,8 @@ describe("schema JSON", () => {
   it("refuses a schema nested too deeply instead of exhausting the stack", () => {
     const nest = (levels: number): string =>
       `${'{"type":"array","containsNull":true,"elementType":'.repeat(levels)}"long"${"}".repeat(levels)}`;
-    const whole = (levels: number): string => `{"type":"struct","fields":[{"name":"a","nullable":true,"type":${nest(levels)}}]}`;
+    const whole = (levels: number): string =>
+      `{"type":"struct","fields":[{"name":"a","nullable":true,"type":${nest(levels)}}]}`;
     expect(() => parseSchema(whole(maxSchemaDepth - 2))).not.toThrow();
     expect(() => parseSchema(whole(maxSchemaDepth + 1))).toThrow(refused(/nested deeper than 100 levels/));
     expect(() => parseSchema(whole(200_000))).toThrow(refused(/nested/));

@@ -9,7 +9,8 @@ import { parseTypeName, typeText } from "../../src/schema/type-names.ts";
 import { canReadWidened, canWiden, typeChangesOf, withTypeChange } from "../../src/schema/type-widening.ts";
 import type { StructField } from "../../src/schema/types.ts";
 
-const only = (built: { readonly fields: readonly StructField[] }): StructField => built.fields[0] ?? expect.fail();
+const only = (built: { readonly fields: readonly StructField[] }): StructField =>
+  built.fields[0] ?? expect.fail();
 const type = (name: string) => parseTypeName(name) ?? expect.fail();
 
 describe("schema builder", () => {
@@ -32,8 +33,12 @@ describe("schema builder", () => {
   });
 
   it("refuses a name twice, without regard to case, and unknown types", () => {
-    expect(() => schema().long("id").string("ID")).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
-    expect(() => schema().column("a", "decimal(39,1)")).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
+    expect(() => schema().long("id").string("ID")).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+    );
+    expect(() => schema().column("a", "decimal(39,1)")).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID" }),
+    );
     expect(() => schema().long("")).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID" }));
   });
 
@@ -42,17 +47,30 @@ describe("schema builder", () => {
       .long("id", { identity: { start: 10n } })
       .date("day", { generatedAs: "CAST(at AS DATE)", comment: "of the event" })
       .build();
-    expect(columnMetadata(only(built)).identity).toEqual({ start: 10n, step: 1n, allowExplicitInsert: false });
-    expect(built.fields.map((field) => columnMetadata(field).generation)).toEqual([undefined, "CAST(at AS DATE)"]);
+    expect(columnMetadata(only(built)).identity).toEqual({
+      start: 10n,
+      step: 1n,
+      allowExplicitInsert: false,
+    });
+    expect(built.fields.map((field) => columnMetadata(field).generation)).toEqual([
+      undefined,
+      "CAST(at AS DATE)",
+    ]);
     expect(featuresOfSchema(built)).toEqual(["generatedColumns", "identityColumns"]);
   });
 });
 
 describe("column metadata", () => {
   it("reads invariants and lengths", () => {
-    const metadata = { "delta.invariants": '{"expression": { "expression": "x > 3"} }', __CHAR_VARCHAR_TYPE_STRING: "varchar(10)" };
+    const metadata = {
+      "delta.invariants": '{"expression": { "expression": "x > 3"} }',
+      __CHAR_VARCHAR_TYPE_STRING: "varchar(10)",
+    };
     const field = only(schema().integer("x", { metadata }).build());
-    expect(columnMetadata(field)).toEqual({ invariant: "x > 3", charLength: { kind: "varchar", length: 10 } });
+    expect(columnMetadata(field)).toEqual({
+      invariant: "x > 3",
+      charLength: { kind: "varchar", length: 10 },
+    });
   });
 
   it("refuses an invariant that cannot be read instead of ignoring it", () => {
@@ -67,7 +85,11 @@ describe("column metadata", () => {
   });
 
   it("takes numbers and booleans of an identity as text, and an invariant as JSON itself", () => {
-    const identity = { "delta.identity.start": "5", "delta.identity.step": "-2", "delta.identity.allowExplicitInsert": "TRUE" };
+    const identity = {
+      "delta.identity.start": "5",
+      "delta.identity.step": "-2",
+      "delta.identity.allowExplicitInsert": "TRUE",
+    };
     const metadata = { ...identity, "delta.invariants": { expression: { expression: "x > 3" } } };
     expect(columnMetadata(only(schema().long("x", { metadata }).build()))).toEqual({
       invariant: "x > 3",
@@ -76,7 +98,13 @@ describe("column metadata", () => {
   });
 
   it("takes null for a key that is not there", () => {
-    const keys = ["delta.invariants", "delta.generationExpression", "CURRENT_DEFAULT", "delta.identity.start", "delta.identity.step"];
+    const keys = [
+      "delta.invariants",
+      "delta.generationExpression",
+      "CURRENT_DEFAULT",
+      "delta.identity.start",
+      "delta.identity.step",
+    ];
     const built = schema()
       .long("x", { metadata: Object.fromEntries(keys.map((key) => [key, null])) })
       .build();
@@ -88,14 +116,19 @@ describe("column metadata", () => {
     ["delta.identity.step", { "delta.identity.start": 1 }],
     ["delta.identity.start", { "delta.identity.step": 1 }],
     ["delta.identity.start", { "delta.identity.start": "one", "delta.identity.step": 1 }],
-    ["delta.identity.highWaterMark", { "delta.identity.start": 1, "delta.identity.step": 1, "delta.identity.highWaterMark": 1.5 }],
+    [
+      "delta.identity.highWaterMark",
+      { "delta.identity.start": 1, "delta.identity.step": 1, "delta.identity.highWaterMark": 1.5 },
+    ],
     [
       "delta.identity.allowExplicitInsert",
       { "delta.identity.start": 1, "delta.identity.step": 1, "delta.identity.allowExplicitInsert": 7 },
     ],
   ])("refuses an identity by the key that cannot be read: %s", (key, metadata) => {
     const field = only(schema().long("x", { metadata }).build());
-    expect(() => columnMetadata(field)).toThrow(expect.objectContaining({ code: "SCHEMA_INVALID", data: { column: "x", key } }));
+    expect(() => columnMetadata(field)).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID", data: { column: "x", key } }),
+    );
   });
 
   it("refuses an identity that never moves", () => {
@@ -177,31 +210,40 @@ describe("type widening", () => {
 
   it("keeps the history of changes in the order they came", () => {
     const field = only(schema().map("m", "float", "short").build());
-    const changed = withTypeChange(withTypeChange(field, { fromType: "float", toType: "double", fieldPath: ["key"] }), {
-      fromType: "short",
-      toType: type("decimal(10,0)"),
-      fieldPath: ["value"],
-    });
+    const changed = withTypeChange(
+      withTypeChange(field, { fromType: "float", toType: "double", fieldPath: ["key"] }),
+      {
+        fromType: "short",
+        toType: type("decimal(10,0)"),
+        fieldPath: ["value"],
+      },
+    );
     expect(changed.metadata).toEqual({
       "delta.typeChanges": [
         { fromType: "float", toType: "double", fieldPath: "key" },
         { fromType: "short", toType: "decimal(10,0)", fieldPath: "value" },
       ],
     });
-    expect(typeChangesOf(changed).map((change) => typeText(change.toType))).toEqual(["double", "decimal(10,0)"]);
+    expect(typeChangesOf(changed).map((change) => typeText(change.toType))).toEqual([
+      "double",
+      "decimal(10,0)",
+    ]);
   });
 });
 
 describe("Arrow types", () => {
   const typesOf = (...types: arrow.DataType[]) =>
-    schemaOfArrow(new arrow.Schema(types.map((each, index) => new arrow.Field(`c${index}`, each, true)))).fields.map((field) =>
-      typeText(field.type),
-    );
+    schemaOfArrow(
+      new arrow.Schema(types.map((each, index) => new arrow.Field(`c${index}`, each, true))),
+    ).fields.map((field) => typeText(field.type));
 
   it("become the Delta types that hold them", () => {
     const entries = new arrow.Field(
       "entries",
-      new arrow.Struct([new arrow.Field("key", new arrow.Utf8(), false), new arrow.Field("value", new arrow.Int8(), true)]),
+      new arrow.Struct([
+        new arrow.Field("key", new arrow.Utf8(), false),
+        new arrow.Field("value", new arrow.Int8(), true),
+      ]),
       false,
     );
     const found = typesOf(
@@ -261,8 +303,13 @@ describe("Arrow types", () => {
   });
 
   it("that Delta does not have are refused by name and column", () => {
-    expect(() => typesOf(new arrow.Struct([new arrow.Field("t", new arrow.TimeMicrosecond(), true)]))).toThrow(
-      expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringMatching(/c0\.t .*Time64<MICROSECOND>/) }),
+    expect(() =>
+      typesOf(new arrow.Struct([new arrow.Field("t", new arrow.TimeMicrosecond(), true)])),
+    ).toThrow(
+      expect.objectContaining({
+        code: "SCHEMA_INVALID",
+        message: expect.stringMatching(/c0\.t .*Time64<MICROSECOND>/),
+      }),
     );
   });
 });

@@ -16,8 +16,9 @@ export interface Deletion {
 const hour = 60 * 60 * 1000;
 
 /**
- * What must hold whenever something is deleted: no data file that a commit names; commits only from the oldest on, none younger than an hour, and
- * never without a checkpoint that stands for them; no checkpoint before the commits that it stands for. @throws {@link Violation}
+ * What must hold whenever something is deleted: no data file that a commit names; commits only from the
+ * oldest on, none younger than an hour, and never without a checkpoint that stands for them; no checkpoint
+ * before the commits that it stands for. @throws {@link Violation}
  */
 export function checkDeletion(model: Model, { path, stored, now, keys }: Deletion): void {
   if (model.named.has(path)) throw new Violation(`${path} was deleted, which a commit names`);
@@ -26,15 +27,22 @@ export function checkDeletion(model: Model, { path, stored, now, keys }: Deletio
   if (name?.kind === "commit") {
     const { version } = name;
     const state = model.stateOf(version);
-    const written = state?.configuration["delta.enableInCommitTimestamps"] === "true" ? state.stamp : stored.modified;
-    if (now - written < hour) throw new Violation(`version ${version} was cleaned up ${(now - written) / 60_000} minutes after its commit`);
-    if (version !== model.oldest) throw new Violation(`version ${version} was cleaned up before version ${model.oldest}`);
+    const written =
+      state?.configuration["delta.enableInCommitTimestamps"] === "true" ? state.stamp : stored.modified;
+    if (now - written < hour)
+      throw new Violation(
+        `version ${version} was cleaned up ${(now - written) / 60_000} minutes after its commit`,
+      );
+    if (version !== model.oldest)
+      throw new Violation(`version ${version} was cleaned up before version ${model.oldest}`);
     model.oldest++;
     requireCheckpoint(model, keys, version);
   }
   if (name?.kind === "checkpoint") {
     if (name.version >= model.oldest) {
-      throw new Violation(`the checkpoint of version ${name.version} was deleted while commits from version ${model.oldest} on are there`);
+      throw new Violation(
+        `the checkpoint of version ${name.version} was deleted while commits from version ${model.oldest} on are there`,
+      );
     }
     requireCheckpoint(model, keys, name.version);
   }

@@ -10,7 +10,11 @@ import type { SimBucket } from "./sim-store.ts";
 import type { Writer } from "./writer.ts";
 
 /** What must hold when everybody is done. @throws {@link Violation} */
-export async function checkEnd(run: Run, writers: readonly Writer[], calm: (bucket: SimBucket) => TableContext): Promise<void> {
+export async function checkEnd(
+  run: Run,
+  writers: readonly Writer[],
+  calm: (bucket: SimBucket) => TableContext,
+): Promise<void> {
   for (const table of [run.main, run.quarantine]) {
     checkAcknowledged(table, writers);
     checkFailed(table, writers);
@@ -22,8 +26,9 @@ export async function checkEnd(run: Run, writers: readonly Writer[], calm: (buck
 }
 
 /**
- * An acknowledged commit is the one that landed first in its version. Its twin, a request that was given up, may land once more after the version was
- * cleaned up; so may one that lost the version to another. Neither is a contradiction: only what the writer was told counts.
+ * An acknowledged commit is the one that landed first in its version. Its twin, a request that was given up,
+ * may land once more after the version was cleaned up; so may one that lost the version to another. Neither
+ * is a contradiction: only what the writer was told counts.
  */
 function checkAcknowledged({ model }: SimTable, writers: readonly Writer[]): void {
   for (const writer of writers) {
@@ -36,11 +41,16 @@ function checkAcknowledged({ model }: SimTable, writers: readonly Writer[]): voi
 }
 
 function checkFailed({ model }: SimTable, writers: readonly Writer[]): void {
-  const landed = new Set(model.commits.flatMap(({ actions }) => actions.flatMap((action) => (action.kind === "add" ? [action.path] : []))));
+  const landed = new Set(
+    model.commits.flatMap(({ actions }) =>
+      actions.flatMap((action) => (action.kind === "add" ? [action.path] : [])),
+    ),
+  );
   for (const writer of writers) {
     for (const { table, paths } of writer.failed) {
       const path = table.model === model ? paths.find((one) => landed.has(one)) : undefined;
-      if (path !== undefined) throw new Violation(`${writer.name} was told that the commit of ${path} failed; it is in the table`);
+      if (path !== undefined)
+        throw new Violation(`${writer.name} was told that the commit of ${path} failed; it is in the table`);
     }
   }
 }
@@ -54,23 +64,29 @@ function checkBatches({ model }: SimTable, writers: readonly Writer[]): void {
       landed.set(key, (landed.get(key) ?? 0) + 1);
     }
   }
-  for (const [batch, times] of landed) if (times > 1) throw new Violation(`batch ${batch} is in the table ${times} times`);
+  for (const [batch, times] of landed)
+    if (times > 1) throw new Violation(`batch ${batch} is in the table ${times} times`);
   for (const { app, batchesDone } of writers) {
     for (let batch = 1; batch <= batchesDone; batch++) {
-      if (landed.get(`${app}:${batch}`) !== 1) throw new Violation(`batch ${app}:${batch} is done but not in the table`);
+      if (landed.get(`${app}:${batch}`) !== 1)
+        throw new Violation(`batch ${app}:${batch} is done but not in the table`);
     }
   }
 }
 
 function checkDataFiles({ bucket, model }: SimTable): void {
-  for (const path of model.named) if (!bucket.objects.has(path)) throw new Violation(`${path} is gone, though a commit names it`);
+  for (const path of model.named)
+    if (!bucket.objects.has(path)) throw new Violation(`${path} is gone, though a commit names it`);
 }
 
 function checkChecksums({ bucket, model }: SimTable): void {
   for (const path of bucket.keys) {
     const name = parseLogPath(path);
     if (name?.kind !== "checksum") continue;
-    const value = parseJson(new TextDecoder().decode(bucket.objects.get(path)?.bytes)) as Record<string, unknown>;
+    const value = parseJson(new TextDecoder().decode(bucket.objects.get(path)?.bytes)) as Record<
+      string,
+      unknown
+    >;
     const state = model.stateOf(name.version);
     if (state === undefined) throw new Violation(`${path} is of a version that never landed`);
     const bytes = [...state.files.values()].reduce((sum, { size }) => sum + size, 0);
@@ -90,14 +106,21 @@ function checkChecksums({ bucket, model }: SimTable): void {
 
 async function checkReadable(run: Run, { model, bucket }: SimTable, context: TableContext): Promise<void> {
   const latest = await openLog(context);
-  if (latest.version !== model.latest) throw new Violation(`the table ends at version ${latest.version}; version ${model.latest} landed`);
+  if (latest.version !== model.latest)
+    throw new Violation(`the table ends at version ${latest.version}; version ${model.latest} landed`);
   await compare(latest, model);
   if (run.random.chance(0.5)) return;
   const oldest = oldestReadable(bucket, model);
-  await compare(await openLog(context, { version: oldest + run.random.below(model.latest - oldest + 1) }), model);
+  await compare(
+    await openLog(context, { version: oldest + run.random.below(model.latest - oldest + 1) }),
+    model,
+  );
 }
 
-/** The oldest version from which on every version must be readable: the first that a checkpoint or an unbroken log covers. */
+/**
+ * The oldest version from which on every version must be readable: the first that a checkpoint or an unbroken
+ * log covers.
+ */
 function oldestReadable(bucket: SimBucket, model: Model): number {
   const commits = new Set<number>();
   const checkpoints: number[] = [];
@@ -109,8 +132,10 @@ function oldestReadable(bucket: SimBucket, model: Model): number {
   let start = model.latest;
   while (commits.has(start)) start--;
   if (start < 0) return 0;
-  // A cleanup that was cut short may leave a checkpoint whose commit, and with it the commit's own time, is gone.
+  // A cleanup that was cut short may leave a checkpoint whose commit, and with it the commit's own time, is
+  // gone.
   const base = checkpoints.find((version) => version > start);
-  if (base === undefined) throw new Violation(`versions up to ${start} are gone and no checkpoint stands for them`);
+  if (base === undefined)
+    throw new Violation(`versions up to ${start} are gone and no checkpoint stands for them`);
   return base;
 }

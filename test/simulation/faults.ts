@@ -3,7 +3,10 @@ import type { Disturbances } from "./scheduler.ts";
 
 /** Chances of faults, each for one call. */
 export interface Faults {
-  /** Any call but `putIfAbsent` fails for good (503s beyond the store's retries, timeouts); writes may have landed. */
+  /**
+   * Any call but `putIfAbsent` fails for good (503s beyond the store's retries, timeouts); writes may have
+   * landed.
+   */
   readonly unavailable: number;
   /** `putIfAbsent` answers `unknown` (timeout, reset, 409) and has not landed. */
   readonly lostBefore: number;
@@ -17,7 +20,9 @@ export interface Faults {
   readonly stallPut: number;
   /** A listing shows the store as it was some writes ago. */
   readonly staleList: number;
-  /** Milliseconds for which a process may be shown one and the same listing again, as by a cache; 0 for never. */
+  /**
+   * Milliseconds for which a process may be shown one and the same listing again, as by a cache; 0 for never.
+   */
   readonly cachedList: number;
   /** Milliseconds for which each listing may leave out any new object, as weak stores do; 0 for never. */
   readonly lateInList: number;
@@ -48,7 +53,8 @@ export function listsAtOnce({ staleList, cachedList, lateInList }: Faults): bool
 export function chooseFaults(random: Random): Faults {
   const often = () => (random.chance(0.5) ? 0 : random.next() * random.next() * 0.3);
   // Up to 20 minutes: what varve bears is less than half an hour, see spec/storage.md "Listings that lag".
-  const lag = () => (random.chance(0.88) ? 0 : 1000 + random.below(random.chance(0.5) ? 20_000 : 20 * 60_000));
+  const lag = () =>
+    random.chance(0.88) ? 0 : 1000 + random.below(random.chance(0.5) ? 20_000 : 20 * 60_000);
   return {
     unavailable: random.chance(0.5) ? 0 : random.next() * 0.05,
     lostBefore: often(),
@@ -72,14 +78,18 @@ export function chooseDisturbances(random: Random): Disturbances {
   };
 }
 
-/** When the virtual clock starts: at midnight, shortly before it, or where the times of files gain a digit. */
+/**
+ * When the virtual clock starts: at midnight, shortly before it, or where the times of files gain a digit.
+ */
 export function chooseClock(random: Random): number {
   const midnight = Date.UTC(2026, 0, 1);
   const before = random.below(3_600_000);
   return random.pick([midnight, midnight - before, midnight - before, 1e12 - before]);
 }
 
-/** The first version of the tables: 0, or one shortly before versions gain a digit, or 31, 32 or 53 bits end. */
+/**
+ * The first version of the tables: 0, or one shortly before versions gain a digit, or 31, 32 or 53 bits end.
+ */
 export function chooseFirstVersion(random: Random): number {
   if (random.chance(0.7)) return 0;
   return random.pick([7, 98, 2 ** 31 - 3, 2 ** 31, 2 ** 32 - 5, 2 ** 40, Number.MAX_SAFE_INTEGER - 1000]);

@@ -19,7 +19,10 @@ export function mistakenStore(mistake: Mistake | undefined, store: ObjectStore):
         put: async (path, bytes, options) => {
           const name = parseLogPath(path);
           if (name?.kind === "checkpoint")
-            await store.put(lastCheckpointPath, new TextEncoder().encode(`{"version":${name.version},"size":1}`));
+            await store.put(
+              lastCheckpointPath,
+              new TextEncoder().encode(`{"version":${name.version},"size":1}`),
+            );
           await store.put(path, bytes, options);
         },
       };
@@ -47,7 +50,10 @@ export function mistakenUpkeep(mistake: Mistake | undefined): typeof keepLog {
   const clean = cleanups[mistake ?? ""];
   if (clean === undefined) return keepLog;
   return async (context, committed, options) => {
-    const report = await keepLog(context, committed, { ...options, skip: [...(options?.skip ?? []), "cleanup"] });
+    const report = await keepLog(context, committed, {
+      ...options,
+      skip: [...(options?.skip ?? []), "cleanup"],
+    });
     if (report.checkpoint !== undefined) await cleanWith(clean, context, report.checkpoint.version);
     return report;
   };
@@ -67,7 +73,8 @@ const cleanups: Readonly<Record<string, Cleanup>> = {
     const isCheckpoint = (path: string) => parseLogPath(path)?.kind === "checkpoint";
     return [...deleted.filter(isCheckpoint), ...deleted.filter((path) => !isCheckpoint(path))];
   },
-  "cleanup-takes-newest-first": async (snapshot) => (await cleanTableLog(snapshot, { dryRun: true })).deleted.toReversed(),
+  "cleanup-takes-newest-first": async (snapshot) =>
+    (await cleanTableLog(snapshot, { dryRun: true })).deleted.toReversed(),
 };
 
 async function cleanWith(clean: Cleanup, context: TableContext, version: number): Promise<void> {
@@ -94,7 +101,10 @@ export async function openAtTextTime(context: TableContext, timestamp: number): 
   const { commits } = await listLog(context.store, 0, undefined);
   const times: { readonly version: number; readonly time: number }[] = [];
   for (const version of [...commits.keys()].map(String).sort().map(Number)) {
-    times.push({ version, time: Math.max(commits.get(version)?.modified ?? 0, (times.at(-1)?.time ?? -1) + 1) });
+    times.push({
+      version,
+      time: Math.max(commits.get(version)?.modified ?? 0, (times.at(-1)?.time ?? -1) + 1),
+    });
   }
   return openLog(context, { version: times.findLast(({ time }) => time <= timestamp)?.version ?? 0 });
 }

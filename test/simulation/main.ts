@@ -3,10 +3,15 @@ import type { Mistake } from "./mistake-names.ts";
 import { runSeed, type Tally } from "./run-seed.ts";
 
 const { values } = parseArgs({
-  options: { seeds: { type: "string", default: "1000" }, start: { type: "string", default: "0" }, mistake: { type: "string" } },
+  options: {
+    seeds: { type: "string", default: "1000" },
+    start: { type: "string", default: "0" },
+    mistake: { type: "string" },
+  },
 });
 
-// Outages are errors by the thousand; their stacks say nothing and cost a tenth of the time. A single seed keeps them.
+// Outages are errors by the thousand; their stacks say nothing and cost a tenth of the time. A single seed
+// keeps them.
 if (values.seeds !== "1") Error.stackTraceLimit = 0;
 const seeds = Number(values.seeds);
 const start = Number(values.start);

@@ -30,7 +30,8 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
     case "forget-reads":
       return (snapshot, { reads: _forgotten, ...request }) => commitTransaction(snapshot, request);
     case "forget-progress":
-      return (snapshot, request) => commitTransaction(overlay(snapshot, { appTransactions: async () => new Map() }), request);
+      return (snapshot, request) =>
+        commitTransaction(overlay(snapshot, { appTransactions: async () => new Map() }), request);
     case "trust-old-snapshots":
       return (snapshot, request) => {
         const world = { ...snapshot.context.world, now: () => snapshot.timestamp };
@@ -74,13 +75,19 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
         }
       };
     case "versions-in-32-bits":
-      return (snapshot, request) => commitTransaction(overlay(snapshot, { version: snapshot.version | 0 }), request);
+      return (snapshot, request) =>
+        commitTransaction(overlay(snapshot, { version: snapshot.version | 0 }), request);
     case "batch-not-looked-up-after-conflict":
-      return withStore((store) => ({ get: changedWinners(store, (actions) => actions.filter(({ kind }) => kind !== "txn")) }));
+      return withStore((store) => ({
+        get: changedWinners(store, (actions) => actions.filter(({ kind }) => kind !== "txn")),
+      }));
     case "suite-ignored-on-rebase":
       return (snapshot, request) => {
         const { store } = snapshot.context;
-        const context = { ...snapshot.context, store: { ...store, get: changedWinners(store, withSuiteOf(snapshot)) } };
+        const context = {
+          ...snapshot.context,
+          store: { ...store, get: changedWinners(store, withSuiteOf(snapshot)) },
+        };
         return commitTransaction(overlay(snapshot, { context }), request);
       };
     case "checkpoint-of-a-lost-version":
@@ -91,13 +98,23 @@ export function mistaken(mistake: Mistake | undefined, run: Run): Commit {
   }
 }
 
-/** What Kernel-like committers do: an answer that never came is taken for a failure, and the work is committed again. */
+/**
+ * What Kernel-like committers do: an answer that never came is taken for a failure, and the work is committed
+ * again.
+ */
 const repeatAfterUnknown: Commit = async (snapshot, request) => {
   const { store } = snapshot.context;
   for (let attempt = 0; attempt < 5; attempt++) {
-    const deaf = { ...store, putIfAbsent: async (path: string, bytes: Uint8Array) => answerOrThrow(await store.putIfAbsent(path, bytes)) };
+    const deaf = {
+      ...store,
+      putIfAbsent: async (path: string, bytes: Uint8Array) =>
+        answerOrThrow(await store.putIfAbsent(path, bytes)),
+    };
     try {
-      return await commitTransaction(overlay(await openLog(snapshot.context), { context: { ...snapshot.context, store: deaf } }), request);
+      return await commitTransaction(
+        overlay(await openLog(snapshot.context), { context: { ...snapshot.context, store: deaf } }),
+        request,
+      );
     } catch (error) {
       if (!(error instanceof DeafError)) throw error;
     }
@@ -134,10 +151,15 @@ function dropFromCheckpoints(run: Run): Commit {
 }
 
 /** Commits as their bytes would be if nobody had written some of their actions. */
-function changedWinners(store: ObjectStore, change: (actions: readonly Action[]) => readonly Action[]): ObjectStore["get"] {
+function changedWinners(
+  store: ObjectStore,
+  change: (actions: readonly Action[]) => readonly Action[],
+): ObjectStore["get"] {
   return async (path, options) => {
     const bytes = await store.get(path, options);
-    return parseLogPath(path)?.kind === "commit" ? serializeActions(change(parseActions(bytes, path))) : bytes;
+    return parseLogPath(path)?.kind === "commit"
+      ? serializeActions(change(parseActions(bytes, path)))
+      : bytes;
   };
 }
 
@@ -155,13 +177,19 @@ function withSuiteOf({ metadata }: LogSnapshot): (actions: readonly Action[]) =>
 /** Writes the checkpoint of the version that it means to commit, before it knows whether that is its own. */
 const checkpointFirst: Commit = async (snapshot, request) => {
   const { store, world } = snapshot.context;
-  const removed = new Set(request.actions.flatMap((action) => (action.kind === "remove" ? [action.path] : [])));
+  const removed = new Set(
+    request.actions.flatMap((action) => (action.kind === "remove" ? [action.path] : [])),
+  );
   const live: AddAction[] = [];
-  for await (const chunk of (await snapshot.files()).all()) live.push(...chunk.filter(({ path }) => !removed.has(path)));
+  for await (const chunk of (await snapshot.files()).all())
+    live.push(...chunk.filter(({ path }) => !removed.has(path)));
   const version = snapshot.version + 1;
   const head: Action[] = [{ kind: "checkpointMetadata", version }, snapshot.protocol, snapshot.metadata];
   const added = request.actions.filter(({ kind }) => kind === "add");
-  await store.put(uuidCheckpointPath(version, world.uuid(), "json"), serializeActions([...head, ...live, ...added]));
+  await store.put(
+    uuidCheckpointPath(version, world.uuid(), "json"),
+    serializeActions([...head, ...live, ...added]),
+  );
   return commitTransaction(snapshot, request);
 };
 

@@ -4,7 +4,10 @@ import type { JsonObject } from "../../src/util/json.ts";
 /** An invariant that did not hold. */
 export class Violation extends Error {}
 
-/** What an operation says about itself in `commitInfo.sim`: enough to decide again, on the model, what it should have done. */
+/**
+ * What an operation says about itself in `commitInfo.sim`: enough to decide again, on the model, what it
+ * should have done.
+ */
 export interface OperationNote {
   readonly op:
     | "append"
@@ -91,11 +94,21 @@ export function replay(before: ModelState = emptyState, { actions, info, version
   }
   for (const action of actions) {
     if (action.kind !== "add") continue;
-    if (files.has(action.path)) throw new Violation(`version ${version} adds ${action.path}, which is there already`);
+    if (files.has(action.path))
+      throw new Violation(`version ${version} adds ${action.path}, which is there already`);
     files.set(action.path, modelFile(action));
   }
   const stamp = info["inCommitTimestamp"];
-  return { files, configuration, schemaString, columns, features, txns, domains, stamp: typeof stamp === "number" ? stamp : before.stamp };
+  return {
+    files,
+    configuration,
+    schemaString,
+    columns,
+    features,
+    txns,
+    domains,
+    stamp: typeof stamp === "number" ? stamp : before.stamp,
+  };
 }
 
 /** Reads back what {@link ModelFile} facts an add action of the simulation carries. */

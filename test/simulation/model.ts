@@ -6,15 +6,19 @@ import { type ModelCommit, type ModelState, type OperationNote, replay, Violatio
 import type { SimBucket, Stored, StoreWitness } from "./sim-store.ts";
 
 /**
- * Sees every commit the moment it lands, keeps it for good, and checks what must hold for it on its own: versions grow by one, nothing is ever
- * replaced, each commit is what its operation would have done alone, and nothing is deleted that is still needed.
+ * Sees every commit the moment it lands, keeps it for good, and checks what must hold for it on its own:
+ * versions grow by one, nothing is ever replaced, each commit is what its operation would have done alone,
+ * and nothing is deleted that is still needed.
  */
 export class Model implements StoreWitness {
   /** The version that the table began with. */
   readonly first: number;
   readonly commits: ModelCommit[] = [];
   readonly #states: ModelState[] = [];
-  /** Commits written anew into versions that had been cleaned up: never part of the table, never to be acknowledged. */
+  /**
+   * Commits written anew into versions that had been cleaned up: never part of the table, never to be
+   * acknowledged.
+   */
   readonly ghosts: ModelCommit[] = [];
   /** Paths of ghosts that are in the log now. */
   readonly ghostPaths = new Set<string>();
@@ -39,7 +43,8 @@ export class Model implements StoreWitness {
     if (path === lastCheckpointPath) this.#guard(() => this.#checkHint(bytes));
     const name = this.strays.has(path) ? undefined : parseLogPath(path);
     if (name?.kind === "checkpoint") this.checkpointed.add(name.version);
-    if (name?.kind === "commit") this.#guard(() => this.#land(path, { version: name.version, bytes, modified, bucket }));
+    if (name?.kind === "commit")
+      this.#guard(() => this.#land(path, { version: name.version, bytes, modified, bucket }));
   }
 
   replaced(path: string, bytes: Uint8Array): void {
@@ -87,7 +92,8 @@ export class Model implements StoreWitness {
     if (info === undefined) throw new Violation(`version ${version} does not begin with commitInfo`);
     const note = info["sim"];
     const txnId = info["txnId"];
-    if (!isNote(note) || typeof txnId !== "string") throw new Violation(`version ${version} has no note or txnId`);
+    if (!isNote(note) || typeof txnId !== "string")
+      throw new Violation(`version ${version} has no note or txnId`);
     const commit: ModelCommit = { version, actions, info, note, txnId, modified };
     const next = this.latest + 1;
     if (version < next) {
@@ -97,7 +103,8 @@ export class Model implements StoreWitness {
     }
     if (version > next) throw new Violation(`version ${version} landed before version ${next}`);
     const twin = this.commits.find((other) => other.txnId === txnId);
-    if (twin !== undefined) throw new Violation(`transaction ${txnId} landed as version ${twin.version} and again as ${version}`);
+    if (twin !== undefined)
+      throw new Violation(`transaction ${txnId} landed as version ${twin.version} and again as ${version}`);
     const before = this.#states.at(-1);
     const after = replay(before, commit);
     this.commits.push(commit);
@@ -108,13 +115,18 @@ export class Model implements StoreWitness {
 
   #addFile(path: string, version: number, bucket: SimBucket): void {
     this.named.add(path);
-    if (!bucket.objects.has(path)) throw new Violation(`version ${version} names ${path}, which is not in the store`);
+    if (!bucket.objects.has(path))
+      throw new Violation(`version ${version} names ${path}, which is not in the store`);
   }
 
-  /** The hint comes last: a reader that follows it finds a checkpoint, or one was there and has been cleaned up. */
+  /**
+   * The hint comes last: a reader that follows it finds a checkpoint, or one was there and has been cleaned
+   * up.
+   */
   #checkHint(bytes: Uint8Array): void {
     const { version } = JSON.parse(new TextDecoder().decode(bytes)) as { version: number };
-    if (!this.checkpointed.has(version)) throw new Violation(`the hint names version ${version}, of which there never was a checkpoint`);
+    if (!this.checkpointed.has(version))
+      throw new Violation(`the hint names version ${version}, of which there never was a checkpoint`);
   }
 }
 

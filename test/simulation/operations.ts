@@ -34,15 +34,30 @@ export interface Planner {
   readonly now: number;
 }
 
-/** Decides on a snapshot what an operation writes and what it read; `undefined` where there is nothing to do. */
-export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, txn?: AppTransaction): Promise<CommitRequest | undefined> {
+/**
+ * Decides on a snapshot what an operation writes and what it read; `undefined` where there is nothing to do.
+ */
+export async function plan(
+  wish: Wish,
+  snapshot: LogSnapshot,
+  planner: Planner,
+  txn?: AppTransaction,
+): Promise<CommitRequest | undefined> {
   const { configuration } = snapshot.metadata;
   const suite = configuration["varve.suite"];
   /** What files with rows are made for. */
-  const made = { columns: Number(configuration["sim.columns"] ?? "0"), ...(suite === undefined ? {} : { suite }) };
-  const fresh = (part: string, rows?: readonly string[], dataChange = true) => newFile(part, planner, rows, dataChange);
+  const made = {
+    columns: Number(configuration["sim.columns"] ?? "0"),
+    ...(suite === undefined ? {} : { suite }),
+  };
+  const fresh = (part: string, rows?: readonly string[], dataChange = true) =>
+    newFile(part, planner, rows, dataChange);
   const part = planner.random.pick(["a", "b", "c"]);
-  const request = (note: OperationNote, actions: readonly Action[], reads?: CommitRequest["reads"]): CommitRequest => ({
+  const request = (
+    note: OperationNote,
+    actions: readonly Action[],
+    reads?: CommitRequest["reads"],
+  ): CommitRequest => ({
     actions,
     operation: note.op.toUpperCase(),
     retry: { probes: 1 + planner.random.below(6), attempts: planner.random.chance(0.1) ? 2 : 200 },
@@ -52,7 +67,9 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
   switch (wish) {
     case "append":
     case "batch": {
-      const files = Array.from({ length: 1 + planner.random.below(2) }, () => fresh(planner.random.pick(["a", "b", "c"])));
+      const files = Array.from({ length: 1 + planner.random.below(2) }, () =>
+        fresh(planner.random.pick(["a", "b", "c"])),
+      );
       return { ...request({ op: "append", ...made }, files), ...(txn === undefined ? {} : { txn }) };
     }
     case "overwrite": {
@@ -66,7 +83,11 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "overwritePart": {
       const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part);
       const reads = readFiles(live, { predicates: [partIs(part)] });
-      return request({ op: "overwritePart", part, ...made }, [...live.map((file) => removal(file, planner)), fresh(part)], reads);
+      return request(
+        { op: "overwritePart", part, ...made },
+        [...live.map((file) => removal(file, planner)), fresh(part)],
+        reads,
+      );
     }
     case "deleteWhere": {
       const live = await liveFiles(snapshot);
@@ -85,7 +106,9 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
       return request({ op: "count", value, ...made }, [fresh(part)], readFiles(live, { wholeTable: true }));
     }
     case "compact": {
-      const live = (await liveFiles(snapshot)).filter((file) => file.partitionValues["part"] === part).slice(0, 3);
+      const live = (await liveFiles(snapshot))
+        .filter((file) => file.partitionValues["part"] === part)
+        .slice(0, 3);
       if (live.length < 2) return undefined;
       const merged = fresh(
         part,
@@ -99,20 +122,35 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
       );
     }
     case "property":
-      return request({ op: "property" }, [withProperty(snapshot.metadata, ...planner.random.pick(propertyChanges(planner.random)))]);
+      return request({ op: "property" }, [
+        withProperty(snapshot.metadata, ...planner.random.pick(propertyChanges(planner.random))),
+      ]);
     case "suite":
-      return request({ op: "suite" }, [withProperty(snapshot.metadata, "varve.suite", `{"name":"suite ${planner.counter.value++}"}`)]);
+      return request({ op: "suite" }, [
+        withProperty(snapshot.metadata, "varve.suite", `{"name":"suite ${planner.counter.value++}"}`),
+      ]);
     case "column":
       return request({ op: "column" }, [withColumn(snapshot.metadata, made.columns + 1)]);
     case "domain": {
       if (!hasFeature(snapshot.protocol, "domainMetadata")) return undefined;
       const value = String(planner.counter.value++);
       return request({ op: "domain" }, [
-        { kind: "domainMetadata", domain: planner.random.pick(["app.x", "app.y"]), configuration: value, removed: false },
+        {
+          kind: "domainMetadata",
+          domain: planner.random.pick(["app.x", "app.y"]),
+          configuration: value,
+          removed: false,
+        },
       ]);
     }
     case "feature": {
-      const name = planner.random.pick(["deletionVectors", "changeDataFeed", "rowTracking", "checkConstraints", "domainMetadata"]);
+      const name = planner.random.pick([
+        "deletionVectors",
+        "changeDataFeed",
+        "rowTracking",
+        "checkConstraints",
+        "domainMetadata",
+      ]);
       if (name === "rowTracking" && !hasFeature(snapshot.protocol, "domainMetadata")) return undefined;
       const protocol = addFeature(snapshot.protocol, name);
       return protocol === undefined ? undefined : request({ op: "feature" }, [protocol]);
@@ -120,7 +158,8 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
     case "drop": {
       const name = planner.random.pick(["changeDataFeed", "checkConstraints", "domainMetadata"]);
       const used =
-        name === "domainMetadata" && (hasFeature(snapshot.protocol, "rowTracking") || (await snapshot.domainMetadata()).size > 0);
+        name === "domainMetadata" &&
+        (hasFeature(snapshot.protocol, "rowTracking") || (await snapshot.domainMetadata()).size > 0);
       const protocol = used ? undefined : dropFeature(snapshot.protocol, name);
       return protocol === undefined ? undefined : request({ op: "drop" }, [protocol]);
     }
@@ -129,7 +168,10 @@ export async function plan(wish: Wish, snapshot: LogSnapshot, planner: Planner, 
 
 function propertyChanges(random: Random): (readonly [key: string, value: string])[] {
   return [
-    ["delta.logRetentionDuration", random.pick(["interval 0 hours", "interval 20 minutes", "interval 1 hours", "interval 4 hours"])],
+    [
+      "delta.logRetentionDuration",
+      random.pick(["interval 0 hours", "interval 20 minutes", "interval 1 hours", "interval 4 hours"]),
+    ],
     ["delta.checkpointInterval", String(1 + random.below(8))],
     ["delta.enableExpiredLogCleanup", String(random.chance(0.8))],
     ["sim.note", String(random.below(100))],
@@ -142,7 +184,12 @@ async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function newFile(part: string, { counter, now }: Planner, rows: readonly string[] | undefined, dataChange: boolean): AddAction {
+function newFile(
+  part: string,
+  { counter, now }: Planner,
+  rows: readonly string[] | undefined,
+  dataChange: boolean,
+): AddAction {
   const id = counter.value++;
   const held = rows ?? [`r${id}`, `s${id}`];
   return {

@@ -34,12 +34,15 @@ export class Reader {
       const snapshot = byTime ? await openAt(context, timestamp) : await openLog(context, { version });
       await compare(snapshot, model);
       tally.travels++;
-      if (!byTime && snapshot.version !== version) throw new Violation(`version ${version} was asked for, ${snapshot.version} came`);
+      if (!byTime && snapshot.version !== version)
+        throw new Violation(`version ${version} was asked for, ${snapshot.version} came`);
       const { high } = versionsAt(model, timestamp);
       const isRight = snapshot.version <= high && (snapshot.version >= before.low || !listsAtOnce(faults));
       // A commit put anew into the past has a time of its own, by which those after it are moved.
       if (byTime && !isRight && model.ghosts.length === 0)
-        throw new Violation(`as of ${timestamp} came version ${snapshot.version}, not ${before.low} to ${high}`);
+        throw new Violation(
+          `as of ${timestamp} came version ${snapshot.version}, not ${before.low} to ${high}`,
+        );
     } catch (error) {
       const isGone = model.oldest > model.first || !listsAtOnce(faults);
       if (!isGone || !isVarveError(error, "VERSION_NOT_FOUND", "TIMESTAMP_OUT_OF_RANGE")) throw error;
@@ -57,7 +60,8 @@ export class Reader {
         if (random.chance(0.5)) await this.#travel(context);
         const before = held;
         const refreshes = held !== undefined && random.chance(0.5);
-        held = held === undefined || !refreshes ? await openPatiently(context, this.#run) : await refreshLog(held);
+        held =
+          held === undefined || !refreshes ? await openPatiently(context, this.#run) : await refreshLog(held);
         if (listsAtOnce(faults) && held.version < known)
           throw new Violation(`version ${known} had landed, a later reader saw ${held.version}`);
         if (refreshes && before !== undefined && held.version < before.version)
@@ -78,7 +82,10 @@ function openAtTime(context: TableContext, timestamp: number): Promise<LogSnapsh
   return openLog(context, { timestamp });
 }
 
-/** The newest version committed at or before a time, as the model knows it: a range, for file times that are equal are told apart by order only. */
+/**
+ * The newest version committed at or before a time, as the model knows it: a range, for file times that are
+ * equal are told apart by order only.
+ */
 function versionsAt(model: Model, timestamp: number): { readonly low: number; readonly high: number } {
   let [low, high, adjusted] = [model.first - 1, model.first - 1, Number.NEGATIVE_INFINITY];
   for (const { version, modified } of model.commits) {
@@ -97,10 +104,12 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
   const expected = model.stateOf(version);
   if (expected === undefined) throw new Violation(`a reader saw version ${version}, which never landed`);
   const demand = (what: string, seen: string, meant: string) => {
-    if (seen !== meant) throw new Violation(`a reader of version ${version} saw other ${what}: ${seen} instead of ${meant}`);
+    if (seen !== meant)
+      throw new Violation(`a reader of version ${version} saw other ${what}: ${seen} instead of ${meant}`);
   };
   const seen: string[] = [];
-  for await (const chunk of (await snapshot.files()).all()) for (const file of chunk) seen.push(describe(file.path, modelFile(file)));
+  for await (const chunk of (await snapshot.files()).all())
+    for (const file of chunk) seen.push(describe(file.path, modelFile(file)));
   demand(
     "files",
     seen.sort().join(" "),
@@ -110,7 +119,11 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
       .join(" "),
   );
   demand("columns", snapshot.metadata.schemaString, expected.schemaString);
-  demand("properties", JSON.stringify(snapshot.metadata.configuration), JSON.stringify(expected.configuration));
+  demand(
+    "properties",
+    JSON.stringify(snapshot.metadata.configuration),
+    JSON.stringify(expected.configuration),
+  );
   demand("features", String(snapshot.protocol.writerFeatures), String(expected.features));
   const txns = [...(await snapshot.appTransactions())].map(([appId, txn]) => `${appId}:${txn.version}`);
   demand(
@@ -121,7 +134,9 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
       .sort()
       .join(),
   );
-  const domains = [...(await snapshot.domainMetadata())].map(([domain, action]) => `${domain}=${action.configuration}`);
+  const domains = [...(await snapshot.domainMetadata())].map(
+    ([domain, action]) => `${domain}=${action.configuration}`,
+  );
   demand(
     "domains",
     domains.sort().join(),
@@ -130,11 +145,15 @@ export async function compare(snapshot: LogSnapshot, model: Model): Promise<void
       .sort()
       .join(),
   );
-  // A cleanup that was cut short may leave the checkpoint of a version whose commit, and with it its time, is gone.
+  // A cleanup that was cut short may leave the checkpoint of a version whose commit, and with it its time, is
+  // gone.
   if (expected.configuration["delta.enableInCommitTimestamps"] === "true" && version >= model.oldest)
     demand("time", String(snapshot.timestamp), String(expected.stamp));
 }
 
-function describe(path: string, { part, rows, size, baseRowId, defaultRowCommitVersion }: ReturnType<typeof modelFile>): string {
+function describe(
+  path: string,
+  { part, rows, size, baseRowId, defaultRowCommitVersion }: ReturnType<typeof modelFile>,
+): string {
   return `${path}[${part};${rows.join("+")};${size};${baseRowId};${defaultRowCommitVersion}]`;
 }

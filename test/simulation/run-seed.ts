@@ -2,7 +2,15 @@ import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { checkEnd } from "./check-end.ts";
-import { chooseClock, chooseDisturbances, chooseFaults, chooseFirstVersion, type Faults, listsAtOnce, noFaults } from "./faults.ts";
+import {
+  chooseClock,
+  chooseDisturbances,
+  chooseFaults,
+  chooseFirstVersion,
+  type Faults,
+  listsAtOnce,
+  noFaults,
+} from "./faults.ts";
 import { mistakenStore } from "./log-mistakes.ts";
 import type { Mistake } from "./mistake-names.ts";
 import { Model } from "./model.ts";
@@ -57,7 +65,10 @@ export interface Tally {
 /** Keeps the tables of one run apart from those of the next. */
 let runs = 0;
 
-/** Runs one seed to its end and checks every invariant. @throws {@link Violation}, or whatever the code under test should not have thrown */
+/**
+ * Runs one seed to its end and checks every invariant. @throws {@link Violation}, or whatever the code under
+ * test should not have thrown
+ */
 export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
   runs++;
   const random = new Random(seed);
@@ -101,7 +112,8 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
     mistake,
     tally,
     checksums: random.chance(0.5),
-    identityOf: (bucket) => (takesTurns ? `${runs} ${bucket === run.main.bucket ? "main" : "quarantine"}` : undefined),
+    identityOf: (bucket) =>
+      takesTurns ? `${runs} ${bucket === run.main.bucket ? "main" : "quarantine"}` : undefined,
     contextFor: (process, { bucket }) => {
       const known = contexts.get(process)?.get(bucket);
       if (known !== undefined) return known;
@@ -110,7 +122,8 @@ export async function runSeed(seed: number, mistake?: Mistake): Promise<Tally> {
       return made;
     },
   };
-  for (const made of [run.main, run.quarantine]) await createSimTable(random, made, (bucket) => calmContext(run, bucket));
+  for (const made of [run.main, run.quarantine])
+    await createSimTable(random, made, (bucket) => calmContext(run, bucket));
   const writers = Array.from(
     { length: 2 + random.below(random.chance(0.3) ? 7 : 3) },
     (_, at) => new Writer(run, `w${at}`, at > 0 && random.chance(0.2) ? `w${at - 1}` : `w${at}`),
@@ -143,7 +156,10 @@ function throwViolations(run: Run): void {
 
 function context(process: Process, bucket: SimBucket, run: Run, faults: Faults): TableContext {
   return {
-    store: mistakenStore(run.mistake, simStore(bucket, process, run.scheduler, run.random, faults, run.identityOf(bucket))),
+    store: mistakenStore(
+      run.mistake,
+      simStore(bucket, process, run.scheduler, run.random, faults, run.identityOf(bucket)),
+    ),
     world: run.scheduler.world(process),
     engine: () => Promise.reject(new Error("the simulation runs without the engine")),
     localFile: () => Promise.reject(new Error("the simulation has no data files")),
@@ -161,10 +177,15 @@ function calmContext(run: Run, bucket: SimBucket): TableContext {
   };
 }
 
-/** Whether a failure says that nothing happened because of an outage, or because the log moved on or was not shown whole: retried by any caller. */
+/**
+ * Whether a failure says that nothing happened because of an outage, or because the log moved on or was not
+ * shown whole: retried by any caller.
+ */
 export function isTransient(error: unknown, { faults }: Run): boolean {
   if (isVarveError(error, "STORE_UNAVAILABLE", "LOG_GAP", "COMMIT_RETRIES_EXHAUSTED")) return true;
-  return !listsAtOnce(faults) && isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT");
+  return (
+    !listsAtOnce(faults) && isVarveError(error, "NOT_A_TABLE", "VERSION_NOT_FOUND", "CHECKPOINT_CORRUPT")
+  );
 }
 
 /** Opens a table as a caller would: again after a passing failure. */

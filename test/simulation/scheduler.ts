@@ -24,7 +24,8 @@ export interface Disturbances {
 }
 
 /**
- * Runs processes one step at a time: each I/O call and each wait is a gate, and the seed decides which gate opens next.
+ * Runs processes one step at a time: each I/O call and each wait is a gate, and the seed decides which gate
+ * opens next.
  *
  * Time is virtual. Between two gates a process runs alone, so a seed replays exactly.
  */

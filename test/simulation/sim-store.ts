@@ -1,5 +1,10 @@
 import { VarveError } from "../../src/errors.ts";
-import type { ListOptions, ObjectInfo, ObjectStore, PutIfAbsentOutcome } from "../../src/storage/contract/object-store.ts";
+import type {
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutIfAbsentOutcome,
+} from "../../src/storage/contract/object-store.ts";
 import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { Process, Scheduler } from "./scheduler.ts";
@@ -55,11 +60,18 @@ export class SimBucket {
     this.witness.deleted(path, found, now, this);
   }
 
-  /** The objects whose paths begin with `prefix` and come after `after`, in order, as they were before write number `seen`. */
+  /**
+   * The objects whose paths begin with `prefix` and come after `after`, in order, as they were before write
+   * number `seen`.
+   */
   *asOf(seen: number, prefix: string, after: string): Generator<Listed> {
     const isMeant = (path: string) => path > after && path.startsWith(prefix);
     const gone =
-      seen > this.writes ? [] : this.graveyard.filter(({ path, created, deleted }) => created < seen && deleted >= seen && isMeant(path));
+      seen > this.writes
+        ? []
+        : this.graveyard.filter(
+            ({ path, created, deleted }) => created < seen && deleted >= seen && isMeant(path),
+          );
     gone.sort((a, b) => (a.path < b.path ? -1 : 1));
     for (let index = this.#place(after > prefix ? after : prefix); index < this.keys.length; index++) {
       const path = this.keys[index] ?? "";
@@ -137,9 +149,12 @@ export function simStore(
       await step();
       fail(path);
       const found = bucket.objects.get(path);
-      return found === undefined ? undefined : { path, size: found.bytes.byteLength, modified: found.modified };
+      return found === undefined
+        ? undefined
+        : { path, size: found.bytes.byteLength, modified: found.modified };
     },
-    list: (prefix, options) => listSim(bucket, prefix, options, { step, fail, random, faults, cache, now: () => scheduler.now }),
+    list: (prefix, options) =>
+      listSim(bucket, prefix, options, { step, fail, random, faults, cache, now: () => scheduler.now }),
     put: (path, bytes) => write(path, () => bucket.write(path, bytes, scheduler.now)),
     putFile: () => Promise.reject(new Error("the simulation writes no data files")),
     putIfAbsent: async (path, bytes) => {
@@ -171,7 +186,12 @@ interface ListTools {
   readonly cache: ListCache;
 }
 
-async function* listSim(bucket: SimBucket, prefix: string, options: ListOptions | undefined, tools: ListTools): AsyncGenerator<ObjectInfo> {
+async function* listSim(
+  bucket: SimBucket,
+  prefix: string,
+  options: ListOptions | undefined,
+  tools: ListTools,
+): AsyncGenerator<ObjectInfo> {
   const { step, fail, random, faults, now } = tools;
   let after = options?.startAfter ?? "";
   await step();
@@ -191,7 +211,9 @@ async function* listSim(bucket: SimBucket, prefix: string, options: ListOptions 
   }
 }
 
-/** The number of the write before which a listing shows the store; beyond all for one that shows it as it is. */
+/**
+ * The number of the write before which a listing shows the store; beyond all for one that shows it as it is.
+ */
 function seenBy(bucket: SimBucket, asked: string, { random, faults, cache, now }: ListTools): number {
   if (random.chance(faults.staleList)) return Math.max(1, bucket.writes - random.below(6));
   if (faults.cachedList === 0) return Number.POSITIVE_INFINITY;

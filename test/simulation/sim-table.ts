@@ -10,9 +10,17 @@ import type { Random } from "./random.ts";
 import type { SimTable } from "./run-seed.ts";
 import { SimBucket } from "./sim-store.ts";
 
-/** First actions of a table whose features and level the seed chooses; checkpoints come often, and in JSON, so that none needs the engine. */
+/**
+ * First actions of a table whose features and level the seed chooses; checkpoints come often, and in JSON, so
+ * that none needs the engine.
+ */
 function newTableActions(random: Random): Action[] {
-  const features = ["appendOnly", "invariants", "domainMetadata", ...["inCommitTimestamp", "rowTracking"].filter(() => random.chance(0.4))];
+  const features = [
+    "appendOnly",
+    "invariants",
+    "domainMetadata",
+    ...["inCommitTimestamp", "rowTracking"].filter(() => random.chance(0.4)),
+  ];
   const configuration = {
     "delta.checkpointPolicy": "v2",
     "delta.checkpointInterval": String(1 + random.below(5)),
@@ -53,13 +61,20 @@ export function hasFeature(protocol: ProtocolAction, name: string): boolean {
   return protocol.writerFeatures?.includes(name) === true;
 }
 
-/** Creates one of the run's tables; one whose first version is not 0 has a checkpoint in place of what came before. */
+/**
+ * Creates one of the run's tables; one whose first version is not 0 has a checkpoint in place of what came
+ * before.
+ */
 export async function createSimTable(
   random: Random,
   { bucket, model }: SimTable,
   context: (bucket: SimBucket) => TableContext,
 ): Promise<void> {
-  const request = { actions: newTableActions(random), operation: "CREATE TABLE", commitInfo: { sim: { op: "create" } } };
+  const request = {
+    actions: newTableActions(random),
+    operation: "CREATE TABLE",
+    commitInfo: { sim: { op: "create" } },
+  };
   const { first } = model;
   const draft = first === 0 ? bucket : new SimBucket(new Model("draft", 0));
   const created = await commitNewTable(context(draft), request);

@@ -32,6 +32,8 @@ async function run(seed: number) {
   try {
     return await runSeed(seed);
   } catch (error) {
-    throw new Error(`seed ${seed} failed; replay it with: npm run simulate -- --seeds 1 --start ${seed}`, { cause: error });
+    throw new Error(`seed ${seed} failed; replay it with: npm run simulate -- --seeds 1 --start ${seed}`, {
+      cause: error,
+    });
   }
 }

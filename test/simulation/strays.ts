@@ -1,13 +1,25 @@
-import { checkpointPartPath, logFolder, padVersion, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
+import {
+  checkpointPartPath,
+  logFolder,
+  padVersion,
+  uuidCheckpointPath,
+} from "../../src/log/segment/file-names.ts";
 import type { Random } from "./random.ts";
 import type { Run } from "./run-seed.ts";
 
-/** Puts something into the log that is none of ours: left by a copy, by another engine that died, or by damage. */
+/**
+ * Puts something into the log that is none of ours: left by a copy, by another engine that died, or by
+ * damage.
+ */
 export function dropStray({ main: { bucket, model }, random, scheduler, tally }: Run): void {
   const path = strayPath(random, model.latest + random.below(4) - 1, model.latest);
   if (bucket.objects.has(path)) return;
   model.strays.add(path);
-  bucket.write(path, new TextEncoder().encode(random.chance(0.5) ? "" : '{"add":{"path":"stray.parquet"'), scheduler.now);
+  bucket.write(
+    path,
+    new TextEncoder().encode(random.chance(0.5) ? "" : '{"add":{"path":"stray.parquet"'),
+    scheduler.now,
+  );
   tally.strays++;
 }
 

@@ -6,7 +6,11 @@ import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome
 import type { AppTransaction, CommitResult } from "../../src/table/commit/commit-request.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { checkpointTable } from "../../src/table/commit/upkeep.ts";
-import { commitOrWithdraw, type StagedData, withdrawData } from "../../src/table/data-files/write-data-files.ts";
+import {
+  commitOrWithdraw,
+  type StagedData,
+  withdrawData,
+} from "../../src/table/data-files/write-data-files.ts";
 import { mistakenUpkeep } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";
 import { Violation } from "./model-state.ts";
@@ -47,10 +51,16 @@ const wishes: Readonly<Record<Wish | Chore, number>> = {
   stray: 1,
 };
 
-/** A process that writes; what it remembers beyond a crash is only what a careful application would have made durable. */
+/**
+ * A process that writes; what it remembers beyond a crash is only what a careful application would have made
+ * durable.
+ */
 export class Writer {
   readonly name: string;
-  /** The application whose batches it writes; two writers may be at the same ones, as when a job was started twice. */
+  /**
+   * The application whose batches it writes; two writers may be at the same ones, as when a job was started
+   * twice.
+   */
   readonly app: string;
   /** Commits that were acknowledged, by whatever incarnation. */
   readonly acknowledged: Acknowledged[] = [];
@@ -84,7 +94,11 @@ export class Writer {
         else if (wish === "batch") await this.#batch(process, held);
         else await this.#commit(main, held, wish);
       } catch (error) {
-        if (!isTransient(error, this.#run) && !(error instanceof ConflictError) && !isVarveError(error, "COMMIT_OUTCOME_UNKNOWN"))
+        if (
+          !isTransient(error, this.#run) &&
+          !(error instanceof ConflictError) &&
+          !isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")
+        )
           throw error;
         count(this.#run.tally, error);
         held = undefined;
@@ -117,7 +131,10 @@ export class Writer {
     }
   }
 
-  /** One batch of an application: its bad rows to quarantine, then its good rows; repeated with the same progress until both are there. */
+  /**
+   * One batch of an application: its bad rows to quarantine, then its good rows; repeated with the same
+   * progress until both are there.
+   */
   async #batch(process: Process, main: LogSnapshot): Promise<void> {
     this.#batchOpen = true;
     const txn: AppTransaction = { appId: this.app, version: BigInt(this.batchesDone + 1) };
@@ -143,7 +160,9 @@ export class Writer {
     if (random.chance(0.05)) await context.world.sleep(random.below(6 * hour));
     try {
       await publish(context, data, paths);
-      const result = await this.#resolve(() => this.#withFiles(context, data, () => commit(snapshot, request)));
+      const result = await this.#resolve(() =>
+        this.#withFiles(context, data, () => commit(snapshot, request)),
+      );
       this.#note(table, result, paths, txn);
       if (result.outcome === "alreadyApplied") await withdrawData(context, data);
       if (result.outcome === "committed") await this.#upkeep(snapshot, result);
@@ -157,7 +176,11 @@ export class Writer {
   }
 
   /** Takes the files of a commit back that certainly did not happen, as every verb does. */
-  async #withFiles(context: TableContext, data: StagedData, commit: () => Promise<CommitResult>): Promise<CommitResult> {
+  async #withFiles(
+    context: TableContext,
+    data: StagedData,
+    commit: () => Promise<CommitResult>,
+  ): Promise<CommitResult> {
     try {
       return await commitOrWithdraw(context, data, commit);
     } catch (error) {
@@ -180,7 +203,12 @@ export class Writer {
     }
   }
 
-  #note(table: SimTable, result: CommitResult, paths: readonly string[], txn: AppTransaction | undefined): void {
+  #note(
+    table: SimTable,
+    result: CommitResult,
+    paths: readonly string[],
+    txn: AppTransaction | undefined,
+  ): void {
     if (result.outcome === "committed") {
       this.acknowledged.push({ table, version: result.version, txnId: result.txnId, paths });
       return;
@@ -204,10 +232,12 @@ export class Writer {
       if (report.checkpoint !== undefined) tally.checkpoints++;
       tally.cleaned += report.cleanup?.deleted.length ?? 0;
       for (const { cause, message } of report.warnings) {
-        if (!isTransient(cause, this.#run) && !isVarveError(cause, "VERSION_NOT_FOUND")) throw new Violation(`upkeep: ${message}`);
+        if (!isTransient(cause, this.#run) && !isVarveError(cause, "VERSION_NOT_FOUND"))
+          throw new Violation(`upkeep: ${message}`);
       }
       if (report.cleanup?.reason !== undefined)
-        tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}|\d+/g, "N").slice(0, 60)}`] = 1;
+        tally.errors[`cleanup: ${report.cleanup.reason.replaceAll(/[0-9a-f-]{4,}|\d+/g, "N").slice(0, 60)}`] =
+          1;
     });
     if (random.chance(0.5)) await work;
     else work.catch((error: unknown) => this.#run.main.model.fail(error));

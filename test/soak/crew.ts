@@ -62,7 +62,9 @@ export class Member {
     child.kill("SIGCONT");
   }
 
-  /** Lets the process finish what it is at, and kills it when that takes longer than `patience` milliseconds. */
+  /**
+   * Lets the process finish what it is at, and kills it when that takes longer than `patience` milliseconds.
+   */
   async end(patience: number): Promise<void> {
     this.#stopped = true;
     const timer = setTimeout(() => {
@@ -76,9 +78,13 @@ export class Member {
   async #live(): Promise<void> {
     while (!this.#stopped) {
       const job: Job = { ...this.#job, next: this.#next, seed: this.#job.seed + this.#starts++ * 1000 };
-      const child = spawn(process.execPath, ["--no-warnings", "--import", import.meta.resolve("tsx"), workerFile, JSON.stringify(job)], {
-        stdio: ["pipe", "pipe", "pipe"],
-      });
+      const child = spawn(
+        process.execPath,
+        ["--no-warnings", "--import", import.meta.resolve("tsx"), workerFile, JSON.stringify(job)],
+        {
+          stdio: ["pipe", "pipe", "pipe"],
+        },
+      );
       this.#child = child;
       child.stdin.on("error", () => {
         // The process was killed before it read its answer.
@@ -126,7 +132,9 @@ export class Member {
       case "read":
         ledger.reads.push({ version: event.version, digest: event.digest });
         if (event.isNewest && event.version < this.#floor)
-          ledger.findings.push(`${this.name} opened version ${event.version} after version ${this.#floor} had been acknowledged`);
+          ledger.findings.push(
+            `${this.name} opened version ${event.version} after version ${this.#floor} had been acknowledged`,
+          );
         break;
       case "worked":
         count(ledger, event.what, event.count);

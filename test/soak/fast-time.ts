@@ -5,7 +5,12 @@ import { realWorld, type World } from "../../src/util/world.ts";
 import { type FastTime, type Job, millisecondsOf } from "./job.ts";
 
 /** Opens the table of a job in its fast time: the clock and the times of files run alike, waits are real. */
-export async function openFast({ uri, s3, temporary, time }: Pick<Job, "uri" | "s3" | "temporary" | "time">): Promise<TableContext> {
+export async function openFast({
+  uri,
+  s3,
+  temporary,
+  time,
+}: Pick<Job, "uri" | "s3" | "temporary" | "time">): Promise<TableContext> {
   const world: World = { ...realWorld, now: () => millisecondsOf(time, realWorld.now()) };
   const context = await openContext(uri, {
     threads: 1,

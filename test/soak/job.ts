@@ -50,15 +50,24 @@ export interface Row {
   readonly value: string;
 }
 
-export const millisecondsOf = ({ start, offset, factor }: FastTime, real: number): number => start + offset + (real - start) * factor;
+export const millisecondsOf = ({ start, offset, factor }: FastTime, real: number): number =>
+  start + offset + (real - start) * factor;
 
 /** Rows below 0 are set aside, a row above a million rejects the batch whole. */
 export const gate: SuiteJson = {
   name: "amounts",
   maxBadShare: 0.9,
   checks: [
-    { kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: 0 }, onFail: "quarantine" },
-    { kind: "expect_column_values_to_be_between", params: { column: "amount", max_value: 1_000_000 }, onFail: "reject" },
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: 0 },
+      onFail: "quarantine",
+    },
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", max_value: 1_000_000 },
+      onFail: "reject",
+    },
   ],
 };
 
@@ -66,7 +75,11 @@ export const gate: SuiteJson = {
 export const relaxed: SuiteJson = {
   name: "relaxed amounts",
   checks: [
-    { kind: "expect_column_values_to_be_between", params: { column: "amount", min_value: lowestAmount() / 2 }, onFail: "quarantine" },
+    {
+      kind: "expect_column_values_to_be_between",
+      params: { column: "amount", min_value: lowestAmount() / 2 },
+      onFail: "quarantine",
+    },
   ],
 };
 
@@ -95,7 +108,13 @@ export function rowsOf(batch: string): readonly Row[] {
     const isBad = batch.startsWith("a") && random() < 0.25;
     const size = Math.floor(random() * 10);
     const amount = isRejected(batch) && row === 1 ? 5_000_000 : isBad ? lowestAmount() + size : size;
-    return { batch, row, part: parts[row % parts.length] ?? "", amount, value: `${batch}/${row} ${"é✓".repeat(row % 5)}` };
+    return {
+      batch,
+      row,
+      part: parts[row % parts.length] ?? "",
+      amount,
+      value: `${batch}/${row} ${"é✓".repeat(row % 5)}`,
+    };
   });
 }
 

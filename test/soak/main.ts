@@ -24,7 +24,9 @@ interface Plan {
 }
 
 const day = 86_400_000;
-/** A day in four minutes: cleanup's hour is ten seconds, the half hour after which a snapshot is stale five. */
+/**
+ * A day in four minutes: cleanup's hour is ten seconds, the half hour after which a snapshot is stale five.
+ */
 const factor = 360;
 
 const crew: readonly (readonly [role: Role, batches: string])[] = [
@@ -49,7 +51,8 @@ async function main(): Promise<void> {
     },
   });
   const stores = values.store === "all" ? storeNames : storeNames.filter((name) => name === values.store);
-  if (stores.length === 0) throw new Error(`--store must be one of ${storeNames.join(", ")} or all, not ${values.store}.`);
+  if (stores.length === 0)
+    throw new Error(`--store must be one of ${storeNames.join(", ")} or all, not ${values.store}.`);
   for (const store of stores) {
     const folder = await mkdtemp(join(tmpdir(), `varve-soak-${store}-`));
     const plan: Plan = { store, minutes: Number(values.minutes), seed: Number(values.seed), folder };
@@ -71,14 +74,28 @@ async function soak(plan: Plan): Promise<boolean> {
     const untilMidnight = Math.min(60_000, plan.minutes * 30_000);
     const start = Date.now();
     const time: FastTime = { start, offset: day - (start % day) - untilMidnight * factor, factor };
-    const calm = await openFast({ uri: place.uri, temporary, time, ...(place.calm === undefined ? {} : { s3: place.calm }) });
-    const columns = schema().string("batch").integer("row").string("part").long("amount").string("value").build();
+    const calm = await openFast({
+      uri: place.uri,
+      temporary,
+      time,
+      ...(place.calm === undefined ? {} : { s3: place.calm }),
+    });
+    const columns = schema()
+      .string("batch")
+      .integer("row")
+      .string("part")
+      .long("amount")
+      .string("value")
+      .build();
     await createTable(calm, {
       schema: columns,
       partitionBy: ["part"],
       properties: { "delta.checkpointInterval": "5", "delta.logRetentionDuration": "interval 0 hours" },
     });
-    const recorders = { table: new Recorder(place.files, "."), quarantine: new Recorder(place.files, "_quarantine") };
+    const recorders = {
+      table: new Recorder(place.files, "."),
+      quarantine: new Recorder(place.files, "_quarantine"),
+    };
     place.proxy?.setRates(soakRates);
     await work(plan, { place, ledger, temporary, time, recorders });
     place.proxy?.setRates({});
@@ -106,7 +123,10 @@ interface Scene {
 }
 
 /** The crew at work, and what happens to it, until the time is over. */
-async function work({ minutes, seed }: Plan, { place, ledger, temporary, time, recorders }: Scene): Promise<void> {
+async function work(
+  { minutes, seed }: Plan,
+  { place, ledger, temporary, time, recorders }: Scene,
+): Promise<void> {
   const random = generator(seed);
   const members = crew.map(([role, batches], index) => {
     const job: Job = {
@@ -130,7 +150,8 @@ async function work({ minutes, seed }: Plan, { place, ledger, temporary, time, r
     const member = members[Math.floor(random() * members.length)];
     const draw = random();
     if (draw < 0.06) member?.kill();
-    else if (draw < 0.14 && member !== undefined) pauses.push(member.pause(random() < 0.3 ? random() * 15_000 : random() * 1500));
+    else if (draw < 0.14 && member !== undefined)
+      pauses.push(member.pause(random() < 0.3 ? random() * 15_000 : random() * 1500));
   }
   await Promise.all(pauses);
   const ends = members.map((member) => member.end(60_000));
@@ -151,10 +172,15 @@ async function settle(calm: Awaited<ReturnType<typeof openFast>>): Promise<void>
 }
 
 /** Copies what a server holds, and every commit that was recorded, to where it can be looked at. */
-async function keepEvidence({ files }: Place, recorders: Readonly<Record<string, Recorder>>, folder: string): Promise<void> {
+async function keepEvidence(
+  { files }: Place,
+  recorders: Readonly<Record<string, Recorder>>,
+  folder: string,
+): Promise<void> {
   for (const path of await files.list(".")) await save(join(folder, "files", path), await files.read(path));
   for (const [name, { commits }] of Object.entries(recorders)) {
-    for (const [version, text] of commits) await save(join(folder, `commits of ${name}`, `${version}.json`), text);
+    for (const [version, text] of commits)
+      await save(join(folder, `commits of ${name}`, `${version}.json`), text);
   }
 }
 
@@ -163,18 +189,26 @@ async function save(path: string, content: Buffer | string): Promise<void> {
   await writeFile(path, content);
 }
 
-function tell({ store, seed, folder }: Plan, { ledger, verdict, place }: { ledger: Ledger; verdict: Verdict; place: Place }): void {
+function tell(
+  { store, seed, folder }: Plan,
+  { ledger, verdict, place }: { ledger: Ledger; verdict: Verdict; place: Place },
+): void {
   const { findings, ...figures } = verdict;
-  const counts = [...ledger.counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `${what} ${times}`);
+  const counts = [...ledger.counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([what, times]) => `${what} ${times}`);
   console.log(
     `${store}: ${Object.entries(figures)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ")}`,
   );
   console.log(`  ${counts.join(", ")}, rejected ${ledger.rejected.size}, given up ${ledger.givenUp.size}`);
-  if (place.proxy !== undefined) console.log(`  of ${place.proxy.requests} requests: ${JSON.stringify(place.proxy.counts)}`);
+  if (place.proxy !== undefined)
+    console.log(`  of ${place.proxy.requests} requests: ${JSON.stringify(place.proxy.counts)}`);
   if (findings.length === 0) return;
-  console.error(`${findings.length} findings with seed ${seed}; the table or what is left of it is in ${folder}`);
+  console.error(
+    `${findings.length} findings with seed ${seed}; the table or what is left of it is in ${folder}`,
+  );
   for (const finding of findings.slice(0, 20)) console.error(`- ${finding}`);
 }
 

@@ -17,7 +17,9 @@ export async function readParquet(
     for (const [index, path] of paths.entries()) {
       const copy = join(copies, `${index}.parquet`);
       await writeFile(copy, await files.read(path));
-      const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet('${copy}', hive_partitioning = false)`);
+      const reader = await connection.runAndReadAll(
+        `SELECT * FROM read_parquet('${copy}', hive_partitioning = false)`,
+      );
       rows.set(path, reader.getRowObjectsJson());
       await rm(copy);
     }

@@ -30,7 +30,12 @@ export interface PlainFiles {
 
 /** Opens a place for a new table; its folder, if any, is `folder`. */
 export async function openPlace(store: StoreName, folder: string, seed: number): Promise<Place> {
-  if (store === "disk") return { uri: join(folder, "table"), files: diskFiles(join(folder, "table")), close: async () => undefined };
+  if (store === "disk")
+    return {
+      uri: join(folder, "table"),
+      files: diskFiles(join(folder, "table")),
+      close: async () => undefined,
+    };
   const server = store === "s3" ? await startMemoryServer() : await startCephServer();
   const proxy = await startFaultProxy({ target: server.options.endpoint, seed, rates: {} });
   const key = `soak-${seed}/table`;
@@ -60,7 +65,9 @@ async function startMemoryServer(): Promise<{ readonly options: KeyedOptions; st
 async function startCephServer(): Promise<{ readonly options: KeyedOptions; stop(): Promise<void> }> {
   const tools = cephTools();
   if (tools === undefined)
-    throw new Error("There are no Ceph tools: set VARVE_CEPH_TOOLS to the folder that holds get.sh, up.sh and down.sh.");
+    throw new Error(
+      "There are no Ceph tools: set VARVE_CEPH_TOOLS to the folder that holds get.sh, up.sh and down.sh.",
+    );
   const ceph = await startCeph(tools);
   return { options: ceph.options as KeyedOptions, stop: () => ceph.stop() };
 }
@@ -70,7 +77,9 @@ function diskFiles(root: string): PlainFiles {
     list: async (folder) => {
       try {
         const found = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
-        return found.filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)));
+        return found
+          .filter((entry) => entry.isFile())
+          .map((entry) => relative(root, join(entry.parentPath, entry.name)));
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
         throw error;
@@ -83,14 +92,23 @@ function diskFiles(root: string): PlainFiles {
 function bucketFiles(options: KeyedOptions, key: string): PlainFiles {
   const { endpoint, region } = options;
   const { accessKeyId, secretAccessKey } = options.credentials;
-  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  const client = new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  });
   return {
     list: async (folder) => {
       const paths: string[] = [];
       let token: string | undefined;
       do {
         const page = await client.send(
-          new ListObjectsV2Command({ Bucket: "bucket", Prefix: `${key}/${folder === "." ? "" : `${folder}/`}`, ContinuationToken: token }),
+          new ListObjectsV2Command({
+            Bucket: "bucket",
+            Prefix: `${key}/${folder === "." ? "" : `${folder}/`}`,
+            ContinuationToken: token,
+          }),
         );
         for (const { Key = "" } of page.Contents ?? []) paths.push(Key.slice(key.length + 1));
         token = page.NextContinuationToken;

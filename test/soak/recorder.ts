@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import type { PlainFiles } from "./places.ts";
 
-/** Keeps every commit of a log from when it landed, whatever cleanup takes away later; reads with nothing but `JSON.parse`. */
+/**
+ * Keeps every commit of a log from when it landed, whatever cleanup takes away later; reads with nothing but
+ * `JSON.parse`.
+ */
 export class Recorder {
   /** Text of each commit, by version. */
   readonly commits = new Map<number, string>();
@@ -21,7 +24,8 @@ export class Recorder {
       try {
         this.commits.set(Number(version), (await this.#files.read(path)).toString());
       } catch (error) {
-        // Cleaned up between listing and reading: then it was recorded an hour of fast time ago, or is missed and reported as a gap.
+        // Cleaned up between listing and reading: then it was recorded an hour of fast time ago, or is missed
+        // and reported as a gap.
         if (!isMissing(error)) throw error;
       }
     }
@@ -29,7 +33,9 @@ export class Recorder {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && (error.name === "NoSuchKey" || ("code" in error && error.code === "ENOENT"));
+  return (
+    error instanceof Error && (error.name === "NoSuchKey" || ("code" in error && error.code === "ENOENT"))
+  );
 }
 
 /** What one commit says, as far as the judge needs it. */
@@ -46,7 +52,8 @@ export function plainCommits(commits: ReadonlyMap<number, string>): PlainCommit[
   return [...commits.keys()]
     .sort((a, b) => a - b)
     .map((version, index) => {
-      if (version !== index) throw new Error(`version ${index} is not among the recorded commits; the next is ${version}`);
+      if (version !== index)
+        throw new Error(`version ${index} is not among the recorded commits; the next is ${version}`);
       return plainCommit(version, commits.get(version) ?? "");
     });
 }
@@ -55,7 +62,8 @@ function plainCommit(version: number, text: string): PlainCommit {
   const found = { version, adds: [] as string[], removes: [] as string[], batches: [] as string[] };
   for (const line of text.trimEnd().split("\n")) {
     const { add, remove, txn } = JSON.parse(line);
-    if (add?.deletionVector !== undefined) throw new Error(`version ${version} writes a deletion vector, which the judge does not read`);
+    if (add?.deletionVector !== undefined)
+      throw new Error(`version ${version} writes a deletion vector, which the judge does not read`);
     if (add !== undefined) found.adds.push(decodeURIComponent(add.path));
     if (remove !== undefined) found.removes.push(decodeURIComponent(remove.path));
     const batch = /^varve\.batch\.(.+)$/.exec(txn?.appId ?? "")?.[1];
@@ -70,7 +78,8 @@ export function liveFiles(commits: readonly PlainCommit[]): ReadonlySet<string>[
   let live = new Set<string>();
   for (const { version, adds, removes } of commits) {
     live = new Set(live);
-    for (const path of removes) if (!live.delete(path)) throw new Error(`version ${version} removes ${path}, which is not there`);
+    for (const path of removes)
+      if (!live.delete(path)) throw new Error(`version ${version} removes ${path}, which is not there`);
     for (const path of adds) live.add(path);
     states.push(live);
   }

@@ -15,7 +15,18 @@ import { realWorld } from "../../src/util/world.ts";
 import type { WriteOutcome } from "../../src/write/write-options.ts";
 import { generator } from "../support/generator.ts";
 import { openFast } from "./fast-time.ts";
-import { batchName, digestOf, type Event, gate, isRejected, type Job, partsOf, relaxed, rowsOf, rowText } from "./job.ts";
+import {
+  batchName,
+  digestOf,
+  type Event,
+  gate,
+  isRejected,
+  type Job,
+  partsOf,
+  relaxed,
+  rowsOf,
+  rowText,
+} from "./job.ts";
 
 /** Failures that a careful application answers by trying again. */
 const passing = [
@@ -43,7 +54,10 @@ function tell(event: Event): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-/** Says that the process is ready for its next piece of work; the answer is the floor for readers, or nothing when it is time to end. */
+/**
+ * Says that the process is ready for its next piece of work; the answer is the floor for readers, or nothing
+ * when it is time to end.
+ */
 async function next(): Promise<number | undefined> {
   tell({ event: "ready" });
   const line = await lines.next();
@@ -97,12 +111,16 @@ async function main(): Promise<void> {
 
 async function replace(snapshot: LogSnapshot, batch: string): Promise<WriteOutcome> {
   const parts = partsOf(batch);
-  const how = parts.length > 1 ? { dynamicPartitions: true } : { replaceWhere: `part IN (${parts.map((part) => `'${part}'`).join(", ")})` };
+  const how =
+    parts.length > 1
+      ? { dynamicPartitions: true }
+      : { replaceWhere: `part IN (${parts.map((part) => `'${part}'`).join(", ")})` };
   return overwrite(snapshot, rowsOf(batch), { ...how, batchId: batch });
 }
 
 async function done(batch: string, result: WriteOutcome): Promise<boolean> {
-  if (isRejected(batch)) tell({ event: "fault", message: `${batch} was to be rejected, and is ${result.outcome}` });
+  if (isRejected(batch))
+    tell({ event: "fault", message: `${batch} was to be rejected, and is ${result.outcome}` });
   tell({ event: "done", batch, version: result.version, repeated: result.outcome === "alreadyApplied" });
   const upkeep = await result.upkeep;
   tell({ event: "worked", what: "log files cleaned up", count: upkeep?.cleanup?.deleted.length ?? 0 });
@@ -115,14 +133,26 @@ async function done(batch: string, result: WriteOutcome): Promise<boolean> {
 async function change(snapshot: LogSnapshot): Promise<void> {
   const what = below(4);
   if (what === 0) {
-    const set = { "delta.checkpointInterval": String(2 + below(9)), "delta.logRetentionDuration": `interval ${below(2)} hours` };
+    const set = {
+      "delta.checkpointInterval": String(2 + below(9)),
+      "delta.logRetentionDuration": `interval ${below(2)} hours`,
+    };
     await alterTable(snapshot, { set });
   } else if (what === 1) await alterTable(snapshot, { set: { "soak.note": String(below(1000)) } });
   else if (what === 2) {
     const has = snapshot.metadata.configuration["delta.constraints.sane"] !== undefined;
-    await alterTable(snapshot, has ? { dropConstraints: ["sane"] } : { addConstraints: { sane: "amount > -1000" }, upgradeProtocol: true });
+    await alterTable(
+      snapshot,
+      has
+        ? { dropConstraints: ["sane"] }
+        : { addConstraints: { sane: "amount > -1000" }, upgradeProtocol: true },
+    );
   } else {
-    const watch: CheckJson = { kind: "expect_column_values_to_not_be_null", params: { column: "value" }, onFail: "warn" };
+    const watch: CheckJson = {
+      kind: "expect_column_values_to_not_be_null",
+      params: { column: "value" },
+      onFail: "warn",
+    };
     const suite = { name: `watch ${below(100)}`, checks: [watch] };
     await setSuite(snapshot, random() < 0.4 ? null : suite);
   }
@@ -146,7 +176,9 @@ async function keep(context: TableContext, snapshot: LogSnapshot): Promise<void>
 /** The newest version, or one of the past that can still be read. */
 async function read(context: TableContext, newest: LogSnapshot): Promise<void> {
   const isNewest = random() < 0.5;
-  const snapshot = isNewest ? newest : await openLog(context, { version: Math.max(0, newest.version - below(30)) });
+  const snapshot = isNewest
+    ? newest
+    : await openLog(context, { version: Math.max(0, newest.version - below(30)) });
   const rows: string[] = [];
   for await (const row of TableVersion.of(snapshot).rows()) rows.push(rowText(row));
   tell({ event: "read", version: snapshot.version, digest: digestOf(rows), isNewest });
@@ -154,9 +186,14 @@ async function read(context: TableContext, newest: LogSnapshot): Promise<void> {
 
 function report(error: unknown, batch: string): void {
   if (isVarveError(error, "BATCH_REJECTED") && isRejected(batch)) tell({ event: "rejected", batch });
-  else if (isVarveError(error, "QUARANTINE_INVALID") && job.role === "appender") tell({ event: "given-up", batch });
+  else if (isVarveError(error, "QUARANTINE_INVALID") && job.role === "appender")
+    tell({ event: "given-up", batch });
   else if (isVarveError(error, ...passing)) tell({ event: "error", code: error.code });
-  else tell({ event: "fault", message: error instanceof Error ? `${error.stack}\ncause: ${String(error.cause)}` : String(error) });
+  else
+    tell({
+      event: "fault",
+      message: error instanceof Error ? `${error.stack}\ncause: ${String(error.cause)}` : String(error),
+    });
 }
 
 await main();

@@ -16,7 +16,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const pattern = (length: number, seed: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * seed) % 251);
+const pattern = (length: number, seed: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (index * seed) % 251);
 
 describe("local files", () => {
   it("is the object itself on local disk", async () => {
@@ -33,7 +34,9 @@ describe("local files", () => {
     expect(first).toBe(second);
     expect(first).toMatch(/\.parquet$/);
     expect(new Uint8Array(await readFile(first))).toEqual(pattern(1000, 7));
-    expect(await localFiles(store, { folder })("part.parquet"), "another reader finds the same copy").toBe(first);
+    expect(await localFiles(store, { folder })("part.parquet"), "another reader finds the same copy").toBe(
+      first,
+    );
     expect(store.counts().calls).toMatchObject({ getRange: 4, get: 0 });
     expect(await readdir(folder)).toHaveLength(1);
   });

@@ -43,12 +43,16 @@ async function leftAfter(
 }
 
 const elsewhere = (from: string) => {
-  if (from.includes("/staging/")) throw Object.assign(new Error("EXDEV: cross-device link not permitted"), { code: "EXDEV" });
+  if (from.includes("/staging/"))
+    throw Object.assign(new Error("EXDEV: cross-device link not permitted"), { code: "EXDEV" });
 };
 
 describe("what a local store has acknowledged survives a power cut", () => {
   it.each(["new", "deep/er/and/deeper/new"])("an object that is created once (%s)", async (path) => {
-    expect(await leftAfter(path, (store) => store.putIfAbsent(path, text("whole")))).toEqual(["whole", "whole"]);
+    expect(await leftAfter(path, (store) => store.putIfAbsent(path, text("whole")))).toEqual([
+      "whole",
+      "whole",
+    ]);
   });
 
   it.each(["new", "deep/er/new"])("an object that is put (%s)", async (path) => {
@@ -64,15 +68,21 @@ describe("what a local store has acknowledged survives a power cut", () => {
   });
 
   it.each(["new", "p=1/q=2/new"])("a file that is moved in (%s)", async (path) => {
-    expect(await leftAfter(path, (store, staged) => store.putFile(path, staged("whole")))).toEqual(["whole", "whole"]);
+    expect(await leftAfter(path, (store, staged) => store.putFile(path, staged("whole")))).toEqual([
+      "whole",
+      "whole",
+    ]);
   });
 
   it.each(["new", "p=1/q=2/new"])("a file that is copied in from another file system (%s)", async (path) => {
-    const work = (store: ObjectStore, staged: (bytes: string) => string) => store.putFile(path, staged("whole"));
+    const work = (store: ObjectStore, staged: (bytes: string) => string) =>
+      store.putFile(path, staged("whole"));
     expect(await leftAfter(path, work, elsewhere)).toEqual(["whole", "whole"]);
   });
 
-  it.each<[string, (store: ObjectStore, path: string, staged: (bytes: string) => string) => Promise<unknown>]>([
+  it.each<
+    [string, (store: ObjectStore, path: string, staged: (bytes: string) => string) => Promise<unknown>]
+  >([
     ["created once", (store, path) => store.putIfAbsent(path, text("whole"))],
     ["put", (store, path) => store.put(path, text("whole"))],
     ["moved in", (store, path, staged) => store.putFile(path, staged("whole"))],

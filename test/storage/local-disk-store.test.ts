@@ -1,4 +1,13 @@
-import fsPromises, { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import fsPromises, {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,8 +67,13 @@ describe("local disk store", () => {
     await store.putIfAbsent("_delta_log/0.json", bytes);
     await store.putIfAbsent("_delta_log/0.json", bytes);
     await mkdir(join(root, "_delta_log/folder"));
-    await expect(store.put("_delta_log/folder", bytes)).rejects.toMatchObject({ code: "STORE_REFUSED", data: { system: "EISDIR" } });
-    await expect(store.put("_delta_log/0.json/below", bytes)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    await expect(store.put("_delta_log/folder", bytes)).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      data: { system: "EISDIR" },
+    });
+    await expect(store.put("_delta_log/0.json/below", bytes)).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+    });
     expect((await readdir(join(root, "_delta_log"))).sort()).toEqual(["0.json", "folder"]);
   });
 
@@ -117,7 +131,10 @@ describe("local disk store", () => {
     await writeFile(join(await store.stagingFolder(), "part"), "x");
     expect(await store.removeAbandoned?.(Date.now() - 60_000)).toBe(0);
     expect(await store.removeAbandoned?.(Date.now() + 60_000)).toBe(2);
-    expect([...(await readdir(root)), ...(await readdir(join(root, "p=1")))]).toEqual(["p=1", "part.parquet"]);
+    expect([...(await readdir(root)), ...(await readdir(join(root, "p=1")))]).toEqual([
+      "p=1",
+      "part.parquet",
+    ]);
   });
 
   it("does not know whether an object was created where its folder cannot be flushed: it is there", async () => {

@@ -4,7 +4,19 @@ import { compareUtf8, sortUtf8 } from "../../src/storage/contract/paths.ts";
 
 /** Names in which UTF-16 order and UTF-8 order part: surrogate pairs beside U+E000 to U+FFFF. */
 const names = fc.string({
-  unit: fc.constantFrom("a", "b", "/", "é", "\ud7ff", "\ue000", "\uff5e", "\uffff", "\u{10000}", "\u{1f600}", "\u{10ffff}"),
+  unit: fc.constantFrom(
+    "a",
+    "b",
+    "/",
+    "é",
+    "\ud7ff",
+    "\ue000",
+    "\uff5e",
+    "\uffff",
+    "\u{10000}",
+    "\u{1f600}",
+    "\u{10ffff}",
+  ),
 });
 
 describe("the order of names", () => {

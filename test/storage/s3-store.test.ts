@@ -14,7 +14,8 @@ import { type Fault, type S3Server, type S3ServerOptions, startS3Server } from "
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const commit = "_delta_log/00000000000000000000.json";
-const onCommit = ({ key, method }: { key: string; method: string }) => method === "PUT" && key.endsWith(commit);
+const onCommit = ({ key, method }: { key: string; method: string }) =>
+  method === "PUT" && key.endsWith(commit);
 
 let server: S3Server;
 let waits: number[];
@@ -50,7 +51,8 @@ async function failureOf(work: Promise<unknown>): Promise<Error> {
   );
 }
 /** Requests since the probe of the conditional write. */
-const requests = () => server.log.filter(({ key }) => !key.includes(".varve-probe-")).map(({ method, key }) => `${method} ${key}`);
+const requests = () =>
+  server.log.filter(({ key }) => !key.includes(".varve-probe-")).map(({ method, key }) => `${method} ${key}`);
 
 describe("S3 store: creating an object once", () => {
   const landed: readonly Fault[] = [
@@ -99,8 +101,13 @@ describe("S3 store: creating an object once", () => {
   it("throws for a definite refusal", async () => {
     const store = await open();
     server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, onCommit);
-    await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({ code: "STORE_REFUSED", data: { status: 403 } });
-    await expect((await s3Store("nowhere", "", { ...server.options }, world)).putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({
+    await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      data: { status: 403 },
+    });
+    await expect(
+      (await s3Store("nowhere", "", { ...server.options }, world)).putIfAbsent(commit, utf8("x")),
+    ).rejects.toMatchObject({
       code: "STORE_REFUSED",
       data: { code: "NoSuchBucket" },
     });
@@ -110,7 +117,11 @@ describe("S3 store: creating an object once", () => {
     const options = { ...server.options };
     const first = await s3Store("bucket", "one", options, world);
     const second = await s3Store("bucket", "two", options, world);
-    await Promise.all([first.putIfAbsent("a", utf8("x")), first.putIfAbsent("b", utf8("x")), second.putIfAbsent("a", utf8("x"))]);
+    await Promise.all([
+      first.putIfAbsent("a", utf8("x")),
+      first.putIfAbsent("b", utf8("x")),
+      second.putIfAbsent("a", utf8("x")),
+    ]);
     const probes = server.log.filter(({ key }) => key.includes(".varve-probe-"));
     expect(probes.map(({ method, status }) => [method, status])).toEqual([["PUT", 200], ["PUT", 412], ["DELETE", 204]]); // biome-ignore format: one line a probe
     expect([...(server.buckets.get("bucket")?.objects.keys() ?? [])]).toEqual(["one/a", "one/b", "two/a"]);
@@ -119,7 +130,9 @@ describe("S3 store: creating an object once", () => {
   it("refuses a server that ignores the condition before the first commit lands, but reads from it", async () => {
     await restart({ conditionalPut: "ignore" });
     const store = await open();
-    await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({ code: "STORE_NO_CONDITIONAL_PUT" });
+    await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({
+      code: "STORE_NO_CONDITIONAL_PUT",
+    });
     await expect(store.putIfAbsent(commit, utf8("x"))).rejects.toThrowError(/overwrote an object/);
     expect(server.buckets.get("bucket")?.objects.size).toBe(0);
     expect(
@@ -132,13 +145,17 @@ describe("S3 store: creating an object once", () => {
 
   it("refuses a server that does not implement the condition", async () => {
     await restart({ conditionalPut: "refuse" });
-    await expect((await open()).putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({ code: "STORE_NO_CONDITIONAL_PUT" });
+    await expect((await open()).putIfAbsent(commit, utf8("x"))).rejects.toMatchObject({
+      code: "STORE_NO_CONDITIONAL_PUT",
+    });
   });
 
   it("takes a probe that was cut short as no verdict, and asks again", async () => {
     const store = await open();
     server.inject({ kind: "reset-after" }, ({ key }) => key.includes("probe"));
-    expect(await store.putIfAbsent(commit, utf8("x")), "the lost answer's object met the second write").toBe("created");
+    expect(await store.putIfAbsent(commit, utf8("x")), "the lost answer's object met the second write").toBe(
+      "created",
+    );
   });
 });
 
@@ -187,7 +204,8 @@ describe("S3 store: retries", () => {
     });
     expect(server.log).toHaveLength(5);
     expect(waits).toHaveLength(4);
-    for (const [index, wait] of waits.entries()) expect(wait).toBeLessThanOrEqual(Math.min(300, 100 * 2 ** index));
+    for (const [index, wait] of waits.entries())
+      expect(wait).toBeLessThanOrEqual(Math.min(300, 100 * 2 ** index));
     expect(new Set(waits).size).toBe(4);
   });
 
@@ -202,7 +220,10 @@ describe("S3 store: retries", () => {
       },
     };
     const options = { ...server.options };
-    const [one, other] = [await s3Store("bucket", "a", options, frozen), await s3Store("bucket", "b", options, frozen)];
+    const [one, other] = [
+      await s3Store("bucket", "a", options, frozen),
+      await s3Store("bucket", "b", options, frozen),
+    ];
     server.inject({ kind: "answer", status: 503, code: "SlowDown", retryAfterSeconds: 3 }, onCommit);
     await one.putIfAbsent(commit, utf8("x"));
     expect(waits).toEqual([]);
@@ -213,7 +234,10 @@ describe("S3 store: retries", () => {
 
   it("does not retry what cannot succeed", async () => {
     const store = await open({ credentials: { accessKeyId: "testkey", secretAccessKey: "wrong" } });
-    await expect(store.get("x")).rejects.toMatchObject({ code: "STORE_REFUSED", data: { status: 403, code: "SignatureDoesNotMatch" } });
+    await expect(store.get("x")).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      data: { status: 403, code: "SignatureDoesNotMatch" },
+    });
     expect(server.log).toHaveLength(1);
   });
 
@@ -244,7 +268,11 @@ describe("S3 store: the probe of conditional writes", () => {
   it("waits twice as long before each further try, up to a share that is drawn", async () => {
     const drawn: World = { ...world, random: () => 0.5 };
     const store = await s3Store("bucket", "table", server.options, drawn);
-    server.inject({ kind: "answer", status: 500, code: "InternalError" }, ({ key }) => key.includes(".varve-probe-"), 2);
+    server.inject(
+      { kind: "answer", status: 500, code: "InternalError" },
+      ({ key }) => key.includes(".varve-probe-"),
+      2,
+    );
     expect(await store.putIfAbsent(commit, utf8("x"))).toBe("created");
     expect(waits).toEqual([100, 200]);
   });
@@ -268,7 +296,9 @@ describe("S3 store: reading ranges", () => {
     await store.put("digits", utf8("0123456789"));
     await store.getRange("digits", 2, 3);
     await store.getRange("digits", -4, 4);
-    expect(server.log.filter(({ method }) => method === "GET").map(({ range, bytesOut }) => [range, bytesOut])).toEqual([
+    expect(
+      server.log.filter(({ method }) => method === "GET").map(({ range, bytesOut }) => [range, bytesOut]),
+    ).toEqual([
       ["bytes=2-4", 3],
       ["bytes=-4", 4],
     ]);
@@ -301,7 +331,10 @@ describe("S3 store: uploading files", () => {
     const file = join(await store.stagingFolder(), "part.parquet");
     await writeFile(file, bytes);
     server.inject({ kind: "reset-before" }, ({ query }) => query.get("partNumber") === "2");
-    server.inject({ kind: "answer", status: 503, code: "SlowDown" }, ({ query }) => query.get("partNumber") === "3");
+    server.inject(
+      { kind: "answer", status: 503, code: "SlowDown" },
+      ({ query }) => query.get("partNumber") === "3",
+    );
     server.inject({ kind: "reset-after" }, ({ method, query }) => method === "POST" && query.has("uploadId"));
     await store.putFile("data/part.parquet", file);
     expect(Buffer.compare(await store.get("data/part.parquet"), bytes)).toBe(0);
@@ -314,11 +347,19 @@ describe("S3 store: uploading files", () => {
     const store = await open({ partBytes });
     const file = join(folder, "part.parquet");
     await writeFile(file, bytes);
-    server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ query }) => query.get("partNumber") === "2");
+    server.inject(
+      { kind: "answer", status: 403, code: "AccessDenied" },
+      ({ query }) => query.get("partNumber") === "2",
+    );
     await expect(store.putFile("refused", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
     const controller = new AbortController();
-    server.inject({ kind: "hang-before", act: () => controller.abort() }, ({ query }) => query.get("partNumber") === "3");
-    await expect(store.putFile("cancelled", file, { signal: controller.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+    server.inject(
+      { kind: "hang-before", act: () => controller.abort() },
+      ({ query }) => query.get("partNumber") === "3",
+    );
+    await expect(store.putFile("cancelled", file, { signal: controller.signal })).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
     const bucket = server.buckets.get("bucket");
     expect([bucket?.uploads.size, bucket?.objects.size]).toEqual([0, 0]);
     expect(await readdir(folder)).toEqual(["part.parquet"]);
@@ -330,7 +371,10 @@ describe("S3 store: an upload whose finish was not answered", () => {
   const finishes = ({ method, query }: { method: string; query: ReadonlyMap<string, string> }) =>
     method === "POST" && query.has("uploadId");
 
-  async function uploading(work: (store: ObjectStore, file: string) => Promise<void>, options: Partial<S3Options> = {}) {
+  async function uploading(
+    work: (store: ObjectStore, file: string) => Promise<void>,
+    options: Partial<S3Options> = {},
+  ) {
     const file = join(folder, "part.parquet");
     await writeFile(file, bytes);
     await work(await open({ partBytes: 5 * 2 ** 20, ...options }), file);
@@ -351,7 +395,9 @@ describe("S3 store: an upload whose finish was not answered", () => {
     uploading(async (store, file) => {
       if (older !== undefined) await store.put("data", older);
       server.inject({ kind: "answer", status: 404, code: "NoSuchUpload" }, finishes);
-      expect(await failureOf(store.putFile("data", file))).toMatchObject({ code: expect.stringMatching(/^(STORE|OBJECT)_/) });
+      expect(await failureOf(store.putFile("data", file))).toMatchObject({
+        code: expect.stringMatching(/^(STORE|OBJECT)_/),
+      });
       expect(await readdir(folder)).toEqual(["part.parquet"]);
       expect(server.buckets.get("bucket")?.objects.size).toBe(older === undefined ? 0 : 1);
     }),
@@ -405,7 +451,10 @@ describe("S3 store: configuration", () => {
 
   it("sends unsigned requests when told to be anonymous", async () => {
     const failure = await failureOf((await open({ credentials: "anonymous" })).get("x"));
-    expect(failure).toMatchObject({ code: "STORE_REFUSED", message: expect.stringContaining("No AWS4-HMAC-SHA256 Authorization header") });
+    expect(failure).toMatchObject({
+      code: "STORE_REFUSED",
+      message: expect.stringContaining("No AWS4-HMAC-SHA256 Authorization header"),
+    });
   });
 
   it("shows no credential in any error, however deep one looks", async () => {
@@ -421,7 +470,8 @@ describe("S3 store: configuration", () => {
     await server.close();
     failures.push(await failureOf(store.head("x")));
     for (const failure of failures) {
-      const shown = inspect(failure, { depth: 20, showHidden: true }) + JSON.stringify(failure) + (failure.stack ?? "");
+      const shown =
+        inspect(failure, { depth: 20, showHidden: true }) + JSON.stringify(failure) + (failure.stack ?? "");
       expect(shown).toContain("s3://bucket/table");
       for (const secret of Object.values(credentials)) expect(shown).not.toContain(secret);
       expect(shown).not.toMatch(/Signature=[0-9a-f]/);
@@ -445,11 +495,16 @@ describe("S3 store: configuration", () => {
     await listing();
     const bucket = server.buckets.get("bucket");
     if (bucket !== undefined) bucket.list = reversed(bucket.list.bind(bucket));
-    await expect(listing()).rejects.toMatchObject({ code: "STORE_REFUSED", message: expect.stringContaining("byte order") });
+    await expect(listing()).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      message: expect.stringContaining("byte order"),
+    });
   });
 });
 
-function reversed<A extends unknown[], P extends { readonly objects: readonly unknown[] }>(list: (...args: A) => P): (...args: A) => P {
+function reversed<A extends unknown[], P extends { readonly objects: readonly unknown[] }>(
+  list: (...args: A) => P,
+): (...args: A) => P {
   return (...args) => {
     const page = list(...args);
     return { ...page, objects: page.objects.toReversed() };

@@ -22,7 +22,8 @@ const monitorPort = 43300;
 const lockFile = join(tmpdir(), "varve-ceph.lock");
 
 /**
- * The folder with `get.sh`, `up.sh` and `down.sh`: `VARVE_CEPH_TOOLS`, or `../shared/tools/ceph` beside the repository.
+ * The folder with `get.sh`, `up.sh` and `down.sh`: `VARVE_CEPH_TOOLS`, or `../shared/tools/ceph` beside the
+ * repository.
  *
  * Without them tests against Ceph are skipped, except in continuous integration (`CI=true`), where they fail.
  */
@@ -30,12 +31,15 @@ export function cephTools(): string | undefined {
   const named = process.env["VARVE_CEPH_TOOLS"] ?? join(repository, "../shared/tools/ceph");
   if (existsSync(join(named, "up.sh"))) return named;
   if (process.env["CI"] === "true")
-    throw new Error(`In continuous integration Ceph must be there, but ${named}/up.sh is not. Set VARVE_CEPH_TOOLS.`);
+    throw new Error(
+      `In continuous integration Ceph must be there, but ${named}/up.sh is not. Set VARVE_CEPH_TOOLS.`,
+    );
   return undefined;
 }
 
 /** Why tests against Ceph do not run, for the log. */
-export const cephSkipReason = "skipped: no Ceph tools (set VARVE_CEPH_TOOLS to the folder that holds get.sh, up.sh and down.sh)";
+export const cephSkipReason =
+  "skipped: no Ceph tools (set VARVE_CEPH_TOOLS to the folder that holds get.sh, up.sh and down.sh)";
 
 /**
  * Unpacks Ceph once per machine (`VARVE_CEPH_ROOT`, or below the temporary folder) and starts it.
@@ -72,13 +76,19 @@ export async function startCeph(tools: string): Promise<Ceph> {
     try {
       await stop();
     } catch (second) {
-      throw new AggregateError([error, second], `Ceph did not start, and what had started of it could not be ended: ${String(error)}`);
+      throw new AggregateError(
+        [error, second],
+        `Ceph did not start, and what had started of it could not be ended: ${String(error)}`,
+      );
     }
     throw error;
   }
 }
 
-/** Waits while somebody who does not know of the lock, such as another user of the machine, has a monitor on its fixed port. */
+/**
+ * Waits while somebody who does not know of the lock, such as another user of the machine, has a monitor on
+ * its fixed port.
+ */
 async function untilFree(port: number): Promise<void> {
   while (!(await isFree(port))) await new Promise((done) => setTimeout(done, 1000));
 }
@@ -91,7 +101,9 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Output goes to a file: the servers that the scripts leave running inherit it, and a pipe would never end. */
+/**
+ * Output goes to a file: the servers that the scripts leave running inherit it, and a pipe would never end.
+ */
 async function run(script: string, args: readonly string[], log: string): Promise<void> {
   const output = await open(log, "w");
   try {
@@ -137,7 +149,9 @@ function freePort(): Promise<number> {
     server.once("error", fail);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? done(address.port) : fail(new Error("no port"))));
+      server.close(() =>
+        typeof address === "object" && address !== null ? done(address.port) : fail(new Error("no port")),
+      );
     });
   });
 }

@@ -31,7 +31,8 @@ export function startVarve(
   args: readonly string[],
   options: { readonly stdin: "ignore" | "pipe"; readonly folder?: string },
 ): ChildProcess {
-  if (!existsSync(mainFile)) throw new Error("The command line is not built: run npm run build first (npm test does).");
+  if (!existsSync(mainFile))
+    throw new Error("The command line is not built: run npm run build first (npm test does).");
   const env = options.folder === undefined ? process.env : { ...process.env, TMPDIR: options.folder };
   return spawn(process.execPath, [mainFile, ...args], { stdio: [options.stdin, "pipe", "pipe"], env });
 }
@@ -45,7 +46,12 @@ function ended(child: ChildProcess): Promise<CliRun> {
     child.on("error", reject);
     child.on("close", (code) => {
       const bytes = Buffer.concat(out);
-      resolve({ code: code ?? -1, stdout: bytes.toString("utf8"), stderr: Buffer.concat(err).toString("utf8"), bytes });
+      resolve({
+        code: code ?? -1,
+        stdout: bytes.toString("utf8"),
+        stderr: Buffer.concat(err).toString("utf8"),
+        bytes,
+      });
     });
   });
 }

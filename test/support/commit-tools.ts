@@ -40,13 +40,26 @@ export const schemaString = JSON.stringify({
   ],
 });
 
-export function protocol(features?: readonly string[], readerFeatures: readonly string[] = []): ProtocolAction {
+export function protocol(
+  features?: readonly string[],
+  readerFeatures: readonly string[] = [],
+): ProtocolAction {
   if (features === undefined) return { kind: "protocol", minReaderVersion: 1, minWriterVersion: 2 };
-  if (readerFeatures.length === 0) return { kind: "protocol", minReaderVersion: 1, minWriterVersion: 7, writerFeatures: features };
-  return { kind: "protocol", minReaderVersion: 3, minWriterVersion: 7, readerFeatures, writerFeatures: [...features, ...readerFeatures] };
+  if (readerFeatures.length === 0)
+    return { kind: "protocol", minReaderVersion: 1, minWriterVersion: 7, writerFeatures: features };
+  return {
+    kind: "protocol",
+    minReaderVersion: 3,
+    minWriterVersion: 7,
+    readerFeatures,
+    writerFeatures: [...features, ...readerFeatures],
+  };
 }
 
-export function metadata(configuration: Readonly<Record<string, string>> = {}, change: Partial<MetadataAction> = {}): MetadataAction {
+export function metadata(
+  configuration: Readonly<Record<string, string>> = {},
+  change: Partial<MetadataAction> = {},
+): MetadataAction {
   return {
     kind: "metaData",
     id: "11111111-2222-4333-8444-555555555555",
@@ -76,10 +89,17 @@ export function remove(path: string, change: Partial<RemoveAction> = {}): Remove
   return { kind: "remove", path, dataChange: true, deletionTimestamp: 1, ...change };
 }
 
-/** The table at its newest version, replayed from the JSON commits alone: independent of the code that reads segments and checkpoints. */
-export async function replay(context: TableContext): Promise<LogSnapshot & { readonly commits: readonly (readonly Action[])[] }> {
+/**
+ * The table at its newest version, replayed from the JSON commits alone: independent of the code that reads
+ * segments and checkpoints.
+ */
+export async function replay(
+  context: TableContext,
+): Promise<LogSnapshot & { readonly commits: readonly (readonly Action[])[] }> {
   const listed = await listCommitsAfter(context.store, -1);
-  const commits = await Promise.all(listed.map(async ({ path }) => parseActions(await context.store.get(path), path)));
+  const commits = await Promise.all(
+    listed.map(async ({ path }) => parseActions(await context.store.get(path), path)),
+  );
   const all = commits.flat();
   const last = <K extends Action["kind"]>(kind: K) =>
     all.filter((action): action is Extract<Action, { kind: K }> => action.kind === kind).at(-1);
@@ -107,15 +127,30 @@ export async function replay(context: TableContext): Promise<LogSnapshot & { rea
   };
 }
 
-export async function createTable(context: TableContext, actions: readonly Action[] = [protocol(), metadata()]): Promise<void> {
+export async function createTable(
+  context: TableContext,
+  actions: readonly Action[] = [protocol(), metadata()],
+): Promise<void> {
   await commitNewTable(context, { actions, operation: "CREATE TABLE" });
 }
 
 /** What a scripted store does with one call of `putIfAbsent`. */
-export type PutScript = "honest" | "lost before landing" | "lost after landing" | "refused" | (() => Promise<void>);
+export type PutScript =
+  | "honest"
+  | "lost before landing"
+  | "lost after landing"
+  | "refused"
+  | (() => Promise<void>);
 
-/** A store whose puts follow a script, one entry a call, then are honest; `failGets` counts reads of commits that fail first. */
-export function scriptedStore(inner: ObjectStore, script: PutScript[], failing: { gets: number } = { gets: 0 }): ObjectStore {
+/**
+ * A store whose puts follow a script, one entry a call, then are honest; `failGets` counts reads of commits
+ * that fail first.
+ */
+export function scriptedStore(
+  inner: ObjectStore,
+  script: PutScript[],
+  failing: { gets: number } = { gets: 0 },
+): ObjectStore {
   return {
     ...inner,
     uri: inner.uri,

@@ -6,7 +6,13 @@ import { schema } from "../../src/schema/builder.ts";
 import { openStore } from "../../src/storage/open-store.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { readIndependently } from "../concurrency/independent-log.ts";
-import { type FaultProxy, type FaultRates, type ProxyFault, proxyFaults, startFaultProxy } from "./fault-proxy.ts";
+import {
+  type FaultProxy,
+  type FaultRates,
+  type ProxyFault,
+  proxyFaults,
+  startFaultProxy,
+} from "./fault-proxy.ts";
 import { type S3Server, startS3Server } from "./s3-server.ts";
 
 let server: S3Server;
@@ -36,7 +42,10 @@ describe("each fault really happens", () => {
   });
 
   it("reply-replaced: the object is there and the client is told 500", async () => {
-    await expect(putThrough("reply-replaced")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", data: { status: 500 } });
+    await expect(putThrough("reply-replaced")).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      data: { status: 500 },
+    });
     expect(stored()).toBe("new");
   });
 
@@ -50,12 +59,15 @@ describe("each fault really happens", () => {
     expect(stored()).toBeUndefined();
   });
 
-  it.each(["reset-in-response", "truncated-body"] as const)("%s: half of the body arrives, then the connection ends", async (kind) => {
-    const read = await readRaw(kind);
-    expect(read.bytes).toBe(500);
-    expect(read.whole).toBe(false);
-    expect(proxy.counts[kind]).toBe(1);
-  });
+  it.each(["reset-in-response", "truncated-body"] as const)(
+    "%s: half of the body arrives, then the connection ends",
+    async (kind) => {
+      const read = await readRaw(kind);
+      expect(read.bytes).toBe(500);
+      expect(read.whole).toBe(false);
+      expect(proxy.counts[kind]).toBe(1);
+    },
+  );
 
   it("slow-body: the body arrives whole, in pieces", async () => {
     const read = await readRaw("slow-body");
@@ -64,25 +76,32 @@ describe("each fault really happens", () => {
     expect(proxy.counts["slow-body"]).toBe(1);
   });
 
-  it.each(["duplicate", "late-duplicate"] as const)("%s: the server carries the request out twice", async (kind) => {
-    await putThrough(kind);
-    await proxy.close();
-    expect(server.log.filter(({ method }) => method === "PUT")).toHaveLength(2);
-    expect(stored()).toBe("new");
-    proxy = await startFaultProxy({ target: server.options.endpoint, seed: 1, rates: {} });
-  });
+  it.each(["duplicate", "late-duplicate"] as const)(
+    "%s: the server carries the request out twice",
+    async (kind) => {
+      await putThrough(kind);
+      await proxy.close();
+      expect(server.log.filter(({ method }) => method === "PUT")).toHaveLength(2);
+      expect(stored()).toBe("new");
+      proxy = await startFaultProxy({ target: server.options.endpoint, seed: 1, rates: {} });
+    },
+  );
 });
 
 describe("commits through the proxy", { timeout: 0 }, () => {
   it("land exactly once, whatever happens to their requests", async () => {
     const columns = schema().long("writer").long("batch").build();
-    const created = await createTable(await openContext("s3://bucket/table", { s3: server.options }), { schema: columns });
+    const created = await createTable(await openContext("s3://bucket/table", { s3: server.options }), {
+      schema: columns,
+    });
     await created.upkeep;
     proxy.setRates(Object.fromEntries(proxyFaults.map((kind) => [kind, 0.06])) as FaultRates);
     await Promise.all([0, 1, 2].map((writer) => writeBatches(writer, 8)));
     proxy.setRates({});
     const log = await readIndependently(await openStore("s3://bucket/table", { s3: server.options }));
-    const expected = [0, 1, 2].flatMap((writer) => Array.from({ length: 8 }, (_, batch) => `${writer}/${batch}`));
+    const expected = [0, 1, 2].flatMap((writer) =>
+      Array.from({ length: 8 }, (_, batch) => `${writer}/${batch}`),
+    );
     expect(log.txns.map(({ id }) => id).sort()).toEqual(expected.map((id) => `varve.batch.${id}@1`).sort());
     await using table = await openTable("s3://bucket/table", { s3: server.options });
     const rows: string[] = [];
@@ -108,7 +127,11 @@ async function writeBatches(writer: number, batches: number): Promise<void> {
 }
 
 function throughProxy(attempts = 1) {
-  return { ...server.options, endpoint: proxy.endpoint, retry: { attempts, baseMilliseconds: 1, capMilliseconds: 20 } };
+  return {
+    ...server.options,
+    endpoint: proxy.endpoint,
+    retry: { attempts, baseMilliseconds: 1, capMilliseconds: 20 },
+  };
 }
 
 async function putThrough(kind: ProxyFault): Promise<void> {
@@ -130,14 +153,23 @@ function total(): number {
   return proxyFaults.reduce((sum, kind) => sum + proxy.counts[kind], 0);
 }
 
-/** A plain HTTP server's answer of 1000 bytes, read through the proxy without a client that would repeat or repair anything. */
-async function readRaw(kind: ProxyFault): Promise<{ readonly bytes: number; readonly chunks: number; readonly whole: boolean }> {
+/**
+ * A plain HTTP server's answer of 1000 bytes, read through the proxy without a client that would repeat or
+ * repair anything.
+ */
+async function readRaw(
+  kind: ProxyFault,
+): Promise<{ readonly bytes: number; readonly chunks: number; readonly whole: boolean }> {
   const plain = createServer((_, outgoing) => outgoing.end(Buffer.alloc(1000, "x")));
   await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
   const address = plain.address();
   if (typeof address !== "object" || address === null) throw new Error("the server has no port");
   await proxy.close();
-  proxy = await startFaultProxy({ target: `http://127.0.0.1:${address.port}`, seed: 1, rates: { [kind]: 1 } });
+  proxy = await startFaultProxy({
+    target: `http://127.0.0.1:${address.port}`,
+    seed: 1,
+    rates: { [kind]: 1 },
+  });
   const read = await new Promise<{ bytes: number; chunks: number; whole: boolean }>((resolve, reject) => {
     const sent = request(`${proxy.endpoint}/object`, { agent: new Agent() }, (answer) => {
       let [bytes, chunks] = [0, 0];

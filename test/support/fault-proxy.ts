@@ -1,4 +1,11 @@
-import { Agent, createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { generator } from "./generator.ts";
 
@@ -33,7 +40,10 @@ export type FaultRates = Partial<Readonly<Record<ProxyFault, number>>>;
 /** A running proxy. */
 export interface FaultProxy {
   readonly endpoint: string;
-  /** How often each fault has happened, whole: a fault that needs a body is not counted for a request without one. */
+  /**
+   * How often each fault has happened, whole: a fault that needs a body is not counted for a request without
+   * one.
+   */
   readonly counts: Readonly<Record<ProxyFault, number>>;
   /** Requests that came. */
   readonly requests: number;
@@ -56,7 +66,8 @@ interface Answer {
 }
 
 /**
- * A proxy on loopback before an HTTP server, such as S3, that does to requests what networks and busy servers do, by a seed.
+ * A proxy on loopback before an HTTP server, such as S3, that does to requests what networks and busy servers
+ * do, by a seed.
  *
  * The Host header passes unchanged, so that signatures hold.
  */
@@ -165,14 +176,20 @@ class LoopbackProxy implements FaultProxy {
     const answer = await this.#send(message);
     if (fault === "late-duplicate") {
       this.counts[fault]++;
-      const late = new Promise((resolve) => setTimeout(resolve, this.#random() * 2000)).then(() => this.#send(message));
+      const late = new Promise((resolve) => setTimeout(resolve, this.#random() * 2000)).then(() =>
+        this.#send(message),
+      );
       this.#late.add(late);
       late.catch(() => undefined).finally(() => this.#late.delete(late));
     }
     return answer;
   }
 
-  async #reply({ incoming, outgoing, message }: Exchange, answer: Answer, fault: ProxyFault | undefined): Promise<void> {
+  async #reply(
+    { incoming, outgoing, message }: Exchange,
+    answer: Answer,
+    fault: ProxyFault | undefined,
+  ): Promise<void> {
     if (fault === "reply-dropped") {
       this.counts[fault]++;
       incoming.socket.resetAndDestroy();
@@ -201,7 +218,10 @@ class LoopbackProxy implements FaultProxy {
   #send({ method, target, headers, body }: Message): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const sent = this.#open(method, target, headers, (answer) => {
-        readMessage(answer).then((read) => resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: read.body }), reject);
+        readMessage(answer).then(
+          (read) => resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: read.body }),
+          reject,
+        );
       });
       sent.once("error", reject);
       sent.end(body);
@@ -225,9 +245,17 @@ class LoopbackProxy implements FaultProxy {
     });
   }
 
-  #open(method: string, path: string, headers: IncomingHttpHeaders, answered: (answer: IncomingMessage) => void) {
+  #open(
+    method: string,
+    path: string,
+    headers: IncomingHttpHeaders,
+    answered: (answer: IncomingMessage) => void,
+  ) {
     const { hostname, port } = this.#target;
-    return request({ hostname, port, method, path, headers: plainHeaders(headers), agent: this.#agent }, answered);
+    return request(
+      { hostname, port, method, path, headers: plainHeaders(headers), agent: this.#agent },
+      answered,
+    );
   }
 }
 
@@ -240,12 +268,23 @@ interface Exchange {
 async function readMessage(incoming: IncomingMessage): Promise<Message> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk);
-  return { method: incoming.method ?? "GET", target: incoming.url ?? "/", headers: incoming.headers, body: Buffer.concat(chunks) };
+  return {
+    method: incoming.method ?? "GET",
+    target: incoming.url ?? "/",
+    headers: incoming.headers,
+    body: Buffer.concat(chunks),
+  };
 }
 
 /** Headers but those that belong to one connection: bodies are passed on whole, with their length. */
 function plainHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const { connection: _connection, "keep-alive": _keepAlive, "transfer-encoding": _encoding, expect: _expect, ...rest } = headers;
+  const {
+    connection: _connection,
+    "keep-alive": _keepAlive,
+    "transfer-encoding": _encoding,
+    expect: _expect,
+    ...rest
+  } = headers;
   return rest;
 }
 

@@ -15,8 +15,14 @@ export async function resolve(specifier, context, next) {
   return found;
 }`;
 
-/** The packages that a process of Node loads from its start to its end, sorted, and how many files of varve's own. */
-export function loadedPackages(...args: readonly string[]): { readonly packages: readonly string[]; readonly ownFiles: number } {
+/**
+ * The packages that a process of Node loads from its start to its end, sorted, and how many files of varve's
+ * own.
+ */
+export function loadedPackages(...args: readonly string[]): {
+  readonly packages: readonly string[];
+  readonly ownFiles: number;
+} {
   const folder = mkdtempSync(join(tmpdir(), "varve-test-loaded-"));
   try {
     const loaded = join(folder, "loaded.txt");
@@ -24,11 +30,20 @@ export function loadedPackages(...args: readonly string[]): { readonly packages:
     const text = `import { register } from "node:module";\nregister(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});\n`;
     writeFileSync(register, text);
     const env = { ...process.env, VARVE_LOADED: loaded };
-    const run = spawnSync(process.execPath, ["--import", register, ...args], { cwd: root, env, encoding: "utf8" });
-    if (run.status !== 0) throw new Error(`node ${args.join(" ")} ended with exit code ${run.status}: ${run.stderr}`);
+    const run = spawnSync(process.execPath, ["--import", register, ...args], {
+      cwd: root,
+      env,
+      encoding: "utf8",
+    });
+    if (run.status !== 0)
+      throw new Error(`node ${args.join(" ")} ended with exit code ${run.status}: ${run.stderr}`);
     const addresses = readFileSync(loaded, "utf8").split("\n");
-    const packages = addresses.flatMap((address) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(address)?.[1] ?? []);
-    const own = addresses.filter((address) => address.includes("/dist/") && !address.includes("/node_modules/"));
+    const packages = addresses.flatMap(
+      (address) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(address)?.[1] ?? [],
+    );
+    const own = addresses.filter(
+      (address) => address.includes("/dist/") && !address.includes("/node_modules/"),
+    );
     return { packages: [...new Set(packages)].sort(), ownFiles: new Set(own).size };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -27,15 +27,25 @@ export function diskBacked(store: ObjectStore, world: World = realWorld): TableC
 }
 
 /** A table in memory whose commits are these. */
-export async function memoryTable(commits: readonly (readonly Action[])[], world: World = realWorld): Promise<TableContext> {
+export async function memoryTable(
+  commits: readonly (readonly Action[])[],
+  world: World = realWorld,
+): Promise<TableContext> {
   const store = memoryStore(realWorld.uuid(), "table", world);
-  for (const [version, actions] of commits.entries()) await store.put(commitPath(version), serializeActions(actions));
+  for (const [version, actions] of commits.entries())
+    await store.put(commitPath(version), serializeActions(actions));
   return diskBacked(store, world);
 }
 
-/** Protocol and metadata of a plain table with columns `id long, part string`, as its first commit has them. */
+/**
+ * Protocol and metadata of a plain table with columns `id long, part string`, as its first commit has them.
+ */
 export function firstActions(
-  change: { configuration?: Record<string, string>; readerFeatures?: string[]; writerFeatures?: string[] } = {},
+  change: {
+    configuration?: Record<string, string>;
+    readerFeatures?: string[];
+    writerFeatures?: string[];
+  } = {},
 ): Action[] {
   const fields = [
     { name: "id", type: "long", nullable: true, metadata: {} },
@@ -48,7 +58,9 @@ export function firstActions(
       minReaderVersion: readerFeatures === undefined ? 1 : 3,
       minWriterVersion: readerFeatures === undefined && writerFeatures === undefined ? 2 : 7,
       ...(readerFeatures === undefined ? {} : { readerFeatures }),
-      ...(readerFeatures === undefined && writerFeatures === undefined ? {} : { writerFeatures: writerFeatures ?? readerFeatures ?? [] }),
+      ...(readerFeatures === undefined && writerFeatures === undefined
+        ? {}
+        : { writerFeatures: writerFeatures ?? readerFeatures ?? [] }),
     },
     {
       kind: "metaData",
@@ -63,7 +75,15 @@ export function firstActions(
 
 /** An add of one kilobyte. */
 export function add(path: string, more: Partial<AddAction> = {}): AddAction {
-  return { kind: "add", path, partitionValues: {}, size: 1000, modificationTime: 1_700_000_000_000, dataChange: true, ...more };
+  return {
+    kind: "add",
+    path,
+    partitionValues: {},
+    size: 1000,
+    modificationTime: 1_700_000_000_000,
+    dataChange: true,
+    ...more,
+  };
 }
 
 /** A remove at the same time as {@link add}'s. */

@@ -3,7 +3,10 @@ import fsPromises, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 
-/** What was done to a file or folder, by its path below the recorded folder, in the order in which the calls returned. */
+/**
+ * What was done to a file or folder, by its path below the recorded folder, in the order in which the calls
+ * returned.
+ */
 export type DiskEvent =
   | { readonly kind: "file"; readonly path: string; readonly bytes: Uint8Array }
   | { readonly kind: "flush"; readonly path: string; readonly bytes: Uint8Array }
@@ -24,11 +27,15 @@ export interface DiskRecording {
 /**
  * Records the calls of `node:fs/promises` that change something below a folder, until it is stopped.
  *
- * What the engine writes by itself counts as written but not flushed, from when a call of ours names its file.
+ * What the engine writes by itself counts as written but not flushed, from when a call of ours names its
+ * file.
  *
  * @param renames what to do before a file is renamed; it may throw as the operating system would
  */
-export function recordDisk(root: string, renames: (from: string, to: string) => void = () => undefined): DiskRecording {
+export function recordDisk(
+  root: string,
+  renames: (from: string, to: string) => void = () => undefined,
+): DiskRecording {
   const events: DiskEvent[] = [];
   const inside = (path: unknown): path is string => typeof path === "string" && path.startsWith(`${root}/`);
   const short = (path: string) => path.slice(root.length + 1);
@@ -49,7 +56,11 @@ export function recordDisk(root: string, renames: (from: string, to: string) => 
         const isFolder = (await handle.stat()).isDirectory();
         const bytes = isFolder ? undefined : content();
         await sync.call(handle);
-        events.push(bytes === undefined ? { kind: "flush folder", path: short(path) } : { kind: "flush", path: short(path), bytes });
+        events.push(
+          bytes === undefined
+            ? { kind: "flush folder", path: short(path) }
+            : { kind: "flush", path: short(path), bytes },
+        );
       };
       return handle;
     },
@@ -57,7 +68,8 @@ export function recordDisk(root: string, renames: (from: string, to: string) => 
       const first = await original.mkdir(path, options);
       const made: string[] = [];
       const top = options?.recursive === true ? first : path;
-      for (let folder = path; top !== undefined && folder.length >= top.length; folder = dirname(folder)) made.unshift(folder);
+      for (let folder = path; top !== undefined && folder.length >= top.length; folder = dirname(folder))
+        made.unshift(folder);
       for (const folder of made) if (inside(folder)) events.push({ kind: "folder", path: short(folder) });
       return first;
     },
@@ -68,7 +80,8 @@ export function recordDisk(root: string, renames: (from: string, to: string) => 
     rename: async (from: string, to: string) => {
       renames(from, to);
       await original.rename(from, to);
-      if (inside(to)) events.push({ kind: "rename", from: short(from), path: short(to), bytes: fs.readFileSync(to) });
+      if (inside(to))
+        events.push({ kind: "rename", from: short(from), path: short(to), bytes: fs.readFileSync(to) });
     },
     copyFile: async (from: string, to: string, mode?: number) => {
       await original.copyFile(from, to, mode);
@@ -110,7 +123,10 @@ export interface Survival {
   readonly name: string;
   /** Whether a change of a folder that was not flushed is on the disk. */
   readonly keepsName: (path: string) => boolean;
-  /** Whether the bytes of a file that were not flushed are on the disk; if not, it is as when it was flushed last, or empty. */
+  /**
+   * Whether the bytes of a file that were not flushed are on the disk; if not, it is as when it was flushed
+   * last, or empty.
+   */
   readonly keepsBytes: (path: string) => boolean;
 }
 
@@ -118,13 +134,21 @@ export interface Survival {
 export const survivals: readonly Survival[] = [
   { name: "nothing that was not flushed", keepsName: () => false, keepsBytes: () => false },
   { name: "names without contents", keepsName: () => true, keepsBytes: () => false },
-  { name: "half of it", keepsName: (path) => hash(path) % 2 === 0, keepsBytes: (path) => hash(path) % 3 === 0 },
-  { name: "the other half of it", keepsName: (path) => hash(path) % 2 === 1, keepsBytes: (path) => hash(path) % 3 === 1 },
+  {
+    name: "half of it",
+    keepsName: (path) => hash(path) % 2 === 0,
+    keepsBytes: (path) => hash(path) % 3 === 0,
+  },
+  {
+    name: "the other half of it",
+    keepsName: (path) => hash(path) % 2 === 1,
+    keepsBytes: (path) => hash(path) % 3 === 1,
+  },
 ];
 
 /**
- * A disk that forgets what nobody flushed: a file's bytes are safe once the file was flushed, its name once its folder was, and a folder's
- * own name once its parent was.
+ * A disk that forgets what nobody flushed: a file's bytes are safe once the file was flushed, its name once
+ * its folder was, and a folder's own name once its parent was.
  */
 export class ForgetfulDisk {
   readonly #root: FolderNode = { kind: "folder", entries: new Map(), flushed: new Map() };
@@ -186,7 +210,8 @@ export class ForgetfulDisk {
 
   #find(path: string): DiskNode | undefined {
     let node: DiskNode | undefined = this.#root;
-    for (const name of path === "" ? [] : path.split("/")) node = node?.kind === "folder" ? node.entries.get(name) : undefined;
+    for (const name of path === "" ? [] : path.split("/"))
+      node = node?.kind === "folder" ? node.entries.get(name) : undefined;
     return node;
   }
 

@@ -42,7 +42,10 @@ export interface ListedPage {
 
 const smallestPart = 5 * 2 ** 20;
 
-/** One bucket: objects in UTF-8 byte order of their keys, and multipart uploads under way. Every method is one tick. */
+/**
+ * One bucket: objects in UTF-8 byte order of their keys, and multipart uploads under way. Every method is one
+ * tick.
+ */
 export class Bucket {
   readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, Upload>();
@@ -65,7 +68,11 @@ export class Bucket {
     const objects: { key: string; object: StoredObject }[] = [];
     const commonPrefixes: string[] = [];
     let last = "";
-    for (let index = this.#firstAtOrAfter(compare(prefix, after) > 0 ? prefix : after); index < this.#keys.length; index++) {
+    for (
+      let index = this.#firstAtOrAfter(compare(prefix, after) > 0 ? prefix : after);
+      index < this.#keys.length;
+      index++
+    ) {
       const key = this.#keys[index] ?? "";
       if (key === after || (compare(key, prefix) < 0 && !key.startsWith(prefix))) continue;
       if (!key.startsWith(prefix)) break;
@@ -104,7 +111,8 @@ export class Bucket {
     const { parts } = this.#upload(id, key);
     if (wanted.length === 0) throw new S3Error(400, "MalformedXML", "No parts.");
     const chosen = wanted.map(({ number, etag }, index) => {
-      if (number <= (wanted[index - 1]?.number ?? 0)) throw new S3Error(400, "InvalidPartOrder", "Parts are not in ascending order.");
+      if (number <= (wanted[index - 1]?.number ?? 0))
+        throw new S3Error(400, "InvalidPartOrder", "Parts are not in ascending order.");
       const part = parts.get(number);
       if (part === undefined || part.etag !== quoted(etag.replaceAll('"', "")))
         throw new S3Error(400, "InvalidPart", `Part ${number} is not there.`);
@@ -113,7 +121,12 @@ export class Bucket {
       return part;
     });
     const digests = Buffer.concat(chosen.map(({ etag }) => Buffer.from(etag.replaceAll('"', ""), "hex")));
-    const object = this.put(key, Buffer.concat(chosen.map(({ bytes }) => bytes)), condition, quoted(`${md5(digests)}-${chosen.length}`));
+    const object = this.put(
+      key,
+      Buffer.concat(chosen.map(({ bytes }) => bytes)),
+      condition,
+      quoted(`${md5(digests)}-${chosen.length}`),
+    );
     this.uploads.delete(id);
     return object;
   }
@@ -125,20 +138,30 @@ export class Bucket {
 
   #upload(id: string, key: string): Upload {
     const upload = this.uploads.get(id);
-    if (upload === undefined || upload.key !== key) throw new S3Error(404, "NoSuchUpload", "The specified upload does not exist.");
+    if (upload === undefined || upload.key !== key)
+      throw new S3Error(404, "NoSuchUpload", "The specified upload does not exist.");
     return upload;
   }
 
   #check(key: string, { ifNoneMatch, ifMatch }: WriteCondition): void {
     const present = this.objects.get(key);
-    if (ifNoneMatch !== undefined && ifNoneMatch !== "*") throw new S3Error(501, "NotImplemented", "If-None-Match on writes takes only *.");
+    if (ifNoneMatch !== undefined && ifNoneMatch !== "*")
+      throw new S3Error(501, "NotImplemented", "If-None-Match on writes takes only *.");
     if (ifNoneMatch === "*" && present !== undefined) {
-      throw new S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+      throw new S3Error(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+      );
     }
     if (ifMatch === undefined) return;
     if (present === undefined) throw new S3Error(404, "NoSuchKey", "The specified key does not exist.");
     if (ifMatch !== present.etag)
-      throw new S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+      throw new S3Error(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+      );
   }
 
   #firstAtOrAfter(key: string): number {

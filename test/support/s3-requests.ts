@@ -28,8 +28,16 @@ export interface Behaviour {
   readonly pageCap: number;
 }
 
-/** Carries out one request in one tick, after the operation pages of the Amazon S3 API Reference. @throws S3Error */
-export function perform(buckets: Map<string, Bucket>, request: S3Request, behaviour: Behaviour, createBucket: () => Bucket): S3Answer {
+/**
+ * Carries out one request in one tick, after the operation pages of the Amazon S3 API Reference. @throws
+ * S3Error
+ */
+export function perform(
+  buckets: Map<string, Bucket>,
+  request: S3Request,
+  behaviour: Behaviour,
+  createBucket: () => Bucket,
+): S3Answer {
   const { method, query, key } = request;
   if (request.bucket === "") throw unserved(request);
   if (key === "" && method === "PUT") {
@@ -59,14 +67,18 @@ export function perform(buckets: Map<string, Bucket>, request: S3Request, behavi
 }
 
 /** The answer for an error; `HEAD` has no body. */
-export function errorAnswer(error: S3Error, request: { readonly method: string; readonly key: string }): S3Answer {
+export function errorAnswer(
+  error: S3Error,
+  request: { readonly method: string; readonly key: string },
+): S3Answer {
   const text = `<Error><Code>${error.code}</Code><Message>${escapeXml(error.message)}</Message><Resource>${escapeXml(request.key)}</Resource></Error>`;
   return request.method === "HEAD" ? empty(error.status) : xml(text, error.status);
 }
 
 function onBucket(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3Answer {
   if (request.method === "HEAD") return empty(200);
-  if (request.method === "GET" && request.query.get("list-type") === "2") return list(bucket, request, behaviour);
+  if (request.method === "GET" && request.query.get("list-type") === "2")
+    return list(bucket, request, behaviour);
   if (request.method === "GET" && request.query.has("uploads")) return listUploads(bucket, request);
   if (request.method === "POST" && request.query.has("delete")) return deleteMany(bucket, request);
   throw unserved(request);
@@ -77,9 +89,15 @@ function onUpload(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3A
   const id = query.get("uploadId") ?? "";
   if (method === "POST" && query.has("uploads")) {
     const name = `<Bucket>${escapeXml(request.bucket)}</Bucket><Key>${escapeXml(key)}</Key>`;
-    return xml(`<InitiateMultipartUploadResult>${name}<UploadId>${bucket.beginUpload(key)}</UploadId></InitiateMultipartUploadResult>`);
+    return xml(
+      `<InitiateMultipartUploadResult>${name}<UploadId>${bucket.beginUpload(key)}</UploadId></InitiateMultipartUploadResult>`,
+    );
   }
-  if (method === "PUT") return { ...empty(200), headers: { ETag: bucket.putPart(id, key, Number(query.get("partNumber")), body) } };
+  if (method === "PUT")
+    return {
+      ...empty(200),
+      headers: { ETag: bucket.putPart(id, key, Number(query.get("partNumber")), body) },
+    };
   if (method === "DELETE") {
     bucket.abortUpload(id, key);
     return empty(204);
@@ -91,25 +109,40 @@ function onUpload(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3A
   }));
   const { etag } = bucket.completeUpload(id, key, parts, conditionOf(request, behaviour));
   const name = `<Bucket>${escapeXml(request.bucket)}</Bucket><Key>${escapeXml(key)}</Key>`;
-  return xml(`<CompleteMultipartUploadResult>${name}<ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`);
+  return xml(
+    `<CompleteMultipartUploadResult>${name}<ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`,
+  );
 }
 
 function read(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3Answer {
   const object = bucket.objects.get(request.key);
   if (object === undefined) throw new S3Error(404, "NoSuchKey", "The specified key does not exist.");
   const ifMatch = request.header("if-match");
-  if (ifMatch !== undefined && ifMatch !== object.etag) throw new S3Error(412, "PreconditionFailed", "If-Match did not hold");
-  const headers = { ETag: object.etag, "Last-Modified": object.modified.toUTCString(), "Accept-Ranges": "bytes" };
+  if (ifMatch !== undefined && ifMatch !== object.etag)
+    throw new S3Error(412, "PreconditionFailed", "If-Match did not hold");
+  const headers = {
+    ETag: object.etag,
+    "Last-Modified": object.modified.toUTCString(),
+    "Accept-Ranges": "bytes",
+  };
   if (request.header("if-none-match") === object.etag) return { status: 304, headers, body: Buffer.alloc(0) };
   return ranged(object, behaviour.ranges === "honour" ? request.header("range") : undefined, headers);
 }
 
 /** One range as RFC 9110 has it; several ranges or an unknown unit are ignored, as S3 does. */
-function ranged(object: StoredObject, header: string | undefined, headers: Readonly<Record<string, string>>): S3Answer {
+function ranged(
+  object: StoredObject,
+  header: string | undefined,
+  headers: Readonly<Record<string, string>>,
+): S3Answer {
   const size = object.bytes.length;
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   const [, first = "", last = ""] = match ?? [];
-  if (match === null || (first === "" && last === "") || (first !== "" && last !== "" && Number(last) < Number(first))) {
+  if (
+    match === null ||
+    (first === "" && last === "") ||
+    (first !== "" && last !== "" && Number(last) < Number(first))
+  ) {
     return { status: 200, headers, body: object.bytes };
   }
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
@@ -127,9 +160,11 @@ function ranged(object: StoredObject, header: string | undefined, headers: Reado
 function list(bucket: Bucket, { query, bucket: name }: S3Request, behaviour: Behaviour): S3Answer {
   const token = query.get("continuation-token");
   const prefix = query.get("prefix") ?? "";
-  const after = token === undefined ? (query.get("start-after") ?? "") : Buffer.from(token, "base64url").toString();
+  const after =
+    token === undefined ? (query.get("start-after") ?? "") : Buffer.from(token, "base64url").toString();
   const asked = query.get("max-keys") === undefined ? 1000 : Number(query.get("max-keys"));
-  if (!Number.isInteger(asked) || asked < 0) throw new S3Error(400, "InvalidArgument", "max-keys is no number");
+  if (!Number.isInteger(asked) || asked < 0)
+    throw new S3Error(400, "InvalidArgument", "max-keys is no number");
   const limit = Math.min(asked, behaviour.pageCap);
   const page = bucket.list(prefix, query.get("delimiter") ?? "", after, limit);
   const show = (text: string) => escapeXml(query.get("encoding-type") === "url" ? urlEncode(text) : text);
@@ -137,9 +172,13 @@ function list(bucket: Bucket, { query, bucket: name }: S3Request, behaviour: Beh
     ({ key, object }) =>
       `<Contents><Key>${show(key)}</Key><LastModified>${object.modified.toISOString()}</LastModified><ETag>${escapeXml(object.etag)}</ETag><Size>${object.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`,
   );
-  const prefixes = page.commonPrefixes.map((common) => `<CommonPrefixes><Prefix>${show(common)}</Prefix></CommonPrefixes>`);
+  const prefixes = page.commonPrefixes.map(
+    (common) => `<CommonPrefixes><Prefix>${show(common)}</Prefix></CommonPrefixes>`,
+  );
   const next =
-    page.next === undefined ? "" : `<NextContinuationToken>${Buffer.from(page.next).toString("base64url")}</NextContinuationToken>`;
+    page.next === undefined
+      ? ""
+      : `<NextContinuationToken>${Buffer.from(page.next).toString("base64url")}</NextContinuationToken>`;
   const count = contents.length + prefixes.length;
   return xml(
     `<ListBucketResult><Name>${escapeXml(name)}</Name><Prefix>${show(prefix)}</Prefix><KeyCount>${count}</KeyCount><MaxKeys>${limit}</MaxKeys><IsTruncated>${page.next !== undefined}</IsTruncated>${next}${contents.join("")}${prefixes.join("")}</ListBucketResult>`,
@@ -154,21 +193,37 @@ function listUploads(bucket: Bucket, { query }: S3Request): S3Answer {
     ([id, { key, begun }]) =>
       `<Upload><Key>${escapeXml(query.get("encoding-type") === "url" ? urlEncode(key) : key)}</Key><UploadId>${id}</UploadId><Initiated>${begun.toISOString()}</Initiated></Upload>`,
   );
-  return xml(`<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${shown.join("")}</ListMultipartUploadsResult>`);
+  return xml(
+    `<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${shown.join("")}</ListMultipartUploadsResult>`,
+  );
 }
 
 function deleteMany(bucket: Bucket, request: S3Request): S3Answer {
-  const keys = elements(request.body.toString(), "Object").map((object) => unescapeXml(elements(object, "Key")[0] ?? ""));
+  const keys = elements(request.body.toString(), "Object").map((object) =>
+    unescapeXml(elements(object, "Key")[0] ?? ""),
+  );
   for (const key of keys) bucket.delete(key);
-  return xml(`<DeleteResult>${keys.map((key) => `<Deleted><Key>${escapeXml(key)}</Key></Deleted>`).join("")}</DeleteResult>`);
+  return xml(
+    `<DeleteResult>${keys.map((key) => `<Deleted><Key>${escapeXml(key)}</Key></Deleted>`).join("")}</DeleteResult>`,
+  );
 }
 
-function conditionOf(request: S3Request, behaviour: Behaviour): { ifNoneMatch: string | undefined; ifMatch: string | undefined } {
+function conditionOf(
+  request: S3Request,
+  behaviour: Behaviour,
+): { ifNoneMatch: string | undefined; ifMatch: string | undefined } {
   const ifNoneMatch = request.header("if-none-match");
   if (ifNoneMatch !== undefined && behaviour.conditionalPut === "refuse") {
-    throw new S3Error(501, "NotImplemented", "A header you provided implies functionality that is not implemented");
+    throw new S3Error(
+      501,
+      "NotImplemented",
+      "A header you provided implies functionality that is not implemented",
+    );
   }
-  return { ifNoneMatch: behaviour.conditionalPut === "ignore" ? undefined : ifNoneMatch, ifMatch: request.header("if-match") };
+  return {
+    ifNoneMatch: behaviour.conditionalPut === "ignore" ? undefined : ifNoneMatch,
+    ifMatch: request.header("if-match"),
+  };
 }
 
 function unserved(request: S3Request): S3Error {
@@ -194,7 +249,11 @@ function urlEncode(text: string): string {
 }
 
 function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }
 
 function unescapeXml(text: string): string {
@@ -209,5 +268,7 @@ function unescapeXml(text: string): string {
 }
 
 function elements(text: string, name: string): string[] {
-  return [...text.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, "g"))].map((match) => match[1] ?? "");
+  return [...text.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, "g"))].map(
+    (match) => match[1] ?? "",
+  );
 }

@@ -2,8 +2,15 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { signatureProblem } from "./s3-signature.ts";
 
-/** The worked examples of "Authenticating Requests: Using the Authorization Header" in the Amazon S3 API Reference. */
-const key = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", region: "us-east-1" };
+/**
+ * The worked examples of "Authenticating Requests: Using the Authorization Header" in the Amazon S3 API
+ * Reference.
+ */
+const key = {
+  accessKeyId: "AKIAIOSFODNN7EXAMPLE",
+  secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  region: "us-east-1",
+};
 const now = Date.UTC(2013, 4, 24);
 const credential = "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request";
 const host = "examplebucket.s3.amazonaws.com";
@@ -48,16 +55,23 @@ describe("signature verification of the test server", () => {
   };
 
   it("accepts the three examples that Amazon publishes", () => {
-    for (const request of [getObject, putObject, listObjects]) expect(signatureProblem(request, key, now)).toBeUndefined();
+    for (const request of [getObject, putObject, listObjects])
+      expect(signatureProblem(request, key, now)).toBeUndefined();
   });
 
   it("refuses another secret, target, body, unsigned header, region, key and time", () => {
     const codeOf = (...args: Parameters<typeof signatureProblem>) => signatureProblem(...args)?.code;
     expect(codeOf(getObject, { ...key, secretAccessKey: "other" }, now)).toBe("SignatureDoesNotMatch");
     expect(codeOf({ ...getObject, target: "/other.txt" }, key, now)).toBe("SignatureDoesNotMatch");
-    expect(codeOf({ ...getObject, headers: { ...getObject.headers, range: "bytes=0-99" } }, key, now)).toBe("SignatureDoesNotMatch");
-    expect(codeOf({ ...putObject, body: Buffer.from("Goodbye") }, key, now)).toBe("XAmzContentSHA256Mismatch");
-    expect(codeOf({ ...getObject, headers: { ...getObject.headers, "x-amz-acl": "public-read" } }, key, now)).toBe("AccessDenied");
+    expect(codeOf({ ...getObject, headers: { ...getObject.headers, range: "bytes=0-99" } }, key, now)).toBe(
+      "SignatureDoesNotMatch",
+    );
+    expect(codeOf({ ...putObject, body: Buffer.from("Goodbye") }, key, now)).toBe(
+      "XAmzContentSHA256Mismatch",
+    );
+    expect(
+      codeOf({ ...getObject, headers: { ...getObject.headers, "x-amz-acl": "public-read" } }, key, now),
+    ).toBe("AccessDenied");
     expect(codeOf(getObject, { ...key, region: "eu-west-1" }, now)).toBe("AuthorizationHeaderMalformed");
     expect(codeOf(getObject, { ...key, accessKeyId: "AKIA" }, now)).toBe("InvalidAccessKeyId");
     expect(codeOf(getObject, key, now + 3_600_000)).toBe("RequestTimeTooSkewed");

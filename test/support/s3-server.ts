@@ -14,8 +14,16 @@ export interface S3ServerOptions extends Partial<Behaviour> {
 
 /** What goes wrong with one request. */
 export type Fault =
-  /** An error answer instead of carrying the request out, for example 503 SlowDown or 409 ConditionalRequestConflict. */
-  | { readonly kind: "answer"; readonly status: number; readonly code: string; readonly retryAfterSeconds?: number }
+  /**
+   * An error answer instead of carrying the request out, for example 503 SlowDown or 409
+   * ConditionalRequestConflict.
+   */
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly code: string;
+      readonly retryAfterSeconds?: number;
+    }
   /** The request is carried out, then answered with an error. */
   | { readonly kind: "answer-after"; readonly status: number; readonly code: string }
   /** The connection is reset, without or after carrying the request out. */
@@ -71,8 +79,8 @@ const signingKey = { accessKeyId: "testkey", secretAccessKey: "testsecret", regi
 /**
  * An S3 server for tests that need nothing but Node, written from the Amazon S3 API Reference.
  *
- * Signatures are verified, If-None-Match is decided in the tick of the write, listings are in UTF-8 byte order; the storage contract suite
- * runs against it and against Ceph alike.
+ * Signatures are verified, If-None-Match is decided in the tick of the write, listings are in UTF-8 byte
+ * order; the storage contract suite runs against it and against Ceph alike.
  */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const behaviour: Behaviour = {
@@ -152,13 +160,23 @@ async function serve(state: State, incoming: IncomingMessage, outgoing: ServerRe
   await write(outgoing, answer, request, fault);
 }
 
-function answerOf(state: State, incoming: IncomingMessage, request: S3Request, body: Buffer, fault: Fault | undefined): S3Answer {
+function answerOf(
+  state: State,
+  incoming: IncomingMessage,
+  request: S3Request,
+  body: Buffer,
+  fault: Fault | undefined,
+): S3Answer {
   try {
-    const problem = signatureProblem({ method: request.method, target: incoming.url ?? "", headers: incoming.headers, body }, signingKey);
+    const problem = signatureProblem(
+      { method: request.method, target: incoming.url ?? "", headers: incoming.headers, body },
+      signingKey,
+    );
     if (problem !== undefined) throw new S3Error(problem.status, problem.code, problem.message);
     if (fault?.kind === "answer") throw new S3Error(fault.status, fault.code, "Injected");
     const answer = perform(state.buckets, request, state.behaviour, () => new Bucket());
-    if (fault?.kind === "answer-after") throw new S3Error(fault.status, fault.code, "Injected after the fact");
+    if (fault?.kind === "answer-after")
+      throw new S3Error(fault.status, fault.code, "Injected after the fact");
     return answer;
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
@@ -168,10 +186,17 @@ function answerOf(state: State, incoming: IncomingMessage, request: S3Request, b
   }
 }
 
-async function write(outgoing: ServerResponse, answer: S3Answer, request: S3Request, fault: Fault | undefined): Promise<void> {
+async function write(
+  outgoing: ServerResponse,
+  answer: S3Answer,
+  request: S3Request,
+  fault: Fault | undefined,
+): Promise<void> {
   outgoing.writeHead(answer.status, {
     ...answer.headers,
-    ...(answer.status === 204 || answer.status === 304 ? {} : { "Content-Length": String(answer.body.length) }),
+    ...(answer.status === 204 || answer.status === 304
+      ? {}
+      : { "Content-Length": String(answer.body.length) }),
     "x-amz-request-id": "0000000000000000",
   });
   const body = request.method === "HEAD" ? Buffer.alloc(0) : answer.body;
@@ -182,7 +207,12 @@ async function write(outgoing: ServerResponse, answer: S3Answer, request: S3Requ
   else outgoing.end(body);
 }
 
-async function dribble(outgoing: ServerResponse, body: Buffer, pieces: number, pauseMilliseconds: number): Promise<void> {
+async function dribble(
+  outgoing: ServerResponse,
+  body: Buffer,
+  pieces: number,
+  pauseMilliseconds: number,
+): Promise<void> {
   const size = Math.max(1, Math.ceil(body.length / pieces));
   for (let start = 0; start < body.length; start += size) {
     outgoing.write(body.subarray(start, start + size));

@@ -7,9 +7,23 @@ import type { CommitRequest, CommittedResult } from "../../src/table/commit/comm
 import { nameRowTrackingColumns } from "../../src/table/commit/row-ids.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { tidyTable } from "../../src/table/commit/upkeep.ts";
-import { add, contextOf, createTable, freshMemoryStore, hastyWorld, metadata, protocol, remove, replay } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  hastyWorld,
+  metadata,
+  protocol,
+  remove,
+  replay,
+} from "../support/commit-tools.ts";
 
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });
+const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
+  actions: [add(path)],
+  operation: "WRITE",
+  ...more,
+});
 
 async function table(actions: readonly Action[] = [protocol(), metadata()], store = freshMemoryStore()) {
   const context = contextOf(store);
@@ -17,7 +31,10 @@ async function table(actions: readonly Action[] = [protocol(), metadata()], stor
   return context;
 }
 
-async function commit(context: ReturnType<typeof contextOf>, request: CommitRequest): Promise<CommittedResult> {
+async function commit(
+  context: ReturnType<typeof contextOf>,
+  request: CommitRequest,
+): Promise<CommittedResult> {
   const result = await commitTransaction(await replay(context), request);
   if (result.outcome !== "committed") throw new Error("must commit");
   return result;
@@ -30,23 +47,40 @@ function infoOf({ actions }: CommittedResult): Readonly<Record<string, unknown>>
 }
 
 describe("commitInfo", () => {
-  it.each(["timestamp", "inCommitTimestamp", "operation", "isBlindAppend", "txnId", "readVersion", "isolationLevel"])(
-    "cannot have its field %s replaced by a caller",
-    async (field) => {
-      const context = await table();
-      await expect(commit(context, append("a", { commitInfo: { [field]: 1 } }))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-      expect((await replay(context)).version).toBe(0);
-    },
-  );
+  it.each([
+    "timestamp",
+    "inCommitTimestamp",
+    "operation",
+    "isBlindAppend",
+    "txnId",
+    "readVersion",
+    "isolationLevel",
+  ])("cannot have its field %s replaced by a caller", async (field) => {
+    const context = await table();
+    await expect(commit(context, append("a", { commitInfo: { [field]: 1 } }))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    expect((await replay(context)).version).toBe(0);
+  });
 
   it("carries a caller's own fields, metrics as text, and words", async () => {
     const info = infoOf(
       await commit(
         await table(),
-        append("a", { commitInfo: { gate: { bad: 1 } }, operationMetrics: { numFiles: 1 }, userMetadata: "june", engineInfo: "loader/2" }),
+        append("a", {
+          commitInfo: { gate: { bad: 1 } },
+          operationMetrics: { numFiles: 1 },
+          userMetadata: "june",
+          engineInfo: "loader/2",
+        }),
       ),
     );
-    expect(info).toMatchObject({ gate: { bad: 1 }, operationMetrics: { numFiles: "1" }, userMetadata: "june", engineInfo: "loader/2" });
+    expect(info).toMatchObject({
+      gate: { bad: 1 },
+      operationMetrics: { numFiles: "1" },
+      userMetadata: "june",
+      engineInfo: "loader/2",
+    });
   });
 
   it("leaves out what was not given, and the read version of a new table", async () => {
@@ -67,7 +101,10 @@ describe("a commit that a version cannot hold", () => {
     ["the same domain twice", { actions: [domain("d"), domain("d")] }],
     ["two metadata actions", { actions: [metadata(), metadata()] }],
     ["a commitInfo of the caller's", { actions: [{ kind: "commitInfo", info: {} }] }],
-    ["an application's progress twice", { actions: [{ kind: "txn", appId: "x", version: 1n }], txn: { appId: "x", version: 2n } }],
+    [
+      "an application's progress twice",
+      { actions: [{ kind: "txn", appId: "x", version: 1n }], txn: { appId: "x", version: 2n } },
+    ],
   ])("is refused: %s", async (_, change) => {
     const context = await table();
     await expect(commit(context, append("a", change))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
@@ -77,8 +114,17 @@ describe("a commit that a version cannot hold", () => {
   it("is none where different things have one name", async () => {
     const context = await table([protocol(["domainMetadata"]), metadata()]);
     const txn: Action = { kind: "txn", appId: "a", version: 1n };
-    const result = await commit(context, { actions: [add("a"), remove("a"), domain("a"), txn], operation: "WRITE" });
-    expect(result.actions.map(({ kind }) => kind)).toEqual(["commitInfo", "txn", "domainMetadata", "remove", "add"]);
+    const result = await commit(context, {
+      actions: [add("a"), remove("a"), domain("a"), txn],
+      operation: "WRITE",
+    });
+    expect(result.actions.map(({ kind }) => kind)).toEqual([
+      "commitInfo",
+      "txn",
+      "domainMetadata",
+      "remove",
+      "add",
+    ]);
   });
 });
 
@@ -89,8 +135,12 @@ describe("a table that tracks rows", () => {
     const context = await table([protocol(features), metadata()]);
     const preserved = async (request: CommitRequest) => infoOf(await commit(context, request))["tags"];
     expect(await preserved(append("a"))).toEqual({ "delta.rowTracking.preserved": "true" });
-    expect(await preserved({ actions: [remove("a"), add("b")], operation: "WRITE" })).toEqual({ "delta.rowTracking.preserved": "false" });
-    expect(await preserved({ actions: [remove("b"), add("c")], operation: "OPTIMIZE", rowIdsPreserved: true })).toEqual({
+    expect(await preserved({ actions: [remove("a"), add("b")], operation: "WRITE" })).toEqual({
+      "delta.rowTracking.preserved": "false",
+    });
+    expect(
+      await preserved({ actions: [remove("b"), add("c")], operation: "OPTIMIZE", rowIdsPreserved: true }),
+    ).toEqual({
       "delta.rowTracking.preserved": "true",
     });
   });
@@ -98,7 +148,9 @@ describe("a table that tracks rows", () => {
   it("hands out the mark that a commit left, and keeps it in a commit without new rows", async () => {
     const context = await table([protocol(features), metadata()]);
     expect((await commit(context, append("a"))).state.rowIdHighWaterMark).toBe(9n);
-    expect((await commit(context, { actions: [remove("a")], operation: "DELETE" })).state.rowIdHighWaterMark).toBe(9n);
+    expect(
+      (await commit(context, { actions: [remove("a")], operation: "DELETE" })).state.rowIdHighWaterMark,
+    ).toBe(9n);
   });
 
   it("has no mark where rows are not tracked", async () => {
@@ -108,9 +160,18 @@ describe("a table that tracks rows", () => {
 
   it("goes on above an earlier mark when the feature is listed again", async () => {
     const context = await table([protocol(["domainMetadata"]), metadata()]);
-    await commit(context, { actions: [domain("delta.rowTracking", '{"rowIdHighWaterMark":41}')], operation: "WRITE" });
-    const { actions } = await commit(context, { actions: [protocol(features), add("a")], operation: "UPGRADE PROTOCOL" });
-    expect(actions.find(({ kind }) => kind === "add")).toMatchObject({ baseRowId: 42n, defaultRowCommitVersion: 2n });
+    await commit(context, {
+      actions: [domain("delta.rowTracking", '{"rowIdHighWaterMark":41}')],
+      operation: "WRITE",
+    });
+    const { actions } = await commit(context, {
+      actions: [protocol(features), add("a")],
+      operation: "UPGRADE PROTOCOL",
+    });
+    expect(actions.find(({ kind }) => kind === "add")).toMatchObject({
+      baseRowId: 42n,
+      defaultRowCommitVersion: 2n,
+    });
   });
 
   it("names columns for moved rows once, and keeps names that there are", () => {
@@ -128,7 +189,10 @@ describe("a table that tracks rows", () => {
 describe("tidying a table", () => {
   const day = 24 * 60 * 60 * 1000;
 
-  async function cutOff(configuration: Readonly<Record<string, string>>, dryRun: boolean): Promise<{ removed: number; age?: number }> {
+  async function cutOff(
+    configuration: Readonly<Record<string, string>>,
+    dryRun: boolean,
+  ): Promise<{ removed: number; age?: number }> {
     const ages: number[] = [];
     const store = {
       ...freshMemoryStore(),
@@ -144,11 +208,17 @@ describe("tidying a table", () => {
   }
 
   it("removes what writers left longer ago than the table's retention", async () => {
-    expect(await cutOff({ "delta.deletedFileRetentionDuration": "interval 3 days" }, false)).toEqual({ removed: 3, age: 3 * day });
+    expect(await cutOff({ "delta.deletedFileRetentionDuration": "interval 3 days" }, false)).toEqual({
+      removed: 3,
+      age: 3 * day,
+    });
   });
 
   it("waits a day at least", async () => {
-    expect(await cutOff({ "delta.deletedFileRetentionDuration": "interval 1 hour" }, false)).toEqual({ removed: 3, age: day });
+    expect(await cutOff({ "delta.deletedFileRetentionDuration": "interval 1 hour" }, false)).toEqual({
+      removed: 3,
+      age: day,
+    });
   });
 
   it("looks for nothing in a dry run", async () => {
@@ -181,17 +251,20 @@ describe("the row-id mark", () => {
     expect(state.rowIdHighWaterMark).toBe(9007199254740993n);
   });
 
-  it.each(["{}", "not JSON", '{"rowIdHighWaterMark":"9"}', '{"rowIdHighWaterMark":1.5}', '{"note":"\\"rowIdHighWaterMark\\":3"}'])(
-    "refuses the write where it cannot be read, because row ids would repeat: %s",
-    async (text) => {
-      const context = await table([tracking, metadata(), marked('{"rowIdHighWaterMark":41}')]);
-      await commitRaw(context, marked(text));
-      await expect(commit(context, append("a", { actions: [add("a")] }))).rejects.toMatchObject({
-        code: "LOG_CORRUPT",
-        data: { domain: "delta.rowTracking", configuration: text },
-      });
-    },
-  );
+  it.each([
+    "{}",
+    "not JSON",
+    '{"rowIdHighWaterMark":"9"}',
+    '{"rowIdHighWaterMark":1.5}',
+    '{"note":"\\"rowIdHighWaterMark\\":3"}',
+  ])("refuses the write where it cannot be read, because row ids would repeat: %s", async (text) => {
+    const context = await table([tracking, metadata(), marked('{"rowIdHighWaterMark":41}')]);
+    await commitRaw(context, marked(text));
+    await expect(commit(context, append("a", { actions: [add("a")] }))).rejects.toMatchObject({
+      code: "LOG_CORRUPT",
+      data: { domain: "delta.rowTracking", configuration: text },
+    });
+  });
 });
 
 /** A commit of another writer, unchecked. */

@@ -13,7 +13,15 @@ import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { takeTurn } from "../../src/table/commit/commit-turns.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
-import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, replay } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  metadata,
+  protocol,
+  replay,
+} from "../support/commit-tools.ts";
 
 let folder: string;
 
@@ -33,26 +41,44 @@ function context(change: (store: ObjectStore) => Partial<ObjectStore> = () => ({
 /** A world in which nobody loses patience. */
 const patient: World = {
   ...realWorld,
-  sleep: (_, signal) => new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true })),
+  sleep: (_, signal) =>
+    new Promise((_resolve, reject) =>
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true }),
+    ),
 };
 
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });
+const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
+  actions: [add(path)],
+  operation: "WRITE",
+  ...more,
+});
 
 async function paths(): Promise<string[]> {
-  return (await replay(context())).commits.flat().flatMap((action) => (action.kind === "add" ? [action.path] : []));
+  return (await replay(context())).commits
+    .flat()
+    .flatMap((action) => (action.kind === "add" ? [action.path] : []));
 }
 
 it("sixteen transactions of one process land at once each, and those that waited read nothing back", async () => {
   // However long the disk takes: patience for a turn does not end.
-  const writers = Array.from({ length: 16 }, (_, at) => ({ path: `${at}.parquet`, store: countCalls(localDiskStore(folder)) }));
+  const writers = Array.from({ length: 16 }, (_, at) => ({
+    path: `${at}.parquet`,
+    store: countCalls(localDiskStore(folder)),
+  }));
   const snapshots: LogSnapshot[] = [];
   for (const { store } of writers) {
     snapshots.push(await openLog(contextOf(store, patient)));
     store.reset();
   }
-  const results = await Promise.all(snapshots.map((snapshot, at) => commitTransaction(snapshot, append(writers[at]?.path ?? ""))));
-  expect(results.map((result) => result.version).sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, at) => at + 1));
-  expect(results.map((result) => (result.outcome === "committed" ? result.attempts : 0))).toEqual(Array.from({ length: 16 }, () => 1));
+  const results = await Promise.all(
+    snapshots.map((snapshot, at) => commitTransaction(snapshot, append(writers[at]?.path ?? ""))),
+  );
+  expect(results.map((result) => result.version).sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 16 }, (_, at) => at + 1),
+  );
+  expect(results.map((result) => (result.outcome === "committed" ? result.attempts : 0))).toEqual(
+    Array.from({ length: 16 }, () => 1),
+  );
   for (const { store } of writers) {
     const { get, list, putIfAbsent } = store.counts().calls;
     expect({ get, list, putIfAbsent }).toEqual({ get: 0, list: 0, putIfAbsent: 1 });
@@ -97,7 +123,10 @@ it("one that is cancelled while it waits commits nothing, and those behind it go
   }));
   const first = commitTransaction(await openLog(slow), append("first.parquet"));
   await isHeld;
-  const cancelled = commitTransaction(await openLog(context()), append("cancelled.parquet", { signal: controller.signal }));
+  const cancelled = commitTransaction(
+    await openLog(context()),
+    append("cancelled.parquet", { signal: controller.signal }),
+  );
   const outcome = cancelled.catch((error: unknown) => error);
   const last = commitTransaction(await openLog(context()), append("last.parquet"));
   controller.abort();
@@ -151,14 +180,16 @@ it("one that fails gives its turn on, with what it has read of others", async ()
 it("one that stood still after it had its turn does not trust what it was told before", async () => {
   const late = { hours: 0 };
   const raw = localDiskStore(folder);
-  // Of a process that sleeps once its first transaction has landed, while others go on and clean up behind them.
+  // Of a process that sleeps once its first transaction has landed, while others go on and clean up behind
+  // them.
   const holder = context((store) => ({
     putIfAbsent: async (path, bytes, options) => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       const answer = await store.putIfAbsent(path, bytes, options);
       if (!path.endsWith(".json")) return answer;
       const others = contextOf({ ...raw, identity: "elsewhere" }, realWorld);
-      for (const other of ["two.parquet", "three.parquet"]) await commitTransaction(await openLog(others), append(other));
+      for (const other of ["two.parquet", "three.parquet"])
+        await commitTransaction(await openLog(others), append(other));
       for (const version of [0, 1, 2]) await raw.delete(commitPath(version));
       late.hours = 5;
       return answer;
@@ -166,7 +197,10 @@ it("one that stood still after it had its turn does not trust what it was told b
   }));
   const world = { ...patient, now: () => realWorld.now() + late.hours * 3_600_000 };
   const first = commitTransaction(await openLog(holder), append("first.parquet"));
-  const waiting = commitTransaction(await openLog(contextOf(localDiskStore(folder), world)), append("waiting.parquet"));
+  const waiting = commitTransaction(
+    await openLog(contextOf(localDiskStore(folder), world)),
+    append("waiting.parquet"),
+  );
   const refused = expect(waiting).rejects.toMatchObject({ code: "LOG_GAP" });
   expect(await first).toMatchObject({ outcome: "committed", version: 1 });
   await refused;
@@ -176,7 +210,13 @@ it("one that stood still after it had its turn does not trust what it was told b
 it("one whose batch landed while it waited has been applied already, and writes nothing", async () => {
   const snapshots = await Promise.all([0, 1, 2].map(() => openLog(context())));
   const txn = { appId: "batch", version: 7n };
-  const results = await Promise.all(snapshots.map((snapshot, at) => commitTransaction(snapshot, append(`${at}.parquet`, { txn }))));
-  expect(results.map(({ outcome, version }) => `${outcome} ${version}`)).toEqual(["committed 1", "alreadyApplied 1", "alreadyApplied 1"]);
+  const results = await Promise.all(
+    snapshots.map((snapshot, at) => commitTransaction(snapshot, append(`${at}.parquet`, { txn }))),
+  );
+  expect(results.map(({ outcome, version }) => `${outcome} ${version}`)).toEqual([
+    "committed 1",
+    "alreadyApplied 1",
+    "alreadyApplied 1",
+  ]);
   expect(await paths()).toEqual(["0.parquet"]);
 });

@@ -4,17 +4,34 @@ import { pathKeyer } from "../../src/log/segment/file-key.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import { rowIdMarkAction } from "../../src/protocol/domains.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
-import type { CommitRequest, CommitState, IsolationLevel, WinningCommit } from "../../src/table/commit/commit-request.ts";
+import type {
+  CommitRequest,
+  CommitState,
+  IsolationLevel,
+  WinningCommit,
+} from "../../src/table/commit/commit-request.ts";
 import { checkWinner } from "../../src/table/commit/conflict.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { conflictFileTest } from "../../src/table/commit/conflict-file-test.ts";
 import { effectiveIsolation, transactionFacts } from "../../src/table/commit/transaction-facts.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
-const state: CommitState = { version: 4, timestamp: 1_000, protocol: protocol(["appendOnly"]), metadata: metadata() };
+const state: CommitState = {
+  version: 4,
+  timestamp: 1_000,
+  protocol: protocol(["appendOnly"]),
+  metadata: metadata(),
+};
 
-function winner(actions: readonly Action[], info: Record<string, boolean | string | number> = {}): WinningCommit {
-  return { version: 5, actions: [{ kind: "commitInfo", info: { operation: "RIVAL", ...info } }, ...actions], modified: 2_000 };
+function winner(
+  actions: readonly Action[],
+  info: Record<string, boolean | string | number> = {},
+): WinningCommit {
+  return {
+    version: 5,
+    actions: [{ kind: "commitInfo", info: { operation: "RIVAL", ...info } }, ...actions],
+    modified: 2_000,
+  };
 }
 
 const tools = { mayMatch: conflictFileTest(), pathKey: pathKeyer("memory://table") };
@@ -43,11 +60,20 @@ function outcome(given: Case): ErrorCode | "accepted" {
 
 const text = (value: string) => ({ type: "string", value }) as const;
 const partIs = (value: string): Predicate => ({ op: "eq", column: ["part"], value: text(value) });
-const idIs = (value: number): Predicate => ({ op: "eq", column: ["id"], value: { type: "long", value: String(value) } });
+const idIs = (value: number): Predicate => ({
+  op: "eq",
+  column: ["id"],
+  value: { type: "long", value: String(value) },
+});
 const config = (change: Record<string, string>) => winner([metadata(change)]);
 const features = (...names: string[]) => winner([protocol(["appendOnly", ...names])]);
 const blind = { isBlindAppend: true };
-const domain = (name: string): Action => ({ kind: "domainMetadata", domain: name, configuration: "{}", removed: false });
+const domain = (name: string): Action => ({
+  kind: "domainMetadata",
+  domain: name,
+  configuration: "{}",
+  removed: false,
+});
 const schemaWith = (metadataOfId: Record<string, unknown>, type = "long") =>
   JSON.stringify({
     type: "struct",
@@ -64,19 +90,31 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_PROTOCOL_CHANGED",
     { ours: { actions: [protocol(["appendOnly"])] }, theirs: features("deletionVectors") },
   ],
-  ["P3 a feature was dropped", "CONFLICT_PROTOCOL_CHANGED", { ours: { actions: [add("a")] }, theirs: winner([protocol([])]) }],
+  [
+    "P3 a feature was dropped",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: winner([protocol([])]) },
+  ],
   [
     "P4 a feature that binds running writers was added",
     "CONFLICT_PROTOCOL_CHANGED",
     { ours: { actions: [add("a")] }, theirs: features("checkConstraints") },
   ],
-  ["P4 identity columns were added", "CONFLICT_PROTOCOL_CHANGED", { ours: { actions: [add("a")] }, theirs: features("identityColumns") }],
+  [
+    "P4 identity columns were added",
+    "CONFLICT_PROTOCOL_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: features("identityColumns") },
+  ],
   [
     "P5 a feature that leaves running writers right was added",
     "accepted",
     { ours: { actions: [add("a")] }, theirs: features("deletionVectors", "v2Checkpoint") },
   ],
-  ["P5 row tracking was added", "accepted", { ours: { actions: [add("a")] }, theirs: features("rowTracking", "domainMetadata") }],
+  [
+    "P5 row tracking was added",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: features("rowTracking", "domainMetadata") },
+  ],
   [
     "P6 we drop a feature that the winner may have begun to use by a property",
     "CONFLICT_PROTOCOL_CHANGED",
@@ -87,15 +125,31 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_PROTOCOL_CHANGED",
     { ours: { actions: [protocol([])] }, theirs: winner([domain("app.x")]) },
   ],
-  ["P6 we drop a feature while rows were added", "accepted", { ours: { actions: [protocol([])] }, theirs: winner([add("n")], blind) }],
-  ["M1 both change the metadata", "CONFLICT_METADATA_CHANGED", { ours: { actions: [metadata()] }, theirs: config({}) }],
+  [
+    "P6 we drop a feature while rows were added",
+    "accepted",
+    { ours: { actions: [protocol([])] }, theirs: winner([add("n")], blind) },
+  ],
+  [
+    "M1 both change the metadata",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [metadata()] }, theirs: config({}) },
+  ],
   [
     "M1 even for upkeep properties",
     "CONFLICT_METADATA_CHANGED",
     { ours: { actions: [metadata()] }, theirs: config({ "delta.checkpointInterval": "5" }) },
   ],
-  ["M2 an upkeep property", "accepted", { ours: { actions: [add("a")] }, theirs: config({ "delta.checkpointInterval": "5" }) }],
-  ["M2 deletion vectors enabled", "accepted", { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "true" }) }],
+  [
+    "M2 an upkeep property",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.checkpointInterval": "5" }) },
+  ],
+  [
+    "M2 deletion vectors enabled",
+    "accepted",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.enableDeletionVectors": "true" }) },
+  ],
   [
     "M3 deletion vectors disabled",
     "CONFLICT_METADATA_CHANGED",
@@ -106,7 +160,11 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_METADATA_CHANGED",
     { ours: { actions: [add("a")] }, theirs: config({ "delta.constraints.c": "id > 0" }) },
   ],
-  ["M3 append-only set", "CONFLICT_METADATA_CHANGED", { ours: { actions: [add("a")] }, theirs: config({ "delta.appendOnly": "true" }) }],
+  [
+    "M3 append-only set",
+    "CONFLICT_METADATA_CHANGED",
+    { ours: { actions: [add("a")] }, theirs: config({ "delta.appendOnly": "true" }) },
+  ],
   [
     "M3 change data feed enabled",
     "CONFLICT_METADATA_CHANGED",
@@ -115,12 +173,19 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "M3 a property unset",
     "CONFLICT_METADATA_CHANGED",
-    { ours: { actions: [add("a")] }, theirs: config({}), from: { ...state, metadata: metadata({ "delta.checkpointInterval": "5" }) } },
+    {
+      ours: { actions: [add("a")] },
+      theirs: config({}),
+      from: { ...state, metadata: metadata({ "delta.checkpointInterval": "5" }) },
+    },
   ],
   [
     "M2 a comment",
     "accepted",
-    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { schemaString: schemaWith({ comment: "c" }) })]) },
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([metadata({}, { schemaString: schemaWith({ comment: "c" }) })]),
+    },
   ],
   [
     "M2 a name and a description",
@@ -132,10 +197,18 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "accepted",
     {
       ours: { actions: [add("a")] },
-      theirs: winner([metadata({}, { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 9 }) })]),
+      theirs: winner([
+        metadata(
+          {},
+          { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 9 }) },
+        ),
+      ]),
       from: {
         ...state,
-        metadata: metadata({}, { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 3 }) }),
+        metadata: metadata(
+          {},
+          { schemaString: schemaWith({ "delta.identity.start": 1, "delta.identity.highWaterMark": 3 }) },
+        ),
       },
     },
   ],
@@ -147,7 +220,12 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
       theirs: winner([
         metadata(
           { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" },
-          { schemaString: schemaWith({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "id" }) },
+          {
+            schemaString: schemaWith({
+              "delta.columnMapping.id": 1,
+              "delta.columnMapping.physicalName": "id",
+            }),
+          },
         ),
       ]),
     },
@@ -160,7 +238,12 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
       theirs: winner([
         metadata(
           { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" },
-          { schemaString: schemaWith({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1" }) },
+          {
+            schemaString: schemaWith({
+              "delta.columnMapping.id": 1,
+              "delta.columnMapping.physicalName": "col-1",
+            }),
+          },
         ),
       ]),
     },
@@ -176,7 +259,10 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "M3 a widened column",
     "CONFLICT_METADATA_CHANGED",
-    { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { schemaString: schemaWith({}, "double") })]) },
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([metadata({}, { schemaString: schemaWith({}, "double") })]),
+    },
   ],
   [
     "M3 other partition columns",
@@ -188,9 +274,21 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_METADATA_CHANGED",
     { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { id: "another" })]) },
   ],
-  ["D1 the same domain", "CONFLICT_DOMAIN_METADATA", { ours: { actions: [domain("app.x")] }, theirs: winner([domain("app.x")]) }],
-  ["D2 another domain", "accepted", { ours: { actions: [domain("app.y")] }, theirs: winner([domain("app.x")]) }],
-  ["D2 row ids are rebased", "accepted", { ours: { actions: [rowIdMarkAction(4n)] }, theirs: winner([rowIdMarkAction(3n)]) }],
+  [
+    "D1 the same domain",
+    "CONFLICT_DOMAIN_METADATA",
+    { ours: { actions: [domain("app.x")] }, theirs: winner([domain("app.x")]) },
+  ],
+  [
+    "D2 another domain",
+    "accepted",
+    { ours: { actions: [domain("app.y")] }, theirs: winner([domain("app.x")]) },
+  ],
+  [
+    "D2 row ids are rebased",
+    "accepted",
+    { ours: { actions: [rowIdMarkAction(4n)] }, theirs: winner([rowIdMarkAction(3n)]) },
+  ],
   [
     "T1 the same application, read",
     "CONFLICT_CONCURRENT_TRANSACTION",
@@ -199,12 +297,18 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "T1 the same application, written",
     "CONFLICT_CONCURRENT_TRANSACTION",
-    { ours: { txn: { appId: "x", version: 2n } }, theirs: winner([{ kind: "txn", appId: "x", version: 1n }]) },
+    {
+      ours: { txn: { appId: "x", version: 2n } },
+      theirs: winner([{ kind: "txn", appId: "x", version: 1n }]),
+    },
   ],
   [
     "T2 another application",
     "accepted",
-    { ours: { txn: { appId: "y", version: 2n } }, theirs: winner([{ kind: "txn", appId: "x", version: 1n }]) },
+    {
+      ours: { txn: { appId: "y", version: 2n } },
+      theirs: winner([{ kind: "txn", appId: "x", version: 1n }]),
+    },
   ],
   [
     "A1 rows added that we may have read",
@@ -234,15 +338,30 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "A3 blind append under WriteSerializable",
     "accepted",
-    { ours: { actions: [remove("f")], reads: { wholeTable: true, files: ["f"] } }, theirs: winner([add("n")], blind) },
+    {
+      ours: { actions: [remove("f")], reads: { wholeTable: true, files: ["f"] } },
+      theirs: winner([add("n")], blind),
+    },
   ],
   [
     "A4 files without data change",
     "accepted",
-    { level: "Serializable", ours: { reads: { wholeTable: true } }, theirs: winner([add("n", { dataChange: false })]) },
+    {
+      level: "Serializable",
+      ours: { reads: { wholeTable: true } },
+      theirs: winner([add("n", { dataChange: false })]),
+    },
   ],
-  ["A5 another partition", "accepted", { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("n")]) }],
-  ["A5 statistics exclude it", "accepted", { ours: { reads: { predicates: [idIs(77)] } }, theirs: winner([add("n")]) }],
+  [
+    "A5 another partition",
+    "accepted",
+    { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("n")]) },
+  ],
+  [
+    "A5 statistics exclude it",
+    "accepted",
+    { ours: { reads: { predicates: [idIs(77)] } }, theirs: winner([add("n")]) },
+  ],
   [
     "A5 one of several conditions may match it",
     "CONFLICT_CONCURRENT_APPEND",
@@ -251,7 +370,10 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "A5 the last of several files may match",
     "CONFLICT_CONCURRENT_APPEND",
-    { ours: { reads: { predicates: [partIs("b")] } }, theirs: winner([add("m"), add("n", { partitionValues: { part: "b" } })]) },
+    {
+      ours: { reads: { predicates: [partIs("b")] } },
+      theirs: winner([add("m"), add("n", { partitionValues: { part: "b" } })]),
+    },
   ],
   [
     "A5 statistics cannot exclude it",
@@ -277,7 +399,10 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
   [
     "A7 the same file recommitted by both",
     "CONFLICT_CONCURRENT_DELETE_DELETE",
-    { ours: { actions: [add("f", { dataChange: false })] }, theirs: winner([add("f", { dataChange: false })]) },
+    {
+      ours: { actions: [add("f", { dataChange: false })] },
+      theirs: winner([add("f", { dataChange: false })]),
+    },
   ],
   [
     "A8 a file that we remove was given row ids",
@@ -297,7 +422,11 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_CONCURRENT_DELETE_READ",
     { ours: { reads: { files: ["f"] } }, theirs: winner([remove("f")]) },
   ],
-  ["R1 another file was removed", "accepted", { ours: { reads: { files: ["g"] } }, theirs: winner([remove("f")]) }],
+  [
+    "R1 another file was removed",
+    "accepted",
+    { ours: { reads: { files: ["g"] } }, theirs: winner([remove("f")]) },
+  ],
   [
     "R2 a file that we read was only rearranged",
     "accepted",
@@ -312,7 +441,11 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     "CONFLICT_CONCURRENT_DELETE_READ",
     { ours: { reads: { wholeTable: true } }, theirs: winner([remove("f")]) },
   ],
-  ["R4 both remove one file", "CONFLICT_CONCURRENT_DELETE_DELETE", { ours: { actions: [remove("f")] }, theirs: winner([remove("f")]) }],
+  [
+    "R4 both remove one file",
+    "CONFLICT_CONCURRENT_DELETE_DELETE",
+    { ours: { actions: [remove("f")] }, theirs: winner([remove("f")]) },
+  ],
   [
     "R4 both rewrite one file, ours without data change",
     "CONFLICT_CONCURRENT_DELETE_DELETE",
@@ -334,16 +467,25 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
 ];
 
 describe("conflict matrix", () => {
-  it.each(matrix.map(([rule, expected, given]) => ({ rule, expected, given })))("$rule: $expected", ({ expected, given }) => {
-    expect(outcome(given)).toBe(expected);
-  });
-
-  it.each(["checkConstraints", "invariants", "generatedColumns", "allowColumnDefaults", "identityColumns", "clustering"])(
-    "P4 %s, added meanwhile, binds writers at work",
-    (name) => {
-      expect(outcome({ ours: { actions: [add("a")] }, theirs: features(name, "domainMetadata") })).toBe("CONFLICT_PROTOCOL_CHANGED");
+  it.each(matrix.map(([rule, expected, given]) => ({ rule, expected, given })))(
+    "$rule: $expected",
+    ({ expected, given }) => {
+      expect(outcome(given)).toBe(expected);
     },
   );
+
+  it.each([
+    "checkConstraints",
+    "invariants",
+    "generatedColumns",
+    "allowColumnDefaults",
+    "identityColumns",
+    "clustering",
+  ])("P4 %s, added meanwhile, binds writers at work", (name) => {
+    expect(outcome({ ours: { actions: [add("a")] }, theirs: features(name, "domainMetadata") })).toBe(
+      "CONFLICT_PROTOCOL_CHANGED",
+    );
+  });
 
   it.each([
     "deletionVectors",
@@ -374,7 +516,11 @@ describe("conflict matrix", () => {
     const next = check({
       ours: { actions: [add("a")] },
       theirs: winner(
-        [protocol(["appendOnly", "rowTracking", "domainMetadata"]), metadata({ "delta.checkpointInterval": "5" }), rowIdMarkAction(41n)],
+        [
+          protocol(["appendOnly", "rowTracking", "domainMetadata"]),
+          metadata({ "delta.checkpointInterval": "5" }),
+          rowIdMarkAction(41n),
+        ],
         { inCommitTimestamp: 7_777 },
       ),
     });
@@ -384,7 +530,11 @@ describe("conflict matrix", () => {
   });
 
   it("keeps the row-id mark where a winner removes its domain, and raises it where it does not", () => {
-    const from: CommitState = { ...state, protocol: protocol(["appendOnly", "rowTracking", "domainMetadata"]), rowIdHighWaterMark: 9n };
+    const from: CommitState = {
+      ...state,
+      protocol: protocol(["appendOnly", "rowTracking", "domainMetadata"]),
+      rowIdHighWaterMark: 9n,
+    };
     const marked = (removed: boolean): Action => ({
       kind: "domainMetadata",
       domain: "delta.rowTracking",
@@ -417,16 +567,22 @@ describe("effectiveIsolation", () => {
   it("lowers a transaction that rearranges files, by its own actions, never on a Serializable table", () => {
     expect(effectiveIsolation(rearranging, "WriteSerializable")).toBe("SnapshotIsolation");
     expect(effectiveIsolation(rearranging, "Serializable")).toBe("Serializable");
-    expect(effectiveIsolation({ ...rearranging, isolation: "Serializable" }, "WriteSerializable")).toBe("Serializable");
+    expect(effectiveIsolation({ ...rearranging, isolation: "Serializable" }, "WriteSerializable")).toBe(
+      "Serializable",
+    );
   });
 
   it("keeps the level of anything that changes rows, metadata or progress", () => {
     for (const more of [add("h"), metadata(), protocol(["appendOnly"])]) {
-      expect(effectiveIsolation({ ...rearranging, actions: [...rearranging.actions, more] }, "WriteSerializable")).toBe(
-        "WriteSerializable",
-      );
+      expect(
+        effectiveIsolation({ ...rearranging, actions: [...rearranging.actions, more] }, "WriteSerializable"),
+      ).toBe("WriteSerializable");
     }
-    expect(effectiveIsolation({ ...rearranging, txn: { appId: "x", version: 1n } }, "WriteSerializable")).toBe("WriteSerializable");
-    expect(effectiveIsolation({ actions: [], operation: "NOTHING" }, "WriteSerializable")).toBe("WriteSerializable");
+    expect(
+      effectiveIsolation({ ...rearranging, txn: { appId: "x", version: 1n } }, "WriteSerializable"),
+    ).toBe("WriteSerializable");
+    expect(effectiveIsolation({ actions: [], operation: "NOTHING" }, "WriteSerializable")).toBe(
+      "WriteSerializable",
+    );
   });
 });

@@ -25,11 +25,16 @@ describe("spec/features.md", () => {
 
   it.each(rows)("names tests of $name that there are and that speak of it", ({ name, written, tests }) => {
     for (const test of tests) {
-      const file = new URL(test.endsWith(".ts") ? `../${test}` : `../fixtures/tables/${test}/_delta_log/`, import.meta.url);
+      const file = new URL(
+        test.endsWith(".ts") ? `../${test}` : `../fixtures/tables/${test}/_delta_log/`,
+        import.meta.url,
+      );
       expect(existsSync(file), test).toBe(true);
-      if (test.endsWith(".ts")) expect(readFileSync(file, "utf8").toLowerCase(), test).toContain(words[name] ?? name.toLowerCase());
+      if (test.endsWith(".ts"))
+        expect(readFileSync(file, "utf8").toLowerCase(), test).toContain(words[name] ?? name.toLowerCase());
     }
-    if (written !== "refused") expect(tests, "a feature that is written has tests of its own").not.toEqual([]);
+    if (written !== "refused")
+      expect(tests, "a feature that is written has tests of its own").not.toEqual([]);
   });
 });
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { WrittenColumn } from "../../src/engine/core/contract.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { cutText, indexedColumns, raiseText, statisticsJson } from "../../src/table/data-files/file-statistics.ts";
+import {
+  cutText,
+  indexedColumns,
+  raiseText,
+  statisticsJson,
+} from "../../src/table/data-files/file-statistics.ts";
 
 const target = (columns: ReturnType<typeof schema>, configuration: Record<string, string> = {}) => ({
   schema: columns.build(),
@@ -11,12 +16,16 @@ const target = (columns: ReturnType<typeof schema>, configuration: Record<string
 });
 
 /** The statistics of a file with one row group whose columns are these. */
-function statistics(columns: ReturnType<typeof schema>, written: readonly WrittenColumn[]): Record<string, Record<string, unknown>> {
+function statistics(
+  columns: ReturnType<typeof schema>,
+  written: readonly WrittenColumn[],
+): Record<string, Record<string, unknown>> {
   const file = { file: "x", rows: 3, bytes: 1, columns: written, partitionValues: [] };
   return JSON.parse(statisticsJson(file, indexedColumns(target(columns))));
 }
 
-const column = (name: string, more: Partial<WrittenColumn>): WrittenColumn => ({ path: [name], nullCount: 0, ...more }) as WrittenColumn;
+const column = (name: string, more: Partial<WrittenColumn>): WrittenColumn =>
+  ({ path: [name], nullCount: 0, ...more }) as WrittenColumn;
 
 describe("bounds of a file", () => {
   it("of moments are rounded outward to milliseconds, before 1970 too", () => {
@@ -57,11 +66,13 @@ describe("bounds of a file", () => {
   });
 
   it("of a column that is null in every row are left out, its nulls are not", () => {
-    expect(statistics(schema().long("a"), [column("a", { nullCount: 3, min: "1", max: "2" })])).toMatchObject({
-      minValues: {},
-      maxValues: {},
-      nullCount: { a: 3 },
-    });
+    expect(statistics(schema().long("a"), [column("a", { nullCount: 3, min: "1", max: "2" })])).toMatchObject(
+      {
+        minValues: {},
+        maxValues: {},
+        nullCount: { a: 3 },
+      },
+    );
   });
 });
 
@@ -88,9 +99,12 @@ describe("a text bound", () => {
 });
 
 describe("columns with statistics", () => {
-  const columns = () => schema().long("Alpha").struct("Beta", schema().long("Gamma").long("delta")).long("epsilon");
+  const columns = () =>
+    schema().long("Alpha").struct("Beta", schema().long("Gamma").long("delta")).long("epsilon");
   const named = (text: string) =>
-    indexedColumns(target(columns(), { "delta.dataSkippingStatsColumns": text })).map(({ path }) => path.join("."));
+    indexedColumns(target(columns(), { "delta.dataSkippingStatsColumns": text })).map(({ path }) =>
+      path.join("."),
+    );
 
   it("are found by their names in any case", () => {
     expect(named("alpha, BETA.gamma")).toEqual(["Alpha", "Beta.Gamma"]);
@@ -104,7 +118,9 @@ describe("columns with statistics", () => {
     ["-1", 4],
     ["many", 4],
   ])("are as many leaves as the table says (%s)", (limit, expected) => {
-    expect(indexedColumns(target(columns(), { "delta.dataSkippingNumIndexedCols": limit }))).toHaveLength(expected);
+    expect(indexedColumns(target(columns(), { "delta.dataSkippingNumIndexedCols": limit }))).toHaveLength(
+      expected,
+    );
   });
 
   it("are the first 32 where the table does not say", () => {

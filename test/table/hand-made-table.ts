@@ -25,7 +25,11 @@ export class HandMadeTable {
   /** Commits protocol and metadata. */
   create(
     fields: readonly object[],
-    options: { partitionColumns?: readonly string[]; configuration?: object; features?: readonly string[] } = {},
+    options: {
+      partitionColumns?: readonly string[];
+      configuration?: object;
+      features?: readonly string[];
+    } = {},
   ): void {
     const { partitionColumns = [], configuration = {}, features } = options;
     const protocol =
@@ -54,7 +58,16 @@ export class HandMadeTable {
     mkdirSync(dirname(file), { recursive: true });
     await session.execute(`COPY (${sql}) TO ${quoteText(file)} (FORMAT parquet)`);
     const encoded = path.split("/").map(encodeURIComponent).join("/");
-    return { add: { path: encoded, partitionValues: {}, size: statSync(file).size, modificationTime: 0, dataChange: true, ...more } };
+    return {
+      add: {
+        path: encoded,
+        partitionValues: {},
+        size: statSync(file).size,
+        modificationTime: 0,
+        dataChange: true,
+        ...more,
+      },
+    };
   }
 
   context(): Promise<TableContext> {

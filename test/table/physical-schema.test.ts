@@ -4,8 +4,13 @@ import type { DeltaType } from "../../src/schema/types.ts";
 import { parsePhysicalSchema } from "../../src/table/scan/physical-schema.ts";
 import { readExpression } from "../../src/table/scan/read-expression.ts";
 
-/** Rows of `parquet_schema()` for elements written as `name kind [annotation]`, depth first; a group's kind is its number of children. */
-function footer(...elements: readonly (readonly [name: string, children: number, more?: EngineRow])[]): EngineRow[] {
+/**
+ * Rows of `parquet_schema()` for elements written as `name kind [annotation]`, depth first; a group's kind is
+ * its number of children.
+ */
+function footer(
+  ...elements: readonly (readonly [name: string, children: number, more?: EngineRow])[]
+): EngineRow[] {
   return elements.map(([name, children, more]) => ({
     name,
     type: children === 0 ? "INT32" : null,
@@ -20,7 +25,10 @@ function footer(...elements: readonly (readonly [name: string, children: number,
 }
 
 const repeated = { repetition_type: "REPEATED" };
-const struct = (name: string): DeltaType => ({ type: "struct", fields: [{ name, type: "integer", nullable: true, metadata: {} }] });
+const struct = (name: string): DeltaType => ({
+  type: "struct",
+  fields: [{ name, type: "integer", nullable: true, metadata: {} }],
+});
 const context = { mode: "none", file: "f", variants: new Map<string, string>() } as const;
 
 function read(rows: EngineRow[], type: DeltaType): string {
@@ -33,7 +41,10 @@ describe("spellings of lists in Parquet footers", () => {
   const list = (elementType: DeltaType): DeltaType => ({ type: "array", elementType, containsNull: true });
 
   it.each<[string, EngineRow[]]>([
-    ["three levels", footer(["root", 1], ["l", 1, { converted_type: "LIST" }], ["list", 1, repeated], ["element", 0])],
+    [
+      "three levels",
+      footer(["root", 1], ["l", 1, { converted_type: "LIST" }], ["list", 1, repeated], ["element", 0]),
+    ],
     [
       "three levels as Hive names them",
       footer(["root", 1], ["l", 1, { converted_type: "LIST" }], ["bag", 1, repeated], ["array_element", 0]),
@@ -54,7 +65,13 @@ describe("spellings of lists in Parquet footers", () => {
   });
 
   it("two levels whose repeated group has two fields", () => {
-    const rows = footer(["root", 1], ["l", 1, { converted_type: "LIST" }], ["array", 2, repeated], ["x", 0], ["y", 0]);
+    const rows = footer(
+      ["root", 1],
+      ["l", 1, { converted_type: "LIST" }],
+      ["array", 2, repeated],
+      ["x", 0],
+      ["y", 0],
+    );
     expect(parsePhysicalSchema(rows, "f")).toMatchObject([
       { type: { kind: "list", element: { kind: "struct", fields: [{ name: "x" }, { name: "y" }] } } },
     ]);
@@ -63,7 +80,16 @@ describe("spellings of lists in Parquet footers", () => {
 
 describe("spellings of maps in Parquet footers", () => {
   it.each([
-    ["key_value", footer(["root", 1], ["m", 1, { converted_type: "MAP" }], ["key_value", 2, repeated], ["key", 0], ["value", 0])],
+    [
+      "key_value",
+      footer(
+        ["root", 1],
+        ["m", 1, { converted_type: "MAP" }],
+        ["key_value", 2, repeated],
+        ["key", 0],
+        ["value", 0],
+      ),
+    ],
     [
       "MAP_KEY_VALUE",
       footer(
@@ -75,17 +101,26 @@ describe("spellings of maps in Parquet footers", () => {
       ),
     ],
   ])("%s", (_, rows) => {
-    expect(read(rows, { type: "map", keyType: "integer", valueType: "integer", valueContainsNull: true })).toBe("c");
+    expect(
+      read(rows, { type: "map", keyType: "integer", valueType: "integer", valueContainsNull: true }),
+    ).toBe("c");
   });
 });
 
 describe("names", () => {
   it("that are equal without regard to case are numbered as the engine numbers them", () => {
     const rows = footer(["root", 4], ["a", 0], ["A", 0], ["a_1", 0], ["a", 0]);
-    expect(parsePhysicalSchema(rows, "f").map((field) => field.engineName)).toEqual(["a", "A_1", "a_1_1", "a_2"]);
+    expect(parsePhysicalSchema(rows, "f").map((field) => field.engineName)).toEqual([
+      "a",
+      "A_1",
+      "a_1_1",
+      "a_2",
+    ]);
   });
 
   it("a footer that ends early is refused", () => {
-    expect(() => parsePhysicalSchema(footer(["root", 3], ["a", 0]), "f.parquet")).toThrow(/footer of f\.parquet/);
+    expect(() => parsePhysicalSchema(footer(["root", 3], ["a", 0]), "f.parquet")).toThrow(
+      /footer of f\.parquet/,
+    );
   });
 });

@@ -145,6 +145,8 @@ describe("a condition's SQL as a predicate for leaving files out", () => {
 
   it("qualified names are understood where they are clear", async () => {
     const plain: StructType = { type: "struct", fields: schema.fields.filter((field) => field.name !== "t") };
-    expect(text(await predicateFromSql(session, "t.i = 1 AND T.o.x = 2", plain))).toBe("(i eq 1 and o.x eq 2)");
+    expect(text(await predicateFromSql(session, "t.i = 1 AND T.o.x = 2", plain))).toBe(
+      "(i eq 1 and o.x eq 2)",
+    );
   });
 });

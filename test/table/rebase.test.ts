@@ -7,9 +7,23 @@ import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
 import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
-import { add, contextOf, createTable, freshMemoryStore, hastyWorld, metadata, protocol, remove, replay } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  hastyWorld,
+  metadata,
+  protocol,
+  remove,
+  replay,
+} from "../support/commit-tools.ts";
 
-const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({ actions: [add(path)], operation: "WRITE", ...more });
+const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
+  actions: [add(path)],
+  operation: "WRITE",
+  ...more,
+});
 
 async function table(actions: CommitRequest["actions"] = [protocol(), metadata()]) {
   const store = freshMemoryStore();
@@ -39,7 +53,11 @@ describe("a transaction that lost a version", () => {
     await commitTransaction(old, { actions: [metadata(stamps)], operation: "SET TBLPROPERTIES" });
     await commitTransaction(old, append("other.parquet"));
     const result = await commitTransaction(old, append("mine.parquet"));
-    expect(result).toMatchObject({ outcome: "committed", version: 3, state: { metadata: { configuration: stamps } } });
+    expect(result).toMatchObject({
+      outcome: "committed",
+      version: 3,
+      state: { metadata: { configuration: stamps } },
+    });
     expect(typeof (await infoOf(context, 3))["inCommitTimestamp"]).toBe("number");
   });
 
@@ -54,8 +72,13 @@ describe("a transaction that lost a version", () => {
     };
     const snapshot = { ...old, context: contextOf(lagging) };
     const strict = { reads: { wholeTable: true }, isolation: "Serializable" } as const;
-    await expect(commitTransaction(snapshot, append("mine.parquet", strict))).rejects.toMatchObject({ code: "CONFLICT_CONCURRENT_APPEND" });
-    expect(await commitTransaction(snapshot, append("mine.parquet"))).toMatchObject({ outcome: "committed", version: 2 });
+    await expect(commitTransaction(snapshot, append("mine.parquet", strict))).rejects.toMatchObject({
+      code: "CONFLICT_CONCURRENT_APPEND",
+    });
+    expect(await commitTransaction(snapshot, append("mine.parquet"))).toMatchObject({
+      outcome: "committed",
+      version: 2,
+    });
   });
 
   it.each([
@@ -68,10 +91,13 @@ describe("a transaction that lost a version", () => {
     // Somebody else had the next version when we tried it.
     const late: ObjectStore = {
       ...store,
-      putIfAbsent: async (path, bytes, options) => (path === commitPath(1) ? "exists" : store.putIfAbsent(path, bytes, options)),
+      putIfAbsent: async (path, bytes, options) =>
+        path === commitPath(1) ? "exists" : store.putIfAbsent(path, bytes, options),
       get: async (path, options) => store.get(path === commitPath(1) ? commitPath(3) : path, options),
     };
-    await expect(commitTransaction({ ...old, context: contextOf(late) }, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP" });
+    await expect(
+      commitTransaction({ ...old, context: contextOf(late) }, append("mine")),
+    ).rejects.toMatchObject({ code: "LOG_GAP" });
     expect(await store.head(commitPath(4))).toBeUndefined();
   });
 
@@ -87,7 +113,9 @@ describe("a transaction that lost a version", () => {
       },
     };
     const snapshot = { ...old, context: contextOf(racing) };
-    await expect(commitTransaction(snapshot, append("mine", { retry: { attempts: 3 } }))).rejects.toMatchObject({
+    await expect(
+      commitTransaction(snapshot, append("mine", { retry: { attempts: 3 } })),
+    ).rejects.toMatchObject({
       code: "COMMIT_RETRIES_EXHAUSTED",
       data: { attempts: 3, version: 3 },
     });
@@ -104,7 +132,10 @@ describe("a table's isolation level", () => {
     ["serializable", "Serializable"],
     ["Linearizable", "Serializable"],
   ])("%s is checked as %s", async (level, expected) => {
-    const { context, old } = await table([protocol(), metadata(level === undefined ? {} : { "delta.isolationLevel": level })]);
+    const { context, old } = await table([
+      protocol(),
+      metadata(level === undefined ? {} : { "delta.isolationLevel": level }),
+    ]);
     await commitTransaction(old, append("a"));
     expect((await infoOf(context, 1))["isolationLevel"]).toBe(expected);
   });
@@ -117,7 +148,10 @@ describe("versions of 2^31 and more", () => {
     await store.put(commitPath(version), await store.get(commitPath(0)));
     const snapshot = { ...old, version };
     for (const [at, path] of ["a", "b", "c"].entries()) {
-      expect(await commitTransaction(snapshot, append(path))).toMatchObject({ outcome: "committed", version: version + 1 + at });
+      expect(await commitTransaction(snapshot, append(path))).toMatchObject({
+        outcome: "committed",
+        version: version + 1 + at,
+      });
     }
     expect(await context.store.head(commitPath(2 ** 31 + 2))).toBeDefined();
   });
@@ -128,7 +162,10 @@ describe("a transaction that cannot learn how it ended", () => {
     const { store, old } = await table();
     const answers = ["unknown", "exists"] as const;
     let at = 0;
-    const vanishing: ObjectStore = { ...store, putIfAbsent: async () => answers[Math.min(at++, 1)] ?? "exists" };
+    const vanishing: ObjectStore = {
+      ...store,
+      putIfAbsent: async () => answers[Math.min(at++, 1)] ?? "exists",
+    };
     const work = commitTransaction({ ...old, context: contextOf(vanishing) }, append("mine"));
     await expect(work).rejects.toMatchObject({ code: "COMMIT_OUTCOME_UNKNOWN", data: { version: 1 } });
   });
@@ -146,7 +183,12 @@ describe("a transaction that cannot learn how it ended", () => {
     const store = memoryStore(`rebase-${randomUUID()}`, "", world);
     await createTable(contextOf(store, world), [protocol(), metadata()]);
     const snapshot = await replay(contextOf(store, world));
-    return { clock, store, late: { ...snapshot, context: contextOf({ ...store, ...change(store, clock) }, world) }, other: snapshot };
+    return {
+      clock,
+      store,
+      late: { ...snapshot, context: contextOf({ ...store, ...change(store, clock) }, world) },
+      other: snapshot,
+    };
   }
 
   it("says so where the log cannot be looked at after a long pause, and recovers", async () => {
@@ -163,7 +205,8 @@ describe("a transaction that cannot learn how it ended", () => {
       },
     }));
     const error = await commitTransaction(late, append("mine")).catch((reason: unknown) => reason);
-    if (!(error instanceof CommitOutcomeUnknownError)) throw new Error(`expected an unknown outcome: ${String(error)}`);
+    if (!(error instanceof CommitOutcomeUnknownError))
+      throw new Error(`expected an unknown outcome: ${String(error)}`);
     expect(await error.recover()).toMatchObject({ outcome: "committed", version: 1 });
     expect(await store.head(commitPath(2))).toBeUndefined();
   });
@@ -180,6 +223,9 @@ describe("a transaction that cannot learn how it ended", () => {
         return inner.putIfAbsent(path, bytes, options);
       },
     }));
-    await expect(commitTransaction(late, append("mine"))).rejects.toMatchObject({ code: "LOG_GAP", data: { version: 1 } });
+    await expect(commitTransaction(late, append("mine"))).rejects.toMatchObject({
+      code: "LOG_GAP",
+      data: { version: 1 },
+    });
   });
 });

@@ -31,8 +31,17 @@ describe("scans of a store that is not local disk", () => {
     const names = ["a", "b", "c"];
     const adds = [];
     for (const [at, name] of names.entries()) {
-      const stats = JSON.stringify({ numRecords: 10, minValues: { id: at * 10 }, maxValues: { id: at * 10 + 9 }, nullCount: { id: 0 } });
-      adds.push(await source.add(session, `${name}.parquet`, `SELECT range + ${at * 10} AS id FROM range(10)`, { stats }));
+      const stats = JSON.stringify({
+        numRecords: 10,
+        minValues: { id: at * 10 },
+        maxValues: { id: at * 10 + 9 },
+        nullCount: { id: 0 },
+      });
+      adds.push(
+        await source.add(session, `${name}.parquet`, `SELECT range + ${at * 10} AS id FROM range(10)`, {
+          stats,
+        }),
+      );
     }
     source.commit(...adds);
     const opened = await openContext("memory://remote-scan/table", { cache: { folder: cache } });
@@ -50,11 +59,18 @@ describe("scans of a store that is not local disk", () => {
       },
     };
     const snapshot = await openLog(context);
-    const scan = await planScan(session, snapshot, { predicate: await predicateFromSql(session, "id BETWEEN 12 AND 15", snapshot.schema) });
-    expect(await session.rows(`SELECT count(*)::INTEGER AS n FROM (${scan.sql}) WHERE id BETWEEN 12 AND 15`)).toEqual([{ n: 4 }]);
+    const scan = await planScan(session, snapshot, {
+      predicate: await predicateFromSql(session, "id BETWEEN 12 AND 15", snapshot.schema),
+    });
+    expect(
+      await session.rows(`SELECT count(*)::INTEGER AS n FROM (${scan.sql}) WHERE id BETWEEN 12 AND 15`),
+    ).toEqual([{ n: 4 }]);
     expect(fetched).toEqual(["b.parquet"]);
     expect(scan.report).toEqual({ filesListed: 3, filesSkipped: 2, filesRead: 1, bytes: adds[1]?.add.size });
     await opened.store.delete("c.parquet");
-    await expect(planScan(session, snapshot)).rejects.toMatchObject({ code: "DATA_FILE_MISSING", data: { path: "c.parquet" } });
+    await expect(planScan(session, snapshot)).rejects.toMatchObject({
+      code: "DATA_FILE_MISSING",
+      data: { path: "c.parquet" },
+    });
   });
 });

@@ -32,7 +32,12 @@ function vectorOf(...rows: readonly number[]): object {
   at = bytes.writeUInt16LE(rows.length - 1, at);
   at = bytes.writeInt32LE(16, at);
   for (const row of rows) at = bytes.writeUInt16LE(row, at);
-  return { storageType: "i", pathOrInlineDv: z85Encode(bytes.subarray(0, at)), sizeInBytes: at, cardinality: rows.length };
+  return {
+    storageType: "i",
+    pathOrInlineDv: z85Encode(bytes.subarray(0, at)),
+    sizeInBytes: at,
+    cardinality: rows.length,
+  };
 }
 
 const withVectors = { features: ["deletionVectors"] };
@@ -52,7 +57,8 @@ describe("names of data files", () => {
     "%s is that file and no other that its name would match as a pattern",
     async (name) => {
       table.create([field("x", "integer")]);
-      for (const other of ["a1.parquet", "ab.parquet"]) await table.add(session, other, "SELECT 99::INTEGER AS x");
+      for (const other of ["a1.parquet", "ab.parquet"])
+        await table.add(session, other, "SELECT 99::INTEGER AS x");
       const made = await table.add(session, "made.parquet", "SELECT 1::INTEGER AS x");
       mkdirSync(dirname(join(table.folder, name)), { recursive: true });
       renameSync(join(table.folder, "made.parquet"), join(table.folder, name));
@@ -72,11 +78,18 @@ describe("partition values in rare spellings", () => {
     ["timestamp_ntz", "10000-01-01 00:00:00", "10000-01-01 00:00:00"],
     ["string", "+10000-01-01", "+10000-01-01"],
   ])("of type %s spelled %s are read, far years too", async (type, text, expected) => {
-    table.create([field("x", "integer"), field("p", type)], { partitionColumns: ["p"], features: ["timestampNtz"] });
-    const file = await table.add(session, "a.parquet", "SELECT 1::INTEGER AS x", { partitionValues: { p: text } });
+    table.create([field("x", "integer"), field("p", type)], {
+      partitionColumns: ["p"],
+      features: ["timestampNtz"],
+    });
+    const file = await table.add(session, "a.parquet", "SELECT 1::INTEGER AS x", {
+      partitionValues: { p: text },
+    });
     table.commit(file);
     const scan = await planScan(session, await table.snapshot());
-    expect(await session.rows(`SELECT CAST(p AS VARCHAR) AS p FROM (${scan.sql})`)).toEqual([{ p: expected }]);
+    expect(await session.rows(`SELECT CAST(p AS VARCHAR) AS p FROM (${scan.sql})`)).toEqual([
+      { p: expected },
+    ]);
   });
 });
 
@@ -93,12 +106,25 @@ describe("columns of data files", () => {
   it.each([["x"], ["file_index"]])(
     "a text that is null in the whole file meets no condition that a null does not (beside a column %s)",
     async (other) => {
-      const fields = [field("p", "string"), field("added", "string"), field("v", "variant"), field(other, "long")];
+      const fields = [
+        field("p", "string"),
+        field("added", "string"),
+        field("v", "variant"),
+        field(other, "long"),
+      ];
       table.create(fields, { partitionColumns: ["p"], features: ["variantType"] });
-      table.commit(await table.add(session, "a.parquet", `SELECT range AS "${other}" FROM range(3)`, { partitionValues: { p: null } }));
+      table.commit(
+        await table.add(session, "a.parquet", `SELECT range AS "${other}" FROM range(3)`, {
+          partitionValues: { p: null },
+        }),
+      );
       const scan = await planScan(session, await table.snapshot());
       for (const column of ["p", "added", "v::VARCHAR"]) {
-        for (const condition of [`${column} LIKE '%'`, `contains(${column}, '')`, `${column} IS NULL AND ${column} LIKE '%%'`]) {
+        for (const condition of [
+          `${column} LIKE '%'`,
+          `contains(${column}, '')`,
+          `${column} IS NULL AND ${column} LIKE '%%'`,
+        ]) {
           const sql = `SELECT count(*) AS n FROM (${scan.sql}) WHERE "${other}" > 99 OR (${condition})`;
           expect({ condition, rows: await session.rows(sql) }).toEqual({ condition, rows: [{ n: 0n }] });
         }
@@ -109,9 +135,16 @@ describe("columns of data files", () => {
   it("bytes and shorts that a preview of type widening made decimals of few digits are read, every value exactly", async () => {
     const widened = (name: string, fromType: string, toType: string) =>
       field(name, toType, { "delta.typeChanges": [{ fromType, toType, tableVersion: 2 }] });
-    table.create([widened("b", "byte", "decimal(4,1)"), widened("s", "short", "decimal(5,0)"), widened("l", "long", "decimal(20,1)")], {
-      features: ["typeWidening-preview"],
-    });
+    table.create(
+      [
+        widened("b", "byte", "decimal(4,1)"),
+        widened("s", "short", "decimal(5,0)"),
+        widened("l", "long", "decimal(20,1)"),
+      ],
+      {
+        features: ["typeWidening-preview"],
+      },
+    );
     const values = "SELECT (-128)::TINYINT AS b, 32767::SMALLINT AS s, 9223372036854775807 AS l";
     table.commit(await table.add(session, "narrow.parquet", values));
     expect(await table.rows(session)).toEqual([{ b: "-128.0", s: "32767", l: "9223372036854775807.0" }]);
@@ -157,7 +190,10 @@ describe("columns of data files", () => {
   it("nested values are widened, renamed and completed at every level", async () => {
     const mapped = (name: string, type: unknown, id: number, physical: string): object =>
       field(name, type, { "delta.columnMapping.id": id, "delta.columnMapping.physicalName": physical });
-    const inner = { type: "struct", fields: [mapped("wide", "long", 3, "w"), mapped("new", "string", 4, "n")] };
+    const inner = {
+      type: "struct",
+      fields: [mapped("wide", "long", 3, "w"), mapped("new", "string", 4, "n")],
+    };
     const configuration = { "delta.columnMapping.mode": "name" };
     table.create(
       [
@@ -199,15 +235,25 @@ describe("deletion vectors", () => {
   it("count positions rightly in a file that has columns named like the engine's own", async () => {
     table.create([field("file_row_number", "long"), field("file_index", "long")], withVectors);
     const stats = JSON.stringify({ numRecords: 4 });
-    const add = await table.add(session, "a.parquet", "SELECT 3 - range AS file_row_number, 7::BIGINT AS file_index FROM range(4)", {
-      stats,
-      deletionVector: vectorOf(1),
-    });
+    const add = await table.add(
+      session,
+      "a.parquet",
+      "SELECT 3 - range AS file_row_number, 7::BIGINT AS file_index FROM range(4)",
+      {
+        stats,
+        deletionVector: vectorOf(1),
+      },
+    );
     table.commit(
       add,
-      await table.add(session, "b.parquet", "SELECT 50 + range AS file_row_number, 8::BIGINT AS file_index FROM range(2)", {
-        deletionVector: vectorOf(1),
-      }),
+      await table.add(
+        session,
+        "b.parquet",
+        "SELECT 50 + range AS file_row_number, 8::BIGINT AS file_index FROM range(2)",
+        {
+          deletionVector: vectorOf(1),
+        },
+      ),
     );
     const rows = await table.rows(session);
     expect(rows.map((row) => Number(row["file_row_number"]))).toEqual([0, 1, 3, 50]);
@@ -241,7 +287,9 @@ describe("deletion vectors", () => {
       sizeInBytes: 2 ** 31 - 1,
       cardinality: 2,
     };
-    table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", { deletionVector }));
+    table.commit(
+      await table.add(session, "a.parquet", "SELECT range AS id FROM range(2)", { deletionVector }),
+    );
     const { code, message } = await refusal();
     expect(code).toBe("DELETION_VECTOR_CORRUPT");
     expect(message).toContain("a file with 2 rows needs");
@@ -249,8 +297,16 @@ describe("deletion vectors", () => {
 
   it("a vector whose file is gone is an error that names it", async () => {
     table.create([field("id", "long")], withVectors);
-    const deletionVector = { storageType: "u", pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^", offset: 4, sizeInBytes: 40, cardinality: 6 };
-    table.commit(await table.add(session, "a.parquet", "SELECT range AS id FROM range(9)", { deletionVector }));
+    const deletionVector = {
+      storageType: "u",
+      pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",
+      offset: 4,
+      sizeInBytes: 40,
+      cardinality: 6,
+    };
+    table.commit(
+      await table.add(session, "a.parquet", "SELECT range AS id FROM range(9)", { deletionVector }),
+    );
     const { code, message } = await refusal();
     expect(code).toBe("DATA_FILE_MISSING");
     expect(message).toContain("ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin");
@@ -268,9 +324,19 @@ describe("row tracking", () => {
     table.create([field("id", "long")], { configuration, features: ["rowTracking"] });
     const more = { baseRowId: 100, defaultRowCommitVersion: 4 };
     table.commit(
-      await table.add(session, "a.parquet", "SELECT range AS id, CASE WHEN range = 1 THEN 7 END::BIGINT AS _row_id FROM range(3)", more),
+      await table.add(
+        session,
+        "a.parquet",
+        "SELECT range AS id, CASE WHEN range = 1 THEN 7 END::BIGINT AS _row_id FROM range(3)",
+        more,
+      ),
     );
-    table.commit(await table.add(session, "b.parquet", "SELECT 9::BIGINT AS id", { baseRowId: 200, defaultRowCommitVersion: 5 }));
+    table.commit(
+      await table.add(session, "b.parquet", "SELECT 9::BIGINT AS id", {
+        baseRowId: 200,
+        defaultRowCommitVersion: 5,
+      }),
+    );
     const rows = await table.rows(session, { rowTracking: true });
     expect(rows.map((row) => row["_metadata"])).toEqual([
       { row_id: 100n, row_commit_version: 4n },
@@ -282,7 +348,9 @@ describe("row tracking", () => {
 
   it("is refused on a table that does not track rows", async () => {
     table.create([field("id", "long")]);
-    await expect(table.rows(session, { rowTracking: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.rows(session, { rowTracking: true })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
   });
 });
 
@@ -316,14 +384,17 @@ describe("files that cannot be read", () => {
     expect(message).toContain("bad.parquet");
   });
 
-  it.each(["../outside.parquet", "%2E%2E/outside.parquet", "/etc/hostname", "file:///etc/hostname", "a/../../outside.parquet"])(
-    "a path that leaves the table is refused: %s",
-    async (path) => {
-      table.create([field("id", "long")]);
-      table.commit({ add: { path, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } });
-      expect((await refusal()).code).toBe("PATH_OUTSIDE_TABLE");
-    },
-  );
+  it.each([
+    "../outside.parquet",
+    "%2E%2E/outside.parquet",
+    "/etc/hostname",
+    "file:///etc/hostname",
+    "a/../../outside.parquet",
+  ])("a path that leaves the table is refused: %s", async (path) => {
+    table.create([field("id", "long")]);
+    table.commit({ add: { path, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } });
+    expect((await refusal()).code).toBe("PATH_OUTSIDE_TABLE");
+  });
 
   it("an absolute path is read where the caller allowed its folder, and found to be the table's own where it is", async () => {
     const other = new HandMadeTable();
@@ -331,8 +402,13 @@ describe("files that cannot be read", () => {
       await other.add(session, "data folder/f%1.parquet", "SELECT 5::BIGINT AS id");
       await table.add(session, "own.parquet", "SELECT 6::BIGINT AS id");
       table.create([field("id", "long")]);
-      const add = (path: string): object => ({ add: { path, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } });
-      table.commit(add(`file://${other.folder}/data%20folder/f%251.parquet`), add(`file:${table.folder}/own.parquet`));
+      const add = (path: string): object => ({
+        add: { path, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true },
+      });
+      table.commit(
+        add(`file://${other.folder}/data%20folder/f%251.parquet`),
+        add(`file:${table.folder}/own.parquet`),
+      );
       const context = await openContext(table.folder, { allowedPrefixes: [other.folder] });
       const scan = await planScan(session, await openLog(context));
       expect(await session.rows(`SELECT * FROM (${scan.sql}) ORDER BY id`)).toEqual([{ id: 5n }, { id: 6n }]);
@@ -345,7 +421,13 @@ describe("files that cannot be read", () => {
 describe("partition values", () => {
   it("come from the log, typed, with null for empty text, and differ from file to file", async () => {
     table.create(
-      [field("id", "integer"), field("day", "date"), field("at", "timestamp"), field("bytes", "binary"), field("text", "string")],
+      [
+        field("id", "integer"),
+        field("day", "date"),
+        field("at", "timestamp"),
+        field("bytes", "binary"),
+        field("text", "string"),
+      ],
       {
         partitionColumns: ["day", "at", "bytes", "text"],
       },
@@ -356,10 +438,20 @@ describe("partition values", () => {
     ];
     const adds = [];
     for (const [at, partitionValues] of values.entries())
-      adds.push(await table.add(session, `p${at}.parquet`, `SELECT ${at} AS id, 'ignored' AS text`, { partitionValues }));
+      adds.push(
+        await table.add(session, `p${at}.parquet`, `SELECT ${at} AS id, 'ignored' AS text`, {
+          partitionValues,
+        }),
+      );
     table.commit(...adds);
     expect(await table.rows(session)).toEqual([
-      { id: 0, day: "2024-02-29", at: "2024-01-01T10:00:00.500000Z", bytes: Uint8Array.of(255), text: "it's 100%" },
+      {
+        id: 0,
+        day: "2024-02-29",
+        at: "2024-01-01T10:00:00.500000Z",
+        bytes: Uint8Array.of(255),
+        text: "it's 100%",
+      },
       { id: 1, day: null, at: "2024-01-01T10:00:00.000001Z", bytes: null, text: null },
     ]);
   });
@@ -384,7 +476,9 @@ describe("partition columns named oddly", () => {
 
 describe("scans in general", () => {
   it("a version without files has the columns and no rows", async () => {
-    table.create([field("a", { type: "map", keyType: "string", valueType: "decimal(10,2)", valueContainsNull: true })]);
+    table.create([
+      field("a", { type: "map", keyType: "string", valueType: "decimal(10,2)", valueContainsNull: true }),
+    ]);
     const scan = await planScan(session, await table.snapshot());
     expect(scan.columns).toEqual([{ name: "a", type: "MAP(VARCHAR, DECIMAL(10,2))" }]);
     expect(await session.rows(scan.sql)).toEqual([]);
@@ -395,17 +489,21 @@ describe("scans in general", () => {
     mkdirSync(table.folder, { recursive: true });
     const adds = [];
     for (let at = 0; at < 40; at++)
-      adds.push(await table.add(session, `f${at}.parquet`, `SELECT ${at}::BIGINT AS id, ${at} AS "other${at}"`));
+      adds.push(
+        await table.add(session, `f${at}.parquet`, `SELECT ${at}::BIGINT AS id, ${at} AS "other${at}"`),
+      );
     table.commit(...adds);
     const scan = await planScan(session, await table.snapshot(), { columns: ["ID"] });
-    expect(await session.rows(`SELECT count(*)::INTEGER AS n, sum(id)::INTEGER AS total FROM (${scan.sql})`)).toEqual([
-      { n: 40, total: 780 },
-    ]);
+    expect(
+      await session.rows(`SELECT count(*)::INTEGER AS n, sum(id)::INTEGER AS total FROM (${scan.sql})`),
+    ).toEqual([{ n: 40, total: 780 }]);
     expect(scan.report).toMatchObject({ filesListed: 40, filesSkipped: 0, filesRead: 40 });
   });
 
   it("an unknown column is an error that names it", async () => {
     table.create([field("id", "long")]);
-    await expect(table.rows(session, { columns: ["idd"] })).rejects.toMatchObject({ code: "COLUMN_NOT_FOUND" });
+    await expect(table.rows(session, { columns: ["idd"] })).rejects.toMatchObject({
+      code: "COLUMN_NOT_FOUND",
+    });
   });
 });

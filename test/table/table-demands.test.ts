@@ -11,7 +11,11 @@ const field = (name: string, fieldMetadata: FieldMetadata = {}, nullable = true)
 });
 const struct = (...fields: StructField[]): StructType => ({ type: "struct", fields });
 
-function demands(schema: StructType, features: readonly string[] | undefined = [], configuration: Record<string, string> = {}) {
+function demands(
+  schema: StructType,
+  features: readonly string[] | undefined = [],
+  configuration: Record<string, string> = {},
+) {
   return tableDemands({ protocol: protocol(features), metadata: metadata(configuration), schema });
 }
 
@@ -37,8 +41,18 @@ describe("tableDemands", () => {
     const schema = struct(
       field("a", {}, false),
       { name: "s", type: struct(field("b", {}, false)), nullable: true, metadata: {} },
-      { name: "l", type: { type: "array", elementType: struct(field("c", {}, false)), containsNull: false }, nullable: true, metadata: {} },
-      { name: "m", type: { type: "map", keyType: "string", valueType: "long", valueContainsNull: false }, nullable: true, metadata: {} },
+      {
+        name: "l",
+        type: { type: "array", elementType: struct(field("c", {}, false)), containsNull: false },
+        nullable: true,
+        metadata: {},
+      },
+      {
+        name: "m",
+        type: { type: "map", keyType: "string", valueType: "long", valueContainsNull: false },
+        nullable: true,
+        metadata: {},
+      },
     );
     expect(demands(schema).notNull).toEqual([
       { path: ["a"], insideCollection: false },
@@ -77,15 +91,28 @@ describe("tableDemands", () => {
     const all = demands(schema, ["generatedColumns", "allowColumnDefaults", "identityColumns"]);
     expect(all.generated).toEqual([{ column: ["g"], expression: "a + 1" }]);
     expect(all.defaults).toEqual([{ column: ["d"], expression: "7" }]);
-    expect(all.identity).toEqual([{ column: "i", start: 5n, step: -2n, allowExplicitInsert: true, highWaterMark: 9007199254740993n }]);
-    const legacy = tableDemands({ protocol: { kind: "protocol", minReaderVersion: 1, minWriterVersion: 6 }, metadata: metadata(), schema });
+    expect(all.identity).toEqual([
+      { column: "i", start: 5n, step: -2n, allowExplicitInsert: true, highWaterMark: 9007199254740993n },
+    ]);
+    const legacy = tableDemands({
+      protocol: { kind: "protocol", minReaderVersion: 1, minWriterVersion: 6 },
+      metadata: metadata(),
+      schema,
+    });
     expect([legacy.generated.length, legacy.defaults.length, legacy.identity.length]).toEqual([1, 0, 1]);
   });
 
   it("reads the switches of features", () => {
     const found = tableDemands({
       protocol: protocol(
-        ["appendOnly", "changeDataFeed", "rowTracking", "domainMetadata", "clustering", "materializePartitionColumns"],
+        [
+          "appendOnly",
+          "changeDataFeed",
+          "rowTracking",
+          "domainMetadata",
+          "clustering",
+          "materializePartitionColumns",
+        ],
         ["deletionVectors", "columnMapping"],
       ),
       metadata: metadata({

@@ -8,9 +8,20 @@ import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
 import { checkpointTable, keepLog, type UpkeepReport } from "../../src/table/commit/upkeep.ts";
-import { add, contextOf, createTable, freshMemoryStore, metadata, protocol, remove } from "../support/commit-tools.ts";
+import {
+  add,
+  contextOf,
+  createTable,
+  freshMemoryStore,
+  metadata,
+  protocol,
+  remove,
+} from "../support/commit-tools.ts";
 
-async function table(configuration: Record<string, string> = {}, store: ObjectStore = freshMemoryStore()): Promise<TableContext> {
+async function table(
+  configuration: Record<string, string> = {},
+  store: ObjectStore = freshMemoryStore(),
+): Promise<TableContext> {
   const context = contextOf(store);
   await createTable(context, [
     protocol(["appendOnly", "domainMetadata"], ["v2Checkpoint"]),
@@ -30,7 +41,16 @@ async function commit(context: TableContext, request: Partial<CommitRequest>): P
 async function recreated(context: TableContext): Promise<CommittedResult> {
   const { protocol: before, metadata: given, timestamp } = await openLog(context, { version: 0 });
   const state = { version: 0, timestamp, protocol: before, metadata: given };
-  return { outcome: "committed", version: 0, txnId: "", timestamp, attempts: 1, actions: [before, given], winners: [], state };
+  return {
+    outcome: "committed",
+    version: 0,
+    txnId: "",
+    timestamp,
+    attempts: 1,
+    actions: [before, given],
+    winners: [],
+    state,
+  };
 }
 
 async function checksum(context: TableContext, version: number): Promise<Record<string, unknown>> {
@@ -40,17 +60,27 @@ async function checksum(context: TableContext, version: number): Promise<Record<
 describe("keepLog", () => {
   it("begins the chain of checksums with the first commit", async () => {
     const context = contextOf(freshMemoryStore());
-    const created = await commitNewTable(context, { actions: [protocol(), metadata(), add("a", { size: 5 })], operation: "CREATE TABLE" });
+    const created = await commitNewTable(context, {
+      actions: [protocol(), metadata(), add("a", { size: 5 })],
+      operation: "CREATE TABLE",
+    });
     if (created.outcome !== "committed") throw new Error("must commit");
     expect((await keepLog(context, created)).checksumWritten).toBe(true);
     await commit(context, { actions: [add("b", { size: 7 })] });
-    expect(await checksum(context, 0)).toMatchObject({ tableSizeBytes: 5, numFiles: 1, txnId: created.txnId });
+    expect(await checksum(context, 0)).toMatchObject({
+      tableSizeBytes: 5,
+      numFiles: 1,
+      txnId: created.txnId,
+    });
     expect(await checksum(context, 1)).toMatchObject({ tableSizeBytes: 12, numFiles: 2 });
   });
 
   it("carries files, bytes, progress and domains from version to version", async () => {
     const context = await table({ "delta.checkpointInterval": "1" });
-    await commit(context, { actions: [add("a", { size: 5 }), add("b", { size: 7 })], txn: { appId: "x", version: 1n } });
+    await commit(context, {
+      actions: [add("a", { size: 5 }), add("b", { size: 7 })],
+      txn: { appId: "x", version: 1n },
+    });
     await commit(context, {
       actions: [
         remove("a", { size: 5 }),
@@ -68,7 +98,9 @@ describe("keepLog", () => {
       metadata: { id: "11111111-2222-4333-8444-555555555555" },
       protocol: { minWriterVersion: 7 },
     });
-    await commit(context, { actions: [{ kind: "domainMetadata", domain: "d", configuration: "1", removed: true }] });
+    await commit(context, {
+      actions: [{ kind: "domainMetadata", domain: "d", configuration: "1", removed: true }],
+    });
     expect(await checksum(context, 3)).toMatchObject({ numFiles: 2, domainMetadata: [] });
   });
 
@@ -88,7 +120,9 @@ describe("keepLog", () => {
     const context = await table();
     const reports: UpkeepReport[] = [];
     for (let at = 1; at <= 20; at++) reports.push(await commit(context, { actions: [add(`f${at}`)] }));
-    expect(reports.filter(({ checkpoint }) => checkpoint !== undefined).map(({ version }) => version)).toEqual([10, 20]);
+    expect(
+      reports.filter(({ checkpoint }) => checkpoint !== undefined).map(({ version }) => version),
+    ).toEqual([10, 20]);
     expect(await context.store.head(lastCheckpointPath)).toBeDefined();
     const often = await table({ "delta.checkpointInterval": "3" });
     for (const [name, expected] of [
@@ -137,17 +171,26 @@ describe("keepLog", () => {
     const context = await table();
     const stale = await openLog(context);
     await commitTransaction(stale, { actions: [add("rival", { size: 5 })], operation: "WRITE" });
-    const result = await commitTransaction(stale, { actions: [add("mine", { size: 7 })], operation: "WRITE" });
+    const result = await commitTransaction(stale, {
+      actions: [add("mine", { size: 7 })],
+      operation: "WRITE",
+    });
     if (result.outcome !== "committed") throw new Error("must commit");
     // Of version 0, which nobody has kept in memory for this context.
     await keepLog(context, await recreated(context));
-    expect(await keepLog(context, result, { base: stale })).toMatchObject({ checksumWritten: true, warnings: [] });
+    expect(await keepLog(context, result, { base: stale })).toMatchObject({
+      checksumWritten: true,
+      warnings: [],
+    });
     expect(await checksum(context, 2)).toMatchObject({ numFiles: 2, tableSizeBytes: 12 });
   });
 
   it("makes no checkpoint of a table's first version", async () => {
     const context = contextOf(freshMemoryStore());
-    const actions = [protocol([], ["v2Checkpoint"]), metadata({ "delta.checkpointPolicy": "v2", "delta.checkpointInterval": "1" })];
+    const actions = [
+      protocol([], ["v2Checkpoint"]),
+      metadata({ "delta.checkpointPolicy": "v2", "delta.checkpointInterval": "1" }),
+    ];
     const created = await commitNewTable(context, { actions, operation: "CREATE TABLE" });
     if (created.outcome !== "committed") throw new Error("must commit");
     expect((await keepLog(context, created)).checkpoint).toBeUndefined();
@@ -168,7 +211,10 @@ describe("keepLog", () => {
           return inner.put(path, bytes, options);
         },
       };
-      const context = await table({ "delta.checkpointInterval": "2", "delta.enableExpiredLogCleanup": allowed }, store);
+      const context = await table(
+        { "delta.checkpointInterval": "2", "delta.enableExpiredLogCleanup": allowed },
+        store,
+      );
       await commit(context, { actions: [add("a")] });
       const report = await commit(context, { actions: [add("b")] });
       expect(report.cleanup !== undefined, `${allowed} ${writes}`).toBe(allowed === "true" && writes);
@@ -180,6 +226,9 @@ describe("keepLog", () => {
     const snapshot = await openLog(context);
     const strange = { ...protocol(["appendOnly", "fromTheFuture"], ["v2Checkpoint"]) };
     const seen = Object.create(snapshot, { protocol: { value: strange } });
-    await expect(checkpointTable(seen)).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE", data: { features: ["fromTheFuture"] } });
+    await expect(checkpointTable(seen)).rejects.toMatchObject({
+      code: "UNSUPPORTED_FEATURE",
+      data: { features: ["fromTheFuture"] },
+    });
   });
 });

@@ -41,7 +41,8 @@ describe("variant columns", () => {
     const missing = "{'value': NULL::BLOB, 'typed_value': NULL::INTEGER}";
     const shredded = (a: string, b: string, residue = "NULL"): string =>
       `{'metadata': ${names}, 'value': ${residue}::BLOB, 'typed_value': {'x y': ${a}, 'l': ${b}}}`;
-    const noList = "{'value': NULL::BLOB, 'typed_value': NULL::STRUCT(\"value\" BLOB, typed_value VARCHAR)[]}";
+    const noList =
+      "{'value': NULL::BLOB, 'typed_value': NULL::STRUCT(\"value\" BLOB, typed_value VARCHAR)[]}";
     const list =
       "{'value': NULL::BLOB, 'typed_value': [{'value': NULL::BLOB, 'typed_value': 'q\"'}, {'value': '\\x04'::BLOB, 'typed_value': NULL}]}";
     const found = await values(`
@@ -62,9 +63,13 @@ describe("variant columns", () => {
   });
 
   it("are JSON in SQL", async () => {
-    await values(`SELECT 1 AS n, {'value': '\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'::BLOB, 'metadata': ${names}} AS v`);
+    await values(
+      `SELECT 1 AS n, {'value': '\\x02\\x01\\x00\\x00\\x02\\x0C\\x05'::BLOB, 'metadata': ${names}} AS v`,
+    );
     const { planScan } = await import("../../src/table/scan/scan.ts");
     const scan = await planScan(session, await table.snapshot());
-    expect(await session.rows(`SELECT CAST(v->'$.a' AS INTEGER) AS a FROM (${scan.sql})`)).toEqual([{ a: 5 }]);
+    expect(await session.rows(`SELECT CAST(v->'$.a' AS INTEGER) AS a FROM (${scan.sql})`)).toEqual([
+      { a: 5 },
+    ]);
   });
 });

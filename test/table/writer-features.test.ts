@@ -16,16 +16,39 @@ describe("supportedWriterFeatures", () => {
     [2, ["appendOnly", "invariants"]],
     [3, ["appendOnly", "invariants", "checkConstraints"]],
     [4, ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"]],
-    [5, ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "columnMapping"]],
-    [6, ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "columnMapping", "identityColumns"]],
+    [
+      5,
+      ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "columnMapping"],
+    ],
+    [
+      6,
+      [
+        "appendOnly",
+        "invariants",
+        "checkConstraints",
+        "changeDataFeed",
+        "generatedColumns",
+        "columnMapping",
+        "identityColumns",
+      ],
+    ],
   ])("writer version %i implies its features", (minWriterVersion, expected) => {
-    expect([...supportedWriterFeatures({ kind: "protocol", minReaderVersion: 1, minWriterVersion })]).toEqual(expected);
+    expect([...supportedWriterFeatures({ kind: "protocol", minReaderVersion: 1, minWriterVersion })]).toEqual(
+      expected,
+    );
   });
 
   it("writer version 7 supports what it lists and nothing else", () => {
-    expect([...supportedWriterFeatures(protocol(["appendOnly"], ["deletionVectors"]))]).toEqual(["appendOnly", "deletionVectors"]);
-    expect([...supportedReaderFeatures(protocol(["appendOnly"], ["deletionVectors"]))]).toEqual(["deletionVectors"]);
-    expect([...supportedReaderFeatures({ kind: "protocol", minReaderVersion: 2, minWriterVersion: 5 })]).toEqual(["columnMapping"]);
+    expect([...supportedWriterFeatures(protocol(["appendOnly"], ["deletionVectors"]))]).toEqual([
+      "appendOnly",
+      "deletionVectors",
+    ]);
+    expect([...supportedReaderFeatures(protocol(["appendOnly"], ["deletionVectors"]))]).toEqual([
+      "deletionVectors",
+    ]);
+    expect([
+      ...supportedReaderFeatures({ kind: "protocol", minReaderVersion: 2, minWriterVersion: 5 }),
+    ]).toEqual(["columnMapping"]);
   });
 });
 
@@ -36,18 +59,32 @@ describe("requireWritable", () => {
       written
         .filter((feature) => feature.side === side)
         .flatMap(({ name, preview }) => [name, ...(preview === undefined ? [] : [preview])]);
-    const [readers, writers] = [namesOf("reader"), namesOf("writer").filter((name) => name !== "inCommitTimestamp-preview")];
+    const [readers, writers] = [
+      namesOf("reader"),
+      namesOf("writer").filter((name) => name !== "inCommitTimestamp-preview"),
+    ];
     expect(() => requireWritable(protocol(writers, readers), metadata())).not.toThrow();
   });
 
-  it.each(tableFeatures.map(({ name }) => name))("never ignores %s: it is enforced, kept, or refused by name", (name) => {
-    const known = findFeature(name);
-    const active = { "delta.enableIcebergCompatV1": "true", "delta.enableIcebergCompatV2": "true", "delta.enableIcebergCompatV3": "true" };
-    const more = { "delta.enableIcebergWriterCompatV1": "true", "delta.enableIcebergWriterCompatV3": "true" };
-    const attempt = () => requireWritable(protocol([name, ...(known?.requires ?? [])]), metadata({ ...active, ...more }));
-    if (known?.write !== "refused") expect(attempt).not.toThrow();
-    else expect(attempt).toThrowError(expect.objectContaining({ data: { features: [name] } }));
-  });
+  it.each(tableFeatures.map(({ name }) => name))(
+    "never ignores %s: it is enforced, kept, or refused by name",
+    (name) => {
+      const known = findFeature(name);
+      const active = {
+        "delta.enableIcebergCompatV1": "true",
+        "delta.enableIcebergCompatV2": "true",
+        "delta.enableIcebergCompatV3": "true",
+      };
+      const more = {
+        "delta.enableIcebergWriterCompatV1": "true",
+        "delta.enableIcebergWriterCompatV3": "true",
+      };
+      const attempt = () =>
+        requireWritable(protocol([name, ...(known?.requires ?? [])]), metadata({ ...active, ...more }));
+      if (known?.write !== "refused") expect(attempt).not.toThrow();
+      else expect(attempt).toThrowError(expect.objectContaining({ data: { features: [name] } }));
+    },
+  );
 
   it("names every reason at once", () => {
     expect(() => requireWritable(protocol(["one", "appendOnly", "two"]), metadata())).toThrowError(
@@ -61,18 +98,18 @@ describe("requireWritable", () => {
 
   it("lets Iceberg compatibility be listed as long as it is not on", () => {
     expect(() => requireWritable(protocol(["icebergCompatV2"]), metadata())).not.toThrow();
-    expect(() => requireWritable(protocol(["icebergCompatV2"]), metadata({ "delta.enableIcebergCompatV2": "true" }))).toThrowError(
-      expect.objectContaining({ code: "UNSUPPORTED_FEATURE" }),
-    );
+    expect(() =>
+      requireWritable(protocol(["icebergCompatV2"]), metadata({ "delta.enableIcebergCompatV2": "true" })),
+    ).toThrowError(expect.objectContaining({ code: "UNSUPPORTED_FEATURE" }));
   });
 
   it("refuses tables of a catalog and protocol versions of the future", () => {
     expect(() => requireWritable(protocol(["catalogManaged"]), metadata())).toThrowError(
       expect.objectContaining({ code: "CATALOG_MANAGED" }),
     );
-    expect(() => requireWritable({ kind: "protocol", minReaderVersion: 3, minWriterVersion: 8 }, metadata())).toThrowError(
-      expect.objectContaining({ code: "UNSUPPORTED_PROTOCOL" }),
-    );
+    expect(() =>
+      requireWritable({ kind: "protocol", minReaderVersion: 3, minWriterVersion: 8 }, metadata()),
+    ).toThrowError(expect.objectContaining({ code: "UNSUPPORTED_PROTOCOL" }));
   });
 });
 

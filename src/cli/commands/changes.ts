@@ -32,5 +32,7 @@ async function changes(uri: string, flags: ChangesFlags): Promise<void> {
   await using table = await openTable(uri, openOptions(flags));
   const from = parseTravelPoint(flags.from);
   const range = { from, to: flags.to === undefined ? undefined : parseTravelPoint(flags.to) };
-  await runAndPrint(flags, (exportFolder) => table.changes(exportFolder === undefined ? range : { ...range, exportFolder }));
+  await runAndPrint(flags, (exportFolder) =>
+    table.changes(exportFolder === undefined ? range : { ...range, exportFolder }),
+  );
 }

@@ -14,9 +14,14 @@ export function addCheck(program: Command): void {
   const command = program
     .command("check")
     .summary("run data tests over files or a table")
-    .description("Run a suite of data tests over CSV, NDJSON, Parquet or Arrow files, or over a table at any version. Writes no table.")
+    .description(
+      "Run a suite of data tests over CSV, NDJSON, Parquet or Arrow files, or over a table at any version. Writes no table.",
+    )
     .argument("<suite>", "JSON file of data tests")
-    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument(
+      "<source...>",
+      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+    )
     .option("--history <table>", "compare with the batches of this table, in checks of a metric's history")
     .addHelpText(
       "after",
@@ -36,7 +41,11 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
   const source = await openSource(input.files, flags);
   const history = flags.history === undefined ? {} : { history: await openVersion(flags.history, flags) };
   const bar = await startProgress("varve", "%", flags.quiet === true);
-  const report = await runSuite(suite, source, { name: input.name, ...history, onProgress: showPhase(bar) }).finally(() => bar.stop());
+  const report = await runSuite(suite, source, {
+    name: input.name,
+    ...history,
+    onProgress: showPhase(bar),
+  }).finally(() => bar.stop());
   // before the report is printed: a reader that closes the pipe early must not hide the rejection
   if (!report.accepted) process.exitCode = exitCodes.rejected;
   await printReport(toldOf(report, input), flags);
@@ -45,6 +54,7 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
 /** The report, saying of rows of standard input that they are, instead of the file that it was kept in. */
 function toldOf(report: CheckReport, { kept }: InputFiles): CheckReport {
   if (kept === undefined) return report;
-  const told = (row: CheckReport["checks"][number]["sample"][number]) => (row.file === kept ? { ...row, file: inputName } : row);
+  const told = (row: CheckReport["checks"][number]["sample"][number]) =>
+    row.file === kept ? { ...row, file: inputName } : row;
   return { ...report, checks: report.checks.map((check) => ({ ...check, sample: check.sample.map(told) })) };
 }

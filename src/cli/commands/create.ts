@@ -16,7 +16,11 @@ export function addCreate(program: Command): void {
     .option("--from <files...>", "files whose rows and columns the table starts with; - for standard input")
     .option("--schema <file>", "Delta schema JSON, as varve schema --format json prints it")
     .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
-    .option("--property <name=value>", "table property such as delta.appendOnly=true; repeat for more", keyValue)
+    .option(
+      "--property <name=value>",
+      "table property such as delta.appendOnly=true; repeat for more",
+      keyValue,
+    )
     .option("--name <name>", "name in the table's metadata")
     .option("--description <text>", "description in the table's metadata")
     .addHelpText(
@@ -51,7 +55,8 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
       description: flags.description,
     });
     await table.close();
-    if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");
+    if (written === undefined)
+      throw new Error("varve internal error: the table was there and nothing said so");
     return written;
   });
   await printWriteResult(result, flags);

@@ -4,15 +4,25 @@ import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
 
-/** `varve describe TABLE[@version]`: what a version is: id, schema width, partitioning, protocol, properties, size. */
+/**
+ * `varve describe TABLE[@version]`: what a version is: id, schema width, partitioning, protocol, properties,
+ * size.
+ */
 export function addDescribe(program: Command): void {
   const command = program
     .command("describe")
     .summary("describe a table")
-    .description("Describe a table as of any version: identity, size, partitioning, protocol, features and properties.")
+    .description(
+      "Describe a table as of any version: identity, size, partitioning, protocol, features and properties.",
+    )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
-    .addOption(new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"))
-    .addHelpText("after", "\nExamples:\n  $ varve describe ./flights\n  $ varve describe ./flights@v3 --format json");
+    .addOption(
+      new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve describe ./flights\n  $ varve describe ./flights@v3 --format json",
+    );
   withStoreFlags(command).action(describe);
 }
 

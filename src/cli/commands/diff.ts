@@ -9,13 +9,20 @@ export function addDiff(program: Command): void {
   const command = program
     .command("diff")
     .summary("compare two versions of a table")
-    .description("Compare two versions of a table: columns, properties, files, and with --rows the rows added and removed.")
+    .description(
+      "Compare two versions of a table: columns, properties, files, and with --rows the rows added and removed.",
+    )
     .argument("<table>", "folder or URI of the table")
     .argument("<from>", "a version such as 3 or v3, or a time such as 2024-06-01T00:00:00Z")
     .argument("[to]", "the same; default: the newest version")
     .option("--rows", "compare the rows too")
-    .addOption(new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"))
-    .addHelpText("after", "\nExamples:\n  $ varve diff ./flights 2 5\n  $ varve diff ./flights 2024-06-01T00:00:00Z --rows --format json");
+    .addOption(
+      new Option("-f, --format <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve diff ./flights 2 5\n  $ varve diff ./flights 2024-06-01T00:00:00Z --rows --format json",
+    );
   withStoreFlags(command).action(diff);
 }
 
@@ -28,18 +35,37 @@ async function diff(uri: string, from: string, to: string | undefined, flags: Di
   const { openTable } = await import("../../api/open-table.ts");
   const { parseTravelPoint } = await import("../../api/table-uri.ts");
   await using table = await openTable(uri, openOptions(flags));
-  const result = await table.diff(parseTravelPoint(from), to === undefined ? undefined : parseTravelPoint(to), {
-    rows: flags.rows === true,
-  });
+  const result = await table.diff(
+    parseTravelPoint(from),
+    to === undefined ? undefined : parseTravelPoint(to),
+    {
+      rows: flags.rows === true,
+    },
+  );
   if (flags.format === "json") {
     print(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
   const records: Record<string, unknown>[] = [
-    ...result.schema.map((one) => ({ what: `column ${one.kind}`, name: one.column, before: one.before ?? "", after: one.after ?? "" })),
-    ...result.properties.map((one) => ({ what: "property", name: one.key, before: one.before ?? "", after: one.after ?? "" })),
+    ...result.schema.map((one) => ({
+      what: `column ${one.kind}`,
+      name: one.column,
+      before: one.before ?? "",
+      after: one.after ?? "",
+    })),
+    ...result.properties.map((one) => ({
+      what: "property",
+      name: one.key,
+      before: one.before ?? "",
+      after: one.after ?? "",
+    })),
     { what: "files", name: "removed / added", before: result.files.removed, after: result.files.added },
-    { what: "bytes", name: "removed / added", before: result.files.bytesRemoved, after: result.files.bytesAdded },
+    {
+      what: "bytes",
+      name: "removed / added",
+      before: result.files.bytesRemoved,
+      after: result.files.bytesAdded,
+    },
     ...(result.rows === undefined
       ? []
       : [{ what: "rows", name: "removed / added", before: result.rows.removed, after: result.rows.added }]),

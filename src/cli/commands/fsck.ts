@@ -17,7 +17,10 @@ export function addFsck(program: Command): void {
     .argument("<table>", "folder or URI of the table, with @v12 for the files of a version")
     .option("--no-data", "look data files up, but do not read them")
     .option("--no-orphans", "do not look for files that no version names")
-    .option("--deep", "check the past, too: every checkpoint against the commits, the files of all versions, change files")
+    .option(
+      "--deep",
+      "check the past, too: every checkpoint against the commits, the files of all versions, change files",
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve fsck ./flights\n  $ varve fsck ./flights --no-data --format json\n  $ varve fsck ./flights --deep\n\nExit code 1 when an error was found; warnings alone end with 0. spec/fsck.md explains the codes.",
@@ -41,7 +44,12 @@ async function fsck(uri: string, flags: FsckFlags): Promise<void> {
     deep: flags.deep === true,
     onProgress: (files, of) => bar.update(files, of),
   }).finally(() => bar.stop());
-  const findings = report.findings.map(({ severity, code, message, path }) => ({ severity, code, message, path: path ?? "" }));
+  const findings = report.findings.map(({ severity, code, message, path }) => ({
+    severity,
+    code,
+    message,
+    path: path ?? "",
+  }));
   if (flags.format !== "table" || findings.length > 0) await printRecords(findings, flags);
   printError(
     `${report.commits} commits, ${report.checkpoints} checkpoints, ${report.files} files, ${report.rows} rows: ${findings.length} findings\n`,

@@ -2,7 +2,13 @@ import type { Command } from "commander";
 import type { HistoryEntry } from "../../operations/history.ts";
 import { isJsonObject, type JsonValue } from "../../util/json.ts";
 import { openOptions } from "../shared/open-options.ts";
-import { type ListOutputFlags, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../shared/options.ts";
+import {
+  type ListOutputFlags,
+  type StoreFlags,
+  wholeNumber,
+  withListOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { printRecords } from "../shared/records.ts";
 
 /** `varve history TABLE`: every version, newest first, with what its tests said. */
@@ -10,11 +16,16 @@ export function addHistory(program: Command): void {
   const command = program
     .command("history")
     .summary("list the versions of a table")
-    .description("List the versions of a table, newest first: when, what, how many rows and files, and what the data tests said.")
+    .description(
+      "List the versions of a table, newest first: when, what, how many rows and files, and what the data tests said.",
+    )
     .argument("<table>", "folder or URI of the table")
     .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
     .option("--no-check-files", "do not look whether files that later versions removed are still there")
-    .addHelpText("after", "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json",
+    );
   withStoreFlags(withListOutput(command)).action(history);
 }
 
@@ -58,7 +69,9 @@ function gateSummary(entry: HistoryEntry): string {
     return typeof count === "number" && count > 0 ? [`${count} ${key}`] : [];
   });
   const checks = Array.isArray(gate["checks"]) ? (gate["checks"] as readonly JsonValue[]) : [];
-  const warned = checks.filter((check) => isJsonObject(check) && check["success"] === false && check["onFail"] === "warn").length;
+  const warned = checks.filter(
+    (check) => isJsonObject(check) && check["success"] === false && check["onFail"] === "warn",
+  ).length;
   const parts = warned === 0 ? rows : [...rows, `${warned} warned`];
   return parts.length === 0 ? "passed" : parts.join(", ");
 }

@@ -2,7 +2,14 @@ import { type Command, Option } from "commander";
 import { VarveError } from "../../errors.ts";
 import type { VersionMetrics } from "../../metrics/metrics-store.ts";
 import { openOptions } from "../shared/open-options.ts";
-import { type ListOutputFlags, nameList, type StoreFlags, wholeNumber, withListOutput, withStoreFlags } from "../shared/options.ts";
+import {
+  type ListOutputFlags,
+  nameList,
+  type StoreFlags,
+  wholeNumber,
+  withListOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { printRecords } from "../shared/records.ts";
 
 /** `varve metrics TABLE`: what is measured of each version. */
@@ -16,7 +23,9 @@ export function addMetrics(program: Command): void {
     .argument("<table>", "folder or URI of the table")
     .option("-m, --metric <names>", "these metrics only, e.g. row_count,mean(delay)", nameList)
     .addOption(
-      new Option("--scope <scope>", "all rows of each version, or those that it brought").choices(["table", "batch"]).default("table"),
+      new Option("--scope <scope>", "all rows of each version, or those that it brought")
+        .choices(["table", "batch"])
+        .default("table"),
     )
     .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
     .option("--no-record", "only what is kept already; writes nothing")
@@ -41,7 +50,8 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   ]);
   for (const metric of flags.metric ?? []) {
     const { measure, column } = metricParts(metric);
-    if (column === undefined ? measure === "row_count" : shownMetrics.some((known) => known === measure)) continue;
+    if (column === undefined ? measure === "row_count" : shownMetrics.some((known) => known === measure))
+      continue;
     throw new VarveError(
       "INVALID_ARGUMENT",
       `${metric} is no metric that is listed. Name row_count, or of a column ${shownMetrics.join(", ")}, e.g. mean(delay).`,

@@ -3,7 +3,13 @@ import { type Command, Option } from "commander";
 import type { ColumnProfile } from "../../quality/profile/profile.ts";
 import { stringifyJson, toJsonValue } from "../../util/json.ts";
 import { openSource } from "../shared/open-source.ts";
-import { type ListOutputFlags, nameList, type StoreFlags, withListOutput, withStoreFlags } from "../shared/options.ts";
+import {
+  type ListOutputFlags,
+  nameList,
+  type StoreFlags,
+  withListOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { printRecords } from "../shared/records.ts";
 import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
@@ -17,7 +23,10 @@ export function addProfile(program: Command): void {
     .description(
       "Say of each column how complete it is, how many different values it holds, its range, mean, quartiles and most frequent values.\nDistinct counts and quartiles are estimates unless a count stands under distinct; --format json has everything.",
     )
-    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument(
+      "<source...>",
+      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+    )
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .addHelpText(
       "after",
@@ -34,12 +43,20 @@ export function addSuggest(program: Command): void {
     .description(
       "Print a suite of data tests that the rows suggest, each with its reason, ready to be edited. What it asks holds for these rows: keep the tests that must hold for others too.",
     )
-    .argument("<source...>", "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version")
+    .argument(
+      "<source...>",
+      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+    )
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("--name <name>", "name of the suite; default: that of the source")
-    .option("--extended", "suggest limits of values, lengths, mean and deviation too, drawn around exactly these rows")
+    .option(
+      "--extended",
+      "suggest limits of values, lengths, mean and deviation too, drawn around exactly these rows",
+    )
     .addOption(
-      new Option("-f, --format <format>", "the suite as JSON, or a table of its checks").choices(["json", "table", "csv"]).default("json"),
+      new Option("-f, --format <format>", "the suite as JSON, or a table of its checks")
+        .choices(["json", "table", "csv"])
+        .default("json"),
     )
     .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
     .addHelpText(
@@ -58,7 +75,9 @@ async function profile(sources: readonly string[], flags: ProfileFlags & ListOut
   await using input = await inputFiles(sources, flags.inputFormat);
   const { rows, columns } = await profileOf(await openSource(input.files, flags), columnsOf(flags));
   const records =
-    flags.format === "table" || flags.format === "csv" ? columns.map(summary) : columns.map((column) => ({ rows, ...column }));
+    flags.format === "table" || flags.format === "csv"
+      ? columns.map(summary)
+      : columns.map((column) => ({ rows, ...column }));
   await printRecords(records, flags);
 }
 
@@ -68,9 +87,23 @@ function columnsOf({ columns }: ProfileFlags) {
 
 /** One line a column. */
 function summary(column: ColumnProfile): Record<string, unknown> {
-  const { name, type, completeness, distinct, approximateDistinct, min, max, mean, approximateQuartiles, minLength, maxLength } = column;
+  const {
+    name,
+    type,
+    completeness,
+    distinct,
+    approximateDistinct,
+    min,
+    max,
+    mean,
+    approximateQuartiles,
+    minLength,
+    maxLength,
+  } = column;
   const lengths = typeof minLength === "number" ? `${minLength} to ${maxLength} characters` : "";
-  const frequent = (column.histogram ?? []).slice(0, 3).map(({ value, count }) => `${String(value)} (${count})`);
+  const frequent = (column.histogram ?? [])
+    .slice(0, 3)
+    .map(({ value, count }) => `${String(value)} (${count})`);
   return {
     column: name,
     type,
@@ -106,7 +139,11 @@ async function suggest(sources: readonly string[], flags: SuggestFlags): Promise
   ]);
   await using input = await inputFiles(sources, flags.inputFormat);
   const name = flags.name ?? nameOf(sources[0] ?? "source");
-  const suggested = await suggestOf(await openSource(input.files, flags), { name, extended: flags.extended === true, ...columnsOf(flags) });
+  const suggested = await suggestOf(await openSource(input.files, flags), {
+    name,
+    extended: flags.extended === true,
+    ...columnsOf(flags),
+  });
   if (flags.format !== "json") {
     const records = suggested.suite.checks.map(({ id, kind, params, onFail, mostly }) => ({
       id,

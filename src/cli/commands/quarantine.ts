@@ -22,15 +22,25 @@ export function addQuarantine(program: Command): void {
   const group = program
     .command("quarantine")
     .summary("rows that data tests set aside")
-    .description("Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.")
+    .description(
+      "Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.",
+    )
     .addHelpText(
       "afterAll",
       '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"\n  $ varve quarantine purge ./flights --older-than 30d',
     );
-  withStoreFlags(withListOutput(on(group, "list", "batches that left rows behind, and what became of them"))).action(list);
+  withStoreFlags(
+    withListOutput(on(group, "list", "batches that left rows behind, and what became of them")),
+  ).action(list);
   withStoreFlags(
     withListOutput(
-      withSelection(on(group, "show", "rows with their source and every failed check; a table counts them from 1, other formats from 0")),
+      withSelection(
+        on(
+          group,
+          "show",
+          "rows with their source and every failed check; a table counts them from 1, other formats from 0",
+        ),
+      ),
     ),
   )
     .option("-n, --limit <rows>", "at most so many rows", wholeNumber, 50)
@@ -39,13 +49,24 @@ export function addQuarantine(program: Command): void {
   withStoreFlags(withSelection(on(group, "repair", "change values of open rows")))
     .requiredOption("--set <column=expression>", "SQL over the row's columns; repeat for more", keyValue)
     .action(repair);
-  withStoreFlags(withSelection(on(group, "resubmit", "test open rows again and add those that pass to the table")))
-    .option("--suite <file>", "JSON file of the data tests that rows have to pass now; default: those that the table carries")
+  withStoreFlags(
+    withSelection(on(group, "resubmit", "test open rows again and add those that pass to the table")),
+  )
+    .option(
+      "--suite <file>",
+      "JSON file of the data tests that rows have to pass now; default: those that the table carries",
+    )
     .action(resubmit);
   withStoreFlags(withSelection(on(group, "discard", "give open rows up; they stay on record")))
     .option("--note <text>", "why")
     .action(discard);
-  withStoreFlags(on(group, "purge", "remove rows for good that were resubmitted or discarded long ago; open rows always stay"))
+  withStoreFlags(
+    on(
+      group,
+      "purge",
+      "remove rows for good that were resubmitted or discarded long ago; open rows always stay",
+    ),
+  )
     .addOption(
       new Option("--older-than <age>", "resolved longer ago than this, e.g. 30d or 12h")
         .argParser(age)
@@ -105,12 +126,17 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
   );
 }
 
-async function show(uri: string, flags: SelectionFlags & ListOutputFlags & { readonly limit: number }): Promise<void> {
+async function show(
+  uri: string,
+  flags: SelectionFlags & ListOutputFlags & { readonly limit: number },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.quarantinedRows(selectionOf(flags), flags.limit);
   if (flags.format !== "table") return printRecords(rows, flags);
   const reasons = (errors: unknown): string =>
-    Array.isArray(errors) ? errors.map((error) => String((error as Record<string, unknown>)["message"])).join("; ") : "";
+    Array.isArray(errors)
+      ? errors.map((error) => String((error as Record<string, unknown>)["message"])).join("; ")
+      : "";
   await printRecords(
     rows.map((row) => ({
       id: String(row["quarantine_id"]).slice(0, 12),
@@ -134,13 +160,19 @@ async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
   for await (const lines of table.quarantinedLines(selectionOf(flags))) await printExact(lines, true);
 }
 
-async function repair(uri: string, flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> }): Promise<void> {
+async function repair(
+  uri: string,
+  flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.repairQuarantined(selectionOf(flags), flags.set);
   print(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
 }
 
-async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: string | undefined }): Promise<void> {
+async function resubmit(
+  uri: string,
+  flags: SelectionFlags & { readonly suite?: string | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
   const result = await table.resubmit({ ...selectionOf(flags), ...gate });
@@ -148,7 +180,10 @@ async function resubmit(uri: string, flags: SelectionFlags & { readonly suite?: 
   print(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
 }
 
-async function discard(uri: string, flags: SelectionFlags & { readonly note?: string | undefined }): Promise<void> {
+async function discard(
+  uri: string,
+  flags: SelectionFlags & { readonly note?: string | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.discardQuarantined(selectionOf(flags), flags.note);
   print(`${rows} rows discarded\n`);

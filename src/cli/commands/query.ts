@@ -1,6 +1,12 @@
 import type { Command } from "commander";
 import { openOptions } from "../shared/open-options.ts";
-import { keyValue, type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import {
+  keyValue,
+  type RowOutputFlags,
+  type StoreFlags,
+  withRowOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { runAndPrint } from "../shared/query-output.ts";
 
 /** `varve query SQL --table name=uri`: SQL over tables at versions. */
@@ -27,5 +33,7 @@ interface QueryFlags extends StoreFlags, RowOutputFlags {
 async function query(sql: string, flags: QueryFlags): Promise<void> {
   const { query: runQuery } = await import("../../api/query.ts");
   const options = { ...openOptions(flags), tables: flags.table ?? {} };
-  await runAndPrint(flags, (exportFolder) => runQuery(sql, exportFolder === undefined ? options : { ...options, exportFolder }));
+  await runAndPrint(flags, (exportFolder) =>
+    runQuery(sql, exportFolder === undefined ? options : { ...options, exportFolder }),
+  );
 }

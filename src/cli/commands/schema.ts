@@ -11,8 +11,15 @@ export function addSchema(program: Command): void {
     .summary("print the columns of a table")
     .description("Print the columns of a table as of any version.")
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
-    .addOption(new Option("-f, --format <format>", "a table, or Delta's schema JSON").choices(["table", "json"]).default("table"))
-    .addHelpText("after", "\nExamples:\n  $ varve schema ./flights\n  $ varve schema ./flights@v0 --format json > schema.json");
+    .addOption(
+      new Option("-f, --format <format>", "a table, or Delta's schema JSON")
+        .choices(["table", "json"])
+        .default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ varve schema ./flights\n  $ varve schema ./flights@v0 --format json > schema.json",
+    );
   withStoreFlags(command).action(schema);
 }
 

@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import { openOptions } from "../shared/open-options.ts";
-import { nameList, type RowOutputFlags, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import {
+  nameList,
+  type RowOutputFlags,
+  type StoreFlags,
+  wholeNumber,
+  withRowOutput,
+  withStoreFlags,
+} from "../shared/options.ts";
 import { runAndPrint } from "../shared/query-output.ts";
 
 /** `varve show TABLE[@version]`: rows of a version. */
@@ -8,12 +15,17 @@ export function addShow(program: Command): void {
   const command = program
     .command("show")
     .summary("print rows of a table")
-    .description("Print rows of a table, as of any version. Only 20 rows as a table on the terminal, all rows in the other formats.")
+    .description(
+      "Print rows of a table, as of any version. Only 20 rows as a table on the terminal, all rows in the other formats.",
+    )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("-w, --where <condition>", "SQL condition on the table's columns")
     .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
-    .option("--row-ids", "add a column _metadata: each row's stable id and the version that wrote it last, where the table tracks rows")
+    .option(
+      "--row-ids",
+      "add a column _metadata: each row's stable id and the version that wrote it last, where the table tracks rows",
+    )
     .addHelpText(
       "after",
       '\nExamples:\n  $ varve show ./flights@v3 --where "delay > 600"\n  $ varve show ./flights --format jsonl > flights.jsonl\n  $ varve show ./flights --format parquet --output flights.parquet',
@@ -38,5 +50,7 @@ async function show(uri: string, flags: ShowFlags): Promise<void> {
     limit,
     rowTracking: flags.rowIds === true ? true : undefined,
   };
-  await runAndPrint(flags, (exportFolder) => table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }));
+  await runAndPrint(flags, (exportFolder) =>
+    table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }),
+  );
 }

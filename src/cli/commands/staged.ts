@@ -44,13 +44,20 @@ export function addStaged(program: Command): void {
   const group = program
     .command("staged")
     .summary("audit, publish or discard staged rows")
-    .description("Look at rows that were staged, put them through the data tests, make them part of the table, or give them up.")
+    .description(
+      "Look at rows that were staged, put them through the data tests, make them part of the table, or give them up.",
+    )
     .addHelpText(
       "afterAll",
       '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests refuse the batch: it stays staged.',
     );
   withStoreFlags(
-    withListOutput(group.command("list").description("batches that are staged").argument("<table>", "folder or URI of the table")),
+    withListOutput(
+      group
+        .command("list")
+        .description("batches that are staged")
+        .argument("<table>", "folder or URI of the table"),
+    ),
   ).action(list);
   withStoreFlags(withRowOutput(on(group, "show", "staged rows")))
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
@@ -59,10 +66,15 @@ export function addStaged(program: Command): void {
     .action(show);
   withStoreFlags(
     withRowOutput(
-      on(group, "query", "run SQL over the staged rows and the table").argument("<sql>", "a query over staged and t, the table"),
+      on(group, "query", "run SQL over the staged rows and the table").argument(
+        "<sql>",
+        "a query over staged and t, the table",
+      ),
     ),
   ).action(query);
-  withStoreFlags(withReportOutput(on(group, "audit", "run the table's data tests, and others, over the staged rows")))
+  withStoreFlags(
+    withReportOutput(on(group, "audit", "run the table's data tests, and others, over the staged rows")),
+  )
     .option("--suite <file>", "JSON file of data tests beside those that the table carries")
     .action(audit);
   withStoreFlags(on(group, "publish", "commit the staged rows, after testing them where that is due"))
@@ -134,16 +146,27 @@ async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
     where: flags.where,
     limit,
   };
-  await runAndPrint(flags, (exportFolder) => rows.select(exportFolder === undefined ? options : { ...options, exportFolder }));
+  await runAndPrint(flags, (exportFolder) =>
+    rows.select(exportFolder === undefined ? options : { ...options, exportFolder }),
+  );
 }
 
-async function query(uri: string, id: string, sql: string, flags: StoreFlags & RowOutputFlags): Promise<void> {
+async function query(
+  uri: string,
+  id: string,
+  sql: string,
+  flags: StoreFlags & RowOutputFlags,
+): Promise<void> {
   await using table = await opened(uri, flags);
   const staged = await table.staged(id);
   await runAndPrint(flags, (exportFolder) => staged.sql(sql, { exportFolder }));
 }
 
-async function audit(uri: string, id: string, flags: StoreFlags & ReportFlags & { readonly suite?: string | undefined }): Promise<void> {
+async function audit(
+  uri: string,
+  id: string,
+  flags: StoreFlags & ReportFlags & { readonly suite?: string | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const staged = await table.staged(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
@@ -157,7 +180,10 @@ async function publish(
   flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const result = await table.publishStaged(id, flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) });
+  const result = await table.publishStaged(
+    id,
+    flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) },
+  );
   await printDone(result, flags);
 }
 

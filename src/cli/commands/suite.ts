@@ -9,14 +9,19 @@ export function addSuite(program: Command): void {
   const group = program
     .command("suite")
     .summary("data tests that a table carries")
-    .description("Show, set or remove the suite of data tests that a table carries: every write through varve is tested with it.")
+    .description(
+      "Show, set or remove the suite of data tests that a table carries: every write through varve is tested with it.",
+    )
     .addHelpText(
       "afterAll",
       "\nExamples:\n  $ varve suite set ./flights suite.json\n  $ varve suite show ./flights > suite.json\n  $ varve suite remove ./flights",
     );
-  withStoreFlags(group.command("show").description("print the suite as JSON").argument("<table>", "folder or URI of the table")).action(
-    show,
-  );
+  withStoreFlags(
+    group
+      .command("show")
+      .description("print the suite as JSON")
+      .argument("<table>", "folder or URI of the table"),
+  ).action(show);
   withStoreFlags(
     group
       .command("set")
@@ -29,7 +34,10 @@ export function addSuite(program: Command): void {
       ),
   ).action(set);
   withStoreFlags(
-    group.command("remove").description("take the suite away, in a commit").argument("<table>", "folder or URI of the table"),
+    group
+      .command("remove")
+      .description("take the suite away, in a commit")
+      .argument("<table>", "folder or URI of the table"),
   ).action(remove);
 }
 
@@ -43,11 +51,19 @@ async function show(uri: string, flags: StoreFlags): Promise<void> {
   const { VarveError } = await import("../../errors.ts");
   const suite = await table.suite();
   if (suite === undefined)
-    throw new VarveError("SUITE_INVALID", `The table ${uri} carries no suite. Give it one with: varve suite set.`, { uri });
+    throw new VarveError(
+      "SUITE_INVALID",
+      `The table ${uri} carries no suite. Give it one with: varve suite set.`,
+      { uri },
+    );
   print(`${JSON.stringify(suite.json, undefined, 2)}\n`);
 }
 
-async function set(uri: string, file: string, flags: StoreFlags & { readonly constraints?: boolean | undefined }): Promise<void> {
+async function set(
+  uri: string,
+  file: string,
+  flags: StoreFlags & { readonly constraints?: boolean | undefined },
+): Promise<void> {
   await using table = await opened(uri, flags);
   const result = await table.setSuite(
     await readSuite(file),
@@ -56,7 +72,9 @@ async function set(uri: string, file: string, flags: StoreFlags & { readonly con
   print(`version ${result.version}: the table carries the suite\n`);
   if (flags.constraints !== true) return;
   const registered = new Set(result.constraints.map(({ checkId }) => checkId));
-  const own = ((await table.suite())?.checks ?? []).filter(({ id }) => !registered.has(id)).map(({ id }) => id);
+  const own = ((await table.suite())?.checks ?? [])
+    .filter(({ id }) => !registered.has(id))
+    .map(({ id }) => id);
   print(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
   if (own.length > 0) print(`held to by varve alone: ${own.join(", ")}\n`);
 }

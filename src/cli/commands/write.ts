@@ -25,7 +25,11 @@ export interface WriteFlags extends StoreFlags, SourceFlags {
 export function withWriteFlags(command: Command): Command {
   return withRowFlags(command)
     .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
-    .option("--txn <app:version>", "Delta application transaction: at most one batch of each version lands", transaction);
+    .option(
+      "--txn <app:version>",
+      "Delta application transaction: at most one batch of each version lands",
+      transaction,
+    );
 }
 
 /** Adds those of them that say which rows are written, and how. */
@@ -42,7 +46,9 @@ export function addAppend(program: Command): void {
   const command = program
     .command("append")
     .summary("add rows from files")
-    .description("Add the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit: all rows that pass the tests, or none.")
+    .description(
+      "Add the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit: all rows that pass the tests, or none.",
+    )
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
     .option("--merge-schema", "add columns that the table lacks")
@@ -99,12 +105,17 @@ async function write(uri: string, files: readonly string[], flags: WriteFlags, v
   const { openTable } = await import("../../api/open-table.ts");
   await using table = await openTable(uri, openOptions(flags));
   await using input = await inputFiles(files, flags.inputFormat);
-  const result = await withProgress(flags, async (options) => verb(table, fileSource(input.files, flags), options));
+  const result = await withProgress(flags, async (options) =>
+    verb(table, fileSource(input.files, flags), options),
+  );
   await printWriteResult(result, flags);
 }
 
 /** Runs a write with the options that its flags stand for, and shows its progress. */
-export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOptions) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  flags: WriteFlags,
+  run: (options: AppendOptions) => Promise<T>,
+): Promise<T> {
   const gate = flags.suite === undefined ? undefined : await readSuite(flags.suite);
   const bar = await startProgress("varve", "%", flags.quiet === true);
   try {
@@ -122,7 +133,10 @@ export async function withProgress<T>(flags: WriteFlags, run: (options: AppendOp
 }
 
 /** Says what a write did, on standard output. */
-export async function printWriteResult({ gate, ...result }: WriteResult, flags: Pick<WriteFlags, "json">): Promise<void> {
+export async function printWriteResult(
+  { gate, ...result }: WriteResult,
+  flags: Pick<WriteFlags, "json">,
+): Promise<void> {
   const { summarizeVerdict } = await import("../../quality/gate/verdict.ts");
   await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
 }
@@ -146,7 +160,9 @@ export async function printDone(
   for (const check of Array.isArray(checks) ? (checks as readonly JsonValue[]) : []) {
     if (!isJsonObject(check) || check["success"] !== false) continue;
     const { onFail, message, unexpected, considered } = check;
-    print(`  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`);
+    print(
+      `  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
+    );
   }
   const quarantine = result.quarantine;
   if (quarantine !== undefined) print(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);
@@ -154,6 +170,7 @@ export async function printDone(
 
 function transaction(text: string): { readonly appId: string; readonly version: bigint } {
   const match = /^(.+):(\d+)$/s.exec(text);
-  if (match?.[1] === undefined || match[2] === undefined) throw new InvalidArgumentError("It must be written as application:version.");
+  if (match?.[1] === undefined || match[2] === undefined)
+    throw new InvalidArgumentError("It must be written as application:version.");
   return { appId: match[1], version: BigInt(match[2]) };
 }

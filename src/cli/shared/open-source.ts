@@ -4,10 +4,17 @@ import { openOptions } from "./open-options.ts";
 import type { StoreFlags } from "./options.ts";
 import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";
 
-/** Files, or one table's folder or URI with or without a version: a single name without a file's ending is a table. */
-export async function openSource(sources: readonly string[], flags: StoreFlags & SourceFlags): Promise<Source> {
+/**
+ * Files, or one table's folder or URI with or without a version: a single name without a file's ending is a
+ * table.
+ */
+export async function openSource(
+  sources: readonly string[],
+  flags: StoreFlags & SourceFlags,
+): Promise<Source> {
   const [only] = sources;
-  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only)) return fileSource(sources, flags);
+  if (only === undefined || sources.length > 1 || flags.inputFormat !== undefined || tellsFormat(only))
+    return fileSource(sources, flags);
   return openVersion(only, flags);
 }
 

@@ -12,10 +12,17 @@ export interface StoreFlags {
 /** Adds the options that every command understands. */
 export function withStoreFlags(command: Command): Command {
   return command
-    .addOption(new Option("--s3-endpoint <url>", "S3 endpoint, for servers other than AWS").env("AWS_ENDPOINT_URL_S3"))
+    .addOption(
+      new Option("--s3-endpoint <url>", "S3 endpoint, for servers other than AWS").env("AWS_ENDPOINT_URL_S3"),
+    )
     .addOption(new Option("--s3-region <region>", "S3 region").env("AWS_REGION"))
     .addOption(new Option("--s3-path-style", "address buckets in the path instead of the host name"))
-    .addOption(new Option("--memory-limit <size>", "memory of the engine before it spills to disk, e.g. 512MB or 2GB").argParser(byteSize))
+    .addOption(
+      new Option(
+        "--memory-limit <size>",
+        "memory of the engine before it spills to disk, e.g. 512MB or 2GB",
+      ).argParser(byteSize),
+    )
     .addOption(new Option("-q, --quiet", "no progress"));
 }
 
@@ -65,7 +72,8 @@ export function withListOutput(command: Command): Command {
 /** Parses a whole number of 0 or more. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a whole number of 0 or more.");
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("It must be a whole number of 0 or more.");
   return value;
 }
 
@@ -87,7 +95,10 @@ export function age(text: string): number {
 }
 
 /** Collects `key=value` options into a record. */
-export function keyValue(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+export function keyValue(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
   if (at <= 0) throw new InvalidArgumentError("It must be written as name=value.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };

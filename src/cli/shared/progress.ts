@@ -34,5 +34,6 @@ export async function startProgress(label: string, unit: string, quiet: boolean)
 
 /** Shows on a line how far reading, testing and writing rows has come. */
 export function showPhase(line: ProgressLine): (progress: WriteProgress) => void {
-  return ({ phase, rows, share }) => line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);
+  return ({ phase, rows, share }) =>
+    line.update(Math.round((share ?? 0) * 100), 100, rows === undefined ? phase : `${phase} ${rows} rows`);
 }

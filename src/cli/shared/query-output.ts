@@ -15,9 +15,13 @@ interface TextSink {
 const tableRows = 10_000;
 
 /**
- * Runs a query and prints its result. Formats that the engine writes as a file get a folder of their own to be written to, which is gone afterwards.
+ * Runs a query and prints its result. Formats that the engine writes as a file get a folder of their own to
+ * be written to, which is gone afterwards.
  */
-export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: string) => Promise<QueryResult>): Promise<void> {
+export async function runAndPrint(
+  flags: RowOutputFlags,
+  run: (exportFolder?: string) => Promise<QueryResult>,
+): Promise<void> {
   if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
   const folder = makeTemporaryFolder();
   try {
@@ -27,7 +31,10 @@ export async function runAndPrint(flags: RowOutputFlags, run: (exportFolder?: st
   }
 }
 
-/** Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for tables, which measure their columns). */
+/**
+ * Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for
+ * tables, which measure their columns).
+ */
 async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
   if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
   const sink = await openSink(flags.output);
@@ -41,7 +48,11 @@ async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<v
   }
 }
 
-async function printFile(result: QueryResult, format: "csv" | "parquet", { output, safeCsv }: RowOutputFlags): Promise<void> {
+async function printFile(
+  result: QueryResult,
+  format: "csv" | "parquet",
+  { output, safeCsv }: RowOutputFlags,
+): Promise<void> {
   const file = await result.writeFile(format, { safeCsv });
   if (output !== undefined) {
     await copyFile(file, output);
@@ -82,11 +93,16 @@ async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
   }
   const numeric = new Set(
     result.columns.flatMap((column, index) =>
-      /INT|DOUBLE|FLOAT|DECIMAL/.test(column.type) && !/[[(].*\b(STRUCT|MAP)|\[\]/.test(column.type) ? [index] : [],
+      /INT|DOUBLE|FLOAT|DECIMAL/.test(column.type) && !/[[(].*\b(STRUCT|MAP)|\[\]/.test(column.type)
+        ? [index]
+        : [],
     ),
   );
-  await sink.write(`${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`);
-  if (more) await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
+  await sink.write(
+    `${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`,
+  );
+  if (more)
+    await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
 }
 
 async function* singleLines(result: QueryResult): AsyncGenerator<string> {

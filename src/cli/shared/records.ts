@@ -10,28 +10,43 @@ export interface RecordOutput {
   readonly safeCsv?: boolean | undefined;
 }
 
-/** Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as CSV. @throws for the binary formats. */
-export async function printRecords(records: readonly Readonly<Record<string, unknown>>[], flags: RecordOutput): Promise<void> {
+/**
+ * Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as
+ * CSV. @throws for the binary formats.
+ */
+export async function printRecords(
+  records: readonly Readonly<Record<string, unknown>>[],
+  flags: RecordOutput,
+): Promise<void> {
   await writeOutput(await recordsText(records, flags), flags.output, flags.format === "csv");
 }
 
-async function recordsText(records: readonly Readonly<Record<string, unknown>>[], { format, safeCsv }: RecordOutput): Promise<string> {
+async function recordsText(
+  records: readonly Readonly<Record<string, unknown>>[],
+  { format, safeCsv }: RecordOutput,
+): Promise<string> {
   const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
   if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
   if (format === "json") return `${stringifyJson(records.map(toJsonValue), 2)}\n`;
   const heads = [...new Set(records.flatMap((record) => Object.keys(record)))];
   const cells = records.map((record) => heads.map((head) => cellOf(record[head])));
   if (format === "csv")
-    return [heads, ...cells].map((line) => `${line.map((cell) => csvCell(cell, safeCsv === true)).join(",")}\n`).join("");
+    return [heads, ...cells]
+      .map((line) => `${line.map((cell) => csvCell(cell, safeCsv === true)).join(",")}\n`)
+      .join("");
   if (format === "table") {
     const { textTable } = await import("./text-table.ts");
-    const numeric = new Set(heads.flatMap((head, index) => (records.every((record) => isNumber(record[head])) ? [index] : [])));
+    const numeric = new Set(
+      heads.flatMap((head, index) => (records.every((record) => isNumber(record[head])) ? [index] : [])),
+    );
     return records.length === 0
       ? "nothing to show\n"
       : `${textTable(heads, cells, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`;
   }
   const { VarveError } = await import("../../errors.ts");
-  throw new VarveError("INVALID_ARGUMENT", `This command prints table, json, jsonl or csv, not ${format}.`, { format });
+  throw new VarveError("INVALID_ARGUMENT", `This command prints table, json, jsonl or csv, not ${format}.`, {
+    format,
+  });
 }
 
 function isNumber(value: unknown): boolean {
@@ -41,8 +56,12 @@ function isNumber(value: unknown): boolean {
 function cellOf(value: unknown): Cell {
   if (value === null || value === undefined) return "";
   if (typeof value === "object")
-    return JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner));
-  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? value : String(value);
+    return JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === "bigint" ? inner.toString() : inner,
+    );
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+    ? value
+    : String(value);
 }
 
 /** `safe`: with an apostrophe before text that a spreadsheet would take for a formula. */

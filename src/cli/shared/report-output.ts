@@ -13,7 +13,9 @@ export interface ReportFlags {
 /** Adds the options of {@link ReportFlags}. */
 export function withReportOutput(command: Command): Command {
   return command
-    .addOption(new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"))
+    .addOption(
+      new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"),
+    )
     .option("-o, --output <file>", "write the report to a file instead of standard output");
 }
 

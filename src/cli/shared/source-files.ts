@@ -22,7 +22,8 @@ const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
 ]);
 
 /**
- * The one format of files named on the command line, by their endings (`.gz` and `.zst` are looked through) unless it is given.
+ * The one format of files named on the command line, by their endings (`.gz` and `.zst` are looked through)
+ * unless it is given.
  *
  * @throws `INVALID_ARGUMENT` for an unknown ending, or for files of several formats
  */
@@ -31,9 +32,13 @@ function sourceFormat(files: readonly string[], given: SourceFormat | undefined)
   const formats = new Set(files.map(formatOf));
   const [format] = formats;
   if (format !== undefined && formats.size === 1) return format;
-  throw new VarveError("INVALID_ARGUMENT", `The files are of several formats (${[...formats].join(", ")}). Append each format by itself.`, {
-    files,
-  });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The files are of several formats (${[...formats].join(", ")}). Append each format by itself.`,
+    {
+      files,
+    },
+  );
 }
 
 /** Whether a name's ending tells a format of files. */
@@ -55,16 +60,25 @@ const encodings = ["utf-8", "utf-16", "latin-1"] as const;
 export function withSourceFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--input-format <format>", "format of the files, where their endings do not tell; needed for standard input").choices(
-        sourceFormats,
-      ),
+      new Option(
+        "--input-format <format>",
+        "format of the files, where their endings do not tell; needed for standard input",
+      ).choices(sourceFormats),
     )
-    .addOption(new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings))
-    .option("--delimiter <character>", "what stands between the values of CSV files; found by itself otherwise")
+    .addOption(
+      new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings),
+    )
+    .option(
+      "--delimiter <character>",
+      "what stands between the values of CSV files; found by itself otherwise",
+    )
     .option("--null-text <text>", "how CSV files write a missing value, besides leaving it empty");
 }
 
-/** The files as a source. @throws `INVALID_ARGUMENT` as {@link sourceFormat}, and for options of CSV with files of another format */
+/**
+ * The files as a source. @throws `INVALID_ARGUMENT` as {@link sourceFormat}, and for options of CSV with
+ * files of another format
+ */
 export function fileSource(files: readonly string[], flags: SourceFlags): Source {
   const format = sourceFormat(files, flags.inputFormat);
   if (format === "csv") {
@@ -74,16 +88,22 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   }
   const [option] = Object.keys(csvOptions(flags));
   if (option !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", `The option for ${option} is one of CSV files; these are ${format}. Leave it out.`, {
-      option,
-      format,
-    });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The option for ${option} is one of CSV files; these are ${format}. Leave it out.`,
+      {
+        option,
+        format,
+      },
+    );
   }
   if (format === "ndjson") return { ndjson: files };
   if (format === "parquet") return { parquet: files };
   const [file, more] = files;
   if (file === undefined || more !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", { files });
+    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", {
+      files,
+    });
   }
   return { arrow: file };
 }
@@ -102,7 +122,11 @@ function formatOf(file: string): SourceFormat {
   );
 }
 
-function csvOptions({ encoding, delimiter, nullText }: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
+function csvOptions({
+  encoding,
+  delimiter,
+  nullText,
+}: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
   return defined({
     encoding,
     delimiter: delimiter === undefined ? undefined : delimiter === "\\t" ? "\t" : delimiter,

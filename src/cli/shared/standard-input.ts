@@ -11,7 +11,10 @@ export const standardInput = "-";
 /** What people and reports read instead. */
 export const inputName = "standard input";
 
-/** Files of a command line, `-` among them being a file with all of standard input, which goes when this is disposed of. */
+/**
+ * Files of a command line, `-` among them being a file with all of standard input, which goes when this is
+ * disposed of.
+ */
 export interface InputFiles extends AsyncDisposable {
   readonly files: readonly string[];
   /** The file among them that holds standard input. */
@@ -21,28 +24,44 @@ export interface InputFiles extends AsyncDisposable {
 }
 
 /**
- * Reads standard input into a temporary file where `-` is among the names, because a source is read more than once.
+ * Reads standard input into a temporary file where `-` is among the names, because a source is read more than
+ * once.
  *
  * The file goes at the latest with the process, also when a signal ends it.
  *
  * @throws `INVALID_ARGUMENT` for `-` twice, or without a format
  */
-export async function inputFiles(names: readonly string[], format: SourceFormat | undefined): Promise<InputFiles> {
+export async function inputFiles(
+  names: readonly string[],
+  format: SourceFormat | undefined,
+): Promise<InputFiles> {
   const name = names.map((one) => (one === standardInput ? inputName : one)).join(", ");
   const named = names.filter((one) => one === standardInput).length;
   if (named === 0) return { files: names, name, [Symbol.asyncDispose]: async () => undefined };
-  if (named > 1) throw new VarveError("INVALID_ARGUMENT", "Standard input (-) is named twice. It can be read once.", { files: [...names] });
-  if (format === undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "Nothing tells the format of standard input. Name it, e.g. with --input-format csv.", {
+  if (named > 1)
+    throw new VarveError("INVALID_ARGUMENT", "Standard input (-) is named twice. It can be read once.", {
       files: [...names],
     });
+  if (format === undefined) {
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "Nothing tells the format of standard input. Name it, e.g. with --input-format csv.",
+      {
+        files: [...names],
+      },
+    );
   }
   const folder = makeTemporaryFolder();
   const dispose = () => removeTemporaryFolder(folder);
   try {
     const file = join(folder, `standard-input.${format}`);
     await pipeline(process.stdin, createWriteStream(file, { mode: 0o600 }));
-    return { files: names.map((one) => (one === standardInput ? file : one)), kept: file, name, [Symbol.asyncDispose]: dispose };
+    return {
+      files: names.map((one) => (one === standardInput ? file : one)),
+      kept: file,
+      name,
+      [Symbol.asyncDispose]: dispose,
+    };
   } catch (error) {
     await dispose();
     throw error;

@@ -2,7 +2,10 @@ import { readFile } from "node:fs/promises";
 import { VarveError } from "../../errors.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 
-/** Reads a suite of data tests from a JSON file. @throws `SUITE_INVALID` naming the file, or the path inside the suite */
+/**
+ * Reads a suite of data tests from a JSON file. @throws `SUITE_INVALID` naming the file, or the path inside
+ * the suite
+ */
 export async function readSuite(file: string): Promise<Suite> {
   const { parseSuite } = await import("../../quality/suite/define.ts");
   let text: string;

@@ -16,11 +16,17 @@ const gap = 2;
 const smallest = 6;
 
 /** Draws rows as a plain table that fits the terminal: a heading line, then a line a row, no frame. */
-export function textTable(names: readonly string[], rows: readonly (readonly Cell[])[], options: TextTableOptions): string {
+export function textTable(
+  names: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  options: TextTableOptions,
+): string {
   const nullText = options.nullText ?? "";
   const heads = names.map((name) => visible(name));
   const cells = rows.map((row) => heads.map((_, index) => cellText(row[index], nullText)));
-  const wanted = heads.map((head, index) => Math.max(head.length, ...cells.map((row) => (row[index] ?? "").length)));
+  const wanted = heads.map((head, index) =>
+    Math.max(head.length, ...cells.map((row) => (row[index] ?? "").length)),
+  );
   const widths = fitWidths(wanted, options.width);
   const table = new Table({
     head: heads,
@@ -43,7 +49,10 @@ const frameParts = [
   ...["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"],
 ];
 
-/** One line of text for a value: line breaks and control characters become visible escapes, so that data cannot drive the terminal. */
+/**
+ * One line of text for a value: line breaks and control characters become visible escapes, so that data
+ * cannot drive the terminal.
+ */
 export function cellText(cell: Cell, nullText = ""): string {
   if (cell === null || cell === undefined) return nullText;
   return visible(String(cell));

@@ -2,7 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { VarveError } from "../../errors.ts";
 import { print, printExact } from "./print.ts";
 
-/** Writes text to the file that `--output` named, or to standard output: there as {@link print} does, unless it is CSV (`isExact`). @throws `INVALID_ARGUMENT` where the file cannot be written */
+/**
+ * Writes text to the file that `--output` named, or to standard output: there as {@link print} does, unless
+ * it is CSV (`isExact`). @throws `INVALID_ARGUMENT` where the file cannot be written
+ */
 export async function writeOutput(text: string, file: string | undefined, isExact = false): Promise<void> {
   if (file === undefined) {
     if (isExact) await printExact(text);
@@ -13,6 +16,11 @@ export async function writeOutput(text: string, file: string | undefined, isExac
     await writeFile(file, text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new VarveError("INVALID_ARGUMENT", `${file} cannot be written: ${reason}. Name another file with --output.`, { file }, error);
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${file} cannot be written: ${reason}. Name another file with --output.`,
+      { file },
+      error,
+    );
   }
 }

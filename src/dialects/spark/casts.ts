@@ -1,9 +1,23 @@
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { doubleText, literal, momentText } from "./literals.ts";
-import { anyOf, isDecimal, isWhole, kindOf, literalTerm, surely, type Term, type TypeKind, term, typed } from "./term.ts";
+import {
+  anyOf,
+  isDecimal,
+  isWhole,
+  kindOf,
+  literalTerm,
+  surely,
+  type Term,
+  type TypeKind,
+  term,
+  typed,
+} from "./term.ts";
 
-/** A cast of Spark under ANSI (`spark.sql.ansi.enabled`, the default since Spark 4), or one that no setting changes. */
+/**
+ * A cast of Spark under ANSI (`spark.sql.ansi.enabled`, the default since Spark 4), or one that no setting
+ * changes.
+ */
 export interface CastRule {
   readonly from: readonly TypeKind[];
   readonly to: readonly TypeKind[];
@@ -18,8 +32,10 @@ const two63 = "9223372036854775808.0";
 
 /** Years that every part of Spark and the engine writes alike, as days since 1970-01-01. */
 export const ordinaryDay = (days: string): string => `${days} BETWEEN -719162 AND 2932896`;
-export const ordinaryDate = (date: string): string => `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'`;
-const ordinaryMoment = (moment: string): string => `epoch_us(${moment}) BETWEEN -62135596800000000 AND 253402300799999999`;
+export const ordinaryDate = (date: string): string =>
+  `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'`;
+const ordinaryMoment = (moment: string): string =>
+  `epoch_us(${moment}) BETWEEN -62135596800000000 AND 253402300799999999`;
 
 /** The decimal type that holds every value of a whole type. */
 export function decimalOfWhole(type: DeltaType): DecimalType {
@@ -30,11 +46,19 @@ export function decimalOfWhole(type: DeltaType): DecimalType {
 const exactDigits = 15;
 
 export const castRules: readonly CastRule[] = [
-  { from: ["byte", "short", "integer", "long"], to: ["byte", "short", "integer", "long"], build: wholeToWhole },
+  {
+    from: ["byte", "short", "integer", "long"],
+    to: ["byte", "short", "integer", "long"],
+    build: wholeToWhole,
+  },
   { from: ["byte", "short", "integer", "long"], to: ["float", "double"], build: plain },
   { from: ["byte", "short", "integer", "long"], to: ["decimal"], build: tried },
   { from: ["byte", "short", "integer", "long", "boolean", "string"], to: ["string"], build: plain },
-  { from: ["byte", "short", "integer", "long"], to: ["boolean"], build: (x) => term("boolean", `${x.sql} <> 0`, x.fails) },
+  {
+    from: ["byte", "short", "integer", "long"],
+    to: ["boolean"],
+    build: (x) => term("boolean", `${x.sql} <> 0`, x.fails),
+  },
   { from: ["boolean"], to: ["byte", "short", "integer", "long", "float", "double"], build: plain },
   { from: ["float"], to: ["double"], build: plain },
   { from: ["float", "double"], to: ["byte", "short", "integer", "long"], build: floatToWhole },
@@ -53,7 +77,10 @@ export const castRules: readonly CastRule[] = [
     from: ["decimal"],
     to: ["float"],
     // Both parts of the division are floats, and rounding its result twice is rounding it once.
-    build: (x, type) => (isDecimal(x.type) && x.type.precision <= 7 ? typed(type, `CAST(${x.sql} AS DOUBLE)`, x.fails) : undefined),
+    build: (x, type) =>
+      isDecimal(x.type) && x.type.precision <= 7
+        ? typed(type, `CAST(${x.sql} AS DOUBLE)`, x.fails)
+        : undefined,
   },
   {
     from: ["decimal"],
@@ -61,7 +88,12 @@ export const castRules: readonly CastRule[] = [
     // Smaller fractions are written with an exponent, or without one under ANSI.
     build: (x, type) => (isDecimal(x.type) && x.type.scale <= 6 ? plain(x, type) : undefined),
   },
-  { from: ["string"], to: ["byte", "short", "integer", "long"], domain: "digits with or without a sign", build: textToWhole },
+  {
+    from: ["string"],
+    to: ["byte", "short", "integer", "long"],
+    domain: "digits with or without a sign",
+    build: textToWhole,
+  },
   { from: ["string"], to: ["date"], domain: "yyyy-MM-dd", build: textToDate },
   { from: ["string"], to: ["binary"], build: (x) => term("binary", `encode(${x.sql})`, x.fails) },
   { from: ["date"], to: ["string"], domain: "years 1 to 9999", build: dateToText },
@@ -86,7 +118,11 @@ export function castTo(operand: Term, type: DeltaType): Term | undefined {
     const moment = momentText(text, type);
     if (moment !== undefined) return literalTerm(literal(type, moment));
   }
-  if (typeof text === "string" && to === "double" && /^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(text))
+  if (
+    typeof text === "string" &&
+    to === "double" &&
+    /^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(text)
+  )
     return literalTerm(literal("double", doubleText(Number(text))));
   return castRules.find((rule) => rule.from.includes(from) && rule.to.includes(to))?.build(operand, type);
 }
@@ -105,7 +141,10 @@ function wholeToWhole(x: Term, type: DeltaType): Term {
   return rank.indexOf(kindOf(x.type)) <= rank.indexOf(kindOf(type)) ? plain(x, type) : tried(x, type);
 }
 
-/** A fraction is cut off; 2^63, the one double that is no bigint and yet passes Spark's test, becomes the largest bigint. */
+/**
+ * A fraction is cut off; 2^63, the one double that is no bigint and yet passes Spark's test, becomes the
+ * largest bigint.
+ */
 function floatToWhole(x: Term, type: DeltaType): Term {
   const cut = tried({ ...x, sql: `trunc(CAST(${x.sql} AS DOUBLE))` }, type);
   if (type !== "long") return cut;
@@ -123,14 +162,24 @@ function textToWhole(x: Term, type: DeltaType): Term | undefined {
 function textToDate(x: Term, type: DeltaType): Term {
   const cast = tried(x, type);
   const shape = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-  return { ...cast, fails: anyOf([cast.fails, surely(`NOT regexp_full_match(${x.sql}, '${shape}') OR ${x.sql} < '0001'`)]) };
+  return {
+    ...cast,
+    fails: anyOf([cast.fails, surely(`NOT regexp_full_match(${x.sql}, '${shape}') OR ${x.sql} < '0001'`)]),
+  };
 }
 
 function dateToText(x: Term): Term {
   return typed("string", x.sql, anyOf([x.fails, surely(`NOT ${ordinaryDate(x.sql)}`)]));
 }
 
-/** Spark writes a timestamp in the session's zone, which is UTC here, and cuts zeros at the end of a fraction, as the engine does. */
+/**
+ * Spark writes a timestamp in the session's zone, which is UTC here, and cuts zeros at the end of a fraction,
+ * as the engine does.
+ */
 function momentToText(x: Term): Term {
-  return typed("string", `CAST(${x.sql} AS TIMESTAMP)`, anyOf([x.fails, surely(`NOT (${ordinaryMoment(x.sql)})`)]));
+  return typed(
+    "string",
+    `CAST(${x.sql} AS TIMESTAMP)`,
+    anyOf([x.fails, surely(`NOT (${ordinaryMoment(x.sql)})`)]),
+  );
 }

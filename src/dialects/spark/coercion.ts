@@ -7,7 +7,8 @@ const wholeOrder = ["byte", "short", "integer", "long"] as const;
 const moments: readonly string[] = ["date", "timestamp_ntz", "timestamp"];
 
 /**
- * Terms cast to the type that Spark (ANSI) compares or merges them in; `undefined` where it has none, or a cast to it is not proved.
+ * Terms cast to the type that Spark (ANSI) compares or merges them in; `undefined` where it has none, or a
+ * cast to it is not proved.
  *
  * Text is never compared with numbers: Spark would cast it, and versions differ in how.
  */
@@ -39,11 +40,13 @@ function commonType(left: DeltaType, right: DeltaType): DeltaType | undefined {
   if (engineTypeText(left) === engineTypeText(right) && kindOf(left) === kindOf(right)) return left;
   if (left === "void") return right;
   if (right === "void") return left;
-  if (isWhole(left) && isWhole(right)) return wholeOrder[Math.max(wholeOrder.indexOf(left), wholeOrder.indexOf(right))];
+  if (isWhole(left) && isWhole(right))
+    return wholeOrder[Math.max(wholeOrder.indexOf(left), wholeOrder.indexOf(right))];
   const [a, b] = [kindOf(left), kindOf(right)];
   const isFloat = (kind: string) => kind === "float" || kind === "double";
   const isNumber = (kind: string, type: DeltaType) => isFloat(kind) || kind === "decimal" || isWhole(type);
-  if (isNumber(a, left) && isNumber(b, right)) return isFloat(a) || isFloat(b) ? "double" : widerDecimal(left, right);
+  if (isNumber(a, left) && isNumber(b, right))
+    return isFloat(a) || isFloat(b) ? "double" : widerDecimal(left, right);
   if (!moments.includes(a) || !moments.includes(b)) return undefined;
   return moments.indexOf(a) < moments.indexOf(b) ? right : left;
 }

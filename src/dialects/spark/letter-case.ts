@@ -1,8 +1,9 @@
 import { anyOf, surely, type Term, term } from "./term.ts";
 
 /**
- * Characters whose upper case differs between Spark's ICU or Java and the engine's utf8proc: those that become several (ß → SS), titles, and
- * letters younger than one of the three. Found by comparing all 1,112,064 code points (test/interop/spark-expressions.test.ts).
+ * Characters whose upper case differs between Spark's ICU or Java and the engine's utf8proc: those that
+ * become several (ß → SS), titles, and letters younger than one of the three. Found by comparing all
+ * 1,112,064 code points (test/interop/spark-expressions.test.ts).
  */
 const unlikeUpper =
   "ßŉƛɤǰΐΰև\\x{1E96}-\\x{1E9A}\\x{1F50}\\x{1F52}\\x{1F54}\\x{1F56}\\x{1F80}-\\x{1FAF}\\x{1FB2}-\\x{1FB4}\\x{1FB6}\\x{1FB7}\\x{1FBC}" +
@@ -14,10 +15,18 @@ const unlikeLower = "Σİ\\x{1C89}-\\x{1C8A}\\x{A7CB}-\\x{A7DC}\\x{10D50}-\\x{10
 
 /** Upper case, which fails for texts that hold a character of which it is not proved. */
 export function raised(x: Term): Term {
-  return term("string", `upper(${x.sql})`, anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeUpper}]')`)]));
+  return term(
+    "string",
+    `upper(${x.sql})`,
+    anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeUpper}]')`)]),
+  );
 }
 
 /** Lower case, likewise. */
 export function lowered(x: Term): Term {
-  return term("string", `lower(${x.sql})`, anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeLower}]')`)]));
+  return term(
+    "string",
+    `lower(${x.sql})`,
+    anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeLower}]')`)]),
+  );
 }

@@ -3,7 +3,13 @@ import type { DeltaType } from "../../schema/types.ts";
 import { unsupported } from "./refusal.ts";
 import type { LiteralSyntax } from "./syntax.ts";
 
-const suffixTypes: Readonly<Record<string, DeltaType>> = { L: "long", S: "short", Y: "byte", D: "double", F: "float" };
+const suffixTypes: Readonly<Record<string, DeltaType>> = {
+  L: "long",
+  S: "short",
+  Y: "byte",
+  D: "double",
+  F: "float",
+};
 const wholeRanges: readonly (readonly ["byte" | "short" | "integer" | "long", bigint])[] = [
   ["byte", 128n],
   ["short", 32_768n],
@@ -17,7 +23,8 @@ export function literal(type: DeltaType, value: string | null): LiteralSyntax {
 }
 
 /**
- * A number as Spark types it: whole numbers are the first of int, bigint and decimal that holds them, those with an exponent are doubles.
+ * A number as Spark types it: whole numbers are the first of int, bigint and decimal that holds them, those
+ * with an exponent are doubles.
  *
  * @throws `UNSUPPORTED_FEATURE` for a value that its type does not hold
  */
@@ -25,12 +32,15 @@ export function numberLiteral(token: string, sign: "" | "-"): LiteralSyntax {
   const suffix = /(?:BD|[LSYDF])$/i.exec(token)?.[0].toUpperCase() ?? "";
   const digits = sign + token.slice(0, token.length - suffix.length);
   const type = suffixTypes[suffix];
-  if (type === "double" || type === "float" || (suffix === "" && /e/i.test(digits))) return floatLiteral(digits, type ?? "double");
+  if (type === "double" || type === "float" || (suffix === "" && /e/i.test(digits)))
+    return floatLiteral(digits, type ?? "double");
   if (/e/i.test(digits)) throw unsupported(`the number ${token}`);
   if (type !== undefined) return wholeLiteral(digits, type, token);
   if (suffix === "BD" || digits.includes(".")) return decimalLiteral(digits, token);
   const value = BigInt(digits);
-  const fitting = wholeRanges.find(([name, limit]) => (name === "integer" || name === "long") && value >= -limit && value < limit);
+  const fitting = wholeRanges.find(
+    ([name, limit]) => (name === "integer" || name === "long") && value >= -limit && value < limit,
+  );
   return fitting === undefined ? decimalLiteral(digits, token) : literal(fitting[0], String(value));
 }
 
@@ -38,14 +48,16 @@ function wholeLiteral(digits: string, type: DeltaType, token: string): LiteralSy
   const limit = wholeRanges.find(([name]) => name === type)?.[1] ?? 0n;
   if (digits.includes(".")) throw unsupported(`the number ${token}`);
   const value = BigInt(digits);
-  if (value < -limit || value >= limit) throw unsupported(`the number ${token}, which its type does not hold`);
+  if (value < -limit || value >= limit)
+    throw unsupported(`the number ${token}, which its type does not hold`);
   return literal(type, String(value));
 }
 
 function floatLiteral(digits: string, type: DeltaType): LiteralSyntax {
   const value = type === "float" ? Math.fround(Number(digits)) : Number(digits);
   // Rounding twice, to a double and then to a float, may miss the nearest float.
-  if (!Number.isFinite(value) || (type === "float" && value !== Number(digits))) throw unsupported(`the number ${digits}`);
+  if (!Number.isFinite(value) || (type === "float" && value !== Number(digits)))
+    throw unsupported(`the number ${digits}`);
   return literal(type, doubleText(value));
 }
 
@@ -64,7 +76,9 @@ function decimalLiteral(digits: string, token: string): LiteralSyntax {
   return literal({ type: "decimal", precision, scale: fraction.length }, text);
 }
 
-/** `DATE '…'`, `TIMESTAMP '…'`, `TIMESTAMP_NTZ '…'` and `X'…'`; `undefined` where the word begins no literal. */
+/**
+ * `DATE '…'`, `TIMESTAMP '…'`, `TIMESTAMP_NTZ '…'` and `X'…'`; `undefined` where the word begins no literal.
+ */
 export function typedLiteral(word: string, text: string): LiteralSyntax | undefined {
   const type = word.toLowerCase();
   if (type === "x") {
@@ -78,7 +92,8 @@ export function typedLiteral(word: string, text: string): LiteralSyntax | undefi
 }
 
 /**
- * The canonical text of a date or timestamp that every version of Spark reads alike; `undefined` for other text.
+ * The canonical text of a date or timestamp that every version of Spark reads alike; `undefined` for other
+ * text.
  *
  * Without a zone, a timestamp is one of the session's zone, which is UTC here.
  */
@@ -86,6 +101,7 @@ export function momentText(text: string, type: DeltaType): string | undefined {
   if (!/^\d{4}-\d{2}-\d{2}/.test(text) || text.startsWith("0000")) return undefined;
   if (type === "date") return text.length === 10 && parseDate(text) !== undefined ? text : undefined;
   const shape = /^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)?(Z?)$/.exec(text);
-  if (shape === null || parseTimestamp(text) === undefined || (type === "timestamp_ntz" && shape[1] !== "")) return undefined;
+  if (shape === null || parseTimestamp(text) === undefined || (type === "timestamp_ntz" && shape[1] !== ""))
+    return undefined;
   return text.length === 10 ? `${text} 00:00:00` : text.replace("T", " ").replace("Z", "");
 }

@@ -8,7 +8,10 @@ import { type SparkToken, tokenize } from "./tokenize.ts";
 /** Deepest nesting that is read: the text comes from a log that anybody may have written. */
 const maxExpressionDepth = 100;
 
-/** Infix operators of values by how strongly they bind (SqlBaseParser.g4, `valueExpression`); all are left-associative. */
+/**
+ * Infix operators of values by how strongly they bind (SqlBaseParser.g4, `valueExpression`); all are
+ * left-associative.
+ */
 const infix: Readonly<Record<string, number>> = {
   "=": 3,
   "==": 3,
@@ -54,7 +57,8 @@ const reserved: ReadonlySet<string> = new Set(
 /**
  * Parses one scalar expression of Spark SQL.
  *
- * @throws `UNSUPPORTED_FEATURE` naming what it cannot read, and for one longer or deeper than {@link maxExpressionDepth}
+ * @throws `UNSUPPORTED_FEATURE` naming what it cannot read, and for one longer or deeper than
+ * {@link maxExpressionDepth}
  */
 export function parseExpression(text: string): Syntax {
   const parser = new Parser(tokenize(text));
@@ -123,7 +127,8 @@ class Parser {
       return negated ? this.#call("not", [test]) : test;
     }
     const negated =
-      isWord(this.#token, "not") && ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isWord(this.#next, word));
+      isWord(this.#token, "not") &&
+      ["between", "in", "like", "ilike", "rlike", "regexp"].some((word) => isWord(this.#next, word));
     if (negated) this.#index += 1;
     const test = this.#rangeOrMatch(operand);
     if (test === undefined) return operand;
@@ -142,7 +147,8 @@ class Parser {
     }
     for (const name of ["like", "ilike"]) {
       if (!this.#take(name)) continue;
-      if (["any", "some", "all"].some((word) => isWord(this.#token, word))) throw unsupported(`${name} ${this.#token.value}`);
+      if (["any", "some", "all"].some((word) => isWord(this.#token, word)))
+        throw unsupported(`${name} ${this.#token.value}`);
       const pattern = this.#value(3);
       return this.#call(name, this.#take("escape") ? [operand, pattern, this.#value(3)] : [operand, pattern]);
     }
@@ -154,7 +160,8 @@ class Parser {
     let left = this.#unary();
     for (;;) {
       const token = this.#token;
-      const name = token.kind === "word" ? token.value.toLowerCase() : token.kind === "symbol" ? token.value : "";
+      const name =
+        token.kind === "word" ? token.value.toLowerCase() : token.kind === "symbol" ? token.value : "";
       const binds = Object.hasOwn(infix, name) ? infix[name] : undefined;
       if (binds === undefined || binds < strength) return left;
       this.#index += 1;
@@ -201,7 +208,8 @@ class Parser {
     const token = this.#advance();
     if (token.kind === "number") return numberLiteral(token.value, "");
     if (token.kind === "text") return this.#texts(token.value);
-    if (token.kind === "name") return this.#isCall() ? this.#function(token.value) : { kind: "name", name: token.value };
+    if (token.kind === "name")
+      return this.#isCall() ? this.#function(token.value) : { kind: "name", name: token.value };
     if (token.kind === "symbol" && token.value === "(") {
       const inner = this.condition();
       this.#expect(")");
@@ -221,7 +229,8 @@ class Parser {
       this.#index += 1;
       return typed;
     }
-    if (this.#isCall() && (!reserved.has(word) || word === "like" || word === "rlike")) return this.#function(word);
+    if (this.#isCall() && (!reserved.has(word) || word === "like" || word === "rlike"))
+      return this.#function(word);
     if (reserved.has(word)) throw this.#unexpected({ kind: "word", value });
     return { kind: "name", name: value };
   }
@@ -317,7 +326,10 @@ class Parser {
       name = `decimal(${precision},${scale})`;
       if (!/^decimal\(\d{1,2},\d{1,2}\)$/.test(name)) throw unsupported(`a cast to ${name}`);
     } else if (known !== undefined) return known;
-    const type = word.kind === "word" && this.#token.value !== "<" && name !== "variant" ? parseTypeName(name) : undefined;
+    const type =
+      word.kind === "word" && this.#token.value !== "<" && name !== "variant"
+        ? parseTypeName(name)
+        : undefined;
     if (type === undefined || type === "void") throw unsupported(`a cast to ${word.value}`);
     return type;
   }
@@ -362,7 +374,11 @@ class Parser {
   }
 
   #unexpected(token: SparkToken = this.#token): Error {
-    return unsupported(token.kind === "end" ? "an expression without its end" : `${JSON.stringify(token.value)} where it stands`);
+    return unsupported(
+      token.kind === "end"
+        ? "an expression without its end"
+        : `${JSON.stringify(token.value)} where it stands`,
+    );
   }
 }
 

@@ -1,6 +1,9 @@
 import { VarveError } from "../../errors.ts";
 
-/** The error for a part of an expression that the translation does not have; `what` is e.g. `the function soundex(string)`. */
+/**
+ * The error for a part of an expression that the translation does not have; `what` is e.g.
+ * `the function soundex(string)`.
+ */
 export function unsupported(what: string): VarveError {
   const shown = what.length > 200 ? `${what.slice(0, 200)}…` : what;
   return new VarveError(

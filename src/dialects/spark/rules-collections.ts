@@ -20,7 +20,10 @@ export const collectionRules: readonly Rule[] = [
       { takes: [map], build: ([x]) => x && typed("integer", `cardinality(${x.sql})`, x.fails) },
     ],
   },
-  { names: ["array_size"], forms: [{ takes: [array], build: ([x]) => x && typed("integer", `len(${x.sql})`, x.fails) }] },
+  {
+    names: ["array_size"],
+    forms: [{ takes: [array], build: ([x]) => x && typed("integer", `len(${x.sql})`, x.fails) }],
+  },
   { names: ["array_contains"], forms: [{ takes: [array, scalar], build: contained }] },
   {
     names: ["[]"],
@@ -42,7 +45,8 @@ export const collectionRules: readonly Rule[] = [
 
 /** Null where the element is not found and the array holds a null. */
 function contained([x, sought]: readonly Term[]): Term | undefined {
-  if (x === undefined || sought === undefined || isPrimitive(x.type) || x.type.type !== "array") return undefined;
+  if (x === undefined || sought === undefined || isPrimitive(x.type) || x.type.type !== "array")
+    return undefined;
   if (engineTypeText(x.type.elementType) !== engineTypeText(sought.type)) return undefined;
   const found = `list_contains(${x.sql}, ${sought.sql})`;
   const sql = `CASE WHEN ${sought.sql} IS NULL THEN NULL WHEN ${found} THEN TRUE WHEN len(${x.sql}) > list_count(${x.sql}) THEN NULL ELSE ${found} END`;
@@ -61,12 +65,17 @@ function item(x: Term, index: Term): Term | undefined {
 function element(x: Term, index: Term): Term | undefined {
   if (isPrimitive(x.type) || x.type.type !== "array") return undefined;
   const outside = `${x.sql} IS NOT NULL AND (${index.sql} = 0 OR abs(CAST(${index.sql} AS BIGINT)) > len(${x.sql}))`;
-  return term(x.type.elementType, `list_extract(${x.sql}, CAST(${index.sql} AS BIGINT))`, failsInOrder([x, index], outside));
+  return term(
+    x.type.elementType,
+    `list_extract(${x.sql}, CAST(${index.sql} AS BIGINT))`,
+    failsInOrder([x, index], outside),
+  );
 }
 
 /** Null for a key that the map has not. */
 function entry(x: Term, key: Term): Term | undefined {
-  if (isPrimitive(x.type) || x.type.type !== "map" || kindOf(x.type.keyType) !== kindOf(key.type)) return undefined;
+  if (isPrimitive(x.type) || x.type.type !== "map" || kindOf(x.type.keyType) !== kindOf(key.type))
+    return undefined;
   const same = castTo(key, x.type.keyType);
   if (same === undefined) return undefined;
   const sql = `CASE WHEN ${same.sql} IS NULL THEN NULL ELSE map_extract_value(${x.sql}, ${same.sql}) END`;

@@ -1,6 +1,16 @@
 import { quoteText } from "../../sql/sql-text.ts";
 import { castTo, ordinaryDate, ordinaryDay } from "./casts.ts";
-import { anyOf, failsInOrder, intKinds, type Parameter, type Rule, surely, type Term, term, typed } from "./term.ts";
+import {
+  anyOf,
+  failsInOrder,
+  intKinds,
+  type Parameter,
+  type Rule,
+  surely,
+  type Term,
+  term,
+  typed,
+} from "./term.ts";
 
 const moment: Parameter = { kinds: ["date", "timestamp", "timestamp_ntz"] };
 const clock: Parameter = { kinds: ["timestamp", "timestamp_ntz"] };
@@ -40,7 +50,14 @@ const clockUnits: Readonly<Record<string, string>> = {
   minute: "minute",
   second: "second",
 };
-const formats: Readonly<Record<string, string>> = { yyyy: "%Y", MM: "%m", dd: "%d", HH: "%H", mm: "%M", ss: "%S" };
+const formats: Readonly<Record<string, string>> = {
+  yyyy: "%Y",
+  MM: "%m",
+  dd: "%d",
+  HH: "%H",
+  mm: "%M",
+  ss: "%S",
+};
 
 /** Dates and times. */
 export const dateRules: readonly Rule[] = [
@@ -53,19 +70,47 @@ export const dateRules: readonly Rule[] = [
   ...clockParts.map(
     (name): Rule => ({
       names: [name],
-      forms: [{ takes: [clock], domain: ordinary, build: ([x]) => x && typed("integer", `${name}(${x.sql})`, x.fails) }],
+      forms: [
+        {
+          takes: [clock],
+          domain: ordinary,
+          build: ([x]) => x && typed("integer", `${name}(${x.sql})`, x.fails),
+        },
+      ],
     }),
   ),
-  { names: ["last_day"], forms: [{ takes: [date], domain: ordinary, build: ([x]) => x && guarded(x, (day) => `last_day(${day})`) }] },
-  { names: ["date_add", "dateadd"], forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "+") }] },
-  { names: ["date_sub"], forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "-") }] },
+  {
+    names: ["last_day"],
+    forms: [
+      { takes: [date], domain: ordinary, build: ([x]) => x && guarded(x, (day) => `last_day(${day})`) },
+    ],
+  },
+  {
+    names: ["date_add", "dateadd"],
+    forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "+") }],
+  },
+  {
+    names: ["date_sub"],
+    forms: [{ takes: [date, int], domain: ordinary, build: (args) => shifted(args, "-") }],
+  },
   { names: ["datediff", "date_diff"], forms: [{ takes: [date, date], build: (args) => difference(args) }] },
-  { names: ["unix_date"], forms: [{ takes: [date], build: ([x]) => x && typed("integer", days(x), x.fails) }] },
-  { names: ["unix_seconds"], forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000000") }] },
-  { names: ["unix_millis"], forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000") }] },
+  {
+    names: ["unix_date"],
+    forms: [{ takes: [date], build: ([x]) => x && typed("integer", days(x), x.fails) }],
+  },
+  {
+    names: ["unix_seconds"],
+    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000000") }],
+  },
+  {
+    names: ["unix_millis"],
+    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000") }],
+  },
   {
     names: ["unix_micros"],
-    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && term("long", `epoch_us(${x.sql})`, x.fails) }],
+    forms: [
+      { takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && term("long", `epoch_us(${x.sql})`, x.fails) },
+    ],
   },
   {
     names: ["to_date"],
@@ -81,7 +126,10 @@ export const dateRules: readonly Rule[] = [
     names: ["trunc"],
     forms: [
       {
-        takes: [date, { kinds: ["string"], constants: ["'year'", "'YYYY'", "'quarter'", "'MM'", "'mon'", "'Week'"] }],
+        takes: [
+          date,
+          { kinds: ["string"], constants: ["'year'", "'YYYY'", "'quarter'", "'MM'", "'mon'", "'Week'"] },
+        ],
         domain: ordinary,
         build: ([x, unit]) => x && truncated(x, unit, truncUnits),
       },
@@ -92,7 +140,10 @@ export const dateRules: readonly Rule[] = [
     forms: [
       {
         takes: [
-          { kinds: ["string"], constants: ["'year'", "'QUARTER'", "'mm'", "'week'", "'DD'", "'hour'", "'minute'", "'second'"] },
+          {
+            kinds: ["string"],
+            constants: ["'year'", "'QUARTER'", "'mm'", "'week'", "'DD'", "'hour'", "'minute'", "'second'"],
+          },
           clock,
         ],
         domain: ordinary,
@@ -106,7 +157,17 @@ export const dateRules: readonly Rule[] = [
       {
         takes: [
           moment,
-          { kinds: ["string"], constants: ["'yyyy-MM'", "'yyyyMMdd'", "'yyyy-MM-dd HH:mm:ss'", "'dd/MM/yyyy'", "'HH'", "'yyyy-MM-dd-HH'"] },
+          {
+            kinds: ["string"],
+            constants: [
+              "'yyyy-MM'",
+              "'yyyyMMdd'",
+              "'yyyy-MM-dd HH:mm:ss'",
+              "'dd/MM/yyyy'",
+              "'HH'",
+              "'yyyy-MM-dd-HH'",
+            ],
+          },
         ],
         domain: ordinary,
         build: ([x, format]) => x && formatted(x, format),
@@ -117,7 +178,9 @@ export const dateRules: readonly Rule[] = [
 
 function datePart(x: Term, compute: (date: string) => string): Term | undefined {
   const day = castTo(x, "date");
-  return day && typed("integer", compute(day.sql), anyOf([day.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]));
+  return (
+    day && typed("integer", compute(day.sql), anyOf([day.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]))
+  );
 }
 
 function guarded(x: Term, compute: (date: string) => string): Term {
@@ -144,20 +207,31 @@ function epoch(x: Term, micros: string): Term {
   return typed("long", `(${value} - ((${value} % ${micros}) + ${micros}) % ${micros}) // ${micros}`, x.fails);
 }
 
-function truncated(x: Term, unit: Term | undefined, units: Readonly<Record<string, string>>): Term | undefined {
+function truncated(
+  x: Term,
+  unit: Term | undefined,
+  units: Readonly<Record<string, string>>,
+): Term | undefined {
   const name = unit?.literal?.value?.toLowerCase() ?? "";
   const found = Object.hasOwn(units, name) ? units[name] : undefined;
   const day = castTo(x, "date");
   if (found === undefined || day === undefined) return undefined;
-  return typed(x.type, `date_trunc('${found}', ${x.sql})`, anyOf([x.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]));
+  return typed(
+    x.type,
+    `date_trunc('${found}', ${x.sql})`,
+    anyOf([x.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]),
+  );
 }
 
 /** Patterns of whole fields and plain separators; Java's other letters are left out. */
 function formatted(x: Term, format: Term | undefined): Term | undefined {
   const pattern = format?.literal?.value ?? "";
   const parts = pattern.match(/([a-zA-Z])\1*|[-/:. ]/g) ?? [];
-  const known = parts.map((part) => (/^[-/:. ]$/.test(part) ? part : Object.hasOwn(formats, part) ? formats[part] : undefined));
-  if (parts.join("") !== pattern || pattern === "" || !known.every((part) => part !== undefined)) return undefined;
+  const known = parts.map((part) =>
+    /^[-/:. ]$/.test(part) ? part : Object.hasOwn(formats, part) ? formats[part] : undefined,
+  );
+  if (parts.join("") !== pattern || pattern === "" || !known.every((part) => part !== undefined))
+    return undefined;
   const day = castTo(x, "date");
   const local = x.type === "date" ? x.sql : `CAST(${x.sql} AS TIMESTAMP)`;
   const fails = anyOf([x.fails, day && surely(`NOT ${ordinaryDate(day.sql)}`)]);

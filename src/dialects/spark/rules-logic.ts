@@ -24,17 +24,33 @@ const scalarKinds: readonly TypeKind[] = [...numberKinds, ...momentKinds, "strin
 const scalar: Parameter = { kinds: [...scalarKinds, "void"] };
 const anything: Parameter = { kinds: [...scalarKinds, "void", "array", "map", "struct"] };
 const infix = (name: string, [left, right]: readonly string[]): string => `${left} ${name} ${right}`;
-const joined = (name: string, args: readonly string[]): string => args.map((arg) => `(${arg})`).join(` ${name} `);
+const joined = (name: string, args: readonly string[]): string =>
+  args.map((arg) => `(${arg})`).join(` ${name} `);
 const comparisons = ["=", "<>", "<", "<=", ">", ">="];
 
-/** Comparisons and what depends on conditions: text by its bytes, NaN equal to itself and greater than all, -0.0 equal to 0.0. */
+/**
+ * Comparisons and what depends on conditions: text by its bytes, NaN equal to itself and greater than
+ * all, -0.0 equal to 0.0.
+ */
 export const logicRules: readonly Rule[] = [
   ...comparisons.map(
-    (name): Rule => ({ names: [name], spell: infix, forms: [{ takes: [scalar, scalar], build: (args) => compared(name, args) }] }),
+    (name): Rule => ({
+      names: [name],
+      spell: infix,
+      forms: [{ takes: [scalar, scalar], build: (args) => compared(name, args) }],
+    }),
   ),
   { names: ["<=>"], spell: infix, forms: [{ takes: [scalar, scalar], build: sameOrNull }] },
-  { names: ["and"], spell: joined, forms: [{ takes: [boolean, boolean], repeats: true, build: (args) => connected("AND", args) }] },
-  { names: ["or"], spell: joined, forms: [{ takes: [boolean, boolean], repeats: true, build: (args) => connected("OR", args) }] },
+  {
+    names: ["and"],
+    spell: joined,
+    forms: [{ takes: [boolean, boolean], repeats: true, build: (args) => connected("AND", args) }],
+  },
+  {
+    names: ["or"],
+    spell: joined,
+    forms: [{ takes: [boolean, boolean], repeats: true, build: (args) => connected("OR", args) }],
+  },
   {
     names: ["not"],
     spell: (_, [x]) => `NOT (${x})`,
@@ -44,7 +60,12 @@ export const logicRules: readonly Rule[] = [
     (value): Rule => ({
       names: [`is ${value}`],
       spell: (_, [x]) => `(${x}) IS ${value}`,
-      forms: [{ takes: [boolean], build: ([x]) => x && term("boolean", `${x.sql} IS ${value.toUpperCase()}`, x.fails) }],
+      forms: [
+        {
+          takes: [boolean],
+          build: ([x]) => x && term("boolean", `${x.sql} IS ${value.toUpperCase()}`, x.fails),
+        },
+      ],
     }),
   ),
   { names: ["is null"], spell: (_, [x]) => `(${x}) IS NULL`, forms: [nullTest("IS NULL")] },
@@ -77,7 +98,13 @@ export const logicRules: readonly Rule[] = [
   ...["greatest", "least"].map(
     (name): Rule => ({
       names: [name],
-      forms: [{ takes: [{ kinds: scalarKinds }, { kinds: scalarKinds }], repeats: true, build: (args) => extreme(name, args) }],
+      forms: [
+        {
+          takes: [{ kinds: scalarKinds }, { kinds: scalarKinds }],
+          repeats: true,
+          build: (args) => extreme(name, args),
+        },
+      ],
     }),
   ),
   {
@@ -85,11 +112,21 @@ export const logicRules: readonly Rule[] = [
     spell: (_, [x, pattern, mark]) => `${x} LIKE ${pattern}${mark === undefined ? "" : ` ESCAPE ${mark}`}`,
     forms: [
       {
-        takes: [text, { kinds: ["string"], constants: ["'a%'", "'_'", "'%\\\\_%'", "''", "'%😀%'", "'_\\%'", "'%\\n%'", "'\\\\\\\\%'"] }],
+        takes: [
+          text,
+          {
+            kinds: ["string"],
+            constants: ["'a%'", "'_'", "'%\\\\_%'", "''", "'%😀%'", "'_\\%'", "'%\\n%'", "'\\\\\\\\%'"],
+          },
+        ],
         build: ([x, pattern]) => x && pattern && like(x, pattern, "\\"),
       },
       {
-        takes: [text, { kinds: ["string"], constants: ["'a!%%'", "'!_%'", "'!!%'"] }, { kinds: ["string"], constants: ["'!'"] }],
+        takes: [
+          text,
+          { kinds: ["string"], constants: ["'a!%%'", "'!_%'", "'!!%'"] },
+          { kinds: ["string"], constants: ["'!'"] },
+        ],
         build: ([x, pattern, mark]) => x && pattern && like(x, pattern, mark?.literal?.value ?? ""),
       },
     ],
@@ -118,7 +155,11 @@ function compared(symbol: string, args: readonly Term[]): Term | undefined {
 
 function sameOrNull(args: readonly Term[]): Term | undefined {
   const [left, right] = commonTerms(args, true) ?? [];
-  return left && right && term("boolean", `${left.sql} IS NOT DISTINCT FROM ${right.sql}`, anyOf([left.fails, right.fails]));
+  return (
+    left &&
+    right &&
+    term("boolean", `${left.sql} IS NOT DISTINCT FROM ${right.sql}`, anyOf([left.fails, right.fails]))
+  );
 }
 
 /** A condition fails where an operand does that is looked at: none is after the first that decides. */
@@ -157,7 +198,9 @@ function caseForm(count: 2 | 3): Form {
 /** `CASE WHEN c1 THEN v1 … [ELSE v]` of its parts in order. */
 function chosen(args: readonly Term[]): Term | undefined {
   const branchCount = Math.floor(args.length / 2);
-  const conditions = Array.from({ length: branchCount }, (_, index) => args[2 * index]).filter((arg) => arg !== undefined);
+  const conditions = Array.from({ length: branchCount }, (_, index) => args[2 * index]).filter(
+    (arg) => arg !== undefined,
+  );
   const values = commonTerms(
     args.filter((_, index) => index % 2 === 1 || index === 2 * branchCount),
     false,
@@ -190,7 +233,11 @@ function firstPresent(args: readonly Term[]): Term | undefined {
 
 function nullIf([x, other]: readonly Term[]): Term | undefined {
   const same = x && other && compared("=", [x, other]);
-  return same && x && term(x.type, `CASE WHEN ${same.sql} THEN NULL ELSE ${x.sql} END`, anyOf([x.fails, same.fails]));
+  return (
+    same &&
+    x &&
+    term(x.type, `CASE WHEN ${same.sql} THEN NULL ELSE ${x.sql} END`, anyOf([x.fails, same.fails]))
+  );
 }
 
 /** Of floats too as doubles: the engine's own would lose the sign of a zero. */
@@ -199,7 +246,11 @@ function extreme(name: string, args: readonly Term[]): Term | undefined {
   const type = terms?.[0]?.type ?? "void";
   const compared = type === "float" ? terms?.map((arg) => castTo(arg, "double")) : terms;
   if (compared === undefined || !compared.every((arg) => arg !== undefined)) return undefined;
-  return typed(type, `${name}(${compared.map(({ sql }) => sql).join(", ")})`, anyOf(compared.map(({ fails }) => fails)));
+  return typed(
+    type,
+    `${name}(${compared.map(({ sql }) => sql).join(", ")})`,
+    anyOf(compared.map(({ fails }) => fails)),
+  );
 }
 
 function like(x: Term, pattern: Term, mark: string): Term | undefined {
@@ -207,7 +258,11 @@ function like(x: Term, pattern: Term, mark: string): Term | undefined {
   if (typeof value !== "string") return undefined;
   const found = enginePattern(value, mark);
   if (found === undefined || kindOf(x.type) !== "string") return undefined;
-  return term("boolean", `${x.sql} LIKE ${quoteText(found)}${found.includes("\\") ? " ESCAPE '\\'" : ""}`, x.fails);
+  return term(
+    "boolean",
+    `${x.sql} LIKE ${quoteText(found)}${found.includes("\\") ? " ESCAPE '\\'" : ""}`,
+    x.fails,
+  );
 }
 
 function likeInAnyCase(x: Term, pattern: Term): Term | undefined {

@@ -42,7 +42,11 @@ export const numberRules: readonly Rule[] = [
   { names: ["%"], spell: infix, forms: [{ takes: [number, number], build: remainder }] },
   { names: ["mod"], forms: [{ takes: [number, number], build: remainder }] },
   { names: ["div"], spell: infix, forms: [{ takes: [whole, whole], build: integerQuotient }] },
-  { names: ["negative"], spell: (_, [x]) => `-(${x})`, forms: [{ takes: [number], build: ([x]) => x && negative(x) }] },
+  {
+    names: ["negative"],
+    spell: (_, [x]) => `-(${x})`,
+    forms: [{ takes: [number], build: ([x]) => x && negative(x) }],
+  },
   { names: ["positive"], spell: (_, [x]) => `+(${x})`, forms: [{ takes: [number], build: ([x]) => x }] },
   { names: ["abs"], forms: [{ takes: [number], build: ([x]) => x && absolute(x) }] },
   ...bitRules(),
@@ -53,7 +57,10 @@ export const numberRules: readonly Rule[] = [
     forms: [
       { takes: [{ kinds: [...wholeKinds, "decimal"] }], build: ([x]) => x && rounded(x, 0) },
       {
-        takes: [{ kinds: [...wholeKinds, "decimal"] }, { kinds: ["integer"], constants: ["0", "1", "2", "9"] }],
+        takes: [
+          { kinds: [...wholeKinds, "decimal"] },
+          { kinds: ["integer"], constants: ["0", "1", "2", "9"] },
+        ],
         build: ([x, digits]) => x && rounded(x, Number(digits?.literal?.value ?? -1)),
       },
     ],
@@ -62,7 +69,9 @@ export const numberRules: readonly Rule[] = [
   { names: ["sign", "signum"], forms: [{ takes: [number], build: sign }] },
   {
     names: ["isnan"],
-    forms: [{ takes: [float], build: ([x]) => x && term("boolean", `coalesce(isnan(${x.sql}), FALSE)`, x.fails) }],
+    forms: [
+      { takes: [float], build: ([x]) => x && term("boolean", `coalesce(isnan(${x.sql}), FALSE)`, x.fails) },
+    ],
   },
 ];
 
@@ -90,17 +99,24 @@ function bitRules(): Rule[] {
 function arithmetic(symbol: string, args: readonly Term[]): Term | undefined {
   const [a, b] = narrowLiterals(args);
   if (a === undefined || b === undefined) return undefined;
-  if ((isDecimal(a.type) || isDecimal(b.type)) && isExact(a.type) && isExact(b.type)) return decimalArithmetic(symbol, a, b);
+  if ((isDecimal(a.type) || isDecimal(b.type)) && isExact(a.type) && isExact(b.type))
+    return decimalArithmetic(symbol, a, b);
   const [left, right] = commonTerms([a, b], false) ?? [];
   if (left === undefined || right === undefined) return undefined;
-  if (!isWhole(left.type)) return typed(left.type, `(${left.sql} ${symbol} ${right.sql})`, failsInOrder([left, right]));
+  if (!isWhole(left.type))
+    return typed(left.type, `(${left.sql} ${symbol} ${right.sql})`, failsInOrder([left, right]));
   return wholeResult(left.type, (wide) => `${wide(left)} ${symbol} ${wide(right)}`, [left, right]);
 }
 
 const isExact = (type: DeltaType): boolean => isDecimal(type) || isWhole(type);
 
 /** A whole number computed in a wider type, which fails where the narrow one does not hold it. */
-function wholeResult(type: DeltaType, compute: (wide: (arg: Term) => string) => string, args: readonly Term[], own?: string): Term {
+function wholeResult(
+  type: DeltaType,
+  compute: (wide: (arg: Term) => string) => string,
+  args: readonly Term[],
+  own?: string,
+): Term {
   const wider = type === "long" ? "HUGEINT" : "BIGINT";
   const sql = compute(({ sql: narrow }) => `CAST(${narrow} AS ${wider})`);
   const [low, high] = limits[kindOf(type)] ?? ["0", "0"];
@@ -114,7 +130,9 @@ function decimalArithmetic(symbol: string, left: Term, right: Term): Term | unde
   const [a, b] = [asDecimal(left.type), asDecimal(right.type)];
   const product = symbol === "*";
   const scale = product ? a.scale + b.scale : Math.max(a.scale, b.scale);
-  const digits = product ? a.precision + b.precision - scale : Math.max(a.precision - a.scale, b.precision - b.scale);
+  const digits = product
+    ? a.precision + b.precision - scale
+    : Math.max(a.precision - a.scale, b.precision - b.scale);
   const type: DeltaType = { type: "decimal", precision: digits + scale + 1, scale };
   if (type.precision > 38) return undefined;
   // The engine multiplies two short decimals in 64 bits.
@@ -132,9 +150,12 @@ function failsDividing(dividend: Term, divisor: Term, own = "FALSE"): string | u
 function quotient(args: readonly Term[]): Term | undefined {
   const [left, right] = narrowLiterals(args);
   if (left === undefined || right === undefined) return undefined;
-  if ((isDecimal(left.type) || isDecimal(right.type)) && isExact(left.type) && isExact(right.type)) return undefined;
+  if ((isDecimal(left.type) || isDecimal(right.type)) && isExact(left.type) && isExact(right.type))
+    return undefined;
   const [x, y] = [castTo(left, "double"), castTo(right, "double")];
-  return x && y && term("double", `CASE WHEN ${y.sql} <> 0 THEN ${x.sql} / ${y.sql} END`, failsDividing(x, y));
+  return (
+    x && y && term("double", `CASE WHEN ${y.sql} <> 0 THEN ${x.sql} / ${y.sql} END`, failsDividing(x, y))
+  );
 }
 
 function remainder(args: readonly Term[]): Term | undefined {
@@ -168,12 +189,18 @@ function absolute(x: Term): Term | undefined {
   return typed(x.type, `abs(${x.sql})`, x.fails);
 }
 
-/** Doubles become bigints, as Java's cast does it: NaN is 0, and what is beyond a bigint is the nearest one. */
+/**
+ * Doubles become bigints, as Java's cast does it: NaN is 0, and what is beyond a bigint is the nearest one.
+ */
 function wholePart(x: Term, name: "floor" | "ceil"): Term | undefined {
   if (isWhole(x.type)) return castTo(x, "long");
   if (isDecimal(x.type)) {
     if (x.type.scale === 0) return x;
-    const type: DeltaType = { type: "decimal", precision: Math.min(x.type.precision - x.type.scale + 1, 38), scale: 0 };
+    const type: DeltaType = {
+      type: "decimal",
+      precision: Math.min(x.type.precision - x.type.scale + 1, 38),
+      scale: 0,
+    };
     return typed(type, `${name}(${x.sql})`, x.fails);
   }
   const value = `CAST(${x.sql} AS DOUBLE)`;
@@ -195,7 +222,10 @@ function rounded(x: Term, digits: number): Term | undefined {
 
 function squareRoot([x]: readonly Term[]): Term | undefined {
   const value = x && castTo(x, "double");
-  return value && term("double", `CASE WHEN ${value.sql} < 0 THEN 'NaN'::DOUBLE ELSE sqrt(${value.sql}) END`, value.fails);
+  return (
+    value &&
+    term("double", `CASE WHEN ${value.sql} < 0 THEN 'NaN'::DOUBLE ELSE sqrt(${value.sql}) END`, value.fails)
+  );
 }
 
 function sign([x]: readonly Term[]): Term | undefined {

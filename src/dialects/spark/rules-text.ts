@@ -1,12 +1,24 @@
 import { castTo } from "./casts.ts";
 import { lowered, raised } from "./letter-case.ts";
-import { anyOf, failsInOrder, intKinds, literalTerm, type Parameter, type Rule, type Term, term, typed } from "./term.ts";
+import {
+  anyOf,
+  failsInOrder,
+  intKinds,
+  literalTerm,
+  type Parameter,
+  type Rule,
+  type Term,
+  term,
+  typed,
+} from "./term.ts";
 
 const text: Parameter = { kinds: ["string"] };
 const textOrBinary: Parameter = { kinds: ["string", "binary"] };
 const int: Parameter = { kinds: intKinds };
 /** What `concat` casts to text. */
-const writable: Parameter = { kinds: ["string", "void", "byte", "short", "integer", "long", "boolean", "date", "decimal"] };
+const writable: Parameter = {
+  kinds: ["string", "void", "byte", "short", "integer", "long", "boolean", "date", "decimal"],
+};
 const caseDomain = "letters whose case is known to map to the same";
 /** Text as Spark counts it: in code points. */
 export const textRules: readonly Rule[] = [
@@ -15,16 +27,25 @@ export const textRules: readonly Rule[] = [
     forms: [
       {
         takes: [textOrBinary],
-        build: ([x]) => x && typed("integer", `${x.type === "binary" ? "octet_length" : "length"}(${x.sql})`, x.fails),
+        build: ([x]) =>
+          x && typed("integer", `${x.type === "binary" ? "octet_length" : "length"}(${x.sql})`, x.fails),
       },
     ],
   },
   {
     names: ["octet_length"],
-    forms: [{ takes: [textOrBinary], build: ([x]) => x && typed("integer", `octet_length(${blob(x)})`, x.fails) }],
+    forms: [
+      { takes: [textOrBinary], build: ([x]) => x && typed("integer", `octet_length(${blob(x)})`, x.fails) },
+    ],
   },
-  { names: ["upper", "ucase"], forms: [{ takes: [text], domain: caseDomain, build: ([x]) => x && raised(x) }] },
-  { names: ["lower", "lcase"], forms: [{ takes: [text], domain: caseDomain, build: ([x]) => x && lowered(x) }] },
+  {
+    names: ["upper", "ucase"],
+    forms: [{ takes: [text], domain: caseDomain, build: ([x]) => x && raised(x) }],
+  },
+  {
+    names: ["lower", "lcase"],
+    forms: [{ takes: [text], domain: caseDomain, build: ([x]) => x && lowered(x) }],
+  },
   ...["trim", "ltrim", "rtrim"].map(
     (name): Rule => ({
       names: [name],
@@ -37,7 +58,11 @@ export const textRules: readonly Rule[] = [
       { takes: [text], build: (args) => strictText(args, ([x]) => `trim(${x}, ' ')`) },
       {
         takes: [text, text],
-        build: (args) => strictText(args, ([x, characters]) => `CASE WHEN ${characters} = '' THEN ${x} ELSE trim(${x}, ${characters}) END`),
+        build: (args) =>
+          strictText(
+            args,
+            ([x, characters]) => `CASE WHEN ${characters} = '' THEN ${x} ELSE trim(${x}, ${characters}) END`,
+          ),
       },
     ],
   },
@@ -45,48 +70,93 @@ export const textRules: readonly Rule[] = [
     names: ["substring", "substr"],
     forms: [
       { takes: [text, int], build: ([x, start]) => x && start && part(x, start, longest) },
-      { takes: [text, int, int], build: ([x, start, length]) => x && start && length && part(x, start, length) },
+      {
+        takes: [text, int, int],
+        build: ([x, start, length]) => x && start && length && part(x, start, length),
+      },
     ],
   },
-  { names: ["left"], forms: [{ takes: [text, int], build: ([x, count]) => x && count && leftPart(x, count) }] },
-  { names: ["right"], forms: [{ takes: [text, int], build: ([x, count]) => x && count && rightPart(x, count) }] },
+  {
+    names: ["left"],
+    forms: [{ takes: [text, int], build: ([x, count]) => x && count && leftPart(x, count) }],
+  },
+  {
+    names: ["right"],
+    forms: [{ takes: [text, int], build: ([x, count]) => x && count && rightPart(x, count) }],
+  },
   {
     names: ["replace"],
     forms: [
-      { takes: [text, text], build: (args) => strictText(args, ([x, sought]) => `replace(${x}, ${sought}, '')`) },
-      { takes: [text, text, text], build: (args) => strictText(args, ([x, sought, other]) => `replace(${x}, ${sought}, ${other})`) },
+      {
+        takes: [text, text],
+        build: (args) => strictText(args, ([x, sought]) => `replace(${x}, ${sought}, '')`),
+      },
+      {
+        takes: [text, text, text],
+        build: (args) => strictText(args, ([x, sought, other]) => `replace(${x}, ${sought}, ${other})`),
+      },
     ],
   },
   { names: ["concat"], forms: [{ takes: [writable, writable], repeats: true, build: concatenated }] },
   { names: ["concat_ws"], forms: [{ takes: [text, text], repeats: true, build: joinedWith }] },
-  { names: ["reverse"], forms: [{ takes: [text], build: (args) => strictText(args, ([x = ""]) => reversed(x)) }] },
+  {
+    names: ["reverse"],
+    forms: [{ takes: [text], build: (args) => strictText(args, ([x = ""]) => reversed(x)) }],
+  },
   ...["startswith", "endswith", "contains"].map(
     (name): Rule => ({
       names: [name],
-      forms: [{ takes: [text, text], build: (args) => compare(args, ([x, y]) => `${engineName(name)}(${x}, ${y})`) }],
+      forms: [
+        {
+          takes: [text, text],
+          build: (args) => compare(args, ([x, y]) => `${engineName(name)}(${x}, ${y})`),
+        },
+      ],
     }),
   ),
-  { names: ["instr"], forms: [{ takes: [text, text], build: (args) => typedInteger(args, ([x, sought]) => `instr(${x}, ${sought})`) }] },
+  {
+    names: ["instr"],
+    forms: [
+      { takes: [text, text], build: (args) => typedInteger(args, ([x, sought]) => `instr(${x}, ${sought})`) },
+    ],
+  },
   {
     names: ["position", "locate"],
-    forms: [{ takes: [text, text], build: (args) => typedInteger(args, ([sought, x]) => `instr(${x}, ${sought})`) }],
+    forms: [
+      { takes: [text, text], build: (args) => typedInteger(args, ([sought, x]) => `instr(${x}, ${sought})`) },
+    ],
   },
   {
     names: ["ascii"],
-    forms: [{ takes: [text], build: (args) => typedInteger(args, ([x]) => `CASE WHEN ${x} = '' THEN 0 ELSE unicode(${x}) END`) }],
+    forms: [
+      {
+        takes: [text],
+        build: (args) => typedInteger(args, ([x]) => `CASE WHEN ${x} = '' THEN 0 ELSE unicode(${x}) END`),
+      },
+    ],
   },
-  { names: ["md5"], forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `md5(${blob(x)})`, x.fails) }] },
-  { names: ["sha1", "sha"], forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `sha1(${blob(x)})`, x.fails) }] },
+  {
+    names: ["md5"],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `md5(${blob(x)})`, x.fails) }],
+  },
+  {
+    names: ["sha1", "sha"],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `sha1(${blob(x)})`, x.fails) }],
+  },
   {
     names: ["sha2"],
     forms: [
       {
         takes: [textOrBinary, { kinds: ["integer"], constants: ["256"] }],
-        build: ([x, bits]) => (x && bits?.literal?.value === "256" ? term("string", `sha256(${blob(x)})`, x.fails) : undefined),
+        build: ([x, bits]) =>
+          x && bits?.literal?.value === "256" ? term("string", `sha256(${blob(x)})`, x.fails) : undefined,
       },
     ],
   },
-  { names: ["hex"], forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `hex(${blob(x)})`, x.fails) }] },
+  {
+    names: ["hex"],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `hex(${blob(x)})`, x.fails) }],
+  },
 ];
 
 function engineName(name: string): string {
@@ -111,12 +181,18 @@ function typedInteger(args: readonly Term[], compute: Compute): Term {
   return typed("integer", compute(args.map(({ sql }) => sql)), failsInOrder(args));
 }
 
-/** The length that Spark takes where none is given: from a position far before a text, it ends before the text does. */
+/**
+ * The length that Spark takes where none is given: from a position far before a text, it ends before the text
+ * does.
+ */
 const longest = literalTerm({ kind: "literal", type: "integer", value: "2147483647" });
 
 const wide = ({ sql }: Term): string => `CAST(${sql} AS BIGINT)`;
 
-/** Positions count from 1, 0 is the first too, and negative ones from the end: what lies before the text takes of the length. */
+/**
+ * Positions count from 1, 0 is the first too, and negative ones from the end: what lies before the text takes
+ * of the length.
+ */
 function part(x: Term, start: Term, length: Term): Term {
   const first = `CASE WHEN ${start.sql} > 0 THEN ${wide(start)} - 1 WHEN ${start.sql} < 0 THEN length(${x.sql}) + ${wide(start)} ELSE 0 END`;
   const from = `greatest(${first}, 0)`;
@@ -146,7 +222,11 @@ function concatenated(args: readonly Term[]): Term | undefined {
 
 /** Parts that are null are left out; null if the separator is. */
 function joinedWith(args: readonly Term[]): Term {
-  return term("string", `concat_ws(${args.map(({ sql }) => sql).join(", ")})`, anyOf(args.map(({ fails }) => fails)));
+  return term(
+    "string",
+    `concat_ws(${args.map(({ sql }) => sql).join(", ")})`,
+    anyOf(args.map(({ fails }) => fails)),
+  );
 }
 
 /** By code points; the engine's own function keeps combining marks with their letters. */

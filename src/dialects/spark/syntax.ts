@@ -3,7 +3,10 @@ import type { DeltaType } from "../../schema/types.ts";
 /** An expression of Spark SQL as it was written, before names and types are looked up. */
 export type Syntax = LiteralSyntax | NameSyntax | FieldSyntax | CallSyntax | CastSyntax;
 
-/** A constant; numbers, dates and timestamps by their canonical text, binary as hexadecimal digits, `null` for NULL. */
+/**
+ * A constant; numbers, dates and timestamps by their canonical text, binary as hexadecimal digits, `null` for
+ * NULL.
+ */
 export interface LiteralSyntax {
   readonly kind: "literal";
   readonly type: DeltaType;
@@ -21,7 +24,10 @@ export interface FieldSyntax {
   readonly name: string;
 }
 
-/** A function or operator by its name in the translation table: lower-case, e.g. `coalesce`, `+`, `is null`, `case`. */
+/**
+ * A function or operator by its name in the translation table: lower-case, e.g. `coalesce`, `+`, `is null`,
+ * `case`.
+ */
 export interface CallSyntax {
   readonly kind: "call";
   readonly name: string;

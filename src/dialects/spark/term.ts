@@ -7,9 +7,15 @@ import type { LiteralSyntax } from "./syntax.ts";
 /** A translated expression. */
 export interface Term {
   readonly type: DeltaType;
-  /** SQL of the engine in parentheses, of exactly the engine's type for `type`. It never raises: it has any value for rows that `fails` is true for. */
+  /**
+   * SQL of the engine in parentheses, of exactly the engine's type for `type`. It never raises: it has any
+   * value for rows that `fails` is true for.
+   */
   readonly sql: string;
-  /** SQL that is TRUE for rows that Spark raises an error for (or that the rule says nothing about), and FALSE for others; absent where there are none. */
+  /**
+   * SQL that is TRUE for rows that Spark raises an error for (or that the rule says nothing about), and FALSE
+   * for others; absent where there are none.
+   */
   readonly fails?: string | undefined;
   /** The value of a constant, as {@link LiteralSyntax.value}. */
   readonly literal?: LiteralSyntax | undefined;
@@ -43,7 +49,9 @@ export interface Parameter {
   readonly constants?: readonly string[] | undefined;
 }
 
-/** One form of a function or operator; a form whose `build` answers `undefined` does not cover these types. */
+/**
+ * One form of a function or operator; a form whose `build` answers `undefined` does not cover these types.
+ */
 export interface Form {
   readonly takes: readonly Parameter[];
   /** The last parameter may be given any number of times, at least as often as it stands in `takes`. */
@@ -100,7 +108,8 @@ export function surely(condition: string): string {
 }
 
 /**
- * Where a function that is null for any null argument fails: Spark evaluates its arguments in order, and none after a null.
+ * Where a function that is null for any null argument fails: Spark evaluates its arguments in order, and none
+ * after a null.
  *
  * @param own where the function itself raises for arguments that are not null
  */
@@ -116,10 +125,18 @@ export function failsInOrder(args: readonly Term[], own?: string): string | unde
 export function literalTerm(literal: LiteralSyntax): Term {
   const { type, value } = literal;
   const engine = type === "void" ? "INTEGER" : engineTypeText(type);
-  const sql = value === null ? "NULL" : type === "binary" ? `unhex('${value}')` : quoteText(type === "timestamp" ? `${value}+00` : value);
+  const sql =
+    value === null
+      ? "NULL"
+      : type === "binary"
+        ? `unhex('${value}')`
+        : quoteText(type === "timestamp" ? `${value}+00` : value);
   return {
     type,
-    sql: type === "string" && value !== null && !value.includes("\0") ? sql : `CAST(${withoutZero(sql)} AS ${engine})`,
+    sql:
+      type === "string" && value !== null && !value.includes("\0")
+        ? sql
+        : `CAST(${withoutZero(sql)} AS ${engine})`,
     literal,
   };
 }

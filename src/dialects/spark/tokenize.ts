@@ -1,14 +1,20 @@
 import { unsupported } from "./refusal.ts";
 
-/** One token of Spark SQL. `name` is a quoted identifier, `text` a string literal without quotes and escapes. */
+/**
+ * One token of Spark SQL. `name` is a quoted identifier, `text` a string literal without quotes and escapes.
+ */
 export interface SparkToken {
   readonly kind: "word" | "name" | "text" | "number" | "symbol" | "end";
   readonly value: string;
-  /** A string literal that touches the one before it: Spark 3 joins `'it''s'`, Spark 4 reads a quote in it. */
+  /**
+   * A string literal that touches the one before it: Spark 3 joins `'it''s'`, Spark 4 reads a quote in it.
+   */
   readonly touches?: boolean | undefined;
 }
 
-/** Longest expression that is read, in UTF-16 units: the text comes from a log that anybody may have written. */
+/**
+ * Longest expression that is read, in UTF-16 units: the text comes from a log that anybody may have written.
+ */
 const maxExpressionLength = 65_536;
 
 const blank = /\s+|--[^\n]*(?:\n|$)|\/\*(?!\+)[\s\S]*?\*\//y;
@@ -58,7 +64,16 @@ function tokenValue(kind: SparkToken["kind"], found: string): string {
   return /^r/i.test(found) ? found.slice(2, -1) : unescaped(found.slice(1, -1));
 }
 
-const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", "0": "\0", b: "\b", Z: "\u001a", "%": "\\%", _: "\\_" };
+const escapes: Readonly<Record<string, string>> = {
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  "0": "\0",
+  b: "\b",
+  Z: "\u001a",
+  "%": "\\%",
+  _: "\\_",
+};
 
 /** Spark's backslash escapes (unless `spark.sql.parser.escapedStringLiterals` is set). */
 function unescaped(text: string): string {

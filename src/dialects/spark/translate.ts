@@ -15,12 +15,27 @@ import { textRules } from "./rules-text.ts";
 import type { CallSyntax, Syntax } from "./syntax.ts";
 import { type Form, kindOf, literalTerm, type Rule, type Term, term } from "./term.ts";
 
-/** Every function and operator that is translated; each form is proved against Spark (test/interop/spark-expressions.test.ts). */
-export const rules: readonly Rule[] = [...logicRules, ...numberRules, ...textRules, ...dateRules, ...collectionRules];
+/**
+ * Every function and operator that is translated; each form is proved against Spark
+ * (test/interop/spark-expressions.test.ts).
+ */
+export const rules: readonly Rule[] = [
+  ...logicRules,
+  ...numberRules,
+  ...textRules,
+  ...dateRules,
+  ...collectionRules,
+];
 
-/** Longest SQL that an expression may become, in characters: conditions that may fail name their operands more than once. */
+/**
+ * Longest SQL that an expression may become, in characters: conditions that may fail name their operands more
+ * than once.
+ */
 const maxSqlLength = 500_000;
-/** Longest condition under which an expression fails: it repeats its parts, and costs the engine about the cube of how deep they are nested. */
+/**
+ * Longest condition under which an expression fails: it repeats its parts, and costs the engine about the
+ * cube of how deep they are nested.
+ */
 const maxFailsLength = 100_000;
 
 /** Words that Spark reads as functions without parentheses, where no column has the name. */
@@ -31,7 +46,8 @@ const bareFunctions: ReadonlySet<string> = new Set(
 );
 
 const byName = new Map<string, readonly Form[]>();
-for (const { names, forms } of rules) for (const name of names) byName.set(name, [...(byName.get(name) ?? []), ...forms]);
+for (const { names, forms } of rules)
+  for (const name of names) byName.set(name, [...(byName.get(name) ?? []), ...forms]);
 
 /** Functions whose value is one moment for all of a write: in defaults only. */
 const clockFunctions: Readonly<Record<string, "date" | "timestamp" | "timestamp_ntz">> = {
@@ -44,7 +60,10 @@ const clockFunctions: Readonly<Record<string, "date" | "timestamp" | "timestamp_
 
 /** What an expression is translated for. */
 export interface TranslationOptions {
-  /** What `current_timestamp()` and its like stand for, in milliseconds since 1970; without it they are refused. */
+  /**
+   * What `current_timestamp()` and its like stand for, in milliseconds since 1970; without it they are
+   * refused.
+   */
   readonly now?: number | undefined;
 }
 
@@ -53,13 +72,20 @@ interface Scope extends TranslationOptions {
 }
 
 /**
- * Translates a scalar expression of Spark SQL over a table's columns into the engine's SQL, exactly as Spark 4 evaluates it with
- * `spark.sql.ansi.enabled` (its default) and UTC as the session's zone.
+ * Translates a scalar expression of Spark SQL over a table's columns into the engine's SQL, exactly as Spark
+ * 4 evaluates it with `spark.sql.ansi.enabled` (its default) and UTC as the session's zone.
  *
- * @throws `UNSUPPORTED_FEATURE` naming the function, operator, types or text that is not known to mean the same
+ * @throws `UNSUPPORTED_FEATURE` naming the function, operator, types or text that is not known to mean the
+ * same
  */
-export function translateSpark(expression: string, schema: StructType, { now }: TranslationOptions = {}): Term {
-  const columns = new Map(schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]));
+export function translateSpark(
+  expression: string,
+  schema: StructType,
+  { now }: TranslationOptions = {},
+): Term {
+  const columns = new Map(
+    schema.fields.map((field) => [foldName(field.name), term(field.type, quoteName(field.name))]),
+  );
   return translate(parseExpression(expression), { columns, now });
 }
 
@@ -82,7 +108,8 @@ function translatePart(syntax: Syntax, scope: Scope): Term {
     case "cast": {
       const operand = translate(syntax.operand, scope);
       const cast = castTo(operand, syntax.type);
-      if (cast === undefined) throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(syntax.type)}`);
+      if (cast === undefined)
+        throw unsupported(`a cast of ${typeText(operand.type)} to ${typeText(syntax.type)}`);
       return cast;
     }
     case "call":
@@ -95,11 +122,17 @@ function columnTerm(name: string, scope: Scope): Term {
   if (column !== undefined) return column;
   const clock = clockTerm(name, scope);
   if (clock !== undefined) return clock;
-  throw unsupported(bareFunctions.has(name.toLowerCase()) ? `the function ${name}` : `the column ${name}, which the table does not have`);
+  throw unsupported(
+    bareFunctions.has(name.toLowerCase())
+      ? `the function ${name}`
+      : `the column ${name}, which the table does not have`,
+  );
 }
 
 function clockTerm(name: string, { now }: Scope): Term | undefined {
-  const type = Object.hasOwn(clockFunctions, name.toLowerCase()) ? clockFunctions[name.toLowerCase()] : undefined;
+  const type = Object.hasOwn(clockFunctions, name.toLowerCase())
+    ? clockFunctions[name.toLowerCase()]
+    : undefined;
   if (now === undefined || type === undefined) return undefined;
   const value = formatTimestamp(BigInt(now) * 1000n, " ");
   return literalTerm(literal(type, type === "date" ? value.slice(0, 10) : value));
@@ -123,7 +156,9 @@ function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {
     const result = covers(form, name, args) ? form.build(args) : undefined;
     if (result !== undefined) return result;
   }
-  throw unsupported(`${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`);
+  throw unsupported(
+    `${describe(name)} with ${args.map(({ type }) => typeText(type)).join(", ") || "no arguments"}`,
+  );
 }
 
 function covers(form: Form, name: string, args: readonly Term[]): boolean {

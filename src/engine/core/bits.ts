@@ -46,14 +46,20 @@ export class Bits {
     this.#materialize(count);
     const bytes = this.#bytes;
     for (let at = 0, to = this.#length; at < count; at++, to++) {
-      if (source[indices === undefined ? at : (indices[at] ?? 0)] === 1) bytes[to >> 3] = (bytes[to >> 3] ?? 0) | (1 << (to & 7));
+      if (source[indices === undefined ? at : (indices[at] ?? 0)] === 1)
+        bytes[to >> 3] = (bytes[to >> 3] ?? 0) | (1 << (to & 7));
     }
     this.#length += count;
   }
 
   /** The bits so far; this is empty again afterwards. */
   take(): TakenBits {
-    const taken = { bitmap: this.#nulls === 0 ? undefined : this.#bytes, bytes: this.#bytes, nulls: this.#nulls, length: this.#length };
+    const taken = {
+      bitmap: this.#nulls === 0 ? undefined : this.#bytes,
+      bytes: this.#bytes,
+      nulls: this.#nulls,
+      length: this.#length,
+    };
     this.#bytes = new Uint8Array(0);
     this.#length = 0;
     this.#nulls = 0;

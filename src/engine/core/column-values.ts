@@ -13,7 +13,8 @@ import { type ValueType, valueType } from "./value-type.ts";
 export type ColumnValues = (chunk: NodeApi.DuckDBDataChunk) => readonly EngineValue[];
 
 /**
- * Makes the readers of a result's columns: flat ones straight from the engine's memory, a column at a time, nested and rare ones by the driver.
+ * Makes the readers of a result's columns: flat ones straight from the engine's memory, a column at a time,
+ * nested and rare ones by the driver.
  *
  * The values are what {@link plainConverter} makes of the driver's.
  */
@@ -22,7 +23,8 @@ export function columnReaders(driver: Driver, types: readonly NodeApi.DuckDBType
   return types.map((type, at) => {
     const known = valueType(driver, type);
     const read = known === undefined ? undefined : flatReader(driver, known);
-    if (read === undefined) return (chunk) => chunk.convertColumnValues(at, converter).map((value) => value ?? null);
+    if (read === undefined)
+      return (chunk) => chunk.convertColumnValues(at, converter).map((value) => value ?? null);
     return (chunk) => read(driver.bindings.data_chunk_get_vector(chunk.chunk, at), chunk.rowCount);
   });
 }
@@ -59,7 +61,11 @@ const integerAt: Readonly<Record<8 | 16 | 32 | 64, (data: DataView, at: number) 
   64: (data, at) => data.getBigInt64(at, true),
 };
 
-function fixedReader(driver: Driver, width: number, valueAt: (data: DataView, at: number) => EngineValue): FlatReader {
+function fixedReader(
+  driver: Driver,
+  width: number,
+  valueAt: (data: DataView, at: number) => EngineValue,
+): FlatReader {
   return (vector, count) => {
     const bytes = vectorBytes(driver, vector, count, width);
     const validity = validityBits(driver, vector, count);

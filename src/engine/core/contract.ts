@@ -3,15 +3,17 @@ import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 /**
  * The one door to DuckDB. Nothing outside `src/engine/` imports the driver.
  *
- * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`; text from callers, tables and suites goes through
- * those, after the session was fenced.
+ * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`; text from callers,
+ * tables and suites goes through those, after the session was fenced.
  */
 export interface Engine {
   /**
-   * Opens a session with UTC as time zone and insertion order kept, in an instance that nobody else uses meanwhile.
+   * Opens a session with UTC as time zone and insertion order kept, in an instance that nobody else uses
+   * meanwhile.
    *
-   * Opening an instance takes about 20 ms. One whose session is closed without having been fenced is emptied and kept warm for ten seconds, in which
-   * the next session with the same options finds it in 1 ms; a process that fences again and again has a spare opened beside its work.
+   * Opening an instance takes about 20 ms. One whose session is closed without having been fenced is emptied
+   * and kept warm for ten seconds, in which the next session with the same options finds it in 1 ms; a
+   * process that fences again and again has a spare opened beside its work.
    *
    * A bounded number of sessions computes at once (see `EngineLimits`); opening waits for a turn.
    *
@@ -27,15 +29,24 @@ export interface SessionRequest extends SessionOptions {
 }
 
 export interface SessionOptions {
-  /** Bytes of memory the instance may use before it spills (spec/engine-limits.md); default: a quarter of the machine's, at most 4 GiB. */
+  /**
+   * Bytes of memory the instance may use before it spills (spec/engine-limits.md); default: a quarter of the
+   * machine's, at most 4 GiB.
+   */
   readonly memoryLimit?: number | undefined;
   /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
   readonly threads?: number | undefined;
-  /** Folder below which the session makes, and on close removes, its spill folder; default: the system's temporary folder. */
+  /**
+   * Folder below which the session makes, and on close removes, its spill folder; default: the system's
+   * temporary folder.
+   */
   readonly temporaryFolder?: string | undefined;
 }
 
-/** A column of a relation: its name and DuckDB's type text, e.g. `DECIMAL(10,2)` or `STRUCT(a BIGINT, b VARCHAR[])`. */
+/**
+ * A column of a relation: its name and DuckDB's type text, e.g. `DECIMAL(10,2)` or
+ * `STRUCT(a BIGINT, b VARCHAR[])`.
+ */
 export interface EngineColumn {
   readonly name: string;
   readonly type: string;
@@ -47,7 +58,10 @@ export interface Relation {
   readonly columns: readonly EngineColumn[];
 }
 
-/** A value in a small result: BIGINT and wider as `bigint`, DECIMAL and temporal values as text, BLOB as bytes, nested as plain objects and arrays. */
+/**
+ * A value in a small result: BIGINT and wider as `bigint`, DECIMAL and temporal values as text, BLOB as
+ * bytes, nested as plain objects and arrays.
+ */
 export type EngineValue =
   | null
   | boolean
@@ -91,15 +105,21 @@ export interface CsvOptions {
 }
 
 export interface StageOptions {
-  /** Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as the source says. */
+  /**
+   * Types to read the source's columns as, where known; other columns are inferred (rows, CSV, NDJSON) or as
+   * the source says.
+   */
   readonly columns?: readonly EngineColumn[] | undefined;
   /**
-   * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line of CSV or JSON that cannot be read:
-   * `refuse` the source (default), or `keep` the row with NULL in its place (a line: a row of NULLs) and say so in the column
-   * `positionColumns.badCells`.
+   * What to do with a value of CSV, JSON lines or row objects that is not of its given type, and with a line
+   * of CSV or JSON that cannot be read: `refuse` the source (default), or `keep` the row with NULL in its
+   * place (a line: a row of NULLs) and say so in the column `positionColumns.badCells`.
    */
   readonly badCells?: "refuse" | "keep" | undefined;
-  /** Give the rows of a relation a place, for which they are copied; without it their file and row are null. Other sources always tell. */
+  /**
+   * Give the rows of a relation a place, for which they are copied; without it their file and row are null.
+   * Other sources always tell.
+   */
   readonly positions?: boolean | undefined;
   /** Called with the rows staged so far. */
   readonly onProgress?: ((rows: number) => void) | undefined;
@@ -109,8 +129,8 @@ export interface StageOptions {
 /**
  * A staged source: can be scanned any number of times with the same rows in the same order, spills to disk.
  *
- * `sql` yields the source's columns; `positionedSql` yields them and two more, named by `positionColumns`: the source file (text or null)
- * and the 0-based row ordinal in it.
+ * `sql` yields the source's columns; `positionedSql` yields them and two more, named by `positionColumns`:
+ * the source file (text or null) and the 0-based row ordinal in it.
  */
 export interface StagedRelation extends Relation {
   /** Number of rows, where staging has counted them. */
@@ -120,8 +140,9 @@ export interface StagedRelation extends Relation {
     readonly file: string;
     readonly row: string;
     /**
-     * Only where bad cells are kept, of row objects only where there are any: NULL, or `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`.
-     * One without a column is a line that could not be read: its text, and what is wrong with it.
+     * Only where bad cells are kept, of row objects only where there are any: NULL, or
+     * `STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`. One without a column is a line that
+     * could not be read: its text, and what is wrong with it.
      */
     readonly badCells?: string | undefined;
   };
@@ -134,7 +155,10 @@ export interface ParquetWriteOptions {
   readonly partitionBy?: readonly string[] | undefined;
   /** Split files near this many bytes. */
   readonly targetFileBytes?: number | undefined;
-  /** The number of rows, where it is known; saves counting them, which would evaluate every condition on them once more. */
+  /**
+   * The number of rows, where it is known; saves counting them, which would evaluate every condition on them
+   * once more.
+   */
   readonly rows?: number | undefined;
   /** There are no more rows than this; saves counting them where it tells that they fit one file. */
   readonly rowsAtMost?: number | undefined;
@@ -148,7 +172,9 @@ export interface ParquetWriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type FieldIds = { readonly [column: string]: number | { readonly id?: number | undefined; readonly children: FieldIds } };
+export type FieldIds = {
+  readonly [column: string]: number | { readonly id?: number | undefined; readonly children: FieldIds };
+};
 
 /** One written Parquet file. */
 export interface WrittenFile {
@@ -161,15 +187,18 @@ export interface WrittenFile {
   readonly columns: readonly WrittenColumn[];
 }
 
-/** Statistics of one leaf column of one file, as the engine's text; `min`/`max` absent where unknown, cut or not comparable. */
+/**
+ * Statistics of one leaf column of one file, as the engine's text; `min`/`max` absent where unknown, cut or
+ * not comparable.
+ */
 export interface WrittenColumn {
   /** Path of names from the top; list and map levels as `element`, `key`, `value`. */
   readonly path: readonly string[];
   readonly min?: string | undefined;
   readonly max?: string | undefined;
   /**
-   * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up where it was cut, so that it is an upper bound; `min` may
-   * be cut too, and stays a lower bound.
+   * Instead of `max` for long texts: about the first 256 bytes of the maximum, rounded up where it was cut,
+   * so that it is an upper bound; `min` may be cut too, and stays a lower bound.
    */
   readonly maxPrefix?: string | undefined;
   readonly nullCount?: number | undefined;
@@ -192,7 +221,11 @@ export interface JsonLinesOptions {
 /** A DuckDB instance for as long as it is open. Close it; a closed session's relations are gone. */
 export interface Session {
   /** Runs varve's own statement(s) for effect. @throws `CANCELLED` when the signal aborts */
-  execute(sql: string, parameters?: readonly EngineParameter[], options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  execute(
+    sql: string,
+    parameters?: readonly EngineParameter[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<void>;
   /** Runs varve's own query and returns all rows: for results known to be small. */
   rows(sql: string, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
@@ -203,33 +236,47 @@ export interface Session {
   stage(source: EngineSource, options?: StageOptions): Promise<StagedRelation>;
   /** Writes a relation to Parquet files. */
   writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]>;
-  /** Streams varve's own query as Arrow batches; memory stays bounded while batches are consumed one by one. */
+  /**
+   * Streams varve's own query as Arrow batches; memory stays bounded while batches are consumed one by one.
+   */
   arrow(sql: string, options?: ArrowOptions): AsyncIterable<RecordBatch>;
   /**
    * Streams varve's own query as lossless JSON lines; each text holds whole lines, each ended by a line feed.
    *
-   * Integers have all digits; decimals are texts; timestamps have six decimals and, unless without a zone, `Z`; binary is base64; maps are
-   * arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are texts.
+   * Integers have all digits; decimals are texts; timestamps have six decimals and, unless without a zone,
+   * `Z`; binary is base64; maps are arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are
+   * texts.
    */
   jsonLines(sql: string, options?: JsonLinesOptions): AsyncIterable<string>;
   /**
-   * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads nothing and changes no setting.
-   * Cannot be undone.
+   * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads
+   * nothing and changes no setting. Cannot be undone.
    */
-  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined }): Promise<void>;
+  fence(limits: {
+    readonly files: readonly string[];
+    readonly writableFolders?: readonly string[] | undefined;
+  }): Promise<void>;
   /**
-   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a relation.
-   * Requires a fenced session. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position.
+   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a
+   * relation. Requires a fenced session. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the
+   * engine's message and position.
    */
   callerQuery(callerSql: string): Promise<Relation>;
-  /** Checks that a caller's text is one scalar expression over `columns` and returns it as safe to embed. @throws as {@link Session.callerQuery} */
+  /**
+   * Checks that a caller's text is one scalar expression over `columns` and returns it as safe to
+   * embed. @throws as {@link Session.callerQuery}
+   */
   callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
   /**
-   * Checks that a caller's text is one expression over the columns of its own row and returns it in parentheses. Unlike
-   * {@link Session.callerExpression} it may depend on the moment (`now()`), and nothing is bound. @throws as {@link Session.callerQuery}
+   * Checks that a caller's text is one expression over the columns of its own row and returns it in
+   * parentheses. Unlike {@link Session.callerExpression} it may depend on the moment (`now()`), and nothing
+   * is bound. @throws as {@link Session.callerQuery}
    */
   callerRowExpression(callerSql: string): Promise<string>;
-  /** Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text, callable in this session. */
+  /**
+   * Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
+   * callable in this session.
+   */
   enableVariants(): void;
   close(): Promise<void>;
 }

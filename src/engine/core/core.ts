@@ -4,7 +4,13 @@ import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
 import { engineFailure } from "./failure.ts";
-import { closeInstance, closeLast, keepInstance, type PooledInstance, replaceInstance } from "./instance-pool.ts";
+import {
+  closeInstance,
+  closeLast,
+  keepInstance,
+  type PooledInstance,
+  replaceInstance,
+} from "./instance-pool.ts";
 import { interruptOnAbort } from "./interrupt.ts";
 import { memoryTooSmall, type RowShape } from "./memory-failure.ts";
 import { plainConverter } from "./plain-values.ts";
@@ -23,22 +29,29 @@ interface CorePlace {
 }
 
 /**
- * What the parts of a session share: an instance that is its own while it is open, a database in it, its main connection, and whether it was
- * fenced.
+ * What the parts of a session share: an instance that is its own while it is open, a database in it, its main
+ * connection, and whether it was fenced.
  *
- * Whatever a session makes is in its database or bound to its connections, and goes with them; then the instance is as it was.
+ * Whatever a session makes is in its database or bound to its connections, and goes with them; then the
+ * instance is as it was.
  */
 export class EngineCore {
   readonly driver: Driver;
   readonly connection: DuckDBConnection;
   /** What the session was opened with; a sibling gets the same. */
   readonly options: SessionOptions;
-  /** The session's place among those that compute at once: whatever runs in the engine runs in its {@link Turn.use}. */
+  /**
+   * The session's place among those that compute at once: whatever runs in the engine runs in its
+   * {@link Turn.use}.
+   */
   readonly turn: Turn;
   /** Files that staged relations read besides the caller's, so that a fence must leave them open. */
   readonly ownFiles: string[] = [];
   fenced = false;
-  /** A connection that counts its progress, made when the fence is put up: a fenced instance lets no connection change that setting. */
+  /**
+   * A connection that counts its progress, made when the fence is put up: a fenced instance lets no
+   * connection change that setting.
+   */
   measured: DuckDBConnection | undefined;
   closed = false;
   readonly #pooled: PooledInstance;
@@ -50,7 +63,13 @@ export class EngineCore {
   #widest: RowShape = { columns: 0, bytesOfRow: 0 };
   #names = 0;
 
-  private constructor(driver: Driver, pooled: PooledInstance, connection: DuckDBConnection, database: string, place: CorePlace) {
+  private constructor(
+    driver: Driver,
+    pooled: PooledInstance,
+    connection: DuckDBConnection,
+    database: string,
+    place: CorePlace,
+  ) {
     this.driver = driver;
     this.connection = connection;
     this.options = place.options;
@@ -79,7 +98,15 @@ export class EngineCore {
   }
 
   /** Takes note of staged rows: an engine that runs out of memory says by them how much would do. */
-  noteChunk({ columns, rows, bytes }: { readonly columns: number; readonly rows: number; readonly bytes: number }): void {
+  noteChunk({
+    columns,
+    rows,
+    bytes,
+  }: {
+    readonly columns: number;
+    readonly rows: number;
+    readonly bytes: number;
+  }): void {
     this.#widest = {
       columns: Math.max(this.#widest.columns, columns),
       bytesOfRow: Math.max(this.#widest.bytesOfRow, bytes / rows),
@@ -111,7 +138,10 @@ export class EngineCore {
     }
   }
 
-  /** Registers what `register` makes once in the instance, where it stays: for functions that depend on their arguments alone. */
+  /**
+   * Registers what `register` makes once in the instance, where it stays: for functions that depend on their
+   * arguments alone.
+   */
   enableVariants(register: (connection: DuckDBConnection) => void): void {
     if (this.#pooled.variants) return;
     register(this.connection);
@@ -139,11 +169,16 @@ export class EngineCore {
     else connection.closeSync();
   }
 
-  /** An engine failure as varve's own; after one the instance is not used again, because a damaged file may have broken it. */
+  /**
+   * An engine failure as varve's own; after one the instance is not used again, because a damaged file may
+   * have broken it.
+   */
   failure(error: unknown, sql?: string): VarveError {
     this.#failed = true;
     const failure = engineFailure(error, sql);
-    return failure.code === "MEMORY_LIMIT_TOO_SMALL" ? memoryTooSmall(failure, this.options, this.#widest) : failure;
+    return failure.code === "MEMORY_LIMIT_TOO_SMALL"
+      ? memoryTooSmall(failure, this.options, this.#widest)
+      : failure;
   }
 
   /** A name that no other table or view of this session has. */
@@ -151,7 +186,11 @@ export class EngineCore {
     return `__varve_${kind}_${this.#names++}`;
   }
 
-  async run(sql: string, parameters: readonly EngineParameter[] = [], signal?: AbortSignal): Promise<DuckDBMaterializedResult> {
+  async run(
+    sql: string,
+    parameters: readonly EngineParameter[] = [],
+    signal?: AbortSignal,
+  ): Promise<DuckDBMaterializedResult> {
     this.assertOpen();
     if (signal !== undefined) return await this.onMainConnection(signal, () => this.#run(sql, parameters));
     try {
@@ -197,8 +236,14 @@ export class EngineCore {
     }
   }
 
-  /** Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs long beside other queries. */
-  async onOwnConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on a connection of its own, which `signal` interrupts; needed by whatever streams, or runs
+   * long beside other queries.
+   */
+  async onOwnConnection<T>(
+    signal: AbortSignal | undefined,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
     const connection = await this.connect();
     try {
       return await this.#interruptible(connection, signal, work);
@@ -207,14 +252,25 @@ export class EngineCore {
     }
   }
 
-  /** As {@link EngineCore.onOwnConnection}, on the session's main one: for what runs alone and shows no progress. */
-  onMainConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  /**
+   * As {@link EngineCore.onOwnConnection}, on the session's main one: for what runs alone and shows no
+   * progress.
+   */
+  onMainConnection<T>(
+    signal: AbortSignal | undefined,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
     this.assertOpen();
     return this.#interruptible(this.connection, signal, work);
   }
 
-  /** As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time. */
-  async onMeasuredConnection<T>(signal: AbortSignal | undefined, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  /**
+   * As {@link EngineCore.onOwnConnection}, on one whose `progress` is counted; one piece of work at a time.
+   */
+  async onMeasuredConnection<T>(
+    signal: AbortSignal | undefined,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
     this.assertOpen();
     await this.prepareMeasured();
     assertInternal(this.measured !== undefined, "no connection counts progress");
@@ -250,21 +306,28 @@ export class EngineCore {
   }
 
   assertOpen(): void {
-    if (this.closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
+    if (this.closed)
+      throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
   }
 }
 
 /** @throws `CANCELLED` when the signal was aborted. */
 export function assertNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new VarveError("CANCELLED", "The work was cancelled.", {}, signal.reason);
+  if (signal?.aborted === true)
+    throw new VarveError("CANCELLED", "The work was cancelled.", {}, signal.reason);
 }
 
-function bind({ api }: Driver, parameter: EngineParameter): { readonly value: DuckDBValue; readonly type: DuckDBType } {
+function bind(
+  { api }: Driver,
+  parameter: EngineParameter,
+): { readonly value: DuckDBValue; readonly type: DuckDBType } {
   if (parameter === null) return { value: null, type: api.SQLNULL };
   if (typeof parameter === "boolean") return { value: parameter, type: api.BOOLEAN };
   if (typeof parameter === "string") return { value: parameter, type: api.VARCHAR };
   if (typeof parameter === "number") {
-    return Number.isSafeInteger(parameter) ? { value: BigInt(parameter), type: api.BIGINT } : { value: parameter, type: api.DOUBLE };
+    return Number.isSafeInteger(parameter)
+      ? { value: BigInt(parameter), type: api.BIGINT }
+      : { value: parameter, type: api.DOUBLE };
   }
   if (typeof parameter === "bigint")
     return { value: parameter, type: BigInt.asIntN(64, parameter) === parameter ? api.BIGINT : api.HUGEINT };

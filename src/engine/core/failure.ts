@@ -1,6 +1,9 @@
 import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
 
-/** What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the character of the SQL text where it was found. */
+/**
+ * What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the character of the SQL
+ * text where it was found.
+ */
 interface EngineComplaint {
   readonly kind: string;
   readonly message: string;
@@ -8,8 +11,9 @@ interface EngineComplaint {
 }
 
 /**
- * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for text that does not run,
- * `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`, `MEMORY_LIMIT_TOO_SMALL`, and `ENGINE_FAILED` with advice for the rest.
+ * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for
+ * text that does not run, `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`,
+ * `MEMORY_LIMIT_TOO_SMALL`, and `ENGINE_FAILED` with advice for the rest.
  *
  * `sql` is shown with the position; leave it out where it is not the caller's.
  */
@@ -17,13 +21,22 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   if (isVarveError(error)) return error;
   const complaint = readComplaint(error);
   const data = { engineMessage: complaint.message, engineErrorKind: complaint.kind };
-  if (complaint.kind === "INTERRUPT") return new VarveError("CANCELLED", "The work was cancelled.", data, error);
-  if (complaint.kind === "Out of Memory" || memoryUsed.test(complaint.message)) return outOfMemory(complaint, data, error);
+  if (complaint.kind === "INTERRUPT")
+    return new VarveError("CANCELLED", "The work was cancelled.", data, error);
+  if (complaint.kind === "Out of Memory" || memoryUsed.test(complaint.message))
+    return outOfMemory(complaint, data, error);
   const fileFailure = aboutFile(complaint, data, error);
   if (fileFailure !== undefined) return fileFailure;
   if (["INTERNAL", "FATAL", "IO", "HTTP", "Connection", "Settings", "Unknown"].includes(complaint.kind)) {
-    const advice = /no space|disk/i.test(complaint.message) ? " Free some disk space or choose another temporary folder." : "";
-    return new VarveError("ENGINE_FAILED", `The engine failed (${complaint.kind}): ${complaint.message}.${advice}`, data, error);
+    const advice = /no space|disk/i.test(complaint.message)
+      ? " Free some disk space or choose another temporary folder."
+      : "";
+    return new VarveError(
+      "ENGINE_FAILED",
+      `The engine failed (${complaint.kind}): ${complaint.message}.${advice}`,
+      data,
+      error,
+    );
   }
   if (complaint.kind === "Permission") {
     return new VarveError(
@@ -33,9 +46,15 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
       error,
     );
   }
-  const place = sql === undefined || complaint.position === undefined ? undefined : placeOf(sql, complaint.position);
+  const place =
+    sql === undefined || complaint.position === undefined ? undefined : placeOf(sql, complaint.position);
   const at = place === undefined ? "" : `\n${place.excerpt}`;
-  return new VarveError("SQL_FAILED", `${complaint.kind} error: ${complaint.message}${at}`, { ...data, ...place?.data }, error);
+  return new VarveError(
+    "SQL_FAILED",
+    `${complaint.kind} error: ${complaint.message}${at}`,
+    { ...data, ...place?.data },
+    error,
+  );
 }
 
 function readComplaint(error: unknown): EngineComplaint {
@@ -44,7 +63,12 @@ function readComplaint(error: unknown): EngineComplaint {
   if (start >= 0) {
     try {
       const parsed: unknown = JSON.parse(text.slice(start));
-      if (typeof parsed === "object" && parsed !== null && "exception_message" in parsed && "exception_type" in parsed) {
+      if (
+        typeof parsed === "object" &&
+        parsed !== null &&
+        "exception_message" in parsed &&
+        "exception_type" in parsed
+      ) {
         const position = "position" in parsed ? Number(parsed.position) : Number.NaN;
         return {
           kind: String(parsed.exception_type),
@@ -57,7 +81,9 @@ function readComplaint(error: unknown): EngineComplaint {
     }
   }
   const plain = /^([A-Z][A-Za-z ]*?) Error: ([\s\S]*)$/.exec(text);
-  return plain === null ? { kind: "Unknown", message: text } : { kind: plain[1] ?? "Unknown", message: plain[2] ?? text };
+  return plain === null
+    ? { kind: "Unknown", message: text }
+    : { kind: plain[1] ?? "Unknown", message: plain[2] ?? text };
 }
 
 /** How the engine ends the complaint of any part of it that got no more memory. */
@@ -70,7 +96,8 @@ function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
 }
 
-const missingFile = /No files found that match the pattern "([^"]+)"|Cannot open file "([^"]+)": No such file/;
+const missingFile =
+  /No files found that match the pattern "([^"]+)"|Cannot open file "([^"]+)": No such file/;
 const brokenFile = [
   /(?:file|File|reading|parquet) ['"]([^'"]+\.parquet[^'"]*)['"]/,
   /(?:No magic bytes found|Invalid footer|Footer length|too small to be a Parquet file)[^'"]*['"]([^'"]+)['"]/,
@@ -85,9 +112,12 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
     const text = `The data file ${absent} does not exist. It may have been removed by a vacuum or by hand.`;
     return new VarveError("DATA_FILE_MISSING", text, { ...data, file: absent }, cause);
   }
-  if (!["Invalid Input", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind)) return undefined;
+  if (!["Invalid Input", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind))
+    return undefined;
   if (!corruption.test(complaint.message)) return undefined;
-  const file = brokenFile.map((pattern) => pattern.exec(complaint.message)?.[1]).find((found) => found !== undefined);
+  const file = brokenFile
+    .map((pattern) => pattern.exec(complaint.message)?.[1])
+    .find((found) => found !== undefined);
   const text = `The Parquet file ${file ?? "(unnamed)"} cannot be read: ${firstLine(complaint.message)}. Restore it from a copy.`;
   return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }

@@ -1,4 +1,7 @@
-/** Bytes that may be written past the end of what was asked for, so that short texts can be copied by whole words. */
+/**
+ * Bytes that may be written past the end of what was asked for, so that short texts can be copied by whole
+ * words.
+ */
 const slackBytes = 16;
 
 /** Bytes of a growing column. */
@@ -35,7 +38,10 @@ export class GrowingBytes {
   }
 }
 
-/** Memory that is not cleared first, because every byte that is handed out was written; with {@link slackBytes} more. */
+/**
+ * Memory that is not cleared first, because every byte that is handed out was written; with
+ * {@link slackBytes} more.
+ */
 function unwritten(size: number): Uint8Array<ArrayBuffer> {
   const { buffer, byteLength } = Buffer.allocUnsafeSlow(size + slackBytes);
   return new Uint8Array(buffer, 0, byteLength);

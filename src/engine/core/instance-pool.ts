@@ -19,8 +19,9 @@ const mostIdleThreads = 32;
 /**
  * A DuckDB instance that one session at a time uses.
  *
- * Opening one costs 17 ms of computing, registering a few thousand functions, so it is kept for the next session with the same options. An
- * instance that was fenced never is: a fence cannot be lifted, nor moved to other files.
+ * Opening one costs 17 ms of computing, registering a few thousand functions, so it is kept for the next
+ * session with the same options. An instance that was fenced never is: a fence cannot be lifted, nor moved to
+ * other files.
  */
 export interface PooledInstance {
   readonly instance: DuckDBInstance;
@@ -58,14 +59,21 @@ export async function takeInstance(options: SessionOptions): Promise<PooledInsta
   return (await spare?.catch(() => undefined)) ?? openInstance(await loadDriver(), options);
 }
 
-/** Keeps an instance, emptied by the session that used it, for the next one. One that has spilled is closed, to give the disk back. */
+/**
+ * Keeps an instance, emptied by the session that used it, for the next one. One that has spilled is closed,
+ * to give the disk back.
+ */
 export async function keepInstance(pooled: PooledInstance, options: SessionOptions): Promise<void> {
   const idle = [...shelves.values()].reduce((sum, shelf) => sum + shelf.idle.length, 0);
-  if (idle >= Math.min(mostIdle, Math.ceil(mostIdleThreads / pooled.threads)) || existsSync(pooled.spill)) return closeInstance(pooled);
+  if (idle >= Math.min(mostIdle, Math.ceil(mostIdleThreads / pooled.threads)) || existsSync(pooled.spill))
+    return closeInstance(pooled);
   shelve(pooled, options);
 }
 
-/** Closes an instance for good; one that a connection still uses lives until that is closed by {@link closeLast}. */
+/**
+ * Closes an instance for good; one that a connection still uses lives until that is closed by
+ * {@link closeLast}.
+ */
 export async function closeInstance(pooled: PooledInstance): Promise<void> {
   const last = await pooled.instance.connect().catch(() => undefined);
   if (last === undefined) pooled.instance.closeSync();
@@ -76,21 +84,28 @@ export async function closeInstance(pooled: PooledInstance): Promise<void> {
 /**
  * Closes a connection that may be the last to hold its instance.
  *
- * Taking an instance down needs 5 ms and more, for which `closeSync` would block everything else. So the last to let go of it is the result of a
- * query, read to its end in a thread of the driver.
+ * Taking an instance down needs 5 ms and more, for which `closeSync` would block everything else. So the last
+ * to let go of it is the result of a query, read to its end in a thread of the driver.
  */
-export async function closeLast(connection: DuckDBConnection, release: () => void = () => undefined): Promise<void> {
+export async function closeLast(
+  connection: DuckDBConnection,
+  release: () => void = () => undefined,
+): Promise<void> {
   const result = await connection.stream("SELECT 1").catch(() => undefined);
   connection.closeSync();
   release();
-  for (let chunk = await result?.fetchChunk(); chunk !== undefined && chunk !== null && chunk.rowCount > 0; ) {
+  for (
+    let chunk = await result?.fetchChunk();
+    chunk !== undefined && chunk !== null && chunk.rowCount > 0;
+  ) {
     chunk = await result?.fetchChunk();
   }
 }
 
 /**
- * Says that an instance will not come back because it was fenced: from the second time on another is opened beside the work at hand, so that
- * the next session finds it ready. A process that fences once, as a command does, pays nothing.
+ * Says that an instance will not come back because it was fenced: from the second time on another is opened
+ * beside the work at hand, so that the next session finds it ready. A process that fences once, as a command
+ * does, pays nothing.
  */
 export function replaceInstance(options: SessionOptions): void {
   const shelf = shelfOf(options);
@@ -124,7 +139,11 @@ function shelve(pooled: PooledInstance, options: SessionOptions): void {
 }
 
 function shelfOf(options: SessionOptions): Shelf {
-  const key = JSON.stringify([options.memoryLimit ?? null, options.threads ?? null, options.temporaryFolder ?? tmpdir()]);
+  const key = JSON.stringify([
+    options.memoryLimit ?? null,
+    options.threads ?? null,
+    options.temporaryFolder ?? tmpdir(),
+  ]);
   const shelf = shelves.get(key) ?? { idle: [], spare: undefined, spent: 0 };
   shelves.set(key, shelf);
   return shelf;
@@ -149,12 +168,21 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
   return { instance, threads, spill, sessions: 0, variants: false };
 }
 
-/** Threads of an instance with these options: as given, else the cores, but one for each 128 MiB of a small memory limit. */
+/**
+ * Threads of an instance with these options: as given, else the cores, but one for each 128 MiB of a small
+ * memory limit.
+ */
 export function threadsOf(options: SessionOptions): number {
-  return options.threads ?? Math.min(availableParallelism(), Math.max(1, Math.floor(memoryLimitOf(options) / bytesOfThread)));
+  return (
+    options.threads ??
+    Math.min(availableParallelism(), Math.max(1, Math.floor(memoryLimitOf(options) / bytesOfThread)))
+  );
 }
 
-/** Bytes of memory that an instance with these options may use: as given, else a quarter of what the process may use, at most 4 GiB. */
+/**
+ * Bytes of memory that an instance with these options may use: as given, else a quarter of what the process
+ * may use, at most 4 GiB.
+ */
 export function memoryLimitOf({ memoryLimit }: SessionOptions): number {
   return Math.floor(memoryLimit ?? Math.min(processMemory() / 4, 4 * gibibyte));
 }

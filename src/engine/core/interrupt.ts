@@ -1,6 +1,8 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 
-/** Milliseconds between interrupts: one that comes before a query has started in the engine's thread is lost. */
+/**
+ * Milliseconds between interrupts: one that comes before a query has started in the engine's thread is lost.
+ */
 const interval = 10;
 
 /** Interrupts a connection from when the signal aborts until the returned function is called. */

@@ -28,16 +28,21 @@ export function memoryTooSmall(failure: VarveError, options: SessionOptions, sha
 }
 
 /**
- * Bytes that do for rows of a shape: each thread holds some vectors of whole rows (read, changed, encoded), each column some blocks of 256 KiB
- * (stored and written), and the engine itself some more. A larger limit may mean more threads.
+ * Bytes that do for rows of a shape: each thread holds some vectors of whole rows (read, changed, encoded),
+ * each column some blocks of 256 KiB (stored and written), and the engine itself some more. A larger limit
+ * may mean more threads.
  */
 function sufficientLimit(options: SessionOptions, { columns, bytesOfRow }: RowShape): number {
   const vector = vectorRows * Math.max(bytesOfRow, 16 * columns);
   let limit = memoryLimitOf(options);
   for (;;) {
     const needed =
-      Math.ceil((64 * mebibyte + 2 * columns * mebibyte + vector * (3 * threadsOf({ ...options, memoryLimit: limit }) + 3)) / mebibyte) *
-      mebibyte;
+      Math.ceil(
+        (64 * mebibyte +
+          2 * columns * mebibyte +
+          vector * (3 * threadsOf({ ...options, memoryLimit: limit }) + 3)) /
+          mebibyte,
+      ) * mebibyte;
     if (needed <= limit) return limit;
     limit = needed;
   }

@@ -8,7 +8,9 @@ export function vectorBytes({ bindings }: Driver, vector: Vector, count: number,
 
 /** Bits that say which of `count` values are not null, in Arrow's order; undefined where none is null. */
 export function validityBits({ bindings }: Driver, vector: Vector, count: number): Uint8Array | undefined {
-  return count === 0 ? undefined : (bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8) ?? undefined);
+  return count === 0
+    ? undefined
+    : (bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8) ?? undefined);
 }
 
 export function isValid(bits: Uint8Array | undefined, index: number): boolean {

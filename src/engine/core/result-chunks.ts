@@ -13,16 +13,21 @@ export interface StreamedQuery {
 }
 
 /** Starts a query on a connection that does nothing else. */
-export async function streamQuery({ turn }: EngineCore, query: Omit<StreamedQuery, "result">): Promise<StreamedQuery> {
+export async function streamQuery(
+  { turn }: EngineCore,
+  query: Omit<StreamedQuery, "result">,
+): Promise<StreamedQuery> {
   return { ...query, result: await turn.use(() => query.connection.stream(query.sql), query.signal) };
 }
 
 /**
  * Yields the chunks of a streamed query, the engine making the next one while one is used.
  *
- * When the consumer leaves early the query is interrupted, and nothing of it runs any more once this has ended.
+ * When the consumer leaves early the query is interrupted, and nothing of it runs any more once this has
+ * ended.
  *
- * @throws the engine's error where the query fails on its way, `CANCELLED` where the signal has interrupted it
+ * @throws the engine's error where the query fails on its way, `CANCELLED` where the signal has interrupted
+ * it
  */
 export async function* chunksAhead(core: EngineCore, query: StreamedQuery): AsyncGenerator<DuckDBDataChunk> {
   const { connection, result, signal } = query;
@@ -51,7 +56,10 @@ export async function* chunksAhead(core: EngineCore, query: StreamedQuery): Asyn
 }
 
 /** Reads what the engine had made already: only a result that was read to its end lets go of its instance. */
-async function drain(fetching: Promise<DuckDBDataChunk | null>, fetch: () => Promise<DuckDBDataChunk | null>): Promise<void> {
+async function drain(
+  fetching: Promise<DuckDBDataChunk | null>,
+  fetch: () => Promise<DuckDBDataChunk | null>,
+): Promise<void> {
   let chunk = await fetching.catch(() => null);
   while (chunk !== null && chunk.rowCount > 0) chunk = await fetch().catch(() => null);
 }
@@ -68,6 +76,7 @@ async function failureOf({ turn }: EngineCore, { connection, sql, signal }: Stre
   } catch (error) {
     return error;
   }
-  const text = "The engine failed partway through a result, but not when the query was run again. Run the query again from the start.";
+  const text =
+    "The engine failed partway through a result, but not when the query was run again. Run the query again from the start.";
   return new VarveError("ENGINE_FAILED", text, {});
 }

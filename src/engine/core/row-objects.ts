@@ -7,11 +7,16 @@ import type { Driver } from "./driver.ts";
 const special = "__proto__";
 
 /**
- * Makes what turns a result's rows, as arrays of values, into objects by its columns' names, `__proto__` included.
+ * Makes what turns a result's rows, as arrays of values, into objects by its columns' names, `__proto__`
+ * included.
  *
- * @throws `LIMIT_EXCEEDED` for a struct with a field `__proto__`, which the driver loses: such columns can be had as Arrow or JSON lines
+ * @throws `LIMIT_EXCEEDED` for a struct with a field `__proto__`, which the driver loses: such columns can be
+ * had as Arrow or JSON lines
  */
-export function rowMaker({ api }: Driver, result: NodeApi.DuckDBResult): (values: readonly (EngineValue | null)[]) => EngineRow {
+export function rowMaker(
+  { api }: Driver,
+  result: NodeApi.DuckDBResult,
+): (values: readonly (EngineValue | null)[]) => EngineRow {
   const names = result.deduplicatedColumnNames();
   result.columnTypes().forEach((type, at) => {
     if (!holdsSpecial(api, type)) return;
@@ -25,7 +30,8 @@ export function rowMaker({ api }: Driver, result: NodeApi.DuckDBResult): (values
       const name = names[at] ?? "";
       const value = values[at] ?? null;
       if (plain || name !== special) row[name] = value;
-      else Object.defineProperty(row, special, { value, enumerable: true, configurable: true, writable: true });
+      else
+        Object.defineProperty(row, special, { value, enumerable: true, configurable: true, writable: true });
     }
     return row;
   };
@@ -34,6 +40,10 @@ export function rowMaker({ api }: Driver, result: NodeApi.DuckDBResult): (values
 function holdsSpecial(api: Driver["api"], type: NodeApi.DuckDBType): boolean {
   if (type instanceof api.DuckDBStructType)
     return type.entryNames.includes(special) || type.entryTypes.some((one) => holdsSpecial(api, one));
-  if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType) return holdsSpecial(api, type.valueType);
-  return type instanceof api.DuckDBMapType && (holdsSpecial(api, type.keyType) || holdsSpecial(api, type.valueType));
+  if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType)
+    return holdsSpecial(api, type.valueType);
+  return (
+    type instanceof api.DuckDBMapType &&
+    (holdsSpecial(api, type.keyType) || holdsSpecial(api, type.valueType))
+  );
 }

@@ -1,7 +1,10 @@
 import type { Driver } from "./driver.ts";
 import { isValid } from "./native-vector.ts";
 
-/** Longest text that the engine keeps inside its 16-byte handle; longer ones are behind a pointer in the last eight bytes. */
+/**
+ * Longest text that the engine keeps inside its 16-byte handle; longer ones are behind a pointer in the last
+ * eight bytes.
+ */
 const inlineBytes = 12;
 /** Two valid addresses nearer than a page of memory have no page between them that could be unmapped. */
 const safeGap = 4000;
@@ -11,8 +14,9 @@ const loopBytes = 128;
 /**
  * Copies texts (or binaries) of a vector one after the other to a target.
  *
- * A call of the driver for each long text costs a microsecond; texts of one chunk mostly lie side by side in memory, so that neighbours
- * are fetched with one call and split here. Nothing is allocated for a single text.
+ * A call of the driver for each long text costs a microsecond; texts of one chunk mostly lie side by side in
+ * memory, so that neighbours are fetched with one call and split here. Nothing is allocated for a single
+ * text.
  */
 export class TextReader {
   readonly #driver: Driver;
@@ -21,7 +25,10 @@ export class TextReader {
   #long = new Int32Array(2048);
   #addresses = new Float64Array(2048);
   #sorted = new Float64Array(2048);
-  /** Where stretches of texts that lie end to end begin: some in every chunk, because its texts are kept in a few blocks. */
+  /**
+   * Where stretches of texts that lie end to end begin: some in every chunk, because its texts are kept in a
+   * few blocks.
+   */
   readonly #stretches = new Int32Array(64);
 
   constructor(driver: Driver) {
@@ -29,7 +36,13 @@ export class TextReader {
   }
 
   /** Copies the values named by `indices`, or the first `count`; nulls have no bytes. */
-  copy(handles: Uint8Array, indices: Uint32Array | undefined, count: number, validity: Uint8Array | undefined, sink: TextSink): void {
+  copy(
+    handles: Uint8Array,
+    indices: Uint32Array | undefined,
+    count: number,
+    validity: Uint8Array | undefined,
+    sink: TextSink,
+  ): void {
     const words = new Uint32Array(handles.buffer, handles.byteOffset, handles.byteLength >> 2);
     if (this.#long.length < count) this.#grow(count);
     const { offsets, first, base } = sink.offsets(count);
@@ -49,7 +62,8 @@ export class TextReader {
     // Short texts first: their last word may run into what follows.
     if (longs < count) copyShort(words, indices, count, offsets, first, target);
     if (longs === 0) return;
-    if (longs === count && indices === undefined && this.#copyStretches(words, count, offsets, first, data)) return;
+    if (longs === count && indices === undefined && this.#copyStretches(words, count, offsets, first, data))
+      return;
     this.#copyLong(words, indices, longs, offsets, first, target);
   }
 
@@ -59,8 +73,17 @@ export class TextReader {
     this.#sorted = new Float64Array(count);
   }
 
-  /** Copies long texts that lie in memory as they will lie in the target, but for a few breaks; false where there are many. */
-  #copyStretches(words: Uint32Array, count: number, offsets: Int32Array, first: number, data: Uint8Array): boolean {
+  /**
+   * Copies long texts that lie in memory as they will lie in the target, but for a few breaks; false where
+   * there are many.
+   */
+  #copyStretches(
+    words: Uint32Array,
+    count: number,
+    offsets: Int32Array,
+    first: number,
+    data: Uint8Array,
+  ): boolean {
     const starts = this.#stretches;
     let found = 0;
     let next = -1;
@@ -78,7 +101,10 @@ export class TextReader {
       const from = starts[k] ?? 0;
       const to = offsets[first + from] ?? 0;
       const size = (offsets[first + (k + 1 < found ? (starts[k + 1] ?? 0) : count)] ?? 0) - to;
-      data.set(this.#fetch((words[from * 4 + 2] ?? 0) + (words[from * 4 + 3] ?? 0) * 4_294_967_296, size), to);
+      data.set(
+        this.#fetch((words[from * 4 + 2] ?? 0) + (words[from * 4 + 3] ?? 0) * 4_294_967_296, size),
+        to,
+      );
     }
     return true;
   }
@@ -106,7 +132,10 @@ export class TextReader {
     else this.#copyByRuns(longs, offsets, first, target);
   }
 
-  /** Addresses rise with the position but for a few breaks, as those of values that were copied one after the other do. */
+  /**
+   * Addresses rise with the position but for a few breaks, as those of values that were copied one after the
+   * other do.
+   */
   #copyInOrder(longs: number, offsets: Int32Array, first: number, target: DataView): void {
     const [long, addresses] = [this.#long, this.#addresses];
     for (let from = 0; from < longs; ) {
@@ -121,7 +150,8 @@ export class TextReader {
       }
       const run = this.#fetch(start, end - start);
       const source = viewOf(run);
-      for (let k = from; k < next; k++) copyOne(source, (addresses[k] ?? 0) - start, offsets, first + (long[k] ?? 0), target);
+      for (let k = from; k < next; k++)
+        copyOne(source, (addresses[k] ?? 0) - start, offsets, first + (long[k] ?? 0), target);
       from = next;
     }
   }
@@ -148,7 +178,8 @@ export class TextReader {
       const address = addresses[k] ?? 0;
       const run = runOf(starts, address);
       const source = runs[run];
-      if (source !== undefined) copyOne(source, address - (starts[run] ?? 0), offsets, first + (long[k] ?? 0), target);
+      if (source !== undefined)
+        copyOne(source, address - (starts[run] ?? 0), offsets, first + (long[k] ?? 0), target);
     }
   }
 
@@ -161,9 +192,15 @@ export class TextReader {
 
 /** Where {@link TextReader} puts what it reads. */
 export interface TextSink {
-  /** Room for the offsets of `count` values and of their end: at `first` and on; the first value begins at byte `base` of the data. */
+  /**
+   * Room for the offsets of `count` values and of their end: at `first` and on; the first value begins at
+   * byte `base` of the data.
+   */
   offsets(count: number): { readonly offsets: Int32Array; readonly first: number; readonly base: number };
-  /** Room for `bytes` more bytes and sixteen to be spoilt after them; all data so far, to be written at the offsets. */
+  /**
+   * Room for `bytes` more bytes and sixteen to be spoilt after them; all data so far, to be written at the
+   * offsets.
+   */
   reserve(bytes: number): Uint8Array;
 }
 
@@ -197,7 +234,8 @@ function copyOne(source: DataView, from: number, offsets: Int32Array, at: number
     return;
   }
   let done = 0;
-  for (; done + 4 <= length; done += 4) target.setUint32(to + done, source.getUint32(from + done, true), true);
+  for (; done + 4 <= length; done += 4)
+    target.setUint32(to + done, source.getUint32(from + done, true), true);
   for (; done < length; done++) target.setUint8(to + done, source.getUint8(from + done));
 }
 

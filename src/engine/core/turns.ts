@@ -6,13 +6,17 @@ import { cancelled } from "../../util/cancel.ts";
 export interface EngineLimits {
   /** How many sessions compute at once; default: twice the cores, at least 4. */
   readonly sessions?: number | undefined;
-  /** Bytes that the memory limits of those sessions may add up to; one session always may compute. Default: all that the process may use. */
+  /**
+   * Bytes that the memory limits of those sessions may add up to; one session always may compute. Default:
+   * all that the process may use.
+   */
   readonly memory?: number | undefined;
 }
 
 /**
- * Milliseconds that a session may do nothing before it loses its turn to one that waits. Longer than what lies between the steps of one piece of
- * work, so that a crowd of queries finishes one after the other instead of all being half done.
+ * Milliseconds that a session may do nothing before it loses its turn to one that waits. Longer than what
+ * lies between the steps of one piece of work, so that a crowd of queries finishes one after the other
+ * instead of all being half done.
  */
 const patience = 20;
 
@@ -30,9 +34,10 @@ interface Waiter {
 /**
  * Lets a bounded number of sessions compute at once; the others wait in the order in which they came.
  *
- * No two sessions can wait for each other: a turn belongs to a session only while a call of the engine runs in it, and such a call waits for
- * nothing. A session that waits, for its caller, for a file or for another session, loses its turn to whoever is in line, and takes another one
- * for its next call. Sessions that are open come before new ones, so that what was begun ends first.
+ * No two sessions can wait for each other: a turn belongs to a session only while a call of the engine runs
+ * in it, and such a call waits for nothing. A session that waits, for its caller, for a file or for another
+ * session, loses its turn to whoever is in line, and takes another one for its next call. Sessions that are
+ * open come before new ones, so that what was begun ends first.
  */
 export class TurnQueue {
   #limits: Required<{ readonly [K in keyof EngineLimits]: number }>;
@@ -45,7 +50,10 @@ export class TurnQueue {
     this.#limits = withDefaults(limits);
   }
 
-  /** Changes the limits; sessions that have a turn keep it. @throws `INVALID_ARGUMENT` for anything but a positive integer */
+  /**
+   * Changes the limits; sessions that have a turn keep it. @throws `INVALID_ARGUMENT` for anything but a
+   * positive integer
+   */
   limit(limits: EngineLimits): void {
     this.#limits = withDefaults(limits);
     this.#admit();
@@ -56,7 +64,10 @@ export class TurnQueue {
     return { holding: this.#holders.size, waiting: this.#returning.length + this.#arriving.length };
   }
 
-  /** Waits for the first turn of a session that may use `bytes` of memory. @throws `CANCELLED` at once when the signal aborts */
+  /**
+   * Waits for the first turn of a session that may use `bytes` of memory. @throws `CANCELLED` at once when
+   * the signal aborts
+   */
   async enter(bytes: number, signal?: AbortSignal): Promise<Turn> {
     const turn = new Turn(this, bytes);
     await this.#take(turn, this.#arriving, signal);
@@ -138,7 +149,8 @@ export class Turn {
   }
 
   /**
-   * Runs calls of the engine, waiting for a turn where the session has lost it. `work` awaits neither a caller nor another session.
+   * Runs calls of the engine, waiting for a turn where the session has lost it. `work` awaits neither a
+   * caller nor another session.
    *
    * @throws `CANCELLED` when the signal aborts while it waits
    */
@@ -182,7 +194,10 @@ export class Turn {
   }
 }
 
-function withDefaults({ sessions, memory }: EngineLimits): Required<{ readonly [K in keyof EngineLimits]: number }> {
+function withDefaults({
+  sessions,
+  memory,
+}: EngineLimits): Required<{ readonly [K in keyof EngineLimits]: number }> {
   assertPositive("sessions", sessions);
   assertPositive("memory", memory);
   return { sessions: sessions ?? Math.max(4, 2 * availableParallelism()), memory: memory ?? processMemory() };
@@ -190,7 +205,11 @@ function withDefaults({ sessions, memory }: EngineLimits): Required<{ readonly [
 
 function assertPositive(name: string, value: number | undefined): void {
   if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new VarveError("INVALID_ARGUMENT", `The engine limit ${name} must be a positive integer, not ${value}.`, { [name]: value });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The engine limit ${name} must be a positive integer, not ${value}.`,
+    { [name]: value },
+  );
 }
 
 /** The queue of this process. */

@@ -4,9 +4,11 @@ import { quoteName } from "../../sql/sql-text.ts";
 import type { Driver } from "./driver.ts";
 
 /**
- * The engine's types that varve moves across its border, taken apart; what every Delta type needs and no more.
+ * The engine's types that varve moves across its border, taken apart; what every Delta type needs and no
+ * more.
  *
- * `null` is the type of a column of which only nulls were seen; a `variant` crosses as its two binary parts, {@link variantParts}.
+ * `null` is the type of a column of which only nulls were seen; a `variant` crosses as its two binary parts,
+ * {@link variantParts}.
  */
 export type ValueType =
   | { readonly kind: "null" | "boolean" | "float" | "double" | "text" | "binary" | "date" | "variant" }
@@ -34,7 +36,10 @@ const simpleNames = {
   variant: "VARIANT",
 } as const;
 
-/** What a variant is staged as where its values come from JavaScript: the metadata and the value of Parquet's encoding. */
+/**
+ * What a variant is staged as where its values come from JavaScript: the metadata and the value of Parquet's
+ * encoding.
+ */
 export const variantParts: Extract<ValueType, { kind: "struct" }> = {
   kind: "struct",
   fields: [
@@ -43,13 +48,18 @@ export const variantParts: Extract<ValueType, { kind: "struct" }> = {
   ],
 };
 
-/** The type that a table of the session holds values of JavaScript in: variants in their {@link variantParts}. */
+/**
+ * The type that a table of the session holds values of JavaScript in: variants in their {@link variantParts}.
+ */
 export function stagedType(type: ValueType): ValueType {
   switch (type.kind) {
     case "variant":
       return variantParts;
     case "struct":
-      return { kind: "struct", fields: type.fields.map((field) => ({ name: field.name, type: stagedType(field.type) })) };
+      return {
+        kind: "struct",
+        fields: type.fields.map((field) => ({ name: field.name, type: stagedType(field.type) })),
+      };
     case "list":
       return { kind: "list", element: stagedType(type.element) };
     case "map":
@@ -119,17 +129,30 @@ export interface ValueTypeOptions {
   readonly variants?: boolean | undefined;
 }
 
-/** Takes a type of the driver's apart; undefined for types that Delta does not have (they need a cast first). */
-export function valueType(driver: Driver, type: NodeApi.DuckDBType, options: ValueTypeOptions = {}): ValueType | undefined {
+/**
+ * Takes a type of the driver's apart; undefined for types that Delta does not have (they need a cast first).
+ */
+export function valueType(
+  driver: Driver,
+  type: NodeApi.DuckDBType,
+  options: ValueTypeOptions = {},
+): ValueType | undefined {
   const { api } = driver;
-  if (type.typeId === api.DuckDBTypeId.VARIANT) return options.variants === true ? { kind: "variant" } : undefined;
+  if (type.typeId === api.DuckDBTypeId.VARIANT)
+    return options.variants === true ? { kind: "variant" } : undefined;
   if (type instanceof api.DuckDBDecimalType) return { kind: "decimal", width: type.width, scale: type.scale };
   if (type instanceof api.DuckDBStructType) {
-    const fields = type.entryNames.map((name, at) => ({ name, type: valueType(driver, type.entryTypes[at] ?? api.ANY, options) }));
+    const fields = type.entryNames.map((name, at) => ({
+      name,
+      type: valueType(driver, type.entryTypes[at] ?? api.ANY, options),
+    }));
     return fields.every(isKnownField) ? { kind: "struct", fields } : undefined;
   }
   if (type instanceof api.DuckDBMapType) {
-    const [key, value] = [valueType(driver, type.keyType, options), valueType(driver, type.valueType, options)];
+    const [key, value] = [
+      valueType(driver, type.keyType, options),
+      valueType(driver, type.valueType, options),
+    ];
     return key === undefined || value === undefined ? undefined : { kind: "map", key, value };
   }
   if (type instanceof api.DuckDBListType) {
@@ -140,7 +163,12 @@ export function valueType(driver: Driver, type: NodeApi.DuckDBType, options: Val
 }
 
 /** As {@link valueType}. @throws `INVALID_ARGUMENT` naming the column when Delta has no such type. */
-export function knownValueType(driver: Driver, column: string, type: NodeApi.DuckDBType, options: ValueTypeOptions = {}): ValueType {
+export function knownValueType(
+  driver: Driver,
+  column: string,
+  type: NodeApi.DuckDBType,
+  options: ValueTypeOptions = {},
+): ValueType {
   const known = valueType(driver, type, options);
   if (known !== undefined) return known;
   throw new VarveError(
@@ -153,7 +181,10 @@ export function knownValueType(driver: Driver, column: string, type: NodeApi.Duc
   );
 }
 
-function isKnownField(field: { readonly name: string; readonly type: ValueType | undefined }): field is ValueField {
+function isKnownField(field: {
+  readonly name: string;
+  readonly type: ValueType | undefined;
+}): field is ValueField {
   return field.type !== undefined;
 }
 

@@ -7,12 +7,26 @@ const advice = "Use a column or a constant instead";
 const unsteady = "may answer differently each time";
 
 /** Functions that call an aggregate, which they are given as text. */
-const aggregateCallers: ReadonlySet<string> = new Set(["list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"]);
+const aggregateCallers: ReadonlySet<string> = new Set([
+  "list_aggr",
+  "list_aggregate",
+  "array_aggr",
+  "array_aggregate",
+  "aggregate",
+]);
 
 /** Functions whose values have the types that a text of JSON names. */
-const typedByText: ReadonlySet<string> = new Set(["from_json", "from_json_strict", "json_transform", "json_transform_strict"]);
+const typedByText: ReadonlySet<string> = new Set([
+  "from_json",
+  "from_json_strict",
+  "json_transform",
+  "json_transform_strict",
+]);
 
-/** Functions that read memory which is not theirs, and may end the process, where they are given a VARIANT for a list. */
+/**
+ * Functions that read memory which is not theirs, and may end the process, where they are given a VARIANT for
+ * a list.
+ */
 const listSorters: ReadonlySet<string> = new Set([
   "list_sort",
   "array_sort",
@@ -24,21 +38,37 @@ const listSorters: ReadonlySet<string> = new Set([
 ]);
 
 /** Functions whose values have types that a text names. */
-const typeMakers: ReadonlySet<string> = new Set([...typedByText, "make_type", "cast_to_type", "replace_type"]);
+const typeMakers: ReadonlySet<string> = new Set([
+  ...typedByText,
+  "make_type",
+  "cast_to_type",
+  "replace_type",
+]);
 
 /**
- * Refuses functions that sort lists where a value may be a VARIANT: because a column is one (`readsVariants`), or the text may make one.
+ * Refuses functions that sort lists where a value may be a VARIANT: because a column is one
+ * (`readsVariants`), or the text may make one.
  *
  * @throws `SQL_REFUSED` naming the function
  */
-export async function checkListSorters(parts: readonly Tree[], sql: string, readsVariants: () => Promise<boolean>): Promise<void> {
-  const name = parts.map(calledName).find((called) => called !== undefined && listSorters.has(called.toLowerCase()));
+export async function checkListSorters(
+  parts: readonly Tree[],
+  sql: string,
+  readsVariants: () => Promise<boolean>,
+): Promise<void> {
+  const name = parts
+    .map(calledName)
+    .find((called) => called !== undefined && listSorters.has(called.toLowerCase()));
   if (name === undefined) return;
   const makes = parts.some((part) => typeMakers.has(calledName(part)?.toLowerCase() ?? ""));
   if (!makes && !/variant/i.test(sql) && !(await readsVariants())) return;
-  throw refused(`it calls ${name}() beside values of type VARIANT, which the engine may crash at`, "Sort the list where it is read", {
-    function: name,
-  });
+  throw refused(
+    `it calls ${name}() beside values of type VARIANT, which the engine may crash at`,
+    "Sort the list where it is read",
+    {
+      function: name,
+    },
+  );
 }
 
 /** A caller's text as it was parsed, for showing places in it. */
@@ -63,8 +93,14 @@ export async function checkQueryCalls(
     const name = calledName(part);
     if (name === undefined || exempt.has(part)) continue;
     if (functionKind(name) === undefined) throw await unknownFunction(core, name, part, text);
-    if (aggregateCallers.has(name.toLowerCase()) && !givesSteadyAggregate(part) && functionKind(aggregateText(part)) === undefined)
-      throw refused(`it calls ${name}() without an aggregate's name in quotes`, "Write the name as text", { function: name });
+    if (
+      aggregateCallers.has(name.toLowerCase()) &&
+      !givesSteadyAggregate(part) &&
+      functionKind(aggregateText(part)) === undefined
+    )
+      throw refused(`it calls ${name}() without an aggregate's name in quotes`, "Write the name as text", {
+        function: name,
+      });
   }
 }
 
@@ -73,10 +109,19 @@ export async function checkQueryCalls(
  *
  * @throws as {@link checkQueryCalls}
  */
-export async function checkRowCalls(core: EngineCore, expression: Tree, columns: readonly EngineColumn[], text: ParsedText): Promise<void> {
+export async function checkRowCalls(
+  core: EngineCore,
+  expression: Tree,
+  columns: readonly EngineColumn[],
+  text: ParsedText,
+): Promise<void> {
   await checkOwnRowCalls(core, expression, text);
-  await checkListSorters([...walk(expression)], text.sql, async () => columns.some(({ type }) => type.includes("VARIANT")));
-  const timeOfDay = columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) || [...walk(expression)].some(mayBeTimeWithZone);
+  await checkListSorters([...walk(expression)], text.sql, async () =>
+    columns.some(({ type }) => type.includes("VARIANT")),
+  );
+  const timeOfDay =
+    columns.some(({ type }) => type.includes("TIME WITH TIME ZONE")) ||
+    [...walk(expression)].some(mayBeTimeWithZone);
   for (const part of walk(expression)) {
     const name = calledName(part);
     if (name === undefined) continue;
@@ -96,29 +141,38 @@ export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text:
   for (const part of parts) {
     const name = calledName(part);
     if (name === undefined || functionKind(name) !== "rows") continue;
-    throw refused(`it calls ${name}(), which is about more than one row`, "An expression may use the columns of its own row only", {
-      function: name,
-    });
+    throw refused(
+      `it calls ${name}(), which is about more than one row`,
+      "An expression may use the columns of its own row only",
+      {
+        function: name,
+      },
+    );
   }
 }
 
 /**
- * Refuses names that the engine takes for calls: those of an expression that it accepted though they are neither a column nor a parameter of
- * a lambda around them.
+ * Refuses names that the engine takes for calls: those of an expression that it accepted though they are
+ * neither a column nor a parameter of a lambda around them.
  */
 export function checkNames(expression: Tree, columns: readonly EngineColumn[]): void {
   const name = strangeName(expression, new Set(columns.map((column) => column.name.toLowerCase())));
   if (name !== undefined)
-    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, `${advice}, or rename the parameter`, {
-      function: name,
-    });
+    throw refused(
+      `it uses ${name}, which is not a column and ${unsteady}`,
+      `${advice}, or rename the parameter`,
+      {
+        function: name,
+      },
+    );
 }
 
 /** As {@link checkNames}, before the engine has seen the expression: names that are known to be calls. */
 export function checkCalledNames(expression: Tree, columns: readonly EngineColumn[]): void {
   const known = columns.map((column) => column.name.toLowerCase());
   const name = strangeName(expression, new Set(known), isCalledByName);
-  if (name !== undefined) throw refused(`it uses ${name}, which is not a column and ${unsteady}`, advice, { function: name });
+  if (name !== undefined)
+    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, advice, { function: name });
 }
 
 function calledName(part: Tree): string | undefined {
@@ -126,7 +180,10 @@ function calledName(part: Tree): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-/** Calls of consistent functions that are not: the catalogue speaks of names, but these depend on the arguments. */
+/**
+ * Calls of consistent functions that are not: the catalogue speaks of names, but these depend on the
+ * arguments.
+ */
 function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
   // With one argument the engine takes the current time for the other.
   if (name === "age") return childrenOf(call).length < 2;
@@ -135,7 +192,10 @@ function looksAtMoment(name: string, call: Tree, timeOfDay: boolean): boolean {
   return aggregateCallers.has(name) && !givesSteadyAggregate(call);
 }
 
-/** Whether a part names the type of times of day with an offset, or makes values of types that it does not plainly name. */
+/**
+ * Whether a part names the type of times of day with an offset, or makes values of types that it does not
+ * plainly name.
+ */
 function mayBeTimeWithZone(part: Tree): boolean {
   if (part["id"] === "TIME WITH TIME ZONE") return true;
   if (!typedByText.has(calledName(part)?.toLowerCase() ?? "")) return false;
@@ -146,26 +206,36 @@ function mayBeTimeWithZone(part: Tree): boolean {
 }
 
 function namesOtherTypes(structure: string | undefined): boolean {
-  return structure !== undefined && !structure.includes("\\") && !/\btime\s*tz|\btime\s+with/i.test(structure);
+  return (
+    structure !== undefined && !structure.includes("\\") && !/\btime\s*tz|\btime\s+with/i.test(structure)
+  );
 }
 
 function givesSteadyAggregate(call: Tree): boolean {
   return isSteadyAggregate(aggregateText(call));
 }
 
-/** The aggregate's name, empty where it is not a constant. The list comes first: in `a.list_aggregate('sum')` it is the qualifier. */
+/**
+ * The aggregate's name, empty where it is not a constant. The list comes first: in `a.list_aggregate('sum')`
+ * it is the qualifier.
+ */
 function aggregateText(call: Tree): string {
   const named = childrenOf(call)[call["schema"] === undefined ? 1 : 0];
   return (named === undefined ? undefined : constantText(named)) ?? "";
 }
 
-/** A name of the expression that nothing in it explains. A lambda's parameter explains its name below it, unless the engine reads it as a call. */
+/**
+ * A name of the expression that nothing in it explains. A lambda's parameter explains its name below it,
+ * unless the engine reads it as a call.
+ */
 function strangeName(
   expression: Tree,
   columns: ReadonlySet<string>,
   isStrange: (name: string) => boolean = () => true,
 ): string | undefined {
-  const open: { readonly part: unknown; readonly scope: ReadonlySet<string> }[] = [{ part: expression, scope: columns }];
+  const open: { readonly part: unknown; readonly scope: ReadonlySet<string> }[] = [
+    { part: expression, scope: columns },
+  ];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { part, scope } = next;
     if (Array.isArray(part)) for (const item of part) open.push({ part: item, scope });
@@ -175,12 +245,16 @@ function strangeName(
       const parameters = isTree(part["lhs"]) ? [...walk(part["lhs"])].flatMap(referredName) : [];
       const call = parameters.find((name) => !scope.has(name.toLowerCase()) && isCalledByName(name));
       if (call !== undefined) return call;
-      open.push({ part: part["expr"], scope: new Set([...scope, ...parameters.map((name) => name.toLowerCase())]) });
+      open.push({
+        part: part["expr"],
+        scope: new Set([...scope, ...parameters.map((name) => name.toLowerCase())]),
+      });
       continue;
     }
     const [name] = referredName(part);
     if (name !== undefined && !scope.has(name.toLowerCase()) && isStrange(name)) return name;
-    for (const value of Object.values(part)) if (typeof value === "object" && value !== null) open.push({ part: value, scope });
+    for (const value of Object.values(part))
+      if (typeof value === "object" && value !== null) open.push({ part: value, scope });
   }
   return undefined;
 }
@@ -191,14 +265,29 @@ function referredName(part: Tree): string[] {
   return Array.isArray(names) ? names.slice(0, 1).map(String) : [];
 }
 
-/** The error for a function in no list: refused where the engine has it, else the text's mistake. The catalogue is asked only here. */
-async function unknownFunction(core: EngineCore, name: string, part: Tree, { sql, offset }: ParsedText): Promise<Error> {
-  const [row] = await core.rows("SELECT count(*) AS n FROM duckdb_functions() WHERE lower(function_name) = $1", [name.toLowerCase()]);
+/**
+ * The error for a function in no list: refused where the engine has it, else the text's mistake. The
+ * catalogue is asked only here.
+ */
+async function unknownFunction(
+  core: EngineCore,
+  name: string,
+  part: Tree,
+  { sql, offset }: ParsedText,
+): Promise<Error> {
+  const [row] = await core.rows(
+    "SELECT count(*) AS n FROM duckdb_functions() WHERE lower(function_name) = $1",
+    [name.toLowerCase()],
+  );
   if (row?.["n"] === 0n) {
     const what = `There is no function ${name}`;
     return placedError(what, what, { sql, offset, position: Number(part["query_location"] ?? 0) });
   }
-  return refused(`it calls ${name}(), which is not on the list of allowed functions`, "Use the query's own tables and ordinary functions", {
-    function: name,
-  });
+  return refused(
+    `it calls ${name}(), which is not on the list of allowed functions`,
+    "Use the query's own tables and ordinary functions",
+    {
+      function: name,
+    },
+  );
 }

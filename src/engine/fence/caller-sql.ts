@@ -2,7 +2,14 @@ import { assertInternal, VarveError } from "../../errors.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
-import { checkCalledNames, checkListSorters, checkNames, checkOwnRowCalls, checkQueryCalls, checkRowCalls } from "./caller-functions.ts";
+import {
+  checkCalledNames,
+  checkListSorters,
+  checkNames,
+  checkOwnRowCalls,
+  checkQueryCalls,
+  checkRowCalls,
+} from "./caller-functions.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
 import { checkExpressionSize } from "./sql-size.ts";
 import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
@@ -40,7 +47,10 @@ const rowExpressions: ReadonlySet<string> = new Set([
 export interface QueryScope {
   /** Schemas by lower-case name of table or view. */
   readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and Parquet. */
+  /**
+   * Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and
+   * Parquet.
+   */
   readonly files: ReadonlySet<string>;
   /** Whether a column of those tables and files is a VARIANT, or holds one. */
   readonly readsVariants: () => Promise<boolean>;
@@ -59,7 +69,8 @@ export async function callerQuery(core: EngineCore, callerSql: string): Promise<
 }
 
 /**
- * Checks the syntax tree of a caller's text against what it may read, and returns it fit to stand in parentheses.
+ * Checks the syntax tree of a caller's text against what it may read, and returns it fit to stand in
+ * parentheses.
  *
  * Nothing is bound before the check, because binding already opens files.
  */
@@ -68,26 +79,36 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
   const common = new Set<string>();
   const parts = [...walk(statement)];
   for (const part of parts) for (const name of commonTableNames(part)) common.add(name.toLowerCase());
-  const allowedCalls = new Set(parts.filter((part) => readsAllowedFiles(part, scope.files)).map((part) => part["function"]));
+  const allowedCalls = new Set(
+    parts.filter((part) => readsAllowedFiles(part, scope.files)).map((part) => part["function"]),
+  );
   for (const part of parts) {
     checkReference(part, allowedCalls);
     if (part["class"] === "PARAMETER") throw refused("it has parameters", "Put the values into the text");
     if (part["type"] === "BASE_TABLE") checkTable(part, common, scope);
   }
-  const tableCalls = new Set(parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]));
+  const tableCalls = new Set(
+    parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]),
+  );
   await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
   await checkListSorters(parts, callerSql, scope.readsVariants);
   return sql;
 }
 
 /** See {@link Session.callerExpression}. */
-export async function callerExpression(core: EngineCore, callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
+export async function callerExpression(
+  core: EngineCore,
+  callerSql: string,
+  columns: readonly EngineColumn[],
+): Promise<string> {
   const expression = await oneExpression(core, callerSql);
   await checkRowCalls(core, expression, columns, selected(callerSql));
   checkCalledNames(expression, columns);
   const row = columns.map((column) => `NULL::${column.type} AS ${quoteName(column.name)}`).join(", ");
   // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
-  await core.typedColumns(`SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`);
+  await core.typedColumns(
+    `SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`,
+  );
   checkNames(expression, columns);
   return `(${callerSql}\n)`;
 }
@@ -100,25 +121,37 @@ export async function callerRowExpression(core: EngineCore, callerSql: string): 
 
 const selected = (callerSql: string) => ({ sql: `SELECT ${callerSql}`, offset: "SELECT ".length });
 
-/** The tree of a text that is one expression over the columns of its own row, in parentheses or without. @throws `SQL_REFUSED` */
+/**
+ * The tree of a text that is one expression over the columns of its own row, in parentheses or
+ * without. @throws `SQL_REFUSED`
+ */
 async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
   const expression = onlyExpression(await parsed(core, `SELECT ${callerSql}`, "SELECT ".length));
   const wrapped = await parsed(core, `SELECT (${callerSql}\n)`, "SELECT (".length);
   if (expression === undefined || shape(onlyExpression(wrapped)) !== shape(expression)) {
-    throw refused("it is not one scalar expression", 'Give one expression without an alias, such as "amount > 0 AND state IS NOT NULL"');
+    throw refused(
+      "it is not one scalar expression",
+      'Give one expression without an alias, such as "amount > 0 AND state IS NOT NULL"',
+    );
   }
   checkExpressionSize(expression);
   for (const part of walk(expression)) {
     const kind = part["class"];
     if (typeof kind === "string" && !rowExpressions.has(kind)) {
-      throw refused(`it holds a ${kind.toLowerCase().replaceAll("_", " ")}`, "An expression may use the columns of its own row only");
+      throw refused(
+        `it holds a ${kind.toLowerCase().replaceAll("_", " ")}`,
+        "An expression may use the columns of its own row only",
+      );
     }
   }
   return expression;
 }
 
 /** The caller's text as one SELECT statement: its tree, and a text that can be put in parentheses. */
-async function oneStatement(core: EngineCore, callerSql: string): Promise<{ readonly statement: Tree; readonly sql: string }> {
+async function oneStatement(
+  core: EngineCore,
+  callerSql: string,
+): Promise<{ readonly statement: Tree; readonly sql: string }> {
   const statements = await parsed(core, callerSql, 0);
   const statement = statements[0];
   if (statements.length !== 1 || statement === undefined) {
@@ -152,13 +185,22 @@ const fileReaders: ReadonlySet<string> = new Set([
   "parquet_scan",
 ]);
 
-/** Whether a table reference calls a reader with nothing but constants, of which the first names allowed files. */
+/**
+ * Whether a table reference calls a reader with nothing but constants, of which the first names allowed
+ * files.
+ */
 function readsAllowedFiles(part: Tree, files: ReadonlySet<string>): boolean {
   const call = part["type"] === "TABLE_FUNCTION" ? part["function"] : undefined;
-  if (files.size === 0 || !isTree(call) || !fileReaders.has(String(call["function_name"]).toLowerCase())) return false;
+  if (files.size === 0 || !isTree(call) || !fileReaders.has(String(call["function_name"]).toLowerCase()))
+    return false;
   const [first] = childrenOf(call);
   if (first === undefined) return false;
-  const named = first["class"] === "CONSTANT" ? [first] : first["function_name"] === "list_value" ? childrenOf(first) : [];
+  const named =
+    first["class"] === "CONSTANT"
+      ? [first]
+      : first["function_name"] === "list_value"
+        ? childrenOf(first)
+        : [];
   return named.length > 0 && named.every((one) => files.has(constantText(one) ?? ""));
 }
 
@@ -174,7 +216,11 @@ function onlyExpression(statements: readonly Tree[]): Tree | undefined {
   if (!isTree(node) || node["type"] !== "SELECT_NODE") return undefined;
   const plain = new Set(["type", "select_list", "from_table", "aggregate_handling", "cte_map"]);
   if (Object.keys(node).some((key) => !plain.has(key)) || hasEntries(node["cte_map"])) return undefined;
-  if (!isTree(node["from_table"]) || node["from_table"]["type"] !== "EMPTY" || node["aggregate_handling"] !== "STANDARD_HANDLING")
+  if (
+    !isTree(node["from_table"]) ||
+    node["from_table"]["type"] !== "EMPTY" ||
+    node["aggregate_handling"] !== "STANDARD_HANDLING"
+  )
     return undefined;
   const list = node["select_list"];
   const only: unknown = Array.isArray(list) && list.length === 1 ? list[0] : undefined;
@@ -188,7 +234,10 @@ function hasEntries(map: unknown): boolean {
 function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
   const { type } = part;
   if (typeof type !== "string") return;
-  if (type === "SHOW_REF" || (type.endsWith("_REF") && part["class"] === undefined && !tableReferences.has(type))) {
+  if (
+    type === "SHOW_REF" ||
+    (type.endsWith("_REF") && part["class"] === undefined && !tableReferences.has(type))
+  ) {
     throw refused("it describes tables instead of reading them", "Use SELECT");
   }
   if (type !== "TABLE_FUNCTION") return;
@@ -196,7 +245,9 @@ function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
   if (allowedCalls.has(call)) return;
   const name = isTree(call) ? call["function_name"] : undefined;
   if (typeof name === "string" && isAllowedTableFunction(name)) return;
-  throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names", { function: String(name) });
+  throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names", {
+    function: String(name),
+  });
 }
 
 function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
@@ -204,7 +255,12 @@ function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, fil
   const schema = String(part["schema_name"] ?? "").toLowerCase();
   if (schema === "" && (common.has(name.toLowerCase()) || files.has(name))) return;
   const schemas = held.get(name.toLowerCase());
-  if (schemas !== undefined && (schema === "" || schemas.has(schema)) && !name.toLowerCase().startsWith("__varve_")) return;
+  if (
+    schemas !== undefined &&
+    (schema === "" || schemas.has(schema)) &&
+    !name.toLowerCase().startsWith("__varve_")
+  )
+    return;
   const known = [...held.keys()].filter((one) => !one.startsWith("__varve_"));
   const text = `There is no table ${name} in this query. Its tables are: ${known.join(", ") || "none"}.`;
   const looksLikeFile = /[/\\.:*]/.test(name) || schema !== "";
@@ -213,16 +269,20 @@ function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, fil
 
 function* commonTableNames(part: Tree): Generator<string> {
   const map = isTree(part["cte_map"]) ? part["cte_map"]["map"] : undefined;
-  if (Array.isArray(map)) for (const entry of map) if (isTree(entry) && typeof entry["key"] === "string") yield entry["key"];
+  if (Array.isArray(map))
+    for (const entry of map) if (isTree(entry) && typeof entry["key"] === "string") yield entry["key"];
 }
 
 async function heldVariants(core: EngineCore): Promise<boolean> {
-  const [row] = await core.rows("SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')");
+  const [row] = await core.rows(
+    "SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')",
+  );
   return row?.["n"] !== 0n;
 }
 
 async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {
-  const rows = await core.rows(`SELECT schema_name AS schema, view_name AS name FROM duckdb_views() WHERE NOT internal
+  const rows =
+    await core.rows(`SELECT schema_name AS schema, view_name AS name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal`);
   const held = new Map<string, Set<string>>();
   for (const row of rows) {

@@ -5,17 +5,21 @@ import { filePattern, textList } from "../../sql/sql-text.ts";
 import type { EngineCore } from "../core/core.ts";
 
 /**
- * Closes an instance for good: it reads the named files, reads and writes below the named folders, loads nothing, changes no setting.
+ * Closes an instance for good: it reads the named files, reads and writes below the named folders, loads
+ * nothing, changes no setting.
  *
- * Files are named one by one, because a folder that may be read may also be written; texts of callers must pass
- * `callerQuery` or `callerExpression` besides, because a file that may be read may also be overwritten.
+ * Files are named one by one, because a folder that may be read may also be written; texts of callers must
+ * pass `callerQuery` or `callerExpression` besides, because a file that may be read may also be overwritten.
  */
 export async function fence(
   core: EngineCore,
   limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined },
 ): Promise<void> {
-  const folders = await Promise.all((limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`));
-  // Only what may write files needs the connection that counts progress, and none can be made any more afterwards.
+  const folders = await Promise.all(
+    (limits.writableFolders ?? []).map(async (folder) => `${await realpath(folder)}${sep}`),
+  );
+  // Only what may write files needs the connection that counts progress, and none can be made any more
+  // afterwards.
   if (folders.length > 0) await core.prepareMeasured();
   // The engine asks for leave to read a pattern, and then for the file that it finds by it.
   const files = [...limits.files, ...core.ownFiles];

@@ -4,9 +4,11 @@ import { isVarveError } from "../../errors.ts";
 const stopped = "varve ends this here: a guarded row fails (5d0f6b1e)";
 
 /**
- * A condition that is true of every row, and ends the whole statement at the first row for which one of `fails` is true (null is not).
+ * A condition that is true of every row, and ends the whole statement at the first row for which one of
+ * `fails` is true (null is not).
  *
- * The conditions are joined before they are compared, so that the engine evaluates each over whole vectors, not over what the one before left.
+ * The conditions are joined before they are compared, so that the engine evaluates each over whole vectors,
+ * not over what the one before left.
  */
 export function guardSql(fails: readonly string[]): string {
   return `CASE WHEN (${fails.join(" OR ")}) IS NOT DISTINCT FROM true THEN error('${stopped}') ELSE true END`;

@@ -1,6 +1,7 @@
 /**
- * What a call depends on: `row` its arguments alone; `rows` more than one row, or it gives more than one; `moment` the time, chance, the
- * engine's version or how it computes, so that the next query may see another answer.
+ * What a call depends on: `row` its arguments alone; `rows` more than one row, or it gives more than one;
+ * `moment` the time, chance, the engine's version or how it computes, so that the next query may see another
+ * answer.
  */
 export type FunctionKind = "row" | "rows" | "moment";
 
@@ -69,7 +70,9 @@ kahan_sum kurtosis kurtosis_pop last list listagg mad max max_by mean median min
 quantile_cont quantile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
 sem skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop var_samp variance`;
 
-/** Window functions, macros of aggregates, what makes rows of a list, and the one aggregate that draws lots. */
+/**
+ * Window functions, macros of aggregates, what makes rows of a list, and the one aggregate that draws lots.
+ */
 const ofRows = `
 cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense row_number
 generate_subscripts geomean geometric_mean json_group_array json_group_object json_group_structure
@@ -105,7 +108,10 @@ const kinds: ReadonlyMap<string, FunctionKind> = new Map(
   ).flatMap(([kind, names]) => words(names).map((name) => [name, kind] as const)),
 );
 
-/** The kind of a scalar, aggregate, window function or macro, by its name in any case; `undefined` for those that no caller may use. */
+/**
+ * The kind of a scalar, aggregate, window function or macro, by its name in any case; `undefined` for those
+ * that no caller may use.
+ */
 export function functionKind(name: string): FunctionKind | undefined {
   return kinds.get(name.toLowerCase());
 }

@@ -1,16 +1,28 @@
 import { VarveError } from "../../errors.ts";
 
-/** Characters of one run of operator signs, `/*` among them: the engine's scanner takes the square of its length. */
+/**
+ * Characters of one run of operator signs, `/*` among them: the engine's scanner takes the square of its
+ * length.
+ */
 const longestRun = 200;
-/** Calls inside each other, `a + b + c` being two: the engine's optimiser takes about the cube of it. As deep as an expression of Spark may be. */
+/**
+ * Calls inside each other, `a + b + c` being two: the engine's optimiser takes about the cube of it. As deep
+ * as an expression of Spark may be.
+ */
 const deepestExpression = 100;
-/** Calls and operators of one expression of a suite, a repair or a condition. A list of values, or `a AND b AND c`, is one. */
+/**
+ * Calls and operators of one expression of a suite, a repair or a condition. A list of values, or
+ * `a AND b AND c`, is one.
+ */
 const mostCalls = 2_000;
 
 const sign = "[~!@#^&|`?+\\-*/%<>=]";
 const run = new RegExp(`${sign}+`, "y");
 
-/** A token as the engine's scanner cuts it, as far as signs in it mean something else; block comments nest, and end at {@link commentEnd}. */
+/**
+ * A token as the engine's scanner cuts it, as far as signs in it mean something else; block comments nest,
+ * and end at {@link commentEnd}.
+ */
 const token = new RegExp(
   [
     "--[^\\n\\r]*",
@@ -26,7 +38,8 @@ const token = new RegExp(
 );
 
 /**
- * Refuses a text that takes the engine long before it has a tree: long runs of signs, such as comments inside comments.
+ * Refuses a text that takes the engine long before it has a tree: long runs of signs, such as comments inside
+ * comments.
  *
  * @throws `SQL_REFUSED` with the length and the limit
  */
@@ -56,13 +69,18 @@ function checkRun({ length }: string): void {
   if (length > longestRun) throw tooMuch(`a run of ${length} operator signs`, longestRun, length);
 }
 
-/** Refuses an expression that the engine would be long at. @throws `SQL_REFUSED` with the number and the limit */
+/**
+ * Refuses an expression that the engine would be long at. @throws `SQL_REFUSED` with the number and the limit
+ */
 export function checkExpressionSize(expression: object): void {
   const { calls } = checkDepth(expression);
   if (calls > mostCalls) throw tooMuch(`${calls} calls and operators`, mostCalls, calls);
 }
 
-/** Refuses a tree with expressions deeper than the engine takes quickly; returns how many calls it holds. @throws `SQL_REFUSED` */
+/**
+ * Refuses a tree with expressions deeper than the engine takes quickly; returns how many calls it
+ * holds. @throws `SQL_REFUSED`
+ */
 export function checkDepth(tree: object): { readonly calls: number } {
   let [calls, deepest] = [0, 0];
   const open: { readonly part: unknown; readonly depth: number }[] = [{ part: tree, depth: 0 }];
@@ -72,9 +90,11 @@ export function checkDepth(tree: object): { readonly calls: number } {
     if (inner > depth) calls++;
     deepest = Math.max(deepest, inner);
     if (typeof part !== "object" || part === null) continue;
-    for (const value of Object.values(part)) if (typeof value === "object" && value !== null) open.push({ part: value, depth: inner });
+    for (const value of Object.values(part))
+      if (typeof value === "object" && value !== null) open.push({ part: value, depth: inner });
   }
-  if (deepest > deepestExpression) throw tooMuch(`expressions nested ${deepest} deep`, deepestExpression, deepest);
+  if (deepest > deepestExpression)
+    throw tooMuch(`expressions nested ${deepest} deep`, deepestExpression, deepest);
   return { calls };
 }
 
@@ -97,9 +117,13 @@ function commentEnd(sql: string, start: number): number {
 }
 
 function tooMuch(what: string, limit: number, count: number): VarveError {
-  return new VarveError("SQL_REFUSED", `This SQL was refused because it has ${what}; the limit is ${limit}. Split or simplify it.`, {
-    reason: `it has ${what}`,
-    count,
-    limit,
-  });
+  return new VarveError(
+    "SQL_REFUSED",
+    `This SQL was refused because it has ${what}; the limit is ${limit}. Split or simplify it.`,
+    {
+      reason: `it has ${what}`,
+      count,
+      limit,
+    },
+  );
 }

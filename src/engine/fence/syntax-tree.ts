@@ -6,7 +6,10 @@ import { checkDepth, checkText } from "./sql-size.ts";
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
 export type Tree = { readonly [key: string]: unknown };
 
-/** The statements of a text as the engine parses them; `offset` is where the caller's part begins in it. @throws `SQL_FAILED` with the place, `SQL_REFUSED` */
+/**
+ * The statements of a text as the engine parses them; `offset` is where the caller's part begins in
+ * it. @throws `SQL_FAILED` with the place, `SQL_REFUSED`
+ */
 export async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
   checkText(sql);
   const options = "skip_null := true, skip_empty := true, skip_default := true";
@@ -21,23 +24,33 @@ export async function parsed(core: EngineCore, sql: string, offset: number): Pro
 }
 
 /**
- * A syntax tree as `json_serialize_sql` writes it, however deep. Numbers that JSON or a double cannot hold come as text: `Infinity`, which
- * stands for a literal such as 1e999, and integers of 16 digits and more.
+ * A syntax tree as `json_serialize_sql` writes it, however deep. Numbers that JSON or a double cannot hold
+ * come as text: `Infinity`, which stands for a literal such as 1e999, and integers of 16 digits and more.
  */
 export function treeFromJson(text: string): JsonValue {
-  return JSON.parse(text.replace(textOrGreatNumber, (token) => (token.startsWith('"') ? token : `"${token}"`))) as JsonValue;
+  return JSON.parse(
+    text.replace(textOrGreatNumber, (token) => (token.startsWith('"') ? token : `"${token}"`)),
+  ) as JsonValue;
 }
 
 /** Texts are matched to be passed over. */
 const textOrGreatNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:Infinity|NaN)|(?<![.\d])-?\d{16,}(?![\d.eE])/g;
 
 function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
-  if (tree["error_type"] === "not implemented") return refused("it is not a SELECT", "Give exactly one SELECT");
+  if (tree["error_type"] === "not implemented")
+    return refused("it is not a SELECT", "Give exactly one SELECT");
   const message = String(tree["error_message"]);
-  return placedError(`Syntax error: ${message}`, message, { sql, offset, position: Number(tree["position"] ?? Number.NaN) });
+  return placedError(`Syntax error: ${message}`, message, {
+    sql,
+    offset,
+    position: Number(tree["position"] ?? Number.NaN),
+  });
 }
 
-/** A mistake of the caller's text, shown at its place: `position` counts bytes from the start of `sql`, of which `offset` are not the caller's. */
+/**
+ * A mistake of the caller's text, shown at its place: `position` counts bytes from the start of `sql`, of
+ * which `offset` are not the caller's.
+ */
 export function placedError(
   what: string,
   engineMessage: string,
@@ -54,8 +67,15 @@ export function placedError(
 }
 
 /** The error for a text that is understood and not allowed. */
-export function refused(why: string, advice: string, data: { readonly function?: string | undefined } = {}): VarveError {
-  return new VarveError("SQL_REFUSED", `This SQL was refused because ${why}. ${advice}.`, { reason: why, ...data });
+export function refused(
+  why: string,
+  advice: string,
+  data: { readonly function?: string | undefined } = {},
+): VarveError {
+  return new VarveError("SQL_REFUSED", `This SQL was refused because ${why}. ${advice}.`, {
+    reason: why,
+    ...data,
+  });
 }
 
 /** The text of a constant, or `undefined`. */
@@ -72,7 +92,9 @@ export function childrenOf(part: Tree, key = "children"): readonly Tree[] {
 
 /** A tree as text without positions, for comparing. */
 export function shape(tree: unknown): string {
-  return JSON.stringify(tree, (key, value: unknown) => (key === "query_location" ? undefined : value)) ?? "nothing";
+  return (
+    JSON.stringify(tree, (key, value: unknown) => (key === "query_location" ? undefined : value)) ?? "nothing"
+  );
 }
 
 /** All objects of a tree, without recursion, because a caller decides how deep it is. */
@@ -84,7 +106,8 @@ export function* walk(tree: Tree): Generator<Tree> {
       for (const item of next) open.push(item);
     } else if (isTree(next)) {
       yield next;
-      for (const value of Object.values(next)) if (typeof value === "object" && value !== null) open.push(value);
+      for (const value of Object.values(next))
+        if (typeof value === "object" && value !== null) open.push(value);
     }
   }
 }

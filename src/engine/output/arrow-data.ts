@@ -8,7 +8,10 @@ export interface ArrowBuffers {
   readonly children?: readonly Data[] | undefined;
 }
 
-/** The library's `makeData` is typed by concrete types, which are not known here; its shape for each is what {@link ArrowBuffers} holds. */
+/**
+ * The library's `makeData` is typed by concrete types, which are not known here; its shape for each is what
+ * {@link ArrowBuffers} holds.
+ */
 export function arrowData(
   type: DataType,
   length: number,
@@ -23,9 +26,17 @@ export function arrowData(
 }
 
 /** The first `used` bytes of a buffer as the array that Arrow wants for a type of fixed width. */
-export function typedView(type: ValueType, { buffer }: Uint8Array<ArrayBuffer>, used: number): ArrayBufferView {
+export function typedView(
+  type: ValueType,
+  { buffer }: Uint8Array<ArrayBuffer>,
+  used: number,
+): ArrayBufferView {
   if (type.kind === "integer")
-    return new { 8: Int8Array, 16: Int16Array, 32: Int32Array, 64: BigInt64Array }[type.bits](buffer, 0, used / (type.bits / 8));
+    return new { 8: Int8Array, 16: Int16Array, 32: Int32Array, 64: BigInt64Array }[type.bits](
+      buffer,
+      0,
+      used / (type.bits / 8),
+    );
   if (type.kind === "float") return new Float32Array(buffer, 0, used / 4);
   if (type.kind === "double") return new Float64Array(buffer, 0, used / 8);
   if (type.kind === "timestamp") return new BigInt64Array(buffer, 0, used / 8);

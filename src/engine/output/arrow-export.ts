@@ -11,11 +11,17 @@ import { type ExportedQuery, exportedQuery } from "./export-types.ts";
 const defaultBatchRows = 65_536;
 
 /**
- * Streams a query as Arrow batches; see {@link Session.arrow}. A result without rows gives one empty batch, so that its schema is known.
+ * Streams a query as Arrow batches; see {@link Session.arrow}. A result without rows gives one empty batch,
+ * so that its schema is known.
  *
- * The result is streamed on a connection of its own, so that no more than a batch and the engine's buffer are held at a time.
+ * The result is streamed on a connection of its own, so that no more than a batch and the engine's buffer are
+ * held at a time.
  */
-export async function* arrowBatches(core: EngineCore, sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
+export async function* arrowBatches(
+  core: EngineCore,
+  sql: string,
+  options: ArrowOptions = {},
+): AsyncGenerator<RecordBatch> {
   assertNotAborted(options.signal);
   const query = exportedQuery(core.driver, sql, await core.typedColumns(sql));
   const connection = await core.connect();
@@ -33,7 +39,12 @@ export async function* arrowBatches(core: EngineCore, sql: string, options: Arro
   }
 }
 
-async function* streamed(core: EngineCore, stream: StreamedQuery, query: ExportedQuery, batchRows: number): AsyncGenerator<RecordBatch> {
+async function* streamed(
+  core: EngineCore,
+  stream: StreamedQuery,
+  query: ExportedQuery,
+  batchRows: number,
+): AsyncGenerator<RecordBatch> {
   const { bindings } = core.driver;
   const schema = new Schema(query.fields.map((field) => new Field(field.name, arrowType(field.type), true)));
   const collectors = query.fields.map((field) => columnCollector(core.driver, field.type, batchRows));
@@ -54,5 +65,8 @@ async function* streamed(core: EngineCore, stream: StreamedQuery, query: Exporte
 
 function recordBatch(schema: Schema, collectors: readonly ColumnCollector[], rows: number): RecordBatch {
   const children = collectors.map((collector) => collector.finish());
-  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }));
+  return new RecordBatch(
+    schema,
+    makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }),
+  );
 }

@@ -54,7 +54,12 @@ export function arrowType(type: ValueType): DataType {
   }
 }
 
-function mapEntries(type: Extract<ValueType, { kind: "map" }>): Field<Struct<{ key: DataType; value: DataType }>> {
-  const fields = [new Field("key", arrowType(type.key), false), new Field("value", arrowType(type.value), true)];
+function mapEntries(
+  type: Extract<ValueType, { kind: "map" }>,
+): Field<Struct<{ key: DataType; value: DataType }>> {
+  const fields = [
+    new Field("key", arrowType(type.key), false),
+    new Field("value", arrowType(type.value), true),
+  ];
   return new Field("entries", new Struct<{ key: DataType; value: DataType }>(fields), false);
 }

@@ -65,7 +65,9 @@ function fixedCollector(driver: Driver, type: ValueType, width: number, capacity
       const start = values.extend(count * width);
       const source = vectorBytes(driver, vector, sourceSize(count, indices), width);
       if (indices === undefined) values.bytes.set(source, start);
-      else for (let at = 0; at < count; at++) copyOne(values.bytes, start + at * width, source, (indices[at] ?? 0) * width, width);
+      else
+        for (let at = 0; at < count; at++)
+          copyOne(values.bytes, start + at * width, source, (indices[at] ?? 0) * width, width);
       bits.append(vector, count, indices);
     },
     finish() {
@@ -91,7 +93,11 @@ function booleanCollector(driver: Driver, type: ValueType, capacity: number): Co
 }
 
 /** Arrow keeps every decimal in 16 bytes; the engine uses 2, 4 or 8 where the digits fit. */
-function decimalCollector(driver: Driver, type: Extract<ValueType, { kind: "decimal" }>, capacity: number): ColumnCollector {
+function decimalCollector(
+  driver: Driver,
+  type: Extract<ValueType, { kind: "decimal" }>,
+  capacity: number,
+): ColumnCollector {
   const width = type.width <= 4 ? 2 : type.width <= 9 ? 4 : type.width <= 18 ? 8 : 16;
   if (width === 16) return fixedCollector(driver, type, 16, capacity);
   const bits = new Bits(driver, capacity);
@@ -110,7 +116,13 @@ function decimalCollector(driver: Driver, type: Extract<ValueType, { kind: "deci
   };
 }
 
-function widen(source: Uint8Array, width: number, target: Int32Array, count: number, indices: Uint32Array | undefined): void {
+function widen(
+  source: Uint8Array,
+  width: number,
+  target: Int32Array,
+  count: number,
+  indices: Uint32Array | undefined,
+): void {
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
   for (let at = 0; at < count; at++) {
     const from = (indices === undefined ? at : (indices[at] ?? 0)) * width;

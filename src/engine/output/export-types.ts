@@ -2,7 +2,13 @@ import type { DuckDBType } from "@duckdb/node-api";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { TypedColumn } from "../core/core.ts";
 import type { Driver } from "../core/driver.ts";
-import { sqlType, type ValueField, type ValueType, type ValueTypeOptions, valueType } from "../core/value-type.ts";
+import {
+  sqlType,
+  type ValueField,
+  type ValueType,
+  type ValueTypeOptions,
+  valueType,
+} from "../core/value-type.ts";
 
 /** A query whose columns are all of types that Arrow and Delta share, and those types. */
 export interface ExportedQuery {
@@ -11,12 +17,21 @@ export interface ExportedQuery {
 }
 
 /**
- * Casts columns of types that only the engine has: sums (HUGEINT) become DECIMAL(38,0), unsigned integers the next larger signed ones,
- * and texts the rest (times, intervals, UUIDs, enumerations; variants unless they are kept).
+ * Casts columns of types that only the engine has: sums (HUGEINT) become DECIMAL(38,0), unsigned integers the
+ * next larger signed ones, and texts the rest (times, intervals, UUIDs, enumerations; variants unless they
+ * are kept).
  */
-export function exportedQuery(driver: Driver, sql: string, columns: readonly TypedColumn[], options: ValueTypeOptions = {}): ExportedQuery {
+export function exportedQuery(
+  driver: Driver,
+  sql: string,
+  columns: readonly TypedColumn[],
+  options: ValueTypeOptions = {},
+): ExportedQuery {
   const names = uniqueNames(columns.map((column) => column.name));
-  const fields = columns.map(({ type }, at) => ({ name: names[at] ?? "", type: exportType(driver, type, options) }));
+  const fields = columns.map(({ type }, at) => ({
+    name: names[at] ?? "",
+    type: exportType(driver, type, options),
+  }));
   const isPlain = columns.every(({ type }) => valueType(driver, type, options) !== undefined);
   if (isPlain) return { sql, fields };
   const positional = names.map((_, at) => `c${at}`).join(", ");
@@ -36,21 +51,30 @@ function exportType(driver: Driver, type: DuckDBType, options: ValueTypeOptions)
     return { kind: "list", element: exportType(driver, type.valueType, options) };
   }
   if (type instanceof api.DuckDBMapType) {
-    return { kind: "map", key: exportType(driver, type.keyType, options), value: exportType(driver, type.valueType, options) };
+    return {
+      kind: "map",
+      key: exportType(driver, type.keyType, options),
+      value: exportType(driver, type.valueType, options),
+    };
   }
   if (type instanceof api.DuckDBStructType) {
     return {
       kind: "struct",
-      fields: type.entryNames.map((name, at) => ({ name, type: exportType(driver, type.entryTypes[at] ?? api.VARCHAR, options) })),
+      fields: type.entryNames.map((name, at) => ({
+        name,
+        type: exportType(driver, type.entryTypes[at] ?? api.VARCHAR, options),
+      })),
     };
   }
   const id = api.DuckDBTypeId;
-  if (type.typeId === id.HUGEINT || type.typeId === id.UHUGEINT) return { kind: "decimal", width: 38, scale: 0 };
+  if (type.typeId === id.HUGEINT || type.typeId === id.UHUGEINT)
+    return { kind: "decimal", width: 38, scale: 0 };
   if (type.typeId === id.UBIGINT) return { kind: "decimal", width: 20, scale: 0 };
   if (type.typeId === id.UINTEGER) return { kind: "integer", bits: 64 };
   if (type.typeId === id.USMALLINT) return { kind: "integer", bits: 32 };
   if (type.typeId === id.UTINYINT) return { kind: "integer", bits: 16 };
-  if (type.typeId === id.TIMESTAMP_S || type.typeId === id.TIMESTAMP_MS) return { kind: "timestamp", zoned: false };
+  if (type.typeId === id.TIMESTAMP_S || type.typeId === id.TIMESTAMP_MS)
+    return { kind: "timestamp", zoned: false };
   return { kind: "text" };
 }
 

@@ -11,13 +11,19 @@ const linesAtOnce = 8192;
  *
  * The engine itself makes the text of every line, so that a row is never an object here.
  */
-export async function* jsonLines(core: EngineCore, sql: string, options: JsonLinesOptions = {}): AsyncGenerator<string> {
+export async function* jsonLines(
+  core: EngineCore,
+  sql: string,
+  options: JsonLinesOptions = {},
+): AsyncGenerator<string> {
   const { arrowBatches } = await import("./arrow-export.ts");
   const columns = await core.typedColumns(sql);
   const plain = new Set(options.jsonColumns ?? []);
   const parts = columns.map(({ name, type }, at) => {
     const column = `lines.c${at}`;
-    const value = plain.has(name) ? `coalesce(${column}::VARCHAR, 'null')` : jsonText(column, knownValueType(core.driver, name, type), 0);
+    const value = plain.has(name)
+      ? `coalesce(${column}::VARCHAR, 'null')`
+      : jsonText(column, knownValueType(core.driver, name, type), 0);
     return `${quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(name)}:`)} || ${value}`;
   });
   const names = columns.map((_, at) => `c${at}`).join(", ");
@@ -33,7 +39,8 @@ export async function* jsonLines(core: EngineCore, sql: string, options: JsonLin
 /**
  * SQL of the JSON text of a value, never NULL.
  *
- * Integers keep all digits, decimals are texts with all digits of their scale, floats the shortest digits that read back the same.
+ * Integers keep all digits, decimals are texts with all digits of their scale, floats the shortest digits
+ * that read back the same.
  */
 function jsonText(value: string, type: ValueType, depth: number): string {
   switch (type.kind) {

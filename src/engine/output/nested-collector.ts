@@ -26,7 +26,9 @@ export function structCollector(
     },
     finish() {
       const taken = bits.take();
-      return arrowData(arrowType(type), taken.length, taken, { children: children.map((child) => child.finish()) });
+      return arrowData(arrowType(type), taken.length, taken, {
+        children: children.map((child) => child.finish()),
+      });
     },
   };
 }
@@ -55,7 +57,12 @@ export function mapCollector(
   return collectLists(driver, type, capacity, collectorOf({ kind: "struct", fields }));
 }
 
-function collectLists(driver: Driver, type: ValueType, capacity: number, child: ColumnCollector): ColumnCollector {
+function collectLists(
+  driver: Driver,
+  type: ValueType,
+  capacity: number,
+  child: ColumnCollector,
+): ColumnCollector {
   const lists = new Lists(driver, capacity);
   return {
     append(vector, count, indices) {
@@ -110,7 +117,10 @@ class Lists {
 
   finish(type: ValueType, child: Data): Data {
     const valueOffsets = this.#offsets.subarray(0, this.#length + 1);
-    const data = arrowData(arrowType(type), this.#length, this.#bits.take(), { valueOffsets, children: [child] });
+    const data = arrowData(arrowType(type), this.#length, this.#bits.take(), {
+      valueOffsets,
+      children: [child],
+    });
     this.#offsets = new Int32Array(this.#capacity + 1);
     this.#length = 0;
     return data;

@@ -4,7 +4,14 @@ import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import type { EngineRow, EngineValue, FieldIds, ParquetWriteOptions, WrittenColumn, WrittenFile } from "../core/contract.ts";
+import type {
+  EngineRow,
+  EngineValue,
+  FieldIds,
+  ParquetWriteOptions,
+  WrittenColumn,
+  WrittenFile,
+} from "../core/contract.ts";
 import { assertNotAborted, type EngineCore, type TypedColumn } from "../core/core.ts";
 import { threadsOf } from "../core/instance-pool.ts";
 import { plainConverter } from "../core/plain-values.ts";
@@ -17,22 +24,41 @@ const bytesOfCell = 8;
 const engineRowGroup = 122_880;
 /** Rows that a row group holds at least, where it is not the last. */
 const engineVector = 2048;
-/** Takes as long as snappy for files a good third smaller; the engine's own 3 takes a third longer for an eighth less. */
+/**
+ * Takes as long as snappy for files a good third smaller; the engine's own 3 takes a third longer for an
+ * eighth less.
+ */
 const zstdLevel = 1;
-/** Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many small ones. */
+/**
+ * Above this many partitions rows are sorted first, or the engine would close and reopen files and leave many
+ * small ones.
+ */
 const unsortedPartitions = 50;
 
-/** Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files without rows are not kept. */
-export function writeParquet(core: EngineCore, sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
-  // A connection of its own for what counts its progress only, because making it takes as long as writing a small file.
-  const run = options.onProgress === undefined ? core.onMainConnection.bind(core) : core.onMeasuredConnection.bind(core);
+/**
+ * Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files
+ * without rows are not kept.
+ */
+export function writeParquet(
+  core: EngineCore,
+  sql: string,
+  options: ParquetWriteOptions,
+): Promise<WrittenFile[]> {
+  // A connection of its own for what counts its progress only, because making it takes as long as writing a
+  // small file.
+  const run =
+    options.onProgress === undefined
+      ? core.onMainConnection.bind(core)
+      : core.onMeasuredConnection.bind(core);
   return run(options.signal, async (connection) => {
     const stopProgress = followProgress(connection, options.onProgress);
     try {
       const columns = await core.typedColumns(sql);
       const writer: Writer = { core, connection, options, columns };
       const partitionBy = options.partitionBy ?? [];
-      return partitionBy.length === 0 ? await copyPlain(writer, sql, options.folder, []) : await copyPartitioned(writer, sql, partitionBy);
+      return partitionBy.length === 0
+        ? await copyPlain(writer, sql, options.folder, [])
+        : await copyPartitioned(writer, sql, partitionBy);
     } finally {
       stopProgress();
     }
@@ -46,8 +72,16 @@ interface Writer {
   readonly columns: readonly TypedColumn[];
 }
 
-/** Writes rows that have no partitions: in their order where they surely make one file, because the engine rotates files without regard to it. */
-async function copyPlain(writer: Writer, sql: string, folder: string, partitionValues: readonly (string | null)[]): Promise<WrittenFile[]> {
+/**
+ * Writes rows that have no partitions: in their order where they surely make one file, because the engine
+ * rotates files without regard to it.
+ */
+async function copyPlain(
+  writer: Writer,
+  sql: string,
+  folder: string,
+  partitionValues: readonly (string | null)[],
+): Promise<WrittenFile[]> {
   const target = writer.options.targetFileBytes;
   const split = target !== undefined && !(await fitsOneFile(writer, sql, target));
   const files = await copyFiles(writer, sql, folder, partitionValues, split);
@@ -89,11 +123,16 @@ async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number)
 }
 
 /**
- * Splits rows by partition: each distinct tuple of values gets a number, and the engine partitions by that number.
+ * Splits rows by partition: each distinct tuple of values gets a number, and the engine partitions by that
+ * number.
  *
  * Folder names made of the values themselves would fail for long texts and binary values.
  */
-async function copyPartitioned(writer: Writer, sql: string, partitionBy: readonly string[]): Promise<WrittenFile[]> {
+async function copyPartitioned(
+  writer: Writer,
+  sql: string,
+  partitionBy: readonly string[],
+): Promise<WrittenFile[]> {
   const { core, options } = writer;
   const keys = core.freshName("partitions");
   const names = partitionBy.map(quoteName);
@@ -107,13 +146,18 @@ async function copyPartitioned(writer: Writer, sql: string, partitionBy: readonl
     const values = tuples.map((tuple) => partitionBy.map((_, at) => textOrNull(tuple[`v${at}`])));
     const only = values[0];
     if (only === undefined) return [];
-    if (values.length === 1) return await copyPlain(writer, `SELECT ${kept} FROM (${sql})`, options.folder, only);
+    if (values.length === 1)
+      return await copyPlain(writer, `SELECT ${kept} FROM (${sql})`, options.folder, only);
     const matching = names.map((name) => `r.${name} IS NOT DISTINCT FROM k.${name}`).join(" AND ");
     const numbered = `SELECT r.${kept},
       coalesce(k.${partition}, error('partition values changed while they were written')) AS ${partition}
       FROM (${sql}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${values.length > unsortedPartitions ? `ORDER BY ${partition}` : ""}`;
     const prefix = options.namePrefix ?? "part-";
-    const layout = [`PARTITION_BY (${partition})`, `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`, "OVERWRITE_OR_IGNORE"];
+    const layout = [
+      `PARTITION_BY (${partition})`,
+      `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
+      "OVERWRITE_OR_IGNORE",
+    ];
     const rows = await copy(writer, numbered, options.folder, layout);
     const files = rows.map((row) => writtenFile(writer, row, values[partitionNumber(row) - 1] ?? []));
     return await splitLarge(writer, await withNan(writer, await keepFilled(files)));
@@ -122,7 +166,9 @@ async function copyPartitioned(writer: Writer, sql: string, partitionBy: readonl
   }
 }
 
-/** The engine cannot limit file sizes while it partitions, so files far above the target are cut afterwards. */
+/**
+ * The engine cannot limit file sizes while it partitions, so files far above the target are cut afterwards.
+ */
 async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promise<WrittenFile[]> {
   const target = writer.options.targetFileBytes;
   if (target === undefined) return [...files];
@@ -136,13 +182,26 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
     await rename(file.file, whole);
     const folder = `${file.file}.parts`;
     await mkdir(folder);
-    result.push(...(await copyFiles(writer, `SELECT * FROM read_parquet(${quoteFile(whole)})`, folder, file.partitionValues, true)));
+    result.push(
+      ...(await copyFiles(
+        writer,
+        `SELECT * FROM read_parquet(${quoteFile(whole)})`,
+        folder,
+        file.partitionValues,
+        true,
+      )),
+    );
     await rm(whole);
   }
   return result;
 }
 
-async function copy(writer: Writer, sql: string, target: string, layout: readonly string[]): Promise<EngineRow[]> {
+async function copy(
+  writer: Writer,
+  sql: string,
+  target: string,
+  layout: readonly string[],
+): Promise<EngineRow[]> {
   const { options } = writer;
   const settings = [
     "FORMAT parquet",
@@ -157,26 +216,32 @@ async function copy(writer: Writer, sql: string, target: string, layout: readonl
   ];
   // An interruption hits what runs at its moment, and this has not begun.
   assertNotAborted(options.signal);
-  const result = await writer.connection.run(`COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`);
+  const result = await writer.connection.run(
+    `COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`,
+  );
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
 }
 
 /**
- * The engine says of a file's last row group alone whether it holds NaN. A row group with NaN has no bounds in the file's footer; columns with such
- * a row group are looked through.
+ * The engine says of a file's last row group alone whether it holds NaN. A row group with NaN has no bounds
+ * in the file's footer; columns with such a row group are looked through.
  */
 async function withNan(writer: Writer, files: readonly WrittenFile[]): Promise<WrittenFile[]> {
   const found: WrittenFile[] = [];
   for (const file of files) {
     const unsure = file.columns.filter(({ hasNan }) => hasNan === false);
-    const bounded = file.rows <= engineVector || unsure.length === 0 ? undefined : await boundedColumns(writer, file);
+    const bounded =
+      file.rows <= engineVector || unsure.length === 0 ? undefined : await boundedColumns(writer, file);
     if (bounded === undefined) {
       found.push(file);
       continue;
     }
     const asked = unsure.filter(({ path }) => !bounded.has(path.join(pathMark)) && !isNested(writer, path));
     const items = asked.map(({ path }, at) => `bool_or(isnan(${path.map(quoteName).join(".")})) AS n${at}`);
-    const [row] = items.length === 0 ? [] : await writer.core.rows(`SELECT ${items.join(", ")} FROM read_parquet(${quoteFile(file.file)})`);
+    const [row] =
+      items.length === 0
+        ? []
+        : await writer.core.rows(`SELECT ${items.join(", ")} FROM read_parquet(${quoteFile(file.file)})`);
     const columns = file.columns.map((column) => {
       if (column.hasNan !== false || bounded.has(column.path.join(pathMark))) return column;
       const { hasNan, ...others } = column;
@@ -191,8 +256,14 @@ async function withNan(writer: Writer, files: readonly WrittenFile[]): Promise<W
 /** What the engine puts between the names of a path. */
 const pathMark = ", ";
 
-/** Paths of columns that have bounds, or no value, in every row group; `undefined` for a file of one row group. */
-async function boundedColumns({ core }: Writer, { file }: WrittenFile): Promise<ReadonlySet<string> | undefined> {
+/**
+ * Paths of columns that have bounds, or no value, in every row group; `undefined` for a file of one row
+ * group.
+ */
+async function boundedColumns(
+  { core }: Writer,
+  { file }: WrittenFile,
+): Promise<ReadonlySet<string> | undefined> {
   const rows = await core.rows(
     `SELECT path_in_schema AS path, count(*) AS groups,
       count_if(stats_max_value IS NULL AND stats_null_count IS DISTINCT FROM num_values) AS unbounded
@@ -213,16 +284,20 @@ function isNested({ core: { driver }, columns }: Writer, path: readonly string[]
 }
 
 /**
- * Rows of a row group: as asked for, else the engine's own number, less where the memory limit is small, because a group is held in memory
- * whole. A row is taken for 2 KiB, or for twice what rows took that were staged here: a quarantine holds their values and their text.
+ * Rows of a row group: as asked for, else the engine's own number, less where the memory limit is small,
+ * because a group is held in memory whole. A row is taken for 2 KiB, or for twice what rows took that were
+ * staged here: a quarantine holds their values and their text.
  */
 function rowGroupSetting({ core, options }: Writer): string[] {
   if (options.rowGroupRows !== undefined) return [`ROW_GROUP_SIZE ${options.rowGroupRows}`];
   const { memoryLimit } = core.options;
   const bytesOfRow = Math.max(2048, 2 * core.widest.bytesOfRow);
   const threads = Math.max(4, threadsOf(core.options));
-  const fitting = memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / bytesOfRow);
-  return fitting >= engineRowGroup ? [] : [`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
+  const fitting =
+    memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / bytesOfRow);
+  return fitting >= engineRowGroup
+    ? []
+    : [`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
 }
 
 function fieldIdsText(ids: FieldIds): string {
@@ -239,7 +314,11 @@ async function keepFilled(files: readonly WrittenFile[]): Promise<WrittenFile[]>
   return files.filter((file) => file.rows > 0);
 }
 
-function writtenFile({ core, columns }: Writer, row: EngineRow, partitionValues: readonly (string | null)[]): WrittenFile {
+function writtenFile(
+  { core, columns }: Writer,
+  row: EngineRow,
+  partitionValues: readonly (string | null)[],
+): WrittenFile {
   const statistics = pairs(row["column_statistics"]);
   const types = new Map(columns.map((column) => [column.name, column.type]));
   return {
@@ -247,7 +326,9 @@ function writtenFile({ core, columns }: Writer, row: EngineRow, partitionValues:
     rows: Number(row["count"]),
     bytes: Number(row["file_size_bytes"]),
     partitionValues,
-    columns: statistics.map(([name, facts]) => writtenColumn(core, splitPath(name), new Map(pairs(facts)), types)),
+    columns: statistics.map(([name, facts]) =>
+      writtenColumn(core, splitPath(name), new Map(pairs(facts)), types),
+    ),
   };
 }
 
@@ -268,7 +349,11 @@ function writtenColumn(
   };
 }
 
-function leafType({ driver: { api } }: EngineCore, top: DuckDBType | undefined, path: readonly string[]): DuckDBType | undefined {
+function leafType(
+  { driver: { api } }: EngineCore,
+  top: DuckDBType | undefined,
+  path: readonly string[],
+): DuckDBType | undefined {
   let type = top;
   for (const name of path) {
     if (type instanceof api.DuckDBStructType) type = type.entryTypes[type.entryNames.indexOf(name)];
@@ -285,7 +370,8 @@ function bounds(
   max: string | null,
 ): Pick<WrittenColumn, "min" | "max" | "maxPrefix"> {
   if (min === null || max === null || type === api.BLOB) return {};
-  if (type === api.BOOLEAN) return { min: min === "1" ? "true" : "false", max: max === "1" ? "true" : "false" };
+  if (type === api.BOOLEAN)
+    return { min: min === "1" ? "true" : "false", max: max === "1" ? "true" : "false" };
   const isCut = Buffer.byteLength(max) >= statisticsBytes;
   return isCut ? { min, maxPrefix: max } : { min, max };
 }
@@ -304,7 +390,9 @@ function partitionNumber(row: EngineRow): number {
 
 function pairs(value: EngineValue | undefined): [string, EngineValue][] {
   if (!Array.isArray(value)) return [];
-  return value.map((pair): [string, EngineValue] => (Array.isArray(pair) ? [String(pair[0]), pair[1]] : ["", null]));
+  return value.map((pair): [string, EngineValue] =>
+    Array.isArray(pair) ? [String(pair[0]), pair[1]] : ["", null],
+  );
 }
 
 function textOrNull(value: EngineValue | undefined): string | null {
@@ -312,7 +400,10 @@ function textOrNull(value: EngineValue | undefined): string | null {
 }
 
 /** Reports a measured connection's progress until the returned function is called. */
-function followProgress(connection: DuckDBConnection, onProgress: ParquetWriteOptions["onProgress"]): () => void {
+function followProgress(
+  connection: DuckDBConnection,
+  onProgress: ParquetWriteOptions["onProgress"],
+): () => void {
   if (onProgress === undefined) return () => undefined;
   const timer = setInterval(() => {
     const { percentage } = connection.progress;

@@ -5,8 +5,15 @@ import { interruptOnAbort } from "../core/interrupt.ts";
 import { chunksAhead, type StreamedQuery, streamQuery } from "../core/result-chunks.ts";
 import { rowMaker } from "../core/row-objects.ts";
 
-/** Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are consumed one by one. */
-export async function* streamRows(core: EngineCore, sql: string, signal?: AbortSignal): AsyncGenerator<EngineRow> {
+/**
+ * Streams a query's rows as plain objects on a connection of its own: memory stays bounded while they are
+ * consumed one by one.
+ */
+export async function* streamRows(
+  core: EngineCore,
+  sql: string,
+  signal?: AbortSignal,
+): AsyncGenerator<EngineRow> {
   core.assertOpen();
   assertNotAborted(signal);
   const connection = await core.connect();

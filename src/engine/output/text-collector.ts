@@ -35,7 +35,10 @@ export function textCollector(driver: Driver, type: ValueType, capacity: number)
     finish() {
       const taken = bytes.take();
       const valueOffsets = offsets.subarray(0, length + 1);
-      const data = arrowData(arrowType(type), length, bits.take(), { valueOffsets, data: taken.bytes.subarray(0, taken.used) });
+      const data = arrowData(arrowType(type), length, bits.take(), {
+        valueOffsets,
+        data: taken.bytes.subarray(0, taken.used),
+      });
       offsets = new Int32Array(capacity + 1);
       length = 0;
       return data;

@@ -28,7 +28,10 @@ import { registerVariantFunction } from "../variant/variant-function.ts";
 /** DuckDB as varve's {@link Engine}; the driver is loaded by the first session. */
 export const duckdbEngine: Engine = Object.freeze({ open: openSession });
 
-/** Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits. */
+/**
+ * Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the
+ * driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits.
+ */
 export async function openSession(options: SessionRequest = {}): Promise<Session> {
   return new DuckdbSession(await openCore(options));
 }
@@ -52,7 +55,10 @@ class DuckdbSession implements Session {
     return this.#core.rows(sql, parameters);
   }
 
-  rowStream(sql: string, options: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<EngineRow> {
+  rowStream(
+    sql: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncIterable<EngineRow> {
     return streamRows(this.#core, sql, options.signal);
   }
 
@@ -77,7 +83,10 @@ class DuckdbSession implements Session {
     return jsonLines(this.#core, sql, options);
   }
 
-  fence(limits: { readonly files: readonly string[]; readonly writableFolders?: readonly string[] | undefined }): Promise<void> {
+  fence(limits: {
+    readonly files: readonly string[];
+    readonly writableFolders?: readonly string[] | undefined;
+  }): Promise<void> {
     return fence(this.#core, limits);
   }
 

@@ -15,17 +15,25 @@ type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 /**
  * Stages the result of a caller's SELECT over named relations and files, which is all that it can read.
  *
- * The result is kept, because the same text may give other rows, or the same in another order, when it runs again.
+ * The result is kept, because the same text may give other rows, or the same in another order, when it runs
+ * again.
  *
  * @throws `SQL_REFUSED`, `SQL_FAILED`, `SOURCE_UNREADABLE` for a file.
  */
-export async function stageSql(core: EngineCore, source: SqlSource, options: StageOptions): Promise<StagedRelation> {
+export async function stageSql(
+  core: EngineCore,
+  source: SqlSource,
+  options: StageOptions,
+): Promise<StagedRelation> {
   const files = source.files ?? [];
   for (const file of files) await assertFilled(file);
   return files.length === 0 ? stageHere(core, source) : stageFenced(core, source, files, options);
 }
 
-/** Without files the syntax tree tells everything that is read: the named relations, put before the text as common tables. */
+/**
+ * Without files the syntax tree tells everything that is read: the named relations, put before the text as
+ * common tables.
+ */
 async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
   const tables = Object.entries(source.tables ?? {});
   const sql = await checkedQuery(core, source.callerSql, {
@@ -41,7 +49,12 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
 }
 
 /** With files the text runs in an instance of its own, which can open these files and no others. */
-async function stageFenced(core: EngineCore, source: SqlSource, files: readonly string[], options: StageOptions): Promise<StagedRelation> {
+async function stageFenced(
+  core: EngineCore,
+  source: SqlSource,
+  files: readonly string[],
+  options: StageOptions,
+): Promise<StagedRelation> {
   assertInternal(!core.fenced, "a caller's files staged after the fence");
   const folder = join(core.folder, core.freshName("sql"));
   await mkdir(folder);
@@ -49,7 +62,8 @@ async function stageFenced(core: EngineCore, source: SqlSource, files: readonly 
   core.turn.pass();
   const inner = await openCore({ ...core.options, signal: options.signal });
   try {
-    for (const [name, file] of tables) await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
+    for (const [name, file] of tables)
+      await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
     const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
     const sql = await checkedQuery(inner, source.callerSql, {
       tables: held,
@@ -94,7 +108,8 @@ function isVariant(columns: readonly EngineColumn[]): boolean {
 async function columnsOf(core: EngineCore, files: readonly string[]): Promise<EngineColumn[]> {
   const columns: EngineColumn[] = [];
   for (const file of files) {
-    if (await isParquet(file)) columns.push(...(await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`)));
+    if (await isParquet(file))
+      columns.push(...(await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`)));
   }
   return columns;
 }

@@ -7,7 +7,11 @@ import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
 import { stageSql } from "./stage-sql.ts";
 
 /** Stages any source; see {@link Session.stage}. */
-export async function stageSource(core: EngineCore, source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
+export async function stageSource(
+  core: EngineCore,
+  source: EngineSource,
+  options: StageOptions = {},
+): Promise<StagedRelation> {
   core.assertOpen();
   switch (source.kind) {
     case "rows":
@@ -24,7 +28,8 @@ export async function stageSource(core: EngineCore, source: EngineSource, option
       return stageArrow(core, source, options);
     }
     case "relation":
-      // A relation may give its rows in another order when it is scanned again, so only a copy can tell them apart.
+      // A relation may give its rows in another order when it is scanned again, so only a copy can tell them
+      // apart.
       return options.positions === true ? numberedCopy(core, source.relation) : unplaced(source.relation);
     case "sql":
       return stageSql(core, source, options);

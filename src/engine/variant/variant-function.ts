@@ -5,7 +5,10 @@ import { variantJson } from "./variant-json.ts";
 /** Name of the SQL function that decodes variants which the engine reads as two plain binary columns. */
 const variantFunctionName = "varve_variant_json";
 
-/** Makes `varve_variant_json(metadata BLOB, value BLOB) -> VARCHAR` callable on the instance; null where either is null. */
+/**
+ * Makes `varve_variant_json(metadata BLOB, value BLOB) -> VARCHAR` callable on the instance; null where
+ * either is null.
+ */
 export function registerVariantFunction({ api }: Driver, connection: DuckDBConnection): void {
   const made = api.DuckDBScalarFunction.create({
     name: variantFunctionName,

@@ -6,8 +6,8 @@ const maxDepth = 1000;
 /**
  * Writes a binary variant as JSON text, Parquet's "Variant Binary Encoding" (VariantEncoding.md).
  *
- * Whole numbers and decimals keep every digit; NaN and the infinities become texts, dates ISO texts, timestamps
- * `2024-01-31 10:00:00.000000+00:00` (without the offset where they have no zone), bytes base64.
+ * Whole numbers and decimals keep every digit; NaN and the infinities become texts, dates ISO texts,
+ * timestamps `2024-01-31 10:00:00.000000+00:00` (without the offset where they have no zone), bytes base64.
  *
  * @throws `DATA_FILE_CORRUPT` for bytes that are no variant
  */
@@ -137,10 +137,14 @@ class VariantReader {
     return this.#names;
   }
 
-  /** A count of items, refused where the items could not fit: what is allocated stays within the value's own size. */
+  /**
+   * A count of items, refused where the items could not fit: what is allocated stays within the value's own
+   * size.
+   */
   #count(at: number, size: number, itemBytes: number): number {
     const count = this.#unsigned(at, size);
-    if (count * itemBytes > this.#bytes.length) throw corrupt(`${count} items in ${this.#bytes.length} bytes`);
+    if (count * itemBytes > this.#bytes.length)
+      throw corrupt(`${count} items in ${this.#bytes.length} bytes`);
     return count;
   }
 
@@ -173,7 +177,9 @@ function readDictionary(metadata: Uint8Array): readonly string[] {
   if (count * size > metadata.length) throw corrupt("the dictionary ends early");
   const text = 1 + size + (count + 1) * size;
   const offset = (index: number): number => unsigned(part(metadata, 1 + size + index * size, size));
-  return Array.from({ length: count }, (_, index) => utf8(part(metadata, text + offset(index), offset(index + 1) - offset(index))));
+  return Array.from({ length: count }, (_, index) =>
+    utf8(part(metadata, text + offset(index), offset(index + 1) - offset(index))),
+  );
 }
 
 function part(bytes: Uint8Array, at: number, length: number): Uint8Array {

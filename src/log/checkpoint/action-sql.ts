@@ -5,7 +5,9 @@ import { fileList, quoteName } from "../../sql/sql-text.ts";
 /** A struct type of the engine. */
 export type EngineStruct = Extract<EngineType, { kind: "struct" }>;
 
-/** Parquet files that hold actions, one struct column a kind (PROTOCOL.md "Checkpoint Schema"), as a relation. */
+/**
+ * Parquet files that hold actions, one struct column a kind (PROTOCOL.md "Checkpoint Schema"), as a relation.
+ */
 export interface ActionRelation {
   /** To be used as `FROM ${from}`. */
   readonly from: string;
@@ -15,22 +17,42 @@ export interface ActionRelation {
 }
 
 /** Kinds of a checkpoint's actions that are not about files. */
-export const headKinds = ["protocol", "metaData", "txn", "domainMetadata", "checkpointMetadata", "sidecar"] as const;
+export const headKinds = [
+  "protocol",
+  "metaData",
+  "txn",
+  "domainMetadata",
+  "checkpointMetadata",
+  "sidecar",
+] as const;
 
 /** Looks at the columns of a checkpoint's local Parquet files; columns that are no structs are left out. */
 export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
   const list = fileList(files);
-  const relation = await describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`);
-  const path = fieldOf(relation.columns.get("add") ?? relation.columns.get("remove") ?? relation.columns.get("metaData"), "path", "id");
+  const relation = await describeFrom(
+    session,
+    `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`,
+  );
+  const path = fieldOf(
+    relation.columns.get("add") ?? relation.columns.get("remove") ?? relation.columns.get("metaData"),
+    "path",
+    "id",
+  );
   if (path?.kind !== "scalar" || path.name !== "BLOB") return relation;
   // Old writers leave out the annotation that makes bytes text.
-  return describeFrom(session, `read_parquet(${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true)`);
+  return describeFrom(
+    session,
+    `read_parquet(${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true)`,
+  );
 }
 
-/** SQL of one action of a struct column as JSON text below its name; null where the row holds no such action. */
+/**
+ * SQL of one action of a struct column as JSON text below its name; null where the row holds no such action.
+ */
 export function actionJsonSql(kind: string, type: EngineStruct): string {
   const column = quoteName(kind);
-  if (kind !== "add" && kind !== "remove") return `CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
+  if (kind !== "add" && kind !== "remove")
+    return `CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
   const fields = type.fields
     .filter((field) => fileFields.has(field.name))
     .map(
@@ -42,13 +64,18 @@ export function actionJsonSql(kind: string, type: EngineStruct): string {
   return `CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields.join(", ")})) AS VARCHAR) END`;
 }
 
-/** SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says; `undefined` without either column. */
+/**
+ * SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says;
+ * `undefined` without either column.
+ */
 function statsSql(add: EngineStruct): string | undefined {
   const text = fieldOf(add, "stats");
   const parsed = fieldOf(add, "stats_parsed");
   const fromParsed = parsed?.kind === "struct" ? jsonSql(`"add"."stats_parsed"`, parsed) : undefined;
   const parsedText =
-    fromParsed === undefined ? undefined : `CASE WHEN "add".stats_parsed IS NOT NULL THEN CAST(${fromParsed} AS VARCHAR) END`;
+    fromParsed === undefined
+      ? undefined
+      : `CASE WHEN "add".stats_parsed IS NOT NULL THEN CAST(${fromParsed} AS VARCHAR) END`;
   if (text === undefined) return parsedText;
   return parsedText === undefined ? `"add".stats` : `coalesce("add".stats, ${parsedText})`;
 }
@@ -84,10 +111,17 @@ async function describeFrom(session: Session, from: string): Promise<ActionRelat
     const parsed = parseEngineType(type);
     if (parsed.kind === "struct") columns.set(name, parsed);
   }
-  return { from, columns, hidesOrdinals: described.some(({ name }) => name.toLowerCase() === "file_row_number") };
+  return {
+    from,
+    columns,
+    hidesOrdinals: described.some(({ name }) => name.toLowerCase() === "file_row_number"),
+  };
 }
 
-/** Statistics as JSON in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that JSON statistics cannot hold are left out. */
+/**
+ * Statistics as JSON in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that JSON statistics cannot
+ * hold are left out.
+ */
 function jsonSql(sql: string, type: EngineType): string | undefined {
   if (type.kind === "decimal") return `to_json(${sql})`;
   if (type.kind === "struct") {
@@ -95,10 +129,13 @@ function jsonSql(sql: string, type: EngineType): string | undefined {
       const value = jsonSql(`${sql}.${quoteName(field.name)}`, field.type);
       return value === undefined ? [] : [`${quoteName(field.name)} := ${value}`];
     });
-    return fields.length === 0 ? undefined : `CASE WHEN ${sql} IS NOT NULL THEN to_json(struct_pack(${fields.join(", ")})) END`;
+    return fields.length === 0
+      ? undefined
+      : `CASE WHEN ${sql} IS NOT NULL THEN to_json(struct_pack(${fields.join(", ")})) END`;
   }
   if (type.kind !== "scalar" || type.name === "BLOB" || type.name === "VARIANT") return undefined;
-  if (type.name === "TIMESTAMP WITH TIME ZONE") return `to_json(strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))`;
+  if (type.name === "TIMESTAMP WITH TIME ZONE")
+    return `to_json(strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))`;
   if (type.name.startsWith("TIMESTAMP")) return `to_json(strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%f'))`;
   // JSON has no word for what is not finite; Delta writes it as a string.
   if (type.name === "DOUBLE" || type.name === "FLOAT")

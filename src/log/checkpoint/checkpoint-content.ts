@@ -2,19 +2,33 @@ import type { Action, AddAction, RemoveAction } from "../../protocol/actions.ts"
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
 import type { LogSnapshot } from "../contract.ts";
 
-/** Actions of a checkpoint that are not about files (PROTOCOL.md "Checkpoints"): protocol, metadata, unexpired application transactions, live domains. */
-export async function checkpointHead(snapshot: LogSnapshot, properties: UpkeepProperties, now: number): Promise<Action[]> {
-  const expired = properties.setTransactionRetention === undefined ? undefined : now - properties.setTransactionRetention;
+/**
+ * Actions of a checkpoint that are not about files (PROTOCOL.md "Checkpoints"): protocol, metadata, unexpired
+ * application transactions, live domains.
+ */
+export async function checkpointHead(
+  snapshot: LogSnapshot,
+  properties: UpkeepProperties,
+  now: number,
+): Promise<Action[]> {
+  const expired =
+    properties.setTransactionRetention === undefined ? undefined : now - properties.setTransactionRetention;
   const transactions = [...(await snapshot.appTransactions()).values()].filter(
     ({ lastUpdated }) => expired === undefined || lastUpdated === undefined || lastUpdated > expired,
   );
-  return [snapshot.protocol, snapshot.metadata, ...transactions, ...(await snapshot.domainMetadata()).values()];
+  return [
+    snapshot.protocol,
+    snapshot.metadata,
+    ...transactions,
+    ...(await snapshot.domainMetadata()).values(),
+  ];
 }
 
 /**
  * File actions of a checkpoint in chunks: all live files, and the tombstones that have not expired.
  *
- * They only state what is there, so none of them counts as a change of data; tombstones carry neither statistics nor tags.
+ * They only state what is there, so none of them counts as a change of data; tombstones carry neither
+ * statistics nor tags.
  */
 export async function* checkpointFiles(
   snapshot: LogSnapshot,
@@ -24,7 +38,9 @@ export async function* checkpointFiles(
   const files = await snapshot.files();
   for await (const chunk of files.all()) yield chunk.map((file) => ({ ...file, dataChange: false }));
   for await (const chunk of files.tombstones()) {
-    const kept = chunk.filter(({ deletionTimestamp = 0 }) => deletionTimestamp > now - properties.deletedFileRetention).map(asTombstone);
+    const kept = chunk
+      .filter(({ deletionTimestamp = 0 }) => deletionTimestamp > now - properties.deletedFileRetention)
+      .map(asTombstone);
     if (kept.length > 0) yield kept;
   }
 }

@@ -32,9 +32,14 @@ const smallestBuffer = 4 * 1024 * 1024;
 /**
  * Writes actions as a Parquet file of the log, one struct column a kind (PROTOCOL.md "Checkpoint Schema").
  *
- * Actions go to the engine as lines of a temporary file, chunk by chunk: memory does not grow with their number.
+ * Actions go to the engine as lines of a temporary file, chunk by chunk: memory does not grow with their
+ * number.
  */
-export async function writeCheckpointParquet(snapshot: LogSnapshot, path: string, content: ParquetContent): Promise<ParquetPart> {
+export async function writeCheckpointParquet(
+  snapshot: LogSnapshot,
+  path: string,
+  content: ParquetContent,
+): Promise<ParquetPart> {
   const { store } = snapshot.context;
   const folder = await store.stagingFolder();
   try {
@@ -45,7 +50,11 @@ export async function writeCheckpointParquet(snapshot: LogSnapshot, path: string
     const session = await engine.open();
     try {
       const sql = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
-      const [file] = await session.writeParquet(sql, { folder, namePrefix: "checkpoint-", rowGroupRows: 50_000 });
+      const [file] = await session.writeParquet(sql, {
+        folder,
+        namePrefix: "checkpoint-",
+        rowGroupRows: 50_000,
+      });
       if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, sql });
       await store.putFile(path, file.file);
       return { ...counts, bytes: file.bytes };
@@ -66,12 +75,17 @@ async function writeEmpty(
 ): Promise<ParquetPart> {
   const file = join(made.folder, "empty.parquet");
   await session.execute(`COPY (${made.sql}) TO ${quoteText(file)} (FORMAT parquet)`);
-  const [row]: EngineRow[] = await session.rows(`SELECT octet_length(content) AS bytes FROM read_blob(${quoteFile(file)})`);
+  const [row]: EngineRow[] = await session.rows(
+    `SELECT octet_length(content) AS bytes FROM read_blob(${quoteFile(file)})`,
+  );
   await snapshot.context.store.putFile(path, file);
   return { actions: 0, adds: 0, bytes: Number(row?.["bytes"] ?? 0) };
 }
 
-/** The lines of a temporary file; the reader's buffers grow with the longest, in bytes, so it is told that of these. */
+/**
+ * The lines of a temporary file; the reader's buffers grow with the longest, in bytes, so it is told that of
+ * these.
+ */
 interface Lines {
   readonly path: string;
   readonly longestLine: number;
@@ -81,7 +95,9 @@ function selectSql({ path, longestLine }: Lines, columns: CheckpointColumns, wit
   const types = { ...(withHead ? columns.head : {}), ...columns.files };
   const spec = Object.entries(types).map(([name, type]) => `"${name}": ${quoteText(type)}`);
   const from = `read_json(${quoteFile(path)}, format = 'newline_delimited', hive_partitioning = false, maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec.join(", ")}})`;
-  const items = Object.keys(types).map((name) => (name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`));
+  const items = Object.keys(types).map((name) =>
+    name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`,
+  );
   return `SELECT ${items.join(", ")} FROM ${from}`;
 }
 
@@ -108,7 +124,11 @@ async function writeLines(
 }
 
 /** Returns the length of the longest line in bytes, its end included. */
-async function writeChunk(file: FileHandle, actions: readonly Action[], columns: CheckpointColumns): Promise<number> {
+async function writeChunk(
+  file: FileHandle,
+  actions: readonly Action[],
+  columns: CheckpointColumns,
+): Promise<number> {
   let text = "";
   let longest = 0;
   for (const action of actions) {
@@ -128,7 +148,8 @@ function lineOf(action: Action, { parsePartitionValues, exactStats }: Checkpoint
   return {
     add: defined({
       ...(typeof body === "object" && body !== null ? body : {}),
-      partition_texts: parsePartitionValues === undefined ? undefined : parsePartitionValues(action.partitionValues),
+      partition_texts:
+        parsePartitionValues === undefined ? undefined : parsePartitionValues(action.partitionValues),
       exact_stats: exact,
     }),
   };

@@ -26,10 +26,13 @@ export interface CheckpointHead {
 /**
  * Reads what a snapshot is opened from: every action of a checkpoint that is not about files.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone; `PATH_OUTSIDE_TABLE` for a
- *   sidecar elsewhere
+ * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone;
+ * `PATH_OUTSIDE_TABLE` for a sidecar elsewhere
  */
-export async function readCheckpointHead(context: TableContext, checkpoint: CheckpointFiles): Promise<CheckpointHead> {
+export async function readCheckpointHead(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+): Promise<CheckpointHead> {
   const { actions, longestLine } = await guarded(checkpoint, async () => {
     const [file] = checkpoint.files;
     if (checkpoint.format === "json" && file !== undefined) return readJsonHead(context, checkpoint, file);
@@ -43,7 +46,8 @@ export async function readCheckpointHead(context: TableContext, checkpoint: Chec
     });
     return { actions: rows, longestLine: undefined };
   });
-  if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData")) throw incomplete(checkpoint);
+  if (!actions.some((action) => action.kind === "protocol" || action.kind === "metaData"))
+    throw incomplete(checkpoint);
   const sidecars = actions.filter((action): action is SidecarAction => action.kind === "sidecar");
   const paths = sidecars.map((sidecar) => sidecarPath(context, sidecar.path));
   return { actions, sidecars: paths, longestLine };
@@ -56,7 +60,8 @@ export async function readCheckpointFiles(
   head: CheckpointHead,
 ): Promise<(AddAction | RemoveAction)[]> {
   return guarded(checkpoint, async () => {
-    const found = checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
+    const found =
+      checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
     const paths = parquetPaths(checkpoint, head);
     if (paths.length === 0) return found;
     return withLogSession(context, async (session) => {
@@ -66,8 +71,15 @@ export async function readCheckpointFiles(
   });
 }
 
-/** Rows of the Parquet files of a checkpoint: an upper bound of its file actions, from the files' footers. @throws as {@link readCheckpointHead} */
-export async function countCheckpointRows(context: TableContext, checkpoint: CheckpointFiles, head: CheckpointHead): Promise<number> {
+/**
+ * Rows of the Parquet files of a checkpoint: an upper bound of its file actions, from the files'
+ * footers. @throws as {@link readCheckpointHead}
+ */
+export async function countCheckpointRows(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+  head: CheckpointHead,
+): Promise<number> {
   const paths = parquetPaths(checkpoint, head);
   if (paths.length === 0) return 0;
   return guarded(checkpoint, () =>
@@ -81,11 +93,18 @@ export async function countCheckpointRows(context: TableContext, checkpoint: Che
 
 /** The Parquet files that hold a checkpoint's file actions, below the table's root. */
 export function parquetPaths(checkpoint: CheckpointFiles, head: CheckpointHead): string[] {
-  return [...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []), ...head.sidecars];
+  return [
+    ...(checkpoint.format === "parquet" ? checkpoint.files.map((file) => file.path) : []),
+    ...head.sidecars,
+  ];
 }
 
 /** The relation of Parquet files of a checkpoint. @throws `OBJECT_NOT_FOUND` */
-async function checkpointRelation(context: TableContext, session: Session, paths: readonly string[]): Promise<ActionRelation> {
+async function checkpointRelation(
+  context: TableContext,
+  session: Session,
+  paths: readonly string[],
+): Promise<ActionRelation> {
   const files: string[] = [];
   for (const path of paths) files.push(await context.localFile(path));
   return describeActions(session, files);
@@ -104,8 +123,9 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
 }
 
 /**
- * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was cut short or is none. One that has the one and
- * not the other is whole, but of a faulty writer; nothing says that the commits before it are any better, so opening fails.
+ * A checkpoint holds the whole state of its version: one with neither protocol nor metadata was cut short or
+ * is none. One that has the one and not the other is whole, but of a faulty writer; nothing says that the
+ * commits before it are any better, so opening fails.
  */
 function incomplete(checkpoint: CheckpointFiles): VarveError {
   const path = checkpoint.files[0]?.path ?? "";
@@ -140,7 +160,11 @@ async function readJsonCheckpoint(context: TableContext, checkpoint: CheckpointF
   return readActions(await context.store.get(path), path);
 }
 
-async function readHeadRows(session: Session, relation: ActionRelation, source: string): Promise<HeadAction[]> {
+async function readHeadRows(
+  session: Session,
+  relation: ActionRelation,
+  source: string,
+): Promise<HeadAction[]> {
   const kinds = headKinds.filter((kind) => relation.columns.has(kind));
   if (kinds.length === 0) return [];
   const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
@@ -151,7 +175,11 @@ async function readHeadRows(session: Session, relation: ActionRelation, source: 
   return rows.flatMap((row) => kinds.flatMap((kind) => readJson(kind, row[kind], source)).filter(isHead));
 }
 
-async function readFileRows(session: Session, relation: ActionRelation, source: string): Promise<(AddAction | RemoveAction)[]> {
+async function readFileRows(
+  session: Session,
+  relation: ActionRelation,
+  source: string,
+): Promise<(AddAction | RemoveAction)[]> {
   const kinds = (["add", "remove"] as const).filter((kind) => relation.columns.has(kind));
   if (kinds.length === 0) return [];
   const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
@@ -171,7 +199,8 @@ function jsonOf(relation: ActionRelation, kind: string): string {
 function readJson(kind: Action["kind"], text: unknown, source: string): Action[] {
   if (text === null || text === undefined) return [];
   const body = typeof text === "string" ? parseJson(text) : undefined;
-  if (!isJsonObject(body)) throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });
+  if (!isJsonObject(body))
+    throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });
   return [actionFromJson(kind, body, source)];
 }
 

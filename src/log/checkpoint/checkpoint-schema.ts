@@ -9,27 +9,40 @@ import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { LogSnapshot } from "../contract.ts";
 
-/** Columns of the NDJSON text that a checkpoint's Parquet file is made from, by the engine's type (PROTOCOL.md "Checkpoint Schema"). */
+/**
+ * Columns of the NDJSON text that a checkpoint's Parquet file is made from, by the engine's type (PROTOCOL.md
+ * "Checkpoint Schema").
+ */
 export interface CheckpointColumns {
   readonly head: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
   /** SQL of the `add` column to be written. */
   readonly addSql: string;
-  /** Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they are not written. */
-  readonly parsePartitionValues: ((values: Readonly<Record<string, string | null>>) => Record<string, string | null>) | undefined;
-  /** Statistics are read as a struct with decimals that must be quoted first, by {@link quoteLongFractions}, as `exact_stats`. */
+  /**
+   * Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they
+   * are not written.
+   */
+  readonly parsePartitionValues:
+    | ((values: Readonly<Record<string, string | null>>) => Record<string, string | null>)
+    | undefined;
+  /**
+   * Statistics are read as a struct with decimals that must be quoted first, by {@link quoteLongFractions},
+   * as `exact_stats`.
+   */
   readonly exactStats: boolean;
 }
 
 const textMap = "MAP(VARCHAR, VARCHAR)";
-const vector = 'STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, "offset" INTEGER, sizeInBytes INTEGER, cardinality BIGINT)';
+const vector =
+  'STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, "offset" INTEGER, sizeInBytes INTEGER, cardinality BIGINT)';
 
 const headTypes: Readonly<Record<string, string>> = {
   txn: "STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)",
   metaData:
     `STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options ${textMap}), schemaString VARCHAR, ` +
     `partitionColumns VARCHAR[], configuration ${textMap}, createdTime BIGINT)`,
-  protocol: "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
+  protocol:
+    "STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])",
   domainMetadata: "STRUCT(domain VARCHAR, configuration VARCHAR, removed BOOLEAN)",
 };
 
@@ -57,32 +70,48 @@ const exactDigits = 15;
 /** The columns of a table's checkpoints, statistics as its properties ask. */
 export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepProperties): CheckpointColumns {
   const mode = propertyOf(snapshot.metadata.configuration, "columnMapping.mode");
-  const partitions = snapshot.metadata.partitionColumns.flatMap((name) => findField(snapshot.schema, name) ?? []);
+  const partitions = snapshot.metadata.partitionColumns.flatMap(
+    (name) => findField(snapshot.schema, name) ?? [],
+  );
   const named = partitions.map((field) => ({ name: physicalName(field, mode), type: field.type }));
   const parsed = properties.statsAsStruct && named.length > 0;
-  const data: StructType = { type: "struct", fields: snapshot.schema.fields.filter((field) => !partitions.includes(field)) };
+  const data: StructType = {
+    type: "struct",
+    fields: snapshot.schema.fields.filter((field) => !partitions.includes(field)),
+  };
   const structure = properties.statsAsStruct ? statsStructure(physicalSchema(data, mode)) : undefined;
   const items = addFields.map(([name]) => `${name} := "add".${name}`);
   if (properties.statsAsJson) items.push('stats := "add".stats');
   if (parsed) items.push(`partitionValues_parsed := struct_pack(${named.map(partitionSql).join(", ")})`);
-  const exactStats = structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
+  const exactStats =
+    structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
   const statsText = exactStats ? 'coalesce("add".exact_stats, "add".stats)' : '"add".stats';
-  if (structure !== undefined) items.push(`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
+  if (structure !== undefined)
+    items.push(`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
   const texts = `STRUCT(${named.map(({ name }) => `${quoteName(name)} VARCHAR`).join(", ")})`;
   const exact = exactStats ? [["exact_stats", "VARCHAR"] as const] : [];
-  const read = [...addFields, ["stats", "VARCHAR"] as const, ...exact, ...(parsed ? [["partition_texts", texts] as const] : [])];
+  const read = [
+    ...addFields,
+    ["stats", "VARCHAR"] as const,
+    ...exact,
+    ...(parsed ? [["partition_texts", texts] as const] : []),
+  ];
   return {
     head: headTypes,
     files: { add: `STRUCT(${read.map(([name, type]) => `${name} ${type}`).join(", ")})`, remove: removeType },
     addSql: `CASE WHEN "add" IS NOT NULL THEN struct_pack(${items.join(", ")}) END`,
     parsePartitionValues: parsed
-      ? (values) => Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
+      ? (values) =>
+          Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
       : undefined,
     exactStats,
   };
 }
 
-/** JSON text with its long fractions as strings, which the engine reads as decimals without loss; `undefined` where there are none. */
+/**
+ * JSON text with its long fractions as strings, which the engine reads as decimals without loss; `undefined`
+ * where there are none.
+ */
 export function quoteLongFractions(json: string): string | undefined {
   if (!/\d\.\d/.test(json)) return undefined;
   const quoted = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g, (token) =>

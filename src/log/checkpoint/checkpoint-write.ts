@@ -7,16 +7,26 @@ import { defined } from "../../util/defined.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { stringifyJson } from "../../util/json.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
-import { checkpointPath, lastCheckpointPath, sidecarFolder, uuidCheckpointPath } from "../segment/file-names.ts";
+import {
+  checkpointPath,
+  lastCheckpointPath,
+  sidecarFolder,
+  uuidCheckpointPath,
+} from "../segment/file-names.ts";
 import { hintChecksum, readHint } from "../segment/last-checkpoint.ts";
 import { checkpointFiles, checkpointHead } from "./checkpoint-content.ts";
 import { type ParquetPart, writeCheckpointParquet } from "./checkpoint-parquet.ts";
 
 /** How a checkpoint is laid out. */
 export interface CheckpointOptions {
-  /** Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported. */
+  /**
+   * Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported.
+   */
   readonly kind?: "classic" | "v2" | undefined;
-  /** V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars. Default 200. */
+  /**
+   * V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars.
+   * Default 200.
+   */
   readonly inlineLimit?: number | undefined;
 }
 
@@ -36,11 +46,16 @@ export interface CheckpointSummary {
 /**
  * Writes a checkpoint of a snapshot and then, last, the hint `_last_checkpoint` (PROTOCOL.md "Checkpoints").
  *
- * The caller makes sure that varve supports the table's protocol as a writer. Two writers of the same version do no harm: both write the same content.
+ * The caller makes sure that varve supports the table's protocol as a writer. Two writers of the same version
+ * do no harm: both write the same content.
  *
- * @throws `INVALID_ARGUMENT` for kind `v2` on a table without the feature; `UNSUPPORTED_FEATURE` for a table that cannot be read
+ * @throws `INVALID_ARGUMENT` for kind `v2` on a table without the feature; `UNSUPPORTED_FEATURE` for a table
+ * that cannot be read
  */
-export async function writeCheckpoint(snapshot: LogSnapshot, options: CheckpointOptions = {}): Promise<CheckpointSummary> {
+export async function writeCheckpoint(
+  snapshot: LogSnapshot,
+  options: CheckpointOptions = {},
+): Promise<CheckpointSummary> {
   const properties = upkeepProperties(snapshot.metadata);
   const supported = writerLists(snapshot.protocol, "v2Checkpoint");
   const kind = options.kind ?? (supported ? properties.checkpointPolicy : "classic");
@@ -52,15 +67,25 @@ export async function writeCheckpoint(snapshot: LogSnapshot, options: Checkpoint
   }
   const now = snapshot.context.world.now();
   const summary =
-    kind === "v2" ? await writeV2(snapshot, properties, now, options.inlineLimit ?? 200) : await writeClassic(snapshot, properties, now);
+    kind === "v2"
+      ? await writeV2(snapshot, properties, now, options.inlineLimit ?? 200)
+      : await writeClassic(snapshot, properties, now);
   await writeHint(snapshot.context, summary);
   return summary;
 }
 
-async function writeClassic(snapshot: LogSnapshot, properties: UpkeepProperties, now: number): Promise<CheckpointSummary> {
+async function writeClassic(
+  snapshot: LogSnapshot,
+  properties: UpkeepProperties,
+  now: number,
+): Promise<CheckpointSummary> {
   const head = await checkpointHead(snapshot, properties, now);
   const path = checkpointPath(snapshot.version);
-  const written = await writeCheckpointParquet(snapshot, path, { head, files: checkpointFiles(snapshot, properties, now), properties });
+  const written = await writeCheckpointParquet(snapshot, path, {
+    head,
+    files: checkpointFiles(snapshot, properties, now),
+    properties,
+  });
   return {
     version: snapshot.version,
     path,
@@ -72,7 +97,12 @@ async function writeClassic(snapshot: LogSnapshot, properties: UpkeepProperties,
   };
 }
 
-async function writeV2(snapshot: LogSnapshot, properties: UpkeepProperties, now: number, inlineLimit: number): Promise<CheckpointSummary> {
+async function writeV2(
+  snapshot: LogSnapshot,
+  properties: UpkeepProperties,
+  now: number,
+  inlineLimit: number,
+): Promise<CheckpointSummary> {
   const { context, version } = snapshot;
   const head = await checkpointHead(snapshot, properties, now);
   const files = checkpointFiles(snapshot, properties, now);
@@ -89,7 +119,11 @@ async function writeV2(snapshot: LogSnapshot, properties: UpkeepProperties, now:
     sidecarNumActions: sidecar === undefined ? undefined : String(sidecar.part.actions),
     sidecarSizeInBytes: sidecar === undefined ? undefined : String(sidecar.part.bytes),
   });
-  const content: Action[] = [{ kind: "checkpointMetadata", version, tags }, ...head, ...(sidecar === undefined ? first : [sidecar.action])];
+  const content: Action[] = [
+    { kind: "checkpointMetadata", version, tags },
+    ...head,
+    ...(sidecar === undefined ? first : [sidecar.action]),
+  ];
   const bytes = serializeActions(content);
   const path = uuidCheckpointPath(version, context.world.uuid(), "json");
   await context.store.put(path, bytes);
@@ -118,14 +152,28 @@ async function writeSidecar(
   const name = `${snapshot.context.world.uuid()}.parquet`;
   const path = `${sidecarFolder}/${name}`;
   const part = await writeCheckpointParquet(snapshot, path, { files, properties });
-  return { path, part, action: { kind: "sidecar", path: name, sizeInBytes: part.bytes, modificationTime: snapshot.context.world.now() } };
+  return {
+    path,
+    part,
+    action: {
+      kind: "sidecar",
+      path: name,
+      sizeInBytes: part.bytes,
+      modificationTime: snapshot.context.world.now(),
+    },
+  };
 }
 
 /** Points readers at a checkpoint, unless the hint names a newer one already. */
 async function writeHint(context: TableContext, summary: CheckpointSummary): Promise<void> {
   const known = await readHint(context.store);
   if (known !== undefined && known > summary.version) return;
-  const hint: JsonObject = { version: summary.version, size: summary.actions, sizeInBytes: summary.bytes, numOfAddFiles: summary.adds };
+  const hint: JsonObject = {
+    version: summary.version,
+    size: summary.actions,
+    sizeInBytes: summary.bytes,
+    numOfAddFiles: summary.adds,
+  };
   const text = stringifyJson({ ...hint, checksum: hintChecksum(hint) });
   await context.store.put(lastCheckpointPath, new TextEncoder().encode(text));
 }
@@ -135,7 +183,10 @@ function withoutReturn<T>(iterator: AsyncGenerator<T>): AsyncIterator<T> {
   return { next: () => iterator.next() };
 }
 
-async function* chain(first: readonly Action[], rest: AsyncIterable<readonly Action[]>): AsyncGenerator<readonly Action[]> {
+async function* chain(
+  first: readonly Action[],
+  rest: AsyncIterable<readonly Action[]>,
+): AsyncGenerator<readonly Action[]> {
   yield first;
   yield* rest;
 }

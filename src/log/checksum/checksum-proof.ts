@@ -12,8 +12,9 @@ import { headsOf, readCommit, readTail } from "../segment/tail-read.ts";
 import type { VersionChecksum } from "./checksum-write.ts";
 
 /**
- * What the log says of a checksum's protocol and metadata: `open` where asking it at once costs too much, so that it is asked before rows are
- * read or written; `wrong` also where asking the log is as cheap as asking the checksum.
+ * What the log says of a checksum's protocol and metadata: `open` where asking it at once costs too much, so
+ * that it is asked before rows are read or written; `wrong` also where asking the log is as cheap as asking
+ * the checksum.
  */
 export type ChecksumProof = "right" | "wrong" | "open";
 
@@ -24,8 +25,9 @@ const mostBytes = 8 * 1024 * 1024;
 const smallCheckpoint = 4 * 1024 * 1024;
 
 /**
- * Compares the protocol and metadata of a checksum file with the log's own, as far as that is cheap: a checksum may spare the engine, or the
- * download of a big checkpoint, but is not believed over the log (PROTOCOL.md "Version Checksum File").
+ * Compares the protocol and metadata of a checksum file with the log's own, as far as that is cheap: a
+ * checksum may spare the engine, or the download of a big checkpoint, but is not believed over the log
+ * (PROTOCOL.md "Version Checksum File").
  *
  * @param newer what the commits after the checkpoint say, as far as they were read
  */
@@ -50,7 +52,10 @@ export async function proveChecksum(
   return !long && bytes <= smallCheckpoint ? "wrong" : "open";
 }
 
-/** Whether two actions say the same; lists of features are sets, and Spark writes a table's checksum with another order than its log. */
+/**
+ * Whether two actions say the same; lists of features are sets, and Spark writes a table's checksum with
+ * another order than its log.
+ */
 export function isSameHead(a: ProtocolAction | MetadataAction, b: ProtocolAction | MetadataAction): boolean {
   return stableStringify(inOrder(a)) === stableStringify(inOrder(b));
 }
@@ -62,8 +67,16 @@ function agrees({ protocol, metadata }: HeadState, checksum: VersionChecksum): b
   );
 }
 
-/** Looks from version `from` back for the commits that set protocol and metadata last; `undefined` where they are gone, or far or big. */
-async function lastSet(context: TableContext, known: HeadState, from: number, options: ReadOptions): Promise<HeadState | undefined> {
+/**
+ * Looks from version `from` back for the commits that set protocol and metadata last; `undefined` where they
+ * are gone, or far or big.
+ */
+async function lastSet(
+  context: TableContext,
+  known: HeadState,
+  from: number,
+  options: ReadOptions,
+): Promise<HeadState | undefined> {
   let found = known;
   let bytes = 0;
   for (let version = from; version >= 0 && from - version < mostCommits; version--) {
@@ -82,7 +95,11 @@ function isWhole({ protocol, metadata }: HeadState): boolean {
 }
 
 /** `undefined` for a commit that cannot be read, which proves nothing: the checkpoint is asked instead. */
-async function headOf(context: TableContext, version: number, options: ReadOptions): Promise<HeadAction[] | undefined> {
+async function headOf(
+  context: TableContext,
+  version: number,
+  options: ReadOptions,
+): Promise<HeadAction[] | undefined> {
   try {
     return (await readCommit(context.store, version, options)).filter(isHead);
   } catch (error) {

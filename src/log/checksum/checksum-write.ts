@@ -1,6 +1,12 @@
 import { isVarveError } from "../../errors.ts";
 import { actionFromJson, actionToJson } from "../../protocol/action-json.ts";
-import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type {
+  Action,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TxnAction,
+} from "../../protocol/actions.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { longestLine } from "../../protocol/text-lines.ts";
 import { defined } from "../../util/defined.ts";
@@ -8,7 +14,10 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson
 import type { LogSnapshot, TableContext } from "../contract.ts";
 import { checksumPath } from "../segment/file-names.ts";
 
-/** What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes it. */
+/**
+ * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes
+ * it.
+ */
 export interface VersionChecksum {
   readonly version: number;
   readonly txnId?: string | undefined;
@@ -25,8 +34,13 @@ export interface VersionChecksum {
 /** As long as a line of the log, which is what it is; what is longer is done without. */
 const mostChecksumBytes = longestLine;
 
-/** Reads a checksum that a later one can be built upon; `undefined` where there is none or it cannot be used. */
-export async function readChecksumBase(context: TableContext, version: number): Promise<VersionChecksum | undefined> {
+/**
+ * Reads a checksum that a later one can be built upon; `undefined` where there is none or it cannot be used.
+ */
+export async function readChecksumBase(
+  context: TableContext,
+  version: number,
+): Promise<VersionChecksum | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await context.store.getRange(checksumPath(version), 0, mostChecksumBytes + 1);
@@ -53,8 +67,8 @@ export async function checksumOf(snapshot: LogSnapshot): Promise<VersionChecksum
 }
 
 /**
- * The checksum after one more commit, from its actions alone; `undefined` where they do not tell: a removed file of unknown size, or files
- * that are committed again and so may be in the table already.
+ * The checksum after one more commit, from its actions alone; `undefined` where they do not tell: a removed
+ * file of unknown size, or files that are committed again and so may be in the table already.
  */
 export function foldChecksum(
   before: VersionChecksum | undefined,
@@ -79,13 +93,17 @@ export function foldChecksum(
     tableSizeBytes: start.tableSizeBytes + change.bytes,
     numFiles: start.numFiles + change.files,
     setTransactions: txns,
-    domainMetadata: domains === undefined ? undefined : new Map([...domains].filter(([, { removed }]) => !removed)),
+    domainMetadata:
+      domains === undefined ? undefined : new Map([...domains].filter(([, { removed }]) => !removed)),
     metadata,
     protocol,
   };
 }
 
-/** Writes a version's checksum unless there is one; writers must not replace it. Returns whether it was written. */
+/**
+ * Writes a version's checksum unless there is one; writers must not replace it. Returns whether it was
+ * written.
+ */
 export async function writeChecksum(context: TableContext, checksum: VersionChecksum): Promise<boolean> {
   const bytes = new TextEncoder().encode(stringifyJson(checksumJson(checksum)));
   return (await context.store.putIfAbsent(checksumPath(checksum.version), bytes)) === "created";
@@ -101,8 +119,10 @@ function checksumJson(checksum: VersionChecksum): JsonObject {
     numMetadata: 1,
     numProtocol: 1,
     inCommitTimestampOpt: checksum.inCommitTimestamp,
-    setTransactions: checksum.setTransactions === undefined ? undefined : [...checksum.setTransactions.values()].map(body),
-    domainMetadata: checksum.domainMetadata === undefined ? undefined : [...checksum.domainMetadata.values()].map(body),
+    setTransactions:
+      checksum.setTransactions === undefined ? undefined : [...checksum.setTransactions.values()].map(body),
+    domainMetadata:
+      checksum.domainMetadata === undefined ? undefined : [...checksum.domainMetadata.values()].map(body),
     metadata: body(checksum.metadata),
     protocol: body(checksum.protocol),
   });
@@ -113,11 +133,14 @@ function parseChecksum(bytes: Uint8Array, version: number): VersionChecksum | un
     const value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     if (!isJsonObject(value)) return undefined;
     const { tableSizeBytes, numFiles, metadata, protocol } = value;
-    if (!isCount(tableSizeBytes) || !isCount(numFiles) || !isJsonObject(metadata) || !isJsonObject(protocol)) return undefined;
+    if (!isCount(tableSizeBytes) || !isCount(numFiles) || !isJsonObject(metadata) || !isJsonObject(protocol))
+      return undefined;
     const where = checksumPath(version);
     const list = <K extends "txn" | "domainMetadata">(field: string, kind: K) => {
       const items = value[field];
-      return Array.isArray(items) ? items.filter(isJsonObject).map((item) => actionFromJson(kind, item, where)) : undefined;
+      return Array.isArray(items)
+        ? items.filter(isJsonObject).map((item) => actionFromJson(kind, item, where))
+        : undefined;
     };
     const txns = list("setTransactions", "txn");
     const domains = list("domainMetadata", "domainMetadata");
@@ -126,7 +149,8 @@ function parseChecksum(bytes: Uint8Array, version: number): VersionChecksum | un
       tableSizeBytes,
       numFiles,
       setTransactions: txns === undefined ? undefined : new Map(txns.map((txn) => [txn.appId, txn])),
-      domainMetadata: domains === undefined ? undefined : new Map(domains.map((domain) => [domain.domain, domain])),
+      domainMetadata:
+        domains === undefined ? undefined : new Map(domains.map((domain) => [domain.domain, domain])),
       metadata: actionFromJson("metaData", metadata, where),
       protocol: actionFromJson("protocol", protocol, where),
     };
@@ -144,7 +168,15 @@ function emptyBefore(version: number, actions: readonly Action[]): VersionChecks
   const metadata = actions.find((action) => action.kind === "metaData");
   const protocol = actions.find((action) => action.kind === "protocol");
   if (version !== 0 || metadata === undefined || protocol === undefined) return undefined;
-  return { version: -1, tableSizeBytes: 0, numFiles: 0, setTransactions: new Map(), domainMetadata: new Map(), metadata, protocol };
+  return {
+    version: -1,
+    tableSizeBytes: 0,
+    numFiles: 0,
+    setTransactions: new Map(),
+    domainMetadata: new Map(),
+    metadata,
+    protocol,
+  };
 }
 
 /** How a commit changes number and size of files; `undefined` where its actions do not tell. */
@@ -170,7 +202,10 @@ function commitInfoFields(actions: readonly Action[]): Pick<VersionChecksum, "tx
   const info = actions.find((action) => action.kind === "commitInfo")?.info;
   const txnId = info?.["txnId"];
   const stamp = info?.["inCommitTimestamp"];
-  return { txnId: typeof txnId === "string" ? txnId : undefined, inCommitTimestamp: typeof stamp === "number" ? stamp : undefined };
+  return {
+    txnId: typeof txnId === "string" ? txnId : undefined,
+    inCommitTimestamp: typeof stamp === "number" ? stamp : undefined,
+  };
 }
 
 function foldMap<K extends "txn" | "domainMetadata">(
@@ -184,7 +219,10 @@ function foldMap<K extends "txn" | "domainMetadata">(
   const found = actions.filter(isKind);
   return found.length === 0
     ? before
-    : new Map([...before, ...found.map((action): [string, Extract<Action, { kind: K }>] => [key(action), action])]);
+    : new Map([
+        ...before,
+        ...found.map((action): [string, Extract<Action, { kind: K }>] => [key(action), action]),
+      ]);
 }
 
 function isStamped(metadata: MetadataAction): boolean {

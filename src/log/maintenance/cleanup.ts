@@ -33,12 +33,16 @@ const hour = 60 * 60 * 1000;
 const day = 24 * hour;
 
 /**
- * Deletes the files of the log that are older than `delta.logRetentionDuration`, but only behind a checkpoint that was read back whole and found
- * right (PROTOCOL.md "Metadata Cleanup").
+ * Deletes the files of the log that are older than `delta.logRetentionDuration`, but only behind a checkpoint
+ * that was read back whole and found right (PROTOCOL.md "Metadata Cleanup").
  *
- * Nothing younger than an hour goes, whatever the property says: writers that started from those versions may still be at work.
+ * Nothing younger than an hour goes, whatever the property says: writers that started from those versions may
+ * still be at work.
  */
-export async function cleanExpiredLog(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<CleanupReport> {
+export async function cleanExpiredLog(
+  snapshot: LogSnapshot,
+  options: CleanupOptions = {},
+): Promise<CleanupReport> {
   const { context } = snapshot;
   const { logRetention } = upkeepProperties(snapshot.metadata);
   const now = context.world.now();
@@ -47,21 +51,33 @@ export async function cleanExpiredLog(snapshot: LogSnapshot, options: CleanupOpt
   const newestExpired = await newestCommitBefore(context, listing, cutoff);
   const wish = await oldestProtected(snapshot, options.protectors ?? []);
   const limit = Math.min(newestExpired ?? -1, wish ?? Number.POSITIVE_INFINITY);
-  const usable = listing.checkpoints.filter(({ version }) => version <= limit && listing.commits.has(version));
+  const usable = listing.checkpoints.filter(
+    ({ version }) => version <= limit && listing.commits.has(version),
+  );
   const kept = usable.find(({ version }) => version === usable.at(-1)?.version);
   if (kept === undefined) return { deleted: [] };
   const expired = await expiredFiles(context, kept.version);
   const sidecars = await unreferencedSidecars(context, listing, kept.version, now);
   if (expired.length === 0 && sidecars.length === 0) return { deleted: [], oldestKept: kept.version };
   const fault = await checkpointFault(context, kept);
-  if (fault !== undefined) return { deleted: [], reason: `the checkpoint of version ${kept.version} cannot be relied upon: ${fault}` };
+  if (fault !== undefined)
+    return {
+      deleted: [],
+      reason: `the checkpoint of version ${kept.version} cannot be relied upon: ${fault}`,
+    };
   const paths = [...expired, ...sidecars];
   if (options.dryRun !== true) for (const path of paths) await context.store.delete(path);
   return { deleted: paths, oldestKept: kept.version };
 }
 
-/** The newest version that was committed at or before `cutoff`, by the time in the commit where it has one. */
-async function newestCommitBefore(context: TableContext, listing: LogListing, cutoff: number): Promise<number | undefined> {
+/**
+ * The newest version that was committed at or before `cutoff`, by the time in the commit where it has one.
+ */
+async function newestCommitBefore(
+  context: TableContext,
+  listing: LogListing,
+  cutoff: number,
+): Promise<number | undefined> {
   const old = [...listing.commits].filter(([, file]) => file.modified <= cutoff).map(([version]) => version);
   for (let at = old.length - 1; at >= 0; at--) {
     const version = old[at];
@@ -80,7 +96,10 @@ async function stampOf(context: TableContext, version: number): Promise<number |
   return typeof stamp === "number" ? stamp : undefined;
 }
 
-/** Files of versions before `kept`: commits first, so that a checkpoint never goes before what it stands for. Oldest first. */
+/**
+ * Files of versions before `kept`: commits first, so that a checkpoint never goes before what it stands for.
+ * Oldest first.
+ */
 async function expiredFiles(context: TableContext, kept: number): Promise<string[]> {
   const commits: string[] = [];
   const others: string[] = [];
@@ -95,10 +114,19 @@ async function expiredFiles(context: TableContext, kept: number): Promise<string
   return [...commits, ...others];
 }
 
-/** Sidecars that no remaining checkpoint names, at least a day old: younger ones may belong to a checkpoint under way. */
-async function unreferencedSidecars(context: TableContext, listing: LogListing, kept: number, now: number): Promise<string[]> {
+/**
+ * Sidecars that no remaining checkpoint names, at least a day old: younger ones may belong to a checkpoint
+ * under way.
+ */
+async function unreferencedSidecars(
+  context: TableContext,
+  listing: LogListing,
+  kept: number,
+  now: number,
+): Promise<string[]> {
   const old: ObjectInfo[] = [];
-  for await (const file of context.store.list(`${sidecarFolder}/`)) if (file.modified < midnight(now - day)) old.push(file);
+  for await (const file of context.store.list(`${sidecarFolder}/`))
+    if (file.modified < midnight(now - day)) old.push(file);
   if (old.length === 0) return [];
   const named = new Set<string>();
   const newer = await listLog(context.store, kept, undefined);
@@ -114,7 +142,10 @@ async function unreferencedSidecars(context: TableContext, listing: LogListing, 
 }
 
 /** What is wrong with a checkpoint, found by reading all of it; `undefined` for a sound one. */
-async function checkpointFault(context: TableContext, checkpoint: CheckpointFiles): Promise<string | undefined> {
+async function checkpointFault(
+  context: TableContext,
+  checkpoint: CheckpointFiles,
+): Promise<string | undefined> {
   try {
     const head = await readCheckpointHead(context, checkpoint);
     const has = (kind: "protocol" | "metaData") => head.actions.some((action) => action.kind === kind);
@@ -122,7 +153,8 @@ async function checkpointFault(context: TableContext, checkpoint: CheckpointFile
     const snapshot = await openLog(context, { version: checkpoint.version });
     const { files, bytes } = await (await snapshot.files()).totals();
     // Only now: a checkpoint may turn out to be damaged when its files are read, and is then done without.
-    if (!isReadFrom(snapshot, checkpoint)) return "it was damaged, or another checkpoint of the version is preferred";
+    if (!isReadFrom(snapshot, checkpoint))
+      return "it was damaged, or another checkpoint of the version is preferred";
     const known = await readChecksumBase(context, checkpoint.version);
     if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
     return `it holds ${files} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;

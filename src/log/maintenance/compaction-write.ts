@@ -7,18 +7,25 @@ import { compactionPath } from "../segment/file-names.ts";
 import { readCommit } from "../segment/tail-read.ts";
 
 /**
- * Writes a log compaction of the versions `from` to `to`, both included (PROTOCOL.md "Log Compaction Files"), and returns its path.
+ * Writes a log compaction of the versions `from` to `to`, both included (PROTOCOL.md "Log Compaction Files"),
+ * and returns its path.
  *
- * It stands for those commits when the log is replayed; it keeps tombstones and removed domains, because they cancel what came before `from`.
+ * It stands for those commits when the log is replayed; it keeps tombstones and removed domains, because they
+ * cancel what came before `from`.
  *
- * @throws `INVALID_ARGUMENT` unless `to` is after `from`; `VERSION_NOT_FOUND` when a commit of the range is not there
+ * @throws `INVALID_ARGUMENT` unless `to` is after `from`; `VERSION_NOT_FOUND` when a commit of the range is
+ * not there
  */
 export async function writeCompaction(context: TableContext, from: number, to: number): Promise<string> {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to <= from) {
-    throw new VarveError("INVALID_ARGUMENT", `Versions ${from} to ${to} cannot be compacted: the range must hold at least two versions.`, {
-      from,
-      to,
-    });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `Versions ${from} to ${to} cannot be compacted: the range must hold at least two versions.`,
+      {
+        from,
+        to,
+      },
+    );
   }
   const fileKey = fileKeyer(context.store.uri);
   const newest = new Map<string, Action>();

@@ -3,8 +3,8 @@ import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
 
 /**
- * A value that can be ordered against others of its kind: exact numbers as a rational of a power of ten, floating numbers, text by code point,
- * moments in microseconds, booleans.
+ * A value that can be ordered against others of its kind: exact numbers as a rational of a power of ten,
+ * floating numbers, text by code point, moments in microseconds, booleans.
  */
 export type Comparable =
   | { readonly kind: "exact"; readonly digits: bigint; readonly scale: number }
@@ -13,7 +13,10 @@ export type Comparable =
   | { readonly kind: "moment"; readonly micros: bigint }
   | { readonly kind: "boolean"; readonly value: boolean };
 
-/** Reads the text (or boolean) of a value of a type; `undefined` for types and texts that cannot be ordered, NaN among them. */
+/**
+ * Reads the text (or boolean) of a value of a type; `undefined` for types and texts that cannot be ordered,
+ * NaN among them.
+ */
 export function comparable(type: DeltaType, value: string | boolean): Comparable | undefined {
   if (typeof value === "boolean") return type === "boolean" ? { kind: "boolean", value } : undefined;
   if (!isPrimitive(type)) return type.type === "decimal" ? exact(value) : undefined;
@@ -27,7 +30,8 @@ export function comparable(type: DeltaType, value: string | boolean): Comparable
     case "double": {
       const number = floatOf(value);
       if (number === undefined) return undefined;
-      // A float is written in its shortest decimal form, which only rounding back to single precision makes exact.
+      // A float is written in its shortest decimal form, which only rounding back to single precision makes
+      // exact.
       return { kind: "float", value: type === "float" ? Math.fround(number) : number };
     }
     case "string":
@@ -56,12 +60,16 @@ export function compare(a: Comparable, b: Comparable): number | undefined {
   if (a.kind === "exact" && b.kind === "float") return toFloat(a) - b.value || 0;
   if (a.kind === "float" && b.kind === "exact") return a.value - toFloat(b) || 0;
   if (a.kind === "text" && b.kind === "text") return compareText(a.value, b.value);
-  if (a.kind === "moment" && b.kind === "moment") return a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0;
+  if (a.kind === "moment" && b.kind === "moment")
+    return a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0;
   if (a.kind === "boolean" && b.kind === "boolean") return Number(a.value) - Number(b.value);
   return undefined;
 }
 
-/** Orders texts as their UTF-8 bytes do, which is by code point; JavaScript's own order is another where there are surrogates. */
+/**
+ * Orders texts as their UTF-8 bytes do, which is by code point; JavaScript's own order is another where there
+ * are surrogates.
+ */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at++) {
@@ -114,7 +122,8 @@ function toFloat({ digits, scale }: { readonly digits: bigint; readonly scale: n
 }
 
 function floatOf(text: string): number | undefined {
-  if (/^[+-]?(?:Infinity|inf)$/i.test(text)) return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (/^[+-]?(?:Infinity|inf)$/i.test(text))
+    return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined;
   return Number(text);
 }

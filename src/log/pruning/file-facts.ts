@@ -6,11 +6,17 @@ import { isPrimitive } from "../../schema/type-names.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import type { LogColumn } from "./file-test.ts";
 
-/** What is proven of one column in one file: how many of its rows are null, and between what bounds the others lie. */
+/**
+ * What is proven of one column in one file: how many of its rows are null, and between what bounds the others
+ * lie.
+ */
 export interface ColumnFacts {
   readonly nulls: "none" | "all" | "unknown";
   readonly lower?: Comparable | undefined;
-  /** For text that is not `exact` any longer text with this beginning may be there too: statistics cut text off. */
+  /**
+   * For text that is not `exact` any longer text with this beginning may be there too: statistics cut text
+   * off.
+   */
   readonly upper?: Comparable | undefined;
   readonly exact: boolean;
 }
@@ -40,7 +46,10 @@ export class FileFacts {
   }
 }
 
-/** Statistics with their numbers exact: as text where a double could not hold them, else as numbers; `undefined` for what is no JSON. */
+/**
+ * Statistics with their numbers exact: as text where a double could not hold them, else as numbers;
+ * `undefined` for what is no JSON.
+ */
 export function parseStatistics(text: string): unknown {
   try {
     return /[\d.]{16}/.test(text) ? parse(text, undefined, (digits) => digits) : JSON.parse(text);
@@ -56,7 +65,9 @@ function partitionFacts(add: AddAction, column: LogColumn): ColumnFacts {
   if (text === undefined) return nothing;
   if (text === null || text === "") return { nulls: "all", exact: true };
   const value = partitionValue(column, text);
-  return value === undefined ? { nulls: "none", exact: true } : { nulls: "none", lower: value, upper: value, exact: true };
+  return value === undefined
+    ? { nulls: "none", exact: true }
+    : { nulls: "none", lower: value, upper: value, exact: true };
 }
 
 function partitionValue(column: LogColumn, text: string): Comparable | undefined {
@@ -73,7 +84,8 @@ function statisticsFacts(stats: unknown, column: LogColumn): ColumnFacts {
   if (stats === undefined) return nothing;
   const rows = countOf(at(stats, ["numRecords"]));
   const nullCount = countOf(at(stats, ["nullCount", ...column.path]));
-  const nulls = nullCount === undefined ? "unknown" : nullCount === 0 ? "none" : nullCount === rows ? "all" : "unknown";
+  const nulls =
+    nullCount === undefined ? "unknown" : nullCount === 0 ? "none" : nullCount === rows ? "all" : "unknown";
   const lower = bound(at(stats, ["minValues", ...column.path]), column, "lower");
   const upper = bound(at(stats, ["maxValues", ...column.path]), column, "upper");
   return { nulls, exact: false, lower, upper };
@@ -103,9 +115,13 @@ function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comp
   switch (found.kind) {
     case "moment":
       // PROTOCOL.md "Per-file Statistics": timestamps are truncated down to milliseconds.
-      return side === "upper" && column.type !== "date" ? { kind: "moment", micros: found.micros + 999n } : found;
+      return side === "upper" && column.type !== "date"
+        ? { kind: "moment", micros: found.micros + 999n }
+        : found;
     case "float":
-      return column.wasFloat ? { kind: "float", value: sign * Math.max(sign * found.value, sign * Math.fround(found.value)) } : found;
+      return column.wasFloat
+        ? { kind: "float", value: sign * Math.max(sign * found.value, sign * Math.fround(found.value)) }
+        : found;
     case "exact": {
       // Some writers pass decimals through a double, which keeps 15 digits.
       const digits = String(found.digits).replace("-", "").length;
@@ -119,7 +135,10 @@ function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comp
   }
 }
 
-/** Cutting text off can split a character; what is left of it sorts below the whole and must not bound it from above. */
+/**
+ * Cutting text off can split a character; what is left of it sorts below the whole and must not bound it from
+ * above.
+ */
 function withoutBrokenEnd(text: string): string {
   return text.replace(/[\ufffd\ud800-\udbff]+$/, "");
 }

@@ -20,15 +20,28 @@ export interface LogColumn {
 }
 
 /**
- * What a file may hold, asked without negation: whether some row is null or not, lies at or below or above a value, has a prefix or another one.
+ * What a file may hold, asked without negation: whether some row is null or not, lies at or below or above a
+ * value, has a prefix or another one.
  *
- * Every question is answered yes unless the file proves otherwise. `nan`: whether NaN, which sorts above all, is such a value.
+ * Every question is answered yes unless the file proves otherwise. `nan`: whether NaN, which sorts above all,
+ * is such a value.
  */
 export type FileTest =
   | { readonly op: "always" | "never" }
   | { readonly op: "and" | "or"; readonly args: readonly FileTest[] }
-  | { readonly op: "below"; readonly column: LogColumn; readonly value: Comparable; readonly orEqual: boolean }
-  | { readonly op: "above"; readonly column: LogColumn; readonly value: Comparable; readonly orEqual: boolean; readonly nan: boolean }
+  | {
+      readonly op: "below";
+      readonly column: LogColumn;
+      readonly value: Comparable;
+      readonly orEqual: boolean;
+    }
+  | {
+      readonly op: "above";
+      readonly column: LogColumn;
+      readonly value: Comparable;
+      readonly orEqual: boolean;
+      readonly nan: boolean;
+    }
   | { readonly op: "hasNull" | "hasValue"; readonly column: LogColumn }
   | { readonly op: "hasPrefix" | "lacksPrefix"; readonly column: LogColumn; readonly prefix: string };
 
@@ -45,8 +58,8 @@ const never: FileTest = Object.freeze({ op: "never" });
 /**
  * Turns a predicate into the question whether a file may hold a row for which it is true.
  *
- * Negation is pushed down by asking of every part both whether it may be true and whether it may be false, which three-valued logic keeps
- * apart: NULL is neither.
+ * Negation is pushed down by asking of every part both whether it may be true and whether it may be false,
+ * which three-valued logic keeps apart: NULL is neither.
  */
 export function fileTest(predicate: Predicate, table: LogSchema): FileTest {
   return mayBe(true, predicate, columnFinder(table));
@@ -77,7 +90,11 @@ function mayBe(truth: boolean, predicate: Predicate, find: Finder): FileTest {
 
 type ColumnPredicate = Extract<Predicate, { column: readonly string[] }>;
 
-function mayBeOfColumn(truth: boolean, predicate: Exclude<ColumnPredicate, { op: "in" }>, find: Finder): FileTest {
+function mayBeOfColumn(
+  truth: boolean,
+  predicate: Exclude<ColumnPredicate, { op: "in" }>,
+  find: Finder,
+): FileTest {
   const column = find(predicate.column);
   if (!("value" in predicate) && predicate.op !== "startsWith") {
     if (column === undefined) return always;
@@ -94,10 +111,17 @@ function mayBeOfColumn(truth: boolean, predicate: Exclude<ColumnPredicate, { op:
     return combine("or", [{ op: "hasNull", column }, comparison("ne", column, predicate.value)]);
   }
   if (predicate.value.value === null) return never;
-  return column === undefined ? always : comparison(truth ? predicate.op : opposite[predicate.op], column, predicate.value);
+  return column === undefined
+    ? always
+    : comparison(truth ? predicate.op : opposite[predicate.op], column, predicate.value);
 }
 
-function mayBeIn(truth: boolean, path: readonly string[], values: readonly Literal[], find: Finder): FileTest {
+function mayBeIn(
+  truth: boolean,
+  path: readonly string[],
+  values: readonly Literal[],
+  find: Finder,
+): FileTest {
   const column = find(path);
   if (!truth && values.some((literal) => literal.value === null)) return never;
   if (column === undefined) return always;
@@ -110,7 +134,14 @@ function mayBeIn(truth: boolean, path: readonly string[], values: readonly Liter
 
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 
-const opposite: Readonly<Record<Comparison, Comparison>> = { eq: "ne", ne: "eq", lt: "ge", le: "gt", gt: "le", ge: "lt" };
+const opposite: Readonly<Record<Comparison, Comparison>> = {
+  eq: "ne",
+  ne: "eq",
+  lt: "ge",
+  le: "gt",
+  gt: "le",
+  ge: "lt",
+};
 
 function comparison(op: Comparison, column: LogColumn, literal: Literal): FileTest {
   const value = literal.value === null ? undefined : comparable(literal.type, literal.value);
@@ -135,7 +166,10 @@ function comparison(op: Comparison, column: LogColumn, literal: Literal): FileTe
   }
 }
 
-/** Whether the engine's comparison of a column with this constant orders values as {@link comparable} does, whatever it converts to what. */
+/**
+ * Whether the engine's comparison of a column with this constant orders values as {@link comparable} does,
+ * whatever it converts to what.
+ */
 function comparesSafely(column: LogColumn, literal: Literal, value: Comparable): boolean {
   if (!isPrimitive(column.type)) return column.type.type === "decimal" && value.kind === "exact";
   switch (column.type) {
@@ -171,14 +205,17 @@ function combine(op: "and" | "or", args: readonly FileTest[]): FileTest {
 }
 
 function columnFinder({ protocol, metadata, schema }: LogSchema): Finder {
-  const mode = readerHas(protocol, "columnMapping") ? propertyOf(metadata.configuration, "columnMapping.mode") : "none";
+  const mode = readerHas(protocol, "columnMapping")
+    ? propertyOf(metadata.configuration, "columnMapping.mode")
+    : "none";
   const partitions = new Set(metadata.partitionColumns.map((name) => findField(schema, name)));
   return (path) => {
     const fields = fieldsOnPath(schema, path);
     const last = fields?.at(-1);
     if (fields === undefined || last === undefined) return undefined;
     const source = fields.length === 1 && partitions.has(last) ? "partition" : "statistics";
-    const wasFloat = last.type === "double" && typeChangesOf(last).some((change) => change.fromType === "float");
+    const wasFloat =
+      last.type === "double" && typeChangesOf(last).some((change) => change.fromType === "float");
     return { source, path: fields.map((field) => physicalName(field, mode)), type: last.type, wasFloat };
   };
 }

@@ -6,8 +6,9 @@ import type { Comparable } from "./comparable.ts";
 import type { FileTest, LogColumn } from "./file-test.ts";
 
 /**
- * SQL over an `add` struct column that leaves out files which a test rules out, and perhaps not all of them: what passes is tested again by
- * `testOfFiles`, which alone decides. `undefined` where SQL cannot rule out any.
+ * SQL over an `add` struct column that leaves out files which a test rules out, and perhaps not all of them:
+ * what passes is tested again by `testOfFiles`, which alone decides. `undefined` where SQL cannot rule out
+ * any.
  */
 export function fileTestSql(test: FileTest, add: EngineStruct): string | undefined {
   switch (test.op) {
@@ -36,7 +37,8 @@ function leafSql(test: Leaf, add: EngineStruct): string | undefined {
   if (test.op === "hasNull") return nullCondition(column, add);
   if (test.op === "hasPrefix") return prefixCondition(column, add, test.prefix);
   if (test.op !== "below" && test.op !== "above") return undefined;
-  if (test.op === "above" && test.nan && (column.type === "float" || column.type === "double")) return undefined;
+  if (test.op === "above" && test.nan && (column.type === "float" || column.type === "double"))
+    return undefined;
   const typed = engineBound(column, test.value);
   if (typed === undefined) return undefined;
   const text = valueText(column, add, test.op === "below" ? "minValues" : "maxValues");
@@ -56,7 +58,8 @@ function nullCondition(column: LogColumn, add: EngineStruct): string | undefined
 
 function prefixCondition(column: LogColumn, add: EngineStruct, prefix: string): string | undefined {
   if (!sqlSafe(prefix)) return undefined;
-  if (column.source === "partition") return keep(`starts_with(${partitionText(column, add)}, ${quoteText(prefix)})`);
+  if (column.source === "partition")
+    return keep(`starts_with(${partitionText(column, add)}, ${quoteText(prefix)})`);
   const [min, max] = [valueText(column, add, "minValues"), valueText(column, add, "maxValues")];
   if (min === undefined || max === undefined) return undefined;
   const value = quoteText(prefix);
@@ -67,7 +70,10 @@ interface BoundSql {
   readonly compare: (text: string, op: "below" | "above") => string;
 }
 
-/** How SQL compares a bound's text with a value: never stricter than `compare`, by a margin where the engine rounds. */
+/**
+ * How SQL compares a bound's text with a value: never stricter than `compare`, by a margin where the engine
+ * rounds.
+ */
 function engineBound(column: LogColumn, value: Comparable): BoundSql | undefined {
   switch (value.kind) {
     case "boolean":
@@ -78,12 +84,15 @@ function engineBound(column: LogColumn, value: Comparable): BoundSql | undefined
       return { compare: (text, op) => (op === "below" ? `${text} <= ${literal}` : upperText(text, literal)) };
     }
     case "moment": {
-      if (value.micros < -62_135_596_800_000_000n || value.micros > 253_402_300_799_999_999n) return undefined;
+      if (value.micros < -62_135_596_800_000_000n || value.micros > 253_402_300_799_999_999n)
+        return undefined;
       const literal = `TIMESTAMPTZ ${quoteText(`${formatTimestamp(value.micros, " ")}+00`)}`;
       const moment = (text: string): string => `TRY_CAST(${text} AS TIMESTAMPTZ)`;
       return {
         compare: (text, op) =>
-          op === "below" ? `${moment(text)} <= ${literal}` : `${moment(text)} + INTERVAL 1 MILLISECOND >= ${literal}`,
+          op === "below"
+            ? `${moment(text)} <= ${literal}`
+            : `${moment(text)} + INTERVAL 1 MILLISECOND >= ${literal}`,
       };
     }
     case "exact":
@@ -92,7 +101,10 @@ function engineBound(column: LogColumn, value: Comparable): BoundSql | undefined
   }
 }
 
-function numberBound(column: LogColumn, value: Extract<Comparable, { kind: "exact" | "float" }>): BoundSql | undefined {
+function numberBound(
+  column: LogColumn,
+  value: Extract<Comparable, { kind: "exact" | "float" }>,
+): BoundSql | undefined {
   const whole = isPrimitive(column.type) && column.type !== "float" && column.type !== "double";
   if (whole && value.kind === "exact" && value.scale === 0) {
     if (BigInt.asIntN(64, value.digits) !== value.digits) return undefined;
@@ -107,7 +119,9 @@ function numberBound(column: LogColumn, value: Extract<Comparable, { kind: "exac
   const double = (text: string): string => `TRY_CAST(${text} AS DOUBLE)`;
   return {
     compare: (text, op) =>
-      op === "below" ? `${double(text)} <= ${literal(1)} OR isnan(${double(text)})` : `${double(text)} >= ${literal(-1)}`,
+      op === "below"
+        ? `${double(text)} <= ${literal(1)} OR isnan(${double(text)})`
+        : `${double(text)} >= ${literal(-1)}`,
   };
 }
 
@@ -117,8 +131,13 @@ function upperText(max: string, literal: string): string {
 }
 
 /** SQL of a value in statistics or of a partition value, as text or typed; NULL where it is not there. */
-function valueText(column: LogColumn, add: EngineStruct, statistic: "minValues" | "maxValues" | "nullCount"): string | undefined {
-  if (column.source === "partition") return statistic === "nullCount" ? undefined : `nullif(${partitionText(column, add)}, '')`;
+function valueText(
+  column: LogColumn,
+  add: EngineStruct,
+  statistic: "minValues" | "maxValues" | "nullCount",
+): string | undefined {
+  if (column.source === "partition")
+    return statistic === "nullCount" ? undefined : `nullif(${partitionText(column, add)}, '')`;
   const parsed = fieldOf(add, "stats_parsed");
   const path = [statistic, ...column.path];
   let type = parsed;

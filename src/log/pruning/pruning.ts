@@ -7,7 +7,8 @@ import { type FileTest, fileTest, type LogSchema } from "./file-test.ts";
 /**
  * Makes a test of whether a file may hold a row for which `predicate` is true.
  *
- * It answers false only where partition values or statistics prove that no row can be (PROTOCOL.md "Per-file Statistics").
+ * It answers false only where partition values or statistics prove that no row can be (PROTOCOL.md "Per-file
+ * Statistics").
  */
 export function mayMatchFile(predicate: Predicate, table: LogSchema): (add: AddAction) => boolean {
   return testOfFiles(fileTest(predicate, table));
@@ -61,7 +62,8 @@ function reachesDown(lower: Comparable | undefined, value: Comparable, orEqual: 
 
 function reachesUp({ upper, exact }: ColumnFacts, value: Comparable, orEqual: boolean): boolean {
   if (upper === undefined) return true;
-  if (!exact && upper.kind === "text" && value.kind === "text" && value.value.startsWith(upper.value)) return true;
+  if (!exact && upper.kind === "text" && value.kind === "text" && value.value.startsWith(upper.value))
+    return true;
   const order = compare(upper, value);
   return order === undefined || (orEqual ? order >= 0 : order > 0);
 }

@@ -14,13 +14,19 @@ import type { FileKeyer } from "../segment/file-key.ts";
 import { pathKeySql, vectorKeySql } from "./file-key-sql.ts";
 import { type FileMap, filesPerChunk, replayInto } from "./memory-files.ts";
 
-/** Rows of file actions in the engine: one Parquet file of a checkpoint, or the table that big commits were read into. */
+/**
+ * Rows of file actions in the engine: one Parquet file of a checkpoint, or the table that big commits were
+ * read into.
+ */
 export interface FileSource {
   /** Yields the action columns and `ordinal`, the row's number in the source. */
   readonly from: string;
   readonly rows: number;
   readonly columns: ReadonlyMap<string, EngineStruct>;
-  /** `key` holds each row's key already; else keys are made in SQL, special ones from the table `special_keys`. */
+  /**
+   * `key` holds each row's key already; else keys are made in SQL, special ones from the table
+   * `special_keys`.
+   */
   readonly keyed: boolean;
   /** Names the source in errors. */
   readonly name: string;
@@ -29,10 +35,15 @@ export interface FileSource {
 /** The engine's part of the live files: shared by the versions that only differ in newer actions. */
 export interface EngineBase {
   readonly session: Session;
-  /** The sources in ascending order of age: what a later one says of a file replaces what an earlier one says. */
+  /**
+   * The sources in ascending order of age: what a later one says of a file replaces what an earlier one says.
+   */
   readonly checkpoint: readonly FileSource[];
   readonly tail: FileSource | undefined;
-  /** Whether some keys of the checkpoint are in the table `special_keys`: looked for when something newer has to be held against it. */
+  /**
+   * Whether some keys of the checkpoint are in the table `special_keys`: looked for when something newer has
+   * to be held against it.
+   */
   readonly hasSpecialKeys: () => Promise<boolean>;
 }
 
@@ -44,7 +55,9 @@ const roomyLimit = "4GiB";
 /** Beyond this many newer actions it is cheaper to read the log anew. */
 const overlayLimit = 200_000;
 
-/** Live files of a table too big to be held as objects: what the engine holds, and the newer actions over it. */
+/**
+ * Live files of a table too big to be held as objects: what the engine holds, and the newer actions over it.
+ */
 export class EngineFiles implements LiveFiles {
   readonly #base: EngineBase;
   readonly #overlay: ReadonlyMap<string, AddAction | RemoveAction>;
@@ -58,7 +71,11 @@ export class EngineFiles implements LiveFiles {
   }
 
   /** The files after further actions; `undefined` when there are so many that the log has to be read anew. */
-  advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, table: LogSchema): EngineFiles | undefined {
+  advance(
+    actions: Iterable<AddAction | RemoveAction>,
+    keyOf: FileKeyer,
+    table: LogSchema,
+  ): EngineFiles | undefined {
     const overlay: FileMap = new Map(this.#overlay);
     replayInto(overlay, actions, keyOf);
     return overlay.size > overlayLimit ? undefined : new EngineFiles(this.#base, overlay, table);
@@ -71,7 +88,9 @@ export class EngineFiles implements LiveFiles {
 
   async *all(): AsyncIterable<readonly AddAction[]> {
     for (const source of this.#sources("add")) yield* this.#scan(source, "add");
-    yield* inChunks([...this.#overlay.values()].filter((action): action is AddAction => action.kind === "add"));
+    yield* inChunks(
+      [...this.#overlay.values()].filter((action): action is AddAction => action.kind === "add"),
+    );
   }
 
   async *paths(): AsyncIterable<readonly string[]> {
@@ -91,18 +110,23 @@ export class EngineFiles implements LiveFiles {
       const condition = fileTestSql(test, type);
       for (const add of await this.#select(source, "add", condition)) if (mayMatch(add)) files.push(add);
     }
-    for (const action of this.#overlay.values()) if (action.kind === "add" && mayMatch(action)) files.push(action);
+    for (const action of this.#overlay.values())
+      if (action.kind === "add" && mayMatch(action)) files.push(action);
     return { files, listed, skipped: listed - files.length };
   }
 
   async *tombstones(): AsyncIterable<readonly RemoveAction[]> {
     for (const source of this.#sources("remove")) yield* this.#scan(source, "remove");
-    yield* inChunks([...this.#overlay.values()].filter((action): action is RemoveAction => action.kind === "remove"));
+    yield* inChunks(
+      [...this.#overlay.values()].filter((action): action is RemoveAction => action.kind === "remove"),
+    );
   }
 
   #sources(kind: "add" | "remove"): FileSource[] {
     const { checkpoint, tail } = this.#base;
-    return [...checkpoint, ...(tail === undefined ? [] : [tail])].filter((source) => source.columns.has(kind));
+    return [...checkpoint, ...(tail === undefined ? [] : [tail])].filter((source) =>
+      source.columns.has(kind),
+    );
   }
 
   async #countTotals(): Promise<{ files: number; bytes: number }> {
@@ -126,7 +150,11 @@ export class EngineFiles implements LiveFiles {
     kind: K,
   ): AsyncIterable<readonly Extract<AddAction | RemoveAction, { kind: K }>[]> {
     for (let start = 0; start < source.rows; start += windowRows) {
-      const found = await this.#select(source, kind, `ordinal >= ${start} AND ordinal < ${start + windowRows}`);
+      const found = await this.#select(
+        source,
+        kind,
+        `ordinal >= ${start} AND ordinal < ${start + windowRows}`,
+      );
       yield* inChunks(found);
     }
   }
@@ -137,7 +165,8 @@ export class EngineFiles implements LiveFiles {
       const window = `SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
       const part = `ordinal // ${filesPerChunk}`;
       const sql = `SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
-      for (const { batch } of await this.#base.session.rows(sql, this.#parameters())) yield readPaths(batch, source.name);
+      for (const { batch } of await this.#base.session.rows(sql, this.#parameters()))
+        yield readPaths(batch, source.name);
     }
   }
 
@@ -152,7 +181,10 @@ export class EngineFiles implements LiveFiles {
     return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
   }
 
-  /** @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its local copy was evicted */
+  /**
+   * @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its
+   * local copy was evicted
+   */
   async #rows(sql: string, source: FileSource): Promise<EngineRow[]> {
     const { session } = this.#base;
     try {
@@ -179,7 +211,8 @@ export class EngineFiles implements LiveFiles {
     const present = `src."${kind}".path IS NOT NULL`;
     const newer = this.#newerKeys(source);
     if (newer === undefined) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present})`;
-    if (source.keyed) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
+    if (source.keyed)
+      return `(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
     const path = `src."${kind}".path`;
     const hasSpecialKeys = await this.#base.hasSpecialKeys();
     const special = hasSpecialKeys ? ` LEFT JOIN special_keys ON special_keys.path = ${path}` : "";
@@ -202,7 +235,11 @@ export class EngineFiles implements LiveFiles {
   }
 }
 
-function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: string): Extract<AddAction | RemoveAction, { kind: K }>[] {
+function readBatch<K extends "add" | "remove">(
+  kind: K,
+  text: unknown,
+  name: string,
+): Extract<AddAction | RemoveAction, { kind: K }>[] {
   // Every number of a file action that may pass 2^53 comes as text.
   const items = typeof text === "string" ? parseRoundedJson(text) : undefined;
   if (!Array.isArray(items)) throw corrupt(name, `${kind} is no list`);
@@ -214,10 +251,12 @@ function readBatch<K extends "add" | "remove">(kind: K, text: unknown, name: str
 
 function readPaths(text: unknown, name: string): string[] {
   const items: unknown = typeof text === "string" ? JSON.parse(text) : undefined;
-  if (!Array.isArray(items) || !items.every((item) => typeof item === "string")) throw corrupt(name, "path must be a string");
+  if (!Array.isArray(items) || !items.every((item) => typeof item === "string"))
+    throw corrupt(name, "path must be a string");
   return items;
 }
 
 function* inChunks<T>(items: readonly T[]): Iterable<readonly T[]> {
-  for (let start = 0; start < items.length; start += filesPerChunk) yield items.slice(start, start + filesPerChunk);
+  for (let start = 0; start < items.length; start += filesPerChunk)
+    yield items.slice(start, start + filesPerChunk);
 }

@@ -17,7 +17,8 @@ const memoryLimit = 640 * 1024 * 1024;
 
 const smallestBuffer = 4 * 1024 * 1024;
 
-// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much where it is null.
+// A deletion vector stays JSON: most files have none, and the columns of a struct cost as much where it is
+// null.
 const addType =
   'STRUCT("path" VARCHAR, "partitionValues" JSON, "size" BIGINT, "modificationTime" BIGINT, "dataChange" BOOLEAN, "stats" VARCHAR, "tags" JSON, "deletionVector" JSON, "baseRowId" BIGINT, "defaultRowCommitVersion" BIGINT, "clusteringProvider" VARCHAR)';
 const removeType =
@@ -37,16 +38,21 @@ export interface CommitInput {
 }
 
 /**
- * Brings a big table's file actions within the engine's reach: checkpoints stay in their Parquet files, commits are read into a table.
+ * Brings a big table's file actions within the engine's reach: checkpoints stay in their Parquet files,
+ * commits are read into a table.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` where doing without that file may help
+ * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` where doing without that file
+ * may help
  */
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
   const session = await (await context.engine()).open({ memoryLimit });
   try {
     await session.execute("CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)");
     const { checkpoint } = input;
-    const sources = checkpoint === undefined ? [] : await guarded(checkpoint.files, () => checkpointSources(context, session, checkpoint));
+    const sources =
+      checkpoint === undefined
+        ? []
+        : await guarded(checkpoint.files, () => checkpointSources(context, session, checkpoint));
     const json =
       checkpoint?.files.format === "json"
         ? checkpoint.files.files.map(
@@ -88,12 +94,21 @@ async function checkpointSources(
     if (kinds.length === 0) continue;
     const from = await numberedActions(session, relation, kinds, `checkpoint_${sources.length}`);
     const [row] = await session.rows(`SELECT count(*) AS rows FROM ${relation.from}`);
-    sources.push({ from, rows: Number(row?.["rows"] ?? 0), columns: relation.columns, keyed: false, name: path });
+    sources.push({
+      from,
+      rows: Number(row?.["rows"] ?? 0),
+      columns: relation.columns,
+      keyed: false,
+      name: path,
+    });
   }
   return sources;
 }
 
-/** The actions of a checkpoint with their rows' ordinals; copied into a table where a column of the file hides these. */
+/**
+ * The actions of a checkpoint with their rows' ordinals; copied into a table where a column of the file hides
+ * these.
+ */
 async function numberedActions(
   session: Session,
   { from, hidesOrdinals }: ActionRelation,
@@ -101,13 +116,18 @@ async function numberedActions(
   table: string,
 ): Promise<string> {
   const actions = kinds.map((kind) => `"${kind}"`).join(", ");
-  if (!hidesOrdinals) return `(SELECT ${actions}, file_row_number AS ordinal FROM ${from.slice(0, -1)}, file_row_number = true))`;
+  if (!hidesOrdinals)
+    return `(SELECT ${actions}, file_row_number AS ordinal FROM ${from.slice(0, -1)}, file_row_number = true))`;
   await session.execute(`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`);
   return `(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
 }
 
 /** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
-async function readCommits(context: TableContext, session: Session, commits: readonly CommitInput[]): Promise<FileSource | undefined> {
+async function readCommits(
+  context: TableContext,
+  session: Session,
+  commits: readonly CommitInput[],
+): Promise<FileSource | undefined> {
   if (commits.length === 0) return undefined;
   const files = commits.map(({ file }) => file);
   const columns = new Map<string, EngineStruct>([
@@ -117,7 +137,10 @@ async function readCommits(context: TableContext, session: Session, commits: rea
   const local: string[] = [];
   for (const { file } of files) local.push(await context.localFile(file.path));
   // The reader's buffers grow with this, so it follows the lines that there are.
-  const longestLine = commits.reduce((most, { longestLine }) => Math.max(most, longestLine + 1), smallestBuffer);
+  const longestLine = commits.reduce(
+    (most, { longestLine }) => Math.max(most, longestLine + 1),
+    smallestBuffer,
+  );
   const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, hive_partitioning = false, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
@@ -141,7 +164,9 @@ async function readCommits(context: TableContext, session: Session, commits: rea
 function keySql(columns: ReadonlyMap<string, EngineStruct>): string {
   const of = (kind: string): string => {
     const type = columns.get(kind);
-    return type === undefined ? "NULL" : `(${pathKeySql(`"${kind}".path`)} || ${vectorKeySql(`"${kind}"`, type)})`;
+    return type === undefined
+      ? "NULL"
+      : `(${pathKeySql(`"${kind}".path`)} || ${vectorKeySql(`"${kind}"`, type)})`;
   };
   return `CASE WHEN "add".path IS NOT NULL THEN ${of("add")} ELSE ${of("remove")} END`;
 }
@@ -150,10 +175,15 @@ function fileNumberSql(files: readonly string[]): string {
   return files.length === 1 ? "0" : `list_position([${files.map(quoteText).join(", ")}], filename) - 1`;
 }
 
-async function fillSpecialKeys(context: TableContext, session: Session, columns: ReadonlyMap<string, EngineStruct>): Promise<void> {
+async function fillSpecialKeys(
+  context: TableContext,
+  session: Session,
+  columns: ReadonlyMap<string, EngineStruct>,
+): Promise<void> {
   const paths = `SELECT coalesce("add".path, "remove".path) AS path FROM commits WHERE key IS NULL`;
   if ((await addSpecialKeys(session, "special_keys", paths, pathKeyer(context.store.uri))) === 0) return;
-  const vector = (kind: string): string => vectorKeySql(`"${kind}"`, structOf(columns.has(kind) ? addType : removeType));
+  const vector = (kind: string): string =>
+    vectorKeySql(`"${kind}"`, structOf(columns.has(kind) ? addType : removeType));
   const end = `CASE WHEN "add".path IS NOT NULL THEN ${vector("add")} ELSE ${vector("remove")} END`;
   await session.execute(
     `UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
@@ -175,11 +205,17 @@ async function dropReplaced(session: Session, files: readonly TailFile[]): Promi
     const file = row === undefined ? undefined : files[Number(row["number"])];
     if (file !== undefined) throw notReconciled(file);
   }
-  await session.execute("DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last");
+  await session.execute(
+    "DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last",
+  );
   await session.execute("DROP TABLE repeated; DROP TABLE suspects");
 }
 
-async function specialKeys(context: TableContext, session: Session, sources: readonly FileSource[]): Promise<number> {
+async function specialKeys(
+  context: TableContext,
+  session: Session,
+  sources: readonly FileSource[],
+): Promise<number> {
   let found = 0;
   for (const source of sources) {
     for (const kind of ["add", "remove"]) {
@@ -196,13 +232,16 @@ async function specialKeys(context: TableContext, session: Session, sources: rea
 }
 
 function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
-  if (!isVarveError(error, "SQL_FAILED", "DATA_FILE_CORRUPT", "ENGINE_FAILED", "DATA_FILE_MISSING")) return error;
+  if (!isVarveError(error, "SQL_FAILED", "DATA_FILE_CORRUPT", "ENGINE_FAILED", "DATA_FILE_MISSING"))
+    return error;
   const named = files.find(({ file }) => error.message.includes(file.path)) ?? files[0];
   const compaction = files.find(({ from, to }) => from !== to);
   return new VarveError(
     "LOG_CORRUPT",
     `The commits from ${named?.file.path ?? ""} on cannot be read: ${error.message} The log was damaged or written by a faulty program.`,
-    compaction === undefined ? { path: named?.file.path } : { path: named?.file.path, compaction: compaction.file.path },
+    compaction === undefined
+      ? { path: named?.file.path }
+      : { path: named?.file.path, compaction: compaction.file.path },
     error,
   );
 }

@@ -4,7 +4,8 @@ import type { EngineStruct } from "../checkpoint/action-sql.ts";
 import { fieldOf } from "../checkpoint/action-sql.ts";
 
 /**
- * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths, segments `.`, escapes that are no UTF-8.
+ * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths,
+ * segments `.`, escapes that are no UTF-8.
  *
  * Equal to what `pathKeyer` makes wherever it is not NULL.
  */
@@ -13,7 +14,10 @@ export function pathKeySql(path: string): string {
   return `CASE WHEN ${path} = '' OR regexp_matches(${path}, '^[A-Za-z][A-Za-z0-9+.-]*:/') OR starts_with(${decoded}, '/') OR contains(${decoded}, './') THEN NULL ELSE ${decoded} END`;
 }
 
-/** SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text without one. */
+/**
+ * SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text
+ * without one.
+ */
 export function vectorKeySql(column: string, type: EngineStruct): string {
   const vector = fieldOf(type, "deletionVector");
   const at = `${column}."deletionVector"`;
@@ -24,19 +28,34 @@ export function vectorKeySql(column: string, type: EngineStruct): string {
 }
 
 function jsonVectorKeySql(vector: string): string {
-  const [kind, id, offset] = ["storageType", "pathOrInlineDv", "offset"].map((name) => `json_extract_string(${vector}, '/${name}')`);
+  const [kind, id, offset] = ["storageType", "pathOrInlineDv", "offset"].map(
+    (name) => `json_extract_string(${vector}, '/${name}')`,
+  );
   return `CASE WHEN ${vector} IS NULL OR ${kind} IS NULL THEN '' ELSE chr(0) || ${kind} || ${id} || coalesce('@' || ${offset}, '') END`;
 }
 
-/** Fills `table`, with columns `path` and `key`, with the keys of the paths that {@link pathKeySql} leaves to JavaScript. */
-export async function addSpecialKeys(session: Session, table: string, paths: string, pathKey: (path: string) => string): Promise<number> {
-  const rows = session.rowStream(`SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql("path")} IS NULL AND path IS NOT NULL`);
+/**
+ * Fills `table`, with columns `path` and `key`, with the keys of the paths that {@link pathKeySql} leaves to
+ * JavaScript.
+ */
+export async function addSpecialKeys(
+  session: Session,
+  table: string,
+  paths: string,
+  pathKey: (path: string) => string,
+): Promise<number> {
+  const rows = session.rowStream(
+    `SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql("path")} IS NULL AND path IS NOT NULL`,
+  );
   let batch: string[] = [];
   let added = 0;
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     const keys = batch.map(pathKey);
-    await session.execute(`INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`, [batch, keys]);
+    await session.execute(
+      `INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`,
+      [batch, keys],
+    );
     added += batch.length;
     batch = [];
   };

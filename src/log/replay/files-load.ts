@@ -1,5 +1,9 @@
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
-import { type CheckpointHead, countCheckpointRows, readCheckpointFiles } from "../checkpoint/checkpoint-read.ts";
+import {
+  type CheckpointHead,
+  countCheckpointRows,
+  readCheckpointFiles,
+} from "../checkpoint/checkpoint-read.ts";
 import type { FileLimits, LiveFiles, TableContext } from "../contract.ts";
 import type { LogSchema } from "../pruning/file-test.ts";
 import { type FileKeyer, fileKeyer } from "../segment/file-key.ts";
@@ -21,16 +25,25 @@ export interface FileOrigin {
 const defaultFileLimits: FileLimits = Object.freeze({ checkpointRows: 5_000, jsonBytes: 2 * 1024 * 1024 });
 
 /** Replays the files of a version. @throws `LOG_CORRUPT`, `CHECKPOINT_CORRUPT` */
-export async function loadFiles(context: TableContext, origin: FileOrigin, limits = defaultFileLimits): Promise<LiveFiles> {
+export async function loadFiles(
+  context: TableContext,
+  origin: FileOrigin,
+  limits = defaultFileLimits,
+): Promise<LiveFiles> {
   const { segment, head } = origin;
   const keyOf = fileKeyer(context.store.uri);
-  const checkpoint = segment.checkpoint === undefined || head === undefined ? undefined : { files: segment.checkpoint, head };
+  const checkpoint =
+    segment.checkpoint === undefined || head === undefined ? undefined : { files: segment.checkpoint, head };
   const commitBytes = segment.tail.reduce((sum, { file }) => sum + file.size, 0);
-  const jsonBytes = checkpoint?.files.format === "json" ? checkpoint.files.files.reduce((sum, file) => sum + file.size, 0) : 0;
+  const jsonBytes =
+    checkpoint?.files.format === "json"
+      ? checkpoint.files.files.reduce((sum, file) => sum + file.size, 0)
+      : 0;
   const bigCommits = commitBytes > limits.jsonBytes;
   const bigCheckpoint =
     checkpoint !== undefined &&
-    (jsonBytes > limits.jsonBytes || (await countCheckpointRows(context, checkpoint.files, checkpoint.head)) > limits.checkpointRows);
+    (jsonBytes > limits.jsonBytes ||
+      (await countCheckpointRows(context, checkpoint.files, checkpoint.head)) > limits.checkpointRows);
   if (bigCommits || bigCheckpoint) {
     const base = await loadEngineBase(context, { checkpoint, commits: bigCommits ? origin.tail : [] });
     const overlay: FileMap = new Map();
@@ -38,7 +51,8 @@ export async function loadFiles(context: TableContext, origin: FileOrigin, limit
     return new EngineFiles(base, overlay, origin.table);
   }
   const map: FileMap = new Map();
-  if (checkpoint !== undefined) replayInto(map, await readCheckpointFiles(context, checkpoint.files, checkpoint.head), keyOf);
+  if (checkpoint !== undefined)
+    replayInto(map, await readCheckpointFiles(context, checkpoint.files, checkpoint.head), keyOf);
   await replayTail(context, origin.tail, map, keyOf);
   return memoryFiles(map, new Map(), origin.table);
 }
@@ -53,14 +67,21 @@ export async function advanceFiles(
   if (!(before instanceof MemoryFiles || before instanceof EngineFiles)) return undefined;
   const keyOf = fileKeyer(context.store.uri);
   const actions: (AddAction | RemoveAction)[] = [];
-  for (const part of added) for (const action of await readFileActions(context.store, part)) actions.push(action);
+  for (const part of added)
+    for (const action of await readFileActions(context.store, part)) actions.push(action);
   return before.advance(actions, keyOf, table);
 }
 
-async function replayTail(context: TableContext, tail: readonly TailPart[], into: FileMap, keyOf: FileKeyer): Promise<void> {
+async function replayTail(
+  context: TableContext,
+  tail: readonly TailPart[],
+  into: FileMap,
+  keyOf: FileKeyer,
+): Promise<void> {
   for (const part of tail) {
     const actions = await readFileActions(context.store, part);
-    if (part.file.from !== part.file.to && new Set(actions.map(keyOf)).size !== actions.length) throw notReconciled(part.file);
+    if (part.file.from !== part.file.to && new Set(actions.map(keyOf)).size !== actions.length)
+      throw notReconciled(part.file);
     replayInto(into, actions, keyOf);
   }
 }

@@ -1,7 +1,15 @@
-import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type {
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TxnAction,
+} from "../../protocol/actions.ts";
 import type { HeadAction } from "../segment/commit-lines.ts";
 
-/** What replaying head actions leaves: the newest of each kind (PROTOCOL.md "Action Reconciliation"). Removed domains stay until the end. */
+/**
+ * What replaying head actions leaves: the newest of each kind (PROTOCOL.md "Action Reconciliation"). Removed
+ * domains stay until the end.
+ */
 export interface HeadState {
   readonly protocol?: ProtocolAction | undefined;
   readonly metadata?: MetadataAction | undefined;

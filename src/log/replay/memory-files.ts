@@ -11,13 +11,21 @@ export type FileMap = Map<string, AddAction | RemoveAction>;
 /** Files that {@link LiveFiles.all} and {@link LiveFiles.tombstones} hand out at a time. */
 export const filesPerChunk = 2048;
 
-/** Applies file actions in order: the newest one of each logical file stays (PROTOCOL.md "Action Reconciliation"). */
-export function replayInto(map: FileMap, actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer): void {
+/**
+ * Applies file actions in order: the newest one of each logical file stays (PROTOCOL.md "Action
+ * Reconciliation").
+ */
+export function replayInto(
+  map: FileMap,
+  actions: Iterable<AddAction | RemoveAction>,
+  keyOf: FileKeyer,
+): void {
   for (const action of actions) map.set(keyOf(action), action);
 }
 
 /**
- * Live files of a table that is small enough to be held as objects: a base shared between versions, and the newer actions over it.
+ * Live files of a table that is small enough to be held as objects: a base shared between versions, and the
+ * newer actions over it.
  *
  * Both maps belong to it from now on and are never changed again.
  */
@@ -49,7 +57,8 @@ export class MemoryFiles implements LiveFiles {
   advance(actions: Iterable<AddAction | RemoveAction>, keyOf: FileKeyer, table: LogSchema): MemoryFiles {
     const overlay: FileMap = new Map(this.#overlay);
     replayInto(overlay, actions, keyOf);
-    if (overlay.size < 1000 || overlay.size < this.#base.size) return new MemoryFiles(this.#base, overlay, table);
+    if (overlay.size < 1000 || overlay.size < this.#base.size)
+      return new MemoryFiles(this.#base, overlay, table);
     return new MemoryFiles(new Map([...this.#base, ...overlay]), new Map(), table);
   }
 

@@ -2,8 +2,15 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import type { ObjectInfo, ObjectStore, ReadOptions } from "../../storage/contract/object-store.ts";
 import { commitPath, logFolder, parseLogPath } from "./file-names.ts";
 
-/** A commit's bytes, or `undefined` where the store definitely has none. @throws `STORE_UNAVAILABLE`, `STORE_REFUSED` */
-export async function readCommitBytes(store: ObjectStore, version: number, options?: ReadOptions): Promise<Uint8Array | undefined> {
+/**
+ * A commit's bytes, or `undefined` where the store definitely has none. @throws `STORE_UNAVAILABLE`,
+ * `STORE_REFUSED`
+ */
+export async function readCommitBytes(
+  store: ObjectStore,
+  version: number,
+  options?: ReadOptions,
+): Promise<Uint8Array | undefined> {
   try {
     return await store.get(commitPath(version), options);
   } catch (error) {
@@ -15,10 +22,14 @@ export async function readCommitBytes(store: ObjectStore, version: number, optio
 /**
  * The commits after `version`, without gaps, oldest first.
  *
- * @throws `LOG_GAP` when later commits exist but the next one does not, or `version` itself does not: the log was cleaned up to beyond it. What
- *   stands after a version that is gone may be a late commit into the past.
+ * @throws `LOG_GAP` when later commits exist but the next one does not, or `version` itself does not: the log
+ * was cleaned up to beyond it. What stands after a version that is gone may be a late commit into the past.
  */
-export async function listCommitsAfter(store: ObjectStore, version: number, options?: ReadOptions): Promise<ObjectInfo[]> {
+export async function listCommitsAfter(
+  store: ObjectStore,
+  version: number,
+  options?: ReadOptions,
+): Promise<ObjectInfo[]> {
   const found: ObjectInfo[] = [];
   // Just before the name of the version's own commit.
   const start = version < 0 ? {} : { startAfter: commitPath(version).slice(0, -1) };
@@ -39,11 +50,13 @@ export async function listCommitsAfter(store: ObjectStore, version: number, opti
 }
 
 /**
- * The first of some commits, oldest first, whose file is younger than the next one's: put late, it may have come into a version that was cleaned
- * up. `undefined` where they are in order.
+ * The first of some commits, oldest first, whose file is younger than the next one's: put late, it may have
+ * come into a version that was cleaned up. `undefined` where they are in order.
  */
 export function firstOutOfOrder(commits: readonly (ObjectInfo | undefined)[]): ObjectInfo | undefined {
-  return commits.find((commit, at) => (commit?.modified ?? 0) > (commits[at + 1]?.modified ?? Number.POSITIVE_INFINITY));
+  return commits.find(
+    (commit, at) => (commit?.modified ?? 0) > (commits[at + 1]?.modified ?? Number.POSITIVE_INFINITY),
+  );
 }
 
 function gap(missing: number, found: number): VarveError {

@@ -5,12 +5,14 @@ import { decodeUtf8, lineTooLong, longestLine } from "../../protocol/text-lines.
 /** Actions that are not about files; what a snapshot is opened from. */
 export type HeadAction = Exclude<Action, { kind: "add" | "remove" | "cdc" }>;
 
-// With the brace, because a line may also name an action that it does not hold: `{"add":null,"metaData":{…}}`.
+// With the brace, because a line may also name an action that it does not hold:
+// `{"add":null,"metaData":{…}}`.
 const filePrefixes = ['{"add":{', '{"remove":{', '{"cdc":{'].map((text) => Buffer.from(text));
 const lineFeed = 10;
 
 /**
- * Reads the actions of a commit that are not about files, without parsing the lines that are: a million files cost one pass over the bytes.
+ * Reads the actions of a commit that are not about files, without parsing the lines that are: a million files
+ * cost one pass over the bytes.
  *
  * @throws `LOG_CORRUPT` naming file and line
  */
@@ -19,7 +21,8 @@ export function parseHeadActions(bytes: Uint8Array, source: string): HeadAction[
 }
 
 /**
- * Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line, and of a line about a file nothing.
+ * Reads head actions of a commit that arrives in pieces, keeping no more than a piece and one line, and of a
+ * line about a file nothing.
  *
  * @throws `LOG_CORRUPT`; `LIMIT_EXCEEDED` for a line beyond {@link longestLine}
  */
@@ -84,7 +87,11 @@ export class HeadReader {
   }
 }
 
-function collectHead(bytes: Uint8Array, source: string, firstLine: number): { actions: HeadAction[]; lines: number; longest: number } {
+function collectHead(
+  bytes: Uint8Array,
+  source: string,
+  firstLine: number,
+): { actions: HeadAction[]; lines: number; longest: number } {
   const buffer = view(bytes);
   const actions: HeadAction[] = [];
   let lines = 0;
@@ -93,7 +100,11 @@ function collectHead(bytes: Uint8Array, source: string, firstLine: number): { ac
     const found = buffer.indexOf(lineFeed, start);
     const end = found < 0 ? buffer.length : found;
     if (!isFileLine(buffer, start)) {
-      const action = parseActionLine(decodeUtf8(buffer.subarray(start, end), source), source, firstLine + lines);
+      const action = parseActionLine(
+        decodeUtf8(buffer.subarray(start, end), source),
+        source,
+        firstLine + lines,
+      );
       if (action !== undefined && isHead(action)) actions.push(action);
     }
     longest = Math.max(longest, end + 1 - start);
@@ -110,7 +121,14 @@ export function isHead(action: Action): action is HeadAction {
 function isFileLine(buffer: Buffer, start: number): boolean {
   // The third byte tells add, remove and cdc from the rest before whole prefixes are compared.
   const letter = buffer[start + 2];
-  const prefix = letter === 0x61 ? filePrefixes[0] : letter === 0x72 ? filePrefixes[1] : letter === 0x63 ? filePrefixes[2] : undefined;
+  const prefix =
+    letter === 0x61
+      ? filePrefixes[0]
+      : letter === 0x72
+        ? filePrefixes[1]
+        : letter === 0x63
+          ? filePrefixes[2]
+          : undefined;
   if (prefix === undefined) return false;
   // A loop beats a call of the runtime's comparison a line; past the end of the bytes nothing is equal.
   for (let at = 0; at < prefix.length; at++) if (buffer[start + at] !== prefix[at]) return false;

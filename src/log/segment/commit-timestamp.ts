@@ -16,9 +16,13 @@ export interface InCommitTimestamps {
 }
 
 /** Reads a table's in-commit timestamp settings; `undefined` where the feature is not on. */
-export function inCommitTimestamps(protocol: ProtocolAction, metadata: MetadataAction): InCommitTimestamps | undefined {
+export function inCommitTimestamps(
+  protocol: ProtocolAction,
+  metadata: MetadataAction,
+): InCommitTimestamps | undefined {
   const { configuration } = metadata;
-  if (!propertyOf(configuration, "enableInCommitTimestamps") || !writerLists(protocol, "inCommitTimestamp")) return undefined;
+  if (!propertyOf(configuration, "enableInCommitTimestamps") || !writerLists(protocol, "inCommitTimestamp"))
+    return undefined;
   const version = propertyOf(configuration, "inCommitTimestampEnablementVersion");
   const timestamp = propertyOf(configuration, "inCommitTimestampEnablementTimestamp");
   if (version === undefined || timestamp === undefined) return { version: 0 };
@@ -39,8 +43,17 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
   );
 }
 
-/** The time that the commit of a version carries, asked for by its name; `undefined` where the store has no such commit. */
-export async function findCommitTimestamp(store: ObjectStore, version: number, options: ReadOptions): Promise<number | undefined> {
+/**
+ * The time that the commit of a version carries, asked for by its name; `undefined` where the store has no
+ * such commit.
+ */
+export async function findCommitTimestamp(
+  store: ObjectStore,
+  version: number,
+  options: ReadOptions,
+): Promise<number | undefined> {
   const bytes = await readCommitBytes(store, version, options);
-  return bytes === undefined ? undefined : inCommitTimestamp(parseHeadActions(bytes, commitPath(version)), version);
+  return bytes === undefined
+    ? undefined
+    : inCommitTimestamp(parseHeadActions(bytes, commitPath(version)), version);
 }

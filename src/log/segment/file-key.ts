@@ -5,7 +5,8 @@ import { logPathKey } from "../../schema/paths.ts";
 export type FileKeyer = (action: Pick<AddAction | RemoveAction, "path" | "deletionVector">) => string;
 
 /**
- * Makes the keys of one table's logical files, PROTOCOL.md "Add File and Remove File": path and deletion vector id.
+ * Makes the keys of one table's logical files, PROTOCOL.md "Add File and Remove File": path and deletion
+ * vector id.
  *
  * Every spelling of a path gives one key, absolute ones below the table's own root included.
  */

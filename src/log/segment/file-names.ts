@@ -13,8 +13,19 @@ export type LogFileName =
   | { readonly kind: "checksum"; readonly version: number }
   | { readonly kind: "compaction"; readonly version: number; readonly end: number }
   | { readonly kind: "checkpoint"; readonly version: number; readonly form: "classic" }
-  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "part"; readonly part: number; readonly parts: number }
-  | { readonly kind: "checkpoint"; readonly version: number; readonly form: "uuid"; readonly format: "json" | "parquet" };
+  | {
+      readonly kind: "checkpoint";
+      readonly version: number;
+      readonly form: "part";
+      readonly part: number;
+      readonly parts: number;
+    }
+  | {
+      readonly kind: "checkpoint";
+      readonly version: number;
+      readonly form: "uuid";
+      readonly format: "json" | "parquet";
+    };
 
 /** `_delta_log/00000000000000000042.json` for 42. */
 export function commitPath(version: number): string {
@@ -52,7 +63,10 @@ export function padVersion(version: number): string {
   return String(version).padStart(20, "0");
 }
 
-/** Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol, versions of 2^53 and more among them. */
+/**
+ * Takes the path of a file in the log apart; `undefined` for anything that has no part in the protocol,
+ * versions of 2^53 and more among them.
+ */
 export function parseLogPath(path: string): LogFileName | undefined {
   const found = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
   const [, digits = "", rest = ""] = found ?? [];
@@ -66,13 +80,18 @@ export function parseLogPath(path: string): LogFileName | undefined {
     const end = Number(compaction[1]);
     return Number.isSafeInteger(end) && end > version ? { kind: "compaction", version, end } : undefined;
   }
-  return rest.startsWith("checkpoint.") ? parseCheckpoint(rest.slice("checkpoint.".length), version) : undefined;
+  return rest.startsWith("checkpoint.")
+    ? parseCheckpoint(rest.slice("checkpoint.".length), version)
+    : undefined;
 }
 
 /** Whether a path is named like a file of the log whose version cannot be counted: 2^53 or more. */
 export function isBeyondVersions(path: string): boolean {
   const found = /^_delta_log\/(\d{20})\.(?:(\d{20})\.compacted\.json$)?/.exec(path);
-  return found !== null && !found.slice(1).every((digits) => digits === undefined || Number.isSafeInteger(Number(digits)));
+  return (
+    found !== null &&
+    !found.slice(1).every((digits) => digits === undefined || Number.isSafeInteger(Number(digits)))
+  );
 }
 
 function parseCheckpoint(rest: string, version: number): LogFileName | undefined {

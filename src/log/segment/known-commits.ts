@@ -1,12 +1,18 @@
 import type { ObjectInfo, ObjectStore } from "../../storage/contract/object-store.ts";
 
-/** Bytes of commits that this process wrote or read while committing, oldest first, until the snapshot that follows asks for them. */
+/**
+ * Bytes of commits that this process wrote or read while committing, oldest first, until the snapshot that
+ * follows asks for them.
+ */
 const known = new WeakMap<ObjectStore, Map<string, Uint8Array>>();
 
 const mostCommits = 64;
 const mostBytes = 256 * 1024;
 
-/** Keeps a commit's bytes for the next {@link recallCommit}, so that a writer need not read back what it has in hand. */
+/**
+ * Keeps a commit's bytes for the next {@link recallCommit}, so that a writer need not read back what it has
+ * in hand.
+ */
 export function rememberCommit(store: ObjectStore, path: string, bytes: Uint8Array): void {
   if (bytes.length > mostBytes) return;
   const commits = known.get(store) ?? new Map<string, Uint8Array>();
@@ -17,8 +23,14 @@ export function rememberCommit(store: ObjectStore, path: string, bytes: Uint8Arr
   if (commits.size > mostCommits && oldest !== undefined) commits.delete(oldest);
 }
 
-/** Hands out a listed commit's remembered bytes, once; commits never change, and one of another size is another table's. */
-export function recallCommit(store: ObjectStore, listed: Pick<ObjectInfo, "path" | "size">): Uint8Array | undefined {
+/**
+ * Hands out a listed commit's remembered bytes, once; commits never change, and one of another size is
+ * another table's.
+ */
+export function recallCommit(
+  store: ObjectStore,
+  listed: Pick<ObjectInfo, "path" | "size">,
+): Uint8Array | undefined {
   const bytes = known.get(store)?.get(listed.path);
   known.get(store)?.delete(listed.path);
   return bytes?.length === listed.size ? bytes : undefined;

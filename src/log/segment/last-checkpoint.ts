@@ -8,7 +8,8 @@ import { lastCheckpointPath } from "./file-names.ts";
 const mostHintBytes = 4 * 1024 * 1024;
 
 /**
- * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own checksum.
+ * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own
+ * checksum.
  *
  * A hint never decides anything: the listing has to show a checkpoint there.
  */
@@ -34,7 +35,9 @@ export function parseHint(bytes: Uint8Array): number | undefined {
   return version;
 }
 
-/** MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum"). */
+/**
+ * MD5 of the canonical form of a hint without its `checksum`, in hexadecimal (PROTOCOL.md "JSON checksum").
+ */
 export function hintChecksum(hint: JsonObject): string {
   return createHash("md5").update(canonicalHint(hint)).digest("hex");
 }
@@ -42,7 +45,8 @@ export function hintChecksum(hint: JsonObject): string {
 /** The canonical form itself: `path=value` pairs, sorted by the bytes of their paths. */
 export function canonicalHint(hint: JsonObject): string {
   const pairs: [path: string, value: string][] = [];
-  for (const [name, value] of Object.entries(hint)) if (name !== "checksum") collect(canonicalText(name), value, pairs);
+  for (const [name, value] of Object.entries(hint))
+    if (name !== "checksum") collect(canonicalText(name), value, pairs);
   pairs.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return pairs.map(([path, value]) => `${path}=${value}`).join(",");
 }
@@ -60,7 +64,8 @@ function collect(path: string, value: JsonValue | undefined, pairs: [string, str
 function canonicalText(text: string): string {
   const escaped = text.replace(/[^A-Za-z0-9\-._~]+/gu, (characters) => {
     let encoded = "";
-    for (const byte of new TextEncoder().encode(characters)) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    for (const byte of new TextEncoder().encode(characters))
+      encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
     return encoded;
   });
   return `"${escaped}"`;

@@ -6,7 +6,9 @@ export interface LogListing {
   /** The first version that was asked for: files of earlier ones were not looked at. */
   readonly from: number;
   readonly commits: ReadonlyMap<number, ObjectInfo>;
-  /** Complete checkpoints only; of several for one version, the preferred first (PROTOCOL.md "Checkpoints"). */
+  /**
+   * Complete checkpoints only; of several for one version, the preferred first (PROTOCOL.md "Checkpoints").
+   */
   readonly checkpoints: readonly CheckpointFiles[];
   readonly compactions: readonly CompactionFile[];
   readonly checksums: ReadonlyMap<number, ObjectInfo>;
@@ -30,13 +32,19 @@ export interface CompactionFile {
 }
 
 /**
- * Lists the log's files of version `from` and later, up to `to` where given; incomplete multi-part checkpoints are left out.
+ * Lists the log's files of version `from` and later, up to `to` where given; incomplete multi-part
+ * checkpoints are left out.
  *
  * Sub-folders and foreign files are passed over, versions of 2^53 and more among them (`fsck` names those).
  *
  * @throws what the store throws
  */
-export async function listLog(store: ObjectStore, from: number, to: number | undefined, options: ReadOptions = {}): Promise<LogListing> {
+export async function listLog(
+  store: ObjectStore,
+  from: number,
+  to: number | undefined,
+  options: ReadOptions = {},
+): Promise<LogListing> {
   const commits = new Map<number, ObjectInfo>();
   const checksums = new Map<number, ObjectInfo>();
   const compactions: CompactionFile[] = [];
@@ -51,7 +59,13 @@ export async function listLog(store: ObjectStore, from: number, to: number | und
     else if (name.kind === "checksum") checksums.set(name.version, file);
     else if (name.kind === "compaction") compactions.push({ version: name.version, end: name.end, file });
     else if (name.form === "part") checkpoints.addPart(name.version, name.part, name.parts, file);
-    else checkpoints.add({ version: name.version, form: name.form, format: name.form === "uuid" ? name.format : "parquet", files: [file] });
+    else
+      checkpoints.add({
+        version: name.version,
+        form: name.form,
+        format: name.form === "uuid" ? name.format : "parquet",
+        files: [file],
+      });
   }
   const complete = checkpoints.complete();
   const latest = Math.max(-1, complete.at(-1)?.version ?? -1, lastKey(commits));
@@ -84,7 +98,10 @@ class CheckpointCollector {
   }
 }
 
-/** One classic file is the cheapest to read and the most widely tested; parts may be a mix of two writers' work (PROTOCOL.md), so come last. */
+/**
+ * One classic file is the cheapest to read and the most widely tested; parts may be a mix of two writers'
+ * work (PROTOCOL.md), so come last.
+ */
 function preference(checkpoint: CheckpointFiles): number {
   return checkpoint.form === "classic" ? 0 : checkpoint.form === "uuid" ? 1 : 2;
 }

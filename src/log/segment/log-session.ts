@@ -3,8 +3,14 @@ import type { TableContext } from "../contract.ts";
 
 const sessions = new WeakMap<TableContext, Promise<Session>>();
 
-/** Runs `work` in the engine session that a table's log shares for short reads; a failing one is replaced, because a damaged file may have broken it. */
-export async function withLogSession<T>(context: TableContext, work: (session: Session) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` in the engine session that a table's log shares for short reads; a failing one is replaced,
+ * because a damaged file may have broken it.
+ */
+export async function withLogSession<T>(
+  context: TableContext,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const opening = sessions.get(context) ?? context.engine().then((engine) => engine.open());
   sessions.set(context, opening);
   try {

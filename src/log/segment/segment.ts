@@ -3,11 +3,16 @@ import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { sidecarFolder } from "./file-names.ts";
 import type { CheckpointFiles, LogListing } from "./listing.ts";
 
-/** The files that together hold one version: a checkpoint, if any, and the commits or compactions after it, without gaps. */
+/**
+ * The files that together hold one version: a checkpoint, if any, and the commits or compactions after it,
+ * without gaps.
+ */
 export interface LogSegment {
   readonly version: number;
   readonly checkpoint?: CheckpointFiles | undefined;
-  /** In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`. */
+  /**
+   * In ascending order; together they cover every version after the checkpoint (or from 0) up to `version`.
+   */
   readonly tail: readonly TailFile[];
   /** The commit file of `version`; absent where only a checkpoint is left of it. */
   readonly commit?: ObjectInfo | undefined;
@@ -33,22 +38,28 @@ export function isLong(tail: readonly TailFile[]): boolean {
 
 /** What {@link chooseSegment} may use. */
 export interface SegmentChoice {
-  /** Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be built. */
+  /**
+   * Files that turned out to be unreadable: checkpoints and compactions without which the segment has to be
+   * built.
+   */
   readonly unusable?: ReadonlySet<string> | undefined;
   /** Take only checkpoints of this version or earlier; default: the target. */
   readonly newestCheckpoint?: number | undefined;
 }
 
 /**
- * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what follows.
+ * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what
+ * follows.
  *
- * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP` when a commit after the chosen
- *   checkpoint is missing; both say which versions there are
+ * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP`
+ * when a commit after the chosen checkpoint is missing; both say which versions there are
  */
 export function chooseSegment(listing: LogListing, target: number, choice: SegmentChoice = {}): LogSegment {
   const unusable = choice.unusable ?? new Set();
   const highest = Math.min(target, choice.newestCheckpoint ?? target);
-  const usable = listing.checkpoints.filter((one) => one.version <= highest && !one.files.some((file) => unusable.has(file.path)));
+  const usable = listing.checkpoints.filter(
+    (one) => one.version <= highest && !one.files.some((file) => unusable.has(file.path)),
+  );
   const newest = usable.at(-1)?.version;
   const checkpoint = usable.find((one) => one.version === newest);
   const start = checkpoint === undefined ? 0 : checkpoint.version + 1;
@@ -75,7 +86,8 @@ export function readableVersions(listing: LogListing): readonly (readonly [first
     const open = ranges.at(-1);
     const follows = open !== undefined && open[1] === version - 1 && listing.commits.has(version);
     if (follows) open[1] = version;
-    else if (starts.has(version) || (version === 0 && listing.commits.has(0))) ranges.push([version, version]);
+    else if (starts.has(version) || (version === 0 && listing.commits.has(0)))
+      ranges.push([version, version]);
   }
   return ranges;
 }
@@ -83,24 +95,36 @@ export function readableVersions(listing: LogListing): readonly (readonly [first
 /** The error for a version that the log does not hold, saying which it does. */
 export function versionNotFound(listing: LogListing, version: number): VarveError {
   const ranges = readableVersions(listing);
-  const text = ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(", ");
+  const text = ranges
+    .map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`))
+    .join(", ");
   const first = ranges[0]?.[0] ?? 0;
   const why =
-    version > listing.latest ? "It does not exist yet" : version < first ? "Its log was cleaned up" : "Parts of its log are missing";
+    version > listing.latest
+      ? "It does not exist yet"
+      : version < first
+        ? "Its log was cleaned up"
+        : "Parts of its log are missing";
   const next = text === "" ? "No version of this table can be read." : `Versions that can be read: ${text}.`;
-  return new VarveError("VERSION_NOT_FOUND", `Version ${version} of the table cannot be read. ${why}. ${next}`, {
-    version,
-    available: ranges,
-    latest: listing.latest,
-  });
+  return new VarveError(
+    "VERSION_NOT_FOUND",
+    `Version ${version} of the table cannot be read. ${why}. ${next}`,
+    {
+      version,
+      available: ranges,
+      latest: listing.latest,
+    },
+  );
 }
 
 /**
- * What is behind a checkpoint that could not be read when there is nothing else to read `version` from: cleanup took it away meanwhile where
- * it was not found, or `now`, a listing made after the failure, does not hold it any more; else it is damaged, as `damage` says.
+ * What is behind a checkpoint that could not be read when there is nothing else to read `version` from:
+ * cleanup took it away meanwhile where it was not found, or `now`, a listing made after the failure, does not
+ * hold it any more; else it is damaged, as `damage` says.
  */
 export function lostCheckpoint(damage: unknown, path: string, now: LogListing, version: number): unknown {
-  if (!isGone(damage) && now.checkpoints.some(({ files }) => files.some((file) => file.path === path))) return damage;
+  if (!isGone(damage) && now.checkpoints.some(({ files }) => files.some((file) => file.path === path)))
+    return damage;
   return new VarveError(
     "LOG_GAP",
     `Version ${version} cannot be read any more: its checkpoint ${path} was removed by log cleanup after this snapshot had found it. Open the table again; versions before the oldest checkpoint that is left are gone.`,
@@ -109,14 +133,22 @@ export function lostCheckpoint(damage: unknown, path: string, now: LogListing, v
   );
 }
 
-/** Whether a file of the checkpoint itself was not there; the sidecars of one that is there are not cleaned up. */
+/**
+ * Whether a file of the checkpoint itself was not there; the sidecars of one that is there are not cleaned
+ * up.
+ */
 function isGone(damage: unknown): boolean {
   const cause = isVarveError(damage) ? damage.cause : undefined;
   const path = isVarveError(cause, "OBJECT_NOT_FOUND") ? cause.data["path"] : undefined;
   return typeof path === "string" && !path.startsWith(`${sidecarFolder}/`);
 }
 
-function chooseTail(listing: LogListing, start: number, target: number, unusable: ReadonlySet<string>): TailFile[] {
+function chooseTail(
+  listing: LogListing,
+  start: number,
+  target: number,
+  unusable: ReadonlySet<string>,
+): TailFile[] {
   const tail: TailFile[] = [];
   let next = start;
   while (next <= target) {
@@ -129,8 +161,16 @@ function chooseTail(listing: LogListing, start: number, target: number, unusable
   return tail;
 }
 
-/** A compaction stands in only for commits that are all there: what the log's versions are is the commits' word alone. */
-function widestCompaction(listing: LogListing, from: number, target: number, unusable: ReadonlySet<string>): TailFile | undefined {
+/**
+ * A compaction stands in only for commits that are all there: what the log's versions are is the commits'
+ * word alone.
+ */
+function widestCompaction(
+  listing: LogListing,
+  from: number,
+  target: number,
+  unusable: ReadonlySet<string>,
+): TailFile | undefined {
   let widest: TailFile | undefined;
   for (const { version, end, file } of listing.compactions) {
     if (version !== from || end > target || end <= (widest?.to ?? from) || unusable.has(file.path)) continue;

@@ -8,7 +8,10 @@ import { commitPath } from "./file-names.ts";
 import { recallCommit } from "./known-commits.ts";
 import type { TailFile } from "./segment.ts";
 
-/** A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its file actions later. */
+/**
+ * A commit or compaction whose head actions were read; `bytes` is kept where it is small, for reading its
+ * file actions later.
+ */
 export interface TailPart {
   readonly file: TailFile;
   readonly head: readonly HeadAction[];
@@ -27,10 +30,14 @@ const parallelBigReads = 2;
 /**
  * Reads the head actions of commits and compactions, several at a time, in their order.
  *
- * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do without it. `LOG_GAP` when a file
- *   vanished since it was listed
+ * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do
+ * without it. `LOG_GAP` when a file vanished since it was listed
  */
-export async function readTail(store: ObjectStore, files: readonly TailFile[], options: ReadOptions = {}): Promise<TailPart[]> {
+export async function readTail(
+  store: ObjectStore,
+  files: readonly TailFile[],
+  options: ReadOptions = {},
+): Promise<TailPart[]> {
   let total = 0;
   for (const { file } of files) total += file.size;
   const keep = total <= keptBytes;
@@ -39,7 +46,9 @@ export async function readTail(store: ObjectStore, files: readonly TailFile[], o
   return mapBounded(files, parallelReads, async (file) => {
     try {
       if (file.file.size > pieceBytes) {
-        const { actions, longestLine } = await bigReads.run(() => readHeadInPieces(store, file.file, options));
+        const { actions, longestLine } = await bigReads.run(() =>
+          readHeadInPieces(store, file.file, options),
+        );
         return { file, head: checked(file, actions), longestLine };
       }
       const bytes = recallCommit(store, file.file) ?? (await getListed(store, file, options));
@@ -60,8 +69,15 @@ export function headsOf(parts: readonly TailPart[]): HeadAction[] {
   return parts.flatMap((part) => part.head);
 }
 
-/** A file of another size than it had when it was listed is another: put late into a version that was cleaned up since. */
-async function getListed(store: ObjectStore, { from, file }: TailFile, options: ReadOptions): Promise<Uint8Array> {
+/**
+ * A file of another size than it had when it was listed is another: put late into a version that was cleaned
+ * up since.
+ */
+async function getListed(
+  store: ObjectStore,
+  { from, file }: TailFile,
+  options: ReadOptions,
+): Promise<Uint8Array> {
   const bytes = await store.get(file.path, options);
   if (bytes.length === file.size) return bytes;
   const message = `${file.path} has ${bytes.length} bytes, and had ${file.size} when it was listed: the log was cleaned up or changed by hand since. Open the table again.`;
@@ -84,7 +100,9 @@ export async function readFileActions(
 
 /** The adds and removes among actions, in order. */
 export function fileActions(actions: readonly Action[]): (AddAction | RemoveAction)[] {
-  return actions.filter((action): action is AddAction | RemoveAction => action.kind === "add" || action.kind === "remove");
+  return actions.filter(
+    (action): action is AddAction | RemoveAction => action.kind === "add" || action.kind === "remove",
+  );
 }
 
 /**
@@ -92,7 +110,11 @@ export function fileActions(actions: readonly Action[]): (AddAction | RemoveActi
  *
  * @throws `VERSION_NOT_FOUND` when there is no such commit file, `LOG_CORRUPT`
  */
-export async function readCommit(store: ObjectStore, version: number, options: ReadOptions = {}): Promise<Action[]> {
+export async function readCommit(
+  store: ObjectStore,
+  version: number,
+  options: ReadOptions = {},
+): Promise<Action[]> {
   const path = commitPath(version);
   try {
     return await readActions(await store.get(path, options), path);
@@ -104,7 +126,8 @@ export async function readCommit(store: ObjectStore, version: number, options: R
 }
 
 /**
- * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the next is on its way.
+ * Reads the head actions of a commit, compaction or JSON checkpoint piece by piece, scanning one while the
+ * next is on its way.
  *
  * @throws `LOG_CORRUPT`, `LIMIT_EXCEEDED`, `OBJECT_NOT_FOUND`
  */
@@ -127,7 +150,10 @@ export async function readHeadInPieces(
   return reader;
 }
 
-/** A compaction that is not reconciled holds several states of one thing, and only the commits tell which is the newest. */
+/**
+ * A compaction that is not reconciled holds several states of one thing, and only the commits tell which is
+ * the newest.
+ */
 function checked(file: TailFile, head: HeadAction[]): HeadAction[] {
   if (file.from === file.to) return head;
   const subjects = head.map((action) => {

@@ -2,7 +2,9 @@ import { isVarveError } from "../../errors.ts";
 
 /** The file that an error says to do without. */
 export function unusablePath(error: unknown): string | undefined {
-  if (isVarveError(error, "CHECKPOINT_CORRUPT") && typeof error.data["path"] === "string") return error.data["path"];
-  if (isVarveError(error, "LOG_CORRUPT") && typeof error.data["compaction"] === "string") return error.data["compaction"];
+  if (isVarveError(error, "CHECKPOINT_CORRUPT") && typeof error.data["path"] === "string")
+    return error.data["path"];
+  if (isVarveError(error, "LOG_CORRUPT") && typeof error.data["compaction"] === "string")
+    return error.data["compaction"];
   return undefined;
 }

@@ -1,5 +1,10 @@
 import { isVarveError, VarveError } from "../../errors.ts";
-import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type {
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TxnAction,
+} from "../../protocol/actions.ts";
 import { readObstacle, refuseCatalogManaged, validateProtocol } from "../../protocol/obstacles.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
@@ -35,14 +40,17 @@ interface Origin {
   readonly checkpoint: () => Promise<CheckpointHead | undefined>;
   /** Files known to be unreadable. */
   readonly unusable: ReadonlySet<string>;
-  /** The checksum file that protocol and metadata were taken from, until the log itself was read and agreed. */
+  /**
+   * The checksum file that protocol and metadata were taken from, until the log itself was read and agreed.
+   */
   readonly unconfirmed: string | undefined;
 }
 
 /**
  * Opens the version of a segment: from its checksum file where that saves much reading, else from the log.
  *
- * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` where doing without that file may help), `CATALOG_MANAGED`
+ * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` where doing without that file
+ * may help), `CATALOG_MANAGED`
  */
 export async function openSnapshot(
   context: TableContext,
@@ -55,11 +63,17 @@ export async function openSnapshot(
   const origin: Origin = { segment, tail, added: [], checkpoint, unusable, unconfirmed: undefined };
   const longTail = isLong(segment.tail);
   const newer = longTail ? emptyHead : replayHead(emptyHead, headsOf(await tail()));
-  if (newer.protocol !== undefined && newer.metadata !== undefined) return finishSnapshot(context, origin, newer, options);
+  if (newer.protocol !== undefined && newer.metadata !== undefined)
+    return finishSnapshot(context, origin, newer, options);
   const { checksum } = segment;
-  if (checksum !== undefined && !unusable.has(checksum.path) && (longTail || segment.checkpoint !== undefined)) {
+  if (
+    checksum !== undefined &&
+    !unusable.has(checksum.path) &&
+    (longTail || segment.checkpoint !== undefined)
+  ) {
     const found = await readChecksumBase(context, segment.version);
-    const proof = found === undefined ? "wrong" : await proveChecksum(context, found, segment, newer, options);
+    const proof =
+      found === undefined ? "wrong" : await proveChecksum(context, found, segment, newer, options);
     if (found !== undefined && proof !== "wrong") {
       const unconfirmed = proof === "right" ? undefined : checksum.path;
       return finishSnapshot(context, { ...origin, unconfirmed }, { ...newer, ...found }, options);
@@ -160,7 +174,8 @@ class Snapshot implements TableSnapshot {
     const newer: TailFile[] = [];
     for (let version = this.version + 1; version <= listing.latest; version++) {
       const file = listing.commits.get(version);
-      if (file === undefined) throw new TypeError(`varve internal error: commit ${version} is not in the listing`);
+      if (file === undefined)
+        throw new TypeError(`varve internal error: commit ${version} is not in the listing`);
       newer.push({ from: version, to: version, file });
     }
     const added = await readTail(this.context.store, newer, options);
@@ -170,23 +185,39 @@ class Snapshot implements TableSnapshot {
     // With the files at hand nobody reads these bytes again.
     const parts = files === undefined ? added : added.map(withoutBytes);
     const segment = advanceSegment(this.segment, listing, newer);
-    return finishSnapshot(this.context, { ...this.#origin, added: [...this.#origin.added, ...parts], segment }, head, options, files);
+    return finishSnapshot(
+      this.context,
+      { ...this.#origin, added: [...this.#origin.added, ...parts], segment },
+      head,
+      options,
+      files,
+    );
   }
 
-  async #advanceFiles(files: Promise<LiveFiles>, added: readonly TailPart[], head: HeadState): Promise<LiveFiles | undefined> {
+  async #advanceFiles(
+    files: Promise<LiveFiles>,
+    added: readonly TailPart[],
+    head: HeadState,
+  ): Promise<LiveFiles | undefined> {
     const { protocol = this.protocol, metadata = this.metadata } = head;
     const schema = metadata === this.metadata ? this.schema : parseSchema(metadata.schemaString);
     return advanceFiles(this.context, await files, added, { protocol, metadata, schema });
   }
 
-  /** The state of the whole log. @throws `CHECKSUM_MISMATCH` when the checksum file that the table was opened by says something else */
+  /**
+   * The state of the whole log. @throws `CHECKSUM_MISMATCH` when the checksum file that the table was opened
+   * by says something else
+   */
   async #head(): Promise<HeadState> {
     const head = await this.#reading(wholeHead);
     const { unconfirmed } = this.#origin;
     if (unconfirmed === undefined) return head;
     const { protocol, metadata } = head;
     const same =
-      protocol !== undefined && metadata !== undefined && isSameHead(protocol, this.protocol) && isSameHead(metadata, this.metadata);
+      protocol !== undefined &&
+      metadata !== undefined &&
+      isSameHead(protocol, this.protocol) &&
+      isSameHead(metadata, this.metadata);
     if (!same) throw checksumMismatch(unconfirmed);
     this.#origin = { ...this.#origin, unconfirmed: undefined };
     return head;
@@ -196,7 +227,11 @@ class Snapshot implements TableSnapshot {
     await this.confirm();
     const files = await this.#reading(async ({ segment, tail, added, checkpoint }) => {
       const parts = [...(await tail()), ...added];
-      return loadFiles(this.context, { segment, tail: parts, head: await checkpoint(), table: this }, this.context.fileLimits);
+      return loadFiles(
+        this.context,
+        { segment, tail: parts, head: await checkpoint(), table: this },
+        this.context.fileLimits,
+      );
     });
     const parts = (await this.#origin.tail()).map(withoutBytes);
     this.#origin = { ...this.#origin, tail: async () => parts, added: this.#origin.added.map(withoutBytes) };
@@ -226,13 +261,17 @@ class Snapshot implements TableSnapshot {
     try {
       return chooseSegment(listing, this.version, { unusable });
     } catch (error) {
-      if (isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP")) throw lostCheckpoint(damage, path, listing, this.version);
+      if (isVarveError(error, "VERSION_NOT_FOUND", "LOG_GAP"))
+        throw lostCheckpoint(damage, path, listing, this.version);
       throw error;
     }
   }
 }
 
-function checkpointReader(context: TableContext, segment: LogSegment): () => Promise<CheckpointHead | undefined> {
+function checkpointReader(
+  context: TableContext,
+  segment: LogSegment,
+): () => Promise<CheckpointHead | undefined> {
   const { checkpoint } = segment;
   return once(async () => (checkpoint === undefined ? undefined : readCheckpointHead(context, checkpoint)));
 }
@@ -248,8 +287,11 @@ async function commitTime(
   const stored = inCommitTimestamps(protocol, metadata);
   const isStored = stored !== undefined && segment.version >= stored.version;
   if (segment.commit === undefined) {
-    // A listing that lags may show the checkpoint before the commit, whose own time the next commit has to exceed.
-    const unlisted = isStored ? await findCommitTimestamp(context.store, segment.version, options) : undefined;
+    // A listing that lags may show the checkpoint before the commit, whose own time the next commit has to
+    // exceed.
+    const unlisted = isStored
+      ? await findCommitTimestamp(context.store, segment.version, options)
+      : undefined;
     return unlisted ?? Math.max(0, ...(segment.checkpoint?.files ?? []).map((file) => file.modified));
   }
   if (!isStored) return segment.commit.modified;
@@ -291,7 +333,9 @@ function checksumMismatch(path: string): VarveError {
   );
 }
 
-/** A schema that cannot be read is no surprise where the table needs unknown features: their error says more. */
+/**
+ * A schema that cannot be read is no surprise where the table needs unknown features: their error says more.
+ */
 function schemaOf(protocol: ProtocolAction, metadata: MetadataAction): StructType | VarveError {
   try {
     return parseSchema(metadata.schemaString);

@@ -22,25 +22,39 @@ export interface OpenLogOptions extends ReadOptions {
  *
  * A table that needs unknown reader features opens, so that it can be inspected; its `files()` then throws.
  *
- * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `LOG_GAP`, `LOG_CORRUPT`, `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`,
- *   `INVALID_ARGUMENT` for both a version and a time, or a version that is no version
+ * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `LOG_GAP`, `LOG_CORRUPT`,
+ * `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`, `INVALID_ARGUMENT` for both a version and a time, or a version
+ * that is no version
  */
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
   const { version, timestamp } = options;
   if (version !== undefined && timestamp !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "A table is opened at a version or at a time, not both.", { version, timestamp });
+    throw new VarveError("INVALID_ARGUMENT", "A table is opened at a version or at a time, not both.", {
+      version,
+      timestamp,
+    });
   }
   if (version !== undefined && (!Number.isSafeInteger(version) || version < 0)) {
-    throw new VarveError("INVALID_ARGUMENT", `${version} is not a version: versions are integers from 0 on.`, { version });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `${version} is not a version: versions are integers from 0 on.`,
+      { version },
+    );
   }
   if (timestamp !== undefined) {
     const listing = await listWhole(context, undefined, options);
     const latest = await openListed(context, listing, listing.latest, options);
-    return openListed(context, listing, await versionAtTime(context, listing, latest, timestamp, options), options);
+    return openListed(
+      context,
+      listing,
+      await versionAtTime(context, listing, latest, timestamp, options),
+      options,
+    );
   }
   if (version !== undefined) {
     const listing = await listWhole(context, version, options);
-    if (version > listing.latest) throw versionNotFound(await listWhole(context, undefined, options), version);
+    if (version > listing.latest)
+      throw versionNotFound(await listWhole(context, undefined, options), version);
     return openListed(context, listing, version, options);
   }
   const listing = await listFromHint(context, options);
@@ -53,8 +67,9 @@ export async function latestVersion(context: TableContext, options: ReadOptions 
 }
 
 /**
- * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when nothing was, or when the store's
- * listing lags behind it: a refresh never goes back to an older version of the same log.
+ * The latest version of a snapshot's table, reading only what was committed since; the snapshot itself when
+ * nothing was, or when the store's listing lags behind it: a refresh never goes back to an older version of
+ * the same log.
  *
  * @throws as {@link openLog}
  */
@@ -62,17 +77,24 @@ export async function refreshLog(snapshot: LogSnapshot, options: ReadOptions = {
   const { context, version } = snapshot;
   const listing = await listLog(context.store, version, undefined, options);
   if (listing.latest === version && isTableSnapshot(snapshot)) return snapshot;
-  // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late commit into the past.
+  // Where the snapshot's own commit is gone the log was cleaned up, and what stands after it may be a late
+  // commit into the past.
   const follows = listing.latest > version && hasCommits(listing, version) && isInOrder(listing, version + 1);
   if (follows && isTableSnapshot(snapshot)) return snapshot.advance(listing, options);
   const opened = await openLog(context, options);
   const lags =
-    opened.version < version && isTableSnapshot(snapshot) && (await context.store.head(commitPath(version), options)) !== undefined;
+    opened.version < version &&
+    isTableSnapshot(snapshot) &&
+    (await context.store.head(commitPath(version), options)) !== undefined;
   return lags ? snapshot : opened;
 }
 
 /** Lists everything the log holds, up to a version where given. @throws `NOT_A_TABLE` */
-export async function listWhole(context: TableContext, to: number | undefined, options: ReadOptions): Promise<LogListing> {
+export async function listWhole(
+  context: TableContext,
+  to: number | undefined,
+  options: ReadOptions,
+): Promise<LogListing> {
   const listing = await listLog(context.store, 0, to, options);
   if (listing.latest >= 0) return listing;
   if (to === undefined) throw notATable(context);
@@ -90,7 +112,12 @@ async function listFromHint(context: TableContext, options: ReadOptions): Promis
   return listWhole(context, undefined, options);
 }
 
-async function openListed(context: TableContext, found: LogListing, version: number, options: ReadOptions): Promise<TableSnapshot> {
+async function openListed(
+  context: TableContext,
+  found: LogListing,
+  version: number,
+  options: ReadOptions,
+): Promise<TableSnapshot> {
   let listing = found;
   const unusable = new Set<string>();
   let damage: { readonly error: unknown; readonly path: string } | undefined;
@@ -114,12 +141,16 @@ async function openListed(context: TableContext, found: LogListing, version: num
 }
 
 function hasCommits(listing: LogListing, from: number): boolean {
-  for (let version = from; version <= listing.latest; version++) if (!listing.commits.has(version)) return false;
+  for (let version = from; version <= listing.latest; version++)
+    if (!listing.commits.has(version)) return false;
   return true;
 }
 
 function isInOrder({ commits, latest }: LogListing, from: number): boolean {
-  return firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, at) => commits.get(from + at))) === undefined;
+  return (
+    firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, at) => commits.get(from + at))) ===
+    undefined
+  );
 }
 
 function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {

@@ -14,8 +14,9 @@ export interface CommitTime {
 }
 
 /**
- * File times of the commits of a listing, made strictly ascending as other engines do: a time not after the one before becomes one
- * millisecond more, so that every version can be told by its time. Versions from `end` on are left out.
+ * File times of the commits of a listing, made strictly ascending as other engines do: a time not after the
+ * one before becomes one millisecond more, so that every version can be told by its time. Versions from `end`
+ * on are left out.
  */
 export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): CommitTime[] {
   const times: CommitTime[] = [];
@@ -29,11 +30,13 @@ export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): 
 }
 
 /**
- * The newest version committed at or before `timestamp` (PROTOCOL.md "Recommendations for Readers of Tables with In-Commit Timestamps").
+ * The newest version committed at or before `timestamp` (PROTOCOL.md "Recommendations for Readers of Tables
+ * with In-Commit Timestamps").
  *
  * A time after the newest commit and not in the future means that commit.
  *
- * @throws `TIMESTAMP_OUT_OF_RANGE` for a time before the first version that is left or in the future, saying what there is
+ * @throws `TIMESTAMP_OUT_OF_RANGE` for a time before the first version that is left or in the future, saying
+ * what there is
  */
 export async function versionAtTime(
   context: TableContext,
@@ -42,8 +45,10 @@ export async function versionAtTime(
   timestamp: number,
   options: ReadOptions,
 ): Promise<number> {
-  if (!Number.isFinite(timestamp)) throw new VarveError("INVALID_ARGUMENT", `${timestamp} is not a time.`, { timestamp });
-  if (timestamp > Math.max(latest.timestamp, context.world.now())) throw outOfRange(listing, latest, timestamp, "is in the future");
+  if (!Number.isFinite(timestamp))
+    throw new VarveError("INVALID_ARGUMENT", `${timestamp} is not a time.`, { timestamp });
+  if (timestamp > Math.max(latest.timestamp, context.world.now()))
+    throw outOfRange(listing, latest, timestamp, "is in the future");
   const stored = inCommitTimestamps(latest.protocol, latest.metadata);
   if (stored !== undefined && (stored.timestamp === undefined || timestamp >= stored.timestamp)) {
     const version = await searchCommits(context, listing, stored.version, timestamp, options);
@@ -51,7 +56,8 @@ export async function versionAtTime(
     throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
   }
   const found = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
-  if (found === undefined) throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
+  if (found === undefined)
+    throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
   return found.version;
 }
 
@@ -68,7 +74,10 @@ async function searchCommits(
   while (low < high) {
     const middle = (low + high) >> 1;
     const version = versions[middle] ?? 0;
-    const time = inCommitTimestamp((await readCommit(context.store, version, options)).filter(isHead), version);
+    const time = inCommitTimestamp(
+      (await readCommit(context.store, version, options)).filter(isHead),
+      version,
+    );
     if (time <= timestamp) low = middle + 1;
     else high = middle;
   }
@@ -77,7 +86,8 @@ async function searchCommits(
 
 function outOfRange(listing: LogListing, latest: LogSnapshot, timestamp: number, what: string): VarveError {
   const first = fileTimes(listing)[0];
-  const iso = (time: number): string => (Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time));
+  const iso = (time: number): string =>
+    Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time);
   const range = readableVersions(listing)
     .map(([a, b]) => (a === b ? String(a) : `${a} to ${b}`))
     .join(", ");

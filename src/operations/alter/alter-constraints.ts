@@ -25,11 +25,16 @@ export interface PlannedConstraints {
 }
 
 /**
- * Names the properties that a change of CHECK constraints sets and removes. Names are compared without regard to case, as other engines do.
+ * Names the properties that a change of CHECK constraints sets and removes. Names are compared without regard
+ * to case, as other engines do.
  *
- * @throws `INVALID_ARGUMENT` for a constraint that is there with another condition, is to be dropped and is not there, or belongs to the suite
+ * @throws `INVALID_ARGUMENT` for a constraint that is there with another condition, is to be dropped and is
+ * not there, or belongs to the suite
  */
-export function planConstraints(configuration: Readonly<Record<string, string>>, change: ConstraintChange): PlannedConstraints {
+export function planConstraints(
+  configuration: Readonly<Record<string, string>>,
+  change: ConstraintChange,
+): PlannedConstraints {
   const keyOf = (name: string): string => {
     const wanted = `${constraintPrefix}${name}`.toLowerCase();
     return Object.keys(configuration).find((key) => key.toLowerCase() === wanted) ?? wanted;
@@ -47,7 +52,10 @@ export function planConstraints(configuration: Readonly<Record<string, string>>,
     if (held === expression) continue;
     if (held !== undefined || set[key] !== undefined) {
       const other = held ?? set[key] ?? "";
-      throw invalid(name, `There is a CHECK constraint ${name} already: ${other}. Drop it in the same change to replace it.`);
+      throw invalid(
+        name,
+        `There is a CHECK constraint ${name} already: ${other}. Drop it in the same change to replace it.`,
+      );
     }
     set[key] = expression;
   }
@@ -58,10 +66,13 @@ export function planConstraints(configuration: Readonly<Record<string, string>>,
  * Holds the rows that a table has to constraints that are about to bind it.
  *
  * @param constraints as {@link PlannedConstraints.set}
- * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text that varve cannot evaluate as Spark
- *   would; `INVALID_ARGUMENT` for one that is neither true nor false
+ * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text
+ * that varve cannot evaluate as Spark would; `INVALID_ARGUMENT` for one that is neither true nor false
  */
-export async function requireConstraints(snapshot: LogSnapshot, constraints: Readonly<Record<string, string>>): Promise<void> {
+export async function requireConstraints(
+  snapshot: LogSnapshot,
+  constraints: Readonly<Record<string, string>>,
+): Promise<void> {
   const asked = Object.entries(constraints);
   if (asked.length === 0) return;
   const names = snapshot.schema.fields.map((field) => field.name);
@@ -97,13 +108,19 @@ function conditionOf(name: string, expression: string, schema: StructType): stri
   );
 }
 
-async function requireTrue(session: Session, rows: string, { name, expression, condition, names }: AskedConstraint): Promise<void> {
+async function requireTrue(
+  session: Session,
+  rows: string,
+  { name, expression, condition, names }: AskedConstraint,
+): Promise<void> {
   const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
   const [count] = await session.rows(`SELECT count(*) AS rows ${broken}`);
   const found = Number(count?.["rows"] ?? 0);
   if (found === 0) return;
   const whole = names.map((column) => `${quoteName(column)} := ${quoteName(column)}`).join(", ");
-  const [first] = await session.rows(`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`);
+  const [first] = await session.rows(
+    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`,
+  );
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
@@ -115,7 +132,10 @@ async function requireTrue(session: Session, rows: string, { name, expression, c
 
 function checkedName(name: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name))
-    throw invalid(name, `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`);
+    throw invalid(
+      name,
+      `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`,
+    );
   if (name.toLowerCase().startsWith(suiteConstraintPrefix)) {
     throw invalid(
       name,

@@ -29,7 +29,10 @@ export interface AlterOptions {
   /** Features to take off the protocol: those of writers that nothing uses any more. */
   readonly dropFeatures?: readonly string[] | undefined;
   readonly description?: string | undefined;
-  /** Allow features to be added to the protocol: older readers or writers may lose access. Default: refused, saying which. */
+  /**
+   * Allow features to be added to the protocol: older readers or writers may lose access. Default: refused,
+   * saying which.
+   */
   readonly upgradeProtocol?: boolean | undefined;
   readonly userMetadata?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -54,16 +57,20 @@ export interface AlterOutcome extends AlterResult {
 /**
  * Changes a table's properties, constraints, description and protocol in one commit.
  *
- * Raising the protocol is never a side effect: without `upgradeProtocol` it is refused. Enabling row tracking gives every file its row ids in the same commit.
+ * Raising the protocol is never a side effect: without `upgradeProtocol` it is refused. Enabling row tracking
+ * gives every file its row ids in the same commit.
  *
- * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop the feature), `CONSTRAINT_VIOLATED` and as
- *   `requireConstraints` for added constraints, and as `commitTransaction`
+ * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop
+ * the feature), `CONSTRAINT_VIOLATED` and as `requireConstraints` for added constraints, and as
+ * `commitTransaction`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterOutcome> {
-  // A property whose value means nothing is what the change may be for: the commit looks at the properties that come of it.
+  // A property whose value means nothing is what the change may be for: the commit looks at the properties
+  // that come of it.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);
-  if (change.actions.length === 0) return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
+  if (change.actions.length === 0)
+    return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
   const result = await commitTransaction(snapshot, {
     actions: change.actions,
     reads: change.reads,
@@ -72,7 +79,8 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
     userMetadata: options.userMetadata,
     signal: options.signal,
   });
-  if (result.outcome !== "committed") throw new TypeError("varve internal error: an alteration carries no application transaction");
+  if (result.outcome !== "committed")
+    throw new TypeError("varve internal error: an alteration carries no application transaction");
   const upkeep = keepLog(snapshot.context, result, { base: snapshot });
   return {
     outcome: "committed",
@@ -100,18 +108,32 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   for (const key of [...Object.keys(asked), ...(options.unset ?? [])]) refuseConstraint(key);
   const { features: listed, properties: set } = askedProperties(asked);
   for (const key of options.unset ?? []) requireRemovable(key);
-  const constraints = planConstraints(metadata.configuration, { add: options.addConstraints ?? {}, drop: options.dropConstraints ?? [] });
+  const constraints = planConstraints(metadata.configuration, {
+    add: options.addConstraints ?? {},
+    drop: options.dropConstraints ?? [],
+  });
   const unset = [...(options.unset ?? []), ...constraints.unset];
   const next = nextMetadata(snapshot, { ...set, ...constraints.set }, unset, options.description);
   const missing = missingFeatures(protocol, next.schema, next.metadata.configuration);
-  const featuresAdded = [...new Set([...listed, ...missing])].filter((name) => !supportedWriterFeatures(protocol).has(name));
-  if (featuresAdded.length > 0 && options.upgradeProtocol !== true) throw needsUpgrade(featuresAdded, protocol);
-  const after = await dropped({ ...next, protocol: protocolWith(protocol, featuresAdded) }, snapshot, options);
+  const featuresAdded = [...new Set([...listed, ...missing])].filter(
+    (name) => !supportedWriterFeatures(protocol).has(name),
+  );
+  if (featuresAdded.length > 0 && options.upgradeProtocol !== true)
+    throw needsUpgrade(featuresAdded, protocol);
+  const after = await dropped(
+    { ...next, protocol: protocolWith(protocol, featuresAdded) },
+    snapshot,
+    options,
+  );
   await requireConstraints(snapshot, constraints.set);
-  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) => isFeatureActive("rowTracking", table.protocol, table.metadata);
+  const tracked = (table: Pick<LogSnapshot, "protocol" | "metadata">) =>
+    isFeatureActive("rowTracking", table.protocol, table.metadata);
   const enablesRows = tracked(after) && !tracked(snapshot);
   const named = enablesRows
-    ? { ...after.metadata, configuration: nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world) }
+    ? {
+        ...after.metadata,
+        configuration: nameRowTrackingColumns(after.metadata.configuration, snapshot.context.world),
+      }
     : after.metadata;
   const changesMetadata = JSON.stringify(named) !== JSON.stringify(metadata);
   const changesProtocol = after.protocol !== protocol;
@@ -122,14 +144,22 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
     actions: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : []), ...backfill],
     reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
     operation: operationOf(options, constraints, changesMetadata),
-    properties: { ...options.set, ...constraints.set, ...Object.fromEntries(unset.map((key) => [key, null])) },
+    properties: {
+      ...options.set,
+      ...constraints.set,
+      ...Object.fromEntries(unset.map((key) => [key, null])),
+    },
     featuresAdded,
     featuresDropped: [...new Set(options.dropFeatures ?? [])],
   };
 }
 
 /** The words of other engines where the change is of one kind. */
-function operationOf(options: AlterOptions, constraints: PlannedConstraints, changesMetadata: boolean): string {
+function operationOf(
+  options: AlterOptions,
+  constraints: PlannedConstraints,
+  changesMetadata: boolean,
+): string {
   if ((options.dropFeatures ?? []).length > 0) return "DROP FEATURE";
   const properties = Object.keys(options.set ?? {}).length + (options.unset ?? []).length;
   const [added, removed] = [Object.keys(constraints.set).length, constraints.unset.length];
@@ -154,7 +184,8 @@ function nextMetadata(
   const mapped = mapInPlace(snapshot, set, unset);
   const configuration = configurationOf(metadata, { ...set, ...mapped.properties }, unset);
   checkTogether(configuration);
-  const schemaString = mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
+  const schemaString =
+    mapped.schema === snapshot.schema ? metadata.schemaString : serializeSchema(mapped.schema);
   return {
     schema: mapped.schema,
     metadata: { ...metadata, description, schemaString, configuration },
@@ -166,11 +197,18 @@ async function dropped(table: Definition, snapshot: LogSnapshot, options: AlterO
   const names = options.dropFeatures ?? [];
   if (names.length === 0) return table;
   const { protocol, unset } = withoutFeatures({ ...table, domains: await snapshot.domainMetadata() }, names);
-  if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true) throw needsListing(names, table.protocol);
-  return { ...table, protocol, metadata: { ...table.metadata, configuration: configurationOf(table.metadata, {}, unset) } };
+  if (table.protocol.minWriterVersion < 7 && options.upgradeProtocol !== true)
+    throw needsListing(names, table.protocol);
+  return {
+    ...table,
+    protocol,
+    metadata: { ...table.metadata, configuration: configurationOf(table.metadata, {}, unset) },
+  };
 }
 
-/** The properties after the change, in the order they had: a change that changes nothing leaves the same text. */
+/**
+ * The properties after the change, in the order they had: a change that changes nothing leaves the same text.
+ */
 function configurationOf(
   metadata: MetadataAction,
   set: Readonly<Record<string, string>>,
@@ -181,7 +219,10 @@ function configurationOf(
   return merged;
 }
 
-/** Column mapping of a table that has none yet: every column keeps its name as its physical name, so that its files stay readable. */
+/**
+ * Column mapping of a table that has none yet: every column keeps its name as its physical name, so that its
+ * files stay readable.
+ */
 function mapInPlace(
   { schema, metadata }: LogSnapshot,
   set: Readonly<Record<string, string>>,
@@ -203,7 +244,10 @@ function mapInPlace(
     );
   }
   const mapped = assignColumnMapping(schema, highestColumnId(schema), (field) => field.name);
-  return { schema: mapped.schema, properties: { [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) } };
+  return {
+    schema: mapped.schema,
+    properties: { [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) },
+  };
 }
 
 function checkTogether(configuration: Readonly<Record<string, string>>): void {

@@ -2,7 +2,12 @@ import { VarveError } from "../../errors.ts";
 import type { DomainMetadataAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintNames } from "../../protocol/constraint-names.ts";
 import { clusteringColumns, clusteringDomain } from "../../protocol/domains.ts";
-import { findFeature, isTurnedOn, supportedReaderFeatures, supportedWriterFeatures } from "../../protocol/features.ts";
+import {
+  findFeature,
+  isTurnedOn,
+  supportedReaderFeatures,
+  supportedWriterFeatures,
+} from "../../protocol/features.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { allFields } from "../../schema/fields.ts";
@@ -38,7 +43,9 @@ const columnsWith =
 const uses: Readonly<Record<string, Use>> = {
   invariants: (table) => {
     const required = [...allFields(table.schema)].find(({ field }) => !field.nullable);
-    return required === undefined ? columnsWith(metadataKeys.invariants)(table) : `column ${pathText(required.path)} is NOT NULL`;
+    return required === undefined
+      ? columnsWith(metadataKeys.invariants)(table)
+      : `column ${pathText(required.path)} is NOT NULL`;
   },
   checkConstraints: ({ metadata }) => {
     const names = constraintNames(metadata.configuration);
@@ -62,13 +69,15 @@ const uses: Readonly<Record<string, Use>> = {
 };
 
 /**
- * The protocol without some features. Only features of writers can go, and only when nothing uses them: versions before this one stay readable
- * by the rules of their own protocol, which is safe where the feature asks nothing of readers.
+ * The protocol without some features. Only features of writers can go, and only when nothing uses them:
+ * versions before this one stay readable by the rules of their own protocol, which is safe where the feature
+ * asks nothing of readers.
  *
- * A protocol of an old version becomes the list of all that it implied; the caller makes sure that this is allowed.
+ * A protocol of an old version becomes the list of all that it implied; the caller makes sure that this is
+ * allowed.
  *
- * @throws `INVALID_ARGUMENT` for a feature that the table does not list or still uses; `UNSUPPORTED_FEATURE` for one that cannot be dropped
- *   without truncating history or rewriting files
+ * @throws `INVALID_ARGUMENT` for a feature that the table does not list or still uses; `UNSUPPORTED_FEATURE`
+ * for one that cannot be dropped without truncating history or rewriting files
  */
 export function withoutFeatures(table: FeatureUse, names: readonly string[]): WithoutFeatures {
   const { protocol } = table;
@@ -79,7 +88,8 @@ export function withoutFeatures(table: FeatureUse, names: readonly string[]): Wi
   }
   const dropped = new Set(names);
   for (const name of dropped) requireDroppable(name, table, dropped);
-  const kept = (listed: ReadonlySet<string>): string[] => [...listed].filter((name) => !dropped.has(name)).sort();
+  const kept = (listed: ReadonlySet<string>): string[] =>
+    [...listed].filter((name) => !dropped.has(name)).sort();
   const readerFeatures = kept(readers);
   const keepsReader = protocol.minReaderVersion >= 3 && readerFeatures.length > 0;
   return {
@@ -101,12 +111,14 @@ function requireDroppable(name: string, table: FeatureUse, dropped: ReadonlySet<
   const needing = [...supportedWriterFeatures(table.protocol)].find(
     (other) => !dropped.has(other) && findFeature(other)?.requires?.includes(name),
   );
-  if (needing !== undefined) throw invalid(name, `The feature ${name} cannot be dropped: ${needing} needs it.`);
+  if (needing !== undefined)
+    throw invalid(name, `The feature ${name} cannot be dropped: ${needing} needs it.`);
   const use =
     isTurnedOn(name, table.metadata.configuration) === true
       ? "its table property is on; set it to false in the same change"
       : uses[name]?.(table);
-  if (use !== undefined) throw invalid(name, `The feature ${name} cannot be dropped while it is in use: ${use}.`);
+  if (use !== undefined)
+    throw invalid(name, `The feature ${name} cannot be dropped while it is in use: ${use}.`);
 }
 
 function stays(name: string, why: string): VarveError {

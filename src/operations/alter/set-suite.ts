@@ -20,7 +20,10 @@ import { conditionSql, translateCondition } from "../../table/rules/write-rules.
 import { planScan } from "../../table/scan/scan.ts";
 
 export interface SetSuiteOptions {
-  /** Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the table feature `checkConstraints`. */
+  /**
+   * Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the
+   * table feature `checkConstraints`.
+   */
   readonly registerConstraints?: boolean | undefined;
   /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
   readonly upgradeProtocol?: boolean | undefined;
@@ -41,10 +44,11 @@ export interface SetSuiteOutcome extends SetSuiteResult {
 const ownConstraint = `${constraintPrefix}${suiteConstraintPrefix}`;
 
 /**
- * Makes a suite part of the table, in one metadata commit: from then on every write through varve is tested with it. `null` takes it away.
+ * Makes a suite part of the table, in one metadata commit: from then on every write through varve is tested
+ * with it. `null` takes it away.
  *
- * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` where rows of the table break a constraint to be registered;
- *   `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+ * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` where rows of the table
+ * break a constraint to be registered; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
  */
 export async function setSuite(
   snapshot: LogSnapshot,
@@ -54,7 +58,9 @@ export async function setSuite(
   requireWritable(snapshot.protocol, snapshot.metadata);
   const defined = suite === null ? undefined : defineSuite(suite);
   const constraints = defined === undefined ? [] : await checkSuite(snapshot, defined, options);
-  const kept = Object.entries(snapshot.metadata.configuration).filter(([key]) => key !== suiteProperty && !key.startsWith(ownConstraint));
+  const kept = Object.entries(snapshot.metadata.configuration).filter(
+    ([key]) => key !== suiteProperty && !key.startsWith(ownConstraint),
+  );
   const configuration: Record<string, string> = Object.fromEntries(kept);
   if (defined !== undefined) configuration[suiteProperty] = suiteText(defined);
   for (const { name, expression } of constraints) configuration[`${constraintPrefix}${name}`] = expression;
@@ -63,16 +69,27 @@ export async function setSuite(
     actions,
     operation: "SET TBLPROPERTIES",
     operationParameters: {
-      properties: JSON.stringify({ [suiteProperty]: defined === undefined ? null : `${defined.name} ${defined.fingerprint}` }),
+      properties: JSON.stringify({
+        [suiteProperty]: defined === undefined ? null : `${defined.name} ${defined.fingerprint}`,
+      }),
     },
     reads: { wholeTable: constraints.length > 0 },
     signal: options.signal,
   });
-  if (result.outcome !== "committed") throw new Error("varve internal error: a commit without an application id cannot be applied already");
-  return { version: result.version, constraints, upkeep: keepLog(snapshot.context, result, { base: snapshot }) };
+  if (result.outcome !== "committed")
+    throw new Error("varve internal error: a commit without an application id cannot be applied already");
+  return {
+    version: result.version,
+    constraints,
+    upkeep: keepLog(snapshot.context, result, { base: snapshot }),
+  };
 }
 
-function actionsFor(snapshot: LogSnapshot, configuration: Readonly<Record<string, string>>, upgrade: boolean): Action[] {
+function actionsFor(
+  snapshot: LogSnapshot,
+  configuration: Readonly<Record<string, string>>,
+  upgrade: boolean,
+): Action[] {
   const metadata: MetadataAction = { ...snapshot.metadata, configuration };
   const missing = missingFeatures(snapshot.protocol, snapshot.schema, configuration);
   if (missing.length === 0) return [metadata];
@@ -86,14 +103,26 @@ function actionsFor(snapshot: LogSnapshot, configuration: Readonly<Record<string
   return [protocolWith(snapshot.protocol, missing), metadata];
 }
 
-/** Holds the suite to the table's columns, lets the engine check its SQL, and the table's rows the constraints. */
-async function checkSuite(snapshot: LogSnapshot, suite: Suite, options: SetSuiteOptions): Promise<CheckConstraint[]> {
+/**
+ * Holds the suite to the table's columns, lets the engine check its SQL, and the table's rows the
+ * constraints.
+ */
+async function checkSuite(
+  snapshot: LogSnapshot,
+  suite: Suite,
+  options: SetSuiteOptions,
+): Promise<CheckConstraint[]> {
   planSuite(suite, { columns: columnsOfSchema(snapshot.schema), dialect: duckdbDialect, now: 0 });
-  const wanted = options.registerConstraints === true ? translatable(suiteConstraints(suite, snapshot.schema), snapshot) : [];
+  const wanted =
+    options.registerConstraints === true
+      ? translatable(suiteConstraints(suite, snapshot.schema), snapshot)
+      : [];
   const session = await (await snapshot.context.engine()).open({ signal: options.signal });
   try {
     const scan = wanted.length === 0 ? undefined : await planScan(session, snapshot);
-    await checkedExpressions(session, suite, engineColumns(snapshot.schema), () => session.fence({ files: scan?.files ?? [] }));
+    await checkedExpressions(session, suite, engineColumns(snapshot.schema), () =>
+      session.fence({ files: scan?.files ?? [] }),
+    );
     if (scan !== undefined) await requireSatisfied(session, scan.sql, wanted);
     return wanted.map(({ constraint }) => constraint);
   } finally {
@@ -106,7 +135,10 @@ interface Translated {
   readonly sql: string;
 }
 
-/** Constraints that varve can hold rows to itself; a check that Spark would say otherwise than the engine stays a check. */
+/**
+ * Constraints that varve can hold rows to itself; a check that Spark would say otherwise than the engine
+ * stays a check.
+ */
 function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnapshot): Translated[] {
   return constraints.flatMap((constraint): Translated[] => {
     try {
@@ -118,8 +150,14 @@ function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnap
   });
 }
 
-async function requireSatisfied(session: Session, sql: string, constraints: readonly Translated[]): Promise<void> {
-  const counts = constraints.map(({ sql: condition }, at) => `count_if((${condition}) IS NOT TRUE) AS c${at}`);
+async function requireSatisfied(
+  session: Session,
+  sql: string,
+  constraints: readonly Translated[],
+): Promise<void> {
+  const counts = constraints.map(
+    ({ sql: condition }, at) => `count_if((${condition}) IS NOT TRUE) AS c${at}`,
+  );
   const [row] = await session.rows(`SELECT ${counts.join(", ")} FROM (${sql})`);
   for (const [at, { constraint }] of constraints.entries()) {
     const rows = Number(row?.[`c${at}`] ?? 0);

@@ -8,7 +8,14 @@ import { withLogSession } from "../../log/segment/log-session.ts";
 import { readCommit } from "../../log/segment/tail-read.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import { fileTimes } from "../../log/snapshot/time-travel.ts";
-import type { Action, AddAction, CdcAction, MetadataAction, ProtocolAction, RemoveAction } from "../../protocol/actions.ts";
+import type {
+  Action,
+  AddAction,
+  CdcAction,
+  MetadataAction,
+  ProtocolAction,
+  RemoveAction,
+} from "../../protocol/actions.ts";
 import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
@@ -34,10 +41,15 @@ interface State {
 /**
  * Lists what the changes of the versions `from` to `last.version` are read from.
  *
- * @throws `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or under a schema that cannot be shown
- * as the last one; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
+ * @throws `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or
+ * under a schema that cannot be shown as the last one; `DELETION_VECTOR_CORRUPT`, `DATA_FILE_MISSING`
  */
-export async function changedFiles(last: LogSnapshot, from: number, listing: LogListing, signal?: AbortSignal): Promise<ChangedFile[]> {
+export async function changedFiles(
+  last: LogSnapshot,
+  from: number,
+  listing: LogListing,
+  signal?: AbortSignal,
+): Promise<ChangedFile[]> {
   const times = new Map(fileTimes(listing).map((time) => [time.version, time.timestamp]));
   const changed: ChangedFile[] = [];
   let state = await stateAt(last, from);
@@ -50,16 +62,23 @@ export async function changedFiles(last: LogSnapshot, from: number, listing: Log
     if (obstacle !== undefined) throw obstacle;
     const stored = inCommitTimestamps(state.protocol, state.metadata);
     const inCommit = stored !== undefined && version >= stored.version;
-    const timestamp = inCommit ? inCommitTimestamp(actions.filter(isHead), version) : (times.get(version) ?? 0);
+    const timestamp = inCommit
+      ? inCommitTimestamp(actions.filter(isHead), version)
+      : (times.get(version) ?? 0);
     const fed = actions.filter((action): action is CdcAction => action.kind === "cdc");
     const files =
-      fed.length > 0 ? fed.map(({ path, partitionValues }) => ({ path, partitionValues })) : await derivedFiles(last, actions, version);
+      fed.length > 0
+        ? fed.map(({ path, partitionValues }) => ({ path, partitionValues }))
+        : await derivedFiles(last, actions, version);
     for (const file of files) changed.push({ ...file, version, timestamp });
   }
   return changed;
 }
 
-/** Protocol and metadata before the first commit of the range; of that commit itself where there is nothing before. */
+/**
+ * Protocol and metadata before the first commit of the range; of that commit itself where there is nothing
+ * before.
+ */
 async function stateAt(last: LogSnapshot, from: number): Promise<State> {
   if (from === 0) return { protocol: last.protocol, metadata: last.metadata };
   try {
@@ -104,8 +123,15 @@ function checkFeed({ protocol, metadata }: State, version: number): void {
 
 type DerivedFile = Omit<ChangedFile, "version" | "timestamp">;
 
-/** Inserts and deletes of a commit without change files: whole files, or the rows by which a file's deletion vectors differ. */
-async function derivedFiles(last: LogSnapshot, actions: readonly Action[], version: number): Promise<DerivedFile[]> {
+/**
+ * Inserts and deletes of a commit without change files: whole files, or the rows by which a file's deletion
+ * vectors differ.
+ */
+async function derivedFiles(
+  last: LogSnapshot,
+  actions: readonly Action[],
+  version: number,
+): Promise<DerivedFile[]> {
   const keyOf = pathKeyer(last.context.store.uri);
   const adds = new Map<string, AddAction>();
   const removes = new Map<string, RemoveAction>();
@@ -116,8 +142,17 @@ async function derivedFiles(last: LogSnapshot, actions: readonly Action[], versi
   const files: DerivedFile[] = [];
   for (const [key, add] of adds) {
     const removed = removes.get(key);
-    const [now, before] = await vectorRows(last, [add, { path: add.path, deletionVector: removed?.deletionVector }]);
-    if (removed === undefined) files.push({ path: add.path, partitionValues: add.partitionValues, changeType: "insert", ...without(now) });
+    const [now, before] = await vectorRows(last, [
+      add,
+      { path: add.path, deletionVector: removed?.deletionVector },
+    ]);
+    if (removed === undefined)
+      files.push({
+        path: add.path,
+        partitionValues: add.partitionValues,
+        changeType: "insert",
+        ...without(now),
+      });
     else files.push(...vectorChanges(add, now, before));
   }
   for (const [key, remove] of removes) {
@@ -130,7 +165,10 @@ async function derivedFiles(last: LogSnapshot, actions: readonly Action[], versi
 }
 
 /** Most files have no vector, and then no session is needed. */
-async function vectorRows(last: LogSnapshot, files: readonly VectorOwner[]): Promise<(Uint8Array | undefined)[]> {
+async function vectorRows(
+  last: LogSnapshot,
+  files: readonly VectorOwner[],
+): Promise<(Uint8Array | undefined)[]> {
   if (files.every(({ deletionVector }) => deletionVector === undefined)) return [];
   return withLogSession(last.context, (session) => deletedRows(session, last.context, files));
 }
@@ -140,15 +178,30 @@ function without(deleted: Uint8Array | undefined): { readonly selection?: RowSel
 }
 
 /** Rows that are in one vector only: newly deleted, or back again. */
-function vectorChanges(add: AddAction, now: Uint8Array | undefined, before: Uint8Array | undefined): DerivedFile[] {
+function vectorChanges(
+  add: AddAction,
+  now: Uint8Array | undefined,
+  before: Uint8Array | undefined,
+): DerivedFile[] {
   const { path, partitionValues } = add;
   const deleted = minus(now, before);
   const restored = minus(before, now);
   return [
-    ...(deleted === undefined ? [] : [{ path, partitionValues, changeType: "delete", selection: { bits: deleted, keep: "set" } } as const]),
+    ...(deleted === undefined
+      ? []
+      : [
+          { path, partitionValues, changeType: "delete", selection: { bits: deleted, keep: "set" } } as const,
+        ]),
     ...(restored === undefined
       ? []
-      : [{ path, partitionValues, changeType: "insert", selection: { bits: restored, keep: "set" } } as const]),
+      : [
+          {
+            path,
+            partitionValues,
+            changeType: "insert",
+            selection: { bits: restored, keep: "set" },
+          } as const,
+        ]),
   ];
 }
 
@@ -158,22 +211,29 @@ function minus(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array
   return left?.some((byte) => byte !== 0) === true ? left : undefined;
 }
 
-/** Older writers leave a removed file's partition values out: then its add is looked up in the version before. */
+/**
+ * Older writers leave a removed file's partition values out: then its add is looked up in the version before.
+ */
 async function partitionValuesOf(
   last: LogSnapshot,
   remove: RemoveAction,
   keyOf: (path: string) => string,
   version: number,
 ): Promise<AddAction["partitionValues"]> {
-  if (remove.partitionValues !== undefined || last.metadata.partitionColumns.length === 0) return remove.partitionValues ?? {};
+  if (remove.partitionValues !== undefined || last.metadata.partitionColumns.length === 0)
+    return remove.partitionValues ?? {};
   const before = await openLog(last.context, { version: version - 1 });
   const key = keyOf(remove.path);
   for await (const chunk of (await before.files()).all()) {
     const found = chunk.find((add) => keyOf(add.path) === key);
     if (found !== undefined) return found.partitionValues;
   }
-  throw new VarveError("LOG_CORRUPT", `Version ${version} removes ${remove.path}, which the version before does not have.`, {
-    version,
-    path: remove.path,
-  });
+  throw new VarveError(
+    "LOG_CORRUPT",
+    `Version ${version} removes ${remove.path}, which the version before does not have.`,
+    {
+      version,
+      path: remove.path,
+    },
+  );
 }

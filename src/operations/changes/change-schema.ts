@@ -9,12 +9,18 @@ import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
 import { mappingModeOf } from "../../table/scan/scan.ts";
 
 /**
- * Why the changes of a version cannot be shown under the schema of the range's last version; `undefined` where they can.
+ * Why the changes of a version cannot be shown under the schema of the range's last version; `undefined`
+ * where they can.
  *
- * Added columns, and with column mapping renamed and dropped ones, are no obstacle; other types (but for widened ones) and other partition
- * columns are.
+ * Added columns, and with column mapping renamed and dropped ones, are no obstacle; other types (but for
+ * widened ones) and other partition columns are.
  */
-export function schemaObstacle(last: LogSnapshot, schema: StructType, metadata: MetadataAction, version: number): VarveError | undefined {
+export function schemaObstacle(
+  last: LogSnapshot,
+  schema: StructType,
+  metadata: MetadataAction,
+  version: number,
+): VarveError | undefined {
   const mode = mappingModeOf(last);
   const same = (a: StructField, b: StructField): boolean =>
     mode === "id"
@@ -27,8 +33,11 @@ export function schemaObstacle(last: LogSnapshot, schema: StructType, metadata: 
       .map((name) => from.fields.findIndex((field) => field.name === name))
       .map((at) => (from.fields[at] === undefined ? "" : keyOf(from.fields[at])))
       .join("\0");
-  const keyOf = (field: StructField): string => (mode === "none" ? foldName(field.name) : physicalOrName(field));
-  if (partitions(metadata.partitionColumns, schema) !== partitions(last.metadata.partitionColumns, last.schema)) {
+  const keyOf = (field: StructField): string =>
+    mode === "none" ? foldName(field.name) : physicalOrName(field);
+  if (
+    partitions(metadata.partitionColumns, schema) !== partitions(last.metadata.partitionColumns, last.schema)
+  ) {
     return unavailable(version, last.version, "the table was partitioned by other columns");
   }
   const changed = firstChange(schema, last.schema, same, []);
@@ -53,12 +62,14 @@ function firstChange(
   if (before.type === "struct" && now.type === "struct") {
     for (const field of now.fields) {
       const old = before.fields.find((one) => same(one, field));
-      const change = old === undefined ? undefined : firstChange(old.type, field.type, same, [...path, field.name]);
+      const change =
+        old === undefined ? undefined : firstChange(old.type, field.type, same, [...path, field.name]);
       if (change !== undefined) return change;
     }
     return undefined;
   }
-  if (before.type === "array" && now.type === "array") return firstChange(before.elementType, now.elementType, same, [...path, "element"]);
+  if (before.type === "array" && now.type === "array")
+    return firstChange(before.elementType, now.elementType, same, [...path, "element"]);
   if (before.type === "map" && now.type === "map") {
     return (
       firstChange(before.keyType, now.keyType, same, [...path, "key"]) ??

@@ -22,7 +22,10 @@ export interface ChangesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Row changes as a relation of one session: the table's columns as of version `to`, and the three columns of the feed. */
+/**
+ * Row changes as a relation of one session: the table's columns as of version `to`, and the three columns of
+ * the feed.
+ */
 export interface ChangesRelation extends FileRelation {
   readonly from: number;
   readonly to: number;
@@ -33,13 +36,19 @@ const feedColumns = ["_change_type", "_commit_version", "_commit_timestamp"] as 
 /**
  * Turns the row changes of a range of versions into a relation of `session`, in no order.
  *
- * Per version the change files are read where the commit has any, else its adds and removes count as inserts and deletes, and only the
- * difference where a file's deletion vector changed. PROTOCOL.md "Reader Requirements for AddCDCFile".
+ * Per version the change files are read where the commit has any, else its adds and removes count as inserts
+ * and deletes, and only the difference where a file's deletion vector changed. PROTOCOL.md "Reader
+ * Requirements for AddCDCFile".
  *
- * @throws `CHANGES_RANGE_INVALID` for a range that is reversed or outside the table's versions; `CHANGES_UNAVAILABLE` naming the version for
- * a commit that is gone, was made without the feed, or under a schema that the last one cannot show; and what a scan throws
+ * @throws `CHANGES_RANGE_INVALID` for a range that is reversed or outside the table's versions;
+ * `CHANGES_UNAVAILABLE` naming the version for a commit that is gone, was made without the feed, or under a
+ * schema that the last one cannot show; and what a scan throws
  */
-export async function planChanges(session: Session, context: TableContext, options: ChangesOptions): Promise<ChangesRelation> {
+export async function planChanges(
+  session: Session,
+  context: TableContext,
+  options: ChangesOptions,
+): Promise<ChangesRelation> {
   const { signal } = options;
   const { from, to, listing } = await resolveRange(context, options);
   const last = await openLog(context, { version: to });
@@ -58,11 +67,20 @@ export async function planChanges(session: Session, context: TableContext, optio
   const fromFeed = scanned.filter((_, at) => files[at]?.changeType === undefined);
   const stored = await scanFiles(session, context, [...columns, ...feed(false)], fromFeed, mode);
   const derived = await scanFiles(session, context, [...columns, ...feed(true)], fromVectors, mode);
-  return { sql: `(${stored.sql}) UNION ALL (${derived.sql})`, columns: derived.columns, files: [...new Set(local)], from, to };
+  return {
+    sql: `(${stored.sql}) UNION ALL (${derived.sql})`,
+    columns: derived.columns,
+    files: [...new Set(local)],
+    from,
+    to,
+  };
 }
 
 /** The row changes of a range, oldest version first, as plain objects. @throws as {@link planChanges} */
-export async function* readChanges(context: TableContext, options: ChangesOptions): AsyncGenerator<EngineRow> {
+export async function* readChanges(
+  context: TableContext,
+  options: ChangesOptions,
+): AsyncGenerator<EngineRow> {
   const session = await (await context.engine()).open({ signal: options.signal });
   try {
     const changes = await planChanges(session, context, options);
@@ -79,9 +97,16 @@ export function ordered(changes: ChangesRelation): string {
 
 function feed(derived: boolean): ScanColumn[] {
   return [
-    derived ? { kind: "constant", name: "_change_type", key: "_change_type", type: "VARCHAR" } : { kind: "extra", name: "_change_type" },
+    derived
+      ? { kind: "constant", name: "_change_type", key: "_change_type", type: "VARCHAR" }
+      : { kind: "extra", name: "_change_type" },
     { kind: "constant", name: "_commit_version", key: "_commit_version", type: "BIGINT" },
-    { kind: "constant", name: "_commit_timestamp", key: "_commit_timestamp", type: "TIMESTAMP WITH TIME ZONE" },
+    {
+      kind: "constant",
+      name: "_commit_timestamp",
+      key: "_commit_timestamp",
+      type: "TIMESTAMP WITH TIME ZONE",
+    },
   ];
 }
 
@@ -97,7 +122,9 @@ function changeFile(last: LogSnapshot, file: ChangedFile, local: string): ScanFi
 }
 
 function checkColumnNames(last: LogSnapshot): void {
-  const clash = last.schema.fields.find((field) => feedColumns.some((name) => name === field.name.toLowerCase()));
+  const clash = last.schema.fields.find((field) =>
+    feedColumns.some((name) => name === field.name.toLowerCase()),
+  );
   if (clash === undefined) return;
   const message = `The table has a column ${clash.name}, the name of a column of the change feed: its changes cannot be read. Rename the column.`;
   throw new VarveError("CHANGES_UNAVAILABLE", message, { column: clash.name });
@@ -109,12 +136,21 @@ interface ResolvedRange {
   readonly listing: LogListing;
 }
 
-async function resolveRange(context: TableContext, { from, to, signal }: ChangesOptions): Promise<ResolvedRange> {
+async function resolveRange(
+  context: TableContext,
+  { from, to, signal }: ChangesOptions,
+): Promise<ResolvedRange> {
   const options = { signal };
   const latest = await latestVersion(context, options);
   const listing = await listLog(context.store, 0, undefined, options);
-  const first = typeof from === "number" ? checkVersion(from, "from") : await versionAfter(context, listing, from);
-  const last = to === undefined ? latest : typeof to === "number" ? checkVersion(to, "to") : await versionBefore(context, latest, to);
+  const first =
+    typeof from === "number" ? checkVersion(from, "from") : await versionAfter(context, listing, from);
+  const last =
+    to === undefined
+      ? latest
+      : typeof to === "number"
+        ? checkVersion(to, "to")
+        : await versionBefore(context, latest, to);
   const data = { from: first, to: last, latest };
   if (first > latest || last > latest) {
     const bad = first > latest ? first : last;
@@ -133,9 +169,13 @@ async function resolveRange(context: TableContext, { from, to, signal }: Changes
 
 function checkVersion(version: number, end: "from" | "to"): number {
   if (Number.isSafeInteger(version) && version >= 0) return version;
-  throw new VarveError("CHANGES_RANGE_INVALID", `${version} is not a version to read changes ${end}: versions are integers from 0 on.`, {
-    [end]: version,
-  });
+  throw new VarveError(
+    "CHANGES_RANGE_INVALID",
+    `${version} is not a version to read changes ${end}: versions are integers from 0 on.`,
+    {
+      [end]: version,
+    },
+  );
 }
 
 /** The first version at or after a time; one more than the latest where there is none. */
@@ -147,7 +187,9 @@ async function versionAfter(context: TableContext, listing: LogListing, time: Da
   } catch (error) {
     if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
     const [oldest] = fileTimes(listing);
-    return oldest !== undefined && at <= (await openLog(context)).timestamp ? oldest.version : listing.latest + 1;
+    return oldest !== undefined && at <= (await openLog(context)).timestamp
+      ? oldest.version
+      : listing.latest + 1;
   }
 }
 
@@ -165,5 +207,7 @@ async function versionBefore(context: TableContext, latest: number, time: Date):
 
 function millisecondsOf(time: Date, end: "from" | "to"): number {
   if (Number.isFinite(time.getTime())) return time.getTime();
-  throw new VarveError("CHANGES_RANGE_INVALID", `The time to read changes ${end} is not a valid date.`, { [end]: String(time) });
+  throw new VarveError("CHANGES_RANGE_INVALID", `The time to read changes ${end} is not a valid date.`, {
+    [end]: String(time),
+  });
 }

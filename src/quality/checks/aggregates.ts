@@ -21,12 +21,19 @@ const limits: Readonly<Record<string, Limits>> = {
   completeness: shareLimits,
   correlation: { lowest: -1, highest: 1 },
   ...Object.fromEntries(
-    ["zeros", "stdev", "stdev_population", "variance", "variance_population", "range", "interquartile_range"].map((name) => [
-      name,
-      countLimits,
-    ]),
+    [
+      "zeros",
+      "stdev",
+      "stdev_population",
+      "variance",
+      "variance_population",
+      "range",
+      "interquartile_range",
+    ].map((name) => [name, countLimits]),
   ),
-  ...Object.fromEntries(["min_length", "max_length", "approximate_distinct"].map((name) => [name, countLimits])),
+  ...Object.fromEntries(
+    ["min_length", "max_length", "approximate_distinct"].map((name) => [name, countLimits]),
+  ),
 };
 
 /** GX calls these by its own names; the others follow the pattern. */
@@ -36,10 +43,15 @@ const needsBounds = new Set(["sum"]);
 function fromMeasure(measure: Measure): Expectation {
   const pair = measure.columns === 2;
   return {
-    kind: pair ? `expect_column_pair_${measure.name}_to_be_between` : `expect_column_${measure.name}_to_be_between`,
+    kind: pair
+      ? `expect_column_pair_${measure.name}_to_be_between`
+      : `expect_column_${measure.name}_to_be_between`,
     level: "aggregate",
     summary: `The ${measure.about} lies within bounds; unknown (no values) fails them.`,
-    params: { ...(pair ? { column_A: columnParam, column_B: columnParam } : { column: columnParam }), ...numericBounds },
+    params: {
+      ...(pair ? { column_A: columnParam, column_B: columnParam } : { column: columnParam }),
+      ...numericBounds,
+    },
     refuse: refuseBounds(needsBounds.has(measure.name), limits[measure.name]),
     message: (params) =>
       `${measure.about} of ${pair ? `${text(params, "column_A")}, ${text(params, "column_B")}` : text(params, "column")} must be ${boundsText(params)}`,
@@ -47,20 +59,27 @@ function fromMeasure(measure: Measure): Expectation {
       const columns = pair
         ? [use.column("column_A", measure.accepts), use.column("column_B", measure.accepts)]
         : [use.column("column", measure.accepts)];
-      const rounded = measure.name === "sum" && columns.some(isWide) ? { details: { arithmetic: "double" } } : {};
+      const rounded =
+        measure.name === "sum" && columns.some(isWide) ? { details: { arithmetic: "double" } } : {};
       return {
         kind: "aggregate",
         aggregates: measure.aggregates(use.dialect, columns),
         judge: (values) => {
           const observed = measure.value(values);
-          return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed), ...rounded };
+          return {
+            success: withinBounds(observed, use.check.params),
+            observed: observedNumber(observed),
+            ...rounded,
+          };
         },
       };
     },
   };
 }
 
-/** Smallest and largest are compared in SQL, in the column's own type: int64, decimals and times stay exact. */
+/**
+ * Smallest and largest are compared in SQL, in the column's own type: int64, decimals and times stay exact.
+ */
 function extreme(which: "min" | "max"): Expectation {
   return {
     kind: `expect_column_${which}_to_be_between`,
@@ -68,7 +87,8 @@ function extreme(which: "min" | "max"): Expectation {
     summary: `The ${which === "min" ? "smallest" : "largest"} value lies within bounds; no value at all fails them.`,
     params: { column: columnParam, ...typedBounds },
     refuse: refuseBounds(true),
-    message: (params) => `${which === "min" ? "smallest" : "largest"} ${text(params, "column")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `${which === "min" ? "smallest" : "largest"} ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const column = use.column("column", ordered);
       const [min, max] = [use.bound("min_value", column), use.bound("max_value", column)];
@@ -77,17 +97,28 @@ function extreme(which: "min" | "max"): Expectation {
         aggregates: { v: `${which}(${column.sql})` },
         conditions: (alias) => ({ ok: boundsSql(alias("v"), min, max, use.check.params) }),
         byExtremes: column,
-        judge: ({ v, ok }) => ({ success: ok === true, observed: isNumeric(column.class) ? observedNumber(toNumber(v)) : toJson(v) }),
+        judge: ({ v, ok }) => ({
+          success: ok === true,
+          observed: isNumeric(column.class) ? observedNumber(toNumber(v)) : toJson(v),
+        }),
       };
     },
   };
 }
 
-function quantiles(use: CheckUse, column: ColumnUse, shares: readonly number[]): Readonly<Record<string, string>> {
+function quantiles(
+  use: CheckUse,
+  column: ColumnUse,
+  shares: readonly number[],
+): Readonly<Record<string, string>> {
   const value = use.dialect.toDouble(column.sql);
   const how = text(use.check.params, "interpolation");
   const make =
-    how === "linear" ? use.dialect.quantile : how === "approximate" ? use.dialect.quantileApproximate : use.dialect.quantileDiscrete;
+    how === "linear"
+      ? use.dialect.quantile
+      : how === "approximate"
+        ? use.dialect.quantileApproximate
+        : use.dialect.quantileDiscrete;
   return Object.fromEntries(shares.map((share, at) => [`q${at}`, make(value, share)]));
 }
 
@@ -99,22 +130,41 @@ export const aggregates: readonly Expectation[] = [
   {
     kind: "expect_column_quantile_values_to_be_between",
     level: "aggregate",
-    summary: "Quantiles lie within ranges; an actual value by default, `linear` interpolation or `approximate` on demand.",
+    summary:
+      "Quantiles lie within ranges; an actual value by default, `linear` interpolation or `approximate` on demand.",
     params: {
       column: columnParam,
       quantiles: { type: "numbers", atLeast: 1, required: true, about: "a list of shares between 0 and 1" },
-      value_ranges: { type: "pairs", atLeast: 1, required: true, about: "a list of [lowest, highest] pairs, null for no bound" },
-      interpolation: { type: "enum", values: ["nearest", "linear", "approximate"], about: "nearest (default), linear or approximate" },
+      value_ranges: {
+        type: "pairs",
+        atLeast: 1,
+        required: true,
+        about: "a list of [lowest, highest] pairs, null for no bound",
+      },
+      interpolation: {
+        type: "enum",
+        values: ["nearest", "linear", "approximate"],
+        about: "nearest (default), linear or approximate",
+      },
     },
     refuse: (params) => {
       const shares = list(params, "quantiles");
       if (shares.some((share) => typeof share !== "number" || share < 0 || share > 1))
-        return { param: "quantiles", problem: "holds a share outside 0 to 1", advice: "Give shares between 0 and 1" };
+        return {
+          param: "quantiles",
+          problem: "holds a share outside 0 to 1",
+          advice: "Give shares between 0 and 1",
+        };
       if (shares.length !== list(params, "value_ranges").length)
-        return { param: "value_ranges", problem: "has not one range for each quantile", advice: "Give as many ranges as quantiles" };
+        return {
+          param: "value_ranges",
+          problem: "has not one range for each quantile",
+          advice: "Give as many ranges as quantiles",
+        };
       return undefined;
     },
-    message: (params) => `quantiles ${list(params, "quantiles").join(", ")} of ${text(params, "column")} must lie in their ranges`,
+    message: (params) =>
+      `quantiles ${list(params, "quantiles").join(", ")} of ${text(params, "column")} must lie in their ranges`,
     plan: (use) => {
       const shares = list(use.check.params, "quantiles").map(Number);
       const ranges = list(use.check.params, "value_ranges");
@@ -126,7 +176,10 @@ export const aggregates: readonly Expectation[] = [
           const success = observed.every((value, at) => {
             const range = ranges[at];
             const [low, high] = Array.isArray(range) ? range : [];
-            return withinBounds(value, { min_value: low === null ? undefined : low, max_value: high === null ? undefined : high });
+            return withinBounds(value, {
+              min_value: low === null ? undefined : low,
+              max_value: high === null ? undefined : high,
+            });
           });
           return { success, observed };
         },
@@ -137,8 +190,12 @@ export const aggregates: readonly Expectation[] = [
     kind: "expect_column_max_age_to_be_less_than",
     level: "aggregate",
     summary: "The newest time in the column is at most so many seconds before now (the injected clock's).",
-    params: { column: columnParam, seconds: { type: "number", min: 0, required: true, about: "an age in seconds" } },
-    message: (params) => `newest ${text(params, "column")} must be less than ${number(params, "seconds")} s old`,
+    params: {
+      column: columnParam,
+      seconds: { type: "number", min: 0, required: true, about: "an age in seconds" },
+    },
+    message: (params) =>
+      `newest ${text(params, "column")} must be less than ${number(params, "seconds")} s old`,
     plan: (use) => {
       const column = use.column("column", ["date", "timestamp", "timestamp_ntz"]);
       return {
@@ -147,7 +204,10 @@ export const aggregates: readonly Expectation[] = [
         judge: ({ newest }) => {
           const at = toNumber(newest);
           const age = at === null ? null : (use.now - at) / 1000;
-          return { success: age !== null && age <= (number(use.check.params, "seconds") ?? 0), observed: age };
+          return {
+            success: age !== null && age <= (number(use.check.params, "seconds") ?? 0),
+            observed: age,
+          };
         },
       };
     },
@@ -155,7 +215,8 @@ export const aggregates: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_recent",
     level: "row",
-    summary: "Each time is at most so many seconds before now, and with `allow_future` false (the default) not after it.",
+    summary:
+      "Each time is at most so many seconds before now, and with `allow_future` false (the default) not after it.",
     params: {
       column: columnParam,
       seconds: { type: "number", min: 0, required: true, about: "an age in seconds" },

@@ -4,10 +4,27 @@ import type { ColumnUse } from "../model/expectation.ts";
 import { flag, number, type ParamSpec } from "../model/params.ts";
 
 export const columnParam: ParamSpec = { type: "column", required: true, about: "the name of a column" };
-export const columnsParam: ParamSpec = { type: "columns", atLeast: 1, required: true, about: "a list of column names" };
-export const twoColumnsParam: ParamSpec = { type: "columns", atLeast: 2, required: true, about: "a list of at least two column names" };
+export const columnsParam: ParamSpec = {
+  type: "columns",
+  atLeast: 1,
+  required: true,
+  about: "a list of column names",
+};
+export const twoColumnsParam: ParamSpec = {
+  type: "columns",
+  atLeast: 2,
+  required: true,
+  about: "a list of at least two column names",
+};
 export const numbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
-export const ordered: readonly ColumnClass[] = [...numbers, "string", "date", "timestamp", "timestamp_ntz", "boolean"];
+export const ordered: readonly ColumnClass[] = [
+  ...numbers,
+  "string",
+  "date",
+  "timestamp",
+  "timestamp_ntz",
+  "boolean",
+];
 
 /** Bounds as numbers, both optional. */
 export const numericBounds: Readonly<Record<string, ParamSpec>> = {
@@ -42,13 +59,27 @@ export const countLimits: Limits = { lowest: 0 };
 function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal | undefined {
   const [min, max] = [number(params, "min_value"), number(params, "max_value")];
   if (max !== undefined && (max < lowest || (max === lowest && flag(params, "strict_max"))))
-    return { param: "max_value", problem: `max_value ${max} can never be met: it is never below ${lowest}`, advice: "Give a higher bound" };
-  if (min !== undefined && highest !== undefined && (min > highest || (min === highest && flag(params, "strict_min"))))
-    return { param: "min_value", problem: `min_value ${min} can never be met: it is never above ${highest}`, advice: "Give a lower bound" };
+    return {
+      param: "max_value",
+      problem: `max_value ${max} can never be met: it is never below ${lowest}`,
+      advice: "Give a higher bound",
+    };
+  if (
+    min !== undefined &&
+    highest !== undefined &&
+    (min > highest || (min === highest && flag(params, "strict_min")))
+  )
+    return {
+      param: "min_value",
+      problem: `min_value ${min} can never be met: it is never above ${highest}`,
+      advice: "Give a lower bound",
+    };
   return undefined;
 }
 
-/** Refuses bounds that cannot be met, by a value within `limits` at all; with `needed`, also their absence. */
+/**
+ * Refuses bounds that cannot be met, by a value within `limits` at all; with `needed`, also their absence.
+ */
 export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObject) => Refusal | undefined {
   return (params) => {
     const beyond = limits === undefined ? undefined : refuseBeyond(params, limits);
@@ -56,7 +87,11 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
     const [min, max] = [params["min_value"], params["max_value"]];
     if (min === undefined && max === undefined) {
       return needed
-        ? { param: "min_value", problem: "neither min_value nor max_value is given", advice: "Give at least one of them" }
+        ? {
+            param: "min_value",
+            problem: "neither min_value nor max_value is given",
+            advice: "Give at least one of them",
+          }
         : undefined;
     }
     if (min === undefined || max === undefined || min === null || max === null) return undefined;
@@ -67,7 +102,11 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
         advice: "Give both as numbers or both as text",
       };
     if (min > max)
-      return { param: "min_value", problem: `min_value ${String(min)} is above max_value ${String(max)}`, advice: "Swap the bounds" };
+      return {
+        param: "min_value",
+        problem: `min_value ${String(min)} is above max_value ${String(max)}`,
+        advice: "Swap the bounds",
+      };
     if (min >= max && (flag(params, "strict_min") || flag(params, "strict_max"))) {
       return {
         param: "min_value",
@@ -84,7 +123,9 @@ function scalarKind(value: JsonValue): string {
   return typeof value === "bigint" ? "number" : typeof value;
 }
 
-/** Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all. */
+/**
+ * Whether a number lies within the params' bounds; null and NaN never do, unless there are no bounds at all.
+ */
 export function withinBounds(observed: number | null, params: JsonObject): boolean {
   const [min, max] = [number(params, "min_value"), number(params, "max_value")];
   if (min === undefined && max === undefined) return true;
@@ -95,7 +136,12 @@ export function withinBounds(observed: number | null, params: JsonObject): boole
 }
 
 /** SQL condition of the bounds; `min` and `max` are literals. */
-export function boundsSql(value: string, min: string | undefined, max: string | undefined, params: JsonObject): string {
+export function boundsSql(
+  value: string,
+  min: string | undefined,
+  max: string | undefined,
+  params: JsonObject,
+): string {
   const parts = [
     ...(min === undefined ? [] : [`${value} ${flag(params, "strict_min") ? ">" : ">="} ${min}`]),
     ...(max === undefined ? [] : [`${value} ${flag(params, "strict_max") ? "<" : "<="} ${max}`]),

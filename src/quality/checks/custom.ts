@@ -15,11 +15,17 @@ function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[
   const given = texts(use.check.params, param);
   const names = given.length === 0 ? columns.map((column) => column.name) : given;
   if (names.length !== columns.length)
-    throw invalidSuite(`${use.check.path}.params.${param}`, `names ${names.length} columns for ${columns.length}`, "Name one for each");
+    throw invalidSuite(
+      `${use.check.path}.params.${param}`,
+      `names ${names.length} columns for ${columns.length}`,
+      "Name one for each",
+    );
   return names;
 }
 
-/** Checks by the caller's own condition, against other tables, and against the other rows' spread or order. */
+/**
+ * Checks by the caller's own condition, against other tables, and against the other rows' spread or order.
+ */
 export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_satisfy",
@@ -32,23 +38,41 @@ export const custom: readonly Expectation[] = [
     message: (params) => `${text(params, "name") || text(params, "expression")} must hold`,
     plan: (use) => {
       const condition = use.expression("expression");
-      return { kind: "row", pass: `(${condition})`, missing: `(${condition}) IS NULL`, nullsExactly: true, shows: [] };
+      return {
+        kind: "row",
+        pass: `(${condition})`,
+        missing: `(${condition}) IS NULL`,
+        nullsExactly: true,
+        shows: [],
+      };
     },
   },
   {
     kind: "expect_rows_to_satisfy_function",
     level: "row",
     summary: "A TypeScript function over Arrow batches says true; null counts as unknown.",
-    params: { function: { type: "string", required: true, about: "the function's name" }, column_list: columnsParam },
+    params: {
+      function: { type: "string", required: true, about: "the function's name" },
+      column_list: columnsParam,
+    },
     message: (params) => `${text(params, "function")} must hold`,
-    plan: (use) => ({ kind: "function", name: text(use.check.params, "function"), shows: use.columnList("column_list") }),
+    plan: (use) => ({
+      kind: "function",
+      name: text(use.check.params, "function"),
+      shows: use.columnList("column_list"),
+    }),
   },
   {
     kind: "expect_column_values_to_exist_in_table",
     level: "row",
     summary: "Each key is found in another table; keys with a null in them are left out.",
-    params: { column_list: columnsParam, table: tableParam, table_columns: { type: "columns", about: "the other table's columns" } },
-    message: (params) => `(${texts(params, "column_list").join(", ")}) must exist in ${text(params, "table")}`,
+    params: {
+      column_list: columnsParam,
+      table: tableParam,
+      table_columns: { type: "columns", about: "the other table's columns" },
+    },
+    message: (params) =>
+      `(${texts(params, "column_list").join(", ")}) must exist in ${text(params, "table")}`,
     plan: (use) => {
       const columns = use.columnList("column_list", [...ordered, "binary"]);
       const others = otherColumns(use, "table_columns", columns);
@@ -60,7 +84,11 @@ export const custom: readonly Expectation[] = [
         missing,
         shows: columns,
         tables: [table],
-        refers: { table, param: "table_columns", pairs: columns.map((own, at) => ({ own, other: others[at] ?? own.name })) },
+        refers: {
+          table,
+          param: "table_columns",
+          pairs: columns.map((own, at) => ({ own, other: others[at] ?? own.name })),
+        },
         failing: (scoped, relations, { names }) => {
           const keys = columns.map((column, at) => `${column.sql} AS ${names.key(at)}`).join(", ");
           const groups = `SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => names.key(at)).join(", ")}`;
@@ -74,7 +102,8 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_match_table",
     level: "row",
-    summary: "Each row's key is found in another table (or another version of this one), with the same values in the compared columns.",
+    summary:
+      "Each row's key is found in another table (or another version of this one), with the same values in the compared columns.",
     params: {
       key_columns: columnsParam,
       compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
@@ -106,7 +135,8 @@ export const custom: readonly Expectation[] = [
   {
     kind: "expect_rows_to_cover_table",
     level: "aggregate",
-    summary: "Each row of another table (or another version of this one) is found here too: the other half of expect_rows_to_match_table.",
+    summary:
+      "Each row of another table (or another version of this one) is found here too: the other half of expect_rows_to_match_table.",
     params: {
       key_columns: columnsParam,
       compare_columns: { type: "columns", about: "the columns to compare; default none: only the key" },
@@ -127,14 +157,18 @@ export const custom: readonly Expectation[] = [
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         query: (scoped, relations) => {
           const values = columns.map((column, at) => `theirs.${column.sql} AS key_${at}`).join(", ");
-          const same = columns.map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`).join(" AND ");
+          const same = columns
+            .map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`)
+            .join(" AND ");
           const relation = relations(table);
           const others = relation === undefined ? `(SELECT * FROM ${scoped} WHERE false)` : `(${relation})`;
           return `SELECT count(*) OVER () AS missing, ${values} FROM ${others} AS theirs WHERE NOT EXISTS (SELECT 1 FROM ${scoped} AS ours WHERE ${same}) LIMIT 20`;
         },
         judge: (rows) => {
           const observed = toNumber(rows[0]?.["missing"]) ?? 0;
-          const sample = rows.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, toJson(row[`key_${at}`])])));
+          const sample = rows.map((row) =>
+            Object.fromEntries(columns.map(({ name }, at) => [name, toJson(row[`key_${at}`])])),
+          );
           const success = observed <= (number(use.check.params, "max_missing") ?? 0);
           return { success, observed, details: observed === 0 ? undefined : { missing: sample } };
         },
@@ -146,7 +180,10 @@ export const custom: readonly Expectation[] = [
       kind: `expect_column_values_to_be_${direction}`,
       level: "group",
       summary: `Values ${direction === "increasing" ? "rise" : "fall"} in the order of the source; nulls are left out, the later row of a pair fails.`,
-      params: { column: columnParam, strictly: { type: "boolean", about: "true to refuse equal neighbours" } },
+      params: {
+        column: columnParam,
+        strictly: { type: "boolean", about: "true to refuse equal neighbours" },
+      },
       message: (params) => `${text(params, "column")} must be ${direction}`,
       plan: (use) => {
         const column = use.column("column", ordered);
@@ -156,7 +193,8 @@ export const custom: readonly Expectation[] = [
           kind: "positions",
           missing: `${column.sql} IS NULL`,
           shows: [column],
-          // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and needs no sort
+          // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and
+          // needs no sort
           failing: (scoped, { file, row, names }) =>
             `SELECT ${names.file}, ${names.row} FROM (SELECT ${file} AS ${names.file}, ${row} AS ${names.row}, ${column.sql} AS ${names.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${names.value} ${operator} before`,
         };
@@ -179,7 +217,10 @@ export const custom: readonly Expectation[] = [
       const value = use.dialect.toDouble(column.sql);
       return {
         kind: "rounds",
-        aggregates: { mean: `avg(${squarable(value)})`, deviation: use.dialect.deviation(squarable(value), 1) },
+        aggregates: {
+          mean: `avg(${squarable(value)})`,
+          deviation: use.dialect.deviation(squarable(value), 1),
+        },
         next: ({ mean, deviation }) => {
           const score = `((${value} - ${mean}) / ${deviation})`;
           const flat =
@@ -189,7 +230,9 @@ export const custom: readonly Expectation[] = [
             !Number.isFinite(deviation) ||
             !Number.isFinite(mean);
           const distance = use.check.params["double_sided"] === true ? `abs(${score})` : score;
-          const pass = flat ? `(${column.sql} IS NOT NULL)` : `(${distance} < ${number(use.check.params, "threshold")})`;
+          const pass = flat
+            ? `(${column.sql} IS NOT NULL)`
+            : `(${distance} < ${number(use.check.params, "threshold")})`;
           return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
         },
       };
@@ -200,7 +243,10 @@ export const custom: readonly Expectation[] = [
     level: "group",
     summary:
       "Each value lies within `threshold` (default 3.5) median absolute deviations of the finite values' median; when that deviation is 0 nothing is called an outlier.",
-    params: { column: columnParam, threshold: { type: "number", min: 0, about: "a number of median absolute deviations" } },
+    params: {
+      column: columnParam,
+      threshold: { type: "number", min: 0, about: "a number of median absolute deviations" },
+    },
     message: (params) =>
       `${text(params, "column")} must lie within ${number(params, "threshold") ?? 3.5} median absolute deviations of the median`,
     plan: (use) => {
@@ -212,10 +258,19 @@ export const custom: readonly Expectation[] = [
         aggregates: { median: use.dialect.quantile(squarable(value), 0.5) },
         next: ({ median }) => ({
           kind: "rounds",
-          aggregates: { spread: use.dialect.quantile(`abs(${squarable(value)} - ${typeof median === "number" ? median : 0})`, 0.5) },
+          aggregates: {
+            spread: use.dialect.quantile(
+              `abs(${squarable(value)} - ${typeof median === "number" ? median : 0})`,
+              0.5,
+            ),
+          },
           next: ({ spread }) => {
             const reach = typeof spread === "number" ? threshold * spread : 0;
-            const flat = typeof median !== "number" || typeof spread !== "number" || spread === 0 || !Number.isFinite(reach);
+            const flat =
+              typeof median !== "number" ||
+              typeof spread !== "number" ||
+              spread === 0 ||
+              !Number.isFinite(reach);
             const pass = flat ? `(${column.sql} IS NOT NULL)` : `(abs(${value} - ${median}) <= ${reach})`;
             return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
           },

@@ -33,10 +33,13 @@ interface Distinct {
 }
 
 function setMembers(use: CheckUse, column: ColumnUse): string[] {
-  return [...new Set(list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set")))];
+  return [
+    ...new Set(list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set"))),
+  ];
 }
 
-const inSetSql = (members: readonly string[]): string => (members.length === 0 ? "false" : `value IN (${members.join(", ")})`);
+const inSetSql = (members: readonly string[]): string =>
+  members.length === 0 ? "false" : `value IN (${members.join(", ")})`;
 
 function distinctQuery(column: ColumnUse, members: readonly string[]): (scoped: string) => string {
   return (scoped) =>
@@ -65,7 +68,12 @@ function distinctSet(
         judge: (rows) => {
           const values = rows.map((row) => toJson(row["value"]));
           const counts = rows.map((row) => ({ value: toJson(row["value"]), count: toJson(row["n"]) }));
-          const distinct = { values, counts, groups: toNumber(rows[0]?.["groups"]) ?? 0, found: toNumber(rows[0]?.["found"]) ?? 0 };
+          const distinct = {
+            values,
+            counts,
+            groups: toNumber(rows[0]?.["groups"]) ?? 0,
+            found: toNumber(rows[0]?.["found"]) ?? 0,
+          };
           const success = use.check.params["value_set"] === undefined || judge(distinct, members.length);
           return { success, observed: values, details: { value_counts: counts, distinct: distinct.groups } };
         },
@@ -105,7 +113,12 @@ export const distinct: readonly Expectation[] = [
     someSet,
     ({ groups, found }) => groups === found,
   ),
-  distinctSet("contain_set", "Every value of a set occurs.", requiredSet, ({ found }, wanted) => found === wanted),
+  distinctSet(
+    "contain_set",
+    "Every value of a set occurs.",
+    requiredSet,
+    ({ found }, wanted) => found === wanted,
+  ),
   distinctSet(
     "equal_set",
     "The different values are exactly those of a set.",
@@ -115,8 +128,13 @@ export const distinct: readonly Expectation[] = [
   {
     kind: "expect_column_most_common_value_to_be_in_set",
     level: "aggregate",
-    summary: "The most common value is one of a set; of several equally common ones one suffices with `ties_okay`, otherwise a tie fails.",
-    params: { column: columnParam, value_set: requiredSet, ties_okay: { type: "boolean", about: "true to accept a tie" } },
+    summary:
+      "The most common value is one of a set; of several equally common ones one suffices with `ties_okay`, otherwise a tie fails.",
+    params: {
+      column: columnParam,
+      value_set: requiredSet,
+      ties_okay: { type: "boolean", about: "true to accept a tie" },
+    },
     message: (params) => `most common ${text(params, "column")} must be in the set`,
     plan: (use) => {
       const column = use.column("column", ordered);
@@ -128,7 +146,10 @@ export const distinct: readonly Expectation[] = [
         judge: (rows) => {
           const tie = rows.length > 1;
           const held = rows.some((row) => row["held"] === true);
-          return { success: held && (!tie || flag(use.check.params, "ties_okay")), observed: rows.map((row) => toJson(row["value"])) };
+          return {
+            success: held && (!tie || flag(use.check.params, "ties_okay")),
+            observed: rows.map((row) => toJson(row["value"])),
+          };
         },
       };
     },
@@ -140,7 +161,11 @@ export const distinct: readonly Expectation[] = [
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
     message: (params) => `entropy of ${text(params, "column")} must be ${boundsText(params)}`,
-    plan: (use) => ({ kind: "query", query: entropySql([use.column("column")]), judge: ([row]) => bounded(use, entropyOf(row)) }),
+    plan: (use) => ({
+      kind: "query",
+      query: entropySql([use.column("column")]),
+      judge: ([row]) => bounded(use, entropyOf(row)),
+    }),
   },
   {
     kind: "expect_columns_mutual_information_to_be_between",
@@ -148,7 +173,8 @@ export const distinct: readonly Expectation[] = [
     summary: "Mutual information of two columns in nats, over rows without nulls in them.",
     params: { column_list: twoColumnsParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
-    message: (params) => `mutual information of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `mutual information of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
     plan: (use) => {
       const columns = use.columnList("column_list");
       const [a, b] = columns;
@@ -156,11 +182,17 @@ export const distinct: readonly Expectation[] = [
         kind: "query",
         query: (scoped) => {
           const both = a === undefined || b === undefined ? [] : [a, b];
-          const marginal = (name: string) => `SELECT sum(n * ln(n)) FROM (SELECT sum(n) AS n FROM joint GROUP BY ${name})`;
+          const marginal = (name: string) =>
+            `SELECT sum(n * ln(n)) FROM (SELECT sum(n) AS n FROM joint GROUP BY ${name})`;
           return `WITH joint AS (${grouped(both)(scoped)}) SELECT (SELECT sum(n) FROM joint) AS total, (SELECT sum(n * ln(n)) FROM joint) AS ab, (${marginal("g0")}) AS a, (${marginal("g1")}) AS b`;
         },
         judge: ([row]) => {
-          const [total, ab, sumA, sumB] = [toNumber(row?.["total"]), toNumber(row?.["ab"]), toNumber(row?.["a"]), toNumber(row?.["b"])];
+          const [total, ab, sumA, sumB] = [
+            toNumber(row?.["total"]),
+            toNumber(row?.["ab"]),
+            toNumber(row?.["a"]),
+            toNumber(row?.["b"]),
+          ];
           const known = total !== null && ab !== null && sumA !== null && sumB !== null && total > 0;
           return bounded(use, known ? Math.log(total) + (ab - sumA - sumB) / total : null);
         },

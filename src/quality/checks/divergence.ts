@@ -10,9 +10,19 @@ import {
   toNumber,
 } from "../model/expectation.ts";
 import { boundsText, number, text } from "../model/params.ts";
-import { columnParam, numbers, numericBounds, ordered, refuseBounds, shareLimits, withinBounds } from "./common.ts";
+import {
+  columnParam,
+  numbers,
+  numericBounds,
+  ordered,
+  refuseBounds,
+  shareLimits,
+  withinBounds,
+} from "./common.ts";
 
-/** A distribution to compare with: shares of values, or of bins with closed last bin and the tails outside. */
+/**
+ * A distribution to compare with: shares of values, or of bins with closed last bin and the tails outside.
+ */
 type Partition =
   | { readonly kind: "values"; readonly values: readonly JsonValue[]; readonly weights: readonly number[] }
   | {
@@ -26,32 +36,49 @@ function readPartition(params: JsonObject): Partition | string {
   const given = params["partition_object"];
   if (!isJsonObject(given)) return "must be an object";
   const weights = Array.isArray(given["weights"]) ? given["weights"].map(Number) : [];
-  if (weights.length === 0 || weights.some((weight) => !(weight >= 0))) return "needs weights, a list of shares";
+  if (weights.length === 0 || weights.some((weight) => !(weight >= 0)))
+    return "needs weights, a list of shares";
   const tails = Array.isArray(given["tail_weights"]) ? given["tail_weights"].map(Number) : undefined;
   if (Math.abs([...weights, ...(tails ?? [])].reduce((sum, weight) => sum + weight, 0) - 1) > 1e-6)
     return "has weights that do not add up to 1";
   if (Array.isArray(given["values"]))
-    return given["values"].length === weights.length ? { kind: "values", values: given["values"], weights } : "needs one weight a value";
+    return given["values"].length === weights.length
+      ? { kind: "values", values: given["values"], weights }
+      : "needs one weight a value";
   if (!Array.isArray(given["bins"])) return "needs bins or values";
   const bins = given["bins"].map(Number);
   if (bins.length !== weights.length + 1) return "needs one more bin edge than weights";
-  if (bins.some((edge, at) => Number.isNaN(edge) || (at > 0 && edge <= (bins[at - 1] ?? edge)))) return "has bin edges that do not rise";
+  if (bins.some((edge, at) => Number.isNaN(edge) || (at > 0 && edge <= (bins[at - 1] ?? edge))))
+    return "has bin edges that do not rise";
   if (tails !== undefined && tails.length !== 2) return "needs two tail_weights";
   return { kind: "bins", bins, weights, tails };
 }
 
 function refuse(params: JsonObject) {
   const partition = readPartition(params);
-  if (typeof partition === "string") return { param: "partition_object", problem: partition, advice: "Give { bins | values, weights }" };
+  if (typeof partition === "string")
+    return { param: "partition_object", problem: partition, advice: "Give { bins | values, weights }" };
   const held = number(params, "tail_weight_holdout") ?? 0;
   if (partition.kind === "values") return undefined;
   if (held > 0 && partition.tails !== undefined)
-    return { param: "tail_weight_holdout", problem: "is given beside tail_weights", advice: "Leave out one of them" };
+    return {
+      param: "tail_weight_holdout",
+      problem: "is given beside tail_weights",
+      advice: "Leave out one of them",
+    };
   const [first, last] = [partition.bins[0], partition.bins.at(-1)];
   if (held > 0 && first === -Infinity && last === Infinity)
-    return { param: "tail_weight_holdout", problem: "is given though the bins have no tails", advice: "Leave it out" };
+    return {
+      param: "tail_weight_holdout",
+      problem: "is given though the bins have no tails",
+      advice: "Leave it out",
+    };
   if (partition.tails !== undefined && (first === -Infinity || last === Infinity))
-    return { param: "partition_object", problem: "has tail_weights though a bin is open", advice: "Leave out one of them" };
+    return {
+      param: "partition_object",
+      problem: "has tail_weights though a bin is open",
+      advice: "Leave out one of them",
+    };
   return undefined;
 }
 
@@ -74,7 +101,11 @@ function judgeDivergence(use: CheckUse, divergence: number, details: JsonObject)
   };
 }
 
-function binned(use: CheckUse, column: ColumnUse, partition: Partition & { readonly kind: "bins" }): AggregatePlan {
+function binned(
+  use: CheckUse,
+  column: ColumnUse,
+  partition: Partition & { readonly kind: "bins" },
+): AggregatePlan {
   const { bins, weights, tails } = partition;
   const value = use.dialect.toDouble(column.sql);
   const literal = (edge: number) => use.dialect.literal(edge, "double");
@@ -87,20 +118,38 @@ function binned(use: CheckUse, column: ColumnUse, partition: Partition & { reado
     below: `count(CASE WHEN ${value} < ${literal(bins[0] ?? 0)} THEN 1 END)`,
     above: `count(CASE WHEN ${value} > ${literal(bins.at(-1) ?? 0)} THEN 1 END)`,
   };
-  const [tail, internal] = [number(use.check.params, "tail_weight_holdout") ?? 0, number(use.check.params, "internal_weight_holdout") ?? 0];
+  const [tail, internal] = [
+    number(use.check.params, "tail_weight_holdout") ?? 0,
+    number(use.check.params, "internal_weight_holdout") ?? 0,
+  ];
   const zeros = weights.filter((weight) => weight === 0).length;
-  const scaled = weights.map((weight) => (weight === 0 && internal > 0 ? internal / zeros : weight * (1 - tail - internal)));
-  const heldTails = tails ?? (openLow || openHigh ? [openLow ? 0 : tail, openHigh ? 0 : tail] : [tail / 2, tail / 2]);
+  const scaled = weights.map((weight) =>
+    weight === 0 && internal > 0 ? internal / zeros : weight * (1 - tail - internal),
+  );
+  const heldTails =
+    tails ?? (openLow || openHigh ? [openLow ? 0 : tail, openHigh ? 0 : tail] : [tail / 2, tail / 2]);
   return {
     kind: "aggregate",
-    aggregates: { ...outside, ...Object.fromEntries(counts.map((count, at) => [`b${at}`, count])), present: `count(${column.sql})` },
+    aggregates: {
+      ...outside,
+      ...Object.fromEntries(counts.map((count, at) => [`b${at}`, count])),
+      present: `count(${column.sql})`,
+    },
     judge: (values) => {
       const present = toNumber(values["present"]) ?? 0;
       const observed = weights.map((_, at) => (toNumber(values[`b${at}`]) ?? 0) / present);
       const around = [(toNumber(values["below"]) ?? 0) / present, (toNumber(values["above"]) ?? 0) / present];
-      const join = (inner: readonly number[], ends: readonly number[]) => [ends[0] ?? 0, ...inner, ends[1] ?? 0];
-      const divergence = present === 0 ? Number.NaN : relativeEntropy(join(observed, around), join(scaled, heldTails));
-      const details = { observed_partition: shown(bins, observed, around), expected_partition: shown(bins, scaled, heldTails) };
+      const join = (inner: readonly number[], ends: readonly number[]) => [
+        ends[0] ?? 0,
+        ...inner,
+        ends[1] ?? 0,
+      ];
+      const divergence =
+        present === 0 ? Number.NaN : relativeEntropy(join(observed, around), join(scaled, heldTails));
+      const details = {
+        observed_partition: shown(bins, observed, around),
+        expected_partition: shown(bins, scaled, heldTails),
+      };
       return judgeDivergence(use, divergence, details);
     },
   };
@@ -112,35 +161,53 @@ function shown(bins: readonly number[], weights: readonly number[], tails: reado
   return {
     bins: bins.filter((edge) => Number.isFinite(edge)),
     weights: weights.slice(openLow ? 1 : 0, openHigh ? -1 : undefined),
-    tail_weights: [openLow ? (weights[0] ?? 0) : (tails[0] ?? 0), openHigh ? (weights.at(-1) ?? 0) : (tails[1] ?? 0)],
+    tail_weights: [
+      openLow ? (weights[0] ?? 0) : (tails[0] ?? 0),
+      openHigh ? (weights.at(-1) ?? 0) : (tails[1] ?? 0),
+    ],
   };
 }
 
-function categorical(use: CheckUse, column: ColumnUse, partition: Partition & { readonly kind: "values" }): QueryPlan {
+function categorical(
+  use: CheckUse,
+  column: ColumnUse,
+  partition: Partition & { readonly kind: "values" },
+): QueryPlan {
   const cases = partition.values
     .map((value, at) => `WHEN ${column.sql} = ${use.value(value, column, "partition_object")} THEN ${at}`)
     .join(" ");
   return {
     kind: "query",
-    // unexpected values stay in the engine: of them only the number of groups and the sum of n·ln n are needed
+    // unexpected values stay in the engine: of them only the number of groups and the sum of n·ln n are
+    // needed
     query: (scoped) =>
       `SELECT place, count(*) AS groups, sum(n) AS n, sum(n * ln(n)) AS weighted FROM (SELECT CASE ${cases} END AS place, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) GROUP BY place`,
     judge: (rows) => judgeCategories(use, partition, rows),
   };
 }
 
-function judgeCategories(use: CheckUse, partition: Partition & { readonly kind: "values" }, rows: readonly AggregateValues[]): Judgement {
+function judgeCategories(
+  use: CheckUse,
+  partition: Partition & { readonly kind: "values" },
+  rows: readonly AggregateValues[],
+): Judgement {
   const counts = partition.weights.map(
-    (_, at) => toNumber(rows.find((row) => toNumber(row["place"]) === at && row["place"] !== null)?.["n"]) ?? 0,
+    (_, at) =>
+      toNumber(rows.find((row) => toNumber(row["place"]) === at && row["place"] !== null)?.["n"]) ?? 0,
   );
   const other = rows.find((row) => row["place"] === null);
-  const [groups, others, weighted] = [toNumber(other?.["groups"]) ?? 0, toNumber(other?.["n"]) ?? 0, toNumber(other?.["weighted"]) ?? 0];
+  const [groups, others, weighted] = [
+    toNumber(other?.["groups"]) ?? 0,
+    toNumber(other?.["n"]) ?? 0,
+    toNumber(other?.["weighted"]) ?? 0,
+  ];
   const total = counts.reduce((sum, count) => sum + count, 0) + others;
   const tail = groups === 0 ? 0 : (number(use.check.params, "tail_weight_holdout") ?? 0);
   const expected = partition.weights.map((weight) => weight * (1 - tail));
   const sum = expected.reduce((all, weight) => all + weight, 0) + tail;
   const inside = counts.reduce(
-    (all, count, at) => (count === 0 ? all : all + (count / total) * Math.log(count / total / ((expected[at] ?? 0) / sum))),
+    (all, count, at) =>
+      count === 0 ? all : all + (count / total) * Math.log(count / total / ((expected[at] ?? 0) / sum)),
     0,
   );
   const outside =
@@ -169,14 +236,21 @@ export const divergence: readonly Expectation[] = [
       column: columnParam,
       partition_object: { type: "json", required: true, about: "{ bins | values, weights, tail_weights }" },
       threshold: { type: "number", min: 0, required: true, about: "a divergence of at least 0" },
-      tail_weight_holdout: { type: "number", min: 0, max: 1, about: "a share given to what the reference does not know" },
+      tail_weight_holdout: {
+        type: "number",
+        min: 0,
+        max: 1,
+        about: "a share given to what the reference does not know",
+      },
       internal_weight_holdout: { type: "number", min: 0, max: 1, about: "a share given to bins of weight 0" },
     },
     refuse,
-    message: (params) => `divergence of ${text(params, "column")} must be at most ${number(params, "threshold")}`,
+    message: (params) =>
+      `divergence of ${text(params, "column")} must be at most ${number(params, "threshold")}`,
     plan: (use) => {
       const partition = readPartition(use.check.params);
-      if (typeof partition === "string") throw new Error(`varve internal error: partition_object ${partition}`);
+      if (typeof partition === "string")
+        throw new Error(`varve internal error: partition_object ${partition}`);
       return partition.kind === "bins"
         ? binned(use, use.column("column", numbers), partition)
         : categorical(use, use.column("column", ordered), partition);
@@ -185,14 +259,21 @@ export const divergence: readonly Expectation[] = [
   {
     kind: "expect_column_data_type_share_to_be_between",
     level: "aggregate",
-    summary: "The share of a text column's rows that read as Fractional, Integral, Boolean, String or (null) Unknown lies within bounds.",
+    summary:
+      "The share of a text column's rows that read as Fractional, Integral, Boolean, String or (null) Unknown lies within bounds.",
     params: {
       column: columnParam,
-      data_type: { type: "enum", values: typeClasses, required: true, about: `one of ${typeClasses.join(", ")}` },
+      data_type: {
+        type: "enum",
+        values: typeClasses,
+        required: true,
+        about: `one of ${typeClasses.join(", ")}`,
+      },
       ...numericBounds,
     },
     refuse: refuseBounds(false, shareLimits),
-    message: (params) => `share of ${text(params, "data_type")} values in ${text(params, "column")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `share of ${text(params, "data_type")} values in ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const { sql } = use.column("column", ["string"]);
       const is = (pattern: string) => use.dialect.matches(sql, pattern);
@@ -220,7 +301,11 @@ export const divergence: readonly Expectation[] = [
           const shares: Record<string, number> =
             rows === 0
               ? {}
-              : Object.fromEntries(Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [[name, count / rows]])));
+              : Object.fromEntries(
+                  Object.entries(counts).flatMap(([name, count]) =>
+                    count === 0 ? [] : [[name, count / rows]],
+                  ),
+                );
           const observed = rows === 0 ? null : (shares[text(use.check.params, "data_type")] ?? 0);
           return { success: withinBounds(observed, use.check.params), observed, details: { shares } };
         },

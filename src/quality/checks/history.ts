@@ -18,7 +18,10 @@ const params: ParamSpecs = {
   },
   lower: { type: "number", about: "threshold's lowest value" },
   upper: { type: "number", about: "threshold's highest value" },
-  max_decrease: { type: "number", about: "the lowest allowed change (a negative number; for relative_change a ratio below 1)" },
+  max_decrease: {
+    type: "number",
+    about: "the lowest allowed change (a negative number; for relative_change a ratio below 1)",
+  },
   max_increase: { type: "number", about: "the highest allowed change (for relative_change a ratio)" },
   order: { type: "integer", min: 0, about: "how many versions back to compare with" },
   lower_factor: { type: "number", min: 0, about: "deviations below the mean; default 3" },
@@ -34,7 +37,9 @@ function metricName(metric: string, column: string | undefined): string {
 
 function ruleOf(params: JsonObject): AnomalyRule {
   const pick = (...names: readonly string[]) =>
-    Object.fromEntries(names.flatMap((name) => (number(params, name) === undefined ? [] : [[name, number(params, name)]])));
+    Object.fromEntries(
+      names.flatMap((name) => (number(params, name) === undefined ? [] : [[name, number(params, name)]])),
+    );
   switch (text(params, "rule")) {
     case "absolute_change":
       return { rule: "absolute_change", ...pick("max_decrease", "max_increase", "order") };
@@ -45,7 +50,11 @@ function ruleOf(params: JsonObject): AnomalyRule {
     case "online_normal":
       return { rule: "online_normal", ...pick("lower_factor", "upper_factor") };
     case "seasonal":
-      return { rule: "seasonal", period: number(params, "period") ?? 7, ...pick("lower_factor", "upper_factor") };
+      return {
+        rule: "seasonal",
+        period: number(params, "period") ?? 7,
+        ...pick("lower_factor", "upper_factor"),
+      };
     default:
       return { rule: "threshold", ...pick("lower", "upper") };
   }
@@ -53,15 +62,22 @@ function ruleOf(params: JsonObject): AnomalyRule {
 
 /** The rule with what was given to it: `relative_change (max_increase 2)`. */
 function ruleText(params: JsonObject): string {
-  const given = Object.entries(ruleOf(params)).flatMap(([name, value]) => (name === "rule" ? [] : [`${name} ${value}`]));
+  const given = Object.entries(ruleOf(params)).flatMap(([name, value]) =>
+    name === "rule" ? [] : [`${name} ${value}`],
+  );
   return `${text(params, "rule")}${given.length === 0 ? "" : ` (${given.join(", ")})`}`;
 }
 
 function plannedMeasure(use: CheckUse) {
   const measure = measureNamed(text(use.check.params, "metric"));
-  if (measure === undefined) throw invalidSuite(`${use.check.path}.params.metric`, "names no metric", "Use one of the measures");
+  if (measure === undefined)
+    throw invalidSuite(`${use.check.path}.params.metric`, "names no metric", "Use one of the measures");
   if (measure.columns === 1 && text(use.check.params, "column") === "")
-    throw invalidSuite(`${use.check.path}.params.column`, `is missing: ${measure.name} looks at a column`, "Name one");
+    throw invalidSuite(
+      `${use.check.path}.params.column`,
+      `is missing: ${measure.name} looks at a column`,
+      "Name one",
+    );
   return { measure, columns: measure.columns === 1 ? [use.column("column", measure.accepts)] : [] };
 }
 
@@ -70,9 +86,11 @@ export const history: readonly Expectation[] = [
   {
     kind: "expect_metric_to_be_normal",
     level: "aggregate",
-    summary: "A metric of the batch is not out of line with its history over the table's versions; with too little history it passes.",
+    summary:
+      "A metric of the batch is not out of line with its history over the table's versions; with too little history it passes.",
     params,
-    message: (params) => `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${ruleText(params)}`,
+    message: (params) =>
+      `${metricName(text(params, "metric"), text(params, "column"))} must be normal by ${ruleText(params)}`,
     plan: (use) => {
       const { measure, columns } = plannedMeasure(use);
       return {
@@ -84,9 +102,17 @@ export const history: readonly Expectation[] = [
           if (current === null) return { success: false, observed: null, details: { history: past.length } };
           if (past.length < (number(use.check.params, "min_history") ?? 2))
             return { success: true, observed: current, details: { history: past.length, tooShort: true } };
-          const found = findAnomalies([...past, current], ruleOf(use.check.params), { from: past.length, to: past.length + 1 });
-          const bounds = found[0] === undefined ? {} : { lower: String(found[0].lower), upper: String(found[0].upper) };
-          return { success: found.length === 0, observed: current, details: { history: past.length, ...bounds } };
+          const found = findAnomalies([...past, current], ruleOf(use.check.params), {
+            from: past.length,
+            to: past.length + 1,
+          });
+          const bounds =
+            found[0] === undefined ? {} : { lower: String(found[0].lower), upper: String(found[0].upper) };
+          return {
+            success: found.length === 0,
+            observed: current,
+            details: { history: past.length, ...bounds },
+          };
         },
       };
     },

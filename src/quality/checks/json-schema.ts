@@ -14,7 +14,16 @@ const types: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Keywords without effect on validity. */
-const annotations = new Set(["$schema", "$id", "title", "description", "default", "examples", "$comment", "format"]);
+const annotations = new Set([
+  "$schema",
+  "$id",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "$comment",
+  "format",
+]);
 
 type Condition = (json: string) => string;
 
@@ -26,7 +35,11 @@ type Condition = (json: string) => string;
 export function jsonSchemaCondition(use: CheckUse): Condition {
   const path = `${use.check.path}.params.json_schema`;
   if (use.dialect.name !== "duckdb")
-    throw invalidSuite(path, `JSON Schema cannot be written for ${use.dialect.name}`, "Use a check that the engine has");
+    throw invalidSuite(
+      path,
+      `JSON Schema cannot be written for ${use.dialect.name}`,
+      "Use a check that the engine has",
+    );
   return compile(use.check.params["json_schema"] ?? {}, path, (value) => use.dialect.string(value), 0);
 }
 
@@ -47,7 +60,12 @@ export function jsonSchemaProblem(
   }
 }
 
-function compile(schema: JsonValue, path: string, quote: (value: string) => string, depth: number): Condition {
+function compile(
+  schema: JsonValue,
+  path: string,
+  quote: (value: string) => string,
+  depth: number,
+): Condition {
   if (schema === true) return () => "true";
   if (schema === false) return () => "false";
   if (!isJsonObject(schema)) throw invalidSuite(path, "is no JSON Schema", "Give an object, true or false");
@@ -55,18 +73,31 @@ function compile(schema: JsonValue, path: string, quote: (value: string) => stri
     if (annotations.has(keyword)) return [];
     const make = keywords[keyword];
     if (make === undefined)
-      throw invalidSuite(`${path}.${keyword}`, "is a keyword that varve does not evaluate", `Use ${Object.keys(keywords).join(", ")}`);
+      throw invalidSuite(
+        `${path}.${keyword}`,
+        "is a keyword that varve does not evaluate",
+        `Use ${Object.keys(keywords).join(", ")}`,
+      );
     return [make(value, `${path}.${keyword}`, quote, depth, schema)];
   });
-  return (json) => (conditions.length === 0 ? "true" : `(${conditions.map((condition) => condition(json)).join(" AND ")})`);
+  return (json) =>
+    conditions.length === 0 ? "true" : `(${conditions.map((condition) => condition(json)).join(" AND ")})`;
 }
 
-type Keyword = (value: JsonValue, path: string, quote: (value: string) => string, depth: number, schema: JsonObject) => Condition;
+type Keyword = (
+  value: JsonValue,
+  path: string,
+  quote: (value: string) => string,
+  depth: number,
+  schema: JsonObject,
+) => Condition;
 
 const typeOf = (json: string): string => `json_type(${json})`;
-const isType = (json: string, type: string): string => `${typeOf(json)} IN (${(types[type] ?? []).map((name) => `'${name}'`).join(", ")})`;
+const isType = (json: string, type: string): string =>
+  `${typeOf(json)} IN (${(types[type] ?? []).map((name) => `'${name}'`).join(", ")})`;
 /** `condition` where the value is of the type, true elsewhere: keywords say nothing of other types. */
-const when = (json: string, type: string, condition: string): string => `(CASE WHEN ${isType(json, type)} THEN ${condition} ELSE true END)`;
+const when = (json: string, type: string, condition: string): string =>
+  `(CASE WHEN ${isType(json, type)} THEN ${condition} ELSE true END)`;
 const textOf = (json: string): string => `(${json} ->> '$')`;
 const member = (json: string, pointer: string): string => `json_extract(${json}, ${pointer})`;
 
@@ -87,14 +118,21 @@ const itemsOf: Condition = (json) => `json_array_length(${json})`;
 
 function combined(join: (parts: readonly string[]) => string): Keyword {
   return (value, path, quote, depth) => {
-    if (!Array.isArray(value) || value.length === 0) throw invalidSuite(path, "must be a list of schemas", "Give at least one");
-    const parts = (value as readonly JsonValue[]).map((item, at) => compile(item, `${path}[${at}]`, quote, depth));
+    if (!Array.isArray(value) || value.length === 0)
+      throw invalidSuite(path, "must be a list of schemas", "Give at least one");
+    const parts = (value as readonly JsonValue[]).map((item, at) =>
+      compile(item, `${path}[${at}]`, quote, depth),
+    );
     return (json) => `(${join(parts.map((part) => part(json)))})`;
   };
 }
 
-/** Canonical text of a JSON value as the engine prints it, so that `1.0`, `1` and white space do not matter less than in the data. */
-const literal = (value: JsonValue, quote: (value: string) => string): string => `json(${quote(stringifyJson(value))})`;
+/**
+ * Canonical text of a JSON value as the engine prints it, so that `1.0`, `1` and white space do not matter
+ * less than in the data.
+ */
+const literal = (value: JsonValue, quote: (value: string) => string): string =>
+  `json(${quote(stringifyJson(value))})`;
 
 const keywords: Readonly<Record<string, Keyword>> = {
   type: (value, path) => {
@@ -108,9 +146,12 @@ const keywords: Readonly<Record<string, Keyword>> = {
     if (!Array.isArray(value)) throw invalidSuite(path, "must be a list", "Give the allowed values");
     const items = (value as readonly JsonValue[]).map((item) => literal(item, quote));
     return (json) =>
-      items.length === 0 ? "false" : `CAST(json(${json}) AS VARCHAR) IN (${items.map((item) => `CAST(${item} AS VARCHAR)`).join(", ")})`;
+      items.length === 0
+        ? "false"
+        : `CAST(json(${json}) AS VARCHAR) IN (${items.map((item) => `CAST(${item} AS VARCHAR)`).join(", ")})`;
   },
-  const: (value, _path, quote) => (json) => `CAST(json(${json}) AS VARCHAR) = CAST(${literal(value, quote)} AS VARCHAR)`,
+  const: (value, _path, quote) => (json) =>
+    `CAST(json(${json}) AS VARCHAR) = CAST(${literal(value, quote)} AS VARCHAR)`,
   minimum: bound("number", numberOf, ">="),
   maximum: bound("number", numberOf, "<="),
   exclusiveMinimum: bound("number", numberOf, ">"),
@@ -126,7 +167,12 @@ const keywords: Readonly<Record<string, Keyword>> = {
   required: (value, path, quote) => {
     if (!Array.isArray(value)) throw invalidSuite(path, "must be a list of names", "Give names");
     const names = (value as readonly JsonValue[]).map((name) => jsonPointer(String(name), quote));
-    return (json) => when(json, "object", names.length === 0 ? "true" : names.map((name) => `json_exists(${json}, ${name})`).join(" AND "));
+    return (json) =>
+      when(
+        json,
+        "object",
+        names.length === 0 ? "true" : names.map((name) => `json_exists(${json}, ${name})`).join(" AND "),
+      );
   },
   properties: (value, path, quote, depth) => {
     if (!isJsonObject(value)) throw invalidSuite(path, "must be an object", "Give a schema for each name");
@@ -140,12 +186,18 @@ const keywords: Readonly<Record<string, Keyword>> = {
         "object",
         parts.length === 0
           ? "true"
-          : parts.map(({ pointer, check }) => `(NOT json_exists(${json}, ${pointer}) OR ${check(member(json, pointer))})`).join(" AND "),
+          : parts
+              .map(
+                ({ pointer, check }) =>
+                  `(NOT json_exists(${json}, ${pointer}) OR ${check(member(json, pointer))})`,
+              )
+              .join(" AND "),
       );
   },
   additionalProperties: (value, path, quote, _depth, schema) => {
     if (value === true) return () => "true";
-    if (value !== false) throw invalidSuite(path, "may only be true or false", "List the names in properties");
+    if (value !== false)
+      throw invalidSuite(path, "may only be true or false", "List the names in properties");
     const known = isJsonObject(schema["properties"]) ? Object.keys(schema["properties"]).map(quote) : [];
     const others = known.length === 0 ? "true" : `k NOT IN (${known.join(", ")})`;
     return (json) => when(json, "object", `len(list_filter(json_keys(${json}), lambda k: ${others})) = 0`);
@@ -154,11 +206,17 @@ const keywords: Readonly<Record<string, Keyword>> = {
     const item = `x${depth}`;
     const check = compile(value, path, quote, depth + 1);
     return (json) =>
-      when(json, "array", `len(list_filter(CAST(json_extract(${json}, '$[*]') AS JSON[]), lambda ${item}: NOT ${check(item)})) = 0`);
+      when(
+        json,
+        "array",
+        `len(list_filter(CAST(json_extract(${json}, '$[*]') AS JSON[]), lambda ${item}: NOT ${check(item)})) = 0`,
+      );
   },
   allOf: combined((parts) => parts.join(" AND ")),
   anyOf: combined((parts) => parts.join(" OR ")),
-  oneOf: combined((parts) => `${parts.map((part) => `(CASE WHEN ${part} THEN 1 ELSE 0 END)`).join(" + ")} = 1`),
+  oneOf: combined(
+    (parts) => `${parts.map((part) => `(CASE WHEN ${part} THEN 1 ELSE 0 END)`).join(" + ")} = 1`,
+  ),
   not: (value, path, quote, depth) => {
     const check = compile(value, path, quote, depth);
     return (json) => `(NOT ${check(json)})`;

@@ -34,9 +34,15 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must not be null or blank`,
     plan: (use) => {
       const column = use.column("column", ["string"]);
-      // almost every text begins with something visible: comparing is far cheaper than searching, and CASE searches only the rest
+      // almost every text begins with something visible: comparing is far cheaper than searching, and CASE
+      // searches only the rest
       const visible = `(CASE WHEN ${column.sql} >= '!' THEN true ELSE ${use.dialect.matches(column.sql, "[^\\s]")} END)`;
-      return { kind: "row", pass: `(${column.sql} IS NOT NULL AND ${visible})`, nullsExactly: true, shows: [column] };
+      return {
+        kind: "row",
+        pass: `(${column.sql} IS NOT NULL AND ${visible})`,
+        nullsExactly: true,
+        shows: [column],
+      };
     },
   },
   {

@@ -13,7 +13,19 @@ import { values } from "./values.ts";
 
 /** Every kind of check that a suite may name. */
 export const expectations: ReadonlyMap<string, Expectation> = new Map(
-  [nullness, values, several, textChecks, uniqueness, custom, shape, aggregates, distinct, divergence, history]
+  [
+    nullness,
+    values,
+    several,
+    textChecks,
+    uniqueness,
+    custom,
+    shape,
+    aggregates,
+    distinct,
+    divergence,
+    history,
+  ]
     .flat()
     .map((expectation) => [expectation.kind, expectation]),
 );

@@ -34,7 +34,9 @@ function comparable(use: CheckUse): readonly [ColumnUse, ColumnUse] {
   return [a, b];
 }
 
-/** Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both. */
+/**
+ * Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both.
+ */
 function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [string, string] {
   const [one, two] = [digitsOf(a), digitsOf(b)];
   if (Math.max(one.whole, two.whole) + Math.max(one.scale, two.scale) <= 38) return [a.sql, b.sql];
@@ -47,21 +49,39 @@ function digitsOf({ class: kind, type }: ColumnUse): { readonly whole: number; r
   return { whole: Number(precision) - Number(scale), scale: Number(scale) };
 }
 
-/** The columns of a row added up, and the total to compare the sum with: exactly, or as doubles where no decimal has room for all their digits. */
-function addedUp(use: CheckUse, columns: readonly ColumnUse[], total: number): { readonly sum: string; readonly total: string } {
-  const digits = [...columns.map(digitsOf), { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction }];
+/**
+ * The columns of a row added up, and the total to compare the sum with: exactly, or as doubles where no
+ * decimal has room for all their digits.
+ */
+function addedUp(
+  use: CheckUse,
+  columns: readonly ColumnUse[],
+  total: number,
+): { readonly sum: string; readonly total: string } {
+  const digits = [
+    ...columns.map(digitsOf),
+    { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction },
+  ];
   const scale = Math.max(...digits.map((one) => one.scale));
   // what adding so many can carry over; the engines check sums of 18 digits against 18 digits
   const width = Math.max(...digits.map((one) => one.whole)) + String(columns.length).length + scale;
-  const isExact = width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
-  const cast = (sql: string) => (isExact ? `CAST(${sql} AS DECIMAL(${width},${scale}))` : use.dialect.toDouble(sql));
+  const isExact =
+    width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
+  const cast = (sql: string) =>
+    isExact ? `CAST(${sql} AS DECIMAL(${width},${scale}))` : use.dialect.toDouble(sql);
   const literal = use.dialect.literal(total, isExact ? "decimal" : "double");
-  return { sum: columns.map((column) => cast(column.sql)).join(" + "), total: isExact ? cast(literal) : literal };
+  return {
+    sum: columns.map((column) => cast(column.sql)).join(" + "),
+    total: isExact ? cast(literal) : literal,
+  };
 }
 
 const pairParams = { column_A: columnParam, column_B: columnParam, ignore_row_if: pairIgnore };
 
-/** Columns of one row against each other. A single null in a pair fails, unless the row is left out by `ignore_row_if`. */
+/**
+ * Columns of one row against each other. A single null in a pair fails, unless the row is left out by
+ * `ignore_row_if`.
+ */
 export const several: readonly Expectation[] = [
   {
     kind: "expect_column_pair_values_to_be_equal",
@@ -97,24 +117,35 @@ export const several: readonly Expectation[] = [
     kind: "expect_column_pair_values_to_be_in_set",
     level: "row",
     summary: "The pair of values is one of a set of pairs; null in a pair of the set stands for null.",
-    params: { ...pairParams, value_pairs_set: { type: "pairs", required: true, about: "a list of pairs of values" } },
+    params: {
+      ...pairParams,
+      value_pairs_set: { type: "pairs", required: true, about: "a list of pairs of values" },
+    },
     message: (params) =>
       `(${text(params, "column_A")}, ${text(params, "column_B")}) must be one of the ${list(params, "value_pairs_set").length} allowed pairs`,
     plan: (use) => {
       const [a, b] = [use.column("column_A", ordered), use.column("column_B", ordered)];
       const one = (value: JsonValue, column: ColumnUse) =>
-        value === null ? `${column.sql} IS NULL` : `${column.sql} = ${use.value(value, column, "value_pairs_set")}`;
+        value === null
+          ? `${column.sql} IS NULL`
+          : `${column.sql} = ${use.value(value, column, "value_pairs_set")}`;
       const pairs = list(use.check.params, "value_pairs_set").map((pair) => {
         const [left, right] = Array.isArray(pair) ? (pair as readonly JsonValue[]) : [];
         return `(${one(left ?? null, a)} AND ${one(right ?? null, b)})`;
       });
-      return { kind: "row", pass: pairs.length === 0 ? "false" : `(${pairs.join(" OR ")})`, ...missing(use, [a, b]), shows: [a, b] };
+      return {
+        kind: "row",
+        pass: pairs.length === 0 ? "false" : `(${pairs.join(" OR ")})`,
+        ...missing(use, [a, b]),
+        shows: [a, b],
+      };
     },
   },
   {
     kind: "expect_multicolumn_sum_to_equal",
     level: "row",
-    summary: "The columns of a row add up to a total; `tolerance` (default 0) allows for the rounding of binary fractions.",
+    summary:
+      "The columns of a row add up to a total; `tolerance` (default 0) allows for the rounding of binary fractions.",
     params: {
       column_list: columnsParam,
       sum_total: { type: "number", required: true, about: "the total as a number" },
@@ -127,7 +158,10 @@ export const several: readonly Expectation[] = [
       const { sum, total } = addedUp(use, columns, number(use.check.params, "sum_total") ?? 0);
       const tolerance = number(use.check.params, "tolerance") ?? 0;
       const distance = use.dialect.toDouble(`abs((${sum}) - ${total})`);
-      const pass = tolerance === 0 ? `((${sum}) = ${total})` : `(${distance} <= ${use.dialect.literal(tolerance, "double")})`;
+      const pass =
+        tolerance === 0
+          ? `((${sum}) = ${total})`
+          : `(${distance} <= ${use.dialect.literal(tolerance, "double")})`;
       return { kind: "row", pass, ...missing(use, columns), shows: columns };
     },
   },
@@ -148,9 +182,14 @@ export const several: readonly Expectation[] = [
           "Compare columns of one type",
         );
       }
-      const pairs = columns.flatMap((a, at) => columns.slice(at + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")));
+      const pairs = columns.flatMap((a, at) =>
+        columns.slice(at + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")),
+      );
       // Spark has no IS DISTINCT FROM before 4.0, but it has the null-safe equality
-      const pass = use.dialect.name === "spark" ? pairs.map((pair) => `NOT (${pair.replace(" IS DISTINCT FROM ", " <=> ")})`) : pairs;
+      const pass =
+        use.dialect.name === "spark"
+          ? pairs.map((pair) => `NOT (${pair.replace(" IS DISTINCT FROM ", " <=> ")})`)
+          : pairs;
       return { kind: "row", pass: `(${pass.join(" AND ")})`, ...missing(use, columns), shows: columns };
     },
   },

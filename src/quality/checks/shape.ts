@@ -19,7 +19,10 @@ function rowCount(use: CheckUse): CheckPlan {
     judge: ({ rows }) => {
       const observed = toNumber(rows) ?? 0;
       const value = number(use.check.params, "value");
-      return { success: value === undefined ? withinBounds(observed, use.check.params) : observed === value, observed };
+      return {
+        success: value === undefined ? withinBounds(observed, use.check.params) : observed === value,
+        observed,
+      };
     },
   };
 }
@@ -63,7 +66,9 @@ export const shape: readonly Expectation[] = [
     kind: "expect_table_row_count_to_equal_other_table",
     level: "aggregate",
     summary: "The batch has as many rows as another table.",
-    params: { table: { type: "string", required: true, about: "the name under which the other table is given" } },
+    params: {
+      table: { type: "string", required: true, about: "the name under which the other table is given" },
+    },
     message: (params) => `number of rows must equal that of ${text(params, "table")}`,
     plan: (use) => {
       const table = text(use.check.params, "table");
@@ -89,7 +94,10 @@ export const shape: readonly Expectation[] = [
     message: (params) => `number of columns must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "schema",
-      judge: (columns) => ({ success: withinBounds(columns.length, use.check.params), observed: columns.length }),
+      judge: (columns) => ({
+        success: withinBounds(columns.length, use.check.params),
+        observed: columns.length,
+      }),
     }),
   },
   {
@@ -100,14 +108,20 @@ export const shape: readonly Expectation[] = [
     message: (params) => `number of columns must be ${number(params, "value")}`,
     plan: (use) => ({
       kind: "schema",
-      judge: (columns) => ({ success: columns.length === number(use.check.params, "value"), observed: columns.length }),
+      judge: (columns) => ({
+        success: columns.length === number(use.check.params, "value"),
+        observed: columns.length,
+      }),
     }),
   },
   {
     kind: "expect_column_to_exist",
     level: "aggregate",
     summary: "The batch has a column of the name, at an index (from 0) if given.",
-    params: { column: columnParam, column_index: { type: "integer", min: 0, about: "the place of the column, from 0" } },
+    params: {
+      column: columnParam,
+      column_index: { type: "integer", min: 0, about: "the place of the column, from 0" },
+    },
     message: (params) => `column ${text(params, "column")} must exist`,
     plan: columnNames((names, use) => {
       const at = names.indexOf(text(use.check.params, "column"));
@@ -132,7 +146,11 @@ export const shape: readonly Expectation[] = [
         unexpected: unexpected.length === 0 ? undefined : unexpected,
         missing: missing.length === 0 ? undefined : missing,
       });
-      return { success: missing.length === 0 && (use.check.params["exact_match"] === false || unexpected.length === 0), mismatched };
+      return {
+        success:
+          missing.length === 0 && (use.check.params["exact_match"] === false || unexpected.length === 0),
+        mismatched,
+      };
     }),
   },
   {
@@ -151,8 +169,12 @@ export const shape: readonly Expectation[] = [
     level: "aggregate",
     summary:
       "The column's type is one of a list, as classes (integer, decimal, float, double, string, boolean, date, timestamp, timestamp_ntz, binary, nested) or as the type's full text.",
-    params: { column: columnParam, type_list: { type: "scalars", required: true, about: "a list of type names" } },
-    message: (params) => `${text(params, "column")} must be of type ${list(params, "type_list").join(" or ")}`,
+    params: {
+      column: columnParam,
+      type_list: { type: "scalars", required: true, about: "a list of type names" },
+    },
+    message: (params) =>
+      `${text(params, "column")} must be of type ${list(params, "type_list").join(" or ")}`,
     plan: (use) => typed(use, list(use.check.params, "type_list").map(String)),
   },
   {
@@ -167,9 +189,14 @@ export const shape: readonly Expectation[] = [
     kind: "expect_column_value_share_to_be_between",
     level: "aggregate",
     summary: "The share of the rows that hold a value lies within bounds; nulls count as rows.",
-    params: { column: columnParam, value: { type: "scalar", required: true, about: "a value of the column's type" }, ...numericBounds },
+    params: {
+      column: columnParam,
+      value: { type: "scalar", required: true, about: "a value of the column's type" },
+      ...numericBounds,
+    },
     refuse: refuseBounds(true),
-    message: (params) => `share of ${String(params["value"])} in ${text(params, "column")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `share of ${String(params["value"])} in ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const column = use.column("column", [...ordered, "binary"]);
       const value = use.value(use.check.params["value"] ?? null, column, "value");

@@ -10,10 +10,19 @@ function textRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
   return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, shows: [column] };
 }
 
-/** A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for nulls beside it. */
+/**
+ * A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for
+ * nulls beside it.
+ */
 function patternRow(use: CheckUse, condition: (sql: string) => string): RowPlan {
   const column = use.column("column", ["string"]);
-  return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+  return {
+    kind: "row",
+    pass: condition(column.sql),
+    missing: `${column.sql} IS NULL`,
+    nullsExactly: true,
+    shows: [column],
+  };
 }
 
 const regexParam: ParamSpec = {
@@ -21,7 +30,12 @@ const regexParam: ParamSpec = {
   required: true,
   about: "a regular expression (searched anywhere in the text; anchor it with ^ and $)",
 };
-const regexList: ParamSpec = { type: "regexes", atLeast: 1, required: true, about: "a list of regular expressions" };
+const regexList: ParamSpec = {
+  type: "regexes",
+  atLeast: 1,
+  required: true,
+  about: "a list of regular expressions",
+};
 const matchOn: ParamSpec = { type: "enum", values: ["any", "all"], about: "any (default) or all" };
 
 const email =
@@ -36,16 +50,23 @@ const formats: Readonly<Record<string, (sql: string, dialect: Dialect) => string
   url: (sql, dialect) => dialect.matches(sql, url),
   uuid: (sql, dialect) => dialect.matches(sql, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
   ipv4: (sql, dialect) => dialect.matches(sql, `^${octet}(\\.${octet}){3}$`),
-  date: (sql, dialect) => `(${dialect.matches(sql, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")} AND ${dialect.canCast(sql, "DATE")})`,
+  date: (sql, dialect) =>
+    `(${dialect.matches(sql, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")} AND ${dialect.canCast(sql, "DATE")})`,
   integer: (sql, dialect) => dialect.matches(sql, "^[+-]?[0-9]+$"),
   number: (sql, dialect) => dialect.matches(sql, "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?$"),
   credit_card: (sql, dialect) =>
-    dialect.matches(sql, "^(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2}|6(011|5[0-9]{2}))[ -]?[0-9]{4,6}[ -]?[0-9]{4,5}[ -]?[0-9]{0,4}$"),
+    dialect.matches(
+      sql,
+      "^(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2}|6(011|5[0-9]{2}))[ -]?[0-9]{4,6}[ -]?[0-9]{4,5}[ -]?[0-9]{0,4}$",
+    ),
   ssn_us: (sql, dialect) =>
     `(${dialect.matches(sql, "^[0-8][0-9]{2}-?[0-9]{2}-?[0-9]{4}$")} AND NOT ${dialect.matches(sql, "^(000|666)|^[0-9]{3}-?00|0000$")})`,
 };
 
-/** Texts against patterns and formats; patterns are searched, not matched whole; nulls are left out by default. */
+/**
+ * Texts against patterns and formats; patterns are searched, not matched whole; nulls are left out by
+ * default.
+ */
 export const textChecks: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_match_regex",
@@ -55,7 +76,10 @@ export const textChecks: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must match ${text(params, "regex")}`,
     plan: (use) => {
       const regex = text(use.check.params, "regex");
-      return { ...patternRow(use, (sql) => use.dialect.matches(sql, regex)), passesAsciiOnly: matchesAsciiOnly(regex) };
+      return {
+        ...patternRow(use, (sql) => use.dialect.matches(sql, regex)),
+        passesAsciiOnly: matchesAsciiOnly(regex),
+      };
     },
   },
   {
@@ -64,7 +88,8 @@ export const textChecks: readonly Expectation[] = [
     summary: "No text holds a match of the regular expression.",
     params: { column: columnParam, regex: regexParam },
     message: (params) => `${text(params, "column")} must not match ${text(params, "regex")}`,
-    plan: (use) => patternRow(use, (sql) => `(NOT ${use.dialect.matches(sql, text(use.check.params, "regex"))})`),
+    plan: (use) =>
+      patternRow(use, (sql) => `(NOT ${use.dialect.matches(sql, text(use.check.params, "regex"))})`),
   },
   {
     kind: "expect_column_values_to_match_regex_list",
@@ -89,7 +114,8 @@ export const textChecks: readonly Expectation[] = [
     level: "row",
     summary: "No text matches one of the regular expressions.",
     params: { column: columnParam, regex_list: regexList },
-    message: (params) => `${text(params, "column")} must match none of ${texts(params, "regex_list").join(", ")}`,
+    message: (params) =>
+      `${text(params, "column")} must match none of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) =>
       patternRow(
         use,
@@ -103,7 +129,10 @@ export const textChecks: readonly Expectation[] = [
     kind: "expect_column_values_to_match_like_pattern",
     level: "row",
     summary: "Each text is like the SQL pattern (% and _), as a whole.",
-    params: { column: columnParam, like_pattern: { type: "string", required: true, about: "a LIKE pattern" } },
+    params: {
+      column: columnParam,
+      like_pattern: { type: "string", required: true, about: "a LIKE pattern" },
+    },
     message: (params) => `${text(params, "column")} must be like ${text(params, "like_pattern")}`,
     plan: (use) => patternRow(use, (sql) => use.dialect.like(sql, text(use.check.params, "like_pattern"))),
   },
@@ -113,23 +142,34 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text as a whole is of a named format.",
     params: {
       column: columnParam,
-      format: { type: "enum", values: Object.keys(formats), required: true, about: `one of ${Object.keys(formats).join(", ")}` },
+      format: {
+        type: "enum",
+        values: Object.keys(formats),
+        required: true,
+        about: `one of ${Object.keys(formats).join(", ")}`,
+      },
     },
     message: (params) => `${text(params, "column")} must be of format ${text(params, "format")}`,
-    plan: (use) => textRow(use, (sql) => formats[text(use.check.params, "format")]?.(sql, use.dialect) ?? "false"),
+    plan: (use) =>
+      textRow(use, (sql) => formats[text(use.check.params, "format")]?.(sql, use.dialect) ?? "false"),
   },
   {
     kind: "expect_column_values_to_match_strftime_format",
     level: "row",
     summary: "Each text is a time written in the strftime format.",
-    params: { column: columnParam, strftime_format: { type: "string", required: true, about: "a strftime format such as %Y-%m-%d" } },
-    message: (params) => `${text(params, "column")} must be a time in the format ${text(params, "strftime_format")}`,
+    params: {
+      column: columnParam,
+      strftime_format: { type: "string", required: true, about: "a strftime format such as %Y-%m-%d" },
+    },
+    message: (params) =>
+      `${text(params, "column")} must be a time in the format ${text(params, "strftime_format")}`,
     plan: (use) => textRow(use, (sql) => use.dialect.isTime(sql, text(use.check.params, "strftime_format"))),
   },
   {
     kind: "expect_column_values_to_be_dateutil_parseable",
     level: "row",
-    summary: "Each text is a date or time that the engine can read (ISO 8601; narrower than Python's dateutil).",
+    summary:
+      "Each text is a date or time that the engine can read (ISO 8601; narrower than Python's dateutil).",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be a date or time`,
     plan: (use) => textRow(use, (sql) => use.dialect.isTime(sql, undefined)),
@@ -147,12 +187,18 @@ export const textChecks: readonly Expectation[] = [
     level: "row",
     summary:
       "Each text is JSON that fits a JSON Schema (type, enum, const, bounds, lengths, pattern, properties, required, items, allOf, anyOf, oneOf, not).",
-    params: { column: columnParam, json_schema: { type: "json", required: true, about: "a JSON Schema as an object" } },
+    params: {
+      column: columnParam,
+      json_schema: { type: "json", required: true, about: "a JSON Schema as an object" },
+    },
     refuse: jsonSchemaProblem,
     message: (params) => `${text(params, "column")} must fit the JSON Schema`,
     plan: (use) => {
       const condition = jsonSchemaCondition(use);
-      return textRow(use, (sql) => `(CASE WHEN ${use.dialect.isJson(sql)} THEN ${condition(sql)} ELSE false END)`);
+      return textRow(
+        use,
+        (sql) => `(CASE WHEN ${use.dialect.isJson(sql)} THEN ${condition(sql)} ELSE false END)`,
+      );
     },
   },
   {
@@ -161,7 +207,12 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text can be read as a value of an SQL type.",
     params: {
       column: columnParam,
-      type: { type: "enum", values: ["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"], required: true, about: "an SQL type" },
+      type: {
+        type: "enum",
+        values: ["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"],
+        required: true,
+        about: "an SQL type",
+      },
     },
     message: (params) => `${text(params, "column")} must be readable as ${text(params, "type")}`,
     plan: (use) => textRow(use, (sql) => use.dialect.canCast(sql, text(use.check.params, "type"))),

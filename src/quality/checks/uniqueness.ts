@@ -1,4 +1,13 @@
-import type { AggregateValues, CheckUse, ColumnUse, Expectation, Judgement, KeysPlan, Position, Proof } from "../model/expectation.ts";
+import type {
+  AggregateValues,
+  CheckUse,
+  ColumnUse,
+  Expectation,
+  Judgement,
+  KeysPlan,
+  Position,
+  Proof,
+} from "../model/expectation.ts";
 import { thisTable, toNumber } from "../model/expectation.ts";
 import { boundsText, flag, type ParamSpec, text, texts } from "../model/params.ts";
 import {
@@ -20,7 +29,10 @@ const keep: ParamSpec = {
   values: ["none", "first"],
   about: "none (default: every row of a duplicate group fails) or first (the first row passes)",
 };
-const acrossTable: ParamSpec = { type: "boolean", about: "true to compare with the rows that the table holds already, too" };
+const acrossTable: ParamSpec = {
+  type: "boolean",
+  about: "true to compare with the rows that the table holds already, too",
+};
 const uniqueOptions = { keep, across_table: acrossTable };
 
 interface KeyRules {
@@ -50,11 +62,16 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
       const groups =
         `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS ${group}${firstOf(keepFirst, position)} ` +
         `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
-      const same = rules.columns.map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[at]}`).join(" AND ");
+      const same = rules.columns
+        .map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[at]}`)
+        .join(" AND ");
       const known = table === undefined ? "false" : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
-      const always = rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
+      const always =
+        rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
       // a key that the table holds has no first row to keep in the batch
-      const first = keepFirst ? `, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}` : "";
+      const first = keepFirst
+        ? `, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
+        : "";
       const rows = keepFirst ? `CASE WHEN ${found} OR ${fails} THEN ${group} ELSE ${group} - 1 END` : group;
       return (
         `SELECT ${aliases.join(", ")}, ${rows} AS ${names.rows}${first} FROM ` +
@@ -72,19 +89,29 @@ function firstOf(keepFirst: boolean, position: Position): string {
 /** Bits that a map of the seen integers may take, for each thread of the engine. */
 const mapBits = 2 ** 29;
 
-/** Ever dearer proofs that all keys differ: their bit map has as many bits as there are keys, they rise strictly, no two hashes agree. */
+/**
+ * Ever dearer proofs that all keys differ: their bit map has as many bits as there are keys, they rise
+ * strictly, no two hashes agree.
+ */
 function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> {
   if (rules.alwaysFails !== undefined) return {};
   const hashes: Proof = async (scoped, ask) => {
     const keys = rules.columns.map((column) => column.sql).join(", ");
     return (
-      (await ask(`SELECT count(DISTINCT hash(${keys})) = count(*) AS proven FROM ${scoped} WHERE NOT ${rules.missing}`))["proven"] === true
+      (
+        await ask(
+          `SELECT count(DISTINCT hash(${keys})) = count(*) AS proven FROM ${scoped} WHERE NOT ${rules.missing}`,
+        )
+      )["proven"] === true
     );
   };
   const [only] = rules.columns;
   if (only === undefined || rules.columns.length !== 1) return { proofs: [hashes] };
   // Comparing each key with the one before it keeps one processor busy and the others idle.
-  return { countProof: only.class === "integer" ? bitMapProof(only.sql) : undefined, proofs: [risingProof(only.sql), hashes] };
+  return {
+    countProof: only.class === "integer" ? bitMapProof(only.sql) : undefined,
+    proofs: [risingProof(only.sql), hashes],
+  };
 }
 
 /** Only where the first few rows rise are all of them looked at. */
@@ -92,14 +119,21 @@ function risingProof(key: string): Proof {
   const rising = (rows: string) =>
     `SELECT coalesce(bool_and(coalesce(k > p, false)), true) AS proven FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${key} AS k FROM ${rows})) WHERE n > 1`;
   return async (scoped, ask) =>
-    (await ask(rising(`${scoped} LIMIT 4096`)))["proven"] === true && (await ask(rising(scoped)))["proven"] === true;
+    (await ask(rising(`${scoped} LIMIT 4096`)))["proven"] === true &&
+    (await ask(rising(scoped)))["proven"] === true;
 }
 
-/** A map with one bit for each integer between the smallest and the largest key, where that is not much wider than the keys are many. */
+/**
+ * A map with one bit for each integer between the smallest and the largest key, where that is not much wider
+ * than the keys are many.
+ */
 function bitMapProof(key: string): NonNullable<KeysPlan["countProof"]> {
   return async (scoped, ask) => {
-    const { low, high, present } = await ask(`SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`);
-    if (low === null || high === null || low === undefined || high === undefined) return { sql: "true", bits: 0 };
+    const { low, high, present } = await ask(
+      `SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`,
+    );
+    if (low === null || high === null || low === undefined || high === undefined)
+      return { sql: "true", bits: 0 };
     const width = Number(high) - Number(low) + 1;
     if (
       !(width <= mapBits && width <= 256 * (toNumber(present) ?? 0)) ||
@@ -118,7 +152,10 @@ const listIgnore: ParamSpec = {
   about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
 };
 
-/** Sizes of groups of equal keys, where rows null in all grouping columns are left out and partial nulls group together. */
+/**
+ * Sizes of groups of equal keys, where rows null in all grouping columns are left out and partial nulls group
+ * together.
+ */
 function groupSizes(use: CheckUse, judge: (sizes: GroupSizes) => number | null) {
   const columns = use.columnList("column_list");
   const keys = columns.map((column) => column.sql).join(", ");
@@ -129,7 +166,12 @@ function groupSizes(use: CheckUse, judge: (sizes: GroupSizes) => number | null) 
       `FROM (SELECT count(*) AS size FROM ${scoped} WHERE NOT ${nulls(columns, "all")} GROUP BY ${keys})`,
     judge: ([row]: readonly AggregateValues[]): Judgement => {
       const read = (name: string) => toNumber(row?.[name]) ?? 0;
-      const observed = judge({ groups: read("groups"), singles: read("singles"), rows: read("row_count"), repeated: read("repeated") });
+      const observed = judge({
+        groups: read("groups"),
+        singles: read("singles"),
+        rows: read("row_count"),
+        repeated: read("repeated"),
+      });
       return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed) };
     },
   };
@@ -144,24 +186,34 @@ interface GroupSizes {
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
-function ratio(name: string, limits: Limits, summary: string, judge: (sizes: GroupSizes) => number | null): Expectation {
+function ratio(
+  name: string,
+  limits: Limits,
+  summary: string,
+  judge: (sizes: GroupSizes) => number | null,
+): Expectation {
   return {
     kind: `expect_columns_${name}_to_be_between`,
     level: "aggregate",
     summary,
     params: { column_list: columnsParam, ...numericBounds },
     refuse: refuseBounds(false, limits),
-    message: (params) => `${name.replaceAll("_", " ")} of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `${name.replaceAll("_", " ")} of ${texts(params, "column_list").join(", ")} must be ${boundsText(params)}`,
     plan: (use) => groupSizes(use, judge),
   };
 }
 
-/** Uniqueness: names rows by looking at others. Rows whose key is null everywhere are left out; partly null keys are keys. */
+/**
+ * Uniqueness: names rows by looking at others. Rows whose key is null everywhere are left out; partly null
+ * keys are keys.
+ */
 export const uniqueness: readonly Expectation[] = [
   {
     kind: "expect_column_values_to_be_unique",
     level: "group",
-    summary: "No value occurs twice; every row of a duplicate group fails unless `keep` is first. Nulls are left out.",
+    summary:
+      "No value occurs twice; every row of a duplicate group fails unless `keep` is first. Nulls are left out.",
     params: { column: columnParam, ...uniqueOptions },
     message: (params) => `${text(params, "column")} must be unique`,
     plan: (use) => {
@@ -178,7 +230,8 @@ export const uniqueness: readonly Expectation[] = [
     plan: (use) => {
       const columns = use.columnList("column_list", [...ordered, "binary"]);
       const how = text(use.check.params, "ignore_row_if");
-      const missing = how === "never" ? "(false)" : nulls(columns, how === "any_value_is_missing" ? "any" : "all");
+      const missing =
+        how === "never" ? "(false)" : nulls(columns, how === "any_value_is_missing" ? "any" : "all");
       return uniqueKeys(use, { columns, missing });
     },
   },
@@ -193,31 +246,51 @@ export const uniqueness: readonly Expectation[] = [
       return uniqueKeys(use, { columns, missing: "(false)", alwaysFails: nulls(columns, "any") });
     },
   },
-  ratio("uniqueness", shareLimits, "Share of the rows whose key occurs once.", ({ singles, rows }) => share(singles, rows)),
-  ratio("distinctness", shareLimits, "Number of different keys by number of rows.", ({ groups, rows }) => share(groups, rows)),
-  ratio("unique_value_ratio", shareLimits, "Share of the different keys that occur once.", ({ singles, groups }) => share(singles, groups)),
+  ratio("uniqueness", shareLimits, "Share of the rows whose key occurs once.", ({ singles, rows }) =>
+    share(singles, rows),
+  ),
+  ratio("distinctness", shareLimits, "Number of different keys by number of rows.", ({ groups, rows }) =>
+    share(groups, rows),
+  ),
+  ratio(
+    "unique_value_ratio",
+    shareLimits,
+    "Share of the different keys that occur once.",
+    ({ singles, groups }) => share(singles, groups),
+  ),
   ratio("distinct_count", countLimits, "Number of different keys.", ({ groups }) => groups),
-  ratio("duplicate_row_count", countLimits, "Number of rows whose key occurs more than once, all of them.", ({ repeated }) => repeated),
+  ratio(
+    "duplicate_row_count",
+    countLimits,
+    "Number of rows whose key occurs more than once, all of them.",
+    ({ repeated }) => repeated,
+  ),
   {
     kind: "expect_column_unique_value_count_to_be_between",
     level: "aggregate",
     summary: "Number of different values, nulls left out.",
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, countLimits),
-    message: (params) => `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "aggregate",
       aggregates: { distinct: `count(DISTINCT ${use.column("column").sql})` },
-      judge: ({ distinct }) => ({ success: withinBounds(toNumber(distinct), use.check.params), observed: toNumber(distinct) }),
+      judge: ({ distinct }) => ({
+        success: withinBounds(toNumber(distinct), use.check.params),
+        observed: toNumber(distinct),
+      }),
     }),
   },
   {
     kind: "expect_column_proportion_of_unique_values_to_be_between",
     level: "aggregate",
-    summary: "Number of different values by number of non-null rows (Deequ calls this Distinctness, not Uniqueness).",
+    summary:
+      "Number of different values by number of non-null rows (Deequ calls this Distinctness, not Uniqueness).",
     params: { column: columnParam, ...numericBounds },
     refuse: refuseBounds(false, shareLimits),
-    message: (params) => `share of different values of ${text(params, "column")} must be ${boundsText(params)}`,
+    message: (params) =>
+      `share of different values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
       const column = use.column("column");
       return {

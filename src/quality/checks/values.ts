@@ -1,7 +1,15 @@
 import type { JsonObject } from "../../util/json.ts";
 import type { CheckPlan, CheckUse, Expectation } from "../model/expectation.ts";
 import { boundsText, flag, list, number, text } from "../model/params.ts";
-import { boundsSql, columnParam, countLimits, numericBounds, ordered, refuseBounds, typedBounds } from "./common.ts";
+import {
+  boundsSql,
+  columnParam,
+  countLimits,
+  numericBounds,
+  ordered,
+  refuseBounds,
+  typedBounds,
+} from "./common.ts";
 
 const shown = (params: JsonObject): string =>
   list(params, "value_set")
@@ -75,8 +83,16 @@ export const values: readonly Expectation[] = [
       const inside = boundsSql(column.sql, min, max, use.check.params);
       // both engines sort NaN above every number, so only an open upper end lets it in
       const floats = column.class === "float" || column.class === "double";
-      const pass = floats && max === undefined ? `(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
-      return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column], byExtremes: column };
+      const pass =
+        floats && max === undefined ? `(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
+      return {
+        kind: "row",
+        pass,
+        missing: `${column.sql} IS NULL`,
+        nullsExactly: true,
+        shows: [column],
+        byExtremes: column,
+      };
     },
   },
   {
@@ -97,7 +113,10 @@ export const values: readonly Expectation[] = [
     kind: "expect_column_value_lengths_to_equal",
     level: "row",
     summary: "Each text has exactly a number of characters.",
-    params: { column: columnParam, value: { type: "integer", min: 0, required: true, about: "a number of characters" } },
+    params: {
+      column: columnParam,
+      value: { type: "integer", min: 0, required: true, about: "a number of characters" },
+    },
     message: (params) => `length of ${text(params, "column")} must be ${number(params, "value")}`,
     plan: lengths,
   },

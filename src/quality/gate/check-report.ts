@@ -81,7 +81,10 @@ export function reportJson(report: CheckReport): JsonObject {
   return defined({
     ...report,
     checks: report.checks.map(checkJson),
-    metrics: report.metrics.map((series) => ({ ...series, points: series.points.map((point) => ({ ...point })) })),
+    metrics: report.metrics.map((series) => ({
+      ...series,
+      points: series.points.map((point) => ({ ...point })),
+    })),
     history: report.history.map((entry) => ({ ...entry })),
   });
 }

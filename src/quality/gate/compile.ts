@@ -12,7 +12,10 @@ export interface CompiledSuite {
   readonly dialect: Dialect["name"];
   /** Row checks: `fails` is a condition that is true for failing rows and never null. */
   readonly rowChecks: readonly { readonly id: string; readonly fails: string }[];
-  /** One SELECT over a relation that counts the rows (`n`), each row check's failing rows (`fail_0…`) and the aggregates of the others. */
+  /**
+   * One SELECT over a relation that counts the rows (`n`), each row check's failing rows (`fail_0…`) and the
+   * aggregates of the others.
+   */
   readonly counts: (relation: string) => string;
   /** SELECT of the relation's rows that fail any row check. */
   readonly failingRows: (relation: string) => string;
@@ -21,11 +24,17 @@ export interface CompiledSuite {
 /**
  * Writes a suite's row and aggregate checks as SQL for an engine, e.g. to run the same tests in Spark.
  *
- * The suite's own SQL is taken as it stands. Checks that need more than one plain pass (groups, other tables, distributions) are refused.
+ * The suite's own SQL is taken as it stands. Checks that need more than one plain pass (groups, other tables,
+ * distributions) are refused.
  *
  * @throws `SUITE_INVALID` naming the check's path.
  */
-export function compileSuite(suite: Suite, schema: StructType, dialect: Dialect = duckdbDialect, now = 0): CompiledSuite {
+export function compileSuite(
+  suite: Suite,
+  schema: StructType,
+  dialect: Dialect = duckdbDialect,
+  now = 0,
+): CompiledSuite {
   const planned = planSuite(suite, { columns: columnsOfSchema(schema), dialect, now });
   const rowChecks: { id: string; fails: string }[] = [];
   const aggregates: string[] = [];
@@ -36,14 +45,19 @@ export function compileSuite(suite: Suite, schema: StructType, dialect: Dialect 
       for (const [name, sql] of Object.entries(check.plan.aggregates))
         aggregates.push(`${dialect.filtered(sql, check.scope)} AS a${at}_${name}`);
     } else if (check.plan.kind !== "schema") {
-      throw invalidSuite(`${check.check.path}.kind`, `${check.check.kind} cannot be written as one pass of SQL`, "Run it through varve");
+      throw invalidSuite(
+        `${check.check.path}.kind`,
+        `${check.check.kind} cannot be written as one pass of SQL`,
+        "Run it through varve",
+      );
     }
   }
   const fails = rowChecks.map(({ fails }, at) => `${dialect.countIf(fails)} AS fail_${at}`);
   return {
     dialect: dialect.name,
     rowChecks,
-    counts: (relation) => `SELECT count(*) AS n${[...fails, ...aggregates].map((column) => `, ${column}`).join("")} FROM ${relation}`,
+    counts: (relation) =>
+      `SELECT count(*) AS n${[...fails, ...aggregates].map((column) => `, ${column}`).join("")} FROM ${relation}`,
     failingRows: (relation) =>
       `SELECT * FROM ${relation} WHERE ${rowChecks.length === 0 ? "false" : rowChecks.map((check) => check.fails).join(" OR ")}`,
   };

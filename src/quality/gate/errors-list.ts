@@ -4,7 +4,8 @@ import type { Mask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
 const quote = duckdbDialect.string;
-const textList = (items: readonly string[]): string => (items.length === 0 ? "CAST([] AS VARCHAR[])" : `[${items.map(quote).join(", ")}]`);
+const textList = (items: readonly string[]): string =>
+  items.length === 0 ? "CAST([] AS VARCHAR[])" : `[${items.map(quote).join(", ")}]`;
 
 /** SQL type of the `errors` column of quarantined rows. */
 export const errorsType =

@@ -8,15 +8,24 @@ import type { CheckResult } from "./verdict.ts";
 export interface GateContext {
   /** Milliseconds since 1970-01-01 UTC, for checks of age. */
   readonly now: number;
-  /** Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent while it is being created. */
+  /**
+   * Relations that checks compare with, by the suite's name for them; `this` is the table written to, absent
+   * while it is being created.
+   */
   readonly relations?: Readonly<Record<string, Relation>> | undefined;
   /** TypeScript predicates and repairs, beside those that the suite brings. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
   readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
-  /** Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite without any. */
+  /**
+   * Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite
+   * without any.
+   */
   readonly fence?: (() => Promise<void>) | undefined;
-  /** The batch with what follows from other columns computed anew; called where values were repaired, before the rows are tested again. */
+  /**
+   * The batch with what follows from other columns computed anew; called where values were repaired, before
+   * the rows are tested again.
+   */
   readonly afterRepair?: ((repaired: StagedRelation) => StagedRelation) | undefined;
   /** Rows that were set aside before the gate, because they do not fit the table's schema. */
   readonly setAside?: SetAside | undefined;
@@ -24,7 +33,9 @@ export interface GateContext {
   readonly extra?: readonly PlannedCheck[] | undefined;
 }
 
-/** Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`. */
+/**
+ * Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`.
+ */
 export interface SetAside {
   readonly rows: number;
   readonly places: Places;

@@ -18,7 +18,10 @@ export interface Counted {
   readonly unproven?: ReadonlySet<string> | undefined;
 }
 
-/** Asks for the scalars that some checks need before they can be planned: one pass a round for all of them together. */
+/**
+ * Asks for the scalars that some checks need before they can be planned: one pass a round for all of them
+ * together.
+ */
 export async function resolveRounds(
   session: Session,
   planned: readonly PlannedCheck[],
@@ -44,7 +47,9 @@ export interface CountContext extends GateContext {
   readonly repairs: ReadonlyMap<string, number>;
 }
 
-/** Counts all that can be counted in one pass, runs the few queries that need one of their own, and judges. */
+/**
+ * Counts all that can be counted in one pass, runs the few queries that need one of their own, and judges.
+ */
 export async function countRows(
   session: Session,
   planned: readonly PlannedCheck[],
@@ -81,7 +86,10 @@ async function mainPass(
       columns.push(
         `${mask.consideredColumn === undefined ? `count_if(${mask.considered})` : `count(${mask.consideredColumn})`} AS m${at}_considered`,
       );
-    const failing = mask.presentColumn === undefined ? `count_if(${mask.countedFail})` : `count(*) - count(${mask.presentColumn})`;
+    const failing =
+      mask.presentColumn === undefined
+        ? `count_if(${mask.countedFail})`
+        : `count(*) - count(${mask.presentColumn})`;
     if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
     if (mask.toProve !== undefined) columns.push(`${mask.toProve.sql} AS m${at}_proven`);
   }
@@ -90,19 +98,29 @@ async function mainPass(
     if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
     columns.push(...selectAggregates(check, plan.aggregates, at));
     const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => `a${at}_${name}`) : undefined;
-    for (const [name, condition] of Object.entries(conditions ?? {})) outer.push(`${condition} AS a${at}_${name}`);
+    for (const [name, condition] of Object.entries(conditions ?? {}))
+      outer.push(`${condition} AS a${at}_${name}`);
   }
   // only what the counts themselves read is joined: failing keys and positions are counted already
   const joined = masks.filter(
-    (mask) => mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
+    (mask) =>
+      mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
   );
   const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
-  const [row] = await session.rows(outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`);
+  const [row] = await session.rows(
+    outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`,
+  );
   return row ?? {};
 }
 
-function selectAggregates(check: PlannedCheck, aggregates: Readonly<Record<string, string>>, at: number): string[] {
-  return Object.entries(aggregates).map(([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${at}_${name}`);
+function selectAggregates(
+  check: PlannedCheck,
+  aggregates: Readonly<Record<string, string>>,
+  at: number,
+): string[] {
+  return Object.entries(aggregates).map(
+    ([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${at}_${name}`,
+  );
 }
 
 function valuesOf(row: EngineRow | undefined, names: readonly string[], at: number): AggregateValues {
@@ -120,13 +138,23 @@ async function judged(
   const { plan } = check;
   switch (plan.kind) {
     case "aggregate":
-      return plan.judge(valuesOf(row, [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})], at));
+      return plan.judge(
+        valuesOf(
+          row,
+          [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})],
+          at,
+        ),
+      );
     case "history": {
       const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), at));
       return plan.judge(current, (await context.history?.(plan.metric)) ?? []);
     }
     case "query":
-      return plan.judge(await session.rows(plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql)));
+      return plan.judge(
+        await session.rows(
+          plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql),
+        ),
+      );
     case "schema":
       return plan.judge(context.columns);
     default:
@@ -135,7 +163,9 @@ async function judged(
 }
 
 function columnsOf(check: Check): string[] {
-  const single = ["column", "column_A", "column_B"].flatMap((name) => (typeof check.params[name] === "string" ? [check.params[name]] : []));
+  const single = ["column", "column_A", "column_B"].flatMap((name) =>
+    typeof check.params[name] === "string" ? [check.params[name]] : [],
+  );
   const lists = ["column_list", "key_columns", "compare_columns"].flatMap((name) => {
     const value: JsonValue | undefined = check.params[name];
     return Array.isArray(value) ? value.map(String) : [];
@@ -177,7 +207,12 @@ export interface RowCounts {
   readonly repaired: number;
 }
 
-function countsOf(mask: Mask, at: number, row: EngineRow, rows: number): Pick<RowCounts, "considered" | "unexpected"> {
+function countsOf(
+  mask: Mask,
+  at: number,
+  row: EngineRow,
+  rows: number,
+): Pick<RowCounts, "considered" | "unexpected"> {
   return {
     considered: mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0),
     unexpected: mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0,

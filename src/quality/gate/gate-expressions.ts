@@ -8,7 +8,8 @@ import type { Check, Suite } from "../model/suite.ts";
 import { callerSqlOf } from "../suite/plan.ts";
 
 /**
- * Lets the engine check every pattern and SQL expression of a suite, the latter in a fenced session; returns them by their path.
+ * Lets the engine check every pattern and SQL expression of a suite, the latter in a fenced session; returns
+ * them by their path.
  *
  * @throws `SUITE_INVALID` naming the path, with the engine's own error as cause.
  */
@@ -41,7 +42,10 @@ export async function checkedExpressions(
   return checked;
 }
 
-/** Lets the engine read every pattern of a suite: its regular expressions are not quite JavaScript's, by which suites are defined. */
+/**
+ * Lets the engine read every pattern of a suite: its regular expressions are not quite JavaScript's, by which
+ * suites are defined.
+ */
 async function checkPatterns(session: Session, suite: Suite): Promise<void> {
   const asked = suite.checks.flatMap((check) =>
     patternsOf(check).map(({ param, text, sql }) => ({ path: `${check.path}.params.${param}`, text, sql })),
@@ -67,13 +71,20 @@ function failed(error: unknown): Error {
   throw error;
 }
 
-function patternsOf({ kind, params }: Check): { readonly param: string; readonly text: string; readonly sql: string }[] {
+function patternsOf({
+  kind,
+  params,
+}: Check): { readonly param: string; readonly text: string; readonly sql: string }[] {
   return Object.entries(expectations.get(kind)?.params ?? {}).flatMap(([param, { type }]) => {
     const value = params[param];
     const regexes = type === "regex" ? [value] : type === "regexes" && Array.isArray(value) ? value : [];
     const times = param === "strftime_format" ? [value] : [];
     return [
-      ...regexes.map((text) => ({ param, text: String(text), sql: duckdbDialect.matches("''", String(text)) })),
+      ...regexes.map((text) => ({
+        param,
+        text: String(text),
+        sql: duckdbDialect.matches("''", String(text)),
+      })),
       ...times.map((text) => ({ param, text: String(text), sql: duckdbDialect.isTime("''", String(text)) })),
     ];
   });

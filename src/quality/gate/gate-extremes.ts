@@ -10,7 +10,10 @@ import type { CheckResult } from "./verdict.ts";
 export interface ColumnFacts {
   /** Gives the number of values that are not null. */
   readonly present: () => Promise<number>;
-  /** The smallest and largest value of each file as the engine's text; absent where one is not known, or a value is NaN. */
+  /**
+   * The smallest and largest value of each file as the engine's text; absent where one is not known, or a
+   * value is NaN.
+   */
   readonly extremes?: readonly string[] | undefined;
 }
 
@@ -28,9 +31,11 @@ export interface Told {
 }
 
 /**
- * Answers the checks for which the smallest and largest values speak for all others: ranges, and bounds of the extremes themselves.
+ * Answers the checks for which the smallest and largest values speak for all others: ranges, and bounds of
+ * the extremes themselves.
  *
- * Such a check is run as it is over a relation of the extremes alone, so that every type compares as it does among the rows.
+ * Such a check is run as it is over a relation of the extremes alone, so that every type compares as it does
+ * among the rows.
  */
 export async function toldByExtremes(
   session: Session,
@@ -74,14 +79,22 @@ export async function toldByExtremes(
 
 /** The top-level column whose extremes speak for all rows that a check looks at. */
 function columnOf({ plan, scope }: PlannedCheck, columns: readonly EngineColumn[]): string | undefined {
-  if ((plan.kind !== "row" && plan.kind !== "aggregate") || scope !== undefined || plan.byExtremes === undefined) return undefined;
+  if (
+    (plan.kind !== "row" && plan.kind !== "aggregate") ||
+    scope !== undefined ||
+    plan.byExtremes === undefined
+  )
+    return undefined;
   const { sql, class: kind } = plan.byExtremes;
   // statistics of texts are cut, those of truth values tell nothing that counting them does not
   if (kind === "string" || kind === "boolean") return undefined;
   return columns.find(({ name }) => duckdbDialect.identifier(name) === sql)?.name;
 }
 
-/** The extremes as rows of the batch's types; `undefined` where there are none, or their text does not read back. */
+/**
+ * The extremes as rows of the batch's types; `undefined` where there are none, or their text does not read
+ * back.
+ */
 async function relationOf(
   session: Session,
   batch: StagedRelation,
@@ -99,7 +112,9 @@ async function relationOf(
   const tuples = rows.map((row) => `(${columns.map((_, column) => cell(column, row)).join(", ")})`);
   const names = columns.map(({ name }) => duckdbDialect.identifier(name));
   const sql = `SELECT * FROM (VALUES ${tuples.join(", ")}) AS extremes(${names.join(", ")})`;
-  const [read] = await session.rows(`SELECT ${names.map((name, at) => `count(${name}) AS n${at}`).join(", ")} FROM (${sql})`);
+  const [read] = await session.rows(
+    `SELECT ${names.map((name, at) => `count(${name}) AS n${at}`).join(", ")} FROM (${sql})`,
+  );
   if (values.some((texts, at) => Number(read?.[`n${at}`]) !== texts.length)) return undefined;
   const { file, row } = batch.positionColumns;
   const place = `CAST(NULL AS VARCHAR) AS ${duckdbDialect.identifier(file)}, CAST(NULL AS BIGINT) AS ${duckdbDialect.identifier(row)}`;

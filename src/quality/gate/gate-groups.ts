@@ -15,7 +15,10 @@ export interface GroupContext {
   readonly relation: (name: string) => string | undefined;
 }
 
-/** Bits that all proofs beside the counts may take together, in each thread of the engine, whose memory limit does not hold for them. */
+/**
+ * Bits that all proofs beside the counts may take together, in each thread of the engine, whose memory limit
+ * does not hold for them.
+ */
 const bitsBeside = 2 ** 29;
 
 /** The masks of all checks that can name rows, after finding the keys and positions that fail. */
@@ -38,7 +41,9 @@ export async function groupMasks(
 
 /** The rows that a check looks at, as a relation in parentheses. */
 export function scopedRows(staged: StagedRelation, scope: string | undefined): string {
-  return scope === undefined ? `(${staged.positionedSql})` : `(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
+  return scope === undefined
+    ? `(${staged.positionedSql})`
+    : `(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
 }
 
 async function groupMask(
@@ -55,21 +60,33 @@ async function groupMask(
       const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
       if (context.proveByCounting === true) {
         const toProve = await plan.countProof?.(scoped, ask);
-        const beside = planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
+        const beside =
+          planned.scope === undefined && toProve !== undefined && toProve.bits <= context.bitsLeft;
         if (beside) return { ...keysMask(planned, plan, undefined, 0, position), toProve };
-        if (toProve !== undefined && (await provenAlone(toProve, scoped, ask))) return keysMask(planned, plan, undefined, 0, position);
+        if (toProve !== undefined && (await provenAlone(toProve, scoped, ask)))
+          return keysMask(planned, plan, undefined, 0, position);
       }
       if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
       await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
-      const known = await total(session, `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`);
+      const known = await total(
+        session,
+        `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`,
+      );
       return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
     }
     case "positions": {
       const table = temporaryTable();
       await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
       const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
-      return positionsMask(planned, plan.missing, plan.shows, known === 0 ? undefined : table, known, position);
+      return positionsMask(
+        planned,
+        plan.missing,
+        plan.shows,
+        known === 0 ? undefined : table,
+        known,
+        position,
+      );
     }
     case "function": {
       const predicate = context.functions[plan.name];
@@ -93,7 +110,12 @@ async function groupMask(
   }
 }
 
-async function functionMask(session: Session, planned: PlannedCheck, staged: StagedRelation, verdicts: Verdicts): Promise<Mask> {
+async function functionMask(
+  session: Session,
+  planned: PlannedCheck,
+  staged: StagedRelation,
+  verdicts: Verdicts,
+): Promise<Mask> {
   const position = positionOf(staged);
   const failing = await stagePositions(session, verdicts.failing, position);
   const unknown = await stagePositions(session, verdicts.unknown, position);
@@ -121,7 +143,10 @@ async function provenAlone({ sql }: CountProof, scoped: string, ask: Ask): Promi
   return answer?.["proven"] === true;
 }
 
-/** Whether a key lies outside of what the smallest and largest were said to be, so that a {@link CountProof} has no room for it. */
+/**
+ * Whether a key lies outside of what the smallest and largest were said to be, so that a {@link CountProof}
+ * has no room for it.
+ */
 export function isOutOfRange(error: unknown): boolean {
   return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
 }
@@ -147,7 +172,12 @@ interface Verdicts {
 }
 
 /** Streams the rows through the predicate; only the positions of rows that do not pass are kept. */
-async function runFunction(session: Session, sql: string, predicate: RowFunction, planned: PlannedCheck): Promise<Verdicts> {
+async function runFunction(
+  session: Session,
+  sql: string,
+  predicate: RowFunction,
+  planned: PlannedCheck,
+): Promise<Verdicts> {
   const verdicts: Verdicts = { failing: { files: [], rows: [] }, unknown: { files: [], rows: [] } };
   for await (const batch of session.arrow(sql)) {
     const answers = predicate(withoutPosition(batch));
@@ -171,7 +201,11 @@ async function runFunction(session: Session, sql: string, predicate: RowFunction
 }
 
 /** A table of positions; `undefined` when there are none. */
-async function stagePositions(session: Session, positions: Positions, { names }: Position): Promise<string | undefined> {
+async function stagePositions(
+  session: Session,
+  positions: Positions,
+  { names }: Position,
+): Promise<string | undefined> {
   if (positions.rows.length === 0) return undefined;
   const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
   const data = new Table({
@@ -180,19 +214,27 @@ async function stagePositions(session: Session, positions: Positions, { names }:
   });
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
-  await session.execute(`CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`);
+  await session.execute(
+    `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`,
+  );
   return table;
 }
 
 let tables = 0;
 
-/** A name that no other table of this process has: plain tables, because the engine writes files over a connection of its own. */
+/**
+ * A name that no other table of this process has: plain tables, because the engine writes files over a
+ * connection of its own.
+ */
 export function temporaryTable(): string {
   tables++;
   return `varve_gate_${tables}`;
 }
 
-/** A batch without its first two columns, a row's file and place. (By index: Arrow's `select` by name takes the wrong columns.) */
+/**
+ * A batch without its first two columns, a row's file and place. (By index: Arrow's `select` by name takes
+ * the wrong columns.)
+ */
 export function withoutPosition(batch: RecordBatch): RecordBatch {
   return batch.selectAt(batch.schema.fields.slice(2).map((_, at) => at + 2));
 }

@@ -6,17 +6,20 @@ import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /**
- * Whether a check is left to the scan that writes the rows: any row that fails rejects the batch, the check looks at each row alone by SQL of
- * varve's own, and the rows that count are all rows, or those with a value in one column.
+ * Whether a check is left to the scan that writes the rows: any row that fails rejects the batch, the check
+ * looks at each row alone by SQL of varve's own, and the rows that count are all rows, or those with a value
+ * in one column.
  *
- * Only checks of texts and of nulls: reading texts once more costs a third of what testing them does, and a column that nobody else looks at
- * need not be read for its nulls. Numbers are counted faster than they are guarded.
+ * Only checks of texts and of nulls: reading texts once more costs a third of what testing them does, and a
+ * column that nobody else looks at need not be read for its nulls. Numbers are counted faster than they are
+ * guarded.
  */
 export function isGuardable(mask: Mask, columns: readonly EngineColumn[]): boolean {
   const { check, plan } = mask.planned;
   const alone = plan.kind === "row" && mask.joins.length === 0 && check.params["expression"] === undefined;
   if (!alone || check.mostly < 1 || check.onFail !== "reject" || check.escalate !== undefined) return false;
-  if (mask.presentColumn === undefined && !mask.shows.some((column) => column.class === "string")) return false;
+  if (mask.presentColumn === undefined && !mask.shows.some((column) => column.class === "string"))
+    return false;
   return mask.considered === undefined || columnOf(mask.consideredColumn, columns) !== undefined;
 }
 
@@ -24,24 +27,36 @@ function columnOf(sql: string | undefined, columns: readonly EngineColumn[]): st
   return columns.find(({ name }) => duckdbDialect.identifier(name) === sql)?.name;
 }
 
-/** What fails guarded checks. Where one lets ASCII texts alone pass, the others of its column may take that for granted: else it fails. */
+/**
+ * What fails guarded checks. Where one lets ASCII texts alone pass, the others of its column may take that
+ * for granted: else it fails.
+ */
 export function guardConditions(masks: readonly Mask[]): string[] {
   const ascii = new Set(
-    masks.flatMap(({ planned: { plan }, shows }) => (plan.kind === "row" && plan.passesAsciiOnly === true ? [shows[0]?.sql] : [])),
+    masks.flatMap(({ planned: { plan }, shows }) =>
+      plan.kind === "row" && plan.passesAsciiOnly === true ? [shows[0]?.sql] : [],
+    ),
   );
   return masks.map((mask) => {
     const { planned } = mask;
     const { plan } = planned;
-    if (plan.kind !== "row" || plan.passOfAscii === undefined || !ascii.has(mask.shows[0]?.sql)) return mask.countedFail;
-    return rowMask({ ...planned, plan: { ...plan, pass: plan.passOfAscii } })?.countedFail ?? mask.countedFail;
+    if (plan.kind !== "row" || plan.passOfAscii === undefined || !ascii.has(mask.shows[0]?.sql))
+      return mask.countedFail;
+    return (
+      rowMask({ ...planned, plan: { ...plan, pass: plan.passOfAscii } })?.countedFail ?? mask.countedFail
+    );
   });
 }
 
 /**
- * What guarded checks say of a batch in which no row failed them, and which of them are refuted by nulls that were written all the same:
- * the file that the rows came from must have denied them.
+ * What guarded checks say of a batch in which no row failed them, and which of them are refuted by nulls that
+ * were written all the same: the file that the rows came from must have denied them.
  */
-export async function passedResults(masks: readonly Mask[], columns: readonly EngineColumn[], facts: WrittenFacts): Promise<Told> {
+export async function passedResults(
+  masks: readonly Mask[],
+  columns: readonly EngineColumn[],
+  facts: WrittenFacts,
+): Promise<Told> {
   const present = async (column: string) => (await facts.column(column)).present();
   const results = new Map<string, CheckResult>();
   const refuted = new Set<string>();

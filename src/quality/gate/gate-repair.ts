@@ -27,8 +27,8 @@ interface RepairContext {
  *
  * Several checks may repair one column: each sees what the one before it left.
  *
- * @throws `SUITE_INVALID` for a function that is not given or does not answer once a row; `SCHEMA_MISMATCH` for a value that it gives which is
- *   not of the column's type
+ * @throws `SUITE_INVALID` for a function that is not given or does not answer once a row; `SCHEMA_MISMATCH`
+ * for a value that it gives which is not of the column's type
  */
 export async function repairRows(
   session: Session,
@@ -36,17 +36,24 @@ export async function repairRows(
   staged: StagedRelation,
   context: RepairContext,
 ): Promise<Repaired> {
-  const masks = planned.filter(({ check }) => check.repair !== undefined).flatMap((check) => rowMask(check) ?? []);
+  const masks = planned
+    .filter(({ check }) => check.repair !== undefined)
+    .flatMap((check) => rowMask(check) ?? []);
   const counts = new Map<string, number>();
   let current = staged;
   for (const mask of masks) {
-    const [row] = await session.rows(`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`);
+    const [row] = await session.rows(
+      `SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`,
+    );
     const failing = toNumber(row?.["n"]) ?? 0;
     if (failing === 0) continue;
     counts.set(mask.planned.check.id, failing);
     const { repair } = mask.planned.check;
     if (repair?.with === "sql") await tryRepair(session, current, mask, context);
-    current = repair?.with === "function" ? await replacedBy(session, current, mask, repair, context) : replaced(current, mask, context);
+    current =
+      repair?.with === "function"
+        ? await replacedBy(session, current, mask, repair, context)
+        : replaced(current, mask, context);
   }
   return { staged: current, planned, counts };
 }
@@ -59,17 +66,34 @@ interface RepairedColumn {
 function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
   const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
   if (column === undefined || !columns.some(({ name }) => name === column.name))
-    throw invalidSuite(`${check.path}.params.column`, "a nested field cannot be repaired", "Repair a top-level column");
-  return { sql: column.sql, type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type };
+    throw invalidSuite(
+      `${check.path}.params.column`,
+      "a nested field cannot be repaired",
+      "Repair a top-level column",
+    );
+  return {
+    sql: column.sql,
+    type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type,
+  };
 }
 
-/** Asks once for the values that an SQL repair gives, so that those that are none of the column's type are its fault and nobody else's. */
-async function tryRepair(session: Session, staged: StagedRelation, mask: Mask, context: RepairContext): Promise<void> {
+/**
+ * Asks once for the values that an SQL repair gives, so that those that are none of the column's type are its
+ * fault and nobody else's.
+ */
+async function tryRepair(
+  session: Session,
+  staged: StagedRelation,
+  mask: Mask,
+  context: RepairContext,
+): Promise<void> {
   const { check } = mask.planned;
   const { sql, type } = repairedColumn(staged, check, context);
   const value = `CAST(${repairSql(mask, sql, context)} AS ${type})`;
   try {
-    await session.rows(`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`);
+    await session.rows(
+      `SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`,
+    );
   } catch (error) {
     if (!isVarveError(error, "SQL_FAILED")) throw error;
     throw invalidSuite(
@@ -85,10 +109,17 @@ function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): S
   const column = repairedColumn(staged, mask.planned.check, context);
   const value = `CAST(${repairSql(mask, column.sql, context)} AS ${column.type})`;
   const change = `SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
-  return { ...staged, sql: `${change} (${staged.sql})`, positionedSql: `${change} (${staged.positionedSql})` };
+  return {
+    ...staged,
+    sql: `${change} (${staged.sql})`,
+    positionedSql: `${change} (${staged.positionedSql})`,
+  };
 }
 
-/** The values that a function gives are kept by the rows' places, so that every later look at the batch sees the same ones. */
+/**
+ * The values that a function gives are kept by the rows' places, so that every later look at the batch sees
+ * the same ones.
+ */
 async function replacedBy(
   session: Session,
   staged: StagedRelation,
@@ -113,7 +144,10 @@ async function replacedBy(
     { name: "value", type: column.type },
   ];
   const failing = `SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
-  const kept = await session.stage({ kind: "rows", rows: await repairs(session, failing, given, check) }, { columns });
+  const kept = await session.stage(
+    { kind: "rows", rows: await repairs(session, failing, given, check) },
+    { columns },
+  );
   const table = temporaryTable();
   await session.execute(
     `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
@@ -124,13 +158,27 @@ async function replacedBy(
   const numbered = `(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
   const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
   const repaired = temporaryTable();
-  await session.execute(`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`);
+  await session.execute(
+    `CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`,
+  );
   const columnNames = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
-  return { ...staged, sql: `SELECT ${columnNames} FROM ${repaired}`, positionedSql: `SELECT * FROM ${repaired}` };
+  return {
+    ...staged,
+    sql: `SELECT ${columnNames} FROM ${repaired}`,
+    positionedSql: `SELECT * FROM ${repaired}`,
+  };
 }
 
-/** The failing rows' places with their new values: one object a failing row, as the function asks for objects anyway. */
-async function repairs(session: Session, failing: string, repair: RowFunction, check: Check): Promise<SourceRow[]> {
+/**
+ * The failing rows' places with their new values: one object a failing row, as the function asks for objects
+ * anyway.
+ */
+async function repairs(
+  session: Session,
+  failing: string,
+  repair: RowFunction,
+  check: Check,
+): Promise<SourceRow[]> {
   const found: SourceRow[] = [];
   for await (const batch of session.arrow(failing)) {
     const values = repair(withoutPosition(batch));
@@ -143,7 +191,11 @@ async function repairs(session: Session, failing: string, repair: RowFunction, c
     }
     const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
     for (let at = 0; at < batch.numRows; at++) {
-      found.push({ file: files?.get(at) ?? null, row: BigInt(rows?.get(at) ?? 0), value: values[at] ?? null });
+      found.push({
+        file: files?.get(at) ?? null,
+        row: BigInt(rows?.get(at) ?? 0),
+        value: values[at] ?? null,
+      });
     }
   }
   return found;
@@ -157,7 +209,8 @@ function repairSql(mask: Mask, column: string, context: RepairContext): string {
       return typeof repair.value === "string" ? duckdbDialect.string(repair.value) : String(repair.value);
     case "clip": {
       const [min, max] = [check.params["min_value"], check.params["max_value"]];
-      const kind = findColumn(String(check.params["column"]), context.columns, duckdbDialect)?.class ?? "string";
+      const kind =
+        findColumn(String(check.params["column"]), context.columns, duckdbDialect)?.class ?? "string";
       const top = max === undefined ? column : `least(${column}, ${duckdbDialect.literal(max, kind)})`;
       return min === undefined ? top : `greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
     }

@@ -26,20 +26,30 @@ interface Reacted {
 }
 
 /**
- * Looks again at the rows that failed, in one pass over the columns of the failing checks; no pass at all where nothing failed. Checks that fail
- * often have a pass of their own, because the first few of many rows are found near the beginning.
+ * Looks again at the rows that failed, in one pass over the columns of the failing checks; no pass at all
+ * where nothing failed. Checks that fail often have a pass of their own, because the first few of many rows
+ * are found near the beginning.
  */
-export async function sampleRows(session: Session, staged: StagedRelation, reacted: readonly Reacted[], rows: number): Promise<Split> {
+export async function sampleRows(
+  session: Session,
+  staged: StagedRelation,
+  reacted: readonly Reacted[],
+  rows: number,
+): Promise<Split> {
   const samples = new Map<string, readonly SampleRow[]>();
   const together: Reacted[] = [];
   for (const one of reacted) {
     if ((one.result?.unexpected ?? 0) * oftenOneIn < rows) together.push(one);
     else samples.set(one.mask.planned.check.id, await firstFailing(session, staged, one.mask));
   }
-  const moved = reacted.filter(({ result }) => result !== undefined && ["quarantine", "drop", "tag"].includes(result.reaction));
+  const moved = reacted.filter(
+    ({ result }) => result !== undefined && ["quarantine", "drop", "tag"].includes(result.reaction),
+  );
   const looked = reacted.filter((one) => moved.includes(one) || together.includes(one));
-  if (looked.length === 0 || rows === 0) return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
-  const by = (reaction: string) => moved.filter(({ result }) => result?.reaction === reaction).map(({ mask }) => mask);
+  if (looked.length === 0 || rows === 0)
+    return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
+  const by = (reaction: string) =>
+    moved.filter(({ result }) => result?.reaction === reaction).map(({ mask }) => mask);
   const [quarantine, drop, tag] = [anyFails(by("quarantine")), anyFails(by("drop")), anyFails(by("tag"))];
   const position = positionOf(staged);
   const collected = together.map(
@@ -56,7 +66,8 @@ export async function sampleRows(session: Session, staged: StagedRelation, react
     `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
   );
   const aside = placesOf(row?.["aside"]);
-  for (const [at, { mask }] of together.entries()) samples.set(mask.planned.check.id, readSample(row?.[`s${at}`], mask, staged));
+  for (const [at, { mask }] of together.entries())
+    samples.set(mask.planned.check.id, readSample(row?.[`s${at}`], mask, staged));
   return {
     quarantined: aside.rows,
     aside,
@@ -89,9 +100,14 @@ function shownRow(mask: Mask, staged: StagedRelation): string {
 }
 
 /** The check's own columns; a check by SQL alone shows the first few of the row. */
-function shownColumns(mask: Mask, staged: StagedRelation): readonly { readonly name: string; readonly sql: string }[] {
+function shownColumns(
+  mask: Mask,
+  staged: StagedRelation,
+): readonly { readonly name: string; readonly sql: string }[] {
   if (mask.shows.length > 0) return mask.shows;
-  return staged.columns.slice(0, 5).map((column) => ({ name: column.name, sql: duckdbDialect.identifier(column.name) }));
+  return staged.columns
+    .slice(0, 5)
+    .map((column) => ({ name: column.name, sql: duckdbDialect.identifier(column.name) }));
 }
 
 function readSample(value: EngineValue | undefined, mask: Mask, staged: StagedRelation): SampleRow[] {
@@ -102,10 +118,18 @@ function readSample(value: EngineValue | undefined, mask: Mask, staged: StagedRe
     const shown = item["shown"];
     const values = names.map((name, at) => [name, toJson(isStruct(shown) ? shown[`v${at}`] : null)] as const);
     const file = item["file"];
-    return [{ file: typeof file === "string" ? file : null, row: toNumber(item["row"]), values: Object.fromEntries(values) }];
+    return [
+      {
+        file: typeof file === "string" ? file : null,
+        row: toNumber(item["row"]),
+        values: Object.fromEntries(values),
+      },
+    ];
   });
 }
 
 function isStruct(value: EngineValue | undefined): value is { readonly [name: string]: EngineValue } {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+  );
 }

@@ -29,13 +29,25 @@ export interface Findings {
 export function verdictOf(suite: Suite, batch: StagedRelation, findings: Findings): GateOutcome {
   const verdict = verdictOfRows(suite, batch, findings);
   const { setAside } = findings;
-  return withBadShare(suite, setAside === undefined ? verdict : withSetAside(verdict, setAside, batch.columns));
+  return withBadShare(
+    suite,
+    setAside === undefined ? verdict : withSetAside(verdict, setAside, batch.columns),
+  );
 }
 
-function verdictOfRows(suite: Suite, batch: StagedRelation, { counted, reacted, split, repaired }: Findings): GateOutcome {
+function verdictOfRows(
+  suite: Suite,
+  batch: StagedRelation,
+  { counted, reacted, split, repaired }: Findings,
+): GateOutcome {
   const masks = (...reactions: readonly OnFail[]): Mask[] =>
-    reacted.flatMap(({ mask, result }) => (result !== undefined && reactions.includes(result.reaction) ? [mask] : []));
-  const checks = [...counted.results.values()].map((result) => ({ ...result, sample: split.samples.get(result.id) ?? [] }));
+    reacted.flatMap(({ mask, result }) =>
+      result !== undefined && reactions.includes(result.reaction) ? [mask] : [],
+    );
+  const checks = [...counted.results.values()].map((result) => ({
+    ...result,
+    sample: split.samples.get(result.id) ?? [],
+  }));
   const bad = split.quarantined + split.dropped;
   const reasons = checks.filter((check) => check.reaction === "reject" && !check.success).map(rejection);
   const tagging = suite.checks.some((check) => check.onFail === "tag");
@@ -83,8 +95,14 @@ function withBadShare(suite: Suite, verdict: GateOutcome): GateOutcome {
   return { ...verdict, accepted: false, reasons: [...verdict.reasons, reason] };
 }
 
-function withSetAside(verdict: GateOutcome, { rows, places, sql, checks }: SetAside, columns: readonly EngineColumn[]): GateOutcome {
-  const nothing = columns.map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`).join("");
+function withSetAside(
+  verdict: GateOutcome,
+  { rows, places, sql, checks }: SetAside,
+  columns: readonly EngineColumn[],
+): GateOutcome {
+  const nothing = columns
+    .map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`)
+    .join("");
   const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
   return {
     ...verdict,

@@ -22,12 +22,18 @@ import type { CheckResult, GateOutcome } from "./verdict.ts";
 /**
  * Tests a staged batch with a suite before anything is committed.
  *
- * One pass counts what every check says; groups are looked at by key first; only where rows fail are they looked at again.
- * Tables of the session hold the failing keys that the verdict's SQL refers to.
+ * One pass counts what every check says; groups are looked at by key first; only where rows fail are they
+ * looked at again. Tables of the session hold the failing keys that the verdict's SQL refers to.
  *
- * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for its SQL.
+ * @throws `SUITE_INVALID` where the suite does not fit the batch's columns, `SQL_REFUSED` or `SQL_FAILED` for
+ * its SQL.
  */
-export async function evaluateGate(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<GateOutcome> {
+export async function evaluateGate(
+  session: Session,
+  suite: Suite,
+  staged: StagedRelation,
+  context: GateContext,
+): Promise<GateOutcome> {
   const gate = await Gate.open(session, suite, staged, context);
   return gate.verdict();
 }
@@ -53,7 +59,12 @@ export class Gate {
   }
 
   /** Plans the checks and repairs values. @throws as {@link evaluateGate} */
-  static async open(session: Session, suite: Suite, staged: StagedRelation, context: GateContext): Promise<Gate> {
+  static async open(
+    session: Session,
+    suite: Suite,
+    staged: StagedRelation,
+    context: GateContext,
+  ): Promise<Gate> {
     const columns = columnsOfRelation(staged.columns);
     const expressions = await checkedExpressions(session, suite, staged.columns, context.fence);
     const suitePlan = planSuite(suite, { columns, dialect: duckdbDialect, now: context.now, expressions });
@@ -67,15 +78,23 @@ export class Gate {
     return new Gate({ session, suite, context, columns, repaired, planned });
   }
 
-  /** Whether the batch is taken as it came, or not at all: no check can do more than warn or reject. Then it may be written before the verdict. */
+  /**
+   * Whether the batch is taken as it came, or not at all: no check can do more than warn or reject. Then it
+   * may be written before the verdict.
+   */
   get takesWhole(): boolean {
     const { suite, context } = this.#parts;
-    return context.setAside === undefined && (context.extra ?? []).length === 0 && suite.checks.every(setsNothingAside);
+    return (
+      context.setAside === undefined &&
+      (context.extra ?? []).length === 0 &&
+      suite.checks.every(setsNothingAside)
+    );
   }
 
   /**
-   * Conditions over the batch's columns, for which no row may be true; empty unless the gate {@link Gate.takesWhole}. Whoever writes the rows
-   * reads them anyway: it can test them in the same scan, and then ask for {@link Gate.verdictOfWritten}.
+   * Conditions over the batch's columns, for which no row may be true; empty unless the gate
+   * {@link Gate.takesWhole}. Whoever writes the rows reads them anyway: it can test them in the same scan,
+   * and then ask for {@link Gate.verdictOfWritten}.
    */
   get guard(): readonly string[] {
     return guardConditions(this.#guarded);
@@ -87,10 +106,12 @@ export class Gate {
   }
 
   /**
-   * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written files' own statistics answer cost
-   * nothing. `undefined` where the source has other rows by now: then all tests have to be made.
+   * Makes the tests that are not in the {@link Gate.guard}, which no row failed; those that the written
+   * files' own statistics answer cost nothing. `undefined` where the source has other rows by now: then all
+   * tests have to be made.
    *
-   * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its statistics
+   * @throws `SOURCE_UNREADABLE` where a file that the rows came from has answered a test wrongly by its
+   * statistics
    */
   async verdictOfWritten(facts: WrittenFacts): Promise<GateOutcome | undefined> {
     const { planned, repaired, session } = this.#parts;
@@ -108,7 +129,10 @@ export class Gate {
     return this.#conclude({ ...counted, results: new Map(results) });
   }
 
-  /** Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as {@link Gate.verdictOfWritten} */
+  /**
+   * Holds a verdict to the written files' statistics, once its clean rows are in them. @throws as
+   * {@link Gate.verdictOfWritten}
+   */
   async confirm(verdict: GateOutcome, facts: WrittenFacts): Promise<void> {
     const { planned, repaired, session } = this.#parts;
     const told = await toldByExtremes(session, planned, repaired.staged, facts, this.#countContext);
@@ -124,12 +148,18 @@ export class Gate {
     const { session, suite, context, repaired } = this.#parts;
     const functions = { ...suite.functions, ...context.functions };
     const relation = (name: string) => context.relations?.[name]?.sql;
-    const masks = await groupMasks(session, planned, repaired.staged, { functions, relation, proveByCounting });
-    const toProve = masks.some((mask) => mask.toProve !== undefined);
-    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext).catch((error: unknown) => {
-      if (toProve && isOutOfRange(error)) return undefined;
-      throw error;
+    const masks = await groupMasks(session, planned, repaired.staged, {
+      functions,
+      relation,
+      proveByCounting,
     });
+    const toProve = masks.some((mask) => mask.toProve !== undefined);
+    const counted = await countRows(session, planned, masks, repaired.staged, this.#countContext).catch(
+      (error: unknown) => {
+        if (toProve && isOutOfRange(error)) return undefined;
+        throw error;
+      },
+    );
     if (counted === undefined) return this.#count(planned, false);
     const unproven = planned.filter(({ check }) => counted.unproven?.has(check.id) === true);
     if (unproven.length === 0) return { ...counted, masks };
@@ -149,7 +179,13 @@ export class Gate {
       .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
       .filter(({ result }) => (result?.unexpected ?? 0) > 0);
     const split = await sampleRows(session, repaired.staged, reacted, counted.rows);
-    const findings = { counted, reacted, split, repaired: repaired.counts.size > 0, setAside: context.setAside };
+    const findings = {
+      counted,
+      reacted,
+      split,
+      repaired: repaired.counts.size > 0,
+      setAside: context.setAside,
+    };
     return verdictOf(suite, repaired.staged, findings);
   }
 }
@@ -158,7 +194,10 @@ interface CountedMasks extends Counted {
   readonly masks: readonly Mask[];
 }
 
-/** @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails them */
+/**
+ * @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails
+ * them
+ */
 function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): void {
   const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);
   if (misled.length === 0) return;
@@ -170,13 +209,16 @@ function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): 
 }
 
 function setsNothingAside({ onFail, escalate }: Check): boolean {
-  return [onFail, escalate?.to].every((reaction) => reaction === undefined || reaction === "reject" || reaction === "warn");
+  return [onFail, escalate?.to].every(
+    (reaction) => reaction === undefined || reaction === "reject" || reaction === "warn",
+  );
 }
 
 function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateContext): void {
   for (const { check, plan } of planned) {
     if (plan.kind !== "keys" && plan.kind !== "query") continue;
-    if (plan.refers !== undefined) refuseReference(check, plan.refers, context.relations?.[plan.refers.table]?.columns);
+    if (plan.refers !== undefined)
+      refuseReference(check, plan.refers, context.relations?.[plan.refers.table]?.columns);
     for (const name of plan.tables ?? []) {
       if (name !== thisTable && context.relations?.[name] === undefined) {
         throw invalidSuite(

@@ -6,7 +6,8 @@ import type { PlannedCheck } from "../suite/plan.ts";
 /**
  * One check that can name rows, as SQL over the staged rows.
  *
- * `fail` is true or false, never null: quarantine is where it is true, clean is where it is not, so the two are exact complements.
+ * `fail` is true or false, never null: quarantine is where it is true, clean is where it is not, so the two
+ * are exact complements.
  */
 export interface Mask {
   readonly planned: PlannedCheck;
@@ -15,7 +16,10 @@ export interface Mask {
   readonly considered: string | undefined;
   /** The one column whose non-null values are the considered rows, where it is as simple as that. */
   readonly consideredColumn?: string | undefined;
-  /** The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the rows. */
+  /**
+   * The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the
+   * rows.
+   */
   readonly presentColumn?: string | undefined;
   /** `fail` without the guard against null, for counting. */
   readonly countedFail: string;
@@ -37,7 +41,12 @@ export interface MaskJoin {
 export function positionOf(staged: StagedRelation): Position {
   const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
   const { file, row, badCells } = staged.positionColumns;
-  const taken = [...staged.columns.map(({ name }) => name), ...(badCells === undefined ? [] : [badCells]), file, row];
+  const taken = [
+    ...staged.columns.map(({ name }) => name),
+    ...(badCells === undefined ? [] : [badCells]),
+    file,
+    row,
+  ];
   return { file: quote(file), row: quote(row), names: gateNames(taken) };
 }
 
@@ -52,14 +61,22 @@ interface Parts {
 
 function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "considered" | "countedFail"> {
   const { onNull } = planned.check;
-  const guardedWrong = parts.missing === undefined || parts.nullsExactly ? parts.wrong : `(NOT (${parts.missing}) AND ${parts.wrong})`;
-  const wrong = onNull === "fail" && parts.missing !== undefined ? `(${parts.missing} OR ${parts.wrong})` : guardedWrong;
+  const guardedWrong =
+    parts.missing === undefined || parts.nullsExactly
+      ? parts.wrong
+      : `(NOT (${parts.missing}) AND ${parts.wrong})`;
+  const wrong =
+    onNull === "fail" && parts.missing !== undefined ? `(${parts.missing} OR ${parts.wrong})` : guardedWrong;
   const scoped = parts.scope === undefined ? wrong : `(${parts.scope} AND ${wrong})`;
   const counts = [
     ...(parts.scope === undefined ? [] : [parts.scope]),
     ...(parts.missing === undefined || onNull !== "ignore" ? [] : [`NOT (${parts.missing})`]),
   ];
-  return { fail: `coalesce(${scoped}, false)`, countedFail: scoped, considered: counts.length === 0 ? undefined : counts.join(" AND ") };
+  return {
+    fail: `coalesce(${scoped}, false)`,
+    countedFail: scoped,
+    considered: counts.length === 0 ? undefined : counts.join(" AND "),
+  };
 }
 
 /** The mask of a check whose plan is a condition on the row alone. */
@@ -76,24 +93,46 @@ export function rowMask(planned: PlannedCheck): Mask | undefined {
   };
 }
 
-/** What counting the values of one column tells, which costs a fraction of testing each, and nothing where the files' statistics hold it. */
-function countedColumns({ check, scope }: PlannedCheck, plan: RowPlan): Pick<Mask, "consideredColumn" | "presentColumn"> {
+/**
+ * What counting the values of one column tells, which costs a fraction of testing each, and nothing where the
+ * files' statistics hold it.
+ */
+function countedColumns(
+  { check, scope }: PlannedCheck,
+  plan: RowPlan,
+): Pick<Mask, "consideredColumn" | "presentColumn"> {
   const [only] = plan.shows;
   if (only === undefined || plan.shows.length > 1 || scope !== undefined) return {};
   const considered = check.onNull === "ignore" && plan.missing === `${only.sql} IS NULL`;
   const present = plan.missing === undefined && plan.pass === `(${only.sql} IS NOT NULL)`;
-  return { consideredColumn: considered ? only.sql : undefined, presentColumn: present ? only.sql : undefined };
+  return {
+    consideredColumn: considered ? only.sql : undefined,
+    presentColumn: present ? only.sql : undefined,
+  };
 }
 
 /** The mask of a check whose failing keys were put into `table` (columns as {@link GateNames} has them). */
-export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | undefined, known: number, position: Position): Mask {
+export function keysMask(
+  planned: PlannedCheck,
+  plan: KeysPlan,
+  table: string | undefined,
+  known: number,
+  position: Position,
+): Mask {
   const { names } = position;
   const hit =
     table === undefined
       ? "false"
       : `(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
-  const on = plan.keys.map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(at)}`).join(" AND ");
-  const parts = { scope: planned.scope, missing: plan.missing === "(false)" ? undefined : plan.missing, wrong: hit, nullsExactly: false };
+  const on = plan.keys
+    .map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(at)}`)
+    .join(" AND ");
+  const parts = {
+    scope: planned.scope,
+    missing: plan.missing === "(false)" ? undefined : plan.missing,
+    wrong: hit,
+    nullsExactly: false,
+  };
   return {
     planned,
     ...maskOf(planned, parts),
@@ -105,7 +144,10 @@ export function keysMask(planned: PlannedCheck, plan: KeysPlan, table: string | 
 }
 
 /** The only key column, where the rows that count are those that have a value in it. */
-function consideredKey({ check, scope }: PlannedCheck, { keys, missing }: KeysPlan): Pick<Mask, "consideredColumn"> {
+function consideredKey(
+  { check, scope }: PlannedCheck,
+  { keys, missing }: KeysPlan,
+): Pick<Mask, "consideredColumn"> {
   const [only] = keys;
   const simple = only !== undefined && keys.length === 1 && scope === undefined && check.onNull === "ignore";
   return simple && missing === `(${only} IS NULL)` ? { consideredColumn: only } : {};
@@ -139,10 +181,15 @@ function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly know
 
 /** The staged rows with what the masks join to them. */
 export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): string {
-  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))].join(" ");
+  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))].join(
+    " ",
+  );
 }
 
-/** Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch may be called. */
+/**
+ * Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch
+ * may be called.
+ */
 export function leftJoin({ table, on }: MaskJoin): string {
   return `LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
 }

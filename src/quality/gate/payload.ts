@@ -9,7 +9,10 @@ import { freePrefix } from "../../util/free-prefix.ts";
 import { columnsOfRelation } from "../model/column.ts";
 import { errorsType } from "./errors-list.ts";
 
-/** The only member of the payload of a line that could not be read: its text. None of the table's columns is called so. */
+/**
+ * The only member of the payload of a line that could not be read: its text. None of the table's columns is
+ * called so.
+ */
 export function lineMember(columns: Iterable<string>): string {
   return `${freePrefix(columns)}line`;
 }
@@ -18,22 +21,33 @@ export function lineMember(columns: Iterable<string>): string {
 export const lineCheckId = "schema:lines";
 
 /**
- * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are, everything else as the engine's
- * text of it, which casts back to the same value. A cell that could not be read as its type is given as the text that it was, a line that could
- * not be read as {@link lineMember}. Variants need the session's variant function.
+ * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are,
+ * everything else as the engine's text of it, which casts back to the same value. A cell that could not be
+ * read as its type is given as the text that it was, a line that could not be read as {@link lineMember}.
+ * Variants need the session's variant function.
  *
- * @param table the columns that these go to: as they are spelled there they are called in the object; into a variant goes JSON
+ * @param table the columns that these go to: as they are spelled there they are called in the object; into a
+ * variant goes JSON
  * @throws `UNSUPPORTED_FEATURE` for a column that holds variants inside lists, maps or structs
  */
-export function payloadSql(columns: readonly EngineColumn[], relation: string, badCells: string | undefined, table: StructType): string {
+export function payloadSql(
+  columns: readonly EngineColumn[],
+  relation: string,
+  badCells: string | undefined,
+  table: StructType,
+): string {
   const fieldOf = (name: string) => findField(table, name);
   const kinds = columnsOfRelation(columns);
   const members = columns.map(({ name, type }, at) => {
     const value = `${relation}.${quoteName(name)}`;
     const field = fieldOf(name);
     const key = quoteText(field?.name ?? name);
-    if (field !== undefined && field.type !== "variant" && holdsVariant(field.type)) throw variantInside(field.name);
-    const json = field?.type === "variant" ? variantMemberSql(value, type) : memberSql(value, type, kinds[at]?.class ?? "nested");
+    if (field !== undefined && field.type !== "variant" && holdsVariant(field.type))
+      throw variantInside(field.name);
+    const json =
+      field?.type === "variant"
+        ? variantMemberSql(value, type)
+        : memberSql(value, type, kinds[at]?.class ?? "nested");
     if (badCells === undefined) return `${key}, ${json}`;
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;
@@ -45,7 +59,10 @@ export function payloadSql(columns: readonly EngineColumn[], relation: string, b
   return `CASE WHEN ${cell}."expected" IS NOT NULL AND ${cell}."column" IS NULL THEN ${line} ELSE ${row} END`;
 }
 
-/** The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set aside, as the engine writes it. */
+/**
+ * The same JSON as a table gives of its variants; what no variant can hold, which is why the row is set
+ * aside, as the engine writes it.
+ */
 function variantMemberSql(value: string, type: string): string {
   const source = parseEngineType(type);
   if (type !== "VARIANT" && !isVariantParts(source)) return `to_json(${value})`;
@@ -66,16 +83,23 @@ function variantInside(column: string): VarveError {
 function memberSql(value: string, type: string, kind: string): string {
   if (kind === "boolean" || (kind === "integer" && !/HUGE/.test(type))) return `to_json(${value})`;
   const text = `to_json(CAST(${value} AS VARCHAR))`;
-  if (kind === "float" || kind === "double") return `CASE WHEN isfinite(${value}) THEN to_json(${value}) ELSE ${text} END`;
+  if (kind === "float" || kind === "double")
+    return `CASE WHEN isfinite(${value}) THEN to_json(${value}) ELSE ${text} END`;
   return text;
 }
 
-/** The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type, named by {@link payloadErrorsSql}. */
+/**
+ * The SELECT that reads payloads back as rows of `columns`; TRY_CAST leaves null what is not of its type,
+ * named by {@link payloadErrorsSql}.
+ */
 export function payloadColumnsSql(columns: readonly EngineColumn[], payload: string): string {
   return columns.map((column) => `${readSql(column, payload)} AS ${quoteName(column.name)}`).join(", ");
 }
 
-/** SQL for the list of what of a payload does not fit the columns: values that are not of their type, and values of no column at all. */
+/**
+ * SQL for the list of what of a payload does not fit the columns: values that are not of their type, and
+ * values of no column at all.
+ */
 export function payloadErrorsSql(columns: readonly EngineColumn[], payload: string): string {
   const unreadable = columns.map((column) => {
     const [name, text] = [column.name, textOf(column, payload)];
@@ -115,5 +139,7 @@ function readSql(column: EngineColumn, payload: string): string {
   // writing makes a variant of JSON; one that is made before comes out of a query as text
   if (column.type === "VARIANT")
     return `CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  return column.type === "VARCHAR" ? textOf(column, payload) : `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
+  return column.type === "VARCHAR"
+    ? textOf(column, payload)
+    : `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
 }

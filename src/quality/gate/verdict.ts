@@ -21,7 +21,9 @@ export interface CheckResult {
   readonly columns: readonly string[];
   readonly severity: Severity;
   readonly onFail: OnFail;
-  /** The reaction after escalation; equal to `onFail` unless the share of failing rows was above the limit. */
+  /**
+   * The reaction after escalation; equal to `onFail` unless the share of failing rows was above the limit.
+   */
   readonly reaction: OnFail;
   readonly success: boolean;
   /** Rows that count (`null` for aggregate checks). */
@@ -58,15 +60,19 @@ export interface GateVerdict {
 /**
  * A verdict with what the session that made it can do with the batch.
  *
- * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or drops is fail, clean otherwise,
- * decided by one expression that is never null. The SQL texts read relations of that session.
+ * Clean and bad rows are a strict partition: a row is bad when the verdict of a check that quarantines or
+ * drops is fail, clean otherwise, decided by one expression that is never null. The SQL texts read relations
+ * of that session.
  */
 export interface GateOutcome extends GateVerdict {
   /** SELECT of the clean rows: the staged columns, and the tag column last where a check tags. */
   readonly cleanSql: string;
   /** Whether {@link cleanSql} yields all staged rows unchanged. */
   readonly untouched: boolean;
-  /** SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns; `null` when there are none. */
+  /**
+   * SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns;
+   * `null` when there are none.
+   */
   readonly quarantineSql: string | null;
   /** The places of the quarantined rows. */
   readonly aside: Places;
@@ -115,5 +121,7 @@ function firstOf({ sample: [first] }: CheckResult): JsonObject | undefined {
 
 /** Lists of many values do not belong into a commit. */
 function shortened(value: JsonValue): JsonValue {
-  return Array.isArray(value) && value.length > 20 ? [...value.slice(0, 20), `… ${value.length - 20} more`] : value;
+  return Array.isArray(value) && value.length > 20
+    ? [...value.slice(0, 20), `… ${value.length - 20} more`]
+    : value;
 }

@@ -1,4 +1,7 @@
-/** Rules that look for a value out of line in a series of one metric, one value a version. Semantics as Deequ's strategies, named where they differ. */
+/**
+ * Rules that look for a value out of line in a series of one metric, one value a version. Semantics as
+ * Deequ's strategies, named where they differ.
+ */
 export type AnomalyRule =
   | { readonly rule: "threshold"; readonly lower?: number | undefined; readonly upper?: number | undefined }
   | {
@@ -54,7 +57,9 @@ export function findAnomalies(
   searched: Searched = { from: 0, to: series.length },
 ): Anomaly[] {
   return expectedRanges(series, rule, searched).flatMap(({ index, compared, lower, upper }) =>
-    compared >= lower && compared <= upper ? [] : [{ index, value: series[index] ?? Number.NaN, lower, upper }],
+    compared >= lower && compared <= upper
+      ? []
+      : [{ index, value: series[index] ?? Number.NaN, lower, upper }],
   );
 }
 
@@ -80,7 +85,11 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
       return within(series, searched, (index) =>
         index < order
           ? undefined
-          : { compared: at(changes, index - order), lower: rule.max_decrease ?? -Infinity, upper: rule.max_increase ?? Infinity },
+          : {
+              compared: at(changes, index - order),
+              lower: rule.max_decrease ?? -Infinity,
+              upper: rule.max_increase ?? Infinity,
+            },
       );
     }
     case "relative_change": {
@@ -113,7 +122,11 @@ function at(series: readonly number[], index: number): number {
   return series[index] ?? Number.NaN;
 }
 
-function within(series: readonly number[], searched: Searched, range: (index: number) => Omit<Range, "index"> | undefined): Range[] {
+function within(
+  series: readonly number[],
+  searched: Searched,
+  range: (index: number) => Omit<Range, "index"> | undefined,
+): Range[] {
   const found: Range[] = [];
   for (let index = Math.max(0, searched.from); index < Math.min(series.length, searched.to); index++) {
     const expected = range(index);
@@ -125,22 +138,36 @@ function within(series: readonly number[], searched: Searched, range: (index: nu
 /** Differences of differences, `order` times; order 0 is the series itself. */
 function nthDifference(series: readonly number[], order: number): number[] {
   let current = [...series];
-  for (let time = 0; time < order; time++) current = current.slice(1).map((value, index) => value - at(current, index));
+  for (let time = 0; time < order; time++)
+    current = current.slice(1).map((value, index) => value - at(current, index));
   return current;
 }
 
 /** Mean and standard deviation; `ddof` 1 for the sample's, 0 for the population's. */
-function meanAndDeviation(values: readonly number[], ddof: 0 | 1): { readonly mean: number; readonly deviation: number } {
+function meanAndDeviation(
+  values: readonly number[],
+  ddof: 0 | 1,
+): { readonly mean: number; readonly deviation: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, deviation: values.length <= ddof ? 0 : Math.sqrt(squares / (values.length - ddof)) };
 }
 
-function batchNormal(series: readonly number[], rule: AnomalyRule & { readonly rule: "batch_normal" }, searched: Searched): Range[] {
-  const learned = rule.include_searched === true ? series : series.filter((_, index) => index < searched.from || index >= searched.to);
+function batchNormal(
+  series: readonly number[],
+  rule: AnomalyRule & { readonly rule: "batch_normal" },
+  searched: Searched,
+): Range[] {
+  const learned =
+    rule.include_searched === true
+      ? series
+      : series.filter((_, index) => index < searched.from || index >= searched.to);
   if (learned.length === 0) return [];
   const { mean, deviation } = meanAndDeviation(learned, 1);
-  const [lower, upper] = [mean - (rule.lower_factor ?? 3) * deviation, mean + (rule.upper_factor ?? 3) * deviation];
+  const [lower, upper] = [
+    mean - (rule.lower_factor ?? 3) * deviation,
+    mean + (rule.upper_factor ?? 3) * deviation,
+  ];
   return within(series, searched, (index) => ({ compared: at(series, index), lower, upper }));
 }
 
@@ -151,8 +178,14 @@ export interface OnlineState {
   readonly anomaly: boolean;
 }
 
-/** Welford's running mean and population deviation; an anomaly leaves the state as it was unless told otherwise. */
-export function onlineStates(series: readonly number[], rule: AnomalyRule & { readonly rule: "online_normal" }): OnlineState[] {
+/**
+ * Welford's running mean and population deviation; an anomaly leaves the state as it was unless told
+ * otherwise.
+ */
+export function onlineStates(
+  series: readonly number[],
+  rule: AnomalyRule & { readonly rule: "online_normal" },
+): OnlineState[] {
   const skipped = series.length * (rule.ignore_start ?? 0.1);
   const states: OnlineState[] = [];
   let count = 0;
@@ -165,7 +198,9 @@ export function onlineStates(series: readonly number[], rule: AnomalyRule & { re
     mean += delta / count;
     squares += delta * (value - mean);
     const deviation = Math.sqrt(squares / count);
-    const outside = value < mean - (rule.lower_factor ?? 3) * deviation || value > mean + (rule.upper_factor ?? 3) * deviation;
+    const outside =
+      value < mean - (rule.lower_factor ?? 3) * deviation ||
+      value > mean + (rule.upper_factor ?? 3) * deviation;
     const anomaly = index >= skipped && outside;
     if (anomaly && rule.ignore_anomalies !== false) ({ count, mean, squares } = before);
     states.push({ mean, deviation: count === 0 ? 0 : Math.sqrt(squares / count), anomaly });
@@ -173,9 +208,15 @@ export function onlineStates(series: readonly number[], rule: AnomalyRule & { re
   return states;
 }
 
-function onlineNormal(series: readonly number[], rule: AnomalyRule & { readonly rule: "online_normal" }): Range[] {
+function onlineNormal(
+  series: readonly number[],
+  rule: AnomalyRule & { readonly rule: "online_normal" },
+): Range[] {
   return onlineStates(series, rule).map(({ mean, deviation, anomaly }, index) => {
-    const [lower, upper] = [mean - (rule.lower_factor ?? 3) * deviation, mean + (rule.upper_factor ?? 3) * deviation];
+    const [lower, upper] = [
+      mean - (rule.lower_factor ?? 3) * deviation,
+      mean + (rule.upper_factor ?? 3) * deviation,
+    ];
     // the state may have been put back, so the verdict is the state's own, not the bounds'
     return {
       index,
@@ -186,8 +227,15 @@ function onlineNormal(series: readonly number[], rule: AnomalyRule & { readonly 
   });
 }
 
-/** Values of the same phase of earlier periods are the measure: mean and sample deviation of the series at i − period, i − 2·period, … */
-function seasonal(series: readonly number[], rule: AnomalyRule & { readonly rule: "seasonal" }, searched: Searched): Range[] {
+/**
+ * Values of the same phase of earlier periods are the measure: mean and sample deviation of the series at i −
+ * period, i − 2·period, …
+ */
+function seasonal(
+  series: readonly number[],
+  rule: AnomalyRule & { readonly rule: "seasonal" },
+  searched: Searched,
+): Range[] {
   return within(series, searched, (index) => {
     const past: number[] = [];
     for (let before = index - rule.period; before >= 0; before -= rule.period) past.push(at(series, before));

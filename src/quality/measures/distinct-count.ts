@@ -18,12 +18,15 @@ export interface CountedColumn {
 
 /** So many different values are counted one by one; of more a sample is. */
 const counted = 2 ** 14;
-/** A complete column with a greater share of different values may be a key, which only an exact count tells. */
+/**
+ * A complete column with a greater share of different values may be a key, which only an exact count tells.
+ */
 const keyShare = 0.95;
 
 /**
- * Counts the different values of columns in one pass: exactly up to some 16,000, beyond from those whose hash falls into a share so small that
- * about 16,000 are left, which is off by one to two percent. Columns that may be keys are counted exactly in one more pass.
+ * Counts the different values of columns in one pass: exactly up to some 16,000, beyond from those whose hash
+ * falls into a share so small that about 16,000 are left, which is off by one to two percent. Columns that
+ * may be keys are counted exactly in one more pass.
  */
 export async function countDistinct(
   session: Session,
@@ -38,7 +41,10 @@ export async function countDistinct(
     relation,
     columns.map(({ name }, at) => sampledCount(duckdbDialect.identifier(name), halvings[at] ?? 0)),
   );
-  const estimates = found.map((count, at) => ({ count: Math.min(rows, count * 2 ** (halvings[at] ?? 0)), exact: halvings[at] === 0 }));
+  const estimates = found.map((count, at) => ({
+    count: Math.min(rows, count * 2 ** (halvings[at] ?? 0)),
+    exact: halvings[at] === 0,
+  }));
   const near = estimates.flatMap(({ count, exact }, at) =>
     !exact && columns[at]?.complete === true && count > keyShare * rows ? [at] : [],
   );
@@ -48,19 +54,29 @@ export async function countDistinct(
     relation,
     near.map((at) => `count(DISTINCT ${duckdbDialect.identifier(columns[at]?.name ?? "")})`),
   );
-  return estimates.map((estimate, at) => (near.includes(at) ? { count: exact[near.indexOf(at)] ?? 0, exact: true } : estimate));
+  return estimates.map((estimate, at) =>
+    near.includes(at) ? { count: exact[near.indexOf(at)] ?? 0, exact: true } : estimate,
+  );
 }
 
-/** Different hashes of 64 bits: long texts take no room, and two among some thousands are the same once in 10^10 columns. */
+/**
+ * Different hashes of 64 bits: long texts take no room, and two among some thousands are the same once in
+ * 10^10 columns.
+ */
 function sampledCount(name: string, halvings: number): string {
-  const chosen = halvings === 0 ? `${name} IS NOT NULL` : `${name} IS NOT NULL AND hash(${name}) % ${2 ** halvings} = 0`;
+  const chosen =
+    halvings === 0 ? `${name} IS NOT NULL` : `${name} IS NOT NULL AND hash(${name}) % ${2 ** halvings} = 0`;
   return `count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
 }
 
 /** Each count holds the values that it saw: so many at a time, or a wide table would need gigabytes. */
 const atATime = 50;
 
-async function counts(session: Session, relation: Relation, aggregates: readonly string[]): Promise<number[]> {
+async function counts(
+  session: Session,
+  relation: Relation,
+  aggregates: readonly string[],
+): Promise<number[]> {
   const found: number[] = [];
   for (let from = 0; from < aggregates.length; from += atATime) {
     const some = aggregates.slice(from, from + atATime);

@@ -3,11 +3,13 @@ import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
 /**
- * A HyperLogLog sketch of a set of values: 1,024 registers, so a count of different values has a standard error of 3.25 %.
+ * A HyperLogLog sketch of a set of values: 1,024 registers, so a count of different values has a standard
+ * error of 3.25 %.
  *
- * Registers are the same whatever the order and the parts that the values came in, so that sketches of parts merge to the sketch of all
- * (Flajolet et al. 2007; the estimate is Ertl's of 2017, which needs no tables and no corrections). Values are hashed by MD5 of their text,
- * because the engine's own hash may change between its versions.
+ * Registers are the same whatever the order and the parts that the values came in, so that sketches of parts
+ * merge to the sketch of all (Flajolet et al. 2007; the estimate is Ertl's of 2017, which needs no tables and
+ * no corrections). Values are hashed by MD5 of their text, because the engine's own hash may change between
+ * its versions.
  */
 export type DistinctSketch = Uint8Array;
 
@@ -16,16 +18,31 @@ const size = 1 << indexBits;
 /** Bits of the hash in which leading zeros are counted. */
 const valueBits = 32;
 
-/** Sketches one column of a relation; nulls are left out. `few`: the column is known to hold few different values. */
-export async function sketchDistinct(session: Session, relation: string, column: string, few: boolean): Promise<DistinctSketch> {
+/**
+ * Sketches one column of a relation; nulls are left out. `few`: the column is known to hold few different
+ * values.
+ */
+export async function sketchDistinct(
+  session: Session,
+  relation: string,
+  column: string,
+  few: boolean,
+): Promise<DistinctSketch> {
   const name = duckdbDialect.identifier(column);
   const values = `SELECT ${few ? "DISTINCT " : ""}${name} AS v FROM (${relation}) WHERE ${name} IS NOT NULL`;
   const [sketch] = await sketchHashes(session, `SELECT ${hashOf("v")} AS h, 0 AS c FROM (${values})`, 1);
   return sketch ?? new Uint8Array(size);
 }
 
-/** As {@link sketchDistinct} of each of some columns, in one pass: of few rows and many columns the passes would cost more than the rows. */
-export async function sketchDistinctTogether(session: Session, relation: string, columns: readonly string[]): Promise<DistinctSketch[]> {
+/**
+ * As {@link sketchDistinct} of each of some columns, in one pass: of few rows and many columns the passes
+ * would cost more than the rows.
+ */
+export async function sketchDistinctTogether(
+  session: Session,
+  relation: string,
+  columns: readonly string[],
+): Promise<DistinctSketch[]> {
   const hashes = columns.map((column) => hashOf(duckdbDialect.identifier(column))).join(", ");
   const each = `SELECT unnest([${hashes}]) AS h, unnest(range(${columns.length})) AS c FROM (${relation})`;
   return sketchHashes(session, `SELECT * FROM (${each}) WHERE h IS NOT NULL`, columns.length);
@@ -44,7 +61,8 @@ async function sketchHashes(session: Session, hashed: string, columns: number): 
   );
   for (const row of rows) {
     const sketch = sketches[toNumber(row["c"]) ?? 0];
-    if (sketch !== undefined) sketch[toNumber(row["register"]) ?? 0] = Math.clz32(toNumber(row["least"]) ?? 0) + 1;
+    if (sketch !== undefined)
+      sketch[toNumber(row["register"]) ?? 0] = Math.clz32(toNumber(row["least"]) ?? 0) + 1;
   }
   return sketches;
 }

@@ -55,7 +55,10 @@ export function squarable(value: string, limit = largestSquared): string {
   return `CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
 }
 
-/** A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and the write with them. */
+/**
+ * A measure of squares and higher powers, NaN where a value cannot be squared: the engines would fail, and
+ * the write with them.
+ */
 function ofPowers(
   name: string,
   about: string,
@@ -73,7 +76,10 @@ function ofPowers(
       const largest = used.flatMap(({ class: kind }, at) =>
         kind === "float" || kind === "double" ? [[`largest_${at}`, `max(abs(${values[at]}))`] as const] : [],
       );
-      return { v: aggregate(dialect, ...values.map((value) => squarable(value, limit))), ...Object.fromEntries(largest) };
+      return {
+        v: aggregate(dialect, ...values.map((value) => squarable(value, limit))),
+        ...Object.fromEntries(largest),
+      };
     },
     value: ({ v, largest_0, largest_1 }) =>
       [largest_0, largest_1].every((largest) => (toNumber(largest) ?? 0) <= limit) ? toNumber(v) : Number.NaN,
@@ -93,20 +99,31 @@ const kurtosis = ofPowers(
   largestToFourth,
 );
 
-/** A value as 0 where its fourth power is too small for a double: the engine fails where it divides by such. */
+/**
+ * A value as 0 where its fourth power is too small for a double: the engine fails where it divides by such.
+ */
 function raisable(value: string): string {
   return `CASE WHEN abs(${value}) < ${1 / largestToFourth} THEN 0 ELSE ${value} END`;
 }
 
-/** Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`. */
+/**
+ * Measures by name; `variance` and `stdev` are the sample's (ddof 1), the population's carry `_population`.
+ */
 export const measures: readonly Measure[] = [
-  { name: "row_count", columns: 0, about: "number of rows", aggregates: () => ({ v: "count(*)" }), value: ({ v }) => toNumber(v) },
+  {
+    name: "row_count",
+    columns: 0,
+    about: "number of rows",
+    aggregates: () => ({ v: "count(*)" }),
+    value: ({ v }) => toNumber(v),
+  },
   {
     name: "completeness",
     columns: 1,
     about: "share of rows with a value",
     aggregates: (_, columns) => ({ present: `count(${first(columns)})`, rows: "count(*)" }),
-    value: ({ present, rows }) => (toNumber(rows) === 0 ? null : (toNumber(present) ?? 0) / (toNumber(rows) ?? 1)),
+    value: ({ present, rows }) =>
+      toNumber(rows) === 0 ? null : (toNumber(present) ?? 0) / (toNumber(rows) ?? 1),
   },
   {
     name: "zeros",
@@ -119,14 +136,22 @@ export const measures: readonly Measure[] = [
   single("mean", "arithmetic mean", (dialect, sql) => `avg(${asDouble(dialect, sql)})`, numeric),
   {
     ...single("sum", "sum", (_, sql) => `sum(${sql})`),
-    aggregates: (dialect, columns) => ({ v: `sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})` }),
+    aggregates: (dialect, columns) => ({
+      v: `sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})`,
+    }),
   },
   single("min", "smallest value", (_, sql) => `min(${sql})`),
   single("max", "largest value", (_, sql) => `max(${sql})`),
   ofPowers("stdev", "sample standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 1)),
-  ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 0)),
+  ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") =>
+    dialect.deviation(value, 0),
+  ),
   squared(ofPowers("variance", "sample variance", (dialect, value = "NULL") => dialect.deviation(value, 1))),
-  squared(ofPowers("variance_population", "population variance", (dialect, value = "NULL") => dialect.deviation(value, 0))),
+  squared(
+    ofPowers("variance_population", "population variance", (dialect, value = "NULL") =>
+      dialect.deviation(value, 0),
+    ),
+  ),
   ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value), 1, largestCubed),
   {
     // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
@@ -136,7 +161,8 @@ export const measures: readonly Measure[] = [
       low: `min(${first(columns)})`,
       high: `max(${first(columns)})`,
     }),
-    value: ({ low, high, ...values }) => (low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values)),
+    value: ({ low, high, ...values }) =>
+      low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values),
   },
   {
     name: "range",
@@ -144,7 +170,8 @@ export const measures: readonly Measure[] = [
     accepts: plainNumbers,
     about: "largest less smallest value",
     aggregates: (_, columns) => ({ low: `min(${first(columns)})`, high: `max(${first(columns)})` }),
-    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+    value: ({ low, high }) =>
+      low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
   },
   single("median", "median", (dialect, sql) => dialect.quantile(asDouble(dialect, sql), 0.5)),
   {
@@ -156,7 +183,8 @@ export const measures: readonly Measure[] = [
       low: dialect.quantile(asDouble(dialect, first(columns)), 0.25),
       high: dialect.quantile(asDouble(dialect, first(columns)), 0.75),
     }),
-    value: ({ low, high }) => (low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0)),
+    value: ({ low, high }) =>
+      low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
   },
   lengthMeasure("min_length", "min"),
   lengthMeasure("max_length", "max"),
@@ -178,8 +206,12 @@ export const measures: readonly Measure[] = [
     columns: 2,
     accepts: plainNumbers,
     about: "sum of the first by sum of the second column",
-    aggregates: (dialect, columns) => ({ a: `sum(${asDouble(dialect, first(columns))})`, b: `sum(${asDouble(dialect, second(columns))})` }),
-    value: ({ a, b }) => (toNumber(a) === null || toNumber(b) === null ? null : (toNumber(a) ?? 0) / (toNumber(b) ?? 0)),
+    aggregates: (dialect, columns) => ({
+      a: `sum(${asDouble(dialect, first(columns))})`,
+      b: `sum(${asDouble(dialect, second(columns))})`,
+    }),
+    value: ({ a, b }) =>
+      toNumber(a) === null || toNumber(b) === null ? null : (toNumber(a) ?? 0) / (toNumber(b) ?? 0),
   },
 ];
 
@@ -194,7 +226,9 @@ function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {
     columns: 1,
     accepts: ["string", "binary"],
     about: `${aggregate === "min" ? "fewest" : "most"} characters of a text`,
-    aggregates: (dialect, columns) => ({ v: `${aggregate}(${dialect.length(first(columns), columns[0]?.class ?? "string")})` }),
+    aggregates: (dialect, columns) => ({
+      v: `${aggregate}(${dialect.length(first(columns), columns[0]?.class ?? "string")})`,
+    }),
     value: ({ v }) => toNumber(v),
   };
 }

@@ -4,23 +4,43 @@ import type { StructType } from "../../schema/types.ts";
 import { columnsOfRelation, isNumeric } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
-import { type DistinctSketch, estimateDistinct, mergeDistinct, sketchDistinct, sketchDistinctTogether } from "./distinct-sketch.ts";
+import {
+  type DistinctSketch,
+  estimateDistinct,
+  mergeDistinct,
+  sketchDistinct,
+  sketchDistinctTogether,
+} from "./distinct-sketch.ts";
 import { largestSquared } from "./measures.ts";
-import { estimateQuantile, mergeQuantiles, type QuantileSketch, sketchQuantiles, sketchQuantilesTogether } from "./quantile-sketch.ts";
+import {
+  estimateQuantile,
+  mergeQuantiles,
+  type QuantileSketch,
+  sketchQuantiles,
+  sketchQuantilesTogether,
+} from "./quantile-sketch.ts";
 
-/** What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the states of each. */
+/**
+ * What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the
+ * states of each.
+ */
 export interface ColumnState {
   readonly name: string;
   /** Rows with a value. */
   readonly present: number;
-  /** The other fields look at finite numbers only; without any, `count` is 0 and the rest null. What is too large to compute is null. */
+  /**
+   * The other fields look at finite numbers only; without any, `count` is 0 and the rest null. What is too
+   * large to compute is null.
+   */
   readonly count: number;
   readonly min: number | null;
   readonly max: number | null;
   readonly mean: number | null;
   /** Sum of squared distances from the mean. */
   readonly squares: number | null;
-  /** The different values; `null` for nested columns, and in states that were kept before there were sketches. */
+  /**
+   * The different values; `null` for nested columns, and in states that were kept before there were sketches.
+   */
   readonly distinct: DistinctSketch | null;
   /** The finite numbers; `null` as above, and for columns that are no numbers. */
   readonly quantiles: QuantileSketch | null;
@@ -35,7 +55,10 @@ export interface MetricState {
 export const metricsSchema: StructType = schema()
   .long("version", { nullable: false })
   .timestamp("committed_at")
-  .string("scope", { nullable: false, comment: "batch: the rows that the version brought; table: all rows of the version" })
+  .string("scope", {
+    nullable: false,
+    comment: "batch: the rows that the version brought; table: all rows of the version",
+  })
   .long("rows", { nullable: false })
   .column(
     "columns",
@@ -49,10 +72,14 @@ export const metricsSchema: StructType = schema()
         .double("mean")
         .double("squares")
         .string("distinct", { comment: "HyperLogLog registers, 1,024 bytes in base64" })
-        .column("quantiles", arrayOf(schema().integer("sign").integer("index").long("count")), { comment: "DDSketch buckets" }),
+        .column("quantiles", arrayOf(schema().integer("sign").integer("index").long("count")), {
+          comment: "DDSketch buckets",
+        }),
     ),
   )
-  .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), { comment: "what the gate of the version said" })
+  .column("checks", arrayOf(schema().string("id").boolean("success").long("unexpected")), {
+    comment: "what the gate of the version said",
+  })
   .build();
 
 function finite(value: number | null): number | null {
@@ -80,12 +107,17 @@ export async function measureState(
       `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${at}_variance`,
     ];
   });
-  const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
+  const [row = {}] = await session.rows(
+    `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
+  );
   const rows = toNumber(row["n"]) ?? 0;
   const plain = columns.flatMap((column, at) => (column.class === "nested" ? [] : [{ ...column, at }]));
   const few = (at: number) => (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
-  const one = (column: (typeof plain)[number]) => sketchDistinct(session, relation.sql, column.name, few(column.at));
-  const distinct = await sketched(rows, plain, one, (names) => sketchDistinctTogether(session, relation.sql, names));
+  const one = (column: (typeof plain)[number]) =>
+    sketchDistinct(session, relation.sql, column.name, few(column.at));
+  const distinct = await sketched(rows, plain, one, (names) =>
+    sketchDistinctTogether(session, relation.sql, names),
+  );
   const quantiles = await sketched(
     rows,
     plain.filter((column) => isNumeric(column.class)),
@@ -125,7 +157,11 @@ async function sketched<T, C extends { readonly at: number; readonly name: strin
   return found;
 }
 
-function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnState, "distinct" | "quantiles"> {
+function columnState(
+  name: string,
+  row: EngineRow,
+  prefix: string,
+): Omit<ColumnState, "distinct" | "quantiles"> {
   const read = (field: string) => toNumber(row[`${prefix}${field}`]);
   const count = read("count") ?? 0;
   const [min, max] = [read("min"), read("max")];
@@ -141,11 +177,17 @@ function columnState(name: string, row: EngineRow, prefix: string): Omit<ColumnS
   };
 }
 
-/** The state of all rows from those of two parts (Chan's rule for the squares); a column that one part lacks has no values there. */
+/**
+ * The state of all rows from those of two parts (Chan's rule for the squares); a column that one part lacks
+ * has no values there.
+ */
 export function mergeStates(one: MetricState, other: MetricState): MetricState {
   const names = [...new Set([...one.columns, ...other.columns].map((column) => column.name))];
   const find = (state: MetricState, name: string) => state.columns.find((column) => column.name === name);
-  return { rows: one.rows + other.rows, columns: names.map((name) => mergeColumns(name, find(one, name), find(other, name))) };
+  return {
+    rows: one.rows + other.rows,
+    columns: names.map((name) => mergeColumns(name, find(one, name), find(other, name))),
+  };
 }
 
 function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState | undefined): ColumnState {
@@ -166,7 +208,9 @@ function mergeColumns(name: string, a: ColumnState | undefined, b: ColumnState |
     min: Math.min(a.min ?? Infinity, b.min ?? Infinity),
     max: Math.max(a.max ?? -Infinity, b.max ?? -Infinity),
     mean: finite((a.mean ?? Number.NaN) + (delta * b.count) / count),
-    squares: finite((a.squares ?? Number.NaN) + (b.squares ?? Number.NaN) + (delta ** 2 * a.count * b.count) / count),
+    squares: finite(
+      (a.squares ?? Number.NaN) + (b.squares ?? Number.NaN) + (delta ** 2 * a.count * b.count) / count,
+    ),
     ...sketches,
   };
 }
@@ -182,10 +226,14 @@ const nothing: Omit<ColumnState, "name"> = {
   quantiles: null,
 };
 
-/** Whether a state has the sketches that it should have: states that were kept before there were any do not, and cannot be added to. */
+/**
+ * Whether a state has the sketches that it should have: states that were kept before there were any do not,
+ * and cannot be added to.
+ */
 export function isSketched(state: MetricState): boolean {
   return state.columns.every(
-    ({ present, count, distinct, quantiles }) => (count > 0 ? quantiles : present > 0 ? distinct : "none") !== null,
+    ({ present, count, distinct, quantiles }) =>
+      (count > 0 ? quantiles : present > 0 ? distinct : "none") !== null,
   );
 }
 
@@ -195,7 +243,9 @@ export function storedColumn({ distinct, ...state }: ColumnState): Readonly<Reco
 }
 
 /** The counterpart of {@link storedColumn}. */
-export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null | undefined }): ColumnState {
+export function loadedColumn(
+  stored: Omit<ColumnState, "distinct"> & { readonly distinct?: string | null | undefined },
+): ColumnState {
   const { distinct, quantiles, ...state } = stored;
   return {
     ...state,
@@ -205,12 +255,18 @@ export function loadedColumn(stored: Omit<ColumnState, "distinct"> & { readonly 
 }
 
 /** A metric's name taken apart: `mean(delay)` is the `mean` of column `delay`, `row_count` looks at none. */
-export function metricParts(metric: string): { readonly measure: string; readonly column?: string | undefined } {
+export function metricParts(metric: string): {
+  readonly measure: string;
+  readonly column?: string | undefined;
+} {
   const [, measure, column] = /^(\w+)\((.*)\)$/s.exec(metric) ?? [];
   return measure === undefined || column === undefined ? { measure: metric } : { measure, column };
 }
 
-/** The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it is no finite number. */
+/**
+ * The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it
+ * is no finite number.
+ */
 export function metricValue(state: MetricState, metric: string): number | null {
   const { measure, column: name } = metricParts(metric);
   if (name === undefined) return measure === "row_count" ? state.rows : null;
@@ -234,7 +290,9 @@ function columnMetric(state: MetricState, column: ColumnState, measure: string):
     case "sum":
       return column.mean === null ? null : column.mean * column.count;
     case "stdev":
-      return column.squares === null || column.count < 2 ? null : Math.sqrt(column.squares / (column.count - 1));
+      return column.squares === null || column.count < 2
+        ? null
+        : Math.sqrt(column.squares / (column.count - 1));
     case "stdev_population":
       return column.squares === null || column.count === 0 ? null : Math.sqrt(column.squares / column.count);
     case "approximate_distinct":
@@ -272,7 +330,9 @@ export const columnMetrics = [
 ] as const;
 
 /** The metrics of a column that are listed: those that follow from others are left out. */
-export const shownMetrics = columnMetrics.filter((name) => !["range", "sum", "stdev_population"].includes(name));
+export const shownMetrics = columnMetrics.filter(
+  (name) => !["range", "sum", "stdev_population"].includes(name),
+);
 
 /** The metrics that a state tells, by name, rows first; those that follow from others are left out. */
 export function metricValues(state: MetricState): Readonly<Record<string, number>> {

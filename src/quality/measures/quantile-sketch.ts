@@ -2,7 +2,10 @@ import type { Session } from "../../engine/core/contract.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
-/** How many values lie in one bucket: magnitudes from γ^(index-1), left out, to γ^index; without an index, values next to zero. */
+/**
+ * How many values lie in one bucket: magnitudes from γ^(index-1), left out, to γ^index; without an index,
+ * values next to zero.
+ */
 export interface QuantileBucket {
   /** -1, 0 or 1. */
   readonly sign: number;
@@ -11,8 +14,9 @@ export interface QuantileBucket {
 }
 
 /**
- * A DDSketch of finite numbers (Masson et al. 2019): a quantile read from it is off by at most one percent of its value. Buckets of parts add
- * up to the buckets of all, exactly. Magnitudes below 1e-12 count as zero; beyond 2,048 buckets the smallest magnitudes do too.
+ * A DDSketch of finite numbers (Masson et al. 2019): a quantile read from it is off by at most one percent of
+ * its value. Buckets of parts add up to the buckets of all, exactly. Magnitudes below 1e-12 count as zero;
+ * beyond 2,048 buckets the smallest magnitudes do too.
  */
 export type QuantileSketch = readonly QuantileBucket[];
 
@@ -22,14 +26,22 @@ const nextToZero = 1e-12;
 const mostBuckets = 2048;
 
 /** Sketches the finite values of one numeric column of a relation. */
-export async function sketchQuantiles(session: Session, relation: string, column: string): Promise<QuantileSketch> {
+export async function sketchQuantiles(
+  session: Session,
+  relation: string,
+  column: string,
+): Promise<QuantileSketch> {
   const values = `SELECT CAST(${duckdbDialect.identifier(column)} AS DOUBLE) AS x, 0 AS c FROM (${relation})`;
   const [sketch] = await sketchValues(session, values, 1);
   return sketch ?? [];
 }
 
 /** As {@link sketchQuantiles} of each of some columns, in one pass. */
-export async function sketchQuantilesTogether(session: Session, relation: string, columns: readonly string[]): Promise<QuantileSketch[]> {
+export async function sketchQuantilesTogether(
+  session: Session,
+  relation: string,
+  columns: readonly string[],
+): Promise<QuantileSketch[]> {
   const values = columns.map((column) => `CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`).join(", ");
   const each = `SELECT unnest([${values}]) AS x, unnest(range(${columns.length})) AS c FROM (${relation})`;
   return sketchValues(session, each, columns.length);
@@ -78,7 +90,9 @@ function ordered(buckets: readonly QuantileBucket[]): QuantileSketch {
   if (sorted.length <= mostBuckets) return sorted;
   const magnitudes = sorted.filter(({ sign }) => sign !== 0).sort((a, b) => a.index - b.index);
   const limit = magnitudes[magnitudes.length - mostBuckets]?.index ?? 0;
-  const zero = sorted.filter(({ sign, index }) => sign === 0 || index <= limit).reduce((sum, { count }) => sum + count, 0);
+  const zero = sorted
+    .filter(({ sign, index }) => sign === 0 || index <= limit)
+    .reduce((sum, { count }) => sum + count, 0);
   const kept = sorted.filter(({ sign, index }) => sign !== 0 && index > limit);
   return ordered([...kept, { sign: 0, index: 0, count: zero }]);
 }

@@ -12,7 +12,8 @@ const step = new RegExp(
 );
 
 /**
- * Whether a text that holds a match of the regular expression (RE2's syntax) is ASCII from end to end. `false` where that cannot be told.
+ * Whether a text that holds a match of the regular expression (RE2's syntax) is ASCII from end to end.
+ * `false` where that cannot be told.
  *
  * Such a text has as many characters as bytes, and bytes are counted much faster.
  */

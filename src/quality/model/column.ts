@@ -114,9 +114,15 @@ function splitTopLevel(text: string): string[] {
 
 function deltaColumn(name: string, type: DeltaType): SuiteColumn {
   if (typeof type !== "string") {
-    if (type.type === "decimal") return { name, class: "decimal", type: `decimal(${type.precision},${type.scale})` };
+    if (type.type === "decimal")
+      return { name, class: "decimal", type: `decimal(${type.precision},${type.scale})` };
     if (type.type === "struct")
-      return { name, class: "nested", type: "struct", fields: type.fields.map((field) => deltaColumn(field.name, field.type)) };
+      return {
+        name,
+        class: "nested",
+        type: "struct",
+        fields: type.fields.map((field) => deltaColumn(field.name, field.type)),
+      };
     return { name, class: "nested", type: type.type };
   }
   switch (type) {

@@ -22,15 +22,19 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
     const type = literalTypes[kind];
     if (typeof value === "number" || typeof value === "bigint")
       return type === undefined ? numberText(value) : `CAST(${numberText(value)} AS ${type})`;
-    if (typeof value === "string") return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
+    if (typeof value === "string")
+      return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
     return "NULL";
   },
   isNan: (sql) => `isnan(${sql})`,
   toDouble: (sql) => `CAST(${sql} AS DOUBLE)`,
   toText: (sql) => `CAST(${sql} AS VARCHAR)`,
-  // Of many literals the engine makes a join, which looks at each row; a function looks at each different text of a dictionary once.
+  // Of many literals the engine makes a join, which looks at each row; a function looks at each different
+  // text of a dictionary once.
   isOneOf: (sql, literals, kind) =>
-    kind === "string" && literals.length > 1 ? `list_contains([${literals.join(", ")}], ${sql})` : `(${sql} IN (${literals.join(", ")}))`,
+    kind === "string" && literals.length > 1
+      ? `list_contains([${literals.join(", ")}], ${sql})`
+      : `(${sql} IN (${literals.join(", ")}))`,
   matches: (sql, pattern) => `regexp_matches(${sql}, ${quote(pattern)})`,
   like: (sql, pattern) => `(${sql} LIKE ${quote(pattern)})`,
   length: (sql, kind) => (kind === "binary" ? `octet_length(${sql})` : `length(${sql})`),
@@ -41,7 +45,8 @@ export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   quantile: (sql, share) => `quantile_cont(${sql}, ${share})`,
   quantileDiscrete: (sql, share) => `quantile_disc(${sql}, ${share})`,
   quantileApproximate: (sql, share) => `approx_quantile(${sql}, ${share})`,
-  // The engine's own estimate is off by a tenth and more; different hashes are as good as different values, and take less room.
+  // The engine's own estimate is off by a tenth and more; different hashes are as good as different values,
+  // and take less room.
   distinctApproximate: (sql) => `count(DISTINCT CASE WHEN ${sql} IS NOT NULL THEN hash(${sql}) END)`,
   correlation: (a, b) => `corr(${a}, ${b})`,
   skewness: (sql) => `skewness(${sql})`,

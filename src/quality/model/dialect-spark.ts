@@ -26,7 +26,10 @@ const javaTime: Readonly<Record<string, string>> = {
   "%f": "SSSSSS",
 };
 
-/** A strftime format as Java writes it: numbers may lack their leading zero wherever they do not touch another. */
+/**
+ * A strftime format as Java writes it: numbers may lack their leading zero wherever they do not touch
+ * another.
+ */
 function javaFormat(format: string): string {
   const touching = /%[a-zA-Z]%[a-zA-Z]/.test(format);
   return format.replace(/%[a-zA-Z]/g, (code) => {
@@ -48,9 +51,14 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     const type = literalTypes[kind];
     if (typeof value === "number" || typeof value === "bigint") {
       const text = numberText(value);
-      return type === undefined ? (/e/i.test(text) ? `CAST('${text}' AS DOUBLE)` : text) : `CAST(${text} AS ${type})`;
+      return type === undefined
+        ? /e/i.test(text)
+          ? `CAST('${text}' AS DOUBLE)`
+          : text
+        : `CAST(${text} AS ${type})`;
     }
-    if (typeof value === "string") return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
+    if (typeof value === "string")
+      return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
     return "NULL";
   },
   isNan: (sql) => `isnan(${sql})`,
@@ -65,7 +73,9 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
   countIf: (condition) => `count_if(${condition})`,
   filtered: (aggregate, scope) => {
     const filter = scope === undefined ? "" : ` FILTER (WHERE ${scope})`;
-    return aggregate.includes(filterMark) ? aggregate.replaceAll(filterMark, filter) : `${aggregate}${filter}`;
+    return aggregate.includes(filterMark)
+      ? aggregate.replaceAll(filterMark, filter)
+      : `${aggregate}${filter}`;
   },
   deviation: (sql, ddof) => `${ddof === 1 ? "stddev_samp" : "stddev_pop"}(${sql})`,
   quantile: (sql, share) => `percentile(${sql}, ${share})`,
@@ -78,7 +88,8 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     return `CASE WHEN ${n} > 2 THEN skewness(${sql})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
   },
   kurtosis: (sql) => `kurtosis(${sql})`,
-  // from_json answers a row of nulls for text that is no JSON, schema_of_json fails: get_json_object alone tells the two apart
+  // from_json answers a row of nulls for text that is no JSON, schema_of_json fails: get_json_object alone
+  // tells the two apart
   isJson: (sql) => `(get_json_object(${sql}, '$') IS NOT NULL)`,
   isTime: (sql, format) =>
     format === undefined
@@ -89,7 +100,9 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     return withPattern(sql, textOfType(type), `(try_cast(${sql} AS ${name}) IS NOT NULL)`);
   },
   epochMilliseconds: (sql, kind) =>
-    kind === "date" ? `(CAST(unix_date(${sql}) AS BIGINT) * 86400000)` : `unix_millis(CAST(${sql} AS TIMESTAMP))`,
+    kind === "date"
+      ? `(CAST(unix_date(${sql}) AS BIGINT) * 86400000)`
+      : `unix_millis(CAST(${sql} AS TIMESTAMP))`,
   listOf: (items) => `filter(array(${items.join(", ")}), x -> x IS NOT NULL)`,
 });
 

@@ -4,8 +4,9 @@ import type { ColumnClass } from "./column.ts";
 /**
  * How the parts of a check are written in one engine's SQL.
  *
- * Checks are put together from these and from what both engines share: comparison, `IN`, `CASE`, `coalesce`, `count`, `sum`, `min`, `max`,
- * `IS [NOT] DISTINCT FROM`, `lag … OVER`. A method that an engine cannot offer is absent, and checks that need it are refused for that engine.
+ * Checks are put together from these and from what both engines share: comparison, `IN`, `CASE`, `coalesce`,
+ * `count`, `sum`, `min`, `max`, `IS [NOT] DISTINCT FROM`, `lag … OVER`. A method that an engine cannot offer
+ * is absent, and checks that need it are refused for that engine.
  */
 export interface Dialect {
   readonly name: "duckdb" | "spark";
@@ -42,7 +43,9 @@ export interface Dialect {
   skewness(sql: string): string;
   kurtosis(sql: string): string;
   isJson(sql: string): string;
-  /** Whether the text is a time of this strftime format, `undefined`: any date or time that the engine reads. */
+  /**
+   * Whether the text is a time of this strftime format, `undefined`: any date or time that the engine reads.
+   */
   isTime(sql: string, format: string | undefined): string;
   canCast(sql: string, type: string): string;
   /** Milliseconds since 1970 UTC of a date or time. */
@@ -58,14 +61,23 @@ export function numberText(value: number | bigint): string {
   return Number.isNaN(value) ? "'NaN'" : value > 0 ? "'Infinity'" : "'-Infinity'";
 }
 
-/** Digits that a decimal needs to hold the number exactly; no decimal holds one that is written with an exponent. */
-export function digitsOfNumber(value: number | bigint): { readonly whole: number; readonly fraction: number } {
+/**
+ * Digits that a decimal needs to hold the number exactly; no decimal holds one that is written with an
+ * exponent.
+ */
+export function digitsOfNumber(value: number | bigint): {
+  readonly whole: number;
+  readonly fraction: number;
+} {
   const [, whole, fraction] = /^-?0*(\d*)(?:\.(\d+))?$/.exec(value.toString()) ?? [];
   if (whole === undefined) return { whole: Number.POSITIVE_INFINITY, fraction: 0 };
   return { whole: whole.length, fraction: fraction?.length ?? 0 };
 }
 
-/** What a text of a type looks like where engines would read more, each something else: fractions as integers, `12:30` or `2024` as times. */
+/**
+ * What a text of a type looks like where engines would read more, each something else: fractions as integers,
+ * `12:30` or `2024` as times.
+ */
 export function textOfType(type: string): string | undefined {
   if (/^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return "^\\s*[+-]?[0-9]+\\s*$";
   return type === "DATE" || type === "TIMESTAMP" ? "^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}" : undefined;

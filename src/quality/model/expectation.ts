@@ -7,8 +7,8 @@ import type { ParamSpecs } from "./params.ts";
 import type { Check } from "./suite.ts";
 
 /**
- * `row`: says of each row alone whether it fails. `group`: names failing rows by looking at other rows. `aggregate`: says something of all
- * rows together and can name none, so it can only warn or reject.
+ * `row`: says of each row alone whether it fails. `group`: names failing rows by looking at other rows.
+ * `aggregate`: says something of all rows together and can name none, so it can only warn or reject.
  */
 export type Level = "row" | "group" | "aggregate";
 
@@ -21,7 +21,9 @@ export interface Expectation {
   readonly params: ParamSpecs;
   /** Says what is wrong with the parameters together; called before any schema is known. */
   readonly refuse?:
-    | ((params: JsonObject) => { readonly param: string; readonly problem: string; readonly advice: string } | undefined)
+    | ((
+        params: JsonObject,
+      ) => { readonly param: string; readonly problem: string; readonly advice: string } | undefined)
     | undefined;
   /** Sentence for people, e.g. `delay must be between 0 and 10`. */
   readonly message: (params: JsonObject) => string;
@@ -41,10 +43,16 @@ export interface CheckUse {
   readonly columns: readonly SuiteColumn[];
   /** Milliseconds since 1970-01-01 UTC that checks of age take as now. */
   readonly now: number;
-  /** The column that parameter `param` names (`path` is then `checks[i].params.param`), of one of the classes if given. @throws `SUITE_INVALID` */
+  /**
+   * The column that parameter `param` names (`path` is then `checks[i].params.param`), of one of the classes
+   * if given. @throws `SUITE_INVALID`
+   */
   readonly column: (param: string, accepts?: readonly ColumnClass[]) => ColumnUse;
   readonly columnList: (param: string, accepts?: readonly ColumnClass[]) => readonly ColumnUse[];
-  /** A scalar of parameter `param` as a literal to compare with `column`; `undefined` where absent. @throws `SUITE_INVALID` when the types differ. */
+  /**
+   * A scalar of parameter `param` as a literal to compare with `column`; `undefined` where absent. @throws
+   * `SUITE_INVALID` when the types differ.
+   */
   readonly bound: (param: string, column: ColumnUse) => string | undefined;
   readonly value: (value: JsonValue, column: ColumnUse, param: string) => string;
   /** A caller's SQL, after the engine has checked it. */
@@ -64,9 +72,9 @@ export interface Judgement {
 /**
  * How a check is evaluated.
  *
- * `row`: `pass` is a condition; what is not TRUE fails; `missing` marks the rows whose value is null, `nullsExactly` says that `pass` is null
- * just there. `keys` and `positions`: a query finds the failing keys or row positions first. `rounds`: scalars of the whole batch are needed
- * before the check can be planned.
+ * `row`: `pass` is a condition; what is not TRUE fails; `missing` marks the rows whose value is null,
+ * `nullsExactly` says that `pass` is null just there. `keys` and `positions`: a query finds the failing keys
+ * or row positions first. `rounds`: scalars of the whole batch are needed before the check can be planned.
  */
 export type CheckPlan =
   | RowPlan
@@ -86,7 +94,9 @@ export interface RowPlan {
   readonly nullsExactly?: boolean | undefined;
   /** Columns whose values are shown for a failing row. */
   readonly shows: readonly ColumnUse[];
-  /** Where every value of this column passes if its smallest and its largest value do; NaN is no value here. */
+  /**
+   * Where every value of this column passes if its smallest and its largest value do; NaN is no value here.
+   */
   readonly byExtremes?: ColumnUse | undefined;
   /** No text but one of ASCII characters passes. */
   readonly passesAsciiOnly?: boolean | undefined;
@@ -98,13 +108,21 @@ export interface KeysPlan {
   readonly kind: "keys";
   readonly keys: readonly string[];
   readonly missing: string;
-  /** Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`, how many rows fail with that key. */
+  /**
+   * Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`,
+   * how many rows fail with that key.
+   */
   readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
   /** The row whose position is `names.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean | undefined;
-  /** Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it. */
+  /**
+   * Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it.
+   */
   readonly countProof?: ((scoped: string, ask: Ask) => Promise<CountProof | undefined>) | undefined;
-  /** Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves nothing. */
+  /**
+   * Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves
+   * nothing.
+   */
   readonly proofs?: readonly Proof[] | undefined;
   readonly shows: readonly ColumnUse[];
   /** Relations that the query compares with. */
@@ -115,7 +133,10 @@ export interface KeysPlan {
 export interface PositionsPlan {
   readonly kind: "positions";
   readonly missing?: string | undefined;
-  /** Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of the position columns in `scoped`. */
+  /**
+   * Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of
+   * the position columns in `scoped`.
+   */
   readonly failing: (scoped: string, position: Position) => string;
   readonly shows: readonly ColumnUse[];
 }
@@ -130,10 +151,15 @@ export interface AggregatePlan {
   readonly kind: "aggregate";
   /** One aggregate call each, without FILTER. */
   readonly aggregates: Readonly<Record<string, string>>;
-  /** Conditions over the aliases, evaluated in SQL so that wide integers, decimals and times compare exactly. */
+  /**
+   * Conditions over the aliases, evaluated in SQL so that wide integers, decimals and times compare exactly.
+   */
   readonly conditions?: ((alias: (name: string) => string) => Readonly<Record<string, string>>) | undefined;
   readonly judge: (values: AggregateValues) => Judgement;
-  /** Where the smallest and the largest value of this column give the same aggregates as all its values; NaN is no value here. */
+  /**
+   * Where the smallest and the largest value of this column give the same aggregates as all its values; NaN
+   * is no value here.
+   */
   readonly byExtremes?: ColumnUse | undefined;
 }
 
@@ -167,7 +193,10 @@ export interface HistoryPlan {
 /** Asks a question whose answer is one row. */
 export type Ask = (sql: string) => Promise<AggregateValues>;
 
-/** One aggregate over the scoped rows that is true where no key fails; it may fail as out of range where statistics of the keys are wrong. */
+/**
+ * One aggregate over the scoped rows that is true where no key fails; it may fail as out of range where
+ * statistics of the keys are wrong.
+ */
 export interface CountProof {
   readonly sql: string;
   /** Bits of memory that it takes in each thread of the engine. */
@@ -177,7 +206,10 @@ export interface CountProof {
 /** Asks a few cheap questions of the scoped rows. */
 export type Proof = (scoped: string, ask: Ask) => Promise<boolean>;
 
-/** Columns of another table that a check compares its own with, and the parameter that names them or the table. */
+/**
+ * Columns of another table that a check compares its own with, and the parameter that names them or the
+ * table.
+ */
 export interface Reference {
   readonly table: string;
   readonly param: string;
@@ -192,7 +224,10 @@ export interface Position {
   readonly names: GateNames;
 }
 
-/** SQL of a relation that a check compares with, by the name in the suite; `undefined` for `this` when the table is being created. */
+/**
+ * SQL of a relation that a check compares with, by the name in the suite; `undefined` for `this` when the
+ * table is being created.
+ */
 export type RelationLookup = (name: string) => string | undefined;
 
 /** Name under which checks mean the table that is written to. */
@@ -214,6 +249,7 @@ export function toJson(value: EngineValue | undefined): JsonValue {
   if (typeof value === "bigint") return value >= -(2n ** 53n) && value <= 2n ** 53n ? Number(value) : value;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (Array.isArray(value)) return value.map((item) => toJson(item));
-  if (typeof value === "object") return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toJson(item)]));
+  if (typeof value === "object")
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toJson(item)]));
   return value;
 }

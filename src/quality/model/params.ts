@@ -4,8 +4,15 @@ import { invalidSuite } from "./invalid.ts";
 /** What one parameter may hold. A JSON null counts as absent. */
 export type ParamSpec = { readonly required?: boolean | undefined; readonly about: string } & (
   | { readonly type: "column" | "string" | "sql" | "boolean" | "regex" | "scalar" | "json" }
-  | { readonly type: "columns" | "scalars" | "regexes" | "pairs" | "numbers"; readonly atLeast?: number | undefined }
-  | { readonly type: "number" | "integer"; readonly min?: number | undefined; readonly max?: number | undefined }
+  | {
+      readonly type: "columns" | "scalars" | "regexes" | "pairs" | "numbers";
+      readonly atLeast?: number | undefined;
+    }
+  | {
+      readonly type: "number" | "integer";
+      readonly min?: number | undefined;
+      readonly max?: number | undefined;
+    }
   | { readonly type: "enum"; readonly values: readonly string[] }
 );
 
@@ -18,11 +25,16 @@ export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
  */
 export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, path: string): JsonObject {
   const given = params ?? {};
-  if (!isJsonObject(given)) throw invalidSuite(path, "params is no object", "Write the parameters as an object");
+  if (!isJsonObject(given))
+    throw invalidSuite(path, "params is no object", "Write the parameters as an object");
   const known = Object.keys(specs);
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(specs, name))
-      throw invalidSuite(`${path}.${name}`, "is no parameter of this check", `Use ${known.join(", ") || "none"}`);
+      throw invalidSuite(
+        `${path}.${name}`,
+        "is no parameter of this check",
+        `Use ${known.join(", ") || "none"}`,
+      );
   }
   const checked: Record<string, JsonValue> = {};
   for (const [name, spec] of Object.entries(specs)) {
@@ -32,8 +44,10 @@ export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, pa
       continue;
     }
     const problem = problemOf(value, spec);
-    if (problem !== undefined) throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Give ${spec.about}`);
-    checked[name] = spec.type === "number" || spec.type === "integer" || spec.type === "numbers" ? asNumbers(value) : value;
+    if (problem !== undefined)
+      throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Give ${spec.about}`);
+    checked[name] =
+      spec.type === "number" || spec.type === "integer" || spec.type === "numbers" ? asNumbers(value) : value;
   }
   return checked;
 }
@@ -49,7 +63,9 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
     case "column":
     case "string":
     case "sql":
-      return typeof value === "string" && (spec.type === "string" || value.trim() !== "") ? undefined : "must be a text";
+      return typeof value === "string" && (spec.type === "string" || value.trim() !== "")
+        ? undefined
+        : "must be a text";
     case "regex":
       return regexProblem(value);
     case "boolean":
@@ -59,7 +75,9 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
     case "json":
       return isJsonObject(value) ? undefined : "must be an object";
     case "enum":
-      return typeof value === "string" && spec.values.includes(value) ? undefined : `must be one of ${spec.values.join(", ")}`;
+      return typeof value === "string" && spec.values.includes(value)
+        ? undefined
+        : `must be one of ${spec.values.join(", ")}`;
     case "number":
     case "integer":
       return numberProblem(value, spec);
@@ -70,7 +88,11 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
 
 function numberProblem(
   given: JsonValue,
-  spec: { readonly type: "number" | "integer"; readonly min?: number | undefined; readonly max?: number | undefined },
+  spec: {
+    readonly type: "number" | "integer";
+    readonly min?: number | undefined;
+    readonly max?: number | undefined;
+  },
 ): string | undefined {
   const value = asNumbers(given);
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
@@ -80,15 +102,24 @@ function numberProblem(
   return undefined;
 }
 
-function listProblem(value: JsonValue, type: "columns" | "scalars" | "regexes" | "pairs" | "numbers", atLeast: number): string | undefined {
+function listProblem(
+  value: JsonValue,
+  type: "columns" | "scalars" | "regexes" | "pairs" | "numbers",
+  atLeast: number,
+): string | undefined {
   if (!Array.isArray(value)) return "must be a list";
   if (value.length < atLeast) return `must hold at least ${atLeast}`;
   for (const item of value as readonly JsonValue[]) {
-    if (type === "columns" && (typeof item !== "string" || item === "")) return "must be a list of column names";
+    if (type === "columns" && (typeof item !== "string" || item === ""))
+      return "must be a list of column names";
     if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, texts or booleans";
     if (type === "numbers" && typeof asNumbers(item) !== "number") return "must be a list of numbers";
-    if (type === "regexes" && regexProblem(item) !== undefined) return `holds ${show(item)}, which ${regexProblem(item)}`;
-    if (type === "pairs" && !(Array.isArray(item) && item.length === 2 && item.every((part) => part === null || isScalar(part))))
+    if (type === "regexes" && regexProblem(item) !== undefined)
+      return `holds ${show(item)}, which ${regexProblem(item)}`;
+    if (
+      type === "pairs" &&
+      !(Array.isArray(item) && item.length === 2 && item.every((part) => part === null || isScalar(part)))
+    )
       return "must be a list of pairs";
   }
   return undefined;
@@ -117,17 +148,25 @@ const mostRepeats = 1000;
 /** Regular expressions are searched by RE2 (DuckDB) or Java (Spark): what either lacks is refused. */
 function regexProblem(value: JsonValue): string | undefined {
   if (typeof value !== "string") return "must be a regular expression as text";
-  if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
+  if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value))
+    return "must be a regular expression without back-references, which the engine lacks";
   if (/(^|[^\\])(\\\\)*\\[ZGX]/.test(value))
     return "must be a regular expression without \\Z, \\G and \\X, which the engine lacks (\\z is the end)";
-  if ([...value.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(([, low, high]) => Number(low) > mostRepeats || Number(high ?? 0) > mostRepeats))
+  if (
+    [...value.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(
+      ([, low, high]) => Number(low) > mostRepeats || Number(high ?? 0) > mostRepeats,
+    )
+  )
     return `must be a regular expression that repeats nothing more than ${mostRepeats} times`;
-  if (/\(\?<?[=!]/.test(value)) return "must be a regular expression without look-around, which the engine lacks";
-  if (/(^|[^\\])(\\\\)*\\[1-9]/.test(value)) return "must be a regular expression without back-references, which the engine lacks";
+  if (/\(\?<?[=!]/.test(value))
+    return "must be a regular expression without look-around, which the engine lacks";
+  if (/(^|[^\\])(\\\\)*\\[1-9]/.test(value))
+    return "must be a regular expression without back-references, which the engine lacks";
   try {
     new RegExp(asJavaScript(value), "u");
   } catch (error) {
-    // `u` refuses needless escapes such as `\-`, which RE2 and Java take: without it only real faults are left
+    // `u` refuses needless escapes such as `\-`, which RE2 and Java take: without it only real faults are
+    // left
     try {
       new RegExp(asJavaScript(value));
     } catch {
@@ -138,7 +177,8 @@ function regexProblem(value: JsonValue): string | undefined {
 }
 
 function show(value: JsonValue): string {
-  const text = JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item)) ?? "nothing";
+  const text =
+    JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item)) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
@@ -173,8 +213,12 @@ export function texts(params: JsonObject, name: string): readonly string[] {
 /** How parameters read in a message: `between 1 and 5`, `at least 1`, `less than 5`. */
 export function boundsText(params: JsonObject): string {
   const [min, max] = [params["min_value"], params["max_value"]];
-  const low = min === undefined ? undefined : `${flag(params, "strict_min") ? "greater than" : "at least"} ${show(min)}`;
-  const high = max === undefined ? undefined : `${flag(params, "strict_max") ? "less than" : "at most"} ${show(max)}`;
+  const low =
+    min === undefined
+      ? undefined
+      : `${flag(params, "strict_min") ? "greater than" : "at least"} ${show(min)}`;
+  const high =
+    max === undefined ? undefined : `${flag(params, "strict_max") ? "less than" : "at most"} ${show(max)}`;
   if (low !== undefined && high !== undefined) {
     return flag(params, "strict_min") || flag(params, "strict_max")
       ? `${low} and ${high}`

@@ -4,12 +4,16 @@ import type { JsonObject } from "../../util/json.ts";
 /**
  * What happens to a batch, or to its failing rows, when a check fails.
  *
- * `reject`: no commit. `quarantine`: failing rows go to the quarantine table. `drop`: they are only counted. `warn`: recorded. `tag`: rows are
- * kept and name their failed checks in the suite's tag column. `repair`: failing values are replaced and the row is tested again.
+ * `reject`: no commit. `quarantine`: failing rows go to the quarantine table. `drop`: they are only counted.
+ * `warn`: recorded. `tag`: rows are kept and name their failed checks in the suite's tag column. `repair`:
+ * failing values are replaced and the row is tested again.
  */
 export type OnFail = "reject" | "quarantine" | "drop" | "warn" | "tag" | "repair";
 
-/** What a null (a row for which the check's value is unknown) counts as; `ignore` leaves it out of the denominator too. */
+/**
+ * What a null (a row for which the check's value is unknown) counts as; `ignore` leaves it out of the
+ * denominator too.
+ */
 export type OnNull = "ignore" | "fail" | "pass";
 
 /** What happens to rows that do not fit the table's schema. */
@@ -17,7 +21,10 @@ export type OnMisfit = "reject" | "quarantine";
 
 export type Severity = "critical" | "warning" | "info";
 
-/** How a failing value is replaced; after it the row is tested again and what still fails is treated as `otherwise` says. */
+/**
+ * How a failing value is replaced; after it the row is tested again and what still fails is treated as
+ * `otherwise` says.
+ */
 export type Repair =
   | {
       readonly with: "default";
@@ -26,8 +33,16 @@ export type Repair =
     }
   | { readonly with: "clip"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
   | { readonly with: "null"; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
-  | { readonly with: "function"; readonly function: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined }
-  | { readonly with: "sql"; readonly expression: string; readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined };
+  | {
+      readonly with: "function";
+      readonly function: string;
+      readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined;
+    }
+  | {
+      readonly with: "sql";
+      readonly expression: string;
+      readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined;
+    };
 
 /** Turns the reaction into another when more than the share `above` of the considered rows fails. */
 export interface Escalation {
@@ -35,7 +50,10 @@ export interface Escalation {
   readonly to: "reject" | "quarantine" | "drop" | "warn";
 }
 
-/** One check as it stands in a suite's JSON; `spec/quality-formats.md` has the schema, the registry the kinds and their parameters. */
+/**
+ * One check as it stands in a suite's JSON; `spec/quality-formats.md` has the schema, the registry the kinds
+ * and their parameters.
+ */
 export interface CheckJson {
   /** Name of the expectation, e.g. `expect_column_values_to_be_between`. */
   readonly kind: string;
@@ -59,31 +77,40 @@ export interface CheckJson {
 /** A suite as plain JSON: what a table carries, what a file holds, what the builder makes. */
 export interface SuiteJson {
   readonly name?: string | undefined;
-  /** Share of the batch's rows that may be quarantined or dropped; above it the whole batch is rejected. Default 1. */
+  /**
+   * Share of the batch's rows that may be quarantined or dropped; above it the whole batch is rejected.
+   * Default 1.
+   */
   readonly maxBadShare?: number | undefined;
   /** Name of the `array<string>` column that `tag` fills; default `_failed_checks`. */
   readonly tagColumn?: string | undefined;
-  /** What happens to rows with a value that is not of its column's type, or a null where none may be; default `reject`, the whole batch. */
+  /**
+   * What happens to rows with a value that is not of its column's type, or a null where none may be; default
+   * `reject`, the whole batch.
+   */
   readonly onMisfit?: OnMisfit | undefined;
   readonly checks: readonly CheckJson[];
 }
 
 /**
- * A test of rows in TypeScript: gets the rows of one Arrow batch and says for each `true` (passes), `false` (fails) or `null` (unknown).
- * Bytes are read as 1 passes, 0 fails.
+ * A test of rows in TypeScript: gets the rows of one Arrow batch and says for each `true` (passes), `false`
+ * (fails) or `null` (unknown). Bytes are read as 1 passes, 0 fails.
  */
 export type RowPredicate = (batch: RecordBatch) => readonly (boolean | null)[] | Uint8Array;
 
 /**
- * A repair in TypeScript: gets the failing rows of one Arrow batch, all columns of them, and gives for each the value to put into the column
- * that the check tests, `null` for none, in the form that row objects have (spec/formats.md).
+ * A repair in TypeScript: gets the failing rows of one Arrow batch, all columns of them, and gives for each
+ * the value to put into the column that the check tests, `null` for none, in the form that row objects have
+ * (spec/formats.md).
  */
 export type RowRepair = (batch: RecordBatch) => readonly unknown[];
 
 /** What a suite calls by name: a {@link RowPredicate} or a {@link RowRepair}. */
 export type RowFunction = (batch: RecordBatch) => ArrayLike<unknown>;
 
-/** A checked suite: every default filled in, every check known to the registry. Made by `defineSuite` only. */
+/**
+ * A checked suite: every default filled in, every check known to the registry. Made by `defineSuite` only.
+ */
 export interface Suite {
   readonly name: string;
   readonly maxBadShare: number;

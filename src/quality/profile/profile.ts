@@ -3,12 +3,21 @@ import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { countDistinct, type DistinctCount } from "../measures/distinct-count.ts";
 import { largestSquared } from "../measures/measures.ts";
-import { type ColumnClass, columnsOfRelation, isNumeric, isTemporal, type SuiteColumn } from "../model/column.ts";
+import {
+  type ColumnClass,
+  columnsOfRelation,
+  isNumeric,
+  isTemporal,
+  type SuiteColumn,
+} from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 import { type ValueCount, valueHistogram } from "./histogram.ts";
 
-/** What the rows say of one column. Names that begin with `approximate` are estimates, everything else is exact. */
+/**
+ * What the rows say of one column. Names that begin with `approximate` are estimates, everything else is
+ * exact.
+ */
 export interface ColumnProfile {
   readonly name: string;
   readonly class: ColumnClass;
@@ -18,14 +27,23 @@ export interface ColumnProfile {
   readonly nulls: number;
   /** Only for floats. */
   readonly nans?: number | undefined;
-  /** Different values, null not among them: exact up to some 16,000, beyond off by one to two percent. Absent for nested columns. */
+  /**
+   * Different values, null not among them: exact up to some 16,000, beyond off by one to two percent. Absent
+   * for nested columns.
+   */
   readonly approximateDistinct?: number | undefined;
   /** The same where it is exact: few values, or a column that may be a key. */
   readonly distinct?: number | undefined;
-  /** Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN left out. */
+  /**
+   * Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN
+   * left out.
+   */
   readonly min?: JsonValue | undefined;
   readonly max?: JsonValue | undefined;
-  /** Mean and sample deviation of the finite values; `null` without any, and where they are too large to be computed. */
+  /**
+   * Mean and sample deviation of the finite values; `null` without any, and where they are too large to be
+   * computed.
+   */
   readonly mean?: number | null | undefined;
   readonly stdev?: number | null | undefined;
   /** Quartiles by t-digest, off in rank by about a percent. */
@@ -36,7 +54,9 @@ export interface ColumnProfile {
   readonly textKinds?: Readonly<Record<string, number>> | undefined;
   /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, where there is one. */
   readonly readsAs?: ReadableType | undefined;
-  /** The values by frequency, null as one of them, for columns with few different values, none of them long. */
+  /**
+   * The values by frequency, null as one of them, for columns with few different values, none of them long.
+   */
   readonly histogram?: readonly ValueCount[] | undefined;
 }
 
@@ -54,17 +74,32 @@ const histogramLimit = 120;
 /** Longer texts are no categories, and a histogram of them would be as large as the data. */
 const longestCategory = 200;
 
-/** Profiles a relation: two passes for all columns, and a small one for each column with few different values. */
+/**
+ * Profiles a relation: two passes for all columns, and a small one for each column with few different values.
+ */
 export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
   const columns = columnsOfRelation(relation.columns);
-  const aggregates = columns.flatMap((column, at) => Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${at}_${name}`));
-  const [row = {}] = await session.rows(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`);
+  const aggregates = columns.flatMap((column, at) =>
+    Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${at}_${name}`),
+  );
+  const [row = {}] = await session.rows(
+    `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
+  );
   const rows = toNumber(row["n"]) ?? 0;
-  const profiles = columns.map((column, at) => columnProfile(column, rows, (name) => row[`c${at}_${name}`] ?? null));
+  const profiles = columns.map((column, at) =>
+    columnProfile(column, rows, (name) => row[`c${at}_${name}`] ?? null),
+  );
   const plain = columns.flatMap(({ name, class: kind }, at) =>
     kind === "nested"
       ? []
-      : [{ at, name, guess: toNumber(row[`c${at}_guess`]) ?? 0, complete: rows > 0 && profiles[at]?.completeness === 1 }],
+      : [
+          {
+            at,
+            name,
+            guess: toNumber(row[`c${at}_guess`]) ?? 0,
+            complete: rows > 0 && profiles[at]?.completeness === 1,
+          },
+        ],
   );
   const distinct = await countDistinct(session, relation, plain, rows);
   const counted = new Map(plain.map(({ at }, index) => [at, distinct[index]]));
@@ -73,12 +108,19 @@ export async function profileRelation(session: Session, relation: Relation): Pro
     const found = counted.get(at);
     const known = found === undefined ? profile : { ...profile, ...distinctOf(found) };
     const few = found !== undefined && rows > 0 && hasHistogram(known);
-    complete.push(few ? { ...known, histogram: await valueHistogram(session, relation, known.name, histogramLimit * 2) } : known);
+    complete.push(
+      few
+        ? { ...known, histogram: await valueHistogram(session, relation, known.name, histogramLimit * 2) }
+        : known,
+    );
   }
   return { rows, columns: complete };
 }
 
-function distinctOf({ count, exact }: DistinctCount): Pick<ColumnProfile, "approximateDistinct" | "distinct"> {
+function distinctOf({
+  count,
+  exact,
+}: DistinctCount): Pick<ColumnProfile, "approximateDistinct" | "distinct"> {
   return { approximateDistinct: count, distinct: exact ? count : undefined };
 }
 
@@ -95,7 +137,9 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
   if (isNumeric(column.class)) {
     const floats = column.class === "float" || column.class === "double";
     const value = floats ? `CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
-    const finite = floats ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END` : `CAST(${name} AS DOUBLE)`;
+    const finite = floats
+      ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END`
+      : `CAST(${name} AS DOUBLE)`;
     return defined({
       ...common,
       min: `min(${value})`,
@@ -125,7 +169,11 @@ function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
   return isTemporal(column.class) ? { ...common, min: `min(${name})`, max: `max(${name})` } : common;
 }
 
-function columnProfile(column: SuiteColumn, rows: number, read: (name: string) => EngineRow[string]): ColumnProfile {
+function columnProfile(
+  column: SuiteColumn,
+  rows: number,
+  read: (name: string) => EngineRow[string],
+): ColumnProfile {
   const present = toNumber(read("present")) ?? 0;
   const base = {
     name: column.name,
@@ -171,14 +219,20 @@ function finite(value: number | null): number | null {
   return value !== null && Number.isFinite(value) ? value : null;
 }
 
-function readsAs(kinds: Readonly<Record<string, number>>, read: (name: string) => EngineRow[string]): ReadableType | undefined {
+function readsAs(
+  kinds: Readonly<Record<string, number>>,
+  read: (name: string) => EngineRow[string],
+): ReadableType | undefined {
   if (kinds["Boolean"] === 1) return "BOOLEAN";
   if (kinds["String"] !== undefined || kinds["Boolean"] !== undefined) return undefined;
   if (read("reads_bigint") === true) return "BIGINT";
   return read("reads_double") === true ? "DOUBLE" : undefined;
 }
 
-function textKinds(present: number, read: (name: string) => EngineRow[string]): Readonly<Record<string, number>> {
+function textKinds(
+  present: number,
+  read: (name: string) => EngineRow[string],
+): Readonly<Record<string, number>> {
   if (present === 0) return {};
   const counts = {
     Integral: toNumber(read("integral")) ?? 0,
@@ -186,5 +240,7 @@ function textKinds(present: number, read: (name: string) => EngineRow[string]): 
     Boolean: toNumber(read("boolean")) ?? 0,
   };
   const all = { ...counts, String: present - counts.Integral - counts.Fractional - counts.Boolean };
-  return Object.fromEntries(Object.entries(all).flatMap(([name, count]) => (count === 0 ? [] : [[name, count / present]])));
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, count]) => (count === 0 ? [] : [[name, count / present]])),
+  );
 }

@@ -5,7 +5,12 @@ import type { ColumnProfile } from "./profile.ts";
 import type { SuggestionRule } from "./suggestion.ts";
 
 /** Of what the next batch may well differ in: it is warned of, not set aside. */
-const warned = (id: string, kind: string, params: JsonObject, reason: string): { readonly check: CheckJson; readonly reason: string } => ({
+const warned = (
+  id: string,
+  kind: string,
+  params: JsonObject,
+  reason: string,
+): { readonly check: CheckJson; readonly reason: string } => ({
   check: { id, kind, params, onFail: "warn" },
   reason,
 });
@@ -15,13 +20,19 @@ const range: SuggestionRule = ({ name, class: kind, min, max, nans }) => {
   if (!(isNumeric(kind) || isTemporal(kind)) || (nans ?? 0) > 0) return undefined;
   const bounds = { ...bound("min_value", min, kind), ...bound("max_value", max, kind) };
   if (Object.keys(bounds).length === 0) return undefined;
-  return warned(`${name}:range`, "expect_column_values_to_be_between", { column: name, ...bounds }, `the values go from ${min} to ${max}`);
+  return warned(
+    `${name}:range`,
+    "expect_column_values_to_be_between",
+    { column: name, ...bounds },
+    `the values go from ${min} to ${max}`,
+  );
 };
 
 /** The mean stays within a standard deviation. */
 const mean: SuggestionRule = (column) => {
   const { name, mean: value, stdev } = column;
-  if (!hasMoments(column) || value === undefined || value === null || stdev === undefined || stdev === null) return undefined;
+  if (!hasMoments(column) || value === undefined || value === null || stdev === undefined || stdev === null)
+    return undefined;
   const [low, high] = outwards(value - stdev, value + stdev);
   return warned(
     `${name}:mean`,
@@ -55,15 +66,26 @@ const textLengths: SuggestionRule = ({ name, minLength, maxLength }) =>
       )
     : undefined;
 
-/** Rules that draw limits around exactly these rows, as Deequ's extended ones do (HasMin, HasMax, HasMean, HasStandardDeviation, HasMinLength, HasMaxLength). */
+/**
+ * Rules that draw limits around exactly these rows, as Deequ's extended ones do (HasMin, HasMax, HasMean,
+ * HasStandardDeviation, HasMinLength, HasMaxLength).
+ */
 export const extendedRules: readonly SuggestionRule[] = [range, mean, spread, textLengths];
 
-/** Infinities are no bounds, of numbers or of times; a decimal that no number holds is bounded by the next whole number. */
+/**
+ * Infinities are no bounds, of numbers or of times; a decimal that no number holds is bounded by the next
+ * whole number.
+ */
 function bound(name: "min_value" | "max_value", value: JsonValue | undefined, kind: ColumnClass): JsonObject {
   if (value === undefined || value === null || /infinity/i.test(String(value))) return {};
   if (kind !== "decimal" || typeof value !== "string") return { [name]: value };
   const [whole = "0", fraction] = value.split(".");
-  const beyond = fraction === undefined || value.startsWith("-") === (name === "max_value") ? 0n : name === "max_value" ? 1n : -1n;
+  const beyond =
+    fraction === undefined || value.startsWith("-") === (name === "max_value")
+      ? 0n
+      : name === "max_value"
+        ? 1n
+        : -1n;
   return { [name]: BigInt(whole) + beyond };
 }
 

@@ -21,7 +21,13 @@ export interface SuggestOptions {
   readonly extended?: boolean | undefined;
 }
 
-const made = (id: string, kind: string, params: JsonObject, reason: string, rest: Partial<CheckJson> = {}): Suggestion => ({
+const made = (
+  id: string,
+  kind: string,
+  params: JsonObject,
+  reason: string,
+  rest: Partial<CheckJson> = {},
+): Suggestion => ({
   check: { id, kind, params, ...rest },
   reason,
 });
@@ -30,12 +36,21 @@ const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
 /** Complete columns stay complete. */
 const complete: SuggestionRule = (column) =>
   column.completeness === 1
-    ? made(`${column.name}:not_null`, "expect_column_values_to_not_be_null", { column: column.name }, "no row lacks a value", {
-        onFail: "quarantine",
-      })
+    ? made(
+        `${column.name}:not_null`,
+        "expect_column_values_to_not_be_null",
+        { column: column.name },
+        "no row lacks a value",
+        {
+          onFail: "quarantine",
+        },
+      )
     : undefined;
 
-/** Columns that are mostly complete stay about as complete: not below the lower end of the 95 % Wilson interval. */
+/**
+ * Columns that are mostly complete stay about as complete: not below the lower end of the 95 % Wilson
+ * interval.
+ */
 const mostlyComplete: SuggestionRule = (column, rows) => {
   const { completeness } = column;
   if (completeness === null || completeness <= 0.2 || completeness >= 1) return undefined;
@@ -54,9 +69,15 @@ const mostlyComplete: SuggestionRule = (column, rows) => {
 const retainedType: SuggestionRule = ({ name, readsAs: type }) =>
   type === undefined
     ? undefined
-    : made(`${name}:castable`, "expect_column_values_to_be_castable", { column: name, type }, `every text reads as ${type}`, {
-        onFail: "quarantine",
-      });
+    : made(
+        `${name}:castable`,
+        "expect_column_values_to_be_castable",
+        { column: name, type },
+        `every text reads as ${type}`,
+        {
+          onFail: "quarantine",
+        },
+      );
 
 type Category = string | number | bigint;
 
@@ -66,9 +87,14 @@ function isCategory(value: JsonValue): value is Category {
 
 function categories(
   column: ColumnProfile,
-): { readonly values: readonly Category[]; readonly counts: readonly number[]; readonly total: number } | undefined {
-  if (column.histogram === undefined || (column.class !== "string" && column.class !== "integer")) return undefined;
-  const present = column.histogram.flatMap(({ value, count }) => (isCategory(value) ? [{ value, count }] : []));
+):
+  | { readonly values: readonly Category[]; readonly counts: readonly number[]; readonly total: number }
+  | undefined {
+  if (column.histogram === undefined || (column.class !== "string" && column.class !== "integer"))
+    return undefined;
+  const present = column.histogram.flatMap(({ value, count }) =>
+    isCategory(value) ? [{ value, count }] : [],
+  );
   if (present.length < 2) return undefined;
   return {
     values: present.map(({ value }) => value),
@@ -170,14 +196,19 @@ const rules: readonly SuggestionRule[] = [
   lengths,
 ];
 
-/** What a profile suggests to test, column by column, each with its reason; nothing where there are no rows. */
+/**
+ * What a profile suggests to test, column by column, each with its reason; nothing where there are no rows.
+ */
 function suggestions({ rows, columns }: Profile, extended = false): Suggestion[] {
   const all = extended ? [...rules, ...extendedRules] : rules;
   return rows === 0 ? [] : columns.flatMap((column) => all.flatMap((rule) => rule(column, rows) ?? []));
 }
 
 /** The suggestions as one suite. */
-export function suggestSuite(profile: Profile, { name = "suggested", extended = false }: SuggestOptions = {}): SuggestedSuite {
+export function suggestSuite(
+  profile: Profile,
+  { name = "suggested", extended = false }: SuggestOptions = {},
+): SuggestedSuite {
   const found = suggestions(profile, extended);
   return {
     suite: { name, checks: found.map(({ check }) => check) },
@@ -185,7 +216,10 @@ export function suggestSuite(profile: Profile, { name = "suggested", extended = 
   };
 }
 
-/** The suggested suite with each check's reason in its description, as it is written to a file that people edit. */
+/**
+ * The suggested suite with each check's reason in its description, as it is written to a file that people
+ * edit.
+ */
 export function explainedSuite({ suite, reasons }: SuggestedSuite): SuiteJson {
   const { checks } = defineSuite(suite);
   return {

@@ -1,6 +1,14 @@
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { AnomalyRule } from "../measures/anomaly.ts";
-import type { CheckJson, Repair, RowFunction, RowPredicate, RowRepair, Suite, SuiteJson } from "../model/suite.ts";
+import type {
+  CheckJson,
+  Repair,
+  RowFunction,
+  RowPredicate,
+  RowRepair,
+  Suite,
+  SuiteJson,
+} from "../model/suite.ts";
 import { defineSuite } from "./define.ts";
 
 /** Options that every check takes. */
@@ -23,7 +31,11 @@ export interface Bounds<T> {
 /** A value that a check compares with. */
 export type Scalar = string | number | boolean;
 
-function built(kind: string, params: Readonly<Record<string, JsonValue | undefined>>, options: CheckOptions = {}): BuiltCheck {
+function built(
+  kind: string,
+  params: Readonly<Record<string, JsonValue | undefined>>,
+  options: CheckOptions = {},
+): BuiltCheck {
   const given: JsonObject = Object.fromEntries(
     Object.entries(params).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
@@ -31,22 +43,32 @@ function built(kind: string, params: Readonly<Record<string, JsonValue | undefin
 }
 
 function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | undefined>> {
-  return { min_value: range.min, max_value: range.max, strict_min: range.strictMin, strict_max: range.strictMax };
+  return {
+    min_value: range.min,
+    max_value: range.max,
+    strict_min: range.strictMin,
+    strict_max: range.strictMax,
+  };
 }
 
 /** Short names for the usual checks; each makes the JSON of the expectation with the long name. */
 export const check = Object.freeze({
-  notNull: (column: string, options?: CheckOptions) => built("expect_column_values_to_not_be_null", { column }, options),
-  isNull: (column: string, options?: CheckOptions) => built("expect_column_values_to_be_null", { column }, options),
-  notBlank: (column: string, options?: CheckOptions) => built("expect_column_values_to_not_be_null_or_empty", { column }, options),
-  notNan: (column: string, options?: CheckOptions) => built("expect_column_values_to_not_be_nan", { column }, options),
+  notNull: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_not_be_null", { column }, options),
+  isNull: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_be_null", { column }, options),
+  notBlank: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_not_be_null_or_empty", { column }, options),
+  notNan: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_not_be_nan", { column }, options),
   complete: (columns: readonly string[], options?: CheckOptions) =>
     built("expect_columns_to_be_complete", { column_list: columns }, options),
   anyComplete: (columns: readonly string[], options?: CheckOptions) =>
     built("expect_any_column_to_be_complete", { column_list: columns }, options),
   between: (column: string, range: Bounds<string | number>, options?: CheckOptions) =>
     built("expect_column_values_to_be_between", { column, ...bounds(range) }, options),
-  nonNegative: (column: string, options?: CheckOptions) => built("expect_column_values_to_be_between", { column, min_value: 0 }, options),
+  nonNegative: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_be_between", { column, min_value: 0 }, options),
   positive: (column: string, options?: CheckOptions) =>
     built("expect_column_values_to_be_between", { column, min_value: 0, strict_min: true }, options),
   oneOf: (column: string, values: readonly Scalar[], options?: CheckOptions) =>
@@ -61,7 +83,8 @@ export const check = Object.freeze({
     built("expect_column_values_to_have_format", { column, format }, options),
   time: (column: string, format: string, options?: CheckOptions) =>
     built("expect_column_values_to_match_strftime_format", { column, strftime_format: format }, options),
-  json: (column: string, options?: CheckOptions) => built("expect_column_values_to_be_json_parseable", { column }, options),
+  json: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_be_json_parseable", { column }, options),
   jsonSchema: (column: string, schema: JsonObject, options?: CheckOptions) =>
     built("expect_column_values_to_match_json_schema", { column, json_schema: schema }, options),
   length: (column: string, range: Bounds<number>, options?: CheckOptions) =>
@@ -70,13 +93,20 @@ export const check = Object.freeze({
     built("expect_column_pair_values_to_be_equal", { column_A: a, column_B: b }, options),
   greater: (a: string, b: string, options?: CheckOptions & { readonly orEqual?: boolean | undefined }) => {
     const { orEqual, ...rest } = options ?? {};
-    return built("expect_column_pair_values_a_to_be_greater_than_b", { column_A: a, column_B: b, or_equal: orEqual }, rest);
+    return built(
+      "expect_column_pair_values_a_to_be_greater_than_b",
+      { column_A: a, column_B: b, or_equal: orEqual },
+      rest,
+    );
   },
   sumEquals: (columns: readonly string[], total: number, options?: CheckOptions) =>
     built("expect_multicolumn_sum_to_equal", { column_list: columns, sum_total: total }, options),
   unique: (
     columns: string | readonly string[],
-    options?: CheckOptions & { readonly acrossTable?: boolean | undefined; readonly keep?: "none" | "first" | undefined },
+    options?: CheckOptions & {
+      readonly acrossTable?: boolean | undefined;
+      readonly keep?: "none" | "first" | undefined;
+    },
   ) => {
     const { acrossTable, keep, ...rest } = options ?? {};
     const how = { across_table: acrossTable, keep };
@@ -84,38 +114,81 @@ export const check = Object.freeze({
       ? built("expect_column_values_to_be_unique", { column: columns, ...how }, rest)
       : built("expect_compound_columns_to_be_unique", { column_list: columns, ...how }, rest);
   },
-  primaryKey: (columns: readonly string[], options?: CheckOptions & { readonly acrossTable?: boolean | undefined }) => {
+  primaryKey: (
+    columns: readonly string[],
+    options?: CheckOptions & { readonly acrossTable?: boolean | undefined },
+  ) => {
     const { acrossTable, ...rest } = options ?? {};
-    return built("expect_columns_to_be_primary_key", { column_list: columns, across_table: acrossTable }, rest);
+    return built(
+      "expect_columns_to_be_primary_key",
+      { column_list: columns, across_table: acrossTable },
+      rest,
+    );
   },
-  existsIn: (columns: readonly string[], table: string, tableColumns: readonly string[] = columns, options?: CheckOptions) =>
-    built("expect_column_values_to_exist_in_table", { column_list: columns, table, table_columns: tableColumns }, options),
+  existsIn: (
+    columns: readonly string[],
+    table: string,
+    tableColumns: readonly string[] = columns,
+    options?: CheckOptions,
+  ) =>
+    built(
+      "expect_column_values_to_exist_in_table",
+      { column_list: columns, table, table_columns: tableColumns },
+      options,
+    ),
   /** Each row is in the other table too. */
-  matchesTable: (keys: readonly string[], table: string, compare: readonly string[] = [], options?: CheckOptions) =>
-    built("expect_rows_to_match_table", { key_columns: keys, compare_columns: compare, table }, options),
+  matchesTable: (
+    keys: readonly string[],
+    table: string,
+    compare: readonly string[] = [],
+    options?: CheckOptions,
+  ) => built("expect_rows_to_match_table", { key_columns: keys, compare_columns: compare, table }, options),
   /** Each row of the other table is here too; with `matchesTable` both hold the same rows. */
-  coversTable: (keys: readonly string[], table: string, compare: readonly string[] = [], options?: CheckOptions) =>
-    built("expect_rows_to_cover_table", { key_columns: keys, compare_columns: compare, table }, options),
-  sql: (expression: string, options?: CheckOptions) => built("expect_rows_to_satisfy", { expression }, options),
-  predicate: (name: string, columns: readonly string[], test: RowPredicate, options?: CheckOptions): BuiltCheck => ({
+  coversTable: (
+    keys: readonly string[],
+    table: string,
+    compare: readonly string[] = [],
+    options?: CheckOptions,
+  ) => built("expect_rows_to_cover_table", { key_columns: keys, compare_columns: compare, table }, options),
+  sql: (expression: string, options?: CheckOptions) =>
+    built("expect_rows_to_satisfy", { expression }, options),
+  predicate: (
+    name: string,
+    columns: readonly string[],
+    test: RowPredicate,
+    options?: CheckOptions,
+  ): BuiltCheck => ({
     ...built("expect_rows_to_satisfy_function", { function: name, column_list: columns }, options),
     functions: { [name]: test },
   }),
-  increasing: (column: string, options?: CheckOptions) => built("expect_column_values_to_be_increasing", { column }, options),
-  decreasing: (column: string, options?: CheckOptions) => built("expect_column_values_to_be_decreasing", { column }, options),
-  noOutliers: (column: string, options?: CheckOptions) => built("expect_column_values_to_not_be_outliers", { column }, options),
+  increasing: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_be_increasing", { column }, options),
+  decreasing: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_be_decreasing", { column }, options),
+  noOutliers: (column: string, options?: CheckOptions) =>
+    built("expect_column_values_to_not_be_outliers", { column }, options),
   recent: (column: string, seconds: number, options?: CheckOptions) =>
     built("expect_column_values_to_be_recent", { column, seconds }, options),
   fresh: (column: string, seconds: number, options?: CheckOptions) =>
     built("expect_column_max_age_to_be_less_than", { column, seconds }, options),
-  rowCount: (range: Bounds<number>, options?: CheckOptions) => built("expect_table_row_count_to_be_between", bounds(range), options),
-  columns: (names: readonly string[], options?: CheckOptions) => built("expect_table_columns_to_match_set", { column_set: names }, options),
+  rowCount: (range: Bounds<number>, options?: CheckOptions) =>
+    built("expect_table_row_count_to_be_between", bounds(range), options),
+  columns: (names: readonly string[], options?: CheckOptions) =>
+    built("expect_table_columns_to_match_set", { column_set: names }, options),
   measure: (name: string, column: string, range: Bounds<number>, options?: CheckOptions) =>
     built(`expect_column_${name}_to_be_between`, { column, ...bounds(range) }, options),
   normal: (metric: string, column: string | undefined, rule: AnomalyRule, options?: CheckOptions) =>
     built("expect_metric_to_be_normal", { metric, column, ...rule }, options),
-  /** The same check, whose failing values a TypeScript function replaces; what still fails then is treated as `otherwise` says. */
-  repairedBy: (name: string, replace: RowRepair, given: BuiltCheck, otherwise?: Repair["otherwise"]): BuiltCheck => ({
+  /**
+   * The same check, whose failing values a TypeScript function replaces; what still fails then is treated as
+   * `otherwise` says.
+   */
+  repairedBy: (
+    name: string,
+    replace: RowRepair,
+    given: BuiltCheck,
+    otherwise?: Repair["otherwise"],
+  ): BuiltCheck => ({
     json: {
       ...given.json,
       onFail: "repair",
@@ -132,7 +205,13 @@ export const check = Object.freeze({
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
-export function suite(name: string, checks: readonly BuiltCheck[], options: Omit<SuiteJson, "name" | "checks"> = {}): Suite {
-  const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<Record<string, RowFunction>>;
+export function suite(
+  name: string,
+  checks: readonly BuiltCheck[],
+  options: Omit<SuiteJson, "name" | "checks"> = {},
+): Suite {
+  const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<
+    Record<string, RowFunction>
+  >;
   return defineSuite({ name, ...options, checks: checks.map((item) => item.json) }, functions);
 }

@@ -5,7 +5,10 @@ import { defineSuite, freeId, parseSuite } from "./define.ts";
 /** Table property that holds a table's own suite as JSON (spec/quality-formats.md). */
 export const suiteProperty = "varve.suite";
 
-/** The suite that a table carries, from its properties; `undefined` where it carries none. @throws `SUITE_INVALID` where it is none */
+/**
+ * The suite that a table carries, from its properties; `undefined` where it carries none. @throws
+ * `SUITE_INVALID` where it is none
+ */
 export function carriedSuite(properties: Readonly<Record<string, string>>): Suite | undefined {
   const text = properties[suiteProperty];
   return text === undefined ? undefined : parseSuite(text);
@@ -19,8 +22,9 @@ export function suiteText(suite: Suite): string {
 /**
  * One suite with the checks of both: what a table demands, and what a writer asks beside it.
  *
- * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds it. The smaller `maxBadShare`
- * counts, and rows that do not fit are set aside only where the table's own suite does so or says nothing of it.
+ * Paths in messages are those of the writer's suite; those of the table's begin with the property that holds
+ * it. The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own
+ * suite does so or says nothing of it.
  */
 export function joinSuites(table: Suite | undefined, given: Suite | undefined): Suite | undefined {
   if (table === undefined || given === undefined) return table ?? given;
@@ -28,7 +32,10 @@ export function joinSuites(table: Suite | undefined, given: Suite | undefined): 
   const taken = new Set([...table.checks, ...given.checks].map((check) => check.id));
   const more = given.json.checks.map((json, at): CheckJson => {
     const id = given.checks[at]?.id ?? "";
-    return { ...json, id: table.checks.some((check) => check.id === id) ? freeId(`${given.name}:${id}`, taken) : id };
+    return {
+      ...json,
+      id: table.checks.some((check) => check.id === id) ? freeId(`${given.name}:${id}`, taken) : id,
+    };
   });
   const joined = defineSuite(
     {
@@ -36,11 +43,18 @@ export function joinSuites(table: Suite | undefined, given: Suite | undefined): 
       maxBadShare: Math.min(table.maxBadShare, given.maxBadShare),
       tagColumn: table.json.tagColumn ?? given.tagColumn,
       onMisfit: table.json.onMisfit ?? given.onMisfit,
-      checks: [...table.json.checks.map((json, at) => ({ ...json, id: table.checks[at]?.id ?? "" })), ...more],
+      checks: [
+        ...table.json.checks.map((json, at) => ({ ...json, id: table.checks[at]?.id ?? "" })),
+        ...more,
+      ],
     },
     { ...table.functions, ...given.functions },
   );
   const carried = table.checks.length;
-  const pathOf = (at: number) => (at < carried ? `${suiteProperty}.checks[${at}]` : `checks[${at - carried}]`);
-  return Object.freeze({ ...joined, checks: joined.checks.map((check, at) => Object.freeze({ ...check, path: pathOf(at) })) });
+  const pathOf = (at: number) =>
+    at < carried ? `${suiteProperty}.checks[${at}]` : `checks[${at - carried}]`;
+  return Object.freeze({
+    ...joined,
+    checks: joined.checks.map((check, at) => Object.freeze({ ...check, path: pathOf(at) })),
+  });
 }

@@ -16,16 +16,25 @@ export interface CheckConstraint {
 /**
  * The suite's row checks that keep rows out, as CHECK constraints, so that other engines refuse the rows too.
  *
- * A constraint holds for every row alone and always: checks with a condition of their own (`where`), `mostly`, caller's SQL or a milder
- * reaction are left out. A null that the check ignores satisfies the constraint.
+ * A constraint holds for every row alone and always: checks with a condition of their own (`where`),
+ * `mostly`, caller's SQL or a milder reaction are left out. A null that the check ignores satisfies the
+ * constraint.
  */
 export function suiteConstraints(suite: Suite, schema: StructType): CheckConstraint[] {
   const planned = planSuite(suite, { columns: columnsOfSchema(schema), dialect: sparkDialect, now: 0 });
   return planned.flatMap(({ check, plan }) => {
     const keepsOut = check.onFail === "reject" || check.onFail === "quarantine" || check.onFail === "drop";
-    if (plan.kind !== "row" || !keepsOut || check.mostly < 1 || check.where !== undefined || plan.shows.length === 0) return [];
+    if (
+      plan.kind !== "row" ||
+      !keepsOut ||
+      check.mostly < 1 ||
+      check.where !== undefined ||
+      plan.shows.length === 0
+    )
+      return [];
     if (check.kind === "expect_column_values_to_be_recent") return [];
-    const ignored = plan.missing === undefined || check.onNull === "fail" ? plan.pass : `(${plan.missing} OR ${plan.pass})`;
+    const ignored =
+      plan.missing === undefined || check.onNull === "fail" ? plan.pass : `(${plan.missing} OR ${plan.pass})`;
     const name = `${suiteConstraintPrefix}${check.id.replace(/[^A-Za-z0-9]+/g, "_").toLowerCase()}`;
     return [{ checkId: check.id, name, expression: ignored }];
   });

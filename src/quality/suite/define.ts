@@ -6,26 +6,55 @@ import { expectations } from "../checks/registry.ts";
 import type { Expectation } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import { checkParams } from "../model/params.ts";
-import type { Check, Escalation, OnFail, OnNull, Repair, RowFunction, Severity, Suite, SuiteJson } from "../model/suite.ts";
+import type {
+  Check,
+  Escalation,
+  OnFail,
+  OnNull,
+  Repair,
+  RowFunction,
+  Severity,
+  Suite,
+  SuiteJson,
+} from "../model/suite.ts";
 
 const onFails: readonly OnFail[] = ["reject", "quarantine", "drop", "warn", "tag", "repair"];
 const onNulls: readonly OnNull[] = ["ignore", "fail", "pass"];
 const severities: readonly Severity[] = ["critical", "warning", "info"];
 const afterwards = ["reject", "quarantine", "drop", "warn"] as const;
 const suiteKeys = ["name", "maxBadShare", "tagColumn", "onMisfit", "checks"];
-const checkKeys = ["kind", "id", "description", "params", "mostly", "where", "onNull", "severity", "onFail", "escalate", "repair"];
+const checkKeys = [
+  "kind",
+  "id",
+  "description",
+  "params",
+  "mostly",
+  "where",
+  "onNull",
+  "severity",
+  "onFail",
+  "escalate",
+  "repair",
+];
 
 /**
  * Checks a suite and fills in its defaults; nothing about the table or the engine is needed yet.
  *
- * `functions` holds the TypeScript predicates that the suite names; they may also be given later, when the suite runs.
+ * `functions` holds the TypeScript predicates that the suite names; they may also be given later, when the
+ * suite runs.
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
  */
-export function defineSuite(suite: SuiteJson | Suite, functions: Readonly<Record<string, RowFunction>> = {}): Suite {
-  if (typeof suite !== "object" || suite === null) throw invalidSuite("", "is no object", "Give { checks: [...] }");
+export function defineSuite(
+  suite: SuiteJson | Suite,
+  functions: Readonly<Record<string, RowFunction>> = {},
+): Suite {
+  if (typeof suite !== "object" || suite === null)
+    throw invalidSuite("", "is no object", "Give { checks: [...] }");
   if (isDefined(suite))
-    return Object.keys(functions).length === 0 ? suite : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
+    return Object.keys(functions).length === 0
+      ? suite
+      : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
   const json: JsonValue = jsonCopy(suite);
   if (!isJsonObject(json)) throw invalidSuite("", "is no object", "Give { checks: [...] }");
   refuseUnknown(json, suiteKeys, "");
@@ -67,13 +96,16 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
 /** The expectation of a check. */
 export function expectationOf(check: Check): Expectation {
   const found = expectations.get(check.kind);
-  if (found === undefined) throw invalidSuite(`${check.path}.kind`, `${check.kind} is no known check`, "See the list of checks");
+  if (found === undefined)
+    throw invalidSuite(`${check.path}.kind`, `${check.kind} is no known check`, "See the list of checks");
   return found;
 }
 
 /** SHA-256, in hex, of a JSON value whatever the order of its keys; wide integers count with every digit. */
 function fingerprint(value: JsonValue): string {
-  const plain = JSON.parse(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? `${item}n` : item)));
+  const plain = JSON.parse(
+    JSON.stringify(value, (_, item) => (typeof item === "bigint" ? `${item}n` : item)),
+  );
   return createHash("sha256").update(stableStringify(plain)).digest("hex");
 }
 
@@ -81,14 +113,22 @@ function isDefined(suite: SuiteJson | Suite): suite is Suite {
   return "fingerprint" in suite && "json" in suite;
 }
 
-/** Plain JSON of a caller's object: what cannot be written as JSON is refused, and so is what JSON would write as another value. */
+/**
+ * Plain JSON of a caller's object: what cannot be written as JSON is refused, and so is what JSON would write
+ * as another value.
+ */
 function jsonCopy(value: unknown): JsonValue {
   try {
     refuseNonFinite(value, "");
     return parseJson(stringifyJson(value as JsonValue));
   } catch (error) {
     if (isVarveError(error)) throw error;
-    throw invalidSuite("", "cannot be written as JSON", "Give plain objects, lists, texts, numbers and booleans", error);
+    throw invalidSuite(
+      "",
+      "cannot be written as JSON",
+      "Give plain objects, lists, texts, numbers and booleans",
+      error,
+    );
   }
 }
 
@@ -113,10 +153,12 @@ function defineCheck(item: JsonValue, path: string, ids: ReadonlySet<string>): C
   const kind = item["kind"];
   if (typeof kind !== "string") throw invalidSuite(`${path}.kind`, "is missing", "Name the check");
   const expectation = expectations.get(kind);
-  if (expectation === undefined) throw invalidSuite(`${path}.kind`, `"${kind}" is no known check`, nearest(kind));
+  if (expectation === undefined)
+    throw invalidSuite(`${path}.kind`, `"${kind}" is no known check`, nearest(kind));
   const params = checkParams(item["params"], expectation.params, `${path}.params`);
   const refusal = expectation.refuse?.(params);
-  if (refusal !== undefined) throw invalidSuite(`${path}.params.${refusal.param}`, refusal.problem, refusal.advice);
+  if (refusal !== undefined)
+    throw invalidSuite(`${path}.params.${refusal.param}`, refusal.problem, refusal.advice);
   const id = optionalText(item["id"], `${path}.id`) ?? freeId(defaultId(kind, params), ids);
   if (ids.has(id)) throw invalidSuite(`${path}.id`, `"${id}" is used twice`, "Give each check its own id");
   const options = defineOptions(item, expectation, params, path);
@@ -147,7 +189,11 @@ function defineOptions(
   }
   for (const name of aggregate ? ["mostly", "onNull", "escalate", "repair"] : []) {
     if (item[name] !== undefined)
-      throw invalidSuite(`${path}.${name}`, `has no meaning for ${expectation.kind}, which names no rows`, "Leave it out");
+      throw invalidSuite(
+        `${path}.${name}`,
+        `has no meaning for ${expectation.kind}, which names no rows`,
+        "Leave it out",
+      );
   }
   const mostly = share(item["mostly"], `${path}.mostly`) ?? 1;
   const where = optionalText(item["where"], `${path}.where`);
@@ -183,11 +229,17 @@ function repairOf(
     return undefined;
   }
   const at = `${path}.repair`;
-  if (onFail !== "repair") throw invalidSuite(at, `is given, though onFail is ${onFail}`, "Set onFail to repair");
-  if (!isJsonObject(value)) throw invalidSuite(at, "is no object", "Give { with: default | clip | null | sql | function }");
+  if (onFail !== "repair")
+    throw invalidSuite(at, `is given, though onFail is ${onFail}`, "Set onFail to repair");
+  if (!isJsonObject(value))
+    throw invalidSuite(at, "is no object", "Give { with: default | clip | null | sql | function }");
   refuseUnknown(value, ["with", "value", "expression", "function", "otherwise"], at);
   if (expectation.level !== "row" || typeof params["column"] !== "string") {
-    throw invalidSuite(at, `${expectation.kind} does not test the values of one column`, "Repair with a check of one column");
+    throw invalidSuite(
+      at,
+      `${expectation.kind} does not test the values of one column`,
+      "Repair with a check of one column",
+    );
   }
   const how = oneOf(value["with"], ["default", "clip", "null", "sql", "function"] as const, `${at}.with`);
   const otherwise = oneOf(value["otherwise"], afterwards, `${at}.otherwise`);
@@ -199,20 +251,30 @@ function repairOf(
     return { with: "default", value: given, ...rest };
   }
   if (how === "clip") {
-    if (expectation.kind !== "expect_column_values_to_be_between" || params["strict_min"] === true || params["strict_max"] === true) {
-      throw invalidSuite(at, "only a range with inclusive bounds can clip", "Use expect_column_values_to_be_between without strict bounds");
+    if (
+      expectation.kind !== "expect_column_values_to_be_between" ||
+      params["strict_min"] === true ||
+      params["strict_max"] === true
+    ) {
+      throw invalidSuite(
+        at,
+        "only a range with inclusive bounds can clip",
+        "Use expect_column_values_to_be_between without strict bounds",
+      );
     }
     return { with: "clip", ...rest };
   }
   if (how === "null") return { with: "null", ...rest };
   if (how === "sql") {
     const expression = optionalText(value["expression"], `${at}.expression`);
-    if (expression === undefined) throw invalidSuite(`${at}.expression`, "is missing", "Give an SQL expression over the columns");
+    if (expression === undefined)
+      throw invalidSuite(`${at}.expression`, "is missing", "Give an SQL expression over the columns");
     return { with: "sql", expression, ...rest };
   }
   if (how === "function") {
     const name = optionalText(value["function"], `${at}.function`);
-    if (name === undefined) throw invalidSuite(`${at}.function`, "is missing", "Name the TypeScript function");
+    if (name === undefined)
+      throw invalidSuite(`${at}.function`, "is missing", "Name the TypeScript function");
     return { with: "function", function: name, ...rest };
   }
   throw invalidSuite(`${at}.with`, "is missing", "Use default, clip, null, sql or function");
@@ -224,13 +286,19 @@ function escalation(value: JsonValue | undefined, path: string): Escalation | un
   refuseUnknown(value, ["above", "to"], path);
   const above = share(value["above"], `${path}.above`);
   const to = oneOf(value["to"], afterwards, `${path}.to`);
-  if (above === undefined || to === undefined) throw invalidSuite(path, "needs above and to", "Give { above: 0.05, to: reject }");
+  if (above === undefined || to === undefined)
+    throw invalidSuite(path, "needs above and to", "Give { above: 0.05, to: reject }");
   return { above, to };
 }
 
 function refuseUnknown(object: JsonObject, known: readonly string[], path: string): void {
   for (const name of Object.keys(object)) {
-    if (!known.includes(name)) throw invalidSuite(path === "" ? name : `${path}.${name}`, "is no known option", `Use ${known.join(", ")}`);
+    if (!known.includes(name))
+      throw invalidSuite(
+        path === "" ? name : `${path}.${name}`,
+        "is no known option",
+        `Use ${known.join(", ")}`,
+      );
   }
 }
 
@@ -238,21 +306,37 @@ function share(value: JsonValue | undefined, path: string): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || Number.isNaN(value))
     throw invalidSuite(path, `must be a number, found ${String(value)}`, "Give a share between 0 and 1");
-  if (value < 0) throw invalidSuite(path, `must be greater than or equal to 0, found ${value}`, "Give a share between 0 and 1");
-  if (value > 1) throw invalidSuite(path, `must be less than or equal to 1, found ${value}`, "Give a share between 0 and 1");
+  if (value < 0)
+    throw invalidSuite(
+      path,
+      `must be greater than or equal to 0, found ${value}`,
+      "Give a share between 0 and 1",
+    );
+  if (value > 1)
+    throw invalidSuite(
+      path,
+      `must be less than or equal to 1, found ${value}`,
+      "Give a share between 0 and 1",
+    );
   return value;
 }
 
 function optionalText(value: JsonValue | undefined, path: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "string" || value.trim() === "") throw invalidSuite(path, "must be a text", "Give a text that is not empty");
+  if (typeof value !== "string" || value.trim() === "")
+    throw invalidSuite(path, "must be a text", "Give a text that is not empty");
   return value;
 }
 
-function oneOf<T extends string>(value: JsonValue | undefined, allowed: readonly T[], path: string): T | undefined {
+function oneOf<T extends string>(
+  value: JsonValue | undefined,
+  allowed: readonly T[],
+  path: string,
+): T | undefined {
   if (value === undefined) return undefined;
   const found = allowed.find((item) => item === value);
-  if (found === undefined) throw invalidSuite(path, `"${String(value)}" is not allowed`, `Use ${allowed.join(", ")}`);
+  if (found === undefined)
+    throw invalidSuite(path, `"${String(value)}" is not allowed`, `Use ${allowed.join(", ")}`);
   return found;
 }
 

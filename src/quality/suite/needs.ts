@@ -26,7 +26,8 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
   for (const { kind, params, repair } of suite.checks) {
     if (repair?.with === "function") functions.add(repair.function);
     if (params["across_table"] === true) relations.add("this");
-    if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string") relations.add(params["table"]);
+    if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string")
+      relations.add(params["table"]);
     if (kind === functionKind && typeof params["function"] === "string") functions.add(params["function"]);
   }
   return {
@@ -34,7 +35,8 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
     functions: [...functions].filter((name) => suite.functions[name] === undefined),
     history: suite.checks.some((check) => check.kind === "expect_metric_to_be_normal"),
     fence: suite.checks.some(
-      (check) => check.where !== undefined || check.params["expression"] !== undefined || check.repair?.with === "sql",
+      (check) =>
+        check.where !== undefined || check.params["expression"] !== undefined || check.repair?.with === "sql",
     ),
     tagColumn: suite.checks.some((check) => check.onFail === "tag") ? suite.tagColumn : null,
     positions: suite.onMisfit === "quarantine" || suite.checks.some(namesRows),

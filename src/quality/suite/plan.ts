@@ -6,7 +6,9 @@ import { invalidSuite } from "../model/invalid.ts";
 import type { Check, Suite } from "../model/suite.ts";
 import { expectationOf } from "./define.ts";
 
-/** A check with its plan; `scope` is the condition of the rows that it tests, true or false and never null. */
+/**
+ * A check with its plan; `scope` is the condition of the rows that it tests, true or false and never null.
+ */
 export interface PlannedCheck {
   readonly check: Check;
   readonly expectation: Expectation;
@@ -19,11 +21,16 @@ export interface PlanContext {
   readonly columns: readonly SuiteColumn[];
   readonly dialect: Dialect;
   readonly now: number;
-  /** Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands. */
+  /**
+   * Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands.
+   */
   readonly expressions?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is not there or of a type that does not fit. */
+/**
+ * Plans every check of a suite for given columns. @throws `SUITE_INVALID` for a column that is not there or
+ * of a type that does not fit.
+ */
 export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
   return suite.checks.map((check) => planCheck(check, context));
 }
@@ -32,11 +39,18 @@ export function planSuite(suite: Suite, context: PlanContext): PlannedCheck[] {
 function planCheck(check: Check, context: PlanContext): PlannedCheck {
   const expectation = expectationOf(check);
   if (check.repair?.with === "default") refuseDefault(check, check.repair.value, context);
-  const scope = check.where === undefined ? undefined : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
+  const scope =
+    check.where === undefined
+      ? undefined
+      : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
   return { check, expectation, plan: expectation.plan(useOf(check, context)), scope };
 }
 
-function refuseDefault(check: Check, value: string | number | boolean, { columns, dialect }: PlanContext): void {
+function refuseDefault(
+  check: Check,
+  value: string | number | boolean,
+  { columns, dialect }: PlanContext,
+): void {
   const column = findColumn(String(check.params["column"]), columns, dialect);
   const fraction = column?.class === "integer" && typeof value === "number" && !Number.isInteger(value);
   const whole = fraction ? "is no whole number" : undefined;
@@ -57,7 +71,9 @@ export function callerSqlOf(suite: Suite): { readonly path: string; readonly tex
     ...(typeof check.params["expression"] === "string"
       ? [{ path: `${check.path}.params.expression`, text: check.params["expression"] }]
       : []),
-    ...(check.repair?.with === "sql" ? [{ path: `${check.path}.repair.expression`, text: check.repair.expression }] : []),
+    ...(check.repair?.with === "sql"
+      ? [{ path: `${check.path}.repair.expression`, text: check.repair.expression }]
+      : []),
   ]);
 }
 
@@ -67,14 +83,20 @@ function expressionAt(path: string, text: string, context: PlanContext): string 
 }
 
 /** The column of a name, or of a dotted path into structs where no column has that name. */
-export function findColumn(name: string, columns: readonly SuiteColumn[], dialect: Dialect): ColumnUse | undefined {
+export function findColumn(
+  name: string,
+  columns: readonly SuiteColumn[],
+  dialect: Dialect,
+): ColumnUse | undefined {
   const exact =
-    columns.find((column) => column.name === name) ?? columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+    columns.find((column) => column.name === name) ??
+    columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
   if (exact !== undefined) return { ...exact, sql: dialect.identifier(exact.name) };
   const parts = name.split(".");
   for (let head = parts.length - 1; head > 0; head--) {
     const top = findColumn(parts.slice(0, head).join("."), columns, dialect);
-    const inner = top?.fields === undefined ? undefined : findColumn(parts.slice(head).join("."), top.fields, dialect);
+    const inner =
+      top?.fields === undefined ? undefined : findColumn(parts.slice(head).join("."), top.fields, dialect);
     if (top !== undefined && inner !== undefined) return { ...inner, name, sql: `${top.sql}.${inner.sql}` };
   }
   return undefined;
@@ -83,7 +105,12 @@ export function findColumn(name: string, columns: readonly SuiteColumn[], dialec
 function useOf(check: Check, context: PlanContext): CheckUse {
   const named = (name: string, path: string, accepts: readonly ColumnClass[] | undefined): ColumnUse => {
     const found = findColumn(name, context.columns, context.dialect);
-    if (found === undefined) throw invalidSuite(path, `there is no column "${name}"`, `The columns are ${columnNames(context.columns)}`);
+    if (found === undefined)
+      throw invalidSuite(
+        path,
+        `there is no column "${name}"`,
+        `The columns are ${columnNames(context.columns)}`,
+      );
     if (isUntyped(found)) return typedAsNeeded(found, check, accepts, context.dialect);
     if (accepts !== undefined && !accepts.includes(found.class)) {
       throw invalidSuite(
@@ -112,35 +139,51 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     column: (param, accepts) => named(String(check.params[param]), `${check.path}.params.${param}`, accepts),
     columnList: (param, accepts) => {
       const names = check.params[param];
-      return Array.isArray(names) ? names.map((name, at) => named(String(name), `${check.path}.params.${param}[${at}]`, accepts)) : [];
+      return Array.isArray(names)
+        ? names.map((name, at) => named(String(name), `${check.path}.params.${param}[${at}]`, accepts))
+        : [];
     },
     bound: (param, column) => {
       const value = check.params[param];
       return value === undefined ? undefined : literal(value, column, param);
     },
     value: literal,
-    expression: (param) => expressionAt(`${check.path}.params.${param}`, String(check.params[param]), context),
+    expression: (param) =>
+      expressionAt(`${check.path}.params.${param}`, String(check.params[param]), context),
   };
 }
 
-/** A column without any value whose type nothing tells, such as those of a CSV file that has a header only. */
+/**
+ * A column without any value whose type nothing tells, such as those of a CSV file that has a header only.
+ */
 function isUntyped({ type }: SuiteColumn): boolean {
   return /^"?NULL"?$/.test(type);
 }
 
 /** An untyped column is of whatever type a check looks at: its values are unknown, not wrong. */
-function typedAsNeeded(column: ColumnUse, check: Check, accepts: readonly ColumnClass[] | undefined, dialect: Dialect): ColumnUse {
+function typedAsNeeded(
+  column: ColumnUse,
+  check: Check,
+  accepts: readonly ColumnClass[] | undefined,
+  dialect: Dialect,
+): ColumnUse {
   const { min_value, max_value, value_set, value } = check.params;
-  const given = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map((item) => typeof item);
+  const given = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map(
+    (item) => typeof item,
+  );
   const fits = (kind: ColumnClass) => accepts === undefined || accepts.includes(kind);
-  if (given.includes("boolean") && fits("boolean")) return { ...column, class: "boolean", sql: `CAST(${column.sql} AS BOOLEAN)` };
+  if (given.includes("boolean") && fits("boolean"))
+    return { ...column, class: "boolean", sql: `CAST(${column.sql} AS BOOLEAN)` };
   if ((given.includes("string") || !fits("double")) && fits("string"))
     return { ...column, class: "string", sql: dialect.toText(column.sql) };
   if (fits("double")) return { ...column, class: "double", sql: dialect.toDouble(column.sql) };
   return { ...column, class: "timestamp", sql: `CAST(${column.sql} AS TIMESTAMP)` };
 }
 
-/** A number that has digits for which no decimal has room beside the column's own: both are compared as doubles. */
+/**
+ * A number that has digits for which no decimal has room beside the column's own: both are compared as
+ * doubles.
+ */
 function beyondDigits(value: JsonValue, { class: kind, type }: ColumnUse): boolean {
   if (kind !== "decimal" || (typeof value !== "number" && typeof value !== "bigint")) return false;
   const [, precision, scale] = /\((\d+),\s*(\d+)\)/.exec(type) ?? [];
@@ -153,9 +196,12 @@ const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|
 
 function misfit(value: JsonValue, column: ColumnUse): string | undefined {
   if (column.class === "boolean") return typeof value === "boolean" ? undefined : "is no boolean";
-  if (isNumeric(column.class)) return typeof value === "number" || typeof value === "bigint" ? undefined : "is no number";
+  if (isNumeric(column.class))
+    return typeof value === "number" || typeof value === "bigint" ? undefined : "is no number";
   if (isTemporal(column.class))
-    return typeof value === "string" && dateText.test(value) && !Number.isNaN(Date.parse(value.replace(" ", "T")))
+    return typeof value === "string" &&
+      dateText.test(value) &&
+      !Number.isNaN(Date.parse(value.replace(" ", "T")))
       ? undefined
       : "is no date or time";
   return typeof value === "string" ? undefined : "is no text";

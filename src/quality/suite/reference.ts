@@ -6,8 +6,15 @@ import { invalidSuite } from "../model/invalid.ts";
 import type { Check } from "../model/suite.ts";
 import { findColumn } from "./plan.ts";
 
-/** Holds a check to the columns of the table that it compares with, where that is there. @throws `SUITE_INVALID` */
-export function refuseReference(check: Check, { table, param, pairs }: Reference, columns: readonly EngineColumn[] | undefined): void {
+/**
+ * Holds a check to the columns of the table that it compares with, where that is there. @throws
+ * `SUITE_INVALID`
+ */
+export function refuseReference(
+  check: Check,
+  { table, param, pairs }: Reference,
+  columns: readonly EngineColumn[] | undefined,
+): void {
   if (columns === undefined) return;
   const there = columnsOfRelation(columns);
   const path = `${check.path}.params.${check.params[param] === undefined ? "table" : param}`;

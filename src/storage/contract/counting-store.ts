@@ -27,7 +27,8 @@ export function countCalls(store: ObjectStore): CountingStore {
   const counted: CountingStore = {
     ...store,
     get: async (path, options) => tally.read("get", path, store.get(path, options)),
-    getRange: async (path, start, length, options) => tally.read("getRange", path, store.getRange(path, start, length, options)),
+    getRange: async (path, start, length, options) =>
+      tally.read("getRange", path, store.getRange(path, start, length, options)),
     head: (path, options) => {
       tally.note("head", path);
       return store.head(path, options);
@@ -86,9 +87,24 @@ class Tally {
   }
 
   counts(): StoreCounts {
-    const calls: Record<StoreCall, number> = { get: 0, getRange: 0, head: 0, list: 0, put: 0, putFile: 0, putIfAbsent: 0, delete: 0 };
+    const calls: Record<StoreCall, number> = {
+      get: 0,
+      getRange: 0,
+      head: 0,
+      list: 0,
+      put: 0,
+      putFile: 0,
+      putIfAbsent: 0,
+      delete: 0,
+    };
     for (const { call } of this.#trace) calls[call]++;
-    return { calls, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten, listed: this.#listed, trace: [...this.#trace] };
+    return {
+      calls,
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
+      listed: this.#listed,
+      trace: [...this.#trace],
+    };
   }
 
   reset(): void {

@@ -1,9 +1,11 @@
 import { VarveError } from "../../errors.ts";
 
 /**
- * Prefix of names that belong to varve's own unfinished work: temporary files beside their targets and staging folders.
+ * Prefix of names that belong to varve's own unfinished work: temporary files beside their targets and
+ * staging folders.
  *
- * Such names are never listed. Delta readers skip them too: in the log they match no file pattern, elsewhere the leading dot hides them.
+ * Such names are never listed. Delta readers skip them too: in the log they match no file pattern, elsewhere
+ * the leading dot hides them.
  */
 export const privateNamePrefix = ".varve-";
 
@@ -15,11 +17,18 @@ export function isPrivateName(name: string): boolean {
 /**
  * Returns `path` if it is a path as `ObjectStore` wants it.
  *
- * @throws `PATH_OUTSIDE_TABLE` for `..` segments and absolute paths, `INVALID_ARGUMENT` for anything else that is not relative and canonical
+ * @throws `PATH_OUTSIDE_TABLE` for `..` segments and absolute paths, `INVALID_ARGUMENT` for anything else
+ * that is not relative and canonical
  */
 export function checkPath(path: string): string {
   if (path.startsWith("/") || hasSegment(path, "..")) throw outsideRoot(path);
-  if (path === "" || path.endsWith("/") || path.includes("//") || hasSegment(path, ".") || isUnencodable(path)) {
+  if (
+    path === "" ||
+    path.endsWith("/") ||
+    path.includes("//") ||
+    hasSegment(path, ".") ||
+    isUnencodable(path)
+  ) {
     throw new VarveError(
       "INVALID_ARGUMENT",
       `${JSON.stringify(path)} is no object path: give a relative path without empty or "." segments.`,
@@ -34,22 +43,35 @@ export function checkPath(path: string): string {
 /** As {@link checkPath} for a listing's prefix, which may be empty and may end anywhere in a name. */
 export function checkPrefix(prefix: string): string {
   if (prefix.startsWith("/") || hasSegment(prefix, "..")) throw outsideRoot(prefix);
-  if (isUnencodable(prefix)) throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(prefix)} is no listing prefix.`, { prefix });
+  if (isUnencodable(prefix))
+    throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(prefix)} is no listing prefix.`, { prefix });
   return prefix;
 }
 
 /** The error for a path that leaves the store's root. */
 export function outsideRoot(path: string, root?: string): VarveError {
   const where = root === undefined ? "the table's folder" : root;
-  return new VarveError("PATH_OUTSIDE_TABLE", `The path ${JSON.stringify(path)} leads out of ${where} and was refused.`, { path });
+  return new VarveError(
+    "PATH_OUTSIDE_TABLE",
+    `The path ${JSON.stringify(path)} leads out of ${where} and was refused.`,
+    { path },
+  );
 }
 
 /** The error for an object that is not there. */
 export function objectNotFound(uri: string, path: string, cause?: unknown): VarveError {
-  return new VarveError("OBJECT_NOT_FOUND", `There is no object ${JSON.stringify(path)} in ${uri}.`, { path, store: uri }, cause);
+  return new VarveError(
+    "OBJECT_NOT_FOUND",
+    `There is no object ${JSON.stringify(path)} in ${uri}.`,
+    { path, store: uri },
+    cause,
+  );
 }
 
-/** Orders strings by the bytes of their UTF-8 form, as S3 lists keys; differs from `<` where surrogate pairs meet U+E000 to U+FFFF. */
+/**
+ * Orders strings by the bytes of their UTF-8 form, as S3 lists keys; differs from `<` where surrogate pairs
+ * meet U+E000 to U+FFFF.
+ */
 export function compareUtf8(a: string, b: string): number {
   const shared = Math.min(a.length, b.length);
   for (let index = 0; index < shared; index++) {

@@ -2,12 +2,20 @@ import { tmpdir } from "node:os";
 import { VarveError } from "../../errors.ts";
 import { makeTemporaryFolder } from "../../util/temporary-folder.ts";
 
-/** Makes a fresh folder below the system's temporary folder, readable by this user only, for files on their way to a remote store. */
+/**
+ * Makes a fresh folder below the system's temporary folder, readable by this user only, for files on their
+ * way to a remote store.
+ */
 export async function temporaryStagingFolder(): Promise<string> {
   try {
     return makeTemporaryFolder();
   } catch (error) {
     const folder = tmpdir();
-    throw new VarveError("STORE_REFUSED", `Could not make a folder in ${folder} for files on their way to the store.`, { folder }, error);
+    throw new VarveError(
+      "STORE_REFUSED",
+      `Could not make a folder in ${folder} for files on their way to the store.`,
+      { folder },
+      error,
+    );
   }
 }

@@ -13,20 +13,35 @@ const logFolderName = "_delta_log";
 /** Begins the names of staging folders in the root. */
 export const stagingPrefix = `${privateNamePrefix}staging-`;
 
-/** Begins the names of staging folders above a root that does not exist yet; of this root's, because others live there too. */
+/**
+ * Begins the names of staging folders above a root that does not exist yet; of this root's, because others
+ * live there too.
+ */
 export function stagingPrefixAbove({ folder }: LocalRoot): string {
   return `${stagingPrefix}${createHash("sha256").update(folder).digest("hex").slice(0, 12)}-`;
 }
 
-/** Removes temporary files and staging folders of a root that have not changed since `before`; see `ObjectStore.removeAbandoned`. */
-export async function removeAbandonedLocal(root: LocalRoot, before: number, options: AbandonedOptions = {}): Promise<number> {
+/**
+ * Removes temporary files and staging folders of a root that have not changed since `before`; see
+ * `ObjectStore.removeAbandoned`.
+ */
+export async function removeAbandonedLocal(
+  root: LocalRoot,
+  before: number,
+  options: AbandonedOptions = {},
+): Promise<number> {
   let removed = 0;
-  for await (const file of privateEntries(root, options)) if (await removeIfOlder(root, file, before)) removed++;
+  for await (const file of privateEntries(root, options))
+    if (await removeIfOlder(root, file, before)) removed++;
   return removed;
 }
 
 /** See `ObjectStore.listAbandoned`. */
-export async function listAbandonedLocal(root: LocalRoot, before: number, options: ReadOptions = {}): Promise<string[]> {
+export async function listAbandonedLocal(
+  root: LocalRoot,
+  before: number,
+  options: ReadOptions = {},
+): Promise<string[]> {
   const found: string[] = [];
   for await (const file of privateEntries(root, options)) {
     if (await isOlder(root, file, before)) found.push(relative(root.folder, file).split(sep).join("/"));
@@ -36,7 +51,8 @@ export async function listAbandonedLocal(root: LocalRoot, before: number, option
 
 async function* privateEntries(root: LocalRoot, options: AbandonedOptions): AsyncIterable<string> {
   const above = dirname(root.folder);
-  for (const name of await namesAbove(root, above)) if (name.startsWith(stagingPrefixAbove(root))) yield join(above, name);
+  for (const name of await namesAbove(root, above))
+    if (name.startsWith(stagingPrefixAbove(root))) yield join(above, name);
   yield* privateBelow(root, root.folder, options.nearby === true ? 1 : Number.POSITIVE_INFINITY, options);
 }
 
@@ -50,8 +66,16 @@ async function namesAbove(root: LocalRoot, above: string): Promise<string[]> {
   }
 }
 
-/** Links are not followed: what lies behind them is not the store's. `depth`: how many levels of folders are searched. */
-async function* privateBelow(root: LocalRoot, folder: string, depth: number, options: AbandonedOptions): AsyncIterable<string> {
+/**
+ * Links are not followed: what lies behind them is not the store's. `depth`: how many levels of folders are
+ * searched.
+ */
+async function* privateBelow(
+  root: LocalRoot,
+  folder: string,
+  depth: number,
+  options: AbandonedOptions,
+): AsyncIterable<string> {
   throwIfCancelled(options.signal, `looking for abandoned files below ${root.folder}`);
   for (const entry of await entriesOf(root, folder)) {
     const file = join(folder, entry.name);

@@ -10,11 +10,17 @@ import { existingFile, isSystemError, type LocalRoot, localError } from "./local
 const statBatch = 64;
 
 /**
- * Lists files below a root in UTF-8 byte order of their paths, reading a folder only when the consumer reaches it.
+ * Lists files below a root in UTF-8 byte order of their paths, reading a folder only when the consumer
+ * reaches it.
  *
- * Symbolic links to files inside the root are listed; links that leave it and links to folders are not objects of the store.
+ * Symbolic links to files inside the root are listed; links that leave it and links to folders are not
+ * objects of the store.
  */
-export async function* listLocal(root: LocalRoot, prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
+export async function* listLocal(
+  root: LocalRoot,
+  prefix: string,
+  options: ListOptions = {},
+): AsyncIterable<ObjectInfo> {
   checkPrefix(prefix);
   const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
   yield* listFolder(root, folder, { prefix, after: options.startAfter ?? "", signal: options.signal });
@@ -42,7 +48,10 @@ async function* listFolder(root: LocalRoot, folder: string, range: Range): Async
   yield* await describe(root, files, range.signal);
 }
 
-/** Paths of a folder's entries within the range, in order; folders end with a slash, which is also how their contents sort. */
+/**
+ * Paths of a folder's entries within the range, in order; folders end with a slash, which is also how their
+ * contents sort.
+ */
 async function entriesOf(root: LocalRoot, folder: string, range: Range): Promise<string[]> {
   try {
     const name = folder === "" ? root.folder : await existingFile(root, folder.slice(0, -1));
@@ -66,7 +75,11 @@ function mayHold(path: string, { prefix, after }: Range): boolean {
   return prefixMeets && (compareUtf8(path, after) > 0 || after.startsWith(path));
 }
 
-async function describe(root: LocalRoot, paths: readonly string[], signal: AbortSignal | undefined): Promise<ObjectInfo[]> {
+async function describe(
+  root: LocalRoot,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo[]> {
   throwIfCancelled(signal, `listing ${root.folder}`);
   const found = await mapBounded(paths, 8, (path) => infoIfFile(root, path));
   return found.filter((info) => info !== undefined);

@@ -7,7 +7,12 @@ import { removeAtExit } from "../../util/temporary-folder.ts";
 import { realWorld, type World } from "../../util/world.ts";
 import type { ObjectInfo, ObjectStore, PutIfAbsentOutcome, ReadOptions } from "../contract/object-store.ts";
 import { objectNotFound } from "../contract/paths.ts";
-import { listAbandonedLocal, removeAbandonedLocal, stagingPrefix, stagingPrefixAbove } from "./local-disk-abandoned.ts";
+import {
+  listAbandonedLocal,
+  removeAbandonedLocal,
+  stagingPrefix,
+  stagingPrefixAbove,
+} from "./local-disk-abandoned.ts";
 import { listLocal } from "./local-disk-list.ts";
 import {
   linkIfAbsent,
@@ -20,18 +25,32 @@ import {
   temporaryNameFor,
   writeDurably,
 } from "./local-disk-write.ts";
-import { checkTargetFolder, existingFile, existingFileSync, fileNameOf, isSystemError, type LocalRoot, localError } from "./local-root.ts";
+import {
+  checkTargetFolder,
+  existingFile,
+  existingFileSync,
+  fileNameOf,
+  isSystemError,
+  type LocalRoot,
+  localError,
+} from "./local-root.ts";
 
 /**
  * A store over one folder of the local disk, which need not exist yet.
  *
- * `putIfAbsent` writes a temporary file beside the target, flushes it and hard-links it to the target's name: atomic between processes, and
- * a crash leaves either nothing or the whole object. Every write is flushed to the disk, folder entries included, before it is acknowledged.
- * Links that lead out of the folder are refused.
+ * `putIfAbsent` writes a temporary file beside the target, flushes it and hard-links it to the target's name:
+ * atomic between processes, and a crash leaves either nothing or the whole object. Every write is flushed to
+ * the disk, folder entries included, before it is acknowledged. Links that lead out of the folder are
+ * refused.
  */
 export function localDiskStore(folder: string, world: World = realWorld): ObjectStore {
   const absolute = resolve(folder);
-  const root: LocalRoot = { folder: absolute, uri: pathToFileURL(absolute).href, real: undefined, flushed: new Set() };
+  const root: LocalRoot = {
+    folder: absolute,
+    uri: pathToFileURL(absolute).href,
+    real: undefined,
+    flushed: new Set(),
+  };
   return {
     uri: root.uri,
     identity: root.uri,
@@ -68,7 +87,13 @@ async function readWhole(root: LocalRoot, path: string, options?: ReadOptions): 
   }
 }
 
-async function readRange(root: LocalRoot, path: string, start: number, length: number, options?: ReadOptions): Promise<Uint8Array> {
+async function readRange(
+  root: LocalRoot,
+  path: string,
+  start: number,
+  length: number,
+  options?: ReadOptions,
+): Promise<Uint8Array> {
   throwIfCancelled(options?.signal, `reading ${path}`);
   try {
     const handle = await open(await existingFile(root, path), "r");
@@ -86,7 +111,11 @@ async function readRange(root: LocalRoot, path: string, start: number, length: n
   }
 }
 
-async function describe(root: LocalRoot, path: string, options?: ReadOptions): Promise<ObjectInfo | undefined> {
+async function describe(
+  root: LocalRoot,
+  path: string,
+  options?: ReadOptions,
+): Promise<ObjectInfo | undefined> {
   throwIfCancelled(options?.signal, `reading ${path}`);
   try {
     const status = await stat(await existingFile(root, path));
@@ -97,7 +126,13 @@ async function describe(root: LocalRoot, path: string, options?: ReadOptions): P
   }
 }
 
-async function replace(root: LocalRoot, world: World, path: string, bytes: Uint8Array, options?: ReadOptions): Promise<void> {
+async function replace(
+  root: LocalRoot,
+  world: World,
+  path: string,
+  bytes: Uint8Array,
+  options?: ReadOptions,
+): Promise<void> {
   const target = await prepareTarget(root, path, options);
   const temporary = temporaryNameFor(target, world.uuid());
   try {
@@ -109,7 +144,13 @@ async function replace(root: LocalRoot, world: World, path: string, bytes: Uint8
   }
 }
 
-async function adopt(root: LocalRoot, world: World, path: string, localFile: string, options?: ReadOptions): Promise<void> {
+async function adopt(
+  root: LocalRoot,
+  world: World,
+  path: string,
+  localFile: string,
+  options?: ReadOptions,
+): Promise<void> {
   const target = await prepareTarget(root, path, options);
   try {
     await moveDurably(localFile, target, world.uuid());
@@ -134,7 +175,8 @@ async function createOnce(
     throwIfCancelled(options?.signal, `creating ${path}`);
     return await publish(temporary, target);
   } catch (error) {
-    if (isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw noHardLinks(root, error);
+    if (isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"))
+      throw noHardLinks(root, error);
     throw localError(root, path, "create", error);
   } finally {
     await removeFile(temporary);
@@ -151,7 +193,10 @@ async function isThere(root: LocalRoot, path: string, file: string): Promise<boo
   }
 }
 
-/** After the link has been made only its durability can be in doubt, which a reader of the file settles: hence `unknown`. */
+/**
+ * After the link has been made only its durability can be in doubt, which a reader of the file settles: hence
+ * `unknown`.
+ */
 async function publish(temporary: string, target: string): Promise<PutIfAbsentOutcome> {
   try {
     if (!(await linkIfAbsent(temporary, target))) return "exists";
@@ -185,7 +230,8 @@ async function remove(root: LocalRoot, path: string, options?: ReadOptions): Pro
 
 async function makeStagingFolder(root: LocalRoot, world: World): Promise<string> {
   try {
-    // A table that is being created must not leave an empty folder behind if the creation is refused: stage above it.
+    // A table that is being created must not leave an empty folder behind if the creation is refused: stage
+    // above it.
     const nearest = await nearestFolder(root.folder);
     const name = nearest === root.folder ? stagingPrefix : stagingPrefixAbove(root);
     const folder = join(nearest, `${name}${world.uuid()}`);
@@ -210,7 +256,10 @@ async function prepareTarget(root: LocalRoot, path: string, options?: ReadOption
   }
 }
 
-/** Another writer may have made a folder below the root without having flushed its name yet, or have died before: what goes into it would be lost with it. */
+/**
+ * Another writer may have made a folder below the root without having flushed its name yet, or have died
+ * before: what goes into it would be lost with it.
+ */
 async function flushNames(root: LocalRoot, folder: string): Promise<void> {
   for (let name = folder; name.length > root.folder.length && !root.flushed.has(name); name = dirname(name)) {
     await syncFolder(dirname(name));
@@ -228,6 +277,7 @@ async function renameOrRemove(temporary: string, target: string): Promise<void> 
 }
 
 function readError(root: LocalRoot, path: string, error: unknown): VarveError {
-  if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG")) return objectNotFound(root.uri, path, error);
+  if (isSystemError(error, "ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"))
+    return objectNotFound(root.uri, path, error);
   return localError(root, path, "read", error);
 }

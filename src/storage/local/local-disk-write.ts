@@ -35,7 +35,10 @@ export async function syncFile(file: string): Promise<void> {
   }
 }
 
-/** Waits until a folder's entries are on the disk; file systems that cannot say so (`EINVAL`, `ENOTSUP`) are taken at their word. */
+/**
+ * Waits until a folder's entries are on the disk; file systems that cannot say so (`EINVAL`, `ENOTSUP`) are
+ * taken at their word.
+ */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
@@ -47,7 +50,9 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Creates `folder` with its parents, durably: each parent of a new folder is flushed. Returns the new ones. */
+/**
+ * Creates `folder` with its parents, durably: each parent of a new folder is flushed. Returns the new ones.
+ */
 export async function makeFolder(folder: string): Promise<readonly string[]> {
   const first = await mkdir(folder, { recursive: true });
   const made: string[] = [];
@@ -58,7 +63,10 @@ export async function makeFolder(folder: string): Promise<readonly string[]> {
   return made;
 }
 
-/** Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic create of POSIX. */
+/**
+ * Gives `temporary` the name `target` if nothing has it. Returns false if something has. The one atomic
+ * create of POSIX.
+ */
 export async function linkIfAbsent(temporary: string, target: string): Promise<boolean> {
   try {
     await link(temporary, target);
@@ -78,7 +86,10 @@ export async function removeFile(file: string): Promise<void> {
   }
 }
 
-/** Renames a finished file to `target`; across file systems copies to a temporary name there first. The source is gone afterwards. */
+/**
+ * Renames a finished file to `target`; across file systems copies to a temporary name there first. The source
+ * is gone afterwards.
+ */
 export async function moveDurably(source: string, target: string, id: string): Promise<void> {
   await syncFile(source);
   try {

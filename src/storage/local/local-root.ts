@@ -23,7 +23,8 @@ export function fileNameOf(root: LocalRoot, path: string): string {
 /**
  * Absolute file name of an existing object.
  *
- * @throws `PATH_OUTSIDE_TABLE` when links lead out of the root; the operating system's error (`ENOENT` and others) when it cannot be reached
+ * @throws `PATH_OUTSIDE_TABLE` when links lead out of the root; the operating system's error (`ENOENT` and
+ * others) when it cannot be reached
  */
 export async function existingFile(root: LocalRoot, path: string): Promise<string> {
   const file = fileNameOf(root, path);
@@ -31,7 +32,10 @@ export async function existingFile(root: LocalRoot, path: string): Promise<strin
   return file;
 }
 
-/** As {@link existingFile} without waiting; a file that does not exist is returned as it is, for whoever opens it to report. */
+/**
+ * As {@link existingFile} without waiting; a file that does not exist is returned as it is, for whoever opens
+ * it to report.
+ */
 export function existingFileSync(root: LocalRoot, path: string): string {
   const file = fileNameOf(root, path);
   let real: string;
@@ -48,7 +52,8 @@ export function existingFileSync(root: LocalRoot, path: string): string {
 }
 
 /**
- * Checks that the folder which a new file goes to is, as far as it exists, inside the root; returns whether all of it was found to exist.
+ * Checks that the folder which a new file goes to is, as far as it exists, inside the root; returns whether
+ * all of it was found to exist.
  *
  * @throws `PATH_OUTSIDE_TABLE`
  */
@@ -69,7 +74,10 @@ export function isSystemError(error: unknown, ...codes: readonly string[]): bool
   return code !== undefined && codes.includes(code);
 }
 
-/** Wraps a failure of the operating system: `STORE_REFUSED` where trying again cannot help, else `STORE_UNAVAILABLE`. */
+/**
+ * Wraps a failure of the operating system: `STORE_REFUSED` where trying again cannot help, else
+ * `STORE_UNAVAILABLE`.
+ */
 export function localError(root: LocalRoot, path: string, action: string, error: unknown): VarveError {
   if (error instanceof VarveError) return error;
   const code = systemCode(error);

@@ -21,7 +21,8 @@ interface NameSpace {
 const nameSpaces = new Map<string, NameSpace>();
 
 /**
- * A store in this process's memory: `memory://NAME/FOLDER` is the same for everyone in the process and gone with it.
+ * A store in this process's memory: `memory://NAME/FOLDER` is the same for everyone in the process and gone
+ * with it.
  *
  * For tests of users and of varve; it has the semantics of a strongly consistent object store.
  */
@@ -30,7 +31,8 @@ export function memoryStore(name: string, folder = "", world: World = realWorld)
   nameSpaces.set(name, space);
   const base = folder === "" ? "" : `${checkPath(folder)}/`;
   const uri = `memory://${name}${base === "" ? "" : `/${base.slice(0, -1)}`}`;
-  const write = (path: string, bytes: Uint8Array, options?: ReadOptions) => store(space, world, base + path, bytes, options);
+  const write = (path: string, bytes: Uint8Array, options?: ReadOptions) =>
+    store(space, world, base + path, bytes, options);
   const find = (path: string, options?: ReadOptions) => {
     throwIfCancelled(options?.signal, `reading ${path}`);
     return space.objects.get(base + checkPath(path));
@@ -83,10 +85,17 @@ function slice(bytes: Uint8Array, start: number, length: number): Uint8Array {
 }
 
 function describe(path: string, stored: Stored | undefined): ObjectInfo | undefined {
-  return stored === undefined ? undefined : { path, size: stored.bytes.length, modified: stored.modified, etag: stored.etag };
+  return stored === undefined
+    ? undefined
+    : { path, size: stored.bytes.length, modified: stored.modified, etag: stored.etag };
 }
 
-async function* listMemory(space: NameSpace, base: string, prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
+async function* listMemory(
+  space: NameSpace,
+  base: string,
+  prefix: string,
+  options?: ListOptions,
+): AsyncIterable<ObjectInfo> {
   const wanted = base + checkPrefix(prefix);
   const after = options?.startAfter === undefined ? undefined : base + options.startAfter;
   space.order ??= sortUtf8([...space.objects.keys()]);
@@ -102,7 +111,8 @@ async function* listMemory(space: NameSpace, base: string, prefix: string, optio
 
 /** Index of the first key that is at or after `prefix` and after `after`. */
 function firstAfter(order: readonly string[], prefix: string, after: string | undefined): number {
-  const isBefore = (key: string) => compareUtf8(key, prefix) < 0 || (after !== undefined && compareUtf8(key, after) <= 0);
+  const isBefore = (key: string) =>
+    compareUtf8(key, prefix) < 0 || (after !== undefined && compareUtf8(key, after) <= 0);
   let low = 0;
   let high = order.length;
   while (low < high) {

@@ -3,8 +3,15 @@ import { privateNamePrefix } from "../contract/paths.ts";
 import { abortable, payer, purposeOf, type S3Location } from "./s3-conditional-put.ts";
 import { attemptDefinitely, attemptRepeatedly } from "./s3-connection.ts";
 
-/** Aborts multipart uploads and removes probes below a prefix that were begun before `before`; see `ObjectStore.removeAbandoned`. */
-export async function removeAbandonedUploads(location: S3Location, before: number, options: AbandonedOptions = {}): Promise<number> {
+/**
+ * Aborts multipart uploads and removes probes below a prefix that were begun before `before`; see
+ * `ObjectStore.removeAbandoned`.
+ */
+export async function removeAbandonedUploads(
+  location: S3Location,
+  before: number,
+  options: AbandonedOptions = {},
+): Promise<number> {
   if (options.nearby === true) return 0;
   let removed = 0;
   for await (const { key, id } of oldUploads(location, before, options)) {
@@ -19,7 +26,11 @@ export async function removeAbandonedUploads(location: S3Location, before: numbe
 }
 
 /** Names what {@link removeAbandonedUploads} would remove, relative to the prefix. */
-export async function listAbandonedUploads(location: S3Location, before: number, options: ReadOptions = {}): Promise<string[]> {
+export async function listAbandonedUploads(
+  location: S3Location,
+  before: number,
+  options: ReadOptions = {},
+): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of oldUploads(location, before, options)) keys.push(key);
   keys.push(...(await oldProbes(location, before, options)));
@@ -34,10 +45,21 @@ async function* oldUploads(
   const { connection, bucket, keyPrefix, world } = location;
   const { signal } = options;
   const request = { Bucket: bucket, Prefix: keyPrefix, EncodingType: "url" as const, ...payer(connection) };
-  for (let next: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}; next !== undefined; ) {
+  for (
+    let next: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {};
+    next !== undefined;
+  ) {
     const markers: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = next;
-    const page = await attemptDefinitely(connection, world, purposeOf(location, "list uploads below", keyPrefix), signal, () =>
-      connection.client.send(new connection.sdk.ListMultipartUploadsCommand({ ...request, ...markers }), abortable(signal)),
+    const page = await attemptDefinitely(
+      connection,
+      world,
+      purposeOf(location, "list uploads below", keyPrefix),
+      signal,
+      () =>
+        connection.client.send(
+          new connection.sdk.ListMultipartUploadsCommand({ ...request, ...markers }),
+          abortable(signal),
+        ),
     );
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       if (Key === undefined || UploadId === undefined || (Initiated?.getTime() ?? before) >= before) continue;
@@ -49,7 +71,12 @@ async function* oldUploads(
   }
 }
 
-async function abort(location: S3Location, key: string, id: string, signal: AbortSignal | undefined): Promise<void> {
+async function abort(
+  location: S3Location,
+  key: string,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { connection, bucket, world } = location;
   const command = { Bucket: bucket, Key: key, UploadId: id, ...payer(connection) };
   // An upload that is gone was finished or aborted by its writer meanwhile.
@@ -58,7 +85,10 @@ async function abort(location: S3Location, key: string, id: string, signal: Abor
   );
 }
 
-/** Probes are few and lie in the log's folder only; listings of the store hide them, so they are asked for here. */
+/**
+ * Probes are few and lie in the log's folder only; listings of the store hide them, so they are asked for
+ * here.
+ */
 async function oldProbes(location: S3Location, before: number, options: ReadOptions): Promise<string[]> {
   const { connection, bucket, keyPrefix, world } = location;
   const { signal } = options;
@@ -68,8 +98,12 @@ async function oldProbes(location: S3Location, before: number, options: ReadOpti
     EncodingType: "url" as const,
     ...payer(connection),
   };
-  const page = await attemptDefinitely(connection, world, purposeOf(location, "list probes below", keyPrefix), signal, () =>
-    connection.client.send(new connection.sdk.ListObjectsV2Command(request), abortable(signal)),
+  const page = await attemptDefinitely(
+    connection,
+    world,
+    purposeOf(location, "list probes below", keyPrefix),
+    signal,
+    () => connection.client.send(new connection.sdk.ListObjectsV2Command(request), abortable(signal)),
   );
   const found: string[] = [];
   for (const { Key, LastModified } of page.Contents ?? []) {
@@ -78,7 +112,11 @@ async function oldProbes(location: S3Location, before: number, options: ReadOpti
   return found;
 }
 
-async function removeProbe(location: S3Location, key: string, signal: AbortSignal | undefined): Promise<void> {
+async function removeProbe(
+  location: S3Location,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { connection, bucket, world } = location;
   const target = { Bucket: bucket, Key: key, ...payer(connection) };
   await attemptDefinitely(connection, world, purposeOf(location, "delete", key), signal, () =>

@@ -2,7 +2,14 @@ import { VarveError } from "../../errors.ts";
 import type { World } from "../../util/world.ts";
 import type { PutIfAbsentOutcome, ReadOptions } from "../contract/object-store.ts";
 import { checkPath, privateNamePrefix } from "../contract/paths.ts";
-import { type Attempt, attemptOnce, noteThrottling, type Purpose, type S3Connection, sleep } from "./s3-connection.ts";
+import {
+  type Attempt,
+  attemptOnce,
+  noteThrottling,
+  type Purpose,
+  type S3Connection,
+  sleep,
+} from "./s3-connection.ts";
 import { failureError } from "./s3-errors.ts";
 
 /** Where an S3 store puts its objects. */
@@ -24,7 +31,8 @@ const honoured = new WeakMap<S3Connection, Map<string, Promise<void>>>();
 /**
  * Creates objects by one PutObject with If-None-Match each.
  *
- * A 412 is `exists` only while no earlier attempt of ours at that path is in doubt: after one, the object there may be ours.
+ * A 412 is `exists` only while no earlier attempt of ours at that path is in doubt: after one, the object
+ * there may be ours.
  */
 export class ConditionalPut {
   readonly #location: S3Location;
@@ -35,7 +43,10 @@ export class ConditionalPut {
     this.#location = location;
   }
 
-  /** See `ObjectStore.putIfAbsent`. @throws `STORE_NO_CONDITIONAL_PUT`, `STORE_REFUSED`, `CANCELLED` before anything was sent */
+  /**
+   * See `ObjectStore.putIfAbsent`. @throws `STORE_NO_CONDITIONAL_PUT`, `STORE_REFUSED`, `CANCELLED` before
+   * anything was sent
+   */
   async create(path: string, bytes: Uint8Array, options?: ReadOptions): Promise<PutIfAbsentOutcome> {
     checkPath(path);
     await this.#checkServer(options?.signal);
@@ -44,7 +55,8 @@ export class ConditionalPut {
     const { failure } = outcome;
     if (failure.kind === "precondition") return this.#inDoubt.has(path) ? "unknown" : "exists";
     if (failure.status === 501) throw notHonoured(this.#location, "it answers 501 to If-None-Match");
-    if (failure.kind === "refused" || failure.kind === "missing") throw failureError(failure, this.#location.uri, "create", path);
+    if (failure.kind === "refused" || failure.kind === "missing")
+      throw failureError(failure, this.#location.uri, "create", path);
     noteThrottling(this.#location.connection, this.#location.world, failure);
     this.#doubt(path);
     return "unknown";
@@ -81,7 +93,8 @@ async function probe(location: S3Location, signal: AbortSignal | undefined): Pro
   try {
     for (let round = 1; ; round++) {
       const outcome = await putConditionally(location, path, new Uint8Array(), signal);
-      if (outcome.ok && written) throw notHonoured(location, "it overwrote an object in spite of If-None-Match: *");
+      if (outcome.ok && written)
+        throw notHonoured(location, "it overwrote an object in spite of If-None-Match: *");
       if (outcome.ok) {
         written = true;
         continue;
@@ -93,7 +106,12 @@ async function probe(location: S3Location, signal: AbortSignal | undefined): Pro
         throw failureError(failure, location.uri, "test conditional writes with", path);
       }
       noteThrottling(location.connection, location.world, failure);
-      await sleep(location.world, location.world.random() * 100 * 2 ** round, purposeOf(location, "create", path), signal);
+      await sleep(
+        location.world,
+        location.world.random() * 100 * 2 ** round,
+        purposeOf(location, "create", path),
+        signal,
+      );
     }
   } finally {
     await removeProbe(location, path);
@@ -103,8 +121,14 @@ async function probe(location: S3Location, signal: AbortSignal | undefined): Pro
 /** Best effort: readers and listings skip the probe's name, and a failure here must not hide the verdict. */
 async function removeProbe(location: S3Location, path: string): Promise<void> {
   const { connection, bucket, keyPrefix } = location;
-  const command = new connection.sdk.DeleteObjectCommand({ Bucket: bucket, Key: keyPrefix + path, ...payer(connection) });
-  await attemptOnce(connection, location.world, purposeOf(location, "delete", path), undefined, () => connection.client.send(command));
+  const command = new connection.sdk.DeleteObjectCommand({
+    Bucket: bucket,
+    Key: keyPrefix + path,
+    ...payer(connection),
+  });
+  await attemptOnce(connection, location.world, purposeOf(location, "delete", path), undefined, () =>
+    connection.client.send(command),
+  );
 }
 
 async function putConditionally(
@@ -141,7 +165,10 @@ export function purposeOf(location: S3Location, action: string, path: string): P
   return { action, path, store: location.uri };
 }
 
-/** Whether requests go to AWS for certain; `AWS_ENDPOINT_URL` and profiles may name another server, which only the SDK knows. */
+/**
+ * Whether requests go to AWS for certain; `AWS_ENDPOINT_URL` and profiles may name another server, which only
+ * the SDK knows.
+ */
 async function isAws(connection: S3Connection): Promise<boolean> {
   const { endpoint } = connection.options;
   if (endpoint !== undefined) return /^https:\/\/([^/]*\.)?amazonaws\.com(\.cn)?(:\d+)?(\/|$)/.test(endpoint);

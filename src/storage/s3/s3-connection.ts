@@ -18,7 +18,9 @@ export interface S3Connection {
 }
 
 /** An answer, or why there was none. */
-export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: S3Failure };
+export type Attempt<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: S3Failure };
 
 /** What a request is for, in messages. */
 export interface Purpose {
@@ -57,12 +59,19 @@ export async function connect(options: S3Options): Promise<S3Connection> {
     forcePathStyle: options.pathStyle ?? endpoint !== undefined,
     requestHandler: { connectionTimeout: 10_000, socketTimeout: options.idleTimeoutMilliseconds ?? 30_000 },
     ...defined({ region, endpoint }),
-    ...(credentials === undefined ? {} : credentials === "anonymous" ? anonymous : { credentials: defined({ ...credentials }) }),
+    ...(credentials === undefined
+      ? {}
+      : credentials === "anonymous"
+        ? anonymous
+        : { credentials: defined({ ...credentials }) }),
   });
   return { sdk, client, options, redact: redactor(credentials), throttle: new Throttle() };
 }
 
-/** One attempt; never throws for an answer of the server or the network. @throws `CANCELLED` before anything was sent */
+/**
+ * One attempt; never throws for an answer of the server or the network. @throws `CANCELLED` before anything
+ * was sent
+ */
 export async function attemptOnce<T>(
   connection: S3Connection,
   world: World,
@@ -84,7 +93,8 @@ export async function attemptOnce<T>(
 /**
  * Attempts until there is a definite answer or the policy's attempts are used up.
  *
- * @throws `STORE_UNAVAILABLE` then, `STORE_REFUSED` for what cannot succeed, `CANCELLED`; `missing`, `precondition` and `range` are returned
+ * @throws `STORE_UNAVAILABLE` then, `STORE_REFUSED` for what cannot succeed, `CANCELLED`; `missing`,
+ * `precondition` and `range` are returned
  */
 export async function attemptRepeatedly<T>(
   connection: S3Connection,
@@ -99,7 +109,8 @@ export async function attemptRepeatedly<T>(
     if (outcome.ok) return outcome;
     if (signal?.aborted) throw cancelled(`trying to ${purpose.action} ${purpose.path}`, signal.reason);
     const { failure } = outcome;
-    if (failure.kind === "missing" || failure.kind === "precondition" || failure.kind === "range") return outcome;
+    if (failure.kind === "missing" || failure.kind === "precondition" || failure.kind === "range")
+      return outcome;
     if (failure.kind === "refused" || attempt >= policy.attempts) {
       throw failureError(failure, purpose.store, purpose.action, purpose.path);
     }
@@ -143,7 +154,12 @@ function backoff(policy: RetryPolicy, failure: S3Failure, attempt: number, world
 }
 
 /** Waits; an abort meanwhile is told as `CANCELLED`. */
-export async function sleep(world: World, milliseconds: number, purpose: Purpose, signal: AbortSignal | undefined): Promise<void> {
+export async function sleep(
+  world: World,
+  milliseconds: number,
+  purpose: Purpose,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   try {
     await world.sleep(milliseconds, signal);
   } catch (error) {

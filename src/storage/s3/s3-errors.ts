@@ -35,7 +35,10 @@ const throttleCodes: ReadonlySet<string> = new Set([
   "TooManyRequests",
 ]);
 const missingCodes: ReadonlySet<string> = new Set(["NoSuchKey", "NotFound", "NoSuchUpload"]);
-/** Codes that a later attempt may not meet again; the SDK corrects its clock by the answer that calls it skewed. */
+/**
+ * Codes that a later attempt may not meet again; the SDK corrects its clock by the answer that calls it
+ * skewed.
+ */
 const passingCodes: ReadonlySet<string> = new Set([
   "RequestTimeout",
   "RequestTimeTooSkewed",
@@ -81,17 +84,20 @@ function safeCause(failure: S3Failure): Error {
 function kindOf(code: string, status: number | undefined, name: string, message: string): S3FailureKind {
   if (throttleCodes.has(code) || status === 429) return "throttled";
   if (missingCodes.has(code)) return "missing";
-  if (status === undefined) return unsentNames.has(name) || message === "Region is missing" ? "refused" : "unavailable";
+  if (status === undefined)
+    return unsentNames.has(name) || message === "Region is missing" ? "refused" : "unavailable";
   if (status === 404) return code === "NoSuchBucket" ? "refused" : "missing";
   if (status === 412) return "precondition";
   if (status === 416) return "range";
   if (status === 501) return "refused";
-  if (status === 408 || status === 409 || status >= 500 || status < 300 || passingCodes.has(code)) return "unavailable";
+  if (status === 408 || status === 409 || status >= 500 || status < 300 || passingCodes.has(code))
+    return "unavailable";
   return "refused";
 }
 
 function adviceFor(failure: S3Failure): string {
-  if (failure.kind === "throttled") return "The store is throttling; try again with fewer requests at a time.";
+  if (failure.kind === "throttled")
+    return "The store is throttling; try again with fewer requests at a time.";
   if (failure.kind === "unavailable") return "Try again later.";
   if (failure.code === "NoSuchBucket") return "Create the bucket or correct its name.";
   if (failure.status === 301 || failure.status === 307) return "The bucket is in another region; name it.";
@@ -110,5 +116,8 @@ function numberAt(value: unknown, ...keys: readonly string[]): number | undefine
 }
 
 function at(value: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>((inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined), value);
+  return keys.reduce<unknown>(
+    (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+    value,
+  );
 }

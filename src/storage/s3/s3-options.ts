@@ -1,12 +1,21 @@
 /** How to reach an S3-compatible store; everything has a default that suits AWS. */
 export interface S3Options {
-  /** URL of an S3-compatible server, for example `https://minio.example:9000`; default: AWS, or the SDK's own configuration. */
+  /**
+   * URL of an S3-compatible server, for example `https://minio.example:9000`; default: AWS, or the SDK's own
+   * configuration.
+   */
   readonly endpoint?: string | undefined;
-  /** Default: the SDK's chain (environment, profile); `us-east-1` when an `endpoint` is given, whatever the environment says. */
+  /**
+   * Default: the SDK's chain (environment, profile); `us-east-1` when an `endpoint` is given, whatever the
+   * environment says.
+   */
   readonly region?: string | undefined;
   /** Buckets in the path instead of the host name; default: true when an `endpoint` is given. */
   readonly pathStyle?: boolean | undefined;
-  /** Default: the SDK's chain (environment, profile, single sign-on, container, instance). `"anonymous"` sends unsigned requests. */
+  /**
+   * Default: the SDK's chain (environment, profile, single sign-on, container, instance). `"anonymous"` sends
+   * unsigned requests.
+   */
   readonly credentials?: S3Credentials | "anonymous" | undefined;
   /** Agrees to pay for requests and transfer of buckets that ask for it. */
   readonly requesterPays?: boolean | undefined;
@@ -36,7 +45,10 @@ export interface RetryOptions {
   readonly capMilliseconds?: number | undefined;
 }
 
-/** Exponential backoff with full jitter: before attempt n a random time up to `min(cap, base * 2^n)`, tenfold `base` when throttled. */
+/**
+ * Exponential backoff with full jitter: before attempt n a random time up to `min(cap, base * 2^n)`, tenfold
+ * `base` when throttled.
+ */
 export interface RetryPolicy {
   /** Attempts in all; default 8. */
   readonly attempts: number;

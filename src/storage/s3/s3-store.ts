@@ -11,15 +11,19 @@ import { failureError, type S3Failure } from "./s3-errors.ts";
 import type { S3Options } from "./s3-options.ts";
 import { putObject, uploadFile } from "./s3-upload.ts";
 
-/** Stores that were opened with the same options object share a client, its connections and what was learnt of the server. */
+/**
+ * Stores that were opened with the same options object share a client, its connections and what was learnt of
+ * the server.
+ */
 const connections = new WeakMap<S3Options, Promise<S3Connection>>();
 const defaultOptions: S3Options = {};
 
 /**
  * A store over `s3://BUCKET/PREFIX`.
  *
- * `putIfAbsent` is one PutObject with If-None-Match that is never repeated; everything else is retried with backoff and jitter. A server that
- * ignores the condition is found out before the first commit of a process and refused with `STORE_NO_CONDITIONAL_PUT`.
+ * `putIfAbsent` is one PutObject with If-None-Match that is never repeated; everything else is retried with
+ * backoff and jitter. A server that ignores the condition is found out before the first commit of a process
+ * and refused with `STORE_NO_CONDITIONAL_PUT`.
  *
  * @throws `INVALID_URI`, `STORE_REFUSED` for directory buckets, which do not list in order
  */
@@ -56,11 +60,19 @@ export async function s3Store(
   };
 }
 
-async function describe(location: S3Location, path: string, options?: ReadOptions): Promise<ObjectInfo | undefined> {
+async function describe(
+  location: S3Location,
+  path: string,
+  options?: ReadOptions,
+): Promise<ObjectInfo | undefined> {
   const { connection, bucket, keyPrefix, world } = location;
   const command = { Bucket: bucket, Key: keyPrefix + checkPath(path), ...payer(connection) };
-  const outcome = await attemptRepeatedly(connection, world, purposeOf(location, "describe", path), options?.signal, () =>
-    connection.client.send(new connection.sdk.HeadObjectCommand(command), abortable(options?.signal)),
+  const outcome = await attemptRepeatedly(
+    connection,
+    world,
+    purposeOf(location, "describe", path),
+    options?.signal,
+    () => connection.client.send(new connection.sdk.HeadObjectCommand(command), abortable(options?.signal)),
   );
   if (!outcome.ok) {
     if (outcome.failure.kind === "missing") return undefined;
@@ -70,7 +82,13 @@ async function describe(location: S3Location, path: string, options?: ReadOption
   return { path, size, modified: modified?.getTime() ?? 0, etag };
 }
 
-async function readRange(location: S3Location, path: string, start: number, length: number, options?: ReadOptions): Promise<Uint8Array> {
+async function readRange(
+  location: S3Location,
+  path: string,
+  start: number,
+  length: number,
+  options?: ReadOptions,
+): Promise<Uint8Array> {
   if (length > 0) return await readObject(location, path, { start, length }, options);
   if ((await describe(location, path, options)) === undefined) throw objectNotFound(location.uri, path);
   return new Uint8Array();
@@ -81,8 +99,15 @@ interface ByteRange {
   readonly length: number;
 }
 
-/** The body is read within the attempt, so that a connection that breaks half-way is an attempt that failed. */
-async function readObject(location: S3Location, path: string, range: ByteRange | undefined, options?: ReadOptions): Promise<Uint8Array> {
+/**
+ * The body is read within the attempt, so that a connection that breaks half-way is an attempt that failed.
+ */
+async function readObject(
+  location: S3Location,
+  path: string,
+  range: ByteRange | undefined,
+  options?: ReadOptions,
+): Promise<Uint8Array> {
   const { connection, bucket, keyPrefix, world } = location;
   const command = {
     Bucket: bucket,
@@ -90,12 +115,22 @@ async function readObject(location: S3Location, path: string, range: ByteRange |
     Range: range === undefined ? undefined : rangeHeader(range),
     ...payer(connection),
   };
-  const outcome = await attemptRepeatedly(connection, world, purposeOf(location, "read", path), options?.signal, async () => {
-    const answer = await connection.client.send(new connection.sdk.GetObjectCommand(command), abortable(options?.signal));
-    const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-    if (answer.ContentLength !== undefined && body.length !== answer.ContentLength) throw cutShort(body.length, answer.ContentLength);
-    return { body, isPart: answer.ContentRange !== undefined };
-  });
+  const outcome = await attemptRepeatedly(
+    connection,
+    world,
+    purposeOf(location, "read", path),
+    options?.signal,
+    async () => {
+      const answer = await connection.client.send(
+        new connection.sdk.GetObjectCommand(command),
+        abortable(options?.signal),
+      );
+      const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      if (answer.ContentLength !== undefined && body.length !== answer.ContentLength)
+        throw cutShort(body.length, answer.ContentLength);
+      return { body, isPart: answer.ContentRange !== undefined };
+    },
+  );
   if (!outcome.ok) return emptyRange(location, path, outcome.failure);
   const { body, isPart } = outcome.value;
   return range === undefined ? body : cut(body, range, isPart);
@@ -120,10 +155,16 @@ function cut(body: Uint8Array, { start, length }: ByteRange, isPart: boolean): U
 }
 
 function cutShort(received: number, promised: number): Error {
-  return Object.assign(new Error(`The body ended after ${received} of ${promised} bytes`), { code: "TruncatedBody" });
+  return Object.assign(new Error(`The body ended after ${received} of ${promised} bytes`), {
+    code: "TruncatedBody",
+  });
 }
 
-async function* listObjects(location: S3Location, prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
+async function* listObjects(
+  location: S3Location,
+  prefix: string,
+  options?: ListOptions,
+): AsyncIterable<ObjectInfo> {
   const { connection, bucket, keyPrefix, world } = location;
   const after = options?.startAfter === undefined ? {} : { StartAfter: keyPrefix + options.startAfter };
   const request = {
@@ -136,11 +177,19 @@ async function* listObjects(location: S3Location, prefix: string, options?: List
   };
   let previous = "";
   for (let token: string | undefined, more = true; more; ) {
-    const page = await attemptDefinitely(connection, world, purposeOf(location, "list", prefix), options?.signal, () =>
-      connection.client.send(
-        new connection.sdk.ListObjectsV2Command({ ...request, ...(token === undefined ? after : { ContinuationToken: token }) }),
-        abortable(options?.signal),
-      ),
+    const page = await attemptDefinitely(
+      connection,
+      world,
+      purposeOf(location, "list", prefix),
+      options?.signal,
+      () =>
+        connection.client.send(
+          new connection.sdk.ListObjectsV2Command({
+            ...request,
+            ...(token === undefined ? after : { ContinuationToken: token }),
+          }),
+          abortable(options?.signal),
+        ),
     );
     for (const { Key, Size = 0, LastModified, ETag } of page.Contents ?? []) {
       const key = decodeURIComponent((Key ?? "").replaceAll("+", " "));
@@ -162,10 +211,15 @@ function isObjectPath(path: string): boolean {
 async function remove(location: S3Location, path: string, options?: ReadOptions): Promise<void> {
   const { connection, bucket, keyPrefix, world } = location;
   const command = { Bucket: bucket, Key: keyPrefix + checkPath(path), ...payer(connection) };
-  const outcome = await attemptRepeatedly(connection, world, purposeOf(location, "delete", path), options?.signal, () =>
-    connection.client.send(new connection.sdk.DeleteObjectCommand(command), abortable(options?.signal)),
+  const outcome = await attemptRepeatedly(
+    connection,
+    world,
+    purposeOf(location, "delete", path),
+    options?.signal,
+    () => connection.client.send(new connection.sdk.DeleteObjectCommand(command), abortable(options?.signal)),
   );
-  if (!outcome.ok && outcome.failure.kind !== "missing") throw failureError(outcome.failure, location.uri, "delete", path);
+  if (!outcome.ok && outcome.failure.kind !== "missing")
+    throw failureError(outcome.failure, location.uri, "delete", path);
 }
 
 function outOfOrder(location: S3Location, previous: string, key: string): VarveError {
@@ -176,9 +230,13 @@ function outOfOrder(location: S3Location, previous: string, key: string): VarveE
 function checkBucket(bucket: string): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(bucket)) {
     const shown = bucket.replace(/^.*@/, "***@");
-    throw new VarveError("INVALID_URI", `${JSON.stringify(shown)} is no bucket name. Credentials go into the options, not into the URI.`, {
-      bucket: shown,
-    });
+    throw new VarveError(
+      "INVALID_URI",
+      `${JSON.stringify(shown)} is no bucket name. Credentials go into the options, not into the URI.`,
+      {
+        bucket: shown,
+      },
+    );
   }
   if (bucket.endsWith("--x-s3")) {
     const message = `The bucket ${bucket} is a directory bucket, which does not list in key order. Use a general purpose bucket.`;

@@ -11,11 +11,17 @@ const smallestPartBytes = 5 * 2 ** 20;
 const mostParts = 10_000;
 
 /**
- * Uploads a finished local file and removes it: one PutObject if it is small, else parts side by side, aborted on failure.
+ * Uploads a finished local file and removes it: one PutObject if it is small, else parts side by side,
+ * aborted on failure.
  *
  * @throws `SOURCE_UNREADABLE` for the local file, and as every write
  */
-export async function uploadFile(location: S3Location, path: string, localFile: string, options?: ReadOptions): Promise<void> {
+export async function uploadFile(
+  location: S3Location,
+  path: string,
+  localFile: string,
+  options?: ReadOptions,
+): Promise<void> {
   const size = await sizeOf(localFile);
   const partBytes = partSize(size, location.connection.options.partBytes);
   if (size <= partBytes) await putObject(location, path, await readFile(localFile), options);
@@ -24,12 +30,22 @@ export async function uploadFile(location: S3Location, path: string, localFile: 
 }
 
 /** One PutObject, retried. */
-export async function putObject(location: S3Location, path: string, bytes: Uint8Array, options?: ReadOptions): Promise<void> {
+export async function putObject(
+  location: S3Location,
+  path: string,
+  bytes: Uint8Array,
+  options?: ReadOptions,
+): Promise<void> {
   const { connection, bucket, keyPrefix, world } = location;
   const { signal } = options ?? {};
   await attemptDefinitely(connection, world, purposeOf(location, "write", path), signal, () =>
     connection.client.send(
-      new connection.sdk.PutObjectCommand({ Bucket: bucket, Key: keyPrefix + path, Body: bytes, ...payer(connection) }),
+      new connection.sdk.PutObjectCommand({
+        Bucket: bucket,
+        Key: keyPrefix + path,
+        Body: bytes,
+        ...payer(connection),
+      }),
       abortable(signal),
     ),
   );
@@ -45,7 +61,11 @@ interface Source {
 interface Upload {
   readonly location: S3Location;
   readonly path: string;
-  readonly target: { readonly Bucket: string; readonly Key: string; readonly RequestPayer?: "requester" | undefined };
+  readonly target: {
+    readonly Bucket: string;
+    readonly Key: string;
+    readonly RequestPayer?: "requester" | undefined;
+  };
   readonly signal: AbortSignal | undefined;
 }
 
@@ -54,16 +74,32 @@ interface Part {
   readonly ETag: string;
 }
 
-async function uploadParts(location: S3Location, path: string, source: Source, options?: ReadOptions): Promise<void> {
+async function uploadParts(
+  location: S3Location,
+  path: string,
+  source: Source,
+  options?: ReadOptions,
+): Promise<void> {
   const { connection, bucket, keyPrefix, world } = location;
   const target = { Bucket: bucket, Key: keyPrefix + path, ...payer(connection) };
   const upload: Upload = { location, path, target, signal: options?.signal };
-  const started = await attemptDefinitely(connection, world, purposeOf(location, "begin the upload of", path), upload.signal, () =>
-    connection.client.send(new connection.sdk.CreateMultipartUploadCommand(target), abortable(upload.signal)),
+  const started = await attemptDefinitely(
+    connection,
+    world,
+    purposeOf(location, "begin the upload of", path),
+    upload.signal,
+    () =>
+      connection.client.send(
+        new connection.sdk.CreateMultipartUploadCommand(target),
+        abortable(upload.signal),
+      ),
   );
   const id = started.UploadId;
   if (id === undefined)
-    throw new VarveError("STORE_REFUSED", `${location.uri} began an upload without naming it.`, { path, store: location.uri });
+    throw new VarveError("STORE_REFUSED", `${location.uri} began an upload without naming it.`, {
+      path,
+      store: location.uri,
+    });
   try {
     await complete(upload, id, await sendParts(upload, id, source), source.size);
   } catch (error) {
@@ -74,14 +110,19 @@ async function uploadParts(location: S3Location, path: string, source: Source, o
 
 async function sendParts(upload: Upload, id: string, source: Source): Promise<Part[]> {
   const { connection } = upload.location;
-  const starts = Array.from({ length: Math.ceil(source.size / source.partBytes) }, (_, index) => index * source.partBytes);
+  const starts = Array.from(
+    { length: Math.ceil(source.size / source.partBytes) },
+    (_, index) => index * source.partBytes,
+  );
   const handle = await open(source.file, "r");
   try {
     return await mapBounded(starts, connection.options.uploadConcurrency ?? 4, async (start, index) => {
       const bytes = new Uint8Array(Math.min(source.partBytes, source.size - start));
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
       if (bytesRead !== bytes.length)
-        throw new VarveError("SOURCE_CHANGED", `${source.file} became shorter while it was uploaded.`, { file: source.file });
+        throw new VarveError("SOURCE_CHANGED", `${source.file} became shorter while it was uploaded.`, {
+          file: source.file,
+        });
       return await sendPart(upload, id, index + 1, bytes);
     });
   } finally {
@@ -100,7 +141,10 @@ async function sendPart(upload: Upload, id: string, number: number, bytes: Uint8
     ),
   );
   if (sent.ETag === undefined)
-    throw new VarveError("STORE_REFUSED", `${location.uri} took a part without an ETag.`, { path, store: location.uri });
+    throw new VarveError("STORE_REFUSED", `${location.uri} took a part without an ETag.`, {
+      path,
+      store: location.uri,
+    });
   return { PartNumber: number, ETag: sent.ETag };
 }
 
@@ -111,7 +155,11 @@ async function complete(upload: Upload, id: string, parts: readonly Part[], size
   const purpose = purposeOf(location, "finish the upload of", path);
   const outcome = await attemptRepeatedly(connection, world, purpose, signal, () =>
     connection.client.send(
-      new connection.sdk.CompleteMultipartUploadCommand({ ...target, UploadId: id, MultipartUpload: { Parts: [...parts] } }),
+      new connection.sdk.CompleteMultipartUploadCommand({
+        ...target,
+        UploadId: id,
+        MultipartUpload: { Parts: [...parts] },
+      }),
       abortable(signal),
     ),
   );
@@ -119,10 +167,14 @@ async function complete(upload: Upload, id: string, parts: readonly Part[], size
   const found = await attemptRepeatedly(connection, world, purpose, signal, () =>
     connection.client.send(new connection.sdk.HeadObjectCommand(target), abortable(signal)),
   );
-  if (!found.ok || found.value.ContentLength !== size) throw failureError(outcome.failure, location.uri, purpose.action, path);
+  if (!found.ok || found.value.ContentLength !== size)
+    throw failureError(outcome.failure, location.uri, purpose.action, path);
 }
 
-/** Best effort, also after a cancellation: what stays is an invisible upload that a bucket's lifecycle rule removes. */
+/**
+ * Best effort, also after a cancellation: what stays is an invisible upload that a bucket's lifecycle rule
+ * removes.
+ */
 async function abandon(upload: Upload, id: string): Promise<void> {
   const { location, path, target } = upload;
   const { connection, world } = location;
@@ -143,6 +195,11 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;
   } catch (error) {
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} to be uploaded cannot be read.`, { file }, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} to be uploaded cannot be read.`,
+      { file },
+      error,
+    );
   }
 }

@@ -14,13 +14,21 @@ export interface Attempt {
   readonly txnId: string;
   /** Milliseconds since 1970-01-01 UTC, before its first put. */
   readonly triedAt: number;
-  /** Set once a put's answer was not definite: from then on nothing but reading the version back settles it. */
+  /**
+   * Set once a put's answer was not definite: from then on nothing but reading the version back settles it.
+   */
   pending: boolean;
-  /** Set once a put may have landed that was not answered `created`: if the version was cleaned up since, nothing tells any more. */
+  /**
+   * Set once a put may have landed that was not answered `created`: if the version was cleaned up since,
+   * nothing tells any more.
+   */
   doubted: boolean;
 }
 
-/** `won`: the version is ours. `lost`: it is definitely another's, whose bytes these are. `unknown`: neither could be established. */
+/**
+ * `won`: the version is ours. `lost`: it is definitely another's, whose bytes these are. `unknown`: neither
+ * could be established.
+ */
 export type AttemptOutcome =
   | { readonly kind: "won" }
   | { readonly kind: "lost"; readonly winner: Uint8Array }
@@ -29,11 +37,17 @@ export type AttemptOutcome =
 /**
  * Puts one version until its outcome is definite, reading it back after every answer that is not.
  *
- * An answer `exists` is read back too: it may be our own request that landed, earlier or sent twice on the way.
+ * An answer `exists` is read back too: it may be our own request that landed, earlier or sent twice on the
+ * way.
  *
- * @throws what the store throws for definite refusals, only while no put of ours is pending; `CANCELLED` likewise.
+ * @throws what the store throws for definite refusals, only while no put of ours is pending; `CANCELLED`
+ * likewise.
  */
-export async function settleAttempt(attempt: Attempt, limits: RetryLimits, signal?: AbortSignal): Promise<AttemptOutcome> {
+export async function settleAttempt(
+  attempt: Attempt,
+  limits: RetryLimits,
+  signal?: AbortSignal,
+): Promise<AttemptOutcome> {
   const { world } = attempt.context;
   let cause: unknown;
   for (let probe = 0; probe < (limits.probes ?? 8); probe++) {
@@ -56,7 +70,8 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
     throwIfCancelled(signal, `committing version ${version}`);
     const answer = await context.store.putIfAbsent(commitPath(version), bytes, { signal });
     if (answer === "created") return { kind: "won" };
-    // `exists` is no proof either: something on the way may have sent our put twice, and passed on the answer to the second.
+    // `exists` is no proof either: something on the way may have sent our put twice, and passed on the answer
+    // to the second.
     attempt.pending = true;
     attempt.doubted = true;
     const settled = await readBack(attempt);
@@ -68,20 +83,30 @@ async function tryOnce(attempt: Attempt, signal: AbortSignal | undefined): Promi
   }
 }
 
-/** Whose version it is, or `undefined` if nobody's. Runs without the caller's signal: a definite answer is worth this one read. */
+/**
+ * Whose version it is, or `undefined` if nobody's. Runs without the caller's signal: a definite answer is
+ * worth this one read.
+ */
 async function readBack(attempt: Attempt): Promise<AttemptOutcome | undefined> {
   const found = await readCommitBytes(attempt.context.store, attempt.version);
   if (found === undefined) return undefined;
   return isOurs(found, attempt.txnId) ? { kind: "won" } : { kind: "lost", winner: found };
 }
 
-/** Whether commit bytes carry our `txnId`; it is random, so a plain search in the first lines cannot mistake another's. */
+/**
+ * Whether commit bytes carry our `txnId`; it is random, so a plain search in the first lines cannot mistake
+ * another's.
+ */
 function isOurs(bytes: Uint8Array, txnId: string): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(`"txnId":"${txnId}"`);
 }
 
 function vanished(version: number): VarveError {
-  return new VarveError("LOG_GAP", `The store says that version ${version} exists, but it cannot be read: it was removed meanwhile.`, {
-    missing: version,
-  });
+  return new VarveError(
+    "LOG_GAP",
+    `The store says that version ${version} exists, but it cannot be read: it was removed meanwhile.`,
+    {
+      missing: version,
+    },
+  );
 }

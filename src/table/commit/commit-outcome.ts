@@ -11,15 +11,20 @@ export interface RecoveredCommit {
 }
 
 /**
- * It cannot be told whether a commit landed: its request may have, and the log could not be read back, or the wait was aborted.
+ * It cannot be told whether a commit landed: its request may have, and the log could not be read back, or the
+ * wait was aborted.
  *
- * The data files of the commit must stay. {@link CommitOutcomeUnknownError.recover} carries the same transaction to a definite end and is safe to
- * call any number of times, from this process; from another, look for `data.txnId` in the `commitInfo` of version `data.version`.
+ * The data files of the commit must stay. {@link CommitOutcomeUnknownError.recover} carries the same
+ * transaction to a definite end and is safe to call any number of times, from this process; from another,
+ * look for `data.txnId` in the `commitInfo` of version `data.version`.
  */
 export class CommitOutcomeUnknownError extends VarveError {
   readonly version: number;
   readonly txnId: string;
-  /** Reads the version back; commits the same bytes again if nobody has that version, and goes on as the transaction would have. */
+  /**
+   * Reads the version back; commits the same bytes again if nobody has that version, and goes on as the
+   * transaction would have.
+   */
   readonly recover: () => Promise<RecoveredCommit>;
   /** @internal As `recover`, with all that is known of the commit. */
   readonly recoverCommit: () => Promise<CommitResult>;

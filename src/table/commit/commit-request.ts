@@ -1,11 +1,23 @@
-import type { Action, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from "../../protocol/actions.ts";
+import type {
+  Action,
+  DomainMetadataAction,
+  MetadataAction,
+  ProtocolAction,
+  TxnAction,
+} from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import type { JsonValue } from "../../util/json.ts";
 
-/** How strictly concurrent commits are ordered; the table property `delta.isolationLevel` names the table's default (`WriteSerializable`). */
+/**
+ * How strictly concurrent commits are ordered; the table property `delta.isolationLevel` names the table's
+ * default (`WriteSerializable`).
+ */
 export type IsolationLevel = "Serializable" | "WriteSerializable";
 
-/** The level a single transaction is checked at: one that only rearranges data needs no more than a stable snapshot. */
+/**
+ * The level a single transaction is checked at: one that only rearranges data needs no more than a stable
+ * snapshot.
+ */
 export type EffectiveIsolation = IsolationLevel | "SnapshotIsolation";
 
 /** What a transaction read to decide what it writes; what it did not read cannot conflict. */
@@ -20,7 +32,10 @@ export interface ReadSet {
   readonly appIds?: readonly string[] | undefined;
 }
 
-/** The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and all below. */
+/**
+ * The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and
+ * all below.
+ */
 export interface AppTransaction {
   readonly appId: string;
   readonly version: bigint;
@@ -43,12 +58,18 @@ export interface CommitRequest {
   readonly txn?: AppTransaction | undefined;
   /** Default: `varve`. */
   readonly engineInfo?: string | undefined;
-  /** Row ids of all rows that were copied or updated were preserved (rowTracking); default: true if nothing was removed. */
+  /**
+   * Row ids of all rows that were copied or updated were preserved (rowTracking); default: true if nothing
+   * was removed.
+   */
   readonly rowIdsPreserved?: boolean | undefined;
   /** More fields for `commitInfo`; cannot replace those that the commit writes. */
   readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
   readonly retry?: RetryLimits | undefined;
-  /** Stops the wait; a commit whose put was under way is read back first, so the answer stays definite where it can be. */
+  /**
+   * Stops the wait; a commit whose put was under way is read back first, so the answer stays definite where
+   * it can be.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,11 +77,14 @@ export interface CommitRequest {
 export interface RetryLimits {
   /** Versions tried before `COMMIT_RETRIES_EXHAUSTED`; default 200. */
   readonly attempts?: number | undefined;
-  /** Puts and reads tried at one version while its outcome is unknown, before `COMMIT_OUTCOME_UNKNOWN`; default 8. */
+  /**
+   * Puts and reads tried at one version while its outcome is unknown, before `COMMIT_OUTCOME_UNKNOWN`;
+   * default 8.
+   */
   readonly probes?: number | undefined;
   /**
-   * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss means that another writer got on;
-   * 2,000 while an outcome is unknown.
+   * Milliseconds; the longest single wait between tries. Default 200 after losing a version, for each loss
+   * means that another writer got on; 2,000 while an outcome is unknown.
    */
   readonly longestWait?: number | undefined;
 }

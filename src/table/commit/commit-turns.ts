@@ -6,7 +6,9 @@ import type { WinningCommit } from "./commit-request.ts";
 export interface LandedCommit {
   readonly winner: WinningCommit;
   readonly bytes: Uint8Array;
-  /** Milliseconds since 1970-01-01 UTC; no later than when it was known to be in the table, or was created. */
+  /**
+   * Milliseconds since 1970-01-01 UTC; no later than when it was known to be in the table, or was created.
+   */
   readonly knownAt: number;
 }
 
@@ -25,7 +27,10 @@ interface Waiting {
   begin: () => void;
 }
 
-/** Milliseconds; whoever waited so long tries without a turn: one transaction that hangs must not hold up the others. */
+/**
+ * Milliseconds; whoever waited so long tries without a turn: one transaction that hangs must not hold up the
+ * others.
+ */
 const longestTurn = 2000;
 
 const queues = new Map<string, Waiting[]>();
@@ -33,12 +38,16 @@ const queues = new Map<string, Waiting[]>();
 /**
  * Waits for a turn to commit to a table, first come, first served.
  *
- * Transactions of one process would else race for each version, and all but one lose it. Nothing depends on turns but speed: other processes
- * do not know of them, and stores that do not tell what they hold have none.
+ * Transactions of one process would else race for each version, and all but one lose it. Nothing depends on
+ * turns but speed: other processes do not know of them, and stores that do not tell what they hold have none.
  *
  * @throws the reason of `signal`
  */
-export async function takeTurn(store: ObjectStore, world: World, signal?: AbortSignal): Promise<CommitTurn | undefined> {
+export async function takeTurn(
+  store: ObjectStore,
+  world: World,
+  signal?: AbortSignal,
+): Promise<CommitTurn | undefined> {
   const { identity } = store;
   if (identity === undefined) return undefined;
   const queue = queues.get(identity);

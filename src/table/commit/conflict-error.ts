@@ -7,9 +7,11 @@ import type { WinningCommit } from "./commit-request.ts";
 export type ConflictCode = Extract<ErrorCode, `CONFLICT_${string}`>;
 
 /**
- * Another writer's commit came first and cannot be reconciled with ours: nothing of ours is part of the table.
+ * Another writer's commit came first and cannot be reconciled with ours: nothing of ours is part of the
+ * table.
  *
- * `data` holds `winningVersion`, `winningOperation`, `winnerDid`, `met` (what of ours it met) and `attempted` (our version).
+ * `data` holds `winningVersion`, `winningOperation`, `winnerDid`, `met` (what of ours it met) and `attempted`
+ * (our version).
  */
 export class ConflictError extends VarveError {
   readonly winningVersion: number;
@@ -21,14 +23,23 @@ export class ConflictError extends VarveError {
       code,
       `Version ${winner.version} (${operation}, committed by another writer meanwhile) ${facts.winnerDid}, and this transaction ${facts.met}. ` +
         `Nothing of this transaction was committed. ${facts.advice}`,
-      { winningVersion: winner.version, winningOperation: operation, winnerDid: facts.winnerDid, met: facts.met, ...facts.data },
+      {
+        winningVersion: winner.version,
+        winningOperation: operation,
+        winnerDid: facts.winnerDid,
+        met: facts.met,
+        ...facts.data,
+      },
     );
     this.name = "ConflictError";
     this.winningVersion = winner.version;
   }
 }
 
-/** The sentences of a conflict, each to be read after its subject: what the winner did, what of ours it met, what to do now. */
+/**
+ * The sentences of a conflict, each to be read after its subject: what the winner did, what of ours it met,
+ * what to do now.
+ */
 export interface ConflictFacts {
   readonly winnerDid: string;
   readonly met: string;
@@ -44,6 +55,7 @@ function operationOf(actions: readonly Action[]): string {
 
 /** The `commitInfo` of a commit, if it has one. */
 export function commitInfoOf(actions: readonly Action[]) {
-  for (const action of actions) if (action.kind === "commitInfo" && isJsonObject(action.info)) return action.info;
+  for (const action of actions)
+    if (action.kind === "commitInfo" && isJsonObject(action.info)) return action.info;
   return undefined;
 }

@@ -5,7 +5,8 @@ import { parseSchema } from "../../schema/schema-json.ts";
 import type { FileTest } from "./transaction-facts.ts";
 
 /**
- * Makes a {@link FileTest} on partition values and statistics that translates each predicate once for each metadata.
+ * Makes a {@link FileTest} on partition values and statistics that translates each predicate once for each
+ * metadata.
  *
  * A predicate that cannot be translated (an unknown column, say) may match any file.
  */
@@ -20,6 +21,10 @@ export function conflictFileTest(): FileTest {
   };
 }
 
-function translate(predicate: Predicate, protocol: ProtocolAction, metadata: MetadataAction): (file: AddAction) => boolean {
+function translate(
+  predicate: Predicate,
+  protocol: ProtocolAction,
+  metadata: MetadataAction,
+): (file: AddAction) => boolean {
   return mayMatchFile(predicate, { protocol, metadata, schema: parseSchema(metadata.schemaString) });
 }

@@ -8,14 +8,22 @@ import { ConflictError } from "./conflict-error.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
 /** Field metadata that changes neither what a column holds nor where it is stored. */
-const harmlessFieldKeys: ReadonlySet<string> = new Set([metadataKeys.comment, metadataKeys.identityHighWaterMark]);
+const harmlessFieldKeys: ReadonlySet<string> = new Set([
+  metadataKeys.comment,
+  metadataKeys.identityHighWaterMark,
+]);
 
 /**
  * The metadata to build upon after `winner`.
  *
- * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED` where ours cannot be reconciled with it (rules M1 to M3).
+ * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED` where ours cannot be reconciled with it (rules M1
+ * to M3).
  */
-export function metadataConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): MetadataAction {
+export function metadataConflict(
+  facts: TransactionFacts,
+  state: CommitState,
+  winner: WinningCommit,
+): MetadataAction {
   const theirs = singleAction(winner.actions, "metaData");
   if (theirs === undefined) return state.metadata;
   if (facts.changesMetadata) {
@@ -23,19 +31,33 @@ export function metadataConflict(facts: TransactionFacts, state: CommitState, wi
   }
   const harm = harmfulChange(state.metadata, theirs);
   if (harm !== undefined)
-    throw metadataError(winner, `changed the table's metadata (${harm})`, "was prepared for the metadata before that");
+    throw metadataError(
+      winner,
+      `changed the table's metadata (${harm})`,
+      "was prepared for the metadata before that",
+    );
   return theirs;
 }
 
-/** What in a change of metadata could make a data file prepared under `before` wrong under `after`; `undefined` for nothing. */
+/**
+ * What in a change of metadata could make a data file prepared under `before` wrong under `after`;
+ * `undefined` for nothing.
+ */
 export function harmfulChange(before: MetadataAction, after: MetadataAction): string | undefined {
   if (before.id !== after.id) return "the table was replaced by another with a new id";
-  if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns)) return "its partition columns";
+  if (JSON.stringify(before.partitionColumns) !== JSON.stringify(after.partitionColumns))
+    return "its partition columns";
   if (before.format.provider !== after.format.provider) return "the format of its files";
-  return harmfulProperty(before.configuration, after.configuration) ?? (sameColumns(before, after) ? undefined : "its columns");
+  return (
+    harmfulProperty(before.configuration, after.configuration) ??
+    (sameColumns(before, after) ? undefined : "its columns")
+  );
 }
 
-function harmfulProperty(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string | undefined {
+function harmfulProperty(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): string | undefined {
   for (const key of Object.keys(before)) if (after[key] === undefined) return `the property ${key} was unset`;
   for (const [key, value] of Object.entries(after)) {
     if (before[key] === value) continue;
@@ -53,13 +75,19 @@ function isHarmless(key: string, value: string): boolean {
 function sameColumns(before: MetadataAction, after: MetadataAction): boolean {
   if (before.schemaString === after.schemaString) return true;
   try {
-    return JSON.stringify(essence(parseJson(before.schemaString))) === JSON.stringify(essence(parseJson(after.schemaString)));
+    return (
+      JSON.stringify(essence(parseJson(before.schemaString))) ===
+      JSON.stringify(essence(parseJson(after.schemaString)))
+    );
   } catch {
     return false;
   }
 }
 
-/** A schema without what may change harmlessly; new column mapping in place keeps each column's name as its physical name. */
+/**
+ * A schema without what may change harmlessly; new column mapping in place keeps each column's name as its
+ * physical name.
+ */
 function essence(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(essence);
   if (!isJsonObject(value)) return typeof value === "bigint" ? String(value) : value;
@@ -71,13 +99,18 @@ function essence(value: JsonValue): JsonValue {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function essentialMetadata(metadata: { readonly [key: string]: JsonValue }, name: JsonValue | undefined): JsonValue {
+function essentialMetadata(
+  metadata: { readonly [key: string]: JsonValue },
+  name: JsonValue | undefined,
+): JsonValue {
   const mappedInPlace = metadata[columnMappingKeys.physicalName] === name;
   const kept = Object.entries(metadata).filter(([key]) => {
     if (harmlessFieldKeys.has(key)) return false;
     return !(mappedInPlace && (key === columnMappingKeys.physicalName || key === columnMappingKeys.id));
   });
-  return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, essence(inner)]));
+  return Object.fromEntries(
+    kept.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, essence(inner)]),
+  );
 }
 
 function metadataError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {

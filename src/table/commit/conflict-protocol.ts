@@ -8,9 +8,14 @@ import type { TransactionFacts } from "./transaction-facts.ts";
 /**
  * The protocol to build upon after `winner`.
  *
- * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4 and P6); `UNSUPPORTED_FEATURE` or `UNSUPPORTED_PROTOCOL` (rule P1).
+ * @throws {@link ConflictError} `CONFLICT_PROTOCOL_CHANGED` (rules P2 to P4 and P6); `UNSUPPORTED_FEATURE` or
+ * `UNSUPPORTED_PROTOCOL` (rule P1).
  */
-export function protocolConflict(facts: TransactionFacts, state: CommitState, winner: WinningCommit): ProtocolAction {
+export function protocolConflict(
+  facts: TransactionFacts,
+  state: CommitState,
+  winner: WinningCommit,
+): ProtocolAction {
   const theirs = singleAction(winner.actions, "protocol");
   const ours = singleAction(facts.request.actions, "protocol");
   if (theirs === undefined) {
@@ -24,9 +29,11 @@ export function protocolConflict(facts: TransactionFacts, state: CommitState, wi
   const before = supportedWriterFeatures(state.protocol);
   const after = supportedWriterFeatures(theirs);
   const dropped = [...before].filter((name) => !after.has(name));
-  if (dropped.length > 0) throw protocolError(winner, `dropped the table feature ${dropped.join(", ")}`, "was prepared with it");
+  if (dropped.length > 0)
+    throw protocolError(winner, `dropped the table feature ${dropped.join(", ")}`, "was prepared with it");
   const hard = [...after].filter((name) => !before.has(name) && findFeature(name)?.soft !== true);
-  if (hard.length > 0) throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
+  if (hard.length > 0)
+    throw protocolError(winner, `added the table feature ${hard.join(", ")}`, "was prepared without it");
   return theirs;
 }
 
@@ -37,7 +44,11 @@ function checkDrop(before: ProtocolAction, ours: ProtocolAction, winner: Winning
   const changed = winner.actions.find(({ kind }) => kind === "metaData" || kind === "domainMetadata");
   if (dropped.length === 0 || changed === undefined) return;
   const what = changed.kind === "metaData" ? "the table's metadata" : "a metadata domain";
-  throw protocolError(winner, `changed ${what}`, `drops the table feature ${dropped.join(", ")}, which that may use`);
+  throw protocolError(
+    winner,
+    `changed ${what}`,
+    `drops the table feature ${dropped.join(", ")}, which that may use`,
+  );
 }
 
 function protocolError(winner: WinningCommit, winnerDid: string, met: string): ConflictError {

@@ -1,13 +1,20 @@
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
-import { type CommitState, domainActions, singleAction, txnActions, type WinningCommit } from "./commit-request.ts";
+import {
+  type CommitState,
+  domainActions,
+  singleAction,
+  txnActions,
+  type WinningCommit,
+} from "./commit-request.ts";
 import { ConflictError, commitInfoOf } from "./conflict-error.ts";
 import { metadataConflict } from "./conflict-metadata.ts";
 import { protocolConflict } from "./conflict-protocol.ts";
 import type { TransactionFacts } from "./transaction-facts.ts";
 
 /**
- * Checks one commit that came first against the transaction and folds it into the state that the transaction will build upon.
+ * Checks one commit that came first against the transaction and folds it into the state that the transaction
+ * will build upon.
  *
  * Rules and their order: `spec/conflicts.md`. To be called for every winner, oldest first.
  *
@@ -54,15 +61,22 @@ function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): v
     throw new ConflictError("CONFLICT_CONCURRENT_TRANSACTION", winner, {
       winnerDid: `recorded progress ${version} of application ${appId}`,
       met: "reads or records the progress of the same application",
-      advice: "Make sure that one writer at a time uses this application id, then repeat: a batch that landed is skipped.",
+      advice:
+        "Make sure that one writer at a time uses this application id, then repeat: a batch that landed is skipped.",
       data: { appId, appVersion: String(version) },
     });
   }
 }
 
-function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<CommitState, "protocol" | "metadata">): void {
+function checkAdded(
+  facts: TransactionFacts,
+  winner: WinningCommit,
+  table: Pick<CommitState, "protocol" | "metadata">,
+): void {
   const { mayMatch, pathKey } = facts.tools;
-  const recommitted = winner.actions.find((action) => action.kind === "add" && facts.added.has(pathKey(action.path)));
+  const recommitted = winner.actions.find(
+    (action) => action.kind === "add" && facts.added.has(pathKey(action.path)),
+  );
   if (recommitted?.kind === "add") throw sameFileAdded(winner, recommitted, "recommits the same file");
   checkRowIds(facts, winner);
   if (facts.isolation === "SnapshotIsolation") return;
@@ -80,32 +94,43 @@ function checkAdded(facts: TransactionFacts, winner: WinningCommit, table: Pick<
   throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
     winnerDid: `added ${describeFile(met)}`,
     met: wholeTable === true ? "read the whole table" : "read rows by a condition that this file may match",
-    advice: "Run the operation again on the new version, or narrow its condition to a partition that others do not write.",
+    advice:
+      "Run the operation again on the new version, or narrow its condition to a partition that others do not write.",
     data: { path: met.path },
   });
 }
 
-/** A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours. */
+/**
+ * A remove says the row ids that its file had last; those that a winner gave it meanwhile are not in ours.
+ */
 function checkRowIds(facts: TransactionFacts, winner: WinningCommit): void {
   const given = winner.actions.filter(
     (action): action is AddAction =>
-      action.kind === "add" && action.baseRowId !== undefined && facts.removed.has(facts.tools.pathKey(action.path)),
+      action.kind === "add" &&
+      action.baseRowId !== undefined &&
+      facts.removed.has(facts.tools.pathKey(action.path)),
   );
   for (const file of given) {
     const key = facts.tools.pathKey(file.path);
-    const ours = facts.request.actions.find((action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key);
-    if (ours?.kind === "remove" && ours.baseRowId !== file.baseRowId) throw sameFileAdded(winner, file, "removes it without its row ids");
+    const ours = facts.request.actions.find(
+      (action) => action.kind === "remove" && facts.tools.pathKey(action.path) === key,
+    );
+    if (ours?.kind === "remove" && ours.baseRowId !== file.baseRowId)
+      throw sameFileAdded(winner, file, "removes it without its row ids");
   }
 }
 
 function checkRemoved(facts: TransactionFacts, winner: WinningCommit): void {
   const { pathKey } = facts.tools;
-  const readded = new Set(winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])));
+  const readded = new Set(
+    winner.actions.flatMap((action) => (action.kind === "add" ? [pathKey(action.path)] : [])),
+  );
   for (const action of winner.actions) {
     if (action.kind !== "remove") continue;
     const key = pathKey(action.path);
     if (facts.removed.has(key)) throw sameFileRemoved(winner, action);
-    if (facts.added.has(key) && !readded.has(key)) throw readFileRemoved(winner, action, "adds the same file again");
+    if (facts.added.has(key) && !readded.has(key))
+      throw readFileRemoved(winner, action, "adds the same file again");
     if (!action.dataChange) continue;
     if (facts.readFiles.has(key)) throw readFileRemoved(winner, action, "read that file");
     if (facts.request.reads?.wholeTable === true && facts.isolation !== "SnapshotIsolation") {
@@ -142,6 +167,10 @@ function readFileRemoved(winner: WinningCommit, action: RemoveAction, met: strin
 }
 
 function describeFile(action: AddAction | RemoveAction): string {
-  const values = Object.entries(action.partitionValues ?? {}).map(([name, value]) => `${name}=${value ?? "null"}`);
-  return values.length === 0 ? `the file ${action.path}` : `the file ${action.path} (partition ${values.join(", ")})`;
+  const values = Object.entries(action.partitionValues ?? {}).map(
+    ([name, value]) => `${name}=${value ?? "null"}`,
+  );
+  return values.length === 0
+    ? `the file ${action.path}`
+    : `the file ${action.path} (partition ${values.join(", ")})`;
 }

@@ -41,12 +41,18 @@ const reserved: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which depend on the version and on
- * what came before, and puts `commitInfo` first. Called anew for each try.
+ * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which
+ * depend on the version and on what came before, and puts `commitInfo` first. Called anew for each try.
  *
- * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve; `INVALID_ARGUMENT`.
+ * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve;
+ * `INVALID_ARGUMENT`.
  */
-export function prepareCommit(request: CommitRequest, state: CommitState, identity: CommitIdentity, now: number): PreparedCommit {
+export function prepareCommit(
+  request: CommitRequest,
+  state: CommitState,
+  identity: CommitIdentity,
+  now: number,
+): PreparedCommit {
   const version = state.version + 1;
   const protocol = singleAction(request.actions, "protocol") ?? state.protocol;
   const given = singleAction(request.actions, "metaData");
@@ -54,7 +60,8 @@ export function prepareCommit(request: CommitRequest, state: CommitState, identi
   requireWritable(protocol, requested);
   const stamped = isFeatureActive("inCommitTimestamp", protocol, requested);
   const timestamp = stamped && version > 0 ? Math.max(now, state.timestamp + 1) : now;
-  const enables = stamped && !(version > 0 && isFeatureActive("inCommitTimestamp", state.protocol, state.metadata));
+  const enables =
+    stamped && !(version > 0 && isFeatureActive("inCommitTimestamp", state.protocol, state.metadata));
   const metadata = enables && version > 0 ? withEnablement(requested, version, timestamp) : requested;
   const tracks = assignsRowIds({ protocol, metadata });
   const mark = state.rowIdHighWaterMark ?? -1n;
@@ -64,12 +71,22 @@ export function prepareCommit(request: CommitRequest, state: CommitState, identi
   const content = given === undefined && metadata === state.metadata ? others : [metadata, ...others];
   const rows = tracks ? assignRowIds(content, mark, version) : content;
   const txn: Action[] = request.txn === undefined ? [] : [{ kind: "txn", ...request.txn, lastUpdated: now }];
-  const info = commitInfo(request, identity, { now, inCommitTimestamp: stamped ? timestamp : undefined, tracks });
+  const info = commitInfo(request, identity, {
+    now,
+    inCommitTimestamp: stamped ? timestamp : undefined,
+    tracks,
+  });
   return {
     version,
     actions: [info, ...inOrder([...rows, ...txn])],
     timestamp,
-    state: { version, timestamp, protocol, metadata, rowIdHighWaterMark: known ? markAfter(rows, mark) : undefined },
+    state: {
+      version,
+      timestamp,
+      protocol,
+      metadata,
+      rowIdHighWaterMark: known ? markAfter(rows, mark) : undefined,
+    },
   };
 }
 
@@ -83,12 +100,15 @@ export function checkRequest(request: CommitRequest): void {
   for (const action of request.actions) {
     const key = actionKey(action);
     if (key === undefined)
-      throw invalid(`A commit cannot be asked to write a ${action.kind} action: the commit writes it itself, or checkpoints do.`);
+      throw invalid(
+        `A commit cannot be asked to write a ${action.kind} action: the commit writes it itself, or checkpoints do.`,
+      );
     if (seen.has(key)) throw invalid(`The commit holds the action ${key} twice; a version may hold it once.`);
     seen.add(key);
   }
   for (const key of Object.keys(request.commitInfo ?? {})) {
-    if (reserved.has(key)) throw invalid(`The field ${key} of commitInfo is written by the commit itself; choose another name.`);
+    if (reserved.has(key))
+      throw invalid(`The field ${key} of commitInfo is written by the commit itself; choose another name.`);
   }
   if (request.txn !== undefined && seen.has(`txn ${request.txn.appId}`))
     throw invalid(`The application ${request.txn.appId} is given twice.`);
@@ -147,7 +167,8 @@ function commitInfo(
       readVersion: identity.readVersion < 0 ? undefined : identity.readVersion,
       isolationLevel: identity.isolation,
       isBlindAppend: isBlindAppend(request),
-      operationMetrics: request.operationMetrics === undefined ? undefined : asTexts(request.operationMetrics),
+      operationMetrics:
+        request.operationMetrics === undefined ? undefined : asTexts(request.operationMetrics),
       userMetadata: request.userMetadata,
       tags: stamp.tracks ? { [rowIdsPreservedTag]: String(request.rowIdsPreserved ?? !removes) } : undefined,
       ...request.commitInfo,
@@ -158,7 +179,12 @@ function commitInfo(
 }
 
 function asTexts(values: Readonly<Record<string, JsonValue>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, typeof value === "string" ? value : stringifyJson(value)]));
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [
+      key,
+      typeof value === "string" ? value : stringifyJson(value),
+    ]),
+  );
 }
 
 const order: Readonly<Record<Action["kind"], number>> = {

@@ -7,14 +7,21 @@ import { parseJson } from "../../util/json.ts";
 import type { World } from "../../util/world.ts";
 import type { CommitState } from "./commit-request.ts";
 
-/** Whether writers must assign row ids: the feature is supported and not suspended (PROTOCOL.md "Row Tracking"). */
+/**
+ * Whether writers must assign row ids: the feature is supported and not suspended (PROTOCOL.md "Row
+ * Tracking").
+ */
 export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">): boolean {
-  return supportedWriterFeatures(state.protocol).has("rowTracking") && !propertyOf(state.metadata.configuration, "rowTrackingSuspended");
+  return (
+    supportedWriterFeatures(state.protocol).has("rowTracking") &&
+    !propertyOf(state.metadata.configuration, "rowTrackingSuspended")
+  );
 }
 
 /**
- * Gives each new file of a commit its base row id and commit version, above `highWaterMark`, and adds the domain action that
- * records the new mark. Files that carry a base row id are recommitted ones and keep theirs.
+ * Gives each new file of a commit its base row id and commit version, above `highWaterMark`, and adds the
+ * domain action that records the new mark. Files that carry a base row id are recommitted ones and keep
+ * theirs.
  *
  * @throws `INVALID_ARGUMENT` when a new file's statistics do not say how many rows it holds.
  */
@@ -31,21 +38,26 @@ export function assignRowIds(actions: readonly Action[], highWaterMark: bigint, 
   return mark === highWaterMark ? assigned : [...assigned, rowIdMarkAction(mark)];
 }
 
-/** Properties with names for the columns in which copied rows carry their ids and commit versions, where they have none yet. */
+/**
+ * Properties with names for the columns in which copied rows carry their ids and commit versions, where they
+ * have none yet.
+ */
 export function nameRowTrackingColumns(
   configuration: Readonly<Record<string, string>>,
   world: Pick<World, "uuid">,
 ): Record<string, string> {
   return {
     [propertyKey("rowTracking.materializedRowIdColumnName")]: `_row-id-col-${world.uuid()}`,
-    [propertyKey("rowTracking.materializedRowCommitVersionColumnName")]: `_row-commit-version-col-${world.uuid()}`,
+    [propertyKey("rowTracking.materializedRowCommitVersionColumnName")]:
+      `_row-commit-version-col-${world.uuid()}`,
     ...configuration,
   };
 }
 
 function rowsIn(file: AddAction): bigint {
   const stats = file.stats === undefined ? undefined : parseJson(file.stats);
-  const rows = typeof stats === "object" && stats !== null && "numRecords" in stats ? stats.numRecords : undefined;
+  const rows =
+    typeof stats === "object" && stats !== null && "numRecords" in stats ? stats.numRecords : undefined;
   if (typeof rows === "number" || typeof rows === "bigint") return BigInt(rows);
   throw new VarveError(
     "INVALID_ARGUMENT",

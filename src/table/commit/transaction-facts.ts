@@ -11,8 +11,15 @@ import {
   txnActions,
 } from "./commit-request.ts";
 
-/** Whether a file of a table may hold a row that matches; true where partition values and statistics cannot exclude it. */
-export type FileTest = (predicate: Predicate, file: AddAction, table: Pick<CommitState, "protocol" | "metadata">) => boolean;
+/**
+ * Whether a file of a table may hold a row that matches; true where partition values and statistics cannot
+ * exclude it.
+ */
+export type FileTest = (
+  predicate: Predicate,
+  file: AddAction,
+  table: Pick<CommitState, "protocol" | "metadata">,
+) => boolean;
 
 /** What checking a transaction for conflicts needs from outside. */
 export interface ConflictTools {
@@ -36,7 +43,11 @@ export interface TransactionFacts {
 }
 
 /** Gathers from a request what the rules of `spec/conflicts.md` need. */
-export function transactionFacts(request: CommitRequest, tableLevel: IsolationLevel, tools: ConflictTools): TransactionFacts {
+export function transactionFacts(
+  request: CommitRequest,
+  tableLevel: IsolationLevel,
+  tools: ConflictTools,
+): TransactionFacts {
   const paths = (kind: "add" | "remove") =>
     new Set(request.actions.flatMap((action) => (action.kind === kind ? [tools.pathKey(action.path)] : [])));
   const appIds = [...(request.reads?.appIds ?? []), ...txnActions(request.actions).map(({ appId }) => appId)];
@@ -54,8 +65,8 @@ export function transactionFacts(request: CommitRequest, tableLevel: IsolationLe
 }
 
 /**
- * The level at which a transaction is checked: one that only moves rows between files, on a table whose level allows it, cannot be
- * disturbed by rows that others add.
+ * The level at which a transaction is checked: one that only moves rows between files, on a table whose level
+ * allows it, cannot be disturbed by rows that others add.
  */
 export function effectiveIsolation(request: CommitRequest, tableLevel: IsolationLevel): EffectiveIsolation {
   const level = request.isolation ?? tableLevel;
@@ -67,7 +78,10 @@ export function effectiveIsolation(request: CommitRequest, tableLevel: Isolation
   return rearranges && request.actions.length > 0 && request.txn === undefined ? "SnapshotIsolation" : level;
 }
 
-/** Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that was read from files. */
+/**
+ * Whether a commit of these actions may call itself a blind append: it adds rows and depends on nothing that
+ * was read from files.
+ */
 export function isBlindAppend(request: CommitRequest): boolean {
   const { wholeTable, predicates, files } = request.reads ?? {};
   const readRows = wholeTable === true || (predicates?.length ?? 0) > 0 || (files?.length ?? 0) > 0;

@@ -32,8 +32,9 @@ import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts"
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**
- * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have removed the version after it, and
- * creating that anew would write into a past that nobody reads. Cleanup keeps everything younger than twice this.
+ * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have
+ * removed the version after it, and creating that anew would write into a past that nobody reads. Cleanup
+ * keeps everything younger than twice this.
  */
 const STALE_AFTER = 30 * 60 * 1000;
 
@@ -43,13 +44,18 @@ const READ_CONCURRENCY = 4;
 /**
  * Commits a transaction that started from `snapshot`, by the rules of `spec/conflicts.md`.
  *
- * The transaction is either in the table exactly once when this returns `committed`, or not at all when this throws anything but
- * {@link CommitOutcomeUnknownError}. Upkeep of the log (checkpoint, checksum) is left to the caller: `../table/upkeep.ts`.
+ * The transaction is either in the table exactly once when this returns `committed`, or not at all when this
+ * throws anything but {@link CommitOutcomeUnknownError}. Upkeep of the log (checkpoint, checksum) is left to
+ * the caller: `../table/upkeep.ts`.
  *
- * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError}, `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`,
- * `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `CANCELLED`
+ * @throws `ConflictError` (codes `CONFLICT_…`), {@link CommitOutcomeUnknownError},
+ * `COMMIT_RETRIES_EXHAUSTED`, `LOG_GAP`, `INVALID_ARGUMENT`, `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`,
+ * `CANCELLED`
  */
-export async function commitTransaction(snapshot: LogSnapshot, request: CommitRequest): Promise<CommitResult> {
+export async function commitTransaction(
+  snapshot: LogSnapshot,
+  request: CommitRequest,
+): Promise<CommitResult> {
   checkRequest(request);
   const applied = await appliedBefore(snapshot, request);
   if (applied !== undefined) return applied;
@@ -60,26 +66,40 @@ export async function commitTransaction(snapshot: LogSnapshot, request: CommitRe
 /**
  * Commits version 0 of a new table; `request.actions` must hold `protocol` and `metaData`.
  *
- * @throws `TABLE_EXISTS` when there is a version 0 already, {@link CommitOutcomeUnknownError}, `INVALID_ARGUMENT`
+ * @throws `TABLE_EXISTS` when there is a version 0 already, {@link CommitOutcomeUnknownError},
+ * `INVALID_ARGUMENT`
  */
 export async function commitNewTable(context: TableContext, request: CommitRequest): Promise<CommitResult> {
   checkRequest(request);
   const protocol = singleAction(request.actions, "protocol");
   const metadata = singleAction(request.actions, "metaData");
   if (protocol === undefined || metadata === undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "A new table's first commit must hold a protocol and a metaData action.");
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "A new table's first commit must hold a protocol and a metaData action.",
+    );
   }
   const base: CommitState = { version: -1, timestamp: 0, protocol, metadata };
   return new Committer(context, request, base).run(base);
 }
 
-/** Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids goes on where it stopped. */
-async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "actions">): Promise<CommitState> {
+/**
+ * Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids
+ * goes on where it stopped.
+ */
+async function stateOf(
+  snapshot: LogSnapshot,
+  { actions }: Pick<CommitRequest, "actions">,
+): Promise<CommitState> {
   await snapshot.confirm();
   const { version, timestamp, protocol, metadata } = snapshot;
   const state = { version, timestamp, protocol, metadata };
   const after = singleAction(actions, "protocol") ?? protocol;
-  if (!supportedWriterFeatures(protocol).has("rowTracking") && !supportedWriterFeatures(after).has("rowTracking")) return state;
+  if (
+    !supportedWriterFeatures(protocol).has("rowTracking") &&
+    !supportedWriterFeatures(after).has("rowTracking")
+  )
+    return state;
   const domain = (await snapshot.domainMetadata()).get(rowTrackingDomain);
   return { ...state, rowIdHighWaterMark: rowIdMark(domain) ?? -1n };
 }
@@ -87,10 +107,15 @@ async function stateOf(snapshot: LogSnapshot, { actions }: Pick<CommitRequest, "
 /** The table's default level; anything unknown counts as the stricter one. */
 function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
   const level = propertyOf(metadata.configuration, "isolationLevel");
-  return level === "WriteSerializable" || level === "SnapshotIsolation" ? "WriteSerializable" : "Serializable";
+  return level === "WriteSerializable" || level === "SnapshotIsolation"
+    ? "WriteSerializable"
+    : "Serializable";
 }
 
-async function appliedBefore(snapshot: LogSnapshot, { txn }: CommitRequest): Promise<AlreadyAppliedResult | undefined> {
+async function appliedBefore(
+  snapshot: LogSnapshot,
+  { txn }: CommitRequest,
+): Promise<AlreadyAppliedResult | undefined> {
   if (txn === undefined) return undefined;
   const held = (await snapshot.appTransactions()).get(txn.appId)?.version;
   if (held === undefined || held < txn.version) return undefined;
@@ -118,7 +143,11 @@ class Committer {
       mayMatch: conflictFileTest(),
       pathKey: pathKeyer(context.store.uri),
     });
-    this.#identity = { txnId: context.world.uuid(), isolation: this.#facts.isolation, readVersion: base.version };
+    this.#identity = {
+      txnId: context.world.uuid(),
+      isolation: this.#facts.isolation,
+      readVersion: base.version,
+    };
     this.#freshAt = base.version < 0 ? context.world.now() : base.timestamp;
   }
 
@@ -144,7 +173,9 @@ class Committer {
     }
   }
 
-  /** Folds what others of this process have landed meanwhile, as far as it follows upon `base` without a gap. */
+  /**
+   * Folds what others of this process have landed meanwhile, as far as it follows upon `base` without a gap.
+   */
   #foldLanded(base: CommitState, landed: readonly LandedCommit[]): CommitState | AlreadyAppliedResult {
     if (base.version < 0) return base;
     let state = base;
@@ -211,7 +242,11 @@ class Committer {
     return this.#settle(attempt, prepared, state);
   }
 
-  async #settle(attempt: Attempt, prepared: PreparedCommit, state: CommitState): Promise<CommitResult | CommitState> {
+  async #settle(
+    attempt: Attempt,
+    prepared: PreparedCommit,
+    state: CommitState,
+  ): Promise<CommitResult | CommitState> {
     const outcome = await settleAttempt(attempt, this.#request.retry ?? {}, this.#request.signal);
     const recover = async (): Promise<CommitResult> => {
       const settled = await this.#settle(attempt, prepared, state);
@@ -219,17 +254,27 @@ class Committer {
     };
     if (outcome.kind === "won") {
       rememberCommit(this.#context.store, commitPath(attempt.version), attempt.bytes);
-      this.#committed = { version: attempt.version, bytes: attempt.bytes, triedAt: attempt.triedAt, wonAt: this.#context.world.now() };
+      this.#committed = {
+        version: attempt.version,
+        bytes: attempt.bytes,
+        triedAt: attempt.triedAt,
+        wonAt: this.#context.world.now(),
+      };
       return this.#won(attempt, prepared, recover);
     }
-    if (outcome.kind === "unknown") throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
+    if (outcome.kind === "unknown")
+      throw new CommitOutcomeUnknownError(attempt.version, attempt.txnId, recover, outcome.cause);
     // Another's file may have taken the place of ours, which landed unanswered and was cleaned up.
-    if (attempt.doubted && (await this.#placed(attempt, recover)) !== "in the table") throw neverKnown(attempt.version, attempt.txnId);
+    if (attempt.doubted && (await this.#placed(attempt, recover)) !== "in the table")
+      throw neverKnown(attempt.version, attempt.txnId);
     return this.#advance(state, outcome.winner);
   }
 
   /** Folds every commit after `state`, the first of which may be in hand already, into it. */
-  async #advance(state: CommitState, first: Uint8Array | undefined): Promise<CommitState | AlreadyAppliedResult> {
+  async #advance(
+    state: CommitState,
+    first: Uint8Array | undefined,
+  ): Promise<CommitState | AlreadyAppliedResult> {
     if (state.version < 0) throw tableExists(this.#context);
     const { store, world } = this.#context;
     const seenAt = world.now();
@@ -244,7 +289,10 @@ class Committer {
       return { winner: winnerOf(version, bytes, modified), bytes };
     });
     // A listing may lag behind a conditional put; the winner in hand is certain.
-    const winners = read.length === 0 && first !== undefined ? [{ winner: winnerOf(state.version + 1, first), bytes: first }] : read;
+    const winners =
+      read.length === 0 && first !== undefined
+        ? [{ winner: winnerOf(state.version + 1, first), bytes: first }]
+        : read;
     let folded = state;
     for (const { winner, bytes } of winners) {
       this.#found.push({ winner, bytes, knownAt: seenAt });
@@ -259,12 +307,22 @@ class Committer {
 
   #appliedBy(winner: WinningCommit): AlreadyAppliedResult | undefined {
     const { txn } = this.#request;
-    const theirs = txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
+    const theirs =
+      txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
     if (txn === undefined || theirs === undefined || theirs.version < txn.version) return undefined;
-    return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: theirs.version, version: winner.version };
+    return {
+      outcome: "alreadyApplied",
+      appId: txn.appId,
+      appliedVersion: theirs.version,
+      version: winner.version,
+    };
   }
 
-  async #won(attempt: Attempt, prepared: PreparedCommit, recover: () => Promise<CommitResult>): Promise<CommitResult> {
+  async #won(
+    attempt: Attempt,
+    prepared: PreparedCommit,
+    recover: () => Promise<CommitResult>,
+  ): Promise<CommitResult> {
     const { version, txnId } = attempt;
     const place = await this.#placed(attempt, recover);
     // In the past, a put that was not answered may have landed in time, and been cleaned up, before this one.
@@ -283,7 +341,10 @@ class Committer {
   }
 
   /** @throws `CommitOutcomeUnknownError` where the log cannot be looked at */
-  async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<"in the table" | "in the past" | "gone"> {
+  async #placed(
+    attempt: Attempt,
+    recover: () => Promise<CommitResult>,
+  ): Promise<"in the table" | "in the past" | "gone"> {
     try {
       return await this.#placeOf(attempt.version);
     } catch (error) {
@@ -294,19 +355,26 @@ class Committer {
   }
 
   /**
-   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that nobody reads. It does where the log
-   * holds a later version, or a checkpoint of this one, that is older than our file. `gone`: our file was cleaned up meanwhile, so nothing tells.
+   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that
+   * nobody reads. It does where the log holds a later version, or a checkpoint of this one, that is older
+   * than our file. `gone`: our file was cleaned up meanwhile, so nothing tells.
    *
-   * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that came after us removes it.
+   * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that
+   * came after us removes it.
    */
   async #placeOf(version: number): Promise<"in the table" | "in the past" | "gone"> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return "in the table";
     const { store } = this.#context;
-    const [own, listing] = await Promise.all([store.head(commitPath(version)), listLog(store, version, undefined)]);
+    const [own, listing] = await Promise.all([
+      store.head(commitPath(version)),
+      listLog(store, version, undefined),
+    ]);
     if (own === undefined) return "gone";
     const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
     const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
-    return [...later, ...checkpoints].some((file) => file.modified < own.modified) ? "in the past" : "in the table";
+    return [...later, ...checkpoints].some((file) => file.modified < own.modified)
+      ? "in the past"
+      : "in the table";
   }
 
   async #wait(milliseconds: number): Promise<void> {
@@ -321,7 +389,12 @@ class Committer {
   #stopIfCancelled(): void {
     const { signal } = this.#request;
     if (!signal?.aborted) return;
-    throw new VarveError("CANCELLED", "The commit was cancelled between two tries; nothing was committed.", {}, signal.reason);
+    throw new VarveError(
+      "CANCELLED",
+      "The commit was cancelled between two tries; nothing was committed.",
+      {},
+      signal.reason,
+    );
   }
 }
 
@@ -339,20 +412,36 @@ function strayCommit(base: number, path: string): VarveError {
 }
 
 function removedMeanwhile(version: number): VarveError {
-  return new VarveError("LOG_GAP", `Version ${version} was removed while it was read. Open the table again and repeat.`, {
-    missing: version,
-  });
+  return new VarveError(
+    "LOG_GAP",
+    `Version ${version} was removed while it was read. Open the table again and repeat.`,
+    {
+      missing: version,
+    },
+  );
 }
 
 function tableExists(context: TableContext): VarveError {
-  return new VarveError("TABLE_EXISTS", `There is a table at ${context.store.uri} already. Open it, or choose another place.`, {
-    uri: context.store.uri,
-  });
+  return new VarveError(
+    "TABLE_EXISTS",
+    `There is a table at ${context.store.uri} already. Open it, or choose another place.`,
+    {
+      uri: context.store.uri,
+    },
+  );
 }
 
-/** Nothing is left to read back, and putting the version anew would create it in the past: recovering cannot tell more. */
+/**
+ * Nothing is left to read back, and putting the version anew would create it in the past: recovering cannot
+ * tell more.
+ */
 function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
-  return new CommitOutcomeUnknownError(version, txnId, () => Promise.reject(neverKnown(version, txnId)), undefined);
+  return new CommitOutcomeUnknownError(
+    version,
+    txnId,
+    () => Promise.reject(neverKnown(version, txnId)),
+    undefined,
+  );
 }
 
 function landedInThePast(version: number): VarveError {

@@ -4,11 +4,20 @@ import { typeChangesKey } from "../../schema/type-widening.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
 
 /**
- * The metadata with the version of each new type change written down, as tables with the preview of type widening ask for
- * (`tableVersion`, which the final feature no longer has). New are those that name no version yet; asked anew for each version that is tried.
+ * The metadata with the version of each new type change written down, as tables with the preview of type
+ * widening ask for (`tableVersion`, which the final feature no longer has). New are those that name no
+ * version yet; asked anew for each version that is tried.
  */
-export function stampTypeChanges(metadata: MetadataAction, protocol: ProtocolAction, version: number): MetadataAction {
-  if (!supportedWriterFeatures(protocol).has("typeWidening-preview") || !metadata.schemaString.includes(typeChangesKey)) return metadata;
+export function stampTypeChanges(
+  metadata: MetadataAction,
+  protocol: ProtocolAction,
+  version: number,
+): MetadataAction {
+  if (
+    !supportedWriterFeatures(protocol).has("typeWidening-preview") ||
+    !metadata.schemaString.includes(typeChangesKey)
+  )
+    return metadata;
   return { ...metadata, schemaString: stringifyJson(stamped(parseJson(metadata.schemaString), version)) };
 }
 
@@ -18,11 +27,15 @@ function stamped(value: JsonValue, version: number): JsonValue {
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      key === typeChangesKey && Array.isArray(inner) ? inner.map((change) => withVersion(change, version)) : stamped(inner, version),
+      key === typeChangesKey && Array.isArray(inner)
+        ? inner.map((change) => withVersion(change, version))
+        : stamped(inner, version),
     ]),
   );
 }
 
 function withVersion(change: JsonValue, version: number): JsonValue {
-  return isJsonObject(change) && change["tableVersion"] === undefined ? { ...change, tableVersion: version } : change;
+  return isJsonObject(change) && change["tableVersion"] === undefined
+    ? { ...change, tableVersion: version }
+    : change;
 }

@@ -1,6 +1,16 @@
-import { type CheckpointOptions, type CheckpointSummary, writeCheckpoint } from "../../log/checkpoint/checkpoint-write.ts";
+import {
+  type CheckpointOptions,
+  type CheckpointSummary,
+  writeCheckpoint,
+} from "../../log/checkpoint/checkpoint-write.ts";
 import { isSameHead } from "../../log/checksum/checksum-proof.ts";
-import { checksumOf, foldChecksum, readChecksumBase, type VersionChecksum, writeChecksum } from "../../log/checksum/checksum-write.ts";
+import {
+  checksumOf,
+  foldChecksum,
+  readChecksumBase,
+  type VersionChecksum,
+  writeChecksum,
+} from "../../log/checksum/checksum-write.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { type CleanupOptions, type CleanupReport, cleanExpiredLog } from "../../log/maintenance/cleanup.ts";
 import type { VersionProtector } from "../../log/maintenance/version-protection.ts";
@@ -20,7 +30,10 @@ export interface UpkeepOptions {
   readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[] | undefined;
 }
 
-/** What was done for the log after a commit; whatever failed is a warning, because the commit itself has happened. */
+/**
+ * What was done for the log after a commit; whatever failed is a warning, because the commit itself has
+ * happened.
+ */
 export interface UpkeepReport {
   readonly version: number;
   readonly checksumWritten: boolean;
@@ -40,11 +53,16 @@ export interface UpkeepWarning {
 const newestChecksum = new WeakMap<TableContext, VersionChecksum>();
 
 /**
- * Looks after the log when a commit has happened: writes its checksum, a checkpoint when one is due, and cleans up behind that.
+ * Looks after the log when a commit has happened: writes its checksum, a checkpoint when one is due, and
+ * cleans up behind that.
  *
  * Never rejects. Callers need not wait for it; a process that ends early leaves nothing wrong behind.
  */
-export async function keepLog(context: TableContext, committed: CommittedResult, options: UpkeepOptions = {}): Promise<UpkeepReport> {
+export async function keepLog(
+  context: TableContext,
+  committed: CommittedResult,
+  options: UpkeepOptions = {},
+): Promise<UpkeepReport> {
   const warnings: UpkeepWarning[] = [];
   const skipped = new Set(options.skip ?? []);
   const { version, state } = committed;
@@ -61,11 +79,19 @@ export async function keepLog(context: TableContext, committed: CommittedResult,
   };
   const checksum = await attempt("checksum", () => keepChecksum(context, committed));
   const due = version > 0 && version % properties.checkpointInterval === 0;
-  const snapshot = due ? await attempt("checkpoint", () => snapshotAt(context, version, options.base)) : undefined;
-  const checkpoint = snapshot === undefined ? undefined : await attempt("checkpoint", () => checkpointTable(snapshot, options.checkpoint));
-  if (snapshot !== undefined && checksum === undefined) await attempt("checksum", () => restartChecksum(context, snapshot));
+  const snapshot = due
+    ? await attempt("checkpoint", () => snapshotAt(context, version, options.base))
+    : undefined;
+  const checkpoint =
+    snapshot === undefined
+      ? undefined
+      : await attempt("checkpoint", () => checkpointTable(snapshot, options.checkpoint));
+  if (snapshot !== undefined && checksum === undefined)
+    await attempt("checksum", () => restartChecksum(context, snapshot));
   const clean = checkpoint !== undefined && snapshot !== undefined && properties.expiredLogCleanup;
-  const cleanup = clean ? await attempt("cleanup", () => cleanTableLog(snapshot, { protectors: options.protectors ?? [] })) : undefined;
+  const cleanup = clean
+    ? await attempt("cleanup", () => cleanTableLog(snapshot, { protectors: options.protectors ?? [] }))
+    : undefined;
   if (checkpoint !== undefined) await attempt("cleanup", async () => sweepNearby(context, state.metadata));
   return {
     version,
@@ -79,38 +105,57 @@ export async function keepLog(context: TableContext, committed: CommittedResult,
 /**
  * Writes a checkpoint of a version on demand.
  *
- * @throws `UNSUPPORTED_FEATURE` and the like where varve does not know everything that the checkpoint would have to keep
+ * @throws `UNSUPPORTED_FEATURE` and the like where varve does not know everything that the checkpoint would
+ * have to keep
  */
-export async function checkpointTable(snapshot: LogSnapshot, options?: CheckpointOptions): Promise<CheckpointSummary> {
+export async function checkpointTable(
+  snapshot: LogSnapshot,
+  options?: CheckpointOptions,
+): Promise<CheckpointSummary> {
   requireWritable(snapshot.protocol, snapshot.metadata);
   return writeCheckpoint(snapshot, options);
 }
 
-/** Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable} */
-export async function cleanTableLog(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<CleanupReport> {
+/**
+ * Deletes what has expired from the log, on demand. @throws `UNSUPPORTED_FEATURE` as {@link checkpointTable}
+ */
+export async function cleanTableLog(
+  snapshot: LogSnapshot,
+  options: CleanupOptions = {},
+): Promise<CleanupReport> {
   requireWritable(snapshot.protocol, snapshot.metadata);
   return cleanExpiredLog(snapshot, options);
 }
 
 /** What {@link tidyTable} did. */
 export interface TidyReport extends CleanupReport {
-  /** Temporary files, staging folders and unfinished uploads of writers that died; 0 in a dry run, which does not look for them. */
+  /**
+   * Temporary files, staging folders and unfinished uploads of writers that died; 0 in a dry run, which does
+   * not look for them.
+   */
   readonly abandonedRemoved: number;
 }
 
 /**
- * As {@link cleanTableLog}, and removes what writers left that died longer ago than `delta.deletedFileRetentionDuration`, a day at least. Looks
- * through the whole table's folder on local disk, and so is not part of a commit's upkeep.
+ * As {@link cleanTableLog}, and removes what writers left that died longer ago than
+ * `delta.deletedFileRetentionDuration`, a day at least. Looks through the whole table's folder on local disk,
+ * and so is not part of a commit's upkeep.
  */
 export async function tidyTable(snapshot: LogSnapshot, options: CleanupOptions = {}): Promise<TidyReport> {
   const report = await cleanTableLog(snapshot, options);
   const { store, world } = snapshot.context;
   const patience = patienceWith(snapshot.metadata);
   const looks = options.dryRun !== true && Number.isFinite(patience);
-  return { ...report, abandonedRemoved: looks ? ((await store.removeAbandoned?.(world.now() - patience)) ?? 0) : 0 };
+  return {
+    ...report,
+    abandonedRemoved: looks ? ((await store.removeAbandoned?.(world.now() - patience)) ?? 0) : 0,
+  };
 }
 
-/** What writers left that were killed goes with a later checkpoint, as far as looking for it is cheap; the rest with {@link tidyTable}. */
+/**
+ * What writers left that were killed goes with a later checkpoint, as far as looking for it is cheap; the
+ * rest with {@link tidyTable}.
+ */
 async function sweepNearby({ store, world }: TableContext, metadata: MetadataAction): Promise<void> {
   const patience = patienceWith(metadata);
   if (Number.isFinite(patience)) await store.removeAbandoned?.(world.now() - patience, { nearby: true });
@@ -121,7 +166,11 @@ function patienceWith(metadata: MetadataAction): number {
   return Math.max(upkeepProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
 }
 
-async function snapshotAt(context: TableContext, version: number, base: LogSnapshot | undefined): Promise<LogSnapshot> {
+async function snapshotAt(
+  context: TableContext,
+  version: number,
+  base: LogSnapshot | undefined,
+): Promise<LogSnapshot> {
   if (base !== undefined && base.version <= version) {
     const newest = await refreshLog(base);
     if (newest.version === version) return newest;
@@ -129,16 +178,32 @@ async function snapshotAt(context: TableContext, version: number, base: LogSnaps
   return openLog(context, { version });
 }
 
-/** Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is broken. */
-async function keepChecksum(context: TableContext, { version, winners, actions, state }: CommittedResult): Promise<boolean | undefined> {
+/**
+ * Folds the commit, and those that came between, into the last known checksum. `undefined` where the chain is
+ * broken.
+ */
+async function keepChecksum(
+  context: TableContext,
+  { version, winners, actions, state }: CommittedResult,
+): Promise<boolean | undefined> {
   const first = winners[0]?.version ?? version;
   const cached = newestChecksum.get(context);
-  let known = version === 0 ? undefined : cached?.version === first - 1 ? cached : await readChecksumBase(context, first - 1);
+  let known =
+    version === 0
+      ? undefined
+      : cached?.version === first - 1
+        ? cached
+        : await readChecksumBase(context, first - 1);
   for (const winner of winners) known = foldChecksum(known, winner.version, winner.actions);
   if (known === undefined && winners.length > 0) known = await readChecksumBase(context, version - 1);
   const checksum = foldChecksum(known, version, actions);
-  // A checksum that names another protocol or metadata than the table had was wrong before: the chain starts again at the next checkpoint.
-  if (checksum === undefined || !isSameHead(checksum.metadata, state.metadata) || !isSameHead(checksum.protocol, state.protocol))
+  // A checksum that names another protocol or metadata than the table had was wrong before: the chain starts
+  // again at the next checkpoint.
+  if (
+    checksum === undefined ||
+    !isSameHead(checksum.metadata, state.metadata) ||
+    !isSameHead(checksum.protocol, state.protocol)
+  )
     return undefined;
   newestChecksum.set(context, checksum);
   return writeChecksum(context, checksum);

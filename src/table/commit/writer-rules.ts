@@ -12,7 +12,8 @@ interface TableRules {
 }
 
 /**
- * Holds the actions of a commit to what the table's features ask of writers; checked again for each state the commit is rebased on.
+ * Holds the actions of a commit to what the table's features ask of writers; checked again for each state the
+ * commit is rebased on.
  *
  * @throws `TABLE_APPEND_ONLY`, `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
  */
@@ -26,11 +27,14 @@ export function checkWriterRules(request: CommitRequest, state: CommitState): vo
 function checkAction(action: Action, rules: TableRules): void {
   switch (action.kind) {
     case "remove":
-      if (action.dataChange && isFeatureActive("appendOnly", rules.protocol, rules.metadata)) throw appendOnly(action.path);
+      if (action.dataChange && isFeatureActive("appendOnly", rules.protocol, rules.metadata))
+        throw appendOnly(action.path);
       return;
     case "add":
-      if (action.deletionVector !== undefined) requireFeature("deletionVectors", "a file with a deletion vector", rules);
-      if (action.baseRowId !== undefined && !assignsRowIds(rules)) requireFeature("rowTracking", "a file with row ids", rules);
+      if (action.deletionVector !== undefined)
+        requireFeature("deletionVectors", "a file with a deletion vector", rules);
+      if (action.baseRowId !== undefined && !assignsRowIds(rules))
+        requireFeature("rowTracking", "a file with row ids", rules);
       return;
     case "cdc":
       if (!isFeatureActive("changeDataFeed", rules.protocol, rules.metadata))
@@ -54,13 +58,18 @@ function checkAction(action: Action, rules: TableRules): void {
 }
 
 function requireFeature(name: string, what: string, rules: TableRules): void {
-  if (!supportedWriterFeatures(rules.protocol).has(name)) throw missing(name, what, "is not listed in the table's protocol");
+  if (!supportedWriterFeatures(rules.protocol).has(name))
+    throw missing(name, what, "is not listed in the table's protocol");
 }
 
 function missing(name: string, what: string, state: string): VarveError {
-  return new VarveError("UNSUPPORTED_FEATURE", `The commit holds ${what}, but the table feature ${name} ${state}. Enable it first.`, {
-    features: [name],
-  });
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The commit holds ${what}, but the table feature ${name} ${state}. Enable it first.`,
+    {
+      features: [name],
+    },
+  );
 }
 
 function appendOnly(path: string): VarveError {

@@ -28,14 +28,19 @@ export interface StatisticsTarget {
 }
 
 /**
- * The leaf columns whose statistics go into the log: those that `delta.dataSkippingStatsColumns` names, else the first 32 of the data columns
- * (or `delta.dataSkippingNumIndexedCols`, -1 for all), and the clustering columns.
+ * The leaf columns whose statistics go into the log: those that `delta.dataSkippingStatsColumns` names, else
+ * the first 32 of the data columns (or `delta.dataSkippingNumIndexedCols`, -1 for all), and the clustering
+ * columns.
  */
 export function indexedColumns(target: StatisticsTarget): IndexedColumn[] {
   const partitions = new Set(target.partitionColumns.map(foldName));
   const leaves = [...leafFields(target.schema)]
     .filter(({ path, field }) => !partitions.has(foldName(path[0] ?? "")) && field.type !== "void")
-    .map(({ path, field }) => ({ logical: path, path: physicalPath(target.schema, path, target.mode), type: field.type }));
+    .map(({ path, field }) => ({
+      logical: path,
+      path: physicalPath(target.schema, path, target.mode),
+      type: field.type,
+    }));
   const indexed = propertyOf(target.configuration, "dataSkippingNumIndexedCols");
   const limit = indexed < 0 ? Number.POSITIVE_INFINITY : indexed;
   const names = propertyOf(target.configuration, "dataSkippingStatsColumns");
@@ -49,10 +54,12 @@ export function indexedColumns(target: StatisticsTarget): IndexedColumn[] {
 }
 
 /**
- * The statistics of a written file as JSON text, PROTOCOL.md "Per-file Statistics": bounds are true for every value of the file.
+ * The statistics of a written file as JSON text, PROTOCOL.md "Per-file Statistics": bounds are true for every
+ * value of the file.
  *
- * Text is cut to 32 characters, upper bounds raised after a cut; moments are cut to milliseconds, upper bounds rounded up. A column that
- * holds NaN has no upper bound, because engines differ on where NaN stands. Booleans, binary, lists and maps have no bounds.
+ * Text is cut to 32 characters, upper bounds raised after a cut; moments are cut to milliseconds, upper
+ * bounds rounded up. A column that holds NaN has no upper bound, because engines differ on where NaN stands.
+ * Booleans, binary, lists and maps have no bounds.
  */
 export function statisticsJson(file: WrittenFile, columns: readonly IndexedColumn[]): string {
   const written = new Map(file.columns.map((column) => [JSON.stringify(column.path), column]));
@@ -66,14 +73,19 @@ export function statisticsJson(file: WrittenFile, columns: readonly IndexedColum
     if (low !== undefined) minimums.set(path, low);
     if (high !== undefined) maximums.set(path, high);
   }
-  const parts = [`"minValues":${minimums.text()}`, `"maxValues":${maximums.text()}`, `"nullCount":${nulls.text()}`];
+  const parts = [
+    `"minValues":${minimums.text()}`,
+    `"maxValues":${maximums.text()}`,
+    `"nullCount":${nulls.text()}`,
+  ];
   return `{"numRecords":${file.rows},${parts.join(",")},"tightBounds":true}`;
 }
 
 /** Lower and upper bound as JSON text. */
 function bounds(type: DeltaType, column: WrittenColumn): readonly [string | undefined, string | undefined] {
   const { min, max } = column;
-  if (!isPrimitive(type)) return type.type === "decimal" ? [number(min), number(max)] : [undefined, undefined];
+  if (!isPrimitive(type))
+    return type.type === "decimal" ? [number(min), number(max)] : [undefined, undefined];
   switch (type) {
     case "byte":
     case "short":
@@ -96,7 +108,10 @@ function bounds(type: DeltaType, column: WrittenColumn): readonly [string | unde
   }
 }
 
-/** The text itself where it is a JSON number: kept as digits so that 38 of them stay exact. Infinities have no JSON. */
+/**
+ * The text itself where it is a JSON number: kept as digits so that 38 of them stay exact. Infinities have no
+ * JSON.
+ */
 function number(text: string | undefined): string | undefined {
   return text !== undefined && /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) ? text : undefined;
 }
@@ -124,7 +139,10 @@ export function cutText(text: string): string {
   return cut;
 }
 
-/** A text not below one that starts with `start` and goes on: its first characters with the last raised; `undefined` if none can be. */
+/**
+ * A text not below one that starts with `start` and goes on: its first characters with the last raised;
+ * `undefined` if none can be.
+ */
 export function raiseText(start: string): string | undefined {
   const points = Array.from(cutText(start), (character) => character.codePointAt(0) ?? 0);
   while (points.length > 0) {

@@ -6,7 +6,12 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { propertyOf } from "../../protocol/properties.ts";
-import { type ColumnMappingMode, columnMappingKeys, physicalFieldIds, physicalName } from "../../schema/column-mapping.ts";
+import {
+  type ColumnMappingMode,
+  columnMappingKeys,
+  physicalFieldIds,
+  physicalName,
+} from "../../schema/column-mapping.ts";
 import { requireColumn } from "../../schema/fields.ts";
 import { encodePartitionSql, isPartitionable } from "../../schema/partition-values.ts";
 import { encodeLogPath, hiveFolder } from "../../schema/paths.ts";
@@ -43,11 +48,13 @@ export interface DataWriteOptions {
   readonly compression?: "zstd" | "snappy" | "uncompressed" | undefined;
   /** Called with the share of rows written, 0 to 1. */
   readonly onProgress?: ((share: number) => void) | undefined;
-  /** Columns of the query that stand in the files under their own names, though the table does not have them. */
+  /**
+   * Columns of the query that stand in the files under their own names, though the table does not have them.
+   */
   readonly hiddenColumns?: readonly string[] | undefined;
   /**
-   * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see {@link isGuardStop}. Only for tables
-   * without partition columns, whose rows are read once.
+   * Conditions over the query's columns that no row fulfils: the first one that does ends the write, see
+   * {@link isGuardStop}. Only for tables without partition columns, whose rows are read once.
    */
   readonly guard?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -75,11 +82,13 @@ const defaultTargetBytes = 256 * 1024 * 1024;
 const uploadsUnderWay = 8;
 
 /**
- * Writes the rows of a query, which gives the table's columns by their logical names, to Parquet files in a staging folder.
+ * Writes the rows of a query, which gives the table's columns by their logical names, to Parquet files in a
+ * staging folder.
  *
  * Nothing is visible to readers until {@link publishData} has moved the files and a commit names them.
  *
- * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of nothing but void), `ENGINE_FAILED`, `CANCELLED`
+ * @throws `SCHEMA_INVALID` for a schema that cannot be written (a column of nothing but void),
+ * `ENGINE_FAILED`, `CANCELLED`
  */
 export async function stageData(
   session: Session,
@@ -92,9 +101,14 @@ export async function stageData(
   const partitions = target.partitionColumns.map((name) => requireColumn(target.schema, name));
   const data = dataFields(target, partitions);
   const hidden = options.hiddenColumns ?? [];
-  const prefix = freePrefix([...data.flatMap((field) => [field.name, physicalName(field, target.mode)]), ...hidden]);
+  const prefix = freePrefix([
+    ...data.flatMap((field) => [field.name, physicalName(field, target.mode)]),
+    ...hidden,
+  ]);
   const partitionKey = (at: number) => `${prefix}partition_value_${at}`;
-  const keys = partitions.map((field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(at)}`);
+  const keys = partitions.map(
+    (field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(at)}`,
+  );
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
@@ -103,12 +117,16 @@ export async function stageData(
   const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
     folder: output,
     compression,
-    targetFileBytes: options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,
+    targetFileBytes:
+      options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,
     rows: options.rows,
     rowsAtMost: options.rowsAtMost,
     partitionBy: keys.length === 0 ? undefined : keys.map((_, at) => partitionKey(at)),
     fieldIds: hasIds(data)
-      ? physicalFieldIds({ type: "struct", fields: data.filter((field) => field.type !== "void") }, target.mode)
+      ? physicalFieldIds(
+          { type: "struct", fields: data.filter((field) => field.type !== "void") },
+          target.mode,
+        )
       : undefined,
     onProgress: options.onProgress,
     signal: options.signal,
@@ -133,11 +151,16 @@ export async function stageData(
 }
 
 /**
- * Moves staged files to their places in the table and returns the actions that add them. A failure takes back what was moved.
+ * Moves staged files to their places in the table and returns the actions that add them. A failure takes back
+ * what was moved.
  *
  * @throws `STORE_UNAVAILABLE`, `STORE_REFUSED`, `CANCELLED`
  */
-export async function publishData(context: TableContext, staged: StagedData, signal?: AbortSignal): Promise<AddAction[]> {
+export async function publishData(
+  context: TableContext,
+  staged: StagedData,
+  signal?: AbortSignal,
+): Promise<AddAction[]> {
   const moved: string[] = [];
   try {
     await mapBounded(staged.files, uploadsUnderWay, async ({ path, written }) => {
@@ -161,8 +184,8 @@ export async function publishData(context: TableContext, staged: StagedData, sig
 }
 
 /**
- * Brings staged files to the disk, so that {@link publishData} waits less. A failure counts: the system tells it once, and would let a later
- * flush of the same file succeed.
+ * Brings staged files to the disk, so that {@link publishData} waits less. A failure counts: the system tells
+ * it once, and would let a later flush of the same file succeed.
  *
  * @throws `STORE_REFUSED`, `STORE_UNAVAILABLE`
  */
@@ -172,7 +195,10 @@ export async function flushData(context: TableContext, staged: StagedData): Prom
   });
 }
 
-/** Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what stays. */
+/**
+ * Removes published files of a commit that certainly did not happen; best effort, as vacuum removes what
+ * stays.
+ */
 export function withdrawData(context: TableContext, staged: StagedData): Promise<void> {
   return withdrawPaths(
     context,
@@ -181,11 +207,16 @@ export function withdrawData(context: TableContext, staged: StagedData): Promise
 }
 
 /**
- * Runs the commit of published files, and takes them back when it certainly did not happen; files of a commit whose outcome is unknown stay.
+ * Runs the commit of published files, and takes them back when it certainly did not happen; files of a commit
+ * whose outcome is unknown stay.
  *
  * @throws what `commit` throws
  */
-export async function commitOrWithdraw<T>(context: TableContext, staged: StagedData, commit: () => Promise<T>): Promise<T> {
+export async function commitOrWithdraw<T>(
+  context: TableContext,
+  staged: StagedData,
+  commit: () => Promise<T>,
+): Promise<T> {
   try {
     return await commit();
   } catch (error) {
@@ -241,7 +272,9 @@ function checkStruct(struct: StructType, path: readonly string[]): void {
       path.length === 0
         ? "The table has no column that can hold a value"
         : `The struct ${pathText(path)} has no field that can hold a value`;
-    throw new VarveError("SCHEMA_INVALID", `${what}, so no data file can be written. Add a column first.`, { column: [...path] });
+    throw new VarveError("SCHEMA_INVALID", `${what}, so no data file can be written. Add a column first.`, {
+      column: [...path],
+    });
   }
   for (const field of struct.fields) checkType(field.type, [...path, field.name]);
 }
@@ -255,9 +288,13 @@ function checkType(type: DeltaType, path: readonly string[]): void {
   const inner = type.type === "array" ? [type.elementType] : [type.keyType, type.valueType];
   for (const part of inner) {
     if (part === "void") {
-      throw new VarveError("SCHEMA_INVALID", `Column ${pathText(path)} is a ${typeText(type)}; lists and maps of void cannot be written.`, {
-        column: [...path],
-      });
+      throw new VarveError(
+        "SCHEMA_INVALID",
+        `Column ${pathText(path)} is a ${typeText(type)}; lists and maps of void cannot be written.`,
+        {
+          column: [...path],
+        },
+      );
     }
     checkType(part, path);
   }
@@ -266,7 +303,8 @@ function checkType(type: DeltaType, path: readonly string[]): void {
 /**
  * Holds partition columns to what a table can be partitioned by.
  *
- * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice, or no column left for the files
+ * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice,
+ * or no column left for the files
  */
 export function checkPartitioning(schema: StructType, partitionColumns: readonly string[]): string[] {
   const fields = partitionColumns.map((name) => requireColumn(schema, name));
@@ -282,12 +320,18 @@ export function checkPartitioning(schema: StructType, partitionColumns: readonly
       );
     }
     if (fields.indexOf(field) !== at)
-      throw new VarveError("INVALID_ARGUMENT", `The partition column ${field.name} is named twice.`, { column: field.name });
+      throw new VarveError("INVALID_ARGUMENT", `The partition column ${field.name} is named twice.`, {
+        column: field.name,
+      });
   }
   if (fields.length > 0 && fields.length === schema.fields.length) {
-    throw new VarveError("SCHEMA_INVALID", "A table cannot be partitioned by all of its columns: data files need one at least.", {
-      partitionColumns: [...partitionColumns],
-    });
+    throw new VarveError(
+      "SCHEMA_INVALID",
+      "A table cannot be partitioned by all of its columns: data files need one at least.",
+      {
+        partitionColumns: [...partitionColumns],
+      },
+    );
   }
   return fields.map((field) => field.name);
 }

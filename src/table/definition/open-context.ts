@@ -12,22 +12,44 @@ export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOpti
   readonly world?: World | undefined;
   /** Local copies of a remote store's immutable files. */
   readonly cache?: FileCacheOptions | undefined;
-  /** URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default: none. */
+  /**
+   * URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default:
+   * none.
+   */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }
 
-/** Everything below a table that is not the table: its store, a lazily loaded engine, the world, local copies of its files. */
+/**
+ * Everything below a table that is not the table: its store, a lazily loaded engine, the world, local copies
+ * of its files.
+ */
 export async function openContext(uri: string, options: ContextOptions = {}): Promise<TableContext> {
-  const { world = realWorld, cache, memoryLimit, threads, temporaryFolder, allowedPrefixes = [], ...storeOptions } = options;
+  const {
+    world = realWorld,
+    cache,
+    memoryLimit,
+    threads,
+    temporaryFolder,
+    allowedPrefixes = [],
+    ...storeOptions
+  } = options;
   const store = await openStore(uri, { ...storeOptions, world });
   const session: SessionOptions = {
     memoryLimit,
     threads,
     temporaryFolder,
   };
-  const base: TableContext = { store, world, engine: () => lazyEngine(session), localFile: localFiles(store, cache) };
+  const base: TableContext = {
+    store,
+    world,
+    engine: () => lazyEngine(session),
+    localFile: localFiles(store, cache),
+  };
   if (allowedPrefixes.length === 0) return base;
-  return { ...base, foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, { ...storeOptions, world }) };
+  return {
+    ...base,
+    foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, { ...storeOptions, world }),
+  };
 }
 
 /** The engine, loaded on first use, whose sessions take the table's limits unless they ask for their own. */
@@ -36,12 +58,17 @@ async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
   return { open: (options) => duckdbEngine.open({ ...defaults, ...defined(options ?? {}) }) };
 }
 
-async function allowedStore(uri: string, prefixes: readonly string[], options: StoreOptions): Promise<ObjectStore> {
+async function allowedStore(
+  uri: string,
+  prefixes: readonly string[],
+  options: StoreOptions,
+): Promise<ObjectStore> {
   const { canonicalUri } = await import("../../storage/open-store.ts");
   const { VarveError } = await import("../../errors.ts");
   const wanted = canonicalUri(uri);
   const allowed = prefixes.map((prefix) => canonicalUri(prefix));
-  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`))) return openStore(uri, options);
+  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`)))
+    return openStore(uri, options);
   throw new VarveError(
     "PATH_OUTSIDE_TABLE",
     `The table's log names files below ${wanted}, outside the table. Allow that prefix to read them.`,

@@ -39,14 +39,18 @@ export interface NewTable {
 const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
 
 /**
- * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names where columns are mapped.
+ * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names
+ * where columns are mapped.
  *
- * @throws `INVALID_ARGUMENT` for properties as `askedProperties`, `UNSUPPORTED_FEATURE` for a feature that varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
+ * @throws `INVALID_ARGUMENT` for properties as `askedProperties`, `UNSUPPORTED_FEATURE` for a feature that
+ * varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
  */
 export function defineTable(world: World, definition: TableDefinition): NewTable {
   const { features: listed, properties } = askedProperties(definition.properties ?? {});
   const partitionColumns = checkPartitioning(definition.schema, definition.partitionBy ?? []);
-  const tracked = propertyOf(properties, "enableRowTracking") ? nameRowTrackingColumns(properties, world) : properties;
+  const tracked = propertyOf(properties, "enableRowTracking")
+    ? nameRowTrackingColumns(properties, world)
+    : properties;
   const mapped = mapColumns(world, definition.schema, tracked);
   const features = [...new Set([...listed, ...neededFeatures(mapped.schema, mapped.properties)])];
   return {
@@ -75,7 +79,8 @@ function neededFeatures(schema: StructType, properties: Readonly<Record<string, 
 }
 
 /**
- * The protocol with these features supported, raised to table features only where it does not support them already.
+ * The protocol with these features supported, raised to table features only where it does not support them
+ * already.
  *
  * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not know or does not write
  */
@@ -85,7 +90,9 @@ export function protocolWith(protocol: ProtocolAction, features: readonly string
   const added = [...wanted].filter((name) => !writers.has(name));
   if (added.length === 0) return protocol;
   const writerNames = [...new Set([...writers, ...added])].sort();
-  const readerNames = [...new Set([...readers, ...added.filter((name) => findFeature(name)?.side === "reader")])].sort();
+  const readerNames = [
+    ...new Set([...readers, ...added.filter((name) => findFeature(name)?.side === "reader")]),
+  ].sort();
   const needsReader = protocol.minReaderVersion >= 3 || readerNames.some((name) => !readers.has(name));
   return {
     kind: "protocol",
@@ -97,15 +104,25 @@ export function protocolWith(protocol: ProtocolAction, features: readonly string
 }
 
 /** Features that a table would need for this schema and these properties but does not support yet. */
-export function missingFeatures(protocol: ProtocolAction, schema: StructType, properties: Readonly<Record<string, string>>): string[] {
+export function missingFeatures(
+  protocol: ProtocolAction,
+  schema: StructType,
+  properties: Readonly<Record<string, string>>,
+): string[] {
   const supported = supportedWriterFeatures(protocol);
-  return neededFeatures(schema, properties).filter((name) => !supported.has(name) && !supported.has(`${name}-preview`));
+  return neededFeatures(schema, properties).filter(
+    (name) => !supported.has(name) && !supported.has(`${name}-preview`),
+  );
 }
 
 function withRequirements(name: string): string[] {
   const reason = unwritable(name);
   if (reason !== undefined) {
-    throw new VarveError("UNSUPPORTED_FEATURE", `The table feature ${name} is not one that varve writes: ${reason}.`, { features: [name] });
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `The table feature ${name} is not one that varve writes: ${reason}.`,
+      { features: [name] },
+    );
   }
   return [...(findFeature(name)?.requires ?? []), name];
 }
@@ -117,5 +134,8 @@ function mapColumns(
 ): { readonly schema: StructType; readonly properties: Readonly<Record<string, string>> } {
   if (propertyOf(properties, "columnMapping.mode") === "none") return { schema, properties };
   const mapped = assignColumnMapping(schema, 0, () => `col-${world.uuid()}`);
-  return { schema: mapped.schema, properties: { ...properties, [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) } };
+  return {
+    schema: mapped.schema,
+    properties: { ...properties, [propertyKey("columnMapping.maxColumnId")]: String(mapped.maxColumnId) },
+  };
 }

@@ -6,11 +6,17 @@ import { propertyOf } from "../../protocol/properties.ts";
 import { type ColumnMetadata, columnMetadata, type Identity } from "../../schema/column-metadata.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 
-/** What a table asks of each row and file that is written to it; gathered from protocol, properties and column metadata. */
+/**
+ * What a table asks of each row and file that is written to it; gathered from protocol, properties and column
+ * metadata.
+ */
 export interface TableDemands {
   /** `delta.appendOnly`: no row may be changed or removed. */
   readonly appendOnly: boolean;
-  /** Columns and nested fields that may not be null, as paths of logical names; only where every parent is not null itself. */
+  /**
+   * Columns and nested fields that may not be null, as paths of logical names; only where every parent is not
+   * null itself.
+   */
   readonly notNull: readonly NotNullDemand[];
   /** SQL that must be TRUE for each row: column invariants and CHECK constraints. */
   readonly conditions: readonly RowCondition[];
@@ -30,8 +36,13 @@ export interface TableDemands {
   readonly clusteringColumns: readonly (readonly string[])[];
   /** New files need `numRecords` in their statistics, so that row ids can be assigned. */
   readonly assignRowIds: boolean;
-  /** Set while row tracking is enabled: columns in which copied and updated rows carry their ids and commit versions along. */
-  readonly rowTracking?: { readonly rowIdColumn: string; readonly rowCommitVersionColumn: string } | undefined;
+  /**
+   * Set while row tracking is enabled: columns in which copied and updated rows carry their ids and commit
+   * versions along.
+   */
+  readonly rowTracking?:
+    | { readonly rowIdColumn: string; readonly rowCommitVersionColumn: string }
+    | undefined;
 }
 
 export interface NotNullDemand {
@@ -70,7 +81,8 @@ export interface DemandSource {
 /**
  * Gathers what a table demands of written rows and files.
  *
- * NOT NULL, invariants and CHECK constraints bind whether or not the protocol lists their feature; the others only where it is supported.
+ * NOT NULL, invariants and CHECK constraints bind whether or not the protocol lists their feature; the others
+ * only where it is supported.
  *
  * @throws `SCHEMA_INVALID` for column metadata that cannot be understood: such a table is not written.
  */
@@ -82,15 +94,23 @@ export function tableDemands({ protocol, metadata, schema, clustering }: DemandS
   return {
     appendOnly: active("appendOnly"),
     notNull: notNullOf(schema, [], false),
-    conditions: [...fields.flatMap(({ path, invariant }) => condition("invariant", path.join("."), invariant)), ...checksOf(configuration)],
-    generated: supported.has("generatedColumns") ? fields.flatMap(({ path, generation }) => expression(path, generation)) : [],
-    defaults: supported.has("allowColumnDefaults") ? fields.flatMap((field) => expression(field.path, field.default)) : [],
+    conditions: [
+      ...fields.flatMap(({ path, invariant }) => condition("invariant", path.join("."), invariant)),
+      ...checksOf(configuration),
+    ],
+    generated: supported.has("generatedColumns")
+      ? fields.flatMap(({ path, generation }) => expression(path, generation))
+      : [],
+    defaults: supported.has("allowColumnDefaults")
+      ? fields.flatMap((field) => expression(field.path, field.default))
+      : [],
     identity: supported.has("identityColumns") ? identitiesOf(fields) : [],
     columnMapping: supported.has("columnMapping") ? propertyOf(configuration, "columnMapping.mode") : "none",
     changeDataFeed: active("changeDataFeed"),
     deletionVectors: active("deletionVectors"),
     materializePartitionColumns:
-      supported.has("materializePartitionColumns") || propertyOf(configuration, "writePartitionColumnsToParquet"),
+      supported.has("materializePartitionColumns") ||
+      propertyOf(configuration, "writePartitionColumnsToParquet"),
     clusteringColumns: clusteringColumns(clustering),
     assignRowIds: supported.has("rowTracking") && !propertyOf(configuration, "rowTrackingSuspended"),
     ...rowTrackingOf(active("rowTracking"), configuration),
@@ -127,7 +147,9 @@ function expression(column: readonly string[], sql: string | undefined): ColumnE
 function identitiesOf(fields: readonly PlacedMetadata[]): IdentityDemand[] {
   return fields.flatMap(({ path, identity }) => {
     const [column, ...below] = path;
-    return column === undefined || below.length > 0 || identity === undefined ? [] : [{ column, ...identity }];
+    return column === undefined || below.length > 0 || identity === undefined
+      ? []
+      : [{ column, ...identity }];
   });
 }
 
@@ -136,14 +158,21 @@ function notNullOf(type: DeltaType, path: readonly string[], insideCollection: b
   if (type.type === "struct") {
     return type.fields.flatMap((field) => {
       const at = [...path, field.name];
-      return [...(field.nullable ? [] : [{ path: at, insideCollection }]), ...notNullOf(field.type, at, insideCollection)];
+      return [
+        ...(field.nullable ? [] : [{ path: at, insideCollection }]),
+        ...notNullOf(field.type, at, insideCollection),
+      ];
     });
   }
   const inner = type.type === "array" ? type.elementType : type.valueType;
   const at = [...path, type.type === "array" ? "element" : "value"];
   const containsNull = type.type === "array" ? type.containsNull : type.valueContainsNull;
   const keys = type.type === "map" ? notNullOf(type.keyType, [...path, "key"], true) : [];
-  return [...keys, ...(containsNull ? [] : [{ path: at, insideCollection: true }]), ...notNullOf(inner, at, true)];
+  return [
+    ...keys,
+    ...(containsNull ? [] : [{ path: at, insideCollection: true }]),
+    ...notNullOf(inner, at, true),
+  ];
 }
 
 function checksOf(configuration: Readonly<Record<string, string>>): RowCondition[] {
@@ -152,9 +181,15 @@ function checksOf(configuration: Readonly<Record<string, string>>): RowCondition
     .map(([key, expression]) => ({ kind: "check", name: key.slice(constraintPrefix.length), expression }));
 }
 
-function rowTrackingOf(enabled: boolean, configuration: Readonly<Record<string, string>>): Pick<TableDemands, "rowTracking"> {
+function rowTrackingOf(
+  enabled: boolean,
+  configuration: Readonly<Record<string, string>>,
+): Pick<TableDemands, "rowTracking"> {
   const rowIdColumn = propertyOf(configuration, "rowTracking.materializedRowIdColumnName");
-  const rowCommitVersionColumn = propertyOf(configuration, "rowTracking.materializedRowCommitVersionColumnName");
+  const rowCommitVersionColumn = propertyOf(
+    configuration,
+    "rowTracking.materializedRowCommitVersionColumnName",
+  );
   if (!enabled || rowIdColumn === undefined || rowCommitVersionColumn === undefined) return {};
   return { rowTracking: { rowIdColumn, rowCommitVersionColumn } };
 }

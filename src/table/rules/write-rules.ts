@@ -12,7 +12,9 @@ import type { StructField, StructType } from "../../schema/types.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
 
-/** A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that do. */
+/**
+ * A condition that each written row must meet: SQL over the table's columns that is TRUE for rows that do.
+ */
 export interface RowRule {
   /** As errors name it: `CHECK constraint positive (amount > 0)`. */
   readonly label: string;
@@ -21,7 +23,10 @@ export interface RowRule {
   readonly sql: string;
 }
 
-/** What a table computes for columns that a batch lacks, and demands of those that it has; as SQL of the engine. */
+/**
+ * What a table computes for columns that a batch lacks, and demands of those that it has; as SQL of the
+ * engine.
+ */
 export interface WriteRules {
   /** Constants for columns that the batch lacks, by name. */
   readonly defaults: ReadonlyMap<string, string>;
@@ -41,10 +46,11 @@ export interface WriteScope {
 }
 
 /**
- * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's: nothing of it reaches the engine but
- * what {@link translateSpark} knows.
+ * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's:
+ * nothing of it reaches the engine but what {@link translateSpark} knows.
  *
- * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table is not written
+ * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table
+ * is not written
  */
 export async function writeRules(
   session: Session,
@@ -60,28 +66,51 @@ export async function writeRules(
     if (has.has(foldName(name))) continue;
     const label = `default of column ${pathText(column)} (${expression})`;
     const none: StructType = { type: "struct", fields: [] };
-    const value = expected(expression, label, () => columnValue(translateSpark(expression, none, { now }), schema, name));
+    const value = expected(expression, label, () =>
+      columnValue(translateSpark(expression, none, { now }), schema, name),
+    );
     await requireDefault(session, value, name, label);
     defaults.set(name, value.sql);
   }
   for (const { column, expression } of demands.generated) {
     const name = topLevel(column, "generation expression");
     const label = `generation expression of column ${pathText(column)} (${expression})`;
-    const value = expected(expression, label, () => columnValue(translateSpark(expression, schema), schema, name));
+    const value = expected(expression, label, () =>
+      columnValue(translateSpark(expression, schema), schema, name),
+    );
     if (!has.has(foldName(name))) {
       computed.set(name, value.sql);
-      if (value.fails !== undefined) rows.push({ kind: "generated", name, label, sql: `(NOT ${value.fails})` });
+      if (value.fails !== undefined)
+        rows.push({ kind: "generated", name, label, sql: `(NOT ${value.fails})` });
       continue;
     }
     const isEqual = { sql: `(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
-    rows.push({ kind: "generated", name, label: `generated column ${pathText(column)} = ${expression}`, sql: conditionSql(isEqual) });
+    rows.push({
+      kind: "generated",
+      name,
+      label: `generated column ${pathText(column)} = ${expression}`,
+      sql: conditionSql(isEqual),
+    });
   }
   rows.push(...schema.fields.flatMap(lengthRule));
   for (const { kind, name, expression } of demands.conditions) {
-    const label = kind === "check" ? `CHECK constraint ${name} (${expression})` : `invariant of column ${name} (${expression})`;
-    rows.push({ kind, name, label, sql: expected(expression, label, () => conditionSql(translateCondition(expression, schema))) });
+    const label =
+      kind === "check"
+        ? `CHECK constraint ${name} (${expression})`
+        : `invariant of column ${name} (${expression})`;
+    rows.push({
+      kind,
+      name,
+      label,
+      sql: expected(expression, label, () => conditionSql(translateCondition(expression, schema))),
+    });
   }
-  return { defaults, computed, numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))), rows };
+  return {
+    defaults,
+    computed,
+    numbered: demands.identity.filter((demand) => !has.has(foldName(demand.column))),
+    rows,
+  };
 }
 
 /**
@@ -95,7 +124,10 @@ export function translateCondition(expression: string, schema: StructType): Term
   return condition;
 }
 
-/** SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition cannot be evaluated for. */
+/**
+ * SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition
+ * cannot be evaluated for.
+ */
 export function conditionSql({ sql, fails }: Pick<Term, "sql" | "fails">): string {
   return fails === undefined ? sql : `(NOT ${fails} AND ${sql})`;
 }
@@ -103,7 +135,8 @@ export function conditionSql({ sql, fails }: Pick<Term, "sql" | "fails">): strin
 function columnValue(value: Term, schema: StructType, name: string): Term {
   const type = findField(schema, name)?.type ?? "string";
   const cast = castTo(value, type);
-  if (cast === undefined) throw unsupported(`a ${typeText(value.type)} for a column of type ${typeText(type)}`);
+  if (cast === undefined)
+    throw unsupported(`a ${typeText(value.type)} for a column of type ${typeText(type)}`);
   return cast;
 }
 
@@ -121,13 +154,17 @@ async function requireDefault(session: Session, { fails }: Term, name: string, l
   );
 }
 
-/** `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we. */
+/**
+ * `char(n)` and `varchar(n)` columns are strings in Delta; Spark holds rows to their length, and so do we.
+ */
 function lengthRule(field: StructField): RowRule[] {
   const limit = field.type === "string" ? columnMetadata(field).charLength : undefined;
   if (limit === undefined) return [];
   const [name, column] = [field.name, quoteName(field.name)];
   const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
-  return [{ kind: "length", name, label, sql: `(${column} IS NULL OR length(${column}) <= ${limit.length})` }];
+  return [
+    { kind: "length", name, label, sql: `(${column} IS NULL OR length(${column}) <= ${limit.length})` },
+  ];
 }
 
 /** Whether the table holds SQL text that a batch must be run through. */
@@ -135,32 +172,43 @@ export function hasExpressions(demands: TableDemands): boolean {
   return demands.conditions.length + demands.generated.length + demands.defaults.length > 0;
 }
 
-/** A query over rows of the table with generated columns computed and identity columns numbered, in the same columns. */
+/**
+ * A query over rows of the table with generated columns computed and identity columns numbered, in the same
+ * columns.
+ */
 export function applyRules(sql: string, rules: WriteRules): string {
   const replaced = [...rules.computed].map(([name, value]) => `${value} AS ${quoteName(name)}`);
   const computed = replaced.length === 0 ? sql : `SELECT * REPLACE (${replaced.join(", ")}) FROM (${sql})`;
   if (rules.numbered.length === 0) return computed;
   const numbers = rules.numbered.map(
-    (demand) => `CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
+    (demand) =>
+      `CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
   );
   return `SELECT * REPLACE (${numbers.join(", ")}) FROM (${computed})`;
 }
 
 /**
- * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the high-water mark, which need not be one
- * of them where values were inserted by hand (PROTOCOL.md "Identity Columns").
+ * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the
+ * high-water mark, which need not be one of them where values were inserted by hand (PROTOCOL.md "Identity
+ * Columns").
  */
 export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
-  if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start)) return start;
+  if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start))
+    return start;
   return start + ((highWaterMark - start) / step + 1n) * step;
 }
 
 /** The error for a row that breaks a rule. */
 export function ruleError(
   rule: RowRule,
-  where: { readonly row?: number | undefined; readonly file?: string | null | undefined; readonly values?: string | null | undefined },
+  where: {
+    readonly row?: number | undefined;
+    readonly file?: string | null | undefined;
+    readonly values?: string | null | undefined;
+  },
 ): VarveError {
-  const place = where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
+  const place =
+    where.row === undefined ? "" : ` (row ${where.row}${where.file == null ? "" : ` of ${where.file}`})`;
   const values = where.values == null ? "" : `: ${where.values}`;
   return new VarveError(
     "CONSTRAINT_VIOLATED",
@@ -191,9 +239,13 @@ function expected<T>(expression: string, label: string, translate: () => T): T {
 function topLevel(column: readonly string[], what: string): string {
   const [name, ...below] = column;
   if (name === undefined || below.length > 0) {
-    throw new VarveError("UNSUPPORTED_FEATURE", `The table cannot be written: the nested field ${pathText(column)} has a ${what}.`, {
-      column: [...column],
-    });
+    throw new VarveError(
+      "UNSUPPORTED_FEATURE",
+      `The table cannot be written: the nested field ${pathText(column)} has a ${what}.`,
+      {
+        column: [...column],
+      },
+    );
   }
   return name;
 }

@@ -23,14 +23,20 @@ export interface ResolvedPath {
 export class LogPaths {
   readonly #context: TableContext;
   readonly #root: string;
-  readonly #foreign = new Map<string, Promise<{ readonly store: ObjectStore; readonly localFile: (path: string) => Promise<string> }>>();
+  readonly #foreign = new Map<
+    string,
+    Promise<{ readonly store: ObjectStore; readonly localFile: (path: string) => Promise<string> }>
+  >();
 
   constructor(context: TableContext) {
     this.#context = context;
     this.#root = `${logPathKey(context.store.uri).replace(/\/+$/, "")}/`;
   }
 
-  /** @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed; `LOG_CORRUPT` for one that can name no file */
+  /**
+   * @throws `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed; `LOG_CORRUPT` for one
+   * that can name no file
+   */
   async resolve(logPath: string): Promise<ResolvedPath> {
     const decoded = decodeLogPath(logPath);
     if (decoded.kind === "relative") return this.#own(decoded.path, logPath);
@@ -67,18 +73,26 @@ export class LogPaths {
         { path: uri, store: own.uri },
       );
     }
-    const opened = this.#foreign.get(folder) ?? foreignStore(storeUri(folder)).then((store) => ({ store, localFile: localFiles(store) }));
+    const opened =
+      this.#foreign.get(folder) ??
+      foreignStore(storeUri(folder)).then((store) => ({ store, localFile: localFiles(store) }));
     this.#foreign.set(folder, opened);
     return opened;
   }
 }
 
 /**
- * Local names of files that the log names, in the same order: the files themselves on local disk, else cached copies.
+ * Local names of files that the log names, in the same order: the files themselves on local disk, else cached
+ * copies.
  *
- * @throws `DATA_FILE_MISSING` naming the path in the log; `PATH_OUTSIDE_TABLE` for a path that leaves the table and was not allowed
+ * @throws `DATA_FILE_MISSING` naming the path in the log; `PATH_OUTSIDE_TABLE` for a path that leaves the
+ * table and was not allowed
  */
-export async function locateFiles(context: TableContext, paths: readonly string[], signal?: AbortSignal): Promise<string[]> {
+export async function locateFiles(
+  context: TableContext,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<string[]> {
   const resolver = new LogPaths(context);
   return mapBounded(paths, fetchesUnderWay, async (path) => {
     signal?.throwIfAborted();

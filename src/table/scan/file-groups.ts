@@ -21,13 +21,17 @@ interface KnownFooter {
 }
 
 const mostKnown = 50_000;
-/** Footers by local file name: data files never change, so that a table that is read again need not look at them again. */
+/**
+ * Footers by local file name: data files never change, so that a table that is read again need not look at
+ * them again.
+ */
 const known = new Map<string, KnownFooter>();
 /** Columns by their digest: files that are alike share them, which also is how groups are told apart. */
 const columns = new Map<string, readonly PhysicalField[]>();
 
 /**
- * Groups local Parquet files by what their footers say, so that each group can be read by one scan with one set of conversions.
+ * Groups local Parquet files by what their footers say, so that each group can be read by one scan with one
+ * set of conversions.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
  */
@@ -61,7 +65,10 @@ export async function groupByFooter(session: Session, files: readonly string[]):
  *
  * @throws `DATA_FILE_CORRUPT` naming the file whose footer cannot be read
  */
-export async function footerRows(session: Session, files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+export async function footerRows(
+  session: Session,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   const distinct = [...new Set(files)];
   const counts = new Map<string, number>();
   for (let start = 0; start < distinct.length; start += filesAQuery) {
@@ -94,10 +101,16 @@ function remember(file: string, fields: readonly PhysicalField[]): void {
   known.set(file, { size: stats.size, changed: stats.mtimeMs, fields });
 }
 
-async function columnsOf(session: Session, digest: string, sample: string): Promise<readonly PhysicalField[]> {
+async function columnsOf(
+  session: Session,
+  digest: string,
+  sample: string,
+): Promise<readonly PhysicalField[]> {
   const found = columns.get(digest);
   if (found !== undefined) return found;
-  const rows = await session.rows(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`);
+  const rows = await session.rows(
+    `SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`,
+  );
   const fields = parsePhysicalSchema(rows, sample);
   columns.set(digest, fields);
   return fields;

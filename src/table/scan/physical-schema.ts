@@ -2,9 +2,11 @@ import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 
 /**
- * One column or nested field of a Parquet file as the engine presents it: the footer's tree with list and map levels folded.
+ * One column or nested field of a Parquet file as the engine presents it: the footer's tree with list and map
+ * levels folded.
  *
- * `engineName` is the name to write in SQL, which differs from `name` where siblings are equal without regard to case.
+ * `engineName` is the name to write in SQL, which differs from `name` where siblings are equal without regard
+ * to case.
  */
 export interface PhysicalField {
   readonly name: string;
@@ -20,7 +22,8 @@ export type PhysicalType =
   | { readonly kind: "map"; readonly key: PhysicalType; readonly value: PhysicalType };
 
 /** Columns of `parquet_schema()` that {@link parsePhysicalSchema} reads, in this order, as a SELECT list. */
-export const footerColumns = "name, type, repetition_type, num_children, converted_type, field_id, logical_type, duckdb_type";
+export const footerColumns =
+  "name, type, repetition_type, num_children, converted_type, field_id, logical_type, duckdb_type";
 
 interface Element {
   readonly name: string;
@@ -33,7 +36,8 @@ interface Element {
 }
 
 /**
- * Reads the rows of `parquet_schema()` of one file (depth first, as the footer has them) as the file's columns.
+ * Reads the rows of `parquet_schema()` of one file (depth first, as the footer has them) as the file's
+ * columns.
  *
  * @throws `DATA_FILE_CORRUPT` when the rows are no tree.
  */
@@ -42,7 +46,10 @@ export function parsePhysicalSchema(rows: readonly EngineRow[], file: string): r
   return reader.columns();
 }
 
-/** Folds the flat footer into a tree by the same rules as the engine, so that names and nesting agree with what its SQL sees. */
+/**
+ * Folds the flat footer into a tree by the same rules as the engine, so that names and nesting agree with
+ * what its SQL sees.
+ */
 class FooterReader {
   readonly #elements: readonly Element[];
   readonly #file: string;
@@ -61,9 +68,13 @@ class FooterReader {
   #next(): Element {
     const found = this.#elements[this.#at++];
     if (found === undefined)
-      throw new VarveError("DATA_FILE_CORRUPT", `The footer of ${this.#file} describes fewer columns than it counts.`, {
-        file: this.#file,
-      });
+      throw new VarveError(
+        "DATA_FILE_CORRUPT",
+        `The footer of ${this.#file} describes fewer columns than it counts.`,
+        {
+          file: this.#file,
+        },
+      );
     return found;
   }
 
@@ -71,7 +82,12 @@ class FooterReader {
     const fields: PhysicalField[] = [];
     for (let index = 0; index < count; index++) {
       const own = this.#next();
-      fields.push({ name: own.name, engineName: own.name, fieldId: own.fieldId, type: this.#type(own, parent) });
+      fields.push({
+        name: own.name,
+        engineName: own.name,
+        fieldId: own.fieldId,
+        type: this.#type(own, parent),
+      });
     }
     return withEngineNames(fields);
   }
@@ -82,7 +98,8 @@ class FooterReader {
       return own.repeated ? { kind: "list", element: leaf, unwrapped: undefined } : leaf;
     }
     const fields = this.#fields(own.children, own);
-    const entries = own.annotation === "MAP_KEY_VALUE" || (parent.annotation === "MAP" && parent.children === 1);
+    const entries =
+      own.annotation === "MAP_KEY_VALUE" || (parent.annotation === "MAP" && parent.children === 1);
     const [first, second] = fields;
     if (entries && own.repeated && first !== undefined && second !== undefined && fields.length === 2) {
       return { kind: "map", key: first.type, value: second.type };
@@ -91,11 +108,18 @@ class FooterReader {
     const pulled = fields.length === 1 && wrapper ? first : undefined;
     const inner: PhysicalType = pulled === undefined ? { kind: "struct", fields } : pulled.type;
     if (!own.repeated) return inner;
-    return { kind: "list", element: inner, unwrapped: pulled !== undefined && isTwoLevel(own, parent) ? pulled : undefined };
+    return {
+      kind: "list",
+      element: inner,
+      unwrapped: pulled !== undefined && isTwoLevel(own, parent) ? pulled : undefined,
+    };
   }
 }
 
-/** Parquet's backward-compatibility rule: in a two-level list the repeated group is itself the element, a struct of one field. */
+/**
+ * Parquet's backward-compatibility rule: in a two-level list the repeated group is itself the element, a
+ * struct of one field.
+ */
 function isTwoLevel(repeated: Element, parent: Element): boolean {
   return repeated.name === "array" || repeated.name === `${parent.name}_tuple`;
 }
@@ -105,7 +129,11 @@ function withEngineNames(fields: readonly PhysicalField[]): PhysicalField[] {
   const collisions = new Map<string, number>();
   return fields.map((field) => {
     let name = field.name;
-    for (let count = collisions.get(name.toLowerCase()); count !== undefined; count = collisions.get(name.toLowerCase())) {
+    for (
+      let count = collisions.get(name.toLowerCase());
+      count !== undefined;
+      count = collisions.get(name.toLowerCase())
+    ) {
       collisions.set(name.toLowerCase(), count + 1);
       name = `${name}_${count + 1}`;
     }
@@ -122,7 +150,14 @@ function element(row: EngineRow): Element {
     type: text(row["type"]),
     repeated: row["repetition_type"] === "REPEATED",
     children: integer(row["num_children"]) ?? 0,
-    annotation: converted !== "" ? converted : logical.startsWith("ListType") ? "LIST" : logical.startsWith("MapType") ? "MAP" : "",
+    annotation:
+      converted !== ""
+        ? converted
+        : logical.startsWith("ListType")
+          ? "LIST"
+          : logical.startsWith("MapType")
+            ? "MAP"
+            : "",
     fieldId: integer(row["field_id"]),
     engineType: text(row["duckdb_type"]),
   };

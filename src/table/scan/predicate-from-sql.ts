@@ -19,28 +19,57 @@ const comparisons: Readonly<Record<string, Comparison>> = {
   COMPARE_GREATERTHAN: "gt",
   COMPARE_GREATERTHANOREQUALTO: "ge",
 };
-const swapped: Readonly<Record<Comparison, Comparison>> = { eq: "eq", ne: "ne", lt: "gt", le: "ge", gt: "lt", ge: "le" };
-const negated: Readonly<Record<Comparison, Comparison>> = { eq: "ne", ne: "eq", lt: "ge", le: "gt", gt: "le", ge: "lt" };
+const swapped: Readonly<Record<Comparison, Comparison>> = {
+  eq: "eq",
+  ne: "ne",
+  lt: "gt",
+  le: "ge",
+  gt: "lt",
+  ge: "le",
+};
+const negated: Readonly<Record<Comparison, Comparison>> = {
+  eq: "ne",
+  ne: "eq",
+  lt: "ge",
+  le: "gt",
+  gt: "le",
+  ge: "lt",
+};
 
 /**
- * What a SQL condition says about rows, as far as it is surely understood: for leaving files out, never for filtering rows.
+ * What a SQL condition says about rows, as far as it is surely understood: for leaving files out, never for
+ * filtering rows.
  *
- * Any part that is not understood (other functions, casts that change values, sub-queries, text that does not parse) becomes `unknown`.
+ * Any part that is not understood (other functions, casts that change values, sub-queries, text that does not
+ * parse) becomes `unknown`.
  *
  * @param alias name by which the text may qualify the table's columns
  */
-export async function predicateFromSql(session: Session, where: string, schema: StructType, alias = "t"): Promise<Predicate> {
-  const [row] = await session.rows("SELECT json_serialize_sql(CAST($1 AS VARCHAR)) AS tree", [`SELECT 1 FROM t WHERE ${where}`]);
+export async function predicateFromSql(
+  session: Session,
+  where: string,
+  schema: StructType,
+  alias = "t",
+): Promise<Predicate> {
+  const [row] = await session.rows("SELECT json_serialize_sql(CAST($1 AS VARCHAR)) AS tree", [
+    `SELECT 1 FROM t WHERE ${where}`,
+  ]);
   const tree = treeFromJson(String(row?.["tree"] ?? "null"));
-  const statements = isJsonObject(tree) && Array.isArray(tree["statements"]) ? (tree["statements"] as readonly JsonValue[]) : [];
+  const statements =
+    isJsonObject(tree) && Array.isArray(tree["statements"])
+      ? (tree["statements"] as readonly JsonValue[])
+      : [];
   const [statement] = statements;
   const node = statements.length === 1 && isJsonObject(statement) ? statement["node"] : undefined;
   // Text such as `true GROUP BY …` would parse to something else than one condition.
-  if (!isJsonObject(node) || node["type"] !== "SELECT_NODE" || !isJsonObject(node["where_clause"])) return unknown;
+  if (!isJsonObject(node) || node["type"] !== "SELECT_NODE" || !isJsonObject(node["where_clause"]))
+    return unknown;
   return predicateFromNode(node["where_clause"], schema, alias);
 }
 
-/** As {@link predicateFromSql} for a condition in the engine's serialised syntax tree (`json_serialize_sql`). */
+/**
+ * As {@link predicateFromSql} for a condition in the engine's serialised syntax tree (`json_serialize_sql`).
+ */
 export function predicateFromNode(node: JsonObject, schema: StructType, alias = "t"): Predicate {
   return new Translator(schema, alias).condition(node, false);
 }
@@ -50,7 +79,10 @@ interface Column {
   readonly type: DeltaType;
 }
 
-/** Translates with every NOT pushed down to the comparisons, so that what comes out is about rows for which the whole is true. */
+/**
+ * Translates with every NOT pushed down to the comparisons, so that what comes out is about rows for which
+ * the whole is true.
+ */
 class Translator {
   readonly #schema: StructType;
   readonly #alias: string;
@@ -107,7 +139,10 @@ class Translator {
         const column = this.#column(first);
         // Whether a variant's own null is a null of SQL is a matter of how its file is read.
         if (column === undefined || column.type === "variant") return unknown;
-        return { op: (node["type"] === "OPERATOR_IS_NULL") === not ? "isNotNull" : "isNull", column: column.path };
+        return {
+          op: (node["type"] === "OPERATOR_IS_NULL") === not ? "isNotNull" : "isNull",
+          column: column.path,
+        };
       }
       case "COMPARE_IN":
       case "COMPARE_NOT_IN": {
@@ -120,7 +155,12 @@ class Translator {
     }
   }
 
-  #comparison(type: string, left: JsonValue | undefined, right: JsonValue | undefined, not: boolean): Predicate {
+  #comparison(
+    type: string,
+    left: JsonValue | undefined,
+    right: JsonValue | undefined,
+    not: boolean,
+  ): Predicate {
     if (type === "COMPARE_DISTINCT_FROM" || type === "COMPARE_NOT_DISTINCT_FROM") {
       return this.#distinct(left, right, (type === "COMPARE_DISTINCT_FROM") !== not);
     }
@@ -154,7 +194,9 @@ class Translator {
       case "~~": {
         // A backslash may be meant as an escape: the certain prefix ends there.
         const prefix = /^[^%_\\]*/.exec(text)?.[0] ?? "";
-        return prefix === text ? compareWith("eq", column, { type: "string", value: text }) : startsWith(column, prefix);
+        return prefix === text
+          ? compareWith("eq", column, { type: "string", value: text })
+          : startsWith(column, prefix);
       }
       default:
         return unknown;
@@ -164,7 +206,9 @@ class Translator {
   #bare(node: JsonObject, not: boolean): Predicate {
     const column = this.#column(node);
     if (column !== undefined) {
-      return column.type === "boolean" ? compareWith("eq", column, { type: "boolean", value: !not }) : unknown;
+      return column.type === "boolean"
+        ? compareWith("eq", column, { type: "boolean", value: !not })
+        : unknown;
     }
     if (isNullConstant(node)) return { op: "constant", value: null };
     const literal = comparedLiteral("boolean", node);
@@ -204,12 +248,15 @@ function compare(op: Comparison, column: Column, constant: JsonValue | undefined
 
 function compareWith(op: Comparison, column: Column, value: Literal): Predicate {
   // The engine holds NaN to be greater than every number, and statistics leave it out.
-  if ((column.type === "float" || column.type === "double") && (op === "gt" || op === "ge" || op === "ne")) return unknown;
+  if ((column.type === "float" || column.type === "double") && (op === "gt" || op === "ge" || op === "ne"))
+    return unknown;
   return { op, column: column.path, value };
 }
 
 function startsWith(column: Column, prefix: string): Predicate {
-  return prefix === "" ? { op: "isNotNull", column: column.path } : { op: "startsWith", column: column.path, prefix };
+  return prefix === ""
+    ? { op: "isNotNull", column: column.path }
+    : { op: "startsWith", column: column.path, prefix };
 }
 
 function children(node: JsonObject): readonly JsonValue[] {

@@ -4,7 +4,10 @@ import { isPrimitive } from "../../schema/type-names.ts";
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 
-/** A constant of the engine's syntax tree: its type's name and its value as text, with the types it was cast to. */
+/**
+ * A constant of the engine's syntax tree: its type's name and its value as text, with the types it was cast
+ * to.
+ */
 interface Constant {
   readonly type: string;
   readonly text: string;
@@ -12,7 +15,8 @@ interface Constant {
 }
 
 /**
- * The constant that the engine would compare a column of `type` with, or `undefined` where its casts could change the outcome.
+ * The constant that the engine would compare a column of `type` with, or `undefined` where its casts could
+ * change the outcome.
  *
  * @param node a constant, or a cast of one, of `json_serialize_sql`
  */
@@ -49,17 +53,29 @@ function constantOf(node: JsonObject): Constant | undefined {
   if (node["class"] === "CAST") {
     const inner = isJsonObject(node["child"]) ? constantOf(node["child"]) : undefined;
     const target = isJsonObject(node["cast_type"]) ? node["cast_type"]["id"] : undefined;
-    return inner === undefined || inner.castTo !== undefined || typeof target !== "string" ? undefined : { ...inner, castTo: target };
+    return inner === undefined || inner.castTo !== undefined || typeof target !== "string"
+      ? undefined
+      : { ...inner, castTo: target };
   }
   const { value } = node;
-  if (node["class"] !== "CONSTANT" || !isJsonObject(value) || value["is_null"] === true || !isJsonObject(value["type"])) return undefined;
+  if (
+    node["class"] !== "CONSTANT" ||
+    !isJsonObject(value) ||
+    value["is_null"] === true ||
+    !isJsonObject(value["type"])
+  )
+    return undefined;
   const type = String(value["type"]["id"]);
-  const text = type === "DECIMAL" ? decimalText(value["value"], value["type"]["type_info"]) : plainText(value["value"]);
+  const text =
+    type === "DECIMAL" ? decimalText(value["value"], value["type"]["type_info"]) : plainText(value["value"]);
   return text === undefined ? undefined : { type, text, castTo: undefined };
 }
 
 function plainText(value: JsonValue | undefined): string | undefined {
-  return typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+  return typeof value === "string" ||
+    typeof value === "number" ||
+    typeof value === "bigint" ||
+    typeof value === "boolean"
     ? String(value)
     : undefined;
 }
@@ -104,10 +120,14 @@ function decimalLiteral(type: DecimalType, { type: own, text, castTo }: Constant
   if (isPrimitive(other) || other.type !== "decimal") return undefined;
   // A whole number is taken for a decimal of its type's widest value.
   const wholeDigits = own === "DECIMAL" ? other.precision - other.scale : 19;
-  return Math.max(type.precision - type.scale, wholeDigits) + Math.max(type.scale, other.scale) <= 38 ? literal : undefined;
+  return Math.max(type.precision - type.scale, wholeDigits) + Math.max(type.scale, other.scale) <= 38
+    ? literal
+    : undefined;
 }
 
-/** Only numbers that single precision holds too: so it does not matter which precision the engine compares in. */
+/**
+ * Only numbers that single precision holds too: so it does not matter which precision the engine compares in.
+ */
 function floatLiteral(type: "float" | "double", { type: own, text, castTo }: Constant): Literal | undefined {
   const numeric = own === "DECIMAL" || own === "DOUBLE" || wholeTypes.has(own);
   if (!numeric || (castTo !== undefined && castTo !== "DOUBLE" && castTo !== "FLOAT")) return undefined;
@@ -126,21 +146,30 @@ function booleanLiteral({ type, text, castTo }: Constant): Literal | undefined {
 }
 
 function dateLiteral({ type, text, castTo }: Constant): Literal | undefined {
-  if (type !== "VARCHAR" || (castTo !== undefined && castTo !== "DATE") || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined;
+  if (type !== "VARCHAR" || (castTo !== undefined && castTo !== "DATE") || !/^\d{4}-\d{2}-\d{2}$/.test(text))
+    return undefined;
   return parseDate(text) === undefined ? undefined : { type: "date", value: text };
 }
 
-const timestampText = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?))?(Z|[+-]\d{2}(?::\d{2})?)?$/;
+const timestampText =
+  /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?))?(Z|[+-]\d{2}(?::\d{2})?)?$/;
 
-/** Sessions run in UTC, so text without a zone means the same for both types; with a zone it is clear for `timestamp` only. */
-function timestampLiteral(type: "timestamp" | "timestamp_ntz", { type: own, text, castTo }: Constant): Literal | undefined {
+/**
+ * Sessions run in UTC, so text without a zone means the same for both types; with a zone it is clear for
+ * `timestamp` only.
+ */
+function timestampLiteral(
+  type: "timestamp" | "timestamp_ntz",
+  { type: own, text, castTo }: Constant,
+): Literal | undefined {
   const parts = timestampText.exec(text);
   if (own !== "VARCHAR" || parts === null) return undefined;
   const [, date = "", time, zone] = parts;
   if (castTo === "DATE" && (time !== undefined || zone !== undefined)) return undefined;
   const zoneTarget = castTo === "TIMESTAMP WITH TIME ZONE" || (castTo === undefined && type === "timestamp");
   if (zone !== undefined && !(zoneTarget && type === "timestamp")) return undefined;
-  if (castTo !== undefined && !["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"].includes(castTo)) return undefined;
+  if (castTo !== undefined && !["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"].includes(castTo))
+    return undefined;
   const parsed = parseTimestamp(`${date} ${time ?? "00:00:00"}${zone ?? ""}`);
   return parsed === undefined ? undefined : { type, value: formatTimestamp(parsed.micros, " ") };
 }

@@ -1,7 +1,14 @@
 import { VarveError } from "../../errors.ts";
 import { type ColumnMappingMode, columnId, physicalName } from "../../schema/column-mapping.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
-import type { ArrayType, DeltaType, MapType, PrimitiveName, StructField, StructType } from "../../schema/types.ts";
+import type {
+  ArrayType,
+  DeltaType,
+  MapType,
+  PrimitiveName,
+  StructField,
+  StructType,
+} from "../../schema/types.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
@@ -12,13 +19,19 @@ export interface ReadContext {
   readonly mode: ColumnMappingMode;
   /** One of the files that are read so: named in errors. */
   readonly file: string;
-  /** Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine decodes them itself. */
+  /**
+   * Engine types of the variant columns by {@link variantProbes} expression: `VARIANT` where the engine
+   * decodes them itself.
+   */
   readonly variants: ReadonlyMap<string, string>;
   /** Variants are wanted as the engine's VARIANT, not as JSON. */
   readonly typedVariants?: boolean | undefined;
 }
 
-/** SQL that yields a column as the table's schema wants it; `unchanged` when that is the file's own column as it is. */
+/**
+ * SQL that yields a column as the table's schema wants it; `unchanged` when that is the file's own column as
+ * it is.
+ */
 export interface ReadSql {
   readonly sql: string;
   readonly unchanged: boolean;
@@ -27,9 +40,14 @@ export interface ReadSql {
 /**
  * The file's field that holds a column, or `undefined` where the file lacks it (it then reads as null).
  *
- * Without mapping names are matched exactly, else without regard to case where one field only matches, as other writers' files need.
+ * Without mapping names are matched exactly, else without regard to case where one field only matches, as
+ * other writers' files need.
  */
-export function findField(fields: readonly PhysicalField[], wanted: StructField, mode: ColumnMappingMode): PhysicalField | undefined {
+export function findField(
+  fields: readonly PhysicalField[],
+  wanted: StructField,
+  mode: ColumnMappingMode,
+): PhysicalField | undefined {
   if (mode === "id") {
     const id = columnId(wanted);
     return id === undefined ? undefined : fields.find((field) => field.fieldId === id);
@@ -42,8 +60,8 @@ export function findField(fields: readonly PhysicalField[], wanted: StructField,
 }
 
 /**
- * SQL that reads a value of the file (`sql`, of the type `physical`) as the table's type: renames and adds nested fields, widens types
- * (PROTOCOL.md "Type Widening"), decodes what old writers annotated otherwise.
+ * SQL that reads a value of the file (`sql`, of the type `physical`) as the table's type: renames and adds
+ * nested fields, widens types (PROTOCOL.md "Type Widening"), decodes what old writers annotated otherwise.
  *
  * @throws `DATA_FILE_CORRUPT` for a type that Delta does not allow the file to hold here
  */
@@ -85,7 +103,8 @@ function structSql(
   depth: number,
 ): ReadSql {
   if (physical.kind !== "struct") throw unreadable(type, physical, context, path);
-  if (type.fields.length === 0) return { sql: `CASE WHEN ${sql} IS NULL THEN NULL ELSE true END`, unchanged: false };
+  if (type.fields.length === 0)
+    return { sql: `CASE WHEN ${sql} IS NULL THEN NULL ELSE true END`, unchanged: false };
   let unchanged = type.fields.length === physical.fields.length;
   const entries = type.fields.map((field, at) => {
     const found = findField(physical.fields, field, context.mode);
@@ -94,8 +113,16 @@ function structSql(
       unchanged = false;
       return `${name} := CAST(NULL AS ${readTypeText(field.type, context.typedVariants === true ? "VARIANT" : "JSON")})`;
     }
-    const inner = readExpression(field.type, found.type, `${sql}.${quoteName(found.engineName)}`, context, [...path, field.name], depth);
-    if (!inner.unchanged || physical.fields[at] !== found || found.engineName !== field.name) unchanged = false;
+    const inner = readExpression(
+      field.type,
+      found.type,
+      `${sql}.${quoteName(found.engineName)}`,
+      context,
+      [...path, field.name],
+      depth,
+    );
+    if (!inner.unchanged || physical.fields[at] !== found || found.engineName !== field.name)
+      unchanged = false;
     return `${name} := ${inner.sql}`;
   });
   if (unchanged) return { sql, unchanged };
@@ -132,20 +159,48 @@ function arraySql(
   return { sql: `list_transform(${sql}, lambda ${variable}: ${inner.sql})`, unchanged: false };
 }
 
-/** In a two-level list of structs with one field the engine shows the field itself as element: wraps it again. */
+/**
+ * In a two-level list of structs with one field the engine shows the field itself as element: wraps it again.
+ */
 function wrapTwoLevel(wanted: DeltaType, physical: PhysicalType & { readonly kind: "list" }): PhysicalType {
   const isStruct = !isPrimitive(wanted) && wanted.type === "struct";
-  return isStruct && physical.unwrapped !== undefined ? { kind: "struct", fields: [physical.unwrapped] } : physical.element;
+  return isStruct && physical.unwrapped !== undefined
+    ? { kind: "struct", fields: [physical.unwrapped] }
+    : physical.element;
 }
 
-function mapSql(type: MapType, physical: PhysicalType, sql: string, context: ReadContext, path: readonly string[], depth: number): ReadSql {
+function mapSql(
+  type: MapType,
+  physical: PhysicalType,
+  sql: string,
+  context: ReadContext,
+  path: readonly string[],
+  depth: number,
+): ReadSql {
   if (physical.kind !== "map") throw unreadable(type, physical, context, path);
   const variable = `e${depth}`;
-  const key = readExpression(type.keyType, physical.key, `${variable}.key`, context, [...path, "key"], depth + 1);
-  const value = readExpression(type.valueType, physical.value, `${variable}.value`, context, [...path, "value"], depth + 1);
+  const key = readExpression(
+    type.keyType,
+    physical.key,
+    `${variable}.key`,
+    context,
+    [...path, "key"],
+    depth + 1,
+  );
+  const value = readExpression(
+    type.valueType,
+    physical.value,
+    `${variable}.value`,
+    context,
+    [...path, "value"],
+    depth + 1,
+  );
   if (key.unchanged && value.unchanged) return { sql, unchanged: true };
   const entry = `struct_pack("key" := ${key.sql}, "value" := ${value.sql})`;
-  return { sql: `map_from_entries(list_transform(map_entries(${sql}), lambda ${variable}: ${entry}))`, unchanged: false };
+  return {
+    sql: `map_from_entries(list_transform(map_entries(${sql}), lambda ${variable}: ${entry}))`,
+    unchanged: false,
+  };
 }
 
 const wholeNumbers: Readonly<Record<string, number>> = { TINYINT: 1, SMALLINT: 2, INTEGER: 3, BIGINT: 4 };
@@ -153,19 +208,26 @@ const wholeNumbers: Readonly<Record<string, number>> = { TINYINT: 1, SMALLINT: 2
 /** Digits that hold every value of a whole-number type. */
 const wholeDigits: Readonly<Record<string, number>> = { TINYINT: 3, SMALLINT: 5, INTEGER: 10, BIGINT: 19 };
 
-/** Engine types that a file may hold for a Delta type without a cast, with the whole-number ranks that may be widened to it. */
-const widest: Partial<Readonly<Record<PrimitiveName, { readonly own: string; readonly wholeUpTo: number }>>> = {
-  byte: { own: "TINYINT", wholeUpTo: 1 },
-  short: { own: "SMALLINT", wholeUpTo: 2 },
-  integer: { own: "INTEGER", wholeUpTo: 3 },
-  long: { own: "BIGINT", wholeUpTo: 4 },
-  float: { own: "FLOAT", wholeUpTo: 0 },
-  double: { own: "DOUBLE", wholeUpTo: 3 },
-  boolean: { own: "BOOLEAN", wholeUpTo: 0 },
-  date: { own: "DATE", wholeUpTo: 0 },
-};
+/**
+ * Engine types that a file may hold for a Delta type without a cast, with the whole-number ranks that may be
+ * widened to it.
+ */
+const widest: Partial<Readonly<Record<PrimitiveName, { readonly own: string; readonly wholeUpTo: number }>>> =
+  {
+    byte: { own: "TINYINT", wholeUpTo: 1 },
+    short: { own: "SMALLINT", wholeUpTo: 2 },
+    integer: { own: "INTEGER", wholeUpTo: 3 },
+    long: { own: "BIGINT", wholeUpTo: 4 },
+    float: { own: "FLOAT", wholeUpTo: 0 },
+    double: { own: "DOUBLE", wholeUpTo: 3 },
+    boolean: { own: "BOOLEAN", wholeUpTo: 0 },
+    date: { own: "DATE", wholeUpTo: 0 },
+  };
 
-/** The value as the type wants it, or `undefined` where the file's type is none that Delta allows. Casts that could fail stop the read. */
+/**
+ * The value as the type wants it, or `undefined` where the file's type is none that Delta allows. Casts that
+ * could fail stop the read.
+ */
 function leafSql(
   type: Exclude<DeltaType, { readonly type: "struct" | "array" | "map" }>,
   leaf: PhysicalType & { readonly kind: "leaf" },
@@ -177,7 +239,11 @@ function leafSql(
   switch (type) {
     case "string":
       if (from === "VARCHAR") return sql;
-      return from === "BLOB" ? `decode(${sql})` : from === "JSON" || from === "ENUM" || from === "UUID" ? cast : undefined;
+      return from === "BLOB"
+        ? `decode(${sql})`
+        : from === "JSON" || from === "ENUM" || from === "UUID"
+          ? cast
+          : undefined;
     case "binary":
       return from === "BLOB" ? sql : from === "VARCHAR" ? `encode(${sql})` : undefined;
     case "timestamp":
@@ -194,23 +260,41 @@ function leafSql(
   }
 }
 
-/** Nanoseconds cut to microseconds, towards the past as other readers do; a plain cast would cut towards 1970. */
+/**
+ * Nanoseconds cut to microseconds, towards the past as other readers do; a plain cast would cut towards 1970.
+ */
 function microseconds(sql: string): string {
   return `make_timestamp(CAST(floor(epoch_ns(${sql}) / 1000::DECIMAL(4,0)) AS BIGINT))`;
 }
 
-function numberSql(type: PrimitiveName, leaf: PhysicalType & { readonly kind: "leaf" }, sql: string, cast: string): string | undefined {
+function numberSql(
+  type: PrimitiveName,
+  leaf: PhysicalType & { readonly kind: "leaf" },
+  sql: string,
+  cast: string,
+): string | undefined {
   const rule = widest[type];
   if (rule === undefined) return undefined;
   if (leaf.engineType === rule.own) return sql;
   if ((wholeNumbers[leaf.engineType] ?? 99) <= rule.wholeUpTo) return cast;
   if (type === "double" && leaf.engineType === "FLOAT") return cast;
   // Some writers leave the bit width of a byte or short out: then the cast checks the range.
-  if ((type === "byte" || type === "short") && leaf.parquetType === "INT32" && leaf.engineType in wholeNumbers) return cast;
+  if (
+    (type === "byte" || type === "short") &&
+    leaf.parquetType === "INT32" &&
+    leaf.engineType in wholeNumbers
+  )
+    return cast;
   return undefined;
 }
 
-function decimalSql(precision: number, scale: number, from: string, sql: string, cast: string): string | undefined {
+function decimalSql(
+  precision: number,
+  scale: number,
+  from: string,
+  sql: string,
+  cast: string,
+): string | undefined {
   const found = /^DECIMAL\((\d+),(\d+)\)$/.exec(from);
   if (found !== null) {
     const [p, s] = [Number(found[1]), Number(found[2])];
@@ -221,7 +305,10 @@ function decimalSql(precision: number, scale: number, from: string, sql: string,
   return digits !== undefined && precision - scale >= digits ? cast : undefined;
 }
 
-/** Expressions whose engine type tells how a file's variants are stored, by the column's path as errors write it. */
+/**
+ * Expressions whose engine type tells how a file's variants are stored, by the column's path as errors write
+ * it.
+ */
 export function variantProbes(
   type: DeltaType,
   physical: PhysicalType,
@@ -237,7 +324,12 @@ export function variantProbes(
         const found = findField(physical.fields, field, mode);
         return found === undefined
           ? []
-          : [...variantProbes(field.type, found.type, `${sql}.${quoteName(found.engineName)}`, mode, [...path, field.name])];
+          : [
+              ...variantProbes(field.type, found.type, `${sql}.${quoteName(found.engineName)}`, mode, [
+                ...path,
+                field.name,
+              ]),
+            ];
       }),
     );
   }
@@ -248,8 +340,16 @@ export function variantProbes(
   return new Map();
 }
 
-function unreadable(type: DeltaType, physical: PhysicalType, context: ReadContext, path: readonly string[]): VarveError {
-  const stored = physical.kind === "leaf" ? `${physical.engineType} (Parquet ${physical.parquetType})` : `a ${physical.kind}`;
+function unreadable(
+  type: DeltaType,
+  physical: PhysicalType,
+  context: ReadContext,
+  path: readonly string[],
+): VarveError {
+  const stored =
+    physical.kind === "leaf"
+      ? `${physical.engineType} (Parquet ${physical.parquetType})`
+      : `a ${physical.kind}`;
   return new VarveError(
     "DATA_FILE_CORRUPT",
     `The file ${context.file} stores column ${pathText(path)} as ${stored}, which cannot be read as the table's type ${typeText(type)}. ` +

@@ -2,7 +2,12 @@ import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { DeletionVectorDescriptor } from "../../protocol/actions.ts";
-import { checkClaims, decodeDeletionVector, deletionVectorPlace, unwrapDeletionVector } from "../../protocol/deletion-vector.ts";
+import {
+  checkClaims,
+  decodeDeletionVector,
+  deletionVectorPlace,
+  unwrapDeletionVector,
+} from "../../protocol/deletion-vector.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { isJsonObject, parseJson } from "../../util/json.ts";
 import { LogPaths, locateFiles } from "./data-files.ts";
@@ -11,8 +16,8 @@ import { footerRows } from "./file-groups.ts";
 const readsUnderWay = 16;
 
 /**
- * Rows of a file by position: bit `n` (the first bit of a byte is its highest) stands for row `n`; rows beyond the bits are not set.
- * `keep` says which rows are read.
+ * Rows of a file by position: bit `n` (the first bit of a byte is its highest) stands for row `n`; rows
+ * beyond the bits are not set. `keep` says which rows are read.
  */
 export interface RowSelection {
   readonly bits: Uint8Array;
@@ -27,11 +32,13 @@ export interface VectorOwner {
 }
 
 /**
- * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md "Deletion Vectors".
+ * The rows that deletion vectors leave of each file, `undefined` for files without a vector. PROTOCOL.md
+ * "Deletion Vectors".
  *
- * @param session reads the footers of files with a vector: how many rows there are decides how big a vector may be
- * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged, holds another number of rows than the log says, or deletes rows that the file does
- *   not have; `DATA_FILE_MISSING` naming a file; `DATA_FILE_CORRUPT`
+ * @param session reads the footers of files with a vector: how many rows there are decides how big a vector
+ * may be
+ * @throws `DELETION_VECTOR_CORRUPT` when a vector is damaged, holds another number of rows than the log says,
+ * or deletes rows that the file does not have; `DATA_FILE_MISSING` naming a file; `DATA_FILE_CORRUPT`
  */
 export async function deletionSelections(
   session: Session,
@@ -42,7 +49,10 @@ export async function deletionSelections(
   return bits.map((deleted) => (deleted === undefined ? undefined : { bits: deleted, keep: "clear" }));
 }
 
-/** The deleted rows of each file, one bit a row, `undefined` for files without a vector. @throws as {@link deletionSelections} */
+/**
+ * The deleted rows of each file, one bit a row, `undefined` for files without a vector. @throws as
+ * {@link deletionSelections}
+ */
 export async function deletedRows(
   session: Session,
   context: TableContext,
@@ -79,7 +89,10 @@ async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Pr
   }
 }
 
-/** `numRecords` of a file's statistics, which files with a vector must have; `undefined` where it cannot be had. */
+/**
+ * `numRecords` of a file's statistics, which files with a vector must have; `undefined` where it cannot be
+ * had.
+ */
 export function recordsOf(stats: string | undefined): number | undefined {
   if (stats === undefined) return undefined;
   try {

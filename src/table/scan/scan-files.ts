@@ -46,7 +46,8 @@ export interface FileRelation extends Relation {
 /**
  * Makes data files one relation with the wanted columns, each file read as its own footer says.
  *
- * Keeps what differs from file to file in tables of the session. A relation without columns yields one unnamed column, to be counted only.
+ * Keeps what differs from file to file in tables of the session. A relation without columns yields one
+ * unnamed column, to be counted only.
  *
  * @throws `DATA_FILE_CORRUPT` naming the file
  */
@@ -73,7 +74,10 @@ export async function scanFiles(
 function columnOf(column: ScanColumn): EngineColumn {
   if (column.kind === "data") return { name: column.field.name, type: dataType(column) };
   if (column.kind === "extra") return { name: column.name, type: "VARCHAR" };
-  return { name: column.name, type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)" };
+  return {
+    name: column.name,
+    type: column.kind === "constant" ? column.type : "STRUCT(row_id BIGINT, row_commit_version BIGINT)",
+  };
 }
 
 function dataType({ field, typedVariants }: Extract<ScanColumn, { kind: "data" }>): string {
@@ -115,7 +119,10 @@ async function groupArms(
   return arms;
 }
 
-/** PROTOCOL.md "Reader Requirements for Column Mapping": a file without field ids is refused in `id` mode rather than read as nulls. */
+/**
+ * PROTOCOL.md "Reader Requirements for Column Mapping": a file without field ids is refused in `id` mode
+ * rather than read as nulls.
+ */
 function checkFieldIds(fields: readonly PhysicalField[], mode: ColumnMappingMode, file: string): void {
   if (mode !== "id" || fields.length === 0 || fields.some((field) => field.fieldId !== undefined)) return;
   const message = `The table finds columns by field id, but the file ${file} has no field ids, so none of its columns can be told apart. Write the file again.`;
@@ -134,7 +141,9 @@ async function variantTypes(
     if (column.kind !== "data") continue;
     const found = findField(fields, column.field, mode);
     if (found === undefined) continue;
-    const own = variantProbes(column.field.type, found.type, `f.${quoteName(found.engineName)}`, mode, [column.field.name]);
+    const own = variantProbes(column.field.type, found.type, `f.${quoteName(found.engineName)}`, mode, [
+      column.field.name,
+    ]);
     for (const [path, sql] of own) probes.set(path, sql);
   }
   if (probes.size === 0) return new Map();
@@ -175,9 +184,13 @@ class ArmBuilder {
     const constants = this.#columns.filter((column) => column.kind === "constant");
     const positioned = selected || tracked;
     if (!positioned) {
-      const alike = groupBy(files, (file) => JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))));
-      // Constants in the text cost nothing a row, and let the engine drop whole groups; beyond some groups a join is cheaper to plan.
-      if (alike.length <= groupsInText) return alike.map((group) => this.#select(group, this.#scan(group), group[0], undefined));
+      const alike = groupBy(files, (file) =>
+        JSON.stringify(constants.map(({ key }) => plainText(file.constants[key] ?? null))),
+      );
+      // Constants in the text cost nothing a row, and let the engine drop whole groups; beyond some groups a
+      // join is cheaper to plan.
+      if (alike.length <= groupsInText)
+        return alike.map((group) => this.#select(group, this.#scan(group), group[0], undefined));
     }
     // A file's own column of this name hides the engine's: then rows are counted, one file at a time.
     if (this.#hides("file_index") || (positioned && this.#hides("file_row_number"))) {
@@ -188,7 +201,12 @@ class ArmBuilder {
     return [await this.#joined(files, selected, tracked, false)];
   }
 
-  async #joined(files: readonly ScanFile[], selected: boolean, tracked: boolean, counted: boolean): Promise<string> {
+  async #joined(
+    files: readonly ScanFile[],
+    selected: boolean,
+    tracked: boolean,
+    counted: boolean,
+  ): Promise<string> {
     const table = await this.#fileTable(files, selected, tracked);
     const prefix = freePrefix(this.#fields.map(({ engineName }) => engineName));
     const scan = counted
@@ -205,7 +223,9 @@ class ArmBuilder {
   }
 
   #nothingTable(): string {
-    return this.#hides("file_index") ? " CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing" : "";
+    return this.#hides("file_index")
+      ? " CROSS JOIN (SELECT CAST(NULL AS VARCHAR) AS text) AS varve_nothing"
+      : "";
   }
 
   #parquet(files: readonly ScanFile[]): string {
@@ -216,17 +236,30 @@ class ArmBuilder {
     return this.#fields.some((field) => field.engineName.toLowerCase() === name);
   }
 
-  /** `constantsOf` gives the constants where all files share them; else they come from the joined table `c`. */
-  #select(files: readonly ScanFile[], from: string, constantsOf: ScanFile | undefined, position: string | undefined): string {
+  /**
+   * `constantsOf` gives the constants where all files share them; else they come from the joined table `c`.
+   */
+  #select(
+    files: readonly ScanFile[],
+    from: string,
+    constantsOf: ScanFile | undefined,
+    position: string | undefined,
+  ): string {
     const items = this.#columns.map(
-      (column, at) => `${this.#item(column, at, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
+      (column, at) =>
+        `${this.#item(column, at, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
     );
     return files.length === 0
       ? emptySql(this.#columns.map(columnOf))
       : `SELECT ${items.length === 0 ? "0" : items.join(", ")} FROM ${from}`;
   }
 
-  #item(column: ScanColumn, at: number, constantsOf: ScanFile | undefined, position: string | undefined): string {
+  #item(
+    column: ScanColumn,
+    at: number,
+    constantsOf: ScanFile | undefined,
+    position: string | undefined,
+  ): string {
     switch (column.kind) {
       case "constant": {
         if (constantsOf === undefined) return `c.k${at}`;
@@ -237,11 +270,15 @@ class ArmBuilder {
         const found = findField(this.#fields, column.field, this.#read.mode);
         if (found === undefined) return this.#nothing(dataType(column));
         const read = { ...this.#read, typedVariants: column.typedVariants === true };
-        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, read, [column.field.name]).sql;
+        return readExpression(column.field.type, found.type, `f.${quoteName(found.engineName)}`, read, [
+          column.field.name,
+        ]).sql;
       }
       case "extra": {
         const found = this.#fields.find((field) => field.name === column.name);
-        return found === undefined ? this.#nothing("VARCHAR") : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
+        return found === undefined
+          ? this.#nothing("VARCHAR")
+          : `CAST(f.${quoteName(found.engineName)} AS VARCHAR)`;
       }
       case "row-tracking": {
         const id = this.#materialized(column.idColumn, `c.base_row_id + ${position}`);
@@ -252,12 +289,15 @@ class ArmBuilder {
   }
 
   /**
-   * NULL for each row. A text is one that the engine's optimizer cannot see through: DuckDB 1.5 takes `k LIKE '%'` and `contains(k, '')` for
-   * true where `k` is a NULL constant and the other side of an OR is false for all rows.
+   * NULL for each row. A text is one that the engine's optimizer cannot see through: DuckDB 1.5 takes
+   * `k LIKE '%'` and `contains(k, '')` for true where `k` is a NULL constant and the other side of an OR is
+   * false for all rows.
    */
   #nothing(type: string): string {
     if (type !== "VARCHAR" && type !== "JSON") return `CAST(NULL AS ${type})`;
-    const text = this.#hides("file_index") ? "varve_nothing.text" : "CASE WHEN f.file_index IS NULL THEN '' END";
+    const text = this.#hides("file_index")
+      ? "varve_nothing.text"
+      : "CASE WHEN f.file_index IS NULL THEN '' END";
     return type === "VARCHAR" ? text : `CAST(${text} AS JSON)`;
   }
 
@@ -269,7 +309,9 @@ class ArmBuilder {
   /** A table of the session with one row a file: its constants, row ids and selection. */
   async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<string> {
     const table = `varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`;
-    const constants = this.#columns.flatMap((column, at) => (column.kind === "constant" ? [{ column, at }] : []));
+    const constants = this.#columns.flatMap((column, at) =>
+      column.kind === "constant" ? [{ column, at }] : [],
+    );
     const rows = files.map((file, index) => [
       String(index),
       tracked ? (file.baseRowId?.toString() ?? null) : null,
@@ -286,7 +328,9 @@ class ArmBuilder {
   }
 
   async #withSelections(table: string, files: readonly ScanFile[]): Promise<string> {
-    await this.#session.execute(`CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`);
+    await this.#session.execute(
+      `CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`,
+    );
     const together = 64;
     for (let start = 0; start < files.length; start += together) {
       const values: string[] = [];
@@ -295,7 +339,9 @@ class ArmBuilder {
         const bits = file.selection?.bits ?? new Uint8Array(0);
         // A BIT needs one bit at least.
         parameters.push(bits.length === 0 ? new Uint8Array(1) : bits);
-        values.push(`(${start + at}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`);
+        values.push(
+          `(${start + at}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
+        );
       });
       await this.#session.execute(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`, parameters);
     }

@@ -19,13 +19,19 @@ import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "./
 
 /** What to read of a version. */
 export interface ScanOptions {
-  /** Names of top-level columns in the wanted order, matched without regard to case; default: all, in the schema's order. */
+  /**
+   * Names of top-level columns in the wanted order, matched without regard to case; default: all, in the
+   * schema's order.
+   */
   readonly columns?: readonly string[] | undefined;
   /** Files that provably hold no matching row are left out; rows are not filtered. */
   readonly predicate?: Predicate | undefined;
   /** Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`. */
   readonly rowTracking?: boolean | undefined;
-  /** Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that are written again. */
+  /**
+   * Give variants as the engine's VARIANT, every value with its own type, instead of as JSON: for rows that
+   * are written again.
+   */
   readonly typedVariants?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,22 +54,39 @@ export interface ScanRelation extends Relation {
 
 /** How a version's files name their columns: PROTOCOL.md "Reader Requirements for Column Mapping". */
 export function mappingModeOf(snapshot: Pick<LogSnapshot, "protocol" | "metadata">): ColumnMappingMode {
-  return readerHas(snapshot.protocol, "columnMapping") ? propertyOf(snapshot.metadata.configuration, "columnMapping.mode") : "none";
+  return readerHas(snapshot.protocol, "columnMapping")
+    ? propertyOf(snapshot.metadata.configuration, "columnMapping.mode")
+    : "none";
 }
 
 /**
- * Turns a version into a relation of `session`: prunes its files, applies partition values, column mapping, type changes, deletion vectors.
+ * Turns a version into a relation of `session`: prunes its files, applies partition values, column mapping,
+ * type changes, deletion vectors.
  *
- * The relation lives as long as the session, which must not be fenced yet, or be fenced to `files` afterwards.
+ * The relation lives as long as the session, which must not be fenced yet, or be fenced to `files`
+ * afterwards.
  *
- * @throws `COLUMN_NOT_FOUND`; `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file; `DELETION_VECTOR_CORRUPT`; `PATH_OUTSIDE_TABLE`;
- * `UNSUPPORTED_FEATURE` for a type change that Delta does not define
+ * @throws `COLUMN_NOT_FOUND`; `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file;
+ * `DELETION_VECTOR_CORRUPT`; `PATH_OUTSIDE_TABLE`; `UNSUPPORTED_FEATURE` for a type change that Delta does
+ * not define
  */
-export async function planScan(session: Session, snapshot: LogSnapshot, options: ScanOptions = {}): Promise<ScanRelation> {
+export async function planScan(
+  session: Session,
+  snapshot: LogSnapshot,
+  options: ScanOptions = {},
+): Promise<ScanRelation> {
   const pruned = await prunedFiles(snapshot, options.predicate);
   const relation = await planFiles(session, snapshot, pruned.files, options);
   const bytes = pruned.files.reduce((sum, add) => sum + add.size, 0);
-  return { ...relation, report: { filesListed: pruned.listed, filesSkipped: pruned.skipped, filesRead: pruned.files.length, bytes } };
+  return {
+    ...relation,
+    report: {
+      filesListed: pruned.listed,
+      filesSkipped: pruned.skipped,
+      filesRead: pruned.files.length,
+      bytes,
+    },
+  };
 }
 
 /** As {@link planScan}, over some of a version's live files, which the caller chose. */
@@ -92,7 +115,8 @@ export function scanColumns(
   mode: ColumnMappingMode,
   options: Pick<ScanOptions, "columns" | "rowTracking" | "typedVariants">,
 ): ScanColumn[] {
-  const wanted = options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
+  const wanted =
+    options.columns?.map((name) => requireColumn(snapshot.schema, name)) ?? snapshot.schema.fields;
   const partitions = partitionFields(snapshot);
   const columns = wanted.map((field): ScanColumn => {
     const type = readTypeText(field.type);
@@ -113,7 +137,8 @@ export function scanFile(
   const constants = partitionFields(snapshot).map((field): [string, string | Uint8Array | null] => {
     const name = physicalName(field, mode);
     const value = decodePartitionValue(field.type, partitionText(add.partitionValues, name), [field.name]);
-    const text = value === null || value instanceof Uint8Array ? value : engineText(field.type, String(value));
+    const text =
+      value === null || value instanceof Uint8Array ? value : engineText(field.type, String(value));
     return [name, text];
   });
   return {
@@ -124,7 +149,10 @@ export function scanFile(
   };
 }
 
-/** The value of a partition column, whose name some writers spell in another case than the schema; null where there is none. */
+/**
+ * The value of a partition column, whose name some writers spell in another case than the schema; null where
+ * there is none.
+ */
 function partitionText(values: AddAction["partitionValues"], name: string): string | null {
   if (Object.hasOwn(values, name)) return values[name] ?? null;
   const folded = Object.keys(values).find((key) => foldName(key) === foldName(name));
@@ -168,13 +196,19 @@ async function prunedFiles(snapshot: LogSnapshot, predicate: Predicate | undefin
   return live.prune(predicate ?? { op: "constant", value: true });
 }
 
-/** PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that loses nothing. */
+/**
+ * PROTOCOL.md "Reader Requirements for Type Widening": every recorded change must be one that loses nothing.
+ */
 function checkTypeChanges(snapshot: LogSnapshot): void {
   if (!readerHas(snapshot.protocol, "typeWidening")) return;
   for (const { field, path } of allFields(snapshot.schema)) {
     const bad = typeChangesOf(field).find((change) => !canReadWidened(change.fromType, change.toType));
     if (bad === undefined) continue;
     const message = `Column ${pathText(path)} went from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not know. Use a newer program.`;
-    throw new VarveError("UNSUPPORTED_FEATURE", message, { column: [...path], from: typeText(bad.fromType), to: typeText(bad.toType) });
+    throw new VarveError("UNSUPPORTED_FEATURE", message, {
+      column: [...path],
+      from: typeText(bad.fromType),
+      to: typeText(bad.toType),
+    });
   }
 }

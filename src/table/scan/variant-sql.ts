@@ -5,16 +5,24 @@ import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 type StructShape = PhysicalType & { readonly kind: "struct" };
 
 /**
- * SQL that yields a variant column as JSON text: PROTOCOL.md "Variant Data Type" and "Variant Shredding", Parquet's VariantShredding.md.
+ * SQL that yields a variant column as JSON text: PROTOCOL.md "Variant Data Type" and "Variant Shredding",
+ * Parquet's VariantShredding.md.
  *
- * `engineType` is what the engine itself makes of the column: `VARIANT` where the file annotates it; else a struct of binary columns, which
- * is decoded by the session's variant function, shredded parts put back in place.
+ * `engineType` is what the engine itself makes of the column: `VARIANT` where the file annotates it; else a
+ * struct of binary columns, which is decoded by the session's variant function, shredded parts put back in
+ * place.
  *
  * @throws `DATA_FILE_CORRUPT` when the file's columns are no variant
  */
-export function variantSql(physical: PhysicalType, sql: string, engineType: string | undefined, file: string): string {
+export function variantSql(
+  physical: PhysicalType,
+  sql: string,
+  engineType: string | undefined,
+  file: string,
+): string {
   if (engineType === "VARIANT") {
-    // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like them.
+    // The engine's own JSON of a variant keeps neither bytes nor timestamps apart from texts that look like
+    // them.
     const plain = `CAST(variant_to_parquet_variant(${sql}) AS STRUCT(metadata BLOB, "value" BLOB))`;
     return `CASE WHEN ${sql} IS NULL THEN NULL ELSE CAST(varve_variant_json(${plain}.metadata, ${plain}."value") AS JSON) END`;
   }
@@ -25,23 +33,37 @@ export function variantSql(physical: PhysicalType, sql: string, engineType: stri
 }
 
 /**
- * SQL that yields a variant column as the engine's VARIANT, in which each value keeps its own type: for rows that are written again.
+ * SQL that yields a variant column as the engine's VARIANT, in which each value keeps its own type: for rows
+ * that are written again.
  *
- * @throws `UNSUPPORTED_FEATURE` for parts that the file shreds without annotating them, which the engine does not put together;
- *   `DATA_FILE_CORRUPT` when the file's columns are no variant
+ * @throws `UNSUPPORTED_FEATURE` for parts that the file shreds without annotating them, which the engine does
+ * not put together; `DATA_FILE_CORRUPT` when the file's columns are no variant
  */
-export function typedVariantSql(physical: PhysicalType, sql: string, engineType: string | undefined, file: string): string {
+export function typedVariantSql(
+  physical: PhysicalType,
+  sql: string,
+  engineType: string | undefined,
+  file: string,
+): string {
   if (engineType === "VARIANT") return sql;
   if (physical.kind !== "struct" || field(physical, "metadata") === undefined) throw noVariant(file);
-  if (field(physical, "typed_value") !== undefined || field(physical, "value") === undefined) throw shredded(file);
+  if (field(physical, "typed_value") !== undefined || field(physical, "value") === undefined)
+    throw shredded(file);
   const bytes = `${sql}.metadata || coalesce(${sql}."value", '\\x00'::BLOB)`;
   return `CASE WHEN ${sql} IS NULL THEN NULL ELSE variant_bytes_to_variant(${bytes}) END`;
 }
 
 /** JSON text of one shredded level (`value`, `typed_value`), NULL where the value is missing. */
-function restoredSql(level: PhysicalType, sql: string, metadata: string, file: string, depth: number): string {
+function restoredSql(
+  level: PhysicalType,
+  sql: string,
+  metadata: string,
+  file: string,
+  depth: number,
+): string {
   if (level.kind !== "struct") throw noVariant(file);
-  const value = field(level, "value") === undefined ? undefined : `varve_variant_json(${metadata}, ${sql}.value)`;
+  const value =
+    field(level, "value") === undefined ? undefined : `varve_variant_json(${metadata}, ${sql}.value)`;
   const typed = field(level, "typed_value");
   if (typed === undefined) {
     if (value === undefined) throw noVariant(file);
@@ -52,7 +74,14 @@ function restoredSql(level: PhysicalType, sql: string, metadata: string, file: s
   return `CASE WHEN ${typedSql} IS NOT NULL THEN ${text}${value === undefined ? "" : ` ELSE ${value}`} END`;
 }
 
-function typedText(type: PhysicalType, sql: string, residue: string | undefined, metadata: string, file: string, depth: number): string {
+function typedText(
+  type: PhysicalType,
+  sql: string,
+  residue: string | undefined,
+  metadata: string,
+  file: string,
+  depth: number,
+): string {
   if (type.kind === "struct") return objectText(type, sql, residue, metadata, file, depth);
   if (type.kind === "list") {
     const variable = `v${depth}`;
@@ -64,7 +93,14 @@ function typedText(type: PhysicalType, sql: string, residue: string | undefined,
 }
 
 /** A shredded object: its shredded fields that are there, and the fields left in the binary value. */
-function objectText(type: StructShape, sql: string, residue: string | undefined, metadata: string, file: string, depth: number): string {
+function objectText(
+  type: StructShape,
+  sql: string,
+  residue: string | undefined,
+  metadata: string,
+  file: string,
+  depth: number,
+): string {
   const shredded = type.fields.map((own) => {
     const inner = restoredSql(own.type, `${sql}.${quoteName(own.engineName)}`, metadata, file, depth);
     return `(${quoteText(`${JSON.stringify(own.name)}:`)} || ${inner})`;
@@ -74,7 +110,8 @@ function objectText(type: StructShape, sql: string, residue: string | undefined,
 }
 
 function scalarText(engineType: string, sql: string): string {
-  if (/^(?:BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(.*\))$/.test(engineType)) return `CAST(${sql} AS VARCHAR)`;
+  if (/^(?:BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(.*\))$/.test(engineType))
+    return `CAST(${sql} AS VARCHAR)`;
   switch (engineType) {
     case "FLOAT":
     case "DOUBLE":

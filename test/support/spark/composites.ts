@@ -1,4 +1,7 @@
-/** Expressions in which rules meet: constants, errors that conditions hide or do not, precedence, what tables really hold. */
+/**
+ * Expressions in which rules meet: constants, errors that conditions hide or do not, precedence, what tables
+ * really hold.
+ */
 export const composites: readonly string[] = [
   "i32_1 + 1 > 0",
   "i32_1 - 1 < 5",

@@ -15,7 +15,10 @@ export async function makeGrid(session: Session): Promise<void> {
 }
 
 /** Values of each proof's translation over the product of its columns, as the engine computes them. */
-export async function* engineCells(session: Session, proofs: readonly Proof[]): AsyncGenerator<readonly [Proof, readonly Cell[]]> {
+export async function* engineCells(
+  session: Session,
+  proofs: readonly Proof[],
+): AsyncGenerator<readonly [Proof, readonly Cell[]]> {
   const byColumns = new Map<string, Proof[]>();
   for (const proof of proofs) {
     const key = proof.columns.join(" ");

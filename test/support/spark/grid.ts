@@ -2,7 +2,10 @@ import { engineTypeText } from "../../../src/dialects/engine-types.ts";
 import type { TypeKind } from "../../../src/dialects/spark/term.ts";
 import type { DeltaType, StructType } from "../../../src/schema/types.ts";
 
-/** One type of the grid over which translations are proved, with its values: `null`, or text from which both engines make the value. */
+/**
+ * One type of the grid over which translations are proved, with its values: `null`, or text from which both
+ * engines make the value.
+ */
 export interface GridType {
   /** Columns of the type are called by this name and a number, e.g. `i32_1`. */
   readonly name: string;
@@ -13,13 +16,22 @@ export interface GridType {
 
 const decimal = (precision: number, scale: number): DeltaType => ({ type: "decimal", precision, scale });
 const array = (elementType: DeltaType): DeltaType => ({ type: "array", elementType, containsNull: true });
-const map = (keyType: DeltaType, valueType: DeltaType): DeltaType => ({ type: "map", keyType, valueType, valueContainsNull: true });
+const map = (keyType: DeltaType, valueType: DeltaType): DeltaType => ({
+  type: "map",
+  keyType,
+  valueType,
+  valueContainsNull: true,
+});
 const field = (name: string, type: DeltaType) => ({ name, type, nullable: true, metadata: {} });
 const struct: StructType = { type: "struct", fields: [field("a", "integer"), field("B", "string")] };
 
 const texts = [
-  ..." |a|A|ab|abc| a b |a%b|a_b|a\\b|ab\\|é|é|😀|😀a\u0301b|👍🏽|ß|Σ|ΑΣ|İ|ÿŸ|a\nb|a\r\nb|\ta|\u00a0a\u3000|!_".split("|"),
-  ..."0|12|-7|+5|1.5|128| 5|007|2147483648|9223372036854775808|2024-02-29|2023-02-29|0001-01-01|9999-12-31|10000-01-01|2024-1-1".split("|"),
+  ..." |a|A|ab|abc| a b |a%b|a_b|a\\b|ab\\|é|é|😀|😀a\u0301b|👍🏽|ß|Σ|ΑΣ|İ|ÿŸ|a\nb|a\r\nb|\ta|\u00a0a\u3000|!_".split(
+    "|",
+  ),
+  ..."0|12|-7|+5|1.5|128| 5|007|2147483648|9223372036854775808|2024-02-29|2023-02-29|0001-01-01|9999-12-31|10000-01-01|2024-1-1".split(
+    "|",
+  ),
   "true",
   "\uffff",
   "\u{10000}",
@@ -41,7 +53,17 @@ export const gridTypes: readonly GridType[] = [
     name: "i64",
     kind: "long",
     type: "long",
-    values: [null, "-9223372036854775808", "-4294967297", "-1", "0", "1", "3", "9007199254740993", "9223372036854775807"],
+    values: [
+      null,
+      "-9223372036854775808",
+      "-4294967297",
+      "-1",
+      "0",
+      "1",
+      "3",
+      "9007199254740993",
+      "9223372036854775807",
+    ],
   },
   {
     name: "f32",
@@ -69,7 +91,20 @@ export const gridTypes: readonly GridType[] = [
     kind: "double",
     type: "double",
     values: [
-      ...[null, "NaN", "-0.0", "0.0", "1.5", "-2.5", "0.1", "2.675", "Infinity", "-Infinity", "1.7976931348623157E308", "4.9E-324"],
+      ...[
+        null,
+        "NaN",
+        "-0.0",
+        "0.0",
+        "1.5",
+        "-2.5",
+        "0.1",
+        "2.675",
+        "Infinity",
+        "-Infinity",
+        "1.7976931348623157E308",
+        "4.9E-324",
+      ],
       ...[
         "2147483647.5",
         "-2147483648.9",
@@ -87,7 +122,12 @@ export const gridTypes: readonly GridType[] = [
     type: decimal(5, 2),
     values: [null, "-999.99", "-2.50", "-0.05", "0.00", "0.01", "2.45", "127.99", "999.99"],
   },
-  { name: "d10_0", kind: "decimal", type: decimal(10, 0), values: [null, "-9999999999", "-1", "0", "1", "2147483648"] },
+  {
+    name: "d10_0",
+    kind: "decimal",
+    type: decimal(10, 0),
+    values: [null, "-9999999999", "-1", "0", "1", "2147483648"],
+  },
   {
     name: "d15_6",
     kind: "decimal",
@@ -98,7 +138,14 @@ export const gridTypes: readonly GridType[] = [
     name: "d38_10",
     kind: "decimal",
     type: decimal(38, 10),
-    values: [null, `-${"9".repeat(28)}.9999999999`, "-0.0000000001", "0.0000000000", "2.5000000000", `${"9".repeat(28)}.9999999999`],
+    values: [
+      null,
+      `-${"9".repeat(28)}.9999999999`,
+      "-0.0000000001",
+      "0.0000000000",
+      "2.5000000000",
+      `${"9".repeat(28)}.9999999999`,
+    ],
   },
   {
     name: "d38_0",
@@ -107,7 +154,12 @@ export const gridTypes: readonly GridType[] = [
     values: [null, `-${"9".repeat(38)}`, "0", "9223372036854775808", "9".repeat(38)],
   },
   { name: "s", kind: "string", type: "string", values: [null, "", ...texts] },
-  { name: "bin", kind: "binary", type: "binary", values: [null, "", "00", "61", "6162", "7F", "80", "FF", "F09F9880"] },
+  {
+    name: "bin",
+    kind: "binary",
+    type: "binary",
+    values: [null, "", "00", "61", "6162", "7F", "80", "FF", "F09F9880"],
+  },
   {
     name: "dt",
     kind: "date",
@@ -142,7 +194,12 @@ export const gridTypes: readonly GridType[] = [
         "1970-01-01 00:00:00",
         "1970-01-01 00:00:00.000001",
       ],
-      ...["2024-02-29 23:59:59.123400", "2024-12-30 12:30:45", "2023-01-01 00:00:00", "9999-12-31 23:59:59.999999"],
+      ...[
+        "2024-02-29 23:59:59.123400",
+        "2024-12-30 12:30:45",
+        "2023-01-01 00:00:00",
+        "9999-12-31 23:59:59.999999",
+      ],
     ],
   },
   {
@@ -159,10 +216,20 @@ export const gridTypes: readonly GridType[] = [
       "9999-12-31 23:59:59.999999",
     ],
   },
-  { name: "ai", kind: "array", type: array("integer"), values: [null, "", "1", "NULL", "1,NULL,3", "-1,0,2147483647"] },
+  {
+    name: "ai",
+    kind: "array",
+    type: array("integer"),
+    values: [null, "", "1", "NULL", "1,NULL,3", "-1,0,2147483647"],
+  },
   { name: "as", kind: "array", type: array("string"), values: [null, "", "'a'", "NULL", "'a',NULL,''"] },
   { name: "mi", kind: "map", type: map("string", "integer"), values: [null, "", "'a',1", "'a',NULL,'',2"] },
-  { name: "ms", kind: "map", type: map("integer", "string"), values: [null, "", "1,'x'", "0,NULL,2147483647,''"] },
+  {
+    name: "ms",
+    kind: "map",
+    type: map("integer", "string"),
+    values: [null, "", "1,'x'", "0,NULL,2147483647,''"],
+  },
   { name: "st", kind: "struct", type: struct, values: [null, "1,'x'", "NULL,NULL"] },
 ];
 
@@ -172,10 +239,15 @@ export const columnsOfType = [1, 2, 3] as const;
 /** The grid's columns: all of {@link gridTypes}, several times. */
 export const gridSchema: StructType = {
   type: "struct",
-  fields: gridTypes.flatMap(({ name, type }) => columnsOfType.map((number) => field(`${name}_${number}`, type))),
+  fields: gridTypes.flatMap(({ name, type }) =>
+    columnsOfType.map((number) => field(`${name}_${number}`, type)),
+  ),
 };
 
-/** Names of the grid's columns that a text uses, in the schema's order: its cells are the product of their values, the last one fastest. */
+/**
+ * Names of the grid's columns that a text uses, in the schema's order: its cells are the product of their
+ * values, the last one fastest.
+ */
 export function columnsIn(expression: string): readonly string[] {
   const words = new Set(expression.match(/[a-z0-9]+(?:_\d+)+/g) ?? []);
   return gridSchema.fields.map(({ name }) => name).filter((name) => words.has(name));
@@ -188,7 +260,12 @@ export function typeOfColumn(column: string): GridType {
 }
 
 const hex = (text: string): string => Buffer.from(text, "utf8").toString("hex").toUpperCase();
-const sparkNames: Readonly<Record<string, string>> = { long: "bigint", integer: "int", short: "smallint", byte: "tinyint" };
+const sparkNames: Readonly<Record<string, string>> = {
+  long: "bigint",
+  integer: "int",
+  short: "smallint",
+  byte: "tinyint",
+};
 
 /** A type as Spark SQL writes it. */
 export function sparkTypeName(type: DeltaType): string {

@@ -14,7 +14,10 @@ export interface Proof {
   readonly domain: string | undefined;
 }
 
-/** Proofs of every rule, form and combination of types that the translation covers, from the tables themselves. */
+/**
+ * Proofs of every rule, form and combination of types that the translation covers, from the tables
+ * themselves.
+ */
 export function allProofs(): Proof[] {
   const found = [
     ...rules.flatMap(ruleProofs),
@@ -41,22 +44,40 @@ interface Sketch {
 function ruleProofs({ names, forms, spell }: Rule): Sketch[] {
   return names.flatMap((name) =>
     forms.flatMap((form) =>
-      argumentLists(form).map((args): Sketch => ({ rule: names[0] ?? name, text: (spell ?? call)(name, args), domain: form.domain })),
+      argumentLists(form).map(
+        (args): Sketch => ({
+          rule: names[0] ?? name,
+          text: (spell ?? call)(name, args),
+          domain: form.domain,
+        }),
+      ),
     ),
   );
 }
 
 const call = (name: string, args: readonly string[]): string => `${name}(${args.join(", ")})`;
 
-/** All types for the first two arguments; those after the second have its type, so that the number stays within bounds. */
+/**
+ * All types for the first two arguments; those after the second have its type, so that the number stays
+ * within bounds.
+ */
 function argumentLists({ takes, repeats }: Form): string[][] {
-  const parameters = repeats === true ? [...takes, takes.at(-1)].filter((parameter) => parameter !== undefined) : takes;
-  let lists: { readonly args: readonly string[]; readonly kinds: readonly string[] }[] = [{ args: [], kinds: [] }];
+  const parameters =
+    repeats === true ? [...takes, takes.at(-1)].filter((parameter) => parameter !== undefined) : takes;
+  let lists: { readonly args: readonly string[]; readonly kinds: readonly string[] }[] = [
+    { args: [], kinds: [] },
+  ];
   for (const [index, { kinds, constants }] of parameters.entries()) {
-    const choices = constants?.map((text) => [text, text] as const) ?? kinds.flatMap((kind) => columnsFor(kind, index + 1));
+    const choices =
+      constants?.map((text) => [text, text] as const) ?? kinds.flatMap((kind) => columnsFor(kind, index + 1));
     lists = lists.flatMap(({ args, kinds: before }) =>
       choices
-        .filter(([, kind]) => index < 2 || kind === before[index - 1] || !choices.some(([, other]) => other === before[index - 1]))
+        .filter(
+          ([, kind]) =>
+            index < 2 ||
+            kind === before[index - 1] ||
+            !choices.some(([, other]) => other === before[index - 1]),
+        )
         .map(([text, kind]) => ({ args: [...args, text], kinds: [...before, kind] })),
     );
   }
@@ -72,11 +93,15 @@ const typesOf = (kind: TypeKind): GridType[] => gridTypes.filter((type) => type.
 
 function castProofs(): Sketch[] {
   return castRules.flatMap(({ from, to, domain }) =>
-    from
-      .flatMap(typesOf)
-      .flatMap(({ name }) =>
-        to.flatMap(typesOf).map((target): Sketch => ({ rule: "cast", text: `CAST(${name}_1 AS ${sparkTypeName(target.type)})`, domain })),
+    from.flatMap(typesOf).flatMap(({ name }) =>
+      to.flatMap(typesOf).map(
+        (target): Sketch => ({
+          rule: "cast",
+          text: `CAST(${name}_1 AS ${sparkTypeName(target.type)})`,
+          domain,
+        }),
       ),
+    ),
   );
 }
 

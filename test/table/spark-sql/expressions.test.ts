@@ -20,7 +20,9 @@ afterAll(async () => session.close());
 
 describe("the translation of Spark's expressions", () => {
   it("has proofs of every rule under every name", () => {
-    const names = rules.flatMap((rule) => rule.names.filter(() => !proofs.some((proof) => proof.rule === rule.names[0])));
+    const names = rules.flatMap((rule) =>
+      rule.names.filter(() => !proofs.some((proof) => proof.rule === rule.names[0])),
+    );
     expect(names).toEqual([]);
   });
 
@@ -37,9 +39,13 @@ describe("the translation of Spark's expressions", () => {
     const found: string[] = [];
     for await (const [{ expression, term, domain }, cells] of engineCells(session, proofs)) {
       const spark = expected[expression];
-      if (spark === undefined) found.push(`${expression}: no answer of Spark; run test/interop/spark-expressions.test.ts`);
+      if (spark === undefined)
+        found.push(`${expression}: no answer of Spark; run test/interop/spark-expressions.test.ts`);
       for (const [place, index] of sampledIndexes(cells.length).entries()) {
-        const [wanted, given] = [canonicalCell(spark?.[place] ?? null, term.type), canonicalCell(cells[index] ?? null, term.type)];
+        const [wanted, given] = [
+          canonicalCell(spark?.[place] ?? null, term.type),
+          canonicalCell(cells[index] ?? null, term.type),
+        ];
         if (wanted !== given && !(domain !== undefined && given === "!"))
           found.push(`${expression} cell ${index}: Spark ${wanted}, varve ${given}`);
       }

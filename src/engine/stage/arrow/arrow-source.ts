@@ -2,20 +2,32 @@ import { DataType, DateUnit, Precision, TimeUnit } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
 import type { ValueType } from "../../core/value-type.ts";
 
-/** The engine's type for an Arrow type; unsigned integers become the next larger signed ones. @throws `SCHEMA_MISMATCH` for those Delta lacks. */
+/**
+ * The engine's type for an Arrow type; unsigned integers become the next larger signed ones. @throws
+ * `SCHEMA_MISMATCH` for those Delta lacks.
+ */
 export function valueTypeOfArrow(column: string, type: DataType): ValueType {
   const within = (name: string, inner: DataType) => valueTypeOfArrow(`${column}.${name}`, inner);
   if (DataType.isNull(type)) return { kind: "null" };
   if (DataType.isBool(type)) return { kind: "boolean" };
   if (DataType.isInt(type)) return integerType(type.bitWidth, type.isSigned);
   if (DataType.isFloat(type)) return { kind: type.precision === Precision.DOUBLE ? "double" : "float" };
-  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type) || DataType.isUtf8View(type)) return { kind: "text" };
-  if (DataType.isBinary(type) || DataType.isLargeBinary(type) || DataType.isBinaryView(type) || DataType.isFixedSizeBinary(type)) {
+  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type) || DataType.isUtf8View(type))
+    return { kind: "text" };
+  if (
+    DataType.isBinary(type) ||
+    DataType.isLargeBinary(type) ||
+    DataType.isBinaryView(type) ||
+    DataType.isFixedSizeBinary(type)
+  ) {
     return { kind: "binary" };
   }
   if (DataType.isDate(type)) return { kind: "date" };
   if (DataType.isTimestamp(type))
-    return { kind: "timestamp", zoned: type.timezone !== null && type.timezone !== undefined && type.timezone !== "" };
+    return {
+      kind: "timestamp",
+      zoned: type.timezone !== null && type.timezone !== undefined && type.timezone !== "",
+    };
   if (DataType.isDecimal(type) && type.precision <= 38 && type.scale >= 0 && type.bitWidth >= 128) {
     return { kind: "decimal", width: type.precision, scale: type.scale };
   }
@@ -24,9 +36,13 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
     return { kind: "list", element: within("element", type.valueType) };
   }
   if (DataType.isStruct(type)) {
-    return { kind: "struct", fields: type.children.map((field) => ({ name: field.name, type: within(field.name, field.type) })) };
+    return {
+      kind: "struct",
+      fields: type.children.map((field) => ({ name: field.name, type: within(field.name, field.type) })),
+    };
   }
-  if (DataType.isMap(type)) return { kind: "map", key: within("key", type.keyType), value: within("value", type.valueType) };
+  if (DataType.isMap(type))
+    return { kind: "map", key: within("key", type.keyType), value: within("value", type.valueType) };
   throw new VarveError(
     "SCHEMA_MISMATCH",
     `Column ${column} has the Arrow type ${type}, which Delta tables cannot hold. Convert it first.`,
@@ -37,11 +53,17 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
   );
 }
 
-/** How many of the type's units are a microsecond (`divide`) or how many microseconds a unit is (`multiply`). */
+/**
+ * How many of the type's units are a microsecond (`divide`) or how many microseconds a unit is (`multiply`).
+ */
 export function microsecondsOf(type: DataType): { readonly multiply: bigint } | { readonly divide: bigint } {
   const unit = DataType.isTimestamp(type) ? type.unit : TimeUnit.MICROSECOND;
   if (unit === TimeUnit.NANOSECOND) return { divide: 1000n };
-  return { multiply: { [TimeUnit.SECOND]: 1_000_000n, [TimeUnit.MILLISECOND]: 1000n, [TimeUnit.MICROSECOND]: 1n }[unit] };
+  return {
+    multiply: { [TimeUnit.SECOND]: 1_000_000n, [TimeUnit.MILLISECOND]: 1000n, [TimeUnit.MICROSECOND]: 1n }[
+      unit
+    ],
+  };
 }
 
 /** Whether a date type counts milliseconds instead of days. */

@@ -15,8 +15,17 @@ export interface Picked {
   readonly positions?: Int32Array | undefined;
 }
 
-/** Copies values of an Arrow array into a vector of the type that {@link valueTypeOfArrow} gives. @throws {@link CellProblem} */
-export function writeArrow(driver: Driver, vector: Vector, data: Data, type: ValueType, picked: Picked): void {
+/**
+ * Copies values of an Arrow array into a vector of the type that {@link valueTypeOfArrow} gives. @throws
+ * {@link CellProblem}
+ */
+export function writeArrow(
+  driver: Driver,
+  vector: Vector,
+  data: Data,
+  type: ValueType,
+  picked: Picked,
+): void {
   if (DataType.isDictionary(data.type)) {
     writeDictionary(driver, vector, data, type, picked);
     return;
@@ -32,18 +41,22 @@ export function writeArrow(driver: Driver, vector: Vector, data: Data, type: Val
     case "struct":
       type.fields.forEach((field, at) => {
         const child = data.children[at];
-        if (child !== undefined) writeArrow(driver, driver.bindings.struct_vector_get_child(vector, at), child, field.type, picked);
+        if (child !== undefined)
+          writeArrow(driver, driver.bindings.struct_vector_get_child(vector, at), child, field.type, picked);
       });
       return;
     case "list":
-      writeList(driver, vector, data, picked, (child, elements, inner) => writeArrow(driver, child, elements, type.element, inner));
+      writeList(driver, vector, data, picked, (child, elements, inner) =>
+        writeArrow(driver, child, elements, type.element, inner),
+      );
       return;
     case "map":
       writeList(driver, vector, data, picked, (child, entries, inner) => {
         const fields = [type.key, type.value];
         fields.forEach((field, at) => {
           const part = entries.children[at];
-          if (part !== undefined) writeArrow(driver, driver.bindings.struct_vector_get_child(child, at), part, field, inner);
+          if (part !== undefined)
+            writeArrow(driver, driver.bindings.struct_vector_get_child(child, at), part, field, inner);
         });
       });
       return;
@@ -126,7 +139,8 @@ function converter(data: Data, type: ValueType, view: DataView): Put {
       return integerPut(values, type.bits, view);
     case "float": {
       const isHalf = DataType.isFloat(data.type) && data.type.precision === Precision.HALF;
-      return (at, position) => view.setFloat32(at * 4, isHalf ? halfFloat(values[position]) : values[position], true);
+      return (at, position) =>
+        view.setFloat32(at * 4, isHalf ? halfFloat(values[position]) : values[position], true);
     }
     case "double":
       return (at, position) => view.setFloat64(at * 8, values[position], true);
@@ -163,10 +177,12 @@ function timestampPut(data: Data, view: DataView): Put {
     const value = BigInt(values[position]);
     if ("multiply" in scale) {
       const micros = value * scale.multiply;
-      if (BigInt.asIntN(64, micros) !== micros) throw new CellProblem("a timestamp that 64 bits of microseconds can hold", value);
+      if (BigInt.asIntN(64, micros) !== micros)
+        throw new CellProblem("a timestamp that 64 bits of microseconds can hold", value);
       view.setBigInt64(at * 8, micros, true);
     } else {
-      if (value % scale.divide !== 0n) throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
+      if (value % scale.divide !== 0n)
+        throw new CellProblem("a timestamp of whole microseconds; Delta has no nanoseconds", value);
       view.setBigInt64(at * 8, value / scale.divide, true);
     }
   };
@@ -191,7 +207,8 @@ function decimalReader({ values, type, stride }: Data): (position: number) => bi
   const bits = stride * 32;
   return (position) => {
     let value = 0n;
-    for (let word = stride - 1; word >= 0; word--) value = (value << 32n) | BigInt((values[position * stride + word] ?? 0) >>> 0);
+    for (let word = stride - 1; word >= 0; word--)
+      value = (value << 32n) | BigInt((values[position * stride + word] ?? 0) >>> 0);
     return BigInt.asIntN(bits, value);
   };
 }
@@ -247,7 +264,13 @@ function bytesReader(data: Data): (position: number) => Uint8Array {
 
 type WriteElements = (vector: Vector, elements: Data, picked: Picked) => void;
 
-function writeList(driver: Driver, vector: Vector, data: Data, picked: Picked, writeElements: WriteElements): void {
+function writeList(
+  driver: Driver,
+  vector: Vector,
+  data: Data,
+  picked: Picked,
+  writeElements: WriteElements,
+): void {
   const { bindings } = driver;
   const rangeOf = listRanges(data);
   const entries = new Uint32Array(picked.count * 4);
@@ -269,7 +292,8 @@ function writeList(driver: Driver, vector: Vector, data: Data, picked: Picked, w
   bindings.list_vector_set_size(vector, total);
   if (picked.count > 0) bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, entries.byteLength);
   const child = data.children[0];
-  if (child !== undefined) writeElements(bindings.list_vector_get_child(vector), child, contiguous(positions));
+  if (child !== undefined)
+    writeElements(bindings.list_vector_get_child(vector), child, contiguous(positions));
 }
 
 /** Positions without gaps are a range, which is copied in one go. */
@@ -295,7 +319,8 @@ function listRanges(data: Data): (position: number) => { readonly start: number;
 function writeDictionary(driver: Driver, vector: Vector, data: Data, type: ValueType, picked: Picked): void {
   const parts = data.dictionary?.data ?? [];
   const [only] = parts;
-  if (only === undefined || parts.length !== 1) throw new CellProblem("a dictionary of one piece", data.dictionary?.length ?? 0);
+  if (only === undefined || parts.length !== 1)
+    throw new CellProblem("a dictionary of one piece", data.dictionary?.length ?? 0);
   const positions = new Int32Array(picked.count);
   for (let at = 0; at < picked.count; at++) {
     const position = positionOf(picked, at);

@@ -16,8 +16,15 @@ import { writeArrow } from "./arrow-writer.ts";
 
 type ArrowSource = Extract<EngineSource, { kind: "arrow" | "arrow-ipc" }>;
 
-/** Stages Arrow tables, batches and IPC streams, copying whole columns. @throws `SOURCE_UNREADABLE`, `SCHEMA_MISMATCH` naming column and row. */
-export async function stageArrow(core: EngineCore, source: ArrowSource, options: StageOptions): Promise<StagedRelation> {
+/**
+ * Stages Arrow tables, batches and IPC streams, copying whole columns. @throws `SOURCE_UNREADABLE`,
+ * `SCHEMA_MISMATCH` naming column and row.
+ */
+export async function stageArrow(
+  core: EngineCore,
+  source: ArrowSource,
+  options: StageOptions,
+): Promise<StagedRelation> {
   const table = core.freshName("staged");
   const writer = new ChunkWriter(core, table);
   let fields: readonly ValueField[] | undefined;
@@ -35,7 +42,11 @@ export async function stageArrow(core: EngineCore, source: ArrowSource, options:
       options.onProgress?.(rows);
     }
     if (fields === undefined)
-      throw new VarveError("SOURCE_UNREADABLE", "The Arrow source is empty: it has no batch, so that its columns are unknown.", {});
+      throw new VarveError(
+        "SOURCE_UNREADABLE",
+        "The Arrow source is empty: it has no batch, so that its columns are unknown.",
+        {},
+      );
     writer.finish();
     return relationOf(table, fields);
   } catch (error) {
@@ -52,7 +63,9 @@ async function* batchesOf(source: ArrowSource): AsyncGenerator<RecordBatch> {
   }
   try {
     const reader =
-      source.stream instanceof Uint8Array ? RecordBatchReader.from(source.stream) : await RecordBatchReader.from(source.stream);
+      source.stream instanceof Uint8Array
+        ? RecordBatchReader.from(source.stream)
+        : await RecordBatchReader.from(source.stream);
     let count = 0;
     for await (const batch of await reader.open()) {
       count++;
@@ -62,11 +75,19 @@ async function* batchesOf(source: ArrowSource): AsyncGenerator<RecordBatch> {
   } catch (error) {
     if (error instanceof VarveError) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new VarveError("SOURCE_UNREADABLE", `The Arrow IPC stream cannot be read: ${why}. It may be truncated.`, {}, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The Arrow IPC stream cannot be read: ${why}. It may be truncated.`,
+      {},
+      error,
+    );
   }
 }
 
-function tableBatches(table: { readonly batches: readonly RecordBatch[]; readonly schema: Schema }): readonly RecordBatch[] {
+function tableBatches(table: {
+  readonly batches: readonly RecordBatch[];
+  readonly schema: Schema;
+}): readonly RecordBatch[] {
   return table.batches.length > 0 ? table.batches : [emptyBatch(table.schema)];
 }
 
@@ -89,21 +110,35 @@ function fieldsOf(schema: Schema): ValueField[] {
 }
 
 function assertSameFields(expected: readonly ValueField[], found: readonly ValueField[], row: number): void {
-  const text = (fields: readonly ValueField[]) => fields.map((field) => `${field.name} ${sqlType(field.type)}`).join(", ");
+  const text = (fields: readonly ValueField[]) =>
+    fields.map((field) => `${field.name} ${sqlType(field.type)}`).join(", ");
   if (text(expected) === text(found)) return;
   const message = `The Arrow batch that begins at row ${row} has the columns (${text(found)}), the ones before (${text(expected)}).`;
-  throw new VarveError("SCHEMA_MISMATCH", `${message} Give all batches one schema.`, { row, expected: text(expected), found: text(found) });
+  throw new VarveError("SCHEMA_MISMATCH", `${message} Give all batches one schema.`, {
+    row,
+    expected: text(expected),
+    found: text(found),
+  });
 }
 
-async function appendBatch(writer: ChunkWriter, driver: Driver, fields: readonly ValueField[], batch: RecordBatch, firstRow: number) {
-  const bytesOfRow = batch.numRows === 0 ? 0 : Math.max(16 * fields.length, batch.data.byteLength / batch.numRows);
+async function appendBatch(
+  writer: ChunkWriter,
+  driver: Driver,
+  fields: readonly ValueField[],
+  batch: RecordBatch,
+  firstRow: number,
+) {
+  const bytesOfRow =
+    batch.numRows === 0 ? 0 : Math.max(16 * fields.length, batch.data.byteLength / batch.numRows);
   const step = rowsOfChunk(bytesOfRow);
   for (let start = 0; start < batch.numRows; start += step) {
     const count = Math.min(step, batch.numRows - start);
     const fill = (vector: Vector, at: number) => {
       const [field, column] = [fields[at], batch.data.children[at]];
       if (field === undefined || column === undefined) return;
-      inRow(field.name, firstRow + start, () => writeArrow(driver, vector, column, field.type, { start, count }));
+      inRow(field.name, firstRow + start, () =>
+        writeArrow(driver, vector, column, field.type, { start, count }),
+      );
     };
     await writer.write(count, fill, () => bytesOfRow * count);
   }
@@ -121,7 +156,9 @@ function inRow(column: string, row: number, work: () => void): void {
 }
 
 function relationOf(table: string, fields: readonly ValueField[]): StagedRelation {
-  const selected = fields.map(({ name, type }, at) => `${type.kind === "null" ? "NULL" : storedName(at)} AS ${quoteName(name)}`).join(", ");
+  const selected = fields
+    .map(({ name, type }, at) => `${type.kind === "null" ? "NULL" : storedName(at)} AS ${quoteName(name)}`)
+    .join(", ");
   const names = positionNames(fields.map(({ name }) => name));
   const [file, row] = fileAndRow([]);
   return {

@@ -2,7 +2,14 @@ import type { ValueType } from "../../core/value-type.ts";
 import type { BuilderOf, BuilderOptions, ColumnBuilder } from "../shared/builder-contract.ts";
 import { parseDate, parseTimestamp } from "../shared/parse-values.ts";
 import { listBuilder, mapBuilder, structBuilder } from "./nested-builders.ts";
-import { bigintBuilder, decimalBuilder, fixedBuilder, floatBuilder, integerBuilder, putInteger } from "./scalar-builders.ts";
+import {
+  bigintBuilder,
+  decimalBuilder,
+  fixedBuilder,
+  floatBuilder,
+  integerBuilder,
+  putInteger,
+} from "./scalar-builders.ts";
 import { binaryBuilder, textBuilder } from "./text-builders.ts";
 import { variantBuilder } from "./variant-builder.ts";
 

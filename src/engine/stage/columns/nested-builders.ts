@@ -1,11 +1,21 @@
 import type { Vector } from "@duckdb/node-bindings";
 import type { Driver } from "../../core/driver.ts";
 import { sqlType, type ValueType } from "../../core/value-type.ts";
-import { type BuilderOf, CellProblem, type ColumnBuilder, inPath, within } from "../shared/builder-contract.ts";
+import {
+  type BuilderOf,
+  CellProblem,
+  type ColumnBuilder,
+  inPath,
+  within,
+} from "../shared/builder-contract.ts";
 import { FixedData, Validity } from "../shared/chunk-buffers.ts";
 import { isNumberArray, isPlainObject } from "../shared/value-shapes.ts";
 
-export function structBuilder(driver: Driver, type: Extract<ValueType, { kind: "struct" }>, builderOf: BuilderOf): ColumnBuilder {
+export function structBuilder(
+  driver: Driver,
+  type: Extract<ValueType, { kind: "struct" }>,
+  builderOf: BuilderOf,
+): ColumnBuilder {
   const { bindings } = driver;
   const validity = new Validity();
   const children = type.fields.map((field) => ({ name: field.name, builder: builderOf(field.type) }));
@@ -19,7 +29,8 @@ export function structBuilder(driver: Driver, type: Extract<ValueType, { kind: "
         return;
       }
       if (!isPlainObject(value)) throw new CellProblem(sqlType(type), value);
-      for (const name in value) if (!names.has(name)) throw inPath(new CellProblem("no such field", value[name]), name);
+      for (const name in value)
+        if (!names.has(name)) throw inPath(new CellProblem("no such field", value[name]), name);
       for (const { name, builder } of children) within(name, () => builder.set(index, value[name]));
     },
     write(vector, count) {
@@ -31,7 +42,11 @@ export function structBuilder(driver: Driver, type: Extract<ValueType, { kind: "
   };
 }
 
-export function listBuilder(driver: Driver, type: Extract<ValueType, { kind: "list" }>, builderOf: BuilderOf): ColumnBuilder {
+export function listBuilder(
+  driver: Driver,
+  type: Extract<ValueType, { kind: "list" }>,
+  builderOf: BuilderOf,
+): ColumnBuilder {
   const { bindings } = driver;
   const entries = new ListEntries(driver);
   const child = builderOf(type.element);
@@ -52,7 +67,11 @@ export function listBuilder(driver: Driver, type: Extract<ValueType, { kind: "li
 }
 
 /** The engine keeps a map as a list of structs of key and value. */
-export function mapBuilder(driver: Driver, type: Extract<ValueType, { kind: "map" }>, builderOf: BuilderOf): ColumnBuilder {
+export function mapBuilder(
+  driver: Driver,
+  type: Extract<ValueType, { kind: "map" }>,
+  builderOf: BuilderOf,
+): ColumnBuilder {
   const { bindings } = driver;
   const entries = new ListEntries(driver);
   const keys = builderOf(type.key);
@@ -66,7 +85,8 @@ export function mapBuilder(driver: Driver, type: Extract<ValueType, { kind: "map
       const start = entries.add(index, pairs.length);
       const seen = new Set<unknown>();
       pairs.forEach(([key, item], at) => {
-        if (key === null || key === undefined) throw inPath(new CellProblem("a map key that is not null", key), "key");
+        if (key === null || key === undefined)
+          throw inPath(new CellProblem("a map key that is not null", key), "key");
         if (seen.has(key)) throw inPath(new CellProblem("map keys that are not repeated", key), "key");
         seen.add(key);
         within("key", () => keys.set(start + at, key));

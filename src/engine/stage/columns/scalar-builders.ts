@@ -7,7 +7,9 @@ import { parseDecimal } from "../shared/parse-values.ts";
 /** Stores a value; false where it is none of the type. */
 type Put = (at: number, value: NonNullable<unknown>) => boolean;
 
-/** A column of values of `width` bytes each; `makePut` gives nothing for a type that has no values but null. */
+/**
+ * A column of values of `width` bytes each; `makePut` gives nothing for a type that has no values but null.
+ */
 export function fixedBuilder(
   options: BuilderOptions,
   type: ValueType,
@@ -37,7 +39,8 @@ export function integerBuilder(options: BuilderOptions, type: ValueType, bits: 8
     const store = { 8: storeInt8, 16: storeInt16, 32: storeInt32 }[bits];
     return (at, value) => {
       const number = typeof value === "bigint" ? Number(value) : value;
-      if (typeof number !== "number" || !Number.isInteger(number) || number < -limit || number >= limit) return false;
+      if (typeof number !== "number" || !Number.isInteger(number) || number < -limit || number >= limit)
+        return false;
       store(data, at, number);
       return true;
     };

@@ -95,7 +95,8 @@ export function binaryBuilder(options: BuilderOptions, type: ValueType): ColumnB
     write(vector, count) {
       if (positions.length > 0) {
         const starts = new Float64Array(values.length + 1);
-        for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+        for (let at = 0; at < values.length; at++)
+          starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
         layOutBlock(options.driver, vector, data.view, Buffer.concat(values), positions, starts);
         if (options.written !== undefined) options.written.bytes += starts[values.length] ?? 0;
         values = [];

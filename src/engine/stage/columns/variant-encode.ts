@@ -15,8 +15,9 @@ const loneSurrogate = /[\ud800-\udfff]/u;
 const maxDepth = 1000;
 
 /**
- * Encodes a JavaScript value as a variant, each value by its own type: numbers that are whole as integers, others as doubles, digits that no
- * double holds as decimals, a `Date` as a timestamp, bytes as binary, a `Map` as an array of objects of `key` and `value`.
+ * Encodes a JavaScript value as a variant, each value by its own type: numbers that are whole as integers,
+ * others as doubles, digits that no double holds as decimals, a `Date` as a timestamp, bytes as binary, a
+ * `Map` as an array of objects of `key` and `value`.
  *
  * @param fromText the value was parsed from JSON
  * @throws {@link CellProblem} for a value that no variant holds exactly
@@ -40,7 +41,8 @@ function encode(value: unknown, into: Encoding, depth: number): Uint8Array {
       return primitive(value ? 1 : 2);
     case "number":
       // JSON has no infinity: it is what a number beyond the range of doubles was parsed as.
-      if (into.fromText && !Number.isFinite(value)) throw new CellProblem("a number that a double can hold", value);
+      if (into.fromText && !Number.isFinite(value))
+        throw new CellProblem("a number that a double can hold", value);
       return Number.isSafeInteger(value) && !Object.is(value, -0) ? integer(BigInt(value)) : double(value);
     case "bigint":
       return BigInt.asIntN(64, value) === value ? integer(value) : decimal(value, 0, value);
@@ -59,7 +61,9 @@ function encodeObject(value: object, into: Encoding, depth: number): Uint8Array 
   if (value instanceof ArrayBuffer) return primitive(15, counted(new Uint8Array(value)));
   if (value instanceof Uint8Array) return primitive(15, counted(value));
   if (value instanceof Map)
-    return array([...value].map(([key, item]) => objectOf([...Object.entries({ key, value: item })], into, depth + 1)));
+    return array(
+      [...value].map(([key, item]) => objectOf([...Object.entries({ key, value: item })], into, depth + 1)),
+    );
   if (Array.isArray(value) || isNumberArray(value))
     return array(Array.from(value as ArrayLike<unknown>, (item) => encode(item, into, depth + 1)));
   if (isPlainObject(value)) return objectOf(Object.entries(value), into, depth);
@@ -67,7 +71,11 @@ function encodeObject(value: object, into: Encoding, depth: number): Uint8Array 
 }
 
 /** Fields in the order of their names' bytes, as readers that search them expect. */
-function objectOf(entries: readonly (readonly [string, unknown])[], into: Encoding, depth: number): Uint8Array {
+function objectOf(
+  entries: readonly (readonly [string, unknown])[],
+  into: Encoding,
+  depth: number,
+): Uint8Array {
   const fields = entries.map(([name, item]) => {
     const id = into.names.get(name) ?? into.names.size;
     into.names.set(name, id);
@@ -100,7 +108,12 @@ function array(items: readonly Uint8Array[]): Uint8Array {
 function dictionary(names: readonly string[]): Uint8Array {
   const texts = names.map(utf8);
   const size = bytesFor(Math.max(sumOf(texts), texts.length));
-  return joined([Uint8Array.of(1 | ((size - 1) << 6)), unsigned(texts.length, size), offsets(texts, size), ...texts]);
+  return joined([
+    Uint8Array.of(1 | ((size - 1) << 6)),
+    unsigned(texts.length, size),
+    offsets(texts, size),
+    ...texts,
+  ]);
 }
 
 function primitive(type: number, content: Uint8Array = new Uint8Array(0)): Uint8Array {
@@ -121,8 +134,10 @@ function double(value: number): Uint8Array {
 /** A number of JSON: a double where that has the same digits, else a decimal. */
 function exact(number: ExactNumber): Uint8Array {
   const { text, value } = number;
-  if (Number.isFinite(value) && significant(text) === significant(String(value)) && !/^-?\d+$/.test(text)) return double(value);
-  const [, sign = "", whole = "", fraction = "", power = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  if (Number.isFinite(value) && significant(text) === significant(String(value)) && !/^-?\d+$/.test(text))
+    return double(value);
+  const [, sign = "", whole = "", fraction = "", power = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
   const scale = fraction.length - Number(power);
   if (whole === "" || Math.abs(scale) > 38) throw unheld(number);
   const digits = BigInt(`${sign}${whole}${fraction}`) * 10n ** BigInt(Math.max(0, -scale));
@@ -150,7 +165,9 @@ function timestamp(date: Date): Uint8Array {
 
 function text(value: string): Uint8Array {
   const bytes = utf8(value);
-  return bytes.length < 64 ? joined([Uint8Array.of((bytes.length << 2) | 1), bytes]) : primitive(16, counted(bytes));
+  return bytes.length < 64
+    ? joined([Uint8Array.of((bytes.length << 2) | 1), bytes])
+    : primitive(16, counted(bytes));
 }
 
 function unheld(value: unknown): CellProblem {

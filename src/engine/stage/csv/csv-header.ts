@@ -14,7 +14,10 @@ export interface CsvDialect {
   readonly names: readonly string[];
 }
 
-/** Reads names and delimiter from the first line of a CSV file. @throws `SOURCE_UNREADABLE` naming the file and line 1. */
+/**
+ * Reads names and delimiter from the first line of a CSV file. @throws `SOURCE_UNREADABLE` naming the file
+ * and line 1.
+ */
 export async function readCsvHeader(file: string, options: CsvOptions): Promise<CsvDialect> {
   const line = await firstRecord(file, options);
   const quote = options.quote ?? '"';
@@ -22,11 +25,13 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const cells = splitRecord(line, delimiter, quote);
   const names = options.header === false ? cells.map((_, at) => `column${at}`) : cells;
   const empty = names.findIndex((name) => name.trim() === "");
-  if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or say that there is no header`);
+  if (empty >= 0)
+    throw unreadable(file, `column ${empty + 1} has no name. Name it, or say that there is no header`);
   const seen = new Map<string, string>();
   for (const name of names) {
     const twin = seen.get(name.toLowerCase());
-    if (twin !== undefined) throw unreadable(file, `the columns ${twin} and ${name} have the same name (case does not count)`);
+    if (twin !== undefined)
+      throw unreadable(file, `the columns ${twin} and ${name} have the same name (case does not count)`);
     seen.set(name.toLowerCase(), name);
   }
   return { delimiter, quote, escape: options.escape ?? quote, names };
@@ -49,12 +54,23 @@ async function decodeStart(file: string, encoding: NonNullable<CsvOptions["encod
   const bytes = await startOf(file);
   try {
     const end = encoding === "utf-8" ? bytes.indexOf(10) : -1;
-    const label = { "utf-8": "utf-8", "utf-16": bytes[0] === 0xfe ? "utf-16be" : "utf-16le", "latin-1": "latin1" }[encoding];
-    // Only the first line must decode here; the engine checks the others, and a block may end inside a character.
+    const label = {
+      "utf-8": "utf-8",
+      "utf-16": bytes[0] === 0xfe ? "utf-16be" : "utf-16le",
+      "latin-1": "latin1",
+    }[encoding];
+    // Only the first line must decode here; the engine checks the others, and a block may end inside a
+    // character.
     const decoder = new TextDecoder(label, { fatal: encoding === "utf-8" && end >= 0 });
-    return decoder.decode(end >= 0 && !bytes.subarray(0, end).includes(34) ? bytes.subarray(0, end) : bytes, { stream: true });
+    return decoder.decode(end >= 0 && !bytes.subarray(0, end).includes(34) ? bytes.subarray(0, end) : bytes, {
+      stream: true,
+    });
   } catch (error) {
-    throw unreadable(file, `the text is not ${encoding}. Name the file's encoding: utf-8, utf-16 or latin-1`, error);
+    throw unreadable(
+      file,
+      `the text is not ${encoding}. Name the file's encoding: utf-8, utf-16 or latin-1`,
+      error,
+    );
   }
 }
 
@@ -70,8 +86,14 @@ async function startOf(file: string): Promise<Buffer> {
 }
 
 function likelyDelimiter(line: string, quote: string): string {
-  const bare = line.replaceAll(new RegExp(`${escapePattern(quote)}[^${escapePattern(quote)}]*${escapePattern(quote)}`, "g"), "");
-  const counts = [",", "\t", ";", "|"].map((delimiter) => ({ delimiter, count: bare.split(delimiter).length }));
+  const bare = line.replaceAll(
+    new RegExp(`${escapePattern(quote)}[^${escapePattern(quote)}]*${escapePattern(quote)}`, "g"),
+    "",
+  );
+  const counts = [",", "\t", ";", "|"].map((delimiter) => ({
+    delimiter,
+    count: bare.split(delimiter).length,
+  }));
   return counts.reduce((best, one) => (one.count > best.count ? one : best)).delimiter;
 }
 
@@ -97,5 +119,10 @@ function escapePattern(text: string): string {
 }
 
 function unreadable(file: string, what: string, cause?: unknown): VarveError {
-  return new VarveError("SOURCE_UNREADABLE", `Line 1 of ${file} is no CSV header: ${what}.`, { file, line: 1 }, cause);
+  return new VarveError(
+    "SOURCE_UNREADABLE",
+    `Line 1 of ${file} is no CSV header: ${what}.`,
+    { file, line: 1 },
+    cause,
+  );
 }

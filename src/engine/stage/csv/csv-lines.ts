@@ -5,10 +5,16 @@ import type { CsvDialect } from "./csv-header.ts";
 const [lineFeed, carriageReturn] = [10, 13];
 
 /**
- * The 1-based line on which a row of a CSV file begins (rows count from 0, without the header); `undefined` where the encoding does not let
- * lines be counted. Lines count as the engine's rows do: blank ones are none, unless there is one column only and nulls have no text.
+ * The 1-based line on which a row of a CSV file begins (rows count from 0, without the header); `undefined`
+ * where the encoding does not let lines be counted. Lines count as the engine's rows do: blank ones are none,
+ * unless there is one column only and nulls have no text.
  */
-export async function lineOfRow(file: string, dialect: CsvDialect, options: CsvOptions, row: number): Promise<number | undefined> {
+export async function lineOfRow(
+  file: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+  row: number,
+): Promise<number | undefined> {
   const quote = dialect.quote.length === 1 ? dialect.quote.charCodeAt(0) : 0;
   if (options.encoding === "utf-16" || quote > 127) return undefined;
   const blankIsRow = dialect.names.length === 1 && (options.nullText ?? "") === "";

@@ -16,7 +16,10 @@ export interface CsvBytes {
   readonly blankIsRow: boolean;
 }
 
-/** One record of a CSV text, from where it was looked for to `end`, before its line end; the next begins at `next`. */
+/**
+ * One record of a CSV text, from where it was looked for to `end`, before its line end; the next begins at
+ * `next`.
+ */
 export interface CsvRecord {
   readonly kind: "row" | "blank" | "broken";
   readonly end: number;
@@ -25,11 +28,15 @@ export interface CsvRecord {
   readonly why?: string | undefined;
 }
 
-/** The dialect in bytes, seen at a text that begins with the first record; `undefined` for quotes and escapes of more than one ASCII character. */
+/**
+ * The dialect in bytes, seen at a text that begins with the first record; `undefined` for quotes and escapes
+ * of more than one ASCII character.
+ */
 export function csvBytes(dialect: CsvDialect, options: CsvOptions, start: Buffer): CsvBytes | undefined {
   const { quote, delimiter, names } = dialect;
   const isByte = (text: string) => text.length === 1 && text.charCodeAt(0) < 128;
-  if (!isByte(quote) || !isByte(dialect.escape) || delimiter === "" || delimiter.startsWith(" ")) return undefined;
+  if (!isByte(quote) || !isByte(dialect.escape) || delimiter === "" || delimiter.startsWith(" "))
+    return undefined;
   return {
     delimiter: Buffer.from(delimiter),
     quote: quote.charCodeAt(0),
@@ -53,26 +60,39 @@ function firstLineEnd(text: Buffer, quote: number): Buffer {
 }
 
 /**
- * Finds the record that begins at `from`, by the rules that the engine reads strictly by. A record with the wrong number of cells is broken as a
- * whole, with the line ends in its quotes. Where a quote is out of place nobody can say what belongs together: the line on which the record
- * begins is broken then, and the next line begins a record of its own.
+ * Finds the record that begins at `from`, by the rules that the engine reads strictly by. A record with the
+ * wrong number of cells is broken as a whole, with the line ends in its quotes. Where a quote is out of place
+ * nobody can say what belongs together: the line on which the record begins is broken then, and the next line
+ * begins a record of its own.
  *
  * @param isWhole no text follows; without, a record that may go on behind the text is `undefined`
  */
-export function csvRecord(text: Buffer, from: number, bytes: CsvBytes, isWhole: boolean): CsvRecord | undefined {
+export function csvRecord(
+  text: Buffer,
+  from: number,
+  bytes: CsvBytes,
+  isWhole: boolean,
+): CsvRecord | undefined {
   const { delimiter, lineEnd, columns, nullText } = bytes;
   const delimits = delimiter[0] ?? 0;
   let [at, cells, filled] = [from, 0, 0];
   for (;;) {
     const cell = cellEnd(text, at, bytes, delimits);
-    if (cell === undefined) return isWhole ? brokenLine(text, from, bytes, "has a quote that is not closed") : undefined;
+    if (cell === undefined)
+      return isWhole ? brokenLine(text, from, bytes, "has a quote that is not closed") : undefined;
     cells++;
     if (cell > at && !(cell - at === nullText.length && startsWith(text, at, nullText))) filled = cells;
     at = cell;
     if (!isWhole && at + Math.max(delimiter.length, lineEnd.length) > text.length) return undefined;
     if (at >= text.length || startsWith(text, at, lineEnd)) break;
     if (startsWith(text, at, delimiter)) at += delimiter.length;
-    else return brokenLine(text, from, bytes, isLineEnd(text[at]) ? "has a line end of another kind than the first" : misplaced);
+    else
+      return brokenLine(
+        text,
+        from,
+        bytes,
+        isLineEnd(text[at]) ? "has a line end of another kind than the first" : misplaced,
+      );
   }
   const next = Math.min(at + lineEnd.length, text.length);
   if (at === from && columns > 1) return { kind: "blank", end: at, next };
@@ -80,13 +100,23 @@ export function csvRecord(text: Buffer, from: number, bytes: CsvBytes, isWhole: 
   // the engine passes over nulls behind the last column
   if (cells >= columns && filled <= columns) return { kind: "row", end: at, next };
   const found = cells > columns ? filled : cells;
-  return { kind: "broken", end: at, next, why: `has ${found} ${found === 1 ? "cell" : "cells"}, expected ${columns}` };
+  return {
+    kind: "broken",
+    end: at,
+    next,
+    why: `has ${found} ${found === 1 ? "cell" : "cells"}, expected ${columns}`,
+  };
 }
 
 const misplaced = "has text after a closing quote";
 
 /** Where the cell that begins at `at` ends; `undefined` where its quote is not closed. */
-function cellEnd(text: Buffer, from: number, { quote, escape: escaping, delimiter }: CsvBytes, delimits: number): number | undefined {
+function cellEnd(
+  text: Buffer,
+  from: number,
+  { quote, escape: escaping, delimiter }: CsvBytes,
+  delimits: number,
+): number | undefined {
   let at = from;
   while (text[at] === space) at++;
   if (text[at] !== quote) {
@@ -127,7 +157,11 @@ function isLineEnd(byte: number | undefined): boolean {
 export function countLineEnds(text: Buffer, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at++) {
-    if (text[at] === carriageReturn || (text[at] === lineFeed && (at === from || text[at - 1] !== carriageReturn))) count++;
+    if (
+      text[at] === carriageReturn ||
+      (text[at] === lineFeed && (at === from || text[at - 1] !== carriageReturn))
+    )
+      count++;
   }
   return count;
 }

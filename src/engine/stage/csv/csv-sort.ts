@@ -10,7 +10,10 @@ import { type CsvBytes, type CsvRecord, countLineEnds, csvBytes, csvRecord } fro
 /** The longest record that the engine reads; a quote that is open for longer counts as never closed. */
 const maxRecordBytes = 2_000_000;
 
-/** The longest line that is set aside: with all its quotes doubled it has to be a record that the engine reads. */
+/**
+ * The longest line that is set aside: with all its quotes doubled it has to be a record that the engine
+ * reads.
+ */
 const maxBrokenBytes = 900_000;
 
 /** A CSV file sorted out into a copy that the engine can read. */
@@ -21,19 +24,30 @@ export interface SortedCsv {
 }
 
 /**
- * Copies a CSV file, without header and as UTF-8, to one in which every record can be read: each has two more cells, empty for rows that are as
- * they should be. In the place of a broken line stands a row of nulls, with what is wrong and the line's text in these cells.
+ * Copies a CSV file, without header and as UTF-8, to one in which every record can be read: each has two more
+ * cells, empty for rows that are as they should be. In the place of a broken line stands a row of nulls, with
+ * what is wrong and the line's text in these cells.
  *
- * Memory is bounded by the longest record. `undefined` where the dialect has quotes or escapes of more than one ASCII character.
+ * Memory is bounded by the longest record. `undefined` where the dialect has quotes or escapes of more than
+ * one ASCII character.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line for text that is not of the encoding, and for broken lines that are longer than can be kept
+ * @throws `SOURCE_UNREADABLE` naming file and line for text that is not of the encoding, and for broken lines
+ * that are longer than can be kept
  */
-export async function sortCsv(file: string, copy: string, dialect: CsvDialect, options: CsvOptions): Promise<SortedCsv | undefined> {
+export async function sortCsv(
+  file: string,
+  copy: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+): Promise<SortedCsv | undefined> {
   const target = await open(copy, "w");
   try {
     const sorter = new CsvSorter(file, target, dialect, options);
-    for await (const block of utf8Blocks(file, options.encoding ?? "utf-8")) if (!(await sorter.add(block, false))) return undefined;
-    return (await sorter.add(Buffer.alloc(0), true)) ? { rows: sorter.rows, broken: sorter.broken } : undefined;
+    for await (const block of utf8Blocks(file, options.encoding ?? "utf-8"))
+      if (!(await sorter.add(block, false))) return undefined;
+    return (await sorter.add(Buffer.alloc(0), true))
+      ? { rows: sorter.rows, broken: sorter.broken }
+      : undefined;
   } finally {
     await target.close();
   }
@@ -83,14 +97,17 @@ class CsvSorter {
     const record = csvRecord(text, from, bytes, isLast);
     if (record !== undefined || text.length - from <= maxRecordBytes) return record;
     const cut = csvRecord(text, from, bytes, true);
-    if (cut === undefined || cut.end === text.length) throw this.#unreadable(`is longer than ${maxRecordBytes} bytes`);
+    if (cut === undefined || cut.end === text.length)
+      throw this.#unreadable(`is longer than ${maxRecordBytes} bytes`);
     return cut;
   }
 
   #take(record: Buffer, { kind, why }: CsvRecord, written: Buffer[]): void {
     if (kind === "blank") return;
     if (!isUtf8(record))
-      throw this.#unreadable(`is not ${this.#options.encoding ?? "utf-8"}; name the encoding (utf-8, utf-16 or latin-1)`);
+      throw this.#unreadable(
+        `is not ${this.#options.encoding ?? "utf-8"}; name the encoding (utf-8, utf-16 or latin-1)`,
+      );
     const { delimiter, names } = this.#dialect;
     this.rows++;
     if (why === undefined) {
@@ -99,8 +116,13 @@ class CsvSorter {
     }
     this.broken++;
     const what = `line ${this.#line} ${why}`;
-    if (record.length > maxBrokenBytes) throw this.#unreadable(`${why}, and is too long to set aside (more than ${maxBrokenBytes} bytes)`);
-    const cells = [...names.map(() => this.#options.nullText ?? ""), this.#quoted(what), this.#quoted(record.toString())];
+    if (record.length > maxBrokenBytes)
+      throw this.#unreadable(`${why}, and is too long to set aside (more than ${maxBrokenBytes} bytes)`);
+    const cells = [
+      ...names.map(() => this.#options.nullText ?? ""),
+      this.#quoted(what),
+      this.#quoted(record.toString()),
+    ];
     written.push(Buffer.from(`${cells.join(delimiter)}\n`));
   }
 
@@ -112,12 +134,21 @@ class CsvSorter {
 
   #unreadable(what: string): VarveError {
     const data = { file: this.#file, line: this.#line };
-    return new VarveError("SOURCE_UNREADABLE", `Line ${this.#line} of ${this.#file} ${what}. Nothing was written.`, data);
+    return new VarveError(
+      "SOURCE_UNREADABLE",
+      `Line ${this.#line} of ${this.#file} ${what}. Nothing was written.`,
+      data,
+    );
   }
 }
 
-/** A text file's bytes as UTF-8, without a byte order mark. @throws `SOURCE_UNREADABLE` for what is no UTF-16 */
-async function* utf8Blocks(file: string, encoding: NonNullable<CsvOptions["encoding"]>): AsyncGenerator<Buffer> {
+/**
+ * A text file's bytes as UTF-8, without a byte order mark. @throws `SOURCE_UNREADABLE` for what is no UTF-16
+ */
+async function* utf8Blocks(
+  file: string,
+  encoding: NonNullable<CsvOptions["encoding"]>,
+): AsyncGenerator<Buffer> {
   if (encoding === "utf-16") {
     yield* utf16Blocks(file);
     return;
@@ -134,7 +165,9 @@ async function* utf16Blocks(file: string): AsyncGenerator<Buffer> {
   let decoder: TextDecoder | undefined;
   try {
     for await (const block of textBlocks(file)) {
-      decoder ??= new TextDecoder(block[0] === 0xfe && block[1] === 0xff ? "utf-16be" : "utf-16le", { fatal: true });
+      decoder ??= new TextDecoder(block[0] === 0xfe && block[1] === 0xff ? "utf-16be" : "utf-16le", {
+        fatal: true,
+      });
       yield Buffer.from(decoder.decode(block, { stream: true }));
     }
     if (decoder !== undefined) yield Buffer.from(decoder.decode());

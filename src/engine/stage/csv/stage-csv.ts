@@ -17,23 +17,31 @@ import { exactCast, inferTextTypes } from "./text-cells.ts";
 /**
  * Stages CSV files: all cells as text first, then as the given or found types; columns are united by name.
  *
- * @throws `SOURCE_UNREADABLE` naming file and line for what is no CSV, or naming row and column for a cell that is not of its given type
- * (unless `badCells` is `keep`: then neither cells nor single lines are refused).
+ * @throws `SOURCE_UNREADABLE` naming file and line for what is no CSV, or naming row and column for a cell
+ * that is not of its given type (unless `badCells` is `keep`: then neither cells nor single lines are
+ * refused).
  */
 export async function stageCsv(
   core: EngineCore,
   source: Extract<EngineSource, { kind: "csv" }>,
   options: StageOptions,
 ): Promise<StagedRelation> {
-  if (source.files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
+  if (source.files.length === 0)
+    throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
   // What a variant holds is left to the cells: nobody says of text that it is JSON.
-  const typed = [...(await givenTypes(core, options))].filter(([, type]) => sqlType(type) === sqlType(stagedType(type)));
+  const typed = [...(await givenTypes(core, options))].filter(
+    ([, type]) => sqlType(type) === sqlType(stagedType(type)),
+  );
   const given = new Map(typed.map(([name, type]) => [name.toLowerCase(), type]));
   const raw = core.freshName("text");
   const table = core.freshName("staged");
   try {
     const { names, starts, hasBroken } = await loadText(core, raw, source, options);
-    const columns = names.map((name, at) => ({ name, stored: storedName(at), type: given.get(name.toLowerCase()) }));
+    const columns = names.map((name, at) => ({
+      name,
+      stored: storedName(at),
+      type: given.get(name.toLowerCase()),
+    }));
     const inferred = await inferTextTypes(
       core,
       raw,
@@ -57,7 +65,10 @@ export async function stageCsv(
 interface LoadedText {
   readonly names: readonly string[];
   readonly starts: readonly CsvStart[];
-  /** Whether the table has the columns `why` and `text` of {@link besideStored}: of a row that stands for a line that could not be read. */
+  /**
+   * Whether the table has the columns `why` and `text` of {@link besideStored}: of a row that stands for a
+   * line that could not be read.
+   */
   readonly hasBroken: boolean;
 }
 
@@ -91,7 +102,10 @@ async function loadText(
   }
   const all = [...names.values()];
   const stored = new Map([...names.keys()].map((name, at) => [name, storedName(at)]));
-  const storedOf = (dialect: CsvDialect) => ({ ...dialect, names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name) });
+  const storedOf = (dialect: CsvDialect) => ({
+    ...dialect,
+    names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name),
+  });
   await core.run(`CREATE TABLE ${raw} (${all.map((_, at) => `${storedName(at)} VARCHAR`).join(", ")})`);
   const starts: CsvStart[] = [];
   let rows = 0;
@@ -105,7 +119,13 @@ async function loadText(
     } catch (error) {
       const failure = csvFailure(file, error, options.badCells !== "keep");
       if (options.badCells !== "keep") throw failure;
-      await loadSorted(core, raw, { file, from: rows, dialect: storedOf(dialect) }, source.options ?? {}, failure);
+      await loadSorted(
+        core,
+        raw,
+        { file, from: rows, dialect: storedOf(dialect) },
+        source.options ?? {},
+        failure,
+      );
       hasBroken = true;
     }
     rows = await countRows(core, raw);
@@ -119,15 +139,30 @@ async function countRows(core: EngineCore, table: string): Promise<number> {
   return Number(count?.["n"]);
 }
 
-/** Loads a file that the engine refused, with its broken lines as rows that say so. @throws `failure` where that is not what is wrong */
-async function loadSorted(core: EngineCore, raw: string, { file, from, dialect }: CsvStart, options: CsvOptions, failure: unknown) {
+/**
+ * Loads a file that the engine refused, with its broken lines as rows that say so. @throws `failure` where
+ * that is not what is wrong
+ */
+async function loadSorted(
+  core: EngineCore,
+  raw: string,
+  { file, from, dialect }: CsvStart,
+  options: CsvOptions,
+  failure: unknown,
+) {
   const copy = join(core.folder, `${core.freshName("sorted")}.csv`);
   try {
     const sorted = await sortCsv(file, copy, dialect, options);
     if (sorted === undefined || sorted.broken === 0) throw failure;
-    for (const name of [besideStored.why, besideStored.text]) await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
+    for (const name of [besideStored.why, besideStored.text])
+      await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
     const names = [...dialect.names, besideStored.why, besideStored.text];
-    const scan = csvScan(copy, { ...dialect, names }, { ...options, header: false, encoding: "utf-8" }, "none");
+    const scan = csvScan(
+      copy,
+      { ...dialect, names },
+      { ...options, header: false, encoding: "utf-8" },
+      "none",
+    );
     await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
       throw failure;
     });
@@ -137,8 +172,16 @@ async function loadSorted(core: EngineCore, raw: string, { file, from, dialect }
   }
 }
 
-/** Every choice is stated, because what the engine guesses from a sample it may guess differently for the next file. */
-function csvScan(file: string, dialect: CsvDialect, options: CsvOptions, compression: TextCompression): string {
+/**
+ * Every choice is stated, because what the engine guesses from a sample it may guess differently for the next
+ * file.
+ */
+function csvScan(
+  file: string,
+  dialect: CsvDialect,
+  options: CsvOptions,
+  compression: TextCompression,
+): string {
   const columns = dialect.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ");
   const settings = [
     "auto_detect = false",
@@ -172,12 +215,28 @@ function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
     .trim();
   const place = line === undefined ? `The file ${file}` : `Line ${line} of ${file}`;
   const text = `${place} cannot be read as CSV: ${why}. Check delimiter, quotes, line ends and encoding (utf-8, utf-16 or latin-1)${mayBeKept && line !== undefined ? keepHint : ""}.`;
-  return new VarveError("SOURCE_UNREADABLE", text, { file, line: line === undefined ? undefined : Number(line) }, error);
+  return new VarveError(
+    "SOURCE_UNREADABLE",
+    text,
+    { file, line: line === undefined ? undefined : Number(line) },
+    error,
+  );
 }
 
-async function castCells(core: EngineCore, raw: string, table: string, columns: readonly CsvColumn[], hasBroken: boolean): Promise<void> {
+async function castCells(
+  core: EngineCore,
+  raw: string,
+  table: string,
+  columns: readonly CsvColumn[],
+  hasBroken: boolean,
+): Promise<void> {
   const cells = columns.map(({ name, stored, type }) => {
-    return { name, column: stored, type, cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(stored, type) };
+    return {
+      name,
+      column: stored,
+      type,
+      cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(stored, type),
+    };
   });
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
   const isBad = ({ column, cast }: (typeof cells)[number]) => `(${column} IS NOT NULL AND (${cast}) IS NULL)`;
@@ -191,12 +250,21 @@ async function castCells(core: EngineCore, raw: string, table: string, columns: 
       : `CASE WHEN ${doubtful.map(isBad).join(" OR ")} THEN list_filter([${found.join(", ")}], lambda cell: cell IS NOT NULL) END`;
   const broken = `[{"column": NULL::VARCHAR, "text": ${besideStored.text}, "expected": ${besideStored.why}}]`;
   // where nulls have a text, the cell of a line that is as it should be is empty and not null
-  const bad = hasBroken ? `CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END` : badCells;
+  const bad = hasBroken
+    ? `CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END`
+    : badCells;
   const selected = cells.map(({ cast, column }) => `${cast} AS ${column}`).join(", ");
-  await core.run(`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`);
+  await core.run(
+    `CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`,
+  );
 }
 
-async function refuseBadCells(core: EngineCore, table: string, starts: LoadedText["starts"], options: CsvOptions): Promise<void> {
+async function refuseBadCells(
+  core: EngineCore,
+  table: string,
+  starts: LoadedText["starts"],
+  options: CsvOptions,
+): Promise<void> {
   const [file, row] = fileAndRow(starts);
   const [found] = await core.rows(
     `SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
@@ -217,8 +285,15 @@ async function refuseBadCells(core: EngineCore, table: string, starts: LoadedTex
   );
 }
 
-function relationOf(table: string, cells: readonly CsvColumn[], starts: LoadedText["starts"], keepsBad: boolean): StagedRelation {
-  const selected = cells.map(({ name, stored, type }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`).join(", ");
+function relationOf(
+  table: string,
+  cells: readonly CsvColumn[],
+  starts: LoadedText["starts"],
+  keepsBad: boolean,
+): StagedRelation {
+  const selected = cells
+    .map(({ name, stored, type }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`)
+    .join(", ");
   const [file, row] = fileAndRow(starts);
   const names = positionNames(cells.map(({ name }) => name));
   const bad = keepsBad ? `, ${besideStored.badCells} AS ${names.badCells}` : "";

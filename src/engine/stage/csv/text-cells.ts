@@ -9,7 +9,8 @@ import { sqlType, type ValueType } from "../../core/value-type.ts";
  */
 export function exactCast(text: string, type: ValueType): string {
   const cast = `TRY_CAST(trim(${text}) AS ${sqlType(type)})`;
-  const guarded = (pattern: string) => `CASE WHEN regexp_full_match(trim(${text}), '${pattern}') THEN ${cast} END`;
+  const guarded = (pattern: string) =>
+    `CASE WHEN regexp_full_match(trim(${text}), '${pattern}') THEN ${cast} END`;
   switch (type.kind) {
     case "null":
     case "text":
@@ -38,27 +39,45 @@ const timestamp = "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\
 const zone = " ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)";
 
 /** Types that every text of a column has; numbers with leading zeros stay text, because `007` is not 7. */
-export async function inferTextTypes(core: EngineCore, table: string, names: readonly string[]): Promise<Map<string, ValueType>> {
+export async function inferTextTypes(
+  core: EngineCore,
+  table: string,
+  names: readonly string[],
+): Promise<Map<string, ValueType>> {
   const candidates: readonly (readonly [string, string, ValueType])[] = [
     ["b", "lower(#) IN ('true', 'false')", { kind: "boolean" }],
-    ["i", "regexp_full_match(#, '-?(0|[1-9][0-9]{0,18})') AND TRY_CAST(# AS BIGINT) IS NOT NULL", { kind: "integer", bits: 64 }],
+    [
+      "i",
+      "regexp_full_match(#, '-?(0|[1-9][0-9]{0,18})') AND TRY_CAST(# AS BIGINT) IS NOT NULL",
+      { kind: "integer", bits: 64 },
+    ],
     [
       "f",
       "regexp_full_match(#, '-?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][+-]?[0-9]+)?') AND isfinite(TRY_CAST(# AS DOUBLE))",
       { kind: "double" },
     ],
-    ["d", "regexp_full_match(#, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(# AS DATE) IS NOT NULL", { kind: "date" }],
+    [
+      "d",
+      "regexp_full_match(#, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(# AS DATE) IS NOT NULL",
+      { kind: "date" },
+    ],
     [
       "l",
       `regexp_full_match(#, '${timestamp}') AND length(#) > 10 AND TRY_CAST(# AS TIMESTAMP) IS NOT NULL`,
       { kind: "timestamp", zoned: false },
     ],
-    ["z", `regexp_full_match(#, '${timestamp}${zone}') AND TRY_CAST(# AS TIMESTAMPTZ) IS NOT NULL`, { kind: "timestamp", zoned: true }],
+    [
+      "z",
+      `regexp_full_match(#, '${timestamp}${zone}') AND TRY_CAST(# AS TIMESTAMPTZ) IS NOT NULL`,
+      { kind: "timestamp", zoned: true },
+    ],
   ];
   const types = new Map<string, ValueType>();
   for (const name of names) {
     const column = quoteName(name);
-    const tests = candidates.map(([key, test]) => `bool_and(coalesce(${test.replaceAll("#", column)}, false)) AS ${key}`);
+    const tests = candidates.map(
+      ([key, test]) => `bool_and(coalesce(${test.replaceAll("#", column)}, false)) AS ${key}`,
+    );
     const [row] = await core.rows(`SELECT ${tests.join(", ")} FROM ${table} WHERE ${column} IS NOT NULL`);
     const found = candidates.find(([key]) => row?.[key] === true)?.[2];
     types.set(name, row?.["b"] === null ? { kind: "null" } : (found ?? { kind: "text" }));

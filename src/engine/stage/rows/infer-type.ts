@@ -16,7 +16,10 @@ export class TypeConflict extends Error {
 
 const int64: ValueType = { kind: "integer", bits: 64 };
 
-/** The type of one value: integers are BIGINT, other numbers DOUBLE, a `Date` TIMESTAMPTZ; undefined for what has none (functions, symbols). */
+/**
+ * The type of one value: integers are BIGINT, other numbers DOUBLE, a `Date` TIMESTAMPTZ; undefined for what
+ * has none (functions, symbols).
+ */
 export function inferType(value: unknown): ValueType | undefined {
   if (value === null || value === undefined) return { kind: "null" };
   switch (typeof value) {
@@ -39,8 +42,10 @@ export function inferType(value: unknown): ValueType | undefined {
 export function mergeTypes(left: ValueType, right: ValueType): ValueType {
   if (left === right || right.kind === "null") return left;
   if (left.kind === "null") return right;
-  if (left.kind === "struct" && right.kind === "struct") return { kind: "struct", fields: mergeFields(left.fields, right.fields) };
-  if (left.kind === "list" && right.kind === "list") return { kind: "list", element: mergeTypes(left.element, right.element) };
+  if (left.kind === "struct" && right.kind === "struct")
+    return { kind: "struct", fields: mergeFields(left.fields, right.fields) };
+  if (left.kind === "list" && right.kind === "list")
+    return { kind: "list", element: mergeTypes(left.element, right.element) };
   if (left.kind === "map" && right.kind === "map") {
     return { kind: "map", key: mergeTypes(left.key, right.key), value: mergeTypes(left.value, right.value) };
   }
@@ -89,6 +94,9 @@ function mergeFields(left: readonly ValueField[], right: readonly ValueField[]):
   return [...merged].map(([name, type]) => ({ name, type }));
 }
 
-function isTyped(field: { readonly name: string; readonly type: ValueType | undefined }): field is ValueField {
+function isTyped(field: {
+  readonly name: string;
+  readonly type: ValueType | undefined;
+}): field is ValueField {
   return field.type !== undefined;
 }

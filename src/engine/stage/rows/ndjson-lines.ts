@@ -38,7 +38,8 @@ export async function* readJsonLines(file: string, keepsBroken = false): AsyncGe
     objects += rows.length;
     if (rows.length > 0) yield rows;
   }
-  if (objects === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
+  if (objects === 0)
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
 }
 
 const keepHint = '. Correct it, or set such lines aside with a suite that says "onMisfit": "quarantine"';
@@ -47,10 +48,16 @@ function readLine(text: string, file: string, line: number, keepsBroken: boolean
   const parsed = parseLine(text);
   if ("row" in parsed) return { row: parsed.row, line };
   if (!keepsBroken) throw unreadable(file, line, `${parsed.what}${keepHint}`, parsed.cause);
-  return { row: {}, line, broken: { column: null, text: text.replace(/\r$/, ""), expected: `line ${line} ${parsed.what}` } };
+  return {
+    row: {},
+    line,
+    broken: { column: null, text: text.replace(/\r$/, ""), expected: `line ${line} ${parsed.what}` },
+  };
 }
 
-function parseLine(text: string): { readonly row: SourceRow } | { readonly what: string; readonly cause?: unknown } {
+function parseLine(
+  text: string,
+): { readonly row: SourceRow } | { readonly what: string; readonly cause?: unknown } {
   try {
     const value: unknown = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
     return isPlainObject(value) ? { row: value } : { what: "is JSON, but not an object" };
@@ -63,7 +70,8 @@ function parseLine(text: string): { readonly row: SourceRow } | { readonly what:
 function exactNumber(text: string): number | bigint | ExactNumber {
   if (/^-?\d+$/.test(text)) {
     const value = BigInt(text);
-    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER))
+      return Number(value);
     return BigInt.asIntN(64, value) === value ? value : new ExactNumber(text);
   }
   return text.length > 15 ? new ExactNumber(text) : Number(text);
@@ -89,7 +97,8 @@ async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
       from = end + 1;
     }
     rest = text.subarray(from);
-    if (rest.length > maxLineBytes) throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
+    if (rest.length > maxLineBytes)
+      throw unreadable(file, 0, `are longer than ${maxLineBytes} bytes without a line end`);
     if (lines.length > 0) yield lines;
   }
   if (rest.length > 0) yield [rest];
@@ -97,5 +106,10 @@ async function* readLines(file: string): AsyncGenerator<Uint8Array[]> {
 
 function unreadable(file: string, line: number, what: string, cause?: unknown): VarveError {
   const place = line === 0 ? "Lines" : `Line ${line}`;
-  return new VarveError("SOURCE_UNREADABLE", `${place} of ${file} ${what}.`, { file, line: line === 0 ? undefined : line }, cause);
+  return new VarveError(
+    "SOURCE_UNREADABLE",
+    `${place} of ${file} ${what}.`,
+    { file, line: line === 0 ? undefined : line },
+    cause,
+  );
 }

@@ -23,7 +23,10 @@ export interface RowStagerOptions {
   readonly fromText: boolean;
   /** Says where a row came from, e.g. `row 12` or `line 13 of /data/a.ndjson`; the ordinal counts from 0. */
   readonly placeOf: (ordinal: number) => string;
-  /** Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells}; default: refuse them. */
+  /**
+   * Values that are not of their given type become null and are kept aside, see {@link RowStager.badCells};
+   * default: refuse them.
+   */
   readonly keepsBad?: boolean | undefined;
 }
 
@@ -36,7 +39,8 @@ interface Column {
 }
 
 /**
- * Appends row objects, a chunk at a time, to a table of the engine, whose columns are added and widened as values ask for it.
+ * Appends row objects, a chunk at a time, to a table of the engine, whose columns are added and widened as
+ * values ask for it.
  *
  * A batch is turned to columns first, because setting values row by row costs several times as much.
  */
@@ -59,13 +63,20 @@ export class RowStager {
 
   constructor(options: RowStagerOptions) {
     this.#options = options;
-    this.#builderOptions = { driver: options.core.driver, fromText: options.fromText, written: this.#written };
+    this.#builderOptions = {
+      driver: options.core.driver,
+      fromText: options.fromText,
+      written: this.#written,
+    };
     this.#given = new Map([...options.given].map(([name, type]) => [name.toLowerCase(), type]));
     this.table = options.core.freshName("staged");
     this.#writer = new ChunkWriter(options.core, this.table);
   }
 
-  /** SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where every cell is. */
+  /**
+   * SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where
+   * every cell is.
+   */
   get badCells(): string | undefined {
     return this.#badColumn === undefined ? undefined : badCellsSql(this.#badColumn.stored);
   }
@@ -150,7 +161,8 @@ export class RowStager {
   #mergeValue(at: number, name: string, type: ValueType, value: unknown): ValueType {
     try {
       const own = inferType(value);
-      if (own === undefined) throw this.#problem(at, name, `holds ${describeValue(value)}, for which there is no column type`);
+      if (own === undefined)
+        throw this.#problem(at, name, `holds ${describeValue(value)}, for which there is no column type`);
       return mergeTypes(type, own);
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
@@ -173,7 +185,9 @@ export class RowStager {
     this.finish();
     const definitions = added.map(({ stored, builder }) => `${stored} ${storedType(builder.type)}`);
     const isFirst = added.length === this.#columns.length;
-    const alter = definitions.map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`).join("; ");
+    const alter = definitions
+      .map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`)
+      .join("; ");
     await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
   }
 
@@ -193,7 +207,10 @@ export class RowStager {
     }
   }
 
-  /** Fills a column with null where a value is not of its type; each value is tried by itself, because a builder that refused one may be spoilt. */
+  /**
+   * Fills a column with null where a value is not of its type; each value is tried by itself, because a
+   * builder that refused one may be spoilt.
+   */
   #fillAround(column: Column, batch: readonly SourceRow[], bad: BadCells): void {
     const { name } = column;
     const { type } = column.builder;
@@ -205,7 +222,11 @@ export class RowStager {
       if (problem === undefined) continue;
       trial = columnBuilder(this.#builderOptions, type);
       const cells = bad.get(at) ?? [];
-      cells.push({ column: name, text: cellText(row[name]), expected: problem.path.length === 0 ? problem.expected : readable(type) });
+      cells.push({
+        column: name,
+        text: cellText(row[name]),
+        expected: problem.path.length === 0 ? problem.expected : readable(type),
+      });
       bad.set(at, cells);
     }
   }
@@ -214,7 +235,12 @@ export class RowStager {
     if (bad.size > 0 && this.#badColumn === undefined) {
       // under no name: a row may well have a column called so
       const name = besideStored.badCells;
-      this.#badColumn = { name, stored: name, isGiven: true, builder: columnBuilder(this.#builderOptions, { kind: "text" }) };
+      this.#badColumn = {
+        name,
+        stored: name,
+        isGiven: true,
+        builder: columnBuilder(this.#builderOptions, { kind: "text" }),
+      };
       this.#columns.push(this.#badColumn);
       await this.#addColumns([this.#badColumn]);
     }
@@ -227,8 +253,11 @@ export class RowStager {
   async #widen(column: Column, type: ValueType): Promise<void> {
     this.finish();
     const { core } = this.#options;
-    if (column.builder.type.kind === "integer" && type.kind === "double") await this.#assertExactDoubles(column);
-    await core.run(`ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`);
+    if (column.builder.type.kind === "integer" && type.kind === "double")
+      await this.#assertExactDoubles(column);
+    await core.run(
+      `ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`,
+    );
     column.builder = columnBuilder(this.#builderOptions, type);
   }
 
@@ -264,10 +293,16 @@ export class RowStager {
     });
   }
 
-  #problem(at: number, column: string | undefined, what: string, data: Readonly<Record<string, unknown>> = {}): VarveError {
+  #problem(
+    at: number,
+    column: string | undefined,
+    what: string,
+    data: Readonly<Record<string, unknown>> = {},
+  ): VarveError {
     const row = this.rows + at;
     const place = this.#options.placeOf(row);
-    const subject = column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
+    const subject =
+      column === undefined ? `The source's ${place}` : `Column ${column} of the source's ${place}`;
     const code = column === undefined ? "SOURCE_UNREADABLE" : "SCHEMA_MISMATCH";
     return new VarveError(code, `${subject} ${what}.`, { row, column, ...data });
   }
@@ -284,7 +319,10 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
 }
 
 /** Rows of a source in batches of as many rows as `size` says when each begins. */
-export async function* inBatches(rows: Iterable<SourceRow> | AsyncIterable<SourceRow>, size: () => number): AsyncGenerator<SourceRow[]> {
+export async function* inBatches(
+  rows: Iterable<SourceRow> | AsyncIterable<SourceRow>,
+  size: () => number,
+): AsyncGenerator<SourceRow[]> {
   let batch: SourceRow[] = [];
   let wanted = size();
   if (Symbol.iterator in rows) {
@@ -317,11 +355,16 @@ function readable(type: ValueType): string {
 }
 
 function describeValue(value: unknown): string {
-  if (typeof value === "string") return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
-  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return `the ${typeof value} ${value}`;
+  if (typeof value === "string")
+    return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
+  if (typeof value === "bigint" || typeof value === "number" || typeof value === "boolean")
+    return `the ${typeof value} ${value}`;
   if (value === null || value === undefined) return String(value);
   if (value instanceof ExactNumber) return `the number ${value.text}`;
-  if (value instanceof Date) return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
+  if (value instanceof Date)
+    return `the date ${Number.isNaN(value.getTime()) ? "that is invalid" : value.toISOString()}`;
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? `an object of class ${value.constructor?.name ?? "Object"}` : `a ${typeof value}`;
+  return typeof value === "object"
+    ? `an object of class ${value.constructor?.name ?? "Object"}`
+    : `a ${typeof value}`;
 }

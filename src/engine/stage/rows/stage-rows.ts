@@ -17,7 +17,13 @@ export async function stageRows(
   options: StageOptions,
 ): Promise<StagedRelation> {
   const given = await givenTypes(core, options);
-  const stager = new RowStager({ core, given, fromText: false, placeOf: (row) => `row ${row}`, keepsBad: options.badCells === "keep" });
+  const stager = new RowStager({
+    core,
+    given,
+    fromText: false,
+    placeOf: (row) => `row ${row}`,
+    keepsBad: options.badCells === "keep",
+  });
   try {
     for await (const batch of inBatches(source.rows, () => stager.batchRows)) {
       assertNotAborted(options.signal);
@@ -31,7 +37,10 @@ export async function stageRows(
   }
 }
 
-/** Stages files of JSON lines; they are parsed here and not by the engine, because that rounds numbers without a word. */
+/**
+ * Stages files of JSON lines; they are parsed here and not by the engine, because that rounds numbers without
+ * a word.
+ */
 export async function stageJsonLines(
   core: EngineCore,
   source: Extract<EngineSource, { kind: "ndjson" }>,
@@ -41,8 +50,15 @@ export async function stageJsonLines(
   const starts: FileStart[] = [];
   let lines: number[] = [];
   let base = 0;
-  const placeOf = (row: number) => `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
-  const stager = new RowStager({ core, given, fromText: true, placeOf, keepsBad: options.badCells === "keep" });
+  const placeOf = (row: number) =>
+    `line ${lines[row - base] ?? "?"} of ${starts.at(-1)?.file ?? "the source"}`;
+  const stager = new RowStager({
+    core,
+    given,
+    fromText: true,
+    placeOf,
+    keepsBad: options.badCells === "keep",
+  });
   try {
     for (const file of source.files) {
       starts.push({ file, from: stager.rows });
@@ -53,7 +69,9 @@ export async function stageJsonLines(
           const batch = parsed.slice(at, at + size);
           base = stager.rows;
           lines = batch.map((one) => one.line);
-          const broken = batch.flatMap((one, index): [number, BadCell[]][] => (one.broken === undefined ? [] : [[index, [one.broken]]]));
+          const broken = batch.flatMap((one, index): [number, BadCell[]][] =>
+            one.broken === undefined ? [] : [[index, [one.broken]]],
+          );
           await stager.append(
             batch.map((one): SourceRow => one.row),
             new Map(broken),
@@ -69,7 +87,9 @@ export async function stageJsonLines(
   }
 }
 
-/** Types by their text, which the engine has parsed before: asking it takes as long as staging a hundred rows. */
+/**
+ * Types by their text, which the engine has parsed before: asking it takes as long as staging a hundred rows.
+ */
 const parsedTypes = new Map<string, DuckDBType>();
 const mostParsedTypes = 1000;
 
@@ -80,20 +100,32 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
   if (parsedTypes.size + wanted.length > mostParsedTypes) parsedTypes.clear();
   const unknown = wanted.filter((type) => !parsedTypes.has(type));
   if (unknown.length > 0) {
-    const typed = await core.typedColumns(`SELECT ${unknown.map((type, at) => `NULL::${type} AS c${at}`).join(", ")}`);
+    const typed = await core.typedColumns(
+      `SELECT ${unknown.map((type, at) => `NULL::${type} AS c${at}`).join(", ")}`,
+    );
     for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
   }
   const { ANY } = core.driver.api;
   return new Map(
-    columns.map((one) => [one.name, knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY, { variants: true })]),
+    columns.map((one) => [
+      one.name,
+      knownValueType(core.driver, one.name, parsedTypes.get(one.type) ?? ANY, { variants: true }),
+    ]),
   );
 }
 
-async function finishStaged(stager: RowStager, [file, row]: readonly [string, string]): Promise<StagedRelation> {
+async function finishStaged(
+  stager: RowStager,
+  [file, row]: readonly [string, string],
+): Promise<StagedRelation> {
   if (stager.rows === 0) await stager.addGiven();
   stager.finish();
   if (stager.fields.length === 0) {
-    throw new VarveError("SOURCE_UNREADABLE", "The source has no rows, so that its columns are unknown. Give a schema.", {});
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      "The source has no rows, so that its columns are unknown. Give a schema.",
+      {},
+    );
   }
   const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(stagedType(field.type)) }));
   const selected = stager.fields

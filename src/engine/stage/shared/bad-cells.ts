@@ -1,7 +1,8 @@
 import { ExactNumber } from "./exact-number.ts";
 
 /**
- * A cell that is not of its column's type; without a column a line that could not be read: its text, and what is wrong with it.
+ * A cell that is not of its column's type; without a column a line that could not be read: its text, and what
+ * is wrong with it.
  */
 export interface BadCell {
   readonly column: string | null;
@@ -26,7 +27,9 @@ export function cellText(value: unknown): string {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (typeof value !== "object" || value === null) return String(value);
   try {
-    return JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? member.toString() : plain(member)));
+    return JSON.stringify(value, (_, member: unknown) =>
+      typeof member === "bigint" ? member.toString() : plain(member),
+    );
   } catch {
     return String(value);
   }

@@ -2,7 +2,10 @@ import type { Vector } from "@duckdb/node-bindings";
 import type { Driver } from "../../core/driver.ts";
 import type { ValueType } from "../../core/value-type.ts";
 
-/** Collects JavaScript values of one column (or nested level) in the engine's own layout and copies them over in one go. */
+/**
+ * Collects JavaScript values of one column (or nested level) in the engine's own layout and copies them over
+ * in one go.
+ */
 export interface ColumnBuilder {
   readonly type: ValueType;
   /** @throws {@link CellProblem} when the value is none of the type. */

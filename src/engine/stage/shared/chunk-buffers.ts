@@ -30,7 +30,9 @@ export class Validity {
   }
 }
 
-/** Values of `width` bytes each, growing for nested levels, that may hold more of them than a chunk has rows. */
+/**
+ * Values of `width` bytes each, growing for nested levels, that may hold more of them than a chunk has rows.
+ */
 export class FixedData {
   readonly width: number;
   bytes: Uint8Array<ArrayBuffer>;

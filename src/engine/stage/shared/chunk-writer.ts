@@ -12,8 +12,8 @@ const mostWaiting = 32 * 1024 * 1024;
 /**
  * Appends chunks to a table of the engine.
  *
- * The engine's memory limit does not hold for chunks, nor for those that wait in an appender. So one chunk is used for all, and what waits is
- * written out once it is an eighth of the limit.
+ * The engine's memory limit does not hold for chunks, nor for those that wait in an appender. So one chunk is
+ * used for all, and what waits is written out once it is an eighth of the limit.
  */
 export class ChunkWriter {
   readonly #core: EngineCore;
@@ -36,14 +36,22 @@ export class ChunkWriter {
     this.#types = types;
   }
 
-  /** Appends a chunk of `count` rows; `fill` writes a column's vector, and `bytes` tells afterwards how many there are in all of them. */
-  async write(count: number, fill: (vector: Vector, column: number) => void, bytes: () => number): Promise<void> {
+  /**
+   * Appends a chunk of `count` rows; `fill` writes a column's vector, and `bytes` tells afterwards how many
+   * there are in all of them.
+   */
+  async write(
+    count: number,
+    fill: (vector: Vector, column: number) => void,
+    bytes: () => number,
+  ): Promise<void> {
     const { api, bindings } = this.#core.driver;
     this.#chunk ??= api.DuckDBDataChunk.create(this.#types);
     const chunk = this.#chunk;
     chunk.reset();
     chunk.rowCount = count;
-    for (let column = 0; column < this.#types.length; column++) fill(bindings.data_chunk_get_vector(chunk.chunk, column), column);
+    for (let column = 0; column < this.#types.length; column++)
+      fill(bindings.data_chunk_get_vector(chunk.chunk, column), column);
     this.#core.noteChunk({ columns: this.#types.length, rows: count, bytes: bytes() });
     try {
       this.#appender ??= await this.#core.turn.use(() => this.#core.connection.createAppender(this.#table));

@@ -5,7 +5,10 @@ const datePattern = /^([+-]\d{6}|\d{4})-(\d{2})-(\d{2})$/;
 const timestampPattern =
   /^([+-]\d{6}|\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)? ?(Z|z|[+-]\d{2}(?::?\d{2})?)?$/;
 
-/** Days since 1970-01-01 of an ISO date or of a `Date` at midnight UTC; undefined where it is neither or no real date. */
+/**
+ * Days since 1970-01-01 of an ISO date or of a `Date` at midnight UTC; undefined where it is neither or no
+ * real date.
+ */
 export function parseDate(value: unknown): number | undefined {
   if (value instanceof Date) {
     const days = value.getTime() / 86_400_000;
@@ -32,13 +35,26 @@ export function parseTimestamp(value: unknown, zoned: boolean): bigint | undefin
   const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
   if (zone !== undefined && !zoned) return undefined;
   const days = civilDays(Number(year), Number(month), Number(day));
-  if (days === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || /[1-9]/.test(fraction.slice(6)))
+  if (
+    days === undefined ||
+    Number(hour) > 23 ||
+    Number(minute) > 59 ||
+    Number(second) > 59 ||
+    /[1-9]/.test(fraction.slice(6))
+  )
     return undefined;
   const seconds = Number(hour) * 3600 + Number(minute) * 60 + Number(second) - offsetSeconds(zone);
-  return BigInt(days) * BigInt(microsPerDay) + BigInt(seconds) * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, "0"));
+  return (
+    BigInt(days) * BigInt(microsPerDay) +
+    BigInt(seconds) * 1_000_000n +
+    BigInt(fraction.slice(0, 6).padEnd(6, "0"))
+  );
 }
 
-/** The unscaled integer of an exact decimal; undefined where digits would be lost or the value does not fit `width` digits. */
+/**
+ * The unscaled integer of an exact decimal; undefined where digits would be lost or the value does not fit
+ * `width` digits.
+ */
 export function parseDecimal(value: unknown, width: number, scale: number): bigint | undefined {
   const text = decimalText(value);
   if (text === undefined) return undefined;
@@ -64,12 +80,15 @@ export function parseDecimal(value: unknown, width: number, scale: number): bigi
 
 /** Bytes of standard base64 with padding; undefined for anything else. */
 export function parseBase64(text: string): Uint8Array | undefined {
-  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) ? Buffer.from(text, "base64") : undefined;
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)
+    ? Buffer.from(text, "base64")
+    : undefined;
 }
 
 function decimalText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
-  if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) return String(value);
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value)))
+    return String(value);
   return value instanceof ExactNumber ? value.text : undefined;
 }
 
@@ -86,7 +105,14 @@ function civilDays(year: number, month: number, day: number): number | undefined
   const era = Math.floor(shifted / 400);
   const yearOfEra = shifted - era * 400;
   const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 +
+    yearOfEra * 365 +
+    Math.floor(yearOfEra / 4) -
+    Math.floor(yearOfEra / 100) +
+    dayOfYear -
+    719_468
+  );
 }
 
 function daysInMonth(year: number, month: number): number {

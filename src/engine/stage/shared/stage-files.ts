@@ -6,7 +6,8 @@ import type { EngineCore } from "../../core/core.ts";
 import { positionNames, storedName } from "./position.ts";
 
 /**
- * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that hides where the engine says they are.
+ * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that
+ * hides where the engine says they are.
  *
  * @param options `ofQuery`: the file holds a query's result, whose rows come from no file
  * @throws `SOURCE_UNREADABLE` naming the file
@@ -17,7 +18,8 @@ export async function stageParquet(
   { ofQuery = false }: { readonly ofQuery?: boolean | undefined } = {},
 ): Promise<StagedRelation> {
   const { files } = source;
-  if (files.length === 0) throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
+  if (files.length === 0)
+    throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
   for (const file of files) await assertFilled(file);
   const scan = `read_parquet(${fileList(files)}, union_by_name = ${files.length > 1}, hive_partitioning = false)`;
   const sql = `SELECT * FROM ${scan}`;
@@ -58,10 +60,13 @@ async function fileStarts(core: EngineCore, files: readonly string[]): Promise<F
   return starts;
 }
 
-/** SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in its table. */
+/**
+ * SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in its table.
+ */
 export function fileAndRow(starts: readonly FileStart[]): readonly [string, string] {
   const only = starts[0];
-  if (only === undefined || starts.length === 1) return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
+  if (only === undefined || starts.length === 1)
+    return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
   const froms = `[${starts.map((start) => start.from).join(", ")}]`;
   const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
   const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
@@ -96,7 +101,8 @@ export async function assertFilled(file: string): Promise<void> {
       error,
     );
   });
-  if (!found.isFile()) throw new VarveError("SOURCE_UNREADABLE", `${file} is not a file. Name the files in it.`, { file });
+  if (!found.isFile())
+    throw new VarveError("SOURCE_UNREADABLE", `${file} is not a file. Name the files in it.`, { file });
   if (found.size === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty.`, { file });
 }
 

@@ -5,11 +5,13 @@ import type { Driver } from "../../core/driver.ts";
 export const inlineBytes = 12;
 
 /**
- * Lays out the handles of many values whose bytes stand one after the other in `block`, with one call of the driver for all of them.
+ * Lays out the handles of many values whose bytes stand one after the other in `block`, with one call of the
+ * driver for all of them.
  *
- * A call for each value would cost half a microsecond. The block is stored as one long value, whose memory belongs to the vector; a long
- * value's handle (length, first four bytes, address) points into it, a short one holds its bytes. `handles` must be copied to the vector
- * afterwards. `positions` say where the values go; `starts` where each begins in the block, with the block's end last.
+ * A call for each value would cost half a microsecond. The block is stored as one long value, whose memory
+ * belongs to the vector; a long value's handle (length, first four bytes, address) points into it, a short
+ * one holds its bytes. `handles` must be copied to the vector afterwards. `positions` say where the values
+ * go; `starts` where each begins in the block, with the block's end last.
  */
 export function layOutBlock(
   { bindings }: Driver,
@@ -31,7 +33,9 @@ export function layOutBlock(
       handles.setUint32(handle + 4, bytes.getUint32(start, true), true);
       handles.setUint32(handle + 8, address % 4_294_967_296, true);
       handles.setUint32(handle + 12, Math.floor(address / 4_294_967_296), true);
-    } else for (let k = 0; k < inlineBytes; k++) handles.setUint8(handle + 4 + k, k < length ? (block[start + k] ?? 0) : 0);
+    } else
+      for (let k = 0; k < inlineBytes; k++)
+        handles.setUint8(handle + 4 + k, k < length ? (block[start + k] ?? 0) : 0);
   }
 }
 

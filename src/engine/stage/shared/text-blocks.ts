@@ -8,7 +8,10 @@ const blockBytes = 1024 * 1024;
 /** How a text file is compressed, by its first bytes, whatever its name says. */
 export type TextCompression = "none" | "gzip";
 
-/** Looks at a file's first bytes. @throws `SOURCE_UNREADABLE` for compression that is not read: Zstandard, bzip2, xz, zip */
+/**
+ * Looks at a file's first bytes. @throws `SOURCE_UNREADABLE` for compression that is not read: Zstandard,
+ * bzip2, xz, zip
+ */
 export async function textCompression(file: string): Promise<TextCompression> {
   const handle = await opened(file);
   try {
@@ -31,7 +34,10 @@ const refused: readonly (readonly [magic: string, name: string])[] = [
   ["504b0304", "zip"],
 ];
 
-/** The bytes of a text file, decompressed, block by block. @throws `SOURCE_UNREADABLE` as {@link textCompression}, and for damaged gzip */
+/**
+ * The bytes of a text file, decompressed, block by block. @throws `SOURCE_UNREADABLE` as
+ * {@link textCompression}, and for damaged gzip
+ */
 export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
   if ((await textCompression(file)) === "gzip") {
     yield* gunzipped(file);
@@ -59,7 +65,12 @@ async function* gunzipped(file: string): AsyncGenerator<Buffer> {
     for await (const block of plain) yield Buffer.from(block as Uint8Array);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new VarveError("SOURCE_UNREADABLE", `The gzip file ${file} is damaged or cut short: ${why}.`, { file }, error);
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The gzip file ${file} is damaged or cut short: ${why}.`,
+      { file },
+      error,
+    );
   } finally {
     source.destroy();
     plain.destroy();

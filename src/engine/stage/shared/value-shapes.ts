@@ -7,7 +7,13 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
     value !== null &&
     !Array.isArray(value) &&
     !ArrayBuffer.isView(value) &&
-    !(value instanceof Date || value instanceof Map || value instanceof Set || value instanceof ArrayBuffer || value instanceof ExactNumber)
+    !(
+      value instanceof Date ||
+      value instanceof Map ||
+      value instanceof Set ||
+      value instanceof ArrayBuffer ||
+      value instanceof ExactNumber
+    )
   );
 }
 
