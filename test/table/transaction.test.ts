@@ -145,7 +145,9 @@ describe("commitTransaction", () => {
     const later = contextOf(store, { ...hastyWorld, now: () => Date.now() + 3_600_000 });
     // By the version that is missing: the files' times alone refuse it only where they differ.
     const refusal = { code: "LOG_GAP", data: { missing: 0, found: 1 } };
-    await expect(commitTransaction({ ...old, context: later }, append("mine"))).rejects.toMatchObject(refusal);
+    await expect(commitTransaction({ ...old, context: later }, append("mine"))).rejects.toMatchObject(
+      refusal,
+    );
     expect(await store.head(commitPath(4))).toBeUndefined();
   });
 
