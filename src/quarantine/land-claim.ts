@@ -7,7 +7,12 @@ import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { append } from "../operations/append.ts";
 import { parseActions } from "../protocol/action-json.ts";
-import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
+import {
+  currentPayloadSql,
+  mentionsSql,
+  payloadColumnsSql,
+  payloadErrorsSql,
+} from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
@@ -98,7 +103,7 @@ async function addClaimed(
   const { rows, snapshot, columns } = found;
   if (found.misfits > 0) throw changedSince(found.misfits, now.version);
   const source = {
-    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM q WHERE ${claimedBy(claim)}`,
+    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM (${claimedPayloads(now, "q", claim)})`,
     tables: { q: snapshot },
   };
   const write = {
@@ -160,7 +165,9 @@ async function claimedRows(
     ...mentioned,
   ];
   return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
-    const [row] = await session.rows(`SELECT ${asked.join(", ")} FROM (${sql}) WHERE ${claimedBy(claim)}`);
+    const [row] = await session.rows(
+      `SELECT ${asked.join(", ")} FROM (${claimedPayloads(table, `(${sql})`, claim)})`,
+    );
     const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
     const rows = Number(row?.["n"] ?? 0);
     return {
@@ -186,6 +193,13 @@ type ClaimEnd = "given up" | { readonly landed: number };
 const landingOf = (claim: string): string => `varve.resubmit.${claim}`;
 const givenUpOf = (claim: string): string => `${landingOf(claim)}.given-up`;
 const claimedBy = (claim: string): string => `(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
+
+/** SELECT of the payloads of a claim's rows, as the table's columns are now. */
+function claimedPayloads({ schema }: LogSnapshot, quarantine: string, claim: string): string {
+  const names = schema.fields.map(({ name }) => name);
+  const payload = currentPayloadSql(names, "payload", "errors");
+  return `SELECT ${payload} AS payload FROM ${quarantine} WHERE ${claimedBy(claim)}`;
+}
 
 /**
  * How a claim ended that another writer ended. @throws `QUARANTINE_INVALID` where the log forgot it: then it

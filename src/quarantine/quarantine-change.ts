@@ -2,7 +2,7 @@ import { engineColumns } from "../dialects/engine-types.ts";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { overwrite } from "../operations/overwrite.ts";
-import { lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
+import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { openQuarantine, quarantineContext } from "../write/quarantine-table.ts";
@@ -79,8 +79,8 @@ export async function discardQuarantine(
  *
  * `set` gives for columns one SQL expression each, over the row's own columns (as the table's types, null
  * where a value is not of its type) or over `payload`, the JSON text of the row (where the table has no
- * column of that name). Of a line that could not be read `__varve_line` is the text; it stays open until that
- * is set to `NULL`.
+ * column of that name). Of a line that could not be read `__varve_line` (`__varve1_line` … where the table has
+ * a column whose name begins with `__varve_`) is the text; it stays open until that is set to `NULL`.
  *
  * @returns how many rows were changed
  * @throws `COLUMN_NOT_FOUND`, `SQL_FAILED`, `SQL_REFUSED`
@@ -115,7 +115,8 @@ export async function repairQuarantine(
   const row = payloadColumnsSql(engineColumns(table.schema), "payload");
   const line = lineMember(known);
   const lineText = `json_extract_string(payload, '/${line}') AS ${line}`;
-  const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM q WHERE ${condition}`;
+  const current = `SELECT quarantine_id, ${currentPayloadSql(known, "payload", "errors")} AS payload FROM q WHERE ${condition}`;
+  const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM (${current})`;
   const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   await rewriteQuarantine(
     context,

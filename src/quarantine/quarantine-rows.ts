@@ -2,7 +2,12 @@ import { engineColumns, engineTypeText } from "../dialects/engine-types.ts";
 import type { Session, StagedRelation } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { errorsType } from "../quality/gate/errors-list.ts";
-import { mentionsSql, payloadColumnsSql, payloadErrorsSql } from "../quality/gate/payload.ts";
+import {
+  currentPayloadSql,
+  mentionsSql,
+  payloadColumnsSql,
+  payloadErrorsSql,
+} from "../quality/gate/payload.ts";
 import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
@@ -56,10 +61,12 @@ export async function stagePayloads(
   fence: () => Promise<void>,
 ): Promise<StagedRelation> {
   const columns = engineColumns(table.schema);
-  const { id, row, payload, misfits, silent } = payloadNames(columns.map(({ name }) => name));
+  const columnNames = columns.map(({ name }) => name);
+  const { id, row, payload, misfits, silent } = payloadNames(columnNames);
   const names = columns.map((column) => quoteName(column.name)).join(", ");
   const filled = filledColumns(table.schema);
-  const read = `SELECT quarantine_id AS ${id}, payload AS ${payload}, ${payloadColumnsSql(columns, "payload")} FROM (${open})`;
+  const current = currentPayloadSql(columnNames, "payload", "errors");
+  const read = `SELECT ${id}, ${payload}, ${payloadColumnsSql(columns, payload)} FROM (SELECT quarantine_id AS ${id}, ${current} AS ${payload} FROM (${open}))`;
   const digits = filled.map(({ name }) => `CASE WHEN ${mentionsSql(name, payload)} THEN '0' ELSE '1' END`);
   const rest = [
     `CAST(0 AS BIGINT) AS ${row}`,

@@ -254,4 +254,60 @@ describe("a line that could not be read, later", () => {
     ]);
     await table.close();
   });
+
+  it("is told from a column that the table got later by the member's own name, in repairs and landings", async () => {
+    const { folder, table } = await fresh();
+    const csv = fileOf(folder, "in.csv", "id,name\n2;b\n");
+    await table.append({ csv }, { gate: lenient });
+    await table.append([{ id: "x", name: "c" }], { gate: lenient });
+    await table.append([{ id: 1n, name: "a", __varve_line: "z" }], { mergeSchema: true });
+    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    const messages = (await quarantined(table)).flatMap(([, , , found]) => found);
+    expect(messages).toContain(
+      "the line could not be read: set the columns to what it should say, and __varve1_line to NULL",
+    );
+    const line = { checkId: "schema:lines" };
+    expect(
+      await table.repairQuarantined(line, {
+        id: "CAST(split_part(__varve1_line, ';', 1) AS BIGINT)",
+        name: "coalesce(__varve_line, 'none')",
+        __varve_line: "'a value'",
+      }),
+    ).toBe(1);
+    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    await table.repairQuarantined(line, { __varve1_line: "NULL" });
+    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await rowsOf(table)).toEqual([
+      { id: 1n, name: "a", __varve_line: "z" },
+      { id: 2n, name: "none", __varve_line: "a value" },
+    ]);
+    await table.close();
+  });
+
+  it("is found again when the column went because of which its member had another name", async () => {
+    const { folder, table } = await fresh(schema().long("id").string("__varve_line"));
+    const csv = fileOf(folder, "in.csv", "id,__varve_line\n2;b\n");
+    await table.append({ csv }, { gate: lenient });
+    expect((await quarantined(table))[0]?.[2]).toEqual({ __varve1_line: "2;b" });
+    await table.overwrite([{ id: 1n }], { overwriteSchema: true });
+    expect(await table.repairQuarantined({}, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
+    await table.repairQuarantined({}, { __varve_line: "NULL" });
+    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await rowsOf(table)).toEqual([{ id: 1n }, { id: 2n }]);
+    await table.close();
+  });
+
+  it("is not taken for a row with a column of the member's name and an unreadable column `lines`", async () => {
+    const { folder, table } = await fresh(schema().string("__varve_line").long("lines"));
+    const csv = fileOf(folder, "in.csv", "__varve_line,lines\na text,many\n");
+    await table.append({ csv }, { gate: lenient });
+    expect((await quarantined(table))[0]?.slice(2)).toEqual([
+      { __varve_line: "a text", lines: "many" },
+      ["lines must be a BIGINT"],
+    ]);
+    await table.repairQuarantined({ checkId: "schema:lines" }, { lines: "7" });
+    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await rowsOf(table)).toEqual([{ __varve_line: "a text", lines: 7n }]);
+    await table.close();
+  });
 });

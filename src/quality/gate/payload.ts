@@ -21,6 +21,20 @@ export function lineMember(columns: Iterable<string>): string {
 export const lineCheckId = "schema:lines";
 
 /**
+ * SQL for a quarantined row's payload with the text of a line that could not be read under the member that it
+ * has now: the table's columns, and with them the free name, may have changed since the row was set aside.
+ *
+ * Such a row is known by its error, and the member by being the payload's first, as varve writes it: any
+ * other member of such a name is a column's value.
+ */
+export function currentPayloadSql(columns: Iterable<string>, payload: string, errors: string): string {
+  const brokenLine = `e.check_id = ${quoteText(lineCheckId)} AND e.check_name = 'schema' AND len(e."columns") = 0`;
+  const isLine = `coalesce(list_bool_or(list_transform(${errors}, lambda e: ${brokenLine})), false)`;
+  const renamed = `regexp_replace(${payload}, '^\\{"__varve[0-9]*_line":', ${quoteText(`{"${lineMember(columns)}":`)})`;
+  return `CASE WHEN ${isLine} THEN ${renamed} ELSE ${payload} END`;
+}
+
+/**
  * A row as a JSON object that loses nothing: booleans, integers to 64 bits and finite fractions as they are,
  * everything else as the engine's text of it, which casts back to the same value. A cell that could not be
  * read as its type is given as the text that it was, a line that could not be read as {@link lineMember}.
