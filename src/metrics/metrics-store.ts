@@ -8,8 +8,7 @@ import {
   storedColumn,
 } from "../quality/measures/metric-state.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { commitNewTable } from "../table/commit/transaction.ts";
-import { defineTable } from "../table/definition/table-definition.ts";
+import { createEmpty } from "../table/definition/create-empty.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { appendPlain } from "../write/append-plain.ts";
 import { contextBelow } from "../write/context-below.ts";
@@ -146,16 +145,9 @@ async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
   const found = await openMetrics(context);
   if (found !== undefined) return found;
   const metrics = contextBelow(context, metricsFolder);
-  const { protocol, metadata } = defineTable(context.world, {
-    schema: metricsSchema,
-    description: "Metrics of the versions of the table above",
-  });
+  const description = "Metrics of the versions of the table above";
   try {
-    await commitNewTable(metrics, {
-      actions: [protocol, metadata],
-      operation: "CREATE TABLE",
-      operationParameters: {},
-    });
+    await createEmpty(metrics, { schema: metricsSchema, description });
   } catch (error) {
     if (!isVarveError(error, "TABLE_EXISTS")) throw error;
   }

@@ -4,10 +4,9 @@ import type { TableContext } from "../log/contract.ts";
 import { voidAsString } from "../schema/evolution.ts";
 import type { StructType } from "../schema/types.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
-import { commitNewTable } from "../table/commit/transaction.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
+import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
-import { defined } from "../util/defined.ts";
 import { type BatchTarget, newTarget } from "../write/batch-target.ts";
 import { commitBatch } from "../write/commit-batch.ts";
 import { prepareWithEarlier } from "../write/quarantine-again.ts";
@@ -44,15 +43,8 @@ export async function createTable(context: TableContext, options: CreateOptions)
       {},
     );
   }
-  const { protocol, metadata } = defineTable(context.world, definitionOf(options, options.schema));
-  const result = await commitNewTable(context, {
-    actions: [protocol, metadata],
-    operation: "CREATE TABLE",
-    operationParameters: createParameters(metadata.partitionColumns, options),
-    userMetadata: options.userMetadata,
-    signal: options.signal,
-  });
-  return emptyResult(context, result);
+  const definition = definitionOf(options, options.schema);
+  return emptyResult(context, await createEmpty(context, definition, options));
 }
 
 async function createFromSource(
@@ -116,15 +108,6 @@ function definitionOf(options: CreateOptions, schema: StructType): TableDefiniti
     name,
     description,
   };
-}
-
-function createParameters(partitionColumns: readonly string[], options: CreateOptions) {
-  return defined({
-    partitionBy: JSON.stringify(partitionColumns),
-    properties: JSON.stringify(options.properties ?? {}),
-    description: options.description,
-    isManaged: "false",
-  });
 }
 
 function emptyResult(context: TableContext, result: CommitResult): WriteOutcome {

@@ -5,7 +5,6 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { Predicate } from "../protocol/predicate.ts";
-import { removeAction } from "../protocol/remove-action.ts";
 import { physicalName } from "../schema/column-mapping.ts";
 import { findField, requireColumn } from "../schema/fields.ts";
 import { decodePartitionValue, partitionValueSql } from "../schema/partition-values.ts";
@@ -75,13 +74,12 @@ export async function overwrite(
     const { files, reads, copiedRows, rowIdsCopied } = await replacement.removed(batch.data);
     const quarantine = await quarantineRows(batch, options, { earlier });
     const partitionBy = JSON.stringify(batch.target.metadata.partitionColumns);
-    const now = snapshot.context.world.now();
     return await commitBatch(
       batch,
       {
         operation: "WRITE",
         operationParameters: { mode: "Overwrite", partitionBy, ...replacement.parameters },
-        removes: files.map((file) => removeAction(file, now)),
+        removes: files,
         reads,
         copiedRows,
         rowIdsCopied,

@@ -16,7 +16,7 @@ import {
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { commitTransaction } from "../table/commit/transaction.ts";
+import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { resubmittedMark } from "../write/batch-marks.ts";
 import type { GateOptions } from "../write/write-options.ts";
@@ -224,17 +224,15 @@ async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
  */
 async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | undefined): Promise<ClaimEnd> {
   const now = await refreshLog(table);
-  const request = {
-    actions: [
-      { kind: "txn" as const, appId: givenUpOf(claim), version: 1n, lastUpdated: table.context.world.now() },
-    ],
-    txn: { appId: landingOf(claim), version: 1n },
+  const change: TableChange = {
     operation: "RESUBMISSION GIVEN UP",
     operationParameters: { resubmission: claim },
+    marks: [givenUpOf(claim)],
+    txn: { appId: landingOf(claim), version: 1n },
     signal,
   };
   try {
-    const result = await commitTransaction(now, request);
+    const result = await commitChange({ context: now.context, snapshot: now }, change);
     if (result.outcome !== "committed") return await endOf(now, claim);
     await keepLog(table.context, result, { base: now });
     return "given up";

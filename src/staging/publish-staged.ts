@@ -3,8 +3,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { appendBatch } from "../operations/append.ts";
 import { decodeLogPath } from "../schema/paths.ts";
-import type { CommitRequest } from "../table/commit/commit-request.ts";
-import { commitTransaction } from "../table/commit/transaction.ts";
+import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -211,26 +210,18 @@ async function commitFiles(
   quarantine: WriteResult["quarantine"],
   { signal }: AuditOptions,
 ): Promise<Omit<WriteOutcome, "gate">> {
-  const request: CommitRequest = {
-    actions: batch.files,
+  const change: TableChange = {
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: JSON.stringify(now.metadata.partitionColumns) },
-    operationMetrics: {
-      numFiles: String(batch.files.length),
-      numOutputRows: String(batch.rows),
-      numOutputBytes: String(batch.bytes),
-    },
-    reads: {
-      appIds: [resubmittedMark(namedStaged(batch.id))],
-      wholeTable: audit.comparesWithTable ? true : undefined,
-    },
-    isolation: audit.comparesWithTable ? ("Serializable" as const) : undefined,
+    files: { adds: batch.files, rows: { written: batch.rows } },
+    reads: { appIds: [resubmittedMark(namedStaged(batch.id))] },
+    judgedByTable: audit.comparesWithTable,
     userMetadata: batch.userMetadata,
     txn: stagedTransaction(batch.id),
     commitInfo: audit.gate === undefined ? undefined : { gate: { ...audit.gate, ...placeOf(quarantine) } },
     signal,
   };
-  const result = await commitTransaction(now, request);
+  const result = await commitChange({ context: now.context, snapshot: now }, change);
   if (result.outcome === "alreadyApplied") return published(now, batch.id);
   const upkeep = keepLog(now.context, result, { base: now });
   await forgetStaged(now.context, batch.id);

@@ -1,4 +1,3 @@
-import type { TxnAction } from "../protocol/actions.ts";
 import type { WriteOptions } from "./write-options.ts";
 
 // A batch is in two logs: its quarantined rows in one, the others in the other. A writer whose tests set no
@@ -17,11 +16,6 @@ export function asideMark(batchId: string): string {
  */
 export function resubmittedMark(batchId: string): string {
   return `varve.resubmitted.${batchId}`;
-}
-
-/** The action that records a mark. */
-export function markAction(mark: string, now: number): TxnAction {
-  return { kind: "txn", appId: mark, version: 1n, lastUpdated: now };
 }
 
 /** What the quarantine calls a batch that is written under an application id. */

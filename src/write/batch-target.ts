@@ -2,7 +2,7 @@ import { engineColumns, schemaOfEngine } from "../dialects/engine-types.ts";
 import type { EngineColumn } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { Action, MetadataAction, ProtocolAction } from "../protocol/actions.ts";
+import type { MetadataAction, ProtocolAction } from "../protocol/actions.ts";
 import { clusteringDomain } from "../protocol/domains.ts";
 import { isFeatureActive } from "../protocol/features.ts";
 import { requireWritable } from "../protocol/obstacles.ts";
@@ -28,7 +28,7 @@ export interface BatchTarget {
   readonly schema: StructType;
   readonly demands: TableDemands;
   /** Actions that the commit needs for the schema: none, metadata, or protocol and metadata. */
-  readonly changes: readonly Action[];
+  readonly changes: readonly (ProtocolAction | MetadataAction)[];
 }
 
 /**
@@ -171,8 +171,7 @@ function withSchema(
   const protocol = protocolWith(target.protocol, missing);
   requireWritable(protocol, metadata);
   const demands = tableDemands({ protocol, metadata, schema: mapped.schema });
-  const changes: Action[] =
-    missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
+  const changes = missing.length === 0 && target.snapshot !== undefined ? [metadata] : [protocol, metadata];
   return {
     ...target,
     protocol,

@@ -1,12 +1,12 @@
-import type { Action } from "../protocol/actions.ts";
+import type { AddAction } from "../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
-import type { AppTransaction, CommitRequest, ReadSet } from "../table/commit/commit-request.ts";
-import { commitNewTable, commitTransaction } from "../table/commit/transaction.ts";
+import type { AppTransaction, ReadSet } from "../table/commit/commit-request.ts";
+import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
 import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
-import { asideMark, markAction, namedBatch, resubmittedMark } from "./batch-marks.ts";
+import { asideMark, namedBatch, resubmittedMark } from "./batch-marks.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "./write-options.ts";
@@ -17,7 +17,7 @@ export interface BatchCommit {
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, JsonValue>>;
   /** Files that the commit removes. */
-  readonly removes?: readonly Action[] | undefined;
+  readonly removes?: readonly AddAction[] | undefined;
   readonly reads?: ReadSet | undefined;
   /** Rows of the removed files that are in the new ones too. */
   readonly copiedRows?: number | undefined;
@@ -32,7 +32,7 @@ export interface BatchCommit {
  * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are
  * taken back; those of one whose outcome is unknown stay.
  *
- * @throws the errors of `commitTransaction`
+ * @throws the errors of `commitChange`
  */
 export async function commitBatch(
   batch: PreparedBatch,
@@ -44,32 +44,24 @@ export async function commitBatch(
   const adds = await publishData(target.context, data, options.signal);
   const removes = commit.removes ?? [];
   const txn = transactionOf(options);
-  const now = target.context.world.now();
-  const marks = [...(commit.marks ?? []), ...(setsAside(batch) ? ownMarks(options, asideMark) : [])];
-  const request: CommitRequest = {
-    actions: [...target.changes, ...removes, ...adds, ...marks.map((mark) => markAction(mark, now))],
+  const change: TableChange = {
     operation: commit.operation,
     operationParameters: commit.operationParameters,
-    operationMetrics: defined({
-      numFiles: String(adds.length),
-      numOutputRows: String(data.rows - (commit.copiedRows ?? 0)),
-      numOutputBytes: String(data.bytes),
-      numRemovedFiles: removes.length === 0 ? undefined : String(removes.length),
-      numCopiedRows: removes.length === 0 ? undefined : String(commit.copiedRows ?? 0),
-    }),
-    ...readsOf(batch, commit, options),
-    // New rows have no ids to keep.
-    rowIdsPreserved: (commit.copiedRows ?? 0) === 0 || commit.rowIdsCopied === true,
+    definition: target.changes,
+    files: {
+      adds,
+      removes,
+      rows: { written: data.rows, copied: commit.copiedRows, idsKept: commit.rowIdsCopied },
+    },
+    marks: [...(commit.marks ?? []), ...(setsAside(batch) ? ownMarks(options, asideMark) : [])],
+    reads: readsOf(batch, commit, options),
+    judgedByTable: batch.comparesWithTable,
     userMetadata: options.userMetadata,
     txn,
     commitInfo: verdict === undefined ? undefined : gateInfo(batch, commit, options),
     signal: options.signal,
   };
-  const result = await commitOrWithdraw(target.context, data, () =>
-    target.snapshot === undefined
-      ? commitNewTable(target.context, request)
-      : commitTransaction(target.snapshot, request),
-  );
+  const result = await commitOrWithdraw(target.context, data, () => commitChange(target, change));
   if (result.outcome === "alreadyApplied") {
     await withdrawData(target.context, data);
     return alreadyApplied(result.version);
@@ -87,20 +79,13 @@ export async function commitBatch(
   };
 }
 
-/** What the commit read: the verb's part, and the whole table where the gate compared the batch with it. */
-function readsOf(
-  batch: PreparedBatch,
-  commit: BatchCommit,
-  options: WriteOptions,
-): Pick<CommitRequest, "reads" | "isolation"> {
+/** What the commit read of the progress of others, beside the verb's part. */
+function readsOf(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): ReadSet | undefined {
   // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
   const appIds = setsAside(batch) ? [] : ownMarks(options, resubmittedMark);
-  const reads =
-    appIds.length === 0
-      ? commit.reads
-      : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
-  if (batch.comparesWithTable) return { reads: { ...reads, wholeTable: true }, isolation: "Serializable" };
-  return { reads };
+  return appIds.length === 0
+    ? commit.reads
+    : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
 }
 
 /** Whether the batch's gate set rows aside. */

@@ -2,7 +2,6 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
-import { removeAction } from "../protocol/remove-action.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/commit/commit-request.ts";
@@ -176,13 +175,12 @@ export async function replaceEarlier(
   };
   const batch = await prepareBatch(await existingTarget(quarantine), source, { mergeSchema: true });
   try {
-    const now = quarantine.context.world.now();
     const live: AddAction[] = [];
     for await (const chunk of (await quarantine.files()).all()) live.push(...chunk);
     const commit = {
       operation: "WRITE",
       operationParameters: { mode: "Overwrite", partitionBy: "[]" },
-      removes: live.map((file) => removeAction(file, now)),
+      removes: live,
       reads: { wholeTable: true },
     };
     const result = await commitBatch(batch, commit, { txn });

@@ -5,8 +5,7 @@ import { arrayOf, schema } from "../schema/builder.ts";
 import { withoutColumnMapping } from "../schema/column-mapping.ts";
 import { mapFields } from "../schema/fields.ts";
 import type { StructType } from "../schema/types.ts";
-import { commitNewTable } from "../table/commit/transaction.ts";
-import { defineTable } from "../table/definition/table-definition.ts";
+import { createEmpty } from "../table/definition/create-empty.ts";
 import { contextBelow } from "./context-below.ts";
 
 /**
@@ -62,16 +61,9 @@ export async function openQuarantine(context: TableContext): Promise<LogSnapshot
 export async function ensureQuarantine(context: TableContext, table: StructType): Promise<LogSnapshot> {
   const found = await openQuarantine(context);
   if (found !== undefined) return found;
-  const { protocol, metadata } = defineTable(context.world, {
-    schema: quarantineSchema(table),
-    description: "Rows that a gate set aside, with every failed check",
-  });
+  const description = "Rows that a gate set aside, with every failed check";
   try {
-    await commitNewTable(context, {
-      actions: [protocol, metadata],
-      operation: "CREATE TABLE",
-      operationParameters: { partitionBy: "[]", properties: "{}", isManaged: "false" },
-    });
+    await createEmpty(context, { schema: quarantineSchema(table), description });
   } catch (error) {
     if (!isVarveError(error, "TABLE_EXISTS")) throw error;
   }

@@ -10,8 +10,7 @@ import { noPlaces, type Places, placesOf, placesSql } from "../quality/model/pla
 import { findField, holdsVariant } from "../schema/fields.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { fileList, quoteName, quoteText } from "../sql/sql-text.ts";
-import type { CommitRequest } from "../table/commit/commit-request.ts";
-import { commitTransaction } from "../table/commit/transaction.ts";
+import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import {
   commitOrWithdraw,
@@ -78,19 +77,15 @@ export async function quarantineRows(
   );
   const staged = await stageAside(batch, options, merged, verdict.quarantineSql);
   const adds = await publishData(context, staged, options.signal);
-  const request: CommitRequest = {
-    actions: [...merged.changes, ...adds],
+  const change: TableChange = {
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: "[]" },
-    operationMetrics: {
-      numFiles: String(adds.length),
-      numOutputRows: String(staged.rows),
-      numOutputBytes: String(staged.bytes),
-    },
+    definition: merged.changes,
+    files: { adds, rows: { written: staged.rows } },
     txn,
     signal: options.signal,
   };
-  const committed = await commitOrWithdraw(context, staged, () => commitTransaction(snapshot, request));
+  const committed = await commitOrWithdraw(context, staged, () => commitChange(merged, change));
   if (committed.outcome === "alreadyApplied") {
     await withdrawData(context, staged);
     const quarantine = await refreshLog(snapshot);

@@ -34,6 +34,10 @@ describe("layers of src/", () => {
       path: "log/segment/direct.ts",
       text: 'import { S3Client } from "@aws-sdk/client-s3";',
     },
+    "one maker of commits": {
+      path: "operations/own-commit.ts",
+      text: 'import { commitTransaction } from "../table/commit/transaction.ts";',
+    },
     "properties by their table": {
       path: "table/commit/own-parser.ts",
       text: 'const value = configuration["delta.appendOnly"];',

@@ -110,6 +110,7 @@ function neighbourBreaches(file: SourceFile): Breach[] {
 const doors: readonly { readonly rule: string; readonly holds: RegExp; readonly behind: RegExp }[] = [
   { rule: "one door to DuckDB", holds: /"@duckdb\//, behind: /^engine\// },
   { rule: "one door to S3", holds: /"@aws-sdk\//, behind: /^storage\/s3\// },
+  { rule: "one maker of commits", holds: /\bcommit(Transaction|NewTable)\b/, behind: /^table\/commit\// },
   { rule: "properties by their table", holds: /["'`]delta\.\w/, behind: /^(protocol|schema)\// },
 ];
 

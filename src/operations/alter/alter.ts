@@ -1,6 +1,6 @@
-import { VarveError } from "../../errors.ts";
+import { assertInternal, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import type { AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
 import { requireWritableFeatures } from "../../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
@@ -10,7 +10,7 @@ import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
 import type { ReadSet } from "../../table/commit/commit-request.ts";
 import { nameRowTrackingColumns } from "../../table/commit/row-ids.ts";
-import { commitTransaction } from "../../table/commit/transaction.ts";
+import { commitChange } from "../../table/commit/table-change.ts";
 import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
@@ -62,25 +62,28 @@ export interface AlterOutcome extends AlterResult {
  *
  * @throws `INVALID_ARGUMENT`, `UNSUPPORTED_FEATURE` (an upgrade is needed, or varve does not write or drop
  * the feature), `CONSTRAINT_VIOLATED` and as `requireConstraints` for added constraints, and as
- * `commitTransaction`
+ * `commitChange`
  */
 export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): Promise<AlterOutcome> {
   // A property whose value means nothing is what the change may be for: the commit looks at the properties
   // that come of it.
   requireWritableFeatures(snapshot.protocol, snapshot.metadata);
   const change = await plan(snapshot, options);
-  if (change.actions.length === 0)
+  if (change.definition.length + change.relisted.length === 0)
     return { outcome: "unchanged", version: snapshot.version, featuresAdded: [], featuresDropped: [] };
-  const result = await commitTransaction(snapshot, {
-    actions: change.actions,
-    reads: change.reads,
-    operation: change.operation,
-    operationParameters: { properties: JSON.stringify(change.properties) },
-    userMetadata: options.userMetadata,
-    signal: options.signal,
-  });
-  if (result.outcome !== "committed")
-    throw new TypeError("varve internal error: an alteration carries no application transaction");
+  const result = await commitChange(
+    { context: snapshot.context, snapshot },
+    {
+      operation: change.operation,
+      operationParameters: { properties: JSON.stringify(change.properties) },
+      definition: change.definition,
+      files: { adds: change.relisted },
+      reads: change.reads,
+      userMetadata: options.userMetadata,
+      signal: options.signal,
+    },
+  );
+  assertInternal(result.outcome === "committed", "an alteration carries no application transaction");
   const upkeep = keepLog(snapshot.context, result, { base: snapshot });
   return {
     outcome: "committed",
@@ -92,7 +95,9 @@ export async function alterTable(snapshot: LogSnapshot, options: AlterOptions): 
 }
 
 interface Change {
-  readonly actions: readonly Action[];
+  readonly definition: readonly (ProtocolAction | MetadataAction)[];
+  /** Files that are recommitted with row ids. */
+  readonly relisted: readonly AddAction[];
   readonly reads?: ReadSet | undefined;
   /** As history names it. */
   readonly operation: string;
@@ -141,7 +146,8 @@ async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Chang
   // A new demand on rows must see every row there is, and row ids every file.
   const readsAll = enablesRows || Object.keys(constraints.set).length > 0;
   return {
-    actions: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : []), ...backfill],
+    definition: [...(changesProtocol ? [after.protocol] : []), ...(changesMetadata ? [named] : [])],
+    relisted: backfill,
     reads: readsAll ? { wholeTable: true, files: backfill.map(({ path }) => path) } : undefined,
     operation: operationOf(options, constraints, changesMetadata),
     properties: {

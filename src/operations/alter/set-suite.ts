@@ -1,8 +1,8 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
-import { isVarveError, VarveError } from "../../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import type { Action, MetadataAction } from "../../protocol/actions.ts";
+import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
 import { constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
 import { requireWritable } from "../../protocol/obstacles.ts";
 import { checkedExpressions } from "../../quality/gate/gate-expressions.ts";
@@ -13,7 +13,7 @@ import { suiteProperty, suiteText } from "../../quality/suite/carried.ts";
 import { type CheckConstraint, suiteConstraints } from "../../quality/suite/constraints.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { planSuite } from "../../quality/suite/plan.ts";
-import { commitTransaction } from "../../table/commit/transaction.ts";
+import { commitChange } from "../../table/commit/table-change.ts";
 import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
 import { conditionSql, translateCondition } from "../../table/rules/write-rules.ts";
@@ -64,20 +64,19 @@ export async function setSuite(
   const configuration: Record<string, string> = Object.fromEntries(kept);
   if (defined !== undefined) configuration[suiteProperty] = suiteText(defined);
   for (const { name, expression } of constraints) configuration[`${constraintPrefix}${name}`] = expression;
-  const actions = actionsFor(snapshot, configuration, options.upgradeProtocol === true);
-  const result = await commitTransaction(snapshot, {
-    actions,
+  const base = { context: snapshot.context, snapshot };
+  const result = await commitChange(base, {
     operation: "SET TBLPROPERTIES",
     operationParameters: {
       properties: JSON.stringify({
         [suiteProperty]: defined === undefined ? null : `${defined.name} ${defined.fingerprint}`,
       }),
     },
+    definition: definitionWith(snapshot, configuration, options.upgradeProtocol === true),
     reads: { wholeTable: constraints.length > 0 },
     signal: options.signal,
   });
-  if (result.outcome !== "committed")
-    throw new Error("varve internal error: a commit without an application id cannot be applied already");
+  assertInternal(result.outcome === "committed", "a commit without an application id was applied already");
   return {
     version: result.version,
     constraints,
@@ -85,11 +84,11 @@ export async function setSuite(
   };
 }
 
-function actionsFor(
+function definitionWith(
   snapshot: LogSnapshot,
   configuration: Readonly<Record<string, string>>,
   upgrade: boolean,
-): Action[] {
+): (ProtocolAction | MetadataAction)[] {
   const metadata: MetadataAction = { ...snapshot.metadata, configuration };
   const missing = missingFeatures(snapshot.protocol, snapshot.schema, configuration);
   if (missing.length === 0) return [metadata];

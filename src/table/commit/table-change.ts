@@ -1,0 +1,104 @@
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { removeAction } from "../../protocol/remove-action.ts";
+import { defined } from "../../util/defined.ts";
+import type { JsonValue } from "../../util/json.ts";
+import type { AppTransaction, CommitRequest, CommitResult, ReadSet } from "./commit-request.ts";
+import { commitNewTable, commitTransaction } from "./transaction.ts";
+
+/** The table that a change builds upon. */
+export interface ChangeBase {
+  readonly context: TableContext;
+  /** Absent for a table that the change creates. */
+  readonly snapshot?: LogSnapshot | undefined;
+}
+
+/** What one commit changes of a table, in the words of its verb: every commit of varve is made of one. */
+export interface TableChange {
+  /** As history shows it, e.g. `WRITE`. */
+  readonly operation: string;
+  readonly operationParameters: Readonly<Record<string, JsonValue>>;
+  /** The table's new protocol and metadata, each where it changes. */
+  readonly definition?: readonly (ProtocolAction | MetadataAction)[] | undefined;
+  readonly files?: FileChange | undefined;
+  /** Application ids that the commit records beside its own transaction. */
+  readonly marks?: readonly string[] | undefined;
+  readonly txn?: AppTransaction | undefined;
+  readonly reads?: ReadSet | undefined;
+  /**
+   * The rows were judged by the table's own rows, which may therefore not have changed by the time of the commit,
+   * not even by a blind append.
+   */
+  readonly judgedByTable?: boolean | undefined;
+  readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
+  readonly userMetadata?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The data files of a change. */
+export interface FileChange {
+  readonly adds: readonly AddAction[];
+  /** Live files that the change takes away. */
+  readonly removes?: readonly AddAction[] | undefined;
+  /** The rows of `adds`, for history; absent where files are only described anew. */
+  readonly rows?: RowCount | undefined;
+}
+
+/** How many rows new files hold. */
+export interface RowCount {
+  readonly written: number;
+  /** Of these, rows of the removed files. */
+  readonly copied?: number | undefined;
+  /** Copied rows kept their row ids and commit versions. */
+  readonly idsKept?: boolean | undefined;
+}
+
+/**
+ * Commits a change of a table.
+ *
+ * @throws as `commitTransaction`, for a new table as `commitNewTable`
+ */
+export function commitChange({ context, snapshot }: ChangeBase, change: TableChange): Promise<CommitResult> {
+  const request = requestOf(change, context.world.now());
+  return snapshot === undefined ? commitNewTable(context, request) : commitTransaction(snapshot, request);
+}
+
+/** The one maker of commit requests. */
+function requestOf(change: TableChange, now: number): CommitRequest {
+  const { files } = change;
+  const removes = (files?.removes ?? []).map((file) => removeAction(file, now));
+  const marks = (change.marks ?? []).map(
+    (appId): Action => ({ kind: "txn", appId, version: 1n, lastUpdated: now }),
+  );
+  return {
+    actions: [...(change.definition ?? []), ...removes, ...(files?.adds ?? []), ...marks],
+    operation: change.operation,
+    operationParameters: change.operationParameters,
+    operationMetrics: files?.rows === undefined ? undefined : metricsOf(files, files.rows),
+    reads: change.judgedByTable === true ? { ...change.reads, wholeTable: true } : change.reads,
+    isolation: change.judgedByTable === true ? "Serializable" : undefined,
+    rowIdsPreserved: keepsRowIds(files),
+    userMetadata: change.userMetadata,
+    txn: change.txn,
+    commitInfo: change.commitInfo,
+    signal: change.signal,
+  };
+}
+
+function metricsOf({ adds, removes = [] }: FileChange, rows: RowCount): Readonly<Record<string, JsonValue>> {
+  const { written, copied = 0 } = rows;
+  return defined({
+    numFiles: String(adds.length),
+    numOutputRows: String(written - copied),
+    numOutputBytes: String(adds.reduce((sum, file) => sum + file.size, 0)),
+    numRemovedFiles: removes.length === 0 ? undefined : String(removes.length),
+    numCopiedRows: removes.length === 0 ? undefined : String(copied),
+  });
+}
+
+/** New rows have no ids to keep. */
+function keepsRowIds(files: FileChange | undefined): boolean | undefined {
+  return files?.rows === undefined
+    ? undefined
+    : (files.rows.copied ?? 0) === 0 || files.rows.idsKept === true;
+}
