@@ -1,4 +1,4 @@
-import { assertInternal, VarveError } from "../../errors.ts";
+import { assertInternal } from "../../errors.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
@@ -10,21 +10,9 @@ import {
   checkQueryCalls,
   checkRowCalls,
 } from "./caller-functions.ts";
-import { isAllowedTableFunction } from "./sql-functions.ts";
 import { checkExpressionSize } from "./sql-size.ts";
-import { childrenOf, constantText, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
-
-/** Kinds of table references a caller may use; what is not here (`SHOW_REF`, …) looks at the session. */
-const tableReferences: ReadonlySet<string> = new Set([
-  "BASE_TABLE",
-  "TABLE_FUNCTION",
-  "JOIN",
-  "SUBQUERY",
-  "EXPRESSION_LIST",
-  "EMPTY",
-  "PIVOT",
-  "CTE",
-]);
+import { childrenOf, isTree, parsed, refused, shape, type Tree, walk } from "./syntax-tree.ts";
+import { checkTables, type QueryScope } from "./table-references.ts";
 
 /** Kinds of expression that depend on the row at hand alone. */
 const rowExpressions: ReadonlySet<string> = new Set([
@@ -42,19 +30,6 @@ const rowExpressions: ReadonlySet<string> = new Set([
   "COLLATE",
   "TYPE",
 ]);
-
-/** What a caller's text may read. */
-export interface QueryScope {
-  /** Schemas by lower-case name of table or view. */
-  readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
-  /**
-   * Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and
-   * Parquet.
-   */
-  readonly files: ReadonlySet<string>;
-  /** Whether a column of those tables and files is a VARIANT, or holds one. */
-  readonly readsVariants: () => Promise<boolean>;
-}
 
 /** See {@link Session.callerQuery}. */
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
@@ -76,17 +51,10 @@ export async function callerQuery(core: EngineCore, callerSql: string): Promise<
  */
 export async function checkedQuery(core: EngineCore, callerSql: string, scope: QueryScope): Promise<string> {
   const { statement, sql } = await oneStatement(core, callerSql);
-  const common = new Set<string>();
+  checkTables(statement, scope);
   const parts = [...walk(statement)];
-  for (const part of parts) for (const name of commonTableNames(part)) common.add(name.toLowerCase());
-  const allowedCalls = new Set(
-    parts.filter((part) => readsAllowedFiles(part, scope.files)).map((part) => part["function"]),
-  );
-  for (const part of parts) {
-    checkReference(part, allowedCalls);
-    if (part["class"] === "PARAMETER") throw refused("it has parameters", "Put the values into the text");
-    if (part["type"] === "BASE_TABLE") checkTable(part, common, scope);
-  }
+  if (parts.some((part) => part["class"] === "PARAMETER"))
+    throw refused("it has parameters", "Put the values into the text");
   const tableCalls = new Set(
     parts.filter((part) => part["type"] === "TABLE_FUNCTION").map((part) => part["function"]),
   );
@@ -152,14 +120,21 @@ async function oneStatement(
   core: EngineCore,
   callerSql: string,
 ): Promise<{ readonly statement: Tree; readonly sql: string }> {
-  const statements = await parsed(core, callerSql, 0);
-  const statement = statements[0];
-  if (statements.length !== 1 || statement === undefined) {
-    throw refused(`it holds ${statements.length} statements`, "Give exactly one SELECT");
+  const [statement, ...others] = await parsed(core, callerSql, 0);
+  if (statement === undefined || others.length > 0) {
+    const count = statement === undefined ? 0 : others.length + 1;
+    throw refused(`it holds ${count} statements`, "Give exactly one SELECT");
   }
-  const bare = callerSql.replace(/[;\s]+$/, "");
-  if (shape(await parsed(core, `SELECT * FROM (${bare}\n)`, 0).then(innerQuery)) === shape(statement["node"]))
-    return { statement, sql: bare };
+  const sql = callerSql.replace(/[;\s]+$/, "");
+  const outer = "SELECT * FROM (";
+  const wrapped = await parsed(core, `${outer}${sql}\n)`, outer.length);
+  const expected = {
+    type: "SELECT_NODE",
+    select_list: [{ class: "STAR", type: "STAR" }],
+    from_table: { type: "SUBQUERY", subquery: { node: statement["node"] } },
+    aggregate_handling: "STANDARD_HANDLING",
+  };
+  if (shape(wrapped.map(({ node }) => node)) === shape([expected])) return { statement, sql };
   throw refused("it cannot be used as a sub-query", "Leave out comments and semicolons at its end");
 }
 
@@ -174,103 +149,17 @@ async function assertSelect(core: EngineCore, sql: string): Promise<void> {
   if (!isSelect) throw refused("it is not a SELECT", "Give exactly one SELECT");
 }
 
-const fileReaders: ReadonlySet<string> = new Set([
-  "read_csv",
-  "read_csv_auto",
-  "read_json",
-  "read_json_auto",
-  "read_ndjson",
-  "read_ndjson_auto",
-  "read_parquet",
-  "parquet_scan",
-]);
-
-/**
- * Whether a table reference calls a reader with nothing but constants, of which the first names allowed
- * files.
- */
-function readsAllowedFiles(part: Tree, files: ReadonlySet<string>): boolean {
-  const call = part["type"] === "TABLE_FUNCTION" ? part["function"] : undefined;
-  if (files.size === 0 || !isTree(call) || !fileReaders.has(String(call["function_name"]).toLowerCase()))
-    return false;
-  const [first] = childrenOf(call);
-  if (first === undefined) return false;
-  const named =
-    first["class"] === "CONSTANT"
-      ? [first]
-      : first["function_name"] === "list_value"
-        ? childrenOf(first)
-        : [];
-  return named.length > 0 && named.every((one) => files.has(constantText(one) ?? ""));
-}
-
-function innerQuery(statements: readonly Tree[]): unknown {
-  const [outer] = statements;
-  for (const part of outer === undefined ? [] : walk(outer))
-    if (part["type"] === "SUBQUERY" && isTree(part["subquery"])) return part["subquery"]["node"];
-  return undefined;
-}
-
+/** The one thing that a statement selects from nothing, if that and no more is what it does. */
 function onlyExpression(statements: readonly Tree[]): Tree | undefined {
-  const node = statements.length === 1 ? statements[0]?.["node"] : undefined;
-  if (!isTree(node) || node["type"] !== "SELECT_NODE") return undefined;
-  const plain = new Set(["type", "select_list", "from_table", "aggregate_handling", "cte_map"]);
-  if (Object.keys(node).some((key) => !plain.has(key)) || hasEntries(node["cte_map"])) return undefined;
-  if (
-    !isTree(node["from_table"]) ||
-    node["from_table"]["type"] !== "EMPTY" ||
-    node["aggregate_handling"] !== "STANDARD_HANDLING"
-  )
-    return undefined;
-  const list = node["select_list"];
-  const only: unknown = Array.isArray(list) && list.length === 1 ? list[0] : undefined;
-  return isTree(only) && (only["alias"] === undefined || only["alias"] === "") ? only : undefined;
-}
-
-function hasEntries(map: unknown): boolean {
-  return isTree(map) && Array.isArray(map["map"]) && map["map"].length > 0;
-}
-
-function checkReference(part: Tree, allowedCalls: ReadonlySet<unknown>): void {
-  const { type } = part;
-  if (typeof type !== "string") return;
-  if (
-    type === "SHOW_REF" ||
-    (type.endsWith("_REF") && part["class"] === undefined && !tableReferences.has(type))
-  ) {
-    throw refused("it describes tables instead of reading them", "Use SELECT");
-  }
-  if (type !== "TABLE_FUNCTION") return;
-  const call = part["function"];
-  if (allowedCalls.has(call)) return;
-  const name = isTree(call) ? call["function_name"] : undefined;
-  if (typeof name === "string" && isAllowedTableFunction(name)) return;
-  throw refused(`it calls the table function ${String(name)}`, "Read the query's own tables by their names", {
-    function: String(name),
-  });
-}
-
-function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
-  const name = String(part["table_name"]);
-  const schema = String(part["schema_name"] ?? "").toLowerCase();
-  if (schema === "" && (common.has(name.toLowerCase()) || files.has(name))) return;
-  const schemas = held.get(name.toLowerCase());
-  if (
-    schemas !== undefined &&
-    (schema === "" || schemas.has(schema)) &&
-    !name.toLowerCase().startsWith("__varve_")
-  )
-    return;
-  const known = [...held.keys()].filter((one) => !one.startsWith("__varve_"));
-  const text = `There is no table ${name} in this query. Its tables are: ${known.join(", ") || "none"}.`;
-  const looksLikeFile = /[/\\.:*]/.test(name) || schema !== "";
-  throw new VarveError(looksLikeFile ? "SQL_REFUSED" : "SQL_FAILED", text, { table: name, tables: known });
-}
-
-function* commonTableNames(part: Tree): Generator<string> {
-  const map = isTree(part["cte_map"]) ? part["cte_map"]["map"] : undefined;
-  if (Array.isArray(map))
-    for (const entry of map) if (isTree(entry) && typeof entry["key"] === "string") yield entry["key"];
+  const [node, ...others] = statements.map((statement) => statement["node"]).filter(isTree);
+  const [only] = node === undefined ? [] : childrenOf(node, "select_list");
+  const plain = {
+    type: "SELECT_NODE",
+    select_list: [{ ...only, alias: undefined }],
+    from_table: { type: "EMPTY" },
+    aggregate_handling: "STANDARD_HANDLING",
+  };
+  return others.length === 0 && shape(node) === shape(plain) ? only : undefined;
 }
 
 async function heldVariants(core: EngineCore): Promise<boolean> {
