@@ -2,10 +2,8 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { appendBatch } from "../operations/append.ts";
-import { decodeLogPath } from "../schema/paths.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
-import { mapBounded } from "../util/concurrency.ts";
 import type { JsonObject } from "../util/json.ts";
 import { resubmittedMark } from "../write/batch-marks.ts";
 import { existingTarget } from "../write/batch-target.ts";
@@ -22,6 +20,7 @@ import {
   type StagedBatch,
   stagedTransaction,
 } from "./staged-batch.ts";
+import { deleteStagedFiles, requireStagedFiles } from "./staged-files.ts";
 import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
 
 /** What a publication did. */
@@ -67,8 +66,9 @@ const tries = 20;
  *
  * @throws `BATCH_REJECTED` where the tests refuse the batch: it stays staged; `STAGED_INVALID` for an unknown
  * or discarded batch; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED` where the table changed so that the rows do
- * not fit; `DATA_FILE_MISSING` where a vacuum took the staged files; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`,
- * after which it may be repeated
+ * not fit; `DATA_FILE_MISSING` where a vacuum took the staged files, `DATA_FILE_CORRUPT`, `ROWS_UNACCOUNTED`
+ * where they hold other rows than were staged; `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, after which it may be
+ * repeated
  */
 export async function publishStaged(
   table: LogSnapshot,
@@ -115,7 +115,7 @@ export async function discardStaged(
   // A publication that came between has taken its own claim away when it was done; one that comes now meets
   // this claim.
   if (mine && (await isPublished(await refreshLog(now), id))) throw await publishedAlready(context, id);
-  if (mine) await deleteFiles(context, batch);
+  if (mine) await deleteStagedFiles(context, batch);
   // A publication that has begun may still commit: without its claim the next discard would take the files
   // for its own.
   await forgetStaged(context, id, { keepClaim: end === "publish" });
@@ -199,7 +199,7 @@ async function claimPublication(context: TableContext, batch: StagedBatch): Prom
       { id: batch.id },
     );
   }
-  await requireFiles(context, batch);
+  await requireStagedFiles(context, batch);
 }
 
 /** The staged files become the version's: nothing is read or written but the commit. */
@@ -261,39 +261,9 @@ async function writeAnew(
     judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
     aside,
   });
-  if (result.outcome === "committed") await deleteFiles(now.context, batch);
+  if (result.outcome === "committed") await deleteStagedFiles(now.context, batch);
   await forgetStaged(now.context, batch.id);
   return result;
-}
-
-/** A commit must not name files that are gone. @throws `DATA_FILE_MISSING` */
-async function requireFiles({ store }: TableContext, batch: StagedBatch): Promise<void> {
-  await mapBounded(batch.files, 16, async (file) => {
-    const path = pathOf(file.path);
-    const found = await store.head(path);
-    if (found?.size === file.size) return;
-    throw new VarveError(
-      "DATA_FILE_MISSING",
-      `The file ${path} of the staged batch ${batch.id} is ${found === undefined ? "gone" : "damaged"}: a vacuum removes files that no version names when they are old. Stage the rows again.`,
-      { path, id: batch.id },
-    );
-  });
-}
-
-async function deleteFiles({ store }: TableContext, batch: StagedBatch): Promise<void> {
-  await mapBounded(batch.files, 16, (file) => store.delete(pathOf(file.path)));
-}
-
-function pathOf(logPath: string): string {
-  const decoded = decodeLogPath(logPath);
-  if (decoded.kind === "relative") return decoded.path;
-  throw new VarveError(
-    "STAGED_INVALID",
-    `The record of a staged batch names ${decoded.uri}, which is not below the table.`,
-    {
-      path: decoded.uri,
-    },
-  );
 }
 
 function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {

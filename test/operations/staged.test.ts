@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -15,6 +23,7 @@ import { discardStaged, publishStaged } from "../../src/staging/publish-staged.t
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
+import { startS3Server } from "../support/s3-server.ts";
 import { actionsOf, dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const orders = () => schema().long("id", { nullable: false }).double("amount");
@@ -348,6 +357,63 @@ describe("a staged batch", () => {
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
     expect((await table.stagedBatches()).map(({ id }) => id)).toEqual([staged.id]);
     await table.close();
+  });
+
+  describe("whose file was replaced after its audit", () => {
+    const many = Array.from({ length: 1000 }, (_, id) => ({ id, amount: id }));
+
+    /** A Parquet file of `rows` rows, which is filled up to `size` bytes between its rows and its footer. */
+    async function fileOf(rows: number, size: number): Promise<Buffer> {
+      const { folder, table } = await fresh(many.slice(0, rows));
+      await table.close();
+      const [name = ""] = dataFiles(folder);
+      const bytes = readFileSync(join(folder, name));
+      const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+      const filling = Buffer.alloc(size - bytes.length);
+      return Buffer.concat([bytes.subarray(0, footer), filling, bytes.subarray(footer)]);
+    }
+
+    it.each([
+      ["fewer rows in as many bytes", 10, 0, "ROWS_UNACCOUNTED"],
+      ["one row in as many bytes", 1, 0, "ROWS_UNACCOUNTED"],
+      ["as many rows in more bytes", 1000, 8, "DATA_FILE_MISSING"],
+    ] as const)("is refused where the file holds %s, and nothing lands", async (_name, rows, more, code) => {
+      const { folder, table } = await fresh();
+      const before = new Set(dataFiles(folder));
+      const staged = await table.stage(many);
+      expect(await staged.audit(amounts)).toMatchObject({ accepted: true, rows: 1000 });
+      const [file = ""] = dataFiles(folder).filter((name) => !before.has(name));
+      const { size } = statSync(join(folder, file));
+      writeFileSync(join(folder, file), await fileOf(rows, size + more));
+      await expect(staged.publish()).rejects.toMatchObject({ code });
+      expect(await rowsOf(await openTable(folder))).toHaveLength(1);
+      expect((await table.stagedBatches()).map(({ id }) => id)).toEqual([staged.id]);
+      await table.close();
+    });
+
+    it("is refused where rows must be written anew, and where the store is remote", async () => {
+      const server = await startS3Server();
+      try {
+        const uri = "s3://bucket/t";
+        const table = await createTable(uri, { schema: orders(), s3: server.options });
+        const staged = await table.stage([...many, { id: -1, amount: -1 }]);
+        expect(await staged.audit(amounts)).toMatchObject({ accepted: true, quarantined: 1 });
+        const objects = server.buckets.get("bucket")?.objects;
+        const [key = ""] = [...(objects?.keys() ?? [])].filter((name) => name.endsWith(".parquet"));
+        const object = objects?.get(key);
+        if (object === undefined) throw new Error("no staged file");
+        objects?.set(key, { ...object, bytes: await fileOf(10, object.bytes.length) });
+        await expect(staged.publish()).rejects.toMatchObject({
+          code: "ROWS_UNACCOUNTED",
+          data: { recorded: 1001, found: 10 },
+        });
+        objects?.set(key, object);
+        expect(await staged.publish()).toMatchObject({ rows: 1000, quarantine: { rows: 1 } });
+        await table.close();
+      } finally {
+        await server.close();
+      }
+    });
   });
 
   it("keeps its files where another publication lands them while this one writes the rows anew", async () => {

@@ -1,0 +1,124 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { VarveError } from "../errors.ts";
+import type { TableContext } from "../log/contract.ts";
+import { decodeLogPath } from "../schema/paths.ts";
+import type { ObjectStore } from "../storage/contract/object-store.ts";
+import { footerRows } from "../table/scan/file-groups.ts";
+import { recordsOf } from "../table/scan/row-selection.ts";
+import { mapBounded } from "../util/concurrency.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../util/temporary-folder.ts";
+import type { StagedBatch } from "./staged-batch.ts";
+
+/** Files that are looked at or deleted at once. */
+const filesAtOnce = 16;
+
+/** Bytes of a file's end that are read first: the whole footer of most files. */
+const footerGuess = 65_536;
+
+/**
+ * Holds the files of a staged batch to its record: a commit must name none that is gone, of another size, or
+ * that holds another number of rows, and an audit speaks of the rows that were there then.
+ *
+ * @throws `DATA_FILE_MISSING`; `DATA_FILE_CORRUPT` where a footer cannot be read; `ROWS_UNACCOUNTED`
+ */
+export async function requireStagedFiles(context: TableContext, batch: StagedBatch): Promise<void> {
+  const recorded = batch.files.map(({ path, size, stats }) => ({
+    path: stagedPath(path),
+    size,
+    rows: recordsOf(stats),
+  }));
+  const misfits = batch.misfits === undefined ? [] : [{ ...batch.misfits, size: undefined }];
+  const files = await mapBounded([...recorded, ...misfits], filesAtOnce, async ({ path, size, rows }) => {
+    const found = await context.store.head(path);
+    if (found === undefined || (size !== undefined && found.size !== size))
+      throw missing(batch, path, found === undefined ? "gone" : "damaged");
+    return { path, size: found.size, rows };
+  });
+  const counts = await rowCounts(context, files);
+  files.forEach(({ path, rows }, at) => {
+    const found = counts[at] ?? 0;
+    if (rows !== undefined && rows !== found) throw unaccounted(batch, path, rows, found);
+  });
+  const found = counts.slice(0, recorded.length).reduce((sum, count) => sum + count, 0);
+  if (found !== batch.rows) throw unaccounted(batch, undefined, batch.rows, found);
+}
+
+/** Deletes the data files of a staged batch. */
+export async function deleteStagedFiles({ store }: TableContext, batch: StagedBatch): Promise<void> {
+  await mapBounded(batch.files, filesAtOnce, (file) => store.delete(stagedPath(file.path)));
+}
+
+interface FilePlace {
+  readonly path: string;
+  readonly size: number;
+}
+
+/**
+ * The rows of each file by its footer, which is copied under a fresh name: the engine may remember another one
+ * of a file that it has read.
+ */
+async function rowCounts({ store, engine }: TableContext, files: readonly FilePlace[]): Promise<number[]> {
+  if (files.length === 0) return [];
+  const folder = makeTemporaryFolder();
+  try {
+    const copies = await mapBounded(files, filesAtOnce, (file, at) =>
+      copyFooter(store, file, join(folder, `${at}.parquet`)),
+    );
+    const session = await (await engine()).open();
+    try {
+      const counts = await footerRows(session, copies);
+      return copies.map((name) => counts.get(name) ?? 0);
+    } finally {
+      await session.close();
+    }
+  } finally {
+    await removeTemporaryFolder(folder);
+  }
+}
+
+/** Makes a Parquet file of a file's footer alone, from which its counts can be read. */
+async function copyFooter(store: ObjectStore, { path, size }: FilePlace, target: string): Promise<string> {
+  let end = await store.getRange(path, -Math.min(size, footerGuess), footerGuess);
+  // The footer, its length in 4 bytes, and the magic number: https://parquet.apache.org/docs/file-format/
+  const length = end.length < 8 ? 0 : Buffer.from(end).readUInt32LE(end.length - 8) + 8;
+  if (length > end.length && length <= size) end = await store.getRange(path, -length, length);
+  await writeFile(
+    target,
+    Buffer.concat([Buffer.from("PAR1"), end.subarray(Math.max(0, end.length - length))]),
+  );
+  return target;
+}
+
+/** A data file of a staged batch, below the table's root. */
+function stagedPath(logPath: string): string {
+  const decoded = decodeLogPath(logPath);
+  if (decoded.kind === "relative") return decoded.path;
+  throw new VarveError(
+    "STAGED_INVALID",
+    `The record of a staged batch names ${decoded.uri}, which is not below the table.`,
+    { path: decoded.uri },
+  );
+}
+
+function missing({ id }: StagedBatch, path: string, state: "gone" | "damaged"): VarveError {
+  return new VarveError(
+    "DATA_FILE_MISSING",
+    `The file ${path} of the staged batch ${id} is ${state}: a vacuum removes files that no version names when they are old. Stage the rows again.`,
+    { path, id },
+  );
+}
+
+function unaccounted(
+  { id }: StagedBatch,
+  path: string | undefined,
+  recorded: number,
+  found: number,
+): VarveError {
+  const where = path === undefined ? "its files hold" : `its file ${path} holds`;
+  return new VarveError(
+    "ROWS_UNACCOUNTED",
+    `The staged batch ${id} was recorded with ${recorded} rows where ${where} ${found}. Nothing was published. Discard the batch and stage it again.`,
+    { id, path, recorded, found },
+  );
+}
