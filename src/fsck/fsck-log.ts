@@ -208,6 +208,7 @@ export async function checkChecksums(
 
 const checksumsUnderWay = 16;
 
+/** PROTOCOL.md "State Validation". */
 async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, report: Report): Promise<void> {
   const { version, context } = snapshot;
   const file = listing.checksums.get(version);

@@ -61,6 +61,7 @@ export interface DeletionVectorDescriptor {
   readonly cardinality: number;
 }
 
+/** PROTOCOL.md "Add CDC File". */
 export interface CdcAction {
   readonly kind: "cdc";
   readonly path: string;
@@ -70,6 +71,7 @@ export interface CdcAction {
   readonly tags?: Readonly<Record<string, string | null>> | undefined;
 }
 
+/** PROTOCOL.md "Change Metadata". */
 export interface MetadataAction {
   readonly kind: "metaData";
   readonly id: string;
@@ -83,6 +85,7 @@ export interface MetadataAction {
   readonly createdTime?: number | undefined;
 }
 
+/** PROTOCOL.md "Protocol Evolution". */
 export interface ProtocolAction {
   readonly kind: "protocol";
   readonly minReaderVersion: number;
@@ -91,6 +94,7 @@ export interface ProtocolAction {
   readonly writerFeatures?: readonly string[] | undefined;
 }
 
+/** PROTOCOL.md "Transaction Identifiers". */
 export interface TxnAction {
   readonly kind: "txn";
   readonly appId: string;
@@ -98,6 +102,7 @@ export interface TxnAction {
   readonly lastUpdated?: number | undefined;
 }
 
+/** PROTOCOL.md "Domain Metadata". */
 export interface DomainMetadataAction {
   readonly kind: "domainMetadata";
   readonly domain: string;
@@ -105,18 +110,23 @@ export interface DomainMetadataAction {
   readonly removed: boolean;
 }
 
-/** Free-form; the fields that varve reads are checked where they are read. */
+/**
+ * Free-form; the fields that varve reads are checked where they are read. PROTOCOL.md "Commit Provenance
+ * Information".
+ */
 export interface CommitInfoAction {
   readonly kind: "commitInfo";
   readonly info: JsonObject;
 }
 
+/** PROTOCOL.md "Checkpoint Metadata". */
 export interface CheckpointMetadataAction {
   readonly kind: "checkpointMetadata";
   readonly version: number;
   readonly tags?: Readonly<Record<string, string | null>> | undefined;
 }
 
+/** PROTOCOL.md "Sidecar File Information". */
 export interface SidecarAction {
   readonly kind: "sidecar";
   readonly path: string;

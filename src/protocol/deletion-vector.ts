@@ -8,8 +8,8 @@ import { z85Decode } from "./z85.ts";
 const rowLimit = 2 ** 31;
 const magicNumber = 1681511377;
 /**
- * An older layout, which PROTOCOL.md still shows in "JSON Example 3 — Inline": bitmaps of ascending keys,
- * each behind its size.
+ * An older layout of bitmaps in ascending order of their keys, each after its size. PROTOCOL.md "JSON Example
+ * 3 — Inline" still shows it.
  */
 const olderMagicNumber = 1681511376;
 
@@ -22,7 +22,7 @@ export type DeletionVectorPlace =
   | { readonly kind: "file"; readonly path: string; readonly offset: number };
 
 /**
- * Finds out where a deletion vector is kept, PROTOCOL.md "Derived Fields".
+ * Where a deletion vector is stored, PROTOCOL.md "Derived Fields" and "Deletion Vector Files".
  *
  * Relative paths come out percent-encoded, as `add.path` is, because a random prefix may hold any character
  * of Z85.
@@ -80,7 +80,7 @@ export function greatestVectorSize(rows: number): number {
 
 /**
  * Decodes a vector's data (a 64-bit roaring bitmap behind a magic number) to one bit a row, the first row in
- * the highest bit of the first byte.
+ * the highest bit of the first byte. PROTOCOL.md "Deletion Vector Format".
  *
  * The whole structure is checked first, in time linear in the bytes of `data`; only then are bits made, as
  * many as the last deleted row needs. The event loop turns in between.

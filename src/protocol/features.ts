@@ -64,6 +64,7 @@ const writer = (name: string, more: Omit<TableFeature, "name" | "side">): TableF
 });
 const unread = (name: string, unreadable: string, more: Partial<TableFeature> = {}): TableFeature =>
   reader(name, { write: "refused", unreadable, unwritable: notWritten, ...more });
+/** PROTOCOL.md "Iceberg Compatibility V1" and "Iceberg Compatibility V2": refused by name. */
 const iceberg = (version: string): TableFeature =>
   writer(`iceberg${version}`, {
     write: "refused",
@@ -193,14 +194,18 @@ export function featuresOfProperties(configuration: Configuration): string[] {
 
 /**
  * Names of the features that writers of a table must respect: listed ones, or those that an older writer
- * version implies.
+ * version implies. PROTOCOL.md "Writer Version Requirements" and "Table Features": writer version 7 features,
+ * and what older versions imply.
  */
 export function supportedWriterFeatures(protocol: ProtocolAction): ReadonlySet<string> {
   if (protocol.minWriterVersion >= 7) return new Set(protocol.writerFeatures ?? []);
   return implied(legacyWriterFeatures, protocol.minWriterVersion);
 }
 
-/** Names of the features that readers of a table must respect. */
+/**
+ * Names of the features that readers of a table must respect. PROTOCOL.md "Reader Version Requirements" and
+ * "Table Features": reader version 3 features, and what older versions imply.
+ */
 export function supportedReaderFeatures(protocol: ProtocolAction): ReadonlySet<string> {
   if (protocol.minReaderVersion >= 3) return new Set(protocol.readerFeatures ?? []);
   return implied(legacyReaderFeatures, protocol.minReaderVersion);

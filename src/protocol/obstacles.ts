@@ -41,7 +41,7 @@ export function validateProtocol(protocol: ProtocolAction): void {
 }
 
 /**
- * Refuses tables whose newest state a reader by path cannot know.
+ * Refuses tables whose newest state a reader by path cannot know. PROTOCOL.md "Catalog-managed tables".
  *
  * @throws `CATALOG_MANAGED`
  */
@@ -59,7 +59,8 @@ export function refuseCatalogManaged(protocol: ProtocolAction): void {
 
 /**
  * What keeps varve from reading a table's rows, as the error to throw; `undefined` for a table that can be
- * read.
+ * read. PROTOCOL.md "Protocol Evolution", "Format Specification" and "Supported Features": which tables can
+ * be read.
  *
  * Codes: `UNSUPPORTED_PROTOCOL`, `UNSUPPORTED_FEATURE`. Metadata and history of such a table can still be
  * looked at.
@@ -115,6 +116,7 @@ export function requireWritable(
   protocol: ProtocolAction,
   metadata: Pick<MetadataAction, "configuration">,
 ): void {
+  /** PROTOCOL.md "Writer Version Requirements" and "Supported Features": writer version 7 features. */
   requireWritableFeatures(protocol, metadata);
   requireReadableProperties(metadata);
 }

@@ -305,7 +305,7 @@ export type PropertyName = keyof typeof table;
 
 type Values = { readonly [N in PropertyName]: (typeof table)[N] extends Property<infer T> ? T : never };
 
-/** Every property by its key without `delta.`. */
+/** Every property by its key without `delta.`. PROTOCOL.md "Table Properties". */
 export const properties: { readonly [N in PropertyName]: Property<Values[N]> } = table;
 
 /** Names of all properties, in the order of the table. */

@@ -78,8 +78,10 @@ export function physicalPath(schema: StructType, path: readonly string[], mode: 
 }
 
 /**
- * Field ids of every column, keyed by physical name; list and map levels as `element`, `key`,
- * `value`. @throws `SCHEMA_INVALID` where an id is missing
+ * Field ids of every column, keyed by physical name; list and map levels as `element`, `key`, `value`.
+ * PROTOCOL.md "Writer Requirements for Column Mapping" and "Field Path": nested field ids in Parquet files.
+ *
+ * @throws `SCHEMA_INVALID` where an id is missing
  */
 export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): PhysicalFieldIds {
   const entries = schema.fields.map((field) => {
@@ -92,7 +94,8 @@ export function physicalFieldIds(schema: StructType, mode: ColumnMappingMode): P
 }
 
 /**
- * Gives an id and a physical name to every field that lacks one; those that have them keep them.
+ * Gives an id and a physical name to every field that lacks one; those that have them keep them. PROTOCOL.md
+ * "Writer Requirements for Column Mapping": ids and physical names of new columns, nested ones too.
  *
  * @param newName names a new field physically: a fresh `col-UUID`, or the field's own name when an existing
  * table turns column mapping on

@@ -21,7 +21,8 @@ export interface MergeOptions {
 /**
  * The table's schema with the incoming columns that it lacks added at the end, nested structs member by
  * member; new fields are nullable. Columns that the incoming schema lacks stay. Types that differ stay as
- * they are unless widened; whether the data fits is for enforcement.
+ * they are unless widened; whether the data fits is for enforcement. PROTOCOL.md "Writer Requirements for
+ * Type Widening" and "Consistency Between Table Metadata and Data Files".
  */
 export function mergeSchema(table: StructType, incoming: StructType, options: MergeOptions): MergedSchema {
   const [added, widened]: [string[][], string[][]] = [[], []];

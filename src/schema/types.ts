@@ -30,13 +30,16 @@ export interface DecimalType {
   readonly scale: number;
 }
 
-/** Ordered fields; names are unique without regard to case. */
+/** Ordered fields; names are unique without regard to case. PROTOCOL.md "Struct Type". */
 export interface StructType {
   readonly type: "struct";
   readonly fields: readonly StructField[];
 }
 
-/** One column or nested field; `metadata` keeps every key that was found, known or not. */
+/**
+ * One column or nested field; `metadata` keeps every key that was found, known or not. PROTOCOL.md "Struct
+ * Field".
+ */
 export interface StructField {
   readonly name: string;
   readonly type: DeltaType;
@@ -47,12 +50,14 @@ export interface StructField {
 /** Field metadata such as `delta.columnMapping.id`, `delta.invariants`, `CURRENT_DEFAULT`, `comment`. */
 export type FieldMetadata = Readonly<Record<string, JsonValue>>;
 
+/** A list of elements of one type. PROTOCOL.md "Array Type". */
 export interface ArrayType {
   readonly type: "array";
   readonly elementType: DeltaType;
   readonly containsNull: boolean;
 }
 
+/** A map from keys to values. PROTOCOL.md "Map Type". */
 export interface MapType {
   readonly type: "map";
   readonly keyType: DeltaType;

@@ -5,6 +5,8 @@ import { canonicalHint, hintChecksum, parseHint } from "../../src/log/segment/la
 import { parseActions, serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 
+// PROTOCOL.md "Actions", "Delta Log Entries", "Last Checkpoint File Schema" and "JSON checksum".
+
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 describe("actions as JSON", () => {

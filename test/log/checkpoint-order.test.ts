@@ -13,6 +13,8 @@ import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Checkpoints" and "Last Checkpoint File".
+
 let root = "";
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "varve-order-"));

@@ -13,6 +13,9 @@ import { commitNewTable, commitTransaction } from "../../src/table/commit/transa
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Checkpoints", "Checkpoint Schema", "V1 Spec", "V2 Spec", "V2 Checkpoint Table Feature",
+// "Sidecar Files", "Sidecar File Information" and "Last Checkpoint File Schema".
+
 let root = "";
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "varve-checkpoint-"));

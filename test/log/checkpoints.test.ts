@@ -27,6 +27,9 @@ import { openContext } from "../../src/table/definition/open-context.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allFiles, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Checkpoints", "V2 Spec", "Sidecar Files", "UUID-named checkpoint", "Classic checkpoint",
+// "Multi-part checkpoint", "Last Checkpoint File", "Log Compaction Files" and "Version Checksum File".
+
 const tables = resolve(dirname(fileURLToPath(import.meta.url)), "../fixtures/tables");
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 

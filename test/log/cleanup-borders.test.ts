@@ -13,6 +13,8 @@ import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { add, contextOf, createTable, hastyWorld, metadata, protocol } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Metadata Cleanup".
+
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const midnight = Date.UTC(2026, 5, 1);

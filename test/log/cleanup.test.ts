@@ -19,6 +19,8 @@ import {
   remove,
 } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Metadata Cleanup" and "Log Compaction Files".
+
 const day = 86_400_000;
 const start = Date.UTC(2026, 0, 1, 12);
 

@@ -10,6 +10,8 @@ import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 import { add, allPaths, diskBacked, firstActions, memoryTable, remove } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Log Compaction Files".
+
 /** Five versions, each adds a file of its number. */
 function five(): Promise<TableContext> {
   return memoryTable([firstActions(), ...[1, 2, 3, 4].map((version) => [add(`f${version}`)])]);

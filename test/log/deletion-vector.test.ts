@@ -12,6 +12,9 @@ import {
 } from "../../src/protocol/deletion-vector.ts";
 import { z85Decode, z85Encode } from "../../src/protocol/z85.ts";
 
+// PROTOCOL.md "Deletion Vector Format", "Deletion Vector Descriptor Schema" and "Deletion Vector File Storage
+// Format".
+
 beforeAll(async () => {
   const { roaringLibraryInitialize } = await import("roaring-wasm");
   await roaringLibraryInitialize();

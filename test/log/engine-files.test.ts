@@ -21,6 +21,8 @@ import {
   remove,
 } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Action Reconciliation" and "Deletion Vectors": action reconciliation with deletion vectors.
+
 const deletionVector = {
   storageType: "u",
   pathOrInlineDv: "ab^-aqEH.-t@S}K{vb[*k^",

@@ -9,6 +9,8 @@ import { listLog } from "../../src/log/segment/listing.ts";
 import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld } from "../../src/util/world.ts";
 
+// PROTOCOL.md "File Types" and "Checkpoints".
+
 async function listed(paths: readonly string[], from = 0, to?: number) {
   const store = memoryStore(realWorld.uuid());
   for (const path of paths) await store.put(path, new Uint8Array([1]));

@@ -17,6 +17,9 @@ import {
   remove,
 } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Action Reconciliation", "Delta Log Entries", "Protocol Evolution" and "Catalog-managed
+// tables".
+
 it("a commit that is not the one that was listed is not read in its place", async () => {
   const { store } = await memoryTable([firstActions(), [add("a")]]);
   const listed = await store.head(commitPath(1));

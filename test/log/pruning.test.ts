@@ -5,6 +5,8 @@ import type { Literal, Predicate } from "../../src/protocol/predicate.ts";
 import type { DeltaType, StructField, StructType } from "../../src/schema/types.ts";
 import { add } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Per-file Statistics" and "Partition Value Serialization".
+
 const field = (name: string, type: DeltaType, metadata: StructField["metadata"] = {}): StructField => ({
   name,
   type,

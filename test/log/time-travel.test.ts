@@ -8,6 +8,8 @@ import { memoryStore } from "../../src/storage/memory/memory-store.ts";
 import { realWorld, type World } from "../../src/util/world.ts";
 import { add, diskBacked, firstActions } from "../support/log-tables.ts";
 
+// PROTOCOL.md "In-Commit Timestamps" and "Recommendations for Readers of Tables with In-Commit Timestamps".
+
 const start = Date.UTC(2024, 0, 1);
 const hour = 3_600_000;
 

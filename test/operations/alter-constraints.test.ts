@@ -5,6 +5,8 @@ import type { Table } from "../../src/api/table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { actionsOf, freshFolder, rowsOf } from "./table-folder.ts";
 
+// PROTOCOL.md "CHECK Constraints".
+
 async function amounts(
   ...rows: readonly (number | null)[]
 ): Promise<{ readonly folder: string; readonly table: Table }> {

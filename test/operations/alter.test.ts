@@ -14,6 +14,9 @@ import {
   replay,
 } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Table Features for New and Existing Tables", "Writer Requirements for Column Mapping" and
+// "Writer Requirements for In-Commit Timestamps".
+
 async function table(actions: readonly Action[] = [protocol(), metadata()]): Promise<TableContext> {
   const context = contextOf(freshMemoryStore());
   await createTable(context, actions);

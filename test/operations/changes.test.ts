@@ -5,6 +5,9 @@ import type { Session } from "../../src/engine/core/contract.ts";
 import { type ChangesOptions, readChanges } from "../../src/operations/changes/changes.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
+// PROTOCOL.md "Change Data Files", "Add CDC File", "Reader Requirements for AddCDCFile" and "Writer
+// Requirements for AddCDCFile".
+
 let session: Session;
 let table: HandMadeTable;
 

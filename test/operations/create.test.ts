@@ -8,6 +8,8 @@ import { serializeSchema } from "../../src/schema/schema-json.ts";
 import { typeText } from "../../src/schema/type-names.ts";
 import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
+// PROTOCOL.md "Table Features for New and Existing Tables" and "Change Metadata".
+
 describe("creating a table", () => {
   it("takes a schema from the builder, Delta's JSON, Arrow or a type, all the same", async () => {
     const built = schema().long("id", { nullable: false }).string("name").build();

@@ -6,6 +6,8 @@ import { fsck } from "../../src/fsck/fsck.ts";
 import type { FsckOptions } from "../../src/fsck/fsck-finding.ts";
 import { field, HandMadeTable, newSession } from "../table/hand-made-table.ts";
 
+// PROTOCOL.md "Version Checksum File", "State Validation" and "Per-file Statistics".
+
 let session: Session;
 let table: HandMadeTable;
 

@@ -10,6 +10,8 @@ import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { actionsOf, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
+// PROTOCOL.md "Append-only Tables" and "Writer Requirements for Row Tracking".
+
 const sales = async (folder: string, properties: Readonly<Record<string, string>> = {}) => {
   const table = await createTable(folder, {
     schema: schema().long("id").string("region").integer("year"),

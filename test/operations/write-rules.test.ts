@@ -8,6 +8,9 @@ import { columnId } from "../../src/schema/column-mapping.ts";
 import { firstIdentity } from "../../src/table/rules/write-rules.ts";
 import { actionsOf, dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
+// PROTOCOL.md "Column Invariants", "CHECK Constraints", "Generated Columns", "Default Columns" and "Column
+// Mapping". PROTOCOL.md "Identity Columns": the high-water mark of an identity column.
+
 const invariant = (expression: string) => ({
   "delta.invariants": JSON.stringify({ expression: { expression } }),
 });

@@ -7,6 +7,8 @@ import { createTable, openTable, schema } from "../../src/index.ts";
 import { newSession } from "../table/hand-made-table.ts";
 import { freshFolder, rowsOf } from "./table-folder.ts";
 
+// PROTOCOL.md "Variant Data Type" and "Variant data in Parquet".
+
 const columns = () => schema().long("id").column("v", "variant");
 
 async function newTable(): Promise<Table> {

@@ -13,6 +13,8 @@ import { predicateFromSql } from "../../src/table/scan/predicate-from-sql.ts";
 import { planScan } from "../../src/table/scan/scan.ts";
 import { conformanceFolder, conformanceTables, fixtureTables } from "../conformance/collection.ts";
 
+// PROTOCOL.md "Per-file Statistics".
+
 const folder = conformanceFolder();
 const tables = [...(folder === undefined ? [] : conformanceTables(folder)), ...fixtureTables()].filter(
   ({ expect: wanted }) =>

@@ -14,6 +14,8 @@ import type { Action, AddAction, RemoveAction } from "../../src/protocol/actions
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { allFiles, allTombstones, contextOf, firstActions } from "../support/log-tables.ts";
 
+// PROTOCOL.md "Action Reconciliation": action reconciliation with deletion vectors.
+
 const seed = Number(process.env["VARVE_SEED"] ?? 20_261_123);
 const runs = Number(process.env["VARVE_RUNS"] ?? 12);
 

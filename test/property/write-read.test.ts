@@ -7,6 +7,8 @@ import type { DecimalType, DeltaType, StructType } from "../../src/schema/types.
 import { freshFolder } from "../operations/table-folder.ts";
 import { anySchema } from "../schema/arbitrary-schema.ts";
 
+// PROTOCOL.md "Delta Data Type to Parquet Type Mappings".
+
 const moments = fc
   .date({ min: new Date("0001-01-02"), max: new Date("9999-12-30"), noInvalidDate: true })
   .map((date) => date.toISOString());

@@ -9,6 +9,8 @@ import {
 } from "../../src/protocol/properties.ts";
 import { askedProperties } from "../../src/protocol/set-properties.ts";
 
+// PROTOCOL.md "Table Properties".
+
 const page = readFileSync(new URL("../../spec/properties.md", import.meta.url), "utf8");
 
 /** A property's row of `spec/properties.md`. */

@@ -13,6 +13,8 @@ import {
 import { allFields, mapFields } from "../../src/schema/fields.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
+// PROTOCOL.md "Column Mapping", "Writer Requirements for Column Mapping" and "Field Path".
+
 const bare = anySchema.map((any) => mapFields(any, (field) => ({ ...field, metadata: {} })));
 const numbered = () => {
   let next = 0;

@@ -5,6 +5,9 @@ import { mergeSchema, sameSchema, withoutVoid } from "../../src/schema/evolution
 import { typeText } from "../../src/schema/type-names.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
+// PROTOCOL.md "Writer Requirements for Type Widening" and "Consistency Between Table Metadata and Data
+// Files".
+
 const keep = { widen: false };
 
 describe("merging schemas", () => {

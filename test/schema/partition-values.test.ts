@@ -9,6 +9,8 @@ import {
 } from "../../src/schema/partition-values.ts";
 import type { DeltaType } from "../../src/schema/types.ts";
 
+// PROTOCOL.md "Partition Value Serialization".
+
 const decoded = (type: DeltaType, text: string | null) => decodePartitionValue(type, text, ["p"]);
 const codeOf = (run: () => unknown): string => {
   try {

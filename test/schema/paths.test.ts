@@ -9,6 +9,8 @@ import {
   parseHiveSegment,
 } from "../../src/schema/paths.ts";
 
+// PROTOCOL.md "Add File and Remove File".
+
 const text = fc.string({ unit: "binary", minLength: 1 });
 
 describe("paths of the log", () => {

@@ -10,6 +10,9 @@ import {
 import { typeText } from "../../src/schema/type-names.ts";
 import { anySchema } from "./arbitrary-schema.ts";
 
+// PROTOCOL.md "Schema Serialization Format", "Primitive Types", "Struct Type", "Struct Field", "Array Type"
+// and "Map Type".
+
 const schemaOf = (type: unknown, more: object = {}): string =>
   JSON.stringify({ type: "struct", fields: [{ name: "a", type, nullable: true, metadata: {}, ...more }] });
 const refused = (message: RegExp, data: object = {}) =>

@@ -9,6 +9,8 @@ import { parseTypeName, typeText } from "../../src/schema/type-names.ts";
 import { canReadWidened, canWiden, typeChangesOf, withTypeChange } from "../../src/schema/type-widening.ts";
 import type { StructField } from "../../src/schema/types.ts";
 
+// PROTOCOL.md "Column Metadata", "Type Widening" and "Type Change Metadata".
+
 const only = (built: { readonly fields: readonly StructField[] }): StructField =>
   built.fields[0] ?? expect.fail();
 const type = (name: string) => parseTypeName(name) ?? expect.fail();

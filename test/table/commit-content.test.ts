@@ -19,6 +19,9 @@ import {
   replay,
 } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Commit Provenance Information". PROTOCOL.md "Row Tracking", "Row IDs" and "Row Commit
+// Versions": base row ids and the high-water mark.
+
 const append = (path: string, more: Partial<CommitRequest> = {}): CommitRequest => ({
   actions: [add(path)],
   operation: "WRITE",

@@ -16,6 +16,8 @@ import { conflictFileTest } from "../../src/table/commit/conflict-file-test.ts";
 import { effectiveIsolation, transactionFacts } from "../../src/table/commit/transaction-facts.ts";
 import { add, metadata, protocol, remove, schemaString } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Transaction Identifiers" and "Domain Metadata".
+
 const state: CommitState = {
   version: 4,
   timestamp: 1_000,

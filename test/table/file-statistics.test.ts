@@ -8,6 +8,8 @@ import {
   statisticsJson,
 } from "../../src/table/data-files/file-statistics.ts";
 
+// PROTOCOL.md "Per-file Statistics".
+
 const target = (columns: ReturnType<typeof schema>, configuration: Record<string, string> = {}) => ({
   schema: columns.build(),
   partitionColumns: [],

@@ -4,6 +4,8 @@ import type { DeltaType } from "../../src/schema/types.ts";
 import { parsePhysicalSchema } from "../../src/table/scan/physical-schema.ts";
 import { readExpression } from "../../src/table/scan/read-expression.ts";
 
+// PROTOCOL.md "Delta Data Type to Parquet Type Mappings".
+
 /**
  * Rows of `parquet_schema()` for elements written as `name kind [annotation]`, depth first; a group's kind is
  * its number of children.

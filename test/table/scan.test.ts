@@ -9,6 +9,9 @@ import { openContext } from "../../src/table/definition/open-context.ts";
 import { planScan } from "../../src/table/scan/scan.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
+// PROTOCOL.md "Deletion Vectors", "Reader Requirements for Deletion Vectors", "Reader Requirements for Row
+// Tracking", "Reader Requirements for Column Mapping" and "Partition Value Serialization".
+
 let session: Session;
 let table: HandMadeTable;
 

@@ -3,6 +3,9 @@ import type { FieldMetadata, StructField, StructType } from "../../src/schema/ty
 import { tableDemands } from "../../src/table/rules/table-demands.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Additional Requirements for Writers", "CHECK Constraints", "Column Invariants", "Generated
+// Columns", "Default Columns" and "Identity Columns".
+
 const field = (name: string, fieldMetadata: FieldMetadata = {}, nullable = true): StructField => ({
   name,
   type: "long",

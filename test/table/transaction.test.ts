@@ -19,6 +19,10 @@ import {
   scriptedStore,
 } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Creation of New Log Entries", "Transaction Identifiers", "In-Commit Timestamps", "Writer
+// Requirements for In-Commit Timestamps", "Row IDs", "Writer Requirements for Row Tracking" and "Type Change
+// Metadata".
+
 async function table(actions = [protocol(), metadata()] as CommitRequest["actions"]) {
   const store = freshMemoryStore();
   const context = contextOf(store);

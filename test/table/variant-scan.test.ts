@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { field, HandMadeTable, newSession } from "./hand-made-table.ts";
 
+// PROTOCOL.md "Variant Data Type" and "Variant Shredding".
+
 let session: Session;
 let table: HandMadeTable;
 

@@ -10,6 +10,8 @@ import {
 import { requireWritable } from "../../src/protocol/obstacles.ts";
 import { metadata, protocol } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Writer Version Requirements", "Table Features", "Supported Features" and "Active Features".
+
 describe("supportedWriterFeatures", () => {
   it.each([
     [1, []],

@@ -5,6 +5,8 @@ import type { CommitState } from "../../src/table/commit/commit-request.ts";
 import { checkWriterRules } from "../../src/table/commit/writer-rules.ts";
 import { add, metadata, protocol, remove } from "../support/commit-tools.ts";
 
+// PROTOCOL.md "Append-only Tables", "Writer Requirements for Domain Metadata" and "Supported Features".
+
 const vector = { storageType: "i", pathOrInlineDv: "x", sizeInBytes: 1, cardinality: 1 } as const;
 const cdc: Action = { kind: "cdc", path: "_change_data/f", partitionValues: {}, size: 1, dataChange: false };
 const domain = (name: string): Action => ({

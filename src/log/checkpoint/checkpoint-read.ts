@@ -24,7 +24,8 @@ export interface CheckpointHead {
 }
 
 /**
- * Reads what a snapshot is opened from: every action of a checkpoint that is not about files.
+ * Reads what a snapshot is opened from: every action of a checkpoint that is not about files. PROTOCOL.md "V2
+ * Spec" and "Sidecar Files": the top level of a V2 checkpoint.
  *
  * @throws `CHECKPOINT_CORRUPT` with `path`, the checkpoint's first file, for files that are damaged or gone;
  * `PATH_OUTSIDE_TABLE` for a sidecar elsewhere

@@ -74,6 +74,7 @@ export async function writeCheckpoint(
   return summary;
 }
 
+/** PROTOCOL.md "V1 Spec" and "Classic checkpoint". */
 async function writeClassic(
   snapshot: LogSnapshot,
   properties: UpkeepProperties,
@@ -97,6 +98,10 @@ async function writeClassic(
   };
 }
 
+/**
+ * PROTOCOL.md "V2 Spec", "V2 Checkpoint Table Feature" and "Checkpoint Metadata": the top level of a V2
+ * checkpoint.
+ */
 async function writeV2(
   snapshot: LogSnapshot,
   properties: UpkeepProperties,
@@ -144,6 +149,7 @@ interface WrittenSidecar {
   readonly part: ParquetPart;
 }
 
+/** PROTOCOL.md "Sidecar Files" and "Sidecar File Information". */
 async function writeSidecar(
   snapshot: LogSnapshot,
   files: AsyncIterable<readonly Action[]>,
@@ -164,7 +170,10 @@ async function writeSidecar(
   };
 }
 
-/** Points readers at a checkpoint, unless the hint names a newer one already. */
+/**
+ * Points readers at a checkpoint, unless the hint names a newer one already. PROTOCOL.md "Last Checkpoint
+ * File Schema".
+ */
 async function writeHint(context: TableContext, summary: CheckpointSummary): Promise<void> {
   const known = await readHint(context.store);
   if (known !== undefined && known > summary.version) return;

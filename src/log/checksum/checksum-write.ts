@@ -16,7 +16,7 @@ import { checksumPath } from "../segment/file-names.ts";
 
 /**
  * What a version's checksum file says (PROTOCOL.md "Version Checksum File Schema"), as far as varve writes
- * it.
+ * it. PROTOCOL.md "Version Checksum File Schema".
  */
 export interface VersionChecksum {
   readonly version: number;
@@ -68,7 +68,8 @@ export async function checksumOf(snapshot: LogSnapshot): Promise<VersionChecksum
 
 /**
  * The checksum after one more commit, from its actions alone; `undefined` where they do not tell: a removed
- * file of unknown size, or files that are committed again and so may be in the table already.
+ * file of unknown size, or files that are committed again and so may be in the table already. PROTOCOL.md
+ * "Version Checksum File": the checksum of the next version from the last one.
  */
 export function foldChecksum(
   before: VersionChecksum | undefined,

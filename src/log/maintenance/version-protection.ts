@@ -13,7 +13,7 @@ export type VersionProtector = (snapshot: LogSnapshot) => Promise<number | undef
 
 /**
  * The oldest version that cleanup must keep readable: the least of all wishes, or `undefined` when nobody has
- * one.
+ * one. PROTOCOL.md "Metadata Cleanup".
  */
 export async function oldestProtected(
   snapshot: LogSnapshot,

@@ -23,7 +23,10 @@ export interface ColumnFacts {
 
 const nothing: ColumnFacts = Object.freeze({ nulls: "unknown", exact: false });
 
-/** Reads what a file's partition values and statistics prove of columns; damaged ones prove nothing. */
+/**
+ * Reads what a file's partition values and statistics prove of columns; damaged ones prove nothing.
+ * PROTOCOL.md "Per-file Statistics" and "Partition Value Serialization".
+ */
 export class FileFacts {
   readonly #add: AddAction;
   #stats: unknown;

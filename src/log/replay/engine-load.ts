@@ -39,7 +39,7 @@ export interface CommitInput {
 
 /**
  * Brings a big table's file actions within the engine's reach: checkpoints stay in their Parquet files,
- * commits are read into a table.
+ * commits are read into a table. PROTOCOL.md "Action Reconciliation": action reconciliation in SQL.
  *
  * @throws `CHECKPOINT_CORRUPT` with `path`; `LOG_CORRUPT`, with `compaction` where doing without that file
  * may help

@@ -16,7 +16,7 @@ export function pathKeySql(path: string): string {
 
 /**
  * SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text
- * without one.
+ * without one. PROTOCOL.md "Action Reconciliation" and "Deletion Vectors": with deletion vectors, in SQL.
  */
 export function vectorKeySql(column: string, type: EngineStruct): string {
   const vector = fieldOf(type, "deletionVector");

@@ -7,8 +7,8 @@ import type {
 import type { HeadAction } from "../segment/commit-lines.ts";
 
 /**
- * What replaying head actions leaves: the newest of each kind (PROTOCOL.md "Action Reconciliation"). Removed
- * domains stay until the end.
+ * What replaying the actions that are not about files leaves: the newest of each kind. PROTOCOL.md "Action
+ * Reconciliation": protocol, metadata, transactions and domains. Removed domains stay until the end.
  */
 export interface HeadState {
   readonly protocol?: ProtocolAction | undefined;

@@ -12,8 +12,8 @@ export type FileMap = Map<string, AddAction | RemoveAction>;
 export const filesPerChunk = 2048;
 
 /**
- * Applies file actions in order: the newest one of each logical file stays (PROTOCOL.md "Action
- * Reconciliation").
+ * Applies file actions in order and keeps the newest of each logical file. PROTOCOL.md "Action
+ * Reconciliation": action reconciliation in memory, with deletion vectors.
  */
 export function replayInto(
   map: FileMap,

@@ -29,7 +29,11 @@ export function inCommitTimestamps(
   return { version, timestamp };
 }
 
-/** The time that a commit carries in its `commitInfo`. @throws `LOG_CORRUPT` when it carries none */
+/**
+ * The time that a commit carries in its `commitInfo`. PROTOCOL.md "In-Commit Timestamps".
+ *
+ * @throws `LOG_CORRUPT` when it carries none
+ */
 export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number): number {
   for (const action of actions) {
     if (action.kind !== "commitInfo") continue;

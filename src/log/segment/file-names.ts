@@ -32,7 +32,7 @@ export function commitPath(version: number): string {
   return `${logFolder}/${padVersion(version)}.json`;
 }
 
-/** Name of the classic checkpoint of a version. */
+/** Name of the classic checkpoint of a version. PROTOCOL.md "Classic checkpoint". */
 export function checkpointPath(version: number): string {
   return `${logFolder}/${padVersion(version)}.checkpoint.parquet`;
 }
@@ -42,18 +42,20 @@ export function uuidCheckpointPath(version: number, uuid: string, format: "json"
   return `${logFolder}/${padVersion(version)}.checkpoint.${uuid}.${format}`;
 }
 
-/** Name of one part of a multi-part checkpoint; parts count from 1. */
+/** Name of one part of a multi-part checkpoint; parts count from 1. PROTOCOL.md "Multi-part checkpoint". */
 export function checkpointPartPath(version: number, part: number, parts: number): string {
   const pad = (value: number): string => String(value).padStart(10, "0");
   return `${logFolder}/${padVersion(version)}.checkpoint.${pad(part)}.${pad(parts)}.parquet`;
 }
 
-/** Name of the checksum file of a version. */
+/** Name of the checksum file of a version. PROTOCOL.md "Version Checksum File". */
 export function checksumPath(version: number): string {
   return `${logFolder}/${padVersion(version)}.crc`;
 }
 
-/** Name of the log compaction of versions `from` to `to`, both included. */
+/**
+ * Name of the log compaction of versions `from` to `to`, both included. PROTOCOL.md "Log Compaction Files".
+ */
 export function compactionPath(from: number, to: number): string {
   return `${logFolder}/${padVersion(from)}.${padVersion(to)}.compacted.json`;
 }

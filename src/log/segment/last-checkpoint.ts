@@ -9,7 +9,7 @@ const mostHintBytes = 4 * 1024 * 1024;
 
 /**
  * The version that `_last_checkpoint` names, or `undefined` where it is missing, damaged or fails its own
- * checksum.
+ * checksum. PROTOCOL.md "Last Checkpoint File" and "Last Checkpoint File Schema".
  *
  * A hint never decides anything: the listing has to show a checkpoint there.
  */

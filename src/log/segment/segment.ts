@@ -49,7 +49,7 @@ export interface SegmentChoice {
 
 /**
  * Chooses the files to read version `target` from: the newest complete checkpoint at or below it, and what
- * follows.
+ * follows. PROTOCOL.md "Checkpoints" and "Action Reconciliation": which files hold a version.
  *
  * @throws `VERSION_NOT_FOUND` when the log does not hold the version or can no longer rebuild it; `LOG_GAP`
  * when a commit after the chosen checkpoint is missing; both say which versions there are
@@ -163,7 +163,7 @@ function chooseTail(
 
 /**
  * A compaction stands in only for commits that are all there: what the log's versions are is the commits'
- * word alone.
+ * word alone. PROTOCOL.md "Log Compaction Files": when a compaction replaces its commits.
  */
 function widestCompaction(
   listing: LogListing,

@@ -28,7 +28,8 @@ const parallelReads = 16;
 const parallelBigReads = 2;
 
 /**
- * Reads the head actions of commits and compactions, several at a time, in their order.
+ * Reads the head actions of commits and compactions, several at a time, in their order. PROTOCOL.md "Log
+ * Compaction Files" and "Delta Log Entries".
  *
  * @throws `LOG_CORRUPT`; a compaction's error carries `compaction`, its path, so that the caller can do
  * without it. `LOG_GAP` when a file vanished since it was listed

@@ -48,6 +48,7 @@ interface Origin {
 
 /**
  * Opens the version of a segment: from its checksum file where that saves much reading, else from the log.
+ * PROTOCOL.md "Version Checksum File" and "State Validation": the state from a checksum file.
  *
  * @throws `CHECKPOINT_CORRUPT` with `path`, `LOG_CORRUPT` (with `compaction` where doing without that file
  * may help), `CATALOG_MANAGED`

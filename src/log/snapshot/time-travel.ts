@@ -16,7 +16,7 @@ export interface CommitTime {
 /**
  * File times of the commits of a listing, made strictly ascending as other engines do: a time not after the
  * one before becomes one millisecond more, so that every version can be told by its time. Versions from `end`
- * on are left out.
+ * on are left out. PROTOCOL.md "In-Commit Timestamps": times of commits without them.
  */
 export function fileTimes(listing: LogListing, end = Number.POSITIVE_INFINITY): CommitTime[] {
   const times: CommitTime[] = [];

@@ -63,7 +63,8 @@ export function planConstraints(
 }
 
 /**
- * Holds the rows that a table has to constraints that are about to bind it.
+ * Holds the rows that a table has to constraints that are about to bind it. PROTOCOL.md "CHECK Constraints":
+ * existing rows must satisfy a new constraint.
  *
  * @param constraints as {@link PlannedConstraints.set}
  * @throws `CONSTRAINT_VIOLATED` with the number of rows and one of them; `UNSUPPORTED_FEATURE` for a text

@@ -227,7 +227,8 @@ function configurationOf(
 
 /**
  * Column mapping of a table that has none yet: every column keeps its name as its physical name, so that its
- * files stay readable.
+ * files stay readable. PROTOCOL.md "Writer Requirements for Column Mapping": column mapping on an existing
+ * table.
  */
 function mapInPlace(
   { schema, metadata }: LogSnapshot,
@@ -265,6 +266,7 @@ function checkTogether(configuration: Readonly<Record<string, string>>): void {
   }
 }
 
+/** PROTOCOL.md "Writer Requirements for Row Tracking": base row ids for existing files. */
 async function filesWithoutRowIds(snapshot: LogSnapshot): Promise<AddAction[]> {
   const found: AddAction[] = [];
   for await (const chunk of (await snapshot.files()).all()) {

@@ -125,7 +125,7 @@ type DerivedFile = Omit<ChangedFile, "version" | "timestamp">;
 
 /**
  * Inserts and deletes of a commit without change files: whole files, or the rows by which a file's deletion
- * vectors differ.
+ * vectors differ. PROTOCOL.md "Reader Requirements for AddCDCFile": changes from data files.
  */
 async function derivedFiles(
   last: LogSnapshot,

@@ -35,7 +35,8 @@ export type AttemptOutcome =
   | { readonly kind: "unknown"; readonly cause: unknown };
 
 /**
- * Puts one version until its outcome is definite, reading it back after every answer that is not.
+ * Puts one version until its outcome is definite, reading it back after every answer that is not. PROTOCOL.md
+ * "Creation of New Log Entries" and "Delta Log Entries": each version is written once.
  *
  * An answer `exists` is read back too: it may be our own request that landed, earlier or sent twice on the
  * way.

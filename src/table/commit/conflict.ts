@@ -23,14 +23,19 @@ import type { TransactionFacts } from "./transaction-facts.ts";
 export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
   const protocol = protocolConflict(facts, state, winner);
   const metadata = metadataConflict(facts, state, winner);
+  /** PROTOCOL.md "Domain Metadata". */
   checkDomains(facts, winner);
+  /** PROTOCOL.md "Transaction Identifiers". */
   checkAppTransactions(facts, winner);
   checkAdded(facts, winner, { protocol, metadata });
   checkRemoved(facts, winner);
   return { ...foldState(state, winner), protocol, metadata };
 }
 
-/** The state after `winner`, without any check. */
+/**
+ * The state after `winner`, without any check. PROTOCOL.md "Row IDs": the high-water mark after a winning
+ * commit.
+ */
 function foldState(state: CommitState, winner: WinningCommit): CommitState {
   const mark = rowIdMark(domainActions(winner.actions).find(({ domain }) => domain === rowTrackingDomain));
   const stamp = commitInfoOf(winner.actions)?.["inCommitTimestamp"];

@@ -43,6 +43,7 @@ const reserved: ReadonlySet<string> = new Set([
 /**
  * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which
  * depend on the version and on what came before, and puts `commitInfo` first. Called anew for each try.
+ * PROTOCOL.md "In-Commit Timestamps", "Writer Requirements for In-Commit Timestamps" and "Row Tracking".
  *
  * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve;
  * `INVALID_ARGUMENT`.
@@ -92,6 +93,7 @@ export function prepareCommit(
 
 /**
  * Checks what no state can make right: one action of a kind and key, no `commitInfo` of the caller's.
+ * PROTOCOL.md "Actions": one action of a kind and key in a commit.
  *
  * @throws `INVALID_ARGUMENT`
  */
@@ -136,6 +138,7 @@ function invalid(message: string): VarveError {
   return new VarveError("INVALID_ARGUMENT", message);
 }
 
+/** PROTOCOL.md "Writer Requirements for In-Commit Timestamps": in-commit timestamps on an existing table. */
 function withEnablement(metadata: MetadataAction, version: number, timestamp: number): MetadataAction {
   return {
     ...metadata,
@@ -151,6 +154,7 @@ function markAfter(actions: readonly Action[], before: bigint): bigint {
   return rowIdMark(domainActions(actions).findLast(({ domain }) => domain === rowTrackingDomain)) ?? before;
 }
 
+/** PROTOCOL.md "Commit Provenance Information". */
 function commitInfo(
   request: CommitRequest,
   identity: CommitIdentity,

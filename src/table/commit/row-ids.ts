@@ -21,7 +21,8 @@ export function assignsRowIds(state: Pick<CommitState, "protocol" | "metadata">)
 /**
  * Gives each new file of a commit its base row id and commit version, above `highWaterMark`, and adds the
  * domain action that records the new mark. Files that carry a base row id are recommitted ones and keep
- * theirs.
+ * theirs. PROTOCOL.md "Row IDs", "Row Commit Versions" and "Writer Requirements for Row Tracking": base row
+ * ids and the high-water mark.
  *
  * @throws `INVALID_ARGUMENT` when a new file's statistics do not say how many rows it holds.
  */

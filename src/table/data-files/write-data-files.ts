@@ -229,7 +229,10 @@ async function withdrawPaths(context: TableContext, paths: readonly string[]): P
   await Promise.allSettled(paths.map((path) => context.store.delete(path)));
 }
 
-/** `part-00000-UUID.c000.zstd.parquet`, in the folder of its partition. */
+/**
+ * `part-00000-UUID.c000.zstd.parquet`, in the folder of its partition. PROTOCOL.md "Data Files": each data
+ * file gets a name of its own, of a random UUID.
+ */
 function dataFilePath(
   context: TableContext,
   partition: readonly (readonly [string, string | null])[],
@@ -301,7 +304,7 @@ function checkType(type: DeltaType, path: readonly string[]): void {
 }
 
 /**
- * Holds partition columns to what a table can be partitioned by.
+ * Holds partition columns to what a table can be partitioned by. PROTOCOL.md "Partition Value Serialization".
  *
  * @throws `COLUMN_NOT_FOUND`, `SCHEMA_INVALID` for a type that has no partition values, a column named twice,
  * or no column left for the files

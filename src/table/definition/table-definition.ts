@@ -80,7 +80,7 @@ function neededFeatures(schema: StructType, properties: Readonly<Record<string, 
 
 /**
  * The protocol with these features supported, raised to table features only where it does not support them
- * already.
+ * already. PROTOCOL.md "Table Features for New and Existing Tables".
  *
  * @throws `UNSUPPORTED_FEATURE` for a feature that varve does not know or does not write
  */
@@ -127,6 +127,7 @@ function withRequirements(name: string): string[] {
   return [...(findFeature(name)?.requires ?? []), name];
 }
 
+/** PROTOCOL.md "Writer Requirements for Column Mapping". */
 function mapColumns(
   world: World,
   schema: StructType,

@@ -79,7 +79,8 @@ export interface DemandSource {
 }
 
 /**
- * Gathers what a table demands of written rows and files.
+ * Gathers what a table demands of written rows and files. PROTOCOL.md "Additional Requirements for Writers"
+ * and "Consistency Between Table Metadata and Data Files": what a table requires of new rows.
  *
  * NOT NULL, invariants and CHECK constraints bind whether or not the protocol lists their feature; the others
  * only where it is supported.

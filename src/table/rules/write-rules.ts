@@ -47,7 +47,8 @@ export interface WriteScope {
 
 /**
  * Turns a table's demands into SQL of the engine for one batch. Their text is as untrusted as a caller's:
- * nothing of it reaches the engine but what {@link translateSpark} knows.
+ * nothing of it reaches the engine but what {@link translateSpark} knows. PROTOCOL.md "CHECK Constraints",
+ * "Column Invariants", "Generated Columns" and "Default Columns".
  *
  * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table
  * is not written
@@ -189,8 +190,8 @@ export function applyRules(sql: string, rules: WriteRules): string {
 
 /**
  * The first value that an identity column gives in a batch: the next of `start + k * step` beyond the
- * high-water mark, which need not be one of them where values were inserted by hand (PROTOCOL.md "Identity
- * Columns").
+ * high-water mark, which need not be one of them where values were inserted by hand. PROTOCOL.md "Identity
+ * Columns": the high-water mark of an identity column.
  */
 export function firstIdentity({ start, step, highWaterMark }: IdentityDemand): bigint {
   if (highWaterMark === undefined || (step > 0n ? highWaterMark < start : highWaterMark > start))

@@ -37,7 +37,7 @@ interface Element {
 
 /**
  * Reads the rows of `parquet_schema()` of one file (depth first, as the footer has them) as the file's
- * columns.
+ * columns. PROTOCOL.md "Delta Data Type to Parquet Type Mappings".
  *
  * @throws `DATA_FILE_CORRUPT` when the rows are no tree.
  */

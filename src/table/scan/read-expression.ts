@@ -39,6 +39,8 @@ export interface ReadSql {
 
 /**
  * The file's field that holds a column, or `undefined` where the file lacks it (it then reads as null).
+ * PROTOCOL.md "Reader Requirements for Column Mapping": columns of files by physical name or field id, nested
+ * ones too.
  *
  * Without mapping names are matched exactly, else without regard to case where one field only matches, as
  * other writers' files need.

@@ -20,7 +20,8 @@ const primitives: Readonly<Record<string, string>> = {
 
 /**
  * The engine type that a scan gives a Delta type, as type text; `variant` comes out as `variant` says
- * (default: JSON text), `void` as an INTEGER that is always null.
+ * (default: JSON text), `void` as an INTEGER that is always null. PROTOCOL.md "Delta Data Type to Parquet
+ * Type Mappings".
  *
  * Nested types are written whole, with quoted names, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`.
  */

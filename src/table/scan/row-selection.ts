@@ -50,8 +50,10 @@ export async function deletionSelections(
 }
 
 /**
- * The deleted rows of each file, one bit a row, `undefined` for files without a vector. @throws as
- * {@link deletionSelections}
+ * The deleted rows of each file, one bit a row, `undefined` for files without a vector. PROTOCOL.md "Reader
+ * Requirements for Deletion Vectors".
+ *
+ * @throws as {@link deletionSelections}
  */
 export async function deletedRows(
   session: Session,
