@@ -1,15 +1,20 @@
 export { createTable } from "./api/create-table.ts";
 export { setEngineLimits } from "./api/engine-limits.ts";
 export { fsck } from "./api/fsck.ts";
-export type { MaintenanceReport, MaintenanceWarning } from "./api/maintenance.ts";
+export { StagedRows } from "./api/groups/staged-rows.ts";
+export type { TableLog } from "./api/groups/table-log.ts";
+export type { TableMetrics } from "./api/groups/table-metrics.ts";
+export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
+export type { TableStaging } from "./api/groups/table-staging.ts";
+export type { TableSuite } from "./api/groups/table-suite.ts";
 export { openTable } from "./api/open-table.ts";
-export type * from "./api/options.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
-export { runSuite } from "./api/run-suite.ts";
-export type { SchemaInput } from "./api/schema-input.ts";
-export { StagedRows } from "./api/staged-rows.ts";
-export { Table } from "./api/table.ts";
+export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
+export type * from "./api/shared/options.ts";
+export { runSuite } from "./api/shared/run-suite.ts";
+export type { SchemaInput } from "./api/shared/schema-input.ts";
+export { Snapshot, type TableDescription } from "./api/shared/snapshot.ts";
 export type {
   AppendOptions,
   AuditOptions,
@@ -24,9 +29,9 @@ export type {
   RunSuiteOptions,
   Source,
   SqlSource,
-} from "./api/table-options.ts";
-export type { VersionArgument, VersionPoint } from "./api/table-uri.ts";
-export { type TableDescription, TableVersion } from "./api/table-version.ts";
+} from "./api/shared/table-options.ts";
+export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
+export { Table } from "./api/table.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";

@@ -1,13 +1,13 @@
 import { VarveError } from "../errors.ts";
 import type { WriteResult } from "../write/write-options.ts";
-import { knownOptions } from "./known-options.ts";
-import { openContext, openLog } from "./lazy-log.ts";
-import { toSchema } from "./schema-input.ts";
-import { toWriteSource } from "./source.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { openContext, openLog } from "./shared/lazy-log.ts";
+import { toSchema } from "./shared/schema-input.ts";
+import { toWriteSource } from "./shared/source.ts";
+import { type CreateTableOptions, createTableKeys } from "./shared/table-options.ts";
+import { splitTableUri } from "./shared/table-uri.ts";
+import { toCommitOptions } from "./shared/write-options.ts";
 import { Table } from "./table.ts";
-import { type CreateTableOptions, createTableKeys } from "./table-options.ts";
-import { splitTableUri } from "./table-uri.ts";
-import { toCommitOptions } from "./write-options.ts";
 
 /**
  * Creates a table at a folder or URI and opens it.

@@ -1,6 +1,6 @@
 import { type EngineLimits, setEngineLimits as setLimits } from "../engine/core/turns.ts";
-import { knownOptions } from "./known-options.ts";
-import { engineLimitKeys } from "./option-keys.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { engineLimitKeys } from "./shared/option-keys.ts";
 
 /**
  * Bounds what the engine does at once in this process, from the next session on: see {@link EngineLimits}.

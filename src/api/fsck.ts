@@ -1,10 +1,10 @@
 import type { FsckReport } from "../fsck/fsck.ts";
 import { closeLogSession } from "../log/segment/log-session.ts";
-import { knownOptions } from "./known-options.ts";
-import { openContext } from "./lazy-log.ts";
-import { fsckKeys } from "./option-keys.ts";
-import type { FsckOptions } from "./options.ts";
-import { splitTableUri } from "./table-uri.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { openContext } from "./shared/lazy-log.ts";
+import { fsckKeys } from "./shared/option-keys.ts";
+import type { FsckOptions } from "./shared/options.ts";
+import { splitTableUri } from "./shared/table-uri.ts";
 
 /**
  * Checks a table against the protocol, also one that cannot be opened; a suffix `@v12` of the URI checks that

@@ -1,9 +1,9 @@
-import { knownOptions } from "./known-options.ts";
-import { openContext, openLog } from "./lazy-log.ts";
-import { openKeys } from "./option-keys.ts";
-import type { OpenOptions } from "./options.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { openContext, openLog } from "./shared/lazy-log.ts";
+import { openKeys } from "./shared/option-keys.ts";
+import type { OpenOptions } from "./shared/options.ts";
+import { parseTravelPoint, splitTableUri } from "./shared/table-uri.ts";
 import { Table } from "./table.ts";
-import { parseTravelPoint, splitTableUri } from "./table-uri.ts";
 
 /**
  * Opens a table by its folder or URI; a suffix `@v12` or `@2024-06-01T00:00:00Z` opens it at that version.

@@ -1,10 +1,10 @@
 import type { Profile } from "../quality/profile/profile.ts";
 import type { SuggestedSuite } from "../quality/profile/suggest.ts";
-import { knownOptions } from "./known-options.ts";
-import { profileKeys, suggestKeys } from "./option-keys.ts";
-import type { ProfileOptions, SuggestOptions } from "./options.ts";
-import { toWriteSource } from "./source.ts";
-import type { Source } from "./table-options.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { profileKeys, suggestKeys } from "./shared/option-keys.ts";
+import type { ProfileOptions, SuggestOptions } from "./shared/options.ts";
+import { toWriteSource } from "./shared/source.ts";
+import type { Source } from "./shared/table-options.ts";
 
 /**
  * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns;

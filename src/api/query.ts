@@ -1,16 +1,16 @@
 import { VarveError } from "../errors.ts";
 import type { TableBinding } from "../query/query.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import { knownOptions, type OptionKeys } from "./known-options.ts";
 import { openTable } from "./open-table.ts";
-import { openKeys } from "./option-keys.ts";
-import type { OpenOptions } from "./options.ts";
+import { knownOptions, type OptionKeys } from "./shared/known-options.ts";
+import { openKeys } from "./shared/option-keys.ts";
+import type { OpenOptions } from "./shared/options.ts";
+import { Snapshot } from "./shared/snapshot.ts";
+import { parseTravelPoint, requireOptions, requireText } from "./shared/table-uri.ts";
 import { Table } from "./table.ts";
-import { parseTravelPoint, requireOptions, requireText } from "./table-uri.ts";
-import { TableVersion } from "./table-version.ts";
 
 /** What a name in a query can stand for: a table, one of its versions, or a URI with or without `@v12`. */
-export type QueryTable = Table | TableVersion | string;
+export type QueryTable = Table | Snapshot | string;
 
 /** The tables of a query, and how those that are given by URI are opened. */
 export interface QueryOptions extends OpenOptions {
@@ -61,7 +61,7 @@ function binding(name: string, table: QueryTable, open: OpenOptions): TableBindi
   return async (at) => {
     const target = typeof table === "string" ? await openTable(table, open) : table;
     if (at === undefined) return target instanceof Table ? target.snapshot().log : target.log;
-    if (target instanceof TableVersion || (typeof table === "string" && target.pinned)) {
+    if (target instanceof Snapshot || (typeof table === "string" && target.pinned)) {
       throw new VarveError(
         "SQL_FAILED",
         `${name} is bound to one version already, so the query cannot ask for another. Bind the table itself.`,

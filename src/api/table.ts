@@ -1,100 +1,89 @@
+import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineRow } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { closeLogSession } from "../log/segment/log-session.ts";
-import type { VersionMetrics } from "../metrics/metrics-store.ts";
 import type { AlterResult } from "../operations/alter/alter.ts";
-import type { SetSuiteResult } from "../operations/alter/set-suite.ts";
 import type { ChangePoint } from "../operations/changes/changes.ts";
 import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
-import type { MetricSeries } from "../quality/gate/check-report.ts";
-import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { Profile } from "../quality/profile/profile.ts";
-import type { SuggestedSuite } from "../quality/profile/suggest.ts";
-import type { QuarantinedBatch } from "../quarantine/quarantine-read.ts";
-import type { ResubmitResult } from "../quarantine/resubmit.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import type { PublishResult } from "../staging/publish-staged.ts";
-import type { StagedBatch } from "../staging/staged-batch.ts";
-import type { TidyReport } from "../table/commit/upkeep.ts";
 import { namedBatch } from "../write/batch-marks.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
-import { knownOptions } from "./known-options.ts";
-import { openLog, readHistory, refreshLog } from "./lazy-log.ts";
-import { Maintenance, type MaintenanceReport } from "./maintenance.ts";
-import * as keys from "./option-keys.ts";
+import { TableLog } from "./groups/table-log.ts";
+import { TableMetrics } from "./groups/table-metrics.ts";
+import { TableQuarantine } from "./groups/table-quarantine.ts";
+import { TableStaging } from "./groups/table-staging.ts";
+import { TableSuite } from "./groups/table-suite.ts";
+import { knownOptions } from "./shared/known-options.ts";
+import { openLog, readHistory } from "./shared/lazy-log.ts";
+import type { MaintenanceReport } from "./shared/maintenance.ts";
+import * as keys from "./shared/option-keys.ts";
 import type {
   AlterOptions,
+  BatchOptions,
   ChangesOptions,
-  CheckpointOptions,
-  CleanLogOptions,
   DiffOptions,
   HistoryOptions,
   ProfileOptions,
-  PurgeOptions,
-  QuarantineSelection,
-  SetSuiteOptions,
-  StageOptions,
-  SuggestOptions,
-  VersionMetricsOptions,
-} from "./options.ts";
-import { toWriteSource } from "./source.ts";
-import { StagedRows } from "./staged-rows.ts";
-import type {
-  AppendOptions,
-  OverwriteOptions,
-  PublishOptions,
-  ResubmitOptions,
-  Source,
-} from "./table-options.ts";
-import { requireText, type VersionArgument, type VersionPoint, versionPoint } from "./table-uri.ts";
-import { checkedLimit, TableVersion } from "./table-version.ts";
-import {
-  toAppendOptions,
-  toOverwriteOptions,
-  toPublishOptions,
-  toResubmitOptions,
-  toStageOptions,
-} from "./write-options.ts";
+  SelectOptions,
+} from "./shared/options.ts";
+import { Snapshot } from "./shared/snapshot.ts";
+import { toWriteSource } from "./shared/source.ts";
+import type { AppendOptions, OverwriteOptions, Source } from "./shared/table-options.ts";
+import { TableState } from "./shared/table-state.ts";
+import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
+import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 
 /**
  * A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used.
+ *
+ * Rows are read at the version that this object saw last: the one that it opened, wrote or refreshed to.
  */
 export class Table implements AsyncDisposable {
-  /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
-  readonly pinned: boolean;
-  #log: LogSnapshot;
-  /**
-   * The log's maintenance after the last writes; a write waits for that of the write before, never for its
-   * own.
-   */
-  readonly #maintenance = new Maintenance();
+  /** Rows that gates set aside: list, read, repair, resubmit, discard, purge. */
+  readonly quarantine: TableQuarantine;
+  /** Write, audit, publish: batches that are written and not committed. */
+  readonly staging: TableStaging;
+  /** Maintenance of the log by hand: checkpoint, compaction, cleanup. */
+  readonly log: TableLog;
+  /** The suite that the table carries: get, set, unset, check, suggest. */
+  readonly suite: TableSuite;
+  /** Metrics of the table's versions: record, read, series. */
+  readonly metrics: TableMetrics;
+  readonly #state: TableState;
 
-  private constructor(log: LogSnapshot, pinned: boolean) {
-    this.#log = log;
-    this.pinned = pinned;
+  private constructor(state: TableState) {
+    this.#state = state;
+    this.quarantine = TableQuarantine.of(state);
+    this.staging = TableStaging.of(state);
+    this.log = TableLog.of(state);
+    this.suite = TableSuite.of(state);
+    this.metrics = TableMetrics.of(state);
   }
 
   /** @internal Made by `openTable` and `createTable`. */
   static of(log: LogSnapshot, pinned: boolean): Table {
-    return new Table(log, pinned);
+    return new Table(new TableState(log, pinned));
   }
 
   get uri(): string {
-    return this.#log.context.store.uri;
+    return this.#state.log.context.store.uri;
+  }
+
+  /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
+  get pinned(): boolean {
+    return this.#state.pinned;
   }
 
   /** The version that was opened, or the newest one that this object wrote or refreshed to. */
-  snapshot(): TableVersion {
-    return TableVersion.of(this.#log);
+  snapshot(): Snapshot {
+    return Snapshot.of(this.#state.log);
   }
 
   /** Looks for newer versions; costs the new commits only. */
-  async refresh(): Promise<TableVersion> {
-    this.#log = await refreshLog(this.#log);
-    return this.snapshot();
+  async refresh(): Promise<Snapshot> {
+    return Snapshot.of(await this.#state.refresh());
   }
 
   /**
@@ -103,13 +92,38 @@ export class Table implements AsyncDisposable {
    *
    * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both saying what there is
    */
-  async at(point: VersionArgument | VersionPoint): Promise<TableVersion> {
-    return TableVersion.of(await this.#open(point));
+  async at(point: VersionArgument | VersionPoint): Promise<Snapshot> {
+    return Snapshot.of(await this.#open(point));
+  }
+
+  /** Selected rows one by one, as objects: {@link Snapshot.rows} of {@link Table.snapshot}. */
+  rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
+    return this.snapshot().rows(options);
+  }
+
+  /** Selected rows as Arrow batches: {@link Snapshot.batches} of {@link Table.snapshot}. */
+  batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
+    return this.snapshot().batches(options);
+  }
+
+  /** Selected rows as one Arrow table: {@link Snapshot.arrow} of {@link Table.snapshot}. */
+  arrow(options: SelectOptions = {}): Promise<ArrowTable> {
+    return this.snapshot().arrow(options);
+  }
+
+  /** How many rows there are, or meet a condition: {@link Snapshot.count} of {@link Table.snapshot}. */
+  count(where?: string): Promise<number> {
+    return this.snapshot().count(where);
+  }
+
+  /** One SELECT over the table, which the text calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}. */
+  sql(text: string): Promise<QueryResult> {
+    return this.snapshot().sql(text);
   }
 
   /** Every version, newest first, from the commits alone: what it did and what its tests said. */
   async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
-    return readHistory(this.#log.context, knownOptions("history", options, keys.historyKeys));
+    return readHistory(this.#state.log.context, knownOptions("history", options, keys.historyKeys));
   }
 
   /** What lies between two versions; `to` defaults to the newest. */
@@ -121,7 +135,7 @@ export class Table implements AsyncDisposable {
     const known = knownOptions("diff", options, keys.diffKeys);
     const [before, after] = await Promise.all([
       this.#open(from),
-      to === undefined ? openLog(this.#log.context, {}) : this.#open(to),
+      to === undefined ? openLog(this.#state.log.context, {}) : this.#open(to),
     ]);
     const { diffVersions } = await import("../operations/diff.ts");
     return diffVersions(before, after, known);
@@ -140,7 +154,7 @@ export class Table implements AsyncDisposable {
       import("../operations/changes/changes.ts"),
       import("../query/query-result.ts"),
     ]);
-    const { context } = this.#log;
+    const { context } = this.#state.log;
     const range = { from: changePoint(from), to: to === undefined ? undefined : changePoint(to) };
     const session = await (await context.engine()).open({ signal });
     try {
@@ -157,6 +171,13 @@ export class Table implements AsyncDisposable {
     }
   }
 
+  /** What the rows of the version that is open say of its columns; estimates are named so. */
+  async profile(options: ProfileOptions = {}): Promise<Profile> {
+    const known = knownOptions("profile", options, keys.profileKeys);
+    const { profile } = await import("../operations/profile.ts");
+    return profile(this.#state.log, known);
+  }
+
   /**
    * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict
    * with each other.
@@ -170,51 +191,7 @@ export class Table implements AsyncDisposable {
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toAppendOptions(options)];
     const { append } = await import("../operations/append.ts");
-    return this.#wrote(await append(await this.#newest(), rows, verbOptions), verbOptions);
-  }
-
-  /**
-   * Writes a batch's files without committing them: the first half of write, audit, publish. Readers see
-   * nothing of it until {@link StagedRows.publish}, which any process may call.
-   *
-   * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
-   */
-  async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
-    const [rows, verbOptions] = [toWriteSource(source), toStageOptions(options)];
-    const { stageBatch } = await import("../staging/stage.ts");
-    return this.#stagedRows(await stageBatch(await this.#newest(), rows, verbOptions));
-  }
-
-  /**
-   * A batch that was staged before, by this process or another. @throws `STAGED_INVALID` where there is none
-   * of that id
-   */
-  async staged(id: string): Promise<StagedRows> {
-    requireText(id, "The id of a staged batch", "id");
-    const { requireStaged } = await import("../staging/staged-batch.ts");
-    return this.#stagedRows(await requireStaged(this.#log.context, id));
-  }
-
-  /** The batches that are staged and neither published nor discarded, oldest first. */
-  async stagedBatches(): Promise<StagedRows[]> {
-    const { listStaged } = await import("../staging/staged-batch.ts");
-    return (await listStaged(this.#log.context)).map((batch) => this.#stagedRows(batch));
-  }
-
-  /**
-   * Commits a staged batch by its id, also one that was published before: then nothing is written. @throws as
-   * {@link StagedRows.publish}
-   */
-  async publishStaged(id: string, options: PublishOptions = {}): Promise<PublishResult> {
-    requireText(id, "The id of a staged batch", "id");
-    const verbOptions = toPublishOptions(options);
-    const { publishStaged } = await import("../staging/publish-staged.ts");
-    const { stagedTransaction } = await import("../staging/staged-batch.ts");
-    const result = await this.#committed(await publishStaged(await this.#newest(), id, verbOptions));
-    // an earlier try of the publication may have set rows aside that the tests of now do not
-    const { discardSuperseded } = await import("../quarantine/superseded-rows.ts");
-    await discardSuperseded(this.#log, namedBatch({ txn: stagedTransaction(id) }));
-    return result;
+    return this.#wrote(await append(await this.#state.writable(), rows, verbOptions), verbOptions);
   }
 
   /**
@@ -226,29 +203,7 @@ export class Table implements AsyncDisposable {
   async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toOverwriteOptions(options)];
     const { overwrite } = await import("../operations/overwrite.ts");
-    return this.#wrote(await overwrite(await this.#newest(), rows, verbOptions), verbOptions);
-  }
-
-  /**
-   * The suite that the table carries: every write through varve is tested with it. `undefined` where it
-   * carries none.
-   */
-  async suite(): Promise<Suite | undefined> {
-    const { carriedSuite } = await import("../quality/suite/carried.ts");
-    return carriedSuite(this.#log.metadata.configuration);
-  }
-
-  /**
-   * Makes a suite part of the table in a commit of its own, or takes it away with `null`; history shows when
-   * tests changed.
-   *
-   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the
-   * table's rows break; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
-   */
-  async setSuite(suite: SuiteJson | Suite | null, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
-    const known = knownOptions("setSuite", options, keys.setSuiteKeys);
-    const { setSuite } = await import("../operations/alter/set-suite.ts");
-    return this.#committed(await setSuite(await this.#newest(), suite, known));
+    return this.#wrote(await overwrite(await this.#state.writable(), rows, verbOptions), verbOptions);
   }
 
   /**
@@ -261,142 +216,7 @@ export class Table implements AsyncDisposable {
   async alter(options: AlterOptions): Promise<AlterResult> {
     const known = knownOptions("alter", options, keys.alterKeys);
     const { alterTable } = await import("../operations/alter/alter.ts");
-    return this.#committed(await alterTable(await this.#newest(), known));
-  }
-
-  /**
-   * Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says. @throws
-   * `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
-   */
-  async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
-    const known = knownOptions("checkpoint", options, keys.checkpointKeys);
-    const { checkpointTable } = await import("../table/commit/upkeep.ts");
-    await this.#newest();
-    this.#log = await refreshLog(this.#log);
-    return checkpointTable(this.#log, known);
-  }
-
-  /**
-   * Writes one file that stands for the commits `from` to `to` when the log is read; returns its
-   * path. @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND`
-   */
-  async compactLog(from: number, to: number): Promise<string> {
-    const { writeCompaction } = await import("../log/maintenance/compaction-write.ts");
-    return writeCompaction((await this.#newest()).context, from, to);
-  }
-
-  /**
-   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back
-   * first; versions before it can no longer be opened. Happens after each checkpoint by itself unless
-   * `delta.enableExpiredLogCleanup` is false.
-   *
-   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer
-   * ago than `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
-   */
-  async cleanLog(options: CleanLogOptions = {}): Promise<TidyReport> {
-    const known = knownOptions("cleanLog", options, keys.cleanLogKeys);
-    const { tidyTable } = await import("../table/commit/upkeep.ts");
-    await this.#newest();
-    this.#log = await refreshLog(this.#log);
-    return tidyTable(this.#log, known);
-  }
-
-  /** What the newest version's rows say of its columns; estimates are named so. */
-  async profile(options: ProfileOptions = {}): Promise<Profile> {
-    const known = knownOptions("profile", options, keys.profileKeys);
-    const { profile } = await import("../operations/profile.ts");
-    return profile(this.#log, known);
-  }
-
-  /** A suite made from the newest version's rows, each check with its reason, ready to be edited. */
-  async suggest(options: SuggestOptions = {}): Promise<SuggestedSuite> {
-    const known = knownOptions("suggest", options, keys.suggestKeys);
-    const { suggest } = await import("../operations/profile.ts");
-    return suggest(this.#log, known);
-  }
-
-  /**
-   * Records the metrics of versions that have none yet, in a table beside this one, and gives them as series.
-   */
-  async metrics(): Promise<MetricSeries[]> {
-    const { metricSeries, recordMetrics } = await import("../metrics/metrics.ts");
-    await recordMetrics(this.#log);
-    return metricSeries(this.#log.context);
-  }
-
-  /**
-   * What was measured of each version, oldest first; measures versions that were not yet, unless `record` is
-   * false.
-   */
-  async versionMetrics(options: VersionMetricsOptions = {}): Promise<VersionMetrics[]> {
-    const { record, scope, columns } = knownOptions("versionMetrics", options, keys.versionMetricsKeys);
-    if (record !== false) await (await import("../metrics/metrics.ts")).recordMetrics(this.#log);
-    return (await import("../metrics/metrics-store.ts")).readMetrics(this.#log.context, { scope, columns });
-  }
-
-  /** The batches that left rows in the table's quarantine, newest first. */
-  async quarantine(): Promise<QuarantinedBatch[]> {
-    const { listQuarantine } = await import("../quarantine/quarantine-read.ts");
-    return listQuarantine(this.#log.context);
-  }
-
-  /** Quarantined rows with their reasons; by default those that are open. */
-  async quarantinedRows(selection: QuarantineSelection = {}, limit?: number): Promise<EngineRow[]> {
-    const known = knownOptions("quarantinedRows", selection, keys.selectionKeys);
-    if (limit !== undefined) checkedLimit(limit);
-    const { readQuarantine } = await import("../quarantine/quarantine-read.ts");
-    return readQuarantine(this.#log.context, known, limit);
-  }
-
-  /** Quarantined rows as lossless JSON; each text holds whole lines. */
-  async *quarantinedLines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
-    const known = knownOptions("quarantinedLines", selection, keys.selectionKeys);
-    const { exportQuarantine } = await import("../quarantine/quarantine-read.ts");
-    yield* exportQuarantine(this.#log.context, known);
-  }
-
-  /**
-   * Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how
-   * many.
-   */
-  async repairQuarantined(
-    selection: QuarantineSelection,
-    set: Readonly<Record<string, string>>,
-  ): Promise<number> {
-    const known = knownOptions("repairQuarantined", selection, keys.selectionKeys);
-    const { repairQuarantine } = await import("../quarantine/quarantine-change.ts");
-    return repairQuarantine(await this.#newest(), known, set);
-  }
-
-  /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
-  async discardQuarantined(selection: QuarantineSelection, note?: string): Promise<number> {
-    const known = knownOptions("discardQuarantined", selection, keys.selectionKeys);
-    const { discardQuarantine } = await import("../quarantine/quarantine-change.ts");
-    return discardQuarantine((await this.#newest()).context, known, note);
-  }
-
-  /**
-   * Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never
-   * open ones; returns how many.
-   */
-  async purgeQuarantine(options: PurgeOptions = {}): Promise<number> {
-    const { before, dryRun } = knownOptions("purgeQuarantine", options, keys.purgeKeys);
-    if (before !== undefined && Number.isNaN(before.getTime()))
-      throw new VarveError("INVALID_ARGUMENT", "before must be a valid date.", { option: "before" });
-    const { purgeQuarantine } = await import("../quarantine/quarantine-change.ts");
-    return purgeQuarantine((await this.#newest()).context, { dryRun, before: before?.getTime() });
-  }
-
-  /**
-   * Tests open quarantined rows again and adds those that pass to the table, each at most once whatever
-   * crashes.
-   */
-  async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
-    const verbOptions = toResubmitOptions(options);
-    const { resubmit } = await import("../quarantine/resubmit.ts");
-    const result = await resubmit(await this.#newest(), verbOptions);
-    this.#log = await refreshLog(this.#log);
-    return result;
+    return this.#state.committed(await alterTable(await this.#state.writable(), known));
   }
 
   /**
@@ -405,7 +225,7 @@ export class Table implements AsyncDisposable {
    * this: {@link Table.close} waits too, and a process that ends early leaves nothing wrong behind.
    */
   settled(): Promise<MaintenanceReport[]> {
-    return this.#maintenance.reports();
+    return this.#state.maintenance.reports();
   }
 
   /**
@@ -413,64 +233,22 @@ export class Table implements AsyncDisposable {
    * that were given out stay usable.
    */
   async close(): Promise<void> {
-    await this.#maintenance.wait();
-    await closeLogSession(this.#log.context);
+    await this.#state.maintenance.wait();
+    await closeLogSession(this.#state.log.context);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /**
-   * Writes build on the newest version; a table that was opened at an older one is not written by mistake.
-   */
-  async #newest(): Promise<LogSnapshot> {
-    if (this.pinned) {
-      throw new VarveError(
-        "INVALID_ARGUMENT",
-        `This table was opened at version ${this.#log.version}. Open it without a version to write to it.`,
-        { version: this.#log.version },
-      );
-    }
-    await this.#maintenance.wait();
-    return this.#log;
-  }
-
-  #stagedRows(batch: StagedBatch): StagedRows {
-    return StagedRows.of(batch, {
-      newest: async () => {
-        this.#log = await refreshLog(await this.#newest());
-        return this.#log;
-      },
-      publish: (options) => this.publishStaged(batch.id, options),
-    });
-  }
-
-  /**
-   * The result of a commit as plain data; what goes on after it is waited for by the next write,
-   * {@link Table.settled} and {@link Table.close}.
-   */
-  async #committed<T extends Pick<WriteOutcome, "upkeep">>({
-    upkeep,
-    ...result
-  }: T): Promise<Omit<T, "upkeep">> {
-    this.#maintenance.add(upkeep);
-    this.#log = await refreshLog(this.#log);
-    return result;
-  }
-
   async #wrote(outcome: WriteOutcome, options: WriteOptions): Promise<WriteResult> {
-    const result = await this.#committed(outcome);
-    const batchId = result.outcome === "alreadyApplied" ? namedBatch(options) : undefined;
-    if (batchId !== undefined) {
-      const { discardSuperseded } = await import("../quarantine/superseded-rows.ts");
-      await discardSuperseded(this.#log, batchId);
-    }
+    const result = await this.#state.committed(outcome);
+    if (result.outcome === "alreadyApplied") await this.#state.discardSuperseded(namedBatch(options));
     return result;
   }
 
   async #open(point: VersionArgument | VersionPoint): Promise<LogSnapshot> {
-    return openLog(this.#log.context, versionPoint(point));
+    return openLog(this.#state.log.context, versionPoint(point));
   }
 }
 

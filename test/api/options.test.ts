@@ -28,7 +28,7 @@ describe("options that no verb has", () => {
     folder = await mkdtemp(join(tmpdir(), "varve-test-"));
     uri = join(folder, "t");
     table = await varve.createTable(uri, { source: [{ n: 1 }] });
-    staged = await table.stage([{ n: 2 }]);
+    staged = await table.staging.stage([{ n: 2 }]);
   });
   afterAll(async () => {
     await table.close();
@@ -56,24 +56,25 @@ describe("options that no verb has", () => {
     ["append", "batchID", "batchId", (options) => table.append(rows, options)],
     ["append", "gateReplacesCarried", "gateOptions", (options) => table.append(rows, options)],
     ["overwrite", "partitonBy", "partitionBy", (options) => table.overwrite(rows, options)],
-    ["stage", "ids", "id", (options) => table.stage(rows, options)],
-    ["publish", "gateOption", "gateOptions", (options) => table.publishStaged("none", options)],
-    ["publish", "signals", "signal", (options) => staged.publish(options)],
+    ["staging.stage", "ids", "id", (options) => table.staging.stage(rows, options)],
+    ["staging.publish", "gateOption", "gateOptions", (options) => table.staging.publish("none", options)],
+    ["staging.publish", "signals", "signal", (options) => staged.publish(options)],
     ["audit", "gateoption", "gateOptions", (options) => staged.audit(undefined, options)],
     ["StagedRows.sql", "exportfolders", "exportFolder", (options) => staged.sql("FROM staged", options)],
-    ["setSuite", "registerConstraint", "registerConstraints", (options) => table.setSuite(null, options)],
+    ["suite.set", "registerConstraint", "registerConstraints", (options) => table.suite.set(suite, options)],
+    ["suite.unset", "signals", "signal", (options) => table.suite.unset(options)],
     ["alter", "sets", "set", (options) => table.alter(options)],
-    ["checkpoint", "kinds", "kind", (options) => table.checkpoint(options)],
-    ["cleanLog", "dryrum", "dryRun", (options) => table.cleanLog(options)],
+    ["log.checkpoint", "kinds", "kind", (options) => table.log.checkpoint(options)],
+    ["log.clean", "dryrum", "dryRun", (options) => table.log.clean(options)],
     ["profile", "columm", "columns", (options) => table.profile(options)],
-    ["suggest", "extend", "extended", (options) => table.suggest(options)],
-    ["versionMetrics", "recorded", "record", (options) => table.versionMetrics(options)],
-    ["quarantinedRows", "batch", "batchId", (options) => table.quarantinedRows(options)],
-    ["quarantinedLines", "checkID2", "checkId", (options) => table.quarantinedLines(options).next()],
-    ["repairQuarantined", "state", "status", (options) => table.repairQuarantined(options, {})],
-    ["discardQuarantined", "id", "ids", (options) => table.discardQuarantined(options)],
-    ["purgeQuarantine", "befor", "before", (options) => table.purgeQuarantine(options)],
-    ["resubmit", "gateoptions2", "gateOptions", (options) => table.resubmit(options)],
+    ["suite.suggest", "extend", "extended", (options) => table.suite.suggest(options)],
+    ["metrics.read", "scopes", "scope", (options) => table.metrics.read(options)],
+    ["quarantine.read", "batch", "batchId", (options) => table.quarantine.read(options)],
+    ["quarantine.lines", "checkID2", "checkId", (options) => table.quarantine.lines(options).next()],
+    ["quarantine.repair", "state", "status", (options) => table.quarantine.repair(options, {})],
+    ["quarantine.discard", "id", "ids", (options) => table.quarantine.discard(options)],
+    ["quarantine.purge", "befor", "before", (options) => table.quarantine.purge(options)],
+    ["quarantine.resubmit", "gateoptions2", "gateOptions", (options) => table.quarantine.resubmit(options)],
     ["setEngineLimits", "session", "sessions", (options) => varve.setEngineLimits(options)],
     [
       "a source { sql }",
@@ -160,7 +161,7 @@ describe("options that no verb has", () => {
 describe("the tests that a table carries", () => {
   it("cannot be switched off by an option of append, overwrite or createTable", async () => {
     const table = await varve.createTable(join(freshFolder(), "t"), { source: [{ n: 1 }] });
-    await table.setSuite(suite);
+    await table.suite.set(suite);
     // @ts-expect-error the option is varve's own
     await expect(table.append([{ n: -1 }], { gateReplacesCarried: true })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -190,13 +191,13 @@ describe("the tables that a gate compares with", () => {
       ],
     };
     await table.append([{ n: 1 }, { n: 3 }], { gate, gateOptions: { tables: { others } } });
-    expect(await table.resubmit({ gate, gateOptions: { tables: { others } } })).toMatchObject({
+    expect(await table.quarantine.resubmit({ gate, gateOptions: { tables: { others } } })).toMatchObject({
       landed: 0,
       stillBad: 1,
     });
     await others.append([{ n: 3 }]);
     expect(
-      await table.resubmit({ gate, gateOptions: { tables: { others: others.snapshot() } } }),
+      await table.quarantine.resubmit({ gate, gateOptions: { tables: { others: others.snapshot() } } }),
     ).toMatchObject({
       landed: 1,
       stillBad: 0,

@@ -20,8 +20,8 @@ const verbs: Readonly<Record<string, (table: Table, value: never) => Promise<unk
   changes: (table, value) => table.changes(value),
   "changes from": (table, value) => table.changes({ from: value }),
   alter: (table, value) => table.alter(value),
-  staged: (table, value) => table.staged(value),
-  publishStaged: (table, value) => table.publishStaged(value),
+  staged: (table, value) => table.staging.get(value),
+  publishStaged: (table, value) => table.staging.publish(value),
   sql: (table, value) => table.snapshot().sql(value),
 };
 

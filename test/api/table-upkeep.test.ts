@@ -32,16 +32,16 @@ describe("a table's upkeep on demand", () => {
       version: 2,
       featuresAdded: ["v2Checkpoint"],
     });
-    expect(await table.compactLog(0, 1)).toBe(
+    expect(await table.log.compact(0, 1)).toBe(
       "_delta_log/00000000000000000000.00000000000000000001.compacted.json",
     );
-    expect(await table.checkpoint()).toMatchObject({ version: 2, kind: "v2", adds: 2 });
-    expect(await table.checkpoint({ kind: "classic" })).toMatchObject({
+    expect(await table.log.checkpoint()).toMatchObject({ version: 2, kind: "v2", adds: 2 });
+    expect(await table.log.checkpoint({ kind: "classic" })).toMatchObject({
       version: 2,
       kind: "classic",
       adds: 2,
     });
-    expect(await table.cleanLog({ dryRun: true })).toEqual({ deleted: [], abandonedRemoved: 0 });
+    expect(await table.log.clean({ dryRun: true })).toEqual({ deleted: [], abandonedRemoved: 0 });
     await table.append([{ id: 3n }]);
     await table.close();
     expect(await logOf("a")).toEqual([
@@ -71,8 +71,8 @@ describe("a table's upkeep on demand", () => {
     };
     left(47, ".varve-staging-younger");
     left(49, ".varve-staging-older");
-    expect(await table.cleanLog({ dryRun: true })).toMatchObject({ abandonedRemoved: 0 });
-    expect(await table.cleanLog()).toMatchObject({ abandonedRemoved: 1 });
+    expect(await table.log.clean({ dryRun: true })).toMatchObject({ abandonedRemoved: 0 });
+    expect(await table.log.clean()).toMatchObject({ abandonedRemoved: 1 });
     expect((await readdir(folder)).filter((name) => name.startsWith(".varve-staging"))).toEqual([
       ".varve-staging-younger",
     ]);
@@ -91,7 +91,7 @@ describe("a folder whose name the engine would take for a pattern", () => {
       partitionBy: ["p"],
     });
     await table.append({ sql: "SELECT id + 2 AS id, p FROM t", tables: { t: table.snapshot() } });
-    await table.checkpoint();
+    await table.log.checkpoint();
     const again = await openTable(join(folder, "t[1]"));
     const found: string[] = [];
     for await (const row of (await again.snapshot().sql("SELECT id, p FROM t ORDER BY id")).rows()) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseTravelPoint, splitTableUri } from "../../src/api/table-uri.ts";
+import { parseTravelPoint, splitTableUri } from "../../src/api/shared/table-uri.ts";
 
 describe("versions in a table's URI", () => {
   it.each([

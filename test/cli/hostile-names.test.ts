@@ -87,8 +87,8 @@ async function makeTable(): Promise<void> {
     { gate: suiteJson, batchId: `batch${evil}` },
   );
   await made.append([{ id: 2, [column]: `=1+1${evil}` }]);
-  await made.setSuite(suiteJson);
-  await made.stage([{ id: 3, [column]: evil }], { id: "s1" });
+  await made.suite.set(suiteJson);
+  await made.staging.stage([{ id: 3, [column]: evil }], { id: "s1" });
   await made.close();
   mkdirSync(join(table, `stray${evil}`));
   writeFileSync(join(table, `stray${evil}`, `part${evil}.parquet`), "PAR1");

@@ -66,7 +66,7 @@ async function killedAndRepeated(folder: string, beforeCall: number, bad: BadRow
   expect((await publishAll(root)).outcome, step).toBe(landed ? "alreadyApplied" : "committed");
   expect((await publishAll(root)).outcome, step).toBe("alreadyApplied");
   expect(await idsOf(root), step).toEqual(all);
-  const aside = (await (await openTable(root)).quarantinedRows()).map(
+  const aside = (await (await openTable(root)).quarantine.read()).map(
     (row) => JSON.parse(String(row["payload"])).id,
   );
   expect(aside.sort(), step).toEqual([...(bad.failing ? [badId] : []), ...(bad.misfit ? [misfitId] : [])]);

@@ -101,7 +101,7 @@ async function stateOf(uri: string): Promise<Told | undefined> {
     throw error;
   }
   const rows = (await rowsOf(table)).map((row) => Number(row["id"]));
-  const bad = (await table.quarantinedRows()).length;
+  const bad = (await table.quarantine.read()).length;
   await table.close();
   return { rows, bad };
 }

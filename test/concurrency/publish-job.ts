@@ -52,11 +52,11 @@ export async function createStaged(uri: string, { failing, misfit }: BadRows): P
     ...(failing ? [{ id: badId, amount: -1 }] : []),
     ...(misfit ? [{ id: misfitId, amount: null }] : []),
   ];
-  await table.stage([...good, ...bad], { id: batchId, gate });
+  await table.staging.stage([...good, ...bad], { id: batchId, gate });
 }
 
 /** Publishes the batch; repeating it must land nothing twice. */
 export async function publishAll(uri: string): Promise<PublishResult> {
   await using table = await openTable(uri, { threads: 1, memoryLimit: 256 * 2 ** 20 });
-  return await table.publishStaged(batchId);
+  return await table.staging.publish(batchId);
 }

@@ -57,7 +57,7 @@ async function guarded(name: string): Promise<string> {
     .long("low")
     .long("high");
   await using table = await createTable(path, { schema: made });
-  const { constraints } = await table.setSuite(suite("guarded", checks), {
+  const { constraints } = await table.suite.set(suite("guarded", checks), {
     registerConstraints: true,
     upgradeProtocol: true,
   });

@@ -1,6 +1,6 @@
 import { openTable } from "../../src/api/open-table.ts";
-import type { SelectOptions } from "../../src/api/options.ts";
-import type { TableVersion } from "../../src/api/table-version.ts";
+import type { SelectOptions } from "../../src/api/shared/options.ts";
+import type { Snapshot } from "../../src/api/shared/snapshot.ts";
 import type { QueryResult } from "../../src/query/query-result.ts";
 import type { StructType } from "../../src/schema/types.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../../src/util/json.ts";
@@ -51,7 +51,7 @@ export async function changedRows(path: string, from: number, to: number): Promi
 }
 
 /** Rows of a version that is open already. */
-export async function rowsOf(version: TableVersion, options: SelectOptions): Promise<VarveRows> {
+export async function rowsOf(version: Snapshot, options: SelectOptions): Promise<VarveRows> {
   return { rows: await rowsOfResult(await version.select(options)), schema: version.schema };
 }
 

@@ -1,5 +1,5 @@
+import type { CreateTableOptions } from "../../src/api/shared/table-options.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { CreateTableOptions } from "../../src/api/table-options.ts";
 import type { DeltaType, StructField, StructType } from "../../src/schema/types.ts";
 
 /** One table that varve writes for the peers to read. */

@@ -24,7 +24,7 @@ function fileOf(folder: string, name: string, content: string | Uint8Array): str
 
 /** File, row, payload and messages of quarantined rows. */
 async function quarantined(table: Table): Promise<unknown[][]> {
-  return (await table.quarantinedRows()).map((row: EngineRow) => [
+  return (await table.quarantine.read()).map((row: EngineRow) => [
     row["source_file"],
     Number(row["source_row"]),
     JSON.parse(String(row["payload"])),
@@ -215,9 +215,9 @@ describe("lines of JSON that cannot be read", () => {
 describe("a line that could not be read, later", () => {
   it("waits beside a staged batch, counts in its audit, and goes into quarantine when the batch is published", async () => {
     const { folder, table } = await fresh();
-    await table.setSuite(lenient);
+    await table.suite.set(lenient);
     const csv = fileOf(folder, "in.csv", "id,name\n1,a\n2\nx,b\n");
-    const staged = await table.stage({ csv });
+    const staged = await table.staging.stage({ csv });
     expect([staged.rows, staged.misfits]).toEqual([1, 2]);
     const report = await staged.audit();
     expect(report).toMatchObject({ accepted: true, rows: 3, clean: 1, quarantined: 2 });
@@ -237,16 +237,16 @@ describe("a line that could not be read, later", () => {
     const { folder, table } = await fresh();
     const csv = fileOf(folder, "in.csv", "id,name\n1,a\n2;b\n3\n");
     await table.append({ csv }, { gate: lenient });
-    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
     expect((await quarantined(table))[0]?.[3]).toEqual([
       "the line could not be read: set the columns to what it should say, and __varve_line to NULL",
     ]);
     expect(
-      await table.repairQuarantined({}, { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" }),
+      await table.quarantine.repair({}, { id: "CAST(split_part(__varve_line, ';', 1) AS BIGINT)" }),
     ).toBe(2);
-    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
-    await table.repairQuarantined({}, { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" });
-    expect(await table.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    await table.quarantine.repair({}, { name: "split_part(__varve_line, ';', 2)", __varve_line: "NULL" });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
     expect((await rowsOf(table)).sort((a, b) => Number(a["id"]) - Number(b["id"]))).toEqual([
       { id: 1n, name: "a" },
       { id: 2n, name: "b" },
@@ -261,22 +261,22 @@ describe("a line that could not be read, later", () => {
     await table.append({ csv }, { gate: lenient });
     await table.append([{ id: "x", name: "c" }], { gate: lenient });
     await table.append([{ id: 1n, name: "a", __varve_line: "z" }], { mergeSchema: true });
-    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
     const messages = (await quarantined(table)).flatMap(([, , , found]) => found);
     expect(messages).toContain(
       "the line could not be read: set the columns to what it should say, and __varve1_line to NULL",
     );
     const line = { checkId: "schema:lines" };
     expect(
-      await table.repairQuarantined(line, {
+      await table.quarantine.repair(line, {
         id: "CAST(split_part(__varve1_line, ';', 1) AS BIGINT)",
         name: "coalesce(__varve_line, 'none')",
         __varve_line: "'a value'",
       }),
     ).toBe(1);
-    expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
-    await table.repairQuarantined(line, { __varve1_line: "NULL" });
-    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 2 });
+    await table.quarantine.repair(line, { __varve1_line: "NULL" });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
     expect(await rowsOf(table)).toEqual([
       { id: 1n, name: "a", __varve_line: "z" },
       { id: 2n, name: "none", __varve_line: "a value" },
@@ -290,9 +290,9 @@ describe("a line that could not be read, later", () => {
     await table.append({ csv }, { gate: lenient });
     expect((await quarantined(table))[0]?.[2]).toEqual({ __varve1_line: "2;b" });
     await table.overwrite([{ id: 1n }], { overwriteSchema: true });
-    expect(await table.repairQuarantined({}, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
-    await table.repairQuarantined({}, { __varve_line: "NULL" });
-    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.repair({}, { id: "split_part(__varve_line, ';', 1)" })).toBe(1);
+    await table.quarantine.repair({}, { __varve_line: "NULL" });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 1n }, { id: 2n }]);
     await table.close();
   });
@@ -305,8 +305,8 @@ describe("a line that could not be read, later", () => {
       { __varve_line: "a text", lines: "many" },
       ["lines must be a BIGINT"],
     ]);
-    await table.repairQuarantined({ checkId: "schema:lines" }, { lines: "7" });
-    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    await table.quarantine.repair({ checkId: "schema:lines" }, { lines: "7" });
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ __varve_line: "a text", lines: 7n }]);
     await table.close();
   });

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import { runSuite } from "../../src/api/run-suite.ts";
+import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
@@ -46,7 +46,7 @@ describe("running a suite over a source", () => {
       { gate: suite("g", [check.between("delay", { max: 100 }, { onFail: "drop", id: "max" })]) },
     );
     await table.append([{ id: 3, delay: 900 }]);
-    await table.metrics();
+    await table.metrics.record();
     const before = await runSuite(delays, await table.at(1));
     expect(
       before.metrics

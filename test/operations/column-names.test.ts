@@ -75,18 +75,20 @@ describe("a table whose columns are called as the gate's own", () => {
       [-3n, ["low"]],
       [4n, null],
     ]);
-    expect((await table.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload))[column])).toEqual(
+    expect((await table.quarantine.read()).map(({ payload }) => JSON.parse(String(payload))[column])).toEqual(
       [2, 2],
     );
-    for (const [index, { quarantine_id: id }] of (await table.quarantinedRows()).entries())
+    for (const [index, { quarantine_id: id }] of (await table.quarantine.read()).entries())
       expect(
-        await table.repairQuarantined(
+        await table.quarantine.repair(
           { ids: [String(id)] },
           { [column]: `"${column.replaceAll('"', '""')}" + ${index + 1}` },
         ),
       ).toBe(1);
     expect(
-      await table.resubmit({ gate: suite("again", [check.unique(column, { acrossTable: true })]) }),
+      await table.quarantine.resubmit({
+        gate: suite("again", [check.unique(column, { acrossTable: true })]),
+      }),
     ).toMatchObject({
       landed: 1,
       stillBad: 1,

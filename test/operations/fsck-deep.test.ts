@@ -26,9 +26,9 @@ async function checkpointed(): Promise<string> {
   const table = await createTable(folder, { source: [{ id: 0n }] });
   for (let id = 1n; id < 5n; id++) {
     await table.append([{ id }]);
-    if (id % 2n === 1n) await table.checkpoint({ kind: "classic" });
+    if (id % 2n === 1n) await table.log.checkpoint({ kind: "classic" });
   }
-  await table.compactLog(0, 2);
+  await table.log.compact(0, 2);
   await table.close();
   return folder;
 }

@@ -143,7 +143,7 @@ describe("fsck", () => {
     writeFileSync(join(folder, file), `{${counts}}`);
     const opened = await openTable(folder);
     await opened.append([{ id: 2n }]);
-    await opened.checkpoint();
+    await opened.log.checkpoint();
     await opened.close();
     expect(await findings({}, folder)).toEqual([`CHECKSUM_WRONG ${file}`]);
   });

@@ -5,8 +5,8 @@ import { Table as ArrowTable, Int64, vectorFromArray } from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import type { Source } from "../../src/api/shared/table-options.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { Source } from "../../src/api/table-options.ts";
 import type { CheckJson, SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { quoteName } from "../../src/sql/sql-text.ts";
@@ -190,7 +190,7 @@ function multiset(rows: readonly Readonly<Record<string, unknown>>[], names: rea
 
 async function outcome(table: Table, names: readonly string[]) {
   const clean = await rowsOf(await openTable(table.uri));
-  const aside = (await table.quarantine()).length === 0 ? [] : await table.quarantinedRows();
+  const aside = (await table.quarantine.list()).length === 0 ? [] : await table.quarantine.read();
   const payloads = aside.map((row) => JSON.parse(String(row["payload"])) as Record<string, unknown>);
   for (const payload of payloads) expect(Object.keys(payload)).toEqual(names);
   return { clean, payloads };

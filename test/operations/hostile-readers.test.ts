@@ -75,7 +75,7 @@ const same = (found: readonly Row[], wanted: readonly Row[]) => {
   expect(found.map(text).sort()).toEqual(wanted.map(text).sort());
 };
 const payloads = async (of: Awaited<ReturnType<typeof openTable>>) =>
-  (await of.quarantinedRows()).map((row) => {
+  (await of.quarantine.read()).map((row) => {
     const payload = JSON.parse(String(row["payload"])) as Record<string, number>;
     return Object.fromEntries(Object.entries(payload).map(([name, value]) => [name, BigInt(value)]));
   });
@@ -263,7 +263,7 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
     await expect(made.append(rowsFrom(columns, 0, 10), { gate: rejecting })).rejects.toMatchObject({
       code: "BATCH_REJECTED",
     });
-    const staged = await made.stage(rowsFrom(columns, 0, 10));
+    const staged = await made.staging.stage(rowsFrom(columns, 0, 10));
     const report = await staged.audit(suite("s", [negative]));
     expect([report.clean, report.quarantined]).toEqual([6, 4]);
     await staged.publish();
@@ -274,10 +274,13 @@ describe.each(Object.entries(cases))("columns that hide names of the engine, %s"
     same(await payloads(made), rowsFrom(columns, 0, 10).filter(bad));
     const first = columns[0] ?? "";
     const now = await openTable(made.uri);
-    expect(await now.repairQuarantined({}, { amount: "-amount", [first]: `${quoteName(first)} + 100` })).toBe(
+    expect(await now.quarantine.repair({}, { amount: "-amount", [first]: `${quoteName(first)} + 100` })).toBe(
       4,
     );
-    expect(await now.resubmit({ gate: suite("s", [negative]) })).toMatchObject({ landed: 4, stillBad: 0 });
+    expect(await now.quarantine.resubmit({ gate: suite("s", [negative]) })).toMatchObject({
+      landed: 4,
+      stillBad: 0,
+    });
     const repaired = rowsFrom(columns, 0, 10).map((row) =>
       bad(row) ? { ...row, amount: -Number(row["amount"]), [first]: Number(row[first]) + 100 } : row,
     );

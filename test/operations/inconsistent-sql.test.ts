@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
-import { runSuite } from "../../src/api/run-suite.ts";
+import { runSuite } from "../../src/api/shared/run-suite.ts";
 import type { Table } from "../../src/api/table.ts";
 import type { EngineColumn, Session } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
@@ -298,7 +298,7 @@ const doors: readonly Door[] = [
       const made = await table();
       return {
         folder: made.folder,
-        work: () => made.table.setSuite(suite("s", [check.sql(text, { onFail: "quarantine" })])),
+        work: () => made.table.suite.set(suite("s", [check.sql(text, { onFail: "quarantine" })])),
       };
     },
   },

@@ -62,11 +62,11 @@ const operations: readonly (readonly [string, (table: Table) => Promise<unknown>
     (table) => quietly(table.append(rows(6), { signal: AbortSignal.abort() }), "CANCELLED"),
   ],
   ["overwrite", (table) => table.overwrite(rows(7, 8), { gate })],
-  ["stage and publish", async (table) => (await table.stage(rows(9), { id: "s1" })).publish()],
+  ["stage and publish", async (table) => (await table.staging.stage(rows(9), { id: "s1" })).publish()],
   [
     "stage, audit and discard",
     async (table) => {
-      const staged = await table.stage(rows(10), { id: "s2" });
+      const staged = await table.staging.stage(rows(10), { id: "s2" });
       await staged.audit(gate);
       await staged.discard();
     },
@@ -74,16 +74,16 @@ const operations: readonly (readonly [string, (table: Table) => Promise<unknown>
   [
     "quarantine, repair and resubmit",
     async (table) => {
-      await table.quarantinedRows();
-      await table.repairQuarantined({ batchId: "b2" }, { id: "5" });
-      await table.resubmit({ gate });
+      await table.quarantine.read();
+      await table.quarantine.repair({ batchId: "b2" }, { id: "5" });
+      await table.quarantine.resubmit({ gate });
     },
   ],
-  ["set a suite", (table) => table.setSuite(gate)],
+  ["set a suite", (table) => table.suite.set(gate)],
   ["alter", (table) => table.alter({ addConstraints: { positive: "id >= 0" }, upgradeProtocol: true })],
-  ["checkpoint", (table) => table.checkpoint()],
-  ["compaction", (table) => table.compactLog(1, 3)],
-  ["cleanup", (table) => table.cleanLog()],
+  ["checkpoint", (table) => table.log.checkpoint()],
+  ["compaction", (table) => table.log.compact(1, 3)],
+  ["cleanup", (table) => table.log.clean()],
   ["query", async (table) => expect(await table.snapshot().count("id > 0")).toBeGreaterThan(0)],
   [
     "a query that is left half-way",
@@ -93,7 +93,7 @@ const operations: readonly (readonly [string, (table: Table) => Promise<unknown>
   ],
   ["a query that fails", (table) => expect(table.snapshot().count("nowhere > 1")).rejects.toThrow()],
   ["profile", (table) => table.profile()],
-  ["metrics", (table) => table.metrics()],
+  ["metrics", (table) => table.metrics.record()],
   ["diff", (table) => table.diff(1, 2)],
   ["history", (table) => table.history()],
   [
@@ -239,7 +239,7 @@ describe("what killed writers left", () => {
     const foreign = await other.stagingFolder();
     for (const each of [staging, foreign]) utimesSync(each, long, long);
     const table = await createTable(join(folder, "table"), definition);
-    await table.checkpoint();
+    await table.log.checkpoint();
     for (let at = 0; at < 10; at++) await table.append(rows(at));
     await table.close();
     expect([existsSync(staging), existsSync(foreign)]).toEqual([false, true]);

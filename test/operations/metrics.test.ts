@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
-import { runSuite } from "../../src/api/run-suite.ts";
+import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { metricHistory, metricSeries, recordMetrics } from "../../src/metrics/metrics.ts";
 import { readMetrics } from "../../src/metrics/metrics-store.ts";
@@ -117,7 +117,8 @@ describe("metrics over versions", () => {
     ]);
     await old.close();
     await table.append([{ id: 3 }, { id: 4 }, { id: 5 }]);
-    const recorded = (await table.versionMetrics()).filter((entry) => entry.scope === "table");
+    await table.metrics.record();
+    const recorded = (await table.metrics.read()).filter((entry) => entry.scope === "table");
     expect(
       recorded.map(({ version, state }) => [version, metricValue(state, "approximate_distinct(id)")]),
     ).toEqual([
@@ -151,11 +152,12 @@ describe("metrics over versions", () => {
     const tables = await Promise.all([1, 2, 3, 4].map(() => openTable(folder)));
     const gate = suite("g", [check.normal("row_count", undefined, { rule: "batch_normal" })]);
     await Promise.all([
-      ...tables.map((table) => table.versionMetrics()),
+      ...tables.map((table) => table.metrics.record()),
       ...tables.map((table, at) => table.append(rows(11), at % 2 === 0 ? { gate } : {})),
     ]);
     const newest = await openTable(folder);
-    const recorded = await newest.versionMetrics();
+    await newest.metrics.record();
+    const recorded = await newest.metrics.read();
     expect(recorded.map(({ version, scope }) => `${version} ${scope}`)).toEqual([
       "0 table",
       ...[1, 2, 3, 4, 5, 6, 7].flatMap((version) => [`${version} batch`, `${version} table`]),
@@ -179,8 +181,9 @@ describe("metrics over versions", () => {
       version: 3,
       gate: { checks: [{ details: { history: 2 } }] },
     });
+    await table.metrics.record();
     expect(
-      (await table.versionMetrics()).map(({ version, scope, state }) => [version, scope, state.rows]),
+      (await table.metrics.read()).map(({ version, scope, state }) => [version, scope, state.rows]),
     ).toEqual([
       [1, "batch", 2],
       [1, "table", 2],
@@ -255,7 +258,8 @@ describe("metrics over versions", () => {
       source: [{ x: 1.7e308 }, { x: 1.7e308 }, { x: -5 }],
     });
     await table.append([{ x: 1 }, { x: Number.POSITIVE_INFINITY }]);
-    const [newest] = (await table.versionMetrics({ scope: "table" })).slice(-1);
+    await table.metrics.record();
+    const [newest] = (await table.metrics.read({ scope: "table" })).slice(-1);
     const state = newest?.state ?? { rows: 0, columns: [] };
     expect(
       ["max(x)", "min(x)", "mean(x)", "stdev(x)", "completeness(x)"].map((metric) =>

@@ -214,7 +214,7 @@ describe("overwrite of a table whose keys are tested across the table", () => {
       schema: schema().long("id").string("region"),
       partitionBy: ["region"],
     });
-    await table.setSuite(keys);
+    await table.suite.set(keys);
     await table.append([
       { id: 1, region: "a" },
       { id: 2, region: "b" },

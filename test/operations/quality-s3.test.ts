@@ -31,7 +31,7 @@ async function created(name: string) {
 describe("data tests on S3", () => {
   it("guard what a table carries, set rows aside, repair and resubmit them, purge them and keep metrics", async () => {
     const table = await created("carried");
-    await table.setSuite(range);
+    await table.suite.set(range);
     expect(
       await table.append(
         [
@@ -45,28 +45,29 @@ describe("data tests on S3", () => {
       quarantine: { rows: 1 },
     });
     const elsewhere = await opened("carried");
-    expect(await elsewhere.repairQuarantined({ batchId: "b" }, { amount: "-amount" })).toBe(1);
-    expect(await elsewhere.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await elsewhere.quarantine.repair({ batchId: "b" }, { amount: "-amount" })).toBe(1);
+    expect(await elsewhere.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect((await rowsOf(elsewhere)).map((row) => row["amount"])).toEqual([1, 2, 3]);
-    expect(await elsewhere.purgeQuarantine({ before: new Date(Date.now() + 60_000) })).toBe(1);
-    expect((await elsewhere.metrics()).find(({ name }) => name === "row_count")?.points.at(-1)?.value).toBe(
-      3,
-    );
+    expect(await elsewhere.quarantine.purge({ before: new Date(Date.now() + 60_000) })).toBe(1);
+    await elsewhere.metrics.record();
+    expect(
+      (await elsewhere.metrics.series()).find(({ name }) => name === "row_count")?.points.at(-1)?.value,
+    ).toBe(3);
     await Promise.all([table.close(), elsewhere.close()]);
   });
 
   it("go with staged batches from process to process, and publish them once", async () => {
     const table = await created("staged");
-    await table.stage([{ id: 2, amount: 2 }], { id: "b", gate: keys });
+    await table.staging.stage([{ id: 2, amount: 2 }], { id: "b", gate: keys });
     const elsewhere = await opened("staged");
-    const staged = await elsewhere.staged("b");
+    const staged = await elsewhere.staging.get("b");
     expect(await staged.audit(range)).toMatchObject({ accepted: true });
-    const both = await Promise.all([table.publishStaged("b"), elsewhere.publishStaged("b")]);
+    const both = await Promise.all([table.staging.publish("b"), elsewhere.staging.publish("b")]);
     expect(both.map(({ outcome }) => outcome).sort()).toEqual(["alreadyApplied", "committed"]);
-    await table.stage([{ id: 1, amount: 2 }], { id: "twice", gate: keys });
-    await expect(table.publishStaged("twice")).rejects.toMatchObject({ code: "BATCH_REJECTED" });
-    await (await table.staged("twice")).discard();
-    expect(await table.stagedBatches()).toEqual([]);
+    await table.staging.stage([{ id: 1, amount: 2 }], { id: "twice", gate: keys });
+    await expect(table.staging.publish("twice")).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    await (await table.staging.get("twice")).discard();
+    expect(await table.staging.list()).toEqual([]);
     expect((await rowsOf(await opened("staged"))).map((row) => row["id"])).toEqual([1n, 2n]);
     await Promise.all([table.close(), elsewhere.close()]);
   });
@@ -79,17 +80,17 @@ describe("data tests on S3", () => {
       { id: 3, amount: "many" },
       { id: 4, amount: -4 },
     ];
-    expect(await table.stage(rows, { id: "b", gate })).toMatchObject({ rows: 2, misfits: 1 });
+    expect(await table.staging.stage(rows, { id: "b", gate })).toMatchObject({ rows: 2, misfits: 1 });
     const elsewhere = await opened("misfits");
-    expect(await (await elsewhere.staged("b")).audit()).toMatchObject({
+    expect(await (await elsewhere.staging.get("b")).audit()).toMatchObject({
       accepted: true,
       rows: 3,
       quarantined: 2,
     });
-    await Promise.all([table.publishStaged("b"), elsewhere.publishStaged("b")]);
+    await Promise.all([table.staging.publish("b"), elsewhere.staging.publish("b")]);
     const later = await opened("misfits");
     expect(
-      (await later.quarantinedRows()).map(({ payload }) => JSON.parse(String(payload)).id).sort(),
+      (await later.quarantine.read()).map(({ payload }) => JSON.parse(String(payload)).id).sort(),
     ).toEqual([3, 4]);
     expect((await rowsOf(later)).map((row) => row["id"])).toEqual([1n, 2n]);
     await Promise.all([table.close(), elsewhere.close(), later.close()]);
@@ -101,13 +102,13 @@ describe("data tests on S3", () => {
   ])("tell an outcome that is unknown from one that is not, when the commit %s", async (_, lands) => {
     const name = `unknown-${lands}`;
     const table = await created(name);
-    await table.stage([{ id: 2, amount: 2 }], { id: "b" });
+    await table.staging.stage([{ id: 2, amount: 2 }], { id: "b" });
     const context = silent(await openContext(`s3://bucket/${name}`, { s3: server.options }), lands);
     await expect(publishStaged(await openLog(context, {}), "b")).rejects.toMatchObject({
       code: "COMMIT_OUTCOME_UNKNOWN",
     });
-    expect((await (await opened(name)).stagedBatches()).map(({ id }) => id)).toEqual(["b"]);
-    const again = await (await opened(name)).publishStaged("b");
+    expect((await (await opened(name)).staging.list()).map(({ id }) => id)).toEqual(["b"]);
+    const again = await (await opened(name)).staging.publish("b");
     expect(again.outcome).toBe(lands ? "alreadyApplied" : "committed");
     expect((await rowsOf(await opened(name))).map((row) => row["id"])).toEqual([1n, 2n]);
     await table.close();

@@ -72,7 +72,7 @@ describe("the quarantine of a table", () => {
     const range = check.between("delay", { min: -120, max: 1800 }, { onFail: "quarantine" });
     const strict = suite("strict", [range, check.unique("id", { onFail: "quarantine" })]);
     expect(await table.append(source, { gate: strict })).toMatchObject({ rows: 1, quarantine: { rows: 3 } });
-    const rows = await table.quarantinedRows();
+    const rows = await table.quarantine.read();
     expect(rows.map((row) => JSON.parse(String(row["payload"])).id).sort()).toEqual([2, 3, 3]);
     expect(new Set(rows.map((row) => row["quarantine_id"])).size).toBe(3);
     await source.close();
@@ -87,7 +87,7 @@ describe("the quarantine of a table", () => {
     ]);
     const late = { id: 1, delay: 60, origin: "SFO" };
     expect(await table.append([late, late], { gate })).toMatchObject({ rows: 0, quarantine: { rows: 2 } });
-    const named = (await table.quarantinedRows()).map((row) =>
+    const named = (await table.quarantine.read()).map((row) =>
       (row["errors"] as { check_id: string }[]).map((error) => error.check_id),
     );
     expect(named).toEqual([
@@ -195,7 +195,7 @@ describe("the quarantine of a table", () => {
       await expect(table.append(source)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
       const result = await table.append(source, { gate: suite("lenient", [], { onMisfit: "quarantine" }) });
       expect(result).toMatchObject({ rows: 10_000, quarantine: { rows: 4 }, gate: { rows: 10_004 } });
-      const found = await table.quarantinedRows();
+      const found = await table.quarantine.read();
       expect(
         found.map((row) => [
           row["source_row"],
@@ -209,9 +209,9 @@ describe("the quarantine of a table", () => {
         [5003n, { id: "0.5", delay: "true", stops: "none", st: "7" }, ["id", "delay", "stops", "st"]],
       ]);
       expect(
-        await table.repairQuarantined({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" }),
+        await table.quarantine.repair({}, { delay: "0", stops: "[]", st: "{x: 1}", id: "coalesce(id, 4)" }),
       ).toBe(4);
-      expect(await table.resubmit()).toMatchObject({ landed: 4 });
+      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 4 });
       await table.close();
     }
   });
@@ -231,7 +231,7 @@ describe("the quarantine of a table", () => {
     );
     expect(result).toMatchObject({ rows: 2, quarantine: { rows: 3 } });
     expect(
-      (await table.quarantinedRows()).map((row) => [
+      (await table.quarantine.read()).map((row) => [
         row["source_file"],
         row["source_row"],
         JSON.parse(String(row["payload"])),

@@ -36,16 +36,16 @@ describe("a repair of quarantined rows", () => {
       "max(delay)",
     ];
     for (const delay of breaches)
-      await expect(table.repairQuarantined({}, { delay })).rejects.toMatchObject({
+      await expect(table.quarantine.repair({}, { delay })).rejects.toMatchObject({
         code: expect.stringMatching(/^SQL_(REFUSED|FAILED)$/),
       });
     expect(
-      await table.repairQuarantined(
+      await table.quarantine.repair(
         {},
         { delay: "CASE WHEN delay < 0 THEN 0 END -- none below", file: "'b'" },
       ),
     ).toBe(1);
-    const [row] = await table.quarantinedRows();
+    const [row] = await table.quarantine.read();
     expect(JSON.parse(String(row?.["payload"]))).toMatchObject({ id: 2, delay: "0", file: "b" });
     await table.close();
   });

@@ -70,7 +70,7 @@ async function diesAfterQuarantine(folder: string): Promise<void> {
 async function outcome(folder: string) {
   const table = await openTable(folder);
   const landed = (await rowsOf(table)).map((row) => Number(row["delay"])).sort((a, b) => a - b);
-  const aside = (await table.quarantine()).length === 0 ? [] : await table.quarantinedRows();
+  const aside = (await table.quarantine.list()).length === 0 ? [] : await table.quarantine.read();
   const open = aside.filter((row) => row["status"] === "open" || row["status"] === "claimed");
   return {
     landed,
@@ -91,13 +91,14 @@ describe("two tries of a batch at once, whose tests differ", () => {
         rows: 4,
       });
       const table = await openTable(folder);
-      if (next === "a resubmission") expect(await table.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
+      if (next === "a resubmission")
+        expect(await table.quarantine.resubmit()).toMatchObject({ landed: 0, stillBad: 0 });
       else
         expect(await table.append(flights, { gate: atMost(100), batchId: "b" })).toMatchObject({
           outcome: "alreadyApplied",
         });
       expect(await outcome(folder)).toEqual(whole);
-      const rows = await table.quarantinedRows({ status: "discarded" });
+      const rows = await table.quarantine.read({ status: "discarded" });
       expect(
         rows.map((row) => [row["status"], String(row["note"]).includes("the table has this row")]),
       ).toEqual([
@@ -124,7 +125,7 @@ describe("two tries of a batch at once, whose tests differ", () => {
     };
     const context = await paused(folder, { path: tableCommit, before: dies });
     await append(await openLog(context), flights, { txn: { appId: "stream:1", version: 7 } });
-    await (await openTable(folder)).resubmit();
+    await (await openTable(folder)).quarantine.resubmit();
     expect(await outcome(folder)).toEqual(whole);
   });
 
@@ -137,7 +138,7 @@ describe("two tries of a batch at once, whose tests differ", () => {
     await table.append([{ id: 11, delay: 902 }], { gate: atMost(100) });
     expect((await outcome(folder)).open).toEqual([500, 900, 901, 902, 5000]);
     await table.append(flights, { gate: atMost(100), batchId: "b" });
-    expect(await table.resubmit({ gate: atMost(1000) })).toMatchObject({ landed: 4, stillBad: 1 });
+    expect(await table.quarantine.resubmit({ gate: atMost(1000) })).toMatchObject({ landed: 4, stillBad: 1 });
     expect(await outcome(folder)).toEqual({ landed: [5, 50, 500, 900, 901, 902], open: [5000] });
   });
 
@@ -145,7 +146,7 @@ describe("two tries of a batch at once, whose tests differ", () => {
     const folder = await made();
     const before = async () => {
       await diesAfterQuarantine(folder);
-      expect(await (await openTable(folder)).resubmit({ gate: atMost(1000) })).toMatchObject({
+      expect(await (await openTable(folder)).quarantine.resubmit({ gate: atMost(1000) })).toMatchObject({
         landed: 1,
         stillBad: 1,
       });
@@ -197,16 +198,19 @@ describe("a change of the table's suite meanwhile", () => {
   ])("makes a publication go by the new one alone, at most %s", async (max, expected) => {
     const folder = await made();
     const table = await openTable(folder);
-    await table.setSuite(atMost(100));
-    const staged = await (await openTable(folder)).stage(flights);
-    const before = async () => (await openTable(folder)).setSuite(max === null ? null : atMost(max));
+    await table.suite.set(atMost(100));
+    const staged = await (await openTable(folder)).staging.stage(flights);
+    const before = async () => {
+      const { suite } = await openTable(folder);
+      await (max === null ? suite.unset() : suite.set(atMost(max)));
+    };
     const context = await paused(folder, { path: tableCommit, before });
     expect(await publishStaged(await openLog(context), staged.id)).toMatchObject({ outcome: "committed" });
-    expect(await (await openTable(folder)).publishStaged(staged.id)).toMatchObject({
+    expect(await (await openTable(folder)).staging.publish(staged.id)).toMatchObject({
       outcome: "alreadyApplied",
     });
     expect(await outcome(folder)).toEqual(expected);
-    await (await openTable(folder)).resubmit();
+    await (await openTable(folder)).quarantine.resubmit();
     expect(await outcome(folder)).toEqual(expected);
   });
 
@@ -214,7 +218,7 @@ describe("a change of the table's suite meanwhile", () => {
     const folder = await made();
     const table = await openTable(folder);
     await table.append(flights, { gate: atMost(100), batchId: "b" });
-    const after = async () => (await openTable(folder)).setSuite(atMost(200));
+    const after = async () => (await openTable(folder)).suite.set(atMost(200));
     const context = await paused(folder, { path: quarantineCommit, after });
     await expect(resubmit(await openLog(context))).rejects.toMatchObject({ code: "BATCH_REJECTED" });
     expect(await outcome(folder)).toEqual({ landed: [5, 50], open: [500, 5000] });

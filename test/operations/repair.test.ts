@@ -74,7 +74,7 @@ describe("a repair by a default", () => {
       check.between("id", { min: 0 }, { onFail: "repair", repair: { with: "default", value } }),
     ]);
     const refused = { code: "SUITE_INVALID", data: { path: "checks[0].repair.value" } };
-    await expect(table.setSuite(rules)).rejects.toMatchObject(refused);
+    await expect(table.suite.set(rules)).rejects.toMatchObject(refused);
     await expect(table.append([{ id: 1 }], { gate: rules })).rejects.toMatchObject(refused);
     await table.close();
   });

@@ -13,21 +13,22 @@ const flights = [5, 50, 500, 5000].map((delay, id) => ({ id, delay }));
 
 async function carrying(max: number): Promise<Table> {
   const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("delay") });
-  await table.setSuite(atMost(max));
+  await table.suite.set(atMost(max));
   return openTable(table.uri);
 }
 
 /** The rows of a batch, while which are read the table gets another suite: its commit comes too late. */
 async function* overtaken(table: Table, max: number | null) {
   yield* flights;
-  await (await openTable(table.uri)).setSuite(max === null ? null : atMost(max));
+  const { suite } = await openTable(table.uri);
+  await (max === null ? suite.unset() : suite.set(atMost(max)));
 }
 
 async function outcome(table: Table) {
   const landed = (await rowsOf(await openTable(table.uri)))
     .map((row) => Number(row["delay"]))
     .sort((a, b) => a - b);
-  const aside = (await table.quarantine()).length === 0 ? [] : await table.quarantinedRows();
+  const aside = (await table.quarantine.list()).length === 0 ? [] : await table.quarantine.read();
   return {
     landed,
     aside: aside.map((row) => [Number(JSON.parse(String(row["payload"])).delay), row["suite"]]),
@@ -125,8 +126,8 @@ describe("a batch that comes again after the table's suite changed", () => {
     await expect(table.append(overtaken(table, 1000), { batchId: "b" })).rejects.toMatchObject({
       code: "CONFLICT_METADATA_CHANGED",
     });
-    const [row] = await table.quarantinedRows();
-    await table.discardQuarantined({ ids: [String(row?.["quarantine_id"])] });
+    const [row] = await table.quarantine.read();
+    await table.quarantine.discard({ ids: [String(row?.["quarantine_id"])] });
     await expect(again(table)).rejects.toMatchObject({ code: "QUARANTINE_INVALID", data: { resolved: 1 } });
     expect((await outcome(table)).landed).toEqual([]);
     expect(
@@ -161,22 +162,22 @@ describe("a batch that comes again after the table's suite changed", () => {
 describe("rows of a staged batch that are set aside twice over, by staging and by the gate", () => {
   it("have ids of their own, and are resubmitted each", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id").long("delay") });
-    await table.setSuite(
+    await table.suite.set(
       suite("s", [check.between("delay", { max: 100 }, { onFail: "quarantine" })], {
         onMisfit: "quarantine",
       }),
     );
-    const staged = await (await openTable(table.uri)).stage([
+    const staged = await (await openTable(table.uri)).staging.stage([
       { id: 0, delay: "late" },
       { id: 1, delay: 900 },
       { id: 2, delay: 9 },
     ]);
     await staged.publish();
-    const ids = (await table.quarantinedRows()).map((row) => row["quarantine_id"]);
+    const ids = (await table.quarantine.read()).map((row) => row["quarantine_id"]);
     expect([ids.length, new Set(ids).size]).toEqual([2, 2]);
     const now = await openTable(table.uri);
-    expect(await now.repairQuarantined({}, { delay: "7" })).toBe(2);
-    expect(await now.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
+    expect(await now.quarantine.repair({}, { delay: "7" })).toBe(2);
+    expect(await now.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 0 });
     expect((await rowsOf(await openTable(table.uri))).map((row) => row["id"])).toEqual([0n, 1n, 2n]);
   });
 });

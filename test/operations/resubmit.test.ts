@@ -131,11 +131,11 @@ describe("a quarantine", () => {
   it("lets go of resolved rows when they are purged, by their age, and never of open ones", async () => {
     const { table, context } = await quarantined();
     await discardQuarantine(context, { checkId: "known" });
-    expect(await table.purgeQuarantine()).toBe(0);
+    expect(await table.quarantine.purge()).toBe(0);
     const later = new Date(Date.now() + 60_000);
-    expect(await table.purgeQuarantine({ before: later, dryRun: true })).toBe(1);
-    expect(await table.purgeQuarantine({ before: later })).toBe(1);
-    expect(await table.purgeQuarantine({ before: later })).toBe(0);
+    expect(await table.quarantine.purge({ before: later, dryRun: true })).toBe(1);
+    expect(await table.quarantine.purge({ before: later })).toBe(1);
+    expect(await table.quarantine.purge({ before: later })).toBe(0);
     expect(await readQuarantine(context)).toHaveLength(1);
     expect(await readQuarantine(context, { status: "discarded" })).toEqual([]);
     await table.close();
@@ -267,8 +267,8 @@ describe("a quarantine", () => {
     it("finds values that the source spelled in another case", async () => {
       const table = await fresh(schema().long("id").string("Name"));
       await table.append([{ ID: 1, name: "x" }], { gate: refuse });
-      expect((await table.quarantinedRows())[0]?.["payload"]).toBe('{"id":1,"Name":"x"}');
-      expect(await table.resubmit(all)).toMatchObject({ landed: 1 });
+      expect((await table.quarantine.read())[0]?.["payload"]).toBe('{"id":1,"Name":"x"}');
+      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1 });
       expect(await rowsOf(table)).toEqual([{ id: 1n, Name: "x" }]);
       await table.close();
     });
@@ -281,10 +281,10 @@ describe("a quarantine", () => {
       const table = await fresh(columns.column("n", "long", { identity: { start: 100, step: 1 } }));
       for (const row of [{ id: 1 }, { id: 2, d: null }, { id: 3, d: 9 }, { id: 4, d: 9, g: 13 }, { id: 5 }])
         await table.append([row], { gate: refuse });
-      const last = (await table.quarantinedRows()).find((row) => String(row["payload"]).includes("5"));
-      await table.repairQuarantined({ ids: [String(last?.["quarantine_id"])] }, { d: "NULL" });
+      const last = (await table.quarantine.read()).find((row) => String(row["payload"]).includes("5"));
+      await table.quarantine.repair({ ids: [String(last?.["quarantine_id"])] }, { d: "NULL" });
       const strict = { gate: suite("filled", [check.between("g", { min: 3 }), check.notNull("g")]) };
-      expect(await table.resubmit(strict)).toMatchObject({ landed: 4, stillBad: 1 });
+      expect(await table.quarantine.resubmit(strict)).toMatchObject({ landed: 4, stillBad: 1 });
       const found = await rowsOf(table);
       expect(found.map(({ id, d, g }) => [id, d, g])).toEqual([
         [1n, 7n, 8n],
@@ -293,7 +293,7 @@ describe("a quarantine", () => {
         [5n, null, 5n],
       ]);
       expect(found.map(({ n }) => n).sort()).toEqual([100n, 101n, 102n, 103n]);
-      expect((await table.quarantinedRows())[0]).toMatchObject({ payload: '{"id":2,"d":null}', attempt: 2 });
+      expect((await table.quarantine.read())[0]).toMatchObject({ payload: '{"id":2,"d":null}', attempt: 2 });
       await table.close();
     });
 
@@ -305,17 +305,17 @@ describe("a quarantine", () => {
       ];
       await table.append(rows, { gate: refuse });
       await table.overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      expect(await table.resubmit(all)).toMatchObject({ landed: 1, stillBad: 1 });
-      const [left] = await table.quarantinedRows();
+      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1, stillBad: 1 });
+      const [left] = await table.quarantine.read();
       expect(left?.["errors"]).toMatchObject([
         { check_id: "schema:s", message: "s must be a BIGINT", observed_value: "abc" },
         { check_id: "schema:old", message: "the table has no column old", observed_value: "x" },
       ]);
-      await expect(table.repairQuarantined({}, { old: "'y'" })).rejects.toMatchObject({
+      await expect(table.quarantine.repair({}, { old: "'y'" })).rejects.toMatchObject({
         code: "COLUMN_NOT_FOUND",
       });
-      await table.repairQuarantined({}, { old: "NULL", s: "1" });
-      expect(await table.resubmit(all)).toMatchObject({ landed: 1, stillBad: 0 });
+      await table.quarantine.repair({}, { old: "NULL", s: "1" });
+      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 1, stillBad: 0 });
       expect((await rowsOf(table)).map(({ id, s }) => [id, s])).toEqual([
         [1n, 1n],
         [2n, 5n],
@@ -335,7 +335,7 @@ describe("a quarantine", () => {
         await table.append(one, { gate: refuse });
       }
       await table.append(other.snapshot(), { gate: refuse });
-      expect(await table.resubmit(all)).toMatchObject({ landed: 12 });
+      expect(await table.quarantine.resubmit(all)).toMatchObject({ landed: 12 });
       const [found, wanted] = [await rowsOf(table), await rowsOf(other)];
       expect(found.filter((_, at) => at % 2 === 0)).toEqual(wanted);
       expect(found.filter((_, at) => at % 2 === 1)).toEqual(wanted);
@@ -348,10 +348,10 @@ describe("a quarantine", () => {
         check.between("id", { min: 0 }, { id: "low", onFail: "quarantine" }),
         check.between("id", { max: 9 }, { id: "high", onFail: "tag" }),
       ];
-      await table.setSuite(suite("tags", rules));
+      await table.suite.set(suite("tags", rules));
       await table.append([{ id: -5 }, { id: 50 }]);
-      await table.repairQuarantined({}, { id: "60" });
-      expect(await table.resubmit()).toMatchObject({ landed: 1 });
+      await table.quarantine.repair({}, { id: "60" });
+      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1 });
       expect((await rowsOf(table)).map((row) => row["_failed_checks"])).toEqual([["high"], ["high"]]);
       await table.close();
     });

@@ -16,8 +16,8 @@ describe("a suite that a table carries", () => {
   it("is kept in a commit of its own, and tests every write from then on", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: columns() });
-    expect(await table.setSuite(own)).toMatchObject({ version: 1, constraints: [] });
-    expect(await table.suite()).toMatchObject({ name: "flights", fingerprint: own.fingerprint });
+    expect(await table.suite.set(own)).toMatchObject({ version: 1, constraints: [] });
+    expect(await table.suite.get()).toMatchObject({ name: "flights", fingerprint: own.fingerprint });
     const result = await table.append([
       { id: 1, delay: 5, origin: "LAX" },
       { id: 2, delay: 5000, origin: "LAX" },
@@ -33,15 +33,15 @@ describe("a suite that a table carries", () => {
       rows: 0,
       gate: { quarantined: 1 },
     });
-    await table.setSuite(null);
-    expect(await table.suite()).toBeUndefined();
+    await table.suite.unset();
+    expect(await table.suite.get()).toBeUndefined();
     expect(await table.append([{ id: 9, delay: -999, origin: "?" }])).toMatchObject({ rows: 1 });
     await table.close();
   });
 
   it("is enforced beside the gate of a write", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
-    await table.setSuite(own);
+    await table.suite.set(own);
     const gate = suite("mine", [
       check.notNull("id", { onFail: "drop" }),
       check.between("delay", { max: 10 }, { onFail: "drop" }),
@@ -67,7 +67,7 @@ describe("a suite that a table carries", () => {
   it("is told from the gate of a write by the paths of what is wrong in either", async () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: columns() });
-    await table.setSuite(own);
+    await table.suite.set(own);
     const gate = suite("flights", [
       check.notNull("id", { id: "a" }),
       check.notNull("nope", { id: "origin:values_to_match_regex" }),
@@ -104,11 +104,11 @@ describe("a suite that a table carries", () => {
 
   it("is refused when it does not fit the table, and nothing is committed", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
-    await expect(table.setSuite(suite("s", [check.notNull("nope")]))).rejects.toMatchObject({
+    await expect(table.suite.set(suite("s", [check.notNull("nope")]))).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { path: "checks[0].params.column" },
     });
-    await expect(table.setSuite(suite("s", [check.sql("nope > 1")]))).rejects.toMatchObject({
+    await expect(table.suite.set(suite("s", [check.sql("nope > 1")]))).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { path: "checks[0].params.expression" },
     });
@@ -120,10 +120,10 @@ describe("a suite that a table carries", () => {
     const folder = join(freshFolder(), "t");
     const table = await createTable(folder, { schema: columns() });
     await table.append([{ id: 1, delay: null, origin: "LAX" }]);
-    await expect(table.setSuite(own, { registerConstraints: true })).rejects.toMatchObject({
+    await expect(table.suite.set(own, { registerConstraints: true })).rejects.toMatchObject({
       code: "UNSUPPORTED_FEATURE",
     });
-    const { constraints } = await table.setSuite(own, { registerConstraints: true, upgradeProtocol: true });
+    const { constraints } = await table.suite.set(own, { registerConstraints: true, upgradeProtocol: true });
     expect(constraints.map(({ name, expression }) => [name, expression])).toEqual([
       [
         "varve_delay_values_to_be_between",
@@ -135,7 +135,7 @@ describe("a suite that a table carries", () => {
       "delta.constraints.varve_delay_values_to_be_between":
         "(`delay` IS NULL OR (`delay` >= CAST(-120 AS DOUBLE) AND `delay` <= CAST(1800 AS DOUBLE)))",
     });
-    await table.setSuite(null);
+    await table.suite.unset();
     expect((await table.snapshot().describe()).properties).not.toHaveProperty(
       "delta.constraints.varve_delay_values_to_be_between",
     );
@@ -167,7 +167,7 @@ describe("a suite that a table carries", () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.append([{ id: 1, delay: 9999, origin: "LAX" }]);
     await expect(
-      table.setSuite(own, { registerConstraints: true, upgradeProtocol: true }),
+      table.suite.set(own, { registerConstraints: true, upgradeProtocol: true }),
     ).rejects.toMatchObject({
       code: "CONSTRAINT_VIOLATED",
     });
@@ -176,13 +176,13 @@ describe("a suite that a table carries", () => {
 
   it("is what resubmitted rows are tested with", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
-    await table.setSuite(own);
+    await table.suite.set(own);
     await table.append([{ id: 2, delay: 5000, origin: "LAX" }], { batchId: "b" });
-    expect(await table.resubmit()).toEqual({ landed: 0, stillBad: 1, version: null });
-    expect(await table.repairQuarantined({ batchId: "b" }, { delay: "NULL" })).toBe(1);
-    expect(await table.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await table.quarantine.resubmit()).toEqual({ landed: 0, stillBad: 1, version: null });
+    expect(await table.quarantine.repair({ batchId: "b" }, { delay: "NULL" })).toBe(1);
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
     expect(await rowsOf(table)).toEqual([{ id: 2n, delay: null, origin: "LAX" }]);
-    expect(await table.quarantine()).toMatchObject([{ batchId: "b", rows: 1, open: 0, resubmitted: 1 }]);
+    expect(await table.quarantine.list()).toMatchObject([{ batchId: "b", rows: 1, open: 0, resubmitted: 1 }]);
     await table.close();
   });
 });

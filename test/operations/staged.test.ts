@@ -49,7 +49,10 @@ const leftOf = (folder: string): string[] =>
 describe("a staged batch", () => {
   it("is seen by nobody until it is published, and then as the files that were staged", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts, userMetadata: "from a test" });
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], {
+      gate: amounts,
+      userMetadata: "from a test",
+    });
     expect(staged).toMatchObject({ rows: 1, files: 1, baseVersion: 1 });
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
     const files = dataFiles(folder);
@@ -82,7 +85,7 @@ describe("a staged batch", () => {
     const ids: string[] = [];
     for (let id = 0; id < 5; id++) {
       clock += 1;
-      ids.push((await table.stage([{ id, amount: 1 }])).id);
+      ids.push((await table.staging.stage([{ id, amount: 1 }])).id);
     }
     expect([...ids].sort()).toEqual(ids);
     expect(new Set(ids.map((id) => id.slice(0, 8)))).toEqual(
@@ -101,19 +104,21 @@ describe("a staged batch", () => {
         { kind: "expect_column_values_to_be_between", params: { column: "id", max_value: 2n ** 62n + 1n } },
       ],
     };
-    const staged = await table.stage([{ id: 2n ** 62n + 1n, amount: 2 }], { gate: wide });
-    expect(await (await table.staged(staged.id)).publish()).toMatchObject({
+    const staged = await table.staging.stage([{ id: 2n ** 62n + 1n, amount: 2 }], { gate: wide });
+    expect(await (await table.staging.get(staged.id)).publish()).toMatchObject({
       rows: 1,
       gate: { accepted: true },
     });
-    const above = await table.stage([{ id: 2n ** 62n + 2n, amount: 2 }], { gate: wide });
-    await expect((await table.staged(above.id)).publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
+    const above = await table.staging.stage([{ id: 2n ** 62n + 2n, amount: 2 }], { gate: wide });
+    await expect((await table.staging.get(above.id)).publish()).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+    });
     await table.close();
   });
 
   it("can be read and queried beside the table before it is published", async () => {
     const { table } = await fresh();
-    const staged = await table.stage([
+    const staged = await table.staging.stage([
       { id: 1, amount: 5 },
       { id: 2, amount: -2 },
     ]);
@@ -131,14 +136,14 @@ describe("a staged batch", () => {
 
   it("is found by its id from elsewhere, audited with more tests there, and published as the last audit asked", async () => {
     const { folder, table } = await fresh();
-    await table.stage([{ id: 2, amount: -2 }], { id: "2001-02" });
+    await table.staging.stage([{ id: 2, amount: -2 }], { id: "2001-02" });
     const elsewhere = await openTable(folder);
-    expect((await elsewhere.stagedBatches()).map(({ id, rows }) => [id, rows])).toEqual([["2001-02", 1]]);
-    const staged = await elsewhere.staged("2001-02");
+    expect((await elsewhere.staging.list()).map(({ id, rows }) => [id, rows])).toEqual([["2001-02", 1]]);
+    const staged = await elsewhere.staging.get("2001-02");
     const report = await staged.audit(suite("strict", [check.between("amount", { min: 0 })]));
     expect(report).toMatchObject({ accepted: false, checks: [{ unexpected: 1 }] });
     expect(checkText(report)).toContain("amount must be at least 0");
-    const again = await (await openTable(folder)).staged("2001-02");
+    const again = await (await openTable(folder)).staging.get("2001-02");
     await expect(again.publish()).rejects.toMatchObject({
       code: "BATCH_REJECTED",
       data: { id: "2001-02", version: 1 },
@@ -153,8 +158,10 @@ describe("a staged batch", () => {
 
   it("is audited by what the table carries, rows of the table included, and then sets aside what a gate would", async () => {
     const { folder, table } = await fresh();
-    await table.setSuite(suite("carried", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]));
-    const staged = await table.stage([
+    await table.suite.set(
+      suite("carried", [check.unique("id", { acrossTable: true, onFail: "quarantine" })]),
+    );
+    const staged = await table.staging.stage([
       { id: 1, amount: 5 },
       { id: 2, amount: 6 },
       { id: 3, amount: -1 },
@@ -168,7 +175,7 @@ describe("a staged batch", () => {
     });
     expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
     expect(
-      (await table.quarantinedRows()).map((row) => JSON.parse(String(row["payload"])).id).sort(),
+      (await table.quarantine.read()).map((row) => JSON.parse(String(row["payload"])).id).sort(),
     ).toEqual([1, 3]);
     expect(dataFiles(folder).filter((file) => !file.startsWith("_"))).toHaveLength(2);
     expect(leftOf(folder)).toEqual([]);
@@ -177,7 +184,7 @@ describe("a staged batch", () => {
 
   it("is tested again when the table moved on, and published when it still passes", async () => {
     const { table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], { gate: keys });
     await staged.audit();
     await table.append([{ id: 3, amount: 3 }]);
     expect(await staged.publish()).toMatchObject({ outcome: "committed", version: 3, reaudited: true });
@@ -186,7 +193,7 @@ describe("a staged batch", () => {
 
   it("is refused and stays staged when the table got one of its keys meanwhile", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], { gate: keys });
     expect(await staged.audit()).toMatchObject({ accepted: true });
     await (await openTable(folder)).append([{ id: 2, amount: 3 }]);
     await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
@@ -200,7 +207,7 @@ describe("a staged batch", () => {
 
   it("is tested again when the table gets one of its keys between the audit and the commit", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: keys });
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], { gate: keys });
     const racer = await openTable(folder);
     let races = 0;
     const history = async () => {
@@ -219,12 +226,12 @@ describe("a staged batch", () => {
 
   it("takes the columns that the table got meanwhile, and is refused where it lacks one that must not be null", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts });
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], { gate: amounts });
     await staged.audit();
     await table.append([{ id: 3, amount: 3, note: "new" }], { mergeSchema: true });
     expect(await staged.publish()).toMatchObject({ outcome: "committed", reaudited: true, rows: 1 });
     expect((await rowsOf(table)).find((row) => row["id"] === 2n)).toEqual({ id: 2n, amount: 2, note: null });
-    const late = await table.stage([{ id: 4, amount: 4, note: "x" }]);
+    const late = await table.staging.stage([{ id: 4, amount: 4, note: "x" }]);
     await table.overwrite([{ id: 9 }], { overwriteSchema: true });
     await expect(late.publish()).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
     expect(await rowsOf(await openTable(folder))).toEqual([{ id: 9n }]);
@@ -234,7 +241,7 @@ describe("a staged batch", () => {
 
   it("brings new columns with mergeSchema", async () => {
     const { table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2, note: "x" }], { mergeSchema: true });
+    const staged = await table.staging.stage([{ id: 2, amount: 2, note: "x" }], { mergeSchema: true });
     expect(await staged.publish()).toMatchObject({ outcome: "committed", rows: 1 });
     expect((await rowsOf(table)).map((row) => row["note"])).toEqual([null, "x"]);
     await table.close();
@@ -242,13 +249,13 @@ describe("a staged batch", () => {
 
   it("lands once when it is published twice, one after the other or both at once", async () => {
     const { folder, table } = await fresh();
-    const first = await table.stage([{ id: 2, amount: 2 }]);
+    const first = await table.staging.stage([{ id: 2, amount: 2 }]);
     await first.publish();
     expect(await first.publish()).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
-    const second = await table.stage([{ id: 3, amount: 3 }]);
+    const second = await table.staging.stage([{ id: 3, amount: 3 }]);
     const [one, other] = await Promise.all([
-      (await openTable(folder)).publishStaged(second.id),
-      (await openTable(folder)).publishStaged(second.id),
+      (await openTable(folder)).staging.publish(second.id),
+      (await openTable(folder)).staging.publish(second.id),
     ]);
     expect([one.outcome, other.outcome].sort()).toEqual(["alreadyApplied", "committed"]);
     expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n, 3n]);
@@ -259,19 +266,19 @@ describe("a staged batch", () => {
   it("is gone when it is discarded, files and all", async () => {
     const { folder, table } = await fresh();
     const before = dataFiles(folder);
-    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
     await staged.audit(amounts);
     await staged.discard();
     expect([dataFiles(folder), leftOf(folder)]).toEqual([before, []]);
     await expect(staged.publish()).rejects.toMatchObject({ code: "STAGED_INVALID" });
     await expect(staged.discard()).rejects.toMatchObject({ code: "STAGED_INVALID" });
-    await expect(table.staged(staged.id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
+    await expect(table.staging.get(staged.id)).rejects.toMatchObject({ code: "STAGED_INVALID" });
     await table.close();
   });
 
   it("cannot be discarded once it is published, and its files stay", async () => {
     const { table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
     await staged.publish();
     await expect(staged.discard()).rejects.toMatchObject({
       code: "STAGED_INVALID",
@@ -284,10 +291,10 @@ describe("a staged batch", () => {
   it("lands or is discarded, never both, when both happen at once", async () => {
     const { folder, table } = await fresh();
     for (let round = 0; round < 5; round++) {
-      const staged = await table.stage([{ id: 100 + round, amount: 1 }]);
+      const staged = await table.staging.stage([{ id: 100 + round, amount: 1 }]);
       const [published] = await Promise.allSettled([
-        (await openTable(folder)).publishStaged(staged.id),
-        (async () => (await (await openTable(folder)).staged(staged.id)).discard())(),
+        (await openTable(folder)).staging.publish(staged.id),
+        (async () => (await (await openTable(folder)).staging.get(staged.id)).discard())(),
       ]);
       const ids = (await rowsOf(await openTable(folder))).map((row) => row["id"]);
       expect(ids.includes(BigInt(100 + round)), `round ${round}`).toBe(published?.status === "fulfilled");
@@ -297,12 +304,12 @@ describe("a staged batch", () => {
 
   it("keeps its files where a whole publication comes between the steps of a discard", async () => {
     const { folder, table } = await fresh();
-    const { id } = await table.stage([{ id: 2, amount: 2 }]);
+    const { id } = await table.staging.stage([{ id: 2, amount: 2 }]);
     const context = await openContext(folder);
     const overtaken: ObjectStore = {
       ...context.store,
       putIfAbsent: async (path, bytes, options) => {
-        await (await openTable(folder)).publishStaged(id);
+        await (await openTable(folder)).staging.publish(id);
         return context.store.putIfAbsent(path, bytes, options);
       },
     };
@@ -316,7 +323,7 @@ describe("a staged batch", () => {
 
   it("keeps its files where two discards come between the claim of a publication and its commit", async () => {
     const { folder, table } = await fresh();
-    const { id } = await table.stage([{ id: 2, amount: 2 }]);
+    const { id } = await table.staging.stage([{ id: 2, amount: 2 }]);
     const context = await openContext(folder);
     const intercepted = (when: (path: string) => boolean, act: () => Promise<unknown>): ObjectStore => ({
       ...context.store,
@@ -339,7 +346,7 @@ describe("a staged batch", () => {
   it("refuses to name files that a vacuum took", async () => {
     const { folder, table } = await fresh();
     const before = new Set(dataFiles(folder));
-    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
     await staged.audit();
     for (const file of dataFiles(folder)) if (!before.has(file)) rmSync(join(folder, file));
     await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
@@ -350,12 +357,12 @@ describe("a staged batch", () => {
   it("refuses to name files that were damaged since, and their rows stay staged", async () => {
     const { folder, table } = await fresh();
     const before = new Set(dataFiles(folder));
-    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
     await staged.audit();
     for (const file of dataFiles(folder)) if (!before.has(file)) truncateSync(join(folder, file), 7);
     await expect(staged.publish()).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
     expect(await rowsOf(await openTable(folder))).toHaveLength(1);
-    expect((await table.stagedBatches()).map(({ id }) => id)).toEqual([staged.id]);
+    expect((await table.staging.list()).map(({ id }) => id)).toEqual([staged.id]);
     await table.close();
   });
 
@@ -380,14 +387,14 @@ describe("a staged batch", () => {
     ] as const)("is refused where the file holds %s, and nothing lands", async (_name, rows, more, code) => {
       const { folder, table } = await fresh();
       const before = new Set(dataFiles(folder));
-      const staged = await table.stage(many);
+      const staged = await table.staging.stage(many);
       expect(await staged.audit(amounts)).toMatchObject({ accepted: true, rows: 1000 });
       const [file = ""] = dataFiles(folder).filter((name) => !before.has(name));
       const { size } = statSync(join(folder, file));
       writeFileSync(join(folder, file), await fileOf(rows, size + more));
       await expect(staged.publish()).rejects.toMatchObject({ code });
       expect(await rowsOf(await openTable(folder))).toHaveLength(1);
-      expect((await table.stagedBatches()).map(({ id }) => id)).toEqual([staged.id]);
+      expect((await table.staging.list()).map(({ id }) => id)).toEqual([staged.id]);
       await table.close();
     });
 
@@ -396,7 +403,7 @@ describe("a staged batch", () => {
       try {
         const uri = "s3://bucket/t";
         const table = await createTable(uri, { schema: orders(), s3: server.options });
-        const staged = await table.stage([...many, { id: -1, amount: -1 }]);
+        const staged = await table.staging.stage([...many, { id: -1, amount: -1 }]);
         expect(await staged.audit(amounts)).toMatchObject({ accepted: true, quarantined: 1 });
         const objects = server.buckets.get("bucket")?.objects;
         const [key = ""] = [...(objects?.keys() ?? [])].filter((name) => name.endsWith(".parquet"));
@@ -418,7 +425,7 @@ describe("a staged batch", () => {
 
   it("keeps its files where another publication lands them while this one writes the rows anew", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([
+    const staged = await table.staging.stage([
       { id: 2, amount: 2 },
       { id: 3, amount: -1 },
     ]);
@@ -426,7 +433,7 @@ describe("a staged batch", () => {
     let looks = 0;
     const history = async () => {
       // The first look is the audit's; at the second the rows are on their way.
-      if (++looks === 2) await racer.publishStaged(staged.id, { gate: suite("none", []) });
+      if (++looks === 2) await racer.staging.publish(staged.id, { gate: suite("none", []) });
       return [];
     };
     const normal = check.normal("row_count", undefined, { rule: "threshold", lower: 0 });
@@ -441,15 +448,15 @@ describe("a staged batch", () => {
 
   it("keeps its files where another publication landed them first", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }], { gate: amounts });
-    await Promise.all([1, 2, 3].map(async () => (await openTable(folder)).publishStaged(staged.id)));
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }], { gate: amounts });
+    await Promise.all([1, 2, 3].map(async () => (await openTable(folder)).staging.publish(staged.id)));
     expect(await rowsOf(await openTable(folder))).toHaveLength(2);
     await table.close();
   });
 
   it("accounts for its files as long as its record is there", async () => {
     const { folder, table } = await fresh();
-    const staged = await table.stage([{ id: 2, amount: 2 }]);
+    const staged = await table.staging.stage([{ id: 2, amount: 2 }]);
     const orphans = async () =>
       (await fsck(folder)).findings.filter(({ code }) => code === "ORPHAN_FILE").length;
     expect(await orphans()).toBe(0);
@@ -460,22 +467,24 @@ describe("a staged batch", () => {
 
   it("needs an id of its own and one that can be a file's name", async () => {
     const { table } = await fresh();
-    await table.stage([{ id: 2, amount: 2 }], { id: "a" });
-    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
+    await table.staging.stage([{ id: 2, amount: 2 }], { id: "a" });
+    await expect(table.staging.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
       code: "STAGED_INVALID",
     });
-    await table.publishStaged("a");
-    await expect(table.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
+    await table.staging.publish("a");
+    await expect(table.staging.stage([{ id: 3, amount: 2 }], { id: "a" })).rejects.toMatchObject({
       code: "STAGED_INVALID",
     });
-    await expect(table.stage([], { id: "../a" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(table.staging.stage([], { id: "../a" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await table.close();
   });
 
   it("holds rows to the table's schema and constraints at once", async () => {
     const { folder, table } = await fresh();
     const before = dataFiles(folder);
-    await expect(table.stage([{ id: null, amount: 2 }])).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    await expect(table.staging.stage([{ id: null, amount: 2 }])).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+    });
     expect([dataFiles(folder), leftOf(folder)]).toEqual([before, []]);
     await table.close();
   });
@@ -486,7 +495,7 @@ describe("a staged batch", () => {
       schema: schema().long("id").string("region").double("amount").array("_failed_checks", "string"),
       partitionBy: ["region"],
     });
-    const staged = await table.stage([
+    const staged = await table.staging.stage([
       { id: 1, region: "a b", amount: -1 },
       { id: 2, region: null, amount: 500 },
       { id: 3, region: "ü", amount: 5 },
@@ -502,7 +511,7 @@ describe("a staged batch", () => {
       { id: 2n, region: null, amount: 100, _failed_checks: null },
       { id: 3n, region: "ü", amount: 5, _failed_checks: null },
     ]);
-    const plain = await table.stage([{ id: 4, region: "a b", amount: 1 }]);
+    const plain = await table.staging.stage([{ id: 4, region: "a b", amount: 1 }]);
     expect(await plain.publish()).toMatchObject({ filesAdded: 1 });
     expect(await rowsOf(table)).toHaveLength(4);
     await table.close();
@@ -513,13 +522,13 @@ describe("a staged batch", () => {
 
     it("sets them aside where the suite says so, counts them in the audit and loses none", async () => {
       const { folder, table } = await fresh();
-      await table.setSuite(misfits);
+      await table.suite.set(misfits);
       const csv = join(folder, "..", "in.csv");
       writeFileSync(csv, "id,amount\n2,2\n3,abc\n,4\n5,-5\n");
-      const staged = await table.stage({ csv });
+      const staged = await table.staging.stage({ csv });
       expect([staged.rows, staged.misfits]).toEqual([2, 2]);
-      expect(await table.quarantine()).toEqual([]);
-      const report = await (await (await openTable(folder)).staged(staged.id)).audit();
+      expect(await table.quarantine.list()).toEqual([]);
+      const report = await (await (await openTable(folder)).staging.get(staged.id)).audit();
       expect(report).toMatchObject({ accepted: true, rows: 4, clean: 1, quarantined: 3 });
       expect(report.checks.map(({ id, unexpected }) => [id, unexpected])).toEqual([
         ["schema:cells", 1],
@@ -532,7 +541,7 @@ describe("a staged batch", () => {
         quarantine: { rows: 3 },
       });
       expect((await rowsOf(table)).map((row) => row["id"])).toEqual([1n, 2n]);
-      const rows = await table.quarantinedRows();
+      const rows = await table.quarantine.read();
       const found = rows.map(({ payload, source_row, batch_id }) => [
         JSON.parse(String(payload)).id,
         source_row,
@@ -556,15 +565,15 @@ describe("a staged batch", () => {
       expect(leftOf(folder)).toEqual([]);
       expect((await fsck(folder)).findings).toEqual([]);
       expect(
-        await table.repairQuarantined({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" }),
+        await table.quarantine.repair({}, { amount: "coalesce(amount, 0)", id: "coalesce(id, 9)" }),
       ).toBe(3);
-      expect(await table.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
+      expect(await table.quarantine.resubmit()).toMatchObject({ landed: 2, stillBad: 1 });
       await table.close();
     });
 
     it("publishes the files as they are where the tests find nothing more", async () => {
       const { folder, table } = await fresh();
-      const staged = await table.stage(
+      const staged = await table.staging.stage(
         [
           { id: 2, amount: 1 },
           { id: null, amount: 2 },
@@ -581,41 +590,41 @@ describe("a staged batch", () => {
       expect(actionsOf(folder, 2, "commitInfo")[0]).toMatchObject({
         gate: { quarantined: 1, quarantine: { version: 1 } },
       });
-      expect(await table.quarantinedRows()).toHaveLength(1);
+      expect(await table.quarantine.read()).toHaveLength(1);
       expect(await staged.publish()).toMatchObject({ outcome: "alreadyApplied" });
-      expect(await table.quarantinedRows()).toHaveLength(1);
+      expect(await table.quarantine.read()).toHaveLength(1);
       await table.close();
     });
 
     it("refuses them where they are too large a share, or no test sets them aside any more", async () => {
       const { table } = await fresh();
-      await table.setSuite({ ...misfits, maxBadShare: 0.5 });
+      await table.suite.set({ ...misfits, maxBadShare: 0.5 });
       const rows = [
         { id: 2, amount: 1 },
         { id: null, amount: 2 },
         { id: null, amount: 2 },
       ];
-      const staged = await table.stage(rows);
+      const staged = await table.staging.stage(rows);
       expect(await staged.audit()).toMatchObject({
         accepted: false,
         reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"],
       });
       await expect(staged.publish()).rejects.toMatchObject({ code: "BATCH_REJECTED" });
-      await table.setSuite(amounts);
+      await table.suite.set(amounts);
       await expect(staged.publish()).rejects.toMatchObject({
         code: "BATCH_REJECTED",
         message: expect.stringContaining("do not fit"),
       });
-      expect(await table.quarantine()).toEqual([]);
+      expect(await table.quarantine.list()).toEqual([]);
       await staged.discard();
       expect(leftOf(await folderOf(table))).toEqual([]);
-      await expect(table.stage(rows)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+      await expect(table.staging.stage(rows)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
       await table.close();
     });
 
     it("takes a batch of which no row fits", async () => {
       const { table } = await fresh();
-      const staged = await table.stage([{ id: null, amount: 2 }], { gate: misfits });
+      const staged = await table.staging.stage([{ id: null, amount: 2 }], { gate: misfits });
       expect(await staged.publish()).toMatchObject({
         outcome: "committed",
         rows: 0,
@@ -627,7 +636,7 @@ describe("a staged batch", () => {
 
     it("lands and quarantines each row once when it is published twice at once", async () => {
       const { folder, table } = await fresh();
-      const staged = await table.stage(
+      const staged = await table.staging.stage(
         [
           { id: 2, amount: -1 },
           { id: 3, amount: 1 },
@@ -635,9 +644,9 @@ describe("a staged batch", () => {
         ],
         { gate: misfits },
       );
-      await Promise.all([1, 2].map(async () => (await openTable(folder)).publishStaged(staged.id)));
+      await Promise.all([1, 2].map(async () => (await openTable(folder)).staging.publish(staged.id)));
       const later = await openTable(folder);
-      expect([(await rowsOf(later)).length, (await later.quarantinedRows()).length]).toEqual([2, 2]);
+      expect([(await rowsOf(later)).length, (await later.quarantine.read()).length]).toEqual([2, 2]);
       expect(leftOf(folder)).toEqual([]);
       await table.close();
     });

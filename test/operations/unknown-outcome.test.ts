@@ -122,7 +122,7 @@ describe("files of a commit whose outcome is unknown stay", () => {
       expect(quarantined).toHaveLength(1);
       await append(await openLog(context), batch, { gate, batchId: "b" });
       const table = await openTable(folder);
-      expect(await table.quarantinedRows()).toHaveLength(1);
+      expect(await table.quarantine.read()).toHaveLength(1);
       expect(await ids(folder)).toEqual([1, 2]);
     },
   );

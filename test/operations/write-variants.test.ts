@@ -256,7 +256,7 @@ describe("variants that are written", () => {
   it("are the same after staging and publishing, and in the change feed and the difference of versions", async () => {
     const properties = { "delta.enableChangeDataFeed": "true" };
     const table = await createTable(join(freshFolder(), "t"), { schema: columns(), properties });
-    const staged = await table.stage({ sql: `SELECT 1::BIGINT AS id, ${rich} AS v` });
+    const staged = await table.staging.stage({ sql: `SELECT 1::BIGINT AS id, ${rich} AS v` });
     await staged.publish();
     await table.append({
       parquet: await parquetFile(`SELECT 2::BIGINT AS id, ${parts("{'a': 1}::VARIANT")} AS v`),
@@ -291,8 +291,8 @@ describe("variants that are written", () => {
       { gate },
     );
     await table.append({ sql: "SELECT -3::BIGINT AS id, {'b': 'x', 'a': true}::VARIANT AS v" }, { gate });
-    await table.repairQuarantined({}, { id: "-id" });
-    await table.resubmit();
+    await table.quarantine.repair({}, { id: "-id" });
+    await table.quarantine.resubmit();
     expect(await variantsOf(table)).toEqual([
       '{"x":[1.5],"y":"a"}',
       '{"a":1}',

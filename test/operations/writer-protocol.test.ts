@@ -95,7 +95,7 @@ describe("writers' features", () => {
     } as const;
     await commitByHand(folder, table, domain);
     await table.append([{ id: 1 }]);
-    await table.checkpoint();
+    await table.log.checkpoint();
     const fresh = await openLog(await openContext(folder));
     expect((await fresh.domainMetadata()).get("org.example.x")).toEqual(domain);
   });

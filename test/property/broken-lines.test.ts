@@ -95,7 +95,7 @@ async function expectPartition(
     );
     const landed = (await rowsOf(table)).map((row) => ({ id: Number(row["id"]), name: row["name"] }));
     expect(landed).toEqual(contents.flat().flatMap(({ row }) => (row === undefined ? [] : [row])));
-    const found = await table.quarantinedRows();
+    const found = await table.quarantine.read();
     expect(
       found.map((row) => [row["source_file"], row["source_row"], JSON.parse(String(row["payload"]))]),
     ).toEqual(broken);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { suggest } from "../../src/api/profile.ts";
-import { runSuite } from "../../src/api/run-suite.ts";
+import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { explainedSuite } from "../../src/quality/profile/suggest.ts";
 import { parseSuite } from "../../src/quality/suite/define.ts";
 import { stringifyJson, toJsonValue } from "../../src/util/json.ts";

@@ -134,10 +134,10 @@ describe("a profile", () => {
     });
     expect(suite.checks.map((check) => check.id)).toContain("id:non_negative");
     const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id"), source });
-    await table.setSuite(suite);
-    expect((await table.suite())?.checks.find(({ id }) => id === "id:category")?.params["value_set"]).toEqual(
-      [wide, wide + 1n],
-    );
+    await table.suite.set(suite);
+    expect(
+      (await table.suite.get())?.checks.find(({ id }) => id === "id:category")?.params["value_set"],
+    ).toEqual([wide, wide + 1n]);
     await expect(table.append([{ id: 5n }])).resolves.toMatchObject({ rows: 0, gate: { quarantined: 1 } });
     await table.close();
   });

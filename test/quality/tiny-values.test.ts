@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { runSuite } from "../../src/api/run-suite.ts";
+import { runSuite } from "../../src/api/shared/run-suite.ts";
 
 it("the kurtosis of values whose fourth powers vanish ends in a verdict, not in an error of the engine", async () => {
   const rows = [{ x: -0 }, { x: -4.158400847013625e-162 }];

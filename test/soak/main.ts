@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { TableVersion } from "../../src/api/table-version.ts";
+import { Snapshot } from "../../src/api/shared/snapshot.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { createTable } from "../../src/operations/create.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
@@ -102,7 +102,7 @@ async function soak(plan: Plan): Promise<boolean> {
     await settle(calm);
     const rows: string[] = [];
     const newest = await openLog(calm);
-    for await (const row of TableVersion.of(newest).rows()) rows.push(rowText(row));
+    for await (const row of Snapshot.of(newest).rows()) rows.push(rowText(row));
     ledger.reads.push({ version: newest.version, digest: digestOf(rows) });
     for (const recorder of Object.values(recorders)) await recorder.record();
     const verdict = await judge({ files: place.files, ...recorders, ledger, folder: plan.folder });

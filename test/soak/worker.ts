@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { TableVersion } from "../../src/api/table-version.ts";
+import { Snapshot } from "../../src/api/shared/snapshot.ts";
 import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
@@ -180,7 +180,7 @@ async function read(context: TableContext, newest: LogSnapshot): Promise<void> {
     ? newest
     : await openLog(context, { version: Math.max(0, newest.version - below(30)) });
   const rows: string[] = [];
-  for await (const row of TableVersion.of(snapshot).rows()) rows.push(rowText(row));
+  for await (const row of Snapshot.of(snapshot).rows()) rows.push(rowText(row));
   tell({ event: "read", version: snapshot.version, digest: digestOf(rows), isNewest });
 }
 

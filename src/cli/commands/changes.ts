@@ -28,7 +28,7 @@ interface ChangesFlags extends StoreFlags, RowOutputFlags {
 
 async function changes(uri: string, flags: ChangesFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
-  const { parseTravelPoint } = await import("../../api/table-uri.ts");
+  const { parseTravelPoint } = await import("../../api/shared/table-uri.ts");
   await using table = await openTable(uri, openOptions(flags));
   const from = parseTravelPoint(flags.from);
   const range = { from, to: flags.to === undefined ? undefined : parseTravelPoint(flags.to) };

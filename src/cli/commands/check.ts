@@ -35,7 +35,7 @@ interface CheckFlags extends StoreFlags, SourceFlags, ReportFlags {
 }
 
 async function check(suiteFile: string, sources: readonly string[], flags: CheckFlags): Promise<void> {
-  const { runSuite } = await import("../../api/run-suite.ts");
+  const { runSuite } = await import("../../api/shared/run-suite.ts");
   const suite = await readSuite(suiteFile);
   await using input = await inputFiles(sources, flags.inputFormat);
   const source = await openSource(input.files, flags);

@@ -33,7 +33,7 @@ interface DiffFlags extends StoreFlags {
 
 async function diff(uri: string, from: string, to: string | undefined, flags: DiffFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
-  const { parseTravelPoint } = await import("../../api/table-uri.ts");
+  const { parseTravelPoint } = await import("../../api/shared/table-uri.ts");
   await using table = await openTable(uri, openOptions(flags));
   const result = await table.diff(
     parseTravelPoint(from),

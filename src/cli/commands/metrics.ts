@@ -62,7 +62,8 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   }
   await using table = await openTable(uri, openOptions(flags));
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
-  const found = await table.versionMetrics({ record: flags.record, scope: flags.scope, columns });
+  if (flags.record) await table.metrics.record();
+  const found = await table.metrics.read({ scope: flags.scope, columns });
   const records = found
     .reverse()
     .slice(0, flags.limit)

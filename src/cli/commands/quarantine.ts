@@ -83,7 +83,7 @@ async function purge(
   await using table = await opened(uri, flags);
   const { realWorld } = await import("../../util/world.ts");
   const dryRun = flags.dryRun === true;
-  const rows = await table.purgeQuarantine({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
+  const rows = await table.quarantine.purge({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
   print(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);
 }
 
@@ -119,7 +119,7 @@ async function opened(uri: string, flags: StoreFlags) {
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  const batches = await table.quarantine();
+  const batches = await table.quarantine.list();
   await printRecords(
     batches.map((batch) => ({ ...batch, quarantinedAt: new Date(batch.quarantinedAt).toISOString() })),
     flags,
@@ -131,7 +131,7 @@ async function show(
   flags: SelectionFlags & ListOutputFlags & { readonly limit: number },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const rows = await table.quarantinedRows(selectionOf(flags), flags.limit);
+  const rows = await table.quarantine.read({ ...selectionOf(flags), limit: flags.limit });
   if (flags.format !== "table") return printRecords(rows, flags);
   const reasons = (errors: unknown): string =>
     Array.isArray(errors)
@@ -157,7 +157,7 @@ function personsRow(row: unknown): unknown {
 
 async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  for await (const lines of table.quarantinedLines(selectionOf(flags))) await printExact(lines, true);
+  for await (const lines of table.quarantine.lines(selectionOf(flags))) await printExact(lines, true);
 }
 
 async function repair(
@@ -165,7 +165,7 @@ async function repair(
   flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const rows = await table.repairQuarantined(selectionOf(flags), flags.set);
+  const rows = await table.quarantine.repair(selectionOf(flags), flags.set);
   print(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
 }
 
@@ -175,7 +175,7 @@ async function resubmit(
 ): Promise<void> {
   await using table = await opened(uri, flags);
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
-  const result = await table.resubmit({ ...selectionOf(flags), ...gate });
+  const result = await table.quarantine.resubmit({ ...selectionOf(flags), ...gate });
   const became = result.version === null ? "" : ` in version ${result.version}`;
   print(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
 }
@@ -185,6 +185,6 @@ async function discard(
   flags: SelectionFlags & { readonly note?: string | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const rows = await table.discardQuarantined(selectionOf(flags), flags.note);
+  const rows = await table.quarantine.discard(selectionOf(flags), flags.note);
   print(`${rows} rows discarded\n`);
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { StagedRows } from "../../api/groups/staged-rows.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {
@@ -106,7 +107,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   await using table = await opened(uri, flags);
   await using input = await inputFiles(files, flags.inputFormat);
   const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
-    table.stage(fileSource(input.files, flags), {
+    table.staging.stage(fileSource(input.files, flags), {
       ...options,
       id: flags.id,
       mergeSchema: flags.mergeSchema === true ? true : undefined,
@@ -119,16 +120,14 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
   );
 }
 
-type StagedBatches = Awaited<ReturnType<Awaited<ReturnType<typeof opened>>["stagedBatches"]>>;
-
-function recordOf(staged: StagedBatches[number]): Record<string, unknown> {
+function recordOf(staged: StagedRows): Record<string, unknown> {
   const { id, rows, misfits, files, bytes, baseVersion, stagedAt } = staged;
   return { id, rows, misfits, files, bytes, baseVersion, stagedAt: new Date(stagedAt).toISOString() };
 }
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  await printRecords((await table.stagedBatches()).map(recordOf), flags);
+  await printRecords((await table.staging.list()).map(recordOf), flags);
 }
 
 interface ShowFlags extends StoreFlags, RowOutputFlags {
@@ -139,7 +138,7 @@ interface ShowFlags extends StoreFlags, RowOutputFlags {
 
 async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  const rows = await (await table.staged(id)).snapshot();
+  const rows = await (await table.staging.get(id)).snapshot();
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
   const options = {
     columns: flags.columns,
@@ -158,7 +157,7 @@ async function query(
   flags: StoreFlags & RowOutputFlags,
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const staged = await table.staged(id);
+  const staged = await table.staging.get(id);
   await runAndPrint(flags, (exportFolder) => staged.sql(sql, { exportFolder }));
 }
 
@@ -168,7 +167,7 @@ async function audit(
   flags: StoreFlags & ReportFlags & { readonly suite?: string | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const staged = await table.staged(id);
+  const staged = await table.staging.get(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
   await printReport(report, flags);
   if (!report.accepted) process.exitCode = exitCodes.rejected;
@@ -180,7 +179,7 @@ async function publish(
   flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const result = await table.publishStaged(
+  const result = await table.staging.publish(
     id,
     flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) },
   );
@@ -189,6 +188,6 @@ async function publish(
 
 async function discard(uri: string, id: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  await (await table.staged(id)).discard();
+  await (await table.staging.get(id)).discard();
   print(`discarded ${id}\n`);
 }

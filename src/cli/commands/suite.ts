@@ -49,7 +49,7 @@ async function opened(uri: string, flags: StoreFlags) {
 async function show(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
   const { VarveError } = await import("../../errors.ts");
-  const suite = await table.suite();
+  const suite = await table.suite.get();
   if (suite === undefined)
     throw new VarveError(
       "SUITE_INVALID",
@@ -65,14 +65,14 @@ async function set(
   flags: StoreFlags & { readonly constraints?: boolean | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const result = await table.setSuite(
+  const result = await table.suite.set(
     await readSuite(file),
     flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
   );
   print(`version ${result.version}: the table carries the suite\n`);
   if (flags.constraints !== true) return;
   const registered = new Set(result.constraints.map(({ checkId }) => checkId));
-  const own = ((await table.suite())?.checks ?? [])
+  const own = ((await table.suite.get())?.checks ?? [])
     .filter(({ id }) => !registered.has(id))
     .map(({ id }) => id);
   print(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
@@ -81,6 +81,6 @@ async function set(
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  const result = await table.setSuite(null);
+  const result = await table.suite.unset();
   print(`version ${result.version}: the table carries no suite\n`);
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
+import type { AppendOptions, Source } from "../../api/shared/table-options.ts";
 import type { Table } from "../../api/table.ts";
-import type { AppendOptions, Source } from "../../api/table-options.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import type { WriteResult } from "../../write/write-options.ts";
 import { openOptions } from "../shared/open-options.ts";

@@ -1,4 +1,4 @@
-import type { OpenOptions } from "../../api/options.ts";
+import type { OpenOptions } from "../../api/shared/options.ts";
 import { defined } from "../../util/defined.ts";
 import type { StoreFlags } from "./options.ts";
 

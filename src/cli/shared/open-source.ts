@@ -1,5 +1,5 @@
-import type { Source } from "../../api/table-options.ts";
-import type { TableVersion } from "../../api/table-version.ts";
+import type { Snapshot } from "../../api/shared/snapshot.ts";
+import type { Source } from "../../api/shared/table-options.ts";
 import { openOptions } from "./open-options.ts";
 import type { StoreFlags } from "./options.ts";
 import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";
@@ -19,7 +19,7 @@ export async function openSource(
 }
 
 /** A version of a table by its folder or URI, the newest where none is named. */
-export async function openVersion(uri: string, flags: StoreFlags): Promise<TableVersion> {
+export async function openVersion(uri: string, flags: StoreFlags): Promise<Snapshot> {
   const { openTable } = await import("../../api/open-table.ts");
   return (await openTable(uri, openOptions(flags))).snapshot();
 }

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { type Command, Option } from "commander";
-import type { Source } from "../../api/table-options.ts";
+import type { Source } from "../../api/shared/table-options.ts";
 import { VarveError } from "../../errors.ts";
 import { defined } from "../../util/defined.ts";
 

@@ -1,7 +1,16 @@
-import { VarveError } from "../errors.ts";
+import { VarveError } from "../../errors.ts";
 
-/** A point of a table's history: a version, or a time in milliseconds since 1970-01-01 UTC. */
-export type VersionPoint = { readonly version: number } | { readonly timestamp: number };
+/**
+ * A time: a `Date`, milliseconds since 1970-01-01 UTC, or text such as `2024-06-01T00:00:00Z`; without a zone
+ * it is UTC, and a date alone is its midnight.
+ */
+export type Timestamp = Date | number | string;
+
+/** A point of a table's history: a version or a time. */
+export type VersionPoint = { readonly version: number } | { readonly timestamp: Timestamp };
+
+/** As {@link VersionPoint}, checked, with the time in milliseconds since 1970-01-01 UTC. */
+export type TravelPoint = { readonly version: number } | { readonly timestamp: number };
 
 /**
  * A version (number), a time (`Date`, or text such as `2024-06-01T00:00:00Z`; a date alone is its midnight in
@@ -18,7 +27,7 @@ const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
  */
 export function splitTableUri(text: string): {
   readonly uri: string;
-  readonly at?: VersionPoint | undefined;
+  readonly at?: TravelPoint | undefined;
 } {
   requireText(text, "The folder or URI of a table", "uri");
   const found = suffix.exec(text);
@@ -49,15 +58,15 @@ export function requireOptions(given: unknown, verb: string): void {
 }
 
 /** Reads a version such as `12` or `v12`, or a time. @throws `INVALID_ARGUMENT` */
-export function parseTravelPoint(argument: VersionArgument): VersionPoint {
+export function parseTravelPoint(argument: VersionArgument): TravelPoint {
   const given: unknown = argument;
   if (typeof given !== "string" && typeof given !== "number" && !(given instanceof Date))
     throw noPoint(given);
-  if (argument instanceof Date) return { timestamp: checkedTime(argument.getTime(), String(argument)) };
+  if (argument instanceof Date) return { timestamp: parseTimestamp(argument) };
   if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
   const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
   return digits === undefined
-    ? { timestamp: parseTime(argument) }
+    ? { timestamp: parseTimestamp(argument) }
     : { version: checkedVersion(Number(digits), argument) };
 }
 
@@ -66,12 +75,11 @@ export function parseTravelPoint(argument: VersionArgument): VersionPoint {
  *
  * @throws `INVALID_ARGUMENT` for anything else
  */
-export function versionPoint(argument: VersionArgument | VersionPoint): VersionPoint {
+export function versionPoint(argument: VersionArgument | VersionPoint): TravelPoint {
   if (typeof argument !== "object" || argument === null || argument instanceof Date)
     return parseTravelPoint(argument);
   if ("version" in argument) return { version: checkedVersion(argument.version, String(argument.version)) };
-  if ("timestamp" in argument)
-    return { timestamp: checkedTime(argument.timestamp, String(argument.timestamp)) };
+  if ("timestamp" in argument) return { timestamp: parseTimestamp(argument.timestamp) };
   throw noPoint(argument);
 }
 
@@ -87,6 +95,12 @@ function noPoint(given: unknown): VarveError {
     `A version is a number, a Date, or text such as v12, not ${what}.`,
     { given: what },
   );
+}
+
+/** Milliseconds since 1970-01-01 UTC of a time as callers give it. @throws `INVALID_ARGUMENT` */
+export function parseTimestamp(given: Timestamp): number {
+  if (typeof given === "string") return parseTime(given);
+  return checkedTime(given instanceof Date ? given.getTime() : given, String(given));
 }
 
 /** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */

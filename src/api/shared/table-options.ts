@@ -1,7 +1,7 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
-import type { CsvOptions, SourceRow } from "../engine/core/contract.ts";
-import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
-import type { WriteProgress } from "../write/write-options.ts";
+import type { CsvOptions, SourceRow } from "../../engine/core/contract.ts";
+import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { WriteProgress } from "../../write/write-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import { batchWriteKeys, contextKeys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
 import type {
@@ -12,11 +12,11 @@ import type {
   SchemaChangeOptions,
 } from "./options.ts";
 import type { SchemaInput } from "./schema-input.ts";
-import type { TableVersion } from "./table-version.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** A table that is open: its newest seen version is read. */
 export interface OpenedTable {
-  snapshot(): TableVersion;
+  snapshot(): Snapshot;
 }
 
 /**
@@ -29,7 +29,7 @@ export type Source =
   | AsyncIterable<SourceRow>
   | ArrowTable
   | OpenedTable
-  | TableVersion
+  | Snapshot
   | CsvSource
   | { readonly ndjson: string | readonly string[] }
   | { readonly parquet: string | readonly string[] }
@@ -52,7 +52,7 @@ export interface CsvSource {
 /** One SELECT over named versions of tables and named files. */
 export interface SqlSource {
   readonly sql: string;
-  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
+  readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** By extension: csv, tsv, json, ndjson, jsonl, parquet. */
   readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
@@ -60,7 +60,7 @@ export interface SqlSource {
 /** What a gate needs beyond its suite. */
 export interface GateOptions {
   /** Tables or versions that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
+  readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** Earlier values of a metric, oldest first; default: those of the table's batches. */
@@ -72,14 +72,14 @@ export interface RunSuiteOptions {
   /** What is tested, in words, for the report; default "source". */
   readonly name?: string | undefined;
   /** Tables that checks compare with, by the suite's names for them. */
-  readonly tables?: Readonly<Record<string, OpenedTable | TableVersion>> | undefined;
+  readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /**
    * The table whose batches the rows are compared with by checks of history; default: for a version of a
    * table, the versions before it.
    */
-  readonly history?: OpenedTable | TableVersion | undefined;
+  readonly history?: OpenedTable | Snapshot | undefined;
   /** Called in the phases `reading` and `checking`. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

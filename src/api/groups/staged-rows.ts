@@ -1,28 +1,29 @@
-import type { LogSnapshot } from "../log/contract.ts";
-import { type CheckReport, checkReport } from "../quality/gate/check-report.ts";
-import type { Suite, SuiteJson } from "../quality/model/suite.ts";
-import type { QueryResult } from "../query/query-result.ts";
-import type { PublishResult } from "../staging/publish-staged.ts";
-import type { StagedBatch } from "../staging/staged-batch.ts";
-import { defined } from "../util/defined.ts";
-import { knownOptions } from "./known-options.ts";
-import { stagedSqlKeys } from "./option-keys.ts";
-import type { StagedSqlOptions } from "./options.ts";
-import { type AuditOptions, auditKeys, type PublishOptions } from "./table-options.ts";
-import { parseTravelPoint } from "./table-uri.ts";
-import { TableVersion } from "./table-version.ts";
-import { toPublishOptions } from "./write-options.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import { type CheckReport, checkReport } from "../../quality/gate/check-report.ts";
+import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { QueryResult } from "../../query/query-result.ts";
+import type { PublishResult } from "../../staging/publish-staged.ts";
+import type { StagedBatch } from "../../staging/staged-batch.ts";
+import { defined } from "../../util/defined.ts";
+import { knownOptions } from "../shared/known-options.ts";
+import { stagedSqlKeys } from "../shared/option-keys.ts";
+import type { StagedSqlOptions } from "../shared/options.ts";
+import { Snapshot } from "../shared/snapshot.ts";
+import { type AuditOptions, auditKeys, type PublishOptions } from "../shared/table-options.ts";
+import { parseTravelPoint } from "../shared/table-uri.ts";
+import { toPublishOptions } from "../shared/write-options.ts";
 
 /** What a staged batch needs of its table. */
 interface StagedHost {
   /** The newest version of the table. */
   newest(): Promise<LogSnapshot>;
   publish(options: PublishOptions): Promise<PublishResult>;
+  discard(): Promise<void>;
 }
 
 /**
  * Rows that are written but not committed: they can be read, tested, published and discarded. Made by
- * `Table.stage` and `Table.staged`.
+ * `table.staging`.
  */
 export class StagedRows {
   readonly #batch: StagedBatch;
@@ -35,7 +36,7 @@ export class StagedRows {
     this.#host = host;
   }
 
-  /** @internal Made by `Table.stage` and `Table.staged`. */
+  /** @internal Made by `table.staging`. */
   static of(batch: StagedBatch, host: StagedHost): StagedRows {
     return new StagedRows(batch, host);
   }
@@ -77,9 +78,9 @@ export class StagedRows {
   }
 
   /** The staged rows, all of them and as they came, to be read like a version of a table. */
-  async snapshot(): Promise<TableVersion> {
-    const { stagedSnapshot } = await import("../staging/staged-batch.ts");
-    return TableVersion.of(stagedSnapshot((await this.#host.newest()).context, this.#batch));
+  async snapshot(): Promise<Snapshot> {
+    const { stagedSnapshot } = await import("../../staging/staged-batch.ts");
+    return Snapshot.of(stagedSnapshot((await this.#host.newest()).context, this.#batch));
   }
 
   /**
@@ -89,9 +90,9 @@ export class StagedRows {
   async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
     const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
     const [{ prepareQuery }, { openLog }, { stagedSnapshot }] = await Promise.all([
-      import("../query/query.ts"),
-      import("../log/snapshot/open-log.ts"),
-      import("../staging/staged-batch.ts"),
+      import("../../query/query.ts"),
+      import("../../log/snapshot/open-log.ts"),
+      import("../../staging/staged-batch.ts"),
     ]);
     const newest = await this.#host.newest();
     const { context } = newest;
@@ -116,7 +117,7 @@ export class StagedRows {
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
     const audited = { ...knownOptions("audit", options, auditKeys), gate: suite };
     const verbOptions = toPublishOptions(audited);
-    const { auditStaged } = await import("../staging/audit-staged.ts");
+    const { auditStaged } = await import("../../staging/audit-staged.ts");
     const newest = await this.#host.newest();
     this.#audited = audited;
     const { verdict } = await auditStaged(newest, this.#batch, verbOptions);
@@ -139,8 +140,7 @@ export class StagedRows {
   }
 
   /** Gives the rows up and deletes their files. @throws `STAGED_INVALID` for a batch that is published */
-  async discard(): Promise<void> {
-    const { discardStaged } = await import("../staging/publish-staged.ts");
-    await discardStaged(await this.#host.newest(), this.id);
+  discard(): Promise<void> {
+    return this.#host.discard();
   }
 }

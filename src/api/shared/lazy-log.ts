@@ -1,7 +1,7 @@
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { OpenLogOptions } from "../log/snapshot/open-log.ts";
-import type { HistoryEntry, HistoryOptions } from "../operations/history.ts";
-import type { ContextOptions } from "../table/definition/open-context.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { OpenLogOptions } from "../../log/snapshot/open-log.ts";
+import type { HistoryEntry, HistoryOptions } from "../../operations/history.ts";
+import type { ContextOptions } from "../../table/definition/open-context.ts";
 
 /*
  * The log's reader and the stores, loaded when a table is first opened: a program that imports varve pays for them only where it uses a table.
@@ -9,24 +9,24 @@ import type { ContextOptions } from "../table/definition/open-context.ts";
 
 /** Opens a table's store and surroundings. @throws `INVALID_URI` */
 export async function openContext(uri: string, options: ContextOptions): Promise<TableContext> {
-  const context = await import("../table/definition/open-context.ts");
+  const context = await import("../../table/definition/open-context.ts");
   return context.openContext(uri, options);
 }
 
 /** Opens a version of a table, by default the newest. */
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
-  const log = await import("../log/snapshot/open-log.ts");
+  const log = await import("../../log/snapshot/open-log.ts");
   return log.openLog(context, options);
 }
 
 /** The newest version of a table that is open. */
 export async function refreshLog(snapshot: LogSnapshot): Promise<LogSnapshot> {
-  const log = await import("../log/snapshot/open-log.ts");
+  const log = await import("../../log/snapshot/open-log.ts");
   return log.refreshLog(snapshot);
 }
 
 /** Every version of a table, newest first. */
 export async function readHistory(context: TableContext, options: HistoryOptions): Promise<HistoryEntry[]> {
-  const history = await import("../operations/history.ts");
+  const history = await import("../../operations/history.ts");
   return history.readHistory(context, options);
 }

@@ -1,5 +1,5 @@
-import type { CheckReport } from "../quality/gate/check-report.ts";
-import type { Suite, SuiteJson } from "../quality/model/suite.ts";
+import type { CheckReport } from "../../quality/gate/check-report.ts";
+import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
 import { knownOptions } from "./known-options.ts";
 import { toSnapshots, toWriteSource } from "./source.ts";
 import { type RunSuiteOptions, runSuiteKeys, type Source } from "./table-options.ts";
@@ -20,9 +20,9 @@ export async function runSuite(
     runSuiteKeys,
   );
   const [{ duckdbEngine }, { checkSuite }, { unrecordedHistory }] = await Promise.all([
-    import("../engine/session/session.ts"),
-    import("../operations/check.ts"),
-    import("../metrics/metrics.ts"),
+    import("../../engine/session/session.ts"),
+    import("../../operations/check.ts"),
+    import("../../metrics/metrics.ts"),
   ]);
   const { past } = toSnapshots(history === undefined ? {} : { past: history });
   return checkSuite(duckdbEngine, suite, toWriteSource(source), {

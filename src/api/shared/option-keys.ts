@@ -1,5 +1,5 @@
-import type { EngineLimits } from "../engine/core/turns.ts";
-import type { S3Options } from "../storage/s3/s3-options.ts";
+import type { EngineLimits } from "../../engine/core/turns.ts";
+import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import type * as options from "./options.ts";
 
@@ -100,16 +100,13 @@ export const setSuiteKeys = {
   upgradeProtocol: true,
   signal: true,
 } satisfies OptionKeys<options.SetSuiteOptions>;
+export const unsetSuiteKeys = { signal: true } satisfies OptionKeys<options.UnsetSuiteOptions>;
 export const checkpointKeys = {
   kind: true,
   inlineLimit: true,
 } satisfies OptionKeys<options.CheckpointOptions>;
 export const cleanLogKeys = { dryRun: true } satisfies OptionKeys<options.CleanLogOptions>;
-export const versionMetricsKeys = {
-  scope: true,
-  columns: true,
-  record: true,
-} satisfies OptionKeys<options.VersionMetricsOptions>;
+export const metricsKeys = { scope: true, columns: true } satisfies OptionKeys<options.MetricsOptions>;
 
 export const selectionKeys = {
   ids: true,
@@ -117,6 +114,10 @@ export const selectionKeys = {
   checkId: true,
   status: true,
 } satisfies OptionKeys<options.QuarantineSelection>;
+export const quarantineReadKeys = {
+  ...selectionKeys,
+  limit: true,
+} satisfies OptionKeys<options.QuarantineReadOptions>;
 export const purgeKeys = { before: true, dryRun: true } satisfies OptionKeys<options.PurgeOptions>;
 
 export const engineLimitKeys = { sessions: true, memory: true } satisfies OptionKeys<EngineLimits>;

@@ -1,9 +1,9 @@
-import { VarveError } from "../errors.ts";
-import type { OverwriteOptions as OverwriteVerbOptions } from "../operations/overwrite.ts";
-import type { ResubmitOptions as ResubmitVerbOptions } from "../quarantine/resubmit.ts";
-import type { AuditOptions as AuditVerbOptions } from "../staging/audit-staged.ts";
-import type { StageOptions as StageVerbOptions } from "../staging/stage.ts";
-import type { GateOptions as GateVerbOptions, WriteOptions } from "../write/write-options.ts";
+import { VarveError } from "../../errors.ts";
+import type { OverwriteOptions as OverwriteVerbOptions } from "../../operations/overwrite.ts";
+import type { ResubmitOptions as ResubmitVerbOptions } from "../../quarantine/resubmit.ts";
+import type { AuditOptions as AuditVerbOptions } from "../../staging/audit-staged.ts";
+import type { StageOptions as StageVerbOptions } from "../../staging/stage.ts";
+import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/write-options.ts";
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
 import type { ApplicationTransaction, StageOptions } from "./options.ts";
@@ -63,7 +63,7 @@ export function toCommitOptions(options: BatchCommitOptions): WriteOptions {
 
 /** A caller's options of staging in the words of the verb. @throws `INVALID_ARGUMENT` naming the option */
 export function toStageOptions(options: StageOptions): StageVerbOptions {
-  const known = knownOptions("stage", options, stageKeys);
+  const known = knownOptions("staging.stage", options, stageKeys);
   checkedFileBytes(known.targetFileBytes);
   return known;
 }
@@ -72,7 +72,7 @@ export function toStageOptions(options: StageOptions): StageVerbOptions {
  * A caller's options of a publication in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
  */
 export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
-  const { gate, gateOptions, signal } = knownOptions("publish", options, publishKeys);
+  const { gate, gateOptions, signal } = knownOptions("staging.publish", options, publishKeys);
   return { gate, gateOptions: toGateOptions(gateOptions), signal };
 }
 
@@ -80,7 +80,7 @@ export function toPublishOptions(options: PublishOptions): AuditVerbOptions {
  * A caller's options of a resubmission in the words of the verb. @throws `INVALID_ARGUMENT` naming the option
  */
 export function toResubmitOptions(options: ResubmitOptions): ResubmitVerbOptions {
-  const { gateOptions, ...rest } = knownOptions("resubmit", options, resubmitKeys);
+  const { gateOptions, ...rest } = knownOptions("quarantine.resubmit", options, resubmitKeys);
   return { ...rest, gateOptions: toGateOptions(gateOptions) };
 }
 

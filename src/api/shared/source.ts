@@ -1,7 +1,8 @@
-import { VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
-import type { WriteSource } from "../write/write-source.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { WriteSource } from "../../write/write-source.ts";
 import { knownOptions } from "./known-options.ts";
+import { Snapshot } from "./snapshot.ts";
 import {
   type CsvSource,
   csvSourceKeys,
@@ -10,14 +11,13 @@ import {
   type SqlSource,
   sqlSourceKeys,
 } from "./table-options.ts";
-import { TableVersion } from "./table-version.ts";
 
 /**
  * A caller's source in the words of the verbs. @throws `INVALID_ARGUMENT` for unknown members of `{ csv }`
  * and `{ sql }`
  */
 export function toWriteSource(source: Source): WriteSource {
-  if (source instanceof TableVersion || isOpened(source)) return logOf(source);
+  if (source instanceof Snapshot || isOpened(source)) return logOf(source);
   if (isWrapper(source, "sql")) {
     const { sql, tables, files } = knownOptions("a source { sql }", source as SqlSource, sqlSourceKeys);
     return { sql, tables: tables === undefined ? undefined : toSnapshots(tables), files };
@@ -28,7 +28,7 @@ export function toWriteSource(source: Source): WriteSource {
 
 /** Tables and versions by name as the verbs take them. */
 export function toSnapshots(
-  tables: Readonly<Record<string, OpenedTable | TableVersion>>,
+  tables: Readonly<Record<string, OpenedTable | Snapshot>>,
 ): Readonly<Record<string, LogSnapshot>> {
   return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, logOf(table)]));
 }
@@ -52,8 +52,8 @@ function isOpened(source: unknown): source is OpenedTable {
   );
 }
 
-function logOf(table: OpenedTable | TableVersion): LogSnapshot {
-  if (table instanceof TableVersion) return table.log;
+function logOf(table: OpenedTable | Snapshot): LogSnapshot {
+  if (table instanceof Snapshot) return table.log;
   if (isOpened(table)) return table.snapshot().log;
   throw new VarveError(
     "INVALID_ARGUMENT",

@@ -1,7 +1,7 @@
-import { type ErrorCode, isVarveError } from "../errors.ts";
-import type { CheckpointSummary } from "../log/checkpoint/checkpoint-write.ts";
-import type { CleanupReport } from "../log/maintenance/cleanup.ts";
-import type { UpkeepReport } from "../table/commit/upkeep.ts";
+import { type ErrorCode, isVarveError } from "../../errors.ts";
+import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
+import type { CleanupReport } from "../../log/maintenance/cleanup.ts";
+import type { UpkeepReport } from "../../table/commit/upkeep.ts";
 
 /**
  * What was done for the log after a commit; whatever failed is a warning, because the commit itself has

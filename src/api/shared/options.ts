@@ -1,8 +1,8 @@
-import type { Suite, SuiteJson } from "../quality/model/suite.ts";
-import type { S3Options } from "../storage/s3/s3-options.ts";
-import type { World } from "../util/world.ts";
-import type { WriteProgress } from "../write/write-options.ts";
-import type { VersionArgument, VersionPoint } from "./table-uri.ts";
+import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { S3Options } from "../../storage/s3/s3-options.ts";
+import type { World } from "../../util/world.ts";
+import type { WriteProgress } from "../../write/write-options.ts";
+import type { Timestamp, VersionArgument, VersionPoint } from "./table-uri.ts";
 
 /** How a table's store and engine are opened. */
 export interface ContextOptions {
@@ -77,7 +77,7 @@ export interface SelectOptions {
   readonly columns?: readonly string[] | undefined;
   /**
    * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query,
-   * aggregate or window: write those with {@link TableVersion.sql}.
+   * aggregate or window: write those with {@link Snapshot.sql}.
    */
   readonly where?: string | undefined;
   readonly limit?: number | undefined;
@@ -217,6 +217,11 @@ export interface SetSuiteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a table's suite is taken off. */
+export interface UnsetSuiteOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How a checkpoint is written. */
 export interface CheckpointOptions {
   /**
@@ -237,13 +242,11 @@ export interface CleanLogOptions {
 }
 
 /** Which recorded metrics to read. */
-export interface VersionMetricsOptions {
+export interface MetricsOptions {
   /** Of all the table's rows, or of the rows that each version added; default: both. */
   readonly scope?: "table" | "batch" | undefined;
   /** Names of columns; default: all. */
   readonly columns?: readonly string[] | undefined;
-  /** Measure versions that were not yet, first; default true. */
-  readonly record?: boolean | undefined;
 }
 
 /** Which rows of a quarantine; without any of these all that are open. */
@@ -255,13 +258,18 @@ export interface QuarantineSelection {
   readonly status?: QuarantineStatus | undefined;
 }
 
+/** Which rows of a quarantine to read, and how many. */
+export interface QuarantineReadOptions extends QuarantineSelection {
+  readonly limit?: number | undefined;
+}
+
 /** What became of a quarantined row so far. */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
 /** What to remove of a quarantine for good. */
 export interface PurgeOptions {
   /** Rows that were resolved before this; default: 90 days ago. */
-  readonly before?: Date | undefined;
+  readonly before?: Timestamp | undefined;
   /** Only count them. */
   readonly dryRun?: boolean | undefined;
 }

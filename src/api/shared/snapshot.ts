@@ -1,13 +1,13 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
-import type { EngineRow } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
-import type { QueryRequest } from "../query/query.ts";
-import type { QueryResult } from "../query/query-result.ts";
-import { logPathKey } from "../schema/paths.ts";
-import { foldName } from "../schema/schema-json.ts";
-import type { StructType } from "../schema/types.ts";
-import { quoteName } from "../sql/sql-text.ts";
+import type { EngineRow } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { QueryRequest } from "../../query/query.ts";
+import type { QueryResult } from "../../query/query-result.ts";
+import { logPathKey } from "../../schema/paths.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 import { knownOptions } from "./known-options.ts";
 import { batchKeys, selectKeys } from "./option-keys.ts";
 import type { BatchOptions, SelectOptions } from "./options.ts";
@@ -40,7 +40,7 @@ export interface TableDescription {
 /**
  * An immutable version of a table. Opening it cost protocol and metadata only; rows are read when asked for.
  */
-export class TableVersion {
+export class Snapshot {
   readonly #log: LogSnapshot;
 
   private constructor(log: LogSnapshot) {
@@ -48,8 +48,8 @@ export class TableVersion {
   }
 
   /** @internal Made by `Table.snapshot` and `Table.at`. */
-  static of(log: LogSnapshot): TableVersion {
-    return new TableVersion(log);
+  static of(log: LogSnapshot): Snapshot {
+    return new Snapshot(log);
   }
 
   get uri(): string {
@@ -135,7 +135,7 @@ export class TableVersion {
 
   /**
    * How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as
-   * {@link TableVersion.select}
+   * {@link Snapshot.select}
    */
   async count(where?: string): Promise<number> {
     if (where !== undefined) requireText(where, "where", "where");
@@ -191,7 +191,7 @@ export class TableVersion {
       rowTracking,
       signal,
     };
-    const { prepareQuery } = await import("../query/query.ts");
+    const { prepareQuery } = await import("../../query/query.ts");
     return prepareQuery(await this.#log.context.engine(), request);
   }
 

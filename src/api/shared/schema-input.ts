@@ -1,9 +1,9 @@
 import type { Schema as ArrowSchema } from "apache-arrow";
-import { schemaOfArrow } from "../dialects/arrow-types.ts";
-import { SchemaBuilder } from "../schema/builder.ts";
-import { parseSchema, schemaFromJson, typeToJson } from "../schema/schema-json.ts";
-import type { StructType } from "../schema/types.ts";
-import type { JsonValue } from "../util/json.ts";
+import { schemaOfArrow } from "../../dialects/arrow-types.ts";
+import { SchemaBuilder } from "../../schema/builder.ts";
+import { parseSchema, schemaFromJson, typeToJson } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
+import type { JsonValue } from "../../util/json.ts";
 
 /**
  * A schema as callers have it: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow

@@ -1,4 +1,4 @@
-import { VarveError } from "../errors.ts";
+import { VarveError } from "../../errors.ts";
 
 /**
  * Every key of an options type, so that the compiler finds one that is missing or too many; of nested options

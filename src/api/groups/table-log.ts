@@ -1,0 +1,55 @@
+import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts";
+import type { TidyReport } from "../../table/commit/upkeep.ts";
+import { knownOptions } from "../shared/known-options.ts";
+import { checkpointKeys, cleanLogKeys } from "../shared/option-keys.ts";
+import type { CheckpointOptions, CleanLogOptions } from "../shared/options.ts";
+import type { TableState } from "../shared/table-state.ts";
+
+/** Maintenance of a table's log: `table.log`. Writes keep the log in order by themselves; this is by hand. */
+export class TableLog {
+  readonly #state: TableState;
+
+  private constructor(state: TableState) {
+    this.#state = state;
+  }
+
+  /** @internal Made by `Table`. */
+  static of(state: TableState): TableLog {
+    return new TableLog(state);
+  }
+
+  /**
+   * Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says.
+   *
+   * @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
+   */
+  async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
+    const known = knownOptions("log.checkpoint", options, checkpointKeys);
+    const { checkpointTable } = await import("../../table/commit/upkeep.ts");
+    return checkpointTable(await this.#state.newest(), known);
+  }
+
+  /**
+   * Writes one file that stands for the commits `from` to `to` when the log is read; returns its path.
+   *
+   * @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND`
+   */
+  async compact(from: number, to: number): Promise<string> {
+    const { writeCompaction } = await import("../../log/maintenance/compaction-write.ts");
+    return writeCompaction((await this.#state.writable()).context, from, to);
+  }
+
+  /**
+   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back
+   * first; versions before it can no longer be opened. Happens after each checkpoint by itself unless
+   * `delta.enableExpiredLogCleanup` is false.
+   *
+   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer
+   * ago than `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
+   */
+  async clean(options: CleanLogOptions = {}): Promise<TidyReport> {
+    const known = knownOptions("log.clean", options, cleanLogKeys);
+    const { tidyTable } = await import("../../table/commit/upkeep.ts");
+    return tidyTable(await this.#state.newest(), known);
+  }
+}

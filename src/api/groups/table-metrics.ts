@@ -1,0 +1,49 @@
+import type { VersionMetrics } from "../../metrics/metrics-store.ts";
+import type { MetricSeries } from "../../quality/gate/check-report.ts";
+import { knownOptions } from "../shared/known-options.ts";
+import { metricsKeys } from "../shared/option-keys.ts";
+import type { MetricsOptions } from "../shared/options.ts";
+import type { TableState } from "../shared/table-state.ts";
+
+/** Metrics of a table's versions, kept in a table of their own beside it: `table.metrics`. */
+export class TableMetrics {
+  readonly #state: TableState;
+
+  private constructor(state: TableState) {
+    this.#state = state;
+  }
+
+  /** @internal Made by `Table`. */
+  static of(state: TableState): TableMetrics {
+    return new TableMetrics(state);
+  }
+
+  /**
+   * Measures the versions up to the one that is open and are not recorded yet, and records them in one commit
+   * of the table of metrics.
+   *
+   * Versions whose files are gone can be measured no more and are passed over.
+   *
+   * @returns how many versions were recorded
+   */
+  async record(): Promise<number> {
+    const { recordMetrics } = await import("../../metrics/metrics.ts");
+    return recordMetrics(this.#state.log);
+  }
+
+  /** The metrics that are recorded, oldest version first. Writes nothing. */
+  async read(options: MetricsOptions = {}): Promise<VersionMetrics[]> {
+    const known = knownOptions("metrics.read", options, metricsKeys);
+    const { readMetrics } = await import("../../metrics/metrics-store.ts");
+    return readMetrics(this.#state.log.context, known);
+  }
+
+  /**
+   * What is recorded as series over the versions, as reports show it: the row count, and completeness and
+   * mean of each column that has them. Writes nothing.
+   */
+  async series(): Promise<MetricSeries[]> {
+    const { metricSeries } = await import("../../metrics/metrics.ts");
+    return metricSeries(this.#state.log.context);
+  }
+}

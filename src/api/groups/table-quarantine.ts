@@ -1,0 +1,90 @@
+import type { EngineRow } from "../../engine/core/contract.ts";
+import type { QuarantinedBatch } from "../../quarantine/quarantine-read.ts";
+import type { ResubmitResult } from "../../quarantine/resubmit.ts";
+import { knownOptions } from "../shared/known-options.ts";
+import { purgeKeys, quarantineReadKeys, selectionKeys } from "../shared/option-keys.ts";
+import type { PurgeOptions, QuarantineReadOptions, QuarantineSelection } from "../shared/options.ts";
+import { checkedLimit } from "../shared/snapshot.ts";
+import type { ResubmitOptions } from "../shared/table-options.ts";
+import type { TableState } from "../shared/table-state.ts";
+import { parseTimestamp } from "../shared/table-uri.ts";
+import { toResubmitOptions } from "../shared/write-options.ts";
+
+/** The rows that gates set aside, in a table of their own beside the table: `table.quarantine`. */
+export class TableQuarantine {
+  readonly #state: TableState;
+
+  private constructor(state: TableState) {
+    this.#state = state;
+  }
+
+  /** @internal Made by `Table`. */
+  static of(state: TableState): TableQuarantine {
+    return new TableQuarantine(state);
+  }
+
+  /** The batches that left rows in the quarantine, newest first. */
+  async list(): Promise<QuarantinedBatch[]> {
+    const { listQuarantine } = await import("../../quarantine/quarantine-read.ts");
+    return listQuarantine(this.#state.log.context);
+  }
+
+  /**
+   * Quarantined rows with their reasons; by default those that are open.
+   *
+   * @throws `QUARANTINE_INVALID` for ids that the quarantine does not have
+   */
+  async read(options: QuarantineReadOptions = {}): Promise<EngineRow[]> {
+    const { limit, ...selection } = knownOptions("quarantine.read", options, quarantineReadKeys);
+    if (limit !== undefined) checkedLimit(limit);
+    const { readQuarantine } = await import("../../quarantine/quarantine-read.ts");
+    return readQuarantine(this.#state.log.context, selection, limit);
+  }
+
+  /** Quarantined rows as lossless JSON; each text holds whole lines. */
+  async *lines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
+    const known = knownOptions("quarantine.lines", selection, selectionKeys);
+    const { exportQuarantine } = await import("../../quarantine/quarantine-read.ts");
+    yield* exportQuarantine(this.#state.log.context, known);
+  }
+
+  /**
+   * Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how
+   * many rows.
+   */
+  async repair(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
+    const known = knownOptions("quarantine.repair", selection, selectionKeys);
+    const { repairQuarantine } = await import("../../quarantine/quarantine-change.ts");
+    return repairQuarantine(await this.#state.writable(), known, set);
+  }
+
+  /**
+   * Tests open quarantined rows again and adds those that pass to the table, each at most once whatever
+   * crashes.
+   */
+  async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
+    const verbOptions = toResubmitOptions(options);
+    const { resubmit } = await import("../../quarantine/resubmit.ts");
+    const result = await resubmit(await this.#state.writable(), verbOptions);
+    await this.#state.refresh();
+    return result;
+  }
+
+  /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
+  async discard(selection: QuarantineSelection, note?: string): Promise<number> {
+    const known = knownOptions("quarantine.discard", selection, selectionKeys);
+    const { discardQuarantine } = await import("../../quarantine/quarantine-change.ts");
+    return discardQuarantine((await this.#state.writable()).context, known, note);
+  }
+
+  /**
+   * Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never
+   * open ones; returns how many.
+   */
+  async purge(options: PurgeOptions = {}): Promise<number> {
+    const { before, dryRun } = knownOptions("quarantine.purge", options, purgeKeys);
+    const resolvedBefore = before === undefined ? undefined : parseTimestamp(before);
+    const { purgeQuarantine } = await import("../../quarantine/quarantine-change.ts");
+    return purgeQuarantine((await this.#state.writable()).context, { dryRun, before: resolvedBefore });
+  }
+}

@@ -1,0 +1,93 @@
+import type { PublishResult } from "../../staging/publish-staged.ts";
+import type { StagedBatch } from "../../staging/staged-batch.ts";
+import { namedBatch } from "../../write/batch-marks.ts";
+import type { StageOptions } from "../shared/options.ts";
+import { toWriteSource } from "../shared/source.ts";
+import type { PublishOptions, Source } from "../shared/table-options.ts";
+import type { TableState } from "../shared/table-state.ts";
+import { requireText } from "../shared/table-uri.ts";
+import { toPublishOptions, toStageOptions } from "../shared/write-options.ts";
+import { StagedRows } from "./staged-rows.ts";
+
+/** Write, audit, publish: batches that are written below the table and not committed: `table.staging`. */
+export class TableStaging {
+  readonly #state: TableState;
+
+  private constructor(state: TableState) {
+    this.#state = state;
+  }
+
+  /** @internal Made by `Table`. */
+  static of(state: TableState): TableStaging {
+    return new TableStaging(state);
+  }
+
+  /**
+   * Writes a batch's files without committing them. Readers see nothing of it until
+   * {@link StagedRows.publish}, which any process may call.
+   *
+   * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
+   */
+  async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
+    const [rows, verbOptions] = [toWriteSource(source), toStageOptions(options)];
+    const { stageBatch } = await import("../../staging/stage.ts");
+    return this.#stagedRows(await stageBatch(await this.#state.writable(), rows, verbOptions));
+  }
+
+  /** The batches that are staged and neither published nor discarded, oldest first. */
+  async list(): Promise<StagedRows[]> {
+    const { listStaged } = await import("../../staging/staged-batch.ts");
+    return (await listStaged(this.#state.log.context)).map((batch) => this.#stagedRows(batch));
+  }
+
+  /**
+   * A batch that was staged before, by this process or another.
+   *
+   * @throws `STAGED_INVALID` where there is none of that id
+   */
+  async get(id: string): Promise<StagedRows> {
+    requireId(id);
+    const { requireStaged } = await import("../../staging/staged-batch.ts");
+    return this.#stagedRows(await requireStaged(this.#state.log.context, id));
+  }
+
+  /**
+   * Commits a staged batch by its id, also one that was published before: then nothing is written.
+   *
+   * @throws as {@link StagedRows.publish}
+   */
+  async publish(id: string, options: PublishOptions = {}): Promise<PublishResult> {
+    requireId(id);
+    const verbOptions = toPublishOptions(options);
+    const { publishStaged } = await import("../../staging/publish-staged.ts");
+    const { stagedTransaction } = await import("../../staging/staged-batch.ts");
+    const outcome = await publishStaged(await this.#state.writable(), id, verbOptions);
+    const result = await this.#state.committed(outcome);
+    // an earlier try of the publication may have set rows aside that the tests of now do not
+    await this.#state.discardSuperseded(namedBatch({ txn: stagedTransaction(id) }));
+    return result;
+  }
+
+  /**
+   * Gives up a staged batch by its id and deletes its files.
+   *
+   * @throws `STAGED_INVALID` for a batch that is published
+   */
+  async discard(id: string): Promise<void> {
+    requireId(id);
+    const { discardStaged } = await import("../../staging/publish-staged.ts");
+    await discardStaged(await this.#state.newest(), id);
+  }
+
+  #stagedRows(batch: StagedBatch): StagedRows {
+    return StagedRows.of(batch, {
+      newest: () => this.#state.newest(),
+      publish: (options) => this.publish(batch.id, options),
+      discard: () => this.discard(batch.id),
+    });
+  }
+}
+
+function requireId(id: string): void {
+  requireText(id, "The id of a staged batch", "id");
+}

@@ -1,0 +1,73 @@
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { WriteOutcome } from "../../write/write-options.ts";
+import { refreshLog } from "./lazy-log.ts";
+import { Maintenance } from "./maintenance.ts";
+
+/** What a table that is open shares with its groups of verbs: the newest version that it has seen. */
+export class TableState {
+  /** Opened at a version that its caller named: reads stay there until a refresh. */
+  readonly pinned: boolean;
+  /**
+   * The log's maintenance after the last writes; a write waits for that of the write before, never for its
+   * own.
+   */
+  readonly maintenance = new Maintenance();
+  #log: LogSnapshot;
+
+  constructor(log: LogSnapshot, pinned: boolean) {
+    this.#log = log;
+    this.pinned = pinned;
+  }
+
+  /** The version that was opened, or the newest one that was written or refreshed to. */
+  get log(): LogSnapshot {
+    return this.#log;
+  }
+
+  /** Reads the commits that are newer than {@link TableState.log}. */
+  async refresh(): Promise<LogSnapshot> {
+    this.#log = await refreshLog(this.#log);
+    return this.#log;
+  }
+
+  /**
+   * The version that a write builds on; a table that was opened at an older one is not written by mistake.
+   *
+   * @throws `INVALID_ARGUMENT` for a pinned table
+   */
+  async writable(): Promise<LogSnapshot> {
+    if (this.pinned) {
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        `This table was opened at version ${this.#log.version}. Open it without a version to write to it.`,
+        { version: this.#log.version },
+      );
+    }
+    await this.maintenance.wait();
+    return this.#log;
+  }
+
+  /** As {@link TableState.writable}, after a refresh. */
+  async newest(): Promise<LogSnapshot> {
+    await this.writable();
+    return this.refresh();
+  }
+
+  /** The result of a commit as plain data; the maintenance that follows it goes on. */
+  async committed<T extends Pick<WriteOutcome, "upkeep">>({
+    upkeep,
+    ...result
+  }: T): Promise<Omit<T, "upkeep">> {
+    this.maintenance.add(upkeep);
+    await this.refresh();
+    return result;
+  }
+
+  /** Discards quarantined rows of an earlier try of a batch that the try which landed replaces. */
+  async discardSuperseded(batchId: string | undefined): Promise<void> {
+    if (batchId === undefined) return;
+    const { discardSuperseded } = await import("../../quarantine/superseded-rows.ts");
+    await discardSuperseded(this.#log, batchId);
+  }
+}
