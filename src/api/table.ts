@@ -8,7 +8,7 @@ import type { VersionDiff } from "../operations/diff.ts";
 import type { HistoryEntry } from "../operations/history.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
-import { namedBatch } from "../write/batch-marks.ts";
+import { quarantinedName } from "../table/idempotence/application-ids.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
@@ -243,7 +243,7 @@ export class Table implements AsyncDisposable {
 
   async #wrote(outcome: WriteOutcome, options: WriteOptions): Promise<WriteResult> {
     const result = await this.#state.committed(outcome);
-    if (result.outcome === "alreadyApplied") await this.#state.discardSuperseded(namedBatch(options));
+    if (result.outcome === "alreadyApplied") await this.#state.discardSuperseded(quarantinedName(options));
     return result;
   }
 

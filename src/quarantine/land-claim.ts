@@ -18,7 +18,7 @@ import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
-import { resubmittedMark } from "../write/batch-marks.ts";
+import { claimTransaction, givenUpMark, resubmittedMark } from "../table/idempotence/application-ids.ts";
 import type { GateOptions } from "../write/write-options.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
@@ -68,7 +68,8 @@ export async function landClaim(
   } catch (error) {
     // a batch whose rows these are landed meanwhile, or another claim's rows of it
     const met = isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION") ? error.data["appId"] : undefined;
-    if (typeof met === "string" && met !== landingOf(claim)) return landClaim(now, claim, suiteAt, options);
+    if (typeof met === "string" && met !== claimTransaction(claim).appId)
+      return landClaim(now, claim, suiteAt, options);
     if (isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) end = await endOf(now, claim);
     else if (!isVarveError(error, "BATCH_REJECTED", "SCHEMA_MISMATCH", "CONSTRAINT_VIOLATED")) throw error;
     else {
@@ -107,7 +108,7 @@ async function addClaimed(
     tables: { q: snapshot },
   };
   const write = {
-    txn: { appId: landingOf(claim), version: 1 },
+    txn: claimTransaction(claim),
     gateReplacesCarried: true,
     userMetadata: JSON.stringify({
       resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows },
@@ -190,8 +191,6 @@ function changedSince(rows: number, version: number): VarveError {
 /** How a claim ended, as the table's log tells. */
 type ClaimEnd = "given up" | { readonly landed: number };
 
-const landingOf = (claim: string): string => `varve.resubmit.${claim}`;
-const givenUpOf = (claim: string): string => `${landingOf(claim)}.given-up`;
 const claimedBy = (claim: string): string => `(resubmission_id = ${quoteText(claim)} AND status = 'claimed')`;
 
 /** SELECT of the payloads of a claim's rows, as the table's columns are now. */
@@ -208,9 +207,9 @@ function claimedPayloads({ schema }: LogSnapshot, quarantine: string, claim: str
 async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
   const now = await refreshLog(table);
   const progress = await now.appTransactions();
-  if (progress.has(givenUpOf(claim))) return "given up";
-  if (progress.has(landingOf(claim)))
-    return { landed: await versionOf(now.context, landingOf(claim), now.version) };
+  if (progress.has(givenUpMark(claim))) return "given up";
+  const { appId } = claimTransaction(claim);
+  if (progress.has(appId)) return { landed: await versionOf(now.context, appId, now.version) };
   throw new VarveError(
     "QUARANTINE_INVALID",
     `The resubmission ${claim} was ended by another writer, and the table's log does not tell how. Its rows stay claimed; look for them in the table.`,
@@ -227,8 +226,8 @@ async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | u
   const change: TableChange = {
     operation: "RESUBMISSION GIVEN UP",
     operationParameters: { resubmission: claim },
-    marks: [givenUpOf(claim)],
-    txn: { appId: landingOf(claim), version: 1n },
+    marks: [givenUpMark(claim)],
+    txn: claimTransaction(claim),
     signal,
   };
   try {

@@ -1,8 +1,8 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { propertyKey } from "../protocol/properties.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import type { AppTransaction } from "../table/commit/commit-request.ts";
-import { asideMark } from "../write/batch-marks.ts";
+import { isCovered } from "../table/idempotence/app-transaction.ts";
+import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
 import { openQuarantine, quarantineColumns, quarantineContext } from "../write/quarantine-table.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
@@ -31,29 +31,12 @@ async function batchStandings(
   const superseded: string[] = [];
   const pending: { batchId: string; appId: string }[] = [];
   for (const batchId of batchIds) {
-    const txn = transactionOfBatch(batchId, quarantined);
+    const txn = quarantinedTransaction(batchId, quarantined);
     if (txn === undefined) continue;
-    const held = landed.get(txn.appId)?.version;
-    if (held === undefined || held < txn.version) pending.push({ batchId, appId: txn.appId });
+    if (!isCovered(landed.get(txn.appId), txn)) pending.push({ batchId, appId: txn.appId });
     else if (!forgetful && !landed.has(asideMark(batchId))) superseded.push(batchId);
   }
   return { superseded, pending };
-}
-
-/**
- * The transaction that a batch lands under, by its id in the quarantine; `undefined` where it was written
- * under none.
- */
-function transactionOfBatch(
-  batchId: string,
-  quarantined: ReadonlyMap<string, unknown>,
-): AppTransaction | undefined {
-  const own = `varve.batch.${batchId}`;
-  if (quarantined.has(`varve.quarantine.${own}`)) return { appId: own, version: 1n };
-  const [, appId = "", version = ""] = /^(.*):(\d+)$/s.exec(batchId) ?? [];
-  return version !== "" && quarantined.has(`varve.quarantine.${batchId}`)
-    ? { appId, version: BigInt(version) }
-    : undefined;
 }
 
 async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchStandings> {

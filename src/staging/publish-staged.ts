@@ -4,8 +4,9 @@ import { refreshLog } from "../log/snapshot/open-log.ts";
 import { appendBatch } from "../operations/append.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
+import { isApplied } from "../table/idempotence/app-transaction.ts";
+import { resubmittedMark, stagedTransaction, transactionName } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
-import { resubmittedMark } from "../write/batch-marks.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import type { WriteOutcome, WriteResult } from "../write/write-options.ts";
 import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
@@ -18,7 +19,6 @@ import {
   readStaged,
   type StagedAudit,
   type StagedBatch,
-  stagedTransaction,
 } from "./staged-batch.ts";
 import { deleteStagedFiles, requireStagedFiles } from "./staged-files.ts";
 import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
@@ -138,10 +138,8 @@ function mayTryAgain(error: unknown, attempt: number): boolean {
   return error.code.startsWith("CONFLICT_") || (error.code === "DATA_FILE_MISSING" && attempt === 1);
 }
 
-async function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
-  const { appId, version } = stagedTransaction(id);
-  const held = (await now.appTransactions()).get(appId)?.version;
-  return held !== undefined && held >= version;
+function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
+  return isApplied(now, stagedTransaction(id));
 }
 
 async function published(now: LogSnapshot, id: string): Promise<PublishOutcome> {
@@ -177,18 +175,12 @@ async function publishOnce(
   const aside =
     misfits === undefined
       ? undefined
-      : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id).appId);
+      : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id));
   const result = asItIs
     ? await commitFiles(now, batch, audit, aside, options)
     : await writeAnew(now, batch, aside, asking);
   const gateInfo = { gate: audit.gate };
   return { ...result, ...gateInfo, reaudited: !holds };
-}
-
-/** What the quarantine calls the rows of a staged batch. */
-function namedStaged(id: string): string {
-  const { appId, version } = stagedTransaction(id);
-  return `${appId}:${version}`;
 }
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {
@@ -210,14 +202,15 @@ async function commitFiles(
   quarantine: WriteResult["quarantine"],
   { signal }: AuditOptions,
 ): Promise<Omit<WriteOutcome, "gate">> {
+  const txn = stagedTransaction(batch.id);
   const change: TableChange = {
     operation: "WRITE",
     operationParameters: { mode: "Append", partitionBy: JSON.stringify(now.metadata.partitionColumns) },
     files: { adds: batch.files, rows: { written: batch.rows } },
-    reads: { appIds: [resubmittedMark(namedStaged(batch.id))] },
+    reads: { appIds: [resubmittedMark(transactionName(txn))] },
     judgedByTable: audit.comparesWithTable,
     userMetadata: batch.userMetadata,
-    txn: stagedTransaction(batch.id),
+    txn,
     commitInfo: audit.gate === undefined ? undefined : { gate: { ...audit.gate, ...placeOf(quarantine) } },
     signal,
   };
@@ -254,9 +247,8 @@ async function writeAnew(
 ): Promise<Omit<WriteOutcome, "gate">> {
   const suite = stagedSuite(now, batch, options.gate);
   const { source, write } = stagedWrite(now, batch, suite, options);
-  const { appId, version } = stagedTransaction(batch.id);
   const { userMetadata } = batch;
-  const asked = { ...write, txn: { appId, version }, userMetadata };
+  const asked = { ...write, txn: stagedTransaction(batch.id), userMetadata };
   const { gate: _, ...result } = await appendBatch(await existingTarget(now), source, asked, {
     judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
     aside,

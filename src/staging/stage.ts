@@ -3,6 +3,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { type PreparedBatch, prepareBatch } from "../write/write-batch.ts";
@@ -15,7 +16,6 @@ import {
   misfitsPath,
   readEnd,
   type StagedBatch,
-  stagedTransaction,
   writeStaged,
 } from "./staged-batch.ts";
 import { keepMisfits, stagingSuite } from "./staged-misfits.ts";

@@ -9,7 +9,6 @@ import type { AddAction, MetadataAction, ProtocolAction } from "../protocol/acti
 import type { SuiteJson } from "../quality/model/suite.ts";
 import { foldName, parseSchema } from "../schema/schema-json.ts";
 import type { StructType } from "../schema/types.ts";
-import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { defined } from "../util/defined.ts";
 import { isJsonObject, type JsonObject, parseJson, stringifyJson, toJsonValue } from "../util/json.ts";
@@ -70,11 +69,6 @@ export interface StagedAudit {
 
 /** Whether a batch is on its way to being published, or being given up; absent: neither. */
 export type StagedEnd = "publish" | "discard";
-
-/** The transaction under which a batch is published at most once. */
-export function stagedTransaction(id: string): AppTransaction {
-  return { appId: `varve.staged.${id}`, version: 1n };
-}
 
 /** Holds an id to what can be part of a file's name. @throws `INVALID_ARGUMENT` */
 export function checkStagedId(id: string): string {

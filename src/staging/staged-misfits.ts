@@ -6,7 +6,8 @@ import { append } from "../operations/append.ts";
 import type { CheckResult, GateOutcome } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import type { AppTransaction } from "../table/commit/commit-request.ts";
+import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
+import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { misfitResult, misfitSuite } from "../write/misfits.ts";
 import {
@@ -99,7 +100,7 @@ export async function quarantineMisfits(
   now: LogSnapshot,
   { path, rows }: StagedMisfits,
   suite: Suite | undefined,
-  appId: string,
+  txn: AppTransaction,
 ): Promise<NonNullable<WriteResult["quarantine"]>> {
   const context = quarantineContext(now.context);
   const at = new Date(now.context.world.now()).toISOString();
@@ -114,7 +115,7 @@ export async function quarantineMisfits(
     files: { m: await localFile(now.context, path) },
   };
   const result = await append(await ensureQuarantine(context, now.schema), source, {
-    txn: { appId: `varve.quarantine.${appId}.misfits`, version: 1 },
+    txn: misfitsTransaction(txn),
   });
   await result.upkeep;
   return { uri: context.store.uri, version: result.version, rows };

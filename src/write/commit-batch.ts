@@ -1,12 +1,19 @@
 import type { AddAction } from "../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
-import type { AppTransaction, ReadSet } from "../table/commit/commit-request.ts";
+import type { ReadSet } from "../table/commit/commit-request.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import { isApplied } from "../table/idempotence/app-transaction.ts";
+import {
+  asideMark,
+  type BatchName,
+  batchTransaction,
+  quarantinedName,
+  resubmittedMark,
+} from "../table/idempotence/application-ids.ts";
 import { defined } from "../util/defined.ts";
 import type { JsonValue } from "../util/json.ts";
-import { asideMark, namedBatch, resubmittedMark } from "./batch-marks.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { PreparedBatch } from "./write-batch.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "./write-options.ts";
@@ -43,7 +50,7 @@ export async function commitBatch(
   options.onProgress?.({ phase: "committing" });
   const adds = await publishData(target.context, data, options.signal);
   const removes = commit.removes ?? [];
-  const txn = transactionOf(options);
+  const txn = batchTransaction(options);
   const change: TableChange = {
     operation: commit.operation,
     operationParameters: commit.operationParameters,
@@ -94,7 +101,7 @@ function setsAside({ verdict }: PreparedBatch): boolean {
 }
 
 function ownMarks(options: WriteOptions, markOf: (batchId: string) => string): string[] {
-  const batchId = namedBatch(options);
+  const batchId = quarantinedName(options);
   return batchId === undefined ? [] : [markOf(batchId)];
 }
 
@@ -103,18 +110,11 @@ export function alreadyApplied(version: number): WriteResult {
   return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
 }
 
-/** The application transaction under which a write lands at most once; absent where the caller named none. */
-export function transactionOf(options: WriteOptions): AppTransaction | undefined {
-  if (options.txn !== undefined) return { appId: options.txn.appId, version: BigInt(options.txn.version) };
-  return options.batchId === undefined ? undefined : { appId: `varve.batch.${options.batchId}`, version: 1n };
-}
-
 /** The version at which the table already holds this batch, before any work is done for it. */
-export async function appliedAt(target: BatchTarget, options: WriteOptions): Promise<number | undefined> {
-  const txn = transactionOf(options);
-  if (txn === undefined || target.snapshot === undefined) return undefined;
-  const held = (await target.snapshot.appTransactions()).get(txn.appId)?.version;
-  return held !== undefined && held >= txn.version ? target.snapshot.version : undefined;
+export async function appliedAt({ snapshot }: BatchTarget, batch: BatchName): Promise<number | undefined> {
+  const txn = batchTransaction(batch);
+  if (txn === undefined || snapshot === undefined) return undefined;
+  return (await isApplied(snapshot, txn)) ? snapshot.version : undefined;
 }
 
 /** What history keeps of the gate: `gate` as `spec/formats.md` defines it. */

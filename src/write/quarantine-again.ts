@@ -4,11 +4,12 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import type { AppTransaction } from "../table/commit/commit-request.ts";
 import { harmfulChange } from "../table/commit/conflict-metadata.ts";
+import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
+import { quarantineTransaction } from "../table/idempotence/application-ids.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { type BatchTarget, existingTarget } from "./batch-target.ts";
-import { commitBatch, transactionOf } from "./commit-batch.ts";
+import { commitBatch } from "./commit-batch.ts";
 import { openQuarantine, quarantineColumns, quarantineContext } from "./quarantine-table.ts";
 import { type PreparedBatch, prepareBatch } from "./write-batch.ts";
 import type { WriteOptions } from "./write-options.ts";
@@ -22,19 +23,6 @@ export interface RepeatedBatch {
   readonly verdict: GateOutcome | undefined;
   /** Rows of the batch that went into quarantine before they met the gate, and stay there. */
   readonly before: number;
-}
-
-/**
- * The quarantine's own mark of a batch. Each batch has one to itself, because rows that replace those of an
- * earlier try have its next version.
- */
-export function quarantineMark(options: WriteOptions): AppTransaction | undefined {
-  const txn = transactionOf(options);
-  if (txn === undefined) return undefined;
-  return {
-    appId: `varve.quarantine.${options.txn === undefined ? txn.appId : `${txn.appId}:${txn.version}`}`,
-    version: 1n,
-  };
 }
 
 /**
@@ -57,7 +45,7 @@ async function earlierQuarantine(
   { context }: BatchTarget,
   options: WriteOptions,
 ): Promise<LogSnapshot | undefined> {
-  const mark = quarantineMark(options);
+  const mark = quarantineTransaction(options);
   if (mark === undefined) return undefined;
   const quarantine = await openQuarantine(options.quarantine ?? quarantineContext(context));
   return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;

@@ -19,12 +19,12 @@ import {
   stageData,
   withdrawData,
 } from "../table/data-files/write-data-files.ts";
+import { quarantinedName, quarantineTransaction } from "../table/idempotence/application-ids.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { requireSamePlaces } from "./accounted-rows.ts";
-import { namedBatch } from "./batch-marks.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "./batch-target.ts";
-import { compareEarlier, quarantineMark, replaceEarlier } from "./quarantine-again.ts";
+import { compareEarlier, replaceEarlier } from "./quarantine-again.ts";
 import {
   ensureQuarantine,
   quarantineColumns,
@@ -55,7 +55,7 @@ export async function quarantineRows(
   const { before = 0 } = known;
   const { verdict, target } = batch;
   const context = options.quarantine ?? quarantineContext(target.context);
-  const txn = quarantineMark(options);
+  const txn = quarantineTransaction(options);
   const earlier = known.earlier === undefined ? undefined : await refreshLog(known.earlier);
   const held = txn === undefined ? undefined : (await earlier?.appTransactions())?.get(txn.appId)?.version;
   if (earlier !== undefined && txn !== undefined && held !== undefined) {
@@ -210,7 +210,7 @@ export function quarantineSql(
 }
 
 function batchIdOf({ target }: PreparedBatch, options: WriteOptions): string {
-  return namedBatch(options) ?? timeOrderedUuid(target.context.world);
+  return quarantinedName(options) ?? timeOrderedUuid(target.context.world);
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import type { Action, AddAction, MetadataAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
-import type { AppTransaction, CommitRequest } from "../../src/table/commit/commit-request.ts";
+import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
+import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
 import { modelFile, type OperationNote } from "./model-state.ts";
 import type { Random } from "./random.ts";
 import { addFeature, dropFeature, hasFeature } from "./sim-table.ts";

@@ -3,7 +3,7 @@ import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { writeCompaction } from "../../src/log/maintenance/compaction-write.ts";
 import { refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { CommitOutcomeUnknownError } from "../../src/table/commit/commit-outcome.ts";
-import type { AppTransaction, CommitResult } from "../../src/table/commit/commit-request.ts";
+import type { CommitResult } from "../../src/table/commit/commit-request.ts";
 import { ConflictError } from "../../src/table/commit/conflict-error.ts";
 import { checkpointTable } from "../../src/table/commit/upkeep.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type StagedData,
   withdrawData,
 } from "../../src/table/data-files/write-data-files.ts";
+import type { AppTransaction } from "../../src/table/idempotence/app-transaction.ts";
 import { mistakenUpkeep } from "./log-mistakes.ts";
 import { mistaken } from "./mistakes.ts";
 import { Violation } from "./model-state.ts";

@@ -1,6 +1,6 @@
 import type { PublishResult } from "../../staging/publish-staged.ts";
 import type { StagedBatch } from "../../staging/staged-batch.ts";
-import { namedBatch } from "../../write/batch-marks.ts";
+import { stagedTransaction, transactionName } from "../../table/idempotence/application-ids.ts";
 import type { StageOptions } from "../shared/options.ts";
 import { toWriteSource } from "../shared/source.ts";
 import type { PublishOptions, Source } from "../shared/table-options.ts";
@@ -60,11 +60,10 @@ export class TableStaging {
     requireId(id);
     const verbOptions = toPublishOptions(options);
     const { publishStaged } = await import("../../staging/publish-staged.ts");
-    const { stagedTransaction } = await import("../../staging/staged-batch.ts");
     const outcome = await publishStaged(await this.#state.writable(), id, verbOptions);
     const result = await this.#state.committed(outcome);
     // an earlier try of the publication may have set rows aside that the tests of now do not
-    await this.#state.discardSuperseded(namedBatch({ txn: stagedTransaction(id) }));
+    await this.#state.discardSuperseded(transactionName(stagedTransaction(id)));
     return result;
   }
 

@@ -7,6 +7,7 @@ import type {
 } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
 import type { JsonValue } from "../../util/json.ts";
+import type { AppTransaction } from "../idempotence/app-transaction.ts";
 
 /**
  * How strictly concurrent commits are ordered; the table property `delta.isolationLevel` names the table's
@@ -30,15 +31,6 @@ export interface ReadSet {
   readonly files?: readonly string[] | undefined;
   /** Application ids whose progress was read. */
   readonly appIds?: readonly string[] | undefined;
-}
-
-/**
- * The progress of an idempotent writer: a commit that carries it lands at most once for each `version` and
- * all below.
- */
-export interface AppTransaction {
-  readonly appId: string;
-  readonly version: bigint;
 }
 
 /** One transaction: what it writes, what it read, and what history shall say about it. */

@@ -3,7 +3,8 @@ import type { Action, AddAction, MetadataAction, ProtocolAction } from "../../pr
 import { removeAction } from "../../protocol/remove-action.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
-import type { AppTransaction, CommitRequest, CommitResult, ReadSet } from "./commit-request.ts";
+import type { AppTransaction } from "../idempotence/app-transaction.ts";
+import type { CommitRequest, CommitResult, ReadSet } from "./commit-request.ts";
 import { commitNewTable, commitTransaction } from "./transaction.ts";
 
 /** The table that a change builds upon. */

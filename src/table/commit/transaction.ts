@@ -12,6 +12,7 @@ import { supportedWriterFeatures } from "../../protocol/features.ts";
 import { propertyOf } from "../../protocol/properties.ts";
 import { backoffDelay } from "../../util/backoff.ts";
 import { mapBounded } from "../../util/concurrency.ts";
+import { isCovered } from "../idempotence/app-transaction.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
 import { CommitOutcomeUnknownError } from "./commit-outcome.ts";
 import {
@@ -117,9 +118,10 @@ async function appliedBefore(
   { txn }: CommitRequest,
 ): Promise<AlreadyAppliedResult | undefined> {
   if (txn === undefined) return undefined;
-  const held = (await snapshot.appTransactions()).get(txn.appId)?.version;
-  if (held === undefined || held < txn.version) return undefined;
-  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held, version: snapshot.version };
+  const held = (await snapshot.appTransactions()).get(txn.appId);
+  if (!isCovered(held, txn)) return undefined;
+  const { version } = snapshot;
+  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held.version, version };
 }
 
 /** The loop of one transaction: try, learn who won, check and rebase, try again. */
@@ -309,7 +311,7 @@ class Committer {
     const { txn } = this.#request;
     const theirs =
       txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
-    if (txn === undefined || theirs === undefined || theirs.version < txn.version) return undefined;
+    if (txn === undefined || !isCovered(theirs, txn)) return undefined;
     return {
       outcome: "alreadyApplied",
       appId: txn.appId,

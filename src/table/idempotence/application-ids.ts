@@ -1,0 +1,96 @@
+import type { AppTransaction } from "./app-transaction.ts";
+
+// Every application id that varve records, by log (`spec/formats.md`).
+//
+// A batch is in two logs: its quarantined rows in one, the others in the other. A writer whose tests set no
+// row aside writes to the table's alone, so that it can land the whole batch after another writer, with other
+// tests, put rows of it into quarantine. The table's log decides: a batch that landed without the mark of its
+// quarantined rows landed with them.
+
+/** What a caller calls a batch, so that it lands at most once; without either it is repeated as another one. */
+export interface BatchName {
+  readonly txn?: { readonly appId: string; readonly version: number | bigint } | undefined;
+  readonly batchId?: string | undefined;
+}
+
+/** The transaction under which a batch lands in the table; absent where the caller named none. */
+export function batchTransaction({ txn, batchId }: BatchName): AppTransaction | undefined {
+  if (txn !== undefined) return { appId: txn.appId, version: BigInt(txn.version) };
+  return batchId === undefined ? undefined : { appId: ownBatch(batchId), version: 1n };
+}
+
+/** The transaction under which a staged batch is published. */
+export function stagedTransaction(id: string): AppTransaction {
+  return { appId: `varve.staged.${id}`, version: 1n };
+}
+
+/** The transaction that ends a claim of quarantined rows, whether they land or the claim is given up. */
+export function claimTransaction(claim: string): AppTransaction {
+  return { appId: `varve.resubmit.${claim}`, version: 1n };
+}
+
+/** The mark of a commit that gives a claim up. */
+export function givenUpMark(claim: string): string {
+  return `${claimTransaction(claim).appId}.given-up`;
+}
+
+/** The mark of a commit that lands a batch without the rows that its gate set aside. */
+export function asideMark(batchId: string): string {
+  return `varve.aside.${batchId}`;
+}
+
+/**
+ * The mark of a commit that lands quarantined rows of a batch which has not landed. A commit that would land
+ * the whole batch conflicts with it.
+ */
+export function resubmittedMark(batchId: string): string {
+  return `varve.resubmitted.${batchId}`;
+}
+
+/** What the quarantine calls a batch that is written under a transaction. */
+export function quarantinedName({ batchId, txn }: BatchName): string | undefined {
+  return batchId ?? (txn === undefined ? undefined : transactionName(txn));
+}
+
+/** What the quarantine calls a batch that is written under the caller's own transaction, or a staged one. */
+export function transactionName({ appId, version }: NonNullable<BatchName["txn"]>): string {
+  return `${appId}:${version}`;
+}
+
+/**
+ * The transaction under which a quarantine takes a batch's rows. Each batch has one to itself, because rows
+ * that replace those of an earlier try have its next version.
+ */
+export function quarantineTransaction(batch: BatchName): AppTransaction | undefined {
+  const txn = batchTransaction(batch);
+  if (txn === undefined) return undefined;
+  const name = batch.txn === undefined ? txn.appId : transactionName(txn);
+  return { appId: `${quarantinePrefix}${name}`, version: 1n };
+}
+
+/** The transaction under which a quarantine takes rows of a staged batch that do not fit the table. */
+export function misfitsTransaction({ appId }: AppTransaction): AppTransaction {
+  return { appId: `${quarantinePrefix}${appId}.misfits`, version: 1n };
+}
+
+/**
+ * The transaction under which a batch lands in the table, by its name in the quarantine and the progress that
+ * the quarantine holds; `undefined` where it was written under none.
+ */
+export function quarantinedTransaction(
+  batchId: string,
+  quarantined: ReadonlyMap<string, unknown>,
+): AppTransaction | undefined {
+  const own = ownBatch(batchId);
+  if (quarantined.has(`${quarantinePrefix}${own}`)) return { appId: own, version: 1n };
+  const [, appId = "", version = ""] = /^(.*):(\d+)$/s.exec(batchId) ?? [];
+  return version !== "" && quarantined.has(`${quarantinePrefix}${batchId}`)
+    ? { appId, version: BigInt(version) }
+    : undefined;
+}
+
+const quarantinePrefix = "varve.quarantine.";
+
+function ownBatch(batchId: string): string {
+  return `varve.batch.${batchId}`;
+}
