@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { Mutant } from "@stryker-mutator/api/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nameMutants, reachedMutants, shuffleMutants } from "./mutant-id.ts";
-import { scoreText, wilsonInterval } from "./score.ts";
+import { scoreText, tally, wilsonInterval } from "./score.ts";
 import { writeSection } from "./spec-section.ts";
+import type { TestedMutant } from "./stryker-run.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -23,6 +24,22 @@ describe("the mutation score", () => {
 
   it("counts a mutant that no test reaches as one that nobody noticed", () => {
     expect(scoreText({ killed: 2, timedOut: 1, survived: 0, uncovered: 1 })).toMatch(/^75\.0 % /);
+  });
+
+  it("counts a mutant that breaks the run of the tests as noticed", () => {
+    const mutants = (["Killed", "RuntimeError", "Timeout", "Survived", "NoCoverage"] as const).map(
+      (status): TestedMutant => ({
+        kind: "mutant",
+        id: status,
+        file: "a.ts",
+        line: 1,
+        mutator: "",
+        before: "",
+        after: "",
+        status,
+      }),
+    );
+    expect(tally(mutants)).toEqual({ killed: 2, timedOut: 1, survived: 1, uncovered: 1 });
   });
 
   it("replaces a group's row in the table and leaves the others and the text around", () => {

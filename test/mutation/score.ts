@@ -12,14 +12,16 @@ export function tally(mutants: readonly TestedMutant[]): Tally {
   const count = (status: TestedMutant["status"]): number =>
     mutants.filter((mutant) => mutant.status === status).length;
   return {
-    killed: count("Killed"),
+    // Stryker's "RuntimeError" is a failure outside of tests, or a process that died of the mutant twice: both
+    // fail the run of the tests.
+    killed: count("Killed") + count("RuntimeError"),
     timedOut: count("Timeout"),
     survived: count("Survived"),
     uncovered: count("NoCoverage"),
   };
 }
 
-/** Mutants noticed, and mutants in all; those that fail to load count nowhere. */
+/** Mutants noticed, and mutants in all. */
 export function noticed({ killed, timedOut, survived, uncovered }: Tally): {
   readonly hits: number;
   readonly of: number;

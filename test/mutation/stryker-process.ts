@@ -21,7 +21,7 @@ await new Stryker({
   // The processes of Stryker load the plugins too.
   checkerNodeArgs: ["--import", "tsx"],
   testRunnerNodeArgs: ["--import", "tsx"],
-  ignorePatterns: ["/dist", "/.cache", "/bench/**", "/spec/**"],
+  ignorePatterns: ["/dist", "/.cache", "/bench/**"],
   tempDirName: strykerRun().sandbox,
   cleanTempDir: "always",
   // There is no TypeScript API to rewrite it with, and nothing in it that a copy of the folder changes.

@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { mutationGroup, testsLeftOut } from "./groups.ts";
 import { strykerRun } from "./stryker-run.ts";
+import { SuiteFailures } from "./suite-failures.ts";
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
       glob.endsWith(".ts") ? glob : `${glob}/*.test.ts`,
     ),
     exclude: [...testsLeftOut],
+    reporters: [new SuiteFailures()],
     // One load of the sources for all test files of a run.
     isolate: false,
     env: { VARVE_SIMULATION_SEEDS: "80" },
