@@ -71,11 +71,8 @@ export function actionJsonSql(kind: string, type: EngineStruct): string {
 function statsSql(add: EngineStruct): string | undefined {
   const text = fieldOf(add, "stats");
   const parsed = fieldOf(add, "stats_parsed");
-  const fromParsed = parsed?.kind === "struct" ? jsonSql(`"add"."stats_parsed"`, parsed) : undefined;
-  const parsedText =
-    fromParsed === undefined
-      ? undefined
-      : `CASE WHEN "add".stats_parsed IS NOT NULL THEN CAST(${fromParsed} AS VARCHAR) END`;
+  const fromParsed = parsed?.kind === "struct" ? statisticSql(`"add"."stats_parsed"`, parsed) : undefined;
+  const parsedText = fromParsed === undefined ? undefined : `CAST(to_json(${fromParsed}) AS VARCHAR)`;
   if (text === undefined) return parsedText;
   return parsedText === undefined ? `"add".stats` : `coalesce("add".stats, ${parsedText})`;
 }
@@ -119,26 +116,27 @@ async function describeFrom(session: Session, from: string): Promise<ActionRelat
 }
 
 /**
- * Statistics as JSON in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that JSON statistics cannot
- * hold are left out.
+ * A value for `to_json` that gives statistics in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that
+ * JSON statistics cannot hold are left out. JSON within JSON would be parsed again, and decimals rounded to
+ * doubles: whole structs are handed over.
  */
-function jsonSql(sql: string, type: EngineType): string | undefined {
-  if (type.kind === "decimal") return `to_json(${sql})`;
+function statisticSql(sql: string, type: EngineType): string | undefined {
+  if (type.kind === "decimal") return sql;
   if (type.kind === "struct") {
     const fields = type.fields.flatMap((field) => {
-      const value = jsonSql(`${sql}.${quoteName(field.name)}`, field.type);
+      const value = statisticSql(`${sql}.${quoteName(field.name)}`, field.type);
       return value === undefined ? [] : [`${quoteName(field.name)} := ${value}`];
     });
     return fields.length === 0
       ? undefined
-      : `CASE WHEN ${sql} IS NOT NULL THEN to_json(struct_pack(${fields.join(", ")})) END`;
+      : `CASE WHEN ${sql} IS NOT NULL THEN struct_pack(${fields.join(", ")}) END`;
   }
   if (type.kind !== "scalar" || type.name === "BLOB" || type.name === "VARIANT") return undefined;
   if (type.name === "TIMESTAMP WITH TIME ZONE")
-    return `to_json(strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))`;
-  if (type.name.startsWith("TIMESTAMP")) return `to_json(strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%f'))`;
+    return `strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
+  if (type.name.startsWith("TIMESTAMP")) return `strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%f')`;
   // JSON has no word for what is not finite; Delta writes it as a string.
   if (type.name === "DOUBLE" || type.name === "FLOAT")
-    return `CASE WHEN isfinite(${sql}) THEN to_json(${sql}) ELSE to_json(CAST(${sql} AS VARCHAR)) END`;
-  return `to_json(${sql})`;
+    return `CASE WHEN isfinite(${sql}) THEN to_json(${sql}) WHEN isnan(${sql}) THEN to_json('NaN') WHEN ${sql} > 0 THEN to_json('Infinity') WHEN ${sql} < 0 THEN to_json('-Infinity') END`;
+  return sql;
 }
