@@ -1,6 +1,7 @@
 import { parseDate, parseTimestamp } from "../../schema/calendar.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
+import { compareUtf8 } from "../../storage/contract/paths.ts";
 
 /**
  * A value that can be ordered against others of its kind: exact numbers as a rational of a power of ten,
@@ -18,7 +19,7 @@ export type Comparable =
  * NaN among them.
  */
 export function comparable(type: DeltaType, value: string | boolean): Comparable | undefined {
-  if (typeof value === "boolean") return type === "boolean" ? { kind: "boolean", value } : undefined;
+  if (typeof value === "boolean") return { kind: "boolean", value };
   if (!isPrimitive(type)) return type.type === "decimal" ? exact(value) : undefined;
   switch (type) {
     case "byte":
@@ -55,41 +56,21 @@ export function comparable(type: DeltaType, value: string | boolean): Comparable
 /** Order of two values: below 0, 0, above 0; `undefined` for values of kinds that do not compare. */
 export function compare(a: Comparable, b: Comparable): number | undefined {
   if (a.kind === "exact" && b.kind === "exact") return compareExact(a, b);
-  if (a.kind === "float" && b.kind === "float") return a.value - b.value || 0;
   // The engine compares whole numbers with floating ones as floating ones; rounding keeps their order.
-  if (a.kind === "exact" && b.kind === "float") return toFloat(a) - b.value || 0;
-  if (a.kind === "float" && b.kind === "exact") return a.value - toFloat(b) || 0;
-  if (a.kind === "text" && b.kind === "text") return compareText(a.value, b.value);
+  const [left, right] = [numberOf(a), numberOf(b)];
+  if (left !== undefined && right !== undefined) return left - right || 0;
+  if (a.kind === "text" && b.kind === "text") return compareUtf8(a.value, b.value);
   if (a.kind === "moment" && b.kind === "moment")
     return a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0;
   if (a.kind === "boolean" && b.kind === "boolean") return Number(a.value) - Number(b.value);
   return undefined;
 }
 
-/**
- * Orders texts as their UTF-8 bytes do, which is by code point; JavaScript's own order is another where there
- * are surrogates.
- */
-export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at++) {
-    const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
-    if (left === right) continue;
-    // Surrogates stand for code points above all others of one unit.
-    const [high, low] = [isSurrogate(left), isSurrogate(right)];
-    if (high !== low) return high ? 1 : -1;
-    return left - right;
-  }
-  return a.length - b.length;
-}
-
-/** Whether single precision holds a number exactly, so that no rounding can move it across a bound. */
+/** Whether single precision holds an exact number, so that no rounding can move it across a bound. */
 export function isSingle(value: Comparable): boolean {
-  if (value.kind === "float") return Math.fround(value.value) === value.value;
-  if (value.kind !== "exact") return false;
-  const number = toFloat(value);
-  const back = exact(String(number));
-  return Math.fround(number) === number && back !== undefined && compareExact(value, back) === 0;
+  const number = numberOf(value);
+  const back = number === undefined ? undefined : exact(String(Math.fround(number)));
+  return back !== undefined && value.kind === "exact" && compareExact(value, back) === 0;
 }
 
 function exact(text: string): Extract<Comparable, { kind: "exact" }> | undefined {
@@ -117,8 +98,10 @@ function compareExact(a: { digits: bigint; scale: number }, b: { digits: bigint;
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function toFloat({ digits, scale }: { readonly digits: bigint; readonly scale: number }): number {
-  return scale === 0 ? Number(digits) : Number(`${digits}e-${scale}`);
+/** The double nearest to a number; `undefined` for what is none. */
+function numberOf(value: Comparable): number | undefined {
+  if (value.kind === "float") return value.value;
+  return value.kind === "exact" ? Number(`${value.digits}e-${value.scale}`) : undefined;
 }
 
 function floatOf(text: string): number | undefined {
@@ -126,8 +109,4 @@ function floatOf(text: string): number | undefined {
     return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return undefined;
   return Number(text);
-}
-
-function isSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdfff;
 }

@@ -71,10 +71,10 @@ function mayBe(truth: boolean, predicate: Predicate, find: Finder): FileTest {
   switch (predicate.op) {
     case "and":
     case "or":
-      return combine(
-        (predicate.op === "and") === truth ? "and" : "or",
-        predicate.args.map((arg) => mayBe(truth, arg, find)),
-      );
+      return {
+        op: (predicate.op === "and") === truth ? "and" : "or",
+        args: predicate.args.map((arg) => mayBe(truth, arg, find)),
+      };
     case "not":
       return mayBe(!truth, predicate.arg, find);
     case "constant":
@@ -108,7 +108,7 @@ function mayBeOfColumn(
     if (column === undefined) return always;
     if (predicate.value.value === null) return { op: truth ? "hasNull" : "hasValue", column };
     if (truth) return comparison("eq", column, predicate.value);
-    return combine("or", [{ op: "hasNull", column }, comparison("ne", column, predicate.value)]);
+    return { op: "or", args: [{ op: "hasNull", column }, comparison("ne", column, predicate.value)] };
   }
   if (predicate.value.value === null) return never;
   return column === undefined
@@ -126,10 +126,10 @@ function mayBeIn(
   if (!truth && values.some((literal) => literal.value === null)) return never;
   if (column === undefined) return always;
   const known = values.filter((literal) => literal.value !== null);
-  return combine(
-    truth ? "or" : "and",
-    known.map((literal) => comparison(truth ? "eq" : "ne", column, literal)),
-  );
+  return {
+    op: truth ? "or" : "and",
+    args: known.map((literal) => comparison(truth ? "eq" : "ne", column, literal)),
+  };
 }
 
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
@@ -148,15 +148,21 @@ function comparison(op: Comparison, column: LogColumn, literal: Literal): FileTe
   if (value === undefined || !comparesSafely(column, literal, value)) return always;
   switch (op) {
     case "eq":
-      return combine("and", [
-        { op: "below", column, value, orEqual: true },
-        { op: "above", column, value, orEqual: true, nan: false },
-      ]);
+      return {
+        op: "and",
+        args: [
+          { op: "below", column, value, orEqual: true },
+          { op: "above", column, value, orEqual: true, nan: false },
+        ],
+      };
     case "ne":
-      return combine("or", [
-        { op: "below", column, value, orEqual: false },
-        { op: "above", column, value, orEqual: false, nan: true },
-      ]);
+      return {
+        op: "or",
+        args: [
+          { op: "below", column, value, orEqual: false },
+          { op: "above", column, value, orEqual: false, nan: true },
+        ],
+      };
     case "lt":
     case "le":
       return { op: "below", column, value, orEqual: op === "le" };
@@ -195,15 +201,6 @@ function comparesSafely(column: LogColumn, literal: Literal, value: Comparable):
   }
 }
 
-function combine(op: "and" | "or", args: readonly FileTest[]): FileTest {
-  const [decisive, neutral] = op === "and" ? (["never", "always"] as const) : (["always", "never"] as const);
-  const kept = args.filter((arg) => arg.op !== neutral);
-  if (kept.some((arg) => arg.op === decisive)) return { op: decisive };
-  const [only] = kept;
-  if (only === undefined) return { op: neutral };
-  return kept.length === 1 ? only : { op, args: kept };
-}
-
 function columnFinder({ protocol, metadata, schema }: LogSchema): Finder {
   const mode = readerHas(protocol, "columnMapping")
     ? propertyOf(metadata.configuration, "columnMapping.mode")
@@ -214,8 +211,8 @@ function columnFinder({ protocol, metadata, schema }: LogSchema): Finder {
     const last = fields?.at(-1);
     if (fields === undefined || last === undefined) return undefined;
     const source = fields.length === 1 && partitions.has(last) ? "partition" : "statistics";
-    const wasFloat =
-      last.type === "double" && typeChangesOf(last).some((change) => change.fromType === "float");
+    // Nothing but `double` is wider than `float`.
+    const wasFloat = typeChangesOf(last).some((change) => change.fromType === "float");
     return { source, path: fields.map((field) => physicalName(field, mode)), type: last.type, wasFloat };
   };
 }

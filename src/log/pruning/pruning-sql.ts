@@ -22,7 +22,7 @@ export function fileTestSql(test: FileTest, add: EngineStruct): string | undefin
     }
     case "or": {
       const parts = test.args.map((arg) => fileTestSql(arg, add));
-      return parts.includes(undefined) ? undefined : `(${parts.join(" OR ")})`;
+      return parts.includes(undefined) ? undefined : `(${["false", ...parts].join(" OR ")})`;
     }
     default:
       return leafSql(test, add);

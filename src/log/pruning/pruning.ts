@@ -1,6 +1,7 @@
 import type { AddAction } from "../../protocol/actions.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
-import { type Comparable, compare, compareText } from "./comparable.ts";
+import { compareUtf8 } from "../../storage/contract/paths.ts";
+import { type Comparable, compare } from "./comparable.ts";
 import { type ColumnFacts, FileFacts } from "./file-facts.ts";
 import { type FileTest, fileTest, type LogSchema } from "./file-test.ts";
 
@@ -16,8 +17,6 @@ export function mayMatchFile(predicate: Predicate, table: LogSchema): (add: AddA
 
 /** As {@link mayMatchFile}, of a test that is translated already. */
 export function testOfFiles(test: FileTest): (add: AddAction) => boolean {
-  if (test.op === "always") return () => true;
-  if (test.op === "never") return () => false;
   return (add) => holds(test, new FileFacts(add));
 }
 
@@ -70,7 +69,7 @@ function reachesUp({ upper, exact }: ColumnFacts, value: Comparable, orEqual: bo
 
 function mayHavePrefix(facts: ColumnFacts, prefix: string): boolean {
   const { lower } = facts;
-  if (lower?.kind === "text" && compareText(lower.value.slice(0, prefix.length), prefix) > 0) return false;
+  if (lower?.kind === "text" && compareUtf8(lower.value.slice(0, prefix.length), prefix) > 0) return false;
   return reachesUp(facts, { kind: "text", value: prefix }, true);
 }
 
