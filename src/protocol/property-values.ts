@@ -38,7 +38,7 @@ export function oneOf<const T extends string>(
 ): PropertyValues<T> {
   return {
     name: words.map((word) => `\`${word}\``).join(", "),
-    expected: words.length === 1 ? `${words[0]}` : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
+    expected: `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`,
     parse: (text) => [...words, ...readable].find((word) => word.toLowerCase() === text.toLowerCase()),
     store: (word) => (words.includes(word) ? word : undefined),
   };
