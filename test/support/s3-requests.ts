@@ -79,7 +79,8 @@ function onBucket(bucket: Bucket, request: S3Request, behaviour: Behaviour): S3A
   if (request.method === "HEAD") return empty(200);
   if (request.method === "GET" && request.query.get("list-type") === "2")
     return list(bucket, request, behaviour);
-  if (request.method === "GET" && request.query.has("uploads")) return listUploads(bucket, request);
+  if (request.method === "GET" && request.query.has("uploads"))
+    return listUploads(bucket, request, behaviour);
   if (request.method === "POST" && request.query.has("delete")) return deleteMany(bucket, request);
   throw unserved(request);
 }
@@ -185,16 +186,31 @@ function list(bucket: Bucket, { query, bucket: name }: S3Request, behaviour: Beh
   );
 }
 
-/** One page only: more uploads than a page holds do not occur here. */
-function listUploads(bucket: Bucket, { query }: S3Request): S3Answer {
+/** Ordered by key, then by id, of which a page's last one names where the next begins. */
+function listUploads(bucket: Bucket, { query }: S3Request, behaviour: Behaviour): S3Answer {
   const prefix = query.get("prefix") ?? "";
-  const uploads = [...bucket.uploads].filter(([, { key }]) => key.startsWith(prefix));
-  const shown = uploads.map(
-    ([id, { key, begun }]) =>
-      `<Upload><Key>${escapeXml(query.get("encoding-type") === "url" ? urlEncode(key) : key)}</Key><UploadId>${id}</UploadId><Initiated>${begun.toISOString()}</Initiated></Upload>`,
+  const [keyMarker, idMarker] = [query.get("key-marker") ?? "", query.get("upload-id-marker") ?? ""];
+  const show = (text: string) => escapeXml(query.get("encoding-type") === "url" ? urlEncode(text) : text);
+  const left = [...bucket.uploads]
+    .map(([id, upload]) => ({ id, ...upload }))
+    .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.id < b.id ? -1 : 1))
+    .filter(({ key }) => key.startsWith(prefix))
+    .filter(({ key, id }) => {
+      const order = Buffer.compare(Buffer.from(key), Buffer.from(keyMarker));
+      return order > 0 || (order === 0 && id > idMarker);
+    });
+  const page = left.slice(0, behaviour.pageCap);
+  const shown = page.map(
+    ({ id, key, begun }) =>
+      `<Upload><Key>${show(key)}</Key><UploadId>${id}</UploadId><Initiated>${begun.toISOString()}</Initiated></Upload>`,
   );
+  const last = left.length > page.length ? page.at(-1) : undefined;
+  const next =
+    last === undefined
+      ? ""
+      : `<NextKeyMarker>${show(last.key)}</NextKeyMarker><NextUploadIdMarker>${last.id}</NextUploadIdMarker>`;
   return xml(
-    `<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${shown.join("")}</ListMultipartUploadsResult>`,
+    `<ListMultipartUploadsResult><IsTruncated>${last !== undefined}</IsTruncated>${next}${shown.join("")}</ListMultipartUploadsResult>`,
   );
 }
 

@@ -22,6 +22,7 @@ export type Fault =
       readonly kind: "answer";
       readonly status: number;
       readonly code: string;
+      readonly message?: string;
       readonly retryAfterSeconds?: number;
     }
   /** The request is carried out, then answered with an error. */
@@ -173,7 +174,7 @@ function answerOf(
       signingKey,
     );
     if (problem !== undefined) throw new S3Error(problem.status, problem.code, problem.message);
-    if (fault?.kind === "answer") throw new S3Error(fault.status, fault.code, "Injected");
+    if (fault?.kind === "answer") throw new S3Error(fault.status, fault.code, fault.message ?? "Injected");
     const answer = perform(state.buckets, request, state.behaviour, () => new Bucket());
     if (fault?.kind === "answer-after")
       throw new S3Error(fault.status, fault.code, "Injected after the fact");

@@ -150,7 +150,7 @@ function retryPolicy(options: S3Options): RetryPolicy {
 function backoff(policy: RetryPolicy, failure: S3Failure, attempt: number, world: World): number {
   const base = failure.kind === "throttled" ? policy.baseMilliseconds * 10 : policy.baseMilliseconds;
   const jittered = world.random() * Math.min(policy.capMilliseconds, base * 2 ** (attempt - 1));
-  return Math.max(jittered, Math.min(failure.retryAfterMilliseconds ?? 0, policy.capMilliseconds));
+  return Math.max(jittered, Math.min(failure.retryAfterMilliseconds, policy.capMilliseconds));
 }
 
 /** Waits; an abort meanwhile is told as `CANCELLED`. */

@@ -23,8 +23,8 @@ export interface S3Failure {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly message: string;
-  /** The server's own wish from `Retry-After`. */
-  readonly retryAfterMilliseconds: number | undefined;
+  /** The server's own wish from `Retry-After`; 0 where it has none, or none in seconds. */
+  readonly retryAfterMilliseconds: number;
 }
 
 const throttleCodes: ReadonlySet<string> = new Set([
@@ -53,14 +53,14 @@ const unsentNames: ReadonlySet<string> = new Set(["CredentialsProviderError", "T
 export function readFailure(error: unknown, redact: (text: string) => string): S3Failure {
   const status = numberAt(error, "$metadata", "httpStatusCode");
   const code = textAt(error, "Code") ?? textAt(error, "code") ?? textAt(error, "name") ?? "Unknown";
-  const seconds = Number(textAt(error, "$response", "headers", "retry-after") ?? Number.NaN);
+  const seconds = Number(textAt(error, "$response", "headers", "retry-after"));
   return {
     kind: kindOf(code, status, textAt(error, "name") ?? "", textAt(error, "message") ?? ""),
     code,
     status,
     requestId: textAt(error, "$metadata", "requestId"),
     message: redact(textAt(error, "message") ?? String(error)),
-    retryAfterMilliseconds: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
+    retryAfterMilliseconds: seconds > 0 ? seconds * 1000 : 0,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ListOptions, ObjectInfo, ObjectStore } from "./object-store.ts";
+import type { ListOptions, ObjectInfo, ObjectStore } from "../../src/storage/contract/object-store.ts";
 
 /** The calls of an `ObjectStore` that reach what holds the bytes. */
 export type StoreCall = "get" | "getRange" | "head" | "list" | "put" | "putFile" | "putIfAbsent" | "delete";
