@@ -7,9 +7,9 @@ import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { createTable } from "../../src/operations/create.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { countCalls } from "../../test/support/counting-store.ts";
 import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
+import { countCalls } from "../../test/support/counting-store.ts";
 import type { Figure, Workload } from "../harness.ts";
 import type { ServerMessage } from "./s3-server-process.ts";
 

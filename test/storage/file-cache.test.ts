@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { countCalls } from "../support/counting-store.ts";
 import { localFiles } from "../../src/storage/file-cache.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { clearMemoryStore, memoryStore } from "../../src/storage/memory/memory-store.ts";
+import { countCalls } from "../support/counting-store.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -6,7 +6,6 @@ import { isVarveError } from "../../src/errors.ts";
 import type { LogSnapshot, TableContext } from "../../src/log/contract.ts";
 import { commitPath } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { countCalls } from "../support/counting-store.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import type { CommitRequest } from "../../src/table/commit/commit-request.ts";
@@ -22,6 +21,7 @@ import {
   protocol,
   replay,
 } from "../support/commit-tools.ts";
+import { countCalls } from "../support/counting-store.ts";
 
 let folder: string;
 

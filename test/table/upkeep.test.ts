@@ -3,7 +3,6 @@ import { VarveError } from "../../src/errors.ts";
 import type { TableContext } from "../../src/log/contract.ts";
 import { checksumPath, lastCheckpointPath } from "../../src/log/segment/file-names.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { countCalls } from "../support/counting-store.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import type { CommitRequest, CommittedResult } from "../../src/table/commit/commit-request.ts";
 import { commitNewTable, commitTransaction } from "../../src/table/commit/transaction.ts";
@@ -17,6 +16,7 @@ import {
   protocol,
   remove,
 } from "../support/commit-tools.ts";
+import { countCalls } from "../support/counting-store.ts";
 
 async function table(
   configuration: Record<string, string> = {},
