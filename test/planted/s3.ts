@@ -101,7 +101,7 @@ export const s3Mistakes: readonly Mistake[] = [
   {
     what: "A store's wish to wait is not heard.",
     file: "s3-connection.ts",
-    find: "return Math.max(jittered, Math.min(failure.retryAfterMilliseconds ?? 0, policy.capMilliseconds));",
+    find: "return Math.max(jittered, Math.min(failure.retryAfterMilliseconds, policy.capMilliseconds));",
     replace: "return jittered;",
     test: "storage/s3-store.test.ts",
     name: "makes every request of the client wait when the server asks",

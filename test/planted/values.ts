@@ -93,9 +93,9 @@ export const valuesMistakes: readonly Mistake[] = [
   },
   {
     what: "Text is compared by UTF-16 units.",
-    file: "comparable.ts",
-    find: "if (high !== low) return high ? 1 : -1;",
-    replace: "",
+    file: "contract/paths.ts",
+    find: "if (x !== y) return codePointRank(x) - codePointRank(y);",
+    replace: "if (x !== y) return x - y;",
     test: "log/pruning.test.ts",
     name: "orders text by code point, not by UTF-16 unit",
   },
