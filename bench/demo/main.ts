@@ -100,7 +100,7 @@ async function showHistory(table: Table): Promise<void> {
       entry.gate === undefined ? "" : `${String(gate["clean"])} of ${String(gate["rows"])} rows clean`;
     return [
       entry.version,
-      new Date(entry.timestamp).toISOString().slice(0, 19),
+      entry.timestamp.toISOString().slice(0, 19),
       entry.operation ?? "",
       entry.rowsAdded ?? 0,
       tests,

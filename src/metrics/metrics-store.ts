@@ -19,8 +19,8 @@ const metricsFolder = "_metrics";
 /** Metrics of one version in one scope. */
 export interface VersionMetrics {
   readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly at: number;
+  /** When the version was committed. */
+  readonly timestamp: Date;
   /** `batch`: the rows that the version brought; `table`: all its rows. */
   readonly scope: "batch" | "table";
   readonly state: MetricState;
@@ -80,7 +80,7 @@ async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): 
     );
     return rows.map((row) => ({
       version: Number(row["version"]),
-      at: Number(row["committed"]),
+      timestamp: new Date(Number(row["committed"])),
       scope: row["scope"] === "batch" ? "batch" : "table",
       state: {
         rows: Number(row["rows"]),
@@ -130,10 +130,10 @@ export async function writeMetrics(context: TableContext, found: readonly Versio
   }
 }
 
-function storedMetrics({ version, at, scope, state, checks }: VersionMetrics) {
+function storedMetrics({ version, timestamp, scope, state, checks }: VersionMetrics) {
   return {
     version,
-    committed_at: new Date(at),
+    committed_at: timestamp,
     scope,
     rows: state.rows,
     columns: state.columns.map(storedColumn),

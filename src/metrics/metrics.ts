@@ -84,7 +84,7 @@ async function measureVersion(
   const adds = actions.filter((action): action is AddAction => action.kind === "add" && action.dataChange);
   const removed = actions.some((action) => action.kind === "remove" && action.dataChange);
   const info = actions.flatMap((action) => (action.kind === "commitInfo" ? [action.info] : []))[0] ?? {};
-  const about = { version, at: snapshot.timestamp, checks: checksOf(info) };
+  const about = { version, timestamp: new Date(snapshot.timestamp), checks: checksOf(info) };
   if (adds.length === 0 && !removed && before !== undefined)
     return [{ ...about, scope: "table", state: before }];
   const appended = !removed && (before !== undefined ? isSketched(before) : version === 0);
@@ -210,7 +210,7 @@ export async function metricSeries(context: TableContext): Promise<MetricSeries[
     name,
     points: recorded.flatMap((entry) => {
       const value = metricValue(entry.state, name);
-      return value === null ? [] : [{ version: entry.version, at: entry.at, value }];
+      return value === null ? [] : [{ version: entry.version, timestamp: entry.timestamp, value }];
     }),
   }));
 }

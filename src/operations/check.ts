@@ -79,7 +79,13 @@ export async function checkSuite(
       (isSnapshot(source)
         ? (await metricSeries(source.context)).map((series) => upTo(series, source.version))
         : []);
-    return checkReport(verdict, { source: options.name, at: start, seconds, history, metrics });
+    return checkReport(verdict, {
+      source: options.name,
+      timestamp: new Date(start),
+      seconds,
+      history,
+      metrics,
+    });
   } finally {
     await session.close();
   }
@@ -117,7 +123,7 @@ function testsOf(entry: HistoryEntry, gate: JsonObject): VersionTests {
   const checks = Array.isArray(gate["checks"]) ? gate["checks"] : [];
   return {
     version: entry.version,
-    at: entry.timestamp,
+    timestamp: entry.timestamp,
     operation: entry.operation ?? "",
     rows: count("rows"),
     quarantined: count("quarantined"),

@@ -14,11 +14,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 /** What one version did, from its commit. */
 export interface HistoryEntry {
   readonly version: number;
-  /**
-   * Milliseconds since 1970-01-01 UTC: the in-commit timestamp where there is one, else the commit file's
-   * modification time.
-   */
-  readonly timestamp: number;
+  /** The in-commit timestamp where there is one, else the commit file's modification time. */
+  readonly timestamp: Date;
   readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
   readonly operationMetrics: JsonObject;
@@ -121,7 +118,7 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
   const { info } = commit;
   return {
     version: commit.version,
-    timestamp: numberOf(info["inCommitTimestamp"]) ?? commit.file.modified,
+    timestamp: commitTime(commit),
     ...text("operation", info["operation"]),
     operationParameters: objectOf(info["operationParameters"]),
     operationMetrics: objectOf(info["operationMetrics"]),
@@ -133,6 +130,12 @@ function entryOf(commit: Commit, readable: HistoryEntry["readable"]): HistoryEnt
     gate: isJsonObject(info["gate"]) ? info["gate"] : undefined,
     readable,
   };
+}
+
+/** A time that no `Date` can hold is passed over: history reads what damaged logs still tell. */
+function commitTime({ info, file }: Commit): Date {
+  const inCommit = new Date(numberOf(info["inCommitTimestamp"]) ?? Number.NaN);
+  return Number.isNaN(inCommit.getTime()) ? new Date(file.modified) : inCommit;
 }
 
 function readability(

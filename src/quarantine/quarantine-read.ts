@@ -17,8 +17,7 @@ export interface QuarantineSelection {
 /** The rows that one batch left behind. */
 export interface QuarantinedBatch {
   readonly batchId: string;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly quarantinedAt: number;
+  readonly quarantinedAt: Date;
   readonly rows: number;
   readonly open: number;
   readonly claimed: number;
@@ -73,7 +72,7 @@ export async function listQuarantine(context: TableContext): Promise<Quarantined
   );
   return (found ?? []).map((row) => ({
     batchId: String(row["batch_id"]),
-    quarantinedAt: Number(row["at_ms"]),
+    quarantinedAt: new Date(Number(row["at_ms"])),
     rows: Number(row["n"]),
     open: Number(row["open"]),
     claimed: Number(row["claimed"]),

@@ -35,7 +35,7 @@ export function checkHtml(report: CheckReport): string {
 <body>
 <header class="${tone}"><div>
 <h1><span>${escapeMarkup(report.suite.name)}</span> <span class="badge ${report.accepted ? "pass" : "fail"}">${outcome}</span></h1>
-<p>${escapeMarkup(report.source)} · ${moment(report.at)}${took}</p>
+<p>${escapeMarkup(report.source)} · ${moment(report.timestamp)}${took}</p>
 </div></header>
 <main>
 ${numbers(report, tones)}
@@ -164,7 +164,7 @@ function historySection(history: readonly VersionTests[]): string {
   const cell = (count: number) => `<td class="number">${grouped(count)}</td>`;
   const rows = history.map(
     (entry) =>
-      `<tr><th scope="row">${entry.version}</th><td>${moment(entry.at)}</td><td>${escapeMarkup(shown(entry.operation, 60))}</td>${cell(entry.rows)}${cell(entry.quarantined)}${cell(entry.dropped)}<td>${escapeMarkup(shown(entry.failedChecks.join(", "), 300))}</td></tr>`,
+      `<tr><th scope="row">${entry.version}</th><td>${moment(entry.timestamp)}</td><td>${escapeMarkup(shown(entry.operation, 60))}</td>${cell(entry.rows)}${cell(entry.quarantined)}${cell(entry.dropped)}<td>${escapeMarkup(shown(entry.failedChecks.join(", "), 300))}</td></tr>`,
   );
   const counts = new Set(["rows", "quarantined", "dropped"]);
   const head = ["version", "when", "operation", ...counts, "failed checks"]

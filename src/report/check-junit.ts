@@ -19,7 +19,7 @@ export function checkJunit(report: CheckReport): string {
   const tests = report.checks.length + (refused ? 1 : 0);
   const counts = `tests="${tests}" failures="${count("fail") + (refused ? 1 : 0)}" errors="0"`;
   const time = report.seconds === undefined ? "" : ` time="${report.seconds.toFixed(3)}"`;
-  const moment = new Date(report.at).toISOString().slice(0, 19);
+  const moment = report.timestamp.toISOString().slice(0, 19);
   const head = `<testsuite name="${attribute(report.suite.name)}" ${counts} skipped="${count("warn")}"${time} timestamp="${moment}">`;
   const source = `    <properties>\n      <property name="source" value="${attribute(report.source)}"/>\n    </properties>\n`;
   const cases = [

@@ -26,6 +26,6 @@ export function grouped(value: number): string {
 }
 
 /** A moment in UTC to the second. */
-export function moment(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+export function moment(timestamp: Date): string {
+  return `${timestamp.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

@@ -121,7 +121,7 @@ function strangers(value: unknown, path: string): string[] {
     return /^\s*\(?(SELECT|FROM|WITH)\s/i.test(value) ? [`${path}: ${value.slice(0, 40)}`] : [];
   if (typeof value !== "object" || value === null) return [];
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Uint8Array.prototype) return [];
+  if (prototype === Uint8Array.prototype || prototype === Date.prototype) return [];
   if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null)
     return [`${path}: ${value.constructor.name}`];
   return Object.entries(value).flatMap(([key, member]) => strangers(member, `${path}.${key}`));

@@ -125,7 +125,11 @@ describe("a report of a suite's run", () => {
   });
 
   it("as HTML stays small however many metrics and versions there are, those of the tested columns first", () => {
-    const points = Array.from({ length: 200 }, (_, version) => ({ version, at: version, value: version }));
+    const points = Array.from({ length: 200 }, (_, version) => ({
+      version,
+      timestamp: new Date(version),
+      value: version,
+    }));
     const names = ["row_count", ...Array.from({ length: 300 }, (_, at) => `mean(c${at})`), "mean(delay)"];
     const html = checkHtml({ ...sampleReport, metrics: names.map((name) => ({ name, points })) });
     expect(html.match(/<figure>/g)).toHaveLength(24);

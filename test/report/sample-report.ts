@@ -19,7 +19,7 @@ const base: Omit<CheckResult, "id" | "kind" | "message" | "success"> = {
 export const sampleReport: CheckReport = {
   suite: { name: "flights <2001>", fingerprint: "0123456789abcdef" },
   source: 'table "a&b" at version 7',
-  at: Date.UTC(2001, 5, 1, 12),
+  timestamp: new Date(Date.UTC(2001, 5, 1, 12)),
   accepted: false,
   reasons: ["rows: number of rows must be at least 5000; found 1000"],
   rows: 1000,
@@ -74,14 +74,18 @@ export const sampleReport: CheckReport = {
   metrics: [
     {
       name: "row_count",
-      points: [0, 1, 2].map((version) => ({ version, at: version, value: 1000 + version * 100 })),
+      points: [0, 1, 2].map((version) => ({
+        version,
+        timestamp: new Date(version),
+        value: 1000 + version * 100,
+      })),
     },
-    { name: "mean(delay)", points: [{ version: 0, at: 0, value: 7.25 }] },
+    { name: "mean(delay)", points: [{ version: 0, timestamp: new Date(0), value: 7.25 }] },
   ],
   history: [
     {
       version: 2,
-      at: Date.UTC(2001, 5, 1),
+      timestamp: new Date(Date.UTC(2001, 5, 1)),
       operation: "WRITE",
       rows: 1000,
       quarantined: 10,
@@ -136,11 +140,11 @@ export const hostileReport: CheckReport = {
       ],
     },
   ],
-  metrics: [{ name: `mean(${hostile})`, points: [{ version: 0, at: 0, value: 1 }] }],
+  metrics: [{ name: `mean(${hostile})`, points: [{ version: 0, timestamp: new Date(0), value: 1 }] }],
   history: [
     {
       version: 1,
-      at: 0,
+      timestamp: new Date(0),
       operation: hostile,
       rows: 1,
       quarantined: 0,

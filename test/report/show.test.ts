@@ -12,7 +12,7 @@ describe("markup in texts of the data", () => {
   });
 
   it("does not leave the attribute that it stands in", () => {
-    const points = [1, 2].map((version) => ({ version, at: version, value: version }));
+    const points = [1, 2].map((version) => ({ version, timestamp: new Date(version), value: version }));
     const checks = sampleReport.checks.map((check) => ({ ...check, id: quotes, message: quotes }));
     const report = { ...sampleReport, checks, metrics: [{ name: quotes, points }] };
     for (const page of [checkHtml(report), checkJunit(report)]) {

@@ -72,9 +72,8 @@ export class StagedRows {
     return this.#batch.baseVersion;
   }
 
-  /** Milliseconds since 1970-01-01 UTC. */
-  get stagedAt(): number {
-    return this.#batch.stagedAt;
+  get stagedAt(): Date {
+    return new Date(this.#batch.stagedAt);
   }
 
   /** The staged rows, all of them and as they came, to be read like a version of a table. */
@@ -123,7 +122,7 @@ export class StagedRows {
     const { verdict } = await auditStaged(newest, this.#batch, verbOptions);
     return checkReport(verdict, {
       source: `staged batch ${this.id}, as of version ${newest.version}`,
-      at: newest.context.world.now(),
+      timestamp: new Date(newest.context.world.now()),
     });
   }
 

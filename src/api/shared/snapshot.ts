@@ -23,9 +23,10 @@ export interface TableDescription {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
   readonly version: number;
-  /** ISO 8601, UTC. */
-  readonly time: string;
-  readonly created?: string | undefined;
+  /** When the version was committed. */
+  readonly timestamp: Date;
+  /** When the table was created. */
+  readonly created?: Date | undefined;
   readonly columns: number;
   readonly partitionColumns: readonly string[];
   readonly files: number;
@@ -60,9 +61,9 @@ export class Snapshot {
     return this.#log.version;
   }
 
-  /** Milliseconds since 1970-01-01 UTC. */
-  get timestamp(): number {
-    return this.#log.timestamp;
+  /** When the version was committed. */
+  get timestamp(): Date {
+    return new Date(this.#log.timestamp);
   }
 
   get schema(): StructType {
@@ -163,8 +164,8 @@ export class Snapshot {
       name: metadata.name,
       description: metadata.description,
       version: this.version,
-      time: new Date(this.timestamp).toISOString(),
-      created: metadata.createdTime === undefined ? undefined : new Date(metadata.createdTime).toISOString(),
+      timestamp: this.timestamp,
+      created: metadata.createdTime === undefined ? undefined : new Date(metadata.createdTime),
       columns: this.schema.fields.length,
       partitionColumns: this.partitionColumns,
       files: totals.files,

@@ -47,7 +47,7 @@ async function history(uri: string, flags: HistoryFlags): Promise<void> {
 function summary(entry: HistoryEntry): Record<string, unknown> {
   return {
     version: entry.version,
-    time: new Date(entry.timestamp).toISOString(),
+    timestamp: entry.timestamp.toISOString(),
     operation: entry.operation ?? "",
     rows: entry.rowsAdded ?? "",
     files: `+${entry.filesAdded ?? 0} -${entry.filesRemoved ?? 0}`,
@@ -57,7 +57,7 @@ function summary(entry: HistoryEntry): Record<string, unknown> {
 }
 
 function plain(entry: HistoryEntry): Record<string, unknown> {
-  return { ...entry, timestamp: new Date(entry.timestamp).toISOString() };
+  return { ...entry, timestamp: entry.timestamp.toISOString() };
 }
 
 /** What the tests said, in a few words: `passed`, `51 quarantined, 1 check warned`. */

@@ -67,10 +67,10 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   const records = found
     .reverse()
     .slice(0, flags.limit)
-    .flatMap(({ version, at, state }) =>
+    .flatMap(({ version, timestamp, state }) =>
       Object.entries(metricValues(state))
         .filter(([name]) => flags.metric === undefined || flags.metric.includes(name))
-        .map(([metric, value]) => ({ version, time: new Date(at).toISOString(), metric, value })),
+        .map(([metric, value]) => ({ version, timestamp: timestamp.toISOString(), metric, value })),
     );
   await printRecords(records, flags);
 }

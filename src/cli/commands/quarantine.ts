@@ -121,7 +121,7 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
   await using table = await opened(uri, flags);
   const batches = await table.quarantine.list();
   await printRecords(
-    batches.map((batch) => ({ ...batch, quarantinedAt: new Date(batch.quarantinedAt).toISOString() })),
+    batches.map((batch) => ({ ...batch, quarantinedAt: batch.quarantinedAt.toISOString() })),
     flags,
   );
 }

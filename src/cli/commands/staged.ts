@@ -122,7 +122,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
 
 function recordOf(staged: StagedRows): Record<string, unknown> {
   const { id, rows, misfits, files, bytes, baseVersion, stagedAt } = staged;
-  return { id, rows, misfits, files, bytes, baseVersion, stagedAt: new Date(stagedAt).toISOString() };
+  return { id, rows, misfits, files, bytes, baseVersion, stagedAt: stagedAt.toISOString() };
 }
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {

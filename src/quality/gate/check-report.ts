@@ -10,16 +10,14 @@ export interface MetricSeries {
 
 export interface MetricPoint {
   readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly at: number;
+  readonly timestamp: Date;
   readonly value: number;
 }
 
 /** What the tests of one version said, for the history of a report. */
 export interface VersionTests {
   readonly version: number;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly at: number;
+  readonly timestamp: Date;
   readonly operation: string;
   readonly rows: number;
   readonly quarantined: number;
@@ -32,8 +30,7 @@ export interface CheckReport {
   readonly suite: { readonly name: string; readonly fingerprint: string };
   /** What was tested, in words: a path, a table at a version. */
   readonly source: string;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly at: number;
+  readonly timestamp: Date;
   /** How long reading and testing took. */
   readonly seconds?: number | undefined;
   readonly accepted: boolean;
@@ -52,7 +49,7 @@ export function checkReport(
   verdict: GateVerdict,
   about: {
     readonly source: string;
-    readonly at: number;
+    readonly timestamp: Date;
     readonly seconds?: number | undefined;
     readonly metrics?: readonly MetricSeries[] | undefined;
     readonly history?: readonly VersionTests[] | undefined;
@@ -62,7 +59,7 @@ export function checkReport(
   return {
     suite,
     source: about.source,
-    at: about.at,
+    timestamp: about.timestamp,
     seconds: about.seconds,
     accepted,
     reasons,
@@ -80,13 +77,15 @@ export function checkReport(
 export function reportJson(report: CheckReport): JsonObject {
   return defined({
     ...report,
+    timestamp: report.timestamp.toISOString(),
     checks: report.checks.map(checkJson),
-    metrics: report.metrics.map((series) => ({
-      ...series,
-      points: series.points.map((point) => ({ ...point })),
-    })),
-    history: report.history.map((entry) => ({ ...entry })),
+    metrics: report.metrics.map(({ name, points }) => ({ name, points: points.map(timeAsText) })),
+    history: report.history.map(timeAsText),
   });
+}
+
+function timeAsText<T extends { readonly timestamp: Date }>({ timestamp, ...rest }: T) {
+  return { ...rest, timestamp: timestamp.toISOString() };
 }
 
 function checkJson(check: CheckResult): JsonObject {
