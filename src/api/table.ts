@@ -9,6 +9,7 @@ import type { HistoryEntry } from "../operations/history.ts";
 import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { quarantinedName } from "../table/idempotence/application-ids.ts";
+import { handOver } from "../util/hand-over.ts";
 import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
@@ -156,19 +157,11 @@ export class Table implements AsyncDisposable {
     ]);
     const { context } = this.#state.log;
     const range = { from: changePoint(from), to: to === undefined ? undefined : changePoint(to) };
-    const session = await (await context.engine()).open({ signal });
-    try {
+    return handOver(await (await context.engine()).open({ signal }), async (session) => {
       const changes = await planChanges(session, context, { ...range, signal });
-      return QueryResult.of(
-        session,
-        { sql: ordered(changes), columns: changes.columns },
-        {},
-        { exportFolder, signal },
-      );
-    } catch (error) {
-      await session.close();
-      throw error;
-    }
+      const relation = { sql: ordered(changes), columns: changes.columns };
+      return QueryResult.of(session, relation, {}, { exportFolder, signal });
+    });
   }
 
   /** What the rows of the version that is open say of its columns; estimates are named so. */

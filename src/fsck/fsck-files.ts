@@ -35,24 +35,20 @@ export async function checkFiles(
 ): Promise<FileTotals> {
   const files = await snapshot.files();
   const { files: of, bytes } = await files.totals();
-  const session =
+  await using session =
     options.data === false
       ? undefined
       : await (await snapshot.context.engine()).open({ signal: options.signal });
   let [done, rows] = [0, 0];
-  try {
-    for await (const chunk of files.all()) {
-      for (let start = 0; start < chunk.length; start += filesTogether) {
-        options.signal?.throwIfAborted();
-        const part = chunk.slice(start, start + filesTogether);
-        const there = await checkPresence(snapshot, part, report);
-        if (session !== undefined) rows += await checkContent(session, snapshot, there, report);
-        done += part.length;
-        options.onProgress?.(done, of);
-      }
+  for await (const chunk of files.all()) {
+    for (let start = 0; start < chunk.length; start += filesTogether) {
+      options.signal?.throwIfAborted();
+      const part = chunk.slice(start, start + filesTogether);
+      const there = await checkPresence(snapshot, part, report);
+      if (session !== undefined) rows += await checkContent(session, snapshot, there, report);
+      done += part.length;
+      options.onProgress?.(done, of);
     }
-  } finally {
-    await session?.close();
   }
   return { files: done, bytes, rows };
 }

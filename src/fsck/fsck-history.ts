@@ -200,33 +200,29 @@ const changeTypes = ["insert", "delete", "update_preimage", "update_postimage"];
 async function checkChangeFiles(history: History, options: FsckOptions, report: Report): Promise<void> {
   const { latest, changes } = history;
   if (changes.length === 0) return;
-  const session =
+  await using session =
     options.data === false
       ? undefined
       : await (await latest.context.engine()).open({ signal: options.signal });
-  try {
-    for (const { version, time, files } of changes) {
-      options.signal?.throwIfAborted();
-      let whole = true;
-      for (const { path } of files) {
-        const exists = await history.exists(path);
-        if (exists === true) continue;
-        if (exists !== false) {
-          report({ ...pathFinding(exists), path, version });
-          continue;
-        }
-        whole = false;
-        const expired = history.isExpired(time);
-        const why = expired
-          ? "it is older than the table keeps removed files"
-          : "it is too young to be vacuumed";
-        const message = `The change file ${path} of version ${version} does not exist: ${why}. The changes of the version cannot be read.`;
-        report({ code: "CHANGE_FILE_MISSING", severity: expired ? "info" : "error", message, path, version });
+  for (const { version, time, files } of changes) {
+    options.signal?.throwIfAborted();
+    let whole = true;
+    for (const { path } of files) {
+      const exists = await history.exists(path);
+      if (exists === true) continue;
+      if (exists !== false) {
+        report({ ...pathFinding(exists), path, version });
+        continue;
       }
-      if (whole && session !== undefined) await readChanges(session, latest, version, report);
+      whole = false;
+      const expired = history.isExpired(time);
+      const why = expired
+        ? "it is older than the table keeps removed files"
+        : "it is too young to be vacuumed";
+      const message = `The change file ${path} of version ${version} does not exist: ${why}. The changes of the version cannot be read.`;
+      report({ code: "CHANGE_FILE_MISSING", severity: expired ? "info" : "error", message, path, version });
     }
-  } finally {
-    await session?.close();
+    if (whole && session !== undefined) await readChanges(session, latest, version, report);
   }
 }
 

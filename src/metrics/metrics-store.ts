@@ -67,32 +67,26 @@ export async function readMetrics(
 }
 
 async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): Promise<VersionMetrics[]> {
-  const session = await (await snapshot.context.engine()).open();
-  try {
-    const scan = await planScan(session, snapshot);
-    const scope = selection.scope === undefined ? "true" : `scope = ${quoteText(selection.scope)}`;
-    const newest =
-      selection.newest === true
-        ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})`
-        : "true";
-    const rows = await session.rows(
-      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
-    );
-    return rows.map((row) => ({
-      version: Number(row["version"]),
-      timestamp: new Date(Number(row["committed"])),
-      scope: row["scope"] === "batch" ? "batch" : "table",
-      state: {
-        rows: Number(row["rows"]),
-        columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(
-          loadedColumn,
-        ),
-      },
-      checks: JSON.parse(String(row["checks"] ?? "[]")) as VersionMetrics["checks"],
-    }));
-  } finally {
-    await session.close();
-  }
+  await using session = await (await snapshot.context.engine()).open();
+  const scan = await planScan(session, snapshot);
+  const scope = selection.scope === undefined ? "true" : `scope = ${quoteText(selection.scope)}`;
+  const newest =
+    selection.newest === true ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})` : "true";
+  const rows = await session.rows(
+    `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
+  );
+  return rows.map((row) => ({
+    version: Number(row["version"]),
+    timestamp: new Date(Number(row["committed"])),
+    scope: row["scope"] === "batch" ? "batch" : "table",
+    state: {
+      rows: Number(row["rows"]),
+      columns: (JSON.parse(String(row["columns"] ?? "[]")) as Parameters<typeof loadedColumn>[0][]).map(
+        loadedColumn,
+      ),
+    },
+    checks: JSON.parse(String(row["checks"] ?? "[]")) as VersionMetrics["checks"],
+  }));
 }
 
 function columnsSql({ columns, withoutSketches }: MetricsSelection): string {

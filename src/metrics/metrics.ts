@@ -46,18 +46,14 @@ async function measureVersions(snapshot: LogSnapshot): Promise<VersionMetrics[]>
   if (from > snapshot.version) return [];
   const found: VersionMetrics[] = [];
   let before = newest.find((entry) => entry.scope === "table");
-  const session = await (await context.engine()).open();
-  try {
-    for (const version of await committedVersions(snapshot, from)) {
-      const actions = await commitActions(context, version);
-      if (actions === undefined) continue;
-      const follows = before?.version === version - 1 ? before.state : undefined;
-      const measured = await measureVersion(session, context, version, actions, follows);
-      found.push(...measured);
-      before = measured.find((entry) => entry.scope === "table");
-    }
-  } finally {
-    await session.close();
+  await using session = await (await context.engine()).open();
+  for (const version of await committedVersions(snapshot, from)) {
+    const actions = await commitActions(context, version);
+    if (actions === undefined) continue;
+    const follows = before?.version === version - 1 ? before.state : undefined;
+    const measured = await measureVersion(session, context, version, actions, follows);
+    found.push(...measured);
+    before = measured.find((entry) => entry.scope === "table");
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import type { Engine, Session } from "../engine/core/contract.ts";
+import type { Engine, OpenSession } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
 import {
@@ -50,52 +50,48 @@ export async function checkSuite(
   const defined = defineSuite(suite);
   const world = options.world ?? realWorld;
   const start = world.now();
-  const session = await engine.open({ signal: options.signal });
-  try {
-    const readable: string[] = [];
-    const relations = await openRelations(session, defined, options, readable);
-    options.onProgress?.({ phase: "reading" });
-    const staged = await stageWriteSource(session, source, {
-      positions: suiteNeeds(defined).positions,
-      onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
-      signal: options.signal,
-    });
-    readable.push(...staged.files);
-    const { gateOptions } = options;
-    const earlier =
-      gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
-    options.onProgress?.({ phase: "checking" });
-    const verdict = await evaluateGate(session, defined, staged.relation, {
-      now: world.now(),
-      relations,
-      fence: () => session.fence({ files: readable }),
-      functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
-      history: earlier,
-    });
-    const seconds = (world.now() - start) / 1000;
-    const history = isSnapshot(source) ? await versionTests(source) : [];
-    const metrics =
-      options.metrics ??
-      (isSnapshot(source)
-        ? (await metricSeries(source.context)).map((series) => upTo(series, source.version))
-        : []);
-    return checkReport(verdict, {
-      source: options.name,
-      timestamp: new Date(start),
-      seconds,
-      history,
-      metrics,
-    });
-  } finally {
-    await session.close();
-  }
+  await using session = await engine.open({ signal: options.signal });
+  const readable: string[] = [];
+  const relations = await openRelations(session, defined, options, readable);
+  options.onProgress?.({ phase: "reading" });
+  const staged = await stageWriteSource(session, source, {
+    positions: suiteNeeds(defined).positions,
+    onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
+    signal: options.signal,
+  });
+  readable.push(...staged.files);
+  const { gateOptions } = options;
+  const earlier =
+    gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
+  options.onProgress?.({ phase: "checking" });
+  const verdict = await evaluateGate(session, defined, staged.relation, {
+    now: world.now(),
+    relations,
+    fence: () => session.fence({ files: readable }),
+    functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
+    history: earlier,
+  });
+  const seconds = (world.now() - start) / 1000;
+  const history = isSnapshot(source) ? await versionTests(source) : [];
+  const metrics =
+    options.metrics ??
+    (isSnapshot(source)
+      ? (await metricSeries(source.context)).map((series) => upTo(series, source.version))
+      : []);
+  return checkReport(verdict, {
+    source: options.name,
+    timestamp: new Date(start),
+    seconds,
+    history,
+    metrics,
+  });
 }
 
 function upTo(series: MetricSeries, version: number): MetricSeries {
   return { ...series, points: series.points.filter((point) => point.version <= version) };
 }
 
-async function openRelations(session: Session, suite: Suite, options: CheckOptions, readable: string[]) {
+async function openRelations(session: OpenSession, suite: Suite, options: CheckOptions, readable: string[]) {
   const found: Record<string, Awaited<ReturnType<typeof planScan>>> = {};
   for (const name of suiteNeeds(suite).relations) {
     const snapshot = options.gateOptions?.tables?.[name];

@@ -147,21 +147,15 @@ async function rowDifference(
   after: LogSnapshot,
   added: readonly AddAction[],
 ) {
-  const session = await (await after.context.engine()).open();
-  try {
-    const columns = comparable(before.schema, after.schema);
-    const old = await planFiles(session, before, removed, { columns });
-    const now = await planFiles(session, after, added, { columns });
-    const count = async (one: string, other: string): Promise<number> => {
-      const [row] = await session.rows(
-        `SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`,
-      );
-      return Number(row?.["n"]);
-    };
-    return { added: await count(now.sql, old.sql), removed: await count(old.sql, now.sql) };
-  } finally {
-    await session.close();
-  }
+  await using session = await (await after.context.engine()).open();
+  const columns = comparable(before.schema, after.schema);
+  const old = await planFiles(session, before, removed, { columns });
+  const now = await planFiles(session, after, added, { columns });
+  const count = async (one: string, other: string): Promise<number> => {
+    const [row] = await session.rows(`SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`);
+    return Number(row?.["n"]);
+  };
+  return { added: await count(now.sql, old.sql), removed: await count(old.sql, now.sql) };
 }
 
 function comparable(before: StructType, after: StructType): string[] {

@@ -1,5 +1,5 @@
 import { engineColumns, engineTypeText, schemaOfEngine } from "../dialects/engine-types.ts";
-import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import type { FencedSession, OpenSession, Session, StagedRelation } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { withMetricHistory } from "../metrics/metrics.ts";
@@ -159,7 +159,7 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
   let removed: readonly AddAction[] = [];
   let copiedRows = 0;
   const ids = rowIdColumns(target);
-  const open = async (session: Session): Promise<readonly string[]> => {
+  const open = async (session: OpenSession): Promise<readonly string[]> => {
     const predicate = await predicateFromSql(session, where, snapshot.schema);
     const scan = await planScan(session, snapshot, {
       predicate,
@@ -169,7 +169,11 @@ function replacingWhere(snapshot: LogSnapshot, target: BatchTarget, where: strin
     found = { predicate, files: (await (await snapshot.files()).prune(predicate)).files, scan: scan.sql };
     return scan.files;
   };
-  const compose = async (session: Session, rows: WrittenRows, changed: BatchTarget): Promise<WrittenRows> => {
+  const compose = async (
+    session: FencedSession,
+    rows: WrittenRows,
+    changed: BatchTarget,
+  ): Promise<WrittenRows> => {
     if (found === undefined) return rows;
     const condition = `((${await session.callerExpression(where, engineColumns(changed.schema))}) IS TRUE)`;
     await refuseOutside(session, rows, condition, where);
@@ -225,7 +229,7 @@ function rowIdColumns({
  * too.
  */
 async function matchingPartitions(
-  session: Session,
+  session: FencedSession,
   target: BatchTarget,
   files: readonly AddAction[],
   where: string,

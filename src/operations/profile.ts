@@ -15,13 +15,9 @@ export interface ProfileOptions {
 
 /** What the rows of a version say of its columns. */
 export async function profile(snapshot: LogSnapshot, options: ProfileOptions = {}): Promise<Profile> {
-  const session = await (await snapshot.context.engine()).open();
-  try {
-    const { columns } = options;
-    return await profileRelation(session, await planScan(session, snapshot, { columns }));
-  } finally {
-    await session.close();
-  }
+  await using session = await (await snapshot.context.engine()).open();
+  const { columns } = options;
+  return await profileRelation(session, await planScan(session, snapshot, { columns }));
 }
 
 /**
@@ -34,27 +30,23 @@ export async function profileSource(
   source: WriteSource,
   options: ProfileOptions = {},
 ): Promise<Profile> {
-  const session = await engine.open();
-  try {
-    const { relation } = await stageWriteSource(session, source, {});
-    const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
-      const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
-      if (found !== undefined) return found;
-      const names = relation.columns.map((column) => column.name);
-      throw new VarveError(
-        "COLUMN_NOT_FOUND",
-        `The source has no column ${name}. It has: ${names.join(", ")}.`,
-        {
-          column: name,
-          columns: names,
-        },
-      );
-    });
-    const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
-    return await profileRelation(session, { sql, columns });
-  } finally {
-    await session.close();
-  }
+  await using session = await engine.open();
+  const { relation } = await stageWriteSource(session, source, {});
+  const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
+    const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
+    if (found !== undefined) return found;
+    const names = relation.columns.map((column) => column.name);
+    throw new VarveError(
+      "COLUMN_NOT_FOUND",
+      `The source has no column ${name}. It has: ${names.join(", ")}.`,
+      {
+        column: name,
+        columns: names,
+      },
+    );
+  });
+  const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
+  return await profileRelation(session, { sql, columns });
 }
 
 /** A suite made from the rows of a version, each check with its reason, ready to be edited. */

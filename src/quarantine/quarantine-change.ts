@@ -169,7 +169,7 @@ async function countSelected(
 ): Promise<number> {
   const [row] =
     (await withQuarantine(context, async (session, { sql }) => {
-      for (const expression of expressions) await session.callerRowExpression(expression);
+      for (const expression of expressions) await session.checkRowExpression(expression);
       return session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`);
     })) ?? [];
   return Number(row?.["n"] ?? 0);

@@ -1,4 +1,4 @@
-import type { EngineRow, Session } from "../engine/core/contract.ts";
+import type { EngineRow, OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { quoteText } from "../sql/sql-text.ts";
@@ -30,17 +30,13 @@ export interface QuarantinedBatch {
 /** Runs `work` over a table's quarantine; `undefined` where there is none. */
 export async function withQuarantine<T>(
   context: TableContext,
-  work: (session: Session, scan: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+  work: (session: OpenSession, scan: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
 ): Promise<T | undefined> {
   const snapshot = await openQuarantine(quarantineContext(context));
   if (snapshot === undefined) return undefined;
-  const session = await (await context.engine()).open();
-  try {
-    const scan = await planScan(session, snapshot);
-    return await work(session, scan, snapshot);
-  } finally {
-    await session.close();
-  }
+  await using session = await (await context.engine()).open();
+  const scan = await planScan(session, snapshot);
+  return await work(session, scan, snapshot);
 }
 
 /** The condition of a selection over the quarantine's columns. */
@@ -119,15 +115,11 @@ export async function* exportQuarantine(
 ): AsyncIterable<string> {
   const snapshot = await openQuarantine(quarantineContext(context));
   if (snapshot === undefined) return;
-  const session = await (await context.engine()).open();
-  try {
-    const scan = await planScan(session, snapshot);
-    yield* session.jsonLines(
-      `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
-    );
-  } finally {
-    await session.close();
-  }
+  await using session = await (await context.engine()).open();
+  const scan = await planScan(session, snapshot);
+  yield* session.jsonLines(
+    `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
+  );
 }
 
 function noSuchRows(ids: readonly string[]): VarveError {

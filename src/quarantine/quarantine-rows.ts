@@ -1,5 +1,5 @@
 import { engineColumns, engineTypeText } from "../dialects/engine-types.ts";
-import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import type { FencedSession, Session, StagedRelation } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { errorsType } from "../quality/gate/errors-list.ts";
 import {
@@ -58,7 +58,7 @@ export async function stagePayloads(
   session: Session,
   table: LogSnapshot,
   open: string,
-  fence: () => Promise<void>,
+  fence: () => Promise<FencedSession>,
 ): Promise<StagedRelation> {
   const columns = engineColumns(table.schema);
   const columnNames = columns.map(({ name }) => name);
@@ -73,7 +73,7 @@ export async function stagePayloads(
     `${digits.length === 0 ? "''" : ["'-'", ...digits].join(" || ")} AS ${silent}`,
     `list_concat(${payloadErrorsSql(columns, payload)}, ${missingSql(table.schema)}) AS ${misfits}`,
   ];
-  const whole = filled.length === 0 ? read : await filledIn(session, table, { read, payload }, fence);
+  const whole = filled.length === 0 ? read : await filledIn(table, { read, payload }, fence);
   const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
   const { sql } = await session.stage({
     kind: "relation",
@@ -100,14 +100,12 @@ function missingSql(schema: StructType): string {
 }
 
 async function filledIn(
-  session: Session,
   table: LogSnapshot,
   { read, payload }: { readonly read: string; readonly payload: string },
-  fence: () => Promise<void>,
+  fence: () => Promise<FencedSession>,
 ): Promise<string> {
-  await fence();
   const { demands, context } = await existingTarget(table);
-  const rules = await writeRules(session, table.schema, demands, { given: [], now: context.world.now() });
+  const rules = await writeRules(fence, table.schema, demands, { given: [], now: context.world.now() });
   const fill = (rows: string, values: ReadonlyMap<string, string>) => {
     const items = [...values].map(([name, value]) => {
       const type = table.schema.fields.find((field) => field.name === name)?.type ?? "string";

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import type { FencedSession, OpenSession, Session, StagedRelation } from "../engine/core/contract.ts";
+import { lazyFence } from "../engine/fence/lazy-fence.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
@@ -102,11 +103,10 @@ async function claimClean(
   try {
     const decided = await withQuarantine(context, async (session, scan) => {
       const { relations, files } = await gateRelations(session, table, suite, options);
-      let fenced = false;
-      const fence = async () => {
-        if (!fenced) await session.fence({ files: [...scan.files, ...files], writableFolders: [staging] });
-        fenced = true;
-      };
+      const fence = lazyFence(session, () => ({
+        files: [...scan.files, ...files],
+        writableFolders: [staging],
+      }));
       const rows = await stagePayloads(
         session,
         table,
@@ -149,7 +149,7 @@ interface GateRelations {
 
 /** The tables that a suite compares with. */
 async function gateRelations(
-  session: Session,
+  session: OpenSession,
   table: LogSnapshot,
   suite: Suite | undefined,
   options: ResubmitOptions,
@@ -168,7 +168,7 @@ async function gateRelations(
 
 interface FencedOptions extends ResubmitOptions {
   readonly relations: GateRelations["relations"];
-  readonly fence: () => Promise<void>;
+  readonly fence: () => Promise<FencedSession>;
 }
 
 /**

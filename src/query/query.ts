@@ -1,11 +1,12 @@
-import type { Engine, Session, SessionOptions } from "../engine/core/contract.ts";
-import { treeFromJson } from "../engine/fence/syntax-tree.ts";
+import type { Engine, OpenSession, SessionOptions } from "../engine/core/contract.ts";
+import { checkText } from "../engine/fence/sql-size.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { Predicate } from "../protocol/predicate.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { predicateFromNode } from "../table/scan/predicate-from-sql.ts";
 import { planScan, type ScanReport } from "../table/scan/scan.ts";
+import { handOver } from "../util/hand-over.ts";
 import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
 import { QueryResult } from "./query-result.ts";
@@ -48,9 +49,9 @@ interface BoundTable {
  * anything but one SELECT; `COLUMN_NOT_FOUND` never: unknown columns are the engine's to report.
  */
 export async function prepareQuery(engine: Engine, request: QueryRequest): Promise<QueryResult> {
-  const session = await engine.open({ ...request.session, signal: request.signal });
-  try {
-    if (request.condition !== undefined) await session.callerRowExpression(request.condition);
+  checkText(request.sql);
+  return handOver(await engine.open({ ...request.session, signal: request.signal }), async (session) => {
+    if (request.condition !== undefined) await session.checkRowExpression(request.condition);
     const travel = rewriteTravelSql(request.sql);
     const uses = tableUses(await syntaxTree(session, travel));
     const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
@@ -67,28 +68,21 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
       files.push(...scan.files);
       scans[table.view] = scan.report;
     }
-    await session.fence({
+    const fenced = await session.fence({
       files,
       writableFolders: request.exportFolder === undefined ? undefined : [request.exportFolder],
     });
-    const relation = await positioned(travel, () => session.callerQuery(travel.sql));
-    return QueryResult.of(session, relation, scans, request);
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
+    const relation = await positioned(travel, () => fenced.callerQuery(travel.sql));
+    return QueryResult.of(fenced, relation, scans, request);
+  });
 }
 
 /**
  * The engine's own parse of the text; a text that it cannot parse or that is no SELECT comes back as an error
  * here.
  */
-async function syntaxTree(session: Session, travel: TravelSql): Promise<JsonValue> {
-  const [row] = await session.rows(
-    "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR) AS tree",
-    [travel.sql],
-  );
-  const tree = treeFromJson(String(row?.["tree"]));
+async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<JsonValue> {
+  const tree = await session.syntaxTree(travel.sql);
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
   const message = String(tree["error_message"]);
   if (message.includes("Only SELECT statements")) {

@@ -65,13 +65,9 @@ async function rowCounts({ store, engine }: TableContext, files: readonly FilePl
     const copies = await mapBounded(files, filesAtOnce, (file, at) =>
       copyFooter(store, file, join(folder, `${at}.parquet`)),
     );
-    const session = await (await engine()).open();
-    try {
-      const counts = await footerRows(session, copies);
-      return copies.map((name) => counts.get(name) ?? 0);
-    } finally {
-      await session.close();
-    }
+    await using session = await (await engine()).open();
+    const counts = await footerRows(session, copies);
+    return copies.map((name) => counts.get(name) ?? 0);
   } finally {
     await removeTemporaryFolder(folder);
   }

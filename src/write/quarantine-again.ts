@@ -116,28 +116,24 @@ async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: numbe
 async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
   const { quarantine, verdict } = repeated;
   const { batch, suiteFingerprint, status, baseVersion, errors } = quarantineColumns;
-  const session = await (await quarantine.context.engine()).open();
-  try {
-    const scan = await planScan(session, quarantine, {
-      columns: [batch, suiteFingerprint, status, baseVersion, errors],
-    });
-    const other =
-      verdict === undefined
-        ? "true"
-        : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
-    const [found] = await session.rows(
-      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
-    );
-    const base = found?.["base"] ?? null;
-    return {
-      rows: Number(found?.["n"]),
-      others: Number(found?.["others"]),
-      resolved: Number(found?.["resolved"]),
-      baseVersion: base === null ? null : Number(base),
-    };
-  } finally {
-    await session.close();
-  }
+  await using session = await (await quarantine.context.engine()).open();
+  const scan = await planScan(session, quarantine, {
+    columns: [batch, suiteFingerprint, status, baseVersion, errors],
+  });
+  const other =
+    verdict === undefined
+      ? "true"
+      : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
+  const [found] = await session.rows(
+    `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
+  );
+  const base = found?.["base"] ?? null;
+  return {
+    rows: Number(found?.["n"]),
+    others: Number(found?.["others"]),
+    resolved: Number(found?.["resolved"]),
+    baseVersion: base === null ? null : Number(base),
+  };
 }
 
 /**

@@ -1,5 +1,12 @@
 import { type EnforcementPlan, planEnforcement } from "../dialects/enforcement.ts";
-import type { EngineColumn, Session, StagedRelation } from "../engine/core/contract.ts";
+import type {
+  EngineColumn,
+  FencedSession,
+  OpenSession,
+  Session,
+  StagedRelation,
+} from "../engine/core/contract.ts";
+import { lazyFence } from "../engine/fence/lazy-fence.ts";
 import { isGuardStop } from "../engine/fence/row-guard.ts";
 import { VarveError } from "../errors.ts";
 import { Gate } from "../quality/gate/gate.ts";
@@ -17,7 +24,7 @@ import {
   type StagedData,
   stageData,
 } from "../table/data-files/write-data-files.ts";
-import { hasExpressions, type WriteRules, writeRules } from "../table/rules/write-rules.ts";
+import { type WriteRules, writeRules } from "../table/rules/write-rules.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { throwIfCancelled } from "../util/cancel.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
@@ -67,7 +74,7 @@ export interface BatchHooks {
   /** Reads the source by its own types instead of the table's. */
   readonly untyped?: boolean | undefined;
   /** Runs before the session is fenced; returns local files that the batch must be able to read. */
-  readonly open?: ((session: Session) => Promise<readonly string[]>) | undefined;
+  readonly open?: ((session: OpenSession) => Promise<readonly string[]>) | undefined;
   /**
    * Stops where files would be written: a verdict is all that is wanted, and one that rejects the batch is an
    * answer like any other.
@@ -78,11 +85,15 @@ export interface BatchHooks {
    * `undefined`: none. Default: all.
    */
   readonly kept?:
-    | ((session: Session, held: StagedRelation, batch: StagedRelation) => Promise<StagedRelation | undefined>)
+    | ((
+        session: FencedSession,
+        held: StagedRelation,
+        batch: StagedRelation,
+      ) => Promise<StagedRelation | undefined>)
     | undefined;
   /** Changes what is written, in a session that is fenced; gets the clean rows. */
   readonly compose?:
-    | ((session: Session, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>)
+    | ((session: FencedSession, rows: WrittenRows, target: BatchTarget) => Promise<WrittenRows>)
     | undefined;
 }
 
@@ -133,7 +144,7 @@ function gateOf(target: BatchTarget, { gate, gateReplacesCarried }: WriteOptions
 }
 
 interface BatchSetup {
-  readonly session: Session;
+  readonly session: OpenSession;
   readonly staging: string;
   readonly suite: Suite | undefined;
   readonly options: WriteOptions;
@@ -141,13 +152,13 @@ interface BatchSetup {
 }
 
 class BatchWriter {
-  readonly #session: Session;
+  readonly #session: OpenSession;
   readonly #staging: string;
   readonly #suite: Suite | undefined;
   readonly #options: WriteOptions;
   readonly #hooks: BatchHooks;
   readonly #readable: string[] = [];
-  #fenced = false;
+  readonly #fence: () => Promise<FencedSession>;
 
   constructor({ session, staging, suite, options, hooks }: BatchSetup) {
     this.#session = session;
@@ -155,6 +166,7 @@ class BatchWriter {
     this.#suite = suite;
     this.#options = options;
     this.#hooks = hooks;
+    this.#fence = lazyFence(session, () => ({ files: this.#readable, writableFolders: [staging] }));
   }
 
   async run(
@@ -310,8 +322,7 @@ class BatchWriter {
 
   async #composed(rows: WrittenRows, target: BatchTarget): Promise<WrittenRows> {
     if (this.#hooks.compose === undefined) return rows;
-    await this.#fence();
-    return this.#hooks.compose(this.#session, rows, target);
+    return this.#hooks.compose(await this.#fence(), rows, target);
   }
 
   #merged(base: BatchTarget, relation: StagedRelation): BatchTarget {
@@ -349,11 +360,10 @@ class BatchWriter {
   }
 
   async #rules(target: BatchTarget, plan: EnforcementPlan): Promise<WriteRules> {
-    if (hasExpressions(target.demands)) await this.#fence();
     const given = plan.columns
       .filter((column) => column.sql !== undefined)
       .map((column) => column.field.name);
-    return writeRules(this.#session, target.schema, target.demands, {
+    return writeRules(this.#fence, target.schema, target.demands, {
       given,
       now: target.context.world.now(),
     });
@@ -376,7 +386,7 @@ class BatchWriter {
       setAside,
       afterRepair:
         rules.computed.size === 0 ? undefined : (batch: StagedRelation) => computedAnew(batch, rules),
-      fence: () => this.#fence(),
+      fence: this.#fence,
     });
   }
 
@@ -409,15 +419,8 @@ class BatchWriter {
       this.#options.gateOptions?.tables?.["this"] !== undefined
     )
       return held;
-    await this.#fence();
-    const kept = await this.#hooks.kept(this.#session, table, batch);
+    const kept = await this.#hooks.kept(await this.#fence(), table, batch);
     return kept === undefined ? others : { ...others, this: kept };
-  }
-
-  async #fence(): Promise<void> {
-    if (this.#fenced) return;
-    this.#fenced = true;
-    await this.#session.fence({ files: this.#readable, writableFolders: [this.#staging] });
   }
 
   #report(phase: "reading" | "checking" | "writing"): void {

@@ -7,8 +7,8 @@ import type {
   CsvOptions,
   EngineColumn,
   EngineSource,
+  OpenSession,
   Relation,
-  Session,
   SourceRow,
   StagedRelation,
 } from "../engine/core/contract.ts";
@@ -78,7 +78,7 @@ export interface StagedSource {
  * of the tables that are read
  */
 export async function stageWriteSource(
-  session: Session,
+  session: OpenSession,
   source: WriteSource,
   options: StageSourceOptions,
 ): Promise<StagedSource> {
@@ -100,7 +100,7 @@ interface Prepared {
 }
 
 async function engineSourceOf(
-  session: Session,
+  session: OpenSession,
   source: WriteSource,
   options: StageSourceOptions,
 ): Promise<Prepared> {
@@ -195,7 +195,7 @@ async function peek<T>(stream: AsyncIterable<T>): Promise<[T | undefined, AsyncI
 }
 
 async function sqlSource(
-  session: Session,
+  session: OpenSession,
   source: SqlWriteSource,
   options: StageSourceOptions,
 ): Promise<Prepared> {
@@ -233,7 +233,7 @@ function sourceByExtension(files: readonly string[]): EngineSource {
  * Local file names of paths, `file:` URLs and patterns with `*`, `?` or `[…]`; a pattern must match
  * something, a file of just that name comes first.
  */
-async function findFiles(session: Session, paths: string | readonly string[]): Promise<string[]> {
+async function findFiles(session: OpenSession, paths: string | readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of typeof paths === "string" ? [paths] : paths) {
     const name = localName(path);

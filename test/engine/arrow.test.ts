@@ -27,10 +27,10 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineSource, Session } from "../../src/engine/core/contract.ts";
+import type { EngineSource, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await openSession({ threads: 2 });

@@ -4,23 +4,23 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { FencedSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { schema } from "../../src/schema/builder.ts";
 
 let folder: string;
-let session: Session;
+let session: FencedSession;
 let secret: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "common-tables-"));
   secret = join(folder, "secret.csv");
   writeFileSync(secret, "word\nhunter2\n");
-  session = await openSession({ temporaryFolder: folder, threads: 1 });
-  await session.execute("CREATE VIEW t AS SELECT 'held' AS word");
-  await session.execute("CREATE TABLE __varve_a AS SELECT 'hunter2' AS word");
-  await session.fence({ files: [secret] });
+  const open = await openSession({ temporaryFolder: folder, threads: 1 });
+  await open.execute("CREATE VIEW t AS SELECT 'held' AS word");
+  await open.execute("CREATE TABLE __varve_a AS SELECT 'hunter2' AS word");
+  session = await open.fence({ files: [secret] });
 });
 afterAll(async () => {
   await session.close();
@@ -142,9 +142,9 @@ describe("the name of a common table", () => {
 
 describe("a table's name with a database before it", () => {
   it("is refused, for it may be another table", async () => {
-    const own = await openSession({ temporaryFolder: folder, threads: 1 });
-    await own.execute("CREATE VIEW duckdb_views AS SELECT 1 AS a");
-    await own.fence({ files: [] });
+    const open = await openSession({ temporaryFolder: folder, threads: 1 });
+    await open.execute("CREATE VIEW duckdb_views AS SELECT 1 AS a");
+    const own = await open.fence({ files: [] });
     await expect(own.callerQuery("FROM system.main.duckdb_views")).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { table: "duckdb_views" },

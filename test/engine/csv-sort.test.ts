@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { readCsvHeader } from "../../src/engine/stage/csv/csv-header.ts";
 import { sortCsv } from "../../src/engine/stage/csv/csv-sort.ts";
 
 let folder: string;
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "varve-csv-sort-"));

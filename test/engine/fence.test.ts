@@ -10,14 +10,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { FencedSession, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { VarveError } from "../../src/errors.ts";
 
 let folder: string;
 let data: string;
 let secret: string;
-let session: Session;
+let session: OpenSession;
+let fenced: FencedSession;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "fence-test-"));
@@ -31,7 +32,7 @@ beforeEach(async () => {
   await session.execute(`CREATE VIEW flights AS SELECT * FROM read_parquet(['${data}'])`);
   await session.execute("CREATE TABLE __varve_staged_9 AS SELECT 1 AS hidden");
   mkdirSync(join(folder, "out"));
-  await session.fence({ files: [data], writableFolders: [join(folder, "out")] });
+  fenced = await session.fence({ files: [data], writableFolders: [join(folder, "out")] });
 });
 
 afterEach(async () => {
@@ -42,7 +43,7 @@ afterEach(async () => {
 /** Runs a caller's text the whole way, as the query layer does. */
 async function attack(sql: string): Promise<unknown> {
   const text = sql.replaceAll("$DATA", data).replaceAll("$SECRET", secret).replaceAll("$FOLDER", folder);
-  const relation = await session.callerQuery(text);
+  const relation = await fenced.callerQuery(text);
   return session.rows(relation.sql);
 }
 
@@ -68,7 +69,7 @@ describe("a caller's query", () => {
   });
 
   it("names its columns and types", async () => {
-    const relation = await session.callerQuery("SELECT id, name FROM flights");
+    const relation = await fenced.callerQuery("SELECT id, name FROM flights");
     expect(relation.columns).toEqual([
       { name: "id", type: "BIGINT" },
       { name: "name", type: "VARCHAR" },
@@ -361,7 +362,7 @@ describe("a caller's query", () => {
   });
 
   it("an unknown function is SQL_FAILED with its place", async () => {
-    await expect(session.callerQuery("SELECT id,\n  rondom() FROM flights")).rejects.toMatchObject({
+    await expect(fenced.callerQuery("SELECT id,\n  rondom() FROM flights")).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("There is no function rondom"),
       data: { line: 2, column: 3 },
@@ -369,21 +370,21 @@ describe("a caller's query", () => {
   });
 
   it("a syntax error is SQL_FAILED with its place in the caller's own text", async () => {
-    await expect(session.callerQuery("SELECT id\nFROM flights WHER id = 1")).rejects.toMatchObject({
+    await expect(fenced.callerQuery("SELECT id\nFROM flights WHER id = 1")).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { line: 2, column: 19 },
     });
   });
 
   it("an unknown column is SQL_FAILED with its place", async () => {
-    await expect(session.callerQuery("SELECT id,\n  nope FROM flights")).rejects.toMatchObject({
+    await expect(fenced.callerQuery("SELECT id,\n  nope FROM flights")).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { line: 2, column: 3 },
     });
   });
 
   it("an unknown table is SQL_FAILED and tells which there are", async () => {
-    await expect(session.callerQuery("SELECT * FROM flihgts")).rejects.toMatchObject({
+    await expect(fenced.callerQuery("SELECT * FROM flihgts")).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { tables: ["flights"] },
     });
@@ -469,7 +470,7 @@ describe("a caller's expression", () => {
     ["len(list_filter([1, 2, 3], lambda x: x > id)) > 0", 3],
     ["id IN (1, 2)", 2],
   ])("%s can be embedded", async (text, expected) => {
-    const safe = await session.callerExpression(text, columns);
+    const safe = await fenced.callerExpression(text, columns);
     expect(await session.rows(`SELECT count(*)::INTEGER AS n FROM flights WHERE ${safe}`)).toEqual([
       { n: expected },
     ]);
@@ -530,7 +531,7 @@ describe("a caller's expression", () => {
     ["nothing", "", "SQL_FAILED", "Syntax error: SELECT clause without selection list."],
     ["a syntax error", "id >", "SQL_FAILED", "Syntax error: syntax error at end of input"],
   ])("%s is refused, with the reason", async (_name, text, code, reason) => {
-    const failure = await session.callerExpression(text, columns).catch((error: unknown) => error);
+    const failure = await fenced.callerExpression(text, columns).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(VarveError);
     expect(failure).toMatchObject({ code, message: expect.stringContaining(reason) });
   });

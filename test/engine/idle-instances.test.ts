@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Session, SessionOptions } from "../../src/engine/core/contract.ts";
+import type { OpenSession, SessionOptions } from "../../src/engine/core/contract.ts";
 
 const memoryLimit = 32 * 1024 * 1024;
 let folder: string;
-let openSession: (options?: SessionOptions) => Promise<Session>;
+let openSession: (options?: SessionOptions) => Promise<OpenSession>;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "idle instances "));
@@ -22,21 +22,21 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const session = (threads = 1): Promise<Session> =>
+const session = (threads = 1): Promise<OpenSession> =>
   openSession({ temporaryFolder: folder, threads, memoryLimit });
 
-async function sessions(count: number, threads: number): Promise<Session[]> {
-  const opened: Session[] = [];
+async function sessions(count: number, threads: number): Promise<OpenSession[]> {
+  const opened: OpenSession[] = [];
   for (let index = 0; index < count; index++) opened.push(await session(threads));
   return opened;
 }
 
-async function closeAll(opened: readonly Session[]): Promise<void> {
+async function closeAll(opened: readonly OpenSession[]): Promise<void> {
   for (const one of opened) await one.close();
 }
 
 /** How many sessions the instance of a session had before it. */
-async function sessionsBefore(one: Session): Promise<number> {
+async function sessionsBefore(one: OpenSession): Promise<number> {
   const [row] = await one.rows("SELECT current_database() AS name");
   return Number(String(row?.["name"]).replace("varve_", ""));
 }

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EngineRow, Session } from "../../src/engine/core/contract.ts";
+import type { EngineRow, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
-let open: Session[];
+let open: OpenSession[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "instance pool "));
@@ -20,20 +20,20 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function session(options: { readonly threads?: number } = {}): Promise<Session> {
+async function session(options: { readonly threads?: number } = {}): Promise<OpenSession> {
   const opened = await openSession({ temporaryFolder: folder, threads: 1, ...options });
   open.push(opened);
   return opened;
 }
 
 /** How many sessions the instance of a session had before it. */
-async function sessionsBefore(one: Session): Promise<number> {
+async function sessionsBefore(one: OpenSession): Promise<number> {
   const [row] = await one.rows("SELECT current_database() AS name");
   return Number(String(row?.["name"]).replace("varve_", ""));
 }
 
 /** Everything that a session could leave to the next one. */
-async function surroundings(one: Session): Promise<EngineRow[][]> {
+async function surroundings(one: OpenSession): Promise<EngineRow[][]> {
   return [
     await one.rows("SELECT name, value FROM duckdb_settings() WHERE name != 'search_path' ORDER BY name"),
     await one.rows("SELECT table_name FROM duckdb_tables()"),

@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
-let session: Session;
+let session: OpenSession;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "engine test "));

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 const columns = [
   { name: "a", type: "INTEGER" },
   { name: "s", type: "VARCHAR" },
@@ -11,7 +12,7 @@ const columns = [
 beforeEach(async () => {
   session = await openSession({ threads: 1 });
   await session.execute("CREATE VIEW t AS SELECT 1 AS a, 'x' AS s");
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 afterEach(() => session.close());
 
@@ -22,8 +23,8 @@ const many = (count: number, one: (index: number) => string, by: string): string
 async function refusals(expression: string): Promise<unknown[]> {
   const asIs = (error: unknown): unknown => error;
   return [
-    await session.callerExpression(expression, columns).catch(asIs),
-    await session.callerQuery(`SELECT ${expression} AS v FROM t`).catch(asIs),
+    await (await fenceOf(session)()).callerExpression(expression, columns).catch(asIs),
+    await (await fenceOf(session)()).callerQuery(`SELECT ${expression} AS v FROM t`).catch(asIs),
   ];
 }
 
@@ -49,7 +50,7 @@ describe("SQL that costs more than its length", () => {
 
   it("is refused for what is wide in an expression", async () => {
     await expect(
-      session.callerExpression(
+      (await fenceOf(session)()).callerExpression(
         many(5000, (i) => `a = ${i}`, " OR "),
         columns,
       ),
@@ -77,7 +78,7 @@ describe("SQL that costs more than its length", () => {
     ],
     ["a name of signs", `a > 0 AND s <> 'it''s /*' /* ' */ AND s <> E'\\'${"/*".repeat(200)}'`],
   ])("is taken where it is only long: %s", async (_name, expression) => {
-    await session.callerExpression(expression, columns);
-    await session.callerQuery(`SELECT ${expression} AS v FROM t`);
+    await (await fenceOf(session)()).callerExpression(expression, columns);
+    await (await fenceOf(session)()).callerQuery(`SELECT ${expression} AS v FROM t`);
   });
 });

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { CsvOptions, Session, StageOptions } from "../../src/engine/core/contract.ts";
+import type { CsvOptions, OpenSession, StageOptions } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
-let session: Session;
+let session: OpenSession;
 let names = 0;
 
 beforeAll(async () => {

@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Relation, Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession, Relation } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 
 let folder: string;
-let session: Session;
+let session: OpenSession;
 let csv: string;
 let parquet: string;
 let secret: string;

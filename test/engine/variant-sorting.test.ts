@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 let folder: string;
 
 beforeEach(async () => {
@@ -31,17 +32,23 @@ const sorters = [
 describe("sorting what may be a VARIANT, at which the engine reads memory that is not its own", () => {
   it.each(sorters)("is refused over a column, and over what the text makes: %s", async (name) => {
     await session.execute("CREATE VIEW t AS SELECT [1, 2]::VARIANT AS v, [2, 1] AS l");
-    await session.fence({ files: [] });
-    await expect(session.callerQuery(`SELECT ${name}(v) FROM t`)).rejects.toMatchObject(refused);
+    await fenceOf(session)();
+    await expect((await fenceOf(session)()).callerQuery(`SELECT ${name}(v) FROM t`)).rejects.toMatchObject(
+      refused,
+    );
     await expect(
-      session.callerExpression(`len(${name}(v)) > 0`, [{ name: "v", type: "VARIANT" }]),
+      (await fenceOf(session)()).callerExpression(`len(${name}(v)) > 0`, [{ name: "v", type: "VARIANT" }]),
     ).rejects.toMatchObject(refused);
     await expect(
-      session.callerExpression(`len(${name}(s.v)) > 0`, [{ name: "s", type: "STRUCT(v VARIANT)" }]),
+      (await fenceOf(session)()).callerExpression(`len(${name}(s.v)) > 0`, [
+        { name: "s", type: "STRUCT(v VARIANT)" },
+      ]),
     ).rejects.toMatchObject(refused);
     for (const made of ["l::VARIANT", 'CAST(l AS "variant")', "from_json('[1]', 'VAR' || 'IANT')"]) {
       await expect(
-        session.callerExpression(`len(${name}(${made})) > 0`, [{ name: "l", type: "INTEGER[]" }]),
+        (await fenceOf(session)()).callerExpression(`len(${name}(${made})) > 0`, [
+          { name: "l", type: "INTEGER[]" },
+        ]),
       ).rejects.toMatchObject({
         code: "SQL_REFUSED",
       });
@@ -61,8 +68,8 @@ describe("sorting what may be a VARIANT, at which the engine reads memory that i
 
   it("goes on where no value is one", async () => {
     await session.execute("CREATE VIEW t AS SELECT [2, 1] AS l");
-    await session.fence({ files: [] });
-    const { sql } = await session.callerQuery("SELECT list_sort(l) AS s FROM t");
+    await fenceOf(session)();
+    const { sql } = await (await fenceOf(session)()).callerQuery("SELECT list_sort(l) AS s FROM t");
     expect(await session.rows(sql)).toEqual([{ s: [1, 2] }]);
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
-import type { Engine } from "../../src/engine/core/contract.ts";
+import type { Engine, Session } from "../../src/engine/core/contract.ts";
 import type { LogSnapshot } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { alterTable } from "../../src/operations/alter/alter.ts";
@@ -32,30 +32,27 @@ function probingEngine(engine: Engine, secret: string, answers: string[]): Engin
       () => "it was let in",
       (error: unknown) => String(error),
     );
-  return {
-    open: async (options) => {
-      const session = await engine.open(options);
-      return new Proxy(session, {
-        get: (target, name) => {
-          const value: unknown = Reflect.get(target, name, target);
-          if (typeof value !== "function") return value;
-          const probe = async () => {
-            answers.push(await tried(target.rows(`SELECT * FROM read_text('${secret}')`)));
-            answers.push(await tried(target.execute(`COPY (SELECT 1) TO '${secret}.csv'`)));
-            answers.push(await tried(target.execute("SET enable_external_access = true")));
-          };
-          return (...args: unknown[]) => {
-            const bears =
-              name === "callerExpression" ||
-              inspect(args, { depth: 8, maxStringLength: null }).includes(marker);
-            return bears
-              ? probe().then(() => Reflect.apply(value, target, args))
-              : Reflect.apply(value, target, args);
-          };
-        },
-      });
-    },
-  };
+  const probed = <S extends Session>(session: S): S =>
+    new Proxy(session, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        const probe = async () => {
+          answers.push(await tried(target.rows(`SELECT * FROM read_text('${secret}')`)));
+          answers.push(await tried(target.execute(`COPY (SELECT 1) TO '${secret}.csv'`)));
+          answers.push(await tried(target.execute("SET enable_external_access = true")));
+        };
+        return (...args: unknown[]) => {
+          const call = () => Reflect.apply(value, target, args);
+          if (name === "fence") return call().then(probed);
+          const bears =
+            name === "callerExpression" ||
+            inspect(args, { depth: 8, maxStringLength: null }).includes(marker);
+          return bears ? probe().then(call) : call();
+        };
+      },
+    });
+  return { open: async (options) => probed(await engine.open(options)) };
 }
 
 const rows = [

@@ -4,11 +4,12 @@ import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { runSuite } from "../../src/api/shared/run-suite.ts";
 import type { Table } from "../../src/api/table.ts";
-import type { EngineColumn, Session } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { fenceOf } from "../support/fence-of.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
 
 /** Arguments of the engine's inconsistent functions, where a call without any does not bind. */
@@ -105,12 +106,12 @@ function spellings(call: string): string[] {
 }
 
 describe("an expression that may answer differently each time", () => {
-  let session: Session;
+  let session: OpenSession;
 
   beforeAll(async () => {
     session = await duckdbEngine.open({ threads: 1 });
     await session.execute("CREATE SEQUENCE s");
-    await session.fence({ files: [] });
+    await fenceOf(session)();
   });
   afterAll(() => session.close());
 
@@ -123,10 +124,12 @@ describe("an expression that may answer differently each time", () => {
     const calls = [...names.map((name) => `${name}(${argumentsOf[name] ?? ""})`), ...hidden, ...words];
     const accepted: string[] = [];
     for (const text of calls.flatMap(spellings)) {
-      const failure = await session.callerExpression(`(${text}) IS NOT NULL`, columns).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
+      const failure = await (await fenceOf(session)())
+        .callerExpression(`(${text}) IS NOT NULL`, columns)
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        );
       if (!isVarveError(failure, "SQL_REFUSED"))
         accepted.push(`${text}: ${failure instanceof Error ? failure.message : "accepted"}`);
     }
@@ -134,18 +137,22 @@ describe("an expression that may answer differently each time", () => {
   });
 
   it("is refused with the function, the reason and what to do", async () => {
-    await expect(session.callerExpression('"Random"() > 0.5', columns)).rejects.toMatchObject({
+    await expect(
+      (await fenceOf(session)()).callerExpression('"Random"() > 0.5', columns),
+    ).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { function: "random" },
       message: expect.stringMatching(/random\(\).*may answer differently each time.*Use /s),
     });
-    await expect(session.callerExpression("id > 0 AND current_date > stamp", columns)).rejects.toMatchObject({
+    await expect(
+      (await fenceOf(session)()).callerExpression("id > 0 AND current_date > stamp", columns),
+    ).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { function: "current_date" },
       message: expect.stringMatching(/current_date.*Use /s),
     });
     await expect(
-      session.callerExpression("current_setting('threads') = name", columns),
+      (await fenceOf(session)()).callerExpression("current_setting('threads') = name", columns),
     ).rejects.toMatchObject({
       code: "SQL_REFUSED",
       data: { function: "current_setting" },
@@ -177,7 +184,7 @@ describe("an expression that may answer differently each time", () => {
     ["id BETWEEN 1 AND 2 OR id IN (1, 2) OR NOT (id IS DISTINCT FROM 3)", "operators"],
     ["(name COLLATE NOCASE) = 'a' AND name SIMILAR TO 'x+' AND name ILIKE 'b'", "matching of texts"],
   ])("%s is taken: %s", async (text) => {
-    await expect(session.callerExpression(text, columns)).resolves.toContain(text);
+    await expect((await fenceOf(session)()).callerExpression(text, columns)).resolves.toContain(text);
   });
 
   it("a column may have the name of a function or of a word", async () => {
@@ -186,9 +193,11 @@ describe("an expression that may answer differently each time", () => {
       type: "INTEGER",
     }));
     for (const text of ["random > 0.5", "current_date > 0", "user = 1", '"now" = 2', "abs(localtime) = 1"]) {
-      await expect(session.callerExpression(text, named)).resolves.toContain(text);
+      await expect((await fenceOf(session)()).callerExpression(text, named)).resolves.toContain(text);
     }
-    await expect(session.callerExpression("random() > random", named)).rejects.toMatchObject({
+    await expect(
+      (await fenceOf(session)()).callerExpression("random() > random", named),
+    ).rejects.toMatchObject({
       code: "SQL_REFUSED",
     });
   });
@@ -199,14 +208,16 @@ describe("an expression that may answer differently each time", () => {
       "list_transform([1], lambda current_date: current_date) = [1]",
       "(current_date -> '$.x') IS NULL",
     ])
-      await expect(session.callerExpression(text, columns)).rejects.toMatchObject({
+      await expect((await fenceOf(session)()).callerExpression(text, columns)).rejects.toMatchObject({
         code: "SQL_REFUSED",
         data: { function: "current_date" },
       });
   });
 
   it("an unknown function is a mistake of the text, with its place", async () => {
-    await expect(session.callerExpression("id > 0 AND\n rondom() > 1", columns)).rejects.toMatchObject({
+    await expect(
+      (await fenceOf(session)()).callerExpression("id > 0 AND\n rondom() > 1", columns),
+    ).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("rondom"),
       data: { line: 2, column: 2 },

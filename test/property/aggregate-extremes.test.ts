@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import type { OpenSession, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
@@ -16,12 +16,13 @@ import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
 import { finding } from "../../src/report/finding.ts";
 import { type JsonValue, stringifyJson, toJsonValue } from "../../src/util/json.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 
 afterAll(() => session.close());
@@ -119,6 +120,7 @@ async function judge(staged: StagedRelation, checks: readonly CheckJson[]): Prom
   const relations = { this: staged, other: staged };
   return evaluateGate(session, defineSuite({ checks }), staged, {
     now: 0,
+    fence: fenceOf(session),
     relations,
     history: async () => [1, 2, 3],
   });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import type { OpenSession, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
 const rows = 20_000;
 
@@ -30,7 +31,7 @@ const valuesOf: Readonly<Record<string, readonly [string, string?]>> = {
 };
 const others: readonly [string, string?] = ["i", "s"];
 
-let session: Session;
+let session: OpenSession;
 let staged: StagedRelation;
 
 beforeAll(async () => {
@@ -39,7 +40,7 @@ beforeAll(async () => {
   const callerSql = `SELECT range AS place, range % 90 AS i, range / 3 AS d, range % 2 = 0 AS b, 's' || range AS s,
     DATE '2020-01-01' + (range % 900)::INTEGER AS day, TIMESTAMP '2020-01-01' + to_seconds(range) AS at FROM range(${rows})`;
   staged = await session.stage({ kind: "sql", callerSql });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 afterAll(() => session.close());
 
@@ -66,7 +67,7 @@ const condition = (call: string): string => `coalesce(hash((${call})::VARCHAR ||
 /** Whether a gate takes the check and can make it at all. */
 async function isTaken(text: string): Promise<boolean> {
   try {
-    const sql = await session.callerExpression(condition(text), staged.columns);
+    const sql = await (await fenceOf(session)()).callerExpression(condition(text), staged.columns);
     await session.rows(`SELECT count_if(${sql}) FROM (${staged.sql})`);
     return true;
   } catch (error) {
@@ -104,7 +105,10 @@ describe("a gate with custom checks", () => {
 async function split(
   checks: Parameters<typeof suite>[1],
 ): Promise<{ readonly together: number; readonly apart: number }> {
-  const { cleanSql, quarantineSql } = await evaluateGate(session, suite("s", checks), staged, { now: 0 });
+  const { cleanSql, quarantineSql } = await evaluateGate(session, suite("s", checks), staged, {
+    now: 0,
+    fence: fenceOf(session),
+  });
   await session.execute(`CREATE OR REPLACE TEMP TABLE parts AS SELECT place FROM (${cleanSql})`);
   if (quarantineSql !== null) await session.execute(`INSERT INTO parts SELECT place FROM (${quarantineSql})`);
   const [row] = await session.rows("SELECT count(*) AS together, count(DISTINCT place) AS apart FROM parts");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
@@ -12,12 +12,13 @@ import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 
 afterAll(() => session.close());
@@ -272,6 +273,7 @@ async function judge(rows: readonly SourceRow[], checks: readonly CheckJson[]): 
   const functions = { some };
   const verdict = await evaluateGate(session, suite, staged, {
     now: 0,
+    fence: fenceOf(session),
     relations: { other, this: staged },
     functions,
     history: async () => [1, 2, 3, 2, 1],

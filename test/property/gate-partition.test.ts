@@ -1,16 +1,17 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 
 afterAll(() => session.close());
@@ -145,7 +146,11 @@ describe("clean and bad rows", () => {
           );
           const made = suite("random", checks);
           const staged = await session.stage({ kind: "rows", rows }, { columns });
-          const verdict = await evaluateGate(session, made, staged, { now: 0, relations: { other } });
+          const verdict = await evaluateGate(session, made, staged, {
+            now: 0,
+            fence: fenceOf(session),
+            relations: { other },
+          });
           const clean = sorted(await session.rows(`SELECT place FROM (${verdict.cleanSql})`));
           const bad =
             verdict.quarantineSql === null

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import type { OpenSession, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { CheckResult } from "../../src/quality/gate/verdict.ts";
@@ -9,13 +9,14 @@ import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { binnedHistogram, valueHistogram } from "../../src/quality/profile/histogram.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
+import { fenceOf } from "../support/fence-of.ts";
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 
 afterAll(() => session.close());
@@ -33,6 +34,7 @@ function stage(item: QualityCase): Promise<StagedRelation> {
 async function runCheck(item: QualityCase, check: CheckJson): Promise<CheckResult> {
   const verdict = await evaluateGate(session, defineSuite({ checks: [check] }), await stage(item), {
     now: 0,
+    fence: fenceOf(session),
   });
   const [result] = verdict.checks;
   if (result === undefined) throw new Error("no result");
@@ -353,7 +355,10 @@ describeCases("rows that Deequ's own tests name", () => {
     const known = rowCases[id];
     if (known === undefined) throw new Error(`no check for ${item.method}`);
     const staged = await stage(item);
-    const verdict = await evaluateGate(session, defineSuite({ checks: known.checks }), staged, { now: 0 });
+    const verdict = await evaluateGate(session, defineSuite({ checks: known.checks }), staged, {
+      now: 0,
+      fence: fenceOf(session),
+    });
     if (id.startsWith("dq.rowschema")) {
       const valid = (item.expected["valid"] ?? item.expected["valid_ids"]) as JsonValue[];
       const clean = await session.rows(verdict.cleanSql);

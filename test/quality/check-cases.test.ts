@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
@@ -7,6 +7,7 @@ import type { CheckResult } from "../../src/quality/gate/verdict.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/util/json.ts";
+import { fenceOf } from "../support/fence-of.ts";
 import { casesFile, casesFound, casesOf, type QualityCase, tableOf } from "./cases.ts";
 
 /** Cases where varve chooses otherwise, each with the reason; the test asserts what varve does instead. */
@@ -33,11 +34,11 @@ const differentChoices: Readonly<
 };
 
 const cases = casesOf("check");
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.fence({ files: [] });
+  await fenceOf(session)();
 });
 
 afterAll(() => session.close());
@@ -84,7 +85,7 @@ async function run(item: QualityCase): Promise<CheckResult | "refused"> {
       session,
       suite,
       await session.stage({ kind: "rows", rows }, { columns: named }),
-      { now: 0 },
+      { now: 0, fence: fenceOf(session) },
     );
     const [result] = verdict.checks;
     if (result === undefined) throw new Error("no result");

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession, SourceRow } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { Suite } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import type { JsonObject } from "../../src/util/json.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
 });
@@ -21,7 +22,10 @@ async function failing(
   columns: readonly EngineColumn[],
   now = 0,
 ): Promise<(number | null)[]> {
-  const verdict = await evaluateGate(session, made, await stage(rows, columns), { now });
+  const verdict = await evaluateGate(session, made, await stage(rows, columns), {
+    now,
+    fence: fenceOf(session),
+  });
   return verdict.checks.flatMap(({ sample }) => sample.map(({ row }) => row));
 }
 
@@ -112,7 +116,8 @@ describe("freshness", () => {
   it("judges a batch by its newest time, and one without any time as stale", async () => {
     const made = suite("s", [check.fresh("at", 60)]);
     const judge = async (given: readonly SourceRow[]) =>
-      (await evaluateGate(session, made, await stage(given, columns), { now })).accepted;
+      (await evaluateGate(session, made, await stage(given, columns), { now, fence: fenceOf(session) }))
+        .accepted;
     expect(await judge(rows)).toBe(true);
     expect(await judge(rows.slice(1, 3))).toBe(false);
     expect(await judge([])).toBe(false);
@@ -140,7 +145,11 @@ describe("rows against another table", () => {
       [row(1, "a"), row(2, "other"), row(3, null), row(null, "x"), row(9, "z")],
       columns,
     );
-    const { checks } = await evaluateGate(session, made, ours, { now: 0, relations: { other } });
+    const { checks } = await evaluateGate(session, made, ours, {
+      now: 0,
+      fence: fenceOf(session),
+      relations: { other },
+    });
     const found = Object.fromEntries(checks.map((result) => [result.id, result]));
     expect(found["ours"]).toMatchObject({
       success: false,
@@ -163,10 +172,18 @@ describe("rows against another table", () => {
     ]);
     const ours = await stage([row(1, "a")], columns);
     const other = await stage([row(1, "a"), row(2, "b")], columns);
-    expect(await evaluateGate(session, made, ours, { now: 0, relations: { this: other } })).toMatchObject({
+    expect(
+      await evaluateGate(session, made, ours, {
+        now: 0,
+        fence: fenceOf(session),
+        relations: { this: other },
+      }),
+    ).toMatchObject({
       accepted: true,
     });
-    expect(await evaluateGate(session, made, ours, { now: 0 })).toMatchObject({ accepted: true });
+    expect(await evaluateGate(session, made, ours, { now: 0, fence: fenceOf(session) })).toMatchObject({
+      accepted: true,
+    });
   });
 });
 
@@ -189,7 +206,10 @@ describe("measures of squares", () => {
     "of a column with %d fail their bounds, and not the whole write",
     async (odd) => {
       const rows = [1, 2, 4, odd].map((x, y) => ({ x, y }));
-      const { checks } = await evaluateGate(session, made, await stage(rows, numbers), { now: 0 });
+      const { checks } = await evaluateGate(session, made, await stage(rows, numbers), {
+        now: 0,
+        fence: fenceOf(session),
+      });
       expect(checks.map(({ success, observed }) => [success, observed])).toEqual(
         checks.map(() => [false, "NaN"]),
       );
@@ -198,7 +218,10 @@ describe("measures of squares", () => {
 
   it("of a column without such values are as they were", async () => {
     const rows = [1, 2, 4, 9].map((x, y) => ({ x, y }));
-    const { checks } = await evaluateGate(session, made, await stage(rows, numbers), { now: 0 });
+    const { checks } = await evaluateGate(session, made, await stage(rows, numbers), {
+      now: 0,
+      fence: fenceOf(session),
+    });
     const observed = checks.map((result) => Number(result.observed));
     const expected = [3.559026, 3.082207, 12.666667, 9.5, 1.330938, -1, 0.943119];
     for (const [at, value] of expected.entries()) expect(observed[at]).toBeCloseTo(value, 5);

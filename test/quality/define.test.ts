@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session } from "../../src/engine/core/contract.ts";
+import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { expectations } from "../../src/quality/checks/registry.ts";
 import { compileSuite } from "../../src/quality/gate/compile.ts";
@@ -10,6 +10,7 @@ import { check, suite } from "../../src/quality/suite/builder.ts";
 import { defineSuite, parseSuite } from "../../src/quality/suite/define.ts";
 import { suiteNeeds } from "../../src/quality/suite/needs.ts";
 import type { StructType } from "../../src/schema/types.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
 const good: CheckJson = {
   kind: "expect_column_values_to_be_between",
@@ -363,10 +364,10 @@ describe("defining a suite", () => {
 });
 
 describe("a suite that meets columns", () => {
-  let session: Session;
+  let session: OpenSession;
   beforeAll(async () => {
     session = await duckdbEngine.open();
-    await session.fence({ files: [] });
+    await fenceOf(session)();
   });
   afterAll(() => session.close());
 
@@ -382,7 +383,9 @@ describe("a suite that meets columns", () => {
       { columns },
     );
     const made = defineSuite({ checks: [good, second as unknown as CheckJson] });
-    await expect(evaluateGate(session, made, staged, { now: 0 })).rejects.toMatchObject({
+    await expect(
+      evaluateGate(session, made, staged, { now: 0, fence: fenceOf(session) }),
+    ).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { path },
     });

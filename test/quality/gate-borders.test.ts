@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Session, StagedRelation } from "../../src/engine/core/contract.ts";
+import type { OpenSession, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
@@ -25,7 +26,10 @@ async function judged(
   checks: readonly BuiltCheck[],
   maxBadShare = 1,
 ): Promise<GateOutcome> {
-  return evaluateGate(session, suite("borders", checks, { maxBadShare }), await numbers(values), { now: 0 });
+  return evaluateGate(session, suite("borders", checks, { maxBadShare }), await numbers(values), {
+    now: 0,
+    fence: fenceOf(session),
+  });
 }
 
 /** As many rows, of which the first `bad` are negative. */
@@ -135,6 +139,7 @@ describe("uniqueness", () => {
       session.stage({ kind: "rows", rows: values.map(([x, y]) => ({ x, y })) }, { columns });
     return evaluateGate(session, suite("pairs", [built]), await stage(rows), {
       now: 0,
+      fence: fenceOf(session),
       relations: { this: await stage(held) },
     });
   }

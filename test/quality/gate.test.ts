@@ -1,13 +1,14 @@
 import type { RecordBatch } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EngineColumn, Session, SourceRow, StagedRelation } from "../../src/engine/core/contract.ts";
+import type { EngineColumn, OpenSession, SourceRow, StagedRelation } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { CheckJson, RowRepair, Suite } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
-let session: Session;
+let session: OpenSession;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
@@ -37,7 +38,10 @@ const between: CheckJson = {
 };
 
 async function run(checks: readonly CheckJson[], options: { readonly maxBadShare?: number } = {}) {
-  return evaluateGate(session, defineSuite({ checks, ...options }), await stage(rows, flights), { now: 0 });
+  return evaluateGate(session, defineSuite({ checks, ...options }), await stage(rows, flights), {
+    now: 0,
+    fence: fenceOf(session),
+  });
 }
 
 describe("the gate", () => {
@@ -95,7 +99,10 @@ describe("the gate", () => {
       check.unique("c", { id: "some", where: "a <> 0" }),
       check.unique("c", { id: "others", where: "a >= 0" }),
     ];
-    const verdict = await evaluateGate(watched, suite("keys", checks), staged, { now: 0 });
+    const verdict = await evaluateGate(watched, suite("keys", checks), staged, {
+      now: 0,
+      fence: fenceOf(session),
+    });
     expect(verdict.checks.map(({ considered, unexpected }) => [considered, unexpected])).toEqual([
       [count, 0],
       [count, 0],
@@ -123,6 +130,7 @@ describe("the gate", () => {
     ];
     const verdict = await evaluateGate(session, defineSuite({ checks }), await stage(many, flights), {
       now: 0,
+      fence: fenceOf(session),
     });
     const [often, seldom] = verdict.checks;
     expect(often).toMatchObject({ considered: 5000, unexpected: 2500 });
@@ -235,6 +243,7 @@ describe("the gate", () => {
     const table = { sql: "SELECT 1::BIGINT AS id", columns: [{ name: "id", type: "BIGINT" }] };
     const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
       now: 0,
+      fence: fenceOf(session),
       relations: { this: table },
     });
     expect(verdict).toMatchObject({ clean: 2, quarantined: 3 });
@@ -256,10 +265,13 @@ describe("the gate", () => {
     };
     const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
       now: 0,
+      fence: fenceOf(session),
       relations: { airports },
     });
     expect(verdict.checks[0]).toMatchObject({ considered: 4, unexpected: 1 });
-    await expect(evaluateGate(session, suite, await stage(rows, flights), { now: 0 })).rejects.toMatchObject({
+    await expect(
+      evaluateGate(session, suite, await stage(rows, flights), { now: 0, fence: fenceOf(session) }),
+    ).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { path: "checks[0].params.table" },
     });
@@ -293,7 +305,10 @@ describe("the gate", () => {
         return id === null ? null : origin === "LAX" || id === 3n;
       });
     const made = suite("s", [check.predicate("known", ["origin", "id"], test, { onFail: "quarantine" })]);
-    const verdict = await evaluateGate(session, made, await stage(rows, flights), { now: 0 });
+    const verdict = await evaluateGate(session, made, await stage(rows, flights), {
+      now: 0,
+      fence: fenceOf(session),
+    });
     expect(seen).toEqual([
       ["LAX", 1n],
       ["SFO", 2n],
@@ -321,6 +336,7 @@ describe("the gate", () => {
     );
     const verdict = await evaluateGate(session, suite("s", [repaired]), await stage(rows, flights), {
       now: 0,
+      fence: fenceOf(session),
     });
     expect(seen).toEqual([
       [2n, -1116],
@@ -342,7 +358,8 @@ describe("the gate", () => {
   it("refuses a repair function that is not there, leaves rows out, or gives a value of another type", async () => {
     const good = check.between("delay", { min: -120, max: 1800 });
     const repairing = (replace: RowRepair) => suite("s", [check.repairedBy("replace", replace, good)]);
-    const judge = async (made: Suite) => evaluateGate(session, made, await stage(rows, flights), { now: 0 });
+    const judge = async (made: Suite) =>
+      evaluateGate(session, made, await stage(rows, flights), { now: 0, fence: fenceOf(session) });
     await expect(judge(defineSuite(repairing(() => []).json))).rejects.toMatchObject({
       code: "SUITE_INVALID",
       data: { path: "checks[0].repair.function" },
@@ -411,7 +428,7 @@ describe("the gate", () => {
         },
       ],
     });
-    const verdict = await evaluateGate(session, suite, empty, { now: 0 });
+    const verdict = await evaluateGate(session, suite, empty, { now: 0, fence: fenceOf(session) });
     expect(verdict.checks.map((check) => check.success)).toEqual([true, false]);
     expect(verdict).toMatchObject({ accepted: true, rows: 0, clean: 0, untouched: true });
   });
@@ -438,7 +455,7 @@ describe("the gate", () => {
         },
       ],
     });
-    const verdict = await evaluateGate(session, suite, many, { now: 0 });
+    const verdict = await evaluateGate(session, suite, many, { now: 0, fence: fenceOf(session) });
     expect(verdict.checks.map((check) => check.unexpected)).toEqual([1, 1]);
     expect(verdict.quarantined).toBe(1);
   });
@@ -454,6 +471,7 @@ describe("the gate", () => {
     });
     const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
       now: 0,
+      fence: fenceOf(session),
       history: () => Promise.resolve([100, 100]),
     });
     expect(verdict.accepted).toBe(false);
@@ -485,7 +503,7 @@ describe("the gate", () => {
         session,
         defineSuite({ checks: [...measures, pair, ...outliers] }),
         staged,
-        { now: 0 },
+        { now: 0, fence: fenceOf(session) },
       );
       expect(verdict.checks.map(({ success }) => success)).toEqual(Array.from({ length: 8 }, () => false));
       expect(verdict).toMatchObject({ quarantined: 1, clean: 4 });
@@ -522,7 +540,7 @@ describe("the gate", () => {
         },
       ]),
       staged,
-      { now: 0 },
+      { now: 0, fence: fenceOf(session) },
     );
     expect(found.checks.map(({ unexpected }) => unexpected)).toEqual([1, 0, 2, null, 3]);
     expect(found.accepted).toBe(true);
@@ -534,9 +552,12 @@ describe("the gate", () => {
       }),
     );
     expect(
-      (await evaluateGate(session, defineSuite({ checks: powers }), large, { now: 0 })).checks.map(
-        ({ observed }) => observed,
-      ),
+      (
+        await evaluateGate(session, defineSuite({ checks: powers }), large, {
+          now: 0,
+          fence: fenceOf(session),
+        })
+      ).checks.map(({ observed }) => observed),
     ).toEqual(["NaN", "NaN"]);
   });
 
@@ -566,7 +587,11 @@ describe("the gate", () => {
     ];
     for (const [json, path] of refused)
       await expect(
-        evaluateGate(session, defineSuite({ checks: [json] }), staged, { now: 0, relations: { other } }),
+        evaluateGate(session, defineSuite({ checks: [json] }), staged, {
+          now: 0,
+          fence: fenceOf(session),
+          relations: { other },
+        }),
       ).rejects.toMatchObject({
         code: "SUITE_INVALID",
         data: { path },
@@ -577,6 +602,7 @@ describe("the gate", () => {
       staged,
       {
         now: 0,
+        fence: fenceOf(session),
         relations: { other },
       },
     );

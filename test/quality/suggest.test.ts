@@ -10,6 +10,7 @@ import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import { fenceOf } from "../support/fence-of.ts";
 
 const rows = Array.from({ length: 400 }, (_, at) => ({
   id: at,
@@ -92,7 +93,10 @@ describe("a profile", () => {
         ],
       },
     );
-    const verdict = await evaluateGate(session, defineSuite(suite), staged, { now: 0 });
+    const verdict = await evaluateGate(session, defineSuite(suite), staged, {
+      now: 0,
+      fence: fenceOf(session),
+    });
     expect(verdict.checks.filter((check) => !check.success).map((check) => check.id)).toEqual([]);
     await session.close();
   });

@@ -54,6 +54,14 @@ describe("SQL over tables at versions", () => {
     );
   });
 
+  it("refuses a text that is long to parse before it looks for what the text names", async () => {
+    const comments = `SELECT 1 ${"/*".repeat(200)}${"*/".repeat(200)} FROM nowhere`;
+    await expect(query(comments, { tables: {} })).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+      data: { limit: 200 },
+    });
+  });
+
   it("takes numbers beyond doubles, and conditions as deeply nested as the fence lets them be", async () => {
     const tables = { t: fixture("app-transactions") };
     const tooDeep = `${"NOT ".repeat(600)} id IS NOT NULL`;

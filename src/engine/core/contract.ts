@@ -1,10 +1,11 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { JsonValue } from "../../util/json.ts";
 
 /**
  * The one door to DuckDB. Nothing outside `src/engine/` imports the driver.
  *
- * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`; text from callers,
- * tables and suites goes through those, after the session was fenced.
+ * SQL handed to a {@link Session} is varve's own unless a parameter is named `callerSql`. An {@link OpenSession}
+ * stages sources; once it was fenced, a {@link FencedSession} takes the text of callers, tables and suites.
  */
 export interface Engine {
   /**
@@ -19,7 +20,7 @@ export interface Engine {
    *
    * @throws `CANCELLED` when the signal aborts meanwhile
    */
-  open(options?: SessionRequest): Promise<Session>;
+  open(options?: SessionRequest): Promise<OpenSession>;
 }
 
 /** What a session is opened with. */
@@ -94,6 +95,9 @@ export type EngineSource =
       readonly tables?: Readonly<Record<string, Relation>> | undefined;
       readonly files?: readonly string[] | undefined;
     };
+
+/** Sources that are in memory or in the session already: a fence does not stand in their way. */
+export type HeldSource = Extract<EngineSource, { kind: "rows" | "arrow" | "arrow-ipc" | "relation" }>;
 
 export interface CsvOptions {
   readonly delimiter?: string | undefined;
@@ -218,8 +222,17 @@ export interface JsonLinesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A DuckDB instance for as long as it is open. Close it; a closed session's relations are gone. */
-export interface Session {
+/** What a session may read and write once it is fenced. */
+export interface FenceLimits {
+  readonly files: readonly string[];
+  readonly writableFolders?: readonly string[] | undefined;
+}
+
+/**
+ * A DuckDB instance for as long as it is open, for varve's own SQL. Close it, or open it with `await using`; a
+ * closed session's relations are gone.
+ */
+export interface Session extends AsyncDisposable {
   /** Runs varve's own statement(s) for effect. @throws `CANCELLED` when the signal aborts */
   execute(
     sql: string,
@@ -232,8 +245,8 @@ export interface Session {
   rowStream(sql: string, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
   describe(sql: string): Promise<EngineColumn[]>;
-  /** Stages a source. @throws `SOURCE_UNREADABLE`, naming file and line or row. */
-  stage(source: EngineSource, options?: StageOptions): Promise<StagedRelation>;
+  /** Stages a source that the session holds. @throws `SOURCE_UNREADABLE`, naming the row. */
+  stage(source: HeldSource, options?: StageOptions): Promise<StagedRelation>;
   /** Writes a relation to Parquet files. */
   writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]>;
   /**
@@ -249,34 +262,50 @@ export interface Session {
    */
   jsonLines(sql: string, options?: JsonLinesOptions): AsyncIterable<string>;
   /**
-   * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads
-   * nothing and changes no setting. Cannot be undone.
+   * The engine's syntax tree of a caller's text (`json_serialize_sql`), which is an error's where it does not
+   * parse: nothing is bound, so nothing is read. @throws `SQL_REFUSED` for a text that takes long to parse
    */
-  fence(limits: {
-    readonly files: readonly string[];
-    readonly writableFolders?: readonly string[] | undefined;
-  }): Promise<void>;
+  syntaxTree(callerSql: string): Promise<JsonValue>;
   /**
-   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a
-   * relation. Requires a fenced session. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the
-   * engine's message and position.
+   * Checks that a caller's text is one expression over the columns of its own row. Unlike
+   * {@link FencedSession.callerExpression} it may depend on the moment (`now()`), and nothing is
+   * bound. @throws as {@link FencedSession.callerQuery}
    */
-  callerQuery(callerSql: string): Promise<Relation>;
-  /**
-   * Checks that a caller's text is one scalar expression over `columns` and returns it as safe to
-   * embed. @throws as {@link Session.callerQuery}
-   */
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
-  /**
-   * Checks that a caller's text is one expression over the columns of its own row and returns it in
-   * parentheses. Unlike {@link Session.callerExpression} it may depend on the moment (`now()`), and nothing
-   * is bound. @throws as {@link Session.callerQuery}
-   */
-  callerRowExpression(callerSql: string): Promise<string>;
+  checkRowExpression(callerSql: string): Promise<void>;
   /**
    * Makes `varve_variant_json(metadata BLOB, value BLOB)`, which decodes a binary variant to JSON text,
    * callable in this session.
    */
   enableVariants(): void;
   close(): Promise<void>;
+}
+
+/** A session before its fence: it reads whatever files it is told to, so no text of a caller's runs in it. */
+export interface OpenSession extends Session {
+  /**
+   * Stages a source. One of SQL is fenced by itself: its text reads the tables and files that come with it.
+   *
+   * @throws `SOURCE_UNREADABLE`, naming file and line or row.
+   */
+  stage(source: EngineSource, options?: StageOptions): Promise<StagedRelation>;
+  /**
+   * From now on this session's instance reads `files` only, writes below nothing but `writableFolders`, loads
+   * nothing and changes no setting. Cannot be undone. The session that it gives is the same, with what a fence
+   * allows; closing either closes both.
+   */
+  fence(limits: FenceLimits): Promise<FencedSession>;
+}
+
+/** A session that can read nothing but its own files, and so takes a caller's text. */
+export interface FencedSession extends Session {
+  /**
+   * Checks that a caller's text is one SELECT statement over what the session holds and returns it as a
+   * relation. @throws `SQL_REFUSED` for anything else, `SQL_FAILED` with the engine's message and position.
+   */
+  callerQuery(callerSql: string): Promise<Relation>;
+  /**
+   * Checks that a caller's text is one scalar expression over `columns` and returns it as safe to
+   * embed. @throws as {@link FencedSession.callerQuery}
+   */
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
 }

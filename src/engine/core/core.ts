@@ -35,7 +35,7 @@ interface CorePlace {
  * Whatever a session makes is in its database or bound to its connections, and goes with them; then the
  * instance is as it was.
  */
-export class EngineCore {
+export class EngineCore implements AsyncDisposable {
   readonly driver: Driver;
   readonly connection: DuckDBConnection;
   /** What the session was opened with; a sibling gets the same. */
@@ -126,6 +126,10 @@ export class EngineCore {
     } finally {
       this.turn.end();
     }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Drops the session's database with everything in it; false where the engine would not. */

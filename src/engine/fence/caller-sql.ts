@@ -31,7 +31,7 @@ const rowExpressions: ReadonlySet<string> = new Set([
   "TYPE",
 ]);
 
-/** See {@link Session.callerQuery}. */
+/** See {@link FencedSession.callerQuery}. */
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
   assertInternal(core.fenced, "a caller's query before the fence");
   const sql = await checkedQuery(core, callerSql, {
@@ -63,12 +63,13 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
   return sql;
 }
 
-/** See {@link Session.callerExpression}. */
+/** See {@link FencedSession.callerExpression}. */
 export async function callerExpression(
   core: EngineCore,
   callerSql: string,
   columns: readonly EngineColumn[],
 ): Promise<string> {
+  assertInternal(core.fenced, "a caller's expression before the fence");
   const expression = await oneExpression(core, callerSql);
   await checkRowCalls(core, expression, columns, selected(callerSql));
   checkCalledNames(expression, columns);
@@ -81,10 +82,9 @@ export async function callerExpression(
   return `(${callerSql}\n)`;
 }
 
-/** See {@link Session.callerRowExpression}. */
-export async function callerRowExpression(core: EngineCore, callerSql: string): Promise<string> {
+/** See {@link Session.checkRowExpression}. */
+export async function checkRowExpression(core: EngineCore, callerSql: string): Promise<void> {
   await checkOwnRowCalls(core, await oneExpression(core, callerSql), selected(callerSql));
-  return `(${callerSql}\n)`;
 }
 
 const selected = (callerSql: string) => ({ sql: `SELECT ${callerSql}`, offset: "SELECT ".length });

@@ -23,11 +23,18 @@ export async function parsed(core: EngineCore, sql: string, offset: number): Pro
   return trees;
 }
 
+/** The engine's syntax tree of a text, or the tree of its error. @throws `SQL_REFUSED` */
+export async function serializedTree(core: EngineCore, sql: string): Promise<JsonValue> {
+  checkText(sql);
+  const [row] = await core.rows("SELECT json_serialize_sql($1::VARCHAR) AS tree", [sql]);
+  return treeFromJson(String(row?.["tree"]));
+}
+
 /**
  * A syntax tree as `json_serialize_sql` writes it, however deep. Numbers that JSON or a double cannot hold
  * come as text: `Infinity`, which stands for a literal such as 1e999, and integers of 16 digits and more.
  */
-export function treeFromJson(text: string): JsonValue {
+function treeFromJson(text: string): JsonValue {
   return JSON.parse(
     text.replace(textOrGreatNumber, (token) => (token.startsWith('"') ? token : `"${token}"`)),
   ) as JsonValue;

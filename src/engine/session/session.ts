@@ -1,4 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
+import type { JsonValue } from "../../util/json.ts";
 import type {
   ArrowOptions,
   Engine,
@@ -6,7 +7,11 @@ import type {
   EngineParameter,
   EngineRow,
   EngineSource,
+  FencedSession,
+  FenceLimits,
+  HeldSource,
   JsonLinesOptions,
+  OpenSession,
   ParquetWriteOptions,
   Relation,
   Session,
@@ -17,8 +22,9 @@ import type {
 } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { openCore } from "../core/open-core.ts";
-import { callerExpression, callerQuery, callerRowExpression } from "../fence/caller-sql.ts";
+import { callerExpression, callerQuery, checkRowExpression } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
+import { serializedTree } from "../fence/syntax-tree.ts";
 import { jsonLines } from "../output/json-lines.ts";
 import { writeParquet } from "../output/parquet-write.ts";
 import { streamRows } from "../output/row-stream.ts";
@@ -32,15 +38,15 @@ export const duckdbEngine: Engine = Object.freeze({ open: openSession });
  * Opens a session with an instance that is its own until it is closed. @throws `ENGINE_FAILED` when the
  * driver cannot be loaded or the options are refused, `CANCELLED` when the signal aborts while it waits.
  */
-export async function openSession(options: SessionRequest = {}): Promise<Session> {
-  return new DuckdbSession(await openCore(options));
+export async function openSession(options: SessionRequest = {}): Promise<OpenSession> {
+  return new OpenDuckdbSession(await openCore(options));
 }
 
 class DuckdbSession implements Session {
-  readonly #core: EngineCore;
+  protected readonly core: EngineCore;
 
   constructor(core: EngineCore) {
-    this.#core = core;
+    this.core = core;
   }
 
   async execute(
@@ -48,65 +54,78 @@ class DuckdbSession implements Session {
     parameters: readonly EngineParameter[] = [],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    await this.#core.run(sql, parameters, options.signal);
+    await this.core.run(sql, parameters, options.signal);
   }
 
   rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
-    return this.#core.rows(sql, parameters);
+    return this.core.rows(sql, parameters);
   }
 
   rowStream(
     sql: string,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<EngineRow> {
-    return streamRows(this.#core, sql, options.signal);
+    return streamRows(this.core, sql, options.signal);
   }
 
   describe(sql: string): Promise<EngineColumn[]> {
-    return this.#core.describe(sql);
+    return this.core.describe(sql);
   }
 
-  stage(source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
-    return stageSource(this.#core, source, options);
+  stage(source: HeldSource, options: StageOptions = {}): Promise<StagedRelation> {
+    return stageSource(this.core, source, options);
   }
 
   writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
-    return writeParquet(this.#core, sql, options);
+    return writeParquet(this.core, sql, options);
   }
 
   async *arrow(sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
     const { arrowBatches } = await import("../output/arrow-export.ts");
-    yield* arrowBatches(this.#core, sql, options);
+    yield* arrowBatches(this.core, sql, options);
   }
 
   jsonLines(sql: string, options: JsonLinesOptions = {}): AsyncIterable<string> {
-    return jsonLines(this.#core, sql, options);
+    return jsonLines(this.core, sql, options);
   }
 
-  fence(limits: {
-    readonly files: readonly string[];
-    readonly writableFolders?: readonly string[] | undefined;
-  }): Promise<void> {
-    return fence(this.#core, limits);
+  syntaxTree(callerSql: string): Promise<JsonValue> {
+    return serializedTree(this.core, callerSql);
   }
 
-  callerQuery(callerSql: string): Promise<Relation> {
-    return callerQuery(this.#core, callerSql);
-  }
-
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
-    return callerExpression(this.#core, callerSql, columns);
-  }
-
-  callerRowExpression(callerSql: string): Promise<string> {
-    return callerRowExpression(this.#core, callerSql);
+  checkRowExpression(callerSql: string): Promise<void> {
+    return checkRowExpression(this.core, callerSql);
   }
 
   enableVariants(): void {
-    this.#core.enableVariants((connection) => registerVariantFunction(this.#core.driver, connection));
+    this.core.enableVariants((connection) => registerVariantFunction(this.core.driver, connection));
   }
 
   close(): Promise<void> {
-    return this.#core.close();
+    return this.core.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+class OpenDuckdbSession extends DuckdbSession implements OpenSession {
+  override stage(source: EngineSource, options: StageOptions = {}): Promise<StagedRelation> {
+    return stageSource(this.core, source, options);
+  }
+
+  async fence(limits: FenceLimits): Promise<FencedSession> {
+    await fence(this.core, limits);
+    return new FencedDuckdbSession(this.core);
+  }
+}
+
+class FencedDuckdbSession extends DuckdbSession implements FencedSession {
+  callerQuery(callerSql: string): Promise<Relation> {
+    return callerQuery(this.core, callerSql);
+  }
+
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
+    return callerExpression(this.core, callerSql, columns);
   }
 }

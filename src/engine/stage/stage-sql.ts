@@ -60,27 +60,23 @@ async function stageFenced(
   await mkdir(folder);
   const tables = await copyTables(core, source.tables ?? {}, folder, options);
   core.turn.pass();
-  const inner = await openCore({ ...core.options, signal: options.signal });
-  try {
-    for (const [name, file] of tables)
-      await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
-    const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
-    const sql = await checkedQuery(inner, source.callerSql, {
-      tables: held,
-      files: new Set(files),
-      readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
-    });
-    await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
-    const text = `SELECT * FROM (${sql}\n)`;
-    await inner.typedColumns(sql);
-    const query = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
-    const result = join(folder, "result.parquet");
-    await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
-    core.ownFiles.push(result);
-    return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
-  } finally {
-    await inner.close();
-  }
+  await using inner = await openCore({ ...core.options, signal: options.signal });
+  for (const [name, file] of tables)
+    await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
+  const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
+  const sql = await checkedQuery(inner, source.callerSql, {
+    tables: held,
+    files: new Set(files),
+    readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
+  });
+  await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
+  const text = `SELECT * FROM (${sql}\n)`;
+  await inner.typedColumns(sql);
+  const query = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
+  const result = join(folder, "result.parquet");
+  await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
+  core.ownFiles.push(result);
+  return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
 }
 
 async function copyTables(

@@ -47,20 +47,16 @@ export async function writeCheckpointParquet(
     const lines = join(folder, "actions.ndjson");
     const { longestLine, ...counts } = await writeLines(lines, content, columns);
     const engine = await snapshot.context.engine();
-    const session = await engine.open();
-    try {
-      const sql = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
-      const [file] = await session.writeParquet(sql, {
-        folder,
-        namePrefix: "checkpoint-",
-        rowGroupRows: 50_000,
-      });
-      if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, sql });
-      await store.putFile(path, file.file);
-      return { ...counts, bytes: file.bytes };
-    } finally {
-      await session.close();
-    }
+    await using session = await engine.open();
+    const sql = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
+    const [file] = await session.writeParquet(sql, {
+      folder,
+      namePrefix: "checkpoint-",
+      rowGroupRows: 50_000,
+    });
+    if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, sql });
+    await store.putFile(path, file.file);
+    return { ...counts, bytes: file.bytes };
   } finally {
     await removeTemporaryFolder(folder);
   }

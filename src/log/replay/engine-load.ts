@@ -2,6 +2,7 @@ import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import { fileList, quoteText } from "../../sql/sql-text.ts";
+import { handOver } from "../../util/hand-over.ts";
 import { type ActionRelation, describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
 import { type CheckpointHead, guarded, parquetPaths } from "../checkpoint/checkpoint-read.ts";
 import type { TableContext } from "../contract.ts";
@@ -45,8 +46,7 @@ export interface CommitInput {
  * may help
  */
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
-  const session = await (await context.engine()).open({ memoryLimit });
-  try {
+  return handOver(await (await context.engine()).open({ memoryLimit }), async (session) => {
     await session.execute("CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)");
     const { checkpoint } = input;
     const sources =
@@ -71,10 +71,7 @@ export async function loadEngineBase(context: TableContext, input: EngineInput):
     const base: EngineBase = { session, checkpoint: sources, tail, hasSpecialKeys };
     closeWhenForgotten.register(base, session);
     return base;
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
+  });
 }
 
 /** Snapshots have no end that a caller would announce: their session goes with the last of them. */

@@ -1,5 +1,5 @@
 import { translateSpark } from "../../dialects/spark/translate.ts";
-import type { Session } from "../../engine/core/contract.ts";
+import type { FencedSession } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
@@ -81,14 +81,10 @@ export async function requireConstraints(
     const name = key.slice(constraintPrefix.length);
     return { name, expression, condition: conditionOf(name, expression, snapshot.schema), names };
   });
-  const session = await (await snapshot.context.engine()).open();
-  try {
-    const scan = await planScan(session, snapshot);
-    await session.fence({ files: scan.files });
-    for (const constraint of constraintsAsked) await requireTrue(session, scan.sql, constraint);
-  } finally {
-    await session.close();
-  }
+  await using session = await (await snapshot.context.engine()).open();
+  const scan = await planScan(session, snapshot);
+  const fenced = await session.fence({ files: scan.files });
+  for (const constraint of constraintsAsked) await requireTrue(fenced, scan.sql, constraint);
 }
 
 interface AskedConstraint {
@@ -110,7 +106,7 @@ function conditionOf(name: string, expression: string, schema: StructType): stri
 }
 
 async function requireTrue(
-  session: Session,
+  session: FencedSession,
   rows: string,
   { name, expression, condition, names }: AskedConstraint,
 ): Promise<void> {

@@ -1,5 +1,6 @@
 import { engineColumns } from "../../dialects/engine-types.ts";
-import type { Session } from "../../engine/core/contract.ts";
+import type { FencedSession } from "../../engine/core/contract.ts";
+import { lazyFence } from "../../engine/fence/lazy-fence.ts";
 import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
@@ -116,17 +117,12 @@ async function checkSuite(
     options.registerConstraints === true
       ? translatable(suiteConstraints(suite, snapshot.schema), snapshot)
       : [];
-  const session = await (await snapshot.context.engine()).open({ signal: options.signal });
-  try {
-    const scan = wanted.length === 0 ? undefined : await planScan(session, snapshot);
-    await checkedExpressions(session, suite, engineColumns(snapshot.schema), () =>
-      session.fence({ files: scan?.files ?? [] }),
-    );
-    if (scan !== undefined) await requireSatisfied(session, scan.sql, wanted);
-    return wanted.map(({ constraint }) => constraint);
-  } finally {
-    await session.close();
-  }
+  await using session = await (await snapshot.context.engine()).open({ signal: options.signal });
+  const scan = wanted.length === 0 ? undefined : await planScan(session, snapshot);
+  const fence = lazyFence(session, () => ({ files: scan?.files ?? [] }));
+  await checkedExpressions(session, suite, engineColumns(snapshot.schema), fence);
+  if (scan !== undefined) await requireSatisfied(await fence(), scan.sql, wanted);
+  return wanted.map(({ constraint }) => constraint);
 }
 
 interface Translated {
@@ -150,7 +146,7 @@ function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnap
 }
 
 async function requireSatisfied(
-  session: Session,
+  session: FencedSession,
   sql: string,
   constraints: readonly Translated[],
 ): Promise<void> {

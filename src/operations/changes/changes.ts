@@ -81,13 +81,9 @@ export async function* readChanges(
   context: TableContext,
   options: ChangesOptions,
 ): AsyncGenerator<EngineRow> {
-  const session = await (await context.engine()).open({ signal: options.signal });
-  try {
-    const changes = await planChanges(session, context, options);
-    yield* session.rowStream(ordered(changes), { signal: options.signal });
-  } finally {
-    await session.close();
-  }
+  await using session = await (await context.engine()).open({ signal: options.signal });
+  const changes = await planChanges(session, context, options);
+  yield* session.rowStream(ordered(changes), { signal: options.signal });
 }
 
 /** SQL of the changes, oldest version first. */

@@ -1,4 +1,4 @@
-import type { Relation, StagedRelation } from "../../engine/core/contract.ts";
+import type { FencedSession, Relation, StagedRelation } from "../../engine/core/contract.ts";
 import type { Places } from "../model/places.ts";
 import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
@@ -17,11 +17,8 @@ export interface GateContext {
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
   readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
-  /**
-   * Fences the session; called once before the engine sees the suite's own SQL, not at all for a suite
-   * without any.
-   */
-  readonly fence?: (() => Promise<void>) | undefined;
+  /** Fences the session; called before the engine sees the suite's own SQL, not at all for a suite without any. */
+  readonly fence: () => Promise<FencedSession>;
   /**
    * The batch with what follows from other columns computed anew; called where values were repaired, before
    * the rows are tested again.

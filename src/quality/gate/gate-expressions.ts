@@ -1,4 +1,4 @@
-import type { EngineColumn, Session } from "../../engine/core/contract.ts";
+import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
 import { expectations } from "../checks/registry.ts";
 import { columnNames } from "../model/column.ts";
@@ -17,16 +17,16 @@ export async function checkedExpressions(
   session: Session,
   suite: Suite,
   columns: readonly EngineColumn[],
-  fence: (() => Promise<void>) | undefined,
+  fence: () => Promise<FencedSession>,
 ): Promise<ReadonlyMap<string, string>> {
   await checkPatterns(session, suite);
   const texts = callerSqlOf(suite);
   const checked = new Map<string, string>();
   if (texts.length === 0) return checked;
-  await fence?.();
+  const fenced = await fence();
   for (const { path, text } of texts) {
     try {
-      checked.set(path, await session.callerExpression(text, columns));
+      checked.set(path, await fenced.callerExpression(text, columns));
     } catch (error) {
       if (!isVarveError(error, "SQL_FAILED", "SQL_REFUSED")) throw error;
       throw invalidSuite(

@@ -2,7 +2,7 @@ import { castTo } from "../../dialects/spark/casts.ts";
 import { unsupported } from "../../dialects/spark/refusal.ts";
 import type { Term } from "../../dialects/spark/term.ts";
 import { translateSpark } from "../../dialects/spark/translate.ts";
-import type { Session } from "../../engine/core/contract.ts";
+import type { FencedSession } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
 import { columnMetadata } from "../../schema/column-metadata.ts";
 import { findField } from "../../schema/fields.ts";
@@ -50,15 +50,18 @@ export interface WriteScope {
  * nothing of it reaches the engine but what {@link translateSpark} knows. PROTOCOL.md "CHECK Constraints",
  * "Column Invariants", "Generated Columns" and "Default Columns".
  *
+ * @param fence fences the session that the SQL is for, and answers with the same one each time; called where
+ * the table has expressions
  * @throws `UNSUPPORTED_FEATURE` naming the expression that varve cannot evaluate as Spark would: such a table
  * is not written
  */
 export async function writeRules(
-  session: Session,
+  fence: () => Promise<FencedSession>,
   schema: StructType,
   demands: TableDemands,
   { given, now }: WriteScope,
 ): Promise<WriteRules> {
+  if (hasExpressions(demands)) await fence();
   const has = new Set(given.map(foldName));
   const [defaults, computed] = [new Map<string, string>(), new Map<string, string>()];
   const rows: RowRule[] = [];
@@ -70,7 +73,7 @@ export async function writeRules(
     const value = expected(expression, label, () =>
       columnValue(translateSpark(expression, none, { now }), schema, name),
     );
-    await requireDefault(session, value, name, label);
+    await requireDefault(fence, value, name, label);
     defaults.set(name, value.sql);
   }
   for (const { column, expression } of demands.generated) {
@@ -141,9 +144,14 @@ function columnValue(value: Term, schema: StructType, name: string): Term {
   return cast;
 }
 
-async function requireDefault(session: Session, { fails }: Term, name: string, label: string): Promise<void> {
+async function requireDefault(
+  fence: () => Promise<FencedSession>,
+  { fails }: Term,
+  name: string,
+  label: string,
+): Promise<void> {
   if (fails === undefined) return;
-  const [row] = await session.rows(`SELECT ${fails} AS fails`);
+  const [row] = await (await fence()).rows(`SELECT ${fails} AS fails`);
   if (row?.["fails"] !== true) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
@@ -169,7 +177,7 @@ function lengthRule(field: StructField): RowRule[] {
 }
 
 /** Whether the table holds SQL text that a batch must be run through. */
-export function hasExpressions(demands: TableDemands): boolean {
+function hasExpressions(demands: TableDemands): boolean {
   return demands.conditions.length + demands.generated.length + demands.defaults.length > 0;
 }
 

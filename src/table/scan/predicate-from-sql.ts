@@ -1,5 +1,4 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { treeFromJson } from "../../engine/fence/syntax-tree.ts";
 import type { Literal, Predicate } from "../../protocol/predicate.ts";
 import { fieldAt } from "../../schema/fields.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
@@ -51,10 +50,7 @@ export async function predicateFromSql(
   schema: StructType,
   alias = "t",
 ): Promise<Predicate> {
-  const [row] = await session.rows("SELECT json_serialize_sql(CAST($1 AS VARCHAR)) AS tree", [
-    `SELECT 1 FROM t WHERE ${where}`,
-  ]);
-  const tree = treeFromJson(String(row?.["tree"] ?? "null"));
+  const tree = await session.syntaxTree(`SELECT 1 FROM t WHERE ${where}`);
   const statements =
     isJsonObject(tree) && Array.isArray(tree["statements"])
       ? (tree["statements"] as readonly JsonValue[])
