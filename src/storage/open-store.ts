@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { VarveError } from "../errors.ts";
-import { realWorld, type World } from "../util/world.ts";
+import type { World } from "../util/world.ts";
 import type { ObjectStore } from "./contract/object-store.ts";
 import { localDiskStore } from "./local/local-disk-store.ts";
 import { memoryStore } from "./memory/memory-store.ts";
@@ -25,7 +25,7 @@ const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
  * @throws `INVALID_URI` for schemes and forms it does not know
  */
 export async function openStore(uri: string, options: StoreOptions = {}): Promise<ObjectStore> {
-  const world = options.world ?? realWorld;
+  const { world } = options;
   const scheme = schemeOf(uri);
   switch (scheme) {
     case undefined:

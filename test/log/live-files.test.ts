@@ -248,6 +248,9 @@ describe("a commit that is damaged", () => {
       await commit(0, ...start);
       await commit(1, add("g1"));
       await commit(2, remove("g1"), add("g2"));
+      await commit(3, add("g3"));
+      await commit(4, remove("g3"));
+      await writeCompaction(small, 3, 4);
       await writeCompaction(small, 1, 2);
       const context = size === "small" ? small : large;
       const paths = async () => allPaths(await (await openLog(context)).files());
@@ -259,8 +262,12 @@ describe("a commit that is damaged", () => {
           2,
         ),
       ]) {
-        await small.store.put(compactionPath(1, 2), new TextEncoder().encode(text));
-        expect(await paths()).toEqual(wanted);
+        for (const path of [compactionPath(3, 4), compactionPath(1, 2)]) {
+          const whole = await small.store.get(path);
+          await small.store.put(path, new TextEncoder().encode(text));
+          expect(await paths()).toEqual(wanted);
+          await small.store.put(path, whole);
+        }
       }
     },
   );

@@ -190,6 +190,7 @@ describe("statistics that a checkpoint holds as columns alone", () => {
       ["ok", "integer", "9"],
       ["amount", "double", "99"],
       ["id", "float", "99"],
+      ["b", "string", "zzz"],
     ] as const) {
       const predicate: Predicate = { op: "eq", column: [column], value: { type, value } };
       for (const context of [small, large])

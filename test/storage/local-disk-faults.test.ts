@@ -425,6 +425,15 @@ describe("what dead writers left on local disk", () => {
 });
 
 describe("links below a local root", () => {
+  it("that cannot be followed are not written through", async () => {
+    await store.put("a/x", bytes);
+    fail("realpath", "EACCES", (file) => file === join(root, "a"));
+    await expect(store.put("a/y", bytes)).rejects.toMatchObject({
+      code: "STORE_REFUSED",
+      message: `Could not make the folder of "a/y" in ${root} (EACCES): the file permissions forbid it.`,
+    });
+  });
+
   it("that lead nowhere or in a circle are no objects, and reading them says so", async () => {
     await store.put("x", bytes);
     await symlink(join(root, "nowhere"), join(root, "dangling"));

@@ -84,6 +84,7 @@ describe("a failed S3 request", () => {
 
   const passing = [
     [408, "RequestTimeout"],
+    [408, "Whatever"],
     [409, "OperationAborted"],
     [500, "InternalError"],
     [502, "BadGateway"],
@@ -141,6 +142,13 @@ describe("a failed S3 request", () => {
     server.inject({ kind: "answer", status: 412, code: "PreconditionFailed" });
     expect(await failureOf(store.get("x"))).toMatchObject({ data: { status: 412 } });
     expect(server.log).toHaveLength(2);
+  });
+
+  it("with an empty message is told by its code", async () => {
+    server.inject({ kind: "answer", status: 403, code: "AccessDenied", message: "" });
+    expect((await failureOf((await open()).get("x"))).message).toMatch(
+      /HTTP 403\): \w+.*\. Check credentials/,
+    );
   });
 
   it("without an answer names the network's error, and has no status", async () => {

@@ -105,7 +105,8 @@ const definiteFailures: Readonly<Record<string, string>> = {
 };
 
 function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" ? code : undefined;
 }
 
 async function checkInside(root: LocalRoot, path: string, real: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { throwIfCancelled } from "../../util/cancel.ts";
 import type { World } from "../../util/world.ts";
 import type { PutIfAbsentOutcome, ReadOptions } from "../contract/object-store.ts";
 import { checkPath, privateNamePrefix } from "../contract/paths.ts";
@@ -89,6 +90,8 @@ export class ConditionalPut {
 /** Writes one throw-away object twice under the condition: the second write must be refused with 412. */
 async function probe(location: S3Location, signal: AbortSignal | undefined): Promise<void> {
   const path = `_delta_log/${privateNamePrefix}probe-${location.world.uuid()}`;
+  // Nothing was written, so nothing is to be removed.
+  throwIfCancelled(signal, `waiting to create ${path}`);
   let written = false;
   try {
     for (let round = 1; ; round++) {

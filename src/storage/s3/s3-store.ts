@@ -29,7 +29,7 @@ const defaultOptions: S3Options = {};
  */
 export async function s3Store(
   bucket: string,
-  prefix = "",
+  prefix: string,
   options: S3Options = defaultOptions,
   world: World = realWorld,
 ): Promise<ObjectStore> {
