@@ -89,7 +89,9 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
     throw new VarveError("SQL_REFUSED", `A query is one SELECT statement: ${message}`, { sql: travel.sql });
   }
   const position = Number(tree["position"]);
-  const at = Number.isSafeInteger(position) ? travel.originalOffset(position) : undefined;
+  // The parser counts characters, not the units of a string.
+  const { length } = [...travel.sql].slice(0, position).join("");
+  const at = Number.isSafeInteger(position) ? travel.originalOffset(length) : undefined;
   throw new VarveError(
     "SQL_FAILED",
     `The query does not parse: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`,

@@ -3,16 +3,19 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EngineRow, OpenSession } from "../../src/engine/core/contract.ts";
-import { openSession } from "../../src/engine/session/session.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { EngineRow, OpenSession, SessionOptions } from "../../src/engine/core/contract.ts";
 
 let folder: string;
 let open: OpenSession[];
+let openSession: (options?: SessionOptions) => Promise<OpenSession>;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "instance pool "));
   open = [];
+  // Modules of its own: what other tests left idle counts against the limit.
+  vi.resetModules();
+  ({ openSession } = await import("../../src/engine/session/session.ts"));
 });
 
 afterEach(async () => {

@@ -126,6 +126,15 @@ describe("failures", () => {
     });
   });
 
+  it.each([
+    ["what does not parse", "FROM FROM"],
+    ["a name", ", nope FROM (SELECT 1 AS a)"],
+  ])("a mistake behind letters of several bytes is shown at its place: %s", async (_what, rest) => {
+    const sql = `SELECT 'é€😀' ${rest}`;
+    const column = sql.lastIndexOf(rest === "FROM FROM" ? "FROM" : "nope") + 1;
+    await expect(session.rows(sql)).rejects.toMatchObject({ code: "SQL_FAILED", data: { line: 1, column } });
+  });
+
   it("a missing column is SQL_FAILED and shows the place", async () => {
     const failure = session.rows("SELECT foo FROM (SELECT 1 AS a)");
     await expect(failure).rejects.toMatchObject({

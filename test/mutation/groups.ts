@@ -44,7 +44,8 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "engine fences",
     sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
-      "test/engine/{fence*,session,instance-pool,idle-instances,turns,stage-sql,json-lines,row-stream}.test.ts",
+      "test/engine/{fence*,common-tables,caller-sql,sql-size,sql-functions,variant-sorting,stage-sql}.test.ts",
+      "test/engine/{session,instance-pool,idle-instances,json-lines,row-stream,parquet-write}.test.ts",
       "test/query/**",
       "test/operations/write-rules.test.ts",
     ],

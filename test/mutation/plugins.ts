@@ -85,6 +85,34 @@ const wordHolders: ReadonlySet<string> = new Set([
   "LogicalExpression",
 ]);
 
+/**
+ * Leaves out what runs once, when a file is loaded: a mutant there needs all tests in a new process. Stryker
+ * sees such code by itself, but not where one test loads the file again: it then asks that test alone.
+ */
+const loadedOnce: Ignorer = {
+  shouldIgnore(path: NodePath): string | undefined {
+    const { node } = path as unknown as AstPath;
+    let step: AstPath | null | undefined = path as unknown as AstPath;
+    for (; step !== undefined && step !== null; step = step.parentPath)
+      if (runsLater(step.node)) return undefined;
+    // What is ignored is so with all that is in it.
+    return holdsFunction(node) ? undefined : "runs once, when the file is loaded";
+  },
+};
+
+function runsLater({ type, static: isStatic }: AstNode): boolean {
+  return (
+    /Function|^(Object|Class(Private)?)Method$/.test(type) ||
+    (/^Class(Private)?Property$/.test(type) && isStatic !== true)
+  );
+}
+
+function holdsFunction(part: unknown): boolean {
+  if (Array.isArray(part)) return part.some(holdsFunction);
+  if (typeof part !== "object" || part === null || !("type" in part)) return false;
+  return runsLater(part as AstNode) || Object.values(part).some(holdsFunction);
+}
+
 function isNewError(node: AstNode | undefined): boolean {
   return node?.type === "NewExpression" && (node.callee?.name ?? "").endsWith("Error");
 }
@@ -101,6 +129,7 @@ interface AstNode {
   readonly type: string;
   readonly value?: unknown;
   readonly quasis?: readonly { readonly value: { readonly raw: string } }[];
+  readonly static?: boolean | undefined;
   readonly callee?: { readonly name?: string | undefined } | undefined;
 }
 
@@ -156,5 +185,6 @@ class LineReporter implements Reporter {
 export const strykerPlugins = [
   declareClassPlugin(PluginKind.Checker, "sample", SampleChecker),
   declareValuePlugin(PluginKind.Ignore, "error-words", errorWords),
+  declareValuePlugin(PluginKind.Ignore, "loaded-once", loadedOnce),
   declareClassPlugin(PluginKind.Reporter, "lines", LineReporter),
 ];

@@ -93,6 +93,14 @@ describe("SQL over tables at versions", () => {
     });
   });
 
+  it("points at the caller's own text where it does not parse", async () => {
+    const sql = "SELECT '😀€' FROM t VERSION AS OF 1 FROM";
+    await expect(query(sql, { tables: { t: fixture("app-transactions") } })).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { position: sql.lastIndexOf("FROM") },
+    });
+  });
+
   it("frees the engine when a loop over rows ends early, and gives a result out once", async () => {
     const result = await query("SELECT * FROM range(100000)", { tables: {} });
     for await (const row of result.rows()) {

@@ -1,8 +1,8 @@
 import { type ErrorData, isVarveError, VarveError } from "../../errors.ts";
 
 /**
- * What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the character of the SQL
- * text where it was found.
+ * What DuckDB says about a failure: its kind (`Binder`, `IO`, …), its message, and the byte of the SQL text
+ * where it was found; where the text does not parse (`Parser`), the character.
  */
 interface EngineComplaint {
   readonly kind: string;
@@ -46,8 +46,7 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
       error,
     );
   }
-  const place =
-    sql === undefined || complaint.position === undefined ? undefined : placeOf(sql, complaint.position);
+  const place = sql === undefined ? undefined : placeOf(sql, complaint);
   const at = place === undefined ? "" : `\n${place.excerpt}`;
   return new VarveError(
     "SQL_FAILED",
@@ -122,10 +121,18 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }
 
-function placeOf(sql: string, position: number): { excerpt: string; data: ErrorData } | undefined {
+/** The bytes of a text before a place that the engine's parser counts in characters, as it does no other. */
+export function bytesBefore(text: string, characters: number): number {
+  return Buffer.byteLength([...text].slice(0, characters).join(""));
+}
+
+function placeOf(
+  sql: string,
+  { kind, position: place }: EngineComplaint,
+): { excerpt: string; data: ErrorData } | undefined {
   const bytes = Buffer.from(sql, "utf8");
-  if (position > bytes.length) return undefined;
-  const before = bytes.subarray(0, position).toString("utf8");
+  if (place === undefined || place > bytes.length) return undefined;
+  const before = bytes.subarray(0, kind === "Parser" ? bytesBefore(sql, place) : place).toString("utf8");
   const line = before.split("\n").length;
   const column = before.length - before.lastIndexOf("\n");
   const text = sql.split("\n")[line - 1] ?? "";

@@ -253,8 +253,7 @@ function strangeName(
     }
     const [name] = referredName(part);
     if (name !== undefined && !scope.has(name.toLowerCase()) && isStrange(name)) return name;
-    for (const value of Object.values(part))
-      if (typeof value === "object" && value !== null) open.push({ part: value, scope });
+    for (const value of Object.values(part)) open.push({ part: value, scope });
   }
   return undefined;
 }

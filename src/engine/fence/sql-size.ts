@@ -90,8 +90,7 @@ export function checkDepth(tree: object): { readonly calls: number } {
     if (inner > depth) calls++;
     deepest = Math.max(deepest, inner);
     if (typeof part !== "object" || part === null) continue;
-    for (const value of Object.values(part))
-      if (typeof value === "object" && value !== null) open.push({ part: value, depth: inner });
+    for (const value of Object.values(part)) open.push({ part: value, depth: inner });
   }
   if (deepest > deepestExpression)
     throw tooMuch(`expressions nested ${deepest} deep`, deepestExpression, deepest);

@@ -1,6 +1,7 @@
 import { assertInternal, VarveError } from "../../errors.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { EngineCore } from "../core/core.ts";
+import { bytesBefore } from "../core/failure.ts";
 import { checkDepth, checkText } from "./sql-size.ts";
 
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
@@ -47,10 +48,14 @@ function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
   if (tree["error_type"] === "not implemented")
     return refused("it is not a SELECT", "Give exactly one SELECT");
   const message = String(tree["error_message"]);
-  return placedError(`Syntax error: ${message}`, message, {
+  const what = `Syntax error: ${message}`;
+  // An empty text has no place for its mistake.
+  if (tree["position"] === undefined)
+    return new VarveError("SQL_FAILED", `${what}.`, { engineMessage: message });
+  return placedError(what, message, {
     sql,
     offset,
-    position: Number(tree["position"] ?? Number.NaN),
+    position: bytesBefore(sql, Number(tree["position"])),
   });
 }
 
@@ -63,7 +68,6 @@ export function placedError(
   engineMessage: string,
   { sql, offset, position }: { readonly sql: string; readonly offset: number; readonly position: number },
 ): VarveError {
-  if (!Number.isSafeInteger(position)) return new VarveError("SQL_FAILED", `${what}.`, { engineMessage });
   const before = Buffer.from(sql).subarray(0, position).toString().slice(offset);
   const line = before.split("\n").length;
   const column = before.length - before.lastIndexOf("\n");
@@ -109,12 +113,10 @@ export function* walk(tree: Tree): Generator<Tree> {
   const open: unknown[] = [tree];
   while (open.length > 0) {
     const next = open.pop();
-    if (Array.isArray(next)) {
-      for (const item of next) open.push(item);
-    } else if (isTree(next)) {
+    if (Array.isArray(next)) for (const item of next) open.push(item);
+    else if (isTree(next)) {
       yield next;
-      for (const value of Object.values(next))
-        if (typeof value === "object" && value !== null) open.push(value);
+      open.push(...Object.values(next));
     }
   }
 }
