@@ -44,7 +44,7 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "engine fences",
     sources: ["src/engine/fence/*.ts", "src/engine/session/*.ts", "src/engine/core/instance-pool.ts"],
     tests: [
-      "test/engine/{fence*,common-tables,caller-sql,sql-size,sql-functions,variant-sorting,stage-sql}.test.ts",
+      "test/engine/{fence*,common-tables,caller-*,row-guard,syntax-tree,sql-size,sql-functions,variant-sorting,stage-sql}.test.ts",
       "test/engine/{session,instance-pool,idle-instances,json-lines,row-stream,parquet-write}.test.ts",
       "test/query/**",
       "test/operations/write-rules.test.ts",
@@ -64,9 +64,9 @@ export const mutationGroups: readonly MutationGroup[] = [
     name: "quality/gate",
     sources: ["src/quality/gate/*.ts"],
     tests: [
-      "test/quality/{gate*,checks,check-cases,define,verdict}.test.ts",
+      "test/quality/{gate*,checks,check-cases,check-report,define,verdict,ascii-pattern,tiny-values}.test.ts",
       "test/property/gate-partition.test.ts",
-      "test/operations/{broken-lines,check,quarantine-write,repair,write-first}.test.ts",
+      "test/operations/{broken-lines,check,quarantine,quarantine-write,repair,write-first,write-variants}.test.ts",
     ],
   },
 ];

@@ -66,7 +66,8 @@ const errorWords: Ignorer = {
         const callee = parent?.callee?.name ?? "";
         const message =
           step.node === node &&
-          ((isNewError(parent) && key === 1) || (callee === "assertInternal" && key > 0));
+          ((isNewError(parent) && key === (callee === "Error" ? 0 : 1)) ||
+            (callee === "assertInternal" && key > 0));
         const words =
           isSentence(node) && (isNewError(parent) || step.parentPath?.parent?.type === "ThrowStatement");
         return message || words ? "words of an error" : undefined;
