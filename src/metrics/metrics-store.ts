@@ -7,11 +7,13 @@ import {
   metricsSchema,
   storedColumn,
 } from "../quality/measures/metric-state.ts";
+import { contextBelow } from "../sidetables/context-below.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { createEmpty } from "../table/definition/create-empty.ts";
 import { planScan } from "../table/scan/scan.ts";
-import { appendPlain } from "../write/append-plain.ts";
-import { contextBelow } from "../write/context-below.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import { addedRows } from "../write/plan-rows.ts";
+import { runPlan } from "../write/write-pipeline.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
 const metricsFolder = "_metrics";
@@ -115,7 +117,9 @@ export async function writeMetrics(context: TableContext, found: readonly Versio
     if (missing.length === 0) return;
     try {
       const txn = { appId: "varve.metrics", version: Math.max(...missing.map((entry) => entry.version)) };
-      const result = await appendPlain(snapshot, missing.map(storedMetrics), { mergeSchema: true, txn });
+      const target = await existingTarget(snapshot);
+      const source = missing.map(storedMetrics);
+      const result = await runPlan(addedRows(target, { source }, { mergeSchema: true, txn }));
       await result.upkeep;
       return;
     } catch (error) {

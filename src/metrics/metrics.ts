@@ -8,6 +8,7 @@ import { openLog } from "../log/snapshot/open-log.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import type { Action, AddAction } from "../protocol/actions.ts";
 import type { MetricSeries } from "../quality/gate/check-report.ts";
+import type { MetricHistory } from "../quality/gate/gate-context.ts";
 import {
   columnMetrics,
   isSketched,
@@ -19,7 +20,6 @@ import {
 } from "../quality/measures/metric-state.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
-import type { WriteOptions } from "../write/write-options.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
 /**
@@ -211,17 +211,12 @@ export async function metricSeries(context: TableContext): Promise<MetricSeries[
   }));
 }
 
-/**
- * Options of a write whose checks may ask for the history of the table's batches: recorded up to the snapshot
- * the first time they do.
- */
-export function withMetricHistory<T extends WriteOptions>(snapshot: LogSnapshot, options: T): T {
-  if (options.gateOptions?.history !== undefined) return options;
+/** The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time they do. */
+export function recordedHistory(snapshot: LogSnapshot): MetricHistory {
   let recorded: Promise<unknown> | undefined;
-  const history = async (metric: string): Promise<readonly number[]> => {
+  return async (metric) => {
     recorded ??= recordMetrics(snapshot);
     await recorded;
     return metricHistory(snapshot.context, metric);
   };
-  return { ...options, gateOptions: { ...options.gateOptions, history } };
 }

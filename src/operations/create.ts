@@ -1,19 +1,17 @@
-import { schemaOfEngine } from "../dialects/engine-types.ts";
 import { VarveError } from "../errors.ts";
 import type { TableContext } from "../log/contract.ts";
-import { voidAsString } from "../schema/evolution.ts";
 import type { StructType } from "../schema/types.ts";
 import type { CommitResult } from "../table/commit/commit-request.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
-import { type BatchTarget, newTarget } from "../write/batch-target.ts";
-import { commitBatch } from "../write/commit-batch.ts";
-import { prepareWithEarlier } from "../write/quarantine-again.ts";
-import { quarantineRows } from "../write/quarantine-write.ts";
-import { type BatchHooks, prepareBatch } from "../write/write-batch.ts";
+import { newTarget } from "../write/batch-target.ts";
+import { addedRows, askedTests } from "../write/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
+import { runPlan } from "../write/write-pipeline.ts";
+import type { WritePlan } from "../write/write-plan.ts";
 import type { WriteSource } from "../write/write-source.ts";
+import { writeServices } from "./write-services.ts";
 
 /** A new table: its schema, or a source to take it from. */
 export interface CreateOptions
@@ -47,44 +45,28 @@ export async function createTable(context: TableContext, options: CreateOptions)
   return emptyResult(context, await createEmpty(context, definition, options));
 }
 
-async function createFromSource(
+function createFromSource(
   context: TableContext,
   source: WriteSource,
   options: CreateOptions,
 ): Promise<WriteOutcome> {
-  const define = (schema: StructType): BatchTarget => {
-    const table = defineTable(context.world, definitionOf(options, schema));
-    return newTarget(context, table.protocol, table.metadata, table.schema);
+  const { schema, txn, batchId, userMetadata, targetFileBytes } = options;
+  const about = { txn, batchId, userMetadata, targetFileBytes };
+  const definition = definitionOf(options, schema ?? { type: "struct", fields: [] });
+  // Without a schema an empty table stands in until the source has told its columns.
+  const {
+    protocol,
+    metadata,
+    schema: defined,
+  } = defineTable(context.world, schema === undefined ? { schema: definition.schema } : definition);
+  const target = newTarget(context, protocol, metadata, defined);
+  const { partitionBy: _, ...parameters } = createParameters([], definition);
+  const plan: WritePlan = {
+    ...addedRows(target, { source, tests: askedTests(target, options) }, about),
+    schema: schema === undefined ? { kind: "define", table: definition } : { kind: "keep" },
+    operation: { name: "CREATE TABLE AS SELECT", parameters },
   };
-  const known = options.schema === undefined ? undefined : define(options.schema);
-  const base = known ?? newTarget(context, ...emptyTable(context));
-  const hooks: BatchHooks =
-    known === undefined
-      ? { adapt: (relation) => define(voidAsString(schemaOfEngine(relation.columns))) }
-      : {};
-  const { prepared: batch, earlier } = await prepareWithEarlier(base, options, () =>
-    prepareBatch(base, source, options, hooks),
-  );
-  try {
-    const quarantine = await quarantineRows(batch, options, { earlier });
-    return await commitBatch(
-      batch,
-      {
-        operation: "CREATE TABLE AS SELECT",
-        operationParameters: createParameters(batch.target.metadata.partitionColumns, options),
-        quarantine,
-      },
-      options,
-    );
-  } finally {
-    await batch.close();
-  }
-}
-
-/** Stands in for the table until the source has told its columns. */
-function emptyTable(context: TableContext) {
-  const empty = defineTable(context.world, { schema: { type: "struct", fields: [] } });
-  return [empty.protocol, empty.metadata, empty.schema] as const;
+  return runPlan(plan, writeServices(target, options));
 }
 
 async function refuseExisting(context: TableContext): Promise<void> {

@@ -5,7 +5,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { readCommitBytes } from "../log/segment/commit-file.ts";
 import { commitPath } from "../log/segment/file-names.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import { append } from "../operations/append.ts";
+import { writeServices } from "../operations/write-services.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import {
   currentPayloadSql,
@@ -19,7 +19,11 @@ import { quoteText } from "../sql/sql-text.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { claimTransaction, givenUpMark, resubmittedMark } from "../table/idempotence/application-ids.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import { addedRows, batchTests } from "../write/plan-rows.ts";
 import type { GateOptions } from "../write/write-options.ts";
+import { runPlan } from "../write/write-pipeline.ts";
+import type { WritePlan } from "../write/write-plan.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
@@ -46,7 +50,7 @@ export interface LandOptions {
  *
  * @param suiteAt the tests that the rows have to pass at a version: those that the newest one carries,
  * whatever it carried when they were claimed
- * @throws as `append`; rows that are refused are open again then, others stay claimed for the next call
+ * @throws as `runPlan`; rows that are refused are open again then, others stay claimed for the next call
  */
 export async function landClaim(
   table: LogSnapshot,
@@ -107,20 +111,17 @@ async function addClaimed(
     sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM (${claimedPayloads(now, "q", claim)})`,
     tables: { q: snapshot },
   };
-  const write = {
-    txn: claimTransaction(claim),
-    gateReplacesCarried: true,
+  const target = await existingTarget(now);
+  const plan: WritePlan = {
+    ...addedRows(target, { source, tests: batchTests(suite, options.gateOptions) }),
+    batch: { txn: claimTransaction(claim) },
     userMetadata: JSON.stringify({
       resubmittedFrom: { quarantine: snapshot.context.store.uri, resubmission: claim, rows },
     }),
-    gate: suite,
-    gateOptions: options.gateOptions,
-    signal: options.signal,
-  };
-  const result = await append(now, source, write, {
     marks: pending.map(({ batchId }) => resubmittedMark(batchId)),
     reads: { appIds: pending.map(({ appId }) => appId) },
-  });
+  };
+  const result = await runPlan(plan, writeServices(target, options));
   await result.upkeep;
   return result.outcome === "committed" ? { landed: result.version } : endOf(now, claim);
 }

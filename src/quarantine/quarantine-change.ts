@@ -5,7 +5,7 @@ import { overwrite } from "../operations/overwrite.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
-import { openQuarantine, quarantineContext } from "../write/quarantine-table.ts";
+import { openQuarantine, quarantineContext } from "./intake/quarantine-table.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames } from "./quarantine-rows.ts";
 

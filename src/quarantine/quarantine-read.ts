@@ -3,7 +3,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan, type ScanRelation } from "../table/scan/scan.ts";
-import { openQuarantine, type QuarantineStatus, quarantineContext } from "../write/quarantine-table.ts";
+import { openQuarantine, type QuarantineStatus, quarantineContext } from "./intake/quarantine-table.ts";
 
 /** Which rows of a quarantine; without any of these all that are open. */
 export interface QuarantineSelection {

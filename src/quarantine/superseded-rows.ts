@@ -3,7 +3,7 @@ import { propertyKey } from "../protocol/properties.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
-import { openQuarantine, quarantineColumns, quarantineContext } from "../write/quarantine-table.ts";
+import { openQuarantine, quarantineColumns, quarantineContext } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 

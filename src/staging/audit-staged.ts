@@ -1,17 +1,19 @@
-import { VarveError } from "../errors.ts";
+import { assertInternal, VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { withMetricHistory } from "../metrics/metrics.ts";
+import { writeServices } from "../operations/write-services.ts";
 import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
 import type { Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
+import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { recordsOf } from "../table/scan/row-selection.ts";
+import type { SourcePlan } from "../write/batch-stages.ts";
 import { existingTarget } from "../write/batch-target.ts";
-import { prepareBatch } from "../write/write-batch.ts";
-import type { GateOptions, WriteOptions } from "../write/write-options.ts";
+import { addedRows, batchTests } from "../write/plan-rows.ts";
+import type { GateOptions, QuarantinePlace } from "../write/write-options.ts";
+import { judgePlan } from "../write/write-pipeline.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
-import { withMisfits } from "./staged-misfits.ts";
 
 /** How staged rows are tested. */
 export interface AuditOptions {
@@ -41,28 +43,29 @@ export function stagedSuite(
   return joinSuites(joinSuites(carriedSuite(table.metadata.configuration), staged), given);
 }
 
-/** The batch as a source of rows and the options of its write, as if it were appended to the version now. */
-export function stagedWrite(
+/**
+ * The plan of a staged batch as if it were appended to the version now.
+ *
+ * @param place where its rows are in quarantine that do not fit the table
+ */
+export async function stagedPlan(
   table: LogSnapshot,
   batch: StagedBatch,
   suite: Suite | undefined,
-  options: AuditOptions,
-) {
+  {
+    gateOptions,
+    place,
+  }: Pick<AuditOptions, "gateOptions"> & { readonly place?: QuarantinePlace | undefined },
+): Promise<SourcePlan> {
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
-  const write: WriteOptions = {
-    gateReplacesCarried: true,
-    mergeSchema: batch.mergeSchema,
-    upgradeProtocol: batch.upgradeProtocol,
-    // of the share of bad rows misfits are a part, which only the batch's record knows of
-    gate:
-      suite === undefined ? undefined : batch.misfits === undefined ? suite : { ...suite, maxBadShare: 1 },
-    gateOptions: options.gateOptions,
-    signal: options.signal,
-  };
-  return {
-    source: stagedSnapshot(table.context, batch, tag ?? undefined),
-    write: withMetricHistory(table, write),
-  };
+  const { mergeSchema, upgradeProtocol, userMetadata, misfits } = batch;
+  const before = misfits === undefined ? undefined : { rows: misfits.rows, checks: misfits.checks, place };
+  const source = stagedSnapshot(table.context, batch, tag ?? undefined);
+  return addedRows(
+    await existingTarget(table),
+    { source, tests: batchTests(suite, gateOptions, before) },
+    { mergeSchema, upgradeProtocol, txn: stagedTransaction(batch.id), userMetadata },
+  );
 }
 
 /**
@@ -79,29 +82,22 @@ export async function auditStaged(
   options: AuditOptions = {},
 ): Promise<AuditResult> {
   const asked = stagedSuite(table, batch, options.gate);
-  const { source, write } = stagedWrite(table, batch, asked ?? noTests, options);
-  const judged = await prepareBatch(await existingTarget(table), source, write, { judgeOnly: true });
-  try {
-    const { comparesWithTable } = judged;
-    if (judged.verdict === undefined)
-      throw new Error("varve internal error: an audit came back without a verdict");
-    requireRecordedRows(batch, judged.verdict.rows);
-    const verdict = withMisfits(judged.verdict, batch.misfits, asked);
-    const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
-    const audit: StagedAudit = {
-      version: table.version,
-      fingerprint: asked?.fingerprint ?? null,
-      accepted: verdict.accepted,
-      untouched: verdict.untouched,
-      comparesWithTable,
-      suite: gate?.json,
-      gate: asked === undefined ? undefined : summarizeVerdict(verdict),
-    };
-    await writeAudit(table.context, batch.id, audit);
-    return { audit, verdict };
-  } finally {
-    await judged.close();
-  }
+  const plan = await stagedPlan(table, batch, asked ?? noTests, options);
+  const { verdict, comparesWithTable } = await judgePlan(plan, writeServices(plan.target, options));
+  assertInternal(verdict !== undefined, "an audit came back without a verdict");
+  requireRecordedRows(batch, verdict.rows - (batch.misfits?.rows ?? 0));
+  const gate = options.gate === undefined ? undefined : defineSuite(options.gate);
+  const audit: StagedAudit = {
+    version: table.version,
+    fingerprint: asked?.fingerprint ?? null,
+    accepted: verdict.accepted,
+    untouched: verdict.untouched,
+    comparesWithTable,
+    suite: gate?.json,
+    gate: asked === undefined ? undefined : summarizeVerdict(verdict),
+  };
+  await writeAudit(table.context, batch.id, audit);
+  return { audit, verdict };
 }
 
 /** Holds a batch's record to the rows that its files hold. @throws `ROWS_UNACCOUNTED` */

@@ -1,15 +1,14 @@
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
-import { appendBatch } from "../operations/append.ts";
-import { commitChange, type TableChange } from "../table/commit/table-change.ts";
-import { keepLog } from "../table/commit/upkeep.ts";
+import { writeServices } from "../operations/write-services.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
-import { resubmittedMark, stagedTransaction, transactionName } from "../table/idempotence/application-ids.ts";
+import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import type { WriteOutcome, WriteResult } from "../write/write-options.ts";
-import { type AuditOptions, auditStaged, stagedSuite, stagedWrite } from "./audit-staged.ts";
+import type { WriteOutcome } from "../write/write-options.ts";
+import { runPlan } from "../write/write-pipeline.ts";
+import type { WritePlan } from "../write/write-plan.ts";
+import { type AuditOptions, auditStaged, stagedPlan, stagedSuite } from "./audit-staged.ts";
 import {
   claimEnd,
   forgetStaged,
@@ -21,7 +20,7 @@ import {
   type StagedBatch,
 } from "./staged-batch.ts";
 import { deleteStagedFiles, requireStagedFiles } from "./staged-files.ts";
-import { quarantineMisfits, withMisfits } from "./staged-misfits.ts";
+import { quarantineMisfits } from "./staged-misfits.ts";
 
 /** What a publication did. */
 export interface PublishResult {
@@ -176,11 +175,20 @@ async function publishOnce(
     misfits === undefined
       ? undefined
       : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id));
-  const result = asItIs
-    ? await commitFiles(now, batch, audit, aside, options)
-    : await writeAnew(now, batch, aside, asking);
-  const gateInfo = { gate: audit.gate };
-  return { ...result, ...gateInfo, reaudited: !holds };
+  const plan = await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });
+  const asStaged: WritePlan["rows"] = {
+    kind: "files",
+    files: batch.files,
+    rows: batch.rows,
+    gate: audit.gate,
+    judgedByTable: audit.comparesWithTable,
+  };
+  const services = writeServices(plan.target, options);
+  const result = await runPlan(asItIs ? { ...plan, rows: asStaged } : plan, services);
+  // The rows are in other files now.
+  if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
+  await forgetStaged(now.context, batch.id);
+  return { ...result, gate: audit.gate, reaudited: !holds };
 }
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {
@@ -192,70 +200,6 @@ async function claimPublication(context: TableContext, batch: StagedBatch): Prom
     );
   }
   await requireStagedFiles(context, batch);
-}
-
-/** The staged files become the version's: nothing is read or written but the commit. */
-async function commitFiles(
-  now: LogSnapshot,
-  batch: StagedBatch,
-  audit: StagedAudit,
-  quarantine: WriteResult["quarantine"],
-  { signal }: AuditOptions,
-): Promise<Omit<WriteOutcome, "gate">> {
-  const txn = stagedTransaction(batch.id);
-  const change: TableChange = {
-    operation: "WRITE",
-    operationParameters: { mode: "Append", partitionBy: JSON.stringify(now.metadata.partitionColumns) },
-    files: { adds: batch.files, rows: { written: batch.rows } },
-    reads: { appIds: [resubmittedMark(transactionName(txn))] },
-    judgedByTable: audit.comparesWithTable,
-    userMetadata: batch.userMetadata,
-    txn,
-    commitInfo: audit.gate === undefined ? undefined : { gate: { ...audit.gate, ...placeOf(quarantine) } },
-    signal,
-  };
-  const result = await commitChange({ context: now.context, snapshot: now }, change);
-  if (result.outcome === "alreadyApplied") return published(now, batch.id);
-  const upkeep = keepLog(now.context, result, { base: now });
-  await forgetStaged(now.context, batch.id);
-  return {
-    outcome: "committed",
-    version: result.version,
-    rows: batch.rows,
-    filesAdded: batch.files.length,
-    filesRemoved: 0,
-    bytesAdded: batch.bytes,
-    quarantine,
-    upkeep,
-  };
-}
-
-/** Where set aside rows went, as `commitInfo.gate` has it. */
-function placeOf(quarantine: WriteResult["quarantine"]): JsonObject {
-  return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
-}
-
-/**
- * Rows that do not go in as they are take the way of every append: quarantine, repair, the table's present
- * schema.
- */
-async function writeAnew(
-  now: LogSnapshot,
-  batch: StagedBatch,
-  aside: WriteResult["quarantine"],
-  options: AuditOptions,
-): Promise<Omit<WriteOutcome, "gate">> {
-  const suite = stagedSuite(now, batch, options.gate);
-  const { source, write } = stagedWrite(now, batch, suite, options);
-  const { userMetadata } = batch;
-  const asked = { ...write, txn: stagedTransaction(batch.id), userMetadata };
-  const { gate: _, ...result } = await appendBatch(await existingTarget(now), source, asked, {
-    judged: (verdict) => withMisfits(verdict, batch.misfits, suite),
-    aside,
-  });
-  if (result.outcome === "committed") await deleteStagedFiles(now.context, batch);
-  await forgetStaged(now.context, batch.id);
-  return result;
 }
 
 function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): VarveError {

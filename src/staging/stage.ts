@@ -5,9 +5,12 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { timeOrderedUuid } from "../util/world.ts";
+import type { SourcePlan, WrittenBatch } from "../write/batch-stages.ts";
 import { existingTarget } from "../write/batch-target.ts";
-import { type PreparedBatch, prepareBatch } from "../write/write-batch.ts";
+import { addedRows, batchTests } from "../write/plan-rows.ts";
 import type { WriteOptions } from "../write/write-options.ts";
+import { writeBatch } from "../write/write-pipeline.ts";
+import { inWriteRoom } from "../write/write-room.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import {
   checkStagedId,
@@ -57,9 +60,13 @@ export async function stageBatch(
     throw givesNumbers(target.demands.identity.map(({ column }) => column));
   if (given !== undefined) await requireFreeId(snapshot, id);
   const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
-  const batch = await prepareBatch(target, source, { ...write, gateReplacesCarried: true, gate: held });
-  try {
-    const misfits = await keepMisfits(batch, misfitsPath(context, id), stagedTransaction(id));
+  const plan: SourcePlan = {
+    ...addedRows(target, { source, tests: batchTests(held) }, write),
+    batch: { txn: stagedTransaction(id) },
+  };
+  return inWriteRoom(context, options.signal, async (room) => {
+    const batch = await writeBatch(room, plan, options);
+    const misfits = await keepMisfits(batch, misfitsPath(context, id));
     try {
       const files = await publishData(context, batch.data, options.signal);
       const rest = { suite: suite?.json, misfits };
@@ -71,13 +78,11 @@ export async function stageBatch(
       if (misfits !== undefined) await forgetMisfits(context, misfits);
       throw error;
     }
-  } finally {
-    await batch.close();
-  }
+  });
 }
 
 function recordOf(
-  { target, data }: PreparedBatch,
+  { target, data }: WrittenBatch,
   id: string,
   options: StageOptions,
 ): Omit<StagedBatch, "files"> {

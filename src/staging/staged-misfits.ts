@@ -3,22 +3,22 @@ import { join } from "node:path";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { append } from "../operations/append.ts";
-import type { CheckResult, GateOutcome } from "../quality/gate/verdict.ts";
+import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
-import { quoteText } from "../sql/sql-text.ts";
-import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
-import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
-import { misfitResult, misfitSuite } from "../write/misfits.ts";
 import {
   ensureQuarantine,
   quarantineColumns,
   quarantineContext,
   quarantineSchema,
-} from "../write/quarantine-table.ts";
-import { quarantineSql, requireAside } from "../write/quarantine-write.ts";
-import type { PreparedBatch } from "../write/write-batch.ts";
-import type { WriteResult } from "../write/write-options.ts";
+} from "../quarantine/intake/quarantine-table.ts";
+import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
+import { quoteText } from "../sql/sql-text.ts";
+import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
+import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
+import type { WrittenBatch } from "../write/batch-stages.ts";
+import { misfitResult, misfitSuite } from "../write/misfits.ts";
+import type { QuarantinePlace } from "../write/write-options.ts";
 
 /**
  * Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of
@@ -33,17 +33,14 @@ export interface StagedMisfits {
 }
 
 /**
- * Keeps the rows that staging set aside as `path`, for the transaction that will publish them; `undefined`
- * where every row fits.
+ * Keeps the rows that staging set aside as `path`, under the name of the batch that will be published;
+ * `undefined` where every row fits.
  */
-export async function keepMisfits(
-  batch: PreparedBatch,
-  path: string,
-  txn: AppTransaction,
-): Promise<StagedMisfits | undefined> {
-  const { verdict, session, target, staging } = batch;
+export async function keepMisfits(batch: WrittenBatch, path: string): Promise<StagedMisfits | undefined> {
+  const { verdict, target, room } = batch;
+  const { session, staging } = room;
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
-  const sql = quarantineSql(batch, verdict.quarantineSql, { txn }, quarantineSchema(target.schema));
+  const sql = quarantineSql(batch, verdict.quarantineSql, quarantineSchema(target.schema));
   const folder = join(staging, "misfits");
   await mkdir(folder);
   // their typed values are null, and how those look is the quarantine's matter when they come there; the rows
@@ -61,36 +58,6 @@ export async function keepMisfits(
 }
 
 /**
- * A verdict over the rows that fit, with those that do not counted in: as an append of all of them would have
- * it.
- */
-export function withMisfits(
-  verdict: GateOutcome,
-  misfits: StagedMisfits | undefined,
-  suite: Suite | undefined,
-): GateOutcome {
-  if (misfits === undefined) return verdict;
-  const [rows, quarantined] = [verdict.rows + misfits.rows, verdict.quarantined + misfits.rows];
-  const bad = quarantined + verdict.dropped;
-  const most = suite?.maxBadShare ?? 1;
-  const reasons = [
-    ...verdict.reasons,
-    ...(suite?.onMisfit === "quarantine"
-      ? []
-      : [`${misfits.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
-    ...(bad / rows > most ? [`${bad} of ${rows} rows are bad, more than the allowed share of ${most}`] : []),
-  ];
-  return {
-    ...verdict,
-    rows,
-    quarantined,
-    reasons,
-    accepted: reasons.length === 0,
-    checks: [...misfits.checks, ...verdict.checks],
-  };
-}
-
-/**
  * Commits a batch's misfits to the table's quarantine, once however often it is repeated, as of this version
  * and by these tests.
  *
@@ -101,7 +68,7 @@ export async function quarantineMisfits(
   { path, rows }: StagedMisfits,
   suite: Suite | undefined,
   txn: AppTransaction,
-): Promise<NonNullable<WriteResult["quarantine"]>> {
+): Promise<QuarantinePlace> {
   const context = quarantineContext(now.context);
   const at = new Date(now.context.world.now()).toISOString();
   const changes = [

@@ -1,10 +1,9 @@
 import type { AddAction } from "../protocol/actions.ts";
 import { plainVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
-import type { ReadSet } from "../table/commit/commit-request.ts";
-import { commitChange, type TableChange } from "../table/commit/table-change.ts";
+import type { CommitResult } from "../table/commit/commit-request.ts";
+import { commitChange, type RowCount, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
-import { isApplied } from "../table/idempotence/app-transaction.ts";
 import {
   asideMark,
   type BatchName,
@@ -13,96 +12,70 @@ import {
   resubmittedMark,
 } from "../table/idempotence/application-ids.ts";
 import { defined } from "../util/defined.ts";
-import type { JsonValue } from "../util/json.ts";
+import type { JsonObject } from "../util/json.ts";
+import type { RemovedFiles, WrittenBatch } from "./batch-stages.ts";
 import type { BatchTarget } from "./batch-target.ts";
-import type { PreparedBatch } from "./write-batch.ts";
-import type { WriteOptions, WriteOutcome, WriteResult } from "./write-options.ts";
-
-/** What a verb adds to the commit of a batch. */
-export interface BatchCommit {
-  /** As history shows it, e.g. `WRITE`. */
-  readonly operation: string;
-  readonly operationParameters: Readonly<Record<string, JsonValue>>;
-  /** Files that the commit removes. */
-  readonly removes?: readonly AddAction[] | undefined;
-  readonly reads?: ReadSet | undefined;
-  /** Rows of the removed files that are in the new ones too. */
-  readonly copiedRows?: number | undefined;
-  /** They kept their row ids and commit versions. */
-  readonly rowIdsCopied?: boolean | undefined;
-  readonly quarantine?: NonNullable<WriteResult["quarantine"]> | undefined;
-  /** Marks that the commit records beside its own transaction. */
-  readonly marks?: readonly string[] | undefined;
-}
+import type { QuarantinePlace, WriteOutcome, WriteResult } from "./write-options.ts";
+import type { PlacedFiles, WritePlan } from "./write-plan.ts";
+import type { StageServices } from "./write-room.ts";
 
 /**
  * Moves a batch's files into the table and commits them. Files of a commit that certainly did not happen are
  * taken back; those of one whose outcome is unknown stay.
  *
+ * @param quarantine where the batch's rows are that were set aside
  * @throws the errors of `commitChange`
  */
-export async function commitBatch(
-  batch: PreparedBatch,
-  commit: BatchCommit,
-  options: WriteOptions,
+export async function commitWritten(
+  batch: WrittenBatch,
+  quarantine: QuarantinePlace | undefined,
+  services: StageServices,
 ): Promise<WriteOutcome> {
-  const { target, data, verdict } = batch;
-  options.onProgress?.({ phase: "committing" });
-  const adds = await publishData(target.context, data, options.signal);
-  const removes = commit.removes ?? [];
-  const txn = batchTransaction(options);
-  const change: TableChange = {
-    operation: commit.operation,
-    operationParameters: commit.operationParameters,
-    definition: target.changes,
-    files: {
-      adds,
-      removes,
-      rows: { written: data.rows, copied: commit.copiedRows, idsKept: commit.rowIdsCopied },
-    },
-    marks: [...(commit.marks ?? []), ...(setsAside(batch) ? ownMarks(options, asideMark) : [])],
-    reads: readsOf(batch, commit, options),
+  const { plan, target, data, verdict, removed, count } = batch;
+  services.onProgress?.({ phase: "committing" });
+  const adds = await publishData(target.context, data, services.signal);
+  const change = changeOf(plan, target, services, {
+    adds,
+    removed,
+    rows: count,
+    setsAside: verdict !== undefined && verdict.quarantineSql !== null,
     judgedByTable: batch.comparesWithTable,
-    userMetadata: options.userMetadata,
-    txn,
-    commitInfo: verdict === undefined ? undefined : gateInfo(batch, commit, options),
-    signal: options.signal,
-  };
+    gate:
+      verdict === undefined
+        ? undefined
+        : defined({ ...summarizeVerdict(verdict), batchId: plan.batch.batchId, ...placeOf(quarantine) }),
+  });
   const result = await commitOrWithdraw(target.context, data, () => commitChange(target, change));
   if (result.outcome === "alreadyApplied") {
     await withdrawData(target.context, data);
     return alreadyApplied(result.version);
   }
   return {
-    outcome: "committed",
-    version: result.version,
-    rows: data.rows - (commit.copiedRows ?? 0),
-    filesAdded: adds.length,
-    filesRemoved: removes.length,
-    bytesAdded: data.bytes,
+    ...landed(target, change, result),
     gate: verdict === undefined ? undefined : plainVerdict(verdict),
-    quarantine: commit.quarantine,
-    upkeep: keepLog(target.context, result, { base: target.snapshot }),
+    quarantine,
   };
 }
 
-/** What the commit read of the progress of others, beside the verb's part. */
-function readsOf(batch: PreparedBatch, commit: BatchCommit, options: WriteOptions): ReadSet | undefined {
-  // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
-  const appIds = setsAside(batch) ? [] : ownMarks(options, resubmittedMark);
-  return appIds.length === 0
-    ? commit.reads
-    : { ...commit.reads, appIds: [...(commit.reads?.appIds ?? []), ...appIds] };
-}
-
-/** Whether the batch's gate set rows aside. */
-function setsAside({ verdict }: PreparedBatch): boolean {
-  return verdict !== undefined && verdict.quarantineSql !== null;
-}
-
-function ownMarks(options: WriteOptions, markOf: (batchId: string) => string): string[] {
-  const batchId = quarantinedName(options);
-  return batchId === undefined ? [] : [markOf(batchId)];
+/** Commits files that are in the table's folder already. @throws the errors of `commitChange` */
+export async function commitPlaced(
+  plan: WritePlan,
+  { files, rows, gate, judgedByTable }: PlacedFiles,
+  services: StageServices,
+): Promise<WriteOutcome> {
+  const { target } = plan;
+  const quarantine = plan.tests?.before?.place;
+  services.onProgress?.({ phase: "committing" });
+  const change = changeOf(plan, target, services, {
+    adds: files,
+    rows: { written: rows },
+    setsAside: false,
+    judgedByTable,
+    gate: gate === undefined ? undefined : { ...gate, ...placeOf(quarantine) },
+  });
+  const result = await commitChange(target, change);
+  if (result.outcome === "alreadyApplied") return alreadyApplied(result.version);
+  return { ...landed(target, change, result), quarantine };
 }
 
 /** The result of a batch that the table holds already. */
@@ -110,23 +83,66 @@ export function alreadyApplied(version: number): WriteResult {
   return { outcome: "alreadyApplied", version, rows: 0, filesAdded: 0, filesRemoved: 0, bytesAdded: 0 };
 }
 
-/** The version at which the table already holds this batch, before any work is done for it. */
-export async function appliedAt({ snapshot }: BatchTarget, batch: BatchName): Promise<number | undefined> {
-  const txn = batchTransaction(batch);
-  if (txn === undefined || snapshot === undefined) return undefined;
-  return (await isApplied(snapshot, txn)) ? snapshot.version : undefined;
+/** What became of a plan's rows. */
+interface Landing {
+  readonly adds: readonly AddAction[];
+  readonly removed?: RemovedFiles | undefined;
+  readonly rows: RowCount;
+  /** The tests set rows of the batch aside in this write. */
+  readonly setsAside: boolean;
+  readonly judgedByTable: boolean;
+  /** What history keeps of the tests: `gate` as `spec/formats.md` defines it. */
+  readonly gate?: JsonObject | undefined;
 }
 
-/** What history keeps of the gate: `gate` as `spec/formats.md` defines it. */
-function gateInfo(
-  { verdict }: PreparedBatch,
-  commit: BatchCommit,
-  options: WriteOptions,
-): Readonly<Record<string, JsonValue>> {
-  if (verdict === undefined) return {};
-  const quarantine =
-    commit.quarantine === undefined
-      ? {}
-      : { quarantine: { uri: commit.quarantine.uri, version: commit.quarantine.version } };
-  return { gate: defined({ ...summarizeVerdict(verdict), batchId: options.batchId, ...quarantine }) };
+function changeOf(
+  plan: WritePlan,
+  target: BatchTarget,
+  { signal }: StageServices,
+  { adds, removed, rows, setsAside, judgedByTable, gate }: Landing,
+): TableChange {
+  const partitionBy = JSON.stringify(target.metadata.partitionColumns);
+  // Rows that another try of the batch set aside may have landed meanwhile, which this one would land again.
+  const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);
+  const reads = { ...plan.reads, ...removed?.reads };
+  return {
+    operation: plan.operation.name,
+    operationParameters: { ...plan.operation.parameters, partitionBy },
+    definition: target.changes,
+    files: { adds, removes: removed?.files, rows },
+    marks: [...(plan.marks ?? []), ...(setsAside ? ownMarks(plan.batch, asideMark) : [])],
+    txn: batchTransaction(plan.batch),
+    reads: { ...reads, appIds: [...(reads.appIds ?? []), ...rivals] },
+    judgedByTable,
+    commitInfo: gate === undefined ? undefined : { gate },
+    userMetadata: plan.userMetadata,
+    signal,
+  };
+}
+
+function ownMarks(batch: BatchName, markOf: (batchId: string) => string): string[] {
+  const batchId = quarantinedName(batch);
+  return batchId === undefined ? [] : [markOf(batchId)];
+}
+
+function landed(
+  { context, snapshot }: BatchTarget,
+  { files }: TableChange,
+  result: Extract<CommitResult, { outcome: "committed" }>,
+): WriteOutcome {
+  const { adds = [], removes = [], rows } = files ?? {};
+  return {
+    outcome: "committed",
+    version: result.version,
+    rows: (rows?.written ?? 0) - (rows?.copied ?? 0),
+    filesAdded: adds.length,
+    filesRemoved: removes.length,
+    bytesAdded: adds.reduce((sum, file) => sum + file.size, 0),
+    upkeep: keepLog(context, result, { base: snapshot }),
+  };
+}
+
+/** Where set aside rows went, as `commitInfo.gate` has it. */
+function placeOf(quarantine: QuarantinePlace | undefined): JsonObject {
+  return quarantine === undefined ? {} : { quarantine: { uri: quarantine.uri, version: quarantine.version } };
 }

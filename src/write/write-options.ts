@@ -1,4 +1,5 @@
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import type { MetricHistory } from "../quality/gate/gate-context.ts";
 import type { GateVerdict } from "../quality/gate/verdict.ts";
 import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
 import type { UpkeepReport } from "../table/commit/upkeep.ts";
@@ -17,8 +18,6 @@ export interface WriteOptions {
   readonly upgradeProtocol?: boolean | undefined;
   /** Tests that the batch must pass before it is committed, beside those that the table carries. */
   readonly gate?: SuiteJson | Suite | undefined;
-  /** The gate stands in for the suite that the table carries: for verbs that have made theirs out of it. */
-  readonly gateReplacesCarried?: boolean | undefined;
   readonly gateOptions?: GateOptions | undefined;
   /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
   readonly quarantine?: TableContext | undefined;
@@ -45,7 +44,7 @@ export interface GateOptions {
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /** Earlier values of a metric, oldest first. */
-  readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
+  readonly history?: MetricHistory | undefined;
 }
 
 /**
@@ -77,7 +76,14 @@ export interface WriteResult {
   /** What the gate said. */
   readonly gate?: GateVerdict | undefined;
   /** Where quarantined rows went. */
-  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
+  readonly quarantine?: QuarantinePlace | undefined;
+}
+
+/** Where quarantined rows of a batch are. */
+export interface QuarantinePlace {
+  readonly uri: string;
+  readonly version: number;
+  readonly rows: number;
 }
 
 /** What a write did, and what goes on after it. */

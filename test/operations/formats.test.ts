@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import type { SuiteJson } from "../../src/quality/model/suite.ts";
+import { quarantineSchema } from "../../src/quarantine/intake/quarantine-table.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { typeText } from "../../src/schema/type-names.ts";
-import { quarantineSchema } from "../../src/write/quarantine-table.ts";
 import { actionsOf, freshFolder } from "./table-folder.ts";
 
 const text = readFileSync(new URL("../../spec/formats.md", import.meta.url), "utf8");

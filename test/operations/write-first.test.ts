@@ -11,8 +11,9 @@ import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.t
 import { schema } from "../../src/schema/builder.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { existingTarget } from "../../src/write/batch-target.ts";
-import { prepareBatch } from "../../src/write/write-batch.ts";
+import { addedRows, askedTests } from "../../src/write/plan-rows.ts";
 import type { WriteProgress } from "../../src/write/write-options.ts";
+import { judgePlan, runPlan } from "../../src/write/write-pipeline.ts";
 import type { WriteSource } from "../../src/write/write-source.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
@@ -101,15 +102,10 @@ async function judged(
   source: WriteSource,
   gate: ReturnType<typeof suite>,
 ): Promise<GateOutcome> {
-  const batch = await prepareBatch(
-    await existingTarget(table.snapshot().log),
-    source,
-    { gate },
-    { judgeOnly: true },
-  );
-  await batch.close();
-  if (batch.verdict === undefined) throw new Error("there is no verdict");
-  return batch.verdict;
+  const target = await existingTarget(table.snapshot().log);
+  const { verdict } = await judgePlan(addedRows(target, { source, tests: askedTests(target, { gate }) }));
+  if (verdict === undefined) throw new Error("there is no verdict");
+  return verdict;
 }
 
 async function refusal(work: Promise<unknown>): Promise<VarveError> {
@@ -384,9 +380,9 @@ describe("a batch that is written while it is tested", () => {
         }),
     };
     const gate = suite("few", [check.rowCount({ max: 2 })]);
-    const error = await refusal(
-      prepareBatch({ ...target, context: { ...target.context, store } }, [{ id: 1 }], { gate }),
-    );
+    const failing = { ...target, context: { ...target.context, store } };
+    const tests = askedTests(target, { gate });
+    const error = await refusal(runPlan(addedRows(failing, { source: [{ id: 1 }], tests })));
     expect(error).toBe(failure);
     expect(error.code).toBe("STORE_UNAVAILABLE");
     expect(staged.map((folder) => existsSync(folder))).toEqual([false]);

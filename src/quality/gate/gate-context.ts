@@ -15,8 +15,7 @@ export interface GateContext {
   readonly relations?: Readonly<Record<string, Relation>> | undefined;
   /** TypeScript predicates and repairs, beside those that the suite brings. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
-  /** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
-  readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
+  readonly history?: MetricHistory | undefined;
   /** Fences the session; called before the engine sees the suite's own SQL, not at all for a suite without any. */
   readonly fence: () => Promise<FencedSession>;
   /**
@@ -29,6 +28,9 @@ export interface GateContext {
   /** Row checks that the writing side adds, such as values that could not be cast. */
   readonly extra?: readonly PlannedCheck[] | undefined;
 }
+
+/** Earlier values of a metric (`row_count`, `mean(delay)`), oldest first. */
+export type MetricHistory = (metric: string) => Promise<readonly number[]>;
 
 /**
  * Rows that never met the suite: how many, what they broke, and a SELECT of their `file`, `row` and `errors`.

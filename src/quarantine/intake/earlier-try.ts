@@ -1,18 +1,16 @@
-import { isVarveError, VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
-import type { AddAction } from "../protocol/actions.ts";
-import type { GateOutcome } from "../quality/gate/verdict.ts";
-import { quoteText } from "../sql/sql-text.ts";
-import { harmfulChange } from "../table/commit/conflict-metadata.ts";
-import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
-import { quarantineTransaction } from "../table/idempotence/application-ids.ts";
-import { planScan } from "../table/scan/scan.ts";
-import { type BatchTarget, existingTarget } from "./batch-target.ts";
-import { commitBatch } from "./commit-batch.ts";
-import { openQuarantine, quarantineColumns, quarantineContext } from "./quarantine-table.ts";
-import { type PreparedBatch, prepareBatch } from "./write-batch.ts";
-import type { WriteOptions } from "./write-options.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { openLog } from "../../log/snapshot/open-log.ts";
+import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import { quoteText } from "../../sql/sql-text.ts";
+import { harmfulChange } from "../../table/commit/conflict-metadata.ts";
+import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
+import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
+import { planScan } from "../../table/scan/scan.ts";
+import { type BatchTarget, existingTarget } from "../../write/batch-target.ts";
+import { addedRows } from "../../write/plan-rows.ts";
+import { runPlan } from "../../write/write-pipeline.ts";
+import { openQuarantine, quarantineColumns } from "./quarantine-table.ts";
 
 /** A batch that comes again, after a try of it that set rows aside and did not land. */
 export interface RepeatedBatch {
@@ -25,29 +23,11 @@ export interface RepeatedBatch {
   readonly before: number;
 }
 
-/**
- * Prepares a batch, and looks meanwhile for a quarantine in which an earlier try of it has left its mark: on
- * remote stores that takes as long as a commit.
- */
-export async function prepareWithEarlier(
-  target: BatchTarget,
-  options: WriteOptions,
-  prepare: () => Promise<PreparedBatch>,
-): Promise<{ readonly prepared: PreparedBatch; readonly earlier: LogSnapshot | undefined }> {
-  const [prepared, earlier] = await Promise.allSettled([prepare(), earlierQuarantine(target, options)]);
-  if (prepared.status === "rejected") throw prepared.reason;
-  if (earlier.status === "fulfilled") return { prepared: prepared.value, earlier: earlier.value };
-  await prepared.value.close();
-  throw earlier.reason;
-}
-
-async function earlierQuarantine(
-  { context }: BatchTarget,
-  options: WriteOptions,
-): Promise<LogSnapshot | undefined> {
-  const mark = quarantineTransaction(options);
+/** A quarantine in which an earlier try of a batch has left its mark. */
+export async function earlierTry(context: TableContext, batch: BatchName): Promise<LogSnapshot | undefined> {
+  const mark = quarantineTransaction(batch);
   if (mark === undefined) return undefined;
-  const quarantine = await openQuarantine(options.quarantine ?? quarantineContext(context));
+  const quarantine = await openQuarantine(context);
   return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;
 }
 
@@ -157,20 +137,13 @@ export async function replaceEarlier(
     tables: { q: quarantine },
     files: files.length === 0 ? {} : { n: files },
   };
-  const batch = await prepareBatch(await existingTarget(quarantine), source, { mergeSchema: true });
-  try {
-    const live: AddAction[] = [];
-    for await (const chunk of (await quarantine.files()).all()) live.push(...chunk);
-    const commit = {
-      operation: "WRITE",
-      operationParameters: { mode: "Overwrite", partitionBy: "[]" },
-      removes: live,
-      reads: { wholeTable: true },
-    };
-    const result = await commitBatch(batch, commit, { txn });
-    await result.upkeep;
-    return result.version;
-  } finally {
-    await batch.close();
-  }
+  const rows = addedRows(await existingTarget(quarantine), { source }, { mergeSchema: true });
+  const result = await runPlan({
+    ...rows,
+    removes: { kind: "all" },
+    operation: { name: "WRITE", parameters: { mode: "Overwrite" } },
+    batch: { txn },
+  });
+  await result.upkeep;
+  return result.version;
 }

@@ -1,12 +1,12 @@
-import { isVarveError } from "../errors.ts";
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
-import { arrayOf, schema } from "../schema/builder.ts";
-import { withoutColumnMapping } from "../schema/column-mapping.ts";
-import { mapFields } from "../schema/fields.ts";
-import type { StructType } from "../schema/types.ts";
-import { createEmpty } from "../table/definition/create-empty.ts";
-import { contextBelow } from "./context-below.ts";
+import { isVarveError } from "../../errors.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import { openLog } from "../../log/snapshot/open-log.ts";
+import { arrayOf, schema } from "../../schema/builder.ts";
+import { withoutColumnMapping } from "../../schema/column-mapping.ts";
+import { mapFields } from "../../schema/fields.ts";
+import type { StructType } from "../../schema/types.ts";
+import { contextBelow } from "../../sidetables/context-below.ts";
+import { createEmpty } from "../../table/definition/create-empty.ts";
 
 /**
  * Folder of a table's quarantine below the table; other engines pass over folders that begin with an

@@ -1,0 +1,24 @@
+import { recordedHistory } from "../metrics/metrics.ts";
+import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
+import { quarantineContext } from "../quarantine/intake/quarantine-table.ts";
+import type { BatchTarget } from "../write/batch-target.ts";
+import type { WriteOptions } from "../write/write-options.ts";
+import type { WriteServices } from "../write/write-services.ts";
+
+/** What the writes of a table are handed: its quarantine, and its metrics where the caller gives none. */
+export function writeServices(
+  { context, snapshot }: Pick<BatchTarget, "context" | "snapshot">,
+  {
+    quarantine,
+    gateOptions,
+    onProgress,
+    signal,
+  }: Pick<WriteOptions, "quarantine" | "gateOptions" | "onProgress" | "signal">,
+): WriteServices {
+  return {
+    quarantine: quarantineSink(quarantine ?? quarantineContext(context)),
+    history: gateOptions?.history ?? (snapshot === undefined ? undefined : recordedHistory(snapshot)),
+    onProgress,
+    signal,
+  };
+}

@@ -1,0 +1,98 @@
+import type { EnforcementPlan } from "../dialects/enforcement.ts";
+import type { StagedRelation } from "../engine/core/contract.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import type { Predicate } from "../protocol/predicate.ts";
+import type { Gate } from "../quality/gate/gate.ts";
+import type { SetAside } from "../quality/gate/gate-context.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
+import type { ReadSet } from "../table/commit/commit-request.ts";
+import type { RowCount } from "../table/commit/table-change.ts";
+import type { StagedData } from "../table/data-files/write-data-files.ts";
+import type { WriteRules } from "../table/rules/write-rules.ts";
+import type { WrittenRows } from "./batch-checks.ts";
+import type { BatchTarget } from "./batch-target.ts";
+import type { Removal, WritePlan } from "./write-plan.ts";
+import type { StageServices, WriteRoom } from "./write-room.ts";
+import type { WriteSource } from "./write-source.ts";
+
+// What each stage of a write makes of the one before:
+// stageRows → StagedRows → fitRows → FittedRows → fenceRows → FencedRows → judgeRows → JudgedRows, and writeFiles of
+// either of the last two → WrittenBatch. Rows are set aside and committed from that.
+
+/** A plan whose rows come from a source. */
+export interface SourcePlan extends WritePlan {
+  readonly rows: { readonly kind: "source"; readonly source: WriteSource };
+}
+
+/** A batch whose rows the engine holds as they came. */
+export interface StagedRows {
+  readonly plan: SourcePlan;
+  readonly services: StageServices;
+  readonly room: WriteRoom;
+  /** The rows before any cast. */
+  readonly source: StagedRelation;
+  /** The tables that the tests compare with; `this` is the one that is written to, with all its rows. */
+  readonly compared: ComparedTables;
+  readonly removal: OpenRemoval;
+}
+
+/** Tables by the suite's names for them. */
+export type ComparedTables = Readonly<Record<string, StagedRelation>>;
+
+/** A removal whose rows the session can read: they are found before the session is fenced. */
+export type OpenRemoval = Exclude<Removal, { kind: "condition" }> | MatchingRows;
+
+/** Rows of the table that are to go by a caller's condition, and the files that may hold them. */
+export interface MatchingRows {
+  readonly kind: "condition";
+  readonly where: string;
+  readonly predicate: Predicate;
+  readonly files: readonly AddAction[];
+  /** SELECT of the files' rows, with `_metadata` where their ids are to be kept. */
+  readonly scan: string;
+}
+
+/** A batch that is held to the table's schema. */
+export interface FittedRows extends StagedRows {
+  /** The table with the schema that the commit will give it. */
+  readonly target: BatchTarget;
+  readonly enforcement: EnforcementPlan;
+  /** The source's rows that fit the schema. */
+  readonly fitting: StagedRelation;
+  /** Those that do not, where the tests set such rows aside. */
+  readonly misfits?: SetAside | undefined;
+}
+
+/** A batch with the rules and tests that it has to meet, in a session that is fenced where these are SQL. */
+export interface FencedRows extends FittedRows {
+  readonly rules: WriteRules;
+  /** The batch in the table's columns and types, without the numbers of identity columns. */
+  readonly fitted: StagedRelation;
+  readonly gate?: Gate | undefined;
+  /** The tests look at the table's rows, so that they may not have changed when the batch lands. */
+  readonly comparesWithTable: boolean;
+  /** Rows of the source, counted apart from its tests. */
+  readonly given: number;
+}
+
+/** A batch whose rows are told apart: those that are to be written, and those that are set aside or dropped. */
+export interface JudgedRows extends FencedRows {
+  /** What the tests say of the source's rows; absent where nobody tests them. */
+  readonly verdict?: GateOutcome | undefined;
+  readonly clean: WrittenRows;
+}
+
+/** A batch that passed every test: its data files are finished in a staging folder, nothing is visible yet. */
+export interface WrittenBatch extends FencedRows {
+  readonly data: StagedData;
+  /** What the tests say of the whole batch; absent where nobody tests it. */
+  readonly verdict?: GateOutcome | undefined;
+  readonly removed: RemovedFiles;
+  readonly count: RowCount;
+}
+
+/** Files that a commit takes away, and what was read to know which. */
+export interface RemovedFiles {
+  readonly files: readonly AddAction[];
+  readonly reads?: ReadSet | undefined;
+}

@@ -1,0 +1,72 @@
+import type { Session, StagedRelation } from "../engine/core/contract.ts";
+import { Gate } from "../quality/gate/gate.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { type WriteRules, writeRules } from "../table/rules/write-rules.ts";
+import { computedAnew, fittedRelation } from "./batch-rows.ts";
+import type { ComparedTables, FencedRows, FittedRows } from "./batch-stages.ts";
+import { survivingRows } from "./removal.ts";
+
+/**
+ * Makes a table's expressions and a suite's tests ready for a batch: from here on the engine sees texts that varve
+ * did not write, and reads nothing but the batch's own files.
+ *
+ * @throws `SUITE_INVALID`, `SQL_REFUSED`, `SQL_FAILED`, `UNSUPPORTED_FEATURE` for an expression that varve cannot
+ * evaluate as Spark would
+ */
+export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
+  const { plan, room, target, enforcement, fitting, source } = fit;
+  const given = enforcement.columns.filter(({ sql }) => sql !== undefined).map(({ field }) => field.name);
+  const rules = await writeRules(room.fence, target.schema, target.demands, {
+    given,
+    now: target.context.world.now(),
+  });
+  const fitted = fittedRelation(fitting, enforcement, rules, target.schema);
+  const tables = await comparedRows(fit, fitted);
+  const suite = plan.tests?.suite;
+  const gate = suite === undefined ? undefined : await openGate(fit, { suite, fitted, rules, tables });
+  return {
+    ...fit,
+    rules,
+    fitted,
+    gate,
+    comparesWithTable: tables["this"] !== undefined && plan.tests?.tables?.["this"] === undefined,
+    given: source.rows ?? (await countRows(room.session, source.sql)),
+  };
+}
+
+/** The tables that the tests compare with; of the one that is written to only what the write leaves. */
+async function comparedRows(fit: FittedRows, fitted: StagedRelation): Promise<ComparedTables> {
+  const { this: table, ...others } = fit.compared;
+  if (table === undefined || fit.plan.tests?.tables?.["this"] !== undefined) return fit.compared;
+  const left = await survivingRows(fit, table, fitted);
+  return left === undefined ? others : { ...others, this: left };
+}
+
+interface GateParts {
+  readonly suite: Suite;
+  readonly fitted: StagedRelation;
+  readonly rules: WriteRules;
+  readonly tables: ComparedTables;
+}
+
+function openGate(
+  { plan, room, services, target, misfits }: FittedRows,
+  { suite, fitted, rules, tables }: GateParts,
+): Promise<Gate> {
+  // Rows that were set aside before are a part of the share of bad rows, of which the gate knows nothing.
+  const asked = plan.tests?.before === undefined ? suite : { ...suite, maxBadShare: 1 };
+  return Gate.open(room.session, asked, fitted, {
+    now: target.context.world.now(),
+    relations: tables,
+    functions: plan.tests?.functions,
+    history: services.history,
+    setAside: misfits,
+    afterRepair: rules.computed.size === 0 ? undefined : (batch) => computedAnew(batch, rules),
+    fence: room.fence,
+  });
+}
+
+async function countRows(session: Session, sql: string): Promise<number> {
+  const [row] = await session.rows(`SELECT count(*) AS n FROM (${sql})`);
+  return Number(row?.["n"] ?? 0);
+}

@@ -1,0 +1,62 @@
+import { VarveError } from "../errors.ts";
+import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
+import type { Suite } from "../quality/model/suite.ts";
+import { checkRules } from "./batch-checks.ts";
+import { writtenRows } from "./batch-rows.ts";
+import type { FencedRows, JudgedRows } from "./batch-stages.ts";
+import type { RowsBefore } from "./write-plan.ts";
+import { beginPhase } from "./write-room.ts";
+
+/** Makes all tests of a batch. A verdict that rejects the batch is an answer like any other. */
+export async function judgeRows(fenced: FencedRows): Promise<JudgedRows> {
+  if (fenced.gate === undefined)
+    return { ...fenced, clean: writtenRows(fenced.fitted, fenced.rules, undefined) };
+  beginPhase(fenced.services, "checking");
+  const verdict = await fenced.gate.verdict();
+  return { ...fenced, verdict, clean: writtenRows(fenced.fitted, fenced.rules, verdict) };
+}
+
+/** Holds a batch to its tests. @throws `BATCH_REJECTED` */
+export function requireAccepted(verdict: GateOutcome | undefined): void {
+  if (verdict === undefined || verdict.accepted) return;
+  const [first, ...more] = verdict.reasons;
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  throw new VarveError(
+    "BATCH_REJECTED",
+    `The gate ${verdict.suite.name} rejected the batch: ${first ?? "no reason given"}${others}. Nothing was written.`,
+    { reasons: [...verdict.reasons], gate: summarizeVerdict(verdict) },
+  );
+}
+
+/** Holds the clean rows to the table's rules. @throws `CONSTRAINT_VIOLATED` naming the first row that breaks one */
+export async function requireRules({ room, rules, clean }: JudgedRows): Promise<void> {
+  if (rules.rows.length > 0) await checkRules(room.session, rules.rows, clean);
+}
+
+/** A verdict over a source's rows with those that were set aside before counted in: over the whole batch. */
+export function withRowsBefore(
+  verdict: GateOutcome,
+  before: RowsBefore | undefined,
+  suite: Suite,
+): GateOutcome {
+  if (before === undefined) return verdict;
+  const [rows, quarantined] = [verdict.rows + before.rows, verdict.quarantined + before.rows];
+  const bad = quarantined + verdict.dropped;
+  const reasons = [
+    ...verdict.reasons,
+    ...(suite.onMisfit === "quarantine"
+      ? []
+      : [`${before.rows} rows do not fit the table's schema, and no test sets such rows aside any more`]),
+    ...(bad / rows > suite.maxBadShare
+      ? [`${bad} of ${rows} rows are bad, more than the allowed share of ${suite.maxBadShare}`]
+      : []),
+  ];
+  return {
+    ...verdict,
+    rows,
+    quarantined,
+    reasons,
+    accepted: reasons.length === 0,
+    checks: [...before.checks, ...verdict.checks],
+  };
+}

@@ -1,0 +1,55 @@
+import type { Suite } from "../quality/model/suite.ts";
+import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
+import { defineSuite } from "../quality/suite/define.ts";
+import type { SourcePlan } from "./batch-stages.ts";
+import type { BatchTarget } from "./batch-target.ts";
+import type { GateOptions, WriteOptions } from "./write-options.ts";
+import type { BatchTests, RowsBefore } from "./write-plan.ts";
+import type { WriteSource } from "./write-source.ts";
+
+/** The part of a verb's options that its plan takes as they are. */
+type PlanOptions = Pick<
+  WriteOptions,
+  "mergeSchema" | "upgradeProtocol" | "txn" | "batchId" | "userMetadata" | "targetFileBytes"
+>;
+
+/** The plan that adds rows to a table: what every other plan is made of. Nobody tests them without `tests`. */
+export function addedRows(
+  target: BatchTarget,
+  { source, tests }: { readonly source: WriteSource; readonly tests?: BatchTests | undefined },
+  options: PlanOptions = {},
+): SourcePlan {
+  const { mergeSchema, upgradeProtocol, txn, batchId, userMetadata, targetFileBytes } = options;
+  return {
+    target,
+    rows: { kind: "source", source },
+    removes: { kind: "none" },
+    schema:
+      mergeSchema === true ? { kind: "merge", upgradeProtocol: upgradeProtocol === true } : { kind: "keep" },
+    changeFeed: target.demands.changeDataFeed ? "whole-files" : "none",
+    tests,
+    operation: { name: "WRITE", parameters: { mode: "Append" } },
+    batch: { txn, batchId },
+    userMetadata,
+    targetFileBytes,
+  };
+}
+
+/** The tests of a suite, which is the whole of what the rows are tested with; none without a suite. */
+export function batchTests(
+  suite: Suite | undefined,
+  options: GateOptions = {},
+  before?: RowsBefore,
+): BatchTests | undefined {
+  const { tables, functions } = options;
+  return suite === undefined ? undefined : { suite, tables, functions, before };
+}
+
+/** The tests of the table's own suite and of the caller's beside it. @throws `SUITE_INVALID` */
+export function askedTests(
+  { metadata }: BatchTarget,
+  { gate, gateOptions }: Pick<WriteOptions, "gate" | "gateOptions">,
+): BatchTests | undefined {
+  const given = gate === undefined ? undefined : defineSuite(gate);
+  return batchTests(joinSuites(carriedSuite(metadata.configuration), given), gateOptions);
+}

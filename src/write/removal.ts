@@ -1,0 +1,55 @@
+import type { StagedRelation } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import type { StagedData } from "../table/data-files/write-data-files.ts";
+import type { FittedRows, JudgedRows, OpenRemoval, RemovedFiles } from "./batch-stages.ts";
+import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } from "./remove-condition.ts";
+import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
+import type { WritePlan } from "./write-plan.ts";
+import type { WriteRoom } from "./write-room.ts";
+
+/** Makes the rows that a plan removes readable in a session that is not fenced yet. */
+export async function openRemoval(room: WriteRoom, { removes, target }: WritePlan): Promise<OpenRemoval> {
+  return removes.kind === "condition" ? matchingRows(room, target, removes.where) : removes;
+}
+
+/** The table's rows that a write leaves, of all that it holds; `undefined` where it leaves none. */
+export async function survivingRows(
+  { removal, plan, room }: FittedRows,
+  table: StagedRelation,
+  batch: StagedRelation,
+): Promise<StagedRelation | undefined> {
+  switch (removal.kind) {
+    case "none":
+      return table;
+    case "all":
+      return undefined;
+    case "partitions":
+      return rowsOfOtherPartitions(plan.target, table, batch);
+    case "condition":
+      return rowsThatDoNotMatch(await room.fence(), plan.target, removal, table);
+  }
+}
+
+/** The clean rows with those of the removed files that stay. */
+export async function composedRows(judged: JudgedRows): Promise<ComposedRows> {
+  return judged.removal.kind === "condition"
+    ? replacedMatches(judged, judged.removal)
+    : { rows: judged.clean };
+}
+
+/** The files that go, once the new ones are written. */
+export async function removedFiles({ removal, plan }: FittedRows, data: StagedData): Promise<RemovedFiles> {
+  const { snapshot } = plan.target;
+  if (removal.kind === "all" && snapshot !== undefined)
+    return { files: await liveFiles(snapshot), reads: { wholeTable: true } };
+  if (removal.kind === "partitions" && snapshot !== undefined)
+    return partitionsOf(plan.target, await liveFiles(snapshot), data);
+  return { files: [] };
+}
+
+async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
+  const files: AddAction[] = [];
+  for await (const chunk of (await snapshot.files()).all()) files.push(...chunk);
+  return files;
+}

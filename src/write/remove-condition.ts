@@ -1,0 +1,148 @@
+import { engineColumns, engineTypeText } from "../dialects/engine-types.ts";
+import type { FencedSession, StagedRelation } from "../engine/core/contract.ts";
+import { assertInternal, isVarveError, VarveError } from "../errors.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import { findField } from "../schema/fields.ts";
+import { partitionValueSql } from "../schema/partition-values.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
+import { planScan } from "../table/scan/scan.ts";
+import { freePrefix } from "../util/free-prefix.ts";
+import type { WrittenRows } from "./batch-checks.ts";
+import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
+import type { BatchTarget } from "./batch-target.ts";
+import { partitionFields, rowsWhere } from "./remove-partitions.ts";
+import type { WriteRoom } from "./write-room.ts";
+
+/** The rows that go into the files, and the files that go for them where the rows had to tell. */
+export interface ComposedRows {
+  readonly rows: WrittenRows;
+  readonly removed?: RemovedFiles | undefined;
+}
+
+/** Finds the files that may hold rows which meet a condition. */
+export async function matchingRows(
+  { session, readable }: WriteRoom,
+  target: BatchTarget,
+  where: string,
+): Promise<MatchingRows> {
+  const { snapshot } = target;
+  assertInternal(snapshot !== undefined, "rows of a new table are to be replaced");
+  const predicate = await predicateFromSql(session, where, snapshot.schema);
+  const rowTracking = rowIdColumns(target) !== undefined;
+  const scan = await planScan(session, snapshot, { predicate, rowTracking, typedVariants: true });
+  readable.push(...scan.files);
+  const { files } = await (await snapshot.files()).prune(predicate);
+  return { kind: "condition", where, predicate, files, scan: scan.sql };
+}
+
+/** The table's rows that do not meet the condition, unknown counting as no. */
+export async function rowsThatDoNotMatch(
+  fenced: FencedSession,
+  { schema }: BatchTarget,
+  { where }: MatchingRows,
+  table: StagedRelation,
+): Promise<StagedRelation> {
+  return rowsWhere(table, `NOT ((${await fenced.callerExpression(where, engineColumns(schema))}) IS TRUE)`);
+}
+
+/**
+ * Puts a batch's rows in the place of those that meet the condition: rows of the same files that do not meet it are
+ * written again beside the new ones. A condition over partition columns alone takes whole files.
+ *
+ * @throws `CONSTRAINT_VIOLATED` for new rows that do not meet the condition; `UNSUPPORTED_FEATURE` where a table with
+ * a change feed would have rows written again; `SQL_FAILED`, `SQL_REFUSED`
+ */
+export async function replacedMatches(judged: JudgedRows, matching: MatchingRows): Promise<ComposedRows> {
+  const { plan, room, target, clean } = judged;
+  const { where } = matching;
+  const fenced = await room.fence();
+  const condition = `((${await fenced.callerExpression(where, engineColumns(target.schema))}) IS TRUE)`;
+  await refuseOutside(fenced, clean, condition, where);
+  const whole = await matchingPartitions(fenced, plan.target, matching);
+  const files = whole ?? matching.files;
+  const reads = { predicates: [matching.predicate], files: files.map((file) => file.path) };
+  const removed = { files, reads };
+  if (whole !== undefined) return { rows: clean, removed };
+  const ids = rowIdColumns(plan.target);
+  const kept = `SELECT ${ids?.items ?? "*"} FROM (${matching.scan}) WHERE NOT ${condition}`;
+  const [count] = await fenced.rows(`SELECT count(*) AS n FROM (${kept})`);
+  const copied = Number(count?.["n"] ?? 0);
+  if (copied === 0) return { rows: clean, removed };
+  if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
+  const sql = `${clean.sql} UNION ALL BY NAME (${kept})`;
+  return { rows: { sql, copied, hidden: ids?.columns }, removed };
+}
+
+/**
+ * How copied rows keep their ids and commit versions where rows are tracked: columns of the data files that
+ * the schema does not have (PROTOCOL.md "Writer Requirements for Row Tracking"), and the query's items with
+ * them.
+ */
+function rowIdColumns({
+  demands,
+  schema,
+}: BatchTarget): { readonly columns: readonly string[]; readonly items: string } | undefined {
+  if (demands.rowTracking === undefined || findField(schema, "_metadata") !== undefined) return undefined;
+  const { rowIdColumn, rowCommitVersionColumn } = demands.rowTracking;
+  const ids = `_metadata.row_id AS ${quoteName(rowIdColumn)}, _metadata.row_commit_version AS ${quoteName(rowCommitVersionColumn)}`;
+  return { columns: [rowIdColumn, rowCommitVersionColumn], items: `* EXCLUDE (_metadata), ${ids}` };
+}
+
+/**
+ * The files whose partition values meet a condition; `undefined` where the condition looks at other columns
+ * too.
+ */
+async function matchingPartitions(
+  fenced: FencedSession,
+  target: BatchTarget,
+  { files, where }: MatchingRows,
+): Promise<readonly AddAction[] | undefined> {
+  const fields = partitionFields(target);
+  if (fields.length === 0 || files.length === 0) return undefined;
+  const columns = fields.map(({ field }) => ({ name: field.name, type: engineTypeText(field.type) }));
+  const condition = await fenced.callerExpression(where, columns).catch((error: unknown) => {
+    if (isVarveError(error, "SQL_FAILED")) return undefined;
+    throw error;
+  });
+  if (condition === undefined) return undefined;
+  const rows = files.map((file, index) => {
+    const values = fields.map(({ field, physical }) =>
+      partitionValueSql(field.type, file.partitionValues[physical] ?? null, engineTypeText(field.type), [
+        field.name,
+      ]),
+    );
+    return `(${[index, ...values].join(", ")})`;
+  });
+  const number = `${freePrefix(columns.map(({ name }) => name))}file`;
+  const names = [number, ...columns.map((column) => column.name)].map(quoteName).join(", ");
+  const matching = await fenced.rows(
+    `SELECT ${number} AS index FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
+  );
+  const chosen = new Set(matching.map((row) => Number(row["index"])));
+  return files.filter((_, index) => chosen.has(index));
+}
+
+async function refuseOutside(
+  fenced: FencedSession,
+  rows: WrittenRows,
+  condition: string,
+  where: string,
+): Promise<void> {
+  const [outside] = await fenced.rows(`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`);
+  if (outside?.["n"] === 0n) return;
+  throw new VarveError(
+    "CONSTRAINT_VIOLATED",
+    `${String(outside?.["n"])} of the new rows do not meet the condition of the rows that they replace (${where}). Nothing was written. Filter the source, or replace more.`,
+    { constraint: "replaceWhere", condition: where, rows: Number(outside?.["n"]) },
+  );
+}
+
+function needsWholeFiles(where: string): VarveError {
+  return new VarveError(
+    "UNSUPPORTED_FEATURE",
+    `The table keeps a change data feed, and the rows that meet ${where} share files with others that would be reported as changed. ` +
+      "Replace by a condition over partition columns. Nothing was written.",
+    { features: ["changeDataFeed"], condition: where },
+  );
+}

@@ -1,0 +1,75 @@
+import type { StagedRelation } from "../engine/core/contract.ts";
+import type { AddAction } from "../protocol/actions.ts";
+import type { Predicate } from "../protocol/predicate.ts";
+import { physicalName } from "../schema/column-mapping.ts";
+import { requireColumn } from "../schema/fields.ts";
+import { decodePartitionValue } from "../schema/partition-values.ts";
+import type { StructField } from "../schema/types.ts";
+import { quoteName } from "../sql/sql-text.ts";
+import type { StagedData } from "../table/data-files/write-data-files.ts";
+import type { RemovedFiles } from "./batch-stages.ts";
+import type { BatchTarget } from "./batch-target.ts";
+
+/** A partition column, with its name in the log. */
+interface PartitionField {
+  readonly field: StructField;
+  readonly physical: string;
+}
+
+/** The partition columns of a table. */
+export function partitionFields({ metadata, schema, demands }: BatchTarget): PartitionField[] {
+  return metadata.partitionColumns.map((name) => {
+    const field = requireColumn(schema, name);
+    return { field, physical: physicalName(field, demands.columnMapping) };
+  });
+}
+
+/** The table's rows that are in none of the partitions that a batch's rows fall into. */
+export function rowsOfOtherPartitions(
+  target: BatchTarget,
+  table: StagedRelation,
+  batch: StagedRelation,
+): StagedRelation {
+  const same = partitionFields(target).map(
+    ({ field }) => `b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`,
+  );
+  return rowsWhere(table, `NOT EXISTS (SELECT 1 FROM (${batch.sql}) AS b WHERE ${same.join(" AND ")})`);
+}
+
+/** The rows of a relation that meet a condition, `h` being their alias. */
+export function rowsWhere(relation: StagedRelation, condition: string): StagedRelation {
+  const of = (sql: string) => `SELECT * FROM (${sql}) AS h WHERE ${condition}`;
+  return { ...relation, sql: of(relation.sql), positionedSql: of(relation.positionedSql) };
+}
+
+/** The live files of the partitions that new files fall into. */
+export function partitionsOf(
+  target: BatchTarget,
+  live: readonly AddAction[],
+  data: StagedData,
+): RemovedFiles {
+  const fields = partitionFields(target);
+  const keyOf = (values: PartitionValues) =>
+    JSON.stringify(
+      fields.map(({ field, physical }) =>
+        String(decodePartitionValue(field.type, values[physical] ?? null, [field.name])),
+      ),
+    );
+  const partitions = new Map(data.files.map((file) => [keyOf(file.partitionValues), file.partitionValues]));
+  const files = live.filter((file) => partitions.has(keyOf(file.partitionValues)));
+  const predicates = [...partitions.values()].map((values) => partitionPredicate(fields, values));
+  return { files, reads: { predicates, files: files.map((file) => file.path) } };
+}
+
+type PartitionValues = Readonly<Record<string, string | null>>;
+
+function partitionPredicate(fields: readonly PartitionField[], values: PartitionValues): Predicate {
+  const args = fields.map(({ field, physical }): Predicate => {
+    const value = decodePartitionValue(field.type, values[physical] ?? null, [field.name]);
+    if (value === null) return { op: "isNull", column: [field.name] };
+    return value instanceof Uint8Array
+      ? { op: "unknown" }
+      : { op: "eq", column: [field.name], value: { type: field.type, value } };
+  });
+  return { op: "and", args };
+}

@@ -1,0 +1,58 @@
+import { schemaOfEngine } from "../dialects/engine-types.ts";
+import type { EngineColumn } from "../engine/core/contract.ts";
+import { VarveError } from "../errors.ts";
+import { voidAsString } from "../schema/evolution.ts";
+import { findField } from "../schema/fields.ts";
+import { defineTable } from "../table/definition/table-definition.ts";
+import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "./batch-target.ts";
+import type { SchemaChange } from "./write-plan.ts";
+
+/** Whether a source is read by its own types, because its columns become the table's. */
+export function readsOwnTypes({ kind }: SchemaChange): boolean {
+  return kind === "replace" || kind === "define";
+}
+
+/** The table as the commit will make it for a source of these columns. @throws as {@link mergedTarget} */
+export function adaptedTarget(
+  target: BatchTarget,
+  change: SchemaChange,
+  columns: readonly EngineColumn[],
+): BatchTarget {
+  switch (change.kind) {
+    case "keep":
+      return target;
+    case "merge":
+      return mergedTarget(target, columns, change.upgradeProtocol);
+    case "replace": {
+      const schema = schemaOfEngine(columns);
+      const partitionBy =
+        change.partitionBy ??
+        target.metadata.partitionColumns.filter((name) => findField(schema, name) !== undefined);
+      return replacedTarget(target, schema, partitionBy, change.upgradeProtocol);
+    }
+    case "define": {
+      const { context } = target;
+      const schema = voidAsString(schemaOfEngine(columns));
+      const table = defineTable(context.world, { ...change.table, schema });
+      return newTarget(context, table.protocol, table.metadata, table.schema);
+    }
+  }
+}
+
+/**
+ * The target with the column that the tests' tags go into, which a merge or a table's first batch may add.
+ *
+ * @throws `SCHEMA_MISMATCH` where it may not
+ */
+export function taggedTarget(target: BatchTarget, change: SchemaChange, tag: string | null): BatchTarget {
+  if (tag === null || findField(target.schema, tag) !== undefined) return target;
+  if (change.kind !== "keep" || target.snapshot === undefined) {
+    const upgrade = "upgradeProtocol" in change && change.upgradeProtocol;
+    return mergedTarget(target, [{ name: tag, type: "VARCHAR[]" }], upgrade);
+  }
+  throw new VarveError(
+    "SCHEMA_MISMATCH",
+    `The gate tags rows in the column ${tag}, which the table does not have. Write with mergeSchema to add it. Nothing was written.`,
+    { column: [tag], expected: "array<string>", found: "no such column", reason: "missing" },
+  );
+}

@@ -1,0 +1,52 @@
+import type { StagedRelation } from "../engine/core/contract.ts";
+import { suiteNeeds } from "../quality/suite/needs.ts";
+import { planScan } from "../table/scan/scan.ts";
+import type { ComparedTables, SourcePlan, StagedRows } from "./batch-stages.ts";
+import { sourceColumns } from "./batch-target.ts";
+import { openRemoval } from "./removal.ts";
+import { readsOwnTypes } from "./schema-change.ts";
+import type { WritePlan } from "./write-plan.ts";
+import { beginPhase, type StageServices, type WriteRoom } from "./write-room.ts";
+import { stageWriteSource } from "./write-source.ts";
+
+/**
+ * Stages a batch: its source, the tables that its tests compare with, and the rows that it is to remove. All that
+ * varve itself names is read here, before the session is fenced.
+ *
+ * @throws `SOURCE_UNREADABLE`, errors of the tables that are read, `CANCELLED`
+ */
+export async function stageRows(
+  room: WriteRoom,
+  plan: SourcePlan,
+  services: StageServices,
+): Promise<StagedRows> {
+  const compared = await comparedTables(room, plan);
+  const removal = await openRemoval(room, plan);
+  beginPhase(services, "reading");
+  const columns = readsOwnTypes(plan.schema) ? [] : sourceColumns(plan.target, plan.schema.kind === "merge");
+  const suite = plan.tests?.suite;
+  const staged = await stageWriteSource(room.session, plan.rows.source, {
+    columns: columns.length === 0 ? undefined : columns,
+    badCells: suite?.onMisfit === "quarantine" ? "keep" : undefined,
+    positions: suite !== undefined && suiteNeeds(suite).positions,
+    onProgress: (rows) => services.onProgress?.({ phase: "reading", rows }),
+    signal: services.signal,
+  });
+  room.readable.push(...staged.files);
+  return { plan, services, room, source: staged.relation, compared, removal };
+}
+
+async function comparedTables(
+  { session, readable }: WriteRoom,
+  { tests, target }: WritePlan,
+): Promise<ComparedTables> {
+  const tables: Record<string, StagedRelation> = {};
+  for (const name of tests === undefined ? [] : suiteNeeds(tests.suite).relations) {
+    const snapshot = tests?.tables?.[name] ?? (name === "this" ? target.snapshot : undefined);
+    if (snapshot === undefined) continue;
+    const scan = await planScan(session, snapshot);
+    readable.push(...scan.files);
+    tables[name] = await session.stage({ kind: "relation", relation: scan });
+  }
+  return tables;
+}

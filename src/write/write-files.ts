@@ -1,0 +1,128 @@
+import { isGuardStop } from "../engine/fence/row-guard.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
+import {
+  type DataWriteOptions,
+  flushData,
+  type StagedData,
+  stageData,
+} from "../table/data-files/write-data-files.ts";
+import { requireAllRows } from "./accounted-rows.ts";
+import { checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
+import { numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
+import type { FencedRows, JudgedRows, RemovedFiles, WrittenBatch } from "./batch-stages.ts";
+import { dataTarget } from "./batch-target.ts";
+import { judgeRows, requireAccepted, requireRules, withRowsBefore } from "./judge-rows.ts";
+import { composedRows, removedFiles } from "./removal.ts";
+import { beginPhase } from "./write-room.ts";
+
+/**
+ * Tests a batch and writes its clean rows to data files.
+ *
+ * @throws `BATCH_REJECTED`, `CONSTRAINT_VIOLATED`, `SCHEMA_MISMATCH`, `ROWS_UNACCOUNTED`, `CANCELLED`
+ */
+export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
+  const { room, enforcement, rules, given, plan } = fenced;
+  const written = (await writeWhileTesting(fenced)) ?? (await writeJudged(await judgeRows(fenced)));
+  const { rows, data, verdict } = written;
+  const { quarantined, dropped } = verdict ?? { quarantined: 0, dropped: 0 };
+  const copied = rows.copied ?? 0;
+  requireAllRows({ rows: given, clean: data.rows - copied, quarantined, dropped });
+  await checkWritten(room.session, fenced.target, data, enforcement, rows);
+  const suite = plan.tests?.suite;
+  return {
+    ...fenced,
+    target: numberedTarget(fenced.target, rules, data.rows),
+    data,
+    count: { written: data.rows, copied, idsKept: rows.hidden !== undefined },
+    removed: written.removed ?? (await removedFiles(fenced, data)),
+    verdict:
+      verdict === undefined || suite === undefined
+        ? undefined
+        : withRowsBefore(verdict, plan.tests?.before, suite),
+  };
+}
+
+/** What one way of testing and writing comes to. */
+interface Written {
+  readonly rows: WrittenRows;
+  readonly data: StagedData;
+  readonly verdict?: GateOutcome | undefined;
+  readonly removed?: RemovedFiles | undefined;
+}
+
+/**
+ * Writes a batch that is to be taken whole or rejected, and tests each row in the scan that writes it: what
+ * is tested is what is written, it is read once, and the tests of all rows together are made while the
+ * files are brought to the disk.
+ *
+ * `undefined` where the batch has to be tested before it is written, or a row fails: then it has to be
+ * found which.
+ */
+async function writeWhileTesting(fenced: FencedRows): Promise<Written | undefined> {
+  const { target, fitted, rules, gate, given } = fenced;
+  const guard = [...(gate?.guard ?? []), ...rules.rows.map(violatedSql)];
+  if ((gate === undefined && guard.length === 0) || gate?.takesWhole === false || !inOneScan(fenced))
+    return undefined;
+  if (gate !== undefined && !seesWritten(rules)) return undefined;
+  const rows = writtenRows(fitted, rules, undefined);
+  try {
+    const data = await write(fenced, rows, { rows: given, guard: guard.length === 0 ? undefined : guard });
+    const [tested, flushed] = await Promise.allSettled([
+      verdictOfWritten(fenced, rows, data),
+      flushData(target.context, data),
+    ]);
+    if (tested.status === "rejected") throw tested.reason;
+    if (flushed.status === "rejected") throw flushed.reason;
+    const verdict = tested.value;
+    if (data.rows === given && (gate === undefined || verdict !== undefined)) return { rows, data, verdict };
+    await data.discard();
+  } catch (error) {
+    if (!isGuardStop(error)) throw error;
+  }
+  return undefined;
+}
+
+function inOneScan({ plan, target }: FencedRows): boolean {
+  return plan.removes.kind !== "condition" && target.metadata.partitionColumns.length === 0;
+}
+
+async function verdictOfWritten(
+  { gate, services, room, target }: FencedRows,
+  rows: WrittenRows,
+  data: StagedData,
+): Promise<GateOutcome | undefined> {
+  if (gate === undefined) return undefined;
+  beginPhase(services, "checking");
+  const verdict = await gate.verdictOfWritten(writtenFacts(room.session, target, data, rows));
+  requireAccepted(verdict);
+  return verdict;
+}
+
+/** Writes the rows that were found clean. */
+async function writeJudged(judged: JudgedRows): Promise<Written> {
+  const { verdict, clean, rules, gate, given, room, target } = judged;
+  requireAccepted(verdict);
+  await requireRules(judged);
+  const { rows, removed } = await composedRows(judged);
+  const isClean = rows === clean;
+  const data = await write(judged, rows, { rowsAtMost: isClean ? (verdict?.rows ?? given) : undefined });
+  if (verdict !== undefined && isClean && seesWritten(rules))
+    await gate?.confirm(verdict, writtenFacts(room.session, target, data, rows));
+  return { rows, data, verdict, removed };
+}
+
+function write(
+  { room, target, plan, services }: FencedRows,
+  rows: WrittenRows,
+  known: Pick<DataWriteOptions, "rows" | "rowsAtMost" | "guard">,
+): Promise<StagedData> {
+  beginPhase(services, "writing");
+  const { onProgress, signal } = services;
+  return stageData(room.session, dataTarget(target), rows.sql, room.staging, {
+    ...known,
+    targetFileBytes: plan.targetFileBytes,
+    signal,
+    hiddenColumns: rows.hidden,
+    onProgress: onProgress === undefined ? undefined : (share) => onProgress({ phase: "writing", share }),
+  });
+}

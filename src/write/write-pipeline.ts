@@ -1,0 +1,98 @@
+import { assertInternal } from "../errors.ts";
+import type { GateOutcome } from "../quality/gate/verdict.ts";
+import { isApplied } from "../table/idempotence/app-transaction.ts";
+import { batchTransaction } from "../table/idempotence/application-ids.ts";
+import { requireAllRows } from "./accounted-rows.ts";
+import type { FencedRows, SourcePlan, WrittenBatch } from "./batch-stages.ts";
+import { alreadyApplied, commitPlaced, commitWritten } from "./commit-batch.ts";
+import { fenceRows } from "./fence-rows.ts";
+import { fitRows } from "./fit-rows.ts";
+import { judgeRows, requireRules, withRowsBefore } from "./judge-rows.ts";
+import { stageRows } from "./stage-rows.ts";
+import { writeFiles } from "./write-files.ts";
+import type { WriteOutcome } from "./write-options.ts";
+import type { WritePlan } from "./write-plan.ts";
+import { inWriteRoom, type StageServices, type WriteRoom } from "./write-room.ts";
+import type { OpenQuarantine, WriteServices } from "./write-services.ts";
+
+/**
+ * Carries a plan out in one commit: stages, fits, fences, judges and writes its rows, has those set aside that its
+ * tests say so of, and commits the others. A batch that the table holds already is not looked at.
+ *
+ * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`,
+ * `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`; after any but the last but one no file
+ * of the batch is left
+ */
+export async function runPlan(plan: WritePlan, services: WriteServices = {}): Promise<WriteOutcome> {
+  const { target, rows } = plan;
+  const txn = batchTransaction(plan.batch);
+  if (txn !== undefined && target.snapshot !== undefined && (await isApplied(target.snapshot, txn)))
+    return alreadyApplied(target.snapshot.version);
+  if (rows.kind === "files") return commitPlaced(plan, rows, services);
+  const sourced = { ...plan, rows };
+  return inWriteRoom(target.context, services.signal, async (room) => {
+    const [written, quarantine] = await bothOf(
+      writeBatch(room, sourced, services),
+      services.quarantine?.open(plan.batch),
+    );
+    const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
+    return commitWritten(written, place, services);
+  });
+}
+
+/**
+ * Writes a plan's rows to data files in a room's folder, and commits nothing. @throws as {@link runPlan}, without the
+ * errors of commits
+ */
+export async function writeBatch(
+  room: WriteRoom,
+  plan: SourcePlan,
+  services: StageServices,
+): Promise<WrittenBatch> {
+  return writeFiles(await prepare(room, plan, services));
+}
+
+/** What the tests of a plan say of its rows. */
+export interface Judgement {
+  /** Its SQL texts cannot be used any more. Absent where the plan has no tests. */
+  readonly verdict?: GateOutcome | undefined;
+  /** The tests looked at the table's rows. */
+  readonly comparesWithTable: boolean;
+}
+
+/**
+ * Tests a plan's rows and writes nothing: a verdict that rejects them is an answer like any other. @throws as
+ * {@link writeBatch}, without `BATCH_REJECTED`
+ */
+export function judgePlan(plan: SourcePlan, services: StageServices = {}): Promise<Judgement> {
+  return inWriteRoom(plan.target.context, services.signal, async (room) => {
+    const judged = await judgeRows(await prepare(room, plan, services));
+    await requireRules(judged);
+    const { verdict, given, comparesWithTable } = judged;
+    if (verdict === undefined || plan.tests === undefined) return { comparesWithTable };
+    const { clean, quarantined, dropped } = verdict;
+    requireAllRows({ rows: given, clean, quarantined, dropped });
+    return { verdict: withRowsBefore(verdict, plan.tests.before, plan.tests.suite), comparesWithTable };
+  });
+}
+
+async function prepare(room: WriteRoom, plan: SourcePlan, services: StageServices): Promise<FencedRows> {
+  return fenceRows(await fitRows(await stageRows(room, plan, services)));
+}
+
+async function setAside(written: WrittenBatch, quarantine: OpenQuarantine | undefined) {
+  if (quarantine !== undefined) return quarantine.setAside(written);
+  assertInternal(
+    (written.verdict?.quarantineSql ?? null) === null,
+    "rows are set aside, and nobody takes them",
+  );
+  return undefined;
+}
+
+/** Waits for both whatever happens, so that neither goes on behind a failure of the other. */
+async function bothOf<A, B>(first: Promise<A>, second: Promise<B> | undefined): Promise<[A, B | undefined]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === "rejected") throw a.reason;
+  if (b.status === "rejected") throw b.reason;
+  return [a.value, b.value];
+}
