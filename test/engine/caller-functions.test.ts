@@ -88,6 +88,53 @@ describe("an expression that may answer differently each time", () => {
       });
   });
 
+  it.each([
+    ["ago(INTERVAL 1 DAY) > stamp", "ago"],
+    ["age(stamp) IS NULL", "age"],
+    ["stamp.age() IS NULL", "age"],
+    ["vector_type(id) = 'x'", "vector_type"],
+    ["list_aggregate([id], 'reservoir_quantile', 0.5) > 0", "list_aggregate"],
+    ["timezone('Europe/Berlin', '12:00:00+00'::TIMETZ) IS NULL", "timezone"],
+    [`timezone('Europe/Berlin', from_json('"12:00:00+00"', '"TIMETZ"')) IS NULL`, "timezone"],
+    [`timezone('Europe/Berlin', from_json('"12:00:00+00"', '"time   tz"')) IS NULL`, "timezone"],
+    [`timezone('Europe/Berlin', from_json('"12:00:00+00"', '"TIME  WITH TIME ZONE"')) IS NULL`, "timezone"],
+    [`timezone('Europe/Berlin', json_transform('{}', '{"a":"T\\u0049METZ"}').a) IS NULL`, "timezone"],
+    [`timezone('Europe/Berlin', from_json('"12:00:00+00"', '"TIM' || 'ETZ"')) IS NULL`, "timezone"],
+    [`timezone('Europe/Berlin', name.from_json('"TIMETZ"')) IS NULL`, "timezone"],
+  ])("%s is refused: the answer hangs on the arguments", async (text, name) => {
+    await expect(session.callerExpression(text, columns)).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+      data: { function: name },
+    });
+  });
+
+  it("a time of day with an offset in a column makes every time zone one of today", async () => {
+    const text = "timezone('Europe/Berlin', t) IS NULL";
+    const timed = [{ name: "t", type: "TIME WITH TIME ZONE" }];
+    await expect(session.callerExpression(text, timed)).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    await expect(session.callerExpression(text, [{ name: "t", type: "TIMESTAMP" }])).resolves.toContain(text);
+  });
+
+  it.each([
+    ["list_aggregate([id])", "list_aggregate"],
+    ["list_aggregate([id], name)", "list_aggregate"],
+    ["name.list_aggregate(name)", "list_aggregate"],
+    ["array_aggr([id], 'getenv')", "array_aggr"],
+  ])("%s names no aggregate", async (text, name) => {
+    await expect(session.callerExpression(text, columns)).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+      data: { function: name, reason: `it calls ${name}() without an aggregate's name in quotes` },
+    });
+  });
+
+  it("no name but a column's is taken, even where the engine knows it", async () => {
+    for (const text of ["unnamed_subquery IS NULL", "unnamed_subquery.id > 1"])
+      await expect(session.callerExpression(text, columns)).rejects.toMatchObject({
+        code: "SQL_REFUSED",
+        data: { function: "unnamed_subquery" },
+      });
+  });
+
   it("an unknown function is a mistake of the text, with its place", async () => {
     await expect(session.callerExpression("id > 0 AND\n rondom() > 1", columns)).rejects.toMatchObject({
       code: "SQL_FAILED",

@@ -91,6 +91,19 @@ describe("a process that keeps fencing", () => {
     expect(created).toHaveBeenCalledTimes(4);
   });
 
+  it("tries again after one could not be opened, and needs none", async () => {
+    const opened = await sessions(4, 1);
+    const created = vi.spyOn(DuckDBInstance, "create").mockRejectedValueOnce(new Error("no memory"));
+    await opened[0]?.fence({ files: [] });
+    await opened[1]?.fence({ files: [] });
+    await opened[1]?.rows("SELECT 1 AS one");
+    expect(created).toHaveBeenCalledTimes(1);
+    await opened[2]?.fence({ files: [] });
+    await opened[2]?.rows("SELECT 1 AS one");
+    expect(created).toHaveBeenCalledTimes(2);
+    await closeAll(opened);
+  });
+
   it("opens one only, however many are fenced at once, and none while one is idle", async () => {
     const created = vi.spyOn(DuckDBInstance, "create");
     const opened = await sessions(4, 1);

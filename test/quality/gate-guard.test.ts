@@ -89,6 +89,34 @@ describe("a check that the scan which writes the rows makes", () => {
   });
 });
 
+describe("a length beside a pattern of ASCII", () => {
+  const failing = async (checks: readonly BuiltCheck[], text: string): Promise<unknown> => {
+    const { guard } = await gateOf(checks);
+    const [row] = await session.rows(
+      `SELECT (${guard.join(" OR ")}) AS fails FROM (SELECT '${text}' AS s, 'é' AS u)`,
+    );
+    return row?.["fails"];
+  };
+  const short = check.length("s", { max: 2 });
+
+  it.each([
+    ["counts characters where it is alone", [short], "éé", false],
+    [
+      "counts characters where only another column's texts are ASCII",
+      [short, check.matches("u", "^é$")],
+      "éé",
+      false,
+    ],
+    ["counts characters beside a pattern that takes any", [short, check.matches("s", "^..")], "éé", false],
+    ["fails what is too long", [short], "ééé", true],
+    ["fails what is too long in ASCII", [short, check.matches("s", "^[a-z]*$")], "abc", true],
+    ["passes what fits in ASCII", [short, check.matches("s", "^[a-z]*$")], "ab", false],
+    ["leaves it to the pattern to fail other texts", [short, check.matches("s", "^[a-z]*$")], "é", true],
+  ] as const)("%s", async (_name, checks, text, fails) => {
+    expect(await failing(checks, text)).toBe(fails);
+  });
+});
+
 describe("the columns that a check names", () => {
   it.each([
     ["one", check.between("i", { min: 0 }), ["i"]],
