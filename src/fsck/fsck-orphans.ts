@@ -4,6 +4,7 @@ import { pathKeyer } from "../log/segment/file-key.ts";
 import type { AddAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { listStaged } from "../staging/staged-batch.ts";
+import { listStagedLeftovers } from "../staging/staged-leftovers.ts";
 import { isPrivateName } from "../storage/contract/paths.ts";
 import type { Finding } from "./fsck-finding.ts";
 
@@ -28,17 +29,23 @@ export async function findOrphans(
 }
 
 /**
- * Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads.
- * No reader sees them.
+ * Reports what killed writers left more than a day ago: temporary files, staging folders, unfinished uploads,
+ * notes of staged batches without a record. No reader sees them.
  */
 export async function findAbandoned(
-  { store, world }: TableContext,
+  context: TableContext,
   report: (finding: Finding) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const code = "ABANDONED_FILE";
+  const { store, world } = context;
+  const before = world.now() - day;
+  for (const path of await listStagedLeftovers(context, before, signal)) {
+    const message = `${path} is of no staged batch any more: it was last written to more than a day ago.`;
+    report({ code, severity: "info", message, path });
+  }
   try {
-    for (const path of (await store.listAbandoned?.(world.now() - day, { signal })) ?? []) {
+    for (const path of (await store.listAbandoned?.(before, { signal })) ?? []) {
       const message = `${path} was left by a writer that was killed: it was last written to more than a day ago.`;
       report({ code, severity: "info", message, path });
     }

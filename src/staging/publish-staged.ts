@@ -2,6 +2,7 @@ import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { writeServices } from "../operations/write-services.ts";
+import type { UpkeepReport, UpkeepWarning } from "../table/commit/upkeep.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -78,7 +79,7 @@ export async function publishStaged(
   for (let attempt = 1; ; attempt++) {
     const now = await refreshLog(table);
     const batch = await readStaged(context, id);
-    if (await isPublished(now, id)) return published(now, id);
+    if (await isPublished(now, id)) return alreadyPublished(now, id);
     if (batch === undefined || batch.tableId !== now.metadata.id) throw noSuchBatch(now, id, batch);
     try {
       return await publishOnce(now, batch, options);
@@ -141,9 +142,9 @@ function isPublished(now: LogSnapshot, id: string): Promise<boolean> {
   return isApplied(now, stagedTransaction(id));
 }
 
-async function published(now: LogSnapshot, id: string): Promise<PublishOutcome> {
-  await forgetStaged(now.context, id);
+async function alreadyPublished(now: LogSnapshot, id: string): Promise<PublishOutcome> {
   const { version } = now;
+  const warnings = await tidyPublished(version, () => forgetStaged(now.context, id));
   return {
     outcome: "alreadyApplied",
     version,
@@ -152,7 +153,34 @@ async function published(now: LogSnapshot, id: string): Promise<PublishOutcome> 
     filesRemoved: 0,
     bytesAdded: 0,
     reaudited: false,
+    upkeep:
+      warnings.length === 0 ? undefined : Promise.resolve({ version, checksumWritten: false, warnings }),
   };
+}
+
+/**
+ * Removes what a published batch leaves. That it cannot be removed is a warning of the upkeep and no failure,
+ * for the rows are in the table.
+ */
+async function tidyPublished(version: number, work: () => Promise<void>): Promise<readonly UpkeepWarning[]> {
+  try {
+    await work();
+    return [];
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `After a staged batch was published as version ${version}, its record or files could not be removed: ${reason}`;
+    return [{ step: "cleanup", message, cause }];
+  }
+}
+
+function withWarnings(
+  version: number,
+  upkeep: Promise<UpkeepReport> | undefined,
+  warnings: readonly UpkeepWarning[],
+): Promise<UpkeepReport> | undefined {
+  if (warnings.length === 0) return upkeep;
+  const begun = upkeep ?? Promise.resolve({ version, checksumWritten: false, warnings: [] });
+  return begun.then((report) => ({ ...report, warnings: [...report.warnings, ...warnings] }));
 }
 
 async function publishOnce(
@@ -185,10 +213,17 @@ async function publishOnce(
   };
   const services = writeServices(plan.target, options);
   const result = await runPlan(asItIs ? { ...plan, rows: asStaged } : plan, services);
-  // The rows are in other files now.
-  if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
-  await forgetStaged(now.context, batch.id);
-  return { ...result, gate: audit.gate, reaudited: !holds };
+  const warnings = await tidyPublished(result.version, async () => {
+    // The rows are in other files now.
+    if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
+    await forgetStaged(now.context, batch.id);
+  });
+  return {
+    ...result,
+    gate: audit.gate,
+    reaudited: !holds,
+    upkeep: withWarnings(result.version, result.upkeep, warnings),
+  };
 }
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {

@@ -14,7 +14,6 @@ import { inWriteRoom } from "../write/write-room.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import {
   checkStagedId,
-  forgetMisfits,
   layoutOf,
   misfitsPath,
   readEnd,
@@ -66,8 +65,9 @@ export async function stageBatch(
   };
   return inWriteRoom(context, options.signal, async (room) => {
     const batch = await writeBatch(room, plan, options);
-    const misfits = await keepMisfits(batch, misfitsPath(context, id));
+    const path = misfitsPath(context, id);
     try {
+      const misfits = await keepMisfits(batch, path);
       const files = await publishData(context, batch.data, options.signal);
       const rest = { suite: suite?.json, misfits };
       const staged = { ...recordOf(batch, id, options), ...rest, files };
@@ -75,7 +75,7 @@ export async function stageBatch(
       return staged;
     } catch (error) {
       await withdrawData(context, batch.data);
-      if (misfits !== undefined) await forgetMisfits(context, misfits);
+      await context.store.delete(path);
       throw error;
     }
   });

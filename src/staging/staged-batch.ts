@@ -18,7 +18,7 @@ import { misfitsJson, misfitsOf, type StagedMisfits } from "./staged-misfits.ts"
  * Folder below a table that holds what is known of its staged batches; other engines pass over folders that
  * begin with an underscore.
  */
-const stagedFolder = "_staged";
+export const stagedFolder = "_staged";
 
 /**
  * A batch whose data files are in the table's folder while no version names them (`spec/quality-formats.md`).
@@ -286,8 +286,9 @@ export async function isKnown(context: TableContext, id: string): Promise<boolea
 }
 
 /**
- * Removes what is known of a batch, the record first: its files are the caller's matter, but those of its
- * misfits.
+ * Removes what is known of a batch, its record before the last of it: where a removal fails, the batch is
+ * still listed, and who publishes or discards it again removes the rest. Its files are the caller's matter,
+ * but those of its misfits.
  *
  * @param keepClaim leave what was decided about the batch: a publication that was begun may still commit its
  * files
@@ -297,23 +298,18 @@ export async function forgetStaged(
   id: string,
   { keepClaim = false }: { readonly keepClaim?: boolean | undefined } = {},
 ): Promise<void> {
-  await context.store.delete(recordPath(id));
   const prefix = `${stagedFolder}/${id}.`;
   for await (const { path } of context.store.list(prefix)) {
     if (/^[0-9a-f-]{36}\.misfits\.parquet$/.test(path.slice(prefix.length))) await context.store.delete(path);
   }
   await context.store.delete(auditPath(id));
+  await context.store.delete(recordPath(id));
   if (!keepClaim) await context.store.delete(endPath(id));
 }
 
 /** A fresh place for the rows of a batch that do not fit the table. */
 export function misfitsPath(context: TableContext, id: string): string {
   return `${stagedFolder}/${id}.${context.world.uuid()}.misfits.parquet`;
-}
-
-/** Removes the rows that were set aside for a batch that is not to be. */
-export async function forgetMisfits(context: TableContext, { path }: StagedMisfits): Promise<void> {
-  await context.store.delete(path);
 }
 
 function headOf(about: JsonObject, id: string): Omit<StagedBatch, "protocol" | "metadata" | "files"> {

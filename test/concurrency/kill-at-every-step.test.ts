@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { fsck } from "../../src/api/fsck.ts";
 import { openTable } from "../../src/api/open-table.ts";
 import { isVarveError } from "../../src/errors.ts";
-import { childUri, openStore } from "../../src/storage/open-store.ts";
+import { childUri } from "../../src/storage/open-store.ts";
 import { mapBounded } from "../../src/util/concurrency.ts";
+import { realWorld } from "../../src/util/world.ts";
 import { type S3Server, startS3Server } from "../support/s3-server.ts";
 import {
   type AppendJob,
@@ -79,11 +81,23 @@ async function killedOnDisk(folder: string, beforeCall: number): Promise<"landed
   await cp(join(folder, "base"), root, { recursive: true });
   const { signal, errors } = await runAppend({ uri: root, kill: { below: root, beforeCall } }, folder);
   expect(signal, `change ${beforeCall}: ${errors}`).toBe("SIGKILL");
+  const { findings } = await fsck(root, { world: monthLater });
+  const named = findings.filter(({ code }) => code === "ABANDONED_FILE").map(({ path }) => path);
+  expect(named.sort(), `change ${beforeCall}`).toEqual(await leftBelow(root));
   const state = await checkAndRepeat({ uri: root }, `change ${beforeCall}`);
-  await (await openStore(root)).removeAbandoned?.(Date.now() + 60_000);
-  expect((await readdir(root, { recursive: true })).filter((name) => name.includes(".varve-"))).toEqual([]);
+  await using table = await openTable(root, { world: monthLater });
+  await table.log.clean();
+  expect(await leftBelow(root), `change ${beforeCall}`).toEqual([]);
   await rm(root, { recursive: true });
   return state;
+}
+
+const monthLater = { ...realWorld, now: () => Date.now() + 30 * 24 * 3_600_000 };
+
+/** What no reader sees below a folder: temporary files and folders of writers. */
+async function leftBelow(root: string): Promise<string[]> {
+  const names = await readdir(root, { recursive: true });
+  return names.filter((name) => /(^|\/)\.varve-[^/]*$/.test(name)).sort();
 }
 
 async function changingRequests(server: S3Server, temporary: string): Promise<number> {

@@ -44,12 +44,13 @@ export class TableLog {
    * first; versions before it can no longer be opened. Happens after each checkpoint by itself unless
    * `delta.enableExpiredLogCleanup` is false.
    *
-   * Called by hand it also removes temporary files, staging folders and uploads of writers that died longer
-   * ago than `delta.deletedFileRetentionDuration` (default a week): no write may take that long.
+   * Called by hand it also removes what writers left that died longer ago than
+   * `delta.deletedFileRetentionDuration` (default a week), for no write may take that long: temporary files,
+   * staging folders, uploads, and notes of staged batches that have no record.
    */
   async clean(options: CleanLogOptions = {}): Promise<TidyReport> {
     const known = knownOptions("log.clean", options, cleanLogKeys);
-    const { tidyTable } = await import("../../table/commit/upkeep.ts");
-    return tidyTable(await this.#state.newest(), known);
+    const { tidyTableAndStaged } = await import("../../staging/staged-leftovers.ts");
+    return tidyTableAndStaged(await this.#state.newest(), known);
   }
 }

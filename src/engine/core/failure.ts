@@ -13,7 +13,8 @@ interface EngineComplaint {
 /**
  * Turns a failure of the driver into a {@link VarveError}: `SQL_FAILED` with message, line and column for
  * text that does not run, `DATA_FILE_MISSING` and `DATA_FILE_CORRUPT` naming the file, `CANCELLED`,
- * `MEMORY_LIMIT_TOO_SMALL`, and `ENGINE_FAILED` with advice for the rest.
+ * `STORE_REFUSED` where the system refuses to write or open a file, `MEMORY_LIMIT_TOO_SMALL`, and
+ * `ENGINE_FAILED` with advice for the rest.
  *
  * `sql` is shown with the position; leave it out where it is not the caller's.
  */
@@ -25,7 +26,7 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
     return new VarveError("CANCELLED", "The work was cancelled.", data, error);
   if (complaint.kind === "Out of Memory" || memoryUsed.test(complaint.message))
     return outOfMemory(complaint, data, error);
-  const fileFailure = aboutFile(complaint, data, error);
+  const fileFailure = refusedFile(complaint, data, error) ?? aboutFile(complaint, data, error);
   if (fileFailure !== undefined) return fileFailure;
   if (["INTERNAL", "FATAL", "IO", "HTTP", "Connection", "Settings", "Unknown"].includes(complaint.kind)) {
     const advice = /no space|disk/i.test(complaint.message)
@@ -93,6 +94,25 @@ function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown
     `The engine ran out of memory: ${firstLine(complaint.message)}. ` +
     "Raise the memory limit, use fewer threads, or give a temporary folder with more free space.";
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
+}
+
+const refusals: readonly (readonly [reason: RegExp, system: string, what: string])[] = [
+  [/No space left on device/, "ENOSPC", "the disk is full. Free some space"],
+  [/Disk quota exceeded/, "EDQUOT", "the disk quota is used up. Free some space"],
+  [/Permission denied/, "EACCES", "the file permissions forbid it. Change them"],
+  [/Operation not permitted/, "EPERM", "the file system forbids it. Change its settings"],
+  [/Read-only file system/, "EROFS", "the file system is read-only. Mount it for writing"],
+];
+
+/** Whether the operating system refuses to write or open a file, which then is not damaged. */
+function refusedFile({ message }: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
+  const [, file, reason = ""] = /file "([^"]+)"[^"]*: ([^"]*)$/.exec(firstLine(message)) ?? [];
+  const refusal = refusals.find(([text]) => text.test(reason));
+  if (file === undefined || refusal === undefined) return undefined;
+  const [, system, what] = refusal;
+  const verb = /open|read/i.test(message.slice(0, message.indexOf(file))) ? "open" : "write";
+  const text = `Could not ${verb} ${file} (${system}): ${what}, and repeat it.`;
+  return new VarveError("STORE_REFUSED", text, { ...data, file, system }, cause);
 }
 
 const missingFile =

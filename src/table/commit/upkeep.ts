@@ -162,7 +162,7 @@ async function sweepNearby({ store, world }: TableContext, metadata: MetadataAct
 }
 
 /** Milliseconds after which no writer can still be at work. */
-function patienceWith(metadata: MetadataAction): number {
+export function patienceWith(metadata: MetadataAction): number {
   return Math.max(upkeepProperties(metadata).deletedFileRetention, 24 * 60 * 60 * 1000);
 }
 
