@@ -6,7 +6,7 @@ import type { UpkeepReport, UpkeepWarning } from "../table/commit/upkeep.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
-import type { WriteOutcome } from "../write/write-options.ts";
+import type { QuarantinePlace, WriteOutcome } from "../write/write-options.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 import type { WritePlan } from "../write/write-plan.ts";
 import { type AuditOptions, auditStaged, stagedPlan, stagedSuite } from "./audit-staged.ts";
@@ -35,7 +35,7 @@ export interface PublishResult {
   readonly filesRemoved: number;
   readonly bytesAdded: number;
   /** Where quarantined rows went. */
-  readonly quarantine?: { readonly uri: string; readonly version: number; readonly rows: number } | undefined;
+  readonly quarantine?: QuarantinePlace | undefined;
   /**
    * What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was
    * published before.
