@@ -24,9 +24,9 @@ import { print, printError } from "./shared/print.ts";
  */
 export function buildProgram(): Command {
   const program = new Command("varve")
-    .description("Versioned tables in the open Delta Lake format: append, test, travel back.")
+    .description("Versioned tables in the open Delta Lake format: append, test, time travel.")
     .version(packageVersion())
-    .showHelpAfterError("Try --help for the options and examples.")
+    .showHelpAfterError("Try --help for options and examples.")
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: printError })
     .addHelpText("after", examples);
@@ -57,7 +57,7 @@ export function buildProgram(): Command {
 }
 
 const examples = `
-A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to name a version of it.
+A table is a folder or an s3:// prefix; add @v12 or @2024-06-01T00:00:00Z to select a version.
 
 Examples:
   $ varve create ./flights --from january.parquet

@@ -109,7 +109,7 @@ function decimalType(precision: number, scale: number, path: readonly string[]):
   if (precision > 38 || scale < 0 || scale > precision) {
     throw new VarveError(
       "SCHEMA_INVALID",
-      `Column ${pathText(path)} is a decimal(${precision},${scale}); Delta's decimals have at most 38 digits.`,
+      `Column ${pathText(path)} is a decimal(${precision},${scale}), but Delta's decimals have at most 38 digits. Cast it to a smaller one, or to text.`,
       {
         column: [...path],
         precision,
@@ -155,7 +155,7 @@ function childrenOf(type: DataType): readonly Field[] {
 function unsupported(type: DataType, path: readonly string[]): VarveError {
   return new VarveError(
     "SCHEMA_INVALID",
-    `Column ${pathText(path)} has the Arrow type ${String(type)}, which Delta tables do not have. Convert it to one that they have.`,
+    `Column ${pathText(path)} has the Arrow type ${String(type)}, which Delta does not support. Convert it to a supported type.`,
     { column: [...path], found: String(type) },
   );
 }

@@ -129,13 +129,13 @@ export function rowMisfitError(
   const shown = where.value == null ? "" : ` ${where.value}`;
   const reason =
     check.kind === "null"
-      ? `Column ${column} may not be null, but the batch holds a null${place}`
+      ? `Column ${column} must not be null, but the batch has a null${place}`
       : check.kind === "infinite"
-        ? `Column ${column} is a ${check.expected}, but the batch holds${shown || " an infinite moment"}, which is no moment${place}`
+        ? `Column ${column} is a ${check.expected}, but the batch has${shown || " an infinite time"}, which is not a time${place}`
         : `Column ${column} is a ${check.expected}, which cannot hold the ${check.found} value${shown}${place} without loss`;
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `${reason}. Nothing was written. Mend the source, or let a gate set such rows aside.`,
+    `${reason}. Nothing was written. Correct the source, or set such rows aside with a gate.`,
     {
       column: [...check.path],
       expected: check.expected,
@@ -195,7 +195,7 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
     first.reason === "unknown"
       ? `The batch has a column ${column} (${first.found}) that the table does not have${more}. Leave it out, or write with mergeSchema to add it`
       : first.reason === "missing"
-        ? `The batch lacks column ${column}, which the table requires (${first.expected})${more}. Add it to the source`
+        ? `The batch has no column ${column}, which the table requires (${first.expected})${more}. Add it to the source`
         : `Column ${column} is a ${first.expected} in the table and ${first.found} in the batch${more}. Cast it in the source`;
   return new VarveError("SCHEMA_MISMATCH", `${reason}. Nothing was written.`, {
     column: [...first.path],
@@ -214,7 +214,7 @@ function mismatchError(first: Mismatch, all: readonly Mismatch[]): VarveError {
 function identityGiven(field: StructField): VarveError {
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${pathText([field.name])} numbers its rows itself, so the batch may not give its values. Leave the column out. Nothing was written.`,
+    `Column ${pathText([field.name])} is an identity column, so the batch must not contain values for it. Leave the column out. Nothing was written.`,
     { column: [field.name], expected: "no such column", found: "values" },
   );
 }

@@ -136,7 +136,7 @@ export function deltaTypeOfEngine(type: EngineType, path: readonly string[]): De
       if (name === undefined) {
         throw new VarveError(
           "SCHEMA_INVALID",
-          `Column ${pathText(path)} has the type ${type.name}, which Delta tables do not have. Cast it to one that they have, e.g. to VARCHAR.`,
+          `Column ${pathText(path)} has the type ${type.name}, which Delta does not support. Cast it to a supported type, e.g. VARCHAR.`,
           { column: [...path], found: type.name },
         );
       }
@@ -271,7 +271,7 @@ class TypeReader {
   #fail(): never {
     throw new VarveError(
       "SCHEMA_INVALID",
-      `The engine's type ${JSON.stringify(this.#text)} cannot be read at offset ${this.#at}.`,
+      `Cannot parse DuckDB type ${JSON.stringify(this.#text)} at offset ${this.#at}.`,
       {
         found: this.#text,
         offset: this.#at,

@@ -74,7 +74,7 @@ async function checkPresence(
         return undefined;
       }
       if (info.size !== add.size) {
-        const message = `${add.path} has ${info.size} bytes, the log says ${add.size}.`;
+        const message = `${add.path} has ${info.size} bytes, but the log says ${add.size}.`;
         report({ code: "FILE_SIZE_WRONG", severity: "warning", message, path: add.path });
       }
       return add;
@@ -166,10 +166,10 @@ async function readContent(
 function rowCountProblem({ add, rows }: CheckedFile): Finding[] {
   const records = recordsOf(add.stats);
   if (records === undefined && add.deletionVector !== undefined) {
-    const message = `${add.path} has a deletion vector, but its statistics lack numRecords, which the protocol requires then.`;
+    const message = `${add.path} has a deletion vector, but no numRecords in its statistics, which the protocol requires.`;
     return [{ code: "ROW_COUNT_WRONG", severity: "warning", message, path: add.path }];
   }
   if (records === undefined || records === rows) return [];
-  const message = `${add.path} has ${rows} rows, the log says ${records}.`;
+  const message = `${add.path} has ${rows} rows, but the log says ${records}.`;
   return [{ code: "ROW_COUNT_WRONG", severity: "error", message, path: add.path }];
 }

@@ -160,7 +160,7 @@ class History {
       if (exists !== false) report({ ...pathFinding(exists), path: file.path, version: file.to });
       else if (this.isExpired(file.removed)) gone.push(file);
       else {
-        const message = `${file.path} does not exist, though ${versions(file.from, file.to)} need it and it was removed too lately to be vacuumed.`;
+        const message = `${file.path} does not exist, although ${versions(file.from, file.to)} need it and it was removed too recently to be vacuumed.`;
         report({ code: "DATA_FILE_MISSING", severity: "error", message, path: file.path, version: file.to });
       }
     }
@@ -172,7 +172,7 @@ class History {
       last,
     );
     const count = gone.length === 1 ? "One file" : `${gone.length} files`;
-    const message = `${count} that belonged to ${needed} can no longer be found (${first.path}${gone.length === 1 ? "" : ", …"}), as after a vacuum: removed longer ago than the table keeps removed files. Versions from ${last + 1} on have theirs.`;
+    const message = `${count} that belonged to ${needed} no longer exist (${first.path}${gone.length === 1 ? "" : ", …"}), as after a vacuum: they were removed longer ago than the table keeps removed files. Versions from ${last + 1} on are complete.`;
     report({ code: "HISTORY_VACUUMED", severity: "info", message, version: last });
   }
 }
@@ -239,7 +239,7 @@ async function readChanges(
       `SELECT count(*) FILTER (coalesce(_change_type, '') NOT IN (${known})) AS wrong, any_value(_change_type) FILTER (_change_type NOT IN (${known})) AS sample, bit_xor(hash(c)) AS every_value FROM (${sql}) AS c`,
     );
     if (Number(row?.["wrong"] ?? 0) === 0) return;
-    const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows whose _change_type (${JSON.stringify(row?.["sample"] ?? null)}) is none that the protocol knows.`;
+    const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows with an unknown _change_type (${JSON.stringify(row?.["sample"] ?? null)}).`;
     report({ code: "CHANGE_FILE_CORRUPT", severity: "warning", message, version });
   } catch (error) {
     if (!isVarveError(error) || isVarveError(error, "CANCELLED", "STORE_UNAVAILABLE", "STORE_REFUSED"))

@@ -86,7 +86,7 @@ function checkCommit(
       if (action.kind !== kind) continue;
       const key = keyOf(action.path);
       if (seen.has(key)) {
-        const message = `The commit of version ${version} has more than one ${kind} of ${action.path}, which makes its meaning depend on their order.`;
+        const message = `The commit of version ${version} has more than one ${kind} of ${action.path}, so its meaning depends on their order.`;
         report({ code: "COMMIT_INVALID", severity: "error", message, version, path: action.path });
       }
       seen.add(key);
@@ -141,13 +141,13 @@ async function checkNames(context: TableContext, listing: LogListing, report: Re
       incomplete.set(name.version, path);
   }
   for (const [version, path] of incomplete) {
-    const message = `The multi-part checkpoint of version ${version} is incomplete; readers pass it over.`;
+    const message = `The multi-part checkpoint of version ${version} is incomplete; readers ignore it.`;
     report({ code: "CHECKPOINT_INCOMPLETE", severity: "warning", message, version, path });
   }
 }
 
 function strayMessage(path: string): string {
-  return `${path} is named like a log file, but its version is 2^53 or more, which no log reaches. Readers skip it; find out who wrote it, then delete it.`;
+  return `${path} has the name of a log file, but its version is 2^53 or more, which is not valid. Readers ignore it; find out who wrote it, then delete it.`;
 }
 
 /** Where all commits are still there, replaying them must give the files that the checkpoint has. */
@@ -167,7 +167,7 @@ async function compareWithCommits(
   try {
     const [replayed, stored] = [await totals(listing.checkpoints), await totals([])];
     if (replayed.files === stored.files && replayed.bytes === stored.bytes) return;
-    const message = `The checkpoint of version ${version} has ${stored.files} files of ${stored.bytes} bytes, the commits up to it ${replayed.files} files of ${replayed.bytes} bytes.`;
+    const message = `The checkpoint of version ${version} has ${stored.files} files of ${stored.bytes} bytes, but the commits up to it give ${replayed.files} files of ${replayed.bytes} bytes.`;
     report({ code: "CHECKPOINT_DIFFERS", severity: "error", message, version, ...pathOf(checkpoint) });
   } catch (error) {
     // Whatever cannot be read was or will be reported where it is looked at for itself.
@@ -182,7 +182,7 @@ async function checkHint(context: TableContext, listing: LogListing, report: Rep
     const message = `${lastCheckpointPath} is damaged; readers have to list the whole log.`;
     report({ code: "HINT_INVALID", severity: "warning", message, path: lastCheckpointPath });
   } else if (!listing.checkpoints.some((checkpoint) => checkpoint.version === hint)) {
-    const message = `${lastCheckpointPath} names a checkpoint of version ${hint}, which is not there or not complete.`;
+    const message = `${lastCheckpointPath} refers to a checkpoint of version ${hint}, which is missing or incomplete.`;
     report({ code: "HINT_INVALID", severity: "warning", message, path: lastCheckpointPath, version: hint });
   }
 }

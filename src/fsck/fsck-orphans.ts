@@ -23,7 +23,7 @@ export async function findOrphans(
   const options = { signal };
   for await (const { path, size } of snapshot.context.store.list("", options)) {
     if (isHidden(path) || known.has(path) || changeFiles.has(path)) continue;
-    const message = `${path} (${size} bytes) is named by no version that the log still tells of.`;
+    const message = `${path} (${size} bytes) does not belong to any version in the log.`;
     report({ code: "ORPHAN_FILE", severity: "info", message, path });
   }
 }
@@ -41,12 +41,12 @@ export async function findAbandoned(
   const { store, world } = context;
   const before = world.now() - day;
   for (const path of await listStagedLeftovers(context, before, signal)) {
-    const message = `${path} is of no staged batch any more: it was last written to more than a day ago.`;
+    const message = `${path} belongs to no staged batch; it was last modified more than a day ago.`;
     report({ code, severity: "info", message, path });
   }
   try {
     for (const path of (await store.listAbandoned?.(before, { signal })) ?? []) {
-      const message = `${path} was left by a writer that was killed: it was last written to more than a day ago.`;
+      const message = `${path} was left by a writer that was killed; it was last modified more than a day ago.`;
       report({ code, severity: "info", message, path });
     }
   } catch (error) {

@@ -55,10 +55,10 @@ async function compareCheckpoint(
   const head = await headDifference(context, checkpoint, replayed);
   const difference = head ?? (await fileDifference(stored, replayed));
   if (stored.segment.checkpoint !== checkpoint) {
-    const message = `The checkpoint ${path} of version ${version} cannot be read whole; readers fall back to older ones.`;
+    const message = `Cannot read the whole checkpoint ${path} of version ${version}; readers fall back to older ones.`;
     report({ code: "CHECKPOINT_CORRUPT", severity: "warning", message, version, path });
   } else if (difference !== undefined) {
-    const message = `The checkpoint ${path} of version ${version} says other than the log before it: ${difference}.`;
+    const message = `The checkpoint ${path} of version ${version} disagrees with the log before it: ${difference}.`;
     report({ code: "CHECKPOINT_DIFFERS", severity: "error", message, version, path });
   }
   return true;
@@ -79,10 +79,10 @@ async function compareCompaction(
     isSameHead(stored.protocol, replayed.protocol) && isSameHead(stored.metadata, replayed.metadata);
   const difference = same ? await fileDifference(stored, replayed) : "it has another protocol or metadata";
   if (!stored.segment.tail.some((part) => part.file === file)) {
-    const message = `The log compaction ${file.path} cannot stand in for the commits ${from} to ${end}; readers pass it over.`;
+    const message = `The log compaction ${file.path} cannot replace the commits ${from} to ${end}; readers ignore it.`;
     report({ code: "COMPACTION_INVALID", severity: "warning", message, version: end, path: file.path });
   } else if (difference !== undefined) {
-    const message = `The log compaction ${file.path} says other than the commits ${from} to ${end}: ${difference}.`;
+    const message = `The log compaction ${file.path} disagrees with the commits ${from} to ${end}: ${difference}.`;
     report({ code: "COMPACTION_DIFFERS", severity: "error", message, version: end, path: file.path });
   }
   return true;

@@ -39,7 +39,7 @@ export async function fsck(context: TableContext, options: FsckOptions = {}): Pr
   if (listing.latest < 0) {
     throw new VarveError(
       "NOT_A_TABLE",
-      `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit.`,
+      `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path.`,
       {
         uri: context.store.uri,
       },

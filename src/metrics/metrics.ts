@@ -184,7 +184,7 @@ function keptColumns(metric: string): readonly string[] {
     return column === undefined ? [] : [column];
   throw new VarveError(
     "SUITE_INVALID",
-    `No history is kept of ${metric}. Kept are row_count and, of columns, ${columnMetrics.join(", ")}; give others in gateOptions.history.`,
+    `No history of metric ${metric}. History is kept of row_count and, for columns, ${columnMetrics.join(", ")}; pass others in gateOptions.history.`,
     { metric },
   );
 }

@@ -353,7 +353,7 @@ function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
 function beyondLimit(vector: DeletionVectorDescriptor, row: number): VarveError {
   return new VarveError(
     "LIMIT_EXCEEDED",
-    `A data file has its row ${row} deleted by ${nameOf(vector)}; varve reads deletions among the first ${rowLimit} rows of a file only. Rewrite the file in smaller ones.`,
+    `${nameOf(vector)} deletes row ${row} of a data file, but varve supports deletions only in the first ${rowLimit} rows of a file. Rewrite the file as several smaller ones.`,
     { row, limit: rowLimit },
   );
 }
@@ -367,7 +367,7 @@ function corrupt(vector: DeletionVectorDescriptor, why: string): VarveError {
   const { storageType, pathOrInlineDv } = vector;
   return new VarveError(
     "DELETION_VECTOR_CORRUPT",
-    `Which rows are deleted cannot be read from ${nameOf(vector)}: ${why}. Restore its file, or travel to a version before it.`,
+    `Cannot read deleted rows from ${nameOf(vector)}: ${why}. Restore its file, or read a version before it.`,
     {
       deletionVector: storageType === "i" ? "inline" : `${storageType}${pathOrInlineDv}`,
       reason: why,

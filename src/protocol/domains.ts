@@ -73,7 +73,7 @@ function unreadable(
 ): VarveError {
   return new VarveError(
     "LOG_CORRUPT",
-    `The metadata domain ${domain} does not hold ${expected}: ${configuration}. Its last writer was faulty; write the domain again with the program that keeps it.`,
+    `The metadata domain ${domain} must contain ${expected}, but is ${configuration}. Its last writer was faulty; rewrite the domain with the program that owns it.`,
     { domain, configuration },
     cause,
   );

@@ -6,7 +6,7 @@ import { isJsonObject, stringifyJson } from "../util/json.ts";
 export function corrupt(where: string, what: string, cause?: unknown): VarveError {
   return new VarveError(
     "LOG_CORRUPT",
-    `${where}: ${what}. The log was damaged or written by a faulty program.`,
+    `${where}: ${what}. The log is damaged or was written by a faulty program.`,
     { where, what },
     cause,
   );

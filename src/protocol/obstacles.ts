@@ -52,7 +52,7 @@ export function refuseCatalogManaged(protocol: ProtocolAction): void {
   if (name === undefined) return;
   throw new VarveError(
     "CATALOG_MANAGED",
-    `The table is managed by a catalog (feature ${name}): only the catalog knows which commits are its newest, so reading it by its path could show an old state. Read it through its catalog.`,
+    `The table is managed by a catalog (feature ${name}). Only the catalog knows its newest commits, so reading it by path could return an old version. Use the table through its catalog.`,
     { feature: name },
   );
 }
@@ -77,7 +77,7 @@ export function readObstacle(protocol: ProtocolAction, metadata: MetadataAction)
         : ` and the feature${unsupported.length > 1 ? "s" : ""} ${unsupported.join(", ")}`;
     return new VarveError(
       "UNSUPPORTED_PROTOCOL",
-      `The table requires reader version ${protocol.minReaderVersion}${named}; varve reads versions 1 to ${maxReaderVersion}. ${stillWorks} Use a newer program.`,
+      `The table requires reader version ${protocol.minReaderVersion}${named}; varve supports versions 1 to ${maxReaderVersion}. ${stillWorks} Use a newer version of varve.`,
       { minReaderVersion: protocol.minReaderVersion, supported: maxReaderVersion, features: unsupported },
     );
   }
@@ -87,14 +87,14 @@ export function readObstacle(protocol: ProtocolAction, metadata: MetadataAction)
     );
     return new VarveError(
       "UNSUPPORTED_FEATURE",
-      `The table requires reader features that varve does not have: ${reasons.join(", ")}. ${stillWorks} Use a program that has them.`,
+      `The table requires reader features that varve does not support: ${reasons.join(", ")}. ${stillWorks} Use a program that supports them.`,
       { features: unsupported },
     );
   }
   if (metadata.format.provider.toLowerCase() !== "parquet") {
     return new VarveError(
       "UNSUPPORTED_FEATURE",
-      `The table's data files have the format ${JSON.stringify(metadata.format.provider)}; varve reads parquet only. ${stillWorks}`,
+      `The table's data files have the format ${JSON.stringify(metadata.format.provider)}; varve supports parquet only. ${stillWorks}`,
       { features: [`format:${metadata.format.provider}`] },
     );
   }
@@ -134,8 +134,8 @@ export function requireWritableFeatures(
   if (minReaderVersion > 3 || minWriterVersion > 7) {
     throw new VarveError(
       "UNSUPPORTED_PROTOCOL",
-      `The table asks for protocol versions ${minReaderVersion} (readers) and ${minWriterVersion} (writers); this version of varve writes tables up ` +
-        "to 3 and 7. Use a newer varve.",
+      `The table requires reader version ${minReaderVersion} and writer version ${minWriterVersion}; varve supports up to 3 and 7. ` +
+        "Use a newer version of varve.",
       { minReaderVersion, minWriterVersion },
     );
   }
@@ -150,7 +150,7 @@ export function requireWritableFeatures(
   const catalog = refusals.some(({ name }) => findFeature(name)?.name === "catalogManaged");
   throw new VarveError(
     catalog ? "CATALOG_MANAGED" : "UNSUPPORTED_FEATURE",
-    `The table cannot be written: ${refusals.map(({ name, reason }) => `${name} (${reason})`).join("; ")}. Write it with an engine that supports this.`,
+    `The table cannot be written: ${refusals.map(({ name, reason }) => `${name} (${reason})`).join("; ")}. Use an engine that supports this.`,
     { features: refusals.map(({ name }) => name) },
   );
 }

@@ -377,7 +377,7 @@ function malformedProperty(name: PropertyName, value: string, done: "read" | "wr
   const key = propertyKey(name);
   return new VarveError(
     "PROPERTY_INVALID",
-    `The table's property ${key} is ${JSON.stringify(value)}, which is not ${properties[name].values.expected}; the table cannot be ${done}. Set the property to a value that it can have, or remove it.`,
+    `The table cannot be ${done}: its property ${key} is ${JSON.stringify(value)}, which is not ${properties[name].values.expected}. Set a valid value, or unset the property.`,
     { key, value },
   );
 }

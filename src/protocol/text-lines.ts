@@ -53,7 +53,7 @@ const lineFeed = 10;
 export function lineTooLong(source: string, line: number, bytes: number): VarveError {
   return new VarveError(
     "LIMIT_EXCEEDED",
-    `${source}: line ${line} has ${bytes} bytes or more; varve reads lines of ${longestLine} bytes at most. The file was damaged or made to exhaust its readers: restore it, or travel to a version before it.`,
+    `${source}: line ${line} has at least ${bytes} bytes; varve reads lines of up to ${longestLine} bytes. The file is damaged or was made to exhaust its readers. Restore it, or read a version before it.`,
     { path: source, line, bytes, limit: longestLine },
   );
 }

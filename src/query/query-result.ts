@@ -95,7 +95,10 @@ export class QueryResult implements AsyncDisposable {
   ): Promise<string> {
     const folder = this.#exportFolder;
     if (folder === undefined)
-      throw new VarveError("INVALID_ARGUMENT", "This query was prepared without a folder to export to.");
+      throw new VarveError(
+        "INVALID_ARGUMENT",
+        "This query was prepared without a folder to export to. Prepare it with one.",
+      );
     const file = `${folder}/result.${format}`;
     const settings = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
     const sql =

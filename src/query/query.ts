@@ -86,7 +86,9 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
   const message = String(tree["error_message"]);
   if (message.includes("Only SELECT statements")) {
-    throw new VarveError("SQL_REFUSED", `A query is one SELECT statement: ${message}`, { sql: travel.sql });
+    throw new VarveError("SQL_REFUSED", `A query must be one SELECT statement: ${message}`, {
+      sql: travel.sql,
+    });
   }
   const position = Number(tree["position"]);
   // The parser counts characters, not the units of a string.
@@ -94,7 +96,7 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   const at = Number.isSafeInteger(position) ? travel.originalOffset(length) : undefined;
   throw new VarveError(
     "SQL_FAILED",
-    `The query does not parse: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`,
+    `Cannot parse the query: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`,
     {
       position: at,
     },
@@ -109,14 +111,10 @@ async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Pr
   if (binding === undefined) {
     const known = Object.keys(request.tables);
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
-    throw new VarveError(
-      "SQL_FAILED",
-      `The query names a table ${wanted} that is not bound to it; ${bound}.`,
-      {
-        table: wanted,
-        bound: known,
-      },
-    );
+    throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}.`, {
+      table: wanted,
+      bound: known,
+    });
   }
   return { view: use.name, snapshot: await binding(reference?.at) };
 }

@@ -109,7 +109,7 @@ function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {
   if (/^\d+$/.test(text) && Number.isSafeInteger(version)) return { version };
   throw new VarveError(
     "SQL_FAILED",
-    `VERSION AS OF takes a whole number of 0 or more, not ${text || "the end of the text"}.`,
+    `VERSION AS OF takes a non-negative integer, not ${text || "the end of the text"}.`,
     {
       position: token?.start,
     },

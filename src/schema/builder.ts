@@ -65,7 +65,7 @@ export class SchemaBuilder {
 
   /** Adds a column of any type. */
   column(name: string, type: TypeInput, options: ColumnOptions = {}): SchemaBuilder {
-    if (name === "") throw new VarveError("SCHEMA_INVALID", "A column needs a name.", { column: [name] });
+    if (name === "") throw new VarveError("SCHEMA_INVALID", "A column must have a name.", { column: [name] });
     const field: StructField = {
       name,
       type: toType(type),

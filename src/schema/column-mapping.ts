@@ -63,12 +63,12 @@ export function physicalPath(schema: StructType, path: readonly string[], mode: 
   if (first === undefined) return [];
   const field = findField(schema, first);
   if (field === undefined)
-    throw new VarveError("COLUMN_NOT_FOUND", `There is no column ${pathText(path)}.`, { column: [...path] });
+    throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${pathText(path)}.`, { column: [...path] });
   if (rest.length === 0) return [physicalName(field, mode)];
   if (isPrimitive(field.type) || field.type.type !== "struct") {
     throw new VarveError(
       "COLUMN_NOT_FOUND",
-      `There is no column ${pathText(path)}: ${pathText([first])} is not a struct.`,
+      `Unknown column ${pathText(path)}: ${pathText([first])} is not a struct.`,
       {
         column: [...path],
       },
@@ -155,7 +155,7 @@ function idsBelow(type: DeltaType, mode: ColumnMappingMode): PhysicalFieldIds | 
 function missing(field: StructField, key: string): VarveError {
   return new VarveError(
     "SCHEMA_INVALID",
-    `The table maps columns, but column ${pathText([field.name])} has no ${key} in its metadata.`,
+    `The table uses column mapping, but column ${pathText([field.name])} has no ${key} in its metadata. Its last writer was faulty; restore the key.`,
     {
       column: [field.name],
       key,

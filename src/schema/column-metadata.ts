@@ -174,7 +174,7 @@ function flagOf(field: StructField, path: readonly string[], key: string): boole
 function unreadable(path: readonly string[], key: string, expected: string): VarveError {
   return new VarveError(
     "SCHEMA_INVALID",
-    `The metadata ${key} of column ${pathText(path)} is not ${expected}; varve cannot hold written rows to it and so does not write this table. Correct the column's metadata.`,
+    `The metadata ${key} of column ${pathText(path)} is not ${expected}, so varve cannot enforce it and does not write this table. Correct the column's metadata.`,
     { column: path.join("."), key },
   );
 }

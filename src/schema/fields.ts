@@ -92,7 +92,7 @@ export function requireColumn(schema: StructType, name: string): StructField {
   const names = schema.fields.map((other) => other.name);
   throw new VarveError(
     "COLUMN_NOT_FOUND",
-    `There is no column ${pathText([name])}. The columns are: ${names.map((other) => pathText([other])).join(", ")}.`,
+    `Unknown column ${pathText([name])}. The columns are: ${names.map((other) => pathText([other])).join(", ")}.`,
     {
       column: [name],
       columns: names,

@@ -46,7 +46,7 @@ export function decodePartitionValue(
   const at = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
   throw new VarveError(
     "LOG_CORRUPT",
-    `The log holds ${JSON.stringify(text)} as a value of ${at}, which is no ${typeText(type)}.`,
+    `Invalid partition value ${JSON.stringify(text)} in the log: ${at} must be a ${typeText(type)}.`,
     {
       column: [...column],
       expected: typeText(type),
@@ -216,7 +216,7 @@ function shortTime(type: DeltaType, text: string): string {
 function notOfType(type: DeltaType, found: string): VarveError {
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `The value ${found} cannot be a partition value of type ${typeText(type)}.`,
+    `Cannot use ${found} as a partition value of type ${typeText(type)}.`,
     {
       expected: typeText(type),
       found,

@@ -31,7 +31,7 @@ export function encodeLogPath(path: string): string {
  * @throws `LOG_CORRUPT` for an empty path
  */
 export function decodeLogPath(logPath: string): LogPath {
-  if (logPath === "") throw new VarveError("LOG_CORRUPT", "The log names a data file by an empty path.", {});
+  if (logPath === "") throw new VarveError("LOG_CORRUPT", "The log contains an empty data file path.", {});
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):(\/.*)$/su.exec(logPath);
   if (scheme === null) {
     const path = withoutDots(percentDecode(logPath));

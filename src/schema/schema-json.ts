@@ -103,7 +103,7 @@ export function checkUniqueNames(
     if (other !== undefined) {
       throw new VarveError(
         "SCHEMA_INVALID",
-        `The columns ${pathText([...path, other])} and ${pathText([...path, name])} have the same name: Delta tells names apart without regard to case. Rename one of them.`,
+        `The columns ${pathText([...path, other])} and ${pathText([...path, name])} have the same name, because Delta ignores case in names. Rename one of them.`,
         { column: [...path, name], other: [...path, other] },
       );
     }
@@ -166,7 +166,7 @@ function parseText(text: string): JsonValue {
       error instanceof RangeError
         ? "it is nested too deeply"
         : `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
-    throw new VarveError("SCHEMA_INVALID", `The table's schema cannot be read: ${reason}.`, {}, error);
+    throw new VarveError("SCHEMA_INVALID", `Cannot read the table's schema: ${reason}.`, {}, error);
   }
 }
 
@@ -183,8 +183,8 @@ function invalid(
   reason: string,
   data: Readonly<Record<string, unknown>> = {},
 ): VarveError {
-  const subject = path.length === 0 ? "The table's schema" : `The schema of column ${pathText(path)}`;
-  return new VarveError("SCHEMA_INVALID", `${subject} cannot be read: ${reason}.`, {
+  const subject = path.length === 0 ? "the table's schema" : `the schema of column ${pathText(path)}`;
+  return new VarveError("SCHEMA_INVALID", `Cannot read ${subject}: ${reason}.`, {
     column: [...path],
     ...data,
   });

@@ -160,7 +160,7 @@ class FileCache {
     } catch (error) {
       throw this.#failure("make", this.#folder, error);
     }
-    const message = `The cache folder ${this.#folder} belongs to another user. Name another cache folder.`;
+    const message = `The cache folder ${this.#folder} belongs to another user. Choose another cache folder.`;
     throw new VarveError("STORE_REFUSED", message, { folder: this.#folder });
   }
 
@@ -200,7 +200,7 @@ class FileCache {
   }
 
   #failure(action: string, file: string, error: unknown): VarveError {
-    const message = `Could not ${action} the cache of remote files at ${file}: ${String(error)}. Name a cache folder with room that this user may write.`;
+    const message = `Could not ${action} the cache of remote files at ${file}: ${String(error)}. Choose a cache folder that this user may write to, with enough space.`;
     return new VarveError("STORE_REFUSED", message, { file }, error);
   }
 }
@@ -211,6 +211,6 @@ function nameOf(store: ObjectStore, info: ObjectInfo): string {
 }
 
 function changedWhileRead(store: ObjectStore, info: ObjectInfo): VarveError {
-  const message = `${info.path} in ${store.uri} became shorter while it was read. Read it again.`;
+  const message = `${info.path} in ${store.uri} became shorter while it was being read. Retry.`;
   return new VarveError("STORE_UNAVAILABLE", message, { path: info.path, store: store.uri });
 }

@@ -81,7 +81,7 @@ function splitUri(uri: string): { readonly authority: string; readonly path: str
   const rest = uri.slice(uri.indexOf("://") + 3);
   const slash = rest.indexOf("/");
   const authority = slash < 0 ? rest : rest.slice(0, slash);
-  if (authority === "") throw invalidUri(uri, "it names no bucket or name space after ://");
+  if (authority === "") throw invalidUri(uri, "the bucket or name after :// is missing");
   return { authority, path: slash < 0 ? "" : rest.slice(slash + 1).replace(/\/+$/, "") };
 }
 
@@ -98,7 +98,7 @@ function invalidUri(uri: string, why: string, cause?: unknown): VarveError {
   const shown = uri.replace(/\/\/[^/@]*@/, "//***@");
   return new VarveError(
     "INVALID_URI",
-    `${JSON.stringify(shown)} cannot be opened: ${why}.`,
+    `Cannot open ${JSON.stringify(shown)}: ${why}.`,
     { uri: shown },
     cause,
   );

@@ -166,13 +166,13 @@ describe("the main job on the command line", () => {
       status: "open",
     });
     expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toContain(
-      "0 rows landed; 1 still fail",
+      "0 rows appended; 1 still fail",
     );
     expect(
       await varve("quarantine", "repair", own, "--batch", "june", "--set", "amount=-amount"),
     ).toMatchObject({ code: 0 });
     expect((await varve("quarantine", "resubmit", own, "--suite", suite)).stdout).toMatch(
-      /1 rows landed in version \d+; 0 still fail/,
+      /1 rows appended in version \d+; 0 still fail/,
     );
     expect((await varve("show", own, "-w", "id = 4", "--format", "jsonl")).stdout).toBe(
       '{"id":4,"customer":null,"amount":9.0}\n',
@@ -310,7 +310,7 @@ describe("data tests without a table, and tests that a table carries", () => {
   it("check says where its report cannot be written, without a stack", async () => {
     const run = await varve("check", suite, june, "--output", join(folder, "no", "such", "folder.txt"));
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(run.stderr).toMatch(/^varve: .*folder\.txt cannot be written: .*\[INVALID_ARGUMENT\]\n$/);
+    expect(run.stderr).toMatch(/^varve: Cannot write .*folder\.txt: .*\[INVALID_ARGUMENT\]\n$/);
   });
 
   it("check compares files with the batches of a table that is named", async () => {
@@ -423,10 +423,7 @@ describe("data tests without a table, and tests that a table carries", () => {
     const { code, stdout } = await varve("suite", "set", own, file, "--constraints");
     expect({ code, lines: stdout.trimEnd().split("\n").slice(1) }).toEqual({
       code: 0,
-      lines: [
-        "CHECK constraints, which other engines hold to as well: short",
-        "held to by varve alone: coded",
-      ],
+      lines: ["CHECK constraints, which other engines enforce too: short", "enforced by varve only: coded"],
     });
   });
 });
@@ -453,7 +450,7 @@ describe("fsck", () => {
 describe("bad input ends with a clear error and its exit code", () => {
   it.each([
     ["no table", ["show", join(folder, "nothing-here")], 1, "NOT_A_TABLE"],
-    ["no such version", ["show", `${fixture("change-feed")}@v99`], 1, "Versions that can be read: 0 to"],
+    ["no such version", ["show", `${fixture("change-feed")}@v99`], 1, "Readable versions: 0 to"],
     [
       "a time before the table",
       ["show", `${fixture("change-feed")}@1999-01-01`],

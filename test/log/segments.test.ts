@@ -158,10 +158,10 @@ describe("the files that a version is read from", () => {
   });
 
   it.each([
-    [9, /It does not exist yet\. Versions that can be read: 4 to 5\.$/],
-    [2, /Its log was cleaned up\. Versions that can be read: 4 to 5\.$/],
-    [7, /Parts of its log are missing\. Versions that can be read: 4 to 5\.$/],
-    [-1, /Its log was cleaned up/],
+    [9, /It does not exist yet\. Readable versions: 4 to 5\.$/],
+    [2, /Its log files were cleaned up\. Readable versions: 4 to 5\.$/],
+    [7, /Parts of the log are missing\. Readable versions: 4 to 5\.$/],
+    [-1, /Its log files were cleaned up/],
   ])("are not there for version %i, which is told apart by its reason", async (version, message) => {
     const listing = await logOf([checkpointPath(4), ...[4, 5, 8].map(commitPath)]);
     expect(codeOf(() => chooseSegment(listing, version))).toMatchObject({

@@ -35,8 +35,8 @@ describe("time travel in SQL text", () => {
   });
 
   it("refuses a version that is no whole number", () => {
-    expect(() => rewriteTravelSql("FROM t VERSION AS OF -1")).toThrowError(/whole number/);
-    expect(() => rewriteTravelSql("FROM t VERSION AS OF 1.5")).toThrowError(/whole number/);
+    expect(() => rewriteTravelSql("FROM t VERSION AS OF -1")).toThrowError(/non-negative integer/);
+    expect(() => rewriteTravelSql("FROM t VERSION AS OF 1.5")).toThrowError(/non-negative integer/);
     expect(() => rewriteTravelSql("FROM t TIMESTAMP AS OF 5")).toThrowError(/quoted time/);
   });
 });

@@ -554,8 +554,8 @@ describe("conflict matrix", () => {
         theirs: winner([remove("f", { partitionValues: { part: "a" } })], { operation: "DELETE" }),
       });
     expect(run).toThrowError(
-      "Version 5 (DELETE, committed by another writer meanwhile) removed the file f (partition part=a), and this transaction read that file. " +
-        "Nothing of this transaction was committed. Run the operation again on the new version.",
+      "Conflict with version 5 (DELETE), which another writer committed first: it removed the file f (partition part=a), and this transaction read that file. " +
+        "Nothing of this transaction was committed. Retry on the new version.",
     );
   });
 });

@@ -12,8 +12,8 @@ export function addChanges(program: Command): void {
       "Print the change data feed: rows inserted, deleted and updated, with _change_type, _commit_version and _commit_timestamp.",
     )
     .argument("<table>", "folder or URI of the table")
-    .requiredOption("--from <point>", "first version or time, included")
-    .option("--to <point>", "last version or time, included; default: the newest version")
+    .requiredOption("--from <point>", "first version or time, inclusive")
+    .option("--to <point>", "last version or time, inclusive; default: the newest version")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve changes ./orders --from 3 --to 5\n  $ varve changes ./orders --from 2024-06-01T00:00:00Z --format jsonl",

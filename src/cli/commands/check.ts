@@ -13,19 +13,19 @@ import { readSuite } from "../shared/suite-file.ts";
 export function addCheck(program: Command): void {
   const command = program
     .command("check")
-    .summary("run data tests over files or a table")
+    .summary("run data tests on files or a table")
     .description(
-      "Run a suite of data tests over CSV, NDJSON, Parquet or Arrow files, or over a table at any version. Writes no table.",
+      "Run a suite of data tests on CSV, NDJSON, Parquet or Arrow files, or on any version of a table. Writes nothing.",
     )
     .argument("<suite>", "JSON file of data tests")
     .argument(
       "<source...>",
-      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
     )
-    .option("--history <table>", "compare with the batches of this table, in checks of a metric's history")
+    .option("--history <table>", "table whose history the checks of metrics compare with")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history a table's version is compared with the versions before it, and files with nothing.\nExit code 3 when the tests would reject the batch.",
+      "\nExamples:\n  $ varve check suite.json february.csv\n  $ varve check suite.json ./flights@v3 --format html --output report.html\n  $ varve check suite.json 'in/*.parquet' --format junit --output tests.xml\n  $ varve check suite.json march.csv --history ./flights\n  $ zcat march.csv.gz | varve check suite.json - --input-format csv\n\nWithout --history, checks of metrics compare a table's version with its earlier versions, and files with nothing.\nExit code 3 when the tests would reject the batch.",
     );
   withStoreFlags(withSourceFlags(withReportOutput(command))).action(check);
 }

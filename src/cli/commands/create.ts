@@ -11,10 +11,10 @@ export function addCreate(program: Command): void {
   const command = program
     .command("create")
     .summary("create a table")
-    .description("Create a table: with the rows and columns of files, or empty with a schema.")
+    .description("Create a table from files, or an empty table from a schema.")
     .argument("<table>", "folder or URI of the new table")
-    .option("--from <files...>", "files whose rows and columns the table starts with; - for standard input")
-    .option("--schema <file>", "Delta schema JSON, as varve schema --format json prints it")
+    .option("--from <files...>", "files to take the schema and the first rows from; - for standard input")
+    .option("--schema <file>", "Delta schema as JSON, as printed by varve schema --format json")
     .option("-p, --partition-by <columns>", "partition columns, separated by commas", nameList)
     .option(
       "--property <name=value>",

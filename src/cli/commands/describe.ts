@@ -13,7 +13,7 @@ export function addDescribe(program: Command): void {
     .command("describe")
     .summary("describe a table")
     .description(
-      "Describe a table as of any version: identity, size, partitioning, protocol, features and properties.",
+      "Describe any version of a table: id, size, partitioning, protocol, features and properties.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
     .addOption(

@@ -10,7 +10,7 @@ export function addDiff(program: Command): void {
     .command("diff")
     .summary("compare two versions of a table")
     .description(
-      "Compare two versions of a table: columns, properties, files, and with --rows the rows added and removed.",
+      "Compare two versions of a table: columns, properties, files and, with --rows, the rows added and removed.",
     )
     .argument("<table>", "folder or URI of the table")
     .argument("<from>", "a version such as 3 or v3, or a time such as 2024-06-01T00:00:00Z")

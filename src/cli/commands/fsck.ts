@@ -12,18 +12,18 @@ export function addFsck(program: Command): void {
     .command("fsck")
     .summary("check a table against the protocol")
     .description(
-      "Check a table: gaps in the log, missing files, wrong sizes, row counts and statistics, checksums, orphans. Changes nothing.",
+      "Check a table for gaps in the log, missing files, wrong sizes, row counts, statistics and checksums, and orphaned files. Changes nothing.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 for the files of a version")
-    .option("--no-data", "look data files up, but do not read them")
+    .option("--no-data", "check that data files exist, but do not read them")
     .option("--no-orphans", "do not look for files that no version names")
     .option(
       "--deep",
-      "check the past, too: every checkpoint against the commits, the files of all versions, change files",
+      "also check the history: every checkpoint against the commits, the files of all versions, change files",
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve fsck ./flights\n  $ varve fsck ./flights --no-data --format json\n  $ varve fsck ./flights --deep\n\nExit code 1 when an error was found; warnings alone end with 0. spec/fsck.md explains the codes.",
+      "\nExamples:\n  $ varve fsck ./flights\n  $ varve fsck ./flights --no-data --format json\n  $ varve fsck ./flights --deep\n\nExit code 1 when an error was found, 0 when there are only warnings. spec/fsck.md explains the codes.",
     );
   withStoreFlags(withListOutput(command)).action(fsck);
 }

@@ -17,11 +17,11 @@ export function addHistory(program: Command): void {
     .command("history")
     .summary("list the versions of a table")
     .description(
-      "List the versions of a table, newest first: when, what, how many rows and files, and what the data tests said.",
+      "List the versions of a table, newest first: time, operation, numbers of rows and files, and the results of the data tests.",
     )
     .argument("<table>", "folder or URI of the table")
-    .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
-    .option("--no-check-files", "do not look whether files that later versions removed are still there")
+    .option("-n, --limit <versions>", "show only the newest versions", wholeNumber)
+    .option("--no-check-files", "do not check whether files that later versions removed still exist")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve history ./flights\n  $ varve history ./flights --limit 5 --format json",

@@ -16,19 +16,19 @@ import { printRecords } from "../shared/records.ts";
 export function addMetrics(program: Command): void {
   const command = program
     .command("metrics")
-    .summary("metrics of a table's versions")
+    .summary("list the metrics of a table's versions")
     .description(
-      "List what was measured of each version: rows, completeness, range, mean, distinct values and quantiles of its columns.\nVersions that were not measured yet are measured first, from the rows that they brought, and kept below the table in _metrics.",
+      "List the metrics of each version: row count and, for each column, completeness, range, mean, distinct values and quantiles.\nVersions that have no metrics yet are measured first, from the rows that they added; the results are stored in _metrics below the table.",
     )
     .argument("<table>", "folder or URI of the table")
-    .option("-m, --metric <names>", "these metrics only, e.g. row_count,mean(delay)", nameList)
+    .option("-m, --metric <names>", "only these metrics, e.g. row_count,mean(delay)", nameList)
     .addOption(
-      new Option("--scope <scope>", "all rows of each version, or those that it brought")
+      new Option("--scope <scope>", "measure all rows of each version, or only those that it added")
         .choices(["table", "batch"])
         .default("table"),
     )
-    .option("-n, --limit <versions>", "the newest versions only", wholeNumber)
-    .option("--no-record", "only what is kept already; writes nothing")
+    .option("-n, --limit <versions>", "show only the newest versions", wholeNumber)
+    .option("--no-record", "show stored metrics only; write nothing")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve metrics ./flights --metric 'row_count,mean(delay)'\n  $ varve metrics ./flights --scope batch --limit 10 --format csv > metrics.csv\n  $ varve metrics ./flights --no-record --format jsonl",
@@ -54,7 +54,7 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
       continue;
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `${metric} is no metric that is listed. Name row_count, or of a column ${shownMetrics.join(", ")}, e.g. mean(delay).`,
+      `Unknown metric ${metric}. Use row_count or, for a column, one of ${shownMetrics.join(", ")}, e.g. mean(delay).`,
       {
         metric,
       },

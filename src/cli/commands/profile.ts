@@ -19,13 +19,13 @@ import { writeOutput } from "../shared/write-output.ts";
 export function addProfile(program: Command): void {
   const command = program
     .command("profile")
-    .summary("describe the columns of files or a table by their rows")
+    .summary("profile the columns of files or a table")
     .description(
-      "Say of each column how complete it is, how many different values it holds, its range, mean, quartiles and most frequent values.\nDistinct counts and quartiles are estimates unless a count stands under distinct; --format json has everything.",
+      "Profile each column: completeness, distinct values, range, mean, quartiles and most frequent values.\nDistinct counts marked with ~ and quartiles are estimates; --format json prints everything.",
     )
     .argument(
       "<source...>",
-      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
     )
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .addHelpText(
@@ -41,20 +41,20 @@ export function addSuggest(program: Command): void {
     .command("suggest")
     .summary("suggest data tests for files or a table")
     .description(
-      "Print a suite of data tests that the rows suggest, each with its reason, ready to be edited. What it asks holds for these rows: keep the tests that must hold for others too.",
+      "Print a suite of data tests that these rows pass, each with its reason. Edit it: keep the tests that future rows must pass too.",
     )
     .argument(
       "<source...>",
-      "files, - for standard input, or one table's folder or URI with @v12 or @2024-06-01T00:00:00Z for a version",
+      "files, - for standard input, or the folder or URI of a table, with @v12 or @2024-06-01T00:00:00Z for a version",
     )
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
-    .option("--name <name>", "name of the suite; default: that of the source")
+    .option("--name <name>", "name of the suite; default: the name of the source")
     .option(
       "--extended",
-      "suggest limits of values, lengths, mean and deviation too, drawn around exactly these rows",
+      "also suggest bounds for values, lengths, mean and deviation, fitted to exactly these rows",
     )
     .addOption(
-      new Option("-f, --format <format>", "the suite as JSON, or a table of its checks")
+      new Option("-f, --format <format>", "print the suite as JSON, or its checks as a table")
         .choices(["json", "table", "csv"])
         .default("json"),
     )

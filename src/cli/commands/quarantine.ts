@@ -21,16 +21,16 @@ const defaultAge = "90d";
 export function addQuarantine(program: Command): void {
   const group = program
     .command("quarantine")
-    .summary("rows that data tests set aside")
+    .summary("inspect, repair and resubmit rejected rows")
     .description(
-      "Look at the rows that data tests set aside, repair them, put them through the tests again, or give them up.",
+      "Inspect the rows that data tests set aside; repair them, test them again and append them, or discard them.",
     )
     .addHelpText(
       "afterAll",
       '\nExamples:\n  $ varve quarantine list ./flights\n  $ varve quarantine show ./flights --check possible-delay\n  $ varve quarantine repair ./flights --batch flights-2001-02 --set "delay=NULL"\n  $ varve quarantine resubmit ./flights --suite suite.json\n  $ varve quarantine discard ./flights --batch flights-2001-01 --note "sensor fault"\n  $ varve quarantine purge ./flights --older-than 30d',
     );
   withStoreFlags(
-    withListOutput(on(group, "list", "batches that left rows behind, and what became of them")),
+    withListOutput(on(group, "list", "list batches with quarantined rows, and the state of these rows")),
   ).action(list);
   withStoreFlags(
     withListOutput(
@@ -38,41 +38,36 @@ export function addQuarantine(program: Command): void {
         on(
           group,
           "show",
-          "rows with their source and every failed check; a table counts them from 1, other formats from 0",
+          "show rows with their source and failed checks; positions count from 1 in a table, from 0 in other formats",
         ),
       ),
     ),
   )
-    .option("-n, --limit <rows>", "at most so many rows", wholeNumber, 50)
+    .option("-n, --limit <rows>", "maximum number of rows", wholeNumber, 50)
     .action(show);
-  withStoreFlags(withSelection(on(group, "export", "rows as lossless JSON lines"))).action(exportRows);
+  withStoreFlags(withSelection(on(group, "export", "print rows as lossless JSON lines"))).action(exportRows);
   withStoreFlags(withSelection(on(group, "repair", "change values of open rows")))
     .requiredOption("--set <column=expression>", "SQL over the row's columns; repeat for more", keyValue)
     .action(repair);
-  withStoreFlags(
-    withSelection(on(group, "resubmit", "test open rows again and add those that pass to the table")),
-  )
-    .option(
-      "--suite <file>",
-      "JSON file of the data tests that rows have to pass now; default: those that the table carries",
-    )
+  withStoreFlags(withSelection(on(group, "resubmit", "test open rows again and append those that pass")))
+    .option("--suite <file>", "JSON file of the data tests to pass; default: the table's own suite")
     .action(resubmit);
-  withStoreFlags(withSelection(on(group, "discard", "give open rows up; they stay on record")))
-    .option("--note <text>", "why")
+  withStoreFlags(withSelection(on(group, "discard", "discard open rows; they stay on record")))
+    .option("--note <text>", "reason, kept with the rows")
     .action(discard);
   withStoreFlags(
     on(
       group,
       "purge",
-      "remove rows for good that were resubmitted or discarded long ago; open rows always stay",
+      "permanently remove rows that were resubmitted or discarded long ago; never removes open rows",
     ),
   )
     .addOption(
-      new Option("--older-than <age>", "resolved longer ago than this, e.g. 30d or 12h")
+      new Option("--older-than <age>", "minimum age since they were resolved, e.g. 30d or 12h")
         .argParser(age)
         .default(age(defaultAge), defaultAge),
     )
-    .option("--dry-run", "only say how many there are")
+    .option("--dry-run", "only print how many rows would be removed")
     .action(purge);
 }
 
@@ -166,7 +161,7 @@ async function repair(
 ): Promise<void> {
   await using table = await opened(uri, flags);
   const rows = await table.quarantine.repair(selectionOf(flags), flags.set);
-  print(`${rows} rows changed; resubmit them to add those that pass to the table\n`);
+  print(`${rows} rows changed; resubmit them to append those that pass\n`);
 }
 
 async function resubmit(
@@ -176,8 +171,8 @@ async function resubmit(
   await using table = await opened(uri, flags);
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
   const result = await table.quarantine.resubmit({ ...selectionOf(flags), ...gate });
-  const became = result.version === null ? "" : ` in version ${result.version}`;
-  print(`${result.landed} rows landed${became}; ${result.stillBad} still fail and stay open\n`);
+  const place = result.version === null ? "" : ` in version ${result.version}`;
+  print(`${result.landed} rows appended${place}; ${result.stillBad} still fail and stay open\n`);
 }
 
 async function discard(

@@ -13,12 +13,12 @@ import { runAndPrint } from "../shared/query-output.ts";
 export function addQuery(program: Command): void {
   const command = program
     .command("query")
-    .summary("run SQL over tables at versions")
+    .summary("run SQL on versions of tables")
     .description(
-      "Run one SELECT over tables, each at any of its versions. It reads those tables and nothing else: no files, no network, no settings.\nA version is named in the text, by VERSION AS OF 3, TIMESTAMP AS OF '2024-06-01' or AT (VERSION => 3), or in the table's URI.",
+      "Run one SELECT on tables, each at any of its versions. It can read these tables only: no files, no network, no settings.\nSelect a version in the query with VERSION AS OF 3, TIMESTAMP AS OF '2024-06-01' or AT (VERSION => 3), or in the table's URI.",
     )
     .argument("<sql>", "the query")
-    .option("-t, --table <name=uri>", "bind a name of the query to a table; repeat for more", keyValue)
+    .option("-t, --table <name=uri>", "bind a name in the query to a table; repeat for more", keyValue)
     .addHelpText(
       "after",
       '\nExamples:\n  $ varve query "SELECT origin, avg(delay) FROM flights VERSION AS OF 2 GROUP BY 1" -t flights=./flights\n  $ varve query "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)" -t a=./flights@v5 -t b=./flights@v2',

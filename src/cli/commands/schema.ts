@@ -9,10 +9,10 @@ export function addSchema(program: Command): void {
   const command = program
     .command("schema")
     .summary("print the columns of a table")
-    .description("Print the columns of a table as of any version.")
+    .description("Print the columns of any version of a table.")
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
     .addOption(
-      new Option("-f, --format <format>", "a table, or Delta's schema JSON")
+      new Option("-f, --format <format>", "print a table, or Delta's schema as JSON")
         .choices(["table", "json"])
         .default("table"),
     )

@@ -16,15 +16,15 @@ export function addShow(program: Command): void {
     .command("show")
     .summary("print rows of a table")
     .description(
-      "Print rows of a table, as of any version. Only 20 rows as a table on the terminal, all rows in the other formats.",
+      "Print rows of any version of a table. The table format prints 20 rows by default, the others all rows.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("-w, --where <condition>", "SQL condition on the table's columns")
-    .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
+    .option("-n, --limit <rows>", "maximum number of rows", wholeNumber)
     .option(
       "--row-ids",
-      "add a column _metadata: each row's stable id and the version that wrote it last, where the table tracks rows",
+      "add a column _metadata with each row's stable id and last commit version; needs row tracking",
     )
     .addHelpText(
       "after",

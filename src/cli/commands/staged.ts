@@ -27,12 +27,12 @@ export function addStage(program: Command): void {
     .command("stage")
     .summary("write rows without committing them")
     .description(
-      "Write the rows of files into the table's folder without committing them: nobody sees them until they are published.\nThey are held to the table's schema and constraints at once, to its data tests when they are audited or published.",
+      "Write the rows of files into the table's folder without committing them: they stay invisible until they are published.\nThe table's schema and constraints are enforced now, its data tests when the batch is audited or published.",
     )
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
-    .option("--id <id>", "name of the staged batch; default: a fresh one")
-    .option("--merge-schema", "add columns that the table lacks when the batch is published")
+    .option("--id <id>", "name of the staged batch; default: a new id")
+    .option("--merge-schema", "add missing columns to the table when the batch is published")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve stage ./flights february.csv --id 2001-02\n  $ varve staged audit ./flights 2001-02 --suite suite.json\n  $ varve staged publish ./flights 2001-02",
@@ -45,25 +45,23 @@ export function addStaged(program: Command): void {
   const group = program
     .command("staged")
     .summary("audit, publish or discard staged rows")
-    .description(
-      "Look at rows that were staged, put them through the data tests, make them part of the table, or give them up.",
-    )
+    .description("Inspect staged rows; run data tests on them, publish them to the table, or discard them.")
     .addHelpText(
       "afterAll",
-      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests refuse the batch: it stays staged.',
+      '\nExamples:\n  $ varve staged list ./flights\n  $ varve staged query ./flights 2001-02 "SELECT count(*) FROM staged ANTI JOIN t USING (id)"\n  $ varve staged audit ./flights 2001-02 --suite suite.json --format html --output report.html\n  $ varve staged publish ./flights 2001-02\n  $ varve staged discard ./flights 2001-02\n\nExit code 3 when the tests reject the batch, which then stays staged.',
     );
   withStoreFlags(
     withListOutput(
       group
         .command("list")
-        .description("batches that are staged")
+        .description("list staged batches")
         .argument("<table>", "folder or URI of the table"),
     ),
   ).action(list);
   withStoreFlags(withRowOutput(on(group, "show", "staged rows")))
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("-w, --where <condition>", "SQL condition on the columns")
-    .option("-n, --limit <rows>", "at most so many rows", wholeNumber)
+    .option("-n, --limit <rows>", "maximum number of rows", wholeNumber)
     .action(show);
   withStoreFlags(
     withRowOutput(
@@ -76,11 +74,11 @@ export function addStaged(program: Command): void {
   withStoreFlags(
     withReportOutput(on(group, "audit", "run the table's data tests, and others, over the staged rows")),
   )
-    .option("--suite <file>", "JSON file of data tests beside those that the table carries")
+    .option("--suite <file>", "JSON file of data tests, in addition to the table's own suite")
     .action(audit);
   withStoreFlags(on(group, "publish", "commit the staged rows, after testing them where that is due"))
     .option("--suite <file>", "JSON file of data tests; default: those of the last audit")
-    .option("--json", "print what was done as JSON")
+    .option("--json", "print the result as JSON")
     .action(publish);
   withStoreFlags(on(group, "discard", "give the staged rows up and delete their files")).action(discard);
 }
@@ -114,7 +112,7 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
     }),
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
-  const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} that do not fit set aside`;
+  const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} non-conforming rows set aside`;
   print(
     `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${uri} ${staged.id}\n`,
   );

@@ -8,10 +8,8 @@ import { readSuite } from "../shared/suite-file.ts";
 export function addSuite(program: Command): void {
   const group = program
     .command("suite")
-    .summary("data tests that a table carries")
-    .description(
-      "Show, set or remove the suite of data tests that a table carries: every write through varve is tested with it.",
-    )
+    .summary("show or change a table's data tests")
+    .description("Show, set or remove the table's own suite of data tests. varve runs it on every write.")
     .addHelpText(
       "afterAll",
       "\nExamples:\n  $ varve suite set ./flights suite.json\n  $ varve suite show ./flights > suite.json\n  $ varve suite remove ./flights",
@@ -25,7 +23,7 @@ export function addSuite(program: Command): void {
   withStoreFlags(
     group
       .command("set")
-      .description("make a suite part of the table, in a commit")
+      .description("store a suite in the table, in one commit")
       .argument("<table>", "folder or URI of the table")
       .argument("<suite>", "JSON file of data tests")
       .option(
@@ -36,7 +34,7 @@ export function addSuite(program: Command): void {
   withStoreFlags(
     group
       .command("remove")
-      .description("take the suite away, in a commit")
+      .description("remove the suite, in one commit")
       .argument("<table>", "folder or URI of the table"),
   ).action(remove);
 }
@@ -51,11 +49,9 @@ async function show(uri: string, flags: StoreFlags): Promise<void> {
   const { VarveError } = await import("../../errors.ts");
   const suite = await table.suite.get();
   if (suite === undefined)
-    throw new VarveError(
-      "SUITE_INVALID",
-      `The table ${uri} carries no suite. Give it one with: varve suite set.`,
-      { uri },
-    );
+    throw new VarveError("SUITE_INVALID", `The table ${uri} has no suite. Set one with: varve suite set.`, {
+      uri,
+    });
   print(`${JSON.stringify(suite.json, undefined, 2)}\n`);
 }
 
@@ -69,18 +65,18 @@ async function set(
     await readSuite(file),
     flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
   );
-  print(`version ${result.version}: the table carries the suite\n`);
+  print(`version ${result.version}: suite set\n`);
   if (flags.constraints !== true) return;
   const registered = new Set(result.constraints.map(({ checkId }) => checkId));
   const own = ((await table.suite.get())?.checks ?? [])
     .filter(({ id }) => !registered.has(id))
     .map(({ id }) => id);
-  print(`CHECK constraints, which other engines hold to as well: ${[...registered].join(", ") || "none"}\n`);
-  if (own.length > 0) print(`held to by varve alone: ${own.join(", ")}\n`);
+  print(`CHECK constraints, which other engines enforce too: ${[...registered].join(", ") || "none"}\n`);
+  if (own.length > 0) print(`enforced by varve only: ${own.join(", ")}\n`);
 }
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
   const result = await table.suite.unset();
-  print(`version ${result.version}: the table carries no suite\n`);
+  print(`version ${result.version}: suite removed\n`);
 }

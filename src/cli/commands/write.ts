@@ -24,10 +24,10 @@ export interface WriteFlags extends StoreFlags, SourceFlags {
 /** Adds the options of {@link WriteFlags}. */
 export function withWriteFlags(command: Command): Command {
   return withRowFlags(command)
-    .option("--batch-id <id>", "name of the batch: the same batch lands at most once")
+    .option("--batch-id <id>", "name of the batch; a batch is committed at most once")
     .option(
       "--txn <app:version>",
-      "Delta application transaction: at most one batch of each version lands",
+      "Delta application transaction; each version is committed at most once",
       transaction,
     );
 }
@@ -35,26 +35,24 @@ export function withWriteFlags(command: Command): Command {
 /** Adds those of them that say which rows are written, and how. */
 export function withRowFlags(command: Command): Command {
   return withSourceFlags(command)
-    .option("--suite <file>", "JSON file of data tests that the batch must pass before it is committed")
-    .option("-m, --message <text>", "kept in the version's history")
+    .option("--suite <file>", "JSON file of data tests to run before the commit")
+    .option("-m, --message <text>", "message for the version's history")
     .option("--target-file-size <size>", "split data files near this size, e.g. 128MB", byteSize)
-    .option("--json", "print what was done as JSON");
+    .option("--json", "print the result as JSON");
 }
 
 /** `varve append TABLE FILES…` */
 export function addAppend(program: Command): void {
   const command = program
     .command("append")
-    .summary("add rows from files")
-    .description(
-      "Add the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit: all rows that pass the tests, or none.",
-    )
+    .summary("append rows from files")
+    .description("Append the rows of CSV, NDJSON, Parquet or Arrow files to a table, in one commit.")
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
-    .option("--merge-schema", "add columns that the table lacks")
+    .option("--merge-schema", "add missing columns to the table")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch: then nothing was written.",
+      "\nExamples:\n  $ varve append ./flights february.csv\n  $ varve append ./flights 'in/*.parquet' --suite suite.json --batch-id flights-2001-02\n  $ zcat march.csv.gz | varve append ./flights - --input-format csv\n\nExit code 3 when the tests reject the batch; nothing is written then.",
     );
   withStoreFlags(withWriteFlags(command)).action(
     (uri: string, files: string[], flags: WriteFlags & { mergeSchema?: boolean | undefined }) =>
@@ -68,15 +66,15 @@ export function addAppend(program: Command): void {
 export function addOverwrite(program: Command): void {
   const command = program
     .command("overwrite")
-    .summary("replace rows by those of files")
+    .summary("replace rows with rows from files")
     .description(
-      "Replace all rows of a table, or those that a condition matches, by the rows of files, in one commit. Old versions stay readable.",
+      "Replace all rows of a table, or those that match a condition, with rows from files, in one commit. Old versions stay readable.",
     )
     .argument("<table>", "folder or URI of the table")
     .argument("<files...>", "files of one format; patterns such as 'in/*.csv' work too; - for standard input")
     .option("--where <condition>", "replace only rows that match; the new rows must match too")
-    .option("--overwrite-schema", "take the schema of the files instead of refusing what does not fit")
-    .option("--merge-schema", "add columns that the table lacks")
+    .option("--overwrite-schema", "replace the table's schema with that of the files")
+    .option("--merge-schema", "add missing columns to the table")
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve overwrite ./flights all.parquet\n  $ varve overwrite ./flights june.csv --where \"month = '2001-06'\"",
@@ -152,7 +150,7 @@ export async function printDone(
     return;
   }
   if (result.outcome === "alreadyApplied") {
-    print(`nothing written: the batch is in the table since version ${result.version} or before\n`);
+    print(`nothing written: this batch was already committed (version ${result.version} or earlier)\n`);
     return;
   }
   print(`version ${result.version}: ${result.rows} rows in ${result.filesAdded} files\n`);

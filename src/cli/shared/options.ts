@@ -16,11 +16,11 @@ export function withStoreFlags(command: Command): Command {
       new Option("--s3-endpoint <url>", "S3 endpoint, for servers other than AWS").env("AWS_ENDPOINT_URL_S3"),
     )
     .addOption(new Option("--s3-region <region>", "S3 region").env("AWS_REGION"))
-    .addOption(new Option("--s3-path-style", "address buckets in the path instead of the host name"))
+    .addOption(new Option("--s3-path-style", "put the bucket in the path instead of the host name"))
     .addOption(
       new Option(
         "--memory-limit <size>",
-        "memory of the engine before it spills to disk, e.g. 512MB or 2GB",
+        "memory that DuckDB may use before it spills to disk, e.g. 512MB or 2GB",
       ).argParser(byteSize),
     )
     .addOption(new Option("-q, --quiet", "no progress"));
@@ -47,7 +47,7 @@ export function withRowOutput(command: Command, preset: RowFormat = "table"): Co
 
 function safeCsvOption(): Option {
   const text =
-    "in CSV, put an apostrophe before text that begins with = + - @, a tab or a carriage return, so that spreadsheets do not run it";
+    "in CSV, prefix text that starts with = + - @, a tab or a carriage return with an apostrophe, so that spreadsheets do not run it";
   return new Option("--safe-csv", `${text}; numbers stay`);
 }
 
@@ -73,7 +73,7 @@ export function withListOutput(command: Command): Command {
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError("It must be a whole number of 0 or more.");
+    throw new InvalidArgumentError("It must be a non-negative integer.");
   return value;
 }
 
@@ -100,7 +100,7 @@ export function keyValue(
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
-  if (at <= 0) throw new InvalidArgumentError("It must be written as name=value.");
+  if (at <= 0) throw new InvalidArgumentError("It must have the form name=value.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 

@@ -44,9 +44,13 @@ async function recordsText(
       : `${textTable(heads, cells, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`;
   }
   const { VarveError } = await import("../../errors.ts");
-  throw new VarveError("INVALID_ARGUMENT", `This command prints table, json, jsonl or csv, not ${format}.`, {
-    format,
-  });
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `This command supports the formats table, json, jsonl and csv, not ${format}.`,
+    {
+      format,
+    },
+  );
 }
 
 function isNumber(value: unknown): boolean {

@@ -34,7 +34,7 @@ function sourceFormat(files: readonly string[], given: SourceFormat | undefined)
   if (format !== undefined && formats.size === 1) return format;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The files are of several formats (${[...formats].join(", ")}). Append each format by itself.`,
+    `The files have different formats (${[...formats].join(", ")}). Pass files of one format at a time.`,
     {
       files,
     },
@@ -62,17 +62,14 @@ export function withSourceFlags(command: Command): Command {
     .addOption(
       new Option(
         "--input-format <format>",
-        "format of the files, where their endings do not tell; needed for standard input",
+        "format of the files, if their extensions do not show it; required for standard input",
       ).choices(sourceFormats),
     )
     .addOption(
-      new Option("--encoding <encoding>", "how CSV files are encoded, if not as utf-8").choices(encodings),
+      new Option("--encoding <encoding>", "encoding of CSV files; default: utf-8").choices(encodings),
     )
-    .option(
-      "--delimiter <character>",
-      "what stands between the values of CSV files; found by itself otherwise",
-    )
-    .option("--null-text <text>", "how CSV files write a missing value, besides leaving it empty");
+    .option("--delimiter <character>", "delimiter of CSV files; default: detected")
+    .option("--null-text <text>", "text for null in CSV files, in addition to an empty value");
 }
 
 /**
@@ -90,7 +87,7 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   if (option !== undefined) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The option for ${option} is one of CSV files; these are ${format}. Leave it out.`,
+      `The option for ${option} applies to CSV files only; these files are ${format}. Leave it out.`,
       {
         option,
         format,
@@ -101,7 +98,7 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   if (format === "parquet") return { parquet: files };
   const [file, more] = files;
   if (file === undefined || more !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Append each by itself.", {
+    throw new VarveError("INVALID_ARGUMENT", "Arrow files are read one at a time. Pass a single file.", {
       files,
     });
   }
@@ -117,7 +114,7 @@ function formatOf(file: string): SourceFormat {
   if (format !== undefined) return format;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${file} has no ending that tells its format. Name it with --input-format ${sourceFormats.join("|")}.`,
+    `Cannot tell the format of ${file} from its extension. Set it with --input-format ${sourceFormats.join("|")}.`,
     { file },
   );
 }

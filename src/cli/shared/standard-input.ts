@@ -39,13 +39,17 @@ export async function inputFiles(
   const named = names.filter((one) => one === standardInput).length;
   if (named === 0) return { files: names, name, [Symbol.asyncDispose]: async () => undefined };
   if (named > 1)
-    throw new VarveError("INVALID_ARGUMENT", "Standard input (-) is named twice. It can be read once.", {
-      files: [...names],
-    });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "Standard input (-) is given twice, but can be read only once.",
+      {
+        files: [...names],
+      },
+    );
   if (format === undefined) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "Nothing tells the format of standard input. Name it, e.g. with --input-format csv.",
+      "Unknown format of standard input. Set it, e.g. with --input-format csv.",
       {
         files: [...names],
       },

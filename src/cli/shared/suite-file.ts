@@ -13,7 +13,7 @@ export async function readSuite(file: string): Promise<Suite> {
     text = await readFile(file, "utf8");
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new VarveError("SUITE_INVALID", `The suite ${file} cannot be read: ${why}.`, { file }, error);
+    throw new VarveError("SUITE_INVALID", `Cannot read the suite ${file}: ${why}.`, { file }, error);
   }
   return parseSuite(text);
 }

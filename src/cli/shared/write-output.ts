@@ -18,7 +18,7 @@ export async function writeOutput(text: string, file: string | undefined, isExac
     const reason = error instanceof Error ? error.message : String(error);
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `${file} cannot be written: ${reason}. Name another file with --output.`,
+      `Cannot write ${file}: ${reason}. Choose another file with --output.`,
       { file },
       error,
     );

@@ -8,7 +8,7 @@ export function unsupported(what: string): VarveError {
   const shown = what.length > 200 ? `${what.slice(0, 200)}…` : what;
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `It uses ${shown}, which varve does not translate (spec/spark-expressions.md lists what it does).`,
+    `It uses ${shown}, which varve does not support (spec/spark-expressions.md lists what it supports).`,
     {
       what: shown,
     },

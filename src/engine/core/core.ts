@@ -310,8 +310,7 @@ export class EngineCore implements AsyncDisposable {
   }
 
   assertOpen(): void {
-    if (this.closed)
-      throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another one.");
+    if (this.closed) throw new VarveError("INVALID_ARGUMENT", "This engine session is closed. Open another.");
   }
 }
 

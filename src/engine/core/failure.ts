@@ -30,11 +30,11 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   if (fileFailure !== undefined) return fileFailure;
   if (["INTERNAL", "FATAL", "IO", "HTTP", "Connection", "Settings", "Unknown"].includes(complaint.kind)) {
     const advice = /no space|disk/i.test(complaint.message)
-      ? " Free some disk space or choose another temporary folder."
+      ? " Free disk space or choose another temporary folder."
       : "";
     return new VarveError(
       "ENGINE_FAILED",
-      `The engine failed (${complaint.kind}): ${complaint.message}.${advice}`,
+      `DuckDB failed (${complaint.kind}): ${complaint.message}.${advice}`,
       data,
       error,
     );
@@ -42,7 +42,7 @@ export function engineFailure(error: unknown, sql?: string): VarveError {
   if (complaint.kind === "Permission") {
     return new VarveError(
       "SQL_REFUSED",
-      `This SQL was refused: ${complaint.message}. It may read the query's own tables only.`,
+      `This SQL was refused: ${complaint.message}. A query can read its own tables only.`,
       data,
       error,
     );
@@ -91,8 +91,8 @@ const memoryUsed = /(?:allocate|pin) (?:data|block) of size .* used\)/;
 
 function outOfMemory(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError {
   const text =
-    `The engine ran out of memory: ${firstLine(complaint.message)}. ` +
-    "Raise the memory limit, use fewer threads, or give a temporary folder with more free space.";
+    `DuckDB ran out of memory: ${firstLine(complaint.message)}. ` +
+    "Raise the memory limit, use fewer threads, or choose a temporary folder with more free space.";
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, cause);
 }
 
@@ -137,7 +137,7 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
   const file = brokenFile
     .map((pattern) => pattern.exec(complaint.message)?.[1])
     .find((found) => found !== undefined);
-  const text = `The Parquet file ${file ?? "(unnamed)"} cannot be read: ${firstLine(complaint.message)}. Restore it from a copy.`;
+  const text = `Cannot read the Parquet file ${file ?? "(unnamed)"}: ${firstLine(complaint.message)}. Restore it from a copy.`;
   return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }
 

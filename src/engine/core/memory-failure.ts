@@ -21,8 +21,8 @@ export function memoryTooSmall(failure: VarveError, options: SessionOptions, sha
   const rows = `${shape.columns} columns and ${Math.round(shape.bytesOfRow)} bytes a row, in ${threads} thread${threads === 1 ? "" : "s"}`;
   const basis = estimate < sufficient ? "twice the limit in force" : rows;
   const text =
-    `The engine ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ` +
-    `Set memoryLimit to ${sufficient} (${mebibytes(sufficient)}, by ${basis}), or use fewer threads.`;
+    `DuckDB ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ` +
+    `Set memoryLimit to ${sufficient} (${mebibytes(sufficient)}, based on ${basis}), or use fewer threads.`;
   const data = { ...failure.data, memoryLimit: limit, sufficientLimit: sufficient, threads };
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, failure.cause);
 }

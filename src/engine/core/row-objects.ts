@@ -20,7 +20,7 @@ export function rowMaker(
   const names = result.deduplicatedColumnNames();
   result.columnTypes().forEach((type, at) => {
     if (!holdsSpecial(api, type)) return;
-    const message = `Column ${names[at] ?? ""} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave it out.`;
+    const message = `Column ${names[at] ?? ""} has a nested field ${special}, which row objects cannot hold. Read it as Arrow or JSON lines, or leave the column out.`;
     throw new VarveError("LIMIT_EXCEEDED", message, { column: names[at] });
   });
   const plain = !names.includes(special);

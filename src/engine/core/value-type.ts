@@ -173,7 +173,7 @@ export function knownValueType(
   if (known !== undefined) return known;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `Column ${column} has the type ${type.toString()}, which Delta tables cannot hold. Cast it first.`,
+    `Column ${column} has the type ${type.toString()}, which Delta does not support. Cast it first.`,
     {
       column,
       type: type.toString(),

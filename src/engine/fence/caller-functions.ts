@@ -63,7 +63,7 @@ export async function checkListSorters(
   const makes = parts.some((part) => typeMakers.has(calledName(part)?.toLowerCase() ?? ""));
   if (!makes && !/variant/i.test(sql) && !(await readsVariants())) return;
   throw refused(
-    `it calls ${name}() beside values of type VARIANT, which the engine may crash at`,
+    `it calls ${name}() on a query with VARIANT values, at which DuckDB may crash`,
     "Sort the list where it is read",
     {
       function: name,
@@ -279,7 +279,7 @@ async function unknownFunction(
     [name.toLowerCase()],
   );
   if (row?.["n"] === 0n) {
-    const what = `There is no function ${name}`;
+    const what = `Unknown function ${name}`;
     return placedError(what, what, { sql, offset, position: Number(part["query_location"] ?? 0) });
   }
   return refused(

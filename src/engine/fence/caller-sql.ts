@@ -107,7 +107,7 @@ async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree>
     const kind = part["class"];
     if (typeof kind === "string" && !rowExpressions.has(kind)) {
       throw refused(
-        `it holds a ${kind.toLowerCase().replaceAll("_", " ")}`,
+        `it contains a ${kind.toLowerCase().replaceAll("_", " ")}`,
         "An expression may use the columns of its own row only",
       );
     }
@@ -123,7 +123,7 @@ async function oneStatement(
   const [statement, ...others] = await parsed(core, callerSql, 0);
   if (statement === undefined || others.length > 0) {
     const count = statement === undefined ? 0 : others.length + 1;
-    throw refused(`it holds ${count} statements`, "Give exactly one SELECT");
+    throw refused(`it has ${count} statements`, "Write exactly one SELECT");
   }
   const sql = callerSql.replace(/[;\s]+$/, "");
   const outer = "SELECT * FROM (";
@@ -146,7 +146,7 @@ async function assertSelect(core: EngineCore, sql: string): Promise<void> {
   const prepared = extracted.count === 1 ? await extracted.prepare(0) : undefined;
   const isSelect = prepared?.statementType === StatementType.SELECT;
   prepared?.destroySync();
-  if (!isSelect) throw refused("it is not a SELECT", "Give exactly one SELECT");
+  if (!isSelect) throw refused("it is not a SELECT", "Write exactly one SELECT");
 }
 
 /** The one thing that a statement selects from nothing, if that and no more is what it does. */

@@ -31,7 +31,7 @@ export async function fence(
   if (await fenceHolds(core)) return;
   throw new VarveError(
     "ENGINE_FAILED",
-    "The engine did not take its fence. Use the DuckDB version that varve names as its dependency.",
+    "DuckDB did not apply the fence. Use the DuckDB version that varve depends on.",
     {},
   );
 }

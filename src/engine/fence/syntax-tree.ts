@@ -46,7 +46,7 @@ const textOrGreatNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:Infinity|NaN)|(?<![.\d]
 
 function syntaxError(tree: Tree, sql: string, offset: number): VarveError {
   if (tree["error_type"] === "not implemented")
-    return refused("it is not a SELECT", "Give exactly one SELECT");
+    return refused("it is not a SELECT", "Write exactly one SELECT");
   const message = String(tree["error_message"]);
   const what = `Syntax error: ${message}`;
   // An empty text has no place for its mistake.

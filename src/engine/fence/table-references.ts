@@ -127,7 +127,7 @@ function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, fil
   )
     return;
   const known = [...held.keys()].filter((one) => !one.startsWith("__varve_"));
-  const text = `There is no table ${name} in this query. Its tables are: ${known.join(", ") || "none"}.`;
+  const text = `Unknown table ${name}. The query's tables are: ${known.join(", ") || "none"}.`;
   const looksLikeFile = /[/\\.:*]/.test(name) || schema !== undefined;
   throw new VarveError(looksLikeFile ? "SQL_REFUSED" : "SQL_FAILED", text, { table: name, tables: known });
 }

@@ -54,7 +54,7 @@ class VariantReader {
     const names = this.#dictionary();
     const entries = Array.from({ length: count }, (_, index) => {
       const name = names[this.#unsigned(ids + index * idSize, idSize)];
-      if (name === undefined) throw corrupt("an object names a field that its dictionary lacks");
+      if (name === undefined) throw corrupt("an object has a field that is not in its dictionary");
       return `${JSON.stringify(name)}:${this.json(data + this.#unsigned(offsets + index * offsetSize, offsetSize), depth + 1)}`;
     });
     return `{${entries.join(",")}}`;
@@ -236,7 +236,7 @@ function uuidText(bytes: Uint8Array): string {
 function corrupt(why: string, cause?: unknown): VarveError {
   return new VarveError(
     "DATA_FILE_CORRUPT",
-    `A variant value cannot be decoded: ${why}. The data file is damaged or was written wrongly.`,
+    `Cannot decode a variant value: ${why}. The data file is damaged, or its writer was faulty.`,
     { reason: why },
     cause,
   );

@@ -118,7 +118,7 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
   } catch (error) {
     if (!isVarveError(error) || !damageCodes.has(error.code)) throw error;
     const path = checkpoint.files[0]?.path ?? "";
-    const message = `The checkpoint ${path} cannot be read: ${error.message} Other checkpoints and commits are tried instead.`;
+    const message = `Cannot read the checkpoint ${path}: ${error.message} Trying other checkpoints and commits instead.`;
     throw new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version }, error);
   }
 }
@@ -130,7 +130,7 @@ export async function guarded<T>(checkpoint: CheckpointFiles, read: () => Promis
  */
 function incomplete(checkpoint: CheckpointFiles): VarveError {
   const path = checkpoint.files[0]?.path ?? "";
-  const message = `The checkpoint ${path} cannot be read: it holds no protocol and no metaData. Other checkpoints and commits are tried instead.`;
+  const message = `Cannot read the checkpoint ${path}: it has no protocol and no metaData action. Trying other checkpoints and commits instead.`;
   return new VarveError("CHECKPOINT_CORRUPT", message, { path, version: checkpoint.version });
 }
 
@@ -201,7 +201,7 @@ function readJson(kind: Action["kind"], text: unknown, source: string): Action[]
   if (text === null || text === undefined) return [];
   const body = typeof text === "string" ? parseJson(text) : undefined;
   if (!isJsonObject(body))
-    throw new VarveError("LOG_CORRUPT", `${source}: ${kind} is no object.`, { path: source });
+    throw new VarveError("LOG_CORRUPT", `${source}: ${kind} must be an object.`, { path: source });
   return [actionFromJson(kind, body, source)];
 }
 
@@ -212,7 +212,7 @@ function sidecarPath(context: TableContext, written: string): string {
   if (name !== "" && !name.includes("/") && name !== "." && name !== "..") return `${sidecarFolder}/${name}`;
   throw new VarveError(
     "PATH_OUTSIDE_TABLE",
-    `A checkpoint names the sidecar ${JSON.stringify(logPathKey(written))}, which is not in the table's ${sidecarFolder}.`,
+    `A checkpoint refers to the sidecar ${JSON.stringify(logPathKey(written))}, which is not in the table's ${sidecarFolder}.`,
     {
       path: written,
     },

@@ -62,7 +62,7 @@ export async function writeCheckpoint(
   if (kind === "v2" && !supported) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "A V2 checkpoint was asked for, but the table does not support the feature v2Checkpoint. Enable it first.",
+      "Cannot write a V2 checkpoint: the table does not have the feature v2Checkpoint. Enable it first.",
     );
   }
   const now = snapshot.context.world.now();

@@ -149,7 +149,7 @@ async function checkpointFault(
   try {
     const head = await readCheckpointHead(context, checkpoint);
     const has = (kind: "protocol" | "metaData") => head.actions.some((action) => action.kind === kind);
-    if (!has("protocol") || !has("metaData")) return "it lacks the protocol or the metadata";
+    if (!has("protocol") || !has("metaData")) return "it has no protocol or no metadata";
     const snapshot = await openLog(context, { version: checkpoint.version });
     const { files, bytes } = await (await snapshot.files()).totals();
     // Only now: a checkpoint may turn out to be damaged when its files are read, and is then done without.
@@ -157,7 +157,7 @@ async function checkpointFault(
       return "it was damaged, or another checkpoint of the version is preferred";
     const known = await readChecksumBase(context, checkpoint.version);
     if (known === undefined || (files === known.numFiles && bytes === known.tableSizeBytes)) return undefined;
-    return `it holds ${files} files of ${bytes} bytes, the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
+    return `it has ${files} files of ${bytes} bytes, but the version's checksum says ${known.numFiles} of ${known.tableSizeBytes}`;
   } catch (error) {
     if (isVarveError(error, "STORE_UNAVAILABLE", "STORE_REFUSED")) throw error;
     return error instanceof Error ? error.message : String(error);

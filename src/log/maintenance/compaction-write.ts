@@ -20,7 +20,7 @@ export async function writeCompaction(context: TableContext, from: number, to: n
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to <= from) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `Versions ${from} to ${to} cannot be compacted: the range must hold at least two versions.`,
+      `Cannot compact versions ${from} to ${to}: the range must contain at least two versions.`,
       {
         from,
         to,

@@ -198,7 +198,7 @@ export class EngineFiles implements LiveFiles {
       }
     } catch (error) {
       if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
-      const message = `${source.name}, which this snapshot of the table reads, was removed since it was opened: by log cleanup, or from the local cache. Open the table again.`;
+      const message = `${source.name} was removed after this snapshot was opened, by log cleanup or from the local cache. Open the table again.`;
       throw new VarveError("LOG_GAP", message, { path: source.name }, error);
     }
   }
@@ -242,7 +242,7 @@ function readBatch<K extends "add" | "remove">(
 ): Extract<AddAction | RemoveAction, { kind: K }>[] {
   // Every number of a file action that may pass 2^53 comes as text.
   const items = typeof text === "string" ? parseRoundedJson(text) : undefined;
-  if (!Array.isArray(items)) throw corrupt(name, `${kind} is no list`);
+  if (!Array.isArray(items)) throw corrupt(name, `${kind} is not a list`);
   return items.map((item) => {
     if (!isJsonObject(item)) throw corrupt(name, `${kind} must be an object`);
     return actionFromJson(kind, item, name);

@@ -235,7 +235,7 @@ function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {
   const compaction = files.find(({ from, to }) => from !== to);
   return new VarveError(
     "LOG_CORRUPT",
-    `The commits from ${named?.file.path ?? ""} on cannot be read: ${error.message} The log was damaged or written by a faulty program.`,
+    `Cannot read the commits from ${named?.file.path ?? ""} onward: ${error.message} The log is damaged or was written by a faulty program.`,
     compaction === undefined
       ? { path: named?.file.path }
       : { path: named?.file.path, compaction: compaction.file.path },

@@ -62,8 +62,8 @@ export function firstOutOfOrder(commits: readonly (ObjectInfo | undefined)[]): O
 function gap(missing: number, found: number): VarveError {
   return new VarveError(
     "LOG_GAP",
-    `Version ${found} is in the log but version ${missing} is not: it was cleaned up since the table was opened, or lost. ` +
-      "Open the table again and repeat; if that fails too, check the table's log.",
+    `The log has version ${found} but not version ${missing}, which was cleaned up after the table was opened, or lost. ` +
+      "Open the table again and retry; if that fails too, run `varve fsck`.",
     { missing, found },
   );
 }

@@ -42,7 +42,7 @@ export function inCommitTimestamp(actions: Iterable<HeadAction>, version: number
   }
   throw new VarveError(
     "LOG_CORRUPT",
-    `The commit of version ${version} has no inCommitTimestamp in its commitInfo, though the table requires it. Its writer was faulty.`,
+    `The commit of version ${version} has no inCommitTimestamp in its commitInfo, which the table requires. Its writer was faulty.`,
     { version },
   );
 }

@@ -103,18 +103,14 @@ export function versionNotFound(listing: LogListing, version: number): VarveErro
     version > listing.latest
       ? "It does not exist yet"
       : version < first
-        ? "Its log was cleaned up"
-        : "Parts of its log are missing";
-  const next = text === "" ? "No version of this table can be read." : `Versions that can be read: ${text}.`;
-  return new VarveError(
-    "VERSION_NOT_FOUND",
-    `Version ${version} of the table cannot be read. ${why}. ${next}`,
-    {
-      version,
-      available: ranges,
-      latest: listing.latest,
-    },
-  );
+        ? "Its log files were cleaned up"
+        : "Parts of the log are missing";
+  const next = text === "" ? "No version of this table is readable." : `Readable versions: ${text}.`;
+  return new VarveError("VERSION_NOT_FOUND", `Cannot read version ${version} of the table. ${why}. ${next}`, {
+    version,
+    available: ranges,
+    latest: listing.latest,
+  });
 }
 
 /**
@@ -127,7 +123,7 @@ export function lostCheckpoint(damage: unknown, path: string, now: LogListing, v
     return damage;
   return new VarveError(
     "LOG_GAP",
-    `Version ${version} cannot be read any more: its checkpoint ${path} was removed by log cleanup after this snapshot had found it. Open the table again; versions before the oldest checkpoint that is left are gone.`,
+    `Version ${version} can no longer be read: log cleanup removed its checkpoint ${path} after this snapshot was opened. Open the table again; versions before the oldest remaining checkpoint are gone.`,
     { version, path },
     damage,
   );
@@ -186,7 +182,7 @@ function gap(listing: LogListing, missing: number, start: number, target: number
   const base = start === 0 ? "version 0" : `the checkpoint of version ${start - 1}`;
   return new VarveError(
     "LOG_GAP",
-    `The log has a gap: the commit of version ${missing} is missing between ${base} and version ${target}. Restore the file, or read a version before it.`,
+    `The log has a gap: the commit of version ${missing} is missing between ${base} and version ${target}. Restore the file, or read an earlier version.`,
     { missing, target, available: readableVersions(listing) },
   );
 }

@@ -81,7 +81,7 @@ async function getListed(
 ): Promise<Uint8Array> {
   const bytes = await store.get(file.path, options);
   if (bytes.length === file.size) return bytes;
-  const message = `${file.path} has ${bytes.length} bytes, and had ${file.size} when it was listed: the log was cleaned up or changed by hand since. Open the table again.`;
+  const message = `${file.path} has ${bytes.length} bytes but had ${file.size} when it was listed: the log was cleaned up or changed by hand in between. Open the table again.`;
   throw new VarveError("LOG_GAP", message, { missing: from, path: file.path });
 }
 
@@ -121,7 +121,7 @@ export async function readCommit(
     return await readActions(await store.get(path, options), path);
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
-    const message = `The commit of version ${version} (${path}) does not exist. It was cleaned up, or the version was never written.`;
+    const message = `The commit of version ${version} (${path}) does not exist: it was cleaned up, or never written. List the versions to see which exist.`;
     throw new VarveError("VERSION_NOT_FOUND", message, { version }, error);
   }
 }
@@ -170,14 +170,14 @@ export function notReconciled(file: TailFile): VarveError {
   const { path } = file.file;
   return new VarveError(
     "LOG_CORRUPT",
-    `The log compaction ${path} holds several actions on one thing, against the protocol: it cannot stand in for the commits ${file.from} to ${file.to}.`,
+    `The log compaction ${path} cannot replace the commits ${file.from} to ${file.to}: it contains several actions with the same key, which the protocol forbids.`,
     { compaction: path },
   );
 }
 
 function tailError(file: TailFile, error: unknown): unknown {
   if (isVarveError(error, "OBJECT_NOT_FOUND")) {
-    const message = `${file.file.path} was listed and then gone: the log is being cleaned up or was changed by hand. Open the table again.`;
+    const message = `${file.file.path} disappeared after it was listed: the log is being cleaned up or was changed by hand. Open the table again.`;
     return new VarveError("LOG_GAP", message, { missing: file.from, path: file.file.path }, error);
   }
   if (!isVarveError(error, "LOG_CORRUPT", "LIMIT_EXCEEDED") || file.from === file.to) return error;

@@ -304,7 +304,7 @@ async function commitTime(
 }
 
 function removedWhileOpened(version: number): VarveError {
-  const message = `The commit of version ${version} was removed by log cleanup while it was being opened. Open the table again.`;
+  const message = `Log cleanup removed the commit of version ${version} while it was being opened. Open the table again.`;
   return new VarveError("LOG_GAP", message, { version });
 }
 
@@ -329,7 +329,7 @@ function withoutBytes({ file, head, longestLine }: TailPart): TailPart {
 function checksumMismatch(path: string): VarveError {
   return new VarveError(
     "CHECKSUM_MISMATCH",
-    `The checksum file ${path} names another protocol or metadata than the log: one of the two was changed by hand. The log counts: delete ${path} and open the table again.`,
+    `The checksum file ${path} disagrees with the log about the protocol or the metadata: one of the two was changed by hand. The log is authoritative: delete ${path} and open the table again.`,
     { path },
   );
 }
@@ -350,7 +350,7 @@ function schemaOf(protocol: ProtocolAction, metadata: MetadataAction): StructTyp
 function missingState(action: "protocol" | "metaData", version: number): VarveError {
   return new VarveError(
     "LOG_CORRUPT",
-    `The log up to version ${version} has no ${action} action: no reader can know what the table is. Its first commit or its checkpoint is damaged.`,
+    `The log up to version ${version} has no ${action} action, so the table cannot be read. Its first commit or its checkpoint is damaged; restore it.`,
     { version, missing: action },
   );
 }

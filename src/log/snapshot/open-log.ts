@@ -29,15 +29,19 @@ export interface OpenLogOptions extends ReadOptions {
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
   const { version, timestamp } = options;
   if (version !== undefined && timestamp !== undefined) {
-    throw new VarveError("INVALID_ARGUMENT", "A table is opened at a version or at a time, not both.", {
-      version,
-      timestamp,
-    });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      "Pass either a version or a timestamp to open a table at, not both.",
+      {
+        version,
+        timestamp,
+      },
+    );
   }
   if (version !== undefined && (!Number.isSafeInteger(version) || version < 0)) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `${version} is not a version: versions are integers from 0 on.`,
+      `Invalid version ${version}: a version must be a non-negative integer.`,
       { version },
     );
   }
@@ -160,7 +164,7 @@ function isTableSnapshot(snapshot: LogSnapshot): snapshot is TableSnapshot {
 function notATable(context: TableContext): VarveError {
   return new VarveError(
     "NOT_A_TABLE",
-    `There is no Delta table at ${context.store.uri}: its _delta_log holds no commit. Check the path, or create the table.`,
+    `No Delta table at ${context.store.uri}: its _delta_log has no commits. Check the path, or create the table.`,
     {
       uri: context.store.uri,
     },

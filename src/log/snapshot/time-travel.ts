@@ -46,18 +46,22 @@ export async function versionAtTime(
   options: ReadOptions,
 ): Promise<number> {
   if (!Number.isFinite(timestamp))
-    throw new VarveError("INVALID_ARGUMENT", `${timestamp} is not a time.`, { timestamp });
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `Invalid timestamp ${timestamp}: it must be a number of milliseconds since 1970-01-01 UTC.`,
+      { timestamp },
+    );
   if (timestamp > Math.max(latest.timestamp, context.world.now()))
     throw outOfRange(listing, latest, timestamp, "is in the future");
   const stored = inCommitTimestamps(latest.protocol, latest.metadata);
   if (stored !== undefined && (stored.timestamp === undefined || timestamp >= stored.timestamp)) {
     const version = await searchCommits(context, listing, stored.version, timestamp, options);
     if (version !== undefined) return version;
-    throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
+    throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
   }
   const found = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
   if (found === undefined)
-    throw outOfRange(listing, latest, timestamp, "is before the first version that the log still holds");
+    throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
   return found.version;
 }
 
@@ -93,7 +97,7 @@ function outOfRange(listing: LogListing, latest: LogSnapshot, timestamp: number,
     .join(", ");
   return new VarveError(
     "TIMESTAMP_OUT_OF_RANGE",
-    `${iso(timestamp)} ${what}. Versions that can be read: ${range}; the newest was committed at ${iso(latest.timestamp)}.`,
+    `${iso(timestamp)} ${what}. Readable versions: ${range}; the newest was committed at ${iso(latest.timestamp)}.`,
     { timestamp, first: first?.timestamp, last: latest.timestamp, versions: readableVersions(listing) },
   );
 }

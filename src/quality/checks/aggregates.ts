@@ -153,13 +153,13 @@ export const aggregates: readonly Expectation[] = [
         return {
           param: "quantiles",
           problem: "holds a share outside 0 to 1",
-          advice: "Give shares between 0 and 1",
+          advice: "Pass shares between 0 and 1",
         };
       if (shares.length !== list(params, "value_ranges").length)
         return {
           param: "value_ranges",
           problem: "has not one range for each quantile",
-          advice: "Give as many ranges as quantiles",
+          advice: "Pass as many ranges as quantiles",
         };
       return undefined;
     },

@@ -62,7 +62,7 @@ function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal 
     return {
       param: "max_value",
       problem: `max_value ${max} can never be met: it is never below ${lowest}`,
-      advice: "Give a higher bound",
+      advice: "Pass a higher bound",
     };
   if (
     min !== undefined &&
@@ -72,7 +72,7 @@ function refuseBeyond(params: JsonObject, { lowest, highest }: Limits): Refusal 
     return {
       param: "min_value",
       problem: `min_value ${min} can never be met: it is never above ${highest}`,
-      advice: "Give a lower bound",
+      advice: "Pass a lower bound",
     };
   return undefined;
 }
@@ -90,7 +90,7 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
         ? {
             param: "min_value",
             problem: "neither min_value nor max_value is given",
-            advice: "Give at least one of them",
+            advice: "Pass at least one of them",
           }
         : undefined;
     }
@@ -99,7 +99,7 @@ export function refuseBounds(needed: boolean, limits?: Limits): (params: JsonObj
       return {
         param: "max_value",
         problem: "min_value and max_value are of different types",
-        advice: "Give both as numbers or both as text",
+        advice: "Pass both as numbers or both as text",
       };
     if (min > max)
       return {

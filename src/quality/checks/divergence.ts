@@ -57,13 +57,13 @@ function readPartition(params: JsonObject): Partition | string {
 function refuse(params: JsonObject) {
   const partition = readPartition(params);
   if (typeof partition === "string")
-    return { param: "partition_object", problem: partition, advice: "Give { bins | values, weights }" };
+    return { param: "partition_object", problem: partition, advice: "Pass { bins | values, weights }" };
   const held = number(params, "tail_weight_holdout") ?? 0;
   if (partition.kind === "values") return undefined;
   if (held > 0 && partition.tails !== undefined)
     return {
       param: "tail_weight_holdout",
-      problem: "is given beside tail_weights",
+      problem: "cannot be combined with tail_weights",
       advice: "Leave out one of them",
     };
   const [first, last] = [partition.bins[0], partition.bins.at(-1)];

@@ -71,7 +71,7 @@ function ruleText(params: JsonObject): string {
 function plannedMeasure(use: CheckUse) {
   const measure = measureNamed(text(use.check.params, "metric"));
   if (measure === undefined)
-    throw invalidSuite(`${use.check.path}.params.metric`, "names no metric", "Use one of the measures");
+    throw invalidSuite(`${use.check.path}.params.metric`, "unknown metric", "Use one of the measures");
   if (measure.columns === 1 && text(use.check.params, "column") === "")
     throw invalidSuite(
       `${use.check.path}.params.column`,

@@ -68,7 +68,8 @@ function compile(
 ): Condition {
   if (schema === true) return () => "true";
   if (schema === false) return () => "false";
-  if (!isJsonObject(schema)) throw invalidSuite(path, "is no JSON Schema", "Give an object, true or false");
+  if (!isJsonObject(schema))
+    throw invalidSuite(path, "is not a JSON Schema", "Pass an object, true or false");
   const conditions = Object.entries(schema).flatMap(([keyword, value]): Condition[] => {
     if (annotations.has(keyword)) return [];
     const make = keywords[keyword];
@@ -107,7 +108,7 @@ function jsonPointer(name: string, quote: (value: string) => string): string {
 
 function bound(type: string, left: Condition, operator: string): Keyword {
   return (value, path) => {
-    if (typeof value !== "number") throw invalidSuite(path, "must be a number", "Give a number");
+    if (typeof value !== "number") throw invalidSuite(path, "must be a number", "Pass a number");
     return (json) => when(json, type, `${left(json)} ${operator} ${value}`);
   };
 }
@@ -119,7 +120,7 @@ const itemsOf: Condition = (json) => `json_array_length(${json})`;
 function combined(join: (parts: readonly string[]) => string): Keyword {
   return (value, path, quote, depth) => {
     if (!Array.isArray(value) || value.length === 0)
-      throw invalidSuite(path, "must be a list of schemas", "Give at least one");
+      throw invalidSuite(path, "must be a list of schemas", "Pass at least one");
     const parts = (value as readonly JsonValue[]).map((item, at) =>
       compile(item, `${path}[${at}]`, quote, depth),
     );
@@ -139,11 +140,11 @@ const keywords: Readonly<Record<string, Keyword>> = {
     const names = Array.isArray(value) ? (value as readonly JsonValue[]) : [value];
     for (const name of names)
       if (typeof name !== "string" || types[name] === undefined)
-        throw invalidSuite(path, "names no JSON type", `Use ${Object.keys(types).join(", ")}`);
+        throw invalidSuite(path, "is not a JSON type", `Use ${Object.keys(types).join(", ")}`);
     return (json) => `(${names.map((name) => isType(json, String(name))).join(" OR ")})`;
   },
   enum: (value, path, quote) => {
-    if (!Array.isArray(value)) throw invalidSuite(path, "must be a list", "Give the allowed values");
+    if (!Array.isArray(value)) throw invalidSuite(path, "must be a list", "Pass the allowed values");
     const items = (value as readonly JsonValue[]).map((item) => literal(item, quote));
     return (json) =>
       items.length === 0
@@ -161,11 +162,11 @@ const keywords: Readonly<Record<string, Keyword>> = {
   minItems: bound("array", itemsOf, ">="),
   maxItems: bound("array", itemsOf, "<="),
   pattern: (value, path, quote) => {
-    if (typeof value !== "string") throw invalidSuite(path, "must be a regular expression", "Give a text");
+    if (typeof value !== "string") throw invalidSuite(path, "must be a regular expression", "Pass a text");
     return (json) => when(json, "string", `regexp_matches(${textOf(json)}, ${quote(value)})`);
   },
   required: (value, path, quote) => {
-    if (!Array.isArray(value)) throw invalidSuite(path, "must be a list of names", "Give names");
+    if (!Array.isArray(value)) throw invalidSuite(path, "must be a list of names", "Pass names");
     const names = (value as readonly JsonValue[]).map((name) => jsonPointer(String(name), quote));
     return (json) =>
       when(
@@ -175,7 +176,7 @@ const keywords: Readonly<Record<string, Keyword>> = {
       );
   },
   properties: (value, path, quote, depth) => {
-    if (!isJsonObject(value)) throw invalidSuite(path, "must be an object", "Give a schema for each name");
+    if (!isJsonObject(value)) throw invalidSuite(path, "must be an object", "Pass a schema for each name");
     const parts = Object.entries(value).map(([name, schema]) => ({
       pointer: jsonPointer(name, quote),
       check: compile(schema, `${path}.${name}`, quote, depth),

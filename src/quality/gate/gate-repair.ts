@@ -99,7 +99,7 @@ async function tryRepair(
     throw invalidSuite(
       `${check.path}.repair.expression`,
       `it gives no ${type}: ${error.message}`,
-      "Give values of the column's type",
+      "Pass values of the column's type",
       error,
     );
   }

@@ -203,7 +203,7 @@ function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): 
   if (misled.length === 0) return;
   throw new VarveError(
     "SOURCE_UNREADABLE",
-    `All rows passed ${misled.join(", ")} by what the source's Parquet files say of their values, but the values themselves fail: the statistics in those files are wrong. Write the files anew. Nothing was committed.`,
+    `The statistics in the source's Parquet files are wrong: by them all rows pass ${misled.join(", ")}, but the values fail. Rewrite the files. Nothing was committed.`,
     { checks: misled },
   );
 }
@@ -223,7 +223,7 @@ function refuseMissingRelations(planned: readonly PlannedCheck[], context: GateC
       if (name !== thisTable && context.relations?.[name] === undefined) {
         throw invalidSuite(
           `${check.path}.params.table`,
-          `no table is given under the name "${name}"`,
+          `unknown table "${name}"`,
           "Bind the name to a table when you run the suite",
         );
       }

@@ -88,8 +88,8 @@ function variantMemberSql(value: string, type: string): string {
 function variantInside(column: string): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `Rows of the batch would be set aside, but its column ${column} holds variants inside another type, which a quarantine's JSON cannot give ` +
-      "back as they were. Let the gate reject such a batch instead of setting rows aside. Nothing was written.",
+    `Cannot set rows aside: column ${column} has variants inside another type, which the quarantine's JSON cannot represent ` +
+      "without loss. Reject such batches instead of setting rows aside. Nothing was written.",
     { column: [column], feature: "variantType" },
   );
 }

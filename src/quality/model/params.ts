@@ -25,27 +25,22 @@ export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
  */
 export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, path: string): JsonObject {
   const given = params ?? {};
-  if (!isJsonObject(given))
-    throw invalidSuite(path, "params is no object", "Write the parameters as an object");
+  if (!isJsonObject(given)) throw invalidSuite(path, "must be an object", "Pass the parameters as an object");
   const known = Object.keys(specs);
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(specs, name))
-      throw invalidSuite(
-        `${path}.${name}`,
-        "is no parameter of this check",
-        `Use ${known.join(", ") || "none"}`,
-      );
+      throw invalidSuite(`${path}.${name}`, "unknown parameter", `Use ${known.join(", ") || "none"}`);
   }
   const checked: Record<string, JsonValue> = {};
   for (const [name, spec] of Object.entries(specs)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     if (value === undefined || value === null) {
-      if (spec.required === true) throw invalidSuite(`${path}.${name}`, "is missing", `Give ${spec.about}`);
+      if (spec.required === true) throw invalidSuite(`${path}.${name}`, "is missing", `Pass ${spec.about}`);
       continue;
     }
     const problem = problemOf(value, spec);
     if (problem !== undefined)
-      throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Give ${spec.about}`);
+      throw invalidSuite(`${path}.${name}`, `${problem}, found ${show(value)}`, `Pass ${spec.about}`);
     checked[name] =
       spec.type === "number" || spec.type === "integer" || spec.type === "numbers" ? asNumbers(value) : value;
   }
@@ -65,13 +60,13 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
     case "sql":
       return typeof value === "string" && (spec.type === "string" || value.trim() !== "")
         ? undefined
-        : "must be a text";
+        : "must be text";
     case "regex":
       return regexProblem(value);
     case "boolean":
       return typeof value === "boolean" ? undefined : "must be true or false";
     case "scalar":
-      return isScalar(value) ? undefined : "must be a number, a text or a boolean";
+      return isScalar(value) ? undefined : "must be a number, text or boolean";
     case "json":
       return isJsonObject(value) ? undefined : "must be an object";
     case "enum":
@@ -96,7 +91,7 @@ function numberProblem(
 ): string | undefined {
   const value = asNumbers(given);
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
-  if (spec.type === "integer" && !Number.isInteger(value)) return "must be a whole number";
+  if (spec.type === "integer" && !Number.isInteger(value)) return "must be an integer";
   if (spec.min !== undefined && value < spec.min) return `must be greater than or equal to ${spec.min}`;
   if (spec.max !== undefined && value > spec.max) return `must be less than or equal to ${spec.max}`;
   return undefined;
@@ -108,11 +103,11 @@ function listProblem(
   atLeast: number,
 ): string | undefined {
   if (!Array.isArray(value)) return "must be a list";
-  if (value.length < atLeast) return `must hold at least ${atLeast}`;
+  if (value.length < atLeast) return `must have at least ${atLeast} items`;
   for (const item of value as readonly JsonValue[]) {
     if (type === "columns" && (typeof item !== "string" || item === ""))
       return "must be a list of column names";
-    if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, texts or booleans";
+    if (type === "scalars" && !isScalar(item)) return "must be a list of numbers, strings or booleans";
     if (type === "numbers" && typeof asNumbers(item) !== "number") return "must be a list of numbers";
     if (type === "regexes" && regexProblem(item) !== undefined)
       return `holds ${show(item)}, which ${regexProblem(item)}`;
@@ -149,9 +144,9 @@ const mostRepeats = 1000;
 function regexProblem(value: JsonValue): string | undefined {
   if (typeof value !== "string") return "must be a regular expression as text";
   if (/(^|[^\\])(\\\\)*\\k[<{']/.test(value))
-    return "must be a regular expression without back-references, which the engine lacks";
+    return "must be a regular expression without back-references, which DuckDB does not support";
   if (/(^|[^\\])(\\\\)*\\[ZGX]/.test(value))
-    return "must be a regular expression without \\Z, \\G and \\X, which the engine lacks (\\z is the end)";
+    return "must be a regular expression without \\Z, \\G and \\X, which DuckDB does not support (use \\z for the end)";
   if (
     [...value.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(
       ([, low, high]) => Number(low) > mostRepeats || Number(high ?? 0) > mostRepeats,
@@ -159,9 +154,9 @@ function regexProblem(value: JsonValue): string | undefined {
   )
     return `must be a regular expression that repeats nothing more than ${mostRepeats} times`;
   if (/\(\?<?[=!]/.test(value))
-    return "must be a regular expression without look-around, which the engine lacks";
+    return "must be a regular expression without look-around, which DuckDB does not support";
   if (/(^|[^\\])(\\\\)*\\[1-9]/.test(value))
-    return "must be a regular expression without back-references, which the engine lacks";
+    return "must be a regular expression without back-references, which DuckDB does not support";
   try {
     new RegExp(asJavaScript(value), "u");
   } catch (error) {

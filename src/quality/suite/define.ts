@@ -50,16 +50,16 @@ export function defineSuite(
   functions: Readonly<Record<string, RowFunction>> = {},
 ): Suite {
   if (typeof suite !== "object" || suite === null)
-    throw invalidSuite("", "is no object", "Give { checks: [...] }");
+    throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
   if (isDefined(suite))
     return Object.keys(functions).length === 0
       ? suite
       : Object.freeze({ ...suite, functions: { ...suite.functions, ...functions } });
   const json: JsonValue = jsonCopy(suite);
-  if (!isJsonObject(json)) throw invalidSuite("", "is no object", "Give { checks: [...] }");
+  if (!isJsonObject(json)) throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
   refuseUnknown(json, suiteKeys, "");
   const listed = json["checks"];
-  if (!Array.isArray(listed)) throw invalidSuite("checks", "must be a list of checks", "Give checks: []");
+  if (!Array.isArray(listed)) throw invalidSuite("checks", "must be a list of checks", "Pass checks: []");
   const ids = new Set<string>();
   const checks = (listed as readonly JsonValue[]).map((item, at) => {
     const check = defineCheck(item, `checks[${at}]`, ids);
@@ -87,9 +87,9 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
   try {
     json = parseJson(text);
   } catch (error) {
-    throw invalidSuite("", "is no JSON", "Write it as JSON", error);
+    throw invalidSuite("", "is not valid JSON", "Write the suite as JSON", error);
   }
-  if (!isJsonObject(json)) throw invalidSuite("", "is no object", "Give { checks: [...] }");
+  if (!isJsonObject(json)) throw invalidSuite("", "must be an object", "Pass { checks: [...] }");
   return defineSuite(json as unknown as SuiteJson, functions);
 }
 
@@ -97,7 +97,7 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
 export function expectationOf(check: Check): Expectation {
   const found = expectations.get(check.kind);
   if (found === undefined)
-    throw invalidSuite(`${check.path}.kind`, `${check.kind} is no known check`, "See the list of checks");
+    throw invalidSuite(`${check.path}.kind`, `unknown check "${check.kind}"`, "See the list of checks");
   return found;
 }
 
@@ -126,7 +126,7 @@ function jsonCopy(value: unknown): JsonValue {
     throw invalidSuite(
       "",
       "cannot be written as JSON",
-      "Give plain objects, lists, texts, numbers and booleans",
+      "Pass plain objects, lists, strings, numbers and booleans",
       error,
     );
   }
@@ -148,19 +148,20 @@ function refuseNonFinite(value: unknown, path: string): void {
 }
 
 function defineCheck(item: JsonValue, path: string, ids: ReadonlySet<string>): Check {
-  if (!isJsonObject(item)) throw invalidSuite(path, "is no object", "Give { kind, params }");
+  if (!isJsonObject(item)) throw invalidSuite(path, "must be an object", "Pass { kind, params }");
   refuseUnknown(item, checkKeys, path);
   const kind = item["kind"];
-  if (typeof kind !== "string") throw invalidSuite(`${path}.kind`, "is missing", "Name the check");
+  if (typeof kind !== "string")
+    throw invalidSuite(`${path}.kind`, "is missing", "Set it to the kind of a check");
   const expectation = expectations.get(kind);
-  if (expectation === undefined)
-    throw invalidSuite(`${path}.kind`, `"${kind}" is no known check`, nearest(kind));
+  if (expectation === undefined) throw invalidSuite(`${path}.kind`, `unknown check "${kind}"`, nearest(kind));
   const params = checkParams(item["params"], expectation.params, `${path}.params`);
   const refusal = expectation.refuse?.(params);
   if (refusal !== undefined)
     throw invalidSuite(`${path}.params.${refusal.param}`, refusal.problem, refusal.advice);
   const id = optionalText(item["id"], `${path}.id`) ?? freeId(defaultId(kind, params), ids);
-  if (ids.has(id)) throw invalidSuite(`${path}.id`, `"${id}" is used twice`, "Give each check its own id");
+  if (ids.has(id))
+    throw invalidSuite(`${path}.id`, `duplicate id "${id}"`, "Use a different id for each check");
   const options = defineOptions(item, expectation, params, path);
   return Object.freeze({
     id,
@@ -183,7 +184,7 @@ function defineOptions(
   if (aggregate && onFail !== "reject" && onFail !== "warn") {
     throw invalidSuite(
       `${path}.onFail`,
-      `${expectation.kind} looks at all rows together and can name none, so it cannot ${onFail}`,
+      `${expectation.kind} tests the batch as a whole, not single rows, so it cannot ${onFail}`,
       "Use reject or warn",
     );
   }
@@ -191,7 +192,7 @@ function defineOptions(
     if (item[name] !== undefined)
       throw invalidSuite(
         `${path}.${name}`,
-        `has no meaning for ${expectation.kind}, which names no rows`,
+        `does not apply to ${expectation.kind}, which does not test single rows`,
         "Leave it out",
       );
   }
@@ -223,22 +224,22 @@ function repairOf(
     if (onFail === "repair")
       throw invalidSuite(
         `${path}.repair`,
-        "is missing, though onFail is repair",
-        "Say how: { with: default | clip | null | sql | function }",
+        "is missing, although onFail is repair",
+        "Pass { with: default | clip | null | sql | function }",
       );
     return undefined;
   }
   const at = `${path}.repair`;
   if (onFail !== "repair")
-    throw invalidSuite(at, `is given, though onFail is ${onFail}`, "Set onFail to repair");
+    throw invalidSuite(at, `is set, although onFail is ${onFail}`, "Set onFail to repair");
   if (!isJsonObject(value))
-    throw invalidSuite(at, "is no object", "Give { with: default | clip | null | sql | function }");
+    throw invalidSuite(at, "must be an object", "Pass { with: default | clip | null | sql | function }");
   refuseUnknown(value, ["with", "value", "expression", "function", "otherwise"], at);
   if (expectation.level !== "row" || typeof params["column"] !== "string") {
     throw invalidSuite(
       at,
       `${expectation.kind} does not test the values of one column`,
-      "Repair with a check of one column",
+      "Use a check of one column",
     );
   }
   const how = oneOf(value["with"], ["default", "clip", "null", "sql", "function"] as const, `${at}.with`);
@@ -247,7 +248,7 @@ function repairOf(
   if (how === "default") {
     const given = value["value"];
     if (typeof given !== "string" && typeof given !== "number" && typeof given !== "boolean")
-      throw invalidSuite(`${at}.value`, "is missing", "Give the value to put in");
+      throw invalidSuite(`${at}.value`, "is missing", "Pass the replacement value");
     return { with: "default", value: given, ...rest };
   }
   if (how === "clip") {
@@ -268,13 +269,13 @@ function repairOf(
   if (how === "sql") {
     const expression = optionalText(value["expression"], `${at}.expression`);
     if (expression === undefined)
-      throw invalidSuite(`${at}.expression`, "is missing", "Give an SQL expression over the columns");
+      throw invalidSuite(`${at}.expression`, "is missing", "Pass an SQL expression over the columns");
     return { with: "sql", expression, ...rest };
   }
   if (how === "function") {
     const name = optionalText(value["function"], `${at}.function`);
     if (name === undefined)
-      throw invalidSuite(`${at}.function`, "is missing", "Name the TypeScript function");
+      throw invalidSuite(`${at}.function`, "is missing", "Pass the name of the TypeScript function");
     return { with: "function", function: name, ...rest };
   }
   throw invalidSuite(`${at}.with`, "is missing", "Use default, clip, null, sql or function");
@@ -282,41 +283,37 @@ function repairOf(
 
 function escalation(value: JsonValue | undefined, path: string): Escalation | undefined {
   if (value === undefined) return undefined;
-  if (!isJsonObject(value)) throw invalidSuite(path, "is no object", "Give { above: 0.05, to: reject }");
+  if (!isJsonObject(value)) throw invalidSuite(path, "must be an object", "Pass { above: 0.05, to: reject }");
   refuseUnknown(value, ["above", "to"], path);
   const above = share(value["above"], `${path}.above`);
   const to = oneOf(value["to"], afterwards, `${path}.to`);
   if (above === undefined || to === undefined)
-    throw invalidSuite(path, "needs above and to", "Give { above: 0.05, to: reject }");
+    throw invalidSuite(path, "above and to are required", "Pass { above: 0.05, to: reject }");
   return { above, to };
 }
 
 function refuseUnknown(object: JsonObject, known: readonly string[], path: string): void {
   for (const name of Object.keys(object)) {
     if (!known.includes(name))
-      throw invalidSuite(
-        path === "" ? name : `${path}.${name}`,
-        "is no known option",
-        `Use ${known.join(", ")}`,
-      );
+      throw invalidSuite(path === "" ? name : `${path}.${name}`, "unknown option", `Use ${known.join(", ")}`);
   }
 }
 
 function share(value: JsonValue | undefined, path: string): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || Number.isNaN(value))
-    throw invalidSuite(path, `must be a number, found ${String(value)}`, "Give a share between 0 and 1");
+    throw invalidSuite(path, `must be a number, found ${String(value)}`, "Pass a share between 0 and 1");
   if (value < 0)
     throw invalidSuite(
       path,
       `must be greater than or equal to 0, found ${value}`,
-      "Give a share between 0 and 1",
+      "Pass a share between 0 and 1",
     );
   if (value > 1)
     throw invalidSuite(
       path,
       `must be less than or equal to 1, found ${value}`,
-      "Give a share between 0 and 1",
+      "Pass a share between 0 and 1",
     );
   return value;
 }
@@ -324,7 +321,7 @@ function share(value: JsonValue | undefined, path: string): number | undefined {
 function optionalText(value: JsonValue | undefined, path: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" || value.trim() === "")
-    throw invalidSuite(path, "must be a text", "Give a text that is not empty");
+    throw invalidSuite(path, "must be text", "Pass text that is not empty");
   return value;
 }
 

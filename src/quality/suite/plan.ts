@@ -53,14 +53,14 @@ function refuseDefault(
 ): void {
   const column = findColumn(String(check.params["column"]), columns, dialect);
   const fraction = column?.class === "integer" && typeof value === "number" && !Number.isInteger(value);
-  const whole = fraction ? "is no whole number" : undefined;
-  const nested = column?.class === "nested" ? "is no value of a nested type" : undefined;
+  const whole = fraction ? "is not an integer" : undefined;
+  const nested = column?.class === "nested" ? "is not a value of a nested type" : undefined;
   const problem = column === undefined ? undefined : (whole ?? nested ?? misfit(value, column));
   if (column === undefined || problem === undefined) return;
   throw invalidSuite(
     `${check.path}.repair.value`,
     `${JSON.stringify(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
-    "Give a value of the column's type",
+    "Pass a value of the column's type",
   );
 }
 
@@ -106,11 +106,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
   const named = (name: string, path: string, accepts: readonly ColumnClass[] | undefined): ColumnUse => {
     const found = findColumn(name, context.columns, context.dialect);
     if (found === undefined)
-      throw invalidSuite(
-        path,
-        `there is no column "${name}"`,
-        `The columns are ${columnNames(context.columns)}`,
-      );
+      throw invalidSuite(path, `unknown column "${name}"`, `The columns are ${columnNames(context.columns)}`);
     if (isUntyped(found)) return typedAsNeeded(found, check, accepts, context.dialect);
     if (accepts !== undefined && !accepts.includes(found.class)) {
       throw invalidSuite(
@@ -127,7 +123,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
       throw invalidSuite(
         `${check.path}.params.${param}`,
         `${stringifyJson(value)} ${problem}, but column "${column.name}" is of type ${column.type}`,
-        "Give a value of the column's type",
+        "Pass a value of the column's type",
       );
     return context.dialect.literal(value, beyondDigits(value, column) ? "double" : column.class);
   };
@@ -195,14 +191,14 @@ function beyondDigits(value: JsonValue, { class: kind, type }: ColumnUse): boole
 const dateText = /^-?\d{4,6}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;
 
 function misfit(value: JsonValue, column: ColumnUse): string | undefined {
-  if (column.class === "boolean") return typeof value === "boolean" ? undefined : "is no boolean";
+  if (column.class === "boolean") return typeof value === "boolean" ? undefined : "is not a boolean";
   if (isNumeric(column.class))
-    return typeof value === "number" || typeof value === "bigint" ? undefined : "is no number";
+    return typeof value === "number" || typeof value === "bigint" ? undefined : "is not a number";
   if (isTemporal(column.class))
     return typeof value === "string" &&
       dateText.test(value) &&
       !Number.isNaN(Date.parse(value.replace(" ", "T")))
       ? undefined
-      : "is no date or time";
-  return typeof value === "string" ? undefined : "is no text";
+      : "is not a date or time";
+  return typeof value === "string" ? undefined : "is not text";
 }

@@ -27,12 +27,12 @@ export function refuseReference(
         `Its columns are ${there.map(({ name }) => name).join(", ")}`,
       );
     if (other !== own.name && !there.some(({ name }) => name.toLowerCase() === other.toLowerCase()))
-      throw invalidSuite(path, `"${other}" is a nested field of "${table}"`, "Name a top-level column");
+      throw invalidSuite(path, `"${other}" is a nested field of "${table}"`, "Use a top-level column");
     if (areAlike(own.class, found.class)) continue;
     throw invalidSuite(
       path,
       `${own.name} (${own.type}) cannot be compared with ${other} (${found.type}) of "${table}"`,
-      "Compare columns of one type",
+      "Compare columns of the same type",
     );
   }
 }

@@ -31,7 +31,7 @@ export function checkPath(path: string): string {
   ) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `${JSON.stringify(path)} is no object path: give a relative path without empty or "." segments.`,
+      `Invalid object path ${JSON.stringify(path)}: it must be a relative path without empty or "." segments.`,
       {
         path,
       },
@@ -44,7 +44,7 @@ export function checkPath(path: string): string {
 export function checkPrefix(prefix: string): string {
   if (prefix.startsWith("/") || hasSegment(prefix, "..")) throw outsideRoot(prefix);
   if (isUnencodable(prefix))
-    throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(prefix)} is no listing prefix.`, { prefix });
+    throw new VarveError("INVALID_ARGUMENT", `Invalid listing prefix ${JSON.stringify(prefix)}.`, { prefix });
   return prefix;
 }
 
@@ -53,7 +53,7 @@ export function outsideRoot(path: string, root?: string): VarveError {
   const where = root === undefined ? "the table's folder" : root;
   return new VarveError(
     "PATH_OUTSIDE_TABLE",
-    `The path ${JSON.stringify(path)} leads out of ${where} and was refused.`,
+    `Refused path ${JSON.stringify(path)}: it leads out of ${where}.`,
     { path },
   );
 }
@@ -62,7 +62,7 @@ export function outsideRoot(path: string, root?: string): VarveError {
 export function objectNotFound(uri: string, path: string, cause?: unknown): VarveError {
   return new VarveError(
     "OBJECT_NOT_FOUND",
-    `There is no object ${JSON.stringify(path)} in ${uri}.`,
+    `Object ${JSON.stringify(path)} does not exist in ${uri}.`,
     { path, store: uri },
     cause,
   );

@@ -13,7 +13,7 @@ export async function temporaryStagingFolder(): Promise<string> {
     const folder = tmpdir();
     throw new VarveError(
       "STORE_REFUSED",
-      `Could not make a folder in ${folder} for files on their way to the store.`,
+      `Could not create a folder for temporary files in ${folder}. Choose a temporary folder that this user may write to.`,
       { folder },
       error,
     );

@@ -213,7 +213,7 @@ async function publish(temporary: string, target: string): Promise<PutIfAbsentOu
 }
 
 function noHardLinks(root: LocalRoot, cause: unknown): VarveError {
-  const message = `The file system of ${root.folder} cannot make hard links, without which a commit cannot be atomic. Keep the table on another file system.`;
+  const message = `The file system of ${root.folder} does not support hard links, which atomic commits need. Keep the table on another file system.`;
   return new VarveError("STORE_NO_CONDITIONAL_PUT", message, { store: root.uri }, cause);
 }
 

@@ -180,6 +180,6 @@ async function isAws(connection: S3Connection): Promise<boolean> {
 }
 
 function notHonoured(location: S3Location, why: string): VarveError {
-  const message = `The store ${location.uri} cannot hold a table that is written to: ${why}, so two writers could both believe they made the same version. Reading works; use a store with conditional writes.`;
+  const message = `Cannot write tables to ${location.uri}: ${why}, so two writers could both create the same version. Use a store with conditional writes; reading works.`;
   return new VarveError("STORE_NO_CONDITIONAL_PUT", message, { store: location.uri, why });
 }

@@ -96,13 +96,13 @@ function kindOf(code: string, status: number | undefined, name: string, message:
 }
 
 function adviceFor(failure: S3Failure): string {
-  if (failure.kind === "throttled")
-    return "The store is throttling; try again with fewer requests at a time.";
-  if (failure.kind === "unavailable") return "Try again later.";
+  if (failure.kind === "throttled") return "The store is throttling; retry with fewer concurrent requests.";
+  if (failure.kind === "unavailable") return "Retry later.";
   if (failure.code === "NoSuchBucket") return "Create the bucket or correct its name.";
-  if (failure.status === 301 || failure.status === 307) return "The bucket is in another region; name it.";
-  if (failure.message === "Region is missing") return "Name the region.";
-  return "Check credentials, permissions, region and endpoint.";
+  if (failure.status === 301 || failure.status === 307)
+    return "The bucket is in another region; set the region.";
+  if (failure.message === "Region is missing") return "Set the region.";
+  return "Check the credentials, permissions, region and endpoint.";
 }
 
 function textAt(value: unknown, ...keys: readonly string[]): string | undefined {

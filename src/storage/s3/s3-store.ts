@@ -223,7 +223,7 @@ async function remove(location: S3Location, path: string, options?: ReadOptions)
 }
 
 function outOfOrder(location: S3Location, previous: string, key: string): VarveError {
-  const message = `The store ${location.uri} lists ${JSON.stringify(key)} after ${JSON.stringify(previous)}, which is not UTF-8 byte order. A log cannot be read from it; use another store.`;
+  const message = `The store ${location.uri} lists ${JSON.stringify(key)} after ${JSON.stringify(previous)}, which is not UTF-8 byte order, so it cannot hold tables. Use another store.`;
   return new VarveError("STORE_REFUSED", message, { store: location.uri, previous, key });
 }
 
@@ -232,14 +232,14 @@ function checkBucket(bucket: string): void {
     const shown = bucket.replace(/^.*@/, "***@");
     throw new VarveError(
       "INVALID_URI",
-      `${JSON.stringify(shown)} is no bucket name. Credentials go into the options, not into the URI.`,
+      `Invalid bucket name ${JSON.stringify(shown)}. Pass credentials as options, not in the URI.`,
       {
         bucket: shown,
       },
     );
   }
   if (bucket.endsWith("--x-s3")) {
-    const message = `The bucket ${bucket} is a directory bucket, which does not list in key order. Use a general purpose bucket.`;
+    const message = `The bucket ${bucket} is a directory bucket, which does not list keys in order. Use a general purpose bucket.`;
     throw new VarveError("STORE_REFUSED", message, { bucket });
   }
 }

@@ -96,10 +96,14 @@ async function uploadParts(
   );
   const id = started.UploadId;
   if (id === undefined)
-    throw new VarveError("STORE_REFUSED", `${location.uri} began an upload without naming it.`, {
-      path,
-      store: location.uri,
-    });
+    throw new VarveError(
+      "STORE_REFUSED",
+      `${location.uri} started a multipart upload without an upload id. Use a store that implements multipart uploads.`,
+      {
+        path,
+        store: location.uri,
+      },
+    );
   try {
     await complete(upload, id, await sendParts(upload, id, source), source.size);
   } catch (error) {
@@ -120,9 +124,13 @@ async function sendParts(upload: Upload, id: string, source: Source): Promise<Pa
       const bytes = new Uint8Array(Math.min(source.partBytes, source.size - start));
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
       if (bytesRead !== bytes.length)
-        throw new VarveError("SOURCE_CHANGED", `${source.file} became shorter while it was uploaded.`, {
-          file: source.file,
-        });
+        throw new VarveError(
+          "SOURCE_CHANGED",
+          `${source.file} became shorter while it was being uploaded. Retry when the file is complete.`,
+          {
+            file: source.file,
+          },
+        );
       return await sendPart(upload, id, index + 1, bytes);
     });
   } finally {
@@ -141,10 +149,14 @@ async function sendPart(upload: Upload, id: string, number: number, bytes: Uint8
     ),
   );
   if (sent.ETag === undefined)
-    throw new VarveError("STORE_REFUSED", `${location.uri} took a part without an ETag.`, {
-      path,
-      store: location.uri,
-    });
+    throw new VarveError(
+      "STORE_REFUSED",
+      `${location.uri} accepted a part without returning an ETag. Use a store that implements multipart uploads.`,
+      {
+        path,
+        store: location.uri,
+      },
+    );
   return { PartNumber: number, ETag: sent.ETag };
 }
 
@@ -195,11 +207,6 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;
   } catch (error) {
-    throw new VarveError(
-      "SOURCE_UNREADABLE",
-      `The file ${file} to be uploaded cannot be read.`,
-      { file },
-      error,
-    );
+    throw new VarveError("SOURCE_UNREADABLE", `Cannot read the file to upload, ${file}.`, { file }, error);
   }
 }

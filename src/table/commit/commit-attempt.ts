@@ -105,7 +105,7 @@ function isOurs(bytes: Uint8Array, txnId: string): boolean {
 function vanished(version: number): VarveError {
   return new VarveError(
     "LOG_GAP",
-    `The store says that version ${version} exists, but it cannot be read: it was removed meanwhile.`,
+    `The store reports that version ${version} exists, but it cannot be read: it was removed in the meantime. Open the table again and retry.`,
     {
       missing: version,
     },

@@ -33,9 +33,9 @@ export class CommitOutcomeUnknownError extends VarveError {
   constructor(version: number, txnId: string, recover: () => Promise<CommitResult>, cause: unknown) {
     super(
       "COMMIT_OUTCOME_UNKNOWN",
-      `It is unknown whether the commit of version ${version} landed: the store gave no definite answer and the version could not be read back. ` +
-        "Do not delete its data files and do not repeat the operation: call recover() on this error, " +
-        `or look whether version ${version} carries txnId ${txnId}.`,
+      `Unknown outcome of the commit of version ${version}: the store gave no definite answer and the version could not be read back. ` +
+        "Do not delete its data files and do not retry the operation: call recover() on this error, " +
+        `or check whether version ${version} has txnId ${txnId}.`,
       { version, txnId },
       cause,
     );

@@ -21,7 +21,7 @@ export class ConflictError extends VarveError {
     const operation = operationOf(winner.actions);
     super(
       code,
-      `Version ${winner.version} (${operation}, committed by another writer meanwhile) ${facts.winnerDid}, and this transaction ${facts.met}. ` +
+      `Conflict with version ${winner.version} (${operation}), which another writer committed first: it ${facts.winnerDid}, and this transaction ${facts.met}. ` +
         `Nothing of this transaction was committed. ${facts.advice}`,
       {
         winningVersion: winner.version,

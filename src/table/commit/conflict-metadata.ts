@@ -117,6 +117,6 @@ function metadataError(winner: WinningCommit, winnerDid: string, met: string): C
   return new ConflictError("CONFLICT_METADATA_CHANGED", winner, {
     winnerDid,
     met,
-    advice: "Open the table again, check the data against its new definition and repeat the operation.",
+    advice: "Reload the table, check the rows against its new definition and retry.",
   });
 }

@@ -55,6 +55,6 @@ function protocolError(winner: WinningCommit, winnerDid: string, met: string): C
   return new ConflictError("CONFLICT_PROTOCOL_CHANGED", winner, {
     winnerDid,
     met,
-    advice: "Open the table again and repeat the operation.",
+    advice: "Reload the table and retry.",
   });
 }

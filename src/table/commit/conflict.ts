@@ -54,7 +54,7 @@ function checkDomains(facts: TransactionFacts, winner: WinningCommit): void {
     throw new ConflictError("CONFLICT_DOMAIN_METADATA", winner, {
       winnerDid: `changed the metadata domain ${domain}`,
       met: "changes the same domain",
-      advice: "Read the domain again, decide anew and repeat.",
+      advice: "Reload the domain metadata and retry.",
       data: { domain },
     });
   }
@@ -65,9 +65,9 @@ function checkAppTransactions(facts: TransactionFacts, winner: WinningCommit): v
     if (!facts.appIds.has(appId)) continue;
     throw new ConflictError("CONFLICT_CONCURRENT_TRANSACTION", winner, {
       winnerDid: `recorded progress ${version} of application ${appId}`,
-      met: "reads or records the progress of the same application",
+      met: "reads or records progress of the same application",
       advice:
-        "Make sure that one writer at a time uses this application id, then repeat: a batch that landed is skipped.",
+        "Use this application id in one writer at a time, then retry: a batch that was already committed is skipped.",
       data: { appId, appVersion: String(version) },
     });
   }
@@ -99,8 +99,7 @@ function checkAdded(
   throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
     winnerDid: `added ${describeFile(met)}`,
     met: wholeTable === true ? "read the whole table" : "read rows by a condition that this file may match",
-    advice:
-      "Run the operation again on the new version, or narrow its condition to a partition that others do not write.",
+    advice: "Retry on the new version, or narrow the condition to a partition that others do not write.",
     data: { path: met.path },
   });
 }
@@ -148,7 +147,7 @@ function sameFileAdded(winner: WinningCommit, action: AddAction, met: string): C
   return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
     winnerDid: `recommitted ${describeFile(action)}`,
     met,
-    advice: "Run the operation again on the new version.",
+    advice: "Retry on the new version.",
     data: { path: action.path },
   });
 }
@@ -157,7 +156,7 @@ function sameFileRemoved(winner: WinningCommit, action: RemoveAction): ConflictE
   return new ConflictError("CONFLICT_CONCURRENT_DELETE_DELETE", winner, {
     winnerDid: `removed or rewrote ${describeFile(action)}`,
     met: "removes or rewrites the same file",
-    advice: "Run the operation again on the new version.",
+    advice: "Retry on the new version.",
     data: { path: action.path },
   });
 }
@@ -166,7 +165,7 @@ function readFileRemoved(winner: WinningCommit, action: RemoveAction, met: strin
   return new ConflictError("CONFLICT_CONCURRENT_DELETE_READ", winner, {
     winnerDid: `removed ${describeFile(action)}`,
     met,
-    advice: "Run the operation again on the new version.",
+    advice: "Retry on the new version.",
     data: { path: action.path },
   });
 }

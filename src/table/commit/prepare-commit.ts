@@ -105,7 +105,8 @@ export function checkRequest(request: CommitRequest): void {
       throw invalid(
         `A commit cannot be asked to write a ${action.kind} action: the commit writes it itself, or checkpoints do.`,
       );
-    if (seen.has(key)) throw invalid(`The commit holds the action ${key} twice; a version may hold it once.`);
+    if (seen.has(key))
+      throw invalid(`The commit contains the action ${key} twice; a version may contain it once.`);
     seen.add(key);
   }
   for (const key of Object.keys(request.commitInfo ?? {})) {

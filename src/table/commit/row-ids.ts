@@ -62,7 +62,7 @@ function rowsIn(file: AddAction): bigint {
   if (typeof rows === "number" || typeof rows === "bigint") return BigInt(rows);
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The file ${file.path} has no numRecords in its statistics, but this table tracks rows and needs it to assign row ids. ` +
+    `The file ${file.path} has no numRecords in its statistics, which a table with row tracking needs to assign row ids. ` +
       "Write the file with statistics.",
     { path: file.path },
   );

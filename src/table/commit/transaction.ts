@@ -77,7 +77,7 @@ export async function commitNewTable(context: TableContext, request: CommitReque
   if (protocol === undefined || metadata === undefined) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "A new table's first commit must hold a protocol and a metaData action.",
+      "The first commit of a new table must contain a protocol and a metaData action.",
     );
   }
   const base: CommitState = { version: -1, timestamp: 0, protocol, metadata };
@@ -221,7 +221,7 @@ class Committer {
     }
     throw new VarveError(
       "COMMIT_RETRIES_EXHAUSTED",
-      `Other writers landed first at each of ${limit} versions, up to ${state.version}. Nothing was committed. Repeat later, or commit larger batches less often.`,
+      `Other writers committed first at each of ${limit} versions, up to ${state.version}. Nothing was committed. Retry later, or commit larger batches less often.`,
       { attempts: limit, version: state.version },
     );
   }
@@ -393,7 +393,7 @@ class Committer {
     if (!signal?.aborted) return;
     throw new VarveError(
       "CANCELLED",
-      "The commit was cancelled between two tries; nothing was committed.",
+      "The commit was cancelled between two attempts; nothing was committed.",
       {},
       signal.reason,
     );
@@ -408,7 +408,7 @@ function winnerOf(version: number, bytes: Uint8Array, modified?: number): Winnin
 function strayCommit(base: number, path: string): VarveError {
   return new VarveError(
     "LOG_GAP",
-    `The commits after version ${base} cannot be relied upon: ${path} is younger than the one after it, so it may have been put into a version that was cleaned up. Open the table again and repeat.`,
+    `Cannot rely on the commits after version ${base}: ${path} is newer than the commit after it, so it may have been written after that version was cleaned up. Open the table again and retry.`,
     { missing: base + 1, path },
   );
 }
@@ -416,7 +416,7 @@ function strayCommit(base: number, path: string): VarveError {
 function removedMeanwhile(version: number): VarveError {
   return new VarveError(
     "LOG_GAP",
-    `Version ${version} was removed while it was read. Open the table again and repeat.`,
+    `Version ${version} was removed while it was being read. Open the table again and retry.`,
     {
       missing: version,
     },
@@ -426,7 +426,7 @@ function removedMeanwhile(version: number): VarveError {
 function tableExists(context: TableContext): VarveError {
   return new VarveError(
     "TABLE_EXISTS",
-    `There is a table at ${context.store.uri} already. Open it, or choose another place.`,
+    `A table already exists at ${context.store.uri}. Open it, or choose another address.`,
     {
       uri: context.store.uri,
     },
@@ -449,7 +449,7 @@ function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
 function landedInThePast(version: number): VarveError {
   return new VarveError(
     "LOG_GAP",
-    `This writer paused so long that version ${version} had been cleaned up when it committed: its commit is not part of the table. Open the table again and repeat.`,
+    `This writer paused for so long that version ${version} was cleaned up before it committed, so its commit is not part of the table. Open the table again and retry.`,
     { missing: version, version },
   );
 }

@@ -46,7 +46,7 @@ function checkAction(action: Action, rules: TableRules): void {
       if (action.domain.startsWith("delta.") && !knownSystemDomains.has(action.domain)) {
         throw new VarveError(
           "INVALID_ARGUMENT",
-          `The domain ${action.domain} belongs to the protocol and varve does not know its rules; it cannot be changed.`,
+          `Cannot change the domain ${action.domain}: it belongs to the Delta protocol, and varve does not know its rules.`,
           {
             domain: action.domain,
           },
@@ -66,7 +66,7 @@ function requireFeature(name: string, what: string, rules: TableRules): void {
 function missing(name: string, what: string, state: string): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The commit holds ${what}, but the table feature ${name} ${state}. Enable it first.`,
+    `The commit contains ${what}, but the table feature ${name} ${state}. Enable it first.`,
     {
       features: [name],
     },
@@ -76,7 +76,7 @@ function missing(name: string, what: string, state: string): VarveError {
 function appendOnly(path: string): VarveError {
   return new VarveError(
     "TABLE_APPEND_ONLY",
-    `The table is append-only (delta.appendOnly is true), and this operation removes rows in ${path}. Set the property to false first if that is meant.`,
+    `The table is append-only (delta.appendOnly is true), but this operation removes rows in ${path}. To allow it, set the property to false first.`,
     { path },
   );
 }

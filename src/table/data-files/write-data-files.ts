@@ -273,9 +273,9 @@ function checkStruct(struct: StructType, path: readonly string[]): void {
   if (struct.fields.every((field) => field.type === "void")) {
     const what =
       path.length === 0
-        ? "The table has no column that can hold a value"
-        : `The struct ${pathText(path)} has no field that can hold a value`;
-    throw new VarveError("SCHEMA_INVALID", `${what}, so no data file can be written. Add a column first.`, {
+        ? "the table has no column that can hold a value"
+        : `the struct ${pathText(path)} has no field that can hold a value`;
+    throw new VarveError("SCHEMA_INVALID", `Cannot write a data file: ${what}. Add a column first.`, {
       column: [...path],
     });
   }
@@ -293,7 +293,7 @@ function checkType(type: DeltaType, path: readonly string[]): void {
     if (part === "void") {
       throw new VarveError(
         "SCHEMA_INVALID",
-        `Column ${pathText(path)} is a ${typeText(type)}; lists and maps of void cannot be written.`,
+        `Cannot write column ${pathText(path)} of type ${typeText(type)}: lists and maps of void are not supported. Change its type.`,
         {
           column: [...path],
         },
@@ -315,7 +315,7 @@ export function checkPartitioning(schema: StructType, partitionColumns: readonly
     if (!isPartitionable(field.type)) {
       throw new VarveError(
         "SCHEMA_INVALID",
-        `A table cannot be partitioned by column ${pathText([field.name])}, a ${typeText(field.type)}.`,
+        `Cannot partition by column ${pathText([field.name])} of type ${typeText(field.type)}. Choose a column of a primitive type.`,
         {
           column: [field.name],
           found: typeText(field.type),
@@ -323,14 +323,14 @@ export function checkPartitioning(schema: StructType, partitionColumns: readonly
       );
     }
     if (fields.indexOf(field) !== at)
-      throw new VarveError("INVALID_ARGUMENT", `The partition column ${field.name} is named twice.`, {
+      throw new VarveError("INVALID_ARGUMENT", `Duplicate partition column ${field.name}. List it once.`, {
         column: field.name,
       });
   }
   if (fields.length > 0 && fields.length === schema.fields.length) {
     throw new VarveError(
       "SCHEMA_INVALID",
-      "A table cannot be partitioned by all of its columns: data files need one at least.",
+      "Cannot partition by all columns: data files need at least one column. Leave one out of the partition columns.",
       {
         partitionColumns: [...partitionColumns],
       },

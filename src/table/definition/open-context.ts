@@ -71,7 +71,7 @@ async function allowedStore(
     return openStore(uri, options);
   throw new VarveError(
     "PATH_OUTSIDE_TABLE",
-    `The table's log names files below ${wanted}, outside the table. Allow that prefix to read them.`,
+    `The table's log refers to files below ${wanted}, outside the table. To read them, add that prefix to allowedPrefixes.`,
     {
       uri: wanted,
       allowed,

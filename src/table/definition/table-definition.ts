@@ -120,7 +120,7 @@ function withRequirements(name: string): string[] {
   if (reason !== undefined) {
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
-      `The table feature ${name} is not one that varve writes: ${reason}.`,
+      `varve cannot write tables with the feature ${name}: ${reason}. Leave the feature out.`,
       { features: [name] },
     );
   }

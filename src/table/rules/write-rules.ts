@@ -155,7 +155,7 @@ async function requireDefault(
   if (row?.["fails"] !== true) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `The ${label} cannot be evaluated. Give the column a value, or mend its default. Nothing was written.`,
+    `Cannot evaluate the ${label}. Pass a value for the column, or correct its default. Nothing was written.`,
     {
       constraint: name,
       kind: "default",
@@ -221,7 +221,7 @@ export function ruleError(
   const values = where.values == null ? "" : `: ${where.values}`;
   return new VarveError(
     "CONSTRAINT_VIOLATED",
-    `A row of the batch does not meet the table's ${rule.label}, or it cannot be evaluated for the row${place}${values}. Nothing was written.`,
+    `A row of the batch violates the table's ${rule.label}, or the rule cannot be evaluated for it${place}${values}. Nothing was written.`,
     {
       constraint: rule.name,
       kind: rule.kind,
@@ -238,7 +238,7 @@ function expected<T>(expression: string, label: string, translate: () => T): T {
     if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
-      `The table cannot be written: its ${label} is SQL that varve cannot evaluate as Spark does. ${error.message} Write it with Spark.`,
+      `The table cannot be written: varve cannot evaluate its ${label} as Spark does. ${error.message} Write it with Spark.`,
       { expression },
       error,
     );

@@ -58,8 +58,8 @@ export class LogPaths {
       return checkPath(path);
     } catch (error) {
       if (!isVarveError(error, "INVALID_ARGUMENT")) throw error;
-      const named = `The log of ${this.#context.store.uri} names the file ${JSON.stringify(logPath)}, which is no path of a file.`;
-      const what = `${named} The log was damaged or written by a faulty program.`;
+      const named = `The log of ${this.#context.store.uri} refers to the file ${JSON.stringify(logPath)}, which is not a valid path.`;
+      const what = `${named} The log is damaged or was written by a faulty program.`;
       throw new VarveError("LOG_CORRUPT", what, { path: logPath, store: this.#context.store.uri }, error);
     }
   }
@@ -69,7 +69,7 @@ export class LogPaths {
     if (foreignStore === undefined) {
       throw new VarveError(
         "PATH_OUTSIDE_TABLE",
-        `The log of ${own.uri} names the file ${uri}, which lies outside the table. Allow its folder when opening the table if you trust the table's writer.`,
+        `The log of ${own.uri} refers to the file ${uri}, which is outside the table. If you trust the table's writers, add its folder to allowedPrefixes when you open the table.`,
         { path: uri, store: own.uri },
       );
     }
@@ -116,7 +116,7 @@ function storeUri(folder: string): string {
 function missing(path: string, context: TableContext, cause?: unknown): VarveError {
   return new VarveError(
     "DATA_FILE_MISSING",
-    `The data file ${path} of ${context.store.uri} does not exist, though the log lists it. It may have been removed by a vacuum, or by hand; ` +
+    `The data file ${path} of ${context.store.uri} does not exist, although the log lists it. It may have been removed by a vacuum, or by hand; ` +
       "`varve fsck` lists all such files.",
     { path, store: context.store.uri },
     cause,

@@ -70,7 +70,7 @@ class FooterReader {
     if (found === undefined)
       throw new VarveError(
         "DATA_FILE_CORRUPT",
-        `The footer of ${this.#file} describes fewer columns than it counts.`,
+        `The footer of ${this.#file} describes fewer columns than it counts. The file is damaged; restore it.`,
         {
           file: this.#file,
         },

@@ -354,7 +354,7 @@ function unreadable(
       : `a ${physical.kind}`;
   return new VarveError(
     "DATA_FILE_CORRUPT",
-    `The file ${context.file} stores column ${pathText(path)} as ${stored}, which cannot be read as the table's type ${typeText(type)}. ` +
+    `The file ${context.file} stores column ${pathText(path)} as ${stored}, which cannot be read as ${typeText(type)}, its type in the table. ` +
       "The file or the table's schema is wrong; `varve fsck` lists such files.",
     { file: context.file, column: [...path], expected: typeText(type), found: stored },
   );

@@ -86,7 +86,7 @@ async function readVector(paths: LogPaths, vector: DeletionVectorDescriptor): Pr
     return unwrapDeletionVector(await store.getRange(path, place.offset, vector.sizeInBytes + 9), vector);
   } catch (error) {
     if (!isVarveError(error, "OBJECT_NOT_FOUND")) throw error;
-    const message = `The deletion vector file ${path} does not exist, so the rows that it deletes are unknown. Restore it, or travel to a version before it.`;
+    const message = `The deletion vector file ${path} does not exist, so its deleted rows are unknown. Restore it, or read a version before it.`;
     throw new VarveError("DATA_FILE_MISSING", message, { path, store: store.uri }, error);
   }
 }

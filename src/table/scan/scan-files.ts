@@ -125,7 +125,7 @@ async function groupArms(
  */
 function checkFieldIds(fields: readonly PhysicalField[], mode: ColumnMappingMode, file: string): void {
   if (mode !== "id" || fields.length === 0 || fields.some((field) => field.fieldId !== undefined)) return;
-  const message = `The table finds columns by field id, but the file ${file} has no field ids, so none of its columns can be told apart. Write the file again.`;
+  const message = `The file ${file} has no field ids, but the table identifies columns by field id. Rewrite the file with field ids.`;
   throw new VarveError("DATA_FILE_CORRUPT", message, { file });
 }
 

@@ -168,7 +168,7 @@ function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
   if (!propertyOf(configuration, "enableRowTracking")) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "The table does not track rows (delta.enableRowTracking is not true), so rows have no stable ids.",
+      "The table does not track rows (delta.enableRowTracking is not true), so its rows have no stable ids. Leave the row ids out.",
       {
         version: snapshot.version,
       },
@@ -177,7 +177,7 @@ function rowTrackingColumn(snapshot: LogSnapshot): ScanColumn {
   if (snapshot.schema.fields.some((field) => field.name.toLowerCase() === "_metadata")) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "The table has a column _metadata of its own, so its rows' ids cannot be shown under that name.",
+      "The table has a column named _metadata, which hides the row ids. Leave the row ids out, or rename the column.",
       {
         version: snapshot.version,
       },
@@ -204,7 +204,7 @@ function checkTypeChanges(snapshot: LogSnapshot): void {
   for (const { field, path } of allFields(snapshot.schema)) {
     const bad = typeChangesOf(field).find((change) => !canReadWidened(change.fromType, change.toType));
     if (bad === undefined) continue;
-    const message = `Column ${pathText(path)} went from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not know. Use a newer program.`;
+    const message = `Column ${pathText(path)} changed from ${typeText(bad.fromType)} to ${typeText(bad.toType)}, a type change that varve does not support. Use a newer version of varve.`;
     throw new VarveError("UNSUPPORTED_FEATURE", message, {
       column: [...path],
       from: typeText(bad.fromType),

@@ -134,8 +134,8 @@ function field(struct: StructShape, name: string): PhysicalField | undefined {
 function shredded(file: string): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The file ${file} holds shredded variants that it does not annotate: they can be read, as JSON, but not be written again with the type of ` +
-      "every value. Give SQL that selects from the table, which takes them as JSON, or let the engine that wrote the file rewrite it.",
+    `The file ${file} has shredded variants without Parquet's annotation: they can be read as JSON, but not rewritten with the type of ` +
+      "every value. Use an SQL source that selects from the table, which reads them as JSON, or rewrite the file with the engine that wrote it.",
     { file, feature: "variantShredding" },
   );
 }
@@ -143,7 +143,7 @@ function shredded(file: string): VarveError {
 function noVariant(file: string): VarveError {
   return new VarveError(
     "DATA_FILE_CORRUPT",
-    `The file ${file} stores a variant column in a form that no Parquet specification describes.`,
+    `The file ${file} stores a variant column in a form that no Parquet specification describes. Rewrite the file.`,
     { file },
   );
 }

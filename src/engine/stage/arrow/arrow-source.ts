@@ -45,7 +45,7 @@ export function valueTypeOfArrow(column: string, type: DataType): ValueType {
     return { kind: "map", key: within("key", type.keyType), value: within("value", type.valueType) };
   throw new VarveError(
     "SCHEMA_MISMATCH",
-    `Column ${column} has the Arrow type ${type}, which Delta tables cannot hold. Convert it first.`,
+    `Column ${column} has the Arrow type ${type}, which Delta does not support. Convert it first.`,
     {
       column,
       found: String(type),

@@ -44,7 +44,7 @@ export async function stageArrow(
     if (fields === undefined)
       throw new VarveError(
         "SOURCE_UNREADABLE",
-        "The Arrow source is empty: it has no batch, so that its columns are unknown.",
+        "The Arrow source has no batches, so its columns are unknown. Pass at least one batch, even without rows.",
         {},
       );
     writer.finish();
@@ -77,7 +77,7 @@ async function* batchesOf(source: ArrowSource): AsyncGenerator<RecordBatch> {
     const why = error instanceof Error ? error.message : String(error);
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The Arrow IPC stream cannot be read: ${why}. It may be truncated.`,
+      `Cannot read the Arrow IPC stream: ${why}. It may be truncated.`,
       {},
       error,
     );
@@ -101,7 +101,7 @@ function fieldsOf(schema: Schema): ValueField[] {
   return schema.fields.map((field) => {
     const twin = seen.get(field.name.toLowerCase());
     if (twin !== undefined) {
-      const text = `The Arrow source has the columns ${twin} and ${field.name}, which differ by case only or not at all. Rename one.`;
+      const text = `The Arrow source has two columns of the same name, ${twin} and ${field.name}; Delta ignores case. Rename one.`;
       throw new VarveError("SCHEMA_MISMATCH", text, { column: field.name });
     }
     seen.set(field.name.toLowerCase(), field.name);
@@ -113,8 +113,8 @@ function assertSameFields(expected: readonly ValueField[], found: readonly Value
   const text = (fields: readonly ValueField[]) =>
     fields.map((field) => `${field.name} ${sqlType(field.type)}`).join(", ");
   if (text(expected) === text(found)) return;
-  const message = `The Arrow batch that begins at row ${row} has the columns (${text(found)}), the ones before (${text(expected)}).`;
-  throw new VarveError("SCHEMA_MISMATCH", `${message} Give all batches one schema.`, {
+  const message = `The Arrow batch that starts at row ${row} has the columns (${text(found)}), but earlier batches have (${text(expected)}).`;
+  throw new VarveError("SCHEMA_MISMATCH", `${message} Use one schema for all batches.`, {
     row,
     expected: text(expected),
     found: text(found),

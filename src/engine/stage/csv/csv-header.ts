@@ -25,13 +25,12 @@ export async function readCsvHeader(file: string, options: CsvOptions): Promise<
   const cells = splitRecord(line, delimiter, quote);
   const names = options.header === false ? cells.map((_, at) => `column${at}`) : cells;
   const empty = names.findIndex((name) => name.trim() === "");
-  if (empty >= 0)
-    throw unreadable(file, `column ${empty + 1} has no name. Name it, or say that there is no header`);
+  if (empty >= 0) throw unreadable(file, `column ${empty + 1} has no name. Name it, or set header to false`);
   const seen = new Map<string, string>();
   for (const name of names) {
     const twin = seen.get(name.toLowerCase());
     if (twin !== undefined)
-      throw unreadable(file, `the columns ${twin} and ${name} have the same name (case does not count)`);
+      throw unreadable(file, `the columns ${twin} and ${name} have the same name (case is ignored)`);
     seen.set(name.toLowerCase(), name);
   }
   return { delimiter, quote, escape: options.escape ?? quote, names };
@@ -121,7 +120,7 @@ function escapePattern(text: string): string {
 function unreadable(file: string, what: string, cause?: unknown): VarveError {
   return new VarveError(
     "SOURCE_UNREADABLE",
-    `Line 1 of ${file} is no CSV header: ${what}.`,
+    `Line 1 of ${file} is not a CSV header: ${what}.`,
     { file, line: 1 },
     cause,
   );

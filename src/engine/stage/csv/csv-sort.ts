@@ -106,7 +106,7 @@ class CsvSorter {
     if (kind === "blank") return;
     if (!isUtf8(record))
       throw this.#unreadable(
-        `is not ${this.#options.encoding ?? "utf-8"}; name the encoding (utf-8, utf-16 or latin-1)`,
+        `is not ${this.#options.encoding ?? "utf-8"}; set the encoding to utf-8, utf-16 or latin-1`,
       );
     const { delimiter, names } = this.#dialect;
     this.rows++;
@@ -175,7 +175,7 @@ async function* utf16Blocks(file: string): AsyncGenerator<Buffer> {
     if (!(error instanceof TypeError)) throw error;
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The file ${file} is not utf-16. Name the encoding: utf-8, utf-16 or latin-1.`,
+      `The file ${file} is not encoded in utf-16. Set the encoding to utf-8, utf-16 or latin-1.`,
       { file },
       error,
     );

@@ -27,7 +27,7 @@ export async function stageCsv(
   options: StageOptions,
 ): Promise<StagedRelation> {
   if (source.files.length === 0)
-    throw new VarveError("INVALID_ARGUMENT", "No CSV file was named. Name at least one.", {});
+    throw new VarveError("INVALID_ARGUMENT", "No CSV file was given. Pass at least one.", {});
   // What a variant holds is left to the cells: nobody says of text that it is JSON.
   const typed = [...(await givenTypes(core, options))].filter(
     ([, type]) => sqlType(type) === sqlType(stagedType(type)),
@@ -280,7 +280,7 @@ async function refuseBadCells(
   const message = `Column ${column} of ${place}row ${data.row} (counted from 0) of ${data.file} holds the text ${JSON.stringify(text)}, expected ${expected}.`;
   throw new VarveError(
     "SOURCE_UNREADABLE",
-    `${message} Correct the file, or set such rows aside with a suite that says "onMisfit": "quarantine".`,
+    `${message} Correct the file, or set such rows aside with a suite that has "onMisfit": "quarantine".`,
     data,
   );
 }

@@ -39,7 +39,11 @@ export async function* readJsonLines(file: string, keepsBroken = false): AsyncGe
     if (rows.length > 0) yield rows;
   }
   if (objects === 0)
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty: it holds no JSON line.`, { file });
+    throw new VarveError(
+      "SOURCE_UNREADABLE",
+      `The file ${file} is empty. Pass a file with at least one JSON line.`,
+      { file },
+    );
 }
 
 const keepHint = '. Correct it, or set such lines aside with a suite that says "onMisfit": "quarantine"';

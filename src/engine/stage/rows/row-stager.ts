@@ -162,11 +162,11 @@ export class RowStager {
     try {
       const own = inferType(value);
       if (own === undefined)
-        throw this.#problem(at, name, `holds ${describeValue(value)}, for which there is no column type`);
+        throw this.#problem(at, name, `holds ${describeValue(value)}, which no column type can hold`);
       return mergeTypes(type, own);
     } catch (error) {
       if (!(error instanceof TypeConflict)) throw error;
-      const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; give the column's type`;
+      const text = `holds ${describeValue(value)}, but earlier rows make it ${readable(type)}; pass the column's type`;
       throw this.#problem(at, name, text, { expected: sqlType(error.left), found: sqlType(error.right) });
     }
   }
@@ -269,7 +269,7 @@ export class RowStager {
     throw this.#problem(
       Number(row["at"]) - this.rows,
       name,
-      `holds ${row["value"]}, which a DOUBLE cannot; later rows have fractions. Give the type`,
+      `holds ${row["value"]}, which a DOUBLE cannot represent; later rows have fractions. Pass the type`,
     );
   }
 

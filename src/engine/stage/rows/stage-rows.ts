@@ -123,7 +123,7 @@ async function finishStaged(
   if (stager.fields.length === 0) {
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      "The source has no rows, so that its columns are unknown. Give a schema.",
+      "The source has no rows, so its columns are unknown. Pass a schema.",
       {},
     );
   }

@@ -19,7 +19,7 @@ export async function stageParquet(
 ): Promise<StagedRelation> {
   const { files } = source;
   if (files.length === 0)
-    throw new VarveError("INVALID_ARGUMENT", "No Parquet file was named. Name at least one.", {});
+    throw new VarveError("INVALID_ARGUMENT", "No Parquet file was given. Pass at least one.", {});
   for (const file of files) await assertFilled(file);
   const scan = `read_parquet(${fileList(files)}, union_by_name = ${files.length > 1}, hive_partitioning = false)`;
   const sql = `SELECT * FROM ${scan}`;
@@ -96,14 +96,19 @@ export async function assertFilled(file: string): Promise<void> {
   const found = await stat(file).catch((error: unknown) => {
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      `Cannot open the file ${file}: ${error instanceof Error ? error.message : String(error)}.`,
       { file },
       error,
     );
   });
   if (!found.isFile())
-    throw new VarveError("SOURCE_UNREADABLE", `${file} is not a file. Name the files in it.`, { file });
-  if (found.size === 0) throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty.`, { file });
+    throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
+      file,
+    });
+  if (found.size === 0)
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty. Pass a file with content.`, {
+      file,
+    });
 }
 
 function unreadableFile(error: VarveError): VarveError {

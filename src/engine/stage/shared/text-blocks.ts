@@ -20,7 +20,7 @@ export async function textCompression(file: string): Promise<TextCompression> {
     if (start.startsWith("1f8b")) return "gzip";
     const found = refused.find(([magic]) => start.startsWith(magic));
     if (found === undefined) return "none";
-    const message = `The file ${file} is compressed with ${found[1]}, which varve does not read. Decompress it first, or compress it with gzip.`;
+    const message = `The file ${file} is compressed with ${found[1]}, which varve does not support. Decompress it, or compress it with gzip.`;
     throw new VarveError("SOURCE_UNREADABLE", message, { file, compression: found[1] });
   } finally {
     await handle.close();
@@ -67,7 +67,7 @@ async function* gunzipped(file: string): AsyncGenerator<Buffer> {
     const why = error instanceof Error ? error.message : String(error);
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The gzip file ${file} is damaged or cut short: ${why}.`,
+      `The gzip file ${file} is damaged or truncated: ${why}.`,
       { file },
       error,
     );
@@ -83,7 +83,7 @@ async function opened(file: string): Promise<FileHandle> {
   } catch (error) {
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The file ${file} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      `Cannot open the file ${file}: ${error instanceof Error ? error.message : String(error)}.`,
       { file },
       error,
     );
