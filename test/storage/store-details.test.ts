@@ -417,6 +417,12 @@ describe("S3 stores", () => {
     ]);
   });
 
+  it("list whatever keys are first in the bucket, from its root", async () => {
+    const store = await s3Store("bucket", "", server.options);
+    for (const key of ["!", "0", "A/0", "~"]) await store.put(key, utf8(key));
+    expect(await listed(store)).toEqual(["!", "0", "A/0", "~"]);
+  });
+
   it("list page by page, pass over folder markers and unaddressable names, and tell etags and times", async () => {
     const bucket = server.buckets.get("bucket");
     const keys = [
@@ -541,6 +547,21 @@ describe("S3 stores", () => {
       data: { file: join(folder, "nothing") },
     });
     expect(await readdir(folder)).toContain("large");
+  });
+
+  it("try three times to abort an upload that failed, but not one that is gone", async () => {
+    const file = join(folder, "large");
+    await writeFile(file, new Uint8Array(6 * 2 ** 20));
+    const store = await s3Store("bucket", "t", { ...server.options, partBytes: 1 });
+    const aborts = async (status: number, code: string) => {
+      server.log.length = 0;
+      server.inject({ kind: "answer", status: 403, code: "AccessDenied" }, ({ method }) => method === "PUT");
+      server.inject({ kind: "answer", status, code }, ({ method }) => method === "DELETE", 3);
+      await expect(store.putFile("x", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
+      return server.log.filter(({ method }) => method === "DELETE").length;
+    };
+    expect(await aborts(500, "InternalError")).toBe(3);
+    expect(await aborts(404, "NoSuchUpload")).toBe(1);
   });
 
   it("do not mind that the local file is gone when its bytes are there", async () => {
