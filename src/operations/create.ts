@@ -9,7 +9,7 @@ import { newTarget } from "../write/batch-target.ts";
 import { addedRows, askedTests } from "../write/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { WritePlan } from "../write/write-plan.ts";
+import type { RowsPlan } from "../write/write-plan.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import { writeServices } from "./write-services.ts";
 
@@ -61,7 +61,7 @@ function createFromSource(
   } = defineTable(context.world, schema === undefined ? { schema: definition.schema } : definition);
   const target = newTarget(context, protocol, metadata, defined);
   const { partitionBy: _, ...parameters } = createParameters([], definition);
-  const plan: WritePlan = {
+  const plan: RowsPlan = {
     ...addedRows(target, { source, tests: askedTests(target, options) }, about),
     schema: schema === undefined ? { kind: "define", table: definition } : { kind: "keep" },
     operation: { name: "CREATE TABLE AS SELECT", parameters },

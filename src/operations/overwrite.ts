@@ -4,7 +4,7 @@ import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
 import { addedRows, askedTests } from "../write/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { WritePlan } from "../write/write-plan.ts";
+import type { RowsPlan } from "../write/write-plan.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import { writeServices } from "./write-services.ts";
 
@@ -39,7 +39,7 @@ export async function overwrite(
   if (target.demands.appendOnly) throw appendOnly(snapshot);
   const { removes, parameters, schema } = replacementOf(target, options);
   const added = addedRows(target, { source, tests: askedTests(target, options) }, options);
-  const plan: WritePlan = {
+  const plan: RowsPlan = {
     ...added,
     removes,
     schema: schema ?? added.schema,
@@ -49,8 +49,8 @@ export async function overwrite(
 }
 
 interface Replacement {
-  readonly removes: WritePlan["removes"];
-  readonly schema?: WritePlan["schema"] | undefined;
+  readonly removes: RowsPlan["removes"];
+  readonly schema?: RowsPlan["schema"] | undefined;
   /** As history shows them. */
   readonly parameters: Readonly<Record<string, string>>;
 }

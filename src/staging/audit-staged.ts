@@ -8,11 +8,11 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { recordsOf } from "../table/scan/row-selection.ts";
-import type { SourcePlan } from "../write/batch-stages.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { addedRows, batchTests } from "../write/plan-rows.ts";
 import type { GateOptions, QuarantinePlace } from "../write/write-options.ts";
 import { judgePlan } from "../write/write-pipeline.ts";
+import type { RowsPlan } from "../write/write-plan.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
 
 /** How staged rows are tested. */
@@ -56,7 +56,7 @@ export async function stagedPlan(
     gateOptions,
     place,
   }: Pick<AuditOptions, "gateOptions"> & { readonly place?: QuarantinePlace | undefined },
-): Promise<SourcePlan> {
+): Promise<RowsPlan> {
   const tag = suite === undefined ? null : suiteNeeds(suite).tagColumn;
   const { mergeSchema, upgradeProtocol, userMetadata, misfits } = batch;
   const before = misfits === undefined ? undefined : { rows: misfits.rows, checks: misfits.checks, place };

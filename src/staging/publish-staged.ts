@@ -6,6 +6,8 @@ import type { UpkeepReport, UpkeepWarning } from "../table/commit/upkeep.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
+import { existingTarget } from "../write/batch-target.ts";
+import { addedFiles } from "../write/plan-rows.ts";
 import type { QuarantinePlace, WriteOutcome } from "../write/write-options.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 import type { WritePlan } from "../write/write-plan.ts";
@@ -203,16 +205,10 @@ async function publishOnce(
     misfits === undefined
       ? undefined
       : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id));
-  const plan = await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });
-  const asStaged: WritePlan["rows"] = {
-    kind: "files",
-    files: batch.files,
-    rows: batch.rows,
-    gate: audit.gate,
-    judgedByTable: audit.comparesWithTable,
-  };
-  const services = writeServices(plan.target, options);
-  const result = await runPlan(asItIs ? { ...plan, rows: asStaged } : plan, services);
+  const plan: WritePlan = asItIs
+    ? await asStaged(now, batch, audit, aside)
+    : await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });
+  const result = await runPlan(plan, writeServices(plan.target, options));
   const warnings = await tidyPublished(result.version, async () => {
     // The rows are in other files now.
     if (!asItIs && result.outcome === "committed") await deleteStagedFiles(now.context, batch);
@@ -224,6 +220,18 @@ async function publishOnce(
     reaudited: !holds,
     upkeep: withWarnings(result.version, result.upkeep, warnings),
   };
+}
+
+/** The plan that commits a batch's files as they are. */
+async function asStaged(
+  now: LogSnapshot,
+  { id, files, rows, userMetadata }: StagedBatch,
+  { gate, comparesWithTable }: StagedAudit,
+  quarantine: QuarantinePlace | undefined,
+): Promise<WritePlan> {
+  const target = await existingTarget(now);
+  const about = { gate, judgedByTable: comparesWithTable, quarantine, userMetadata };
+  return addedFiles({ target, files, rows, ...about }, stagedTransaction(id));
 }
 
 async function claimPublication(context: TableContext, batch: StagedBatch): Promise<void> {

@@ -5,11 +5,12 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { timeOrderedUuid } from "../util/world.ts";
-import type { SourcePlan, WrittenBatch } from "../write/batch-stages.ts";
+import type { WrittenBatch } from "../write/batch-stages.ts";
 import { existingTarget } from "../write/batch-target.ts";
 import { addedRows, batchTests } from "../write/plan-rows.ts";
 import type { WriteOptions } from "../write/write-options.ts";
 import { writeBatch } from "../write/write-pipeline.ts";
+import type { RowsPlan } from "../write/write-plan.ts";
 import { inWriteRoom } from "../write/write-room.ts";
 import type { WriteSource } from "../write/write-source.ts";
 import {
@@ -59,7 +60,7 @@ export async function stageBatch(
     throw givesNumbers(target.demands.identity.map(({ column }) => column));
   if (given !== undefined) await requireFreeId(snapshot, id);
   const held = stagingSuite(joinSuites(carriedSuite(target.metadata.configuration), suite));
-  const plan: SourcePlan = {
+  const plan: RowsPlan = {
     ...addedRows(target, { source, tests: batchTests(held) }, write),
     batch: { txn: stagedTransaction(id) },
   };

@@ -11,22 +11,16 @@ import type { StagedData } from "../table/data-files/write-data-files.ts";
 import type { WriteRules } from "../table/rules/write-rules.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { BatchTarget } from "./batch-target.ts";
-import type { Removal, WritePlan } from "./write-plan.ts";
+import type { Removal, RowsPlan } from "./write-plan.ts";
 import type { StageServices, WriteRoom } from "./write-room.ts";
-import type { WriteSource } from "./write-source.ts";
 
 // What each stage of a write makes of the one before:
 // stageRows → StagedRows → fitRows → FittedRows → fenceRows → FencedRows → judgeRows → JudgedRows, and writeFiles of
 // either of the last two → WrittenBatch. Rows are set aside and committed from that.
 
-/** A plan whose rows come from a source. */
-export interface SourcePlan extends WritePlan {
-  readonly rows: { readonly kind: "source"; readonly source: WriteSource };
-}
-
 /** A batch whose rows the engine holds as they came. */
 export interface StagedRows {
-  readonly plan: SourcePlan;
+  readonly plan: RowsPlan;
   readonly services: StageServices;
   readonly room: WriteRoom;
   /** The rows before any cast. */

@@ -16,7 +16,7 @@ import type { JsonObject } from "../util/json.ts";
 import type { RemovedFiles, WrittenBatch } from "./batch-stages.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { QuarantinePlace, WriteOutcome, WriteResult } from "./write-options.ts";
-import type { PlacedFiles, WritePlan } from "./write-plan.ts";
+import type { FilesPlan, WritePlan } from "./write-plan.ts";
 import type { StageServices } from "./write-room.ts";
 
 /**
@@ -58,13 +58,8 @@ export async function commitWritten(
 }
 
 /** Commits files that are in the table's folder already. @throws the errors of `commitChange` */
-export async function commitPlaced(
-  plan: WritePlan,
-  { files, rows, gate, judgedByTable }: PlacedFiles,
-  services: StageServices,
-): Promise<WriteOutcome> {
-  const { target } = plan;
-  const quarantine = plan.tests?.before?.place;
+export async function commitPlaced(plan: FilesPlan, services: StageServices): Promise<WriteOutcome> {
+  const { target, files, rows, gate, judgedByTable, quarantine } = plan;
   services.onProgress?.({ phase: "committing" });
   const change = changeOf(plan, target, services, {
     adds: files,
@@ -90,7 +85,7 @@ interface Landing {
   readonly rows: RowCount;
   /** The tests set rows of the batch aside in this write. */
   readonly setsAside: boolean;
-  readonly judgedByTable: boolean;
+  readonly judgedByTable: boolean | undefined;
   /** What history keeps of the tests: `gate` as `spec/formats.md` defines it. */
   readonly gate?: JsonObject | undefined;
 }

@@ -1,10 +1,9 @@
 import type { Suite } from "../quality/model/suite.ts";
 import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
 import { defineSuite } from "../quality/suite/define.ts";
-import type { SourcePlan } from "./batch-stages.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { GateOptions, WriteOptions } from "./write-options.ts";
-import type { BatchTests, RowsBefore } from "./write-plan.ts";
+import type { BatchTests, FilesPlan, Operation, RowsBefore, RowsPlan } from "./write-plan.ts";
 import type { WriteSource } from "./write-source.ts";
 
 /** The part of a verb's options that its plan takes as they are. */
@@ -18,21 +17,32 @@ export function addedRows(
   target: BatchTarget,
   { source, tests }: { readonly source: WriteSource; readonly tests?: BatchTests | undefined },
   options: PlanOptions = {},
-): SourcePlan {
+): RowsPlan {
   const { mergeSchema, upgradeProtocol, txn, batchId, userMetadata, targetFileBytes } = options;
   return {
+    kind: "rows",
     target,
-    rows: { kind: "source", source },
+    source,
     removes: { kind: "none" },
     schema:
       mergeSchema === true ? { kind: "merge", upgradeProtocol: upgradeProtocol === true } : { kind: "keep" },
     changeFeed: target.demands.changeDataFeed ? "whole-files" : "none",
     tests,
-    operation: { name: "WRITE", parameters: { mode: "Append" } },
+    operation: appendOperation,
     batch: { txn, batchId },
     userMetadata,
     targetFileBytes,
   };
+}
+
+const appendOperation: Operation = { name: "WRITE", parameters: { mode: "Append" } };
+
+/** The plan that adds files which are in the table's folder already. */
+export function addedFiles(
+  files: Omit<FilesPlan, "kind" | "operation" | "batch">,
+  txn: PlanOptions["txn"],
+): FilesPlan {
+  return { ...files, kind: "files", operation: appendOperation, batch: { txn } };
 }
 
 /** The tests of a suite, which is the whole of what the rows are tested with; none without a suite. */

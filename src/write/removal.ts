@@ -5,11 +5,11 @@ import type { StagedData } from "../table/data-files/write-data-files.ts";
 import type { FittedRows, JudgedRows, OpenRemoval, RemovedFiles } from "./batch-stages.ts";
 import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } from "./remove-condition.ts";
 import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
-import type { WritePlan } from "./write-plan.ts";
+import type { RowsPlan } from "./write-plan.ts";
 import type { WriteRoom } from "./write-room.ts";
 
 /** Makes the rows that a plan removes readable in a session that is not fenced yet. */
-export async function openRemoval(room: WriteRoom, { removes, target }: WritePlan): Promise<OpenRemoval> {
+export async function openRemoval(room: WriteRoom, { removes, target }: RowsPlan): Promise<OpenRemoval> {
   return removes.kind === "condition" ? matchingRows(room, target, removes.where) : removes;
 }
 

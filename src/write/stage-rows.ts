@@ -1,11 +1,11 @@
 import type { StagedRelation } from "../engine/core/contract.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { planScan } from "../table/scan/scan.ts";
-import type { ComparedTables, SourcePlan, StagedRows } from "./batch-stages.ts";
+import type { ComparedTables, StagedRows } from "./batch-stages.ts";
 import { sourceColumns } from "./batch-target.ts";
 import { openRemoval } from "./removal.ts";
 import { readsOwnTypes } from "./schema-change.ts";
-import type { WritePlan } from "./write-plan.ts";
+import type { RowsPlan } from "./write-plan.ts";
 import { beginPhase, type StageServices, type WriteRoom } from "./write-room.ts";
 import { stageWriteSource } from "./write-source.ts";
 
@@ -17,7 +17,7 @@ import { stageWriteSource } from "./write-source.ts";
  */
 export async function stageRows(
   room: WriteRoom,
-  plan: SourcePlan,
+  plan: RowsPlan,
   services: StageServices,
 ): Promise<StagedRows> {
   const compared = await comparedTables(room, plan);
@@ -25,7 +25,7 @@ export async function stageRows(
   beginPhase(services, "reading");
   const columns = readsOwnTypes(plan.schema) ? [] : sourceColumns(plan.target, plan.schema.kind === "merge");
   const suite = plan.tests?.suite;
-  const staged = await stageWriteSource(room.session, plan.rows.source, {
+  const staged = await stageWriteSource(room.session, plan.source, {
     columns: columns.length === 0 ? undefined : columns,
     badCells: suite?.onMisfit === "quarantine" ? "keep" : undefined,
     positions: suite !== undefined && suiteNeeds(suite).positions,
@@ -38,7 +38,7 @@ export async function stageRows(
 
 async function comparedTables(
   { session, readable }: WriteRoom,
-  { tests, target }: WritePlan,
+  { tests, target }: RowsPlan,
 ): Promise<ComparedTables> {
   const tables: Record<string, StagedRelation> = {};
   for (const name of tests === undefined ? [] : suiteNeeds(tests.suite).relations) {

@@ -3,7 +3,7 @@ import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { batchTransaction } from "../table/idempotence/application-ids.ts";
 import { requireAllRows } from "./accounted-rows.ts";
-import type { FencedRows, SourcePlan, WrittenBatch } from "./batch-stages.ts";
+import type { FencedRows, WrittenBatch } from "./batch-stages.ts";
 import { alreadyApplied, commitPlaced, commitWritten } from "./commit-batch.ts";
 import { fenceRows } from "./fence-rows.ts";
 import { fitRows } from "./fit-rows.ts";
@@ -11,7 +11,7 @@ import { judgeRows, requireRules, withRowsBefore } from "./judge-rows.ts";
 import { stageRows } from "./stage-rows.ts";
 import { writeFiles } from "./write-files.ts";
 import type { WriteOutcome } from "./write-options.ts";
-import type { WritePlan } from "./write-plan.ts";
+import type { RowsPlan, WritePlan } from "./write-plan.ts";
 import { inWriteRoom, type StageServices, type WriteRoom } from "./write-room.ts";
 import type { OpenQuarantine, WriteServices } from "./write-services.ts";
 
@@ -24,15 +24,14 @@ import type { OpenQuarantine, WriteServices } from "./write-services.ts";
  * of the batch is left
  */
 export async function runPlan(plan: WritePlan, services: WriteServices = {}): Promise<WriteOutcome> {
-  const { target, rows } = plan;
+  const { target } = plan;
   const txn = batchTransaction(plan.batch);
   if (txn !== undefined && target.snapshot !== undefined && (await isApplied(target.snapshot, txn)))
     return alreadyApplied(target.snapshot.version);
-  if (rows.kind === "files") return commitPlaced(plan, rows, services);
-  const sourced = { ...plan, rows };
+  if (plan.kind === "files") return commitPlaced(plan, services);
   return inWriteRoom(target.context, services.signal, async (room) => {
     const [written, quarantine] = await bothOf(
-      writeBatch(room, sourced, services),
+      writeBatch(room, plan, services),
       services.quarantine?.open(plan.batch),
     );
     const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
@@ -46,7 +45,7 @@ export async function runPlan(plan: WritePlan, services: WriteServices = {}): Pr
  */
 export async function writeBatch(
   room: WriteRoom,
-  plan: SourcePlan,
+  plan: RowsPlan,
   services: StageServices,
 ): Promise<WrittenBatch> {
   return writeFiles(await prepare(room, plan, services));
@@ -64,7 +63,7 @@ export interface Judgement {
  * Tests a plan's rows and writes nothing: a verdict that rejects them is an answer like any other. @throws as
  * {@link writeBatch}, without `BATCH_REJECTED`
  */
-export function judgePlan(plan: SourcePlan, services: StageServices = {}): Promise<Judgement> {
+export function judgePlan(plan: RowsPlan, services: StageServices = {}): Promise<Judgement> {
   return inWriteRoom(plan.target.context, services.signal, async (room) => {
     const judged = await judgeRows(await prepare(room, plan, services));
     await requireRules(judged);
@@ -76,7 +75,7 @@ export function judgePlan(plan: SourcePlan, services: StageServices = {}): Promi
   });
 }
 
-async function prepare(room: WriteRoom, plan: SourcePlan, services: StageServices): Promise<FencedRows> {
+async function prepare(room: WriteRoom, plan: RowsPlan, services: StageServices): Promise<FencedRows> {
   return fenceRows(await fitRows(await stageRows(room, plan, services)));
 }
 

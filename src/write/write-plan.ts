@@ -10,23 +10,13 @@ import type { BatchTarget } from "./batch-target.ts";
 import type { QuarantinePlace } from "./write-options.ts";
 import type { WriteSource } from "./write-source.ts";
 
-/**
- * One write of rows, as data: what a verb makes of its options, and the pipeline carries out.
- *
- * What follows from these pieces is not said again. Uniqueness is tested against the rows that the removal
- * leaves; a source is read by its own types where its columns become the table's; the commit is Serializable
- * where the tests looked at the table's rows.
- */
-export interface WritePlan {
+/** One write, as data: what a verb makes of its options, and the pipeline carries out. */
+export type WritePlan = RowsPlan | FilesPlan;
+
+/** What every plan says. */
+interface PlanBase {
   /** The table as of the version that the plan was made for. */
   readonly target: BatchTarget;
-  readonly rows: RowsIn;
-  readonly removes: Removal;
-  /** How the table's schema follows the source's columns. */
-  readonly schema: SchemaChange;
-  readonly changeFeed: ChangeFeed;
-  /** Absent: nobody tests the rows. */
-  readonly tests?: BatchTests | undefined;
   readonly operation: Operation;
   readonly batch: BatchName;
   /** What was read to make the plan, beside what follows from it. */
@@ -35,21 +25,39 @@ export interface WritePlan {
   readonly marks?: readonly string[] | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
+}
+
+/**
+ * Rows are tested and written.
+ *
+ * What follows from the pieces is not said again. Uniqueness is tested against the rows that the removal
+ * leaves; a source is read by its own types where its columns become the table's; the commit is Serializable
+ * where the tests looked at the table's rows.
+ */
+export interface RowsPlan extends PlanBase {
+  readonly kind: "rows";
+  readonly source: WriteSource;
+  readonly removes: Removal;
+  /** How the table's schema follows the source's columns. */
+  readonly schema: SchemaChange;
+  readonly changeFeed: ChangeFeed;
+  /** Absent: nobody tests the rows. */
+  readonly tests?: BatchTests | undefined;
   /** Split data files near this many bytes; default: as the table says. */
   readonly targetFileBytes?: number | undefined;
 }
 
-/** Where a write's rows come from. */
-export type RowsIn = { readonly kind: "source"; readonly source: WriteSource } | PlacedFiles;
-
-/** Files that are in the table's folder already, tested and not named by any version: they are only committed. */
-export interface PlacedFiles {
+/** Files that are in the table's folder already, tested and not named by any version, are committed. */
+export interface FilesPlan extends PlanBase {
   readonly kind: "files";
   readonly files: readonly AddAction[];
   readonly rows: number;
-  /** What their tests said, as `commitInfo.gate` has it. */
+  /** What the tests said, as `commitInfo.gate` has it. */
   readonly gate?: JsonObject | undefined;
-  readonly judgedByTable: boolean;
+  /** The tests looked at the table's rows. */
+  readonly judgedByTable?: boolean | undefined;
+  /** Where the batch's rows are that were set aside. */
+  readonly quarantine?: QuarantinePlace | undefined;
 }
 
 /** Which rows of the table go. */

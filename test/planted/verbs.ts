@@ -160,8 +160,8 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A repeated batch is quarantined twice.",
     file: "quarantine-sink.ts",
-    find: "batch: { txn },",
-    replace: "batch: {},",
+    find: "rows: staged.rows }, txn);",
+    replace: "rows: staged.rows }, undefined);",
     test: "operations/quarantine-write.test.ts",
     name: "refuses a repeated batch whose rows are no longer the same",
   },
@@ -273,7 +273,7 @@ export const verbsMistakes: readonly Mistake[] = [
   {
     what: "A staged batch that compared with the table lands beside what it did not see.",
     file: "publish-staged.ts",
-    find: "    judgedByTable: audit.comparesWithTable,",
+    find: "judgedByTable: comparesWithTable, ",
     replace: "",
     test: "operations/staged.test.ts",
     name: "is tested again when the table gets one of its keys between",

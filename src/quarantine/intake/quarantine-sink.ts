@@ -13,8 +13,8 @@ import {
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { WrittenBatch } from "../../write/batch-stages.ts";
 import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "../../write/batch-target.ts";
+import { addedFiles } from "../../write/plan-rows.ts";
 import { runPlan } from "../../write/write-pipeline.ts";
-import type { WritePlan } from "../../write/write-plan.ts";
 import type { QuarantineSink } from "../../write/write-services.ts";
 import { compareEarlier, earlierTry, type RepeatedBatch, replaceEarlier } from "./earlier-try.ts";
 import { ensureQuarantine, quarantineSchema } from "./quarantine-table.ts";
@@ -81,15 +81,7 @@ async function setAsideRows(
   const merged = merging(batch, await existingTarget(snapshot));
   const staged = await stageAside(batch, merged, verdict.quarantineSql);
   const adds = await publishData(context, staged, services.signal);
-  const aside: WritePlan = {
-    target: merged,
-    rows: { kind: "files", files: adds, rows: staged.rows, judgedByTable: false },
-    removes: { kind: "none" },
-    schema: { kind: "keep" },
-    changeFeed: "none",
-    operation: { name: "WRITE", parameters: { mode: "Append" } },
-    batch: { txn },
-  };
+  const aside = addedFiles({ target: merged, files: adds, rows: staged.rows }, txn);
   const { signal } = services;
   const committed = await commitOrWithdraw(context, staged, () => runPlan(aside, { signal }));
   if (committed.outcome === "alreadyApplied") {
