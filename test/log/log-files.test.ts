@@ -331,6 +331,15 @@ describe("a log that lacks what it must hold", () => {
   });
 });
 
+describe("a version that is none", () => {
+  it.each([-1, 0.5, 2 ** 53, Number.NaN])("is refused: %d", async (version) => {
+    await expect(openLog(await memoryTable([firstActions()]), { version })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      data: { version },
+    });
+  });
+});
+
 describe("a listing of the log", () => {
   it("asks the store for what comes after the version before", async () => {
     const context = await memoryTable([firstActions()]);
