@@ -11,7 +11,13 @@ const dependencies = Object.keys(manifest.dependencies).map((name) => new RegExp
  * and the bundle keeps names, lines and comments.
  */
 export default defineConfig({
-  input: { index: "src/index.ts", "cli/main": "src/cli/main.ts" },
+  input: {
+    index: "src/index.ts",
+    suite: "src/suite.ts",
+    store: "src/store.ts",
+    report: "src/report.ts",
+    "cli/main": "src/cli/main.ts",
+  },
   platform: "node",
   external: [...dependencies, ...builtinModules, /^node:/],
   transform: { target: "node20.20" },

@@ -7,11 +7,41 @@ export type { TableMetrics } from "./api/groups/table-metrics.ts";
 export type { TableQuarantine } from "./api/groups/table-quarantine.ts";
 export type { TableStaging } from "./api/groups/table-staging.ts";
 export type { TableSuite } from "./api/groups/table-suite.ts";
+export { parseJson, stringifyJson, toJsonValue } from "./api/json.ts";
+export { metricValue, metricValues } from "./api/metric-values.ts";
 export { openTable } from "./api/open-table.ts";
 export { profile, suggest } from "./api/profile.ts";
 export { type QueryOptions, type QueryTable, query } from "./api/query.ts";
+export { serializeSchema, typeText } from "./api/schema.ts";
 export type { MaintenanceReport, MaintenanceWarning } from "./api/shared/maintenance.ts";
-export type * from "./api/shared/options.ts";
+export type {
+  AlterOptions,
+  ApplicationTransaction,
+  BatchOptions,
+  BatchWriteOptions,
+  CacheOptions,
+  ChangesOptions,
+  CheckpointOptions,
+  CleanLogOptions,
+  ContextOptions,
+  DiffOptions,
+  FsckOptions,
+  HistoryOptions,
+  MetricsOptions,
+  OpenOptions,
+  ProfileOptions,
+  PurgeOptions,
+  QuarantineReadOptions,
+  QuarantineSelection,
+  QuarantineStatus,
+  SchemaChangeOptions,
+  SelectOptions,
+  SetSuiteOptions,
+  StagedSqlOptions,
+  StageOptions,
+  SuggestOptions,
+  UnsetSuiteOptions,
+} from "./api/shared/options.ts";
 export { runSuite } from "./api/shared/run-suite.ts";
 export type { SchemaInput } from "./api/shared/schema-input.ts";
 export { Snapshot, type TableDescription } from "./api/shared/snapshot.ts";
@@ -32,6 +62,7 @@ export type {
 } from "./api/shared/table-options.ts";
 export type { Timestamp, VersionArgument, VersionPoint } from "./api/shared/table-uri.ts";
 export { Table } from "./api/table.ts";
+export { summarizeVerdict } from "./api/verdict.ts";
 export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
 export type { EngineLimits } from "./engine/core/turns.ts";
 export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
@@ -44,13 +75,6 @@ export type { AlterResult } from "./operations/alter/alter.ts";
 export type { SetSuiteResult } from "./operations/alter/set-suite.ts";
 export type { PropertyDifference, SchemaDifference, VersionDiff } from "./operations/diff.ts";
 export type { HistoryEntry } from "./operations/history.ts";
-export {
-  type CheckReport,
-  type MetricPoint,
-  type MetricSeries,
-  reportJson,
-  type VersionTests,
-} from "./quality/gate/check-report.ts";
 export type { CheckResult, GateVerdict, SampleRow } from "./quality/gate/verdict.ts";
 export type { AnomalyRule } from "./quality/measures/anomaly.ts";
 export type { DistinctSketch } from "./quality/measures/distinct-sketch.ts";
@@ -89,9 +113,12 @@ export { defineSuite, parseSuite } from "./quality/suite/define.ts";
 export type { QuarantinedBatch } from "./quarantine/quarantine-read.ts";
 export type { ResubmitResult } from "./quarantine/resubmit.ts";
 export { type FileFormat, QueryResult } from "./query/query-result.ts";
-export { checkHtml } from "./report/check-html.ts";
-export { checkJunit } from "./report/check-junit.ts";
-export { checkText } from "./report/check-text.ts";
+export type {
+  CheckReport,
+  MetricPoint,
+  MetricSeries,
+  VersionTests,
+} from "./report/check-report.ts";
 export {
   arrayOf,
   type ColumnOptions,
@@ -111,6 +138,14 @@ export type {
   StructType,
 } from "./schema/types.ts";
 export type { PublishResult } from "./staging/publish-staged.ts";
+export type {
+  AbandonedOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutIfAbsentOutcome,
+  ReadOptions,
+} from "./storage/contract/object-store.ts";
 export type { RetryOptions, S3Credentials, S3Options } from "./storage/s3/s3-options.ts";
 export { CommitOutcomeUnknownError, type RecoveredCommit } from "./table/commit/commit-outcome.ts";
 export { type ConflictCode, ConflictError } from "./table/commit/conflict-error.ts";

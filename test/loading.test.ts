@@ -22,6 +22,9 @@ const script = (text: string): string[] => ["--input-type=module", "-e", text];
 describe("what is loaded", () => {
   it.each([
     ["import varve", script('import "varve"'), log],
+    ["import varve/suite", script('import "varve/suite"'), ["fast-json-stable-stringify", "lossless-json"]],
+    ["import varve/store", script('import "varve/store"'), ["uuid"]],
+    ["import varve/report", script('import "varve/report"'), ["lossless-json"]],
     [
       "a table that is opened",
       script(`import { openTable } from "varve"; await openTable(${JSON.stringify(table)});`),

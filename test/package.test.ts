@@ -74,7 +74,20 @@ describe("the package", () => {
       "package.json",
     ]);
     const scripts = files.filter((file) => file.endsWith(".js") && !/^dist\/chunks\/[\w.-]+\.js$/.test(file));
-    expect(scripts.sort()).toEqual(["dist/cli/main.js", "dist/index.js"]);
+    expect(scripts.sort()).toEqual([
+      "dist/cli/main.js",
+      "dist/index.js",
+      "dist/report.js",
+      "dist/store.js",
+      "dist/suite.js",
+    ]);
+    expect(files.filter((file) => file.endsWith(".d.ts")).sort()).toEqual([
+      "dist/index.d.ts",
+      "dist/report.d.ts",
+      "dist/store.d.ts",
+      "dist/suite.d.ts",
+      "dist/types.d.ts",
+    ]);
   });
 
   it("is an ES module that CommonJS can require", () => {

@@ -2,7 +2,8 @@ import { rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { textTable } from "../../src/cli/shared/text-table.ts";
-import { checkHtml, createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
+import { createTable, query, runSuite, schema, type Table } from "../../src/index.ts";
+import { checkHtml } from "../../src/report.ts";
 import { demoFolder, flightsFile, flightsSuite, monthlyBatches } from "./flights.ts";
 
 const { values } = parseArgs({ options: { folder: { type: "string" } } });

@@ -26,7 +26,7 @@ export async function createTableWith(
 ): Promise<{ readonly table: Table; readonly written?: WriteResult | undefined }> {
   const known = knownOptions("createTable", options, createTableKeys);
   const { schema, source, ifNotExists, partitionBy, properties, name, description } = known;
-  const { s3, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes } = known;
+  const { s3, openStore, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes } = known;
   const split = splitTableUri(uri);
   if (split.at !== undefined)
     throw new VarveError(
@@ -37,6 +37,7 @@ export async function createTableWith(
   const write = toCommitOptions(known);
   const context = await openContext(split.uri, {
     s3,
+    openStore,
     memoryLimit,
     threads,
     temporaryFolder,

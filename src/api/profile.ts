@@ -30,3 +30,6 @@ export async function suggest(source: Source, options: SuggestOptions = {}): Pro
   const { suggestSuite } = await import("../quality/profile/suggest.ts");
   return suggestSuite(await profile(source, { columns }), { name, extended });
 }
+
+/** A suggested suite as JSON, each check with the reason for it. */
+export { explainedSuite } from "../quality/profile/suggest.ts";

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { removeOnSignals } from "../util/temporary-folder.ts";
+import { removeOnSignals } from "../api/temporary-folders.ts";
 import { run } from "./run.ts";
 
 // The AWS SDK tells every user of Node 20 to upgrade Node; its version is pinned here, and standard error

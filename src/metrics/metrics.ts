@@ -7,7 +7,6 @@ import { listLog } from "../log/segment/listing.ts";
 import { openLog } from "../log/snapshot/open-log.ts";
 import { parseActions } from "../protocol/action-json.ts";
 import type { Action, AddAction } from "../protocol/actions.ts";
-import type { MetricSeries } from "../quality/gate/check-report.ts";
 import type { MetricHistory } from "../quality/gate/gate-context.ts";
 import {
   columnMetrics,
@@ -18,6 +17,7 @@ import {
   metricParts,
   metricValue,
 } from "../quality/measures/metric-state.ts";
+import type { MetricSeries } from "../report/check-report.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";

@@ -1,16 +1,16 @@
 import type { Engine, OpenSession } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
+import { evaluateGate } from "../quality/gate/gate.ts";
+import type { Suite, SuiteJson } from "../quality/model/suite.ts";
+import { defineSuite } from "../quality/suite/define.ts";
+import { suiteNeeds } from "../quality/suite/needs.ts";
 import {
   type CheckReport,
   checkReport,
   type MetricSeries,
   type VersionTests,
-} from "../quality/gate/check-report.ts";
-import { evaluateGate } from "../quality/gate/gate.ts";
-import type { Suite, SuiteJson } from "../quality/model/suite.ts";
-import { defineSuite } from "../quality/suite/define.ts";
-import { suiteNeeds } from "../quality/suite/needs.ts";
+} from "../report/check-report.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";

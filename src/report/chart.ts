@@ -1,4 +1,4 @@
-import type { MetricPoint, MetricSeries } from "../quality/gate/check-report.ts";
+import type { MetricPoint, MetricSeries } from "./check-report.ts";
 import { escapeMarkup, grouped } from "./show.ts";
 
 const size = { width: 320, height: 110, side: 6, top: 8, bottom: 8 } as const;

@@ -1,8 +1,8 @@
-import type { CheckReport, MetricSeries, VersionTests } from "../quality/gate/check-report.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import { chart } from "./chart.ts";
 import { filterScript, styles } from "./check-html-parts.ts";
 import { sampleTable } from "./check-html-rows.ts";
+import type { CheckReport, MetricSeries, VersionTests } from "./check-report.ts";
 import { finding, type Tone, toneOf } from "./finding.ts";
 import { escapeMarkup, grouped, moment, shown } from "./show.ts";
 

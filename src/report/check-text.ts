@@ -1,9 +1,9 @@
-import type { CheckReport } from "../quality/gate/check-report.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
-import { visible } from "../util/visible-text.ts";
+import type { CheckReport } from "./check-report.ts";
 import { finding, toneOf } from "./finding.ts";
 import { howRowsAreCounted, placeText } from "./place.ts";
 import { grouped, shown } from "./show.ts";
+import { visible } from "./visible-text.ts";
 
 /**
  * A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What

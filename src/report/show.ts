@@ -1,5 +1,5 @@
 import { type JsonValue, stringifyJson } from "../util/json.ts";
-import { visible, visibleMarkup } from "../util/visible-text.ts";
+import { visible, visibleMarkup } from "./visible-text.ts";
 
 /**
  * Texts put into HTML and XML, attributes included; characters that XML cannot hold or that nobody sees are

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import * as varve from "../../src/index.ts";
+import { reportJson } from "../../src/report.ts";
 import { stringifyJson, toJsonValue } from "../../src/util/json.ts";
 
 const suite: varve.SuiteJson = {
@@ -68,7 +69,7 @@ it("every verb's result is plain data, which survives structuredClone and the JS
   results["rows"] = await collected(selected.rows());
   results["fsck"] = await varve.fsck(table.uri);
   results["runSuite"] = await varve.runSuite(suite, table);
-  results["reportJson"] = varve.reportJson(await varve.runSuite(suite, table));
+  results["reportJson"] = reportJson(await varve.runSuite(suite, table));
   results["profile of a source"] = await varve.profile([{ n: 1 }]);
   results["suggestion of a source"] = await varve.suggest([{ n: 1 }]);
   expect(Object.entries(results).flatMap(([verb, result]) => strangers(result, verb))).toEqual([]);

@@ -6,7 +6,7 @@ import { run } from "../../src/cli/run.ts";
 import { textTable } from "../../src/cli/shared/text-table.ts";
 import { createTable, openTable, schema } from "../../src/index.ts";
 import { escapeMarkup } from "../../src/report/show.ts";
-import { visible, visibleLines } from "../../src/util/visible-text.ts";
+import { visible, visibleLines } from "../../src/report/visible-text.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
 /**

@@ -26,6 +26,10 @@ describe("layers of src/", () => {
       path: "quality/gate/reader.ts",
       text: 'import type { LogSnapshot } from "../../log/contract.ts";',
     },
+    "cli sees the public face": {
+      path: "cli/commands/deeper.ts",
+      text: 'import { readHistory } from "../../operations/history.ts";',
+    },
     "one door to DuckDB": {
       path: "table/scan/direct.ts",
       text: 'import { DuckDBInstance } from "@duckdb/node-api";',

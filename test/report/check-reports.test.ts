@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { reportJson } from "../../src/quality/gate/check-report.ts";
 import type { CheckResult } from "../../src/quality/gate/verdict.ts";
 import { checkHtml } from "../../src/report/check-html.ts";
 import { checkJunit } from "../../src/report/check-junit.ts";
+import { reportJson } from "../../src/report/check-report.ts";
 import { checkText } from "../../src/report/check-text.ts";
 import { shown } from "../../src/report/show.ts";
 import { stringifyJson } from "../../src/util/json.ts";

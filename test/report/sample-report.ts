@@ -1,5 +1,5 @@
-import type { CheckReport } from "../../src/quality/gate/check-report.ts";
 import type { CheckResult } from "../../src/quality/gate/verdict.ts";
+import type { CheckReport } from "../../src/report/check-report.ts";
 
 const base: Omit<CheckResult, "id" | "kind" | "message" | "success"> = {
   level: "row",

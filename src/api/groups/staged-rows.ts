@@ -1,7 +1,7 @@
 import type { LogSnapshot } from "../../log/contract.ts";
-import { type CheckReport, checkReport } from "../../quality/gate/check-report.ts";
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
 import type { QueryResult } from "../../query/query-result.ts";
+import { type CheckReport, checkReport } from "../../report/check-report.ts";
 import type { PublishResult } from "../../staging/publish-staged.ts";
 import type { StagedBatch } from "../../staging/staged-batch.ts";
 import { defined } from "../../util/defined.ts";

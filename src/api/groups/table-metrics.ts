@@ -1,5 +1,5 @@
 import type { VersionMetrics } from "../../metrics/metrics-store.ts";
-import type { MetricSeries } from "../../quality/gate/check-report.ts";
+import type { MetricSeries } from "../../report/check-report.ts";
 import { knownOptions } from "../shared/known-options.ts";
 import { metricsKeys } from "../shared/option-keys.ts";
 import type { MetricsOptions } from "../shared/options.ts";

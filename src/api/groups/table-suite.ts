@@ -1,8 +1,8 @@
 import { VarveError } from "../../errors.ts";
 import type { SetSuiteResult } from "../../operations/alter/set-suite.ts";
-import type { CheckReport } from "../../quality/gate/check-report.ts";
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
 import type { SuggestedSuite } from "../../quality/profile/suggest.ts";
+import type { CheckReport } from "../../report/check-report.ts";
 import { knownOptions } from "../shared/known-options.ts";
 import { setSuiteKeys, suggestKeys, unsetSuiteKeys } from "../shared/option-keys.ts";
 import type { SetSuiteOptions, SuggestOptions, UnsetSuiteOptions } from "../shared/options.ts";

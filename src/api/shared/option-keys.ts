@@ -18,6 +18,7 @@ const s3 = {
 
 export const contextKeys = {
   s3,
+  openStore: true,
   memoryLimit: true,
   threads: true,
   temporaryFolder: true,

@@ -1,4 +1,5 @@
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { World } from "../../util/world.ts";
 import type { WriteProgress } from "../../write/write-options.ts";
@@ -8,6 +9,11 @@ import type { Timestamp, VersionArgument, VersionPoint } from "./table-uri.ts";
 export interface ContextOptions {
   /** Used for `s3:` URIs; pass one and the same object to share connections between tables. */
   readonly s3?: S3Options | undefined;
+  /**
+   * Opens the store of a URI that varve does not know, such as another cloud's (`varve/store`); where it gives
+   * `undefined`, varve opens the store.
+   */
+  readonly openStore?: ((uri: string) => ObjectStore | Promise<ObjectStore> | undefined) | undefined;
   /**
    * Bytes of memory an engine instance may use before it spills (spec/engine-limits.md); default: a quarter
    * of the machine's, at most 4 GiB.

@@ -1,5 +1,5 @@
-import type { CheckReport } from "../../quality/gate/check-report.ts";
 import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { CheckReport } from "../../report/check-report.ts";
 import { knownOptions } from "./known-options.ts";
 import { toSnapshots, toWriteSource } from "./source.ts";
 import { type RunSuiteOptions, runSuiteKeys, type Source } from "./table-options.ts";

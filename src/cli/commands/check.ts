@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CheckReport } from "../../quality/gate/check-report.ts";
+import type { CheckReport } from "../../index.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openSource, openVersion } from "../shared/open-source.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";

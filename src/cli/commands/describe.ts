@@ -35,7 +35,7 @@ async function describe(uri: string, flags: DescribeFlags): Promise<void> {
   await using table = await openTable(uri, openOptions(flags));
   const description = await table.snapshot().describe();
   if (flags.format === "json") {
-    const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
+    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
     print(`${stringifyJson(toJsonValue(description), 2)}\n`);
     return;
   }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { HistoryEntry } from "../../operations/history.ts";
-import { isJsonObject, type JsonValue } from "../../util/json.ts";
+import { isJsonObject, type JsonValue } from "../../api/json.ts";
+import type { HistoryEntry } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {
   type ListOutputFlags,

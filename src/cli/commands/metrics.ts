@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { VarveError } from "../../errors.ts";
-import type { VersionMetrics } from "../../metrics/metrics-store.ts";
+import { VarveError } from "../../api/errors.ts";
+import type { VersionMetrics } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {
   type ListOutputFlags,
@@ -46,7 +46,7 @@ interface MetricsFlags extends StoreFlags, ListOutputFlags {
 async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   const [{ openTable }, { metricParts, metricValues, shownMetrics }] = await Promise.all([
     import("../../api/open-table.ts"),
-    import("../../quality/measures/metric-state.ts"),
+    import("../../api/metric-values.ts"),
   ]);
   for (const metric of flags.metric ?? []) {
     const { measure, column } = metricParts(metric);

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import type { ColumnProfile } from "../../quality/profile/profile.ts";
-import { stringifyJson, toJsonValue } from "../../util/json.ts";
+import { stringifyJson, toJsonValue } from "../../api/json.ts";
+import type { ColumnProfile } from "../../index.ts";
 import { openSource } from "../shared/open-source.ts";
 import {
   type ListOutputFlags,
@@ -135,7 +135,7 @@ function nameOf(source: string): string {
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
   const [{ suggest: suggestOf }, { explainedSuite }] = await Promise.all([
     import("../../api/profile.ts"),
-    import("../../quality/profile/suggest.ts"),
+    import("../../api/profile.ts"),
   ]);
   await using input = await inputFiles(sources, flags.inputFormat);
   const name = flags.name ?? nameOf(sources[0] ?? "source");

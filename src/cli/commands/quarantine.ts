@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { QuarantineSelection } from "../../quarantine/quarantine-read.ts";
+import type { QuarantineSelection } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {
   age,
@@ -76,7 +76,7 @@ async function purge(
   flags: StoreFlags & { readonly olderThan: number; readonly dryRun?: boolean | undefined },
 ): Promise<void> {
   await using table = await opened(uri, flags);
-  const { realWorld } = await import("../../util/world.ts");
+  const { realWorld } = await import("../../api/world.ts");
   const dryRun = flags.dryRun === true;
   const rows = await table.quarantine.purge({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
   print(`${rows} rows ${dryRun ? "would be removed" : "removed"}\n`);

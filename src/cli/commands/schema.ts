@@ -29,7 +29,7 @@ interface SchemaFlags extends StoreFlags {
 
 async function schema(uri: string, flags: SchemaFlags): Promise<void> {
   const { openTable } = await import("../../api/open-table.ts");
-  const { serializeSchema } = await import("../../schema/schema-json.ts");
+  const { serializeSchema } = await import("../../api/schema.ts");
   const { columnRows } = await import("../shared/column-rows.ts");
   await using table = await openTable(uri, openOptions(flags));
   const snapshot = table.snapshot();

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { StagedRows } from "../../api/groups/staged-rows.ts";
+import type { StagedRows } from "../../index.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {

@@ -46,7 +46,7 @@ async function opened(uri: string, flags: StoreFlags) {
 
 async function show(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  const { VarveError } = await import("../../errors.ts");
+  const { VarveError } = await import("../../api/errors.ts");
   const suite = await table.suite.get();
   if (suite === undefined)
     throw new VarveError("SUITE_INVALID", `The table ${uri} has no suite. Set one with: varve suite set.`, {

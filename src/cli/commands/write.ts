@@ -1,8 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { AppendOptions, Source } from "../../api/shared/table-options.ts";
-import type { Table } from "../../api/table.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
-import type { WriteResult } from "../../write/write-options.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
+import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
@@ -135,7 +133,7 @@ export async function printWriteResult(
   { gate, ...result }: WriteResult,
   flags: Pick<WriteFlags, "json">,
 ): Promise<void> {
-  const { summarizeVerdict } = await import("../../quality/gate/verdict.ts");
+  const { summarizeVerdict } = await import("../../api/verdict.ts");
   await printDone(gate === undefined ? result : { ...result, gate: summarizeVerdict(gate) }, flags);
 }
 
@@ -145,7 +143,7 @@ export async function printDone(
   flags: Pick<WriteFlags, "json">,
 ): Promise<void> {
   if (flags.json === true) {
-    const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
+    const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
     print(`${stringifyJson(toJsonValue(result), 2)}\n`);
     return;
   }

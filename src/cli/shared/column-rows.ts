@@ -1,5 +1,5 @@
-import { typeText } from "../../schema/type-names.ts";
-import type { DeltaType, StructType } from "../../schema/types.ts";
+import { typeText } from "../../api/schema.ts";
+import type { DeltaType, StructType } from "../../index.ts";
 
 /** One printed line a column, nested fields below their parents. */
 export function columnRows(

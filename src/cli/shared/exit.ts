@@ -1,4 +1,4 @@
-import { isVarveError } from "../../errors.ts";
+import { isVarveError } from "../../api/errors.ts";
 
 /** Exit codes of the command line. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, rejected: 3 } as const;

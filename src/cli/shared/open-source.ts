@@ -1,5 +1,4 @@
-import type { Snapshot } from "../../api/shared/snapshot.ts";
-import type { Source } from "../../api/shared/table-options.ts";
+import type { Snapshot, Source } from "../../index.ts";
 import { openOptions } from "./open-options.ts";
 import type { StoreFlags } from "./options.ts";
 import { fileSource, type SourceFlags, tellsFormat } from "./source-files.ts";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { visibleLines } from "../../util/visible-text.ts";
+import { visibleLines } from "../../report/visible-text.ts";
 
 /**
  * Prints text for people on standard output. With {@link printError} and {@link printExact} the only door to

@@ -1,6 +1,6 @@
 import type { SingleBar } from "cli-progress";
-import { visible } from "../../util/visible-text.ts";
-import type { WriteProgress } from "../../write/write-options.ts";
+import type { WriteProgress } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
 
 /** Progress of long work, shown on stderr, only on a terminal. */
 export interface ProgressLine {

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { copyFile, open } from "node:fs/promises";
-import type { QueryResult } from "../../query/query-result.ts";
-import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../util/json.ts";
-import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../api/json.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
+import type { QueryResult } from "../../index.ts";
 import type { RowOutputFlags } from "./options.ts";
 import { printExact } from "./print.ts";
 

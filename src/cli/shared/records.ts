@@ -1,4 +1,4 @@
-import { formulaStart } from "../../util/formula-text.ts";
+import { formulaStart } from "../../api/safe-csv.ts";
 import type { Cell } from "./text-table.ts";
 import { writeOutput } from "./write-output.ts";
 
@@ -25,7 +25,7 @@ async function recordsText(
   records: readonly Readonly<Record<string, unknown>>[],
   { format, safeCsv }: RecordOutput,
 ): Promise<string> {
-  const { stringifyJson, toJsonValue } = await import("../../util/json.ts");
+  const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
   if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
   if (format === "json") return `${stringifyJson(records.map(toJsonValue), 2)}\n`;
   const heads = [...new Set(records.flatMap((record) => Object.keys(record)))];
@@ -43,7 +43,7 @@ async function recordsText(
       ? "nothing to show\n"
       : `${textTable(heads, cells, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`;
   }
-  const { VarveError } = await import("../../errors.ts");
+  const { VarveError } = await import("../../api/errors.ts");
   throw new VarveError(
     "INVALID_ARGUMENT",
     `This command supports the formats table, json, jsonl and csv, not ${format}.`,

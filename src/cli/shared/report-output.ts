@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { CheckReport } from "../../quality/gate/check-report.ts";
+import type { CheckReport } from "../../index.ts";
 import { writeOutput } from "./write-output.ts";
 
 const reportFormats = ["text", "json", "junit", "html"] as const;
@@ -28,7 +28,7 @@ async function reportText(report: CheckReport, format: ReportFlags["format"]): P
   if (format === "html") return (await import("../../report/check-html.ts")).checkHtml(report);
   if (format === "junit") return (await import("../../report/check-junit.ts")).checkJunit(report);
   if (format === "text") return (await import("../../report/check-text.ts")).checkText(report);
-  const { reportJson } = await import("../../quality/gate/check-report.ts");
-  const { stringifyJson } = await import("../../util/json.ts");
+  const { reportJson } = await import("../../report/check-report.ts");
+  const { stringifyJson } = await import("../../api/json.ts");
   return `${stringifyJson(reportJson(report), 2)}\n`;
 }

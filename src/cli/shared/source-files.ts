@@ -1,8 +1,7 @@
 import { extname } from "node:path";
 import { type Command, Option } from "commander";
-import type { Source } from "../../api/shared/table-options.ts";
-import { VarveError } from "../../errors.ts";
-import { defined } from "../../util/defined.ts";
+import { VarveError } from "../../api/errors.ts";
+import type { Source } from "../../index.ts";
 
 /** Formats of files that rows are read from. */
 const sourceFormats = ["csv", "ndjson", "parquet", "arrow"] as const;
@@ -80,10 +79,10 @@ export function fileSource(files: readonly string[], flags: SourceFlags): Source
   const format = sourceFormat(files, flags.inputFormat);
   if (format === "csv") {
     const tabs = files.every((file) => /\.tsv(\.gz|\.zst)?$/i.test(file));
-    const options = { ...(tabs ? { delimiter: "\t" } : {}), ...csvOptions(flags) };
-    return Object.keys(options).length === 0 ? { csv: files } : { csv: files, options };
+    const { encoding, delimiter = tabs ? "\t" : undefined, nullText } = flags;
+    return { csv: files, options: { encoding, delimiter: delimiter === "\\t" ? "\t" : delimiter, nullText } };
   }
-  const [option] = Object.keys(csvOptions(flags));
+  const option = (["encoding", "delimiter", "nullText"] as const).find((name) => flags[name] !== undefined);
   if (option !== undefined) {
     throw new VarveError(
       "INVALID_ARGUMENT",
@@ -117,16 +116,4 @@ function formatOf(file: string): SourceFormat {
     `Cannot tell the format of ${file} from its extension. Set it with --input-format ${sourceFormats.join("|")}.`,
     { file },
   );
-}
-
-function csvOptions({
-  encoding,
-  delimiter,
-  nullText,
-}: SourceFlags): Pick<SourceFlags, "encoding" | "delimiter" | "nullText"> {
-  return defined({
-    encoding,
-    delimiter: delimiter === undefined ? undefined : delimiter === "\\t" ? "\t" : delimiter,
-    nullText,
-  });
 }

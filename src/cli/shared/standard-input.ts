@@ -1,8 +1,8 @@
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { VarveError } from "../../errors.ts";
-import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import { VarveError } from "../../api/errors.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import type { SourceFormat } from "./source-files.ts";
 
 /** Stands for standard input among the files of a command line. */

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { VarveError } from "../../errors.ts";
-import type { Suite } from "../../quality/model/suite.ts";
+import { VarveError } from "../../api/errors.ts";
+import type { Suite } from "../../index.ts";
 
 /**
  * Reads a suite of data tests from a JSON file. @throws `SUITE_INVALID` naming the file, or the path inside
  * the suite
  */
 export async function readSuite(file: string): Promise<Suite> {
-  const { parseSuite } = await import("../../quality/suite/define.ts");
+  const { parseSuite } = await import("../../suite.ts");
   let text: string;
   try {
     text = await readFile(file, "utf8");

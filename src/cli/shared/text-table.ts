@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { visible } from "../../util/visible-text.ts";
+import { visible } from "../../report/visible-text.ts";
 
 /** A cell as it is printed; null and undefined show as the table's null text. */
 export type Cell = string | number | bigint | boolean | null | undefined;

@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { VarveError } from "../../errors.ts";
+import { VarveError } from "../../api/errors.ts";
 import { print, printExact } from "./print.ts";
 
 /**

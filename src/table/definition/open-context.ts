@@ -8,6 +8,8 @@ import { realWorld, type World } from "../../util/world.ts";
 
 /** How a table's store, engine and surroundings are opened. */
 export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOptions {
+  /** Opens the store of a URI in the place of varve; `undefined` leaves the URI to varve. */
+  readonly openStore?: ((uri: string) => ObjectStore | Promise<ObjectStore> | undefined) | undefined;
   /** Clock, ids and randomness; default: the real ones. */
   readonly world?: World | undefined;
   /** Local copies of a remote store's immutable files. */
@@ -31,9 +33,12 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
     threads,
     temporaryFolder,
     allowedPrefixes = [],
+    openStore: openForeign,
     ...storeOptions
   } = options;
-  const store = await openStore(uri, { ...storeOptions, world });
+  const open = async (root: string): Promise<ObjectStore> =>
+    (await openForeign?.(root)) ?? openStore(root, { ...storeOptions, world });
+  const store = await open(uri);
   const session: SessionOptions = {
     memoryLimit,
     threads,
@@ -48,7 +53,7 @@ export async function openContext(uri: string, options: ContextOptions = {}): Pr
   if (allowedPrefixes.length === 0) return base;
   return {
     ...base,
-    foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, { ...storeOptions, world }),
+    foreignStore: (foreign) => allowedStore(foreign, allowedPrefixes, open),
   };
 }
 
@@ -61,14 +66,13 @@ async function lazyEngine(defaults: SessionOptions): Promise<Engine> {
 async function allowedStore(
   uri: string,
   prefixes: readonly string[],
-  options: StoreOptions,
+  open: (uri: string) => Promise<ObjectStore>,
 ): Promise<ObjectStore> {
   const { canonicalUri } = await import("../../storage/open-store.ts");
   const { VarveError } = await import("../../errors.ts");
   const wanted = canonicalUri(uri);
   const allowed = prefixes.map((prefix) => canonicalUri(prefix));
-  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`)))
-    return openStore(uri, options);
+  if (allowed.some((prefix) => wanted === prefix || wanted.startsWith(`${prefix}/`))) return open(uri);
   throw new VarveError(
     "PATH_OUTSIDE_TABLE",
     `The table's log refers to files below ${wanted}, outside the table. To read them, add that prefix to allowedPrefixes.`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkReport, reportJson } from "../../src/quality/gate/check-report.ts";
 import type { GateVerdict } from "../../src/quality/gate/verdict.ts";
+import { checkReport, reportJson } from "../../src/report/check-report.ts";
 
 const verdict: GateVerdict = {
   suite: { name: "s", fingerprint: "f" },

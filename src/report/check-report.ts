@@ -1,6 +1,6 @@
-import { defined } from "../../util/defined.ts";
-import type { JsonObject, JsonValue } from "../../util/json.ts";
-import type { CheckResult, GateVerdict } from "./verdict.ts";
+import type { CheckResult, GateVerdict } from "../quality/gate/verdict.ts";
+import { defined } from "../util/defined.ts";
+import type { JsonObject, JsonValue } from "../util/json.ts";
 
 /** Values of one metric over a table's versions, oldest first. */
 export interface MetricSeries {

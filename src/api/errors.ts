@@ -1,0 +1,2 @@
+/** The errors that callers see. */
+export { isVarveError, VarveError } from "../errors.ts";

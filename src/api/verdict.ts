@@ -1,0 +1,2 @@
+/** What a gate decided, in the words of `commitInfo.gate`. */
+export { summarizeVerdict } from "../quality/gate/verdict.ts";

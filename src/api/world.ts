@@ -1,0 +1,2 @@
+/** Clock, ids and randomness. */
+export { realWorld } from "../util/world.ts";

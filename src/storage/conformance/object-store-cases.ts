@@ -1,0 +1,41 @@
+import { creatingCases } from "./creating-cases.ts";
+import { listingCases } from "./listing-cases.ts";
+import { readingCases } from "./reading-cases.ts";
+import { refusingCases } from "./refusing-cases.ts";
+import { oneStore, type StoreUnderTest } from "./store-under-test.ts";
+
+/** One test of the contract, for whatever test runner there is. */
+export interface ContractCase {
+  /** What the store must do. */
+  readonly name: string;
+  /** Resolves where the store does it. @throws `AssertionError` where it does not */
+  readonly run: () => Promise<void>;
+}
+
+/**
+ * The contract of {@link ObjectStore} as tests: what every store does, whatever holds the bytes. varve's own
+ * stores are held to these very cases.
+ *
+ * @param under called once a case; what it opens must be a fresh, empty root each time
+ * @example
+ * import { test } from "node:test";
+ * import { memoryStore, objectStoreCases } from "varve/store";
+ *
+ * let roots = 0;
+ * const open = async (clients: number) => {
+ *   const name = `root-${++roots}`;
+ *   return Array.from({ length: clients }, () => memoryStore(name));
+ * };
+ * for (const { name, run } of objectStoreCases(() => ({ open, manyObjects: 100, raceRounds: 2 }))) test(name, run);
+ */
+export function objectStoreCases(
+  under: () => StoreUnderTest | Promise<StoreUnderTest>,
+): readonly ContractCase[] {
+  return [...readingCases, ...listingCases, ...creatingCases, ...refusingCases].map(({ name, check }) => ({
+    name,
+    run: async () => {
+      const store = await under();
+      await check(await oneStore(store), store);
+    },
+  }));
+}

@@ -1,0 +1,54 @@
+export { profile, suggest } from "./api/profile.ts";
+export type { BatchOptions, ProfileOptions, SelectOptions, SuggestOptions } from "./api/shared/options.ts";
+export { runSuite } from "./api/shared/run-suite.ts";
+export type { Snapshot, TableDescription } from "./api/shared/snapshot.ts";
+export type {
+  CsvSource,
+  OpenedTable,
+  RunSuiteOptions,
+  Source,
+  SqlSource,
+} from "./api/shared/table-options.ts";
+export type { CsvOptions, EngineColumn, EngineRow, EngineValue, SourceRow } from "./engine/core/contract.ts";
+export { type ErrorCode, type ErrorData, isVarveError, VarveError } from "./errors.ts";
+export type { CheckResult, SampleRow } from "./quality/gate/verdict.ts";
+export type { AnomalyRule } from "./quality/measures/anomaly.ts";
+export type { ColumnClass } from "./quality/model/column.ts";
+export type { Level } from "./quality/model/expectation.ts";
+export type {
+  Check,
+  CheckJson,
+  Escalation,
+  OnFail,
+  OnMisfit,
+  OnNull,
+  Repair,
+  RowFunction,
+  RowPredicate,
+  RowRepair,
+  Severity,
+  Suite,
+  SuiteJson,
+} from "./quality/model/suite.ts";
+export type { ValueCount } from "./quality/profile/histogram.ts";
+export type { ColumnProfile, Profile, ReadableType } from "./quality/profile/profile.ts";
+export type { SuggestedSuite } from "./quality/profile/suggest.ts";
+export type { Bounds, BuiltCheck, CheckOptions, Scalar } from "./quality/suite/builder.ts";
+export { check, suite } from "./quality/suite/builder.ts";
+export { defineSuite, parseSuite } from "./quality/suite/define.ts";
+export type { FileFormat, QueryResult } from "./query/query-result.ts";
+export type { CheckReport, MetricPoint, MetricSeries, VersionTests } from "./report/check-report.ts";
+export { reportJson } from "./report/check-report.ts";
+export type {
+  ArrayType,
+  DecimalType,
+  DeltaType,
+  FieldMetadata,
+  MapType,
+  PrimitiveName,
+  StructField,
+  StructType,
+} from "./schema/types.ts";
+export type { ScanReport } from "./table/scan/scan.ts";
+export type { JsonObject, JsonValue } from "./util/json.ts";
+export type { WriteProgress } from "./write/write-options.ts";
