@@ -2,6 +2,7 @@ import { checkpointsMistakes } from "./checkpoints.ts";
 import { commitsMistakes } from "./commits.ts";
 import { conflictsMistakes } from "./conflicts.ts";
 import { diskMistakes } from "./disk.ts";
+import { fencesMistakes } from "./fences.ts";
 import { gatesMistakes } from "./gates.ts";
 import type { Mistake } from "./mistake.ts";
 import { s3Mistakes } from "./s3.ts";
@@ -15,6 +16,7 @@ export const mistakes: readonly Mistake[] = [
   ...commitsMistakes,
   ...conflictsMistakes,
   ...diskMistakes,
+  ...fencesMistakes,
   ...gatesMistakes,
   ...s3Mistakes,
   ...valuesMistakes,

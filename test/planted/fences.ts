@@ -1,0 +1,30 @@
+import type { Mistake } from "./mistake.ts";
+
+/** Mistakes in what a caller's SQL may read. */
+export const fencesMistakes: readonly Mistake[] = [
+  {
+    what: "A common table is read by its own definition.",
+    file: "table-references.ts",
+    find: 'open.push({ value: definition["value"], common: inner });',
+    replace: 'open.push({ value: definition["value"], common: including(inner, definition["key"]) });',
+    test: "common-tables.test.ts",
+    name: "in its own definition",
+  },
+  {
+    what: "A recursive common table is read by its own start.",
+    file: "table-references.ts",
+    find: "for (const each of Object.values(rest)) open.push({ value: each, common: inner });",
+    replace:
+      'for (const each of Object.values(rest)) open.push({ value: each, common: including(inner, value["cte_name"]) });',
+    test: "common-tables.test.ts",
+    name: "in the start of a recursive one",
+  },
+  {
+    what: "A table of another database passes for one of the session's common name.",
+    file: "table-references.ts",
+    find: 'part["catalog_name"] === undefined &&',
+    replace: "",
+    test: "common-tables.test.ts",
+    name: "is refused, for it may be another table",
+  },
+];
