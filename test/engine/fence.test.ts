@@ -443,6 +443,19 @@ describe("the fence below the checks", () => {
     expect(existsSync(join(folder, "new.parquet"))).toBe(false);
   });
 
+  it("opens what it was given and no more", async () => {
+    const settings = `SELECT current_setting('allowed_paths') AS paths,
+      list_filter(current_setting('allowed_directories'), lambda f: NOT contains(f, '/varve-vm-')) AS folders`;
+    const out = join(folder, "out");
+    const [given] = await session.rows(settings);
+    expect(given?.["paths"]).toEqual([data]);
+    expect(new Set(given?.["folders"] as string[])).toEqual(new Set([`${out}/`]));
+    const other = await openSession({ temporaryFolder: folder, threads: 1 });
+    await other.fence({ files: [] });
+    expect(await other.rows(settings)).toEqual([{ paths: [], folders: [] }]);
+    await other.close();
+  });
+
   it("varve itself still writes below the writable folder, and spills", async () => {
     const out = join(folder, "out");
     const files = await session.writeParquet("SELECT * FROM flights ORDER BY id DESC", { folder: out });

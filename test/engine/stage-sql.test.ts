@@ -90,6 +90,7 @@ describe("a caller's SQL as source", () => {
     ["a file that was not named, by a function", "SELECT * FROM read_csv('$SECRET')"],
     ["a list with a file that was not named", "SELECT * FROM read_csv(['$CSV', '$SECRET'])"],
     ["a pattern", "SELECT * FROM read_csv('$FOLDER/*.csv')"],
+    ["a reader of nothing", "SELECT * FROM read_csv()"],
     ["a name made at run time", "SELECT * FROM read_csv('$FOLDER/' || 'secret.csv')"],
     ["a text file reader", "SELECT * FROM read_text('$CSV')"],
     ["a system file", "SELECT * FROM read_csv('/etc/passwd')"],
@@ -107,6 +108,13 @@ describe("a caller's SQL as source", () => {
     }
     expect(existsSync(join(folder, "new.parquet"))).toBe(false);
     expect(await session.rows(`SELECT count(*) AS n FROM '${parquet}'`)).toEqual([{ n: 5n }]);
+  });
+
+  it("a reader of an empty list reads no named file", async () => {
+    await expect(run("SELECT * FROM read_csv([])", [csv])).rejects.toMatchObject({
+      code: "SQL_REFUSED",
+      data: { function: "read_csv" },
+    });
   });
 
   it("a named file that is absent is SOURCE_UNREADABLE", async () => {
