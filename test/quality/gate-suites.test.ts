@@ -64,6 +64,15 @@ describe("a repair by a function", () => {
   });
 });
 
+describe("a repair by SQL", () => {
+  it("replaces the values that fail by what it says of the row", async () => {
+    const repair = { with: "sql", expression: "abs(a) + b" } as const;
+    const verdict = await judged([check.between("a", { min: 0 }, { onFail: "repair", repair })]);
+    const rows = await session.rows(`SELECT a::INTEGER AS a FROM (${verdict.cleanSql})`);
+    expect(rows.map(({ a }) => a)).toEqual([1, 2, null, 7]);
+  });
+});
+
 describe("a row in quarantine", () => {
   it("says of each check that it fails what that demands, of which columns, and what it saw", async () => {
     const verdict = await judged([
