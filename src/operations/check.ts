@@ -12,6 +12,7 @@ import {
   type VersionTests,
 } from "../report/check-report.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
 import type { GateOptions, WriteProgress } from "../write/write-options.ts";
@@ -59,7 +60,7 @@ export async function checkSuite(
     onProgress: (rows) => options.onProgress?.({ phase: "reading", rows }),
     signal: options.signal,
   });
-  readable.push(...staged.files);
+  appendAll(readable, staged.files);
   const { gateOptions } = options;
   const earlier =
     gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
@@ -97,7 +98,7 @@ async function openRelations(session: OpenSession, suite: Suite, options: CheckO
     const snapshot = options.gateOptions?.tables?.[name];
     if (snapshot === undefined) continue;
     found[name] = await planScan(session, snapshot);
-    readable.push(...(found[name]?.files ?? []));
+    appendAll(readable, found[name]?.files ?? []);
   }
   return found;
 }

@@ -13,6 +13,7 @@ import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import type { GateOptions } from "../write/write-options.ts";
@@ -160,7 +161,7 @@ async function gateRelations(
     const snapshot = options.gateOptions?.tables?.[name] ?? (name === "this" ? table : undefined);
     if (snapshot === undefined) continue;
     const scan = await planScan(session, snapshot);
-    files.push(...scan.files);
+    appendAll(files, scan.files);
     relations[name] = await session.stage({ kind: "relation", relation: scan });
   }
   return { relations, files };

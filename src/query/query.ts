@@ -6,6 +6,7 @@ import type { Predicate } from "../protocol/predicate.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { predicateFromNode } from "../table/scan/predicate-from-sql.ts";
 import { planScan, type ScanReport } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { handOver } from "../util/hand-over.ts";
 import { isJsonObject, type JsonValue } from "../util/json.ts";
 import { type TableUse, tableUses } from "./pushdown.ts";
@@ -65,7 +66,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
         signal: request.signal,
       });
       await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
-      files.push(...scan.files);
+      appendAll(files, scan.files);
       scans[table.view] = scan.report;
     }
     const fenced = await session.fence({

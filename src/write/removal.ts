@@ -2,6 +2,7 @@ import type { StagedRelation } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { AddAction } from "../protocol/actions.ts";
 import type { StagedData } from "../table/data-files/write-data-files.ts";
+import { appendAll } from "../util/append-all.ts";
 import type { FittedRows, JudgedRows, OpenRemoval, RemovedFiles } from "./batch-stages.ts";
 import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } from "./remove-condition.ts";
 import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
@@ -50,6 +51,6 @@ export async function removedFiles({ removal, plan }: FittedRows, data: StagedDa
 
 async function liveFiles(snapshot: LogSnapshot): Promise<AddAction[]> {
   const files: AddAction[] = [];
-  for await (const chunk of (await snapshot.files()).all()) files.push(...chunk);
+  for await (const chunk of (await snapshot.files()).all()) appendAll(files, chunk);
   return files;
 }

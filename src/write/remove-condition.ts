@@ -7,6 +7,7 @@ import { partitionValueSql } from "../schema/partition-values.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { predicateFromSql } from "../table/scan/predicate-from-sql.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { freePrefix } from "../util/free-prefix.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { JudgedRows, MatchingRows, RemovedFiles } from "./batch-stages.ts";
@@ -31,7 +32,7 @@ export async function matchingRows(
   const predicate = await predicateFromSql(session, where, snapshot.schema);
   const rowTracking = rowIdColumns(target) !== undefined;
   const scan = await planScan(session, snapshot, { predicate, rowTracking, typedVariants: true });
-  readable.push(...scan.files);
+  appendAll(readable, scan.files);
   const { files } = await (await snapshot.files()).prune(predicate);
   return { kind: "condition", where, predicate, files, scan: scan.sql };
 }

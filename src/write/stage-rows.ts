@@ -1,6 +1,7 @@
 import type { StagedRelation } from "../engine/core/contract.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import type { ComparedTables, StagedRows } from "./batch-stages.ts";
 import { sourceColumns } from "./batch-target.ts";
 import { openRemoval } from "./removal.ts";
@@ -32,7 +33,7 @@ export async function stageRows(
     onProgress: (rows) => services.onProgress?.({ phase: "reading", rows }),
     signal: services.signal,
   });
-  room.readable.push(...staged.files);
+  appendAll(room.readable, staged.files);
   return { plan, services, room, source: staged.relation, compared, removal };
 }
 
@@ -45,7 +46,7 @@ async function comparedTables(
     const snapshot = tests?.tables?.[name] ?? (name === "this" ? target.snapshot : undefined);
     if (snapshot === undefined) continue;
     const scan = await planScan(session, snapshot);
-    readable.push(...scan.files);
+    appendAll(readable, scan.files);
     tables[name] = await session.stage({ kind: "relation", relation: scan });
   }
   return tables;

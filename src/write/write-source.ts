@@ -16,6 +16,7 @@ import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { filePattern, quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 
 /**
  * Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL.
@@ -204,12 +205,12 @@ async function sqlSource(
   for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
     const scan = await planScan(session, snapshot, { signal: options.signal });
     tables[name] = scan;
-    files.push(...scan.files);
+    appendAll(files, scan.files);
   }
   for (const [name, paths] of Object.entries(source.files ?? {})) {
     const found = await findFiles(session, paths);
     tables[name] = await session.stage(sourceByExtension(found));
-    files.push(...found);
+    appendAll(files, found);
   }
   return { engineSource: { kind: "sql", callerSql: source.sql, tables }, files };
 }
@@ -244,7 +245,7 @@ async function findFiles(session: OpenSession, paths: string | readonly string[]
     const pattern = path.startsWith("file:") ? name : resolve(filePattern(process.cwd()), path);
     const rows = await session.rows(`SELECT file FROM glob(${quoteText(pattern)}) ORDER BY file`);
     if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
-    found.push(...rows.map((row) => String(row["file"])));
+    for (const row of rows) found.push(String(row["file"]));
   }
   if (found.length === 0) throw new VarveError("INVALID_ARGUMENT", "The source names no file.", {});
   return found;

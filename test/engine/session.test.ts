@@ -166,7 +166,8 @@ describe("failures", () => {
       const failure = small.rows("SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)");
       await expect(failure).rejects.toMatchObject({
         code: "MEMORY_LIMIT_TOO_SMALL",
-        message: expect.stringContaining("memory limit"),
+        message: expect.stringContaining("How much would be enough is not known here"),
+        data: { memoryLimit: 30_000_000, nextLimit: 64 * 1024 ** 2 },
       });
     } finally {
       await small.close();

@@ -153,6 +153,10 @@ const texts: readonly string[] = [
   "user = name",
   "uuid() = name",
   "(SELECT random()) > 0.5",
+  "main.random() > 0.5",
+  "system.main.random() > 0.5",
+  "system.random() > 0.5",
+  "pg_catalog.current_user() = name",
 ];
 
 /** Texts of the engine's own grammar. */
@@ -160,7 +164,7 @@ const engineTexts: readonly string[] = [
   ...texts,
   "random/**/() > 0.5",
   '"random"() > 0.5',
-  "main.random() > 0.5",
+  '"system"."main"."random"() > 0.5',
   "list_filter([1], lambda x: now() > stamp) = [1]",
 ];
 

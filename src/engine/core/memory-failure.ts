@@ -12,18 +12,27 @@ export interface RowShape {
   readonly bytesOfRow: number;
 }
 
-/** The failure with the limit in force and the smallest one that would do. */
+/**
+ * The failure with the limit in force, and with the smallest one that would do (`sufficientLimit`) where the
+ * rows that were staged tell it; else with one to try next (`nextLimit`), which may be too small again.
+ */
 export function memoryTooSmall(failure: VarveError, options: SessionOptions, shape: RowShape): VarveError {
   const limit = memoryLimitOf(options);
   const estimate = sufficientLimit(options, shape);
-  const sufficient = Math.max(estimate, 2 * limit);
-  const threads = threadsOf({ ...options, memoryLimit: sufficient });
+  const isKnown = shape.columns > 0 && estimate > limit;
+  const next = Math.max(estimate, 2 * limit);
+  const threads = threadsOf({ ...options, memoryLimit: next });
   const rows = `${shape.columns} columns and ${Math.round(shape.bytesOfRow)} bytes a row, in ${threads} thread${threads === 1 ? "" : "s"}`;
-  const basis = estimate < sufficient ? "twice the limit in force" : rows;
-  const text =
-    `DuckDB ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ` +
-    `Set memoryLimit to ${sufficient} (${mebibytes(sufficient)}, based on ${basis}), or use fewer threads.`;
-  const data = { ...failure.data, memoryLimit: limit, sufficientLimit: sufficient, threads };
+  const advice = isKnown
+    ? `Set memoryLimit to ${next} (${mebibytes(next)}, enough for ${rows}), or use fewer threads.`
+    : `How much would be enough is not known here: try a memoryLimit of ${next} (${mebibytes(next)}), raise it again if that fails, or use fewer threads.`;
+  const text = `DuckDB ran out of memory at a memory limit of ${mebibytes(limit)} (${String(failure.data["engineMessage"]).split("\n")[0]}). ${advice}`;
+  const data = {
+    ...failure.data,
+    memoryLimit: limit,
+    ...(isKnown ? { sufficientLimit: next } : { nextLimit: next }),
+    threads,
+  };
   return new VarveError("MEMORY_LIMIT_TOO_SMALL", text, data, failure.cause);
 }
 

@@ -3,6 +3,7 @@ import { serializeActions } from "../../protocol/action-json.ts";
 import type { Action, SidecarAction } from "../../protocol/actions.ts";
 import { writerLists } from "../../protocol/features.ts";
 import { type UpkeepProperties, upkeepProperties } from "../../protocol/upkeep-properties.ts";
+import { appendAll } from "../../util/append-all.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { stringifyJson } from "../../util/json.ts";
@@ -113,7 +114,7 @@ async function writeV2(
   const files = checkpointFiles(snapshot, properties, now);
   const first: Action[] = [];
   for await (const chunk of { [Symbol.asyncIterator]: () => withoutReturn(files) }) {
-    first.push(...chunk);
+    appendAll(first, chunk);
     if (first.length > inlineLimit) break;
   }
   const inline = first.length <= inlineLimit;

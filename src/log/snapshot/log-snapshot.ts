@@ -293,7 +293,7 @@ async function commitTime(
     const unlisted = isStored
       ? await findCommitTimestamp(context.store, segment.version, options)
       : undefined;
-    return unlisted ?? Math.max(0, ...(segment.checkpoint?.files ?? []).map((file) => file.modified));
+    return unlisted ?? newestTime(segment.checkpoint?.files ?? []);
   }
   if (!isStored) return segment.commit.modified;
   const last = origin.added.at(-1) ?? (isLong(segment.tail) ? undefined : (await origin.tail()).at(-1));
@@ -361,4 +361,8 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
+}
+
+function newestTime(files: readonly { readonly modified: number }[]): number {
+  return files.reduce((newest, { modified }) => Math.max(newest, modified), 0);
 }

@@ -1,3 +1,4 @@
+import { appendAll } from "../../util/append-all.ts";
 import type { AbandonedOptions, ReadOptions } from "../contract/object-store.ts";
 import { privateNamePrefix } from "../contract/paths.ts";
 import { abortable, payer, purposeOf, type S3Location } from "./s3-conditional-put.ts";
@@ -33,7 +34,7 @@ export async function listAbandonedUploads(
 ): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of oldUploads(location, before, options)) keys.push(key);
-  keys.push(...(await oldProbes(location, before, options)));
+  appendAll(keys, await oldProbes(location, before, options));
   return keys.map((key) => key.slice(location.keyPrefix.length));
 }
 

@@ -1,4 +1,5 @@
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
+import { appendAll } from "../../util/append-all.ts";
 import type { World } from "../../util/world.ts";
 import type { WinningCommit } from "./commit-request.ts";
 
@@ -86,7 +87,7 @@ function turnOf(identity: string, landed: readonly LandedCommit[]): CommitTurn {
     },
     end: (news) => {
       const queue = queues.get(identity) ?? [];
-      for (const one of queue) one.landed.push(...news);
+      for (const one of queue) appendAll(one.landed, news);
       const next = queue.shift();
       if (next === undefined) queues.delete(identity);
       else next.begin();

@@ -10,6 +10,7 @@ import { foldName } from "../../schema/schema-json.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
 import { quoteName } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
 
 /**
@@ -96,7 +97,7 @@ export async function writeRules(
       sql: conditionSql(isEqual),
     });
   }
-  rows.push(...schema.fields.flatMap(lengthRule));
+  appendAll(rows, schema.fields.flatMap(lengthRule));
   for (const { kind, name, expression } of demands.conditions) {
     const label =
       kind === "check"

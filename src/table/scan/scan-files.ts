@@ -4,6 +4,7 @@ import type { TableContext } from "../../log/contract.ts";
 import type { ColumnMappingMode } from "../../schema/column-mapping.ts";
 import type { StructField } from "../../schema/types.ts";
 import { fileList, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { type FileGroup, groupByFooter } from "./file-groups.ts";
 import type { PhysicalField } from "./physical-schema.ts";
@@ -64,7 +65,7 @@ export async function scanFiles(
   const arms: string[] = [];
   for (const group of await groupByFooter(session, local)) {
     const own = files.filter((file) => group.files.has(file.file));
-    arms.push(...(await groupArms(session, context, columns, group, own, mode)));
+    appendAll(arms, await groupArms(session, context, columns, group, own, mode));
   }
   const types = columns.map(columnOf);
   const sql = arms.length === 0 ? emptySql(types) : unionAll(arms);
@@ -114,7 +115,7 @@ async function groupArms(
     const part = files.filter((file) => (file.selection !== undefined) === selected);
     if (part.length === 0) continue;
     const builder = new ArmBuilder(session, context, columns, group.fields, read);
-    arms.push(...(await builder.arms(part, selected)));
+    appendAll(arms, await builder.arms(part, selected));
   }
   return arms;
 }
