@@ -225,13 +225,13 @@ function convertStruct(
   const checks: ValueCheck[] = [];
   let identical = source.fields.length === target.fields.length;
   const parts = target.fields.map((field, index) => {
-    const at = [...path, field.name];
+    const fieldPath = [...path, field.name];
     const found = byName.get(foldName(field.name));
     byName.delete(foldName(field.name));
     if (found === undefined) {
       if (!field.nullable)
         context.mismatches.push({
-          path: at,
+          path: fieldPath,
           expected: `${typeText(field.type)} not null`,
           found: "no such field",
           reason: "missing",
@@ -240,10 +240,12 @@ function convertStruct(
       return { field, convert: () => `CAST(NULL AS ${engineTypeText(field.type)})` };
     }
     const member = (value: string) => `struct_extract(${value}, ${quoteText(found.name)})`;
-    const plan = convertType(found.type, field.type, at, context);
+    const plan = convertType(found.type, field.type, fieldPath, context);
     identical &&= plan.identical && source.fields[index]?.name === field.name;
     if (!field.nullable)
-      checks.push(nullCheck(at, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`));
+      checks.push(
+        nullCheck(fieldPath, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`),
+      );
     checks.push(
       ...plan.checks.map((check) => ({
         ...check,
@@ -278,8 +280,8 @@ function convertList(
   path: readonly string[],
   context: Context,
 ): Conversion {
-  const at = [...path, "element"];
-  const plan = convertType(element, target.elementType, at, { ...context, depth: context.depth + 1 });
+  const fieldPath = [...path, "element"];
+  const plan = convertType(element, target.elementType, fieldPath, { ...context, depth: context.depth + 1 });
   const variable = `varve_${context.depth}`;
   const some = (violated: (value: string) => string) => (value: string) =>
     `len(list_filter(${value}, lambda ${variable}: ${violated(variable)})) > 0`;
@@ -287,7 +289,7 @@ function convertList(
   if (!target.containsNull)
     checks.push(
       nullCheck(
-        at,
+        fieldPath,
         target.elementType,
         some((value) => `${value} IS NULL`),
       ),

@@ -146,17 +146,19 @@ async function readContent(
     ...scanColumns(snapshot, mode, {}),
     { kind: "constant", name: fileColumn, key: fileColumn, type: "BIGINT" },
   ];
-  const files = adds.map((add, at): ScanFile => {
-    const bits = deleted[at];
-    const file = scanFile(snapshot, mode, add, local[at] ?? "");
+  const files = adds.map((add, index): ScanFile => {
+    const bits = deleted[index];
+    const file = scanFile(snapshot, mode, add, local[index] ?? "");
     return {
       ...file,
-      constants: { ...file.constants, [fileColumn]: String(at) },
+      constants: { ...file.constants, [fileColumn]: String(index) },
       selection: bits === undefined ? undefined : { bits, keep: "clear" },
     };
   });
   const relation = await scanFiles(session, context, columns, files, mode);
-  const checked = adds.map((add, at): CheckedFile => ({ add, rows: physical.get(local[at] ?? "") ?? 0 }));
+  const checked = adds.map(
+    (add, index): CheckedFile => ({ add, rows: physical.get(local[index] ?? "") ?? 0 }),
+  );
   const found: Finding[] = checked.flatMap(rowCountProblem);
   const { rows, findings } = await statisticsProblems(session, snapshot, relation.sql, fileColumn, checked);
   for (const finding of [...found, ...findings]) report(finding);

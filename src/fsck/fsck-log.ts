@@ -158,7 +158,7 @@ async function compareWithCommits(
   report: Report,
 ): Promise<void> {
   const { version } = checkpoint;
-  for (let at = 0; at <= version; at++) if (!listing.commits.has(at)) return;
+  for (let index = 0; index <= version; index++) if (!listing.commits.has(index)) return;
   const totals = async (without: readonly CheckpointFiles[]) => {
     const unusable = new Set(without.flatMap((one) => one.files.map((file) => file.path)));
     const snapshot = await openSnapshot(context, chooseSegment(listing, version, { unusable }), unusable, {});

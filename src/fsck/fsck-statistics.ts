@@ -65,25 +65,25 @@ export async function statisticsProblems(
     snapshot.metadata.partitionColumns,
     mappingModeOf(snapshot),
   );
-  const facts = columns.flatMap((column, at) => [
-    `count(*) FILTER (${column.sql} IS NULL) AS n${at}`,
+  const facts = columns.flatMap((column, index) => [
+    `count(*) FILTER (${column.sql} IS NULL) AS n${index}`,
     ...(isCompared(column.type)
       ? [
-          `min(${column.sql}) ${withoutNan(column)} AS a${at}`,
-          `max(${column.sql}) ${withoutNan(column)} AS z${at}`,
+          `min(${column.sql}) ${withoutNan(column)} AS a${index}`,
+          `max(${column.sql}) ${withoutNan(column)} AS z${index}`,
         ]
       : []),
   ]);
-  const tests = columns.flatMap((column, at) => problemsOf(column, at));
+  const tests = columns.flatMap((column, index) => problemsOf(column, index));
   const list =
     tests.length === 0 ? "[]::VARCHAR[]" : `list_filter([${tests.join(", ")}], lambda x: x IS NOT NULL)`;
-  const logged = files.map(({ add }, at) => {
+  const logged = files.map(({ add }, index) => {
     const stats = add.stats === undefined ? undefined : parseStatistics(add.stats);
     const values = columns.flatMap(({ path }) =>
       ["minValues", "maxValues", "nullCount"].map((group) => valueText(stats, [group, ...path])),
     );
     return [
-      String(at),
+      String(index),
       add.deletionVector === undefined ? "exact" : "wide",
       valueText(stats, ["numRecords"]),
       ...values,
@@ -118,8 +118,8 @@ function statisticsColumns(
   for (const { path, field } of leafFields(schema)) {
     const [top = ""] = path;
     if (partitions.includes(top) || field.type === "void") continue;
-    const physical = path.map((_, at) => {
-      const own = fieldAt(schema, path.slice(0, at + 1));
+    const physical = path.map((_, index) => {
+      const own = fieldAt(schema, path.slice(0, index + 1));
       return own === undefined ? "" : physicalName(own, mode);
     });
     columns.push({
@@ -147,9 +147,9 @@ function withoutNan({ type, sql }: StatisticsColumn): string {
  * SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place
  * `4 + 3 * at` on.
  */
-function problemsOf(column: StatisticsColumn, at: number): string[] {
+function problemsOf(column: StatisticsColumn, index: number): string[] {
   const { name, type, required } = column;
-  const [min, max, nullCount] = [`s[${4 + 3 * at}]`, `s[${5 + 3 * at}]`, `s[${6 + 3 * at}]`];
+  const [min, max, nullCount] = [`s[${4 + 3 * index}]`, `s[${5 + 3 * index}]`, `s[${6 + 3 * index}]`];
   const say = (test: string, ...parts: readonly string[]): string =>
     `CASE WHEN ${test} THEN concat(${parts.join(", ")}) END`;
   const nulls = `TRY_CAST(${nullCount} AS BIGINT)`;
@@ -157,28 +157,28 @@ function problemsOf(column: StatisticsColumn, at: number): string[] {
   const problems = required
     ? [
         say(
-          `n${at} > 0`,
+          `n${index} > 0`,
           quoteText(`!column ${name} must not be null and has `),
-          `n${at}`,
+          `n${index}`,
           quoteText(" nulls"),
         ),
       ]
     : [];
   // Whether a variant's own null is a null of SQL is a matter of how its file is read.
   if (type !== "variant") {
-    const wide = `(${nulls} = 0 AND n${at} > 0) OR (${nulls} = records AND n${at} < rows)`;
+    const wide = `(${nulls} = 0 AND n${index} > 0) OR (${nulls} = records AND n${index} < rows)`;
     problems.push(
       say(
-        `bounds = 'exact' AND ${nulls} <> n${at}`,
+        `bounds = 'exact' AND ${nulls} <> n${index}`,
         has,
-        `n${at}`,
+        `n${index}`,
         quoteText(" nulls, its nullCount says "),
         nulls,
       ),
       say(
         `bounds = 'wide' AND (${wide})`,
         has,
-        `n${at}`,
+        `n${index}`,
         quoteText(" nulls among rows that are not deleted, its nullCount says "),
         nulls,
       ),
@@ -188,8 +188,20 @@ function problemsOf(column: StatisticsColumn, at: number): string[] {
   const holds = quoteText(`column ${name} holds `);
   return [
     ...problems,
-    say(outside(column, `a${at}`, min, "<"), holds, `a${at}`, quoteText(", less than its minValue "), min),
-    say(outside(column, `z${at}`, max, ">"), holds, `z${at}`, quoteText(", more than its maxValue "), max),
+    say(
+      outside(column, `a${index}`, min, "<"),
+      holds,
+      `a${index}`,
+      quoteText(", less than its minValue "),
+      min,
+    ),
+    say(
+      outside(column, `z${index}`, max, ">"),
+      holds,
+      `z${index}`,
+      quoteText(", more than its maxValue "),
+      max,
+    ),
   ];
 }
 

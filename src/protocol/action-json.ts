@@ -272,21 +272,21 @@ function format(
 function deletionVector(body: JsonObject, where: string): DeletionVectorDescriptor | undefined {
   const value = body["deletionVector"];
   if (value === undefined || value === null) return undefined;
-  const at = `${where}, deletionVector`;
-  if (!isJsonObject(value)) throw field.corrupt(at, "must be an object");
-  const storageType = field.requiredText(value, "storageType", at);
+  const location = `${where}, deletionVector`;
+  if (!isJsonObject(value)) throw field.corrupt(location, "must be an object");
+  const storageType = field.requiredText(value, "storageType", location);
   if (storageType !== "u" && storageType !== "i" && storageType !== "p") {
     throw new VarveError(
       "LOG_CORRUPT",
-      `${at}: storageType must be "u", "i" or "p", not ${JSON.stringify(storageType)}.`,
+      `${location}: storageType must be "u", "i" or "p", not ${JSON.stringify(storageType)}.`,
       { storageType },
     );
   }
   return {
     storageType,
-    pathOrInlineDv: field.requiredText(value, "pathOrInlineDv", at),
-    sizeInBytes: field.requiredShortCount(value, "sizeInBytes", at),
-    cardinality: field.requiredCount(value, "cardinality", at),
-    ...field.present({ offset: field.optionalShortCount(value, "offset", at) }),
+    pathOrInlineDv: field.requiredText(value, "pathOrInlineDv", location),
+    sizeInBytes: field.requiredShortCount(value, "sizeInBytes", location),
+    cardinality: field.requiredCount(value, "cardinality", location),
+    ...field.present({ offset: field.optionalShortCount(value, "offset", location) }),
   };
 }

@@ -232,10 +232,10 @@ class BitmapReader {
 
   /** The position of the next `length` bytes, which are then behind. */
   #skip(length: number): number {
-    const at = this.#at;
-    if (at + length > this.#data.byteLength) throw corrupt(this.#vector, "it ends early");
+    const index = this.#at;
+    if (index + length > this.#data.byteLength) throw corrupt(this.#vector, "it ends early");
     this.#at += length;
-    return at;
+    return index;
   }
 }
 
@@ -259,16 +259,16 @@ function rowsEnd(
   if (kind === "words") {
     let rows = 0;
     let end = from;
-    for (let at = from; at < from + bytes; at++) {
-      const byte = data[at] ?? 0;
+    for (let index = from; index < from + bytes; index++) {
+      const byte = data[index] ?? 0;
       rows += ones[byte] ?? 0;
-      if (byte !== 0) end = at;
+      if (byte !== 0) end = index;
     }
     return { last: (end - from) * 8 + 31 - Math.clz32(data[end] ?? 0), rows };
   }
   let last = -1;
-  for (let at = from; at < from + bytes; at += 2) {
-    const row = u16(data, at);
+  for (let index = from; index < from + bytes; index += 2) {
+    const row = u16(data, index);
     if (row <= last) throw corrupt(vector, "the rows of a container are not in order");
     last = row;
   }
@@ -281,8 +281,8 @@ function runsEnd(
   { from, bytes }: Container,
 ): { last: number; rows: number } {
   let [last, rows] = [-1, 0];
-  for (let at = from; at < from + bytes; at += 4) {
-    const [first, length] = [u16(data, at), u16(data, at + 2)];
+  for (let index = from; index < from + bytes; index += 4) {
+    const [first, length] = [u16(data, index), u16(data, index + 2)];
     if (first <= last) throw corrupt(vector, "the runs of a container overlap or are not in order");
     last = first + length;
     rows += length + 1;
@@ -300,10 +300,11 @@ function setBits(bits: Uint8Array, data: Uint8Array, { kind, start, from, bytes 
     for (let index = 0; index < length; index++)
       bits[target + index] = reversed[data[from + index] ?? 0] ?? 0;
   } else if (kind === "array") {
-    for (let at = from; at < from + bytes; at += 2) setRun(bits, start + u16(data, at), 1);
+    for (let position = from; position < from + bytes; position += 2)
+      setRun(bits, start + u16(data, position), 1);
   } else {
-    for (let at = from; at < from + bytes; at += 4)
-      setRun(bits, start + u16(data, at), u16(data, at + 2) + 1);
+    for (let position = from; position < from + bytes; position += 4)
+      setRun(bits, start + u16(data, position), u16(data, position + 2) + 1);
   }
 }
 
@@ -321,16 +322,16 @@ function setRun(bits: Uint8Array, first: number, count: number): void {
   bits[lastByte] = (bits[lastByte] ?? 0) | tail;
 }
 
-function u16(bytes: Uint8Array, at: number): number {
-  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+function u16(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
 }
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function sizeAt(bytes: Uint8Array, at: number): number | undefined {
-  return at + 4 <= bytes.length ? viewOf(bytes).getInt32(at) : undefined;
+function sizeAt(bytes: Uint8Array, offset: number): number | undefined {
+  return offset + 4 <= bytes.length ? viewOf(bytes).getInt32(offset) : undefined;
 }
 
 function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {

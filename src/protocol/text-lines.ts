@@ -26,7 +26,7 @@ export function* textParts(bytes: Uint8Array, source: string): Generator<TextPar
     const text = decodeUtf8(buffer.subarray(start, end), source);
     yield { text, firstLine };
     if (next < 0) return;
-    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) firstLine++;
+    for (let index = text.indexOf("\n"); index >= 0; index = text.indexOf("\n", index + 1)) firstLine++;
     firstLine++;
     start = end + 1;
   }

@@ -15,19 +15,19 @@ export function z85Decode(text: string): Uint8Array | undefined {
   const padding = text.length === 0 ? 0 : (/^#{0,3}/.exec(text.slice(-5))?.[0].length ?? 0);
   const bytes = new Uint8Array((text.length / 5) * 4);
   const view = new DataView(bytes.buffer);
-  for (let at = 0; at < text.length; at += 5) {
-    const short = at + 5 === text.length ? padding : 0;
-    const value = groupValue(text, at + short, at + 5);
+  for (let index = 0; index < text.length; index += 5) {
+    const short = index + 5 === text.length ? padding : 0;
+    const value = groupValue(text, index + short, index + 5);
     if (value === undefined || value >= 256 ** (4 - short)) return undefined;
-    view.setUint32((at / 5) * 4, value * 256 ** short);
+    view.setUint32((index / 5) * 4, value * 256 ** short);
   }
   return bytes.subarray(0, bytes.length - padding);
 }
 
 function groupValue(text: string, from: number, to: number): number | undefined {
   let value = 0;
-  for (let at = from; at < to; at++) {
-    const digit = digits[text.charCodeAt(at)] ?? 255;
+  for (let index = from; index < to; index++) {
+    const digit = digits[text.charCodeAt(index)] ?? 255;
     if (digit === 255) return undefined;
     value = value * 85 + digit;
   }
@@ -40,8 +40,8 @@ export function z85Encode(bytes: Uint8Array): string {
   padded.set(bytes);
   const view = new DataView(padded.buffer);
   let text = "";
-  for (let at = 0; at < padded.length; at += 4) {
-    let value = view.getUint32(at);
+  for (let position = 0; position < padded.length; position += 4) {
+    let value = view.getUint32(position);
     let group = "";
     for (let index = 0; index < 5; index++) {
       group = alphabet.charAt(value % 85) + group;

@@ -148,12 +148,12 @@ function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefin
 
 /** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings. */
 function safeCsvSql({ sql, columns }: Relation): string {
-  const items = columns.map(({ name, type }, at) => {
+  const items = columns.map(({ name, type }, index) => {
     const value =
       type === "VARCHAR"
-        ? `CASE WHEN regexp_matches(c${at}, '${formulaStart.source}') THEN '''' || c${at} ELSE c${at} END`
-        : `c${at}`;
+        ? `CASE WHEN regexp_matches(c${index}, '${formulaStart.source}') THEN '''' || c${index} ELSE c${index} END`
+        : `c${index}`;
     return `${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
   });
-  return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, at) => `c${at}`).join(", ")})`;
+  return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, index) => `c${index}`).join(", ")})`;
 }

@@ -94,12 +94,12 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   const position = Number(tree["position"]);
   // The parser counts characters, not the units of a string.
   const { length } = [...travel.sql].slice(0, position).join("");
-  const at = Number.isSafeInteger(position) ? travel.originalOffset(length) : undefined;
+  const index = Number.isSafeInteger(position) ? travel.originalOffset(length) : undefined;
   throw new VarveError(
     "SQL_FAILED",
-    `Cannot parse the query: ${message}${at === undefined ? "" : ` (at character ${at + 1})`}`,
+    `Cannot parse the query: ${message}${index === undefined ? "" : ` (at character ${index + 1})`}`,
     {
-      position: at,
+      position: index,
     },
   );
 }

@@ -27,25 +27,25 @@ const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
  */
 export function sqlTokens(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];
-  let at = 0;
-  while (at < text.length) {
-    const space = matchAt(blank, text, at);
+  let index = 0;
+  while (index < text.length) {
+    const space = matchAt(blank, text, index);
     if (space !== undefined) {
-      at += space.length;
+      index += space.length;
       continue;
     }
     for (const [kind, rule] of rules) {
-      const found = matchAt(rule, text, at);
+      const found = matchAt(rule, text, index);
       if (found === undefined) continue;
-      tokens.push({ kind, text: found, start: at, end: at + found.length });
-      at += found.length;
+      tokens.push({ kind, text: found, start: index, end: index + found.length });
+      index += found.length;
       break;
     }
   }
   return tokens;
 }
 
-function matchAt(rule: RegExp, text: string, at: number): string | undefined {
-  rule.lastIndex = at;
+function matchAt(rule: RegExp, text: string, index: number): string | undefined {
+  rule.lastIndex = index;
   return rule.exec(text)?.[0];
 }

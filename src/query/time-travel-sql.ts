@@ -70,12 +70,13 @@ function viewName(table: string, at: TravelPoint): string {
 }
 
 function delta(tokens: readonly SqlToken[], from: number): Clause | undefined {
-  let at = from;
-  if (isWord(tokens[at], "FOR")) at++;
-  const versioned = isWord(tokens[at], "VERSION") || isWord(tokens[at], "SYSTEM_VERSION");
-  if (!versioned && !isWord(tokens[at], "TIMESTAMP") && !isWord(tokens[at], "SYSTEM_TIME")) return undefined;
-  if (!isWord(tokens[at + 1], "AS") || !isWord(tokens[at + 2], "OF")) return undefined;
-  return { at: point(tokens[at + 3], versioned), next: at + 4 };
+  let index = from;
+  if (isWord(tokens[index], "FOR")) index++;
+  const versioned = isWord(tokens[index], "VERSION") || isWord(tokens[index], "SYSTEM_VERSION");
+  if (!versioned && !isWord(tokens[index], "TIMESTAMP") && !isWord(tokens[index], "SYSTEM_TIME"))
+    return undefined;
+  if (!isWord(tokens[index + 1], "AS") || !isWord(tokens[index + 2], "OF")) return undefined;
+  return { at: point(tokens[index + 3], versioned), next: index + 4 };
 }
 
 function duck(tokens: readonly SqlToken[], from: number): Clause | undefined {
@@ -128,12 +129,12 @@ function nameOf(token: SqlToken): string {
 
 function applyEdits(text: string, edits: readonly Edit[]): string {
   let result = "";
-  let at = 0;
+  let index = 0;
   for (const edit of edits) {
-    result += text.slice(at, edit.start) + edit.text;
-    at = edit.end;
+    result += text.slice(index, edit.start) + edit.text;
+    index = edit.end;
   }
-  return result + text.slice(at);
+  return result + text.slice(index);
 }
 
 function originalOffset(edits: readonly Edit[], rewritten: number): number {

@@ -17,9 +17,9 @@ export function chart(series: MetricSeries): string {
   if (last === undefined || first === undefined) return "";
   const values = points.map((point) => point.value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const placed = points.map((point, at) => ({
+  const placed = points.map((point, index) => ({
     point,
-    x: round(across(points.length === 1 ? 0.5 : at / (points.length - 1))),
+    x: round(across(points.length === 1 ? 0.5 : index / (points.length - 1))),
     y: round(up(high === low ? 0.5 : (point.value - low) / (high - low))),
   }));
   const line = placed.map(({ x, y }) => `${x},${y}`).join(" ");

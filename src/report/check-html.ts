@@ -111,7 +111,7 @@ ${button("all", "All", checks.length)}
 ${button("fail", "Failed", checks.length - passed)}
 ${button("pass", "Passed", passed)}
 </div>
-${sorted.map((check, at) => checkSection(check, !check.success && at < openAtFirst)).join("\n")}
+${sorted.map((check, index) => checkSection(check, !check.success && index < openAtFirst)).join("\n")}
 </section>`;
 }
 

@@ -29,7 +29,7 @@ export function visibleMarkup(text: string): string {
 
 function escaped(character: string): string {
   let text = "";
-  for (let at = 0; at < character.length; at++)
-    text += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  for (let index = 0; index < character.length; index++)
+    text += `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
   return text;
 }

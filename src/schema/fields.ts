@@ -18,9 +18,9 @@ export interface FieldAtPath {
  */
 export function* allFields(schema: StructType, path: readonly string[] = []): Generator<FieldAtPath> {
   for (const field of schema.fields) {
-    const at = [...path, field.name];
-    yield { path: at, field };
-    yield* fieldsBelow(field.type, at);
+    const fieldPath = [...path, field.name];
+    yield { path: fieldPath, field };
+    yield* fieldsBelow(field.type, fieldPath);
   }
 }
 
@@ -30,9 +30,9 @@ export function* allFields(schema: StructType, path: readonly string[] = []): Ge
  */
 export function* leafFields(schema: StructType, path: readonly string[] = []): Generator<FieldAtPath> {
   for (const field of schema.fields) {
-    const at = [...path, field.name];
-    if (!isPrimitive(field.type) && field.type.type === "struct") yield* leafFields(field.type, at);
-    else yield { path: at, field };
+    const fieldPath = [...path, field.name];
+    if (!isPrimitive(field.type) && field.type.type === "struct") yield* leafFields(field.type, fieldPath);
+    else yield { path: fieldPath, field };
   }
 }
 
@@ -43,8 +43,8 @@ export function mapFields(
   path: readonly string[] = [],
 ): StructType {
   const fields = schema.fields.map((field) => {
-    const at = [...path, field.name];
-    return change({ ...field, type: mapType(field.type, change, at) }, at);
+    const fieldPath = [...path, field.name];
+    return change({ ...field, type: mapType(field.type, change, fieldPath) }, fieldPath);
   });
   return { type: "struct", fields };
 }

@@ -43,10 +43,10 @@ export function decodePartitionValue(
   if (text === null || text === "") return null;
   const value = readValue(type, text);
   if (value !== undefined) return value;
-  const at = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
+  const location = column.length === 0 ? "a partition column" : `partition column ${pathText(column)}`;
   throw new VarveError(
     "LOG_CORRUPT",
-    `Invalid partition value ${JSON.stringify(text)} in the log: ${at} must be a ${typeText(type)}.`,
+    `Invalid partition value ${JSON.stringify(text)} in the log: ${location} must be a ${typeText(type)}.`,
     {
       column: [...column],
       expected: typeText(type),

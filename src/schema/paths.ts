@@ -74,11 +74,11 @@ export function hiveFolder(partition: Iterable<readonly [column: string, value: 
 export function parseHiveSegment(
   segment: string,
 ): readonly [column: string, value: string | null] | undefined {
-  const at = segment.indexOf("=");
-  if (at <= 0) return undefined;
-  const value = segment.slice(at + 1);
+  const index = segment.indexOf("=");
+  if (index <= 0) return undefined;
+  const value = segment.slice(index + 1);
   return [
-    percentDecode(segment.slice(0, at)),
+    percentDecode(segment.slice(0, index)),
     value === hiveNull || value === "" ? null : percentDecode(value),
   ];
 }

@@ -130,14 +130,14 @@ function fieldFromJson(json: JsonValue, path: readonly string[], index: number, 
   const name = json["name"];
   if (typeof name !== "string")
     throw invalid(path, `the name of field ${index} must be text, found ${describe(name)}`);
-  const at = [...path, name];
+  const fieldPath = [...path, name];
   const metadata = json["metadata"] ?? {};
   if (!isJsonObject(metadata))
-    throw invalid(at, `its metadata must be an object, found ${describe(metadata)}`);
+    throw invalid(fieldPath, `its metadata must be an object, found ${describe(metadata)}`);
   return {
     name,
-    type: typeFromJson(json["type"], at, depth + 1),
-    nullable: flag(json, "nullable", at),
+    type: typeFromJson(json["type"], fieldPath, depth + 1),
+    nullable: flag(json, "nullable", fieldPath),
     metadata,
   };
 }

@@ -41,10 +41,10 @@ export function decimal(precision: number, scale: number, path: readonly string[
     scale < 0 ||
     scale > precision
   ) {
-    const at = path.length === 0 ? "" : ` of column ${pathText(path)}`;
+    const location = path.length === 0 ? "" : ` of column ${pathText(path)}`;
     throw new VarveError(
       "SCHEMA_INVALID",
-      `The type decimal(${precision},${scale})${at} is not a Delta type: the precision must be 1 to ${maxDecimalPrecision} and the scale 0 to the precision.`,
+      `The type decimal(${precision},${scale})${location} is not a Delta type: the precision must be 1 to ${maxDecimalPrecision} and the scale 0 to the precision.`,
       { column: [...path], precision, scale },
     );
   }

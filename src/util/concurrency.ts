@@ -18,9 +18,9 @@ export async function mapBounded<T, R>(
     while (!failed) {
       const next = iterator.next();
       if (next.done === true) return;
-      const at = index++;
+      const position = index++;
       try {
-        results[at] = await task(next.value, at);
+        results[position] = await task(next.value, position);
       } catch (error) {
         failed = true;
         throw error;

@@ -74,9 +74,9 @@ function stringifyPlain(value: JsonValue, space: number | undefined): string | u
 function checkNesting(text: string): void {
   if (text.length <= 2 * deepestJson) return;
   let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) at = stringEnd(text, at);
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === quote) index = stringEnd(text, index);
     else if (code === openBracket || code === openBrace) {
       if (++depth > deepestJson) throw new SyntaxError(`nested more than ${deepestJson} deep`);
     } else if (code === closeBracket || code === closeBrace) depth--;
@@ -89,9 +89,10 @@ const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [
 
 /** Where the string ends that begins at a quotation mark; the end of the text where it does not. */
 function stringEnd(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;
-  return at;
+  let index = start + 1;
+  while (index < text.length && text.charCodeAt(index) !== quote)
+    index += text.charCodeAt(index) === backslash ? 2 : 1;
+  return index;
 }
 
 function exactNumber(text: string): number | bigint {

@@ -175,7 +175,7 @@ describe("the files that a version is read from", () => {
     const listing = await logOf([2, 3].map(commitPath));
     expect(codeOf(() => chooseSegment(listing, 3))).toMatchObject({
       code: "VERSION_NOT_FOUND",
-      message: expect.stringMatching(/No version of this table can be read\.$/),
+      message: expect.stringMatching(/No version of this table is readable\.$/),
     });
   });
 

@@ -190,8 +190,8 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "Columns for statistics are named by their case.",
     file: "file-statistics.ts",
-    find: 'foldName(name) === foldName(path[at] ?? "")',
-    replace: "name === path[at]",
+    find: 'foldName(name) === foldName(path[index] ?? "")',
+    replace: "name === path[index]",
     test: "file-statistics.test.ts",
     name: "in any case",
   },

@@ -45,8 +45,8 @@ export const versionsMistakes: readonly Mistake[] = [
   {
     what: "A log compaction is used though its last commit is missing.",
     file: "segment.ts",
-    find: "at <= end && whole; at++",
-    replace: "at < end && whole; at++",
+    find: "commit <= end && whole; commit++",
+    replace: "commit < end && whole; commit++",
     test: "compactions.test.ts",
     name: "does not hide",
   },

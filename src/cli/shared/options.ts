@@ -99,9 +99,9 @@ export function keyValue(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
-  const at = text.indexOf("=");
-  if (at <= 0) throw new InvalidArgumentError("It must have the form name=value.");
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  const index = text.indexOf("=");
+  if (index <= 0) throw new InvalidArgumentError("It must have the form name=value.");
+  return { ...before, [text.slice(0, index)]: text.slice(index + 1) };
 }
 
 /** Splits a list of names at commas. */

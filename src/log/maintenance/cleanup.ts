@@ -79,8 +79,8 @@ async function newestCommitBefore(
   cutoff: number,
 ): Promise<number | undefined> {
   const old = [...listing.commits].filter(([, file]) => file.modified <= cutoff).map(([version]) => version);
-  for (let at = old.length - 1; at >= 0; at--) {
-    const version = old[at];
+  for (let index = old.length - 1; index >= 0; index--) {
+    const version = old[index];
     if (version === undefined) break;
     const stamp = await stampOf(context, version);
     if (stamp === undefined || stamp <= cutoff) return version;

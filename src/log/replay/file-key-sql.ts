@@ -20,11 +20,11 @@ export function pathKeySql(path: string): string {
  */
 export function vectorKeySql(column: string, type: EngineStruct): string {
   const vector = fieldOf(type, "deletionVector");
-  const at = `${column}."deletionVector"`;
-  if (vector?.kind === "scalar" && vector.name === "JSON") return jsonVectorKeySql(at);
+  const location = `${column}."deletionVector"`;
+  if (vector?.kind === "scalar" && vector.name === "JSON") return jsonVectorKeySql(location);
   if (vector?.kind !== "struct") return "''";
-  const offset = fieldOf(vector, "offset") === undefined ? "''" : `coalesce('@' || ${at}."offset", '')`;
-  return `CASE WHEN ${at}."storageType" IS NULL THEN '' ELSE chr(0) || ${at}."storageType" || ${at}."pathOrInlineDv" || ${offset} END`;
+  const offset = fieldOf(vector, "offset") === undefined ? "''" : `coalesce('@' || ${location}."offset", '')`;
+  return `CASE WHEN ${location}."storageType" IS NULL THEN '' ELSE chr(0) || ${location}."storageType" || ${location}."pathOrInlineDv" || ${offset} END`;
 }
 
 function jsonVectorKeySql(vector: string): string {

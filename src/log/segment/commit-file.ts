@@ -55,7 +55,7 @@ export async function listCommitsAfter(
  */
 export function firstOutOfOrder(commits: readonly (ObjectInfo | undefined)[]): ObjectInfo | undefined {
   return commits.find(
-    (commit, at) => (commit?.modified ?? 0) > (commits[at + 1]?.modified ?? Number.POSITIVE_INFINITY),
+    (commit, index) => (commit?.modified ?? 0) > (commits[index + 1]?.modified ?? Number.POSITIVE_INFINITY),
   );
 }
 

@@ -131,7 +131,8 @@ function isFileLine(buffer: Buffer, start: number): boolean {
           : undefined;
   if (prefix === undefined) return false;
   // A loop beats a call of the runtime's comparison a line; past the end of the bytes nothing is equal.
-  for (let at = 0; at < prefix.length; at++) if (buffer[start + at] !== prefix[at]) return false;
+  for (let index = 0; index < prefix.length; index++)
+    if (buffer[start + index] !== prefix[index]) return false;
   return true;
 }
 

@@ -171,7 +171,7 @@ function widestCompaction(
   for (const { version, end, file } of listing.compactions) {
     if (version !== from || end > target || end <= (widest?.to ?? from) || unusable.has(file.path)) continue;
     let whole = true;
-    for (let at = version; at <= end && whole; at++) whole = listing.commits.has(at);
+    for (let commit = version; commit <= end && whole; commit++) whole = listing.commits.has(commit);
     if (whole) widest = { from, to: end, file };
   }
   return widest;

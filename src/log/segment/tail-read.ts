@@ -139,9 +139,9 @@ export async function readHeadInPieces(
 ): Promise<HeadReader> {
   const reader = new HeadReader(file.path);
   let next: Promise<Uint8Array> | undefined;
-  for (let at = 0; at < file.size; at += pieceBytes) {
-    const piece = await (next ?? store.getRange(file.path, at, pieceBytes, options));
-    const following = at + pieceBytes;
+  for (let offset = 0; offset < file.size; offset += pieceBytes) {
+    const piece = await (next ?? store.getRange(file.path, offset, pieceBytes, options));
+    const following = offset + pieceBytes;
     next = following < file.size ? store.getRange(file.path, following, pieceBytes, options) : undefined;
     // A failure is met when its turn comes, or not at all when this piece fails first.
     next?.catch(() => undefined);

@@ -152,7 +152,7 @@ function hasCommits(listing: LogListing, from: number): boolean {
 
 function isInOrder({ commits, latest }: LogListing, from: number): boolean {
   return (
-    firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, at) => commits.get(from + at))) ===
+    firstOutOfOrder(Array.from({ length: latest - from + 1 }, (_, index) => commits.get(from + index))) ===
     undefined
   );
 }

@@ -119,7 +119,7 @@ function quantiles(
       : how === "approximate"
         ? use.dialect.quantileApproximate
         : use.dialect.quantileDiscrete;
-  return Object.fromEntries(shares.map((share, at) => [`q${at}`, make(value, share)]));
+  return Object.fromEntries(shares.map((share, index) => [`q${index}`, make(value, share)]));
 }
 
 /** Numbers over all rows against bounds: they name no rows, so they warn or reject. */
@@ -172,9 +172,9 @@ export const aggregates: readonly Expectation[] = [
         kind: "aggregate",
         aggregates: quantiles(use, use.column("column", ["integer", "decimal", "float", "double"]), shares),
         judge: (values) => {
-          const observed = shares.map((_, at) => toNumber(values[`q${at}`]));
-          const success = observed.every((value, at) => {
-            const range = ranges[at];
+          const observed = shares.map((_, index) => toNumber(values[`q${index}`]));
+          const success = observed.every((value, index) => {
+            const range = ranges[index];
             const [low, high] = Array.isArray(range) ? range : [];
             return withinBounds(value, {
               min_value: low === null ? undefined : low,

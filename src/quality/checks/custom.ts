@@ -87,14 +87,14 @@ export const custom: readonly Expectation[] = [
         refers: {
           table,
           param: "table_columns",
-          pairs: columns.map((own, at) => ({ own, other: others[at] ?? own.name })),
+          pairs: columns.map((own, index) => ({ own, other: others[index] ?? own.name })),
         },
         failing: (scoped, relations, { names }) => {
-          const keys = columns.map((column, at) => `${column.sql} AS ${names.key(at)}`).join(", ");
-          const groups = `SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, at) => names.key(at)).join(", ")}`;
+          const keys = columns.map((column, index) => `${column.sql} AS ${names.key(index)}`).join(", ");
+          const groups = `SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, index) => names.key(index)).join(", ")}`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, at) => `parent.${name === columns[at]?.name ? columns[at].sql : use.dialect.identifier(name)} = child.${names.key(at)}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, index) => `parent.${name === columns[index]?.name ? columns[index].sql : use.dialect.identifier(name)} = child.${names.key(index)}`).join(" AND ")})`;
         },
       };
     },
@@ -124,10 +124,10 @@ export const custom: readonly Expectation[] = [
         tables: [table],
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         failing: (scoped, relations, { names }) => {
-          const groups = `SELECT ${columns.map((column, at) => `${column.sql} AS ${names.key(at)}`).join(", ")}, count(*) AS ${names.rows} FROM ${scoped} GROUP BY ALL`;
+          const groups = `SELECT ${columns.map((column, index) => `${column.sql} AS ${names.key(index)}`).join(", ")}, count(*) AS ${names.rows} FROM ${scoped} GROUP BY ALL`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, at) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${names.key(at)}`).join(" AND ")})`;
+          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, index) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${names.key(index)}`).join(" AND ")})`;
         },
       };
     },
@@ -156,7 +156,7 @@ export const custom: readonly Expectation[] = [
         tables: [table],
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         query: (scoped, relations) => {
-          const values = columns.map((column, at) => `theirs.${column.sql} AS key_${at}`).join(", ");
+          const values = columns.map((column, index) => `theirs.${column.sql} AS key_${index}`).join(", ");
           const same = columns
             .map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`)
             .join(" AND ");
@@ -167,7 +167,7 @@ export const custom: readonly Expectation[] = [
         judge: (rows) => {
           const observed = toNumber(rows[0]?.["missing"]) ?? 0;
           const sample = rows.map((row) =>
-            Object.fromEntries(columns.map(({ name }, at) => [name, toJson(row[`key_${at}`])])),
+            Object.fromEntries(columns.map(({ name }, index) => [name, toJson(row[`key_${index}`])])),
           );
           const success = observed <= (number(use.check.params, "max_missing") ?? 0);
           return { success, observed, details: observed === 0 ? undefined : { missing: sample } };

@@ -86,7 +86,7 @@ const someSet: ParamSpec = { type: "scalars", about: "a list of values of the co
 const requiredSet: ParamSpec = { ...someSet, required: true };
 
 function grouped(columns: readonly ColumnUse[]): (scoped: string) => string {
-  const names = columns.map((column, at) => `${column.sql} AS g${at}`).join(", ");
+  const names = columns.map((column, index) => `${column.sql} AS g${index}`).join(", ");
   return (scoped) =>
     `SELECT ${names}, count(*) AS n FROM ${scoped} WHERE NOT ${nulls(columns, "any")} GROUP BY ${columns.map((column) => column.sql).join(", ")}`;
 }

@@ -48,7 +48,7 @@ function readPartition(params: JsonObject): Partition | string {
   if (!Array.isArray(given["bins"])) return "needs bins or values";
   const bins = given["bins"].map(Number);
   if (bins.length !== weights.length + 1) return "needs one more bin edge than weights";
-  if (bins.some((edge, at) => Number.isNaN(edge) || (at > 0 && edge <= (bins[at - 1] ?? edge))))
+  if (bins.some((edge, index) => Number.isNaN(edge) || (index > 0 && edge <= (bins[index - 1] ?? edge))))
     return "has bin edges that do not rise";
   if (tails !== undefined && tails.length !== 2) return "needs two tail_weights";
   return { kind: "bins", bins, weights, tails };
@@ -85,8 +85,8 @@ function refuse(params: JsonObject) {
 /** Σ p ln(p/q) after both were scaled to add up to 1; infinite where q lacks what p has. */
 function relativeEntropy(p: readonly number[], q: readonly number[]): number {
   const [sumP, sumQ] = [p.reduce((sum, value) => sum + value, 0), q.reduce((sum, value) => sum + value, 0)];
-  return p.reduce((total, value, at) => {
-    const [share, expected] = [value / sumP, (q[at] ?? 0) / sumQ];
+  return p.reduce((total, value, index) => {
+    const [share, expected] = [value / sumP, (q[index] ?? 0) / sumQ];
     return share === 0 ? total : expected === 0 ? Infinity : total + share * Math.log(share / expected);
   }, 0);
 }
@@ -110,9 +110,9 @@ function binned(
   const value = use.dialect.toDouble(column.sql);
   const literal = (edge: number) => use.dialect.literal(edge, "double");
   const [openLow, openHigh] = [bins[0] === -Infinity, bins.at(-1) === Infinity];
-  const counts = weights.map((_, at) => {
-    const last = at === weights.length - 1;
-    return `count(CASE WHEN ${value} >= ${literal(bins[at] ?? 0)} AND ${value} ${last ? "<=" : "<"} ${literal(bins[at + 1] ?? 0)} THEN 1 END)`;
+  const counts = weights.map((_, index) => {
+    const last = index === weights.length - 1;
+    return `count(CASE WHEN ${value} >= ${literal(bins[index] ?? 0)} AND ${value} ${last ? "<=" : "<"} ${literal(bins[index + 1] ?? 0)} THEN 1 END)`;
   });
   const outside = {
     below: `count(CASE WHEN ${value} < ${literal(bins[0] ?? 0)} THEN 1 END)`,
@@ -132,12 +132,12 @@ function binned(
     kind: "aggregate",
     aggregates: {
       ...outside,
-      ...Object.fromEntries(counts.map((count, at) => [`b${at}`, count])),
+      ...Object.fromEntries(counts.map((count, index) => [`b${index}`, count])),
       present: `count(${column.sql})`,
     },
     judge: (values) => {
       const present = toNumber(values["present"]) ?? 0;
-      const observed = weights.map((_, at) => (toNumber(values[`b${at}`]) ?? 0) / present);
+      const observed = weights.map((_, index) => (toNumber(values[`b${index}`]) ?? 0) / present);
       const around = [(toNumber(values["below"]) ?? 0) / present, (toNumber(values["above"]) ?? 0) / present];
       const join = (inner: readonly number[], ends: readonly number[]) => [
         ends[0] ?? 0,
@@ -174,7 +174,9 @@ function categorical(
   partition: Partition & { readonly kind: "values" },
 ): QueryPlan {
   const cases = partition.values
-    .map((value, at) => `WHEN ${column.sql} = ${use.value(value, column, "partition_object")} THEN ${at}`)
+    .map(
+      (value, index) => `WHEN ${column.sql} = ${use.value(value, column, "partition_object")} THEN ${index}`,
+    )
     .join(" ");
   return {
     kind: "query",
@@ -192,8 +194,8 @@ function judgeCategories(
   rows: readonly AggregateValues[],
 ): Judgement {
   const counts = partition.weights.map(
-    (_, at) =>
-      toNumber(rows.find((row) => toNumber(row["place"]) === at && row["place"] !== null)?.["n"]) ?? 0,
+    (_, index) =>
+      toNumber(rows.find((row) => toNumber(row["place"]) === index && row["place"] !== null)?.["n"]) ?? 0,
   );
   const other = rows.find((row) => row["place"] === null);
   const [groups, others, weighted] = [
@@ -206,8 +208,8 @@ function judgeCategories(
   const expected = partition.weights.map((weight) => weight * (1 - tail));
   const sum = expected.reduce((all, weight) => all + weight, 0) + tail;
   const inside = counts.reduce(
-    (all, count, at) =>
-      count === 0 ? all : all + (count / total) * Math.log(count / total / ((expected[at] ?? 0) / sum)),
+    (all, count, index) =>
+      count === 0 ? all : all + (count / total) * Math.log(count / total / ((expected[index] ?? 0) / sum)),
     0,
   );
   const outside =

@@ -121,8 +121,8 @@ function combined(join: (parts: readonly string[]) => string): Keyword {
   return (value, path, quote, depth) => {
     if (!Array.isArray(value) || value.length === 0)
       throw invalidSuite(path, "must be a list of schemas", "Pass at least one");
-    const parts = (value as readonly JsonValue[]).map((item, at) =>
-      compile(item, `${path}[${at}]`, quote, depth),
+    const parts = (value as readonly JsonValue[]).map((item, index) =>
+      compile(item, `${path}[${index}]`, quote, depth),
     );
     return (json) => `(${join(parts.map((part) => part(json)))})`;
   };

@@ -182,8 +182,8 @@ export const several: readonly Expectation[] = [
           "Compare columns of one type",
         );
       }
-      const pairs = columns.flatMap((a, at) =>
-        columns.slice(at + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")),
+      const pairs = columns.flatMap((a, index) =>
+        columns.slice(index + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")),
       );
       // Spark has no IS DISTINCT FROM before 4.0, but it has the null-safe equality
       const pass =

@@ -124,9 +124,9 @@ export const shape: readonly Expectation[] = [
     },
     message: (params) => `column ${text(params, "column")} must exist`,
     plan: columnNames((names, use) => {
-      const at = names.indexOf(text(use.check.params, "column"));
+      const position = names.indexOf(text(use.check.params, "column"));
       const index = number(use.check.params, "column_index");
-      return { success: at >= 0 && (index === undefined || index === at) };
+      return { success: position >= 0 && (index === undefined || index === position) };
     }),
   },
   {
@@ -161,7 +161,9 @@ export const shape: readonly Expectation[] = [
     message: (params) => `columns must be ${texts(params, "column_list").join(", ")} in this order`,
     plan: columnNames((names, use) => {
       const wanted = texts(use.check.params, "column_list");
-      return { success: wanted.length === names.length && wanted.every((name, at) => name === names[at]) };
+      return {
+        success: wanted.length === names.length && wanted.every((name, index) => name === names[index]),
+      };
     }),
   },
   {

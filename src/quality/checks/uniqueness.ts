@@ -57,13 +57,13 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
     failing: (scoped, relations, position) => {
       const { names } = position;
       const { group, found, fails, firstPosition } = names;
-      const aliases = keys.map((_, at) => names.key(at));
+      const aliases = keys.map((_, index) => names.key(index));
       const table = acrossTable ? relations(thisTable) : undefined;
       const groups =
-        `SELECT ${keys.map((key, at) => `${key} AS ${aliases[at]}`).join(", ")}, count(*) AS ${group}${firstOf(keepFirst, position)} ` +
+        `SELECT ${keys.map((key, index) => `${key} AS ${aliases[index]}`).join(", ")}, count(*) AS ${group}${firstOf(keepFirst, position)} ` +
         `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
       const same = rules.columns
-        .map((column, at) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[at]}`)
+        .map((column, index) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[index]}`)
         .join(" AND ");
       const known = table === undefined ? "false" : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
       const always =

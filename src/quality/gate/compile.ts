@@ -52,7 +52,7 @@ export function compileSuite(
       );
     }
   }
-  const fails = rowChecks.map(({ fails }, at) => `${dialect.countIf(fails)} AS fail_${at}`);
+  const fails = rowChecks.map(({ fails }, index) => `${dialect.countIf(fails)} AS fail_${index}`);
   return {
     dialect: dialect.name,
     rowChecks,

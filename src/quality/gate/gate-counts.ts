@@ -29,13 +29,13 @@ export async function resolveRounds(
 ): Promise<readonly PlannedCheck[]> {
   let current = planned;
   while (current.some(({ plan }) => plan.kind === "rounds")) {
-    const columns = current.flatMap((check, at) =>
-      check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, at) : [],
+    const columns = current.flatMap((check, index) =>
+      check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, index) : [],
     );
     const [row] = await session.rows(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`);
-    current = current.map((check, at) => {
+    current = current.map((check, index) => {
       if (check.plan.kind !== "rounds") return check;
-      return { ...check, plan: check.plan.next(valuesOf(row, Object.keys(check.plan.aggregates), at)) };
+      return { ...check, plan: check.plan.next(valuesOf(row, Object.keys(check.plan.aggregates), index)) };
     });
   }
   return current;
@@ -69,7 +69,9 @@ export async function countRows(
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
     results.set(check.check.id, result);
   }
-  const unproven = masks.filter((mask, at) => mask.toProve !== undefined && row[`m${at}_proven`] !== true);
+  const unproven = masks.filter(
+    (mask, index) => mask.toProve !== undefined && row[`m${index}_proven`] !== true,
+  );
   return { rows, results, unproven: new Set(unproven.map((mask) => mask.planned.check.id)) };
 }
 
@@ -116,21 +118,21 @@ async function mainPass(
 function selectAggregates(
   check: PlannedCheck,
   aggregates: Readonly<Record<string, string>>,
-  at: number,
+  index: number,
 ): string[] {
   return Object.entries(aggregates).map(
-    ([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${at}_${name}`,
+    ([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${index}_${name}`,
   );
 }
 
-function valuesOf(row: EngineRow | undefined, names: readonly string[], at: number): AggregateValues {
-  return Object.fromEntries(names.map((name) => [name, row?.[`a${at}_${name}`] ?? null]));
+function valuesOf(row: EngineRow | undefined, names: readonly string[], index: number): AggregateValues {
+  return Object.fromEntries(names.map((name) => [name, row?.[`a${index}_${name}`] ?? null]));
 }
 
 async function judged(
   session: Session,
   check: PlannedCheck,
-  at: number,
+  index: number,
   row: EngineRow,
   staged: StagedRelation,
   context: CountContext,
@@ -142,11 +144,11 @@ async function judged(
         valuesOf(
           row,
           [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})],
-          at,
+          index,
         ),
       );
     case "history": {
-      const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), at));
+      const current = plan.value(valuesOf(row, Object.keys(plan.aggregates), index));
       return plan.judge(current, (await context.history?.(plan.metric)) ?? []);
     }
     case "query":
@@ -209,13 +211,13 @@ export interface RowCounts {
 
 function countsOf(
   mask: Mask,
-  at: number,
+  index: number,
   row: EngineRow,
   rows: number,
 ): Pick<RowCounts, "considered" | "unexpected"> {
   return {
-    considered: mask.considered === undefined ? rows : (toNumber(row[`m${at}_considered`]) ?? 0),
-    unexpected: mask.known ?? toNumber(row[`m${at}_fail`]) ?? 0,
+    considered: mask.considered === undefined ? rows : (toNumber(row[`m${index}_considered`]) ?? 0),
+    unexpected: mask.known ?? toNumber(row[`m${index}_fail`]) ?? 0,
   };
 }
 

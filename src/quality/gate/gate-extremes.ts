@@ -103,7 +103,10 @@ async function relationOf(
   const columns = batch.columns.filter(({ name }) => known.has(name));
   if (columns.length === 0) return undefined;
   const values = columns.map(({ name }) => known.get(name)?.extremes ?? []);
-  const rows = Array.from({ length: Math.max(1, ...values.map((texts) => texts.length)) }, (_, at) => at);
+  const rows = Array.from(
+    { length: Math.max(1, ...values.map((texts) => texts.length)) },
+    (_, index) => index,
+  );
   const cell = (column: number, row: number) => {
     const text = values[column]?.[row];
     const type = columns[column]?.type ?? "VARCHAR";
@@ -113,9 +116,9 @@ async function relationOf(
   const names = columns.map(({ name }) => duckdbDialect.identifier(name));
   const sql = `SELECT * FROM (VALUES ${tuples.join(", ")}) AS extremes(${names.join(", ")})`;
   const [read] = await session.rows(
-    `SELECT ${names.map((name, at) => `count(${name}) AS n${at}`).join(", ")} FROM (${sql})`,
+    `SELECT ${names.map((name, index) => `count(${name}) AS n${index}`).join(", ")} FROM (${sql})`,
   );
-  if (values.some((texts, at) => Number(read?.[`n${at}`]) !== texts.length)) return undefined;
+  if (values.some((texts, index) => Number(read?.[`n${index}`]) !== texts.length)) return undefined;
   const { file, row } = batch.positionColumns;
   const place = `CAST(NULL AS VARCHAR) AS ${duckdbDialect.identifier(file)}, CAST(NULL AS BIGINT) AS ${duckdbDialect.identifier(row)}`;
   return { sql, columns, positionedSql: `SELECT *, ${place} FROM (${sql})`, positionColumns: { file, row } };

@@ -189,12 +189,12 @@ async function runFunction(
       );
     }
     const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
-    for (let at = 0; at < batch.numRows; at++) {
-      const answer = answers[at];
+    for (let index = 0; index < batch.numRows; index++) {
+      const answer = answers[index];
       if (answer === true || answer === 1) continue;
       const into = answer === null || answer === undefined ? verdicts.unknown : verdicts.failing;
-      into.files.push(files?.get(at) ?? null);
-      into.rows.push(BigInt(rows?.get(at) ?? 0));
+      into.files.push(files?.get(index) ?? null);
+      into.rows.push(BigInt(rows?.get(index) ?? 0));
     }
   }
   return verdicts;
@@ -236,5 +236,5 @@ export function temporaryTable(): string {
  * the wrong columns.)
  */
 export function withoutPosition(batch: RecordBatch): RecordBatch {
-  return batch.selectAt(batch.schema.fields.slice(2).map((_, at) => at + 2));
+  return batch.selectAt(batch.schema.fields.slice(2).map((_, index) => index + 2));
 }

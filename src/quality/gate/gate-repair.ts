@@ -190,11 +190,11 @@ async function repairs(
       );
     }
     const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
-    for (let at = 0; at < batch.numRows; at++) {
+    for (let index = 0; index < batch.numRows; index++) {
       found.push({
-        file: files?.get(at) ?? null,
-        row: BigInt(rows?.get(at) ?? 0),
-        value: values[at] ?? null,
+        file: files?.get(index) ?? null,
+        row: BigInt(rows?.get(index) ?? 0),
+        value: values[index] ?? null,
       });
     }
   }

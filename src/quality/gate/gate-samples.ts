@@ -53,8 +53,8 @@ export async function sampleRows(
   const [quarantine, drop, tag] = [anyFails(by("quarantine")), anyFails(by("drop")), anyFails(by("tag"))];
   const position = positionOf(staged);
   const collected = together.map(
-    ({ mask }, at) =>
-      `arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${at}`,
+    ({ mask }, index) =>
+      `arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${index}`,
   );
   const counts = [
     `${placesSql(position.file, position.row, quarantine)} AS aside`,
@@ -116,7 +116,9 @@ function readSample(value: EngineValue | undefined, mask: Mask, staged: StagedRe
   return (value as readonly EngineValue[]).flatMap((item) => {
     if (!isStruct(item)) return [];
     const shown = item["shown"];
-    const values = names.map((name, at) => [name, toJson(isStruct(shown) ? shown[`v${at}`] : null)] as const);
+    const values = names.map(
+      (name, index) => [name, toJson(isStruct(shown) ? shown[`v${index}`] : null)] as const,
+    );
     const file = item["file"];
     return [
       {

@@ -125,7 +125,7 @@ export function keysMask(
       ? "false"
       : `(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
   const on = plan.keys
-    .map((key, at) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(at)}`)
+    .map((key, index) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(index)}`)
     .join(" AND ");
   const parts = {
     scope: planned.scope,

@@ -52,7 +52,7 @@ export function payloadSql(
 ): string {
   const fieldOf = (name: string) => findField(table, name);
   const kinds = columnsOfRelation(columns);
-  const members = columns.map(({ name, type }, at) => {
+  const members = columns.map(({ name, type }, index) => {
     const value = `${relation}.${quoteName(name)}`;
     const field = fieldOf(name);
     const key = quoteText(field?.name ?? name);
@@ -61,7 +61,7 @@ export function payloadSql(
     const json =
       field?.type === "variant"
         ? variantMemberSql(value, type)
-        : memberSql(value, type, kinds[at]?.class ?? "nested");
+        : memberSql(value, type, kinds[index]?.class ?? "nested");
     if (badCells === undefined) return `${key}, ${json}`;
     const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;

@@ -39,23 +39,23 @@ export async function countDistinct(
   const found = await counts(
     session,
     relation,
-    columns.map(({ name }, at) => sampledCount(duckdbDialect.identifier(name), halvings[at] ?? 0)),
+    columns.map(({ name }, index) => sampledCount(duckdbDialect.identifier(name), halvings[index] ?? 0)),
   );
-  const estimates = found.map((count, at) => ({
-    count: Math.min(rows, count * 2 ** (halvings[at] ?? 0)),
-    exact: halvings[at] === 0,
+  const estimates = found.map((count, index) => ({
+    count: Math.min(rows, count * 2 ** (halvings[index] ?? 0)),
+    exact: halvings[index] === 0,
   }));
-  const near = estimates.flatMap(({ count, exact }, at) =>
-    !exact && columns[at]?.complete === true && count > keyShare * rows ? [at] : [],
+  const near = estimates.flatMap(({ count, exact }, index) =>
+    !exact && columns[index]?.complete === true && count > keyShare * rows ? [index] : [],
   );
   if (near.length === 0) return estimates;
   const exact = await counts(
     session,
     relation,
-    near.map((at) => `count(DISTINCT ${duckdbDialect.identifier(columns[at]?.name ?? "")})`),
+    near.map((index) => `count(DISTINCT ${duckdbDialect.identifier(columns[index]?.name ?? "")})`),
   );
-  return estimates.map((estimate, at) =>
-    near.includes(at) ? { count: exact[near.indexOf(at)] ?? 0, exact: true } : estimate,
+  return estimates.map((estimate, index) =>
+    near.includes(index) ? { count: exact[near.indexOf(index)] ?? 0, exact: true } : estimate,
   );
 }
 
@@ -80,9 +80,9 @@ async function counts(
   const found: number[] = [];
   for (let from = 0; from < aggregates.length; from += atATime) {
     const some = aggregates.slice(from, from + atATime);
-    const select = some.map((sql, at) => `${sql} AS d${at}`).join(", ");
+    const select = some.map((sql, index) => `${sql} AS d${index}`).join(", ");
     const [row] = await session.rows(`SELECT ${select} FROM (${relation.sql})`);
-    found.push(...some.map((_, at) => toNumber(row?.[`d${at}`]) ?? 0));
+    found.push(...some.map((_, index) => toNumber(row?.[`d${index}`]) ?? 0));
   }
   return found;
 }

@@ -69,7 +69,7 @@ async function sketchHashes(session: Session, hashed: string, columns: number): 
 
 /** The sketch of the values of both. */
 export function mergeDistinct(one: DistinctSketch, other: DistinctSketch): DistinctSketch {
-  return one.map((rank, at) => Math.max(rank, other[at] ?? 0));
+  return one.map((rank, index) => Math.max(rank, other[index] ?? 0));
 }
 
 /** About how many different values the sketch has seen. */

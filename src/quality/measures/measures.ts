@@ -73,8 +73,10 @@ function ofPowers(
     about,
     aggregates: (dialect, used) => {
       const values = used.slice(0, columns).map((column) => asDouble(dialect, column.sql));
-      const largest = used.flatMap(({ class: kind }, at) =>
-        kind === "float" || kind === "double" ? [[`largest_${at}`, `max(abs(${values[at]}))`] as const] : [],
+      const largest = used.flatMap(({ class: kind }, index) =>
+        kind === "float" || kind === "double"
+          ? [[`largest_${index}`, `max(abs(${values[index]}))`] as const]
+          : [],
       );
       return {
         v: aggregate(dialect, ...values.map((value) => squarable(value, limit))),

@@ -92,27 +92,29 @@ export async function measureState(
   relation: { readonly sql: string; readonly columns: Parameters<typeof columnsOfRelation>[0] },
 ): Promise<MetricState> {
   const columns = columnsOfRelation(relation.columns);
-  const aggregates = columns.flatMap((column, at) => {
+  const aggregates = columns.flatMap((column, index) => {
     const name = duckdbDialect.identifier(column.name);
-    const few = column.class === "nested" ? [] : [`approx_count_distinct(${name}) AS c${at}_distinct`];
-    if (!isNumeric(column.class)) return [`count(${name}) AS c${at}_present`, ...few];
+    const few = column.class === "nested" ? [] : [`approx_count_distinct(${name}) AS c${index}_distinct`];
+    if (!isNumeric(column.class)) return [`count(${name}) AS c${index}_present`, ...few];
     const value = `CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
     return [
       ...few,
-      `count(${name}) AS c${at}_present`,
-      `count(${value}) AS c${at}_count`,
-      `min(${value}) AS c${at}_min`,
-      `max(${value}) AS c${at}_max`,
-      `avg(${value}) AS c${at}_mean`,
-      `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${at}_variance`,
+      `count(${name}) AS c${index}_present`,
+      `count(${value}) AS c${index}_count`,
+      `min(${value}) AS c${index}_min`,
+      `max(${value}) AS c${index}_max`,
+      `avg(${value}) AS c${index}_mean`,
+      `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${index}_variance`,
     ];
   });
   const [row = {}] = await session.rows(
     `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
   );
   const rows = toNumber(row["n"]) ?? 0;
-  const plain = columns.flatMap((column, at) => (column.class === "nested" ? [] : [{ ...column, at }]));
-  const few = (at: number) => (toNumber(row[`c${at}_distinct`]) ?? 0) < rows / 4;
+  const plain = columns.flatMap((column, index) =>
+    column.class === "nested" ? [] : [{ ...column, at: index }],
+  );
+  const few = (index: number) => (toNumber(row[`c${index}_distinct`]) ?? 0) < rows / 4;
   const one = (column: (typeof plain)[number]) =>
     sketchDistinct(session, relation.sql, column.name, few(column.at));
   const distinct = await sketched(rows, plain, one, (names) =>
@@ -124,10 +126,10 @@ export async function measureState(
     ({ name }) => sketchQuantiles(session, relation.sql, name),
     (names) => sketchQuantilesTogether(session, relation.sql, names),
   );
-  const states = columns.map(({ name }, at) => ({
-    ...columnState(name, row, `c${at}_`),
-    distinct: distinct.get(at) ?? null,
-    quantiles: quantiles.get(at) ?? null,
+  const states = columns.map(({ name }, index) => ({
+    ...columnState(name, row, `c${index}_`),
+    distinct: distinct.get(index) ?? null,
+    quantiles: quantiles.get(index) ?? null,
   }));
   return { rows, columns: states };
 }

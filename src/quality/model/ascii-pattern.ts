@@ -22,15 +22,15 @@ export function matchesAsciiOnly(pattern: string): boolean {
   if (!/^\^(?![*+?{])/.test(pattern) || !pattern.endsWith("$")) return false;
   const inner = pattern.slice(1, -1);
   let depth = 0;
-  for (let at = 0; at < inner.length; ) {
-    step.lastIndex = at;
+  for (let index = 0; index < inner.length; ) {
+    step.lastIndex = index;
     const found = step.exec(inner)?.[0];
     if (found === undefined) return false;
     if (found.startsWith("(")) depth++;
     if (found === ")") depth--;
     // outside of groups an alternative would do without one of the anchors
     if (depth < 0 || (found === "|" && depth === 0)) return false;
-    at += found.length;
+    index += found.length;
   }
   return depth === 0;
 }

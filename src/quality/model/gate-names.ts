@@ -2,7 +2,7 @@ import { freePrefix } from "../../util/free-prefix.ts";
 
 /** Names of what a gate puts beside the columns of a batch. */
 export interface GateNames {
-  readonly key: (at: number) => string;
+  readonly key: (index: number) => string;
   /** How many rows fail with a key. */
   readonly rows: string;
   readonly firstPosition: string;
@@ -20,7 +20,7 @@ export interface GateNames {
 export function gateNames(columns: Iterable<string>): GateNames {
   const prefix = freePrefix(columns);
   return {
-    key: (at) => `${prefix}key_${at}`,
+    key: (index) => `${prefix}key_${index}`,
     rows: `${prefix}rows`,
     firstPosition: `${prefix}first`,
     file: `${prefix}at_file`,

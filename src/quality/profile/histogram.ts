@@ -55,6 +55,6 @@ export async function binnedHistogram(
   const edges =
     width === 0
       ? [low, high]
-      : Array.from({ length: bins + 1 }, (_, at) => (at === bins ? high : low + at * width));
+      : Array.from({ length: bins + 1 }, (_, index) => (index === bins ? high : low + index * width));
   return { edges, frequencies };
 }

@@ -79,25 +79,25 @@ const longestCategory = 200;
  */
 export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
   const columns = columnsOfRelation(relation.columns);
-  const aggregates = columns.flatMap((column, at) =>
-    Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${at}_${name}`),
+  const aggregates = columns.flatMap((column, position) =>
+    Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${position}_${name}`),
   );
   const [row = {}] = await session.rows(
     `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
   );
   const rows = toNumber(row["n"]) ?? 0;
-  const profiles = columns.map((column, at) =>
-    columnProfile(column, rows, (name) => row[`c${at}_${name}`] ?? null),
+  const profiles = columns.map((column, position) =>
+    columnProfile(column, rows, (name) => row[`c${position}_${name}`] ?? null),
   );
-  const plain = columns.flatMap(({ name, class: kind }, at) =>
+  const plain = columns.flatMap(({ name, class: kind }, position) =>
     kind === "nested"
       ? []
       : [
           {
-            at,
+            at: position,
             name,
-            guess: toNumber(row[`c${at}_guess`]) ?? 0,
-            complete: rows > 0 && profiles[at]?.completeness === 1,
+            guess: toNumber(row[`c${position}_guess`]) ?? 0,
+            complete: rows > 0 && profiles[position]?.completeness === 1,
           },
         ],
   );

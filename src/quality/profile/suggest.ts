@@ -224,8 +224,8 @@ export function explainedSuite({ suite, reasons }: SuggestedSuite): SuiteJson {
   const { checks } = defineSuite(suite);
   return {
     ...suite,
-    checks: suite.checks.map((json, at) => {
-      const check = checks[at];
+    checks: suite.checks.map((json, index) => {
+      const check = checks[index];
       if (check === undefined) return json;
       const message = expectationOf(check).message(check.params);
       const { kind, id, ...rest } = json;

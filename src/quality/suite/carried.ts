@@ -30,8 +30,8 @@ export function joinSuites(table: Suite | undefined, given: Suite | undefined): 
   if (table === undefined || given === undefined) return table ?? given;
   if (table.fingerprint === given.fingerprint) return given;
   const taken = new Set([...table.checks, ...given.checks].map((check) => check.id));
-  const more = given.json.checks.map((json, at): CheckJson => {
-    const id = given.checks[at]?.id ?? "";
+  const more = given.json.checks.map((json, index): CheckJson => {
+    const id = given.checks[index]?.id ?? "";
     return {
       ...json,
       id: table.checks.some((check) => check.id === id) ? freeId(`${given.name}:${id}`, taken) : id,
@@ -44,17 +44,17 @@ export function joinSuites(table: Suite | undefined, given: Suite | undefined): 
       tagColumn: table.json.tagColumn ?? given.tagColumn,
       onMisfit: table.json.onMisfit ?? given.onMisfit,
       checks: [
-        ...table.json.checks.map((json, at) => ({ ...json, id: table.checks[at]?.id ?? "" })),
+        ...table.json.checks.map((json, index) => ({ ...json, id: table.checks[index]?.id ?? "" })),
         ...more,
       ],
     },
     { ...table.functions, ...given.functions },
   );
   const carried = table.checks.length;
-  const pathOf = (at: number) =>
-    at < carried ? `${suiteProperty}.checks[${at}]` : `checks[${at - carried}]`;
+  const pathOf = (index: number) =>
+    index < carried ? `${suiteProperty}.checks[${index}]` : `checks[${index - carried}]`;
   return Object.freeze({
     ...joined,
-    checks: joined.checks.map((check, at) => Object.freeze({ ...check, path: pathOf(at) })),
+    checks: joined.checks.map((check, index) => Object.freeze({ ...check, path: pathOf(index) })),
   });
 }

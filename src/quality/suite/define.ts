@@ -61,8 +61,8 @@ export function defineSuite(
   const listed = json["checks"];
   if (!Array.isArray(listed)) throw invalidSuite("checks", "must be a list of checks", "Pass checks: []");
   const ids = new Set<string>();
-  const checks = (listed as readonly JsonValue[]).map((item, at) => {
-    const check = defineCheck(item, `checks[${at}]`, ids);
+  const checks = (listed as readonly JsonValue[]).map((item, index) => {
+    const check = defineCheck(item, `checks[${index}]`, ids);
     ids.add(check.id);
     return check;
   });
@@ -229,26 +229,34 @@ function repairOf(
       );
     return undefined;
   }
-  const at = `${path}.repair`;
+  const location = `${path}.repair`;
   if (onFail !== "repair")
-    throw invalidSuite(at, `is set, although onFail is ${onFail}`, "Set onFail to repair");
+    throw invalidSuite(location, `is set, although onFail is ${onFail}`, "Set onFail to repair");
   if (!isJsonObject(value))
-    throw invalidSuite(at, "must be an object", "Pass { with: default | clip | null | sql | function }");
-  refuseUnknown(value, ["with", "value", "expression", "function", "otherwise"], at);
+    throw invalidSuite(
+      location,
+      "must be an object",
+      "Pass { with: default | clip | null | sql | function }",
+    );
+  refuseUnknown(value, ["with", "value", "expression", "function", "otherwise"], location);
   if (expectation.level !== "row" || typeof params["column"] !== "string") {
     throw invalidSuite(
-      at,
+      location,
       `${expectation.kind} does not test the values of one column`,
       "Use a check of one column",
     );
   }
-  const how = oneOf(value["with"], ["default", "clip", "null", "sql", "function"] as const, `${at}.with`);
-  const otherwise = oneOf(value["otherwise"], afterwards, `${at}.otherwise`);
+  const how = oneOf(
+    value["with"],
+    ["default", "clip", "null", "sql", "function"] as const,
+    `${location}.with`,
+  );
+  const otherwise = oneOf(value["otherwise"], afterwards, `${location}.otherwise`);
   const rest = { otherwise };
   if (how === "default") {
     const given = value["value"];
     if (typeof given !== "string" && typeof given !== "number" && typeof given !== "boolean")
-      throw invalidSuite(`${at}.value`, "is missing", "Pass the replacement value");
+      throw invalidSuite(`${location}.value`, "is missing", "Pass the replacement value");
     return { with: "default", value: given, ...rest };
   }
   if (how === "clip") {
@@ -258,7 +266,7 @@ function repairOf(
       params["strict_max"] === true
     ) {
       throw invalidSuite(
-        at,
+        location,
         "only a range with inclusive bounds can clip",
         "Use expect_column_values_to_be_between without strict bounds",
       );
@@ -267,18 +275,18 @@ function repairOf(
   }
   if (how === "null") return { with: "null", ...rest };
   if (how === "sql") {
-    const expression = optionalText(value["expression"], `${at}.expression`);
+    const expression = optionalText(value["expression"], `${location}.expression`);
     if (expression === undefined)
-      throw invalidSuite(`${at}.expression`, "is missing", "Pass an SQL expression over the columns");
+      throw invalidSuite(`${location}.expression`, "is missing", "Pass an SQL expression over the columns");
     return { with: "sql", expression, ...rest };
   }
   if (how === "function") {
-    const name = optionalText(value["function"], `${at}.function`);
+    const name = optionalText(value["function"], `${location}.function`);
     if (name === undefined)
-      throw invalidSuite(`${at}.function`, "is missing", "Pass the name of the TypeScript function");
+      throw invalidSuite(`${location}.function`, "is missing", "Pass the name of the TypeScript function");
     return { with: "function", function: name, ...rest };
   }
-  throw invalidSuite(`${at}.with`, "is missing", "Use default, clip, null, sql or function");
+  throw invalidSuite(`${location}.with`, "is missing", "Use default, clip, null, sql or function");
 }
 
 function escalation(value: JsonValue | undefined, path: string): Escalation | undefined {

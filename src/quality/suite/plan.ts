@@ -136,7 +136,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     columnList: (param, accepts) => {
       const names = check.params[param];
       return Array.isArray(names)
-        ? names.map((name, at) => named(String(name), `${check.path}.params.${param}[${at}]`, accepts))
+        ? names.map((name, index) => named(String(name), `${check.path}.params.${param}[${index}]`, accepts))
         : [];
     },
     bound: (param, column) => {

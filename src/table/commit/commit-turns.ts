@@ -98,7 +98,7 @@ function turnOf(identity: string, landed: readonly LandedCommit[]): CommitTurn {
 /** Takes somebody out of the queue; one whose turn has just begun passes it on. */
 function leave(identity: string, waiting: Waiting): void {
   const queue = queues.get(identity);
-  const at = queue?.indexOf(waiting) ?? -1;
-  if (at >= 0) queue?.splice(at, 1);
+  const index = queue?.indexOf(waiting) ?? -1;
+  if (index >= 0) queue?.splice(index, 1);
   else turnOf(identity, []).end([]);
 }

@@ -164,7 +164,9 @@ function upperText(max: string | undefined, maxPrefix: string | undefined): stri
 }
 
 function isAtOrBelow(path: readonly string[], ancestor: readonly string[]): boolean {
-  return ancestor.length > 0 && ancestor.every((name, at) => foldName(name) === foldName(path[at] ?? ""));
+  return (
+    ancestor.length > 0 && ancestor.every((name, index) => foldName(name) === foldName(path[index] ?? ""))
+  );
 }
 
 /** Nested objects whose leaves are JSON texts. */

@@ -105,9 +105,9 @@ export async function stageData(
     ...data.flatMap((field) => [field.name, physicalName(field, target.mode)]),
     ...hidden,
   ]);
-  const partitionKey = (at: number) => `${prefix}partition_value_${at}`;
+  const partitionKey = (index: number) => `${prefix}partition_value_${index}`;
   const keys = partitions.map(
-    (field, at) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(at)}`,
+    (field, index) => `${encodePartitionSql(field.type, quoteName(field.name))} AS ${partitionKey(index)}`,
   );
   const output = join(folder, target.context.world.uuid());
   await mkdir(output);
@@ -121,7 +121,7 @@ export async function stageData(
       options.targetFileBytes ?? propertyOf(target.configuration, "targetFileSize") ?? defaultTargetBytes,
     rows: options.rows,
     rowsAtMost: options.rowsAtMost,
-    partitionBy: keys.length === 0 ? undefined : keys.map((_, at) => partitionKey(at)),
+    partitionBy: keys.length === 0 ? undefined : keys.map((_, index) => partitionKey(index)),
     fieldIds: hasIds(data)
       ? physicalFieldIds(
           { type: "struct", fields: data.filter((field) => field.type !== "void") },
@@ -134,7 +134,7 @@ export async function stageData(
   const columns = indexedColumns(target);
   const names = partitions.map((field) => physicalName(field, target.mode));
   const staged = files.map((written, number): StagedDataFile => {
-    const values = names.map((name, at) => [name, written.partitionValues[at] ?? null] as const);
+    const values = names.map((name, index) => [name, written.partitionValues[index] ?? null] as const);
     return {
       written,
       path: dataFilePath(target.context, values, number, compression),

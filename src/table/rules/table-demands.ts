@@ -158,21 +158,21 @@ function notNullOf(type: DeltaType, path: readonly string[], insideCollection: b
   if (typeof type === "string" || type.type === "decimal") return [];
   if (type.type === "struct") {
     return type.fields.flatMap((field) => {
-      const at = [...path, field.name];
+      const fieldPath = [...path, field.name];
       return [
-        ...(field.nullable ? [] : [{ path: at, insideCollection }]),
-        ...notNullOf(field.type, at, insideCollection),
+        ...(field.nullable ? [] : [{ path: fieldPath, insideCollection }]),
+        ...notNullOf(field.type, fieldPath, insideCollection),
       ];
     });
   }
   const inner = type.type === "array" ? type.elementType : type.valueType;
-  const at = [...path, type.type === "array" ? "element" : "value"];
+  const fieldPath = [...path, type.type === "array" ? "element" : "value"];
   const containsNull = type.type === "array" ? type.containsNull : type.valueContainsNull;
   const keys = type.type === "map" ? notNullOf(type.keyType, [...path, "key"], true) : [];
   return [
     ...keys,
-    ...(containsNull ? [] : [{ path: at, insideCollection: true }]),
-    ...notNullOf(inner, at, true),
+    ...(containsNull ? [] : [{ path: fieldPath, insideCollection: true }]),
+    ...notNullOf(inner, fieldPath, true),
   ];
 }
 

@@ -233,7 +233,7 @@ class Translator {
 
 /** The path in the schema's own spelling. */
 function logicalPath(schema: StructType, path: readonly string[]): string[] {
-  return path.map((name, at) => fieldAt(schema, path.slice(0, at + 1))?.name ?? name);
+  return path.map((name, index) => fieldAt(schema, path.slice(0, index + 1))?.name ?? name);
 }
 
 function compare(op: Comparison, column: Column, constant: JsonValue | undefined): Predicate {

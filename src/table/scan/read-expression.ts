@@ -108,7 +108,7 @@ function structSql(
   if (type.fields.length === 0)
     return { sql: `CASE WHEN ${sql} IS NULL THEN NULL ELSE true END`, unchanged: false };
   let unchanged = type.fields.length === physical.fields.length;
-  const entries = type.fields.map((field, at) => {
+  const entries = type.fields.map((field, index) => {
     const found = findField(physical.fields, field, context.mode);
     const name = quoteName(field.name);
     if (found === undefined) {
@@ -123,7 +123,7 @@ function structSql(
       [...path, field.name],
       depth,
     );
-    if (!inner.unchanged || physical.fields[at] !== found || found.engineName !== field.name)
+    if (!inner.unchanged || physical.fields[index] !== found || found.engineName !== field.name)
       unchanged = false;
     return `${name} := ${inner.sql}`;
   });

@@ -66,7 +66,7 @@ export async function deletedRows(
     owners.map(({ path }) => path),
   );
   const counts = await footerRows(session, local);
-  const rowsOf = new Map(owners.map((owner, at) => [owner, counts.get(local[at] ?? "") ?? 0]));
+  const rowsOf = new Map(owners.map((owner, index) => [owner, counts.get(local[index] ?? "") ?? 0]));
   const paths = new LogPaths(context);
   return mapBounded(files, readsUnderWay, async (owner) => {
     const { deletionVector } = owner;

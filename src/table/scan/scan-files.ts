@@ -152,7 +152,7 @@ async function variantTypes(
   const described = await session.describe(
     `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
   );
-  return new Map([...probes.keys()].map((path, at) => [path, described[at]?.type ?? ""]));
+  return new Map([...probes.keys()].map((path, index) => [path, described[index]?.type ?? ""]));
 }
 
 let tablesMade = 0;
@@ -247,8 +247,8 @@ class ArmBuilder {
     position: string | undefined,
   ): string {
     const items = this.#columns.map(
-      (column, at) =>
-        `${this.#item(column, at, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
+      (column, index) =>
+        `${this.#item(column, index, constantsOf, position)} AS ${quoteName(columnOf(column).name)}`,
     );
     return files.length === 0
       ? emptySql(this.#columns.map(columnOf))
@@ -257,13 +257,13 @@ class ArmBuilder {
 
   #item(
     column: ScanColumn,
-    at: number,
+    index: number,
     constantsOf: ScanFile | undefined,
     position: string | undefined,
   ): string {
     switch (column.kind) {
       case "constant": {
-        if (constantsOf === undefined) return `c.k${at}`;
+        if (constantsOf === undefined) return `c.k${index}`;
         const value = constantsOf.constants[column.key] ?? null;
         return value === null ? this.#nothing(column.type) : literal(value, column.type);
       }
@@ -310,8 +310,8 @@ class ArmBuilder {
   /** A table of the session with one row a file: its constants, row ids and selection. */
   async #fileTable(files: readonly ScanFile[], selected: boolean, tracked: boolean): Promise<string> {
     const table = `varve_scan_${++tablesMade}_${this.#context.world.uuid().slice(0, 8)}`;
-    const constants = this.#columns.flatMap((column, at) =>
-      column.kind === "constant" ? [{ column, at }] : [],
+    const constants = this.#columns.flatMap((column, position) =>
+      column.kind === "constant" ? [{ column, at: position }] : [],
     );
     const rows = files.map((file, index) => [
       String(index),
@@ -336,12 +336,12 @@ class ArmBuilder {
     for (let start = 0; start < files.length; start += together) {
       const values: string[] = [];
       const parameters: EngineParameter[] = [];
-      files.slice(start, start + together).forEach((file, at) => {
+      files.slice(start, start + together).forEach((file, index) => {
         const bits = file.selection?.bits ?? new Uint8Array(0);
         // A BIT needs one bit at least.
         parameters.push(bits.length === 0 ? new Uint8Array(1) : bits);
         values.push(
-          `(${start + at}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
+          `(${start + index}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
         );
       });
       await this.#session.execute(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`, parameters);

@@ -102,9 +102,9 @@ export async function planFiles(
   const paths = adds.map((add) => add.path);
   const local = await locateFiles(context, paths, options.signal);
   const selections = await deletionSelections(session, context, adds);
-  const files = adds.map((add, at): ScanFile => {
-    const selection = selections[at];
-    return { ...scanFile(snapshot, mode, add, local[at] ?? ""), selection };
+  const files = adds.map((add, index): ScanFile => {
+    const selection = selections[index];
+    return { ...scanFile(snapshot, mode, add, local[index] ?? ""), selection };
   });
   return scanFiles(session, context, scanColumns(snapshot, mode, options), files, mode);
 }
