@@ -310,7 +310,7 @@ describe("a log that lacks what it must hold", () => {
     ).rejects.toMatchObject({
       code: "LOG_GAP",
       data: { missing: 1, path: commitPath(1) },
-      message: expect.stringMatching(/has 3 bytes, and had \d+ when it was listed/),
+      message: expect.stringMatching(/has 3 bytes but had \d+ when it was listed/),
     });
     await context.store.put(commitPath(2), text("x"));
     const gone = {
@@ -320,7 +320,7 @@ describe("a log that lacks what it must hold", () => {
     await expect(openLog({ ...context, store: gone })).rejects.toMatchObject({
       code: "LOG_GAP",
       data: { missing: 2, path: commitPath(2) },
-      message: expect.stringContaining("was listed and then gone"),
+      message: expect.stringContaining("disappeared after it was listed"),
     });
     await expect(readCommit(context.store, 9)).rejects.toMatchObject({
       code: "VERSION_NOT_FOUND",
@@ -461,7 +461,7 @@ describe("cleanup of the log", () => {
       const { numFiles, tableSizeBytes } = { ...right, ...change };
       expect(await cleanExpiredLog(await openLog(context))).toEqual({
         deleted: [],
-        reason: `the checkpoint of version 6 cannot be relied upon: it holds 6 files of 60 bytes, the version's checksum says ${numFiles} of ${tableSizeBytes}`,
+        reason: `the checkpoint of version 6 cannot be relied upon: it has 6 files of 60 bytes, but the version's checksum says ${numFiles} of ${tableSizeBytes}`,
       });
     }
     const context = await aged(12, 6);
@@ -481,7 +481,7 @@ describe("cleanup of the log", () => {
     }
     expect(await cleanExpiredLog(snapshot)).toMatchObject({
       deleted: [],
-      reason: expect.stringContaining("it lacks the protocol or the metadata"),
+      reason: expect.stringContaining("it has no protocol or no metadata"),
     });
   });
 

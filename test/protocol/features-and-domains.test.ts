@@ -247,7 +247,7 @@ describe("what keeps a table from being read", () => {
 
   it("is a reader version that is not known yet, with the features that it brings", () => {
     const of = (...readers: string[]) => readObstacle(protocol(4, 7, { readers, writers: [] }), metadata());
-    expect(of()?.message).toContain("reader version 4; varve reads versions 1 to 3.");
+    expect(of()?.message).toContain("reader version 4; varve supports versions 1 to 3.");
     expect(of("x")?.message).toContain("reader version 4 and the feature x; varve");
     expect(of("x", "y")?.message).toContain("reader version 4 and the features x, y; varve");
     expect(of("x", "deletionVectors")).toMatchObject({
@@ -281,7 +281,7 @@ describe("metadata domains", () => {
       });
     expect(errorOf(() => rowIdMark(domain("{")))).toMatchObject({
       code: "LOG_CORRUPT",
-      message: expect.stringContaining("does not hold JSON"),
+      message: expect.stringContaining("must contain JSON"),
     });
   });
 

@@ -56,12 +56,12 @@ function withoutConfiguration(): void {
 
 describe("a failed S3 request", () => {
   const refusals = [
-    [403, "AccessDenied", "Check credentials, permissions, region and endpoint."],
-    [400, "InvalidArgument", "Check credentials, permissions, region and endpoint."],
+    [403, "AccessDenied", "Check the credentials, permissions, region and endpoint."],
+    [400, "InvalidArgument", "Check the credentials, permissions, region and endpoint."],
     [404, "NoSuchBucket", "Create the bucket or correct its name."],
-    [301, "PermanentRedirect", "The bucket is in another region; name it."],
-    [307, "TemporaryRedirect", "The bucket is in another region; name it."],
-    [501, "NotImplemented", "Check credentials, permissions, region and endpoint."],
+    [301, "PermanentRedirect", "The bucket is in another region; set the region."],
+    [307, "TemporaryRedirect", "The bucket is in another region; set the region."],
+    [501, "NotImplemented", "Check the credentials, permissions, region and endpoint."],
   ] as const;
   it.each(refusals)("HTTP %i %s is final, and the message says what to do", async (status, code, advice) => {
     server.inject({ kind: "answer", status, code, message: "No way" }, () => true, 9);
@@ -99,7 +99,7 @@ describe("a failed S3 request", () => {
     server.inject({ kind: "answer", status, code, message: "Later!" }, () => true, 9);
     const failure = await failureOf((await open()).get("x"));
     expect(failure).toMatchObject({ code: "STORE_UNAVAILABLE", data: { status, code } });
-    expect(failure.message).toMatch(/: Later! Try again later\.$/);
+    expect(failure.message).toMatch(/: Later! Retry later\.$/);
     expect(server.log).toHaveLength(2);
     expect(waits).toEqual([100]);
   });
@@ -118,7 +118,7 @@ describe("a failed S3 request", () => {
       server.inject({ kind: "answer", status, code }, () => true, 9);
       const failure = await failureOf((await open()).get("x"));
       expect(failure).toMatchObject({ code: "STORE_UNAVAILABLE", data: { status, code } });
-      expect(failure.message).toContain("throttling; try again with fewer requests at a time.");
+      expect(failure.message).toContain("throttling; retry with fewer concurrent requests.");
       expect(waits.slice(0, 1)).toEqual([1000]);
     },
   );
@@ -147,7 +147,7 @@ describe("a failed S3 request", () => {
   it("with an empty message is told by its code", async () => {
     server.inject({ kind: "answer", status: 403, code: "AccessDenied", message: "" });
     expect((await failureOf((await open()).get("x"))).message).toMatch(
-      /HTTP 403\): \w+.*\. Check credentials/,
+      /HTTP 403\): \w+.*\. Check the credentials/,
     );
   });
 
@@ -157,7 +157,7 @@ describe("a failed S3 request", () => {
     const failure = await failureOf(store.get("x"));
     expect(failure).toMatchObject({ code: "STORE_UNAVAILABLE", data: { code: "ECONNREFUSED" } });
     expect(failure.data).toMatchObject({ status: undefined });
-    expect(failure.message).toMatch(/\(ECONNREFUSED\): .*\. Try again later\.$/);
+    expect(failure.message).toMatch(/\(ECONNREFUSED\): .*\. Retry later\.$/);
     expect(waits).toEqual([100]);
     server = await startS3Server();
   });
@@ -168,11 +168,11 @@ describe("a failed S3 request", () => {
     const nowhere = await s3Store("bucket", "", { credentials }, world);
     const failure = await failureOf(nowhere.get("x"));
     expect(failure.code).toBe("STORE_REFUSED");
-    expect(failure.message).toMatch(/Region is missing\. Name the region\.$/);
+    expect(failure.message).toMatch(/Region is missing\. Set the region\.$/);
     const anyone = await s3Store("bucket", "", { endpoint: server.options.endpoint }, world);
     expect(await failureOf(anyone.get("x"))).toMatchObject({
       code: "STORE_REFUSED",
-      message: expect.stringContaining("Check credentials"),
+      message: expect.stringContaining("Check the credentials"),
     });
     expect(server.log).toEqual([]);
     expect(waits).toEqual([]);

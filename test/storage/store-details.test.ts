@@ -56,11 +56,11 @@ describe("opening a store", () => {
 
   it.each([
     ["gs://bucket/x", 'the scheme "gs" is not supported'],
-    ["https://user:hunter2@host/x", '"https://***@host/x" cannot be opened: the scheme "https"'],
-    ["memory://", "it names no bucket or name space"],
-    ["s3:///x", "it names no bucket or name space"],
-    ["", '"" cannot be opened: it is empty.'],
-    ["file://host/x", "cannot be opened: "],
+    ["https://user:hunter2@host/x", 'Cannot open "https://***@host/x": the scheme "https"'],
+    ["memory://", "the bucket or name after :// is missing"],
+    ["s3:///x", "the bucket or name after :// is missing"],
+    ["", 'Cannot open "": it is empty.'],
+    ["file://host/x", 'Cannot open "file://host/x": '],
   ])("%j is refused, saying why", async (uri, message) => {
     await expect(openStore(uri)).rejects.toMatchObject({
       code: "INVALID_URI",
@@ -295,7 +295,7 @@ describe("the cache of remote files", () => {
     await expect(cache(store)("x")).rejects.toMatchObject({
       code: "STORE_REFUSED",
       message: expect.stringMatching(
-        /Could not (use|make) the cache of remote files at .*cache.*Name a cache folder/,
+        /Could not (use|make) the cache of remote files at .*cache.*Choose a cache folder/,
       ),
       data: { file: expect.stringContaining("cache") },
     });
