@@ -14,6 +14,17 @@ import { Table } from "./table.ts";
  *
  * @throws `TABLE_EXISTS`; `INVALID_ARGUMENT` without schema and source; `SCHEMA_INVALID`, `COLUMN_NOT_FOUND`;
  * for a source as `Table.append`
+ *
+ * @example
+ * ```ts
+ * import { createTable, schema } from "varve";
+ *
+ * const table = await createTable("./sales", {
+ *   schema: schema().long("id", { nullable: false }).string("customer").decimal("amount", 12, 2),
+ *   partitionBy: ["customer"],
+ * });
+ * await table.close();
+ * ```
  */
 export async function createTable(uri: string, options: CreateTableOptions): Promise<Table> {
   return (await createTableWith(uri, options)).table;

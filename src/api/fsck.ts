@@ -11,6 +11,14 @@ import { splitTableUri } from "./shared/table-uri.ts";
  * version's files. Only reads.
  *
  * @throws `NOT_A_TABLE`, `INVALID_URI`, what the store throws; what is wrong with the table is in the report
+ *
+ * @example
+ * ```ts
+ * import { fsck } from "varve";
+ *
+ * const { findings } = await fsck(orders.uri, { deep: true });
+ * for (const { severity, code, message } of findings) console.log(severity, code, message);
+ * ```
  */
 export async function fsck(uri: string, options: FsckOptions = {}): Promise<FsckReport> {
   const { version, data, orphans, deep, signal, onProgress, ...contextOptions } = knownOptions(

@@ -13,6 +13,15 @@ import { Table } from "./table.ts";
  *
  * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND` saying which versions there are, `TIMESTAMP_OUT_OF_RANGE`,
  * `LOG_CORRUPT`, `INVALID_URI`
+ *
+ * @example
+ * ```ts
+ * import { openTable } from "varve";
+ *
+ * await using newest = await openTable(orders.uri);
+ * await using before = await openTable(`${orders.uri}@v0`); // or @2024-06-01T00:00:00Z
+ * console.log(await newest.count(), await before.count());
+ * ```
  */
 export async function openTable(uri: string, options: OpenOptions = {}): Promise<Table> {
   const { at: atOption, ...contextOptions } = knownOptions("openTable", options, openKeys);

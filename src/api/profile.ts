@@ -11,6 +11,14 @@ import type { Source } from "./shared/table-options.ts";
  * estimates are named so.
  *
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
+ *
+ * @example
+ * ```ts
+ * import { profile } from "varve";
+ *
+ * const { rows, columns } = await profile([{ id: 1, amount: 12.5 }]);
+ * console.log(rows, columns.map(({ name, completeness }) => `${name} ${completeness}`));
+ * ```
  */
 export async function profile(source: Source, options: ProfileOptions = {}): Promise<Profile> {
   const known = knownOptions("profile", options, profileKeys);
@@ -24,6 +32,14 @@ export async function profile(source: Source, options: ProfileOptions = {}): Pro
 /**
  * A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as
  * {@link profile}
+ *
+ * @example
+ * ```ts
+ * import { suggest } from "varve";
+ *
+ * const { suite, reasons } = await suggest(orders);
+ * for (const { id = "", kind } of suite.checks) console.log(kind, reasons[id]);
+ * ```
  */
 export async function suggest(source: Source, options: SuggestOptions = {}): Promise<SuggestedSuite> {
   const { columns, name, extended } = knownOptions("suggest", options, suggestKeys);

@@ -37,6 +37,15 @@ const queryKeys = {
  *
  * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT
  * over the bound tables
+ *
+ * @example
+ * ```ts
+ * import { query } from "varve";
+ *
+ * const sql = "SELECT now.id FROM orders now ANTI JOIN orders VERSION AS OF 0 old USING (id)";
+ * const added = await query(sql, { tables: { orders } });
+ * for await (const row of added.rows()) console.log(row["id"]);
+ * ```
  */
 export async function query(sql: string, options: QueryOptions): Promise<QueryResult> {
   requireText(sql, "A query", "sql");

@@ -40,6 +40,8 @@ import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
  * A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used.
  *
  * Rows are read at the version that this object saw last: the one that it opened, wrote or refreshed to.
+ *
+ * In the examples `orders` is an open table of columns `id` (long), `customer` (string) and `amount` (double).
  */
 export class Table implements AsyncDisposable {
   /** Rows that gates set aside: list, read, repair, resubmit, discard, purge. */
@@ -77,12 +79,28 @@ export class Table implements AsyncDisposable {
     return this.#state.pinned;
   }
 
-  /** The version that was opened, or the newest one that this object wrote or refreshed to. */
+  /**
+   * The version that was opened, or the newest one that this object wrote or refreshed to.
+   *
+   * @example
+   * ```ts
+   * const { version, timestamp } = orders.snapshot();
+   * console.log(version, timestamp.toISOString());
+   * ```
+   */
   snapshot(): Snapshot {
     return Snapshot.of(this.#state.log);
   }
 
-  /** Looks for newer versions; costs the new commits only. */
+  /**
+   * Looks for newer versions; costs the new commits only.
+   *
+   * @example
+   * ```ts
+   * const { version } = await orders.refresh();
+   * console.log(version);
+   * ```
+   */
   async refresh(): Promise<Snapshot> {
     return Snapshot.of(await this.#state.refresh());
   }
@@ -92,42 +110,101 @@ export class Table implements AsyncDisposable {
    * version of that time or before.
    *
    * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both saying what there is
+   *
+   * @example
+   * ```ts
+   * const first = await orders.at(0); // or orders.at("2024-06-01"), or orders.at({ timestamp: new Date(0) })
+   * console.log(await first.count());
+   * ```
    */
   async at(point: VersionArgument | VersionPoint): Promise<Snapshot> {
     return Snapshot.of(await this.#open(point));
   }
 
-  /** Selected rows one by one, as objects: {@link Snapshot.rows} of {@link Table.snapshot}. */
+  /**
+   * Selected rows one by one, as objects: {@link Snapshot.rows} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * for await (const row of orders.rows({ columns: ["id"], where: "amount > 10" })) console.log(row["id"]);
+   * ```
+   */
   rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
     return this.snapshot().rows(options);
   }
 
-  /** Selected rows as Arrow batches: {@link Snapshot.batches} of {@link Table.snapshot}. */
+  /**
+   * Selected rows as Arrow batches: {@link Snapshot.batches} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * for await (const batch of orders.batches({ batchRows: 10_000 })) console.log(batch.numRows);
+   * ```
+   */
   batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
     return this.snapshot().batches(options);
   }
 
-  /** Selected rows as one Arrow table: {@link Snapshot.arrow} of {@link Table.snapshot}. */
+  /**
+   * Selected rows as one Arrow table: {@link Snapshot.arrow} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * const { numRows } = await orders.arrow({ columns: ["amount"] });
+   * console.log(numRows);
+   * ```
+   */
   arrow(options: SelectOptions = {}): Promise<ArrowTable> {
     return this.snapshot().arrow(options);
   }
 
-  /** How many rows there are, or meet a condition: {@link Snapshot.count} of {@link Table.snapshot}. */
+  /**
+   * How many rows there are, or meet a condition: {@link Snapshot.count} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.count(), await orders.count("amount > 10"));
+   * ```
+   */
   count(where?: string): Promise<number> {
     return this.snapshot().count(where);
   }
 
-  /** One SELECT over the table, which the text calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}. */
+  /**
+   * One SELECT over the table, which the text calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}.
+   *
+   * @example
+   * ```ts
+   * const totals = await orders.sql("SELECT customer, sum(amount) AS total FROM t GROUP BY customer");
+   * for await (const { customer, total } of totals.rows()) console.log(customer, total);
+   * ```
+   */
   sql(text: string): Promise<QueryResult> {
     return this.snapshot().sql(text);
   }
 
-  /** Every version, newest first, from the commits alone: what it did and what its tests said. */
+  /**
+   * Every version, newest first, from the commits alone: what it did and what its tests said.
+   *
+   * @example
+   * ```ts
+   * for (const { version, operation, rowsAdded, gate } of await orders.history({ limit: 10 }))
+   *   console.log(version, operation, rowsAdded, gate);
+   * ```
+   */
   async history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
     return readHistory(this.#state.log.context, knownOptions("history", options, keys.historyKeys));
   }
 
-  /** What lies between two versions; `to` defaults to the newest. */
+  /**
+   * What lies between two versions; `to` defaults to the newest.
+   *
+   * @example
+   * ```ts
+   * const { schema, properties } = await orders.diff(0, 1);
+   * console.log(schema, properties);
+   * ```
+   */
   async diff(
     from: VersionArgument | VersionPoint,
     to?: VersionArgument | VersionPoint,
@@ -148,6 +225,14 @@ export class Table implements AsyncDisposable {
    * newest version.
    *
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
+   *
+   * @example
+   * ```ts
+   * await orders.alter({ set: { "delta.enableChangeDataFeed": "true" }, upgradeProtocol: true });
+   * const { version } = await orders.append([{ id: 8n, customer: "acme", amount: 1 }]);
+   * const changes = await orders.changes({ from: version });
+   * for await (const row of changes.rows()) console.log(row["_change_type"]);
+   * ```
    */
   async changes(options: ChangesOptions): Promise<QueryResult> {
     const { from, to, exportFolder, signal } = knownOptions("changes", options, keys.changesKeys);
@@ -164,7 +249,15 @@ export class Table implements AsyncDisposable {
     });
   }
 
-  /** What the rows of the version that is open say of its columns; estimates are named so. */
+  /**
+   * What the rows of the version that is open say of its columns; estimates are named so.
+   *
+   * @example
+   * ```ts
+   * const { columns } = await orders.profile();
+   * for (const { name, nulls, min, max } of columns) console.log(name, nulls, min, max);
+   * ```
+   */
   async profile(options: ProfileOptions = {}): Promise<Profile> {
     const known = knownOptions("profile", options, keys.profileKeys);
     const { profile } = await import("../operations/profile.ts");
@@ -180,6 +273,16 @@ export class Table implements AsyncDisposable {
    * @throws `SCHEMA_MISMATCH` naming column, expected, found and row; `CONSTRAINT_VIOLATED`,
    * `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
    * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   *
+   * @example
+   * ```ts
+   * import { check, suite } from "varve";
+   *
+   * const gate = suite("orders", [check.positive("amount", { onFail: "quarantine" })]);
+   * const batch = [{ id: 5n, customer: "acme", amount: 9 }, { id: 6n, customer: "acme", amount: -9 }];
+   * const { version, rows, quarantine } = await orders.append(batch, { gate, batchId: "2024-06-01" });
+   * console.log(version, rows, quarantine?.rows);
+   * ```
    */
   async append(source: Source, options: AppendOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toAppendOptions(options)];
@@ -192,6 +295,12 @@ export class Table implements AsyncDisposable {
    * that the new rows fall into (`dynamicPartitions`).
    *
    * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
+   *
+   * @example
+   * ```ts
+   * const rows = [{ id: 2n, customer: "zenith", amount: 30 }];
+   * await orders.overwrite(rows, { replaceWhere: "customer = 'zenith'" });
+   * ```
    */
   async overwrite(source: Source, options: OverwriteOptions = {}): Promise<WriteResult> {
     const [rows, verbOptions] = [toWriteSource(source), toOverwriteOptions(options)];
@@ -205,6 +314,11 @@ export class Table implements AsyncDisposable {
    *
    * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
    * `COMMIT_OUTCOME_UNKNOWN`
+   *
+   * @example
+   * ```ts
+   * await orders.alter({ addConstraints: { identified: "id IS NOT NULL" }, upgradeProtocol: true });
+   * ```
    */
   async alter(options: AlterOptions): Promise<AlterResult> {
     const known = knownOptions("alter", options, keys.alterKeys);
@@ -216,6 +330,13 @@ export class Table implements AsyncDisposable {
    * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup) and reports
    * it: what was not reported yet, oldest first, the last hundred at most. A write need not be followed by
    * this: {@link Table.close} waits too, and a process that ends early leaves nothing wrong behind.
+   *
+   * @example
+   * ```ts
+   * await orders.append([{ id: 7n, customer: "acme", amount: 1 }]);
+   * for (const { version, checkpoint, warnings } of await orders.settled())
+   *   console.log(version, checkpoint?.path, warnings);
+   * ```
    */
   settled(): Promise<MaintenanceReport[]> {
     return this.#state.maintenance.reports();
@@ -224,6 +345,14 @@ export class Table implements AsyncDisposable {
   /**
    * Waits for the log's maintenance after the last write and frees the engine that the log holds; results
    * that were given out stay usable.
+   *
+   * @example
+   * ```ts
+   * import { openTable } from "varve";
+   *
+   * const table = await openTable(orders.uri); // or `await using`, which closes it by itself
+   * await table.close();
+   * ```
    */
   async close(): Promise<void> {
     await this.#state.maintenance.wait();

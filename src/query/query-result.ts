@@ -54,12 +54,27 @@ export class QueryResult implements AsyncDisposable {
     return new QueryResult(session, relation, scans, options);
   }
 
-  /** Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes. */
+  /**
+   * Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes.
+   *
+   * @example
+   * ```ts
+   * for await (const row of (await orders.sql("FROM t")).rows()) console.log(row["id"]);
+   * ```
+   */
   rows(): AsyncIterable<EngineRow> {
     return this.#consume((session, sql) => session.rowStream(sql, { signal: this.#signal }));
   }
 
-  /** Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one. */
+  /**
+   * Arrow batches of about `batchRows` rows; memory stays bounded while they are consumed one by one.
+   *
+   * @example
+   * ```ts
+   * const result = await orders.sql("SELECT amount FROM t");
+   * for await (const batch of result.batches({ batchRows: 10_000 })) console.log(batch.numRows);
+   * ```
+   */
   batches(
     options: { readonly batchRows?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<RecordBatch> {
@@ -68,7 +83,14 @@ export class QueryResult implements AsyncDisposable {
     );
   }
 
-  /** The whole result as one Arrow table in memory. */
+  /**
+   * The whole result as one Arrow table in memory.
+   *
+   * @example
+   * ```ts
+   * console.log((await (await orders.sql("FROM t")).arrow()).numRows);
+   * ```
+   */
   async arrow(): Promise<ArrowTable> {
     const { Table } = await import("apache-arrow");
     const batches: RecordBatch[] = [];
@@ -76,7 +98,14 @@ export class QueryResult implements AsyncDisposable {
     return new Table(batches);
   }
 
-  /** Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed. */
+  /**
+   * Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed.
+   *
+   * @example
+   * ```ts
+   * for await (const lines of (await orders.sql("FROM t")).jsonLines()) process.stdout.write(lines);
+   * ```
+   */
   jsonLines(): AsyncIterable<string> {
     const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
     return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, signal: this.#signal }));
@@ -88,6 +117,15 @@ export class QueryResult implements AsyncDisposable {
    *
    * `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula, in CSV; numbers
    * stay.
+   *
+   * @example
+   * ```ts
+   * import { mkdir } from "node:fs/promises";
+   *
+   * await mkdir("export", { recursive: true });
+   * const selected = await orders.snapshot().select({ columns: ["id"], exportFolder: "export" });
+   * console.log(await selected.writeFile("csv", { safeCsv: true }));
+   * ```
    */
   async writeFile(
     format: FileFormat,
@@ -114,6 +152,15 @@ export class QueryResult implements AsyncDisposable {
     return file;
   }
 
+  /**
+   * Ends a result that is not consumed to its end, and frees the engine.
+   *
+   * @example
+   * ```ts
+   * const result = await orders.sql("FROM t"); // or `await using`, which closes it by itself
+   * await result.close();
+   * ```
+   */
   async close(): Promise<void> {
     this.#state = "closed";
     await this.#session.close();

@@ -16,6 +16,14 @@ const mostCharts = 24;
  * the checks).
  *
  * Everything that comes from data is escaped; the page forbids itself to load anything.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from "node:fs/promises";
+ * import { checkHtml } from "varve/report";
+ *
+ * await writeFile("report.html", checkHtml(await orders.suite.check()));
+ * ```
  */
 export function checkHtml(report: CheckReport): string {
   const tones = report.checks.map(toneOf);

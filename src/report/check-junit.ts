@@ -11,6 +11,13 @@ import { visible } from "./visible-text.ts";
  * tells is a test case of its own.
  *
  * Valid by the schema of Jenkins' xUnit plugin, which knows no `skipped` of all suites together.
+ *
+ * @example
+ * ```ts
+ * import { checkJunit } from "varve/report";
+ *
+ * console.log(checkJunit(await orders.suite.check()));
+ * ```
  */
 export function checkJunit(report: CheckReport): string {
   const tones = report.checks.map(toneOf);

@@ -73,7 +73,17 @@ export function checkReport(
   };
 }
 
-/** The report as JSON (spec/formats.md), stable for programs. */
+/**
+ * The report as JSON (spec/formats.md), stable for programs.
+ *
+ * @example
+ * ```ts
+ * import { stringifyJson } from "varve";
+ * import { reportJson } from "varve/report";
+ *
+ * console.log(stringifyJson(reportJson(await orders.suite.check()), 2));
+ * ```
+ */
 export function reportJson(report: CheckReport): JsonObject {
   return defined({
     ...report,

@@ -8,6 +8,13 @@ import { visible } from "./visible-text.ts";
 /**
  * A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What
  * terminals obey is written out.
+ *
+ * @example
+ * ```ts
+ * import { checkText } from "varve/report";
+ *
+ * console.log(checkText(await orders.suite.check()));
+ * ```
  */
 export function checkText(report: CheckReport): string {
   const failed = report.checks.filter((check) => !check.success).length;

@@ -32,7 +32,21 @@ export interface ColumnOptions {
  */
 export type TypeInput = DeltaType | SchemaBuilder | `decimal(${number},${number})`;
 
-/** Starts a schema: `schema().long("id", { nullable: false }).string("name").build()`. */
+/**
+ * Starts a schema: `schema().long("id", { nullable: false }).string("name").build()`.
+ *
+ * @example
+ * ```ts
+ * import { arrayOf, schema } from "varve";
+ *
+ * const columns = schema()
+ *   .long("id", { nullable: false })
+ *   .string("customer", { comment: "as billed" })
+ *   .column("tags", arrayOf("string"))
+ *   .build();
+ * console.log(columns.fields.length);
+ * ```
+ */
 export function schema(): SchemaBuilder {
   return SchemaBuilder.of([]);
 }

@@ -76,7 +76,15 @@ export class StagedRows {
     return new Date(this.#batch.stagedAt);
   }
 
-  /** The staged rows, all of them and as they came, to be read like a version of a table. */
+  /**
+   * The staged rows, all of them and as they came, to be read like a version of a table.
+   *
+   * @example
+   * ```ts
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }]);
+   * for await (const row of (await staged.snapshot()).rows()) console.log(row["id"]);
+   * ```
+   */
   async snapshot(): Promise<Snapshot> {
     const { stagedSnapshot } = await import("../../staging/staged-batch.ts");
     return Snapshot.of(stagedSnapshot((await this.#host.newest()).context, this.#batch));
@@ -85,6 +93,13 @@ export class StagedRows {
   /**
    * One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`,
    * `SQL_REFUSED`
+   *
+   * @example
+   * ```ts
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }]);
+   * const known = await staged.sql("SELECT count(*) AS n FROM staged SEMI JOIN t USING (customer)");
+   * for await (const { n } of known.rows()) console.log(n);
+   * ```
    */
   async sql(text: string, options: StagedSqlOptions = {}): Promise<QueryResult> {
     const { exportFolder } = knownOptions("StagedRows.sql", options, stagedSqlKeys);
@@ -112,6 +127,14 @@ export class StagedRows {
    *
    * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the
    * rows do not fit
+   *
+   * @example
+   * ```ts
+   * import { checkText } from "varve/report";
+   *
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }]);
+   * console.log(checkText(await staged.audit()));
+   * ```
    */
   async audit(suite?: SuiteJson | Suite, options: AuditOptions = {}): Promise<CheckReport> {
     const audited = { ...knownOptions("audit", options, auditKeys), gate: suite };
@@ -133,12 +156,29 @@ export class StagedRows {
    * @throws `BATCH_REJECTED` where the tests refuse the batch, which stays staged; `STAGED_INVALID` for one
    * that was discarded; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`,
    * `COMMIT_OUTCOME_UNKNOWN`
+   *
+   * @example
+   * ```ts
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }]);
+   * const { version, reaudited } = await staged.publish();
+   * console.log(version, reaudited);
+   * ```
    */
   publish(options: PublishOptions = {}): Promise<PublishResult> {
     return this.#host.publish({ ...this.#audited, ...defined(options) });
   }
 
-  /** Gives the rows up and deletes their files. @throws `STAGED_INVALID` for a batch that is published */
+  /**
+   * Gives the rows up and deletes their files.
+   *
+   * @throws `STAGED_INVALID` for a batch that is published
+   *
+   * @example
+   * ```ts
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }]);
+   * await staged.discard();
+   * ```
+   */
   discard(): Promise<void> {
     return this.#host.discard();
   }

@@ -22,6 +22,12 @@ export class TableLog {
    * Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says.
    *
    * @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
+   *
+   * @example
+   * ```ts
+   * const { version, adds, bytes } = await orders.log.checkpoint();
+   * console.log(version, adds, bytes);
+   * ```
    */
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointSummary> {
     const known = knownOptions("log.checkpoint", options, checkpointKeys);
@@ -33,6 +39,11 @@ export class TableLog {
    * Writes one file that stands for the commits `from` to `to` when the log is read; returns its path.
    *
    * @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND`
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.log.compact(0, 1));
+   * ```
    */
   async compact(from: number, to: number): Promise<string> {
     const { writeCompaction } = await import("../../log/maintenance/compaction-write.ts");
@@ -47,6 +58,12 @@ export class TableLog {
    * Called by hand it also removes what writers left that died longer ago than
    * `delta.deletedFileRetentionDuration` (default a week), for no write may take that long: temporary files,
    * staging folders, uploads, and notes of staged batches that have no record.
+   *
+   * @example
+   * ```ts
+   * const { deleted, oldestKept } = await orders.log.clean({ dryRun: true });
+   * console.log(deleted.length, oldestKept);
+   * ```
    */
   async clean(options: CleanLogOptions = {}): Promise<TidyReport> {
     const known = knownOptions("log.clean", options, cleanLogKeys);

@@ -25,13 +25,29 @@ export class TableMetrics {
    * Versions whose files are gone can be measured no more and are passed over.
    *
    * @returns how many versions were recorded
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.metrics.record(), "versions recorded");
+   * ```
    */
   async record(): Promise<number> {
     const { recordMetrics } = await import("../../metrics/metrics.ts");
     return recordMetrics(this.#state.log);
   }
 
-  /** The metrics that are recorded, oldest version first. Writes nothing. */
+  /**
+   * The metrics that are recorded, oldest version first. Writes nothing.
+   *
+   * @example
+   * ```ts
+   * import { metricValue } from "varve";
+   *
+   * await orders.metrics.record();
+   * for (const { version, state } of await orders.metrics.read({ scope: "table", columns: ["amount"] }))
+   *   console.log(version, metricValue(state, "mean(amount)"));
+   * ```
+   */
   async read(options: MetricsOptions = {}): Promise<VersionMetrics[]> {
     const known = knownOptions("metrics.read", options, metricsKeys);
     const { readMetrics } = await import("../../metrics/metrics-store.ts");
@@ -41,6 +57,12 @@ export class TableMetrics {
   /**
    * What is recorded as series over the versions, as reports show it: the row count, and completeness and
    * mean of each column that has them. Writes nothing.
+   *
+   * @example
+   * ```ts
+   * await orders.metrics.record();
+   * for (const { name, points } of await orders.metrics.series()) console.log(name, points.at(-1)?.value);
+   * ```
    */
   async series(): Promise<MetricSeries[]> {
     const { metricSeries } = await import("../../metrics/metrics.ts");

@@ -23,7 +23,15 @@ export class TableQuarantine {
     return new TableQuarantine(state);
   }
 
-  /** The batches that left rows in the quarantine, newest first. */
+  /**
+   * The batches that left rows in the quarantine, newest first.
+   *
+   * @example
+   * ```ts
+   * for (const { batchId, open, checks } of await orders.quarantine.list())
+   *   console.log(batchId, open, checks);
+   * ```
+   */
   async list(): Promise<QuarantinedBatch[]> {
     const { listQuarantine } = await import("../../quarantine/quarantine-read.ts");
     return listQuarantine(this.#state.log.context);
@@ -33,6 +41,12 @@ export class TableQuarantine {
    * Quarantined rows with their reasons; by default those that are open.
    *
    * @throws `QUARANTINE_INVALID` for ids that the quarantine does not have
+   *
+   * @example
+   * ```ts
+   * for (const row of await orders.quarantine.read({ checkId: "positive", limit: 10 }))
+   *   console.log(row["errors"]);
+   * ```
    */
   async read(options: QuarantineReadOptions = {}): Promise<EngineRow[]> {
     const { limit, ...selection } = knownOptions("quarantine.read", options, quarantineReadKeys);
@@ -41,7 +55,14 @@ export class TableQuarantine {
     return readQuarantine(this.#state.log.context, selection, limit);
   }
 
-  /** Quarantined rows as lossless JSON; each text holds whole lines. */
+  /**
+   * Quarantined rows as lossless JSON; each text holds whole lines.
+   *
+   * @example
+   * ```ts
+   * for await (const lines of orders.quarantine.lines()) process.stdout.write(lines);
+   * ```
+   */
   async *lines(selection: QuarantineSelection = {}): AsyncGenerator<string> {
     const known = knownOptions("quarantine.lines", selection, selectionKeys);
     const { exportQuarantine } = await import("../../quarantine/quarantine-read.ts");
@@ -51,6 +72,11 @@ export class TableQuarantine {
   /**
    * Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how
    * many rows.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.quarantine.repair({ checkId: "positive" }, { amount: "abs(amount)" }));
+   * ```
    */
   async repair(selection: QuarantineSelection, set: Readonly<Record<string, string>>): Promise<number> {
     const known = knownOptions("quarantine.repair", selection, selectionKeys);
@@ -61,6 +87,13 @@ export class TableQuarantine {
   /**
    * Tests open quarantined rows again and adds those that pass to the table, each at most once whatever
    * crashes.
+   *
+   * @example
+   * ```ts
+   * await orders.quarantine.repair({}, { amount: "abs(amount)" });
+   * const { landed, stillBad } = await orders.quarantine.resubmit();
+   * console.log(landed, stillBad);
+   * ```
    */
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
     const verbOptions = toResubmitOptions(options);
@@ -70,7 +103,14 @@ export class TableQuarantine {
     return result;
   }
 
-  /** Gives up open quarantined rows, which stay there as discarded; returns how many. */
+  /**
+   * Gives up open quarantined rows, which stay there as discarded; returns how many.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.quarantine.discard({ batchId: "may" }, "test rows of the vendor"));
+   * ```
+   */
   async discard(selection: QuarantineSelection, note?: string): Promise<number> {
     const known = knownOptions("quarantine.discard", selection, selectionKeys);
     const { discardQuarantine } = await import("../../quarantine/quarantine-change.ts");
@@ -80,6 +120,11 @@ export class TableQuarantine {
   /**
    * Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never
    * open ones; returns how many.
+   *
+   * @example
+   * ```ts
+   * console.log(await orders.quarantine.purge({ before: "2024-01-01" }));
+   * ```
    */
   async purge(options: PurgeOptions = {}): Promise<number> {
     const { before, dryRun } = knownOptions("quarantine.purge", options, purgeKeys);

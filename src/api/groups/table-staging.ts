@@ -27,6 +27,12 @@ export class TableStaging {
    * {@link StagedRows.publish}, which any process may call.
    *
    * @throws as {@link Table.append}, without `BATCH_REJECTED`; `STAGED_INVALID` for an id that is taken
+   *
+   * @example
+   * ```ts
+   * const staged = await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }], { id: "june" });
+   * if ((await staged.audit()).accepted) await staged.publish();
+   * ```
    */
   async stage(source: Source, options: StageOptions = {}): Promise<StagedRows> {
     const [rows, verbOptions] = [toWriteSource(source), toStageOptions(options)];
@@ -34,7 +40,14 @@ export class TableStaging {
     return this.#stagedRows(await stageBatch(await this.#state.writable(), rows, verbOptions));
   }
 
-  /** The batches that are staged and neither published nor discarded, oldest first. */
+  /**
+   * The batches that are staged and neither published nor discarded, oldest first.
+   *
+   * @example
+   * ```ts
+   * for (const { id, rows, stagedAt } of await orders.staging.list()) console.log(id, rows, stagedAt);
+   * ```
+   */
   async list(): Promise<StagedRows[]> {
     const { listStaged } = await import("../../staging/staged-batch.ts");
     return (await listStaged(this.#state.log.context)).map((batch) => this.#stagedRows(batch));
@@ -44,6 +57,13 @@ export class TableStaging {
    * A batch that was staged before, by this process or another.
    *
    * @throws `STAGED_INVALID` where there is none of that id
+   *
+   * @example
+   * ```ts
+   * await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }], { id: "june" });
+   * const staged = await orders.staging.get("june"); // in any process
+   * console.log(staged.rows);
+   * ```
    */
   async get(id: string): Promise<StagedRows> {
     requireId(id);
@@ -55,6 +75,13 @@ export class TableStaging {
    * Commits a staged batch by its id, also one that was published before: then nothing is written.
    *
    * @throws as {@link StagedRows.publish}
+   *
+   * @example
+   * ```ts
+   * await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }], { id: "june" });
+   * const { outcome, version } = await orders.staging.publish("june");
+   * console.log(outcome, version);
+   * ```
    */
   async publish(id: string, options: PublishOptions = {}): Promise<PublishResult> {
     requireId(id);
@@ -71,6 +98,12 @@ export class TableStaging {
    * Gives up a staged batch by its id and deletes its files.
    *
    * @throws `STAGED_INVALID` for a batch that is published
+   *
+   * @example
+   * ```ts
+   * await orders.staging.stage([{ id: 9n, customer: "acme", amount: 5 }], { id: "june" });
+   * await orders.staging.discard("june");
+   * ```
    */
   async discard(id: string): Promise<void> {
     requireId(id);

@@ -24,7 +24,14 @@ export class TableSuite {
     return new TableSuite(state);
   }
 
-  /** The suite that the table carries, or `undefined`. */
+  /**
+   * The suite that the table carries, or `undefined`.
+   *
+   * @example
+   * ```ts
+   * console.log((await orders.suite.get())?.checks.map(({ id }) => id));
+   * ```
+   */
   async get(): Promise<Suite | undefined> {
     const { carriedSuite } = await import("../../quality/suite/carried.ts");
     return carriedSuite(this.#state.log.metadata.configuration);
@@ -35,6 +42,13 @@ export class TableSuite {
    *
    * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the
    * table's rows break; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+   *
+   * @example
+   * ```ts
+   * import { check, suite } from "varve";
+   *
+   * await orders.suite.set(suite("orders", [check.notNull("customer"), check.positive("amount")]));
+   * ```
    */
   async set(suite: SuiteJson | Suite, options: SetSuiteOptions = {}): Promise<SetSuiteResult> {
     const known = knownOptions("suite.set", options, setSuiteKeys);
@@ -43,7 +57,16 @@ export class TableSuite {
     return this.#change(suite, known);
   }
 
-  /** Takes the suite and its constraints off the table, in a commit of its own. @throws `CONFLICT_…` */
+  /**
+   * Takes the suite and its constraints off the table, in a commit of its own.
+   *
+   * @throws `CONFLICT_…`
+   *
+   * @example
+   * ```ts
+   * await orders.suite.unset();
+   * ```
+   */
   async unset(options: UnsetSuiteOptions = {}): Promise<SetSuiteResult> {
     return this.#change(null, knownOptions("suite.unset", options, unsetSuiteKeys));
   }
@@ -52,6 +75,12 @@ export class TableSuite {
    * Tests the rows that the table has now with the suite that it carries, and writes nothing.
    *
    * @throws `SUITE_INVALID` where the table carries none; as {@link runSuite}
+   *
+   * @example
+   * ```ts
+   * const { accepted, reasons } = await orders.suite.check();
+   * console.log(accepted, reasons);
+   * ```
    */
   async check(options: RunSuiteOptions = {}): Promise<CheckReport> {
     const snapshot = Snapshot.of(this.#state.log);
@@ -68,7 +97,16 @@ export class TableSuite {
     });
   }
 
-  /** A suite made from the rows that the table has now, each check with its reason, ready to be edited. */
+  /**
+   * A suite made from the rows that the table has now, each check with its reason, ready to be edited.
+   *
+   * @example
+   * ```ts
+   * const { suite, reasons } = await orders.suite.suggest();
+   * await orders.suite.set(suite);
+   * console.log(reasons);
+   * ```
+   */
   async suggest(options: SuggestOptions = {}): Promise<SuggestedSuite> {
     const known = knownOptions("suite.suggest", options, suggestKeys);
     const { suggest } = await import("../../operations/profile.ts");

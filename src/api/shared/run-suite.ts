@@ -8,6 +8,15 @@ import { type RunSuiteOptions, runSuiteKeys, type Source } from "./table-options
  * Runs a suite over any source (files, rows, Arrow, SQL, a table or one of its versions) and writes nothing.
  *
  * @throws `SUITE_INVALID`, `SOURCE_UNREADABLE`, `SQL_REFUSED`, `SQL_FAILED`
+ *
+ * @example
+ * ```ts
+ * import { check, runSuite, suite } from "varve";
+ *
+ * const positive = suite("positive", [check.positive("amount")]);
+ * const report = await runSuite(positive, [{ amount: 1 }, { amount: -1 }]);
+ * console.log(report.accepted, report.reasons);
+ * ```
  */
 export async function runSuite(
   suite: SuiteJson | Suite,

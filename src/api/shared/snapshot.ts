@@ -88,6 +88,12 @@ export class Snapshot {
    * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that
    * does not bind, `SQL_REFUSED` for one that is not one expression over the columns of its own row,
    * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
+   *
+   * @example
+   * ```ts
+   * const selected = await orders.snapshot().select({ columns: ["id", "amount"], where: "amount > 10" });
+   * console.log(selected.columns, (await selected.arrow()).numRows);
+   * ```
    */
   async select(options: SelectOptions = {}): Promise<QueryResult> {
     return this.#select(knownOptions("select", options, selectKeys));
@@ -106,6 +112,12 @@ export class Snapshot {
   /**
    * One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message
    * and position, `SQL_REFUSED`
+   *
+   * @example
+   * ```ts
+   * const top = await orders.snapshot().sql("SELECT * FROM t ORDER BY amount DESC LIMIT 3");
+   * for await (const row of top.rows()) console.log(row["customer"]);
+   * ```
    */
   async sql(text: string): Promise<QueryResult> {
     requireText(text, "A query", "sql");
@@ -115,6 +127,11 @@ export class Snapshot {
   /**
    * Rows as plain objects: int64 as `bigint`, decimals and temporal values as text, binary as bytes
    * (spec/formats.md).
+   *
+   * @example
+   * ```ts
+   * for await (const row of (await orders.at(0)).rows({ limit: 10 })) console.log(row["id"]);
+   * ```
    */
   async *rows(options: SelectOptions = {}): AsyncGenerator<EngineRow> {
     yield* (await this.#select(knownOptions("rows", options, selectKeys))).rows();
@@ -123,13 +140,25 @@ export class Snapshot {
   /**
    * Arrow batches of about `batchRows` rows; memory does not grow with the table while they are consumed one
    * by one.
+   *
+   * @example
+   * ```ts
+   * for await (const batch of orders.snapshot().batches()) console.log(batch.numRows);
+   * ```
    */
   async *batches(options: BatchOptions = {}): AsyncGenerator<RecordBatch> {
     const { batchRows, ...select } = knownOptions("batches", options, batchKeys);
     yield* (await this.#select(select)).batches({ batchRows });
   }
 
-  /** The rows as one Arrow table in memory. */
+  /**
+   * The rows as one Arrow table in memory.
+   *
+   * @example
+   * ```ts
+   * console.log((await (await orders.at(0)).arrow()).numRows);
+   * ```
+   */
   async arrow(options: SelectOptions = {}): Promise<ArrowTable> {
     return (await this.#select(knownOptions("arrow", options, selectKeys))).arrow();
   }
@@ -137,6 +166,11 @@ export class Snapshot {
   /**
    * How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as
    * {@link Snapshot.select}
+   *
+   * @example
+   * ```ts
+   * console.log(await (await orders.at(0)).count("customer = 'acme'"));
+   * ```
    */
   async count(where?: string): Promise<number> {
     if (where !== undefined) requireText(where, "where", "where");
@@ -149,12 +183,25 @@ export class Snapshot {
   /**
    * Names of the data files, some thousand at a time: below the table's root, or URIs of files elsewhere.
    * Reads the log alone.
+   *
+   * @example
+   * ```ts
+   * for await (const names of orders.snapshot().files()) console.log(names.length);
+   * ```
    */
   async *files(): AsyncGenerator<readonly string[]> {
     for await (const chunk of (await this.#log.files()).paths()) yield chunk.map(logPathKey);
   }
 
-  /** Identity, size, partitioning, protocol, features and properties. */
+  /**
+   * Identity, size, partitioning, protocol, features and properties.
+   *
+   * @example
+   * ```ts
+   * const { version, files, bytes, writerFeatures } = await orders.snapshot().describe();
+   * console.log(version, files, bytes, writerFeatures);
+   * ```
+   */
   async describe(): Promise<TableDescription> {
     const { metadata, protocol } = this.#log;
     const totals = await (await this.#log.files({ ignoreFeatures: true })).totals();

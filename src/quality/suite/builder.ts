@@ -204,6 +204,17 @@ export const check = Object.freeze({
  * A suite from built checks; `suite(...).json` is the plain JSON that says the same.
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
+ *
+ * @example
+ * ```ts
+ * import { check, suite } from "varve/suite";
+ *
+ * const orderTests = suite("orders", [
+ *   check.notNull("customer"),
+ *   check.positive("amount", { onFail: "quarantine" }),
+ * ]);
+ * await orders.append([{ id: 4n, customer: "acme", amount: 1 }], { gate: orderTests });
+ * ```
  */
 export function suite(
   name: string,

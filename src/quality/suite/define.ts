@@ -44,6 +44,14 @@ const checkKeys = [
  * suite runs.
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
+ *
+ * @example
+ * ```ts
+ * import { defineSuite } from "varve/suite";
+ *
+ * const { checks } = defineSuite({ checks: [{ kind: "expect_column_values_to_not_be_null", params: { column: "id" } }] });
+ * console.log(checks.map(({ id }) => id));
+ * ```
  */
 export function defineSuite(
   suite: SuiteJson | Suite,
@@ -81,7 +89,20 @@ export function defineSuite(
   });
 }
 
-/** Reads a suite from JSON text. @throws `SUITE_INVALID` */
+/**
+ * Reads a suite from JSON text.
+ *
+ * @throws `SUITE_INVALID`
+ *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { parseSuite } from "varve/suite";
+ *
+ * const orderTests = parseSuite(await readFile("suite.json", "utf8"));
+ * await orders.suite.set(orderTests);
+ * ```
+ */
 export function parseSuite(text: string, functions: Readonly<Record<string, RowFunction>> = {}): Suite {
   let json: JsonValue;
   try {

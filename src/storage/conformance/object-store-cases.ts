@@ -18,6 +18,7 @@ export interface ContractCase {
  *
  * @param under called once a case; what it opens must be a fresh, empty root each time
  * @example
+ * ```ts
  * import { test } from "node:test";
  * import { memoryStore, objectStoreCases } from "varve/store";
  *
@@ -26,7 +27,9 @@ export interface ContractCase {
  *   const name = `root-${++roots}`;
  *   return Array.from({ length: clients }, () => memoryStore(name));
  * };
- * for (const { name, run } of objectStoreCases(() => ({ open, manyObjects: 100, raceRounds: 2 }))) test(name, run);
+ * const under = () => ({ open, manyObjects: 100, raceRounds: 2 });
+ * for (const { name, run } of objectStoreCases(under)) test(name, run);
+ * ```
  */
 export function objectStoreCases(
   under: () => StoreUnderTest | Promise<StoreUnderTest>,
