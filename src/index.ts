@@ -153,4 +153,4 @@ export type { TidyReport } from "./table/commit/upkeep.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
 export { realWorld, type World } from "./util/world.ts";
-export type { QuarantinePlace, WriteProgress, WriteResult } from "./write/write-options.ts";
+export type { QuarantinePlace, WriteProgress, WriteResult } from "./write/plan/write-options.ts";

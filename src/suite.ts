@@ -51,4 +51,4 @@ export type {
 } from "./schema/types.ts";
 export type { ScanReport } from "./table/scan/scan.ts";
 export type { JsonObject, JsonValue } from "./util/json.ts";
-export type { WriteProgress } from "./write/write-options.ts";
+export type { WriteProgress } from "./write/plan/write-options.ts";

@@ -1,5 +1,5 @@
 import { VarveError } from "../errors.ts";
-import type { WriteResult } from "../write/write-options.ts";
+import type { WriteResult } from "../write/plan/write-options.ts";
 import { knownOptions } from "./shared/known-options.ts";
 import { openContext, openLog } from "./shared/lazy-log.ts";
 import { toSchema } from "./shared/schema-input.ts";

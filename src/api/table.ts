@@ -10,7 +10,7 @@ import type { Profile } from "../quality/profile/profile.ts";
 import type { QueryResult } from "../query/query-result.ts";
 import { quarantinedName } from "../table/idempotence/application-ids.ts";
 import { handOver } from "../util/hand-over.ts";
-import type { WriteOptions, WriteOutcome, WriteResult } from "../write/write-options.ts";
+import type { WriteOptions, WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
 import { TableLog } from "./groups/table-log.ts";
 import { TableMetrics } from "./groups/table-metrics.ts";
 import { TableQuarantine } from "./groups/table-quarantine.ts";

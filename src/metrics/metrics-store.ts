@@ -11,8 +11,8 @@ import { contextBelow } from "../sidetables/context-below.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { createEmpty } from "../table/definition/create-empty.ts";
 import { planScan } from "../table/scan/scan.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { addedRows } from "../write/plan-rows.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { addedRows } from "../write/plan/plan-rows.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */

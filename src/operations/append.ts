@@ -1,9 +1,9 @@
 import type { LogSnapshot } from "../log/contract.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan-rows.ts";
-import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { WriteSource } from "../write/write-source.ts";
 import { writeServices } from "./write-services.ts";
 
 /**

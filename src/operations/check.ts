@@ -15,8 +15,8 @@ import { planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
-import type { GateOptions, WriteProgress } from "../write/write-options.ts";
-import { stageWriteSource, type WriteSource } from "../write/write-source.ts";
+import type { GateOptions, WriteProgress } from "../write/plan/write-options.ts";
+import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
 
 export interface CheckOptions {

@@ -5,12 +5,12 @@ import type { CommitResult } from "../table/commit/commit-request.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
 import { createEmpty, createParameters } from "../table/definition/create-empty.ts";
 import { defineTable, type TableDefinition } from "../table/definition/table-definition.ts";
-import { newTarget } from "../write/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan-rows.ts";
-import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
+import { newTarget } from "../write/plan/batch-target.ts";
+import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
+import type { RowsPlan } from "../write/plan/write-plan.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { RowsPlan } from "../write/write-plan.ts";
-import type { WriteSource } from "../write/write-source.ts";
 import { writeServices } from "./write-services.ts";
 
 /** A new table: its schema, or a source to take it from. */

@@ -1,11 +1,11 @@
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
-import { type BatchTarget, existingTarget } from "../write/batch-target.ts";
-import { addedRows, askedTests } from "../write/plan-rows.ts";
-import type { WriteOptions, WriteOutcome } from "../write/write-options.ts";
+import { type BatchTarget, existingTarget } from "../write/plan/batch-target.ts";
+import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
+import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
+import type { RowsPlan } from "../write/plan/write-plan.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { RowsPlan } from "../write/write-plan.ts";
-import type { WriteSource } from "../write/write-source.ts";
 import { writeServices } from "./write-services.ts";
 
 /** What an overwrite replaces; without any of these the whole table. */

@@ -6,7 +6,7 @@ import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quali
 import { foldName } from "../schema/schema-json.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
-import { stageWriteSource, type WriteSource } from "../write/write-source.ts";
+import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 
 /** Which columns to look at; default: all. */
 export interface ProfileOptions {

@@ -1,8 +1,8 @@
 import { recordedHistory } from "../metrics/metrics.ts";
 import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
 import { quarantineContext } from "../quarantine/intake/quarantine-table.ts";
-import type { BatchTarget } from "../write/batch-target.ts";
-import type { WriteOptions } from "../write/write-options.ts";
+import type { BatchTarget } from "../write/plan/batch-target.ts";
+import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { WriteServices } from "../write/write-services.ts";
 
 /** What the writes of a table are handed: its quarantine, and its metrics where the caller gives none. */

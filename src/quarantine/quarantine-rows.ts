@@ -13,7 +13,7 @@ import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { writeRules } from "../table/rules/write-rules.ts";
 import { freePrefix } from "../util/free-prefix.ts";
-import { existingTarget } from "../write/batch-target.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
 
 /** Names of what stands beside a quarantined row's columns. */
 export interface PayloadNames {

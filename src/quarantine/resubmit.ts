@@ -16,7 +16,7 @@ import { planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
-import type { GateOptions } from "../write/write-options.ts";
+import type { GateOptions } from "../write/plan/write-options.ts";
 import { landClaim } from "./land-claim.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";

@@ -8,11 +8,11 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { recordsOf } from "../table/scan/row-selection.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { addedRows, batchTests } from "../write/plan-rows.ts";
-import type { GateOptions, QuarantinePlace } from "../write/write-options.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
+import type { GateOptions, QuarantinePlace } from "../write/plan/write-options.ts";
+import type { RowsPlan } from "../write/plan/write-plan.ts";
 import { judgePlan } from "../write/write-pipeline.ts";
-import type { RowsPlan } from "../write/write-plan.ts";
 import { type StagedAudit, type StagedBatch, stagedSnapshot, writeAudit } from "./staged-batch.ts";
 
 /** How staged rows are tested. */

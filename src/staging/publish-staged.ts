@@ -6,11 +6,11 @@ import type { UpkeepReport, UpkeepWarning } from "../table/commit/upkeep.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import type { JsonObject } from "../util/json.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { addedFiles } from "../write/plan-rows.ts";
-import type { QuarantinePlace, WriteOutcome } from "../write/write-options.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { addedFiles } from "../write/plan/plan-rows.ts";
+import type { QuarantinePlace, WriteOutcome } from "../write/plan/write-options.ts";
+import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
-import type { WritePlan } from "../write/write-plan.ts";
 import { type AuditOptions, auditStaged, stagedPlan, stagedSuite } from "./audit-staged.ts";
 import {
   claimEnd,

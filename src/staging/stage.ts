@@ -5,14 +5,14 @@ import { defineSuite } from "../quality/suite/define.ts";
 import { publishData, withdrawData } from "../table/data-files/write-data-files.ts";
 import { stagedTransaction } from "../table/idempotence/application-ids.ts";
 import { timeOrderedUuid } from "../util/world.ts";
-import type { WrittenBatch } from "../write/batch-stages.ts";
-import { existingTarget } from "../write/batch-target.ts";
-import { addedRows, batchTests } from "../write/plan-rows.ts";
-import type { WriteOptions } from "../write/write-options.ts";
+import { existingTarget } from "../write/plan/batch-target.ts";
+import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
+import type { WriteOptions } from "../write/plan/write-options.ts";
+import type { RowsPlan } from "../write/plan/write-plan.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
+import type { WrittenBatch } from "../write/stages/batch-stages.ts";
+import { inWriteRoom } from "../write/stages/write-room.ts";
 import { writeBatch } from "../write/write-pipeline.ts";
-import type { RowsPlan } from "../write/write-plan.ts";
-import { inWriteRoom } from "../write/write-room.ts";
-import type { WriteSource } from "../write/write-source.ts";
 import {
   checkStagedId,
   layoutOf,

@@ -16,9 +16,9 @@ import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
-import type { WrittenBatch } from "../write/batch-stages.ts";
-import { misfitResult, misfitSuite } from "../write/misfits.ts";
-import type { QuarantinePlace } from "../write/write-options.ts";
+import type { QuarantinePlace } from "../write/plan/write-options.ts";
+import type { WrittenBatch } from "../write/stages/batch-stages.ts";
+import { misfitResult, misfitSuite } from "../write/stages/misfits.ts";
 
 /**
  * Rows of a staged batch that do not fit the table: no data file can hold them, so they wait in a file of

@@ -2,17 +2,17 @@ import { assertInternal } from "../errors.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
 import { batchTransaction } from "../table/idempotence/application-ids.ts";
-import { requireAllRows } from "./accounted-rows.ts";
-import type { FencedRows, WrittenBatch } from "./batch-stages.ts";
-import { alreadyApplied, commitPlaced, commitWritten } from "./commit-batch.ts";
-import { fenceRows } from "./fence-rows.ts";
-import { fitRows } from "./fit-rows.ts";
-import { judgeRows, requireRules, withRowsBefore } from "./judge-rows.ts";
-import { stageRows } from "./stage-rows.ts";
-import { writeFiles } from "./write-files.ts";
-import type { WriteOutcome } from "./write-options.ts";
-import type { RowsPlan, WritePlan } from "./write-plan.ts";
-import { inWriteRoom, type StageServices, type WriteRoom } from "./write-room.ts";
+import type { WriteOutcome } from "./plan/write-options.ts";
+import type { RowsPlan, WritePlan } from "./plan/write-plan.ts";
+import { requireAllRows } from "./stages/accounted-rows.ts";
+import type { FencedRows, WrittenBatch } from "./stages/batch-stages.ts";
+import { alreadyApplied, commitPlaced, commitWritten } from "./stages/commit-batch.ts";
+import { fenceRows } from "./stages/fence-rows.ts";
+import { fitRows } from "./stages/fit-rows.ts";
+import { judgeRows, requireRules, withRowsBefore } from "./stages/judge-rows.ts";
+import { stageRows } from "./stages/stage-rows.ts";
+import { writeFiles } from "./stages/write-files.ts";
+import { inWriteRoom, type StageServices, type WriteRoom } from "./stages/write-room.ts";
 import type { OpenQuarantine, WriteServices } from "./write-services.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { BatchName } from "../table/idempotence/application-ids.ts";
-import type { WrittenBatch } from "./batch-stages.ts";
-import type { QuarantinePlace } from "./write-options.ts";
-import type { StageServices } from "./write-room.ts";
+import type { QuarantinePlace } from "./plan/write-options.ts";
+import type { WrittenBatch } from "./stages/batch-stages.ts";
+import type { StageServices } from "./stages/write-room.ts";
 
 /** What a write is handed from above, beside its plan. */
 export interface WriteServices extends StageServices {

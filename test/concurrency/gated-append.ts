@@ -5,7 +5,7 @@ import type { SuiteJson } from "../../src/quality/model/suite.ts";
 import { schema } from "../../src/schema/builder.ts";
 import type { S3Options } from "../../src/storage/s3/s3-options.ts";
 import { type ContextOptions, openContext } from "../../src/table/definition/open-context.ts";
-import type { WriteOutcome } from "../../src/write/write-options.ts";
+import type { WriteOutcome } from "../../src/write/plan/write-options.ts";
 import type { KillPlan } from "./io-killer.ts";
 
 /** Where the table is that a gated batch is appended to. */

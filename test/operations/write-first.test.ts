@@ -10,11 +10,11 @@ import { type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdi
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
-import { existingTarget } from "../../src/write/batch-target.ts";
-import { addedRows, askedTests } from "../../src/write/plan-rows.ts";
-import type { WriteProgress } from "../../src/write/write-options.ts";
+import { existingTarget } from "../../src/write/plan/batch-target.ts";
+import { addedRows, askedTests } from "../../src/write/plan/plan-rows.ts";
+import type { WriteProgress } from "../../src/write/plan/write-options.ts";
+import type { WriteSource } from "../../src/write/plan/write-source.ts";
 import { judgePlan, runPlan } from "../../src/write/write-pipeline.ts";
-import type { WriteSource } from "../../src/write/write-source.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 type Options = {

@@ -69,7 +69,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A commit of a batch does not carry its batch id.",
-    file: "write/commit-batch.ts",
+    file: "stages/commit-batch.ts",
     find: "    txn: batchTransaction(plan.batch),",
     replace: "",
     test: "operations/append.test.ts",
@@ -77,7 +77,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Files of a batch that was applied already stay.",
-    file: "write/commit-batch.ts",
+    file: "stages/commit-batch.ts",
     find: "    await withdrawData(target.context, data);\n    return alreadyApplied",
     replace: "    return alreadyApplied",
     test: "operations/append.test.ts",
@@ -101,7 +101,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "An overwrite of the whole table does not read it.",
-    file: "write/removal.ts",
+    file: "stages/removal.ts",
     find: "reads: { wholeTable: true } };",
     replace: "reads: {} };",
     test: "racing-writes.test.ts",
@@ -183,7 +183,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A batch lands whole though rows of it were resubmitted meanwhile.",
-    file: "write/commit-batch.ts",
+    file: "stages/commit-batch.ts",
     find: "const rivals = setsAside ? [] : ownMarks(plan.batch, resubmittedMark);",
     replace: "const rivals: string[] = [];",
     test: "operations/racing-tries.test.ts",
@@ -191,7 +191,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "A batch lands without the mark of its quarantined rows.",
-    file: "write/commit-batch.ts",
+    file: "stages/commit-batch.ts",
     find: "...(setsAside ? ownMarks(plan.batch, asideMark) : [])",
     replace: "",
     test: "operations/racing-tries.test.ts",
@@ -304,7 +304,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Rows that a source's own statistics hide pass.",
-    file: "write/write-files.ts",
+    file: "stages/write-files.ts",
     find: "await gate?.confirm(verdict, writtenFacts(room.session, target, data, rows));",
     replace: "{}",
     test: "write-first.test.ts",
@@ -312,7 +312,7 @@ export const verbsMistakes: readonly Mistake[] = [
   },
   {
     what: "Data that is not on the disk counts as flushed.",
-    file: "write/write-files.ts",
+    file: "stages/write-files.ts",
     find: '    if (flushed.status === "rejected") throw flushed.reason;',
     replace: "",
     test: "write-first.test.ts",

@@ -12,7 +12,7 @@ import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { checkpointTable, cleanTableLog } from "../../src/table/commit/upkeep.ts";
 import { realWorld } from "../../src/util/world.ts";
-import type { WriteOutcome } from "../../src/write/write-options.ts";
+import type { WriteOutcome } from "../../src/write/plan/write-options.ts";
 import { generator } from "../support/generator.ts";
 import { openFast } from "./fast-time.ts";
 import {

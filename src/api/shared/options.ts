@@ -2,7 +2,7 @@ import type { Suite, SuiteJson } from "../../quality/model/suite.ts";
 import type { ObjectStore } from "../../storage/contract/object-store.ts";
 import type { S3Options } from "../../storage/s3/s3-options.ts";
 import type { World } from "../../util/world.ts";
-import type { WriteProgress } from "../../write/write-options.ts";
+import type { WriteProgress } from "../../write/plan/write-options.ts";
 import type { Timestamp, VersionArgument, VersionPoint } from "./table-uri.ts";
 
 /** How a table's store and engine are opened. */

@@ -1,6 +1,6 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import type { WriteSource } from "../../write/write-source.ts";
+import type { WriteSource } from "../../write/plan/write-source.ts";
 import { knownOptions } from "./known-options.ts";
 import { Snapshot } from "./snapshot.ts";
 import {

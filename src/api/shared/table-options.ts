@@ -1,7 +1,7 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { CsvOptions, SourceRow } from "../../engine/core/contract.ts";
 import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
-import type { WriteProgress } from "../../write/write-options.ts";
+import type { WriteProgress } from "../../write/plan/write-options.ts";
 import type { OptionKeys } from "./known-options.ts";
 import { batchWriteKeys, contextKeys, schemaChangeKeys, selectionKeys } from "./option-keys.ts";
 import type {

@@ -1,6 +1,6 @@
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
-import type { WriteOutcome } from "../../write/write-options.ts";
+import type { WriteOutcome } from "../../write/plan/write-options.ts";
 import { refreshLog } from "./lazy-log.ts";
 import { Maintenance } from "./maintenance.ts";
 

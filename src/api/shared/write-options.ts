@@ -3,7 +3,7 @@ import type { OverwriteOptions as OverwriteVerbOptions } from "../../operations/
 import type { ResubmitOptions as ResubmitVerbOptions } from "../../quarantine/resubmit.ts";
 import type { AuditOptions as AuditVerbOptions } from "../../staging/audit-staged.ts";
 import type { StageOptions as StageVerbOptions } from "../../staging/stage.ts";
-import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/write-options.ts";
+import type { GateOptions as GateVerbOptions, WriteOptions } from "../../write/plan/write-options.ts";
 import { knownOptions } from "./known-options.ts";
 import { stageKeys } from "./option-keys.ts";
 import type { ApplicationTransaction, StageOptions } from "./options.ts";

@@ -7,8 +7,8 @@ import { harmfulChange } from "../../table/commit/conflict-metadata.ts";
 import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import { planScan } from "../../table/scan/scan.ts";
-import { type BatchTarget, existingTarget } from "../../write/batch-target.ts";
-import { addedRows } from "../../write/plan-rows.ts";
+import { type BatchTarget, existingTarget } from "../../write/plan/batch-target.ts";
+import { addedRows } from "../../write/plan/plan-rows.ts";
 import { runPlan } from "../../write/write-pipeline.ts";
 import { openQuarantine, quarantineColumns } from "./quarantine-table.ts";
 

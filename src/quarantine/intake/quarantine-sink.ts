@@ -11,9 +11,9 @@ import {
   withdrawData,
 } from "../../table/data-files/write-data-files.ts";
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
-import type { WrittenBatch } from "../../write/batch-stages.ts";
-import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "../../write/batch-target.ts";
-import { addedFiles } from "../../write/plan-rows.ts";
+import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "../../write/plan/batch-target.ts";
+import { addedFiles } from "../../write/plan/plan-rows.ts";
+import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
 import { runPlan } from "../../write/write-pipeline.ts";
 import type { QuarantineSink } from "../../write/write-services.ts";
 import { compareEarlier, earlierTry, type RepeatedBatch, replaceEarlier } from "./earlier-try.ts";

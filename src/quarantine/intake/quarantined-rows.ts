@@ -9,8 +9,8 @@ import { fileList, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { quarantinedName } from "../../table/idempotence/application-ids.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { timeOrderedUuid } from "../../util/world.ts";
-import { requireSamePlaces } from "../../write/accounted-rows.ts";
-import type { WrittenBatch } from "../../write/batch-stages.ts";
+import { requireSamePlaces } from "../../write/stages/accounted-rows.ts";
+import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
 import { quarantineColumns } from "./quarantine-table.ts";
 
 /**

@@ -11,12 +11,12 @@ import type {
   Relation,
   SourceRow,
   StagedRelation,
-} from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { LogSnapshot } from "../log/contract.ts";
-import { filePattern, quoteText } from "../sql/sql-text.ts";
-import { planScan } from "../table/scan/scan.ts";
-import { appendAll } from "../util/append-all.ts";
+} from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import { filePattern, quoteText } from "../../sql/sql-text.ts";
+import { planScan } from "../../table/scan/scan.ts";
+import { appendAll } from "../../util/append-all.ts";
 
 /**
  * Where rows come from: row objects, Arrow data, a version of a table, or a wrapper that names files or SQL.

@@ -1,11 +1,11 @@
-import { schemaOfEngine } from "../dialects/engine-types.ts";
-import type { EngineColumn } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import { voidAsString } from "../schema/evolution.ts";
-import { findField } from "../schema/fields.ts";
-import { defineTable } from "../table/definition/table-definition.ts";
-import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "./batch-target.ts";
-import type { SchemaChange } from "./write-plan.ts";
+import { schemaOfEngine } from "../../dialects/engine-types.ts";
+import type { EngineColumn } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import { voidAsString } from "../../schema/evolution.ts";
+import { findField } from "../../schema/fields.ts";
+import { defineTable } from "../../table/definition/table-definition.ts";
+import { type BatchTarget, mergedTarget, newTarget, replacedTarget } from "../plan/batch-target.ts";
+import type { SchemaChange } from "../plan/write-plan.ts";
 
 /** Whether a source is read by its own types, because its columns become the table's. */
 export function readsOwnTypes({ kind }: SchemaChange): boolean {

@@ -1,14 +1,14 @@
-import type { EnforcementCheck, EnforcementPlan } from "../dialects/enforcement.ts";
-import type { Session, StagedRelation } from "../engine/core/contract.ts";
-import { errorsType } from "../quality/gate/errors-list.ts";
-import type { SetAside } from "../quality/gate/gate-context.ts";
-import { lineCheckId } from "../quality/gate/payload.ts";
-import type { CheckResult } from "../quality/gate/verdict.ts";
-import { placesOf, placesSql } from "../quality/model/places.ts";
-import type { Suite } from "../quality/model/suite.ts";
-import { defineSuite } from "../quality/suite/define.ts";
-import { pathText } from "../schema/type-names.ts";
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import type { EnforcementCheck, EnforcementPlan } from "../../dialects/enforcement.ts";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
+import { errorsType } from "../../quality/gate/errors-list.ts";
+import type { SetAside } from "../../quality/gate/gate-context.ts";
+import { lineCheckId } from "../../quality/gate/payload.ts";
+import type { CheckResult } from "../../quality/gate/verdict.ts";
+import { placesOf, placesSql } from "../../quality/model/places.ts";
+import type { Suite } from "../../quality/model/suite.ts";
+import { defineSuite } from "../../quality/suite/define.ts";
+import { pathText } from "../../schema/type-names.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 
 /** A source split into the rows that fit the table's schema and those that do not. */
 export interface Misfits {

@@ -1,14 +1,14 @@
-import type { StagedRelation } from "../engine/core/contract.ts";
-import type { AddAction } from "../protocol/actions.ts";
-import type { Predicate } from "../protocol/predicate.ts";
-import { physicalName } from "../schema/column-mapping.ts";
-import { requireColumn } from "../schema/fields.ts";
-import { decodePartitionValue } from "../schema/partition-values.ts";
-import type { StructField } from "../schema/types.ts";
-import { quoteName } from "../sql/sql-text.ts";
-import type { StagedData } from "../table/data-files/write-data-files.ts";
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import { physicalName } from "../../schema/column-mapping.ts";
+import { requireColumn } from "../../schema/fields.ts";
+import { decodePartitionValue } from "../../schema/partition-values.ts";
+import type { StructField } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import type { StagedData } from "../../table/data-files/write-data-files.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
 import type { RemovedFiles } from "./batch-stages.ts";
-import type { BatchTarget } from "./batch-target.ts";
 
 /** A partition column, with its name in the log. */
 interface PartitionField {

@@ -1,17 +1,17 @@
-import { type EnforcementPlan, projectionSql } from "../dialects/enforcement.ts";
-import { engineColumns } from "../dialects/engine-types.ts";
-import type { StagedRelation } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { MetadataAction } from "../protocol/actions.ts";
-import type { GateOutcome } from "../quality/gate/verdict.ts";
-import { metadataKeys } from "../schema/column-metadata.ts";
-import { serializeSchema } from "../schema/schema-json.ts";
-import type { StructType } from "../schema/types.ts";
-import { quoteName } from "../sql/sql-text.ts";
-import { applyRules, firstIdentity, type WriteRules } from "../table/rules/write-rules.ts";
-import { freePrefix } from "../util/free-prefix.ts";
+import { type EnforcementPlan, projectionSql } from "../../dialects/enforcement.ts";
+import { engineColumns } from "../../dialects/engine-types.ts";
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { MetadataAction } from "../../protocol/actions.ts";
+import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import { metadataKeys } from "../../schema/column-metadata.ts";
+import { serializeSchema } from "../../schema/schema-json.ts";
+import type { StructType } from "../../schema/types.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import { applyRules, firstIdentity, type WriteRules } from "../../table/rules/write-rules.ts";
+import { freePrefix } from "../../util/free-prefix.ts";
+import { type BatchTarget, withMetadata } from "../plan/batch-target.ts";
 import type { WrittenRows } from "./batch-checks.ts";
-import { type BatchTarget, withMetadata } from "./batch-target.ts";
 
 /** The batch in the table's columns, order and types, each row with its position in the source. */
 export function fittedRelation(

@@ -1,16 +1,16 @@
-import { isGuardStop } from "../engine/fence/row-guard.ts";
-import type { GateOutcome } from "../quality/gate/verdict.ts";
+import { isGuardStop } from "../../engine/fence/row-guard.ts";
+import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import {
   type DataWriteOptions,
   flushData,
   type StagedData,
   stageData,
-} from "../table/data-files/write-data-files.ts";
+} from "../../table/data-files/write-data-files.ts";
+import { dataTarget } from "../plan/batch-target.ts";
 import { requireAllRows } from "./accounted-rows.ts";
 import { checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
 import type { FencedRows, JudgedRows, RemovedFiles, WrittenBatch } from "./batch-stages.ts";
-import { dataTarget } from "./batch-target.ts";
 import { judgeRows, requireAccepted, requireRules, withRowsBefore } from "./judge-rows.ts";
 import { composedRows, removedFiles } from "./removal.ts";
 import { beginPhase } from "./write-room.ts";

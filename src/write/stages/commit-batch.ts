@@ -1,22 +1,22 @@
-import type { AddAction } from "../protocol/actions.ts";
-import { plainVerdict, summarizeVerdict } from "../quality/gate/verdict.ts";
-import type { CommitResult } from "../table/commit/commit-request.ts";
-import { commitChange, type RowCount, type TableChange } from "../table/commit/table-change.ts";
-import { keepLog } from "../table/commit/upkeep.ts";
-import { commitOrWithdraw, publishData, withdrawData } from "../table/data-files/write-data-files.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import { plainVerdict, summarizeVerdict } from "../../quality/gate/verdict.ts";
+import type { CommitResult } from "../../table/commit/commit-request.ts";
+import { commitChange, type RowCount, type TableChange } from "../../table/commit/table-change.ts";
+import { keepLog } from "../../table/commit/upkeep.ts";
+import { commitOrWithdraw, publishData, withdrawData } from "../../table/data-files/write-data-files.ts";
 import {
   asideMark,
   type BatchName,
   batchTransaction,
   quarantinedName,
   resubmittedMark,
-} from "../table/idempotence/application-ids.ts";
-import { defined } from "../util/defined.ts";
-import type { JsonObject } from "../util/json.ts";
+} from "../../table/idempotence/application-ids.ts";
+import { defined } from "../../util/defined.ts";
+import type { JsonObject } from "../../util/json.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
+import type { QuarantinePlace, WriteOutcome, WriteResult } from "../plan/write-options.ts";
+import type { FilesPlan, WritePlan } from "../plan/write-plan.ts";
 import type { RemovedFiles, WrittenBatch } from "./batch-stages.ts";
-import type { BatchTarget } from "./batch-target.ts";
-import type { QuarantinePlace, WriteOutcome, WriteResult } from "./write-options.ts";
-import type { FilesPlan, WritePlan } from "./write-plan.ts";
 import type { StageServices } from "./write-room.ts";
 
 /**

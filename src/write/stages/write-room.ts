@@ -1,10 +1,10 @@
-import type { FencedSession, OpenSession } from "../engine/core/contract.ts";
-import { lazyFence } from "../engine/fence/lazy-fence.ts";
-import type { TableContext } from "../log/contract.ts";
-import type { MetricHistory } from "../quality/gate/gate-context.ts";
-import { throwIfCancelled } from "../util/cancel.ts";
-import { removeTemporaryFolder } from "../util/temporary-folder.ts";
-import type { WriteProgress } from "./write-options.ts";
+import type { FencedSession, OpenSession } from "../../engine/core/contract.ts";
+import { lazyFence } from "../../engine/fence/lazy-fence.ts";
+import type { TableContext } from "../../log/contract.ts";
+import type { MetricHistory } from "../../quality/gate/gate-context.ts";
+import { throwIfCancelled } from "../../util/cancel.ts";
+import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
+import type { WriteProgress } from "../plan/write-options.ts";
 
 /** What the stages of a write are handed from above. */
 export interface StageServices {

@@ -1,14 +1,14 @@
-import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../dialects/enforcement.ts";
-import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../engine/core/contract.ts";
-import type { WrittenFacts } from "../quality/gate/gate-extremes.ts";
-import { physicalName } from "../schema/column-mapping.ts";
-import { findField } from "../schema/fields.ts";
-import { foldName } from "../schema/schema-json.ts";
-import { isPrimitive, typeText } from "../schema/type-names.ts";
-import { quoteName } from "../sql/sql-text.ts";
-import type { StagedData } from "../table/data-files/write-data-files.ts";
-import { type RowRule, ruleError } from "../table/rules/write-rules.ts";
-import type { BatchTarget } from "./batch-target.ts";
+import { type EnforcementCheck, type EnforcementPlan, rowMisfitError } from "../../dialects/enforcement.ts";
+import type { Session, StagedRelation, WrittenColumn, WrittenFile } from "../../engine/core/contract.ts";
+import type { WrittenFacts } from "../../quality/gate/gate-extremes.ts";
+import { physicalName } from "../../schema/column-mapping.ts";
+import { findField } from "../../schema/fields.ts";
+import { foldName } from "../../schema/schema-json.ts";
+import { isPrimitive, typeText } from "../../schema/type-names.ts";
+import { quoteName } from "../../sql/sql-text.ts";
+import type { StagedData } from "../../table/data-files/write-data-files.ts";
+import { type RowRule, ruleError } from "../../table/rules/write-rules.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
 
 /**
  * Answers the checks that the written files' statistics will not answer, in one pass over the source.

@@ -1,12 +1,12 @@
-import type { StagedRelation } from "../engine/core/contract.ts";
-import type { LogSnapshot } from "../log/contract.ts";
-import type { AddAction } from "../protocol/actions.ts";
-import type { StagedData } from "../table/data-files/write-data-files.ts";
-import { appendAll } from "../util/append-all.ts";
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import type { StagedData } from "../../table/data-files/write-data-files.ts";
+import { appendAll } from "../../util/append-all.ts";
+import type { RowsPlan } from "../plan/write-plan.ts";
 import type { FittedRows, JudgedRows, OpenRemoval, RemovedFiles } from "./batch-stages.ts";
 import { type ComposedRows, matchingRows, replacedMatches, rowsThatDoNotMatch } from "./remove-condition.ts";
 import { partitionsOf, rowsOfOtherPartitions } from "./remove-partitions.ts";
-import type { RowsPlan } from "./write-plan.ts";
 import type { WriteRoom } from "./write-room.ts";
 
 /** Makes the rows that a plan removes readable in a session that is not fenced yet. */

@@ -1,8 +1,8 @@
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { MetricHistory } from "../quality/gate/gate-context.ts";
-import type { GateVerdict } from "../quality/gate/verdict.ts";
-import type { RowFunction, Suite, SuiteJson } from "../quality/model/suite.ts";
-import type { UpkeepReport } from "../table/commit/upkeep.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { MetricHistory } from "../../quality/gate/gate-context.ts";
+import type { GateVerdict } from "../../quality/gate/verdict.ts";
+import type { RowFunction, Suite, SuiteJson } from "../../quality/model/suite.ts";
+import type { UpkeepReport } from "../../table/commit/upkeep.ts";
 
 /** What every write of rows can be told. */
 export interface WriteOptions {

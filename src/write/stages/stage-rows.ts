@@ -1,14 +1,14 @@
-import type { StagedRelation } from "../engine/core/contract.ts";
-import { suiteNeeds } from "../quality/suite/needs.ts";
-import { planScan } from "../table/scan/scan.ts";
-import { appendAll } from "../util/append-all.ts";
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import { suiteNeeds } from "../../quality/suite/needs.ts";
+import { planScan } from "../../table/scan/scan.ts";
+import { appendAll } from "../../util/append-all.ts";
+import { sourceColumns } from "../plan/batch-target.ts";
+import type { RowsPlan } from "../plan/write-plan.ts";
+import { stageWriteSource } from "../plan/write-source.ts";
 import type { ComparedTables, StagedRows } from "./batch-stages.ts";
-import { sourceColumns } from "./batch-target.ts";
 import { openRemoval } from "./removal.ts";
 import { readsOwnTypes } from "./schema-change.ts";
-import type { RowsPlan } from "./write-plan.ts";
 import { beginPhase, type StageServices, type WriteRoom } from "./write-room.ts";
-import { stageWriteSource } from "./write-source.ts";
 
 /**
  * Stages a batch: its source, the tables that its tests compare with, and the rows that it is to remove. All that

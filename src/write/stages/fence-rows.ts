@@ -1,7 +1,7 @@
-import type { Session, StagedRelation } from "../engine/core/contract.ts";
-import { Gate } from "../quality/gate/gate.ts";
-import type { Suite } from "../quality/model/suite.ts";
-import { type WriteRules, writeRules } from "../table/rules/write-rules.ts";
+import type { Session, StagedRelation } from "../../engine/core/contract.ts";
+import { Gate } from "../../quality/gate/gate.ts";
+import type { Suite } from "../../quality/model/suite.ts";
+import { type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
 import { computedAnew, fittedRelation } from "./batch-rows.ts";
 import type { ComparedTables, FencedRows, FittedRows } from "./batch-stages.ts";
 import { survivingRows } from "./removal.ts";

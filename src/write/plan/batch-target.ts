@@ -1,22 +1,22 @@
-import { engineColumns, schemaOfEngine } from "../dialects/engine-types.ts";
-import type { EngineColumn } from "../engine/core/contract.ts";
-import { VarveError } from "../errors.ts";
-import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import type { MetadataAction, ProtocolAction } from "../protocol/actions.ts";
-import { clusteringDomain } from "../protocol/domains.ts";
-import { isFeatureActive } from "../protocol/features.ts";
-import { requireWritable } from "../protocol/obstacles.ts";
-import { propertyKey, propertyOf } from "../protocol/properties.ts";
-import { assignColumnMapping, physicalSchema } from "../schema/column-mapping.ts";
-import { mergeSchema, sameSchema, voidAsString } from "../schema/evolution.ts";
-import { holdsVariant } from "../schema/fields.ts";
-import { checkUniqueNames, serializeSchema } from "../schema/schema-json.ts";
-import { isPrimitive, pathText } from "../schema/type-names.ts";
-import type { DeltaType, StructType } from "../schema/types.ts";
-import { checkPartitioning, type DataTarget } from "../table/data-files/write-data-files.ts";
-import { missingFeatures, protocolWith } from "../table/definition/table-definition.ts";
-import { type TableDemands, tableDemands } from "../table/rules/table-demands.ts";
-import type { World } from "../util/world.ts";
+import { engineColumns, schemaOfEngine } from "../../dialects/engine-types.ts";
+import type { EngineColumn } from "../../engine/core/contract.ts";
+import { VarveError } from "../../errors.ts";
+import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { MetadataAction, ProtocolAction } from "../../protocol/actions.ts";
+import { clusteringDomain } from "../../protocol/domains.ts";
+import { isFeatureActive } from "../../protocol/features.ts";
+import { requireWritable } from "../../protocol/obstacles.ts";
+import { propertyKey, propertyOf } from "../../protocol/properties.ts";
+import { assignColumnMapping, physicalSchema } from "../../schema/column-mapping.ts";
+import { mergeSchema, sameSchema, voidAsString } from "../../schema/evolution.ts";
+import { holdsVariant } from "../../schema/fields.ts";
+import { checkUniqueNames, serializeSchema } from "../../schema/schema-json.ts";
+import { isPrimitive, pathText } from "../../schema/type-names.ts";
+import type { DeltaType, StructType } from "../../schema/types.ts";
+import { checkPartitioning, type DataTarget } from "../../table/data-files/write-data-files.ts";
+import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
+import { type TableDemands, tableDemands } from "../../table/rules/table-demands.ts";
+import type { World } from "../../util/world.ts";
 
 /** The table that a batch is written to, as of the commit that will add it. */
 export interface BatchTarget {

@@ -1,17 +1,17 @@
-import type { EnforcementPlan } from "../dialects/enforcement.ts";
-import type { StagedRelation } from "../engine/core/contract.ts";
-import type { AddAction } from "../protocol/actions.ts";
-import type { Predicate } from "../protocol/predicate.ts";
-import type { Gate } from "../quality/gate/gate.ts";
-import type { SetAside } from "../quality/gate/gate-context.ts";
-import type { GateOutcome } from "../quality/gate/verdict.ts";
-import type { ReadSet } from "../table/commit/commit-request.ts";
-import type { RowCount } from "../table/commit/table-change.ts";
-import type { StagedData } from "../table/data-files/write-data-files.ts";
-import type { WriteRules } from "../table/rules/write-rules.ts";
+import type { EnforcementPlan } from "../../dialects/enforcement.ts";
+import type { StagedRelation } from "../../engine/core/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
+import type { Predicate } from "../../protocol/predicate.ts";
+import type { Gate } from "../../quality/gate/gate.ts";
+import type { SetAside } from "../../quality/gate/gate-context.ts";
+import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import type { ReadSet } from "../../table/commit/commit-request.ts";
+import type { RowCount } from "../../table/commit/table-change.ts";
+import type { StagedData } from "../../table/data-files/write-data-files.ts";
+import type { WriteRules } from "../../table/rules/write-rules.ts";
+import type { BatchTarget } from "../plan/batch-target.ts";
+import type { Removal, RowsPlan } from "../plan/write-plan.ts";
 import type { WrittenRows } from "./batch-checks.ts";
-import type { BatchTarget } from "./batch-target.ts";
-import type { Removal, RowsPlan } from "./write-plan.ts";
 import type { StageServices, WriteRoom } from "./write-room.ts";
 
 // What each stage of a write makes of the one before:

@@ -1,6 +1,6 @@
-import { planEnforcement } from "../dialects/enforcement.ts";
-import { suiteNeeds } from "../quality/suite/needs.ts";
-import type { StructType } from "../schema/types.ts";
+import { planEnforcement } from "../../dialects/enforcement.ts";
+import { suiteNeeds } from "../../quality/suite/needs.ts";
+import type { StructType } from "../../schema/types.ts";
 import { checkSource } from "./batch-checks.ts";
 import type { FittedRows, StagedRows } from "./batch-stages.ts";
 import { setMisfitsAside } from "./misfits.ts";

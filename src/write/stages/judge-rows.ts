@@ -1,10 +1,10 @@
-import { VarveError } from "../errors.ts";
-import { type GateOutcome, summarizeVerdict } from "../quality/gate/verdict.ts";
-import type { Suite } from "../quality/model/suite.ts";
+import { VarveError } from "../../errors.ts";
+import { type GateOutcome, summarizeVerdict } from "../../quality/gate/verdict.ts";
+import type { Suite } from "../../quality/model/suite.ts";
+import type { RowsBefore } from "../plan/write-plan.ts";
 import { checkRules } from "./batch-checks.ts";
 import { writtenRows } from "./batch-rows.ts";
 import type { FencedRows, JudgedRows } from "./batch-stages.ts";
-import type { RowsBefore } from "./write-plan.ts";
 import { beginPhase } from "./write-room.ts";
 
 /** Makes all tests of a batch. A verdict that rejects the batch is an answer like any other. */

@@ -1,6 +1,6 @@
-import type { Suite } from "../quality/model/suite.ts";
-import { carriedSuite, joinSuites } from "../quality/suite/carried.ts";
-import { defineSuite } from "../quality/suite/define.ts";
+import type { Suite } from "../../quality/model/suite.ts";
+import { carriedSuite, joinSuites } from "../../quality/suite/carried.ts";
+import { defineSuite } from "../../quality/suite/define.ts";
 import type { BatchTarget } from "./batch-target.ts";
 import type { GateOptions, WriteOptions } from "./write-options.ts";
 import type { BatchTests, FilesPlan, Operation, RowsBefore, RowsPlan } from "./write-plan.ts";

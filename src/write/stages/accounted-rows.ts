@@ -1,5 +1,5 @@
-import { VarveError } from "../errors.ts";
-import type { Places } from "../quality/model/places.ts";
+import { VarveError } from "../../errors.ts";
+import type { Places } from "../../quality/model/places.ts";
 
 /** What became of the rows of a batch. */
 export interface RowAccount {
