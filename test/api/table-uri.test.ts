@@ -18,7 +18,7 @@ describe("versions in a table's URI", () => {
 
   it("refuses what is neither", () => {
     expect(() => splitTableUri("./flights@2024-13-45")).toThrowError(/neither a version nor a time/);
-    expect(() => parseTravelPoint(-1)).toThrowError(/whole numbers from 0/);
+    expect(() => parseTravelPoint(-1)).toThrowError(/non-negative integer/);
     expect(() => parseTravelPoint("yesterday")).toThrowError(/neither/);
   });
 
