@@ -42,7 +42,7 @@ export async function createTableWith(
   if (split.at !== undefined)
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `A new table cannot begin at a version: ${uri}. Leave the suffix out.`,
+      `Cannot create a table at a version: ${uri}. Leave the suffix out.`,
       { uri },
     );
   const write = toCommitOptions(known);

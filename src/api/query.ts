@@ -73,7 +73,7 @@ function binding(name: string, table: QueryTable, open: OpenOptions): TableBindi
     if (target instanceof Snapshot || (typeof table === "string" && target.pinned)) {
       throw new VarveError(
         "SQL_FAILED",
-        `${name} is bound to one version already, so the query cannot ask for another. Bind the table itself.`,
+        `${name} is bound to one version, so the query cannot select another. Bind the table itself.`,
         { name },
       );
     }

@@ -35,11 +35,7 @@ export async function createTable(context: TableContext, options: CreateOptions)
   await refuseExisting(context);
   if (options.source !== undefined) return createFromSource(context, options.source, options);
   if (options.schema === undefined) {
-    throw new VarveError(
-      "INVALID_ARGUMENT",
-      "A new table needs a schema, or a source to take it from. Give one of them.",
-      {},
-    );
+    throw new VarveError("INVALID_ARGUMENT", "A new table needs a schema or a source. Pass one of them.", {});
   }
   const definition = definitionOf(options, options.schema);
   return emptyResult(context, await createEmpty(context, definition, options));
@@ -73,7 +69,7 @@ async function refuseExisting(context: TableContext): Promise<void> {
   for await (const _ of context.store.list("_delta_log/")) {
     throw new VarveError(
       "TABLE_EXISTS",
-      `There is a table at ${context.store.uri} already. Open it, or choose another place.`,
+      `A table already exists at ${context.store.uri}. Open it, or choose another address.`,
       {
         uri: context.store.uri,
       },

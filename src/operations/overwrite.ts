@@ -80,14 +80,14 @@ function checkOptions(options: OverwriteOptions): void {
   if (chosen.length > 1) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "An overwrite takes one of replaceWhere, dynamicPartitions and overwriteSchema, not several.",
+      "Only one of replaceWhere, dynamicPartitions and overwriteSchema can be set. Leave the others out.",
       {},
     );
   }
   if (options.partitionBy !== undefined && options.overwriteSchema !== true) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "The partition columns of a table change with overwriteSchema only. Set it, or leave partitionBy out.",
+      "Changing partition columns requires overwriteSchema. Set it, or leave partitionBy out.",
       {},
     );
   }
@@ -96,7 +96,7 @@ function checkOptions(options: OverwriteOptions): void {
 function noPartitions(): VarveError {
   return new VarveError(
     "INVALID_ARGUMENT",
-    "The table has no partitions, so none can be replaced. Leave dynamicPartitions out.",
+    "The table is not partitioned, so dynamicPartitions does not apply. Leave it out.",
     {},
   );
 }
@@ -104,7 +104,7 @@ function noPartitions(): VarveError {
 function appendOnly(snapshot: LogSnapshot): VarveError {
   return new VarveError(
     "TABLE_APPEND_ONLY",
-    "The table is append-only (delta.appendOnly is true), so its rows cannot be replaced. Set the property to false first if that is meant.",
+    "The table is append-only (delta.appendOnly is true), so its rows cannot be replaced. To allow it, set the property to false first.",
     { version: snapshot.version },
   );
 }

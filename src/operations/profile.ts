@@ -36,14 +36,10 @@ export async function profileSource(
     const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
     if (found !== undefined) return found;
     const names = relation.columns.map((column) => column.name);
-    throw new VarveError(
-      "COLUMN_NOT_FOUND",
-      `The source has no column ${name}. It has: ${names.join(", ")}.`,
-      {
-        column: name,
-        columns: names,
-      },
-    );
+    throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The source has: ${names.join(", ")}.`, {
+      column: name,
+      columns: names,
+    });
   });
   const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
   return await profileRelation(session, { sql, columns });

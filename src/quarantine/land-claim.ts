@@ -184,7 +184,7 @@ async function claimedRows(
 function changedSince(rows: number, version: number): VarveError {
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `The table's columns changed since ${rows} of the rows were tested: at version ${version} it cannot take their values. The rows are open again; resubmit them to see why.`,
+    `The table's columns changed after ${rows} of the rows were tested, and no longer fit them at version ${version}. The rows are open again; resubmit them to see why.`,
     { rows, version },
   );
 }
@@ -213,7 +213,7 @@ async function endOf(table: LogSnapshot, claim: string): Promise<ClaimEnd> {
   if (progress.has(appId)) return { landed: await versionOf(now.context, appId, now.version) };
   throw new VarveError(
     "QUARANTINE_INVALID",
-    `The resubmission ${claim} was ended by another writer, and the table's log does not tell how. Its rows stay claimed; look for them in the table.`,
+    `Another writer ended the resubmission ${claim}, and the table's log does not show how. Its rows stay claimed; look for them in the table.`,
     { claim },
   );
 }

@@ -95,7 +95,7 @@ export async function repairQuarantine(
     if (!known.includes(name) && expression.trim().toUpperCase() !== "NULL")
       throw new VarveError(
         "COLUMN_NOT_FOUND",
-        `The table has no column ${name}. Its columns are ${known.join(", ")}.`,
+        `Unknown column ${name}. The columns are ${known.join(", ")}.`,
         { column: name },
       );
   }

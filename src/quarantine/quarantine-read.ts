@@ -125,7 +125,7 @@ export async function* exportQuarantine(
 function noSuchRows(ids: readonly string[]): VarveError {
   return new VarveError(
     "QUARANTINE_INVALID",
-    `There is no row ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""} in the quarantine. List it to see which there are.`,
+    `No such rows in the quarantine: ${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""}. List the quarantine to see its rows.`,
     { ids: [...ids] },
   );
 }

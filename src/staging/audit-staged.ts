@@ -106,7 +106,7 @@ function requireRecordedRows(batch: StagedBatch, rows: number): void {
   if (batch.rows === rows && recorded === rows) return;
   throw new VarveError(
     "ROWS_UNACCOUNTED",
-    `The record of the staged batch ${batch.id} tells of ${batch.rows} rows, and of ${recorded} in its files, which hold ${rows}. Nothing was published. Discard the batch and stage it again.`,
+    `The record of the staged batch ${batch.id} counts ${batch.rows} rows and ${recorded} in its files, which have ${rows}. Nothing was published. Discard the batch and stage it again.`,
     { id: batch.id, rows: batch.rows, recorded, found: rows },
   );
 }

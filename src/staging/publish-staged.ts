@@ -127,7 +127,7 @@ export async function discardStaged(
 /** Removes what is known of a published batch, and says that it cannot be given up. */
 async function publishedAlready(context: TableContext, id: string): Promise<VarveError> {
   await forgetStaged(context, id);
-  const message = `The batch ${id} is published: it is part of the table. Delete its rows, or restore a version.`;
+  const message = `The batch ${id} is already published, so it is part of the table. Delete its rows, or restore a version.`;
   return new VarveError("STAGED_INVALID", message, { id });
 }
 
@@ -238,7 +238,7 @@ async function claimPublication(context: TableContext, batch: StagedBatch): Prom
   if ((await claimEnd(context, batch.id, "publish")) === "discard") {
     throw new VarveError(
       "STAGED_INVALID",
-      `The staged batch ${batch.id} was given up. Stage its rows again.`,
+      `The staged batch ${batch.id} was discarded. Stage its rows again.`,
       { id: batch.id },
     );
   }
@@ -251,17 +251,17 @@ function rejected(now: LogSnapshot, batch: StagedBatch, { gate }: StagedAudit): 
   const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : "";
   return new VarveError(
     "BATCH_REJECTED",
-    `The tests of the table at version ${now.version} refuse the staged batch ${batch.id}: ${reasons[0] ?? "no reason given"}${more}. Nothing was published; the batch stays staged.`,
+    `The tests of the table at version ${now.version} reject the staged batch ${batch.id}: ${reasons[0] ?? "no reason given"}${more}. Nothing was published; the batch stays staged.`,
     { id: batch.id, version: now.version, reasons, gate },
   );
 }
 
 function noSuchBatch(now: LogSnapshot, id: string, batch: StagedBatch | undefined): VarveError {
   const why =
-    batch === undefined ? "There is no staged batch" : "The table was made anew since it staged the batch";
+    batch === undefined ? "Unknown staged batch" : "The table was made anew since it staged the batch";
   return new VarveError(
     "STAGED_INVALID",
-    `${why} ${id} of ${now.context.store.uri}. List them to see which there are.`,
+    `${why} ${id} of ${now.context.store.uri}. List the staged batches.`,
     { id },
   );
 }

@@ -114,7 +114,7 @@ async function requireFreeId(snapshot: LogSnapshot, id: string): Promise<void> {
 function givesNumbers(columns: readonly string[]): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The table numbers its rows in ${columns.join(", ")} when they are committed, so they cannot be staged before. Append them with a gate instead.`,
+    `Cannot stage rows of a table with identity columns (${columns.join(", ")}), whose values are assigned by the commit. Append the rows with a gate instead.`,
     { features: ["identityColumns"], columns: [...columns] },
   );
 }

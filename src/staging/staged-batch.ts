@@ -76,7 +76,7 @@ export function checkStagedId(id: string): string {
     return id;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${JSON.stringify(id)} cannot name a staged batch: use up to 100 letters, digits, dots, dashes and underscores.`,
+    `Invalid id ${JSON.stringify(id)} for a staged batch: use up to 100 letters, digits, dots, dashes and underscores.`,
     { id },
   );
 }
@@ -113,8 +113,8 @@ export async function writeStaged(context: TableContext, batch: StagedBatch): Pr
   throw new VarveError(
     outcome === "unknown" && found === undefined ? "STORE_UNAVAILABLE" : "STAGED_INVALID",
     outcome === "unknown" && found === undefined
-      ? `The store gave no definite answer to the record of the staged batch ${batch.id}. Nothing is staged; repeat it.`
-      : `There is a staged batch ${batch.id} already. Publish or discard it, or stage under another id.`,
+      ? `The store gave no definite answer when it wrote the record of the staged batch ${batch.id}. Nothing is staged; retry.`
+      : `A staged batch ${batch.id} already exists. Publish or discard it, or use another id.`,
     { id: batch.id },
   );
 }
@@ -145,7 +145,7 @@ export async function readStaged(context: TableContext, id: string): Promise<Sta
   } catch (error) {
     throw new VarveError(
       "STAGED_INVALID",
-      `The record ${path} of a staged batch cannot be read: ${String(error)}. Discard the batch and stage it again.`,
+      `Cannot read the record ${path} of a staged batch: ${String(error)}. Discard the batch and stage it again.`,
       { id, path },
       error,
     );
@@ -158,7 +158,7 @@ export async function requireStaged(context: TableContext, id: string): Promise<
   if (batch !== undefined) return batch;
   throw new VarveError(
     "STAGED_INVALID",
-    `There is no staged batch ${id} of ${context.store.uri}. List them to see which there are.`,
+    `Unknown staged batch ${id} of ${context.store.uri}. List the staged batches.`,
     {
       id,
     },
@@ -267,7 +267,7 @@ export async function claimEnd(context: TableContext, id: string, end: StagedEnd
   if (decided !== undefined) return decided;
   throw new VarveError(
     "STORE_UNAVAILABLE",
-    `The store gave no definite answer about the end of the staged batch ${id}. Nothing was published or discarded; repeat it.`,
+    `The store gave no definite answer when it ended the staged batch ${id}. Nothing was published or discarded; retry.`,
     { id },
   );
 }

@@ -92,7 +92,7 @@ function stagedPath(logPath: string): string {
   if (decoded.kind === "relative") return decoded.path;
   throw new VarveError(
     "STAGED_INVALID",
-    `The record of a staged batch names ${decoded.uri}, which is not below the table.`,
+    `The record of a staged batch refers to ${decoded.uri}, which is outside the table. Discard the batch and stage it again.`,
     { path: decoded.uri },
   );
 }
@@ -100,7 +100,7 @@ function stagedPath(logPath: string): string {
 function missing({ id }: StagedBatch, path: string, state: "gone" | "damaged"): VarveError {
   return new VarveError(
     "DATA_FILE_MISSING",
-    `The file ${path} of the staged batch ${id} is ${state}: a vacuum removes files that no version names when they are old. Stage the rows again.`,
+    `The file ${path} of the staged batch ${id} is ${state}: a vacuum removes old files that belong to no version. Stage the rows again.`,
     { path, id },
   );
 }

@@ -53,7 +53,7 @@ function unknownOption(verb: string, path: string, key: string, known: readonly 
   const nearest = nearestName(key, known);
   return new VarveError(
     "INVALID_ARGUMENT",
-    `Unknown option ${JSON.stringify(prefix + key)} of ${verb}. The nearest option is ${JSON.stringify(prefix + nearest)}; there are: ${known.join(", ")}.`,
+    `Unknown option ${JSON.stringify(prefix + key)} of ${verb}. Did you mean ${JSON.stringify(prefix + nearest)}? The options are: ${known.join(", ")}.`,
     { verb, option: prefix + key, nearest: prefix + nearest, known: [...known] },
   );
 }

@@ -247,7 +247,7 @@ export class Snapshot {
     if (!travelled) return this.#log;
     throw new VarveError(
       "SQL_FAILED",
-      `This query reads version ${this.version} only. Use query() with the table bound to travel inside the text.`,
+      `This query can read version ${this.version} only. To select versions in the query, use query() with the table bound.`,
     );
   }
 
@@ -269,7 +269,7 @@ export class Snapshot {
 /** @throws `INVALID_ARGUMENT` for what is no count of rows */
 export function checkedLimit(limit: number): number {
   if (Number.isSafeInteger(limit) && limit >= 0) return limit;
-  throw new VarveError("INVALID_ARGUMENT", `limit must be a whole number of 0 or more, not ${limit}.`, {
+  throw new VarveError("INVALID_ARGUMENT", `limit must be a non-negative integer, not ${limit}.`, {
     limit,
   });
 }

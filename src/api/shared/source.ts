@@ -55,9 +55,5 @@ function isOpened(source: unknown): source is OpenedTable {
 function logOf(table: OpenedTable | Snapshot): LogSnapshot {
   if (table instanceof Snapshot) return table.log;
   if (isOpened(table)) return table.snapshot().log;
-  throw new VarveError(
-    "INVALID_ARGUMENT",
-    "What stands for a table here is neither a table nor one of its versions. Open it first.",
-    {},
-  );
+  throw new VarveError("INVALID_ARGUMENT", "Expected a table or a snapshot. Open the table first.", {});
 }

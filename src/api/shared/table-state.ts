@@ -40,7 +40,7 @@ export class TableState {
     if (this.pinned) {
       throw new VarveError(
         "INVALID_ARGUMENT",
-        `This table was opened at version ${this.#log.version}. Open it without a version to write to it.`,
+        `This table was opened at version ${this.#log.version}. To write, open it without a version.`,
         { version: this.#log.version },
       );
     }

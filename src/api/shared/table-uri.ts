@@ -92,7 +92,7 @@ function noPoint(given: unknown): VarveError {
         : typeof given;
   return new VarveError(
     "INVALID_ARGUMENT",
-    `A version is a number, a Date, or text such as v12, not ${what}.`,
+    `A version must be a number, a Date, or text such as v12, not ${what}.`,
     { given: what },
   );
 }
@@ -123,7 +123,7 @@ function checkedVersion(version: number, text: string): number {
   if (Number.isSafeInteger(version) && version >= 0) return version;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${text} is no version of a table: versions are whole numbers from 0.`,
+    `Invalid version ${text}: a version must be a non-negative integer.`,
     { version: text },
   );
 }

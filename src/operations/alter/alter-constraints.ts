@@ -42,7 +42,7 @@ export function planConstraints(
   const unset = change.drop.map((name) => {
     const key = keyOf(checkedName(name));
     if (configuration[key] === undefined)
-      throw invalid(name, `There is no CHECK constraint ${name}; the table has ${namesIn(configuration)}.`);
+      throw invalid(name, `Unknown CHECK constraint ${name}. The table has ${namesIn(configuration)}.`);
     return key;
   });
   const set: Record<string, string> = {};
@@ -121,8 +121,8 @@ async function requireTrue(
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `${found} rows of the table do not meet the CHECK constraint ${name} (${expression}), so it cannot bind it; one of them: ${value}. ` +
-      "Mend or remove those rows first. Nothing was changed.",
+    `${found} rows of the table violate the CHECK constraint ${name} (${expression}), so it cannot be added; one of them: ${value}. ` +
+      "Correct or remove those rows first. Nothing was changed.",
     { constraint: name, expression, rows: found },
   );
 }
@@ -131,7 +131,7 @@ function checkedName(name: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name))
     throw invalid(
       name,
-      `${JSON.stringify(name)} cannot name a CHECK constraint: letters, digits and _ only.`,
+      `Invalid name ${JSON.stringify(name)} for a CHECK constraint: use letters, digits and _ only.`,
     );
   if (name.toLowerCase().startsWith(suiteConstraintPrefix)) {
     throw invalid(

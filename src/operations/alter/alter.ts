@@ -243,7 +243,7 @@ function mapInPlace(
   if (before !== "none" || after !== "name") {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      `The column mapping mode of a table cannot go from ${before} to ${after}: only from none to name.`,
+      `Cannot change the column mapping mode from ${before} to ${after}: only none to name is supported.`,
       {
         before,
         after,
@@ -261,7 +261,7 @@ function checkTogether(configuration: Readonly<Record<string, string>>): void {
   if (propertyOf(configuration, "enableRowTracking") && propertyOf(configuration, "rowTrackingSuspended")) {
     throw new VarveError(
       "INVALID_ARGUMENT",
-      "Row tracking cannot be enabled while delta.rowTrackingSuspended is true. Set that to false in the same change.",
+      "Row tracking cannot be enabled while delta.rowTrackingSuspended is true. Set it to false in the same change.",
     );
   }
 }
@@ -278,8 +278,8 @@ async function filesWithoutRowIds(snapshot: LogSnapshot): Promise<AddAction[]> {
 function needsListing(names: readonly string[], protocol: ProtocolAction): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping that raises the protocol to a list of features. ` +
-      "Older writers will lose access; pass upgradeProtocol to accept that.",
+    `The table's writer version ${protocol.minWriterVersion} implies ${names.join(", ")}: dropping one raises the protocol to a list of features. ` +
+      "Older writers will lose access; to accept that, pass upgradeProtocol.",
     { features: [...names] },
   );
 }
@@ -288,7 +288,7 @@ function needsUpgrade(features: readonly string[], protocol: ProtocolAction): Va
   return new VarveError(
     "UNSUPPORTED_FEATURE",
     `This change needs the table feature ${features.join(", ")}, which the table's protocol (reader ${protocol.minReaderVersion}, writer ` +
-      `${protocol.minWriterVersion}) does not list. Engines that do not know it will lose access; pass upgradeProtocol to accept that.`,
+      `${protocol.minWriterVersion}) does not list. Engines without it will lose access; to accept that, pass upgradeProtocol.`,
     { features: [...features] },
   );
 }

@@ -124,7 +124,7 @@ function requireDroppable(name: string, table: FeatureUse, dropped: ReadonlySet<
 function stays(name: string, why: string): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The feature ${name} cannot be dropped by varve: ${why}. Drop it with Spark (ALTER TABLE … DROP FEATURE ${name}).`,
+    `varve cannot drop the feature ${name}: ${why}. Drop it with Spark (ALTER TABLE … DROP FEATURE ${name}).`,
     { features: [name] },
   );
 }

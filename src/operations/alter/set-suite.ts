@@ -96,7 +96,7 @@ function definitionWith(
   if (!upgrade) {
     throw new VarveError(
       "UNSUPPORTED_FEATURE",
-      `CHECK constraints need the table feature ${missing.join(", ")}, which the table does not list. Set upgradeProtocol to list it; older writers then refuse the table. Nothing was written.`,
+      `CHECK constraints need the table feature ${missing.join(", ")}, which the table does not list. To list it, pass upgradeProtocol; older writers can then no longer write. Nothing was written.`,
       { features: missing },
     );
   }
@@ -159,7 +159,7 @@ async function requireSatisfied(
     if (rows === 0) continue;
     throw new VarveError(
       "CONSTRAINT_VIOLATED",
-      `${rows} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Mend the rows first, or set the suite without registerConstraints. Nothing was written.`,
+      `${rows} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Correct the rows first, or set the suite without registerConstraints. Nothing was written.`,
       { checkId: constraint.checkId, expression: constraint.expression, rows },
     );
   }

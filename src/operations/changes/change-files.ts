@@ -97,7 +97,7 @@ async function commitOf(last: LogSnapshot, version: number): Promise<Action[]> {
 }
 
 function gone(version: number, cause: unknown): VarveError {
-  const message = `The changes of version ${version} cannot be read: its commit is no longer in the log. Start at a later version.`;
+  const message = `Cannot read the changes of version ${version}: its commit is no longer in the log. Start at a later version.`;
   return new VarveError("CHANGES_UNAVAILABLE", message, { version }, cause);
 }
 
@@ -115,8 +115,8 @@ function checkFeed({ protocol, metadata }: State, version: number): void {
   if (isFeatureActive("changeDataFeed", protocol, metadata)) return;
   throw new VarveError(
     "CHANGES_UNAVAILABLE",
-    `Version ${version} was written without the change data feed (delta.enableChangeDataFeed), so its row changes are not known. ` +
-      "Ask for a range of versions that were all written with it.",
+    `Version ${version} was written without the change data feed (delta.enableChangeDataFeed), so its row changes are unknown. ` +
+      "Choose a range of versions that were all written with it.",
     { version },
   );
 }
@@ -230,7 +230,7 @@ async function partitionValuesOf(
   }
   throw new VarveError(
     "LOG_CORRUPT",
-    `Version ${version} removes ${remove.path}, which the version before does not have.`,
+    `Version ${version} removes ${remove.path}, which is not in the version before it. The log is damaged.`,
     {
       version,
       path: remove.path,

@@ -84,7 +84,7 @@ function firstChange(
 function unavailable(version: number, last: number, why: string): VarveError {
   return new VarveError(
     "CHANGES_UNAVAILABLE",
-    `The changes of version ${version} cannot be shown under the schema of version ${last}: ${why}. Read the versions before and after that change apart.`,
+    `Cannot show the changes of version ${version} with the schema of version ${last}: ${why}. Read the versions before and after that change separately.`,
     { version, last, reason: why },
   );
 }

@@ -122,7 +122,7 @@ function checkColumnNames(last: LogSnapshot): void {
     feedColumns.some((name) => name === field.name.toLowerCase()),
   );
   if (clash === undefined) return;
-  const message = `The table has a column ${clash.name}, the name of a column of the change feed: its changes cannot be read. Rename the column.`;
+  const message = `Cannot read changes: the table's column ${clash.name} has the name of a column of the change data feed. Rename it.`;
   throw new VarveError("CHANGES_UNAVAILABLE", message, { column: clash.name });
 }
 
@@ -152,12 +152,12 @@ async function resolveRange(
     const bad = first > latest ? first : last;
     throw new VarveError(
       "CHANGES_RANGE_INVALID",
-      `There is no version ${bad} yet: the latest is ${latest}. Ask for changes up to ${latest}.`,
+      `Version ${bad} does not exist yet; the latest is ${latest}. Choose a range up to ${latest}.`,
       data,
     );
   }
   if (first > last) {
-    const message = `The range of changes is reversed: it starts at version ${first} and ends at version ${last}. Swap its ends.`;
+    const message = `The range of changes is reversed: it starts at version ${first} and ends at version ${last}. Swap from and to.`;
     throw new VarveError("CHANGES_RANGE_INVALID", message, data);
   }
   return { from: first, to: last, listing };
@@ -167,7 +167,7 @@ function checkVersion(version: number, end: "from" | "to"): number {
   if (Number.isSafeInteger(version) && version >= 0) return version;
   throw new VarveError(
     "CHANGES_RANGE_INVALID",
-    `${version} is not a version to read changes ${end}: versions are integers from 0 on.`,
+    `Invalid version ${version} for ${end}: a version must be a non-negative integer.`,
     {
       [end]: version,
     },
@@ -196,14 +196,14 @@ async function versionBefore(context: TableContext, latest: number, time: Date):
   } catch (error) {
     if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
     if (at >= (await openLog(context)).timestamp) return latest;
-    const message = `No version is left that was committed at or before ${time.toISOString()}, where the range of changes ends.`;
+    const message = `No remaining version was committed at or before ${time.toISOString()}, the end of the range. Choose a later time.`;
     throw new VarveError("CHANGES_RANGE_INVALID", message, { to: at, latest }, error);
   }
 }
 
 function millisecondsOf(time: Date, end: "from" | "to"): number {
   if (Number.isFinite(time.getTime())) return time.getTime();
-  throw new VarveError("CHANGES_RANGE_INVALID", `The time to read changes ${end} is not a valid date.`, {
+  throw new VarveError("CHANGES_RANGE_INVALID", `Invalid date for ${end}. Pass a valid Date.`, {
     [end]: String(time),
   });
 }

@@ -73,7 +73,7 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
       : "Repeat a batch with the same rows and the same suite, or give it a new batchId and discard the rows in the quarantine";
   throw new VarveError(
     "QUARANTINE_INVALID",
-    `Batch ${batchId} set ${earlier.rows} rows aside before (${quarantine.context.store.uri}), and now it would set aside ${quarantined}${verdict === undefined ? "" : ` by the suite ${verdict.suite.name}`}. ${why}. Nothing was written.`,
+    `Batch ${batchId} already set ${earlier.rows} rows aside (${quarantine.context.store.uri}), but would now set aside ${quarantined}${verdict === undefined ? "" : ` by the suite ${verdict.suite.name}`}. ${why}. Nothing was written.`,
     { batchId, before: earlier.rows, now: quarantined, resolved: earlier.resolved },
   );
 }

@@ -95,7 +95,7 @@ async function setAsideRows(
 function setAsideMeanwhile(batchId: string): VarveError {
   return new VarveError(
     "QUARANTINE_INVALID",
-    `Another writer set rows of batch ${batchId} aside at the same time, by other tests. Nothing was written; repeat the batch.`,
+    `Another writer set rows of batch ${batchId} aside at the same time, with different tests. Nothing was written; retry the batch.`,
     { batchId },
   );
 }

@@ -203,7 +203,7 @@ function checkClustering(
   if (why === undefined) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced thus: ${why}. Keep the columns, or take the clustering away with Spark first (ALTER TABLE … CLUSTER BY NONE).`,
+    `The table is clustered by ${columns.map(pathText).join(", ")}, so its schema cannot be replaced: ${why}. Keep the columns, or remove the clustering with Spark first (ALTER TABLE … CLUSTER BY NONE).`,
     { clusteringColumns: columns.map((path) => [...path]) },
   );
 }
@@ -236,8 +236,8 @@ function mapNewColumns(
 function needsFeatures(features: readonly string[]): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The batch brings columns that need the table feature${features.length === 1 ? "" : "s"} ${features.join(", ")}, which the table does not list. ` +
-      "Engines that do not know them will not read the table any more. Write with upgradeProtocol to list them. Nothing was written.",
+    `The batch has columns that need the table feature${features.length === 1 ? "" : "s"} ${features.join(", ")}, which the table does not list. ` +
+      "To list them, pass upgradeProtocol; engines without them can then no longer read the table. Nothing was written.",
     { features: [...features] },
   );
 }

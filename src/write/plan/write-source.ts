@@ -132,7 +132,7 @@ function refuseTwice(files: readonly string[]): void {
   if (file === undefined) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `The source names the file ${file} twice, so its rows could not be told apart where the gate sets some aside. Name it once.`,
+    `The source has the file ${file} twice, so its rows could not be distinguished when the gate sets some aside. Pass it once.`,
     { file },
   );
 }
@@ -162,7 +162,7 @@ async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
   const handle = await open(file).catch((error: unknown) => {
     throw new VarveError(
       "SOURCE_UNREADABLE",
-      `The file ${file} cannot be opened: ${String(error)}.`,
+      `Cannot open the file ${file}: ${String(error)}.`,
       { file },
       error,
     );
@@ -225,7 +225,7 @@ function sourceByExtension(files: readonly string[]): EngineSource {
     return { kind: "ndjson", files };
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `What ${files[0] ?? "the file"} holds cannot be told from its name. Name files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
+    `Cannot tell the format of ${files[0] ?? "the file"} from its name. Pass { csv }, { ndjson } or { parquet }, or files that end in .csv, .tsv, .ndjson, .jsonl, .json or .parquet.`,
     { files: [...files] },
   );
 }
@@ -247,13 +247,16 @@ async function findFiles(session: OpenSession, paths: string | readonly string[]
     if (rows.length === 0) throw new VarveError("SOURCE_UNREADABLE", `No file matches ${path}.`, { path });
     for (const row of rows) found.push(String(row["file"]));
   }
-  if (found.length === 0) throw new VarveError("INVALID_ARGUMENT", "The source names no file.", {});
+  if (found.length === 0)
+    throw new VarveError("INVALID_ARGUMENT", "The source has no files. Pass at least one.", {});
   return found;
 }
 
 function localName(path: string): string {
   if (typeof path !== "string" || path === "")
-    throw new VarveError("INVALID_ARGUMENT", `${JSON.stringify(path)} is not the name of a file.`, { path });
+    throw new VarveError("INVALID_ARGUMENT", `Invalid file name ${JSON.stringify(path)}: it must be text.`, {
+      path,
+    });
   return path.startsWith("file:") ? fileURLToPath(path) : resolve(path);
 }
 
@@ -270,7 +273,7 @@ function notASource(source: unknown): VarveError {
   const found = source === null ? "null" : typeof source;
   return new VarveError(
     "INVALID_ARGUMENT",
-    `This is no source of rows (${found}). Give an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
+    `Unsupported source (${found}). Pass an array or iterable of objects, Arrow data, a table's version, or { csv }, { ndjson }, { parquet }, { arrow } or { sql }.`,
     { found },
   );
 }

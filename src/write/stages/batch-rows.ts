@@ -78,7 +78,7 @@ export function numberedTarget(target: BatchTarget, rules: WriteRules, rows: num
     if (BigInt.asIntN(64, mark) === mark) continue;
     throw new VarveError(
       "CONSTRAINT_VIOLATED",
-      `The identity column ${quoteName(column)} has no numbers left for ${rows} rows. Nothing was written.`,
+      `The identity column ${quoteName(column)} has no values left for ${rows} rows. Nothing was written.`,
       { column },
     );
   }

@@ -134,7 +134,7 @@ async function refuseOutside(
   if (outside?.["n"] === 0n) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `${String(outside?.["n"])} of the new rows do not meet the condition of the rows that they replace (${where}). Nothing was written. Filter the source, or replace more.`,
+    `${String(outside?.["n"])} of the new rows do not match replaceWhere (${where}). Nothing was written. Filter the source, or widen the condition.`,
     { constraint: "replaceWhere", condition: where, rows: Number(outside?.["n"]) },
   );
 }
@@ -142,8 +142,8 @@ async function refuseOutside(
 function needsWholeFiles(where: string): VarveError {
   return new VarveError(
     "UNSUPPORTED_FEATURE",
-    `The table keeps a change data feed, and the rows that meet ${where} share files with others that would be reported as changed. ` +
-      "Replace by a condition over partition columns. Nothing was written.",
+    `The table has a change data feed, and rows that match ${where} share files with other rows, which the feed would report as changed. ` +
+      "Use a condition on partition columns. Nothing was written.",
     { features: ["changeDataFeed"], condition: where },
   );
 }
