@@ -29,6 +29,15 @@ export function withDeclarations<T>(work: (folder: string) => T): T {
   }
 }
 
+/** As {@link withDeclarations}, with the name of a file that holds what all entry points give. */
+export function withAllDeclarations<T>(work: (folder: string, entry: string) => T): T {
+  return withDeclarations((folder) => {
+    const all = entryPoints.map((entry) => `export * from "./${entry}.js";\n`).join("");
+    writeFileSync(join(folder, "types.d.ts"), all);
+    return work(folder, "types");
+  });
+}
+
 /**
  * Runs API Extractor on one file of declarations.
  *
@@ -98,11 +107,9 @@ function textOf({ sourceFilePath, sourceFileLine, messageId, text }: ExtractorMe
  * what it gives of it. A class is declared once, so that a table of `varve` goes into functions of `varve/suite`.
  */
 function shipDeclarations(): string[] {
-  return withDeclarations((folder) => {
-    const all = entryPoints.map((entry) => `export * from "./${entry}.js";\n`).join("");
-    writeFileSync(join(folder, "types.d.ts"), all);
+  return withAllDeclarations((folder, all) => {
     const target = join(root, "dist", "types.d.ts");
-    const { problems } = extract(folder, "types", {
+    const { problems } = extract(folder, all, {
       dtsRollup: { enabled: true, untrimmedFilePath: target },
     });
     for (const entry of entryPoints) {
