@@ -246,12 +246,8 @@ function convertStruct(
       checks.push(
         nullCheck(fieldPath, field.type, (value) => `${value} IS NOT NULL AND ${member(value)} IS NULL`),
       );
-    checks.push(
-      ...plan.checks.map((check) => ({
-        ...check,
-        violated: (value: string) => check.violated(member(value)),
-      })),
-    );
+    for (const check of plan.checks)
+      checks.push({ ...check, violated: (value: string) => check.violated(member(value)) });
     return { field, convert: (value: string) => plan.convert(member(value)) };
   });
   for (const extra of byName.values()) {

@@ -4,6 +4,7 @@ import { checkUniqueNames, foldName } from "../schema/schema-json.ts";
 import { pathText, typeText } from "../schema/type-names.ts";
 import type { StructField, StructType } from "../schema/types.ts";
 import { quoteName } from "../sql/sql-text.ts";
+import { appendAll } from "../util/append-all.ts";
 import {
   type Conversion,
   type ConversionOptions,
@@ -77,7 +78,7 @@ export function planEnforcement(
       mismatches,
       options,
     );
-    checks.push(...columnChecks(field, quoteName(column.name), conversion));
+    appendAll(checks, columnChecks(field, quoteName(column.name), conversion));
     return { field, sql: conversion.convert(quoteName(column.name)) };
   });
   for (const extra of byName.values()) {

@@ -116,7 +116,10 @@ export async function writeMetrics(context: TableContext, found: readonly Versio
     const missing = found.filter((entry) => last === undefined || entry.version > last.version);
     if (missing.length === 0) return;
     try {
-      const txn = { appId: "varve.metrics", version: Math.max(...missing.map((entry) => entry.version)) };
+      const txn = {
+        appId: "varve.metrics",
+        version: missing.reduce((newest, { version }) => Math.max(newest, version), 0),
+      };
       const target = await existingTarget(snapshot);
       const source = missing.map(storedMetrics);
       const result = await runPlan(addedRows(target, { source }, { mergeSchema: true, txn }));

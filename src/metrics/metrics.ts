@@ -19,6 +19,7 @@ import {
 } from "../quality/measures/metric-state.ts";
 import type { MetricSeries } from "../report/check-report.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
+import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
@@ -52,7 +53,7 @@ async function measureVersions(snapshot: LogSnapshot): Promise<VersionMetrics[]>
     if (actions === undefined) continue;
     const follows = before?.version === version - 1 ? before.state : undefined;
     const measured = await measureVersion(session, context, version, actions, follows);
-    found.push(...measured);
+    appendAll(found, measured);
     before = measured.find((entry) => entry.scope === "table");
   }
   return found;

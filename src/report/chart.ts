@@ -16,7 +16,8 @@ export function chart(series: MetricSeries): string {
   const first = points[0];
   if (last === undefined || first === undefined) return "";
   const values = points.map((point) => point.value);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const low = values.reduce((least, value) => Math.min(least, value));
+  const high = values.reduce((most, value) => Math.max(most, value));
   const placed = points.map((point, index) => ({
     point,
     x: round(across(points.length === 1 ? 0.5 : index / (points.length - 1))),

@@ -20,6 +20,15 @@ describe("tables on the terminal", () => {
     expect(text).toContain("…");
   });
 
+  it("is drawn of a log of 150,000 versions, aligned from the first row to the last", () => {
+    const rows = Array.from({ length: 150_000 }, (_, version) => [version, "WRITE"]);
+    const lines = textTable(["version", "what"], rows, { width: 80, rightAligned: new Set([0]) }).split("\n");
+    expect(lines.length).toBe(150_001);
+    expect(lines[1]).toBe("      0  WRITE");
+    expect(lines[10_001]).toBe("  10000  WRITE");
+    expect(lines.at(-1)).toBe(" 149999  WRITE");
+  });
+
   it("shows control characters instead of obeying them", () => {
     expect(cellText("a\u001b[31mb\nc")).toBe("a\\u001b[31mb\\nc");
   });

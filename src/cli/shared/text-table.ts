@@ -25,18 +25,33 @@ export function textTable(
   const heads = names.map((name) => visible(name));
   const cells = rows.map((row) => heads.map((_, index) => cellText(row[index], nullText)));
   const wanted = heads.map((head, index) =>
-    Math.max(head.length, ...cells.map((row) => (row[index] ?? "").length)),
+    cells.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), head.length),
   );
   const widths = fitWidths(wanted, options.width);
+  const parts = [drawn(heads, cells.slice(0, rowsAtATime), widths, options)];
+  for (let from = rowsAtATime; from < cells.length; from += rowsAtATime)
+    parts.push(drawn([], cells.slice(from, from + rowsAtATime), widths, options));
+  return parts.join("\n");
+}
+
+/** The table printer puts its rows on the stack, and takes longer for each the more there are. */
+const rowsAtATime = 100;
+
+function drawn(
+  heads: readonly string[],
+  cells: readonly (readonly string[])[],
+  widths: readonly number[],
+  { rightAligned }: TextTableOptions,
+): string {
   const table = new Table({
-    head: heads,
+    head: [...heads],
     colWidths: widths.map((width) => width + gap),
-    colAligns: heads.map((_, index) => (options.rightAligned?.has(index) === true ? "right" : "left")),
+    colAligns: widths.map((_, index) => (rightAligned?.has(index) === true ? "right" : "left")),
     wordWrap: false,
     style: { head: [], border: [], "padding-left": 0, "padding-right": gap },
     chars: Object.fromEntries(frameParts.map((part) => [part, ""])),
   });
-  table.push(...cells);
+  for (const row of cells) table.push([...row]);
   return table
     .toString()
     .split("\n")
@@ -63,13 +78,17 @@ function fitWidths(wanted: readonly number[], width: number): number[] {
   const room = Math.max(width - gap * widths.length, smallest * widths.length);
   let excess = widths.reduce((sum, value) => sum + value, 0) - room;
   while (excess > 0) {
-    const widest = widths.indexOf(Math.max(...widths));
+    const widest = widths.indexOf(greatest(widths));
     const current = widths[widest] ?? 0;
     if (current <= smallest) break;
-    const next = Math.max(smallest, ...widths.filter((value) => value < current));
+    const next = Math.max(smallest, greatest(widths.filter((value) => value < current)));
     const cut = Math.min(excess, Math.max(1, current - next));
     widths[widest] = current - cut;
     excess -= cut;
   }
   return widths;
+}
+
+function greatest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
 }

@@ -116,7 +116,7 @@ export function* walk(tree: Tree): Generator<Tree> {
     if (Array.isArray(next)) for (const item of next) open.push(item);
     else if (isTree(next)) {
       yield next;
-      open.push(...Object.values(next));
+      for (const member of Object.values(next)) open.push(member);
     }
   }
 }

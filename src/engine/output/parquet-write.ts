@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import { assertInternal } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import type {
   EngineRow,
@@ -182,15 +183,8 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
     await rename(file.file, whole);
     const folder = `${file.file}.parts`;
     await mkdir(folder);
-    result.push(
-      ...(await copyFiles(
-        writer,
-        `SELECT * FROM read_parquet(${quoteFile(whole)})`,
-        folder,
-        file.partitionValues,
-        true,
-      )),
-    );
+    const sql = `SELECT * FROM read_parquet(${quoteFile(whole)})`;
+    appendAll(result, await copyFiles(writer, sql, folder, file.partitionValues, true));
     await rm(whole);
   }
   return result;

@@ -2,6 +2,7 @@ import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { openCore } from "../core/open-core.ts";
@@ -105,7 +106,7 @@ async function columnsOf(core: EngineCore, files: readonly string[]): Promise<En
   const columns: EngineColumn[] = [];
   for (const file of files) {
     if (await isParquet(file))
-      columns.push(...(await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`)));
+      appendAll(columns, await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`));
   }
   return columns;
 }

@@ -19,6 +19,7 @@ import type {
 import { isFeatureActive } from "../../protocol/features.ts";
 import { parseSchema } from "../../schema/schema-json.ts";
 import { deletedRows, type RowSelection, type VectorOwner } from "../../table/scan/row-selection.ts";
+import { appendAll } from "../../util/append-all.ts";
 import { schemaObstacle } from "./change-schema.ts";
 
 /** A file, or some rows of one, that a version's changes are read from. */
@@ -153,7 +154,7 @@ async function derivedFiles(
         changeType: "insert",
         ...without(now),
       });
-    else files.push(...vectorChanges(add, now, before));
+    else appendAll(files, vectorChanges(add, now, before));
   }
   for (const [key, remove] of removes) {
     if (adds.has(key)) continue;

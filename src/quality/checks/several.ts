@@ -62,9 +62,10 @@ function addedUp(
     ...columns.map(digitsOf),
     { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction },
   ];
-  const scale = Math.max(...digits.map((one) => one.scale));
+  const scale = digits.reduce((most, one) => Math.max(most, one.scale), 0);
   // what adding so many can carry over; the engines check sums of 18 digits against 18 digits
-  const width = Math.max(...digits.map((one) => one.whole)) + String(columns.length).length + scale;
+  const width =
+    digits.reduce((most, one) => Math.max(most, one.whole), 0) + String(columns.length).length + scale;
   const isExact =
     width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
   const cast = (sql: string) =>

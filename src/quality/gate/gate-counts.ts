@@ -1,4 +1,5 @@
 import type { EngineRow, Session, StagedRelation } from "../../engine/core/contract.ts";
+import { appendAll } from "../../util/append-all.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
@@ -98,7 +99,7 @@ async function mainPass(
   for (const [at, check] of planned.entries()) {
     const { plan } = check;
     if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
-    columns.push(...selectAggregates(check, plan.aggregates, at));
+    appendAll(columns, selectAggregates(check, plan.aggregates, at));
     const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => `a${at}_${name}`) : undefined;
     for (const [name, condition] of Object.entries(conditions ?? {}))
       outer.push(`${condition} AS a${at}_${name}`);

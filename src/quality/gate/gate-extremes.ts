@@ -104,7 +104,7 @@ async function relationOf(
   if (columns.length === 0) return undefined;
   const values = columns.map(({ name }) => known.get(name)?.extremes ?? []);
   const rows = Array.from(
-    { length: Math.max(1, ...values.map((texts) => texts.length)) },
+    { length: values.reduce((most, texts) => Math.max(most, texts.length), 1) },
     (_, index) => index,
   );
   const cell = (column: number, row: number) => {

@@ -82,7 +82,7 @@ async function counts(
     const some = aggregates.slice(from, from + atATime);
     const select = some.map((sql, index) => `${sql} AS d${index}`).join(", ");
     const [row] = await session.rows(`SELECT ${select} FROM (${relation.sql})`);
-    found.push(...some.map((_, index) => toNumber(row?.[`d${index}`]) ?? 0));
+    for (const index of some.keys()) found.push(toNumber(row?.[`d${index}`]) ?? 0);
   }
   return found;
 }

@@ -221,8 +221,8 @@ export function suite(
   checks: readonly BuiltCheck[],
   options: Omit<SuiteJson, "name" | "checks"> = {},
 ): Suite {
-  const functions = Object.assign({}, ...checks.map((item) => item.functions ?? {})) as Readonly<
-    Record<string, RowFunction>
-  >;
+  const functions: Readonly<Record<string, RowFunction>> = Object.fromEntries(
+    checks.flatMap((item) => Object.entries(item.functions ?? {})),
+  );
   return defineSuite({ name, ...options, checks: checks.map((item) => item.json) }, functions);
 }

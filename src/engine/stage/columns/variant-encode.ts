@@ -83,7 +83,7 @@ function objectOf(
   });
   fields.sort((one, other) => Buffer.compare(one.name, other.name));
   const total = sumOf(fields.map(({ item }) => item));
-  const idSize = bytesFor(Math.max(0, ...fields.map(({ id }) => id)));
+  const idSize = bytesFor(fields.reduce((most, { id }) => Math.max(most, id), 0));
   const offsetSize = bytesFor(total);
   const large = fields.length > 255;
   return joined([
