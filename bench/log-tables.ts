@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { duckdbEngine } from "../src/engine/session/session.ts";
 import { checkpointPath, commitPath, lastCheckpointPath } from "../src/log/segment/file-names.ts";
+import { unchecked } from "../src/sql/sql.ts";
 import { quoteText } from "../src/sql/sql-text.ts";
 
 /**
@@ -131,7 +132,9 @@ async function writeAdds(folder: string, files: number, columns: number): Promis
   const target = join(folder, commitPath(1));
   const json = `SELECT to_json({'add': struct_pack(path := add.path, "partitionValues" := add."partitionValues", size := add.size, "modificationTime" := add."modificationTime", "dataChange" := add."dataChange", stats := add.stats)}) AS line FROM (${addsSql(files, columns)})`;
   await session.execute(
-    `COPY (${json}) TO ${quoteText(target)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`,
+    unchecked(
+      `COPY (${json}) TO ${quoteText(target)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`,
+    ),
   );
   await session.close();
 }
@@ -146,7 +149,9 @@ async function writeCheckpoint(folder: string, files: number, columns: number, h
   const target = join(folder, checkpointPath(1));
   // Writers bound row groups by bytes: wide statistics make them of fewer rows.
   await session.execute(
-    `COPY (${sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${columns === 0 ? 122_880 : 10_240})`,
+    unchecked(
+      `COPY (${sql}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${columns === 0 ? 122_880 : 10_240})`,
+    ),
   );
   await session.close();
   writeFileSync(join(folder, commitPath(1)), addLine(files + 1).split("\n")[0] ?? "");

@@ -5,6 +5,7 @@ import { openSession } from "../../src/engine/session/session.ts";
 import { createTable } from "../../src/index.ts";
 import type { Suite } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import { makeParquet, makeRows } from "../data.ts";
 import { type BenchContext, contest, type Figure, type Workload } from "../harness.ts";
 
@@ -48,7 +49,9 @@ async function appendParquet(
       const target = join(folder, `copy-${run}.parquet`);
       const session = await openSession();
       await session.execute(
-        `COPY (SELECT * FROM read_parquet('${file}')) TO '${target}' (FORMAT parquet, RETURN_STATS)`,
+        unchecked(
+          `COPY (SELECT * FROM read_parquet('${file}')) TO '${target}' (FORMAT parquet, RETURN_STATS)`,
+        ),
       );
       await session.close();
     },

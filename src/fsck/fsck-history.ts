@@ -10,6 +10,7 @@ import { planChanges } from "../operations/changes/changes.ts";
 import type { Action, AddAction, CdcAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { upkeepProperties } from "../protocol/upkeep-properties.ts";
+import { unchecked } from "../sql/sql.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 
@@ -236,7 +237,9 @@ async function readChanges(
     const { sql } = await planChanges(session, latest.context, { from: version, to: version });
     const known = changeTypes.map((type) => `'${type}'`).join(", ");
     const [row] = await session.rows(
-      `SELECT count(*) FILTER (coalesce(_change_type, '') NOT IN (${known})) AS wrong, any_value(_change_type) FILTER (_change_type NOT IN (${known})) AS sample, bit_xor(hash(c)) AS every_value FROM (${sql}) AS c`,
+      unchecked(
+        `SELECT count(*) FILTER (coalesce(_change_type, '') NOT IN (${known})) AS wrong, any_value(_change_type) FILTER (_change_type NOT IN (${known})) AS sample, bit_xor(hash(c)) AS every_value FROM (${sql}) AS c`,
+      ),
     );
     if (Number(row?.["wrong"] ?? 0) === 0) return;
     const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows with an unknown _change_type (${JSON.stringify(row?.["sample"] ?? null)}).`;

@@ -7,6 +7,7 @@ import { fieldAt, leafFields } from "../schema/fields.ts";
 import { isPrimitive, pathText } from "../schema/type-names.ts";
 import { typeChangesOf } from "../schema/type-widening.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { readTypeText } from "../table/scan/read-type.ts";
 import { mappingModeOf } from "../table/scan/scan.ts";
@@ -90,10 +91,10 @@ export async function statisticsProblems(
     ];
   });
   const found = await session.rows(
-    `WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${["0", ...facts].join(", ")} FROM (${sql}) AS t GROUP BY ALL),
+    unchecked(`WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${["0", ...facts].join(", ")} FROM (${sql}) AS t GROUP BY ALL),
        logged AS (SELECT CAST(s[1] AS BIGINT) AS file, s[2] AS bounds, TRY_CAST(s[3] AS BIGINT) AS records, s
          FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS s))
-     SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`,
+     SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`),
     [JSON.stringify(logged)],
   );
   const findings = found.flatMap((row) => {

@@ -8,6 +8,7 @@ import {
   storedColumn,
 } from "../quality/measures/metric-state.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { createEmpty } from "../table/definition/create-empty.ts";
 import { planScan } from "../table/scan/scan.ts";
@@ -75,7 +76,9 @@ async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): 
   const newest =
     selection.newest === true ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})` : "true";
   const rows = await session.rows(
-    `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
+    unchecked(
+      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
+    ),
   );
   return rows.map((row) => ({
     version: Number(row["version"]),

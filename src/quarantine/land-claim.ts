@@ -15,6 +15,7 @@ import {
 } from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
 import { keepLog } from "../table/commit/upkeep.ts";
@@ -168,7 +169,7 @@ async function claimedRows(
   ];
   return await withQuarantine(table.context, async (session, { sql }, snapshot) => {
     const [row] = await session.rows(
-      `SELECT ${asked.join(", ")} FROM (${claimedPayloads(table, `(${sql})`, claim)})`,
+      unchecked(`SELECT ${asked.join(", ")} FROM (${claimedPayloads(table, `(${sql})`, claim)})`),
     );
     const silent = new Set(filled.filter((_, at) => row?.[`c${at}`] !== true));
     const rows = Number(row?.["n"] ?? 0);

@@ -4,6 +4,7 @@ import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { overwrite } from "../operations/overwrite.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { openQuarantine, quarantineContext } from "./intake/quarantine-table.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
@@ -170,7 +171,7 @@ async function countSelected(
   const [row] =
     (await withQuarantine(context, async (session, { sql }) => {
       for (const expression of expressions) await session.checkRowExpression(expression);
-      return session.rows(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`);
+      return session.rows(unchecked(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`));
     })) ?? [];
   return Number(row?.["n"] ?? 0);
 }

@@ -1,6 +1,7 @@
 import type { EngineRow, OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan, type ScanRelation } from "../table/scan/scan.ts";
 import { openQuarantine, type QuarantineStatus, quarantineContext } from "./intake/quarantine-table.ts";
@@ -61,9 +62,11 @@ export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelect
 export async function listQuarantine(context: TableContext): Promise<QuarantinedBatch[]> {
   const found = await withQuarantine(context, (session, { sql }) =>
     session.rows(
-      `WITH q AS (${sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL) ` +
-        `SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${["open", "claimed", "resubmitted", "discarded"].map((status) => `count_if(status = '${status}') AS ${status}`).join(", ")}, ` +
-        "(SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id",
+      unchecked(
+        `WITH q AS (${sql}), failed AS (SELECT batch_id, e.check_id AS check_id, count(DISTINCT quarantine_id) AS n FROM (SELECT batch_id, quarantine_id, unnest(errors) AS e FROM q) GROUP BY ALL) ` +
+          `SELECT batch_id, epoch_ms(min(quarantined_at)) AS at_ms, count(*) AS n, ${["open", "claimed", "resubmitted", "discarded"].map((status) => `count_if(status = '${status}') AS ${status}`).join(", ")}, ` +
+          "(SELECT to_json(list({id: check_id, n: n} ORDER BY n DESC, check_id)) FROM failed WHERE failed.batch_id = q.batch_id) AS checks FROM q GROUP BY batch_id ORDER BY at_ms DESC, batch_id",
+      ),
     ),
   );
   return (found ?? []).map((row) => ({
@@ -98,7 +101,9 @@ export async function readQuarantine(
       : `quarantine_id IN (${selection.ids.map(quoteText).join(", ") || "''"})`;
   const rows = await withQuarantine(context, (session, { sql }) =>
     session.rows(
-      `SELECT * FROM (${sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? "" : ` LIMIT ${limit}`}`,
+      unchecked(
+        `SELECT * FROM (${sql}) WHERE ${condition} ORDER BY batch_id, source_file, source_row${limit === undefined ? "" : ` LIMIT ${limit}`}`,
+      ),
     ),
   );
   const missing = (selection.ids ?? []).filter(
@@ -118,7 +123,9 @@ export async function* exportQuarantine(
   await using session = await (await context.engine()).open();
   const scan = await planScan(session, snapshot);
   yield* session.jsonLines(
-    `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
+    unchecked(
+      `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
+    ),
   );
 }
 

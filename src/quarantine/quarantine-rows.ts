@@ -10,6 +10,7 @@ import {
 } from "../quality/gate/payload.ts";
 import { columnMetadata, isFilled } from "../schema/column-metadata.ts";
 import type { StructField, StructType } from "../schema/types.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { writeRules } from "../table/rules/write-rules.ts";
 import { freePrefix } from "../util/free-prefix.ts";
@@ -77,10 +78,10 @@ export async function stagePayloads(
   const placed = `SELECT ${names}, ${id}, ${rest.join(", ")} FROM (${whole})`;
   const { sql } = await session.stage({
     kind: "relation",
-    relation: { sql: placed, columns: await session.describe(placed) },
+    relation: { sql: unchecked(placed), columns: await session.describe(unchecked(placed)) },
   });
   return {
-    sql: `SELECT ${names} FROM (${sql})`,
+    sql: unchecked(`SELECT ${names} FROM (${sql})`),
     positionedSql: sql,
     columns,
     positionColumns: { file: id, row },

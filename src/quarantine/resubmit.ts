@@ -11,6 +11,7 @@ import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite
 import { carriedSuite } from "../quality/suite/carried.ts";
 import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
@@ -82,7 +83,9 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
 /** Claims that a call before left unfinished. */
 async function openClaims(context: TableContext): Promise<string[]> {
   const rows = await withQuarantine(context, (session, { sql }) =>
-    session.rows(`SELECT DISTINCT resubmission_id AS id FROM (${sql}) WHERE status = 'claimed' ORDER BY id`),
+    session.rows(
+      unchecked(`SELECT DISTINCT resubmission_id AS id FROM (${sql}) WHERE status = 'claimed' ORDER BY id`),
+    ),
   );
   return (rows ?? []).map((row) => String(row["id"]));
 }
@@ -237,13 +240,13 @@ async function decide(
   const sql = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
   const folder = join(staging, "decided");
   await mkdir(folder);
-  const [written] = await session.writeParquet(sql, { folder });
+  const [written] = await session.writeParquet(unchecked(sql), { folder });
   const counts = await session.rows(
-    `SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`,
+    unchecked(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`),
   );
   const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
   const [asked] = await session.rows(
-    `SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`,
+    unchecked(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`),
   );
   if (Number(asked?.["n"]) !== decided || Number(asked?.["different"]) !== decided)
     throw new VarveError(

@@ -1,5 +1,6 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { propertyKey } from "../protocol/properties.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
@@ -59,7 +60,9 @@ function setAsideBy(table: LogSnapshot): string {
 export async function gatedBatches(table: LogSnapshot, condition: string): Promise<BatchStandings> {
   const standings = await withQuarantine(table.context, async (session, { sql }, quarantine) => {
     const rows = await session.rows(
-      `SELECT DISTINCT ${quarantineColumns.batch} AS batch FROM (${sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY batch`,
+      unchecked(
+        `SELECT DISTINCT ${quarantineColumns.batch} AS batch FROM (${sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY batch`,
+      ),
     );
     return batchStandings(
       table,

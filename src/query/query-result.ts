@@ -1,6 +1,7 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineColumn, EngineRow, Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
 import { formulaStart } from "../util/formula-text.ts";
@@ -63,7 +64,7 @@ export class QueryResult implements AsyncDisposable {
    * ```
    */
   rows(): AsyncIterable<EngineRow> {
-    return this.#consume((session, sql) => session.rowStream(sql, { signal: this.#signal }));
+    return this.#consume((session, sql) => session.rowStream(unchecked(sql), { signal: this.#signal }));
   }
 
   /**
@@ -79,7 +80,7 @@ export class QueryResult implements AsyncDisposable {
     options: { readonly batchRows?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<RecordBatch> {
     return this.#consume((session, sql) =>
-      session.arrow(sql, { ...options, signal: eitherSignal(this.#signal, options.signal) }),
+      session.arrow(unchecked(sql), { ...options, signal: eitherSignal(this.#signal, options.signal) }),
     );
   }
 
@@ -108,7 +109,9 @@ export class QueryResult implements AsyncDisposable {
    */
   jsonLines(): AsyncIterable<string> {
     const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
-    return this.#consume((session, sql) => session.jsonLines(sql, { jsonColumns, signal: this.#signal }));
+    return this.#consume((session, sql) =>
+      session.jsonLines(unchecked(sql), { jsonColumns, signal: this.#signal }),
+    );
   }
 
   /**
@@ -143,9 +146,13 @@ export class QueryResult implements AsyncDisposable {
       format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`, [], {
-        signal: this.#signal,
-      });
+      await this.#session.execute(
+        unchecked(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`),
+        [],
+        {
+          signal: this.#signal,
+        },
+      );
     } finally {
       await this.close();
     }

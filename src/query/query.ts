@@ -3,6 +3,7 @@ import { checkText } from "../engine/fence/sql-size.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import type { Predicate } from "../protocol/predicate.ts";
+import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { predicateFromNode } from "../table/scan/predicate-from-sql.ts";
 import { planScan, type ScanReport } from "../table/scan/scan.ts";
@@ -65,7 +66,7 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
         rowTracking: request.rowTracking,
         signal: request.signal,
       });
-      await session.execute(`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
+      await session.execute(sql`CREATE VIEW ${quoteName(table.view)} AS ${scan.sql}`);
       appendAll(files, scan.files);
       scans[table.view] = scan.report;
     }

@@ -1,11 +1,13 @@
+import { type SqlExpression, type SqlName, sql } from "./sql.ts";
+
 /** A name as an SQL identifier, exact in spelling. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+export function quoteName(name: string): SqlName {
+  return `"${name.replaceAll('"', '""')}"` as SqlName;
 }
 
 /** A text as an SQL string literal. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+export function quoteText(text: string): SqlExpression {
+  return `'${text.replaceAll("'", "''")}'` as SqlExpression;
 }
 
 /**
@@ -19,16 +21,16 @@ export function filePattern(file: string): string {
  * A local file's name as the engine's readers take it (`read_parquet` and the like): never as a pattern that
  * finds other files.
  */
-export function quoteFile(file: string): string {
+export function quoteFile(file: string): SqlExpression {
   return quoteText(filePattern(file));
 }
 
 /** Local files' names as the engine's readers take several. */
-export function fileList(files: readonly string[]): string {
+export function fileList(files: readonly string[]): SqlExpression {
   return textList(files.map(filePattern));
 }
 
 /** A list literal of texts, e.g. `['a', 'b']`. */
-export function textList(texts: readonly string[]): string {
-  return `[${texts.map(quoteText).join(", ")}]`;
+export function textList(texts: readonly string[]): SqlExpression {
+  return sql`[${texts.map(quoteText)}]`;
 }

@@ -12,6 +12,7 @@ import {
   quarantineSchema,
 } from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
+import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
 import { misfitsTransaction } from "../table/idempotence/application-ids.ts";
@@ -47,7 +48,7 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
   // that fit are counted anew when they are published, so that one of those may have the same place
   const { id, values } = quarantineColumns;
   const [written] = await session.writeParquet(
-    `SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`,
+    unchecked(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`),
     { folder },
   );
   if (written === undefined)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, query, type SuiteJson, schema, setEngineLimits, type Table } from "../../src/index.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { freshFolder } from "../operations/table-folder.ts";
 
 const rows = 5000;
@@ -113,7 +114,7 @@ describe("with one session at a time, work that needs several at once ends", () 
 it("a query that waits for the engine is cancelled at once, and the others go on", async () => {
   const session = await openSession();
   const long = session.rows(
-    "SELECT count(*) FROM range(1000000) a, range(50) b WHERE hash(a.range + b.range) % 7 = 3",
+    sql`SELECT count(*) FROM range(1000000) a, range(50) b WHERE hash(a.range + b.range) % 7 = 3`,
   );
   const controller = new AbortController();
   const cancelled = query("SELECT 1 FROM t", { tables: { t: table }, signal: controller.signal });
@@ -172,7 +173,7 @@ it.runIf(process.platform === "linux")(
     for (let round = 0; round < 3; round++) {
       const session = await openSession({ threads: 33 + round });
       await session.fence({ files: [] });
-      const stream = session.rowStream("SELECT range AS a FROM range(100000)")[Symbol.asyncIterator]();
+      const stream = session.rowStream(sql`SELECT range AS a FROM range(100000)`)[Symbol.asyncIterator]();
       await stream.next();
       expect(threads()).toBeGreaterThan(before + 30);
       await session.close();

@@ -29,6 +29,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineSource, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 let session: OpenSession;
 
@@ -40,7 +41,7 @@ afterAll(() => session.close());
 
 async function exported(sql: string, batchRows?: number): Promise<Table> {
   const batches: RecordBatch[] = [];
-  for await (const batch of session.arrow(sql, batchRows === undefined ? {} : { batchRows }))
+  for await (const batch of session.arrow(unchecked(sql), batchRows === undefined ? {} : { batchRows }))
     batches.push(batch);
   return new Table(batches);
 }
@@ -82,13 +83,13 @@ describe("out and in again", () => {
       `SELECT CASE WHEN i % 2 = 0 THEN '' ELSE repeat('long ', (i * 37) % 3000) END AS v FROM range(3000) t(i)`,
     ],
   ])("%s keep every value and their order", async (_name, sql) => {
-    await session.execute("DROP TABLE IF EXISTS reference");
-    await session.execute(`CREATE TABLE reference AS ${sql}`);
+    await session.execute(unchecked("DROP TABLE IF EXISTS reference"));
+    await session.execute(unchecked(`CREATE TABLE reference AS ${sql}`));
     for (const batchRows of [1000, 65_536]) {
       const back = await session.stage({ kind: "arrow", data: await exported("FROM reference", batchRows) });
       const differences = `SELECT count(*) AS n FROM (SELECT *, row_number() OVER () AS n FROM (${back.sql})) a
         FULL JOIN (SELECT *, rowid + 1 AS n FROM reference) b USING (n) WHERE a IS DISTINCT FROM b`;
-      expect(await session.rows(differences)).toEqual([{ n: 0n }]);
+      expect(await session.rows(unchecked(differences))).toEqual([{ n: 0n }]);
     }
   });
 
@@ -130,11 +131,13 @@ describe("export", () => {
 
   it("batches come one by one and can be left early", async () => {
     let batches = 0;
-    for await (const batch of session.arrow("SELECT i FROM range(100000000) t(i)", { batchRows: 10_000 })) {
+    for await (const batch of session.arrow(sql`SELECT i FROM range(100000000) t(i)`, {
+      batchRows: 10_000,
+    })) {
       expect(batch.numRows).toBeGreaterThanOrEqual(10_000);
       if (++batches === 3) break;
     }
-    expect(await session.rows("SELECT 1 AS still")).toEqual([{ still: 1 }]);
+    expect(await session.rows(sql`SELECT 1 AS still`)).toEqual([{ still: 1 }]);
   });
 
   it("a failure on the way is thrown as a VarveError", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineColumn, FencedSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 const columns: readonly EngineColumn[] = [
   { name: "id", type: "BIGINT" },
@@ -12,7 +13,7 @@ let session: FencedSession;
 
 beforeAll(async () => {
   const open = await openSession({ threads: 1 });
-  await open.execute(`CREATE VIEW Flights AS SELECT 1 AS id, 'x' AS s; CREATE TABLE kept AS SELECT 2 AS id;
+  await open.execute(sql`CREATE VIEW Flights AS SELECT 1 AS id, 'x' AS s; CREATE TABLE kept AS SELECT 2 AS id;
     CREATE SCHEMA Other; CREATE VIEW Other.Away AS SELECT 3 AS id; CREATE TABLE __varve_hidden AS SELECT 'hunter2' AS s`);
   session = await open.fence({ files: [] });
 });
@@ -113,7 +114,7 @@ describe("a caller's query", () => {
 
   it("of no tables says that there are none", async () => {
     const bare = await openSession({ threads: 1 });
-    await bare.execute("CREATE TABLE __varve_hidden AS SELECT 1 AS a");
+    await bare.execute(sql`CREATE TABLE __varve_hidden AS SELECT 1 AS a`);
     const fenced = await bare.fence({ files: [] });
     expect(await failureOf(fenced.callerQuery("FROM nothing"))).toMatchObject({
       message: "There is no table nothing in this query. Its tables are: none.",
@@ -195,7 +196,7 @@ describe("a caller's expression", () => {
   ])("%s is taken, in parentheses", async (text) => {
     const sql = await session.callerExpression(text, columns);
     expect(sql).toBe(`(${text}\n)`);
-    await session.rows(`SELECT ${sql} AS a FROM (SELECT 1::BIGINT AS id, '1' AS s, [1, 2] AS l)`);
+    await session.rows(unchecked(`SELECT ${sql} AS a FROM (SELECT 1::BIGINT AS id, '1' AS s, [1, 2] AS l)`));
     await session.checkRowExpression(text);
   });
 

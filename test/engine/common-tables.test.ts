@@ -8,6 +8,7 @@ import type { FencedSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { sql } from "../../src/sql/sql.ts";
 
 let folder: string;
 let session: FencedSession;
@@ -18,8 +19,8 @@ beforeAll(async () => {
   secret = join(folder, "secret.csv");
   writeFileSync(secret, "word\nhunter2\n");
   const open = await openSession({ temporaryFolder: folder, threads: 1 });
-  await open.execute("CREATE VIEW t AS SELECT 'held' AS word");
-  await open.execute("CREATE TABLE __varve_a AS SELECT 'hunter2' AS word");
+  await open.execute(sql`CREATE VIEW t AS SELECT 'held' AS word`);
+  await open.execute(sql`CREATE TABLE __varve_a AS SELECT 'hunter2' AS word`);
   session = await open.fence({ files: [secret] });
 });
 afterAll(async () => {
@@ -143,7 +144,7 @@ describe("the name of a common table", () => {
 describe("a table's name with a database before it", () => {
   it("is refused, for it may be another table", async () => {
     const open = await openSession({ temporaryFolder: folder, threads: 1 });
-    await open.execute("CREATE VIEW duckdb_views AS SELECT 1 AS a");
+    await open.execute(sql`CREATE VIEW duckdb_views AS SELECT 1 AS a`);
     const own = await open.fence({ files: [] });
     await expect(own.callerQuery("FROM system.main.duckdb_views")).rejects.toMatchObject({
       code: "SQL_REFUSED",

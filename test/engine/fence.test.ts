@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { FencedSession, OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { VarveError } from "../../src/errors.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 let folder: string;
 let data: string;
@@ -27,10 +28,10 @@ beforeEach(async () => {
   secret = join(folder, "secret.csv");
   writeFileSync(secret, "password\nhunter2\n");
   await session.execute(
-    `COPY (SELECT i AS id, 'row ' || i AS name FROM range(10) t(i)) TO '${data}' (FORMAT parquet)`,
+    unchecked(`COPY (SELECT i AS id, 'row ' || i AS name FROM range(10) t(i)) TO '${data}' (FORMAT parquet)`),
   );
-  await session.execute(`CREATE VIEW flights AS SELECT * FROM read_parquet(['${data}'])`);
-  await session.execute("CREATE TABLE __varve_staged_9 AS SELECT 1 AS hidden");
+  await session.execute(unchecked(`CREATE VIEW flights AS SELECT * FROM read_parquet(['${data}'])`));
+  await session.execute(sql`CREATE TABLE __varve_staged_9 AS SELECT 1 AS hidden`);
   mkdirSync(join(folder, "out"));
   fenced = await session.fence({ files: [data], writableFolders: [join(folder, "out")] });
 });
@@ -436,7 +437,7 @@ describe("the fence below the checks", () => {
   ])("%s is refused even as varve's own statement", async (_name, sql, code, reason) => {
     symlinkSync(secret, join(folder, "out", "link"));
     const text = sql.replaceAll("$SECRET", secret).replaceAll("$FOLDER", folder);
-    await expect(session.rows(text)).rejects.toMatchObject({
+    await expect(session.rows(unchecked(text))).rejects.toMatchObject({
       code,
       message: expect.stringContaining(reason),
     });
@@ -447,18 +448,18 @@ describe("the fence below the checks", () => {
     const settings = `SELECT current_setting('allowed_paths') AS paths,
       list_filter(current_setting('allowed_directories'), lambda f: NOT contains(f, '/varve-vm-')) AS folders`;
     const out = join(folder, "out");
-    const [given] = await session.rows(settings);
+    const [given] = await session.rows(unchecked(settings));
     expect(given?.["paths"]).toEqual([data]);
     expect(new Set(given?.["folders"] as string[])).toEqual(new Set([`${out}/`]));
     const other = await openSession({ temporaryFolder: folder, threads: 1 });
     await other.fence({ files: [] });
-    expect(await other.rows(settings)).toEqual([{ paths: [], folders: [] }]);
+    expect(await other.rows(unchecked(settings))).toEqual([{ paths: [], folders: [] }]);
     await other.close();
   });
 
   it("varve itself still writes below the writable folder, and spills", async () => {
     const out = join(folder, "out");
-    const files = await session.writeParquet("SELECT * FROM flights ORDER BY id DESC", { folder: out });
+    const files = await session.writeParquet(sql`SELECT * FROM flights ORDER BY id DESC`, { folder: out });
     expect(files).toMatchObject([{ rows: 10, partitionValues: [] }]);
   });
 });
@@ -479,9 +480,9 @@ describe("a caller's expression", () => {
     ["id IN (1, 2)", 2],
   ])("%s can be embedded", async (text, expected) => {
     const safe = await fenced.callerExpression(text, columns);
-    expect(await session.rows(`SELECT count(*)::INTEGER AS n FROM flights WHERE ${safe}`)).toEqual([
-      { n: expected },
-    ]);
+    expect(await session.rows(unchecked(`SELECT count(*)::INTEGER AS n FROM flights WHERE ${safe}`))).toEqual(
+      [{ n: expected }],
+    );
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { OpenSession, SessionOptions } from "../../src/engine/core/contract.ts";
+import { sql } from "../../src/sql/sql.ts";
 
 const memoryLimit = 32 * 1024 * 1024;
 let folder: string;
@@ -37,7 +38,7 @@ async function closeAll(opened: readonly OpenSession[]): Promise<void> {
 
 /** How many sessions the instance of a session had before it. */
 async function sessionsBefore(one: OpenSession): Promise<number> {
-  const [row] = await one.rows("SELECT current_database() AS name");
+  const [row] = await one.rows(sql`SELECT current_database() AS name`);
   return Number(String(row?.["name"]).replace("varve_", ""));
 }
 
@@ -77,7 +78,7 @@ describe("a process that keeps fencing", () => {
   async function fenced(): Promise<void> {
     const one = await session();
     await one.fence({ files: [] });
-    await one.rows("SELECT 1 AS one");
+    await one.rows(sql`SELECT 1 AS one`);
     await one.close();
   }
 
@@ -96,10 +97,10 @@ describe("a process that keeps fencing", () => {
     const created = vi.spyOn(DuckDBInstance, "create").mockRejectedValueOnce(new Error("no memory"));
     await opened[0]?.fence({ files: [] });
     await opened[1]?.fence({ files: [] });
-    await opened[1]?.rows("SELECT 1 AS one");
+    await opened[1]?.rows(sql`SELECT 1 AS one`);
     expect(created).toHaveBeenCalledTimes(1);
     await opened[2]?.fence({ files: [] });
-    await opened[2]?.rows("SELECT 1 AS one");
+    await opened[2]?.rows(sql`SELECT 1 AS one`);
     expect(created).toHaveBeenCalledTimes(2);
     await closeAll(opened);
   });
@@ -109,10 +110,10 @@ describe("a process that keeps fencing", () => {
     const opened = await sessions(4, 1);
     expect(created).toHaveBeenCalledTimes(4);
     await Promise.all(opened.slice(0, 3).map((one) => one.fence({ files: [] })));
-    await opened[0]?.rows("SELECT 1 AS one");
+    await opened[0]?.rows(sql`SELECT 1 AS one`);
     expect(created).toHaveBeenCalledTimes(5);
     await opened[3]?.fence({ files: [] });
-    await opened[0]?.rows("SELECT 1 AS one");
+    await opened[0]?.rows(sql`SELECT 1 AS one`);
     expect(created).toHaveBeenCalledTimes(5);
     await closeAll(opened);
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonLinesOptions, Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 
 let session: Session;
 
@@ -12,7 +13,7 @@ afterAll(() => session.close());
 
 async function lines(sql: string, options: JsonLinesOptions = {}): Promise<string[]> {
   let text = "";
-  for await (const part of session.jsonLines(sql, options)) {
+  for await (const part of session.jsonLines(unchecked(sql), options)) {
     expect(part.endsWith("\n")).toBe(true);
     text += part;
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { guardSql, isGuardStop } from "../../src/engine/fence/row-guard.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 let session: Session;
 
@@ -12,7 +13,9 @@ afterAll(() => session.close());
 
 const guarded = (rows: string): Promise<unknown> =>
   session.rows(
-    `SELECT count(*)::INTEGER AS n FROM (VALUES ${rows}) t(a, b) WHERE ${guardSql(["a > 1", "b"])}`,
+    unchecked(
+      `SELECT count(*)::INTEGER AS n FROM (VALUES ${rows}) t(a, b) WHERE ${guardSql(["a > 1", "b"])}`,
+    ),
   );
 
 describe("a guard of rows", () => {
@@ -29,7 +32,7 @@ describe("a guard of rows", () => {
   );
 
   it("tells its stop from every other failure", async () => {
-    const other = await session.rows("SELECT error('a row fails')").catch((error: unknown) => error);
+    const other = await session.rows(sql`SELECT error('a row fails')`).catch((error: unknown) => error);
     const stop = await guarded("(2, true)").catch((error: unknown) => error);
     expect(isGuardStop(other)).toBe(false);
     expect(isGuardStop(new Error(String(stop)))).toBe(false);

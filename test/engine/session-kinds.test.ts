@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { FencedSession, OpenSession, Session } from "../../src/engine/core/contract.ts";
 import { lazyFence } from "../../src/engine/fence/lazy-fence.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 /**
  * Breaches of the fence as a type, each of which the compiler refuses: were one to compile, its
@@ -35,12 +36,12 @@ describe("open and fenced sessions", () => {
 
   it("a fenced session is the open one: it reads its tables, and closing it closes both", async () => {
     const open = await openSession();
-    await open.execute("CREATE TABLE t AS SELECT 1 AS a");
+    await open.execute(unchecked("CREATE TABLE t AS SELECT 1 AS a"));
     const fenced = await open.fence({ files: [] });
     const { sql } = await fenced.callerQuery("SELECT a FROM t");
     expect(await open.rows(sql)).toEqual([{ a: 1 }]);
     await fenced.close();
-    await expect(open.rows("SELECT 1")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(open.rows(unchecked("SELECT 1"))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   it("leaving the block that opened a session closes it, whatever was thrown in it", async () => {
@@ -51,7 +52,7 @@ describe("open and fenced sessions", () => {
       throw new Error("stopped");
     };
     await expect(work()).rejects.toThrow("stopped");
-    await expect(kept?.rows("SELECT 1")).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(kept?.rows(sql`SELECT 1`)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   it("a lazy fence is put up once, with the limits of that moment", async () => {
@@ -61,7 +62,7 @@ describe("open and fenced sessions", () => {
     files.push("/nowhere/seen.parquet");
     const [first, second] = await Promise.all([fence(), fence()]);
     expect(second).toBe(first);
-    const [row] = await session.rows("SELECT current_setting('allowed_paths') AS paths");
+    const [row] = await session.rows(sql`SELECT current_setting('allowed_paths') AS paths`);
     expect(row?.["paths"]).toEqual(["/nowhere/seen.parquet"]);
   });
 

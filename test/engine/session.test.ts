@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 let folder: string;
 let session: OpenSession;
@@ -22,8 +23,8 @@ describe("rows", () => {
   it("keep a column named __proto__ as any other; nested in a struct it is refused", async () => {
     const sql = `SELECT 1 AS a, {'x': 2} AS "__proto__", 3 AS constructor`;
     const streamed = [];
-    for await (const row of session.rowStream(sql)) streamed.push(row);
-    for (const [row] of [await session.rows(sql), streamed]) {
+    for await (const row of session.rowStream(unchecked(sql))) streamed.push(row);
+    for (const [row] of [await session.rows(unchecked(sql)), streamed]) {
       expect(Object.entries(row ?? {})).toEqual([
         ["a", 1],
         ["__proto__", { x: 2 }],
@@ -31,14 +32,14 @@ describe("rows", () => {
       ]);
       expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
     }
-    await expect(session.rows(`SELECT [{'b': 1, '__proto__': 2}] AS c`)).rejects.toMatchObject({
+    await expect(session.rows(unchecked(`SELECT [{'b': 1, '__proto__': 2}] AS c`))).rejects.toMatchObject({
       code: "LIMIT_EXCEEDED",
       data: { column: "c" },
     });
   });
 
   it("gives every type as a plain value without losing a digit", async () => {
-    const [row] = await session.rows(`SELECT
+    const [row] = await session.rows(sql`SELECT
       true AS bool, 1::TINYINT AS tiny, 2::INTEGER AS int, 9007199254740993::BIGINT AS big, sum(9223372036854775807::BIGINT) AS huge,
       1.5::DOUBLE AS dbl, 12345678901234567890123456789012345.678::DECIMAL(38,3) AS dec, 'é' AS text, '\\x00\\xFF'::BLOB AS blob,
       DATE '2024-01-31' AS date, TIMESTAMPTZ '2024-01-31 10:00:00.000001+02' AS tz, TIMESTAMP '1969-12-31 23:59:59.999999' AS ntz,
@@ -68,21 +69,16 @@ describe("rows", () => {
 
   it("binds parameters of each kind, integers exactly", async () => {
     const bytes = Uint8Array.of(1, 2);
-    const rows = await session.rows("SELECT $1 AS a, $2 AS b, $3 AS c, $4 AS d, $5 AS e, $6 AS f, $7 AS g", [
-      null,
-      true,
-      7,
-      2n ** 62n,
-      "it's",
-      bytes,
-      ["x", "y"],
-    ]);
+    const rows = await session.rows(
+      sql`SELECT $1 AS a, $2 AS b, $3 AS c, $4 AS d, $5 AS e, $6 AS f, $7 AS g`,
+      [null, true, 7, 2n ** 62n, "it's", bytes, ["x", "y"]],
+    );
     expect(rows).toEqual([{ a: null, b: true, c: 7n, d: 2n ** 62n, e: "it's", f: bytes, g: ["x", "y"] }]);
   });
 
   it("dates far outside of what a Date holds stay exact", async () => {
     const rows = await session.rows(
-      "SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '12024-02-29 00:00:00' AS c",
+      sql`SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '12024-02-29 00:00:00' AS c`,
     );
     expect(rows).toEqual([{ a: "0001-01-01", b: "9999-12-31", c: "+012024-02-29T00:00:00.000000" }]);
   });
@@ -91,7 +87,7 @@ describe("rows", () => {
 describe("describe", () => {
   it("names columns and their types without running the query", async () => {
     expect(
-      await session.describe("SELECT 1::DECIMAL(10,2) AS a, {'x': [1]} AS b FROM range(1000000000000)"),
+      await session.describe(sql`SELECT 1::DECIMAL(10,2) AS a, {'x': [1]} AS b FROM range(1000000000000)`),
     ).toEqual([
       { name: "a", type: "DECIMAL(10,2)" },
       { name: "b", type: "STRUCT(x INTEGER[])" },
@@ -102,7 +98,7 @@ describe("describe", () => {
 describe("settings", () => {
   it("reads times in UTC whatever the machine's zone, and loads no extension by itself", async () => {
     const rows = await session.rows(
-      "SELECT current_setting('TimeZone') AS zone, current_setting('autoload_known_extensions') AS load, current_setting('preserve_insertion_order') AS kept",
+      sql`SELECT current_setting('TimeZone') AS zone, current_setting('autoload_known_extensions') AS load, current_setting('preserve_insertion_order') AS kept`,
     );
     expect(rows).toEqual([{ zone: "UTC", load: false, kept: true }]);
   });
@@ -119,7 +115,7 @@ describe("settings", () => {
 
 describe("failures", () => {
   it("SQL that does not parse is SQL_FAILED with line and column", async () => {
-    const failure = session.rows("SELECT a,\n  b frm c FROM (SELECT 1 AS a)");
+    const failure = session.rows(sql`SELECT a,\n  b frm c FROM (SELECT 1 AS a)`);
     await expect(failure).rejects.toMatchObject({
       code: "SQL_FAILED",
       data: { line: 2, column: 9, engineErrorKind: "Parser" },
@@ -132,11 +128,14 @@ describe("failures", () => {
   ])("a mistake behind letters of several bytes is shown at its place: %s", async (_what, rest) => {
     const sql = `SELECT 'é€😀' ${rest}`;
     const column = sql.lastIndexOf(rest === "FROM FROM" ? "FROM" : "nope") + 1;
-    await expect(session.rows(sql)).rejects.toMatchObject({ code: "SQL_FAILED", data: { line: 1, column } });
+    await expect(session.rows(unchecked(sql))).rejects.toMatchObject({
+      code: "SQL_FAILED",
+      data: { line: 1, column },
+    });
   });
 
   it("a missing column is SQL_FAILED and shows the place", async () => {
-    const failure = session.rows("SELECT foo FROM (SELECT 1 AS a)");
+    const failure = session.rows(sql`SELECT foo FROM (SELECT 1 AS a)`);
     await expect(failure).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("^"),
@@ -146,7 +145,7 @@ describe("failures", () => {
   it("a file that is no Parquet is DATA_FILE_CORRUPT naming it", async () => {
     const file = join(folder, "broken.parquet");
     writeFileSync(file, "this is not a Parquet file at all");
-    await expect(session.rows(`SELECT * FROM read_parquet('${file}')`)).rejects.toMatchObject({
+    await expect(session.rows(unchecked(`SELECT * FROM read_parquet('${file}')`))).rejects.toMatchObject({
       code: "DATA_FILE_CORRUPT",
       data: { file },
     });
@@ -154,7 +153,7 @@ describe("failures", () => {
 
   it("a file that is not there is DATA_FILE_MISSING naming it", async () => {
     const file = join(folder, "absent.parquet");
-    await expect(session.rows(`SELECT * FROM read_parquet('${file}')`)).rejects.toMatchObject({
+    await expect(session.rows(unchecked(`SELECT * FROM read_parquet('${file}')`))).rejects.toMatchObject({
       code: "DATA_FILE_MISSING",
       data: { file },
     });
@@ -163,7 +162,7 @@ describe("failures", () => {
   it("running out of memory says what to change", async () => {
     const small = await openSession({ temporaryFolder: folder, threads: 1, memoryLimit: 30_000_000 });
     try {
-      const failure = small.rows("SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)");
+      const failure = small.rows(sql`SELECT list(i || 'x' ORDER BY i) AS l FROM range(2000000) t(i)`);
       await expect(failure).rejects.toMatchObject({
         code: "MEMORY_LIMIT_TOO_SMALL",
         message: expect.stringContaining("How much would be enough is not known here"),

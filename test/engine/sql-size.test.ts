@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -11,7 +12,7 @@ const columns = [
 
 beforeEach(async () => {
   session = await openSession({ threads: 1 });
-  await session.execute("CREATE VIEW t AS SELECT 1 AS a, 'x' AS s");
+  await session.execute(sql`CREATE VIEW t AS SELECT 1 AS a, 'x' AS s`);
   await fenceOf(session)();
 });
 afterEach(() => session.close());

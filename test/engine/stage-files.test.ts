@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { CsvOptions, OpenSession, StageOptions } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 
 let folder: string;
 let session: OpenSession;
@@ -185,7 +186,9 @@ describe("CSV", () => {
       },
     );
     const bad = staged.positionColumns.badCells ?? "";
-    expect(await session.rows(`SELECT id, v, w, ${bad} AS bad FROM (${staged.positionedSql})`)).toEqual([
+    expect(
+      await session.rows(unchecked(`SELECT id, v, w, ${bad} AS bad FROM (${staged.positionedSql})`)),
+    ).toEqual([
       { id: 1n, v: 7, w: null, bad: [{ column: "w", text: "x", expected: "DATE" }] },
       { id: 2n, v: null, w: "2024-01-01", bad: [{ column: "v", text: "abc", expected: "INTEGER" }] },
     ]);
@@ -196,7 +199,9 @@ describe("CSV", () => {
     const staged = await session.stage({ kind: "csv", files });
     const { file, row } = staged.positionColumns;
     expect(
-      await session.rows(`SELECT a, b, c, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+      await session.rows(
+        unchecked(`SELECT a, b, c, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+      ),
     ).toEqual([
       { a: 1n, b: 2n, c: null, file: files[0], row: 0n },
       { a: 3n, b: 4n, c: null, file: files[0], row: 1n },
@@ -280,12 +285,16 @@ describe("Parquet", () => {
   it("is read in place, united by name, with file and row", async () => {
     const [a, b] = [join(folder, "a.parquet"), join(folder, "b.parquet")];
     await session.execute(
-      `COPY (SELECT 1 AS x, 'one' AS y) TO '${a}'; COPY (SELECT 'two' AS y, 2.5::DOUBLE AS z) TO '${b}'`,
+      unchecked(
+        `COPY (SELECT 1 AS x, 'one' AS y) TO '${a}'; COPY (SELECT 'two' AS y, 2.5::DOUBLE AS z) TO '${b}'`,
+      ),
     );
     const staged = await session.stage({ kind: "parquet", files: [a, b] });
     const { file, row } = staged.positionColumns;
     expect(
-      await session.rows(`SELECT x, y, z, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+      await session.rows(
+        unchecked(`SELECT x, y, z, ${file} AS file, ${row} AS row FROM (${staged.positionedSql})`),
+      ),
     ).toEqual([
       { x: 1, y: "one", z: null, file: a, row: 0n },
       { x: null, y: "two", z: 2.5, file: b, row: 0n },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EngineColumn, Session, SourceRow, StageOptions } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 
 let folder: string;
 let session: Session;
@@ -92,7 +93,9 @@ describe("inference", () => {
     const { row } = staged.positionColumns;
     expect(
       await session.rows(
-        `SELECT count(*) AS n, sum(v) AS v, count(late) AS late, bool_and(id = ${row}) AS ordered FROM (${staged.positionedSql})`,
+        unchecked(
+          `SELECT count(*) AS n, sum(v) AS v, count(late) AS late, bool_and(id = ${row}) AS ordered FROM (${staged.positionedSql})`,
+        ),
       ),
     ).toEqual([{ n: 10_000n, v: 49_996_500, late: 999n, ordered: true }]);
   });
@@ -229,7 +232,9 @@ describe("bounds", () => {
       const staged = await small.stage({ kind: "rows", rows: source() });
       expect(
         await small.rows(
-          `SELECT count(*) AS n, sum(id) AS s, sum(length(text)) > 90000000 AS large FROM (${staged.sql})`,
+          unchecked(
+            `SELECT count(*) AS n, sum(id) AS s, sum(length(text)) > 90000000 AS large FROM (${staged.sql})`,
+          ),
         ),
       ).toEqual([{ n: 400_000n, s: 79_999_800_000n, large: true }]);
     } finally {
@@ -248,7 +253,7 @@ describe("bounds", () => {
     await expect(stage(source(), { signal: controller.signal })).rejects.toMatchObject({ code: "CANCELLED" });
     expect(
       await session.rows(
-        "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name LIKE '%staged%' AND estimated_size > 4000 AND column_count = 1",
+        sql`SELECT count(*) AS n FROM duckdb_tables() WHERE table_name LIKE '%staged%' AND estimated_size > 4000 AND column_count = 1`,
       ),
     ).toEqual([{ n: 0n }]);
   });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { createTable, schema } from "../../src/index.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { dataFiles, freshFolder } from "../operations/table-folder.ts";
 
 /** Fails long after the first rows have been handed out. */
@@ -25,21 +26,21 @@ async function consume(stream: AsyncIterable<unknown>): Promise<number> {
 
 describe("a query that fails after it has given rows", () => {
   it("as row objects says so, and is not taken for complete", async () => {
-    await expect(consume(session.rowStream(failing))).rejects.toMatchObject({
+    await expect(consume(session.rowStream(unchecked(failing)))).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("broken"),
     });
   });
 
   it("as Arrow says so, and is not taken for complete", async () => {
-    await expect(consume(session.arrow(failing))).rejects.toMatchObject({
+    await expect(consume(session.arrow(unchecked(failing)))).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("broken"),
     });
   });
 
   it("as JSON lines says so, and is not taken for complete", async () => {
-    await expect(consume(session.jsonLines(failing))).rejects.toMatchObject({
+    await expect(consume(session.jsonLines(unchecked(failing)))).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringContaining("broken"),
     });
@@ -47,7 +48,7 @@ describe("a query that fails after it has given rows", () => {
 
   it("because its signal aborts is cancelled", async () => {
     const controller = new AbortController();
-    const rows = session.rowStream("SELECT a.range AS a FROM range(100000) a, range(100000) b", {
+    const rows = session.rowStream(sql`SELECT a.range AS a FROM range(100000) a, range(100000) b`, {
       signal: controller.signal,
     });
     let seen = 0;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenSession } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -31,7 +32,7 @@ const sorters = [
 
 describe("sorting what may be a VARIANT, at which the engine reads memory that is not its own", () => {
   it.each(sorters)("is refused over a column, and over what the text makes: %s", async (name) => {
-    await session.execute("CREATE VIEW t AS SELECT [1, 2]::VARIANT AS v, [2, 1] AS l");
+    await session.execute(sql`CREATE VIEW t AS SELECT [1, 2]::VARIANT AS v, [2, 1] AS l`);
     await fenceOf(session)();
     await expect((await fenceOf(session)()).callerQuery(`SELECT ${name}(v) FROM t`)).rejects.toMatchObject(
       refused,
@@ -57,7 +58,9 @@ describe("sorting what may be a VARIANT, at which the engine reads memory that i
 
   it("is refused in SQL over a Parquet file that holds one", async () => {
     const file = join(folder, "v.parquet");
-    await session.execute(`COPY (SELECT [1, 2]::VARIANT AS v, [2, 1] AS l) TO '${file}' (FORMAT parquet)`);
+    await session.execute(
+      unchecked(`COPY (SELECT [1, 2]::VARIANT AS v, [2, 1] AS l) TO '${file}' (FORMAT parquet)`),
+    );
     const staged = session.stage({
       kind: "sql",
       callerSql: `SELECT list_sort(v) AS s FROM '${file}'`,
@@ -67,7 +70,7 @@ describe("sorting what may be a VARIANT, at which the engine reads memory that i
   });
 
   it("goes on where no value is one", async () => {
-    await session.execute("CREATE VIEW t AS SELECT [2, 1] AS l");
+    await session.execute(unchecked("CREATE VIEW t AS SELECT [2, 1] AS l"));
     await fenceOf(session)();
     const { sql } = await (await fenceOf(session)()).callerQuery("SELECT list_sort(l) AS s FROM t");
     expect(await session.rows(sql)).toEqual([{ s: [1, 2] }]);

@@ -39,7 +39,11 @@ function roomOf(path: string): string {
 }
 
 /** Every breach of every rule. */
-export function findBreaches(files: readonly SourceFile[], floors: ReadonlyMap<string, number>): Breach[] {
+export function findBreaches(
+  files: readonly SourceFile[],
+  floors: ReadonlyMap<string, number>,
+  unmoved: ReadonlySet<string>,
+): Breach[] {
   const rooms = new Set(files.map(({ path }) => roomOf(path)));
   return [
     ...[...rooms]
@@ -53,6 +57,7 @@ export function findBreaches(files: readonly SourceFile[], floors: ReadonlyMap<s
       ...neighbourBreaches(file),
       ...textBreaches(file),
     ]),
+    ...files.filter(({ path }) => !unmoved.has(path)).flatMap(sqlBreaches),
     ...crowdedFolders(files),
     ...fileCycles(files),
   ];
@@ -131,6 +136,21 @@ function textBreaches({ path, text }: SourceFile): Breach[] {
         detail: `holds ${holds.exec(withoutComments(text))?.[0]}`,
       })),
   ];
+}
+
+/** A string or an untagged template that begins with a statement of SQL, and is not capitals only: Delta's operations. */
+const plainStatement =
+  /(?:["']|(?<!\bsql)`)(?![A-Z ]+["'])\s*\(*(?:SELECT|WITH|VALUES|CREATE|INSERT|UPDATE|DELETE|COPY|ATTACH|DETACH|DROP|DESCRIBE|SET|USE) /;
+/** What takes a plain string for SQL, and the folders whose work that is: the quoters, and the check of callers' texts. */
+const takenForSql = /\bunchecked\(|\bas Sql(?:Name|Expression|Statement|Select|Text)\b/;
+const makersOfSql = /^(?:sql|engine\/fence)\//;
+
+/** Statements that are not written with the `sql` tag, and strings that are taken for SQL unchecked. */
+export function sqlBreaches({ path, text }: SourceFile): Breach[] {
+  const code = withoutComments(text);
+  if (path.startsWith("cli/")) return [];
+  const found = plainStatement.exec(code) ?? (makersOfSql.test(path) ? undefined : takenForSql.exec(code));
+  return found ? [{ rule: "SQL by its tag", file: path, detail: `holds ${found[0]}` }] : [];
 }
 
 function withoutComments(text: string): string {

@@ -10,6 +10,7 @@ import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action, AddAction } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import {
   add,
@@ -124,7 +125,9 @@ describe("live files held by the engine", () => {
       await rename(file, kept);
       const session = await openSession();
       await session.execute(
-        `COPY (SELECT *, 7::BIGINT AS ${column} FROM read_parquet('${kept}')) TO '${file}' (FORMAT parquet)`,
+        unchecked(
+          `COPY (SELECT *, 7::BIGINT AS ${column} FROM read_parquet('${kept}')) TO '${file}' (FORMAT parquet)`,
+        ),
       );
       await session.close();
       const other = { ...large, store: localDiskStore(folder) };

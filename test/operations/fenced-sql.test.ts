@@ -14,6 +14,7 @@ import { overwrite } from "../../src/operations/overwrite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { auditStaged } from "../../src/staging/audit-staged.ts";
 import { stageBatch } from "../../src/staging/stage.ts";
 import { openContext } from "../../src/table/definition/open-context.ts";
@@ -38,9 +39,9 @@ function probingEngine(engine: Engine, secret: string, answers: string[]): Engin
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function") return value;
         const probe = async () => {
-          answers.push(await tried(target.rows(`SELECT * FROM read_text('${secret}')`)));
-          answers.push(await tried(target.execute(`COPY (SELECT 1) TO '${secret}.csv'`)));
-          answers.push(await tried(target.execute("SET enable_external_access = true")));
+          answers.push(await tried(target.rows(unchecked(`SELECT * FROM read_text('${secret}')`))));
+          answers.push(await tried(target.execute(unchecked(`COPY (SELECT 1) TO '${secret}.csv'`))));
+          answers.push(await tried(target.execute(sql`SET enable_external_access = true`)));
         };
         return (...args: unknown[]) => {
           const call = () => Reflect.apply(value, target, args);

@@ -9,6 +9,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { sql } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 import { filesBelow, freshFolder } from "./table-folder.ts";
 
@@ -110,14 +111,14 @@ describe("an expression that may answer differently each time", () => {
 
   beforeAll(async () => {
     session = await duckdbEngine.open({ threads: 1 });
-    await session.execute("CREATE SEQUENCE s");
+    await session.execute(sql`CREATE SEQUENCE s`);
     await fenceOf(session)();
   });
   afterAll(() => session.close());
 
   it("is refused by name, however its function is spelt and wherever it stands", async () => {
     const rows = await session.rows(
-      "SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE stability <> 'CONSISTENT' OR has_side_effects ORDER BY 1",
+      sql`SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE stability <> 'CONSISTENT' OR has_side_effects ORDER BY 1`,
     );
     const names = rows.map((row) => String(row["name"]));
     expect(names.length).toBeGreaterThan(20);

@@ -9,6 +9,7 @@ import { isVarveError, type VarveError } from "../../src/errors.ts";
 import { type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { existingTarget } from "../../src/write/plan/batch-target.ts";
 import { addedRows, askedTests } from "../../src/write/plan/plan-rows.ts";
@@ -174,7 +175,9 @@ async function oddFiles(folder: string): Promise<string[]> {
     });
     const file = join(folder, `${files.length}.parquet`);
     await session.execute(
-      `COPY (SELECT ${items.join(", ")} FROM range(${change === undefined ? 0 : 260_000}) AS t(i)) TO '${file}'`,
+      unchecked(
+        `COPY (SELECT ${items.join(", ")} FROM range(${change === undefined ? 0 : 260_000}) AS t(i)) TO '${file}'`,
+      ),
     );
     files.push(file);
   }
@@ -191,7 +194,9 @@ async function lyingFile(folder: string): Promise<string> {
   const session = await duckdbEngine.open();
   const values =
     "SELECT CAST(CASE WHEN i = 500 THEN 123456789 ELSE i END AS INTEGER) AS n FROM range(1000) AS t(i)";
-  await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
+  await session.execute(
+    unchecked(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`),
+  );
   await session.close();
   const bytes = readFileSync(file);
   const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
@@ -451,7 +456,9 @@ describe("a batch that is written while it is tested", () => {
     const file = join(folder, "denying.parquet");
     const session = await duckdbEngine.open();
     const values = "SELECT CAST(CASE WHEN i >= 77 THEN i END AS INTEGER) AS n FROM range(1000) AS t(i)";
-    await session.execute(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`);
+    await session.execute(
+      unchecked(`COPY (${values}) TO '${file}' (FORMAT parquet, COMPRESSION uncompressed)`),
+    );
     await session.close();
     const bytes = readFileSync(file);
     const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);

@@ -4,6 +4,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 const rows = 20_000;
@@ -36,7 +37,7 @@ let staged: StagedRelation;
 
 beforeAll(async () => {
   session = await duckdbEngine.open({ threads: 2 });
-  await session.execute("CREATE SEQUENCE s");
+  await session.execute(sql`CREATE SEQUENCE s`);
   const callerSql = `SELECT range AS place, range % 90 AS i, range / 3 AS d, range % 2 = 0 AS b, 's' || range AS s,
     DATE '2020-01-01' + (range % 900)::INTEGER AS day, TIMESTAMP '2020-01-01' + to_seconds(range) AS at FROM range(${rows})`;
   staged = await session.stage({ kind: "sql", callerSql });
@@ -47,7 +48,7 @@ afterAll(() => session.close());
 /** Calls of every scalar function and macro of the engine, arity by arity. */
 async function calls(): Promise<string[]> {
   const found =
-    await session.rows(`SELECT function_name AS name, len(parameters) AS arity, any_value(parameter_types ORDER BY parameter_types) AS types
+    await session.rows(sql`SELECT function_name AS name, len(parameters) AS arity, any_value(parameter_types ORDER BY parameter_types) AS types
     FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro') AND regexp_matches(function_name, '^[a-z]')
       AND NOT starts_with(function_name, 'icu_collate_') GROUP BY ALL ORDER BY ALL`);
   return found.flatMap(({ name, types, arity }) => {
@@ -68,7 +69,7 @@ const condition = (call: string): string => `coalesce(hash((${call})::VARCHAR ||
 async function isTaken(text: string): Promise<boolean> {
   try {
     const sql = await (await fenceOf(session)()).callerExpression(condition(text), staged.columns);
-    await session.rows(`SELECT count_if(${sql}) FROM (${staged.sql})`);
+    await session.rows(unchecked(`SELECT count_if(${sql}) FROM (${staged.sql})`));
     return true;
   } catch (error) {
     if (isVarveError(error, "SQL_REFUSED", "SQL_FAILED")) return false;
@@ -109,8 +110,11 @@ async function split(
     now: 0,
     fence: fenceOf(session),
   });
-  await session.execute(`CREATE OR REPLACE TEMP TABLE parts AS SELECT place FROM (${cleanSql})`);
-  if (quarantineSql !== null) await session.execute(`INSERT INTO parts SELECT place FROM (${quarantineSql})`);
-  const [row] = await session.rows("SELECT count(*) AS together, count(DISTINCT place) AS apart FROM parts");
+  await session.execute(unchecked(`CREATE OR REPLACE TEMP TABLE parts AS SELECT place FROM (${cleanSql})`));
+  if (quarantineSql !== null)
+    await session.execute(unchecked(`INSERT INTO parts SELECT place FROM (${quarantineSql})`));
+  const [row] = await session.rows(
+    sql`SELECT count(*) AS together, count(DISTINCT place) AS apart FROM parts`,
+  );
   return { together: Number(row?.["together"]), apart: Number(row?.["apart"]) };
 }

@@ -11,6 +11,7 @@ import type { ParamSpec } from "../../src/quality/model/params.ts";
 import type { CheckJson } from "../../src/quality/model/suite.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
 import { planSuite } from "../../src/quality/suite/plan.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../src/util/json.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
@@ -258,14 +259,14 @@ function fits(check: CheckJson): boolean {
 const some = (batch: { readonly numRows: number }) =>
   Array.from({ length: batch.numRows }, (_, at) => [true, false, null][at % 3] ?? null);
 const other = {
-  sql: "SELECT * FROM (VALUES (1, 'a')) AS t(\"row\", file)",
+  sql: sql`SELECT * FROM (VALUES (1, 'a')) AS t("row", file)`,
   columns: [
     { name: "row", type: "INTEGER" },
     { name: "file", type: "VARCHAR" },
   ],
 };
 const placesOf = async (sql: string) =>
-  (await session.rows(`SELECT place FROM (${sql})`)).map((item) => Number(item["place"]));
+  (await session.rows(unchecked(`SELECT place FROM (${sql})`))).map((item) => Number(item["place"]));
 
 async function judge(rows: readonly SourceRow[], checks: readonly CheckJson[]): Promise<void> {
   const staged = await session.stage({ kind: "rows", rows }, { columns });

@@ -5,6 +5,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { OnFail, OnNull } from "../../src/quality/model/suite.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -121,7 +122,7 @@ const makes: readonly Make[] = [
     ),
 ];
 
-const other = { sql: "SELECT unnest([1, 2, 3]) AS k", columns: [{ name: "k", type: "INTEGER" }] };
+const other = { sql: sql`SELECT unnest([1, 2, 3]) AS k`, columns: [{ name: "k", type: "INTEGER" }] };
 const sorted = (rows: readonly { readonly place?: unknown }[]) =>
   rows.map((item) => Number(item["place"])).sort((a, b) => a - b);
 
@@ -151,11 +152,11 @@ describe("clean and bad rows", () => {
             fence: fenceOf(session),
             relations: { other },
           });
-          const clean = sorted(await session.rows(`SELECT place FROM (${verdict.cleanSql})`));
+          const clean = sorted(await session.rows(unchecked(`SELECT place FROM (${verdict.cleanSql})`)));
           const bad =
             verdict.quarantineSql === null
               ? []
-              : sorted(await session.rows(`SELECT place FROM (${verdict.quarantineSql})`));
+              : sorted(await session.rows(unchecked(`SELECT place FROM (${verdict.quarantineSql})`)));
           expect(new Set([...clean, ...bad]).size).toBe(clean.length + bad.length);
           expect(clean.length + bad.length + verdict.dropped).toBe(rows.length);
           expect({ clean: clean.length, quarantined: bad.length }).toEqual({

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/engine/core/contract.ts";
 import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { matchesAsciiOnly } from "../../src/quality/model/ascii-pattern.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import { quoteText } from "../../src/sql/sql-text.ts";
 
 let session: Session;
@@ -94,7 +95,9 @@ describe("a pattern of ASCII texts alone", () => {
         // what the engine does not take for a pattern is refused where a check is defined
         const rows = await session
           .rows(
-            `SELECT count_if(regexp_matches(t, ${quoteText(pattern)})) AS n FROM (VALUES ${texts.join(", ")}) AS v(t)`,
+            unchecked(
+              `SELECT count_if(regexp_matches(t, ${quoteText(pattern)})) AS n FROM (VALUES ${texts.join(", ")}) AS v(t)`,
+            ),
           )
           .catch(() => [{ n: 0 }]);
         expect({ pattern, matched: Number(rows[0]?.["n"]) }).toEqual({ pattern, matched: 0 });

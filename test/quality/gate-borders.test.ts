@@ -4,6 +4,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -108,7 +109,7 @@ describe("uniqueness", () => {
       const unexpected = keep === "first" ? 1 : 2;
       expect(verdict.checks[0]).toMatchObject({ considered: 3, unexpected, success: false });
       expect(verdict).toMatchObject({ quarantined: unexpected, clean: 6 - unexpected });
-      const bad = await session.rows(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`);
+      const bad = await session.rows(unchecked(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`));
       expect(bad.map((row) => row["row"])).toEqual(keep === "first" ? [1n] : [0n, 1n]);
     },
   );
@@ -149,7 +150,9 @@ describe("uniqueness", () => {
     const verdict = await pairs(rows, check.primaryKey(["x", "y"], { onFail: "quarantine" }));
     expect(verdict).toMatchObject({ quarantined: 3, clean: 2 });
     expect(
-      (await session.rows(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`)).map(({ row }) => row),
+      (await session.rows(unchecked(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`))).map(
+        ({ row }) => row,
+      ),
     ).toEqual([1n, 2n, 3n]);
   });
 
@@ -160,7 +163,7 @@ describe("uniqueness", () => {
       check.unique("x", { acrossTable: true, keep: "first", onFail: "quarantine" }),
       [[1, 9]],
     );
-    const bad = await session.rows(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`);
+    const bad = await session.rows(unchecked(`SELECT row FROM (${verdict.quarantineSql}) ORDER BY row`));
     expect(bad.map(({ row }) => row)).toEqual([0n, 1n, 3n]);
     expect(verdict.checks[0]).toMatchObject({ unexpected: 3 });
   });

@@ -4,6 +4,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { evaluateGate, Gate } from "../../src/quality/gate/gate.ts";
 import { noPlaces } from "../../src/quality/model/places.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -93,7 +94,7 @@ describe("a length beside a pattern of ASCII", () => {
   const failing = async (checks: readonly BuiltCheck[], text: string): Promise<unknown> => {
     const { guard } = await gateOf(checks);
     const [row] = await session.rows(
-      `SELECT (${guard.join(" OR ")}) AS fails FROM (SELECT '${text}' AS s, 'é' AS u)`,
+      unchecked(`SELECT (${guard.join(" OR ")}) AS fails FROM (SELECT '${text}' AS s, 'é' AS u)`),
     );
     return row?.["fails"];
   };
@@ -128,7 +129,7 @@ describe("the columns that a check names", () => {
   ])("stand in its result: %s", async (_what, one, columns) => {
     const relations = {
       other: {
-        sql: "SELECT range AS i, 'a' || range AS s FROM range(4)",
+        sql: sql`SELECT range AS i, 'a' || range AS s FROM range(4)`,
         columns: [
           { name: "i", type: "BIGINT" },
           { name: "s", type: "VARCHAR" },

@@ -6,6 +6,7 @@ import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import type { CheckJson, RowRepair, Suite } from "../../src/quality/model/suite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { defineSuite } from "../../src/quality/suite/define.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -54,9 +55,11 @@ describe("the gate", () => {
       { file: null, row: 3, values: { delay: "NaN" } },
     ]);
     expect(verdict).toMatchObject({ accepted: true, rows: 5, clean: 3, quarantined: 2, dropped: 0 });
-    expect((await session.rows(verdict.cleanSql)).map((row) => row["id"])).toEqual([1n, 2n, null]);
+    expect((await session.rows(unchecked(verdict.cleanSql))).map((row) => row["id"])).toEqual([1n, 2n, null]);
     const bad = await session.rows(
-      `SELECT row, errors[1].check_id AS id, errors[1].observed_value AS seen FROM (${verdict.quarantineSql}) ORDER BY row`,
+      unchecked(
+        `SELECT row, errors[1].check_id AS id, errors[1].observed_value AS seen FROM (${verdict.quarantineSql}) ORDER BY row`,
+      ),
     );
     expect(bad).toEqual([
       { row: 1n, id: "delay:values_to_be_between", seen: "-1116.0" },
@@ -74,9 +77,9 @@ describe("the gate", () => {
     ];
     const sql = `SELECT ${keys.join(", ")} FROM range(${count}) AS t(i)`;
     const staged: StagedRelation = {
-      sql,
+      sql: unchecked(sql),
       columns: ["a", "b", "c"].map((name) => ({ name, type: "BIGINT" })),
-      positionedSql: `SELECT *, CAST(NULL AS VARCHAR) AS f, a // 200 AS r FROM (${sql})`,
+      positionedSql: unchecked(`SELECT *, CAST(NULL AS VARCHAR) AS f, a // 200 AS r FROM (${sql})`),
       positionColumns: { file: "f", row: "r" },
     };
     const asked: string[] = [];
@@ -86,7 +89,7 @@ describe("the gate", () => {
         if (name === "rows") {
           return (text: string) => {
             asked.push(text);
-            return target.rows(text);
+            return target.rows(unchecked(text));
           };
         }
         return typeof value === "function" ? value.bind(target) : value;
@@ -184,13 +187,15 @@ describe("the gate", () => {
     ]);
     expect(verdict).toMatchObject({ clean: 2, quarantined: 2, dropped: 1 });
     const bad = await session.rows(
-      `SELECT row, list_transform(errors, lambda e: e.check_id) AS ids FROM (${verdict.quarantineSql}) ORDER BY row`,
+      unchecked(
+        `SELECT row, list_transform(errors, lambda e: e.check_id) AS ids FROM (${verdict.quarantineSql}) ORDER BY row`,
+      ),
     );
     expect(bad).toEqual([
       { row: 1n, ids: ["delay:values_to_be_between", "id:values_to_be_unique"] },
       { row: 2n, ids: ["id:values_to_be_unique"] },
     ]);
-    expect(await session.rows(verdict.cleanSql)).toHaveLength(2);
+    expect(await session.rows(unchecked(verdict.cleanSql))).toHaveLength(2);
   });
 
   it("rejects the batch when a rejecting check fails, and says why", async () => {
@@ -220,7 +225,7 @@ describe("the gate", () => {
       },
     ]);
     expect(verdict).toMatchObject({ clean: 4, quarantined: 1 });
-    expect((await session.rows(verdict.quarantineSql ?? ""))[0]).toMatchObject({ row: 2n });
+    expect((await session.rows(unchecked(verdict.quarantineSql ?? "")))[0]).toMatchObject({ row: 2n });
   });
 
   it("counts a primary key's nulls as failing", async () => {
@@ -240,7 +245,7 @@ describe("the gate", () => {
         },
       ],
     });
-    const table = { sql: "SELECT 1::BIGINT AS id", columns: [{ name: "id", type: "BIGINT" }] };
+    const table = { sql: sql`SELECT 1::BIGINT AS id`, columns: [{ name: "id", type: "BIGINT" }] };
     const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
       now: 0,
       fence: fenceOf(session),
@@ -260,7 +265,7 @@ describe("the gate", () => {
       ],
     });
     const airports = {
-      sql: "SELECT 'LAX' AS iata UNION ALL SELECT 'SFO'",
+      sql: sql`SELECT 'LAX' AS iata UNION ALL SELECT 'SFO'`,
       columns: [{ name: "iata", type: "VARCHAR" }],
     };
     const verdict = await evaluateGate(session, suite, await stage(rows, flights), {
@@ -280,7 +285,7 @@ describe("the gate", () => {
   it("repairs values, tests them again and records how many", async () => {
     const verdict = await run([{ ...between, onFail: "repair", repair: { with: "clip" } }]);
     expect(verdict.checks[0]).toMatchObject({ success: true, unexpected: 0, repaired: 2 });
-    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([
+    expect((await session.rows(unchecked(verdict.cleanSql))).map((row) => row["delay"])).toEqual([
       5,
       -120,
       null,
@@ -349,8 +354,10 @@ describe("the gate", () => {
       quarantined: 1,
       checks: [{ repaired: 3, unexpected: 1 }],
     });
-    expect((await session.rows(verdict.cleanSql)).map((row) => row["delay"])).toEqual([5, 7.5, 7.5, 9]);
-    expect(await session.rows(`SELECT row, id, delay FROM (${verdict.quarantineSql})`)).toEqual([
+    expect((await session.rows(unchecked(verdict.cleanSql))).map((row) => row["delay"])).toEqual([
+      5, 7.5, 7.5, 9,
+    ]);
+    expect(await session.rows(unchecked(`SELECT row, id, delay FROM (${verdict.quarantineSql})`))).toEqual([
       { row: 3n, id: 3n, delay: null },
     ]);
   });
@@ -375,7 +382,7 @@ describe("the gate", () => {
   it("tags rows with the checks that they fail", async () => {
     const verdict = await run([{ ...between, onFail: "tag" }]);
     expect(verdict).toMatchObject({ clean: 5, tagged: 2, tagColumn: "_failed_checks" });
-    expect((await session.rows(verdict.cleanSql)).map((row) => row["_failed_checks"])).toEqual([
+    expect((await session.rows(unchecked(verdict.cleanSql))).map((row) => row["_failed_checks"])).toEqual([
       null,
       ["delay:values_to_be_between"],
       null,
@@ -564,7 +571,7 @@ describe("the gate", () => {
   it("refuses to compare with columns that another table lacks or has of another type, naming the place", async () => {
     const staged = await stage(rows, flights);
     const other = {
-      sql: "SELECT 'x' AS id, 1 AS number",
+      sql: sql`SELECT 'x' AS id, 1 AS number`,
       columns: [
         { name: "id", type: "VARCHAR" },
         { name: "number", type: "INTEGER" },

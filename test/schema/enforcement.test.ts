@@ -5,6 +5,7 @@ import type { Session } from "../../src/engine/core/contract.ts";
 import { openSession } from "../../src/engine/session/session.ts";
 import { isVarveError } from "../../src/errors.ts";
 import { arrayOf, mapOf, type SchemaBuilder, schema, type TypeInput } from "../../src/schema/builder.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 
 let session: Session;
 beforeAll(async () => {
@@ -14,19 +15,19 @@ afterAll(() => session.close());
 
 /** Rows of the source as the table takes them, as text, and the checks that some row violates. */
 async function enforce(table: SchemaBuilder, source: string) {
-  const plan = planEnforcement(table.build(), await session.describe(source));
+  const plan = planEnforcement(table.build(), await session.describe(unchecked(source)));
   const projected = `SELECT ${projectionSql(plan)} FROM (${source})`;
   const violated: string[] = [];
   for (const check of plan.checks) {
     const [found] = await session.rows(
-      `SELECT count(*) FILTER (WHERE ${check.violated}) AS n FROM (${source})`,
+      unchecked(`SELECT count(*) FILTER (WHERE ${check.violated}) AS n FROM (${source})`),
     );
     if (found?.["n"] !== 0n) violated.push(`${check.path.join(".")} ${check.kind}`);
   }
   if (violated.length > 0) return { violated, rows: [], types: [], names: [], checks: plan.checks.length };
-  const columns = await session.describe(projected);
-  const rows = (await session.rows(`SELECT CAST(r AS VARCHAR) AS r FROM (${projected}) AS r`)).map((row) =>
-    String(row["r"]),
+  const columns = await session.describe(unchecked(projected));
+  const rows = (await session.rows(unchecked(`SELECT CAST(r AS VARCHAR) AS r FROM (${projected}) AS r`))).map(
+    (row) => String(row["r"]),
   );
   return {
     violated,
@@ -40,7 +41,7 @@ async function enforce(table: SchemaBuilder, source: string) {
 const one = (type: TypeInput, nullable = true) => schema().column("v", type, { nullable });
 const mismatchOf = async (table: SchemaBuilder, source: string) => {
   try {
-    planEnforcement(table.build(), await session.describe(source));
+    planEnforcement(table.build(), await session.describe(unchecked(source)));
   } catch (error) {
     if (isVarveError(error, "SCHEMA_MISMATCH"))
       return { message: error.message, ...error.data } as Record<string, unknown>;

@@ -1,4 +1,5 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
+import type { SqlExpression, SqlSelect, SqlStatement } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 
 /**
@@ -55,7 +56,7 @@ export interface EngineColumn {
 
 /** A query of the session: `sql` is a whole SELECT, to be used as `FROM (${sql})`. */
 export interface Relation {
-  readonly sql: string;
+  readonly sql: SqlSelect;
   readonly columns: readonly EngineColumn[];
 }
 
@@ -139,7 +140,7 @@ export interface StageOptions {
 export interface StagedRelation extends Relation {
   /** Number of rows, where staging has counted them. */
   readonly rows?: number | undefined;
-  readonly positionedSql: string;
+  readonly positionedSql: SqlSelect;
   readonly positionColumns: {
     readonly file: string;
     readonly row: string;
@@ -235,24 +236,27 @@ export interface FenceLimits {
 export interface Session extends AsyncDisposable {
   /** Runs varve's own statement(s) for effect. @throws `CANCELLED` when the signal aborts */
   execute(
-    sql: string,
+    sql: SqlStatement,
     parameters?: readonly EngineParameter[],
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<void>;
   /** Runs varve's own query and returns all rows: for results known to be small. */
-  rows(sql: string, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
+  rows(sql: SqlSelect, parameters?: readonly EngineParameter[]): Promise<EngineRow[]>;
   /** Runs varve's own query and streams its rows; memory stays bounded while they are consumed one by one. */
-  rowStream(sql: string, options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<EngineRow>;
+  rowStream(
+    sql: SqlSelect,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<EngineRow>;
   /** Columns of varve's own query, without running it. */
-  describe(sql: string): Promise<EngineColumn[]>;
+  describe(sql: SqlSelect): Promise<EngineColumn[]>;
   /** Stages a source that the session holds. @throws `SOURCE_UNREADABLE`, naming the row. */
   stage(source: HeldSource, options?: StageOptions): Promise<StagedRelation>;
   /** Writes a relation to Parquet files. */
-  writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]>;
+  writeParquet(sql: SqlSelect, options: ParquetWriteOptions): Promise<WrittenFile[]>;
   /**
    * Streams varve's own query as Arrow batches; memory stays bounded while batches are consumed one by one.
    */
-  arrow(sql: string, options?: ArrowOptions): AsyncIterable<RecordBatch>;
+  arrow(sql: SqlSelect, options?: ArrowOptions): AsyncIterable<RecordBatch>;
   /**
    * Streams varve's own query as lossless JSON lines; each text holds whole lines, each ended by a line feed.
    *
@@ -260,7 +264,7 @@ export interface Session extends AsyncDisposable {
    * `Z`; binary is base64; maps are arrays of `[key, value]`; `"NaN"`, `"Infinity"` and `"-Infinity"` are
    * texts.
    */
-  jsonLines(sql: string, options?: JsonLinesOptions): AsyncIterable<string>;
+  jsonLines(sql: SqlSelect, options?: JsonLinesOptions): AsyncIterable<string>;
   /**
    * The engine's syntax tree of a caller's text (`json_serialize_sql`), which is an error's where it does not
    * parse: nothing is bound, so nothing is read. @throws `SQL_REFUSED` for a text that takes long to parse
@@ -307,5 +311,5 @@ export interface FencedSession extends Session {
    * Checks that a caller's text is one scalar expression over `columns` and returns it as safe to
    * embed. @throws as {@link FencedSession.callerQuery}
    */
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string>;
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<SqlExpression>;
 }

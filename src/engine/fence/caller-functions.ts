@@ -1,3 +1,4 @@
+import { sql } from "../../sql/sql.ts";
 import type { EngineColumn } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { functionKind, isCalledByName, isSteadyAggregate } from "./sql-functions.ts";
@@ -152,27 +153,20 @@ export async function checkOwnRowCalls(core: EngineCore, expression: Tree, text:
 }
 
 /**
- * Refuses names that the engine takes for calls: those of an expression that it accepted though they are
- * neither a column nor a parameter of a lambda around them.
+ * Refuses names of an expression that are neither a column nor a parameter of a lambda around them: before the
+ * engine has seen it (`parsed`) those that are known to be calls, after it accepted them (`bound`) all others,
+ * which it took for calls.
  */
-export function checkNames(expression: Tree, columns: readonly EngineColumn[]): void {
-  const name = strangeName(expression, new Set(columns.map((column) => column.name.toLowerCase())));
-  if (name !== undefined)
-    throw refused(
-      `it uses ${name}, which is not a column and ${unsteady}`,
-      `${advice}, or rename the parameter`,
-      {
-        function: name,
-      },
-    );
-}
-
-/** As {@link checkNames}, before the engine has seen the expression: names that are known to be calls. */
-export function checkCalledNames(expression: Tree, columns: readonly EngineColumn[]): void {
-  const known = columns.map((column) => column.name.toLowerCase());
-  const name = strangeName(expression, new Set(known), isCalledByName);
-  if (name !== undefined)
-    throw refused(`it uses ${name}, which is not a column and ${unsteady}`, advice, { function: name });
+export function checkNames(
+  expression: Tree,
+  columns: readonly EngineColumn[],
+  stage: "parsed" | "bound",
+): void {
+  const known = new Set(columns.map((column) => column.name.toLowerCase()));
+  const name = strangeName(expression, known, stage === "parsed" ? isCalledByName : undefined);
+  if (name === undefined) return;
+  const remedy = stage === "parsed" ? advice : `${advice}, or rename the parameter`;
+  throw refused(`it uses ${name}, which is not a column and ${unsteady}`, remedy, { function: name });
 }
 
 function calledName(part: Tree): string | undefined {
@@ -268,19 +262,14 @@ function referredName(part: Tree): string[] {
  * The error for a function in no list: refused where the engine has it, else the text's mistake. The
  * catalogue is asked only here.
  */
-async function unknownFunction(
-  core: EngineCore,
-  name: string,
-  part: Tree,
-  { sql, offset }: ParsedText,
-): Promise<Error> {
+async function unknownFunction(core: EngineCore, name: string, part: Tree, text: ParsedText): Promise<Error> {
   const [row] = await core.rows(
-    "SELECT count(*) AS n FROM duckdb_functions() WHERE lower(function_name) = $1",
+    sql`SELECT count(*) AS n FROM duckdb_functions() WHERE lower(function_name) = $1`,
     [name.toLowerCase()],
   );
   if (row?.["n"] === 0n) {
     const what = `Unknown function ${name}`;
-    return placedError(what, what, { sql, offset, position: Number(part["query_location"] ?? 0) });
+    return placedError(what, what, { ...text, position: Number(part["query_location"] ?? 0) });
   }
   return refused(
     `it calls ${name}(), which is not on the list of allowed functions`,

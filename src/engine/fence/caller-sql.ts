@@ -1,9 +1,9 @@
 import { assertInternal } from "../../errors.ts";
+import { type SqlExpression, type SqlSelect, sql, unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import {
-  checkCalledNames,
   checkListSorters,
   checkNames,
   checkOwnRowCalls,
@@ -34,13 +34,14 @@ const rowExpressions: ReadonlySet<string> = new Set([
 /** See {@link FencedSession.callerQuery}. */
 export async function callerQuery(core: EngineCore, callerSql: string): Promise<Relation> {
   assertInternal(core.fenced, "a caller's query before the fence");
-  const sql = await checkedQuery(core, callerSql, {
+  const checked = await checkedQuery(core, callerSql, {
     tables: await heldTables(core),
     files: new Set(),
     readsVariants: () => heldVariants(core),
   });
-  await assertSelect(core, sql);
-  return { sql: `SELECT * FROM (${sql}\n)`, columns: await core.describe(`SELECT * FROM (${sql}\n)`) };
+  await assertSelect(core, checked);
+  const query = sql`SELECT * FROM (${checked}\n)`;
+  return { sql: query, columns: await core.describe(query) };
 }
 
 /**
@@ -49,8 +50,12 @@ export async function callerQuery(core: EngineCore, callerSql: string): Promise<
  *
  * Nothing is bound before the check, because binding already opens files.
  */
-export async function checkedQuery(core: EngineCore, callerSql: string, scope: QueryScope): Promise<string> {
-  const { statement, sql } = await oneStatement(core, callerSql);
+export async function checkedQuery(
+  core: EngineCore,
+  callerSql: string,
+  scope: QueryScope,
+): Promise<SqlSelect> {
+  const { statement, query } = await oneStatement(core, callerSql);
   checkTables(statement, scope);
   const parts = [...walk(statement)];
   if (parts.some((part) => part["class"] === "PARAMETER"))
@@ -60,7 +65,7 @@ export async function checkedQuery(core: EngineCore, callerSql: string, scope: Q
   );
   await checkQueryCalls(core, parts, tableCalls, { sql: callerSql, offset: 0 });
   await checkListSorters(parts, callerSql, scope.readsVariants);
-  return sql;
+  return query;
 }
 
 /** See {@link FencedSession.callerExpression}. */
@@ -68,18 +73,19 @@ export async function callerExpression(
   core: EngineCore,
   callerSql: string,
   columns: readonly EngineColumn[],
-): Promise<string> {
+): Promise<SqlExpression> {
   assertInternal(core.fenced, "a caller's expression before the fence");
   const expression = await oneExpression(core, callerSql);
   await checkRowCalls(core, expression, columns, selected(callerSql));
-  checkCalledNames(expression, columns);
-  const row = columns.map((column) => `NULL::${column.type} AS ${quoteName(column.name)}`).join(", ");
+  checkNames(expression, columns, "parsed");
+  const checked = `(${callerSql}\n)` as SqlExpression;
+  const row = columns.map(({ type, name }) => sql`NULL::${unchecked(type)} AS ${quoteName(name)}`);
   // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
   await core.typedColumns(
-    `SELECT 1 AS one FROM (SELECT ${row === "" ? "1 AS one" : row}) WHERE (${callerSql}\n) IS NULL`,
+    sql`SELECT 1 AS one FROM (SELECT ${row.length === 0 ? sql`1 AS one` : row}) WHERE ${checked} IS NULL`,
   );
-  checkNames(expression, columns);
-  return `(${callerSql}\n)`;
+  checkNames(expression, columns, "bound");
+  return checked;
 }
 
 /** See {@link Session.checkRowExpression}. */
@@ -87,15 +93,17 @@ export async function checkRowExpression(core: EngineCore, callerSql: string): P
   await checkOwnRowCalls(core, await oneExpression(core, callerSql), selected(callerSql));
 }
 
-const selected = (callerSql: string) => ({ sql: `SELECT ${callerSql}`, offset: "SELECT ".length });
+/** A caller's expression as a whole statement, to be parsed and never run. */
+const selected = (callerSql: string) => ({ sql: `${select}${callerSql}`, offset: select.length });
+const select = sql`SELECT `;
 
 /**
  * The tree of a text that is one expression over the columns of its own row, in parentheses or
  * without. @throws `SQL_REFUSED`
  */
 async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree> {
-  const expression = onlyExpression(await parsed(core, `SELECT ${callerSql}`, "SELECT ".length));
-  const wrapped = await parsed(core, `SELECT (${callerSql}\n)`, "SELECT (".length);
+  const expression = onlyExpression(await parsed(core, `${select}${callerSql}`, select.length));
+  const wrapped = await parsed(core, `${select}(${callerSql}\n)`, select.length + 1);
   if (expression === undefined || shape(onlyExpression(wrapped)) !== shape(expression)) {
     throw refused(
       "it is not one scalar expression",
@@ -119,22 +127,22 @@ async function oneExpression(core: EngineCore, callerSql: string): Promise<Tree>
 async function oneStatement(
   core: EngineCore,
   callerSql: string,
-): Promise<{ readonly statement: Tree; readonly sql: string }> {
+): Promise<{ readonly statement: Tree; readonly query: SqlSelect }> {
   const [statement, ...others] = await parsed(core, callerSql, 0);
   if (statement === undefined || others.length > 0) {
     const count = statement === undefined ? 0 : others.length + 1;
     throw refused(`it has ${count} statements`, "Write exactly one SELECT");
   }
-  const sql = callerSql.replace(/[;\s]+$/, "");
-  const outer = "SELECT * FROM (";
-  const wrapped = await parsed(core, `${outer}${sql}\n)`, outer.length);
+  const query = callerSql.replace(/[;\s]+$/, "") as SqlSelect;
+  const outer = sql`SELECT * FROM (`;
+  const wrapped = await parsed(core, sql`${outer}${query}\n)`, outer.length);
   const expected = {
     type: "SELECT_NODE",
     select_list: [{ class: "STAR", type: "STAR" }],
     from_table: { type: "SUBQUERY", subquery: { node: statement["node"] } },
     aggregate_handling: "STANDARD_HANDLING",
   };
-  if (shape(wrapped.map(({ node }) => node)) === shape([expected])) return { statement, sql };
+  if (shape(wrapped.map(({ node }) => node)) === shape([expected])) return { statement, query };
   throw refused("it cannot be used as a sub-query", "Leave out comments and semicolons at its end");
 }
 
@@ -164,14 +172,14 @@ function onlyExpression(statements: readonly Tree[]): Tree | undefined {
 
 async function heldVariants(core: EngineCore): Promise<boolean> {
   const [row] = await core.rows(
-    "SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')",
+    sql`SELECT count(*) AS n FROM duckdb_columns() WHERE NOT internal AND contains(data_type, 'VARIANT')`,
   );
   return row?.["n"] !== 0n;
 }
 
 async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {
   const rows =
-    await core.rows(`SELECT schema_name AS schema, view_name AS name FROM duckdb_views() WHERE NOT internal
+    await core.rows(sql`SELECT schema_name AS schema, view_name AS name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal`);
   const held = new Map<string, Set<string>>();
   for (const row of rows) {

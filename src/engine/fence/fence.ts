@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { VarveError } from "../../errors.ts";
+import { sql } from "../../sql/sql.ts";
 import { filePattern, textList } from "../../sql/sql-text.ts";
 import type { EngineCore } from "../core/core.ts";
 
@@ -23,7 +24,7 @@ export async function fence(
   if (folders.length > 0) await core.prepareMeasured();
   // The engine asks for leave to read a pattern, and then for the file that it finds by it.
   const files = [...limits.files, ...core.ownFiles];
-  await core.run(`SET allowed_paths = ${textList([...new Set([...files, ...files.map(filePattern)])])};
+  await core.run(sql`SET allowed_paths = ${textList([...new Set([...files, ...files.map(filePattern)])])};
     SET allowed_directories = ${textList([...folders, ...(limits.writableFolders ?? [])])};
     SET enable_external_access = false;
     SET lock_configuration = true`);
@@ -39,7 +40,7 @@ export async function fence(
 /** Whether the instance holds its fence; false would be a change in DuckDB that varve does not know. */
 async function fenceHolds(core: EngineCore): Promise<boolean> {
   const [row] = await core.rows(
-    "SELECT current_setting('enable_external_access') AS open, current_setting('lock_configuration') AS locked",
+    sql`SELECT current_setting('enable_external_access') AS open, current_setting('lock_configuration') AS locked`,
   );
   return row?.["open"] === false && row["locked"] === true;
 }

@@ -1,4 +1,5 @@
 import { assertInternal, VarveError } from "../../errors.ts";
+import { sql } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { EngineCore } from "../core/core.ts";
 import { bytesBefore } from "../core/failure.ts";
@@ -7,17 +8,19 @@ import { checkDepth, checkText } from "./sql-size.ts";
 /** A part of the syntax tree as DuckDB's `json_serialize_sql` gives it. */
 export type Tree = { readonly [key: string]: unknown };
 
+const treeOptions = sql`skip_null := true, skip_empty := true, skip_default := true`;
+
 /**
  * The statements of a text as the engine parses them; `offset` is where the caller's part begins in
  * it. @throws `SQL_FAILED` with the place, `SQL_REFUSED`
  */
-export async function parsed(core: EngineCore, sql: string, offset: number): Promise<Tree[]> {
-  checkText(sql);
-  const options = "skip_null := true, skip_empty := true, skip_default := true";
-  const [row] = await core.rows(`SELECT json_serialize_sql($1::VARCHAR, ${options}) AS tree`, [sql]);
+export async function parsed(core: EngineCore, text: string, offset: number): Promise<Tree[]> {
+  checkText(text);
+  const query = sql`SELECT json_serialize_sql($1::VARCHAR, ${treeOptions}) AS tree`;
+  const [row] = await core.rows(query, [text]);
   const tree = treeFromJson(String(row?.["tree"]));
   assertInternal(isTree(tree), "a syntax tree that is no object");
-  if (tree["error"] === true) throw syntaxError(tree, sql, offset);
+  if (tree["error"] === true) throw syntaxError(tree, text, offset);
   const statements = tree["statements"];
   const trees = Array.isArray(statements) ? statements.filter(isTree) : [];
   for (const statement of trees) checkDepth(statement);
@@ -25,9 +28,9 @@ export async function parsed(core: EngineCore, sql: string, offset: number): Pro
 }
 
 /** The engine's syntax tree of a text, or the tree of its error. @throws `SQL_REFUSED` */
-export async function serializedTree(core: EngineCore, sql: string): Promise<JsonValue> {
-  checkText(sql);
-  const [row] = await core.rows("SELECT json_serialize_sql($1::VARCHAR) AS tree", [sql]);
+export async function serializedTree(core: EngineCore, text: string): Promise<JsonValue> {
+  checkText(text);
+  const [row] = await core.rows(sql`SELECT json_serialize_sql($1::VARCHAR) AS tree`, [text]);
   return treeFromJson(String(row?.["tree"]));
 }
 

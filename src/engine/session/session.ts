@@ -1,4 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
+import type { SqlExpression } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type {
   ArrowOptions,
@@ -125,7 +126,7 @@ class FencedDuckdbSession extends DuckdbSession implements FencedSession {
     return callerQuery(this.core, callerSql);
   }
 
-  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<string> {
+  callerExpression(callerSql: string, columns: readonly EngineColumn[]): Promise<SqlExpression> {
     return callerExpression(this.core, callerSql, columns);
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
@@ -46,7 +47,7 @@ async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRel
   const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
   const query = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
   // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-  return numberedCopy(core, { sql: query.sql, columns: await core.describe(query.sql) });
+  return numberedCopy(core, { sql: unchecked(query.sql), columns: await core.describe(query.sql) });
 }
 
 /** With files the text runs in an instance of its own, which can open these files and no others. */

@@ -1,5 +1,6 @@
 import { type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { fileList, quoteName } from "../../sql/sql-text.ts";
 
 /** A struct type of the engine. */
@@ -103,7 +104,7 @@ const fileFields: ReadonlySet<string> = new Set([
 
 async function describeFrom(session: Session, from: string): Promise<ActionRelation> {
   const columns = new Map<string, EngineStruct>();
-  const described = await session.describe(`SELECT * FROM ${from}`);
+  const described = await session.describe(unchecked(`SELECT * FROM ${from}`));
   for (const { name, type } of described) {
     const parsed = parseEngineType(type);
     if (parsed.kind === "struct") columns.set(name, parsed);

@@ -3,6 +3,7 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import { actionFromJson, readActions } from "../../protocol/action-json.ts";
 import type { Action, AddAction, RemoveAction, SidecarAction } from "../../protocol/actions.ts";
 import { logPathKey } from "../../schema/paths.ts";
+import { unchecked } from "../../sql/sql.ts";
 import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { isJsonObject, parseJson } from "../../util/json.ts";
 import type { TableContext } from "../contract.ts";
@@ -86,7 +87,7 @@ export async function countCheckpointRows(
   return guarded(checkpoint, () =>
     withLogSession(context, async (session) => {
       const { from } = await checkpointRelation(context, session, paths);
-      const [row] = await session.rows(`SELECT count(*) AS rows FROM ${from}`);
+      const [row] = await session.rows(unchecked(`SELECT count(*) AS rows FROM ${from}`));
       return Number(row?.["rows"] ?? 0);
     }),
   );
@@ -171,7 +172,9 @@ async function readHeadRows(
   const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
   const present = kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ");
   const rows = await session.rows(
-    `SELECT ${columns.join(", ")} FROM (SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")} FROM ${relation.from}) WHERE ${present}`,
+    unchecked(
+      `SELECT ${columns.join(", ")} FROM (SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")} FROM ${relation.from}) WHERE ${present}`,
+    ),
   );
   return rows.flatMap((row) => kinds.flatMap((kind) => readJson(kind, row[kind], source)).filter(isHead));
 }
@@ -185,7 +188,9 @@ async function readFileRows(
   if (kinds.length === 0) return [];
   const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
   const rows = await session.rows(
-    `SELECT * FROM (SELECT ${columns.join(", ")} FROM ${relation.from}) WHERE ${kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ")}`,
+    unchecked(
+      `SELECT * FROM (SELECT ${columns.join(", ")} FROM ${relation.from}) WHERE ${kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ")}`,
+    ),
   );
   return rows.flatMap((row) => fileActions(kinds.flatMap((kind) => readJson(kind, row[kind], source))));
 }

@@ -4,6 +4,7 @@ import { actionFromJson } from "../../protocol/action-json.ts";
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { corrupt } from "../../protocol/json-fields.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { isJsonObject, parseRoundedJson } from "../../util/json.ts";
 import { actionJsonSql, type EngineStruct } from "../checkpoint/action-sql.ts";
 import type { LiveFiles, PrunedFiles } from "../contract.ts";
@@ -165,7 +166,7 @@ export class EngineFiles implements LiveFiles {
       const window = `SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
       const part = `ordinal // ${filesPerChunk}`;
       const sql = `SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
-      for (const { batch } of await this.#base.session.rows(sql, this.#parameters()))
+      for (const { batch } of await this.#base.session.rows(unchecked(sql), this.#parameters()))
         yield readPaths(batch, source.name);
     }
   }
@@ -189,12 +190,12 @@ export class EngineFiles implements LiveFiles {
     const { session } = this.#base;
     try {
       try {
-        return await session.rows(sql, this.#parameters());
+        return await session.rows(unchecked(sql), this.#parameters());
       } catch (error) {
         if (!isVarveError(error, "MEMORY_LIMIT_TOO_SMALL")) throw error;
         // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
-        await session.execute(`SET threads = 1; SET memory_limit = '${roomyLimit}'`);
-        return await session.rows(sql, this.#parameters());
+        await session.execute(unchecked(`SET threads = 1; SET memory_limit = '${roomyLimit}'`));
+        return await session.rows(unchecked(sql), this.#parameters());
       }
     } catch (error) {
       if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;

@@ -1,6 +1,7 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
+import { sql, unchecked } from "../../sql/sql.ts";
 import { fileList, quoteText } from "../../sql/sql-text.ts";
 import { handOver } from "../../util/hand-over.ts";
 import { type ActionRelation, describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
@@ -47,7 +48,7 @@ export interface CommitInput {
  */
 export async function loadEngineBase(context: TableContext, input: EngineInput): Promise<EngineBase> {
   return handOver(await (await context.engine()).open({ memoryLimit }), async (session) => {
-    await session.execute("CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)");
+    await session.execute(sql`CREATE TABLE special_keys (path VARCHAR PRIMARY KEY, key VARCHAR)`);
     const { checkpoint } = input;
     const sources =
       checkpoint === undefined
@@ -90,7 +91,7 @@ async function checkpointSources(
     const kinds = ["add", "remove"].filter((kind) => relation.columns.has(kind));
     if (kinds.length === 0) continue;
     const from = await numberedActions(session, relation, kinds, `checkpoint_${sources.length}`);
-    const [row] = await session.rows(`SELECT count(*) AS rows FROM ${relation.from}`);
+    const [row] = await session.rows(unchecked(`SELECT count(*) AS rows FROM ${relation.from}`));
     sources.push({
       from,
       rows: Number(row?.["rows"] ?? 0),
@@ -115,7 +116,7 @@ async function numberedActions(
   const actions = kinds.map((kind) => `"${kind}"`).join(", ");
   if (!hidesOrdinals)
     return `(SELECT ${actions}, file_row_number AS ordinal FROM ${from.slice(0, -1)}, file_row_number = true))`;
-  await session.execute(`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`);
+  await session.execute(unchecked(`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`));
   return `(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
 }
 
@@ -141,14 +142,16 @@ async function readCommits(
   const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, hive_partitioning = false, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
-      `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
+      unchecked(
+        `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
+      ),
     );
   } catch (error) {
     throw damagedCommits(error, files);
   }
   await fillSpecialKeys(context, session, columns);
   await dropReplaced(session, files);
-  const [row] = await session.rows("SELECT coalesce(max(rowid) + 1, 0) AS rows FROM commits");
+  const [row] = await session.rows(sql`SELECT coalesce(max(rowid) + 1, 0) AS rows FROM commits`);
   return {
     from: "(SELECT *, rowid AS ordinal FROM commits)",
     rows: Number(row?.["rows"] ?? 0),
@@ -183,29 +186,31 @@ async function fillSpecialKeys(
     vectorKeySql(`"${kind}"`, structOf(columns.has(kind) ? addType : removeType));
   const end = `CASE WHEN "add".path IS NOT NULL THEN ${vector("add")} ELSE ${vector("remove")} END`;
   await session.execute(
-    `UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
+    unchecked(
+      `UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
+    ),
   );
 }
 
 async function dropReplaced(session: Session, files: readonly TailFile[]): Promise<void> {
   // Few keys repeat, if any: numbers find those that may, and only their texts are compared.
   await session.execute(
-    "CREATE TABLE suspects AS SELECT hash FROM (SELECT hash(key) AS hash FROM commits) GROUP BY hash HAVING count(*) > 1",
+    sql`CREATE TABLE suspects AS SELECT hash FROM (SELECT hash(key) AS hash FROM commits) GROUP BY hash HAVING count(*) > 1`,
   );
   await session.execute(
-    "CREATE TABLE repeated AS SELECT key, max(rowid) AS last FROM commits WHERE hash(key) IN (SELECT hash FROM suspects) GROUP BY key HAVING count(*) > 1",
+    sql`CREATE TABLE repeated AS SELECT key, max(rowid) AS last FROM commits WHERE hash(key) IN (SELECT hash FROM suspects) GROUP BY key HAVING count(*) > 1`,
   );
   const compactions = files.flatMap(({ from, to }, number) => (from === to ? [] : [number]));
   if (compactions.length > 0) {
     const sql = `SELECT number FROM commits WHERE number IN (${compactions.join(", ")}) AND key IN (SELECT key FROM repeated) GROUP BY number, key HAVING count(*) > 1 LIMIT 1`;
-    const [row] = await session.rows(sql);
+    const [row] = await session.rows(unchecked(sql));
     const file = row === undefined ? undefined : files[Number(row["number"])];
     if (file !== undefined) throw notReconciled(file);
   }
   await session.execute(
-    "DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last",
+    sql`DELETE FROM commits USING repeated WHERE commits.key = repeated.key AND commits.rowid < repeated.last`,
   );
-  await session.execute("DROP TABLE repeated; DROP TABLE suspects");
+  await session.execute(sql`DROP TABLE repeated; DROP TABLE suspects`);
 }
 
 async function specialKeys(

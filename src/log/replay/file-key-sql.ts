@@ -1,4 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { EngineStruct } from "../checkpoint/action-sql.ts";
 import { fieldOf } from "../checkpoint/action-sql.ts";
@@ -45,7 +46,9 @@ export async function addSpecialKeys(
   pathKey: (path: string) => string,
 ): Promise<number> {
   const rows = session.rowStream(
-    `SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql("path")} IS NULL AND path IS NOT NULL`,
+    unchecked(
+      `SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql("path")} IS NULL AND path IS NOT NULL`,
+    ),
   );
   let batch: string[] = [];
   let added = 0;
@@ -53,7 +56,9 @@ export async function addSpecialKeys(
     if (batch.length === 0) return;
     const keys = batch.map(pathKey);
     await session.execute(
-      `INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`,
+      unchecked(
+        `INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`,
+      ),
       [batch, keys],
     );
     added += batch.length;

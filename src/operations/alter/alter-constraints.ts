@@ -5,6 +5,7 @@ import type { LogSnapshot } from "../../log/contract.ts";
 import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { conditionSql } from "../../table/rules/write-rules.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -111,12 +112,12 @@ async function requireTrue(
   { name, expression, condition, names }: AskedConstraint,
 ): Promise<void> {
   const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
-  const [count] = await session.rows(`SELECT count(*) AS rows ${broken}`);
+  const [count] = await session.rows(unchecked(`SELECT count(*) AS rows ${broken}`));
   const found = Number(count?.["rows"] ?? 0);
   if (found === 0) return;
   const whole = names.map((column) => `${quoteName(column)} := ${quoteName(column)}`).join(", ");
   const [first] = await session.rows(
-    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`,
+    unchecked(`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`),
   );
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(

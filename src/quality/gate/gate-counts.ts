@@ -1,3 +1,4 @@
+import { unchecked } from "../../sql/sql.ts";
 import type { EngineRow, Session, StagedRelation } from "../../engine/core/contract.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
@@ -33,7 +34,9 @@ export async function resolveRounds(
     const columns = current.flatMap((check, index) =>
       check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, index) : [],
     );
-    const [row] = await session.rows(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`);
+    const [row] = await session.rows(
+      unchecked(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`),
+    );
     current = current.map((check, index) => {
       if (check.plan.kind !== "rounds") return check;
       return { ...check, plan: check.plan.next(valuesOf(row, Object.keys(check.plan.aggregates), index)) };
@@ -111,7 +114,7 @@ async function mainPass(
   );
   const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
   const [row] = await session.rows(
-    outer.length === 0 ? inner : `SELECT *, ${outer.join(", ")} FROM (${inner})`,
+    outer.length === 0 ? unchecked(inner) : unchecked(`SELECT *, ${outer.join(", ")} FROM (${inner})`),
   );
   return row ?? {};
 }
@@ -155,7 +158,7 @@ async function judged(
     case "query":
       return plan.judge(
         await session.rows(
-          plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql),
+          unchecked(plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql)),
         ),
       );
     case "schema":

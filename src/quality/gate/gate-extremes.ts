@@ -1,4 +1,5 @@
 import type { EngineColumn, Session, StagedRelation } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
@@ -116,10 +117,15 @@ async function relationOf(
   const names = columns.map(({ name }) => duckdbDialect.identifier(name));
   const sql = `SELECT * FROM (VALUES ${tuples.join(", ")}) AS extremes(${names.join(", ")})`;
   const [read] = await session.rows(
-    `SELECT ${names.map((name, index) => `count(${name}) AS n${index}`).join(", ")} FROM (${sql})`,
+    unchecked(`SELECT ${names.map((name, index) => `count(${name}) AS n${index}`).join(", ")} FROM (${sql})`),
   );
   if (values.some((texts, index) => Number(read?.[`n${index}`]) !== texts.length)) return undefined;
   const { file, row } = batch.positionColumns;
   const place = `CAST(NULL AS VARCHAR) AS ${duckdbDialect.identifier(file)}, CAST(NULL AS BIGINT) AS ${duckdbDialect.identifier(row)}`;
-  return { sql, columns, positionedSql: `SELECT *, ${place} FROM (${sql})`, positionColumns: { file, row } };
+  return {
+    sql: unchecked(sql),
+    columns,
+    positionedSql: unchecked(`SELECT *, ${place} FROM (${sql})`),
+    positionColumns: { file, row },
+  };
 }

@@ -1,6 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { type Ask, type CountProof, type KeysPlan, type Position, toNumber } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import type { RowFunction } from "../model/suite.ts";
@@ -57,7 +58,7 @@ async function groupMask(
   const scoped = scopedRows(staged, planned.scope);
   switch (plan.kind) {
     case "keys": {
-      const ask = async (sql: string) => (await session.rows(sql))[0] ?? {};
+      const ask = async (sql: string) => (await session.rows(unchecked(sql)))[0] ?? {};
       if (context.proveByCounting === true) {
         const toProve = await plan.countProof?.(scoped, ask);
         const beside =
@@ -68,7 +69,9 @@ async function groupMask(
       }
       if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
-      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`);
+      await session.execute(
+        unchecked(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`),
+      );
       const known = await total(
         session,
         `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`,
@@ -77,7 +80,7 @@ async function groupMask(
     }
     case "positions": {
       const table = temporaryTable();
-      await session.execute(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      await session.execute(unchecked(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`));
       const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
       return positionsMask(
         planned,
@@ -157,7 +160,7 @@ async function proven(plan: KeysPlan, scoped: string, ask: Ask): Promise<boolean
 }
 
 async function total(session: Session, sql: string): Promise<number> {
-  const [row] = await session.rows(sql);
+  const [row] = await session.rows(unchecked(sql));
   return toNumber(row?.["n"]) ?? 0;
 }
 
@@ -179,7 +182,7 @@ async function runFunction(
   planned: PlannedCheck,
 ): Promise<Verdicts> {
   const verdicts: Verdicts = { failing: { files: [], rows: [] }, unknown: { files: [], rows: [] } };
-  for await (const batch of session.arrow(sql)) {
+  for await (const batch of session.arrow(unchecked(sql))) {
     const answers = predicate(withoutPosition(batch));
     if (answers.length !== batch.numRows) {
       throw invalidSuite(
@@ -215,7 +218,9 @@ async function stagePositions(
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
   await session.execute(
-    `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`,
+    unchecked(
+      `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`,
+    ),
   );
   return table;
 }

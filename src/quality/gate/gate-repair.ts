@@ -1,5 +1,6 @@
 import type { Session, SourceRow, StagedRelation } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
+import { unchecked } from "../../sql/sql.ts";
 import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
@@ -43,7 +44,7 @@ export async function repairRows(
   let current = staged;
   for (const mask of masks) {
     const [row] = await session.rows(
-      `SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`,
+      unchecked(`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`),
     );
     const failing = toNumber(row?.["n"]) ?? 0;
     if (failing === 0) continue;
@@ -92,7 +93,7 @@ async function tryRepair(
   const value = `CAST(${repairSql(mask, sql, context)} AS ${type})`;
   try {
     await session.rows(
-      `SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`,
+      unchecked(`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`),
     );
   } catch (error) {
     if (!isVarveError(error, "SQL_FAILED")) throw error;
@@ -111,8 +112,8 @@ function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): S
   const change = `SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
   return {
     ...staged,
-    sql: `${change} (${staged.sql})`,
-    positionedSql: `${change} (${staged.positionedSql})`,
+    sql: unchecked(`${change} (${staged.sql})`),
+    positionedSql: unchecked(`${change} (${staged.positionedSql})`),
   };
 }
 
@@ -150,7 +151,9 @@ async function replacedBy(
   );
   const table = temporaryTable();
   await session.execute(
-    `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
+    unchecked(
+      `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
+    ),
   );
   const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
   const value = `CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
@@ -159,13 +162,15 @@ async function replacedBy(
   const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
   const repaired = temporaryTable();
   await session.execute(
-    `CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`,
+    unchecked(
+      `CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`,
+    ),
   );
   const columnNames = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
   return {
     ...staged,
-    sql: `SELECT ${columnNames} FROM ${repaired}`,
-    positionedSql: `SELECT * FROM ${repaired}`,
+    sql: unchecked(`SELECT ${columnNames} FROM ${repaired}`),
+    positionedSql: unchecked(`SELECT * FROM ${repaired}`),
   };
 }
 
@@ -180,7 +185,7 @@ async function repairs(
   check: Check,
 ): Promise<SourceRow[]> {
   const found: SourceRow[] = [];
-  for await (const batch of session.arrow(failing)) {
+  for await (const batch of session.arrow(unchecked(failing))) {
     const values = repair(withoutPosition(batch));
     if (values.length !== batch.numRows) {
       throw invalidSuite(

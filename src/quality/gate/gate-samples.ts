@@ -1,4 +1,5 @@
 import type { EngineValue, Session, StagedRelation } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 import { noPlaces, type Places, placesOf, placesSql } from "../model/places.ts";
@@ -63,7 +64,9 @@ export async function sampleRows(
   ];
   const masks = looked.map(({ mask }) => mask);
   const [row] = await session.rows(
-    `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
+    unchecked(
+      `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
+    ),
   );
   const aside = placesOf(row?.["aside"]);
   for (const [at, { mask }] of together.entries())
@@ -83,7 +86,9 @@ async function firstFailing(session: Session, staged: StagedRelation, mask: Mask
   // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
   const order = mask.joins.length === 0 ? "" : `ORDER BY coalesce(${position.file}, ''), ${position.row} `;
   const found = await session.rows(
-    `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
+    unchecked(
+      `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
+    ),
   );
   return readSample(
     found.map((row) => row["found"] ?? null),

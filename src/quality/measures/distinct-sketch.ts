@@ -1,4 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
@@ -57,7 +58,9 @@ async function sketchHashes(session: Session, hashed: string, columns: number): 
   const sketches = Array.from({ length: columns }, () => new Uint8Array(size));
   // the most leading zeros are those of the smallest number
   const rows = await session.rows(
-    `SELECT c, h >> ${64 - indexBits} AS register, min((h >> ${64 - indexBits - valueBits}) & ${2 ** valueBits - 1}) AS least FROM (${hashed}) GROUP BY c, register`,
+    unchecked(
+      `SELECT c, h >> ${64 - indexBits} AS register, min((h >> ${64 - indexBits - valueBits}) & ${2 ** valueBits - 1}) AS least FROM (${hashed}) GROUP BY c, register`,
+    ),
   );
   for (const row of rows) {
     const sketch = sketches[toNumber(row["c"]) ?? 0];

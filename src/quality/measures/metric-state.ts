@@ -1,6 +1,7 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { columnsOfRelation, isNumeric } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
@@ -108,7 +109,7 @@ export async function measureState(
     ];
   });
   const [row = {}] = await session.rows(
-    `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
+    unchecked(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`),
   );
   const rows = toNumber(row["n"]) ?? 0;
   const plain = columns.flatMap((column, index) =>

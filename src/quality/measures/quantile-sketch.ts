@@ -1,4 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
@@ -51,7 +52,9 @@ export async function sketchQuantilesTogether(
 async function sketchValues(session: Session, values: string, columns: number): Promise<QuantileSketch[]> {
   const buckets = Array.from({ length: columns }, (): QuantileBucket[] => []);
   const rows = await session.rows(
-    `SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
+    unchecked(
+      `SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
+    ),
   );
   for (const row of rows)
     buckets[toNumber(row["c"]) ?? 0]?.push({

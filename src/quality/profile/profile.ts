@@ -1,4 +1,5 @@
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { countDistinct, type DistinctCount } from "../measures/distinct-count.ts";
@@ -83,7 +84,7 @@ export async function profileRelation(session: Session, relation: Relation): Pro
     Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${position}_${name}`),
   );
   const [row = {}] = await session.rows(
-    `SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`,
+    unchecked(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`),
   );
   const rows = toNumber(row["n"]) ?? 0;
   const profiles = columns.map((column, position) =>

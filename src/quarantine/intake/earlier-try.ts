@@ -2,6 +2,7 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { harmfulChange } from "../../table/commit/conflict-metadata.ts";
 import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
@@ -105,7 +106,9 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
       ? "true"
       : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
   const [found] = await session.rows(
-    `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
+    unchecked(
+      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
+    ),
   );
   const base = found?.["base"] ?? null;
   return {

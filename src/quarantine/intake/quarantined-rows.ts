@@ -5,6 +5,7 @@ import { payloadSql } from "../../quality/gate/payload.ts";
 import { type Places, placesOf, placesSql } from "../../quality/model/places.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { fileList, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { quarantinedName } from "../../table/idempotence/application-ids.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -19,7 +20,9 @@ import { quarantineColumns } from "./quarantine-table.ts";
  */
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
   const [found] = await session.rows(
-    `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
+    unchecked(
+      `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
+    ),
   );
   requireSamePlaces(aside, placesOf(found?.["places"]));
 }

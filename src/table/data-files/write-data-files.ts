@@ -19,6 +19,7 @@ import { physicalSelectItems } from "../../schema/physical-sql.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, pathText, typeText } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { mapBounded } from "../../util/concurrency.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -114,7 +115,7 @@ export async function stageData(
   const compression = options.compression ?? codecOf(target.configuration);
   const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
   const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard)}`;
-  const files = await session.writeParquet(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`, {
+  const files = await session.writeParquet(unchecked(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`), {
     folder: output,
     compression,
     targetFileBytes:

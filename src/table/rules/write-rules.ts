@@ -9,6 +9,7 @@ import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
@@ -152,7 +153,7 @@ async function requireDefault(
   label: string,
 ): Promise<void> {
   if (fails === undefined) return;
-  const [row] = await (await fence()).rows(`SELECT ${fails} AS fails`);
+  const [row] = await (await fence()).rows(unchecked(`SELECT ${fails} AS fails`));
   if (row?.["fails"] !== true) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",

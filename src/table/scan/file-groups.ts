@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { EngineValue, Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
+import { sql, unchecked } from "../../sql/sql.ts";
 import { filePattern, quoteFile } from "../../sql/sql-text.ts";
 import { footerColumns, type PhysicalField, parsePhysicalSchema } from "./physical-schema.ts";
 
@@ -75,7 +76,7 @@ export async function footerRows(
     const part = distinct.slice(start, start + filesAQuery);
     try {
       const sql = "SELECT file_name, num_rows FROM parquet_file_metadata($1)";
-      const rows = await session.rows(sql, [part.map(filePattern)]);
+      const rows = await session.rows(unchecked(sql), [part.map(filePattern)]);
       for (const row of rows) counts.set(String(row["file_name"]), Number(row["num_rows"]));
     } catch (error) {
       throw await namingTheFile(session, part, error);
@@ -109,7 +110,7 @@ async function columnsOf(
   const found = columns.get(digest);
   if (found !== undefined) return found;
   const rows = await session.rows(
-    `SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`,
+    unchecked(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`),
   );
   const fields = parsePhysicalSchema(rows, sample);
   columns.set(digest, fields);
@@ -122,7 +123,7 @@ async function digests(session: Session, files: readonly string[]): Promise<[str
     SELECT file_name, md5(string_agg(concat_ws(chr(31), ${described.join(", ")}), chr(30) ORDER BY column_id)) AS digest
     FROM parquet_schema($1) GROUP BY file_name) GROUP BY digest ORDER BY digest`;
   try {
-    const rows = await session.rows(sql, [files.map(filePattern)]);
+    const rows = await session.rows(unchecked(sql), [files.map(filePattern)]);
     return rows.map((row) => [String(row["digest"]), texts(row["files"])]);
   } catch (error) {
     throw await namingTheFile(session, files, error);
@@ -134,7 +135,7 @@ async function namingTheFile(session: Session, files: readonly string[], error: 
   if (isVarveError(error, "CANCELLED", "DATA_FILE_MISSING")) return error;
   for (const file of files) {
     try {
-      await session.rows("SELECT count(*) FROM parquet_schema($1)", [[filePattern(file)]]);
+      await session.rows(sql`SELECT count(*) FROM parquet_schema($1)`, [[filePattern(file)]]);
     } catch (cause) {
       if (isVarveError(cause, "CANCELLED", "DATA_FILE_MISSING")) return cause;
       const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,22 +1,7 @@
+import { engineTypeText } from "../../dialects/engine-types.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
 import { quoteName } from "../../sql/sql-text.ts";
-
-const primitives: Readonly<Record<string, string>> = {
-  string: "VARCHAR",
-  long: "BIGINT",
-  integer: "INTEGER",
-  short: "SMALLINT",
-  byte: "TINYINT",
-  float: "FLOAT",
-  double: "DOUBLE",
-  boolean: "BOOLEAN",
-  binary: "BLOB",
-  date: "DATE",
-  timestamp: "TIMESTAMP WITH TIME ZONE",
-  timestamp_ntz: "TIMESTAMP",
-  void: "INTEGER",
-};
 
 /**
  * The engine type that a scan gives a Delta type, as type text; `variant` comes out as `variant` says
@@ -27,10 +12,10 @@ const primitives: Readonly<Record<string, string>> = {
  */
 export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSON"): string {
   if (type === "variant") return variant;
-  if (isPrimitive(type)) return primitives[type] ?? "VARCHAR";
+  if (isPrimitive(type)) return engineTypeText(type);
   switch (type.type) {
     case "decimal":
-      return `DECIMAL(${type.precision},${type.scale})`;
+      return engineTypeText(type);
     case "array":
       return `${readTypeText(type.elementType, variant)}[]`;
     case "map":

@@ -3,6 +3,7 @@ import { VarveError } from "../../errors.ts";
 import type { TableContext } from "../../log/contract.ts";
 import type { ColumnMappingMode } from "../../schema/column-mapping.ts";
 import type { StructField } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { fileList, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -61,7 +62,7 @@ export async function scanFiles(
 ): Promise<FileRelation> {
   const local = files.map(({ file }) => file);
   // Footers are looked at here and again when rows are read.
-  if (files.length > 1) await session.execute("SET parquet_metadata_cache = true");
+  if (files.length > 1) await session.execute(unchecked("SET parquet_metadata_cache = true"));
   const arms: string[] = [];
   for (const group of await groupByFooter(session, local)) {
     const own = files.filter((file) => group.files.has(file.file));
@@ -69,7 +70,7 @@ export async function scanFiles(
   }
   const types = columns.map(columnOf);
   const sql = arms.length === 0 ? emptySql(types) : unionAll(arms);
-  return { sql, columns: types, files: [...new Set(local)] };
+  return { sql: unchecked(sql), columns: types, files: [...new Set(local)] };
 }
 
 function columnOf(column: ScanColumn): EngineColumn {
@@ -150,7 +151,9 @@ async function variantTypes(
   if (probes.size === 0) return new Map();
   session.enableVariants();
   const described = await session.describe(
-    `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
+    unchecked(
+      `SELECT ${[...probes.values()].join(", ")} FROM read_parquet(${quoteFile(sample)}, hive_partitioning = false) AS f`,
+    ),
   );
   return new Map([...probes.keys()].map((path, index) => [path, described[index]?.type ?? ""]));
 }
@@ -321,8 +324,8 @@ class ArmBuilder {
     ]);
     const casts = constants.map(({ column, at }, k) => `${fromText(`r[${k + 4}]`, column.type)} AS k${at}`);
     await this.#session.execute(
-      `CREATE TABLE ${table} AS SELECT ${["CAST(r[1] AS UBIGINT) AS file_index", "CAST(r[2] AS BIGINT) AS base_row_id", "CAST(r[3] AS BIGINT) AS commit_version", ...casts].join(", ")}
-       FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS r)`,
+      unchecked(`CREATE TABLE ${table} AS SELECT ${["CAST(r[1] AS UBIGINT) AS file_index", "CAST(r[2] AS BIGINT) AS base_row_id", "CAST(r[3] AS BIGINT) AS commit_version", ...casts].join(", ")}
+       FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS r)`),
       [JSON.stringify(rows)],
     );
     return selected ? this.#withSelections(table, files) : table;
@@ -330,7 +333,7 @@ class ArmBuilder {
 
   async #withSelections(table: string, files: readonly ScanFile[]): Promise<string> {
     await this.#session.execute(
-      `CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`,
+      unchecked(`CREATE TABLE ${table}_rows (selected_file UBIGINT, bits BIT, wanted INTEGER)`),
     );
     const together = 64;
     for (let start = 0; start < files.length; start += together) {
@@ -344,7 +347,10 @@ class ArmBuilder {
           `(${start + index}, CAST($${parameters.length} AS BIT), ${file.selection?.keep === "set" ? 1 : 0})`,
         );
       });
-      await this.#session.execute(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`, parameters);
+      await this.#session.execute(
+        unchecked(`INSERT INTO ${table}_rows VALUES ${values.join(", ")}`),
+        parameters,
+      );
     }
     return `(SELECT * FROM ${table} JOIN ${table}_rows ON selected_file = file_index)`;
   }

@@ -5,6 +5,7 @@ import { physicalName } from "../../schema/column-mapping.ts";
 import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../../schema/type-names.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import { type RowRule, ruleError } from "../../table/rules/write-rules.ts";
@@ -107,7 +108,9 @@ export async function checkRules(
   const { file, row } = source.positionColumns;
   const whole = source.columns.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ");
   const [found] = await session.rows(
-    `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
+    unchecked(
+      `SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${source.positionedSql}) WHERE ${violatedSql(rule)} LIMIT 1`,
+    ),
   );
   throw ruleError(rule, {
     ...place(found),
@@ -150,7 +153,7 @@ export function writtenFacts(
 }
 
 async function countPresent(session: Session, rows: WrittenRows, column: string): Promise<number> {
-  const [row] = await session.rows(`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`);
+  const [row] = await session.rows(unchecked(`SELECT count(${quoteName(column)}) AS n FROM (${rows.sql})`));
   return Number(row?.["n"] ?? 0);
 }
 
@@ -202,7 +205,9 @@ async function firstViolated(
 ): Promise<number | undefined> {
   if (conditions.length === 0) return undefined;
   const [found] = await session.rows(
-    `SELECT ${conditions.map((condition, at) => `bool_or(${condition}) AS c${at}`).join(", ")} FROM (${sql})`,
+    unchecked(
+      `SELECT ${conditions.map((condition, at) => `bool_or(${condition}) AS c${at}`).join(", ")} FROM (${sql})`,
+    ),
   );
   const at = conditions.findIndex((_, index) => found?.[`c${index}`] === true);
   return at < 0 ? undefined : at;
@@ -211,7 +216,9 @@ async function firstViolated(
 async function firstRow(session: Session, relation: StagedRelation, condition: string, value: string) {
   const { file, row } = relation.positionColumns;
   const [found] = await session.rows(
-    `SELECT CAST(${value} AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
+    unchecked(
+      `SELECT CAST(${value} AS VARCHAR) AS value, ${file} AS file, ${row} AS row FROM (${relation.positionedSql}) WHERE ${condition} LIMIT 1`,
+    ),
   );
   const shown = found?.["value"];
   return { ...place(found), value: typeof shown === "string" ? shown.slice(0, 200) : null };

@@ -7,6 +7,7 @@ import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { applyRules, firstIdentity, type WriteRules } from "../../table/rules/write-rules.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -26,17 +27,19 @@ export function fittedRelation(
   const place = { file: `${prefix}source_file`, row: `${prefix}source_row` };
   const fitted = plan.columns.map(({ field }) => field);
   return {
-    sql: applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] }),
+    sql: unchecked(applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] })),
     columns: engineColumns({
       type: "struct",
       fields: schema.fields.filter((field) => fitted.includes(field)),
     }),
-    positionedSql: applyRules(
-      `SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`,
-      {
-        ...rules,
-        numbered: [],
-      },
+    positionedSql: unchecked(
+      applyRules(
+        `SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`,
+        {
+          ...rules,
+          numbered: [],
+        },
+      ),
     ),
     positionColumns: place,
   };
@@ -45,7 +48,11 @@ export function fittedRelation(
 /** A batch whose generated columns follow its other columns again. */
 export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
   const computed = (sql: string) => applyRules(sql, { ...rules, numbered: [] });
-  return { ...batch, sql: computed(batch.sql), positionedSql: computed(batch.positionedSql) };
+  return {
+    ...batch,
+    sql: unchecked(computed(batch.sql)),
+    positionedSql: unchecked(computed(batch.positionedSql)),
+  };
 }
 
 /** The rows that go into the files: those that the gate found clean, numbered by identity columns. */

@@ -8,6 +8,7 @@ import { placesOf, placesSql } from "../../quality/model/places.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { pathText } from "../../schema/type-names.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 
 /** A source split into the rows that fit the table's schema and those that do not. */
@@ -40,7 +41,9 @@ export async function setMisfitsAside(
   const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
   const misfit = `coalesce(${conditions.join(" OR ")}, false)`;
   const [found] = await session.rows(
-    `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
+    unchecked(
+      `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
+    ),
   );
   const places = placesOf(found?.["misfits"]);
   const { rows } = places;
@@ -60,8 +63,8 @@ export async function setMisfitsAside(
   return {
     fitting: {
       ...source,
-      sql: `SELECT ${names} FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
-      positionedSql: `SELECT * FROM (${source.positionedSql}) WHERE NOT ${misfit}`,
+      sql: unchecked(`SELECT ${names} FROM (${source.positionedSql}) WHERE NOT ${misfit}`),
+      positionedSql: unchecked(`SELECT * FROM (${source.positionedSql}) WHERE NOT ${misfit}`),
     },
     setAside: {
       rows,

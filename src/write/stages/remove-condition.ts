@@ -4,6 +4,7 @@ import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { findField } from "../../schema/fields.ts";
 import { partitionValueSql } from "../../schema/partition-values.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -67,7 +68,7 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   if (whole !== undefined) return { rows: clean, removed };
   const ids = rowIdColumns(plan.target);
   const kept = `SELECT ${ids?.items ?? "*"} FROM (${matching.scan}) WHERE NOT ${condition}`;
-  const [count] = await fenced.rows(`SELECT count(*) AS n FROM (${kept})`);
+  const [count] = await fenced.rows(unchecked(`SELECT count(*) AS n FROM (${kept})`));
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
   if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
@@ -118,7 +119,9 @@ async function matchingPartitions(
   const number = `${freePrefix(columns.map(({ name }) => name))}file`;
   const names = [number, ...columns.map((column) => column.name)].map(quoteName).join(", ");
   const matching = await fenced.rows(
-    `SELECT ${number} AS index FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
+    unchecked(
+      `SELECT ${number} AS index FROM (VALUES ${rows.join(", ")}) AS t(${names}) WHERE (${condition}) IS TRUE`,
+    ),
   );
   const chosen = new Set(matching.map((row) => Number(row["index"])));
   return files.filter((_, index) => chosen.has(index));
@@ -130,7 +133,9 @@ async function refuseOutside(
   condition: string,
   where: string,
 ): Promise<void> {
-  const [outside] = await fenced.rows(`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`);
+  const [outside] = await fenced.rows(
+    unchecked(`SELECT count(*) AS n FROM (${rows.sql}) WHERE NOT ${condition}`),
+  );
   if (outside?.["n"] === 0n) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",

@@ -5,6 +5,7 @@ import { physicalName } from "../../schema/column-mapping.ts";
 import { requireColumn } from "../../schema/fields.ts";
 import { decodePartitionValue } from "../../schema/partition-values.ts";
 import type { StructField } from "../../schema/types.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
@@ -39,7 +40,11 @@ export function rowsOfOtherPartitions(
 /** The rows of a relation that meet a condition, `h` being their alias. */
 export function rowsWhere(relation: StagedRelation, condition: string): StagedRelation {
   const of = (sql: string) => `SELECT * FROM (${sql}) AS h WHERE ${condition}`;
-  return { ...relation, sql: of(relation.sql), positionedSql: of(relation.positionedSql) };
+  return {
+    ...relation,
+    sql: unchecked(of(relation.sql)),
+    positionedSql: unchecked(of(relation.positionedSql)),
+  };
 }
 
 /** The live files of the partitions that new files fall into. */

@@ -1,6 +1,7 @@
 import type { Vector } from "@duckdb/node-bindings";
 import { type RecordBatch, RecordBatchReader, type Schema } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
+import { unchecked } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
@@ -162,9 +163,11 @@ function relationOf(table: string, fields: readonly ValueField[]): StagedRelatio
   const names = positionNames(fields.map(({ name }) => name));
   const [file, row] = fileAndRow([]);
   return {
-    sql: `SELECT ${selected} FROM ${table}`,
+    sql: unchecked(`SELECT ${selected} FROM ${table}`),
     columns: fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    positionedSql: unchecked(
+      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    ),
     positionColumns: { file: names.file, row: names.row },
   };
 }

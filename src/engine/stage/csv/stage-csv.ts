@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
+import { unchecked } from "../../../sql/sql.ts";
 import { quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
@@ -299,9 +300,11 @@ function relationOf(
   const bad = keepsBad ? `, ${besideStored.badCells} AS ${names.badCells}` : "";
   const place = { file: names.file, row: names.row };
   return {
-    sql: `SELECT ${selected} FROM ${table}`,
+    sql: unchecked(`SELECT ${selected} FROM ${table}`),
     columns: cells.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row}${bad} FROM ${table}`,
+    positionedSql: unchecked(
+      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row}${bad} FROM ${table}`,
+    ),
     positionColumns: keepsBad ? { ...place, badCells: names.badCells } : place,
   };
 }

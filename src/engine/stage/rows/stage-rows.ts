@@ -1,5 +1,6 @@
 import type { DuckDBType } from "@duckdb/node-api";
 import { VarveError } from "../../../errors.ts";
+import { unchecked } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
@@ -136,10 +137,12 @@ async function finishStaged(
   const bad = badCells === undefined ? "" : `, ${badCells} AS ${names.badCells}`;
   const place = { file: names.file, row: names.row };
   return {
-    sql: `SELECT ${selected} FROM ${stager.table}`,
+    sql: unchecked(`SELECT ${selected} FROM ${stager.table}`),
     columns,
     rows: stager.rows,
-    positionedSql: `SELECT ${selected}${bad}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${stager.table}`,
+    positionedSql: unchecked(
+      `SELECT ${selected}${bad}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${stager.table}`,
+    ),
     positionColumns: badCells === undefined ? place : { ...place, badCells: names.badCells },
   };
 }

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isVarveError, VarveError } from "../../../errors.ts";
+import { unchecked } from "../../../sql/sql.ts";
 import { fileList, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineSource, Relation, StagedRelation } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
@@ -28,14 +29,16 @@ export async function stageParquet(
     const taken = new Set(columns.map((column) => column.name.toLowerCase()));
     if (taken.has("file_row_number") || (taken.has("filename") && !ofQuery)) {
       const starts = ofQuery ? [] : await fileStarts(core, files);
-      return await numberedCopy(core, { sql, columns }, fileAndRow(starts));
+      return await numberedCopy(core, { sql: unchecked(sql), columns }, fileAndRow(starts));
     }
     const names = positionNames(taken);
     const file = ofQuery ? "NULL::VARCHAR" : "filename";
     return {
-      sql,
+      sql: unchecked(sql),
       columns,
-      positionedSql: `SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
+      positionedSql: unchecked(
+        `SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
+      ),
       positionColumns: { file: names.file, row: names.row },
     };
   } catch (error) {
@@ -84,9 +87,11 @@ export async function numberedCopy(
   const selected = columns.map(({ name }, at) => `${storedName(at)} AS ${quoteName(name)}`).join(", ");
   const names = positionNames(columns.map(({ name }) => name));
   return {
-    sql: `SELECT ${selected} FROM ${table}`,
+    sql: unchecked(`SELECT ${selected} FROM ${table}`),
     columns,
-    positionedSql: `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    positionedSql: unchecked(
+      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
+    ),
     positionColumns: { file: names.file, row: names.row },
   };
 }
