@@ -1,5 +1,5 @@
-import { unchecked } from "../../sql/sql.ts";
 import type { EngineRow, Session, StagedRelation } from "../../engine/core/contract.ts";
+import { unchecked } from "../../sql/sql.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { SuiteColumn } from "../model/column.ts";
