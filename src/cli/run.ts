@@ -20,7 +20,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `varve show … | head` closes our output early: that is no failure, and hides none. */
+/** `varve show … | head` closes our output early: that is not a failure, and hides none. */
 function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code === "EPIPE") process.exit(process.exitCode ?? exitCodes.done);
   throw error;

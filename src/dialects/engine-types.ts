@@ -103,7 +103,7 @@ export function engineColumns(schema: StructType): { readonly name: string; read
 /**
  * Takes DuckDB's type text apart, as `DESCRIBE` gives it.
  *
- * @throws `SCHEMA_INVALID` for text that is no type of one of these shapes
+ * @throws `SCHEMA_INVALID` for text that is not a type of one of these shapes
  */
 export function parseEngineType(text: string): EngineType {
   const reader = new TypeReader(text);

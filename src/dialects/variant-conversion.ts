@@ -105,7 +105,7 @@ export function variantMisfits(source: EngineType): ((value: string) => string)[
 
 /**
  * A condition that is true where JSON somewhere in a value holds a number that would be rounded or a name
- * twice in an object; `undefined` where there is no JSON in it.
+ * twice in an object; `undefined` where it contains no JSON.
  */
 function lossyJson(type: EngineType, value: string, depth: number): string | undefined {
   if (type.kind === "scalar")
@@ -136,7 +136,7 @@ function isHeld(type: EngineType): boolean {
 
 /**
  * A condition on JSON that is true where it holds a number that the engine rounds: whole ones become 64-bit
- * integers or, as all others, doubles. Texts are emptied first, because digits in them are no numbers.
+ * integers or, as all others, doubles. Texts are emptied first, because digits in them are not numbers.
  */
 function hasLossyNumber(json: string): string {
   const double = "CAST(varve_n AS DOUBLE)";

@@ -103,7 +103,7 @@ async function measureVersion(
 
 /**
  * Whether a commit that removes rows brings others as a batch: an overwrite does, a delete, an update or a
- * merge writes anew what was there.
+ * merge rewrites what was there.
  */
 function bringsRows({ operation }: JsonObject): boolean {
   return (
@@ -212,7 +212,10 @@ export async function metricSeries(context: TableContext): Promise<MetricSeries[
   }));
 }
 
-/** The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time they do. */
+/**
+ * The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time
+ * they do.
+ */
 export function recordedHistory(snapshot: LogSnapshot): MetricHistory {
   let recorded: Promise<unknown> | undefined;
   return async (metric) => {

@@ -344,7 +344,7 @@ function decode(text: string, vector: DeletionVectorDescriptor): Uint8Array {
   const bytes = z85Decode(text);
   if (bytes === undefined) throw corrupt(vector, "its text is not Z85");
   if (vector.storageType !== "i") return bytes;
-  // Data whose length is no multiple of four may have been padded before it was encoded.
+  // Data whose length is not a multiple of four may have been padded before it was encoded.
   if (bytes.length < vector.sizeInBytes || bytes.length >= vector.sizeInBytes + 4) {
     throw corrupt(vector, `it has ${bytes.length} bytes where the log says ${vector.sizeInBytes}`);
   }

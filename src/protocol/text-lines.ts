@@ -13,7 +13,7 @@ export interface TextPart {
  * The text of a file of lines in parts of whole lines, each about as long as takes a few milliseconds to
  * read.
  *
- * @throws `LOG_CORRUPT` for bytes that are no UTF-8 text; `LIMIT_EXCEEDED` for a line beyond
+ * @throws `LOG_CORRUPT` for bytes that are not UTF-8 text; `LIMIT_EXCEEDED` for a line beyond
  * {@link longestLine}
  */
 export function* textParts(bytes: Uint8Array, source: string): Generator<TextPart> {

@@ -1,5 +1,5 @@
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-/** Value of each character by its code; 255 for one that is no digit. */
+/** Value of each character by its code; 255 for one that is not a digit. */
 const digits = new Uint8Array(128).fill(255);
 for (let value = 0; value < alphabet.length; value++) digits[alphabet.charCodeAt(value)] = value;
 

@@ -9,7 +9,7 @@ export interface ParsedTimestamp {
   readonly zoned: boolean;
 }
 
-/** Days since 1970-01-01 of `[+-]yyyy-mm-dd`, `undefined` for what is no date. */
+/** Days since 1970-01-01 of `[+-]yyyy-mm-dd`, `undefined` for what is not a date. */
 export function parseDate(text: string): number | undefined {
   const parts = /^([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})$/.exec(text);
   return parts === null ? undefined : daysOf(Number(parts[1]), Number(parts[2]), Number(parts[3]));
@@ -25,7 +25,7 @@ export function formatDate(days: number): string {
 
 /**
  * Reads `yyyy-mm-dd`, optionally a time after a space or `T`, a fraction of up to nine digits (cut to
- * microseconds) and `Z` or an offset. `undefined` for what is no moment.
+ * microseconds) and `Z` or an offset. `undefined` for what is not a moment.
  */
 export function parseTimestamp(text: string): ParsedTimestamp | undefined {
   const parts =

@@ -33,7 +33,7 @@ export function isPartitionable(type: DeltaType): boolean {
  * Timestamps without a zone are read as UTC. Binary is the text's UTF-8 bytes, or, where the whole text is
  * escapes such as `\u00FF`, those bytes.
  *
- * @throws `LOG_CORRUPT` for text that is no value of the type
+ * @throws `LOG_CORRUPT` for text that is not a value of the type
  */
 export function decodePartitionValue(
   type: DeltaType,

@@ -1,6 +1,7 @@
 /**
  * The beginning of the names that varve gives to what stands beside a caller's columns in one relation: none
- * of `taken` begins so, whatever the case of its letters, so that no name made with it can be one of theirs.
+ * of `taken` begins so, regardless of the case of its letters, so that no name made with it can be one of
+ * theirs.
  */
 export function freePrefix(taken: Iterable<string>): string {
   const begun = [...taken].map((name) => name.toLowerCase()).filter((name) => name.startsWith("__varve"));

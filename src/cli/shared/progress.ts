@@ -11,7 +11,7 @@ export interface ProgressLine {
 
 const silent: ProgressLine = { update: () => undefined, stop: () => undefined };
 
-/** Starts a progress line, or a silent one where stderr is no terminal or `quiet` is set. */
+/** Starts a progress line, or a silent one where stderr is not a terminal or `quiet` is set. */
 export async function startProgress(label: string, unit: string, quiet: boolean): Promise<ProgressLine> {
   if (quiet || process.stderr.isTTY !== true) return silent;
   const { default: progress } = await import("cli-progress");

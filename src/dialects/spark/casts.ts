@@ -142,7 +142,7 @@ function wholeToWhole(x: Term, type: DeltaType): Term {
 }
 
 /**
- * A fraction is cut off; 2^63, the one double that is no bigint and yet passes Spark's test, becomes the
+ * A fraction is cut off; 2^63, the one double that is not a bigint and yet passes Spark's test, becomes the
  * largest bigint.
  */
 function floatToWhole(x: Term, type: DeltaType): Term {

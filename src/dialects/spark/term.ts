@@ -21,7 +21,7 @@ export interface Term {
   readonly literal?: LiteralSyntax | undefined;
 }
 
-/** A kind of types that a rule takes: a type's name, whatever its parameters. */
+/** A kind of types that a rule takes: a type's name, regardless of its parameters. */
 export type TypeKind =
   | "string"
   | "long"

@@ -27,7 +27,7 @@ export const headKinds = [
   "sidecar",
 ] as const;
 
-/** Looks at the columns of a checkpoint's local Parquet files; columns that are no structs are left out. */
+/** Looks at the columns of a checkpoint's local Parquet files; columns that are not structs are left out. */
 export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
   const list = fileList(files);
   const relation = await describeFrom(
@@ -117,9 +117,9 @@ async function describeFrom(session: Session, from: string): Promise<ActionRelat
 }
 
 /**
- * A value for `to_json` that gives statistics in the spelling of PROTOCOL.md "Per-file Statistics"; leaves that
- * JSON statistics cannot hold are left out. JSON within JSON would be parsed again, and decimals rounded to
- * doubles: whole structs are handed over.
+ * A value for `to_json` that gives statistics in the spelling of PROTOCOL.md "Per-file Statistics"; leaves
+ * that JSON statistics cannot hold are left out. JSON within JSON would be parsed again, and decimals rounded
+ * to doubles: whole structs are handed over.
  */
 function statisticSql(sql: string, type: EngineType): string | undefined {
   if (type.kind === "decimal") return sql;

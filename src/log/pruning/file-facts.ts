@@ -51,7 +51,7 @@ export class FileFacts {
 
 /**
  * Statistics with their numbers exact: as text where a double could not hold them, else as numbers;
- * `undefined` for what is no JSON.
+ * `undefined` for what is not JSON.
  */
 export function parseStatistics(text: string): unknown {
   try {

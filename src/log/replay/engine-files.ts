@@ -53,7 +53,7 @@ const windowRows = 32_768;
 const pathWindowRows = 131_072;
 /** What the engine may use of memory where the limit for most tables' logs does not suffice. */
 const roomyLimit = "4GiB";
-/** Beyond this many newer actions it is cheaper to read the log anew. */
+/** Beyond this many newer actions it is cheaper to read the log again. */
 const overlayLimit = 200_000;
 
 /**
@@ -71,7 +71,7 @@ export class EngineFiles implements LiveFiles {
     this.#table = table;
   }
 
-  /** The files after further actions; `undefined` when there are so many that the log has to be read anew. */
+  /** The files after further actions; `undefined` when there are so many that the log has to be read again. */
   advance(
     actions: Iterable<AddAction | RemoveAction>,
     keyOf: FileKeyer,

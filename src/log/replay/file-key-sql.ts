@@ -6,7 +6,7 @@ import { fieldOf } from "../checkpoint/action-sql.ts";
 
 /**
  * SQL of a path's key where it is the path decoded, NULL where only `pathKeyer` knows it: absolute paths,
- * segments `.`, escapes that are no UTF-8.
+ * segments `.`, escapes that are not UTF-8.
  *
  * Equal to what `pathKeyer` makes wherever it is not NULL.
  */

@@ -57,7 +57,7 @@ export async function loadFiles(
   return memoryFiles(map, new Map(), origin.table);
 }
 
-/** The files after further commits; `undefined` when it is cheaper to load them anew. */
+/** The files after further commits; `undefined` when it is cheaper to load them again. */
 export async function advanceFiles(
   context: TableContext,
   before: LiveFiles,

@@ -24,7 +24,7 @@ export interface OpenLogOptions extends ReadOptions {
  *
  * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, `LOG_GAP`, `LOG_CORRUPT`,
  * `CHECKPOINT_CORRUPT`, `CATALOG_MANAGED`, `INVALID_ARGUMENT` for both a version and a time, or a version
- * that is no version
+ * that is not a version
  */
 export async function openLog(context: TableContext, options: OpenLogOptions = {}): Promise<LogSnapshot> {
   const { version, timestamp } = options;

@@ -105,7 +105,7 @@ function bounded(use: CheckUse, observed: number | null): Judgement {
   return { success: withinBounds(observed, use.check.params), observed: observedNumber(observed) };
 }
 
-/** The set of different values and how often each occurs; nulls are no values. */
+/** The set of different values and how often each occurs; nulls are not values. */
 export const distinct: readonly Expectation[] = [
   distinctSet(
     "be_in_set",

@@ -16,10 +16,12 @@ export interface GateContext {
   /** TypeScript predicates and repairs, beside those that the suite brings. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   readonly history?: MetricHistory | undefined;
-  /** Fences the session; called before the engine sees the suite's own SQL, not at all for a suite without any. */
+  /**
+   * Fences the session; called before the engine sees the suite's own SQL, not at all for a suite without any.
+   */
   readonly fence: () => Promise<FencedSession>;
   /**
-   * The batch with what follows from other columns computed anew; called where values were repaired, before
+   * The batch with what follows from other columns computed again; called where values were repaired, before
    * the rows are tested again.
    */
   readonly afterRepair?: ((repaired: StagedRelation) => StagedRelation) | undefined;

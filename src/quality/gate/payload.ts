@@ -136,7 +136,7 @@ function misfit(column: string, message: string, observed: string): string {
   return `{check_id: 'schema:' || ${column}, check_name: 'schema', columns: [${column}], message: ${message}, observed_value: ${observed}, severity: 'critical', rule_fingerprint: ''}`;
 }
 
-/** A condition that is true where a payload says something of a column, be it null. */
+/** A condition that is true where a payload says something of a column, even null. */
 export function mentionsSql(column: string, payload: string): string {
   return `json_exists(${payload}, ${quoteText(pointer(column))})`;
 }

@@ -43,7 +43,7 @@ export interface ColumnState {
    * The different values; `null` for nested columns, and in states that were kept before there were sketches.
    */
   readonly distinct: DistinctSketch | null;
-  /** The finite numbers; `null` as above, and for columns that are no numbers. */
+  /** The finite numbers; `null` as above, and for columns that are not numbers. */
   readonly quantiles: QuantileSketch | null;
 }
 
@@ -268,7 +268,7 @@ export function metricParts(metric: string): {
 
 /**
  * The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it
- * is no finite number.
+ * is not a finite number.
  */
 export function metricValue(state: MetricState, metric: string): number | null {
   const { measure, column: name } = metricParts(metric);

@@ -88,7 +88,7 @@ export const sparkDialect: Dialect = Object.freeze<Dialect>({
     return `CASE WHEN ${n} > 2 THEN skewness(${sql})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
   },
   kurtosis: (sql) => `kurtosis(${sql})`,
-  // from_json answers a row of nulls for text that is no JSON, schema_of_json fails: get_json_object alone
+  // from_json answers a row of nulls for text that is not JSON, schema_of_json fails: get_json_object alone
   // tells the two apart
   isJson: (sql) => `(get_json_object(${sql}, '$') IS NOT NULL)`,
   isTime: (sql, format) =>

@@ -3,7 +3,7 @@ export interface Places {
   readonly rows: number;
   /** Different places. */
   readonly places: number;
-  /** The sum of the places' hashes, whatever their order, as decimal digits. */
+  /** The sum of the places' hashes, regardless of their order, as decimal digits. */
   readonly hash: string;
 }
 

@@ -72,7 +72,7 @@ export interface Profile {
 /** Columns with at most so many different values get a histogram. */
 const histogramLimit = 120;
 
-/** Longer texts are no categories, and a histogram of them would be as large as the data. */
+/** Longer texts are not categories, and a histogram of them would be as large as the data. */
 const longestCategory = 200;
 
 /**

@@ -73,7 +73,7 @@ const textLengths: SuggestionRule = ({ name, minLength, maxLength }) =>
 export const extendedRules: readonly SuggestionRule[] = [range, mean, spread, textLengths];
 
 /**
- * Infinities are no bounds, of numbers or of times; a decimal that no number holds is bounded by the next
+ * Infinities are not bounds, of numbers or of times; a decimal that no number holds is bounded by the next
  * whole number.
  */
 function bound(name: "min_value" | "max_value", value: JsonValue | undefined, kind: ColumnClass): JsonObject {

@@ -122,7 +122,9 @@ export function expectationOf(check: Check): Expectation {
   return found;
 }
 
-/** SHA-256, in hex, of a JSON value whatever the order of its keys; wide integers count with every digit. */
+/**
+ * SHA-256, in hex, of a JSON value regardless of the order of its keys; wide integers count with every digit.
+ */
 function fingerprint(value: JsonValue): string {
   const plain = JSON.parse(
     JSON.stringify(value, (_, item) => (typeof item === "bigint" ? `${item}n` : item)),

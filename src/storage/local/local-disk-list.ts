@@ -85,7 +85,7 @@ async function describe(
   return found.filter((info) => info !== undefined);
 }
 
-/** `undefined` for what vanished since the folder was read, leaves the root or is no file. */
+/** `undefined` for what vanished since the folder was read, leaves the root or is not a file. */
 async function infoIfFile(root: LocalRoot, path: string): Promise<ObjectInfo | undefined> {
   try {
     const status = await stat(join(root.folder, path));

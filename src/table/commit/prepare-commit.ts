@@ -42,7 +42,7 @@ const reserved: ReadonlySet<string> = new Set([
 
 /**
  * Builds version `state.version + 1` from a request: assigns row ids and the in-commit timestamp, which
- * depend on the version and on what came before, and puts `commitInfo` first. Called anew for each try.
+ * depend on the version and on what came before, and puts `commitInfo` first. Called again for each try.
  * PROTOCOL.md "In-Commit Timestamps", "Writer Requirements for In-Commit Timestamps" and "Row Tracking".
  *
  * @throws `UNSUPPORTED_FEATURE` and the like when the request itself makes the table unwritable for varve;

@@ -27,8 +27,8 @@ export interface TableChange {
   readonly txn?: AppTransaction | undefined;
   readonly reads?: ReadSet | undefined;
   /**
-   * The rows were judged by the table's own rows, which may therefore not have changed by the time of the commit,
-   * not even by a blind append.
+   * The rows were judged by the table's own rows, which may therefore not have changed by the time of the
+   * commit, not even by a blind append.
    */
   readonly judgedByTable?: boolean | undefined;
   readonly commitInfo?: Readonly<Record<string, JsonValue>> | undefined;
@@ -41,7 +41,7 @@ export interface FileChange {
   readonly adds: readonly AddAction[];
   /** Live files that the change takes away. */
   readonly removes?: readonly AddAction[] | undefined;
-  /** The rows of `adds`, for history; absent where files are only described anew. */
+  /** The rows of `adds`, for history; absent where files are only described again. */
   readonly rows?: RowCount | undefined;
 }
 

@@ -34,7 +34,7 @@ import { checkWriterRules } from "./writer-rules.ts";
 
 /**
  * A snapshot older than this, in milliseconds, is not trusted to be near the log's end: cleanup may have
- * removed the version after it, and creating that anew would write into a past that nobody reads. Cleanup
+ * removed the version after it, and creating that again would write into a past that nobody reads. Cleanup
  * keeps everything younger than twice this.
  */
 const STALE_AFTER = 30 * 60 * 1000;
@@ -434,7 +434,7 @@ function tableExists(context: TableContext): VarveError {
 }
 
 /**
- * Nothing is left to read back, and putting the version anew would create it in the past: recovering cannot
+ * Nothing is left to read back, and putting the version again would create it in the past: recovering cannot
  * tell more.
  */
 function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {

@@ -6,7 +6,7 @@ import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../ut
 /**
  * The metadata with the version of each new type change written down, as tables with the preview of type
  * widening ask for (`tableVersion`, which the final feature no longer has). New are those that name no
- * version yet; asked anew for each version that is tried. PROTOCOL.md "Type Change Metadata".
+ * version yet; asked again for each version that is tried. PROTOCOL.md "Type Change Metadata".
  */
 export function stampTypeChanges(
   metadata: MetadataAction,

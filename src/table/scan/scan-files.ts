@@ -16,7 +16,7 @@ import type { RowSelection } from "./row-selection.ts";
 /** A column that a scan yields: from the data files, or one constant a file. */
 export type ScanColumn =
   | { readonly kind: "data"; readonly field: StructField; readonly typedVariants?: boolean | undefined }
-  /** A text column of the files that is no column of the table, by its exact name. */
+  /** A text column of the files that is not a column of the table, by its exact name. */
   | { readonly kind: "extra"; readonly name: string }
   /** `type` is the engine's type text; the value of file `f` is `f.constants[key]`. */
   | { readonly kind: "constant"; readonly name: string; readonly key: string; readonly type: string }
