@@ -10,6 +10,7 @@ import { openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { Predicate } from "../../src/protocol/predicate.ts";
+import { unchecked } from "../../src/sql/sql.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import {
   add,
@@ -54,9 +55,11 @@ async function checkpoint(files: string, path = checkpointPath(0)): Promise<void
   const file = join(folder, path);
   await mkdir(dirname(file), { recursive: true });
   const session = await openSession();
-  await session.execute(`COPY (
+  await session.execute(
+    unchecked(`COPY (
     SELECT ${protocolSql} AS protocol, NULL AS "metaData" UNION ALL BY NAME
-    SELECT ${metadataSql} AS "metaData" UNION ALL BY NAME ${files}) TO '${file}' (FORMAT parquet)`);
+    SELECT ${metadataSql} AS "metaData" UNION ALL BY NAME ${files}) TO '${file}' (FORMAT parquet)`),
+  );
   await session.close();
 }
 

@@ -16,6 +16,7 @@ import { closeLogSession, withLogSession } from "../../src/log/segment/log-sessi
 import { latestVersion, openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
 import type { Action, MetadataAction } from "../../src/protocol/actions.ts";
+import { sql } from "../../src/sql/sql.ts";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
 import { countCalls } from "../support/counting-store.ts";
@@ -307,7 +308,7 @@ describe("the session that reads of a log share", () => {
       };
     };
     const table = { ...context, engine };
-    const answer = () => withLogSession(table, async (session) => session.rows("SELECT 1 AS one"));
+    const answer = () => withLogSession(table, async (session) => session.rows(sql`SELECT 1 AS one`));
     expect([await answer(), await answer()]).toEqual([[{ one: 1 }], [{ one: 1 }]]);
     expect(events).toEqual(["open"]);
     await expect(withLogSession(table, () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
