@@ -2,7 +2,7 @@ import { isVarveError } from "../errors.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { isPrimitive, typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { deltaTypeOfEngine, type EngineType, engineTypeName, engineTypeText } from "./engine-types.ts";
 import { holdsShreddedVariant, toVariantSql, variantMisfits } from "./variant-conversion.ts";
 
@@ -280,7 +280,7 @@ function convertList(
   const plan = convertType(element, target.elementType, fieldPath, { ...context, depth: context.depth + 1 });
   const variable = `varve_${context.depth}`;
   const some = (violated: (value: string) => string) => (value: string) =>
-    `len(list_filter(${value}, lambda ${variable}: ${violated(variable)})) > 0`;
+    `len(list_filter(${value}, ${lambda(variable, violated)})) > 0`;
   const checks = plan.checks.map((check) => ({ ...check, violated: some(check.violated) }));
   if (!target.containsNull)
     checks.push(
@@ -293,7 +293,7 @@ function convertList(
   return {
     identical: plan.identical,
     convert: (value) =>
-      plan.identical ? value : `list_transform(${value}, lambda ${variable}: ${plan.convert(variable)})`,
+      plan.identical ? value : `list_transform(${value}, ${lambda(variable, plan.convert)})`,
     checks,
   };
 }
@@ -309,7 +309,7 @@ function convertMap(
   const values = convertType(source.value, target.valueType, [...path, "value"], inner);
   const variable = `varve_${context.depth}`;
   const some = (list: string, violated: (value: string) => string) => (value: string) =>
-    `len(list_filter(${list}(${value}), lambda ${variable}: ${violated(variable)})) > 0`;
+    `len(list_filter(${list}(${value}), ${lambda(variable, violated)})) > 0`;
   const checks = [
     ...keys.checks.map((check) => ({ ...check, violated: some("map_keys", check.violated) })),
     ...values.checks.map((check) => ({ ...check, violated: some("map_values", check.violated) })),
@@ -323,13 +323,15 @@ function convertMap(
       ),
     );
   const identical = keys.identical && values.identical;
-  const entry = `struct_pack("key" := ${keys.convert(`${variable}.key`)}, "value" := ${values.convert(`${variable}.value`)})`;
+  const entry = lambda(
+    variable,
+    (entry) =>
+      `struct_pack("key" := ${keys.convert(`${entry}.key`)}, "value" := ${values.convert(`${entry}.value`)})`,
+  );
   return {
     identical,
     convert: (value) =>
-      identical
-        ? value
-        : `map_from_entries(list_transform(map_entries(${value}), lambda ${variable}: ${entry}))`,
+      identical ? value : `map_from_entries(list_transform(map_entries(${value}), ${entry}))`,
     checks,
   };
 }

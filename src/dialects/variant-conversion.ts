@@ -1,4 +1,4 @@
-import { quoteName } from "../sql/sql-text.ts";
+import { lambda, quoteName } from "../sql/sql-text.ts";
 import { type EngineType, engineTypeName } from "./engine-types.ts";
 
 /**
@@ -42,10 +42,14 @@ function withVariants(source: EngineType, value: string, depth: number): string 
   if (!holdsVariantParts(source)) return value;
   const variable = `varve_v${depth}`;
   if (source.kind === "list")
-    return `list_transform(${value}, lambda ${variable}: ${withVariants(source.element, variable, depth + 1)})`;
+    return `list_transform(${value}, ${lambda(variable, (item) => withVariants(source.element, item, depth + 1))})`;
   if (source.kind === "map") {
-    const entry = `struct_pack("key" := ${variable}.key, "value" := ${withVariants(source.value, `${variable}.value`, depth + 1)})`;
-    return `list_transform(map_entries(${value}), lambda ${variable}: ${entry})`;
+    const entry = lambda(
+      variable,
+      (entry) =>
+        `struct_pack("key" := ${entry}.key, "value" := ${withVariants(source.value, `${entry}.value`, depth + 1)})`,
+    );
+    return `list_transform(map_entries(${value}), ${entry})`;
   }
   if (source.kind !== "struct") return value;
   const members = source.fields.map(
@@ -111,17 +115,18 @@ function lossyJson(type: EngineType, value: string, depth: number): string | und
   if (type.kind === "scalar")
     return type.name === "JSON" ? `(${hasLossyNumber(value)} OR ${repeatsName(value)})` : undefined;
   const variable = `varve_j${depth}`;
-  const some = (list: string, condition: string | undefined) =>
-    condition === undefined ? undefined : `len(list_filter(${list}, lambda ${variable}: ${condition})) > 0`;
-  if (type.kind === "list") return some(value, lossyJson(type.element, variable, depth + 1));
+  const some = (list: string, item: EngineType) => {
+    const condition = lossyJson(item, `(${variable})`, depth + 1);
+    return condition === undefined
+      ? undefined
+      : `len(list_filter(${list}, ${lambda(variable, () => condition)})) > 0`;
+  };
+  if (type.kind === "list") return some(value, type.element);
   const conditions =
     type.kind === "struct"
       ? type.fields.map((field) => lossyJson(field.type, member(value, field.name), depth))
       : type.kind === "map"
-        ? [
-            some(`map_keys(${value})`, lossyJson(type.key, variable, depth + 1)),
-            some(`map_values(${value})`, lossyJson(type.value, variable, depth + 1)),
-          ]
+        ? [some(`map_keys(${value})`, type.key), some(`map_values(${value})`, type.value)]
         : [];
   const known = conditions.filter((condition) => condition !== undefined);
   return known.length === 0 ? undefined : `(${known.join(" OR ")})`;

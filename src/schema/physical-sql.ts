@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from "../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../sql/sql-text.ts";
 import { type ColumnMappingMode, physicalName } from "./column-mapping.ts";
 import { isPrimitive } from "./type-names.ts";
 import type { DeltaType, StructField, StructType } from "./types.ts";
@@ -44,11 +44,14 @@ function physicalValue(type: DeltaType, value: string, mode: ColumnMappingMode, 
     case "decimal":
       return value;
     case "array":
-      return `list_transform(${value}, lambda ${variable}: ${physicalValue(type.elementType, variable, mode, depth + 1)})`;
+      return `list_transform(${value}, ${lambda(variable, (value) => physicalValue(type.elementType, value, mode, depth + 1))})`;
     case "map": {
-      const key = physicalValue(type.keyType, `${variable}.key`, mode, depth + 1);
-      const inner = physicalValue(type.valueType, `${variable}.value`, mode, depth + 1);
-      return `map_from_entries(list_transform(map_entries(${value}), lambda ${variable}: struct_pack("key" := ${key}, "value" := ${inner})))`;
+      const entry = lambda(variable, (entry) => {
+        const key = physicalValue(type.keyType, `${entry}.key`, mode, depth + 1);
+        const inner = physicalValue(type.valueType, `${entry}.value`, mode, depth + 1);
+        return `struct_pack("key" := ${key}, "value" := ${inner})`;
+      });
+      return `map_from_entries(list_transform(map_entries(${value}), ${entry}))`;
     }
     case "struct":
       return `CASE WHEN ${value} IS NULL THEN NULL ELSE struct_pack(${physicalMembers(type, value, mode, depth)}) END`;

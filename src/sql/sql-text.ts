@@ -11,6 +11,14 @@ export function quoteText(text: string): SqlExpression {
 }
 
 /**
+ * A lambda of the engine. Its body gets the parameter in parentheses: the engine takes `x.a` for a field of the
+ * column `x`, where there is one, and `(x).a` for a field of the parameter.
+ */
+export function lambda(parameter: string, body: (value: string) => string): string {
+  return `lambda ${parameter}: ${body(`(${parameter})`)}`;
+}
+
+/**
  * The pattern under which the engine finds exactly this file, whose name or folder may hold `*`, `?` or `[`.
  */
 export function filePattern(file: string): string {

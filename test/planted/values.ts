@@ -3,6 +3,14 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in partition values, statistics, deletion vectors and markup. */
 export const valuesMistakes: readonly Mistake[] = [
   {
+    what: "A column hides a lambda's parameter of the same name.",
+    file: "sql/sql-text.ts",
+    find: "body(`(${parameter})`)",
+    replace: "body(parameter)",
+    test: "parameter-columns.test.ts",
+    name: "may hold text",
+  },
+  {
     what: "Empty text is read as a partition value.",
     file: "schema/partition-values.ts",
     find: 'if (text === null || text === "") return null;',

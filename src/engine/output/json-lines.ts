@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonLinesOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { knownValueType, type ValueType, variantParts } from "../core/value-type.ts";
@@ -90,6 +90,6 @@ function structText(value: string, type: Extract<ValueType, { kind: "struct" }>,
 
 function listText(list: string, item: (name: string) => string, depth: number): string {
   const name = `item${depth}`;
-  const items = `list_transform(${list}, lambda ${name}: ${item(name)})`;
+  const items = `list_transform(${list}, ${lambda(name, item)})`;
   return `coalesce('[' || array_to_string(${items}, ',') || ']', 'null')`;
 }

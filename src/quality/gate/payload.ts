@@ -4,7 +4,7 @@ import type { EngineColumn } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import { findField, holdsVariant } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import { columnsOfRelation } from "../model/column.ts";
 import { errorsType } from "./errors-list.ts";
@@ -28,8 +28,9 @@ export const lineCheckId = "schema:lines";
  * other member of such a name is a column's value.
  */
 export function currentPayloadSql(columns: Iterable<string>, payload: string, errors: string): string {
-  const brokenLine = `e.check_id = ${quoteText(lineCheckId)} AND e.check_name = 'schema' AND len(e."columns") = 0`;
-  const isLine = `coalesce(list_bool_or(list_transform(${errors}, lambda e: ${brokenLine})), false)`;
+  const brokenLine = (error: string) =>
+    `${error}.check_id = ${quoteText(lineCheckId)} AND ${error}.check_name = 'schema' AND len(${error}."columns") = 0`;
+  const isLine = `coalesce(list_bool_or(list_transform(${errors}, ${lambda("e", brokenLine)})), false)`;
   const renamed = `regexp_replace(${payload}, '^\\{"__varve[0-9]*_line":', ${quoteText(`{"${lineMember(columns)}":`)})`;
   return `CASE WHEN ${isLine} THEN ${renamed} ELSE ${payload} END`;
 }
@@ -63,7 +64,7 @@ export function payloadSql(
         ? variantMemberSql(value, type)
         : memberSql(value, type, kinds[index]?.class ?? "nested");
     if (badCells === undefined) return `${key}, ${json}`;
-    const bad = `list_filter(${relation}.${quoteName(badCells)}, lambda c: c."column" = ${quoteText(name)})[1]."text"`;
+    const bad = `list_filter(${relation}.${quoteName(badCells)}, ${lambda("c", (cell) => `${cell}."column" = ${quoteText(name)}`)})[1]."text"`;
     return `${key}, coalesce(to_json(${bad}), ${json})`;
   });
   const row = `CAST(json_object(${members.join(", ")}) AS VARCHAR)`;

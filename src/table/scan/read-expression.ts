@@ -9,7 +9,7 @@ import type {
   StructField,
   StructType,
 } from "../../schema/types.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { lambda, quoteName } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 import { readTypeText } from "./read-type.ts";
 import { typedVariantSql, variantSql } from "./variant-sql.ts";
@@ -141,16 +141,17 @@ function arraySql(
 ): ReadSql {
   if (physical.kind !== "list") throw unreadable(type, physical, context, path);
   const variable = `e${depth}`;
+  const item = `(${variable})`;
   const element = wrapTwoLevel(type.elementType, physical);
   const field = physical.unwrapped;
   const inner =
     element === physical.element || field === undefined
-      ? readExpression(type.elementType, physical.element, variable, context, [...path, "element"], depth + 1)
+      ? readExpression(type.elementType, physical.element, item, context, [...path, "element"], depth + 1)
       : {
           ...readExpression(
             type.elementType,
             element,
-            `struct_pack(${quoteName(field.engineName)} := ${variable})`,
+            `struct_pack(${quoteName(field.engineName)} := ${item})`,
             context,
             [...path, "element"],
             depth + 1,
@@ -158,7 +159,7 @@ function arraySql(
           unchanged: false,
         };
   if (inner.unchanged) return { sql, unchanged: true };
-  return { sql: `list_transform(${sql}, lambda ${variable}: ${inner.sql})`, unchanged: false };
+  return { sql: `list_transform(${sql}, ${lambda(variable, () => inner.sql)})`, unchanged: false };
 }
 
 /**
@@ -181,18 +182,12 @@ function mapSql(
 ): ReadSql {
   if (physical.kind !== "map") throw unreadable(type, physical, context, path);
   const variable = `e${depth}`;
-  const key = readExpression(
-    type.keyType,
-    physical.key,
-    `${variable}.key`,
-    context,
-    [...path, "key"],
-    depth + 1,
-  );
+  const item = `(${variable})`;
+  const key = readExpression(type.keyType, physical.key, `${item}.key`, context, [...path, "key"], depth + 1);
   const value = readExpression(
     type.valueType,
     physical.value,
-    `${variable}.value`,
+    `${item}.value`,
     context,
     [...path, "value"],
     depth + 1,
@@ -200,7 +195,7 @@ function mapSql(
   if (key.unchanged && value.unchanged) return { sql, unchanged: true };
   const entry = `struct_pack("key" := ${key.sql}, "value" := ${value.sql})`;
   return {
-    sql: `map_from_entries(list_transform(map_entries(${sql}), lambda ${variable}: ${entry}))`,
+    sql: `map_from_entries(list_transform(map_entries(${sql}), ${lambda(variable, () => entry)}))`,
     unchanged: false,
   };
 }

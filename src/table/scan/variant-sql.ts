@@ -1,5 +1,5 @@
 import { VarveError } from "../../errors.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { PhysicalField, PhysicalType } from "./physical-schema.ts";
 
 type StructShape = PhysicalType & { readonly kind: "struct" };
@@ -85,8 +85,11 @@ function typedText(
   if (type.kind === "struct") return objectText(type, sql, residue, metadata, file, depth);
   if (type.kind === "list") {
     const variable = `v${depth}`;
-    const element = `coalesce(${restoredSql(type.element, variable, metadata, file, depth + 1)}, 'null')`;
-    return `('[' || array_to_string(list_transform(${sql}, lambda ${variable}: ${element}), ',') || ']')`;
+    const element = lambda(
+      variable,
+      (item) => `coalesce(${restoredSql(type.element, item, metadata, file, depth + 1)}, 'null')`,
+    );
+    return `('[' || array_to_string(list_transform(${sql}, ${element}), ',') || ']')`;
   }
   if (type.kind === "map") throw noVariant(file);
   return scalarText(type.engineType, sql);

@@ -9,7 +9,7 @@ import type { Suite } from "../../quality/model/suite.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { pathText } from "../../schema/type-names.ts";
 import { unchecked } from "../../sql/sql.ts";
-import { quoteName, quoteText } from "../../sql/sql-text.ts";
+import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
 
 /** A source split into the rows that fit the table's schema and those that do not. */
 export interface Misfits {
@@ -57,7 +57,7 @@ export async function setMisfitsAside(
   const errors = [
     ...(cells === undefined
       ? []
-      : [`coalesce(list_transform(${cells}, lambda c: ${badCellError}), CAST([] AS ${errorsType}))`]),
+      : [`coalesce(list_transform(${cells}, ${lambda("c", badCellError)}), CAST([] AS ${errorsType}))`]),
     `CAST(list_filter([${checks.map(({ check, fails }) => `CASE WHEN ${fails} THEN ${checkError(check)} END`).join(", ")}], lambda e: e IS NOT NULL) AS ${errorsType})`,
   ];
   return {
@@ -106,7 +106,8 @@ function badValues(cells: string): Asked {
   };
 }
 
-const badCellError = `CASE WHEN c."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: c.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || c."column", check_name: '${misfitKind}', columns: [c."column"], message: c."column" || ' must be a ' || c.expected, observed_value: c."text", severity: 'critical', rule_fingerprint: ''} END`;
+const badCellError = (cell: string): string =>
+  `CASE WHEN ${cell}."column" IS NULL THEN {check_id: '${lineCheckId}', check_name: '${misfitKind}', columns: CAST([] AS VARCHAR[]), message: ${cell}.expected, observed_value: CAST(NULL AS VARCHAR), severity: 'critical', rule_fingerprint: ''} ELSE {check_id: 'schema:' || ${cell}."column", check_name: '${misfitKind}', columns: [${cell}."column"], message: ${cell}."column" || ' must be a ' || ${cell}.expected, observed_value: ${cell}."text", severity: 'critical', rule_fingerprint: ''} END`;
 
 function checkError(check: EnforcementCheck): string {
   const column = pathText(check.path);
