@@ -16,7 +16,7 @@ import { addStage, addStaged } from "./commands/staged.ts";
 import { addSuite } from "./commands/suite.ts";
 import { addAppend, addOverwrite } from "./commands/write.ts";
 import { packageVersion } from "./shared/package-version.ts";
-import { print, printError } from "./shared/print.ts";
+import { print, printError, printFailure } from "./shared/print.ts";
 
 /**
  * Builds the whole command line; commands load what they need when they run, so that help and history start
@@ -28,7 +28,7 @@ export function buildProgram(): Command {
     .version(packageVersion())
     .showHelpAfterError("Try --help for options and examples.")
     .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: printError })
+    .configureOutput({ writeOut: print, writeErr: printError, outputError: printFailure })
     .addHelpText("after", examples);
   for (const add of [
     addCreate,

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { buildProgram } from "./program.ts";
 import { errorText, exitCodeOf, exitCodes } from "./shared/exit.ts";
-import { printError } from "./shared/print.ts";
+import { printFailure } from "./shared/print.ts";
 
 /**
  * Runs the command line with the arguments after the program's name.
@@ -9,13 +9,14 @@ import { printError } from "./shared/print.ts";
  * @returns the exit code: 0 done, 1 failed, 2 usage, 3 batch rejected by a gate.
  */
 export async function run(args: readonly string[]): Promise<number> {
-  process.stdout.on("error", endQuietlyOnClosedPipe);
+  if (!process.stdout.listeners("error").includes(endQuietlyOnClosedPipe))
+    process.stdout.on("error", endQuietlyOnClosedPipe);
   try {
     await buildProgram().parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? exitCodes.done);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    printError(`${errorText(error)}\n`);
+    printFailure(errorText(error));
     return exitCodeOf(error);
   }
 }

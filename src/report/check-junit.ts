@@ -47,7 +47,7 @@ function testCase(check: CheckResult, report: CheckReport): string {
     ...check.sample.map((row) => `${placeText(row)}${shown(row.values, 300)}`),
     ...(isPlaced ? [`${howRowsAreCounted}.`] : []),
   ];
-  return `${open}>\n      <failure type="${attribute(check.reaction)}" message="${message}">${escapeMarkup(rows.join("\n"))}</failure>\n    </testcase>\n`;
+  return `${open}>\n      <failure type="${attribute(check.reaction)}" message="${message}">${escapeMarkup(rows.map(visible).join("\n"))}</failure>\n    </testcase>\n`;
 }
 
 function refusal({ suite, reasons }: CheckReport): string {

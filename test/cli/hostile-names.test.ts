@@ -1,22 +1,33 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { buildProgram } from "../../src/cli/program.ts";
 import { run } from "../../src/cli/run.ts";
 import { textTable } from "../../src/cli/shared/text-table.ts";
 import { createTable, openTable, schema } from "../../src/index.ts";
 import { escapeMarkup } from "../../src/report/show.ts";
 import { visible, visibleLines } from "../../src/report/visible-text.ts";
 import { freshFolder } from "../operations/table-folder.ts";
+import { varve } from "../support/cli.ts";
 
 /**
- * Colours, a cleared screen by C1, a turned direction, nothing of some width, a bell, an erased character.
+ * Colours, a cleared screen by C1, a turned direction, nothing of some width, a bell, an erased character, a
+ * line written over, a tab, and a line that looks like the program's own.
  */
-const evil = "\u001b[31m\u009b2J\u202e\u200b\u0007\u007f";
-// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not arrive
-const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+const controls = "\u001b[31m\u009b2J\u202e\u200b\u0007\u007f";
+const evil = `${controls}\r\t\nforged`;
+const obeyed =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not arrive
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|^forged/m;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what JSON itself escapes
 const raw = /[\u0000-\u0008\u000b-\u001f]/;
+
+/** What a terminal obeys, but line feeds and tabs. */
+const terminal =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not arrive
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
 
 const column = `name${evil}`;
 let folder: string;
@@ -45,6 +56,14 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
+
+/** Every command that does something, with the names of its groups. */
+function leafCommands(command: Command, path = ""): string[] {
+  return command.commands.flatMap((inner) => {
+    const name = `${path}${inner.name()}`;
+    return inner.commands.length === 0 ? [`${name} `] : leafCommands(inner, `${name} `);
+  });
+}
 
 const file = (name: string, text: string): string => {
   const path = join(folder, name);
@@ -129,39 +148,91 @@ describe("names and values that a terminal would obey", () => {
       ["staged", "show", table, "s1"],
       ["staged", "audit", table, "s1", "--suite", suite],
       ["staged", "show", table, `no${evil}`],
-      ["staged", "discard", table, "s1"],
+      ["staged", "query", table, "s1", "SELECT * FROM staged"],
+      ["staged", "query", table, "s1", `SELECT ${evil}`],
+      ["staged", "audit", table, "s1", "--suite", `no${evil}.json`],
+      ["staged", "publish", table, "s1"],
+      ["staged", "publish", table, `no${evil}`],
+      ["staged", "discard", table, `no${evil}`],
       ["quarantine", "list", table],
       ["quarantine", "show", table],
       ["quarantine", "show", table, "--batch", `no${evil}`],
       ["check", suite, batch],
       ["check", suite, batch, "--format", "junit"],
-      ["check", suite, batch, "--format", "html"],
+      ["check", suite, batch, "--format", "json"],
+      ["quarantine", "list", table, "--format", "json"],
+      ["quarantine", "export", table, "--id", `no${evil}`],
+      ["quarantine", "repair", table, "--set", `${column}=${evil}`],
+      ["quarantine", "repair", table, "--set", `no${evil}=1`],
+      ["quarantine", "repair", table, "--set", evil],
+      ["quarantine", "resubmit", table],
+      ["quarantine", "resubmit", table, "--suite", suite],
+      ["quarantine", "discard", table, "--note", evil],
+      ["quarantine", "purge", table, "--older-than", evil],
+      ["quarantine", "purge", table, "--older-than", "1d"],
       ["check", misfit, batch],
       ["profile", table],
+      ["profile", table, "--columns", `no${evil}`],
+      ["profile", batch, "--format", "jsonl"],
       ["suggest", table],
+      ["suggest", table, "--format", "table"],
+      ["suggest", batch, "--name", evil, "--format", "table"],
       ["metrics", table],
       ["suite", "show", table],
+      ["suite", "set", table, misfit],
+      ["suite", "set", table, suite, "--constraints"],
       ["fsck", table],
+      ["fsck", table, "--format", "json"],
       ["append", table, batch, "--suite", suite],
       ["append", table, misfit],
       ["append", table, batch, "--suite", reject],
       ["append", table, join(folder, `absent${evil}.csv`)],
+      ["append", table, batch, "--json", "--batch-id", evil, "--message", evil],
+      ["append", table, batch, "--txn", evil],
       ["overwrite", table, misfit],
+      ["overwrite", table, batch, "--where", evil],
       ["create", table, "--from", batch],
       ["stage", table, misfit],
+      ["stage", table, batch, "--id", `s2${evil}`],
+      ["stage", table, batch, "--id", "s3"],
+      ["staged", "discard", table, "s3"],
+      ["suite", "remove", table],
+      ["suite", "show", table],
       [`no${evil}`],
       ["show", `--no${evil}`],
       ["show", table, "--format", `no${evil}`],
       ["--help"],
     ];
+    const leaves = leafCommands(buildProgram()).filter(
+      (name) => !commands.some((words) => words.join(" ").startsWith(name)),
+    );
+    expect(leaves).toEqual([]);
     const said: string[] = [];
     for (const command of commands) {
       const text = await cli(...command);
       said.push(text);
       expect({ command, text: obeyed.exec(text)?.[0] }).toEqual({ command, text: undefined });
     }
+    const html = await cli("check", suite, batch, "--format", "html");
+    // Carriage returns and tabs are blanks in markup.
+    expect(html.replaceAll("\r", "")).not.toMatch(terminal);
     expect(said.join("").split("\\u001b[31m").length).toBeGreaterThan(40);
     expect(said.join("")).toContain("\\u202e");
+  });
+
+  it("never reach it from the built program, on either stream", async () => {
+    const made = await createTable(table, { schema: schema().long("id"), description: evil });
+    await made.close();
+    for (const command of [
+      ["describe", table],
+      ["show", table, "--where", evil],
+      ["show", join(folder, `absent${evil}`)],
+      [evil],
+    ]) {
+      const { stdout, stderr } = await varve(...command);
+      expect({ command, text: obeyed.exec(stdout + stderr)?.[0] }).toEqual({ command });
+      expect(stdout + stderr).toContain("forged");
+    }
   });
 
   it("of a log made by somebody else neither: features, paths, authors and constraints", async () => {
@@ -262,6 +333,36 @@ describe("--safe-csv", () => {
   });
 });
 
+describe("a terminal as standard output", () => {
+  beforeEach(() => {
+    Object.defineProperty(process.stdout, "isTTY", { value: true, configurable: true });
+  });
+  afterEach(() => Reflect.deleteProperty(process.stdout, "isTTY"));
+
+  it("gets formats for programs with what it would obey written out, and no bytes", async () => {
+    await makeTable();
+    for (const format of ["csv", "json", "jsonl"]) {
+      for (const command of [
+        ["show", table],
+        ["history", table],
+      ]) {
+        const text = await cli(...command, "--format", format);
+        expect({ command, format, text: terminal.exec(text)?.[0] }).toEqual({ command, format });
+      }
+    }
+    expect(await cli("quarantine", "export", table)).not.toMatch(terminal);
+    for (const format of ["parquet", "arrow"]) {
+      const text = await cli("show", table, "--format", format);
+      expect(text).toBe(
+        `varve: The format ${format} is binary and is not written to a terminal. Write it to a file with --output, or into a pipe. [INVALID_ARGUMENT]\n`,
+      );
+      const output = join(folder, `rows.${format}`);
+      expect(await cli("show", table, "--format", format, "--output", output)).toBe("");
+      expect(readFileSync(output).length).toBeGreaterThan(100);
+    }
+  });
+});
+
 describe("the door to the terminal", () => {
   it("is one: no other part of the program writes to standard output or standard error", () => {
     const root = fileURLToPath(new URL("../../src", import.meta.url));
@@ -269,7 +370,9 @@ describe("the door to the terminal", () => {
       name.endsWith(".ts"),
     );
     const doors = files.filter((name) =>
-      /\b(?:stdout|stderr)\.write\b|\bconsole\./.test(readFileSync(join(root, name), "utf8")),
+      /^(?! *\*).*(?:\b(?:stdout|stderr)\.write\b|\bconsole\.|\bemitWarning\b)/m.test(
+        readFileSync(join(root, name), "utf8"),
+      ),
     );
     expect(doors).toEqual([join("cli", "shared", "print.ts")]);
   });
@@ -277,13 +380,13 @@ describe("the door to the terminal", () => {
 
 describe("what hides in text", () => {
   it("is written out: controls, directions, no width, tags, halves of characters; JSON stays the same", () => {
-    expect(visible(`a${evil}\n\t\u200e\u{e0041}\ud800b`)).toBe(
+    expect(visible(`a${controls}\n\t\u200e\u{e0041}\ud800b`)).toBe(
       "a\\u001b[31m\\u009b2J\\u202e\\u200b\\u0007\\u007f\\n\\t\\u200e\\udb40\\udc41\\ud800b",
     );
     const json = JSON.stringify({ [evil]: `${evil}\u{e0041}` }, undefined, 2);
     expect(visibleLines(json)).not.toMatch(obeyed);
     expect(JSON.parse(visibleLines(json))).toEqual(JSON.parse(json));
-    expect(escapeMarkup(evil)).not.toMatch(obeyed);
+    expect(escapeMarkup(controls)).not.toMatch(obeyed);
     expect(visible("Zürich 東京 😀 עברית")).toBe("Zürich 東京 😀 עברית");
   });
 

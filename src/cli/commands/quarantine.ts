@@ -152,7 +152,7 @@ function personsRow(row: unknown): unknown {
 
 async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
   await using table = await opened(uri, flags);
-  for await (const lines of table.quarantine.lines(selectionOf(flags))) await printExact(lines, true);
+  for await (const lines of table.quarantine.lines(selectionOf(flags))) await printExact(lines);
 }
 
 async function repair(

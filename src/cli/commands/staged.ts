@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { StagedRows } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
 import { exitCodes } from "../shared/exit.ts";
 import { openOptions } from "../shared/open-options.ts";
 import {
@@ -112,9 +113,10 @@ async function stage(uri: string, files: readonly string[], flags: StageFlags): 
     }),
   );
   if (flags.json === true) return printRecords([recordOf(staged)], { format: "jsonl" });
+  const id = visible(staged.id);
   const misfits = staged.misfits === 0 ? "" : `, ${staged.misfits} non-conforming rows set aside`;
   print(
-    `staged ${staged.id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${uri} ${staged.id}\n`,
+    `staged ${id}: ${staged.rows} rows in ${staged.files} files${misfits}; publish them with: varve staged publish ${visible(uri)} ${id}\n`,
   );
 }
 
@@ -187,5 +189,5 @@ async function publish(
 async function discard(uri: string, id: string, flags: StoreFlags): Promise<void> {
   await using table = await opened(uri, flags);
   await (await table.staging.get(id)).discard();
-  print(`discarded ${id}\n`);
+  print(`discarded ${visible(id)}\n`);
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { visible } from "../../report/visible-text.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
@@ -71,8 +72,10 @@ async function set(
   const own = ((await table.suite.get())?.checks ?? [])
     .filter(({ id }) => !registered.has(id))
     .map(({ id }) => id);
-  print(`CHECK constraints, which other engines enforce too: ${[...registered].join(", ") || "none"}\n`);
-  if (own.length > 0) print(`enforced by varve only: ${own.join(", ")}\n`);
+  print(
+    `CHECK constraints, which other engines enforce too: ${visible([...registered].join(", ")) || "none"}\n`,
+  );
+  if (own.length > 0) print(`enforced by varve only: ${visible(own.join(", "))}\n`);
 }
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {

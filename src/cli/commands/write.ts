@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
+import { visible } from "../../report/visible-text.ts";
 import { openOptions } from "../shared/open-options.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
@@ -157,11 +158,12 @@ export async function printDone(
     if (!isJsonObject(check) || check["success"] !== false) continue;
     const { onFail, message, unexpected, considered } = check;
     print(
-      `  ${String(onFail)}: ${String(message)} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
+      `  ${String(onFail)}: ${visible(String(message))} (${String(unexpected ?? "batch")} of ${String(considered ?? result.rows)})\n`,
     );
   }
   const quarantine = result.quarantine;
-  if (quarantine !== undefined) print(`  ${quarantine.rows} rows quarantined in ${quarantine.uri}\n`);
+  if (quarantine !== undefined)
+    print(`  ${quarantine.rows} rows quarantined in ${visible(quarantine.uri)}\n`);
 }
 
 function transaction(text: string): { readonly appId: string; readonly version: bigint } {

@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
 import { copyFile, open } from "node:fs/promises";
+import { VarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../api/json.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import type { QueryResult } from "../../index.ts";
 import type { RowOutputFlags } from "./options.ts";
-import { printExact } from "./print.ts";
+import { isTerminal, printExact } from "./print.ts";
 
 /** Text that goes to standard output or a file, waiting where the reader is slow. */
 interface TextSink {
@@ -22,6 +23,7 @@ export async function runAndPrint(
   flags: RowOutputFlags,
   run: (exportFolder?: string) => Promise<QueryResult>,
 ): Promise<void> {
+  refuseBytesOnTerminal(flags);
   if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
   const folder = makeTemporaryFolder();
   try {
@@ -29,6 +31,15 @@ export async function runAndPrint(
   } finally {
     await removeTemporaryFolder(folder);
   }
+}
+
+function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
+  if ((format !== "parquet" && format !== "arrow") || output !== undefined || !isTerminal()) return;
+  throw new VarveError(
+    "INVALID_ARGUMENT",
+    `The format ${format} is binary and is not written to a terminal. Write it to a file with --output, or into a pipe.`,
+    { format },
+  );
 }
 
 /**
@@ -58,8 +69,9 @@ async function printFile(
     await copyFile(file, output);
     return;
   }
-  const sink = await openSink(undefined);
-  for await (const chunk of createReadStream(file)) await sink.write(chunk as Uint8Array);
+  // Bytes stay as they are; text shows a terminal nothing that it would obey.
+  const encoding = isTerminal() ? "utf8" : undefined;
+  for await (const chunk of createReadStream(file, { encoding })) await printExact(chunk);
 }
 
 async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
@@ -117,7 +129,7 @@ function cell(value: JsonValue | undefined): string {
 async function openSink(output: string | undefined): Promise<TextSink> {
   if (output === undefined) {
     return {
-      write: (chunk) => printExact(chunk, typeof chunk === "string"),
+      write: printExact,
       end: async () => undefined,
     };
   }
