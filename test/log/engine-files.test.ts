@@ -1,7 +1,7 @@
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSession } from "../../src/engine/session/session.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
@@ -65,7 +65,7 @@ describe("live files held by the engine", () => {
   let small: TableContext;
   let large: TableContext;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "varve-test-"));
     const store = localDiskStore(folder);
     for (const [version, actions] of commits.entries())
@@ -73,7 +73,7 @@ describe("live files held by the engine", () => {
     small = contextOf(store);
     large = { ...small, fileLimits: { checkpointRows: 0, jsonBytes: 0 } };
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it.each([0, 1, 2, 3])("are the same as those held as objects, at version %i", async (version) => {
     const [a, b] = [

@@ -226,6 +226,21 @@ describe("statistics as columns that are there in part, or of another type", () 
     }
   });
 
+  it("are left out as JSON where JSON has no form for them", async () => {
+    await checkpoint(
+      stats(
+        "'minValues': {'id': 5, 'b': 'x'::BLOB, 'l': [1], 'm': MAP {'a': 1}, 't': TIMESTAMP_S '2020-01-02 03:04:05', 'only': {'b': 'x'::BLOB}}",
+      ),
+    );
+    for (const context of [small, large]) {
+      const [file] = await allFiles(await (await openLog(context)).files());
+      expect(JSON.parse(file?.stats ?? "")).toEqual({
+        numRecords: 2,
+        minValues: { id: 5, t: "2020-01-02T03:04:05.000000" },
+      });
+    }
+  });
+
   it("give way to statistics as JSON, and stand in for those that are not there", async () => {
     const json = (min: number) => `'{"numRecords":1,"minValues":{"id":${min}}}'`;
     const both = (path: string, stats: string, min: string) =>

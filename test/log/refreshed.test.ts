@@ -170,6 +170,27 @@ describe("the time of a version whose commit is gone", () => {
   });
 });
 
+describe("a version before the one that commits carry their time from", () => {
+  it.each([
+    [3, 1_700_000_000_000],
+    [1, 77],
+  ])("which is %i, has its file's time: %i", async (since, time) => {
+    const world: World = { ...realWorld, now: () => 1_700_000_000_000 };
+    const context = diskBacked(memoryStore(realWorld.uuid(), "table", world), world);
+    const first = firstActions({
+      writerFeatures: ["inCommitTimestamp"],
+      configuration: {
+        "delta.enableInCommitTimestamps": "true",
+        "delta.inCommitTimestampEnablementVersion": String(since),
+        "delta.inCommitTimestampEnablementTimestamp": "5",
+      },
+    });
+    await put(context, 0, ...first);
+    await put(context, 1, { kind: "commitInfo", info: { inCommitTimestamp: 77 } }, add("a"));
+    expect((await openLog(context)).timestamp).toBe(time);
+  });
+});
+
 describe("a long log with times in its commits", () => {
   it("whose newest commit is removed while it is opened is a gap that names the version", async () => {
     const first = firstActions({

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { quoteLongFractions } from "../../src/log/checkpoint/checkpoint-schema.ts";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
 import type { TableContext } from "../../src/log/contract.ts";
@@ -79,7 +79,7 @@ describe("statistics that a checkpoint holds as columns alone", () => {
   let small: TableContext;
   let large: TableContext;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "varve-stats-"));
     const store = localDiskStore(folder);
     small = contextOf(store);
@@ -103,7 +103,7 @@ describe("statistics that a checkpoint holds as columns alone", () => {
     );
     await writeCheckpoint(await openLog(small), { kind: "classic" });
   });
-  afterAll(async () => {
+  afterEach(async () => {
     await closeLogSession(small);
     await closeLogSession(large);
     await rm(folder, { recursive: true, force: true });
