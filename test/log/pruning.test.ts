@@ -125,6 +125,17 @@ describe("skipping files by statistics", () => {
     ).toBe(true);
   });
 
+  it("takes a count of nulls for one where it is a whole number alone", () => {
+    const counted = (count: string) =>
+      kept(add("f", { stats: `{"numRecords":10,"nullCount":{"n":${count}}}` }), {
+        op: "isNull",
+        column: ["n"],
+      });
+    expect(["0", '"0"', "0.0", '"00"'].map(counted)).toEqual([false, false, false, false]);
+    for (const count of ['""', '" 0"', '"0e1"', '"x0"', '"0x"', "-1", "0.5", "null", "[0]", "false", "1"])
+      expect(counted(count), count).toBe(true);
+  });
+
   it("follows three-valued logic", () => {
     const file = between("n", "10", "20");
     const [yes, no] = [is("ge", "n", "long", "10"), is("gt", "n", "long", "20")];
