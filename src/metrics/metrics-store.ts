@@ -1,20 +1,18 @@
-import { isVarveError } from "../errors.ts";
+import type { Session } from "../engine/core/contract.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { openLog } from "../log/snapshot/open-log.ts";
 import {
   loadedColumn,
   type MetricState,
   metricsSchema,
   storedColumn,
 } from "../quality/measures/metric-state.ts";
+import { appendToSideTable } from "../sidetables/append-rows.ts";
 import { contextBelow } from "../sidetables/context-below.ts";
+import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
+import type { SideTable, SideTableOptions } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { createEmpty } from "../table/definition/create-empty.ts";
-import { planScan } from "../table/scan/scan.ts";
-import { existingTarget } from "../write/plan/batch-target.ts";
-import { addedRows } from "../write/plan/plan-rows.ts";
-import { runPlan } from "../write/write-pipeline.ts";
+import type { ScanRelation } from "../table/scan/scan.ts";
 
 /** Folder below a table that holds the metrics of its versions, itself a Delta table. */
 const metricsFolder = "_metrics";
@@ -48,13 +46,13 @@ export interface MetricsSelection {
   readonly newest?: boolean | undefined;
 }
 
-async function openMetrics(context: TableContext): Promise<LogSnapshot | undefined> {
-  try {
-    return await openLog(contextBelow(context, metricsFolder));
-  } catch (error) {
-    if (isVarveError(error, "NOT_A_TABLE")) return undefined;
-    throw error;
-  }
+function metricsOf(context: TableContext): SideTable {
+  return {
+    context: contextBelow(context, metricsFolder),
+    name: "table of metrics",
+    description: "Metrics of the versions of the table above",
+    columns: metricsSchema,
+  };
 }
 
 /**
@@ -64,20 +62,23 @@ async function openMetrics(context: TableContext): Promise<LogSnapshot | undefin
 export async function readMetrics(
   context: TableContext,
   selection: MetricsSelection = {},
+  options: SideTableOptions = {},
 ): Promise<VersionMetrics[]> {
-  const snapshot = await openMetrics(context);
-  return snapshot === undefined ? [] : readVersion(snapshot, selection);
+  const read = (session: Session, { sql }: ScanRelation) => readRows(session, sql, selection);
+  return (await withSideTable(metricsOf(context), read, options)) ?? [];
 }
 
-async function readVersion(snapshot: LogSnapshot, selection: MetricsSelection): Promise<VersionMetrics[]> {
-  await using session = await (await snapshot.context.engine()).open();
-  const scan = await planScan(session, snapshot);
+async function readRows(
+  session: Session,
+  sql: string,
+  selection: MetricsSelection,
+): Promise<VersionMetrics[]> {
   const scope = selection.scope === undefined ? "true" : `scope = ${quoteText(selection.scope)}`;
   const newest =
-    selection.newest === true ? `version = (SELECT max(version) FROM (${scan.sql}) WHERE ${scope})` : "true";
+    selection.newest === true ? `version = (SELECT max(version) FROM (${sql}) WHERE ${scope})` : "true";
   const rows = await session.rows(
     unchecked(
-      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${scan.sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
+      `SELECT version, epoch_ms(committed_at) AS committed, scope, rows, to_json(${columnsSql(selection)}) AS columns, to_json(checks) AS checks FROM (${sql}) WHERE ${scope} AND ${newest} QUALIFY row_number() OVER (PARTITION BY version, scope) = 1 ORDER BY version, scope`,
     ),
   );
   return rows.map((row) => ({
@@ -98,10 +99,10 @@ function columnsSql({ columns, withoutSketches }: MetricsSelection): string {
   const named =
     columns === undefined
       ? "columns"
-      : `list_filter(columns, lambda c: c.name IN (${columns.map(quoteText).join(", ") || "NULL"}))`;
+      : `list_filter(columns, lambda c: struct_extract(c, 'name') IN (${columns.map(quoteText).join(", ") || "NULL"}))`;
   if (withoutSketches !== true) return named;
   const kept = ["name", "present", "count", "min", "max", "mean", "squares"]
-    .map((field) => `${field} := c.${field}`)
+    .map((field) => `${field} := struct_extract(c, '${field}')`)
     .join(", ");
   return `list_transform(${named}, lambda c: struct_pack(${kept}))`;
 }
@@ -112,26 +113,30 @@ function columnsSql({ columns, withoutSketches }: MetricsSelection): string {
  * The application id makes it conflict with another recorder's commit: then what that one recorded is left
  * out, and the rest tried again.
  */
-export async function writeMetrics(context: TableContext, found: readonly VersionMetrics[]): Promise<void> {
-  for (;;) {
-    const snapshot = await ensureMetrics(context);
-    const [last] = await readVersion(snapshot, { newest: true, columns: [] });
-    const missing = found.filter((entry) => last === undefined || entry.version > last.version);
-    if (missing.length === 0) return;
-    try {
-      const txn = {
-        appId: "varve.metrics",
-        version: missing.reduce((newest, { version }) => Math.max(newest, version), 0),
-      };
-      const target = await existingTarget(snapshot);
-      const source = missing.map(storedMetrics);
-      const result = await runPlan(addedRows(target, { source }, { mergeSchema: true, txn }));
-      await result.upkeep;
-      return;
-    } catch (error) {
-      if (!isVarveError(error, "CONFLICT_CONCURRENT_TRANSACTION")) throw error;
-    }
-  }
+export async function writeMetrics(
+  context: TableContext,
+  measured: readonly VersionMetrics[],
+  options: SideTableOptions = {},
+): Promise<void> {
+  const side = metricsOf(context);
+  const missing = async (snapshot: LogSnapshot) => {
+    const last = await lastRecorded(side, snapshot, options);
+    const entries = measured.filter(({ version }) => last === undefined || version > last);
+    if (entries.length === 0) return undefined;
+    const version = BigInt(entries.reduce((newest, entry) => Math.max(newest, entry.version), 0));
+    return { source: entries.map(storedMetrics), txn: { appId: "varve.metrics", version } };
+  };
+  await appendToSideTable(side, missing, options);
+}
+
+async function lastRecorded(
+  side: SideTable,
+  snapshot: LogSnapshot,
+  options: SideTableOptions,
+): Promise<number | undefined> {
+  await using session = await (await side.context.engine()).open(options);
+  const { sql } = await sideTableRows(side, session, snapshot, options);
+  return (await readRows(session, sql, { newest: true, columns: [] }))[0]?.version;
 }
 
 function storedMetrics({ version, timestamp, scope, state, checks }: VersionMetrics) {
@@ -143,17 +148,4 @@ function storedMetrics({ version, timestamp, scope, state, checks }: VersionMetr
     columns: state.columns.map(storedColumn),
     checks,
   };
-}
-
-async function ensureMetrics(context: TableContext): Promise<LogSnapshot> {
-  const found = await openMetrics(context);
-  if (found !== undefined) return found;
-  const metrics = contextBelow(context, metricsFolder);
-  const description = "Metrics of the versions of the table above";
-  try {
-    await createEmpty(metrics, { schema: metricsSchema, description });
-  } catch (error) {
-    if (!isVarveError(error, "TABLE_EXISTS")) throw error;
-  }
-  return openLog(metrics);
 }

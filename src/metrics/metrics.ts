@@ -18,6 +18,7 @@ import {
   metricValue,
 } from "../quality/measures/metric-state.ts";
 import type { MetricSeries } from "../report/check-report.ts";
+import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
@@ -33,21 +34,24 @@ import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.
  *
  * @returns how many versions were recorded
  */
-export async function recordMetrics(snapshot: LogSnapshot): Promise<number> {
-  const found = await measureVersions(snapshot);
-  if (found.length > 0) await writeMetrics(snapshot.context, found);
+export async function recordMetrics(snapshot: LogSnapshot, options: SideTableOptions = {}): Promise<number> {
+  const found = await measureVersions(snapshot, options);
+  if (found.length > 0) await writeMetrics(snapshot.context, found, options);
   return new Set(found.map((entry) => entry.version)).size;
 }
 
 /** The metrics of the versions up to a snapshot's that are not recorded yet. */
-async function measureVersions(snapshot: LogSnapshot): Promise<VersionMetrics[]> {
+async function measureVersions(
+  snapshot: LogSnapshot,
+  options: SideTableOptions = {},
+): Promise<VersionMetrics[]> {
   const { context } = snapshot;
-  const newest = await readMetrics(context, { newest: true });
+  const newest = await readMetrics(context, { newest: true }, options);
   const from = (newest[0]?.version ?? -1) + 1;
   if (from > snapshot.version) return [];
   const found: VersionMetrics[] = [];
   let before = newest.find((entry) => entry.scope === "table");
-  await using session = await (await context.engine()).open();
+  await using session = await (await context.engine()).open({ signal: options.signal });
   for (const version of await committedVersions(snapshot, from)) {
     const actions = await commitActions(context, version);
     if (actions === undefined) continue;
@@ -212,14 +216,11 @@ export async function metricSeries(context: TableContext): Promise<MetricSeries[
   }));
 }
 
-/**
- * The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time
- * they do.
- */
-export function recordedHistory(snapshot: LogSnapshot): MetricHistory {
+/** The history of a table's batches for checks that ask for it: recorded up to the snapshot the first time they do. */
+export function recordedHistory(snapshot: LogSnapshot, options: SideTableOptions = {}): MetricHistory {
   let recorded: Promise<unknown> | undefined;
   return async (metric) => {
-    recorded ??= recordMetrics(snapshot);
+    recorded ??= recordMetrics(snapshot, options);
     await recorded;
     return metricHistory(snapshot.context, metric);
   };

@@ -1,6 +1,6 @@
 import { recordedHistory } from "../metrics/metrics.ts";
 import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
-import { quarantineContext } from "../quarantine/intake/quarantine-table.ts";
+import { quarantineAt, quarantineOf } from "../quarantine/intake/quarantine-table.ts";
 import type { BatchTarget } from "../write/plan/batch-target.ts";
 import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { WriteServices } from "../write/write-services.ts";
@@ -16,8 +16,12 @@ export function writeServices(
   }: Pick<WriteOptions, "quarantine" | "gateOptions" | "onProgress" | "signal">,
 ): WriteServices {
   return {
-    quarantine: quarantineSink(quarantine ?? quarantineContext(context)),
-    history: gateOptions?.history ?? (snapshot === undefined ? undefined : recordedHistory(snapshot)),
+    quarantine: quarantineSink(
+      quarantine === undefined ? quarantineOf(context) : quarantineAt(quarantine),
+      signal,
+    ),
+    history:
+      gateOptions?.history ?? (snapshot === undefined ? undefined : recordedHistory(snapshot, { signal })),
     onProgress,
     signal,
   };

@@ -15,6 +15,7 @@ import {
 } from "../quality/gate/payload.ts";
 import type { Suite } from "../quality/model/suite.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
+import { ownColumnsSql } from "../sidetables/own-columns.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { commitChange, type TableChange } from "../table/commit/table-change.ts";
@@ -25,6 +26,7 @@ import { addedRows, batchTests } from "../write/plan/plan-rows.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
+import { quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
@@ -108,8 +110,9 @@ async function addClaimed(
 ): Promise<ClaimEnd> {
   const { rows, snapshot, columns } = found;
   if (found.misfits > 0) throw changedSince(found.misfits, now.version);
+  const ownColumns = `(${ownColumnsSql(quarantineOf(now.context).columns, snapshot.schema, "q")})`;
   const source = {
-    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM (${claimedPayloads(now, "q", claim)})`,
+    sql: `SELECT ${payloadColumnsSql(columns, "payload")} FROM (${claimedPayloads(now, ownColumns, claim)})`,
     tables: { q: snapshot },
   };
   const target = await existingTarget(now);

@@ -1,47 +1,36 @@
 import { engineColumns } from "../dialects/engine-types.ts";
-import { isVarveError, VarveError } from "../errors.ts";
+import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { overwrite } from "../operations/overwrite.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
+import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
+import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
-import { openQuarantine, quarantineContext } from "./intake/quarantine-table.ts";
+import { quarantineOf } from "./intake/quarantine-table.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames } from "./quarantine-rows.ts";
 
-/** Times that a change is tried again because another writer was faster. */
-const tries = 10;
-
 /**
- * Rewrites a quarantine in one commit, trying again where another writer came between.
- *
- * `select` is a SELECT over `q`, the quarantine, in its columns; `files` are bound by name. All rows are
- * written again: a quarantine is small beside its table, and so every engine sees the state of each row in
- * one place.
+ * Changes rows of a quarantine in one commit, so that every engine sees the state of each row in one place.
  *
  * @returns the version written; `undefined` where there is no quarantine
  */
 export async function rewriteQuarantine(
   context: TableContext,
-  select: string,
-  files: Readonly<Record<string, string>> = {},
+  rewrite: SideRewrite,
+  options: SideTableOptions = {},
 ): Promise<number | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    const snapshot = await openQuarantine(quarantineContext(context));
-    if (snapshot === undefined) return undefined;
-    try {
-      const result = await overwrite(snapshot, { sql: select, tables: { q: snapshot }, files });
-      await result.upkeep;
-      return result.version;
-    } catch (error) {
-      if (attempt >= tries || !isVarveError(error) || !error.code.startsWith("CONFLICT_")) throw error;
-    }
-  }
+  return (await rewriteSideTable(quarantineOf(context), async () => rewrite, options))?.version;
+}
+
+/** The change of columns of a quarantine's rows that meet a condition. */
+export function changedRows(condition: string, changes: Readonly<Record<string, string>>): SideRewrite {
+  return { where: condition, select: changedRowsSql(condition, changes) };
 }
 
 /** A SELECT over `q` that changes columns of the rows that meet a condition. */
-export function changedRows(
+export function changedRowsSql(
   condition: string,
   changes: Readonly<Record<string, string>>,
   from = "q",
@@ -119,14 +108,9 @@ export async function repairQuarantine(
   const current = `SELECT quarantine_id, ${currentPayloadSql(known, "payload", "errors")} AS payload FROM q WHERE ${condition}`;
   const typed = `SELECT quarantine_id AS ${names.id}, payload AS ${names.payload}${text}, ${lineText}, ${row} FROM (${current})`;
   const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
-  await rewriteQuarantine(
-    context,
-    changedRows(
-      "repaired_id IS NOT NULL",
-      { payload: "repaired" },
-      `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`,
-    ),
-  );
+  const from = `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`;
+  const select = changedRowsSql("r.repaired_id IS NOT NULL", { payload: "r.repaired" }, from);
+  await rewriteQuarantine(context, { where: condition, select });
   return rows;
 }
 
@@ -151,8 +135,7 @@ export async function purgeQuarantine(context: TableContext, options: PurgeOptio
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
   const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
   const rows = await countSelected(context, condition);
-  if (rows > 0 && options.dryRun !== true)
-    await rewriteQuarantine(context, `SELECT q.* FROM q WHERE NOT ${condition}`);
+  if (rows > 0 && options.dryRun !== true) await rewriteQuarantine(context, removedRows(condition));
   return rows;
 }
 

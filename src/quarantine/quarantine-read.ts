@@ -1,10 +1,12 @@
 import type { EngineRow, OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { sideTableRows, withSideTable } from "../sidetables/read-rows.ts";
+import { openSideTable, type SideTableOptions } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { planScan, type ScanRelation } from "../table/scan/scan.ts";
-import { openQuarantine, type QuarantineStatus, quarantineContext } from "./intake/quarantine-table.ts";
+import type { ScanRelation } from "../table/scan/scan.ts";
+import { type QuarantineStatus, quarantineOf } from "./intake/quarantine-table.ts";
 
 /** Which rows of a quarantine; without any of these all that are open. */
 export interface QuarantineSelection {
@@ -29,15 +31,12 @@ export interface QuarantinedBatch {
 }
 
 /** Runs `work` over a table's quarantine; `undefined` where there is none. */
-export async function withQuarantine<T>(
+export function withQuarantine<T>(
   context: TableContext,
-  work: (session: OpenSession, scan: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+  work: (session: OpenSession, rows: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+  options: SideTableOptions = {},
 ): Promise<T | undefined> {
-  const snapshot = await openQuarantine(quarantineContext(context));
-  if (snapshot === undefined) return undefined;
-  await using session = await (await context.engine()).open();
-  const scan = await planScan(session, snapshot);
-  return await work(session, scan, snapshot);
+  return withSideTable(quarantineOf(context), work, options);
 }
 
 /** The condition of a selection over the quarantine's columns. */
@@ -49,7 +48,9 @@ export function selectionSql({ ids, batchId, checkId, status }: QuarantineSelect
     ...(batchId === undefined ? [] : [`batch_id = ${quoteText(batchId)}`]),
     ...(checkId === undefined
       ? []
-      : [`list_contains(list_transform(errors, lambda e: e.check_id), ${quoteText(checkId)})`]),
+      : [
+          `list_contains(list_transform(errors, lambda e: struct_extract(e, 'check_id')), ${quoteText(checkId)})`,
+        ]),
     `status = ${quoteText(status ?? "open")}`,
   ];
   return parts.join(" AND ");
@@ -118,13 +119,14 @@ export async function* exportQuarantine(
   context: TableContext,
   selection: QuarantineSelection = {},
 ): AsyncIterable<string> {
-  const snapshot = await openQuarantine(quarantineContext(context));
+  const side = quarantineOf(context);
+  const snapshot = await openSideTable(side);
   if (snapshot === undefined) return;
   await using session = await (await context.engine()).open();
-  const scan = await planScan(session, snapshot);
+  const { sql } = await sideTableRows(side, session, snapshot);
   yield* session.jsonLines(
     unchecked(
-      `SELECT * FROM (${scan.sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
+      `SELECT * FROM (${sql}) WHERE ${selectionSql(selection)} ORDER BY batch_id, source_file, source_row`,
     ),
   );
 }

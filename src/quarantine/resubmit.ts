@@ -13,13 +13,13 @@ import { defineSuite, expectationOf } from "../quality/suite/define.ts";
 import { suiteNeeds } from "../quality/suite/needs.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { planScan } from "../table/scan/scan.ts";
+import { planScan, type ScanRelation } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import { landClaim } from "./land-claim.ts";
-import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
+import { changedRowsSql, rewriteQuarantine } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
 import { discardSuperseded } from "./superseded-rows.ts";
@@ -103,26 +103,23 @@ async function claimClean(
 ): Promise<Claim> {
   const { context } = table;
   const id = timeOrderedUuid(context.world);
+  const open = selectionSql({ ...options, status: "open" });
   const staging = await context.store.stagingFolder();
   try {
-    const decided = await withQuarantine(context, async (session, scan) => {
+    const judge = async (session: OpenSession, scan: ScanRelation) => {
       const { relations, files } = await gateRelations(session, table, suite, options);
       const fence = lazyFence(session, () => ({
         files: [...scan.files, ...files],
         writableFolders: [staging],
       }));
-      const rows = await stagePayloads(
-        session,
-        table,
-        `SELECT * FROM (${scan.sql}) WHERE ${selectionSql({ ...options, status: "open" })}`,
-        fence,
-      );
+      const rows = await stagePayloads(session, table, `SELECT * FROM (${scan.sql}) WHERE ${open}`, fence);
       const failing =
         suite === undefined
           ? null
           : await failingRows(session, table, rows, suite, { ...options, relations, fence });
       return decide(session, rows, failing, staging);
-    });
+    };
+    const decided = await withQuarantine(context, judge, options);
     if (decided === undefined || decided.groups.length + decided.stillBad === 0)
       return { ids: [], stillBad: 0 };
     const changes = {
@@ -131,15 +128,13 @@ async function claimClean(
       attempt: "q.attempt + 1",
       errors: "CASE WHEN d.clean THEN q.errors ELSE d.errors END",
     };
-    await rewriteQuarantine(
-      context,
-      changedRows(
-        "(d.id IS NOT NULL AND q.status = 'open')",
-        changes,
-        "q LEFT JOIN d ON d.id = q.quarantine_id",
-      ),
-      { d: decided.file },
-    );
+    const joined = "q LEFT JOIN d ON d.id = q.quarantine_id";
+    const rewrite = {
+      where: open,
+      select: changedRowsSql("(d.id IS NOT NULL AND q.status = 'open')", changes, joined),
+      files: { d: decided.file },
+    };
+    await rewriteQuarantine(context, rewrite, options);
     return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
   } finally {
     await removeTemporaryFolder(staging);

@@ -1,10 +1,11 @@
 import type { LogSnapshot } from "../log/contract.ts";
 import { propertyKey } from "../protocol/properties.ts";
+import { openSideTable } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
-import { openQuarantine, quarantineColumns, quarantineContext } from "./intake/quarantine-table.ts";
+import { quarantineColumns, quarantineOf } from "./intake/quarantine-table.ts";
 import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
@@ -41,7 +42,7 @@ async function batchStandings(
 }
 
 async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchStandings> {
-  const quarantine = await openQuarantine(quarantineContext(table.context));
+  const quarantine = await openSideTable(quarantineOf(table.context));
   return quarantine === undefined
     ? { superseded: [], pending: [] }
     : batchStandings(table, quarantine, [batchId]);

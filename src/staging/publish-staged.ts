@@ -204,7 +204,10 @@ async function publishOnce(
   const aside =
     misfits === undefined
       ? undefined
-      : await quarantineMisfits(now, misfits, suite, stagedTransaction(batch.id));
+      : await quarantineMisfits(now, misfits, suite, {
+          txn: stagedTransaction(batch.id),
+          signal: options.signal,
+        });
   const plan: WritePlan = asItIs
     ? await asStaged(now, batch, audit, aside)
     : await stagedPlan(now, batch, suite, { gateOptions: options.gateOptions, place: aside });

@@ -2,16 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
-import { append } from "../operations/append.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
-import {
-  ensureQuarantine,
-  quarantineColumns,
-  quarantineContext,
-  quarantineSchema,
-} from "../quarantine/intake/quarantine-table.ts";
+import { quarantineColumns, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
+import { appendToSideTable } from "../sidetables/append-rows.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
@@ -68,9 +63,9 @@ export async function quarantineMisfits(
   now: LogSnapshot,
   { path, rows }: StagedMisfits,
   suite: Suite | undefined,
-  txn: AppTransaction,
+  { txn, signal }: { readonly txn: AppTransaction; readonly signal: AbortSignal | undefined },
 ): Promise<QuarantinePlace> {
-  const context = quarantineContext(now.context);
+  const quarantine = quarantineOf(now.context);
   const at = new Date(now.context.world.now()).toISOString();
   const changes = [
     `CAST(${now.version} AS BIGINT) AS ${quarantineColumns.baseVersion}`,
@@ -82,11 +77,10 @@ export async function quarantineMisfits(
     sql: `SELECT * REPLACE (${changes.join(", ")}) FROM m`,
     files: { m: await localFile(now.context, path) },
   };
-  const result = await append(await ensureQuarantine(context, now.schema), source, {
-    txn: misfitsTransaction(txn),
-  });
-  await result.upkeep;
-  return { uri: context.store.uri, version: result.version, rows };
+  const misfits = { source, txn: misfitsTransaction(txn) };
+  const options = { schema: quarantineSchema(now.schema), signal };
+  const committed = await appendToSideTable(quarantine, async () => misfits, options);
+  return { uri: quarantine.context.store.uri, version: committed.version, rows };
 }
 
 async function localFile(context: TableContext, path: string): Promise<string> {

@@ -408,3 +408,24 @@ function plain(value: unknown): unknown {
     ? Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]))
     : value;
 }
+
+describe("columns whose names are letters", () => {
+  it("do not come between a quarantined row and the table", async () => {
+    const columns = schema().long("id", { nullable: false }).long("e").long("k").long("c");
+    const table = await createTable(join(freshFolder(), "t"), { schema: columns });
+    const strict = suite("strict", [check.between("k", { max: 9 }, { onFail: "quarantine", id: "k" })], {
+      onMisfit: "quarantine",
+    });
+    const rows = [
+      { id: 1, e: 1, k: 10, c: 1 },
+      { id: "x", e: 1, k: 1, c: 1 },
+    ];
+    await table.append(rows, { gate: strict, batchId: "b" });
+    expect(await table.quarantine.read({ checkId: "k" })).toHaveLength(1);
+    await table.quarantine.repair({ checkId: "k" }, { k: "5" });
+    expect(await table.quarantine.resubmit({ gate: strict })).toMatchObject({ landed: 1, stillBad: 1 });
+    expect(await table.quarantine.repair({}, { id: "2" })).toBe(1);
+    expect(await table.quarantine.resubmit({ gate: strict })).toMatchObject({ landed: 1, stillBad: 0 });
+    await table.close();
+  });
+});

@@ -1,20 +1,21 @@
 import { isVarveError, VarveError } from "../../errors.ts";
-import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
+import { sideTableRows } from "../../sidetables/read-rows.ts";
+import { removedRows, type SideRewrite } from "../../sidetables/rewrite-rows.ts";
+import { openSideTable, type SideTable } from "../../sidetables/side-table.ts";
 import { unchecked } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { harmfulChange } from "../../table/commit/conflict-metadata.ts";
-import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
-import { planScan } from "../../table/scan/scan.ts";
-import { type BatchTarget, existingTarget } from "../../write/plan/batch-target.ts";
-import { addedRows } from "../../write/plan/plan-rows.ts";
-import { runPlan } from "../../write/write-pipeline.ts";
-import { openQuarantine, quarantineColumns } from "./quarantine-table.ts";
+import type { BatchTarget } from "../../write/plan/batch-target.ts";
+import { quarantineColumns } from "./quarantine-table.ts";
 
 /** A batch that comes again, after a try of it that set rows aside and did not land. */
 export interface RepeatedBatch {
+  readonly side: SideTable;
+  /** The version of the quarantine that is looked at. */
   readonly quarantine: LogSnapshot;
   readonly target: BatchTarget;
   readonly batchId: string;
@@ -25,10 +26,14 @@ export interface RepeatedBatch {
 }
 
 /** A quarantine in which an earlier try of a batch has left its mark. */
-export async function earlierTry(context: TableContext, batch: BatchName): Promise<LogSnapshot | undefined> {
+export async function earlierTry(
+  side: SideTable,
+  batch: BatchName,
+  signal: AbortSignal | undefined,
+): Promise<LogSnapshot | undefined> {
   const mark = quarantineTransaction(batch);
   if (mark === undefined) return undefined;
-  const quarantine = await openQuarantine(context);
+  const quarantine = await openSideTable(side, { signal });
   return (await quarantine?.appTransactions())?.has(mark.appId) === true ? quarantine : undefined;
 }
 
@@ -46,7 +51,7 @@ interface EarlierRows {
  * them.
  */
 function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">): string {
-  const tested = `list_bool_or(list_transform(${quarantineColumns.errors}, lambda e: e.check_name <> 'schema'))`;
+  const tested = `list_bool_or(list_transform(${quarantineColumns.errors}, lambda e: struct_extract(e, 'check_name') <> 'schema'))`;
   return `(${quarantineColumns.batch} IS NOT DISTINCT FROM ${quoteText(batchId)}${before === 0 ? "" : ` AND coalesce(${tested}, false)`})`;
 }
 
@@ -95,19 +100,17 @@ async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: numbe
 }
 
 async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
-  const { quarantine, verdict } = repeated;
-  const { batch, suiteFingerprint, status, baseVersion, errors } = quarantineColumns;
+  const { side, quarantine, verdict } = repeated;
+  const { suiteFingerprint, status, baseVersion } = quarantineColumns;
   await using session = await (await quarantine.context.engine()).open();
-  const scan = await planScan(session, quarantine, {
-    columns: [batch, suiteFingerprint, status, baseVersion, errors],
-  });
+  const rows = await sideTableRows(side, session, quarantine);
   const other =
     verdict === undefined
       ? "true"
       : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
   const [found] = await session.rows(
     unchecked(
-      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${scan.sql}) WHERE ${mineSql(repeated)}`,
+      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
     ),
   );
   const base = found?.["base"] ?? null;
@@ -119,34 +122,7 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
   };
 }
 
-/**
- * Puts the rows that a batch sets aside now in the place of those of its earlier try, in one commit.
- *
- * @param files Parquet files with the rows in the quarantine's columns; none where the batch sets none aside
- * now
- * @returns the quarantine's version
- * @throws `CONFLICT_…` where the quarantine changed meanwhile: then nothing was written, and the batch may be
- * repeated
- */
-export async function replaceEarlier(
-  repeated: RepeatedBatch,
-  files: readonly string[],
-  txn: AppTransaction,
-): Promise<number> {
-  const { quarantine } = repeated;
-  const others = `SELECT q.* FROM q WHERE NOT ${mineSql(repeated)}`;
-  const source = {
-    sql: files.length === 0 ? others : `${others} UNION ALL BY NAME SELECT n.* FROM n`,
-    tables: { q: quarantine },
-    files: files.length === 0 ? {} : { n: files },
-  };
-  const rows = addedRows(await existingTarget(quarantine), { source }, { mergeSchema: true });
-  const result = await runPlan({
-    ...rows,
-    removes: { kind: "all" },
-    operation: { name: "WRITE", parameters: { mode: "Overwrite" } },
-    batch: { txn },
-  });
-  await result.upkeep;
-  return result.version;
+/** The change that takes the rows of an earlier try out of the quarantine. */
+export function withoutEarlier(repeated: RepeatedBatch): SideRewrite {
+  return removedRows(mineSql(repeated));
 }

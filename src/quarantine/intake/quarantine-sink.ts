@@ -1,23 +1,16 @@
-import { engineColumns } from "../../dialects/engine-types.ts";
 import { VarveError } from "../../errors.ts";
-import type { LogSnapshot, TableContext } from "../../log/contract.ts";
+import type { LogSnapshot } from "../../log/contract.ts";
 import { refreshLog } from "../../log/snapshot/open-log.ts";
 import { noPlaces } from "../../quality/model/places.ts";
-import {
-  commitOrWithdraw,
-  publishData,
-  type StagedData,
-  stageData,
-  withdrawData,
-} from "../../table/data-files/write-data-files.ts";
+import { appendSelected, type SelectedRows, writeSelected } from "../../sidetables/append-rows.ts";
+import { rewriteSideTable, type SideRewrite } from "../../sidetables/rewrite-rows.ts";
+import { openSideTable, type SideTable } from "../../sidetables/side-table.ts";
+import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
-import { type BatchTarget, dataTarget, existingTarget, mergedTarget } from "../../write/plan/batch-target.ts";
-import { addedFiles } from "../../write/plan/plan-rows.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
-import { runPlan } from "../../write/write-pipeline.ts";
 import type { QuarantineSink } from "../../write/write-services.ts";
-import { compareEarlier, earlierTry, type RepeatedBatch, replaceEarlier } from "./earlier-try.ts";
-import { ensureQuarantine, quarantineSchema } from "./quarantine-table.ts";
+import { compareEarlier, earlierTry, type RepeatedBatch, withoutEarlier } from "./earlier-try.ts";
+import { quarantineSchema } from "./quarantine-table.ts";
 import { batchIdOf, quarantineSql, requireAside } from "./quarantined-rows.ts";
 
 /**
@@ -29,18 +22,18 @@ import { batchIdOf, quarantineSql, requireAside } from "./quarantined-rows.ts";
  * Setting aside throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may
  * still land, and `ROWS_UNACCOUNTED`.
  */
-export function quarantineSink(quarantine: TableContext): QuarantineSink {
+export function quarantineSink(side: SideTable, signal?: AbortSignal): QuarantineSink {
   return {
     open: async (batch) => {
-      const earlier = await earlierTry(quarantine, batch);
+      const earlier = await earlierTry(side, batch, signal);
       return {
         setAside: async (written) => {
           const before = written.plan.tests?.before?.rows ?? 0;
-          const version = await setAsideRows(written, quarantine, { earlier, before });
+          const version = await setAsideRows(written, side, { earlier, before });
           const rows = written.verdict?.quarantined ?? 0;
           return version === undefined || rows === 0 || rows === before
             ? undefined
-            : { uri: quarantine.store.uri, version, rows };
+            : { uri: side.context.store.uri, version, rows };
         },
       };
     },
@@ -57,39 +50,64 @@ interface KnownRows {
 /** @returns the quarantine's version with the batch's rows; `undefined` where the batch has none to set aside */
 async function setAsideRows(
   batch: WrittenBatch,
-  context: TableContext,
+  side: SideTable,
   { earlier, before }: KnownRows,
 ): Promise<number | undefined> {
   const { verdict, target, plan, services } = batch;
   const txn = quarantineTransaction(plan.batch);
-  const newest = earlier === undefined ? undefined : await refreshLog(earlier);
-  const held = txn === undefined ? undefined : (await newest?.appTransactions())?.get(txn.appId)?.version;
+  const batchId = batchIdOf(batch);
   const repeated = (quarantine: LogSnapshot): RepeatedBatch => ({
+    side,
     quarantine,
     target,
-    batchId: batchIdOf(batch),
+    batchId,
     verdict,
     before,
   });
-  if (newest !== undefined && txn !== undefined && held !== undefined) {
-    if ((await compareEarlier(repeated(newest))) === "same") return newest.version;
-    const files = await filesAside(batch, await existingTarget(newest));
-    return replaceEarlier(repeated(newest), files, { ...txn, version: held + 1n });
-  }
+  if (
+    txn !== undefined &&
+    earlier !== undefined &&
+    (await progressOf(await refreshLog(earlier), txn)) !== undefined
+  )
+    return replaceEarlier(batch, side, { txn, repeated });
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
-  const snapshot = await ensureQuarantine(context, target.schema);
-  const merged = merging(batch, await existingTarget(snapshot));
-  const staged = await stageAside(batch, merged, verdict.quarantineSql);
-  const adds = await publishData(context, staged, services.signal);
-  const aside = addedFiles({ target: merged, files: adds, rows: staged.rows }, txn);
-  const { signal } = services;
-  const committed = await commitOrWithdraw(context, staged, () => runPlan(aside, { signal }));
+  const rows = selectedRows(batch, verdict.quarantineSql, txn);
+  const committed = await appendSelected(side, rows, services);
   if (committed.outcome === "alreadyApplied") {
-    await withdrawData(context, staged);
-    const outcome = await compareEarlier(repeated(await refreshLog(snapshot)));
-    if (outcome === "replace") throw setAsideMeanwhile(batchIdOf(batch));
-  } else await committed.upkeep;
+    const quarantine = await openSideTable(side, services);
+    const outcome = quarantine === undefined ? "same" : await compareEarlier(repeated(quarantine));
+    if (outcome === "replace") throw setAsideMeanwhile(batchId);
+  }
   return committed.version;
+}
+
+interface EarlierTry {
+  readonly txn: AppTransaction;
+  readonly repeated: (quarantine: LogSnapshot) => RepeatedBatch;
+}
+
+/** Puts the rows that a batch sets aside now in the place of those of its earlier try, where they differ. */
+async function replaceEarlier(
+  batch: WrittenBatch,
+  side: SideTable,
+  { txn, repeated }: EarlierTry,
+): Promise<number | undefined> {
+  const { target, services } = batch;
+  const schema = quarantineSchema(target.schema);
+  const change = async (quarantine: LogSnapshot): Promise<SideRewrite | undefined> => {
+    if ((await compareEarlier(repeated(quarantine))) === "same") return undefined;
+    const version = ((await progressOf(quarantine, txn)) ?? 0n) + 1n;
+    const rest = { ...withoutEarlier(repeated(quarantine)), txn: { ...txn, version } };
+    const sql = batch.verdict?.quarantineSql ?? null;
+    if (sql === null) return rest;
+    const files = { n: await writeSelected(selectedRows(batch, sql, undefined), quarantine) };
+    return { ...rest, added: "SELECT n.* FROM n", files };
+  };
+  return (await rewriteSideTable(side, change, { signal: services.signal, schema }))?.version;
+}
+
+async function progressOf(quarantine: LogSnapshot, { appId }: AppTransaction): Promise<bigint | undefined> {
+  return (await quarantine.appTransactions()).get(appId)?.version;
 }
 
 function setAsideMeanwhile(batchId: string): VarveError {
@@ -100,28 +118,15 @@ function setAsideMeanwhile(batchId: string): VarveError {
   );
 }
 
-/** Files with the rows that a batch sets aside; none where it sets none aside. */
-async function filesAside(batch: WrittenBatch, quarantine: BatchTarget): Promise<string[]> {
-  const sql = batch.verdict?.quarantineSql ?? null;
-  if (sql === null) return [];
-  const { files } = await stageAside(batch, merging(batch, quarantine), sql);
-  return files.map(({ written }) => written.file);
-}
-
-/** The quarantine with the columns that the batch's table has. */
-function merging(batch: WrittenBatch, quarantine: BatchTarget): BatchTarget {
-  return mergedTarget(quarantine, engineColumns(quarantineSchema(batch.target.schema)), true);
-}
-
-async function stageAside(
-  batch: WrittenBatch,
-  quarantine: BatchTarget,
-  gateSql: string,
-): Promise<StagedData> {
+/** The rows that a batch sets aside. */
+function selectedRows(batch: WrittenBatch, gateSql: string, txn: AppTransaction | undefined): SelectedRows {
   const { session, staging } = batch.room;
-  const sql = quarantineSql(batch, gateSql, quarantine.schema);
-  const staged = await stageData(session, dataTarget(quarantine), sql, staging);
-  const files = staged.files.map(({ written }) => written.file);
-  await requireAside(session, batch.verdict?.aside ?? noPlaces, files);
-  return staged;
+  return {
+    session,
+    staging,
+    schema: quarantineSchema(batch.target.schema),
+    sql: (quarantine) => quarantineSql(batch, gateSql, quarantine),
+    check: (files) => requireAside(session, batch.verdict?.aside ?? noPlaces, files),
+    txn,
+  };
 }

@@ -1,12 +1,10 @@
-import { isVarveError } from "../../errors.ts";
-import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import { openLog } from "../../log/snapshot/open-log.ts";
+import type { TableContext } from "../../log/contract.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import { withoutColumnMapping } from "../../schema/column-mapping.ts";
 import { mapFields } from "../../schema/fields.ts";
 import type { StructType } from "../../schema/types.ts";
 import { contextBelow } from "../../sidetables/context-below.ts";
-import { createEmpty } from "../../table/definition/create-empty.ts";
+import type { SideTable } from "../../sidetables/side-table.ts";
 
 /**
  * Folder of a table's quarantine below the table; other engines pass over folders that begin with an
@@ -42,36 +40,45 @@ export const quarantineColumns = {
  */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
-/** The quarantine of a table: its own place, with the table's connections. */
-export function quarantineContext(context: TableContext): TableContext {
-  return contextBelow(context, quarantineFolder);
+/** The quarantine of a table, in its folder below the table. */
+export function quarantineOf(context: TableContext): SideTable {
+  return quarantineAt(contextBelow(context, quarantineFolder));
 }
 
-/** The newest version of a quarantine, or `undefined` where nothing was quarantined yet. */
-export async function openQuarantine(context: TableContext): Promise<LogSnapshot | undefined> {
-  try {
-    return await openLog(context);
-  } catch (error) {
-    if (isVarveError(error, "NOT_A_TABLE")) return undefined;
-    throw error;
-  }
-}
-
-/** The quarantine, created where there is none yet. */
-export async function ensureQuarantine(context: TableContext, table: StructType): Promise<LogSnapshot> {
-  const found = await openQuarantine(context);
-  if (found !== undefined) return found;
-  const description = "Rows that a gate set aside, with every failed check";
-  try {
-    await createEmpty(context, { schema: quarantineSchema(table), description });
-  } catch (error) {
-    if (!isVarveError(error, "TABLE_EXISTS")) throw error;
-  }
-  return openLog(context);
+/** The quarantine at a place of its own. */
+export function quarantineAt(context: TableContext): SideTable {
+  return {
+    context,
+    name: "quarantine",
+    description: "Rows that a gate set aside, with every failed check",
+    columns: fixedColumns,
+  };
 }
 
 /** The columns of a quarantine for rows of a table. */
 export function quarantineSchema(table: StructType): StructType {
+  const after = fixedColumns.fields.findIndex(({ name }) => name === quarantineColumns.payload) + 1;
+  const [before, behind] = [fixedColumns.fields.slice(0, after), fixedColumns.fields.slice(after)];
+  const values = schema()
+    .struct(quarantineColumns.values, plainRow(table), { comment: "The row in the table's types" })
+    .build();
+  return { type: "struct", fields: [...before, ...values.fields, ...behind] };
+}
+
+/** The table's columns without what binds them in the table: all nullable, no metadata, no void. */
+function plainRow(table: StructType): StructType {
+  const plain = mapFields(withoutColumnMapping(table), (field) => ({
+    ...field,
+    nullable: true,
+    metadata: {},
+  }));
+  return { type: "struct", fields: plain.fields.filter((field) => field.type !== "void") };
+}
+
+/** The columns of every quarantine. */
+const fixedColumns = fixed();
+
+function fixed(): StructType {
   const failure = schema()
     .string("check_id")
     .string("check_name")
@@ -97,7 +104,6 @@ export function quarantineSchema(table: StructType): StructType {
     .string(quarantineColumns.suiteFingerprint)
     .column(quarantineColumns.errors, arrayOf(failure), { comment: "Every check that the row fails" })
     .string(quarantineColumns.payload, { comment: "The row as it came, as JSON; a repair changes it" })
-    .struct(quarantineColumns.values, plainRow(table), { comment: "The row in the table's types" })
     .integer(quarantineColumns.attempt, { comment: "How often the row was tested" })
     .string(quarantineColumns.status, { comment: "open, claimed, resubmitted or discarded" })
     .string(quarantineColumns.resubmission, { comment: "The resubmission that claimed or landed the row" })
@@ -105,14 +111,4 @@ export function quarantineSchema(table: StructType): StructType {
     .timestamp(quarantineColumns.resolvedAt)
     .string(quarantineColumns.note)
     .build();
-}
-
-/** The table's columns without what binds them in the table: all nullable, no metadata, no void. */
-function plainRow(table: StructType): StructType {
-  const plain = mapFields(withoutColumnMapping(table), (field) => ({
-    ...field,
-    nullable: true,
-    metadata: {},
-  }));
-  return { type: "struct", fields: plain.fields.filter((field) => field.type !== "void") };
 }

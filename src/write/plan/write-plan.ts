@@ -66,6 +66,8 @@ export type Removal =
   | { readonly kind: "all" }
   /** The partitions that the new rows fall into. */
   | { readonly kind: "partitions" }
+  /** Files whose rows come again from the source, changed or not, and what was read to choose them. */
+  | { readonly kind: "files"; readonly files: readonly AddAction[]; readonly reads: ReadSet }
   /** The rows that meet a caller's SQL condition, which every new row must meet too. */
   | { readonly kind: "condition"; readonly where: string };
 

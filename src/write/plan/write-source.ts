@@ -14,9 +14,10 @@ import type {
 } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import type { AddAction } from "../../protocol/actions.ts";
 import { unchecked } from "../../sql/sql.ts";
 import { filePattern, quoteText } from "../../sql/sql-text.ts";
-import { planScan } from "../../table/scan/scan.ts";
+import { planFiles, planScan } from "../../table/scan/scan.ts";
 import { appendAll } from "../../util/append-all.ts";
 
 /**
@@ -46,8 +47,14 @@ export type WriteSource =
  */
 export interface SqlWriteSource {
   readonly sql: string;
-  readonly tables?: Readonly<Record<string, LogSnapshot>> | undefined;
+  readonly tables?: Readonly<Record<string, LogSnapshot | SomeFiles>> | undefined;
   readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
+}
+
+/** The rows of some of a version's live files. */
+export interface SomeFiles {
+  readonly snapshot: LogSnapshot;
+  readonly files: readonly AddAction[];
 }
 
 export interface StageSourceOptions {
@@ -203,8 +210,11 @@ async function sqlSource(
 ): Promise<Prepared> {
   const tables: Record<string, Relation> = {};
   const files: string[] = [];
-  for (const [name, snapshot] of Object.entries(source.tables ?? {})) {
-    const scan = await planScan(session, snapshot, { signal: options.signal });
+  for (const [name, table] of Object.entries(source.tables ?? {})) {
+    const { signal } = options;
+    const scan = isSnapshot(table)
+      ? await planScan(session, table, { signal })
+      : await planFiles(session, table.snapshot, table.files, { signal });
     tables[name] = scan;
     appendAll(files, scan.files);
   }

@@ -1,4 +1,5 @@
 import type { StagedRelation } from "../../engine/core/contract.ts";
+import { assertInternal } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
@@ -20,6 +21,7 @@ export async function survivingRows(
   table: StagedRelation,
   batch: StagedRelation,
 ): Promise<StagedRelation | undefined> {
+  assertInternal(removal.kind !== "files", "rows that replace those of files are compared with the table");
   switch (removal.kind) {
     case "none":
       return table;
@@ -44,6 +46,7 @@ export async function removedFiles({ removal, plan }: FittedRows, data: StagedDa
   const { snapshot } = plan.target;
   if (removal.kind === "all" && snapshot !== undefined)
     return { files: await liveFiles(snapshot), reads: { wholeTable: true } };
+  if (removal.kind === "files") return { files: removal.files, reads: removal.reads };
   if (removal.kind === "partitions" && snapshot !== undefined)
     return partitionsOf(plan.target, await liveFiles(snapshot), data);
   return { files: [] };

@@ -1,0 +1,170 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Session } from "../engine/core/contract.ts";
+import { isVarveError } from "../errors.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { foldName } from "../schema/schema-json.ts";
+import type { StructType } from "../schema/types.ts";
+import { unchecked } from "../sql/sql.ts";
+import {
+  commitOrWithdraw,
+  publishData,
+  stageData,
+  withdrawData,
+} from "../table/data-files/write-data-files.ts";
+import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
+import { type BatchTarget, dataTarget, existingTarget } from "../write/plan/batch-target.ts";
+import { addedFiles, addedRows } from "../write/plan/plan-rows.ts";
+import type { WriteOutcome } from "../write/plan/write-options.ts";
+import type { WriteSource } from "../write/plan/write-source.ts";
+import { runPlan } from "../write/write-pipeline.ts";
+import { tableColumnsSql, withOwnColumns } from "./own-columns.ts";
+import {
+  ensureSideTable,
+  naming,
+  type SideTable,
+  type SideTableOptions,
+  type SideWriteOptions,
+} from "./side-table.ts";
+
+/** Rows for a side table. */
+export interface SideRows {
+  readonly source: WriteSource;
+  /** Rows of the same application and version land at most once. */
+  readonly txn?: AppTransaction | undefined;
+}
+
+/** What became of rows for a side table. */
+export interface SideCommit {
+  /** `alreadyApplied`: rows of this transaction were there already, and nothing was written. */
+  readonly outcome: WriteOutcome["outcome"];
+  readonly version: number;
+}
+
+/** Times that a write of a side table begins anew because another writer was faster. */
+const tries = 10;
+
+/** Runs a write again on the table's newest version while other writers come between. */
+export async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= tries || !isVarveError(error) || !error.code.startsWith("CONFLICT_")) throw error;
+    }
+  }
+}
+
+/**
+ * Adds rows to a side table in one commit, which creates it where it has to. Columns that the table lacks come with
+ * them.
+ *
+ * @param rowsFor the rows to add to a version, asked again for a newer one where another writer came between;
+ * `undefined`: there is nothing to add
+ * @throws as `openSideTable` and `runPlan`
+ */
+export function appendToSideTable(
+  side: SideTable,
+  rowsFor: (snapshot: LogSnapshot) => Promise<SideRows | undefined>,
+  options: SideWriteOptions = {},
+): Promise<SideCommit> {
+  return retrying(async () => {
+    const snapshot = await ensureSideTable(side, options);
+    const rows = await rowsFor(snapshot);
+    if (rows === undefined) return { outcome: "alreadyApplied", version: snapshot.version };
+    return naming(side, async () => {
+      const target = withOwnColumns(await existingTarget(snapshot), options.schema ?? side.columns);
+      return settled(await runPlan(addedRows(target, rows, rows), options));
+    });
+  });
+}
+
+/** Rows that a session at work on another table selects. */
+export interface SelectedRows {
+  readonly session: Session;
+  /** Folder that the session may write in. */
+  readonly staging: string;
+  /** The columns that the rows have. */
+  readonly schema: StructType;
+  /** SELECT of them, for the side table in the columns that it will have. */
+  readonly sql: (table: StructType) => string;
+  /** Looks at the files that the rows were written to, before they are committed. */
+  readonly check: (files: readonly string[]) => Promise<void>;
+  readonly txn?: AppTransaction | undefined;
+}
+
+/**
+ * As {@link appendToSideTable}, for rows of a session that cannot be left because the rows are nowhere else. They are
+ * written once, unless other writers demand more of the table's rows than their types.
+ */
+export function appendSelected(
+  side: SideTable,
+  rows: SelectedRows,
+  options: SideTableOptions = {},
+): Promise<SideCommit> {
+  return retrying(async () => {
+    const snapshot = await ensureSideTable(side, { ...options, schema: rows.schema });
+    return naming(side, async () => {
+      const target = withOwnColumns(await existingTarget(snapshot), rows.schema);
+      return takesFiles(target, rows.schema)
+        ? appendWritten(target, rows, options)
+        : appendAgain(target, rows, options);
+    });
+  });
+}
+
+/** Writes selected rows to Parquet files of their own columns, which any write may take as its source. */
+export async function writeSelected(
+  { session, staging, sql, check }: SelectedRows,
+  { context, schema }: Pick<BatchTarget, "context" | "schema">,
+): Promise<string[]> {
+  const folder = join(staging, context.world.uuid());
+  await mkdir(folder);
+  const written = await session.writeParquet(unchecked(sql(schema)), { folder });
+  const files = written.map(({ file }) => file);
+  await check(files);
+  return files;
+}
+
+/** Whether files of rows with the right columns may be committed as they are: nothing else is demanded of them. */
+function takesFiles({ demands, metadata }: BatchTarget, schema: StructType): boolean {
+  const { conditions, generated, defaults, identity, notNull, columnMapping } = demands;
+  const filled = new Set(schema.fields.filter(({ nullable }) => !nullable).map(({ name }) => foldName(name)));
+  return (
+    columnMapping === "none" &&
+    metadata.partitionColumns.length === 0 &&
+    [conditions, generated, defaults, identity].every((list) => list.length === 0) &&
+    notNull.every(({ path: [name, ...inner] }) => inner.length === 0 && filled.has(foldName(name ?? "")))
+  );
+}
+
+async function appendWritten(
+  target: BatchTarget,
+  { session, staging, schema, sql, check, txn }: SelectedRows,
+  { signal }: SideTableOptions,
+): Promise<SideCommit> {
+  const { context } = target;
+  const select = tableColumnsSql(schema, target.schema, sql(target.schema));
+  const staged = await stageData(session, dataTarget(target), select, staging, { signal });
+  await check(staged.files.map(({ written }) => written.file));
+  const files = await publishData(context, staged, signal);
+  const plan = addedFiles({ target, files, rows: staged.rows }, txn);
+  const outcome = await commitOrWithdraw(context, staged, () => runPlan(plan, { signal }));
+  if (outcome.outcome === "alreadyApplied") await withdrawData(context, staged);
+  return settled(outcome);
+}
+
+async function appendAgain(
+  target: BatchTarget,
+  rows: SelectedRows,
+  options: SideTableOptions,
+): Promise<SideCommit> {
+  const source = { parquet: await writeSelected(rows, target) };
+  return settled(await runPlan(addedRows(target, { source }, rows), options));
+}
+
+/** Waits for the maintenance of the table's log: nobody else will. */
+export async function settled({ outcome, version, upkeep }: WriteOutcome): Promise<SideCommit> {
+  await upkeep;
+  return { outcome, version };
+}

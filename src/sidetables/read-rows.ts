@@ -1,0 +1,33 @@
+import type { OpenSession, Session } from "../engine/core/contract.ts";
+import type { LogSnapshot } from "../log/contract.ts";
+import { unchecked } from "../sql/sql.ts";
+import { planScan, type ScanRelation } from "../table/scan/scan.ts";
+import { ownColumnsSql } from "./own-columns.ts";
+import { naming, openSideTable, type SideTable, type SideTableOptions } from "./side-table.ts";
+
+/**
+ * Runs work over the rows of a side table's newest version; `undefined` where there is no such table yet.
+ *
+ * @throws as `openSideTable`, errors of damaged data files, and what `work` throws
+ */
+export async function withSideTable<T>(
+  side: SideTable,
+  work: (session: OpenSession, rows: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+  options: SideTableOptions = {},
+): Promise<T | undefined> {
+  const snapshot = await openSideTable(side, options);
+  if (snapshot === undefined) return undefined;
+  await using session = await (await side.context.engine()).open({ signal: options.signal });
+  return await work(session, await sideTableRows(side, session, snapshot, options), snapshot);
+}
+
+/** The rows of a version of a side table as a relation of a session: varve's own columns, then those of others. */
+export async function sideTableRows(
+  side: SideTable,
+  session: Session,
+  snapshot: LogSnapshot,
+  { signal }: SideTableOptions = {},
+): Promise<ScanRelation> {
+  const scan = await naming(side, () => planScan(session, snapshot, { signal }));
+  return { ...scan, sql: unchecked(ownColumnsSql(side.columns, snapshot.schema, `(${scan.sql})`)) };
+}
