@@ -197,8 +197,8 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "A5: only the first of several conditions is tested.",
     file: "conflict.ts",
-    find: "(predicates ?? []).some((predicate) =>",
-    replace: "(predicates ?? []).slice(0, 1).some((predicate) =>",
+    find: "predicates.some((predicate) =>",
+    replace: "predicates.slice(0, 1).some((predicate) =>",
     test: "conflict.test.ts",
     name: "one of several conditions",
   },

@@ -97,6 +97,16 @@ describe("rows that fail checks of several reactions", () => {
     ]);
   });
 
+  it("carry into quarantine each column of a check that compares several, and their values", async () => {
+    const verdict = await judged([check.greater("b", "a", { onFail: "quarantine", where: "id = 3" })]);
+    const [row] = await session.rows(
+      unchecked(
+        `SELECT errors[1].columns AS columns, errors[1].observed_value AS seen FROM (${verdict.quarantineSql})`,
+      ),
+    );
+    expect(row).toEqual({ columns: ["b", "a"], seen: '{"b":-3,"a":3}' });
+  });
+
   it("carry a check into quarantine that a repair could not satisfy", async () => {
     const verdict = await judged([failing("quarantines", [0], "quarantine"), repairs]);
     expect(verdict.checks[1]).toMatchObject({

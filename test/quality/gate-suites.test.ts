@@ -42,6 +42,24 @@ describe("a pattern that the engine does not read, though JavaScript does", () =
   });
 });
 
+describe("a format of times", () => {
+  it("that the engine reads is tested by it", async () => {
+    const verdict = await judged([check.time("c", "%Y-%m", { onFail: "warn" })]);
+    expect(verdict.checks[0]).toMatchObject({ considered: 4, unexpected: 4 });
+    expect((await judged([check.time("c", "c%d", { onFail: "warn" })])).checks[0]).toMatchObject({
+      considered: 4,
+      unexpected: 1,
+    });
+  });
+
+  it("that it does not read is refused with its place", async () => {
+    await expect(judged([check.time("c", "%Q")])).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].params.strftime_format" },
+    });
+  });
+});
+
 describe("a repair by a function", () => {
   it("replaces the values that fail, and leaves rows, order and all other columns", async () => {
     const repair = check.repairedBy(

@@ -190,6 +190,15 @@ const matrix: readonly (readonly [rule: string, expected: ErrorCode | "accepted"
     },
   ],
   [
+    "M2 the same columns, their metadata in another order",
+    "accepted",
+    {
+      ours: { actions: [add("a")] },
+      theirs: winner([metadata({}, { schemaString: schemaWith({ z: "1", b: { d: 1, c: 2 } }) })]),
+      from: { ...state, metadata: metadata({}, { schemaString: schemaWith({ b: { c: 2, d: 1 }, z: "1" }) }) },
+    },
+  ],
+  [
     "M2 a name and a description",
     "accepted",
     { ours: { actions: [add("a")] }, theirs: winner([metadata({}, { name: "n", description: "d" })]) },
@@ -557,6 +566,13 @@ describe("conflict matrix", () => {
       "Conflict with version 5 (DELETE), which another writer committed first: it removed the file f (partition part=a), and this transaction read that file. " +
         "Nothing of this transaction was committed. Retry on the new version.",
     );
+  });
+
+  it.each([
+    ["the table's metadata", config({ "delta.checkpointInterval": "5" })],
+    ["a metadata domain", winner([domain("app.x")])],
+  ])("says what a winner changed that a dropped feature may be used by: %s", (what, theirs) => {
+    expect(() => check({ ours: { actions: [protocol([])] }, theirs })).toThrowError(`it changed ${what}, `);
   });
 });
 

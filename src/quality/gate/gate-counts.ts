@@ -86,7 +86,7 @@ async function mainPass(
   staged: StagedRelation,
 ): Promise<EngineRow> {
   const columns = ["count(*) AS n"];
-  const outer: string[] = [];
+  const outer = ["*"];
   for (const [at, mask] of masks.entries()) {
     if (mask.considered !== undefined)
       columns.push(
@@ -113,9 +113,7 @@ async function mainPass(
       mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
   );
   const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
-  const [row] = await session.rows(
-    outer.length === 0 ? unchecked(inner) : unchecked(`SELECT *, ${outer.join(", ")} FROM (${inner})`),
-  );
+  const [row] = await session.rows(unchecked(`SELECT ${outer.join(", ")} FROM (${inner})`));
   return row ?? {};
 }
 

@@ -126,6 +126,6 @@ async function relationOf(
     sql: unchecked(sql),
     columns,
     positionedSql: unchecked(`SELECT *, ${place} FROM (${sql})`),
-    positionColumns: { file, row },
+    positionColumns: batch.positionColumns,
   };
 }

@@ -66,16 +66,14 @@ interface RepairedColumn {
 
 function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
   const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
-  if (column === undefined || !columns.some(({ name }) => name === column.name))
+  const held = staged.columns.find(({ name }) => name === column?.name);
+  if (column === undefined || held === undefined)
     throw invalidSuite(
       `${check.path}.params.column`,
       "a nested field cannot be repaired",
       "Repair a top-level column",
     );
-  return {
-    sql: column.sql,
-    type: staged.columns.find((candidate) => candidate.name === column.name)?.type ?? column.type,
-  };
+  return { sql: column.sql, type: held.type };
 }
 
 /**

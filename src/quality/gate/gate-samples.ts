@@ -21,9 +21,10 @@ export interface Split {
   readonly samples: ReadonlyMap<string, readonly SampleRow[]>;
 }
 
-interface Reacted {
+/** A check that can name rows and did, with what it said. */
+export interface Reacted {
   readonly mask: Mask;
-  readonly result: CheckResult | undefined;
+  readonly result: CheckResult;
 }
 
 /**
@@ -40,17 +41,14 @@ export async function sampleRows(
   const samples = new Map<string, readonly SampleRow[]>();
   const together: Reacted[] = [];
   for (const one of reacted) {
-    if ((one.result?.unexpected ?? 0) * oftenOneIn < rows) together.push(one);
+    if ((one.result.unexpected ?? 0) * oftenOneIn < rows) together.push(one);
     else samples.set(one.mask.planned.check.id, await firstFailing(session, staged, one.mask));
   }
-  const moved = reacted.filter(
-    ({ result }) => result !== undefined && ["quarantine", "drop", "tag"].includes(result.reaction),
-  );
+  const moved = reacted.filter(({ result }) => ["quarantine", "drop", "tag"].includes(result.reaction));
   const looked = reacted.filter((one) => moved.includes(one) || together.includes(one));
-  if (looked.length === 0 || rows === 0)
-    return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
+  if (looked.length === 0) return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
   const by = (reaction: string) =>
-    moved.filter(({ result }) => result?.reaction === reaction).map(({ mask }) => mask);
+    moved.filter(({ result }) => result.reaction === reaction).map(({ mask }) => mask);
   const [quarantine, drop, tag] = [anyFails(by("quarantine")), anyFails(by("drop")), anyFails(by("tag"))];
   const position = positionOf(staged);
   const collected = together.map(
@@ -63,19 +61,19 @@ export async function sampleRows(
     `count_if(${tag} AND NOT ${drop} AND NOT ${quarantine}) AS tagged`,
   ];
   const masks = looked.map(({ mask }) => mask);
-  const [row] = await session.rows(
+  const [row = {}] = await session.rows(
     unchecked(
       `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
     ),
   );
-  const aside = placesOf(row?.["aside"]);
+  const aside = placesOf(row["aside"]);
   for (const [at, { mask }] of together.entries())
-    samples.set(mask.planned.check.id, readSample(row?.[`s${at}`], mask, staged));
+    samples.set(mask.planned.check.id, readSample(row[`s${at}`], mask, staged));
   return {
     quarantined: aside.rows,
     aside,
-    dropped: toNumber(row?.["dropped"]) ?? 0,
-    tagged: toNumber(row?.["tagged"]) ?? 0,
+    dropped: toNumber(row["dropped"]) ?? 0,
+    tagged: toNumber(row["tagged"]) ?? 0,
     samples,
   };
 }

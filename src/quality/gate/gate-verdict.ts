@@ -5,15 +5,9 @@ import type { OnFail, Suite } from "../model/suite.ts";
 import { errorsSql, tagsSql } from "./errors-list.ts";
 import type { SetAside } from "./gate-context.ts";
 import type { Counted } from "./gate-counts.ts";
-import type { Split } from "./gate-samples.ts";
+import type { Reacted, Split } from "./gate-samples.ts";
 import { anyFails, type Mask, maskedSource, positionOf } from "./masks.ts";
 import type { CheckResult, GateOutcome } from "./verdict.ts";
-
-/** A check that can name rows and did, with what it said. */
-export interface Reacted {
-  readonly mask: Mask;
-  readonly result: CheckResult | undefined;
-}
 
 /** What a verdict is made of. */
 export interface Findings {
@@ -41,9 +35,7 @@ function verdictOfRows(
   { counted, reacted, split, repaired }: Findings,
 ): GateOutcome {
   const masks = (...reactions: readonly OnFail[]): Mask[] =>
-    reacted.flatMap(({ mask, result }) =>
-      result !== undefined && reactions.includes(result.reaction) ? [mask] : [],
-    );
+    reacted.filter(({ result }) => reactions.includes(result.reaction)).map(({ mask }) => mask);
   const checks = [...counted.results.values()].map((result) => ({
     ...result,
     sample: split.samples.get(result.id) ?? [],
@@ -54,7 +46,7 @@ function verdictOfRows(
   const disposing = masks("quarantine", "drop");
   const quarantining = masks("quarantine");
   const tags = masks("tag");
-  const failing = masks("quarantine", "drop", "reject", "warn", "tag", "repair");
+  const failing = reacted.map(({ mask }) => mask);
   const names = batch.columns.map((column) => duckdbDialect.identifier(column.name)).join(", ");
   const position = positionOf(batch);
   const tag = tagging

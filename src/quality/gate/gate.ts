@@ -175,9 +175,10 @@ export class Gate {
   /** Looks again at the rows that fail, and says what becomes of the batch. */
   async #conclude(counted: CountedMasks): Promise<GateOutcome> {
     const { session, suite, context, repaired } = this.#parts;
-    const reacted = counted.masks
-      .map((mask) => ({ mask, result: counted.results.get(mask.planned.check.id) }))
-      .filter(({ result }) => (result?.unexpected ?? 0) > 0);
+    const reacted = counted.masks.flatMap((mask) => {
+      const result = counted.results.get(mask.planned.check.id);
+      return result !== undefined && (result.unexpected ?? 0) > 0 ? [{ mask, result }] : [];
+    });
     const split = await sampleRows(session, repaired.staged, reacted, counted.rows);
     const findings = {
       counted,

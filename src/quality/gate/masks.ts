@@ -143,14 +143,14 @@ export function keysMask(
   };
 }
 
-/** The only key column, where the rows that count are those that have a value in it. */
+/** The key column, where the rows that count are those that have a value in it. */
 function consideredKey(
   { check, scope }: PlannedCheck,
   { keys, missing }: KeysPlan,
 ): Pick<Mask, "consideredColumn"> {
   const [only] = keys;
-  const simple = only !== undefined && keys.length === 1 && scope === undefined && check.onNull === "ignore";
-  return simple && missing === `(${only} IS NULL)` ? { consideredColumn: only } : {};
+  const simple = scope === undefined && check.onNull === "ignore" && missing === `(${only} IS NULL)`;
+  return simple ? { consideredColumn: only } : {};
 }
 
 /** The mask of a check whose failing positions were put into `table`, with their `file` and `row`. */

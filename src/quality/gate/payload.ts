@@ -154,7 +154,5 @@ function readSql(column: EngineColumn, payload: string): string {
   // writing makes a variant of JSON; one that is made before comes out of a query as text
   if (column.type === "VARIANT")
     return `CASE WHEN ${textOf(column, payload)} IS NOT NULL THEN json_extract(${payload}, ${quoteText(pointer(column.name))}) END`;
-  return column.type === "VARCHAR"
-    ? textOf(column, payload)
-    : `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
+  return `TRY_CAST(${textOf(column, payload)} AS ${column.type})`;
 }

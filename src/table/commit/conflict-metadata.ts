@@ -73,7 +73,6 @@ function isHarmless(key: string, value: string): boolean {
 }
 
 function sameColumns(before: MetadataAction, after: MetadataAction): boolean {
-  if (before.schemaString === after.schemaString) return true;
   try {
     return (
       JSON.stringify(essence(parseJson(before.schemaString))) ===

@@ -87,18 +87,18 @@ function checkAdded(
   if (facts.isolation === "SnapshotIsolation") return;
   const blind = commitInfoOf(winner.actions)?.["isBlindAppend"] === true;
   if (blind && facts.isolation === "WriteSerializable" && !facts.changesMetadata) return;
-  const { wholeTable, predicates } = facts.request.reads ?? {};
-  if (wholeTable !== true && (predicates === undefined || predicates.length === 0)) return;
+  const { wholeTable = false, predicates = [] } = facts.request.reads ?? {};
+  if (!wholeTable && predicates.length === 0) return;
   const met = winner.actions.find(
     (action): action is AddAction =>
       action.kind === "add" &&
       action.dataChange &&
-      (wholeTable === true || (predicates ?? []).some((predicate) => mayMatch(predicate, action, table))),
+      (wholeTable || predicates.some((predicate) => mayMatch(predicate, action, table))),
   );
   if (met === undefined) return;
   throw new ConflictError("CONFLICT_CONCURRENT_APPEND", winner, {
     winnerDid: `added ${describeFile(met)}`,
-    met: wholeTable === true ? "read the whole table" : "read rows by a condition that this file may match",
+    met: wholeTable ? "read the whole table" : "read rows by a condition that this file may match",
     advice: "Retry on the new version, or narrow the condition to a partition that others do not write.",
     data: { path: met.path },
   });
