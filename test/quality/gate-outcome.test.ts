@@ -251,6 +251,21 @@ describe("the rows that a verdict shows of a check", () => {
   });
 });
 
+describe("a bound of the smallest or largest value", () => {
+  it.each([
+    ["max", { max: 7 }, true],
+    ["max", { max: 6 }, false],
+    ["min", { min: 0 }, true],
+    ["min", { min: 1 }, false],
+  ] as const)("%s within %o: %s", async (which, range, success) => {
+    const verdict = await judged([
+      check.measure(which, "id", range),
+      check.measure("sum", "id", { min: 28, max: 28 }),
+    ]);
+    expect(verdict.checks.map((one) => one.success)).toEqual([success, true]);
+  });
+});
+
 describe("a suite as SQL", () => {
   const columns = schema().long("id").long("a").string("c").build();
 
