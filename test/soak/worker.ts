@@ -186,9 +186,12 @@ async function read(context: TableContext, newest: LogSnapshot): Promise<void> {
 
 function report(error: unknown, batch: string): void {
   if (isVarveError(error, "BATCH_REJECTED") && isRejected(batch)) tell({ event: "rejected", batch });
-  else if (isVarveError(error, "QUARANTINE_INVALID") && job.role === "appender")
+  else if (isVarveError(error, "QUARANTINE_INVALID") && job.role === "appender") {
     tell({ event: "given-up", batch });
-  else if (isVarveError(error, ...passing)) tell({ event: "error", code: error.code });
+    // By design where rows were resubmitted since: they may be in the table. A batch that comes again as it
+    // was gives no other reason.
+    if (!(Number(error.data["resolved"]) > 0)) tell({ event: "fault", message: error.message });
+  } else if (isVarveError(error, ...passing)) tell({ event: "error", code: error.code });
   else
     tell({
       event: "fault",
