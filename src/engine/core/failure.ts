@@ -122,7 +122,7 @@ const brokenFile = [
   /(?:No magic bytes found|Invalid footer|Footer length|too small to be a Parquet file)[^'"]*['"]([^'"]+)['"]/,
 ];
 const corruption =
-  /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|out of buffer|page/;
+  /magic bytes|Parquet|parquet|footer|thrift|TProtocol|snappy|ZSTD|zstd|decompress|corrupt|Corrupt|Could not read enough bytes|[Oo]ut of buffer|page|don't know what type/;
 
 function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown): VarveError | undefined {
   const missing = missingFile.exec(complaint.message);
@@ -131,13 +131,17 @@ function aboutFile(complaint: EngineComplaint, data: ErrorData, cause: unknown):
     const text = `The data file ${absent} does not exist. It may have been removed by a vacuum or by hand.`;
     return new VarveError("DATA_FILE_MISSING", text, { ...data, file: absent }, cause);
   }
-  if (!["Invalid Input", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind))
+  if (!["Invalid Input", "Invalid", "IO", "Serialization", "Unknown", "INTERNAL"].includes(complaint.kind))
     return undefined;
   if (!corruption.test(complaint.message)) return undefined;
   const file = brokenFile
     .map((pattern) => pattern.exec(complaint.message)?.[1])
     .find((found) => found !== undefined);
-  const text = `Cannot read the Parquet file ${file ?? "(unnamed)"}: ${firstLine(complaint.message)}. Restore it from a copy.`;
+  const what = firstLine(complaint.message);
+  const text =
+    file === undefined
+      ? `Cannot read one of the Parquet files: ${what}. Find it with varve fsck, and restore it from a copy.`
+      : `Cannot read the Parquet file ${file}: ${what}. Restore it from a copy.`;
   return new VarveError("DATA_FILE_CORRUPT", text, { ...data, file }, cause);
 }
 
