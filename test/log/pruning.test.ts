@@ -136,6 +136,14 @@ describe("skipping files by statistics", () => {
       expect(counted(count), count).toBe(true);
   });
 
+  it("takes no file for all null whose counts are alike, and none", () => {
+    const notNull: Predicate = { op: "isNotNull", column: ["n"] };
+    const alike = (count: string) =>
+      kept(add("f", { stats: `{"numRecords":${count},"nullCount":{"n":${count}}}` }), notNull);
+    expect([alike("7"), alike('"7"')]).toEqual([false, false]);
+    for (const count of ["0.5", "-1", '""', '"x"', "true", "1e300"]) expect(alike(count), count).toBe(true);
+  });
+
   it("follows three-valued logic", () => {
     const file = between("n", "10", "20");
     const [yes, no] = [is("ge", "n", "long", "10"), is("gt", "n", "long", "20")];

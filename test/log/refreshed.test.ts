@@ -311,6 +311,27 @@ describe("cleanup of the log on a store that fails, or beside damaged checkpoint
     expect(await context.store.head("_delta_log/_sidecars/stray.parquet")).toBeDefined();
   });
 
+  it("takes away the sidecars of checkpoints that go, and keeps those of newer ones", async () => {
+    const context = await aged();
+    const named = async (version: number) => {
+      const snapshot = await openLog(context, { version });
+      return (await writeCheckpoint(snapshot, { kind: "v2", inlineLimit: 0 })).sidecars;
+    };
+    const first = await named(0);
+    const snapshot = await openLog(context);
+    await put(context, 3, add("d"));
+    const newest = await named(3);
+    const old: ObjectStore["list"] = async function* (prefix, options) {
+      for await (const file of context.store.list(prefix, options))
+        yield file.path.includes("_sidecars/") ? { ...file, modified: 0 } : file;
+    };
+    const aging = diskBacked({ ...context.store, list: old }, context.world);
+    const { deleted } = await cleanExpiredLog({ ...snapshotOf(snapshot), context: aging });
+    expect(deleted).toEqual(expect.arrayContaining([...first, "_delta_log/_sidecars/stray.parquet"]));
+    expect(deleted).not.toEqual(expect.arrayContaining(newest));
+    expect(await allPaths(await (await openLog(context, { version: 1 })).files())).toEqual(["a", "b"]);
+  });
+
   it("says what is wrong with a checkpoint that cannot be read, and deletes nothing", async () => {
     const context = await aged();
     const snapshot = await openLog(context);
