@@ -137,9 +137,9 @@ describe("long lines of the log", () => {
     expect(await ids()).toEqual([1, 2]);
   });
 
-  it("statistics of 30 MB in an add are read, small and big tables alike", async () => {
+  it("statistics of 40 MB in an add are read, small and big tables alike", async () => {
     table.create([field("id", "integer")]);
-    const stats = JSON.stringify({ numRecords: 1, note: "s".repeat(30 * MiB) });
+    const stats = JSON.stringify({ numRecords: 1, note: "s".repeat(40 * MiB) });
     table.commit(await table.add(session, "a.parquet", "SELECT 1::INTEGER AS id", { stats }));
     expect(await ids()).toEqual([1]);
   });
