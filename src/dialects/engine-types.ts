@@ -1,6 +1,7 @@
 import { VarveError } from "../errors.ts";
 import { isPrimitive, maxDecimalPrecision, pathText } from "../schema/type-names.ts";
 import type { DeltaType, PrimitiveName, StructField, StructType } from "../schema/types.ts";
+import { type SqlExpression, sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 
 /**
@@ -19,21 +20,21 @@ export interface EngineField {
   readonly type: EngineType;
 }
 
-const engineNames: Readonly<Record<PrimitiveName, string>> = {
-  string: "VARCHAR",
-  long: "BIGINT",
-  integer: "INTEGER",
-  short: "SMALLINT",
-  byte: "TINYINT",
-  float: "FLOAT",
-  double: "DOUBLE",
-  boolean: "BOOLEAN",
-  binary: "BLOB",
-  date: "DATE",
-  timestamp: "TIMESTAMP WITH TIME ZONE",
-  timestamp_ntz: "TIMESTAMP",
-  variant: "VARIANT",
-  void: "INTEGER",
+const engineNames: Readonly<Record<PrimitiveName, SqlExpression>> = {
+  string: sql`VARCHAR`,
+  long: sql`BIGINT`,
+  integer: sql`INTEGER`,
+  short: sql`SMALLINT`,
+  byte: sql`TINYINT`,
+  float: sql`FLOAT`,
+  double: sql`DOUBLE`,
+  boolean: sql`BOOLEAN`,
+  binary: sql`BLOB`,
+  date: sql`DATE`,
+  timestamp: sql`TIMESTAMP WITH TIME ZONE`,
+  timestamp_ntz: sql`TIMESTAMP`,
+  variant: sql`VARIANT`,
+  void: sql`INTEGER`,
 };
 
 /**
@@ -81,22 +82,22 @@ const aliases: ReadonlyMap<string, string> = new Map([
  * The DuckDB type that holds a Delta type, as type text: names quoted, nested types whole. `void` is an
  * INTEGER that is always null.
  */
-export function engineTypeText(type: DeltaType): string {
+export function engineTypeText(type: DeltaType): SqlExpression {
   if (isPrimitive(type)) return engineNames[type];
   switch (type.type) {
     case "decimal":
-      return `DECIMAL(${type.precision},${type.scale})`;
+      return sql`DECIMAL(${type.precision},${type.scale})`;
     case "array":
-      return `${engineTypeText(type.elementType)}[]`;
+      return sql`${engineTypeText(type.elementType)}[]`;
     case "map":
-      return `MAP(${engineTypeText(type.keyType)}, ${engineTypeText(type.valueType)})`;
+      return sql`MAP(${engineTypeText(type.keyType)}, ${engineTypeText(type.valueType)})`;
     case "struct":
-      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${engineTypeText(field.type)}`).join(", ")})`;
+      return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${engineTypeText(field.type)}`)})`;
   }
 }
 
 /** Columns of a relation that holds a schema: names as they are, types as {@link engineTypeText}. */
-export function engineColumns(schema: StructType): { readonly name: string; readonly type: string }[] {
+export function engineColumns(schema: StructType): { readonly name: string; readonly type: SqlExpression }[] {
   return schema.fields.map((field) => ({ name: field.name, type: engineTypeText(field.type) }));
 }
 

@@ -10,7 +10,8 @@ import { planChanges } from "../operations/changes/changes.ts";
 import type { Action, AddAction, CdcAction, RemoveAction } from "../protocol/actions.ts";
 import { deletionVectorPlace } from "../protocol/deletion-vector.ts";
 import { upkeepProperties } from "../protocol/upkeep-properties.ts";
-import { unchecked } from "../sql/sql.ts";
+import { sql } from "../sql/sql.ts";
+import { quoteText } from "../sql/sql-text.ts";
 import { LogPaths } from "../table/scan/data-files.ts";
 import { type Finding, type FsckOptions, pathFinding } from "./fsck-finding.ts";
 
@@ -234,12 +235,10 @@ async function readChanges(
   report: Report,
 ): Promise<void> {
   try {
-    const { sql } = await planChanges(session, latest.context, { from: version, to: version });
-    const known = changeTypes.map((type) => `'${type}'`).join(", ");
+    const changes = await planChanges(session, latest.context, { from: version, to: version });
+    const known = changeTypes.map(quoteText);
     const [row] = await session.rows(
-      unchecked(
-        `SELECT count(*) FILTER (coalesce(_change_type, '') NOT IN (${known})) AS wrong, any_value(_change_type) FILTER (_change_type NOT IN (${known})) AS sample, bit_xor(hash(c)) AS every_value FROM (${sql}) AS c`,
-      ),
+      sql`SELECT count(*) FILTER (coalesce(_change_type, '') NOT IN (${known})) AS wrong, any_value(_change_type) FILTER (_change_type NOT IN (${known})) AS sample, bit_xor(hash(c)) AS every_value FROM (${changes.sql}) AS c`,
     );
     if (Number(row?.["wrong"] ?? 0) === 0) return;
     const message = `The change files of version ${version} have ${String(row?.["wrong"])} rows with an unknown _change_type (${JSON.stringify(row?.["sample"] ?? null)}).`;

@@ -7,7 +7,7 @@ import { fieldAt, leafFields } from "../schema/fields.ts";
 import { isPrimitive, pathText } from "../schema/type-names.ts";
 import { typeChangesOf } from "../schema/type-widening.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { unchecked } from "../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { readTypeText } from "../table/scan/read-type.ts";
 import { mappingModeOf } from "../table/scan/scan.ts";
@@ -25,7 +25,7 @@ export interface CheckedFile {
  */
 interface StatisticsColumn {
   readonly name: string;
-  readonly sql: string;
+  readonly sql: SqlExpression;
   readonly type: DeltaType;
   readonly path: readonly string[];
   /** Files from before the column was widened have bounds in single precision. */
@@ -48,7 +48,7 @@ const compared: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Compares the rows of files (`sql`, with the file's number in the column `fileColumn`) with their statistics
+ * Compares the rows of files (`scan`, with the file's number in the column `fileColumn`) with their statistics
  * in the log.
  *
  * Bounds may be wide but must hold; they may cut text short and timestamps to milliseconds. PROTOCOL.md
@@ -57,7 +57,7 @@ const compared: ReadonlySet<string> = new Set([
 export async function statisticsProblems(
   session: Session,
   snapshot: LogSnapshot,
-  sql: string,
+  scan: SqlSelect,
   fileColumn: string,
   files: readonly CheckedFile[],
 ): Promise<{ readonly rows: number; readonly findings: Finding[] }> {
@@ -67,17 +67,17 @@ export async function statisticsProblems(
     mappingModeOf(snapshot),
   );
   const facts = columns.flatMap((column, index) => [
-    `count(*) FILTER (${column.sql} IS NULL) AS n${index}`,
+    sql`count(*) FILTER (${column.sql} IS NULL) AS n${index}`,
     ...(isCompared(column.type)
       ? [
-          `min(${column.sql}) ${withoutNan(column)} AS a${index}`,
-          `max(${column.sql}) ${withoutNan(column)} AS z${index}`,
+          sql`min(${column.sql}) ${withoutNan(column)} AS a${index}`,
+          sql`max(${column.sql}) ${withoutNan(column)} AS z${index}`,
         ]
       : []),
   ]);
   const tests = columns.flatMap((column, index) => problemsOf(column, index));
   const list =
-    tests.length === 0 ? "[]::VARCHAR[]" : `list_filter([${tests.join(", ")}], lambda x: x IS NOT NULL)`;
+    tests.length === 0 ? sql`[]::VARCHAR[]` : sql`list_filter([${tests}], lambda x: x IS NOT NULL)`;
   const logged = files.map(({ add }, index) => {
     const stats = add.stats === undefined ? undefined : parseStatistics(add.stats);
     const values = columns.flatMap(({ path }) =>
@@ -91,10 +91,10 @@ export async function statisticsProblems(
     ];
   });
   const found = await session.rows(
-    unchecked(`WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${["0", ...facts].join(", ")} FROM (${sql}) AS t GROUP BY ALL),
+    sql`WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${[sql`0`, ...facts]} FROM (${scan}) AS t GROUP BY ALL),
        logged AS (SELECT CAST(s[1] AS BIGINT) AS file, s[2] AS bounds, TRY_CAST(s[3] AS BIGINT) AS records, s
          FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS s))
-     SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`),
+     SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`,
     [JSON.stringify(logged)],
   );
   const findings = found.flatMap((row) => {
@@ -125,7 +125,7 @@ function statisticsColumns(
     });
     columns.push({
       name: pathText(path),
-      sql: `t.${path.map(quoteName).join(".")}`,
+      sql: sql`t.${joinSql(path.map(quoteName), sql`.`)}`,
       type: field.type,
       path: physical,
       wasFloat: field.type === "double" && typeChangesOf(field).some((change) => change.fromType === "float"),
@@ -140,46 +140,51 @@ function isCompared(type: DeltaType): boolean {
 }
 
 /** NaN is left out of bounds by most writers, and lies outside every bound for the others. */
-function withoutNan({ type, sql }: StatisticsColumn): string {
-  return type === "float" || type === "double" ? `FILTER (NOT isnan(${sql}))` : "";
+function withoutNan(column: StatisticsColumn): SqlExpression {
+  const { type } = column;
+  return type === "float" || type === "double" ? sql`FILTER (NOT isnan(${column.sql}))` : sql``;
 }
 
 /**
  * SQL expressions, each the text of a problem or null; `s` holds the statistics of column `at` from place
  * `4 + 3 * at` on.
  */
-function problemsOf(column: StatisticsColumn, index: number): string[] {
+function problemsOf(column: StatisticsColumn, index: number): SqlExpression[] {
   const { name, type, required } = column;
-  const [min, max, nullCount] = [`s[${4 + 3 * index}]`, `s[${5 + 3 * index}]`, `s[${6 + 3 * index}]`];
-  const say = (test: string, ...parts: readonly string[]): string =>
-    `CASE WHEN ${test} THEN concat(${parts.join(", ")}) END`;
-  const nulls = `TRY_CAST(${nullCount} AS BIGINT)`;
+  const [min, max, nullCount] = [
+    sql`s[${4 + 3 * index}]`,
+    sql`s[${5 + 3 * index}]`,
+    sql`s[${6 + 3 * index}]`,
+  ];
+  const say = (test: SqlExpression, ...parts: readonly SqlExpression[]): SqlExpression =>
+    sql`CASE WHEN ${test} THEN concat(${parts}) END`;
+  const nulls = sql`TRY_CAST(${nullCount} AS BIGINT)`;
   const has = quoteText(`column ${name} has `);
   const problems = required
     ? [
         say(
-          `n${index} > 0`,
+          sql`n${index} > 0`,
           quoteText(`!column ${name} must not be null and has `),
-          `n${index}`,
+          sql`n${index}`,
           quoteText(" nulls"),
         ),
       ]
     : [];
   // Whether a variant's own null is a null of SQL is a matter of how its file is read.
   if (type !== "variant") {
-    const wide = `(${nulls} = 0 AND n${index} > 0) OR (${nulls} = records AND n${index} < rows)`;
+    const wide = sql`(${nulls} = 0 AND n${index} > 0) OR (${nulls} = records AND n${index} < rows)`;
     problems.push(
       say(
-        `bounds = 'exact' AND ${nulls} <> n${index}`,
+        sql`bounds = 'exact' AND ${nulls} <> n${index}`,
         has,
-        `n${index}`,
+        sql`n${index}`,
         quoteText(" nulls, its nullCount says "),
         nulls,
       ),
       say(
-        `bounds = 'wide' AND (${wide})`,
+        sql`bounds = 'wide' AND (${wide})`,
         has,
-        `n${index}`,
+        sql`n${index}`,
         quoteText(" nulls among rows that are not deleted, its nullCount says "),
         nulls,
       ),
@@ -190,16 +195,16 @@ function problemsOf(column: StatisticsColumn, index: number): string[] {
   return [
     ...problems,
     say(
-      outside(column, `a${index}`, min, "<"),
+      outside(column, sql`a${index}`, min, "<"),
       holds,
-      `a${index}`,
+      sql`a${index}`,
       quoteText(", less than its minValue "),
       min,
     ),
     say(
-      outside(column, `z${index}`, max, ">"),
+      outside(column, sql`z${index}`, max, ">"),
       holds,
-      `z${index}`,
+      sql`z${index}`,
       quoteText(", more than its maxValue "),
       max,
     ),
@@ -207,19 +212,25 @@ function problemsOf(column: StatisticsColumn, index: number): string[] {
 }
 
 /** SQL of whether a value lies beyond a bound by more than what writers may lose of the bound. */
-function outside({ type, wasFloat }: StatisticsColumn, value: string, text: string, op: "<" | ">"): string {
-  const engineType = wasFloat ? "FLOAT" : readTypeText(type);
-  const bound = `TRY_CAST(${text} AS ${engineType})`;
-  if (wasFloat) return `CAST(${value} AS FLOAT) ${op} ${bound}`;
-  const beyond = `${value} ${op} ${bound}`;
+function outside(
+  { type, wasFloat }: StatisticsColumn,
+  value: SqlExpression,
+  text: SqlExpression,
+  op: "<" | ">",
+): SqlExpression {
+  const operator = op === "<" ? sql`<` : sql`>`;
+  const engineType = wasFloat ? sql`FLOAT` : readTypeText(type);
+  const bound = sql`TRY_CAST(${text} AS ${engineType})`;
+  if (wasFloat) return sql`CAST(${value} AS FLOAT) ${operator} ${bound}`;
+  const beyond = sql`${value} ${operator} ${bound}`;
   if (!isPrimitive(type)) {
     // Spark passes some decimals through a double.
-    return `${beyond} AND abs(CAST(${value} AS DOUBLE) - CAST(${bound} AS DOUBLE)) > abs(CAST(${bound} AS DOUBLE)) * 1e-14`;
+    return sql`${beyond} AND abs(CAST(${value} AS DOUBLE) - CAST(${bound} AS DOUBLE)) > abs(CAST(${bound} AS DOUBLE)) * 1e-14`;
   }
   if (op === "<") return beyond;
-  if (type === "string") return `${beyond} AND NOT starts_with(${value}, ${bound})`;
+  if (type === "string") return sql`${beyond} AND NOT starts_with(${value}, ${bound})`;
   return type === "timestamp" || type === "timestamp_ntz"
-    ? `${value} > ${bound} + INTERVAL 1 MILLISECOND`
+    ? sql`${value} > ${bound} + INTERVAL 1 MILLISECOND`
     : beyond;
 }
 

@@ -3,7 +3,7 @@ import type { AddAction } from "../protocol/actions.ts";
 import { logPathKey } from "../schema/paths.ts";
 import { typeText } from "../schema/type-names.ts";
 import type { DeltaType, StructType } from "../schema/types.ts";
-import { unchecked } from "../sql/sql.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
 import { planFiles } from "../table/scan/scan.ts";
 
 /** One difference between two schemas; `column` is its full name. */
@@ -152,9 +152,9 @@ async function rowDifference(
   const columns = comparable(before.schema, after.schema);
   const old = await planFiles(session, before, removed, { columns });
   const now = await planFiles(session, after, added, { columns });
-  const count = async (one: string, other: string): Promise<number> => {
+  const count = async (one: SqlSelect, other: SqlSelect): Promise<number> => {
     const [row] = await session.rows(
-      unchecked(`SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`),
+      sql`SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`,
     );
     return Number(row?.["n"]);
   };

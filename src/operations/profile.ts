@@ -4,7 +4,7 @@ import type { LogSnapshot } from "../log/contract.ts";
 import { type Profile, profileRelation } from "../quality/profile/profile.ts";
 import { type SuggestedSuite, type SuggestOptions, suggestSuite } from "../quality/profile/suggest.ts";
 import { foldName } from "../schema/schema-json.ts";
-import { unchecked } from "../sql/sql.ts";
+import { sql } from "../sql/sql.ts";
 import { quoteName } from "../sql/sql-text.ts";
 import { planScan } from "../table/scan/scan.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
@@ -42,8 +42,8 @@ export async function profileSource(
       columns: names,
     });
   });
-  const sql = `SELECT ${columns.map(({ name }) => quoteName(name)).join(", ")} FROM (${relation.sql})`;
-  return await profileRelation(session, { sql: unchecked(sql), columns });
+  const select = sql`SELECT ${columns.map(({ name }) => quoteName(name))} FROM (${relation.sql})`;
+  return await profileRelation(session, { sql: select, columns });
 }
 
 /** A suite made from the rows of a version, each check with its reason, ready to be edited. */

@@ -1,8 +1,8 @@
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
 import type { EngineColumn, EngineRow, Relation, Session } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteName } from "../sql/sql-text.ts";
+import { type SqlSelect, sql } from "../sql/sql.ts";
+import { quoteName, quoteText } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
 import { formulaStart } from "../util/formula-text.ts";
 
@@ -64,7 +64,7 @@ export class QueryResult implements AsyncDisposable {
    * ```
    */
   rows(): AsyncIterable<EngineRow> {
-    return this.#consume((session, sql) => session.rowStream(unchecked(sql), { signal: this.#signal }));
+    return this.#consume((session, query) => session.rowStream(query, { signal: this.#signal }));
   }
 
   /**
@@ -79,8 +79,8 @@ export class QueryResult implements AsyncDisposable {
   batches(
     options: { readonly batchRows?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<RecordBatch> {
-    return this.#consume((session, sql) =>
-      session.arrow(unchecked(sql), { ...options, signal: eitherSignal(this.#signal, options.signal) }),
+    return this.#consume((session, query) =>
+      session.arrow(query, { ...options, signal: eitherSignal(this.#signal, options.signal) }),
     );
   }
 
@@ -109,9 +109,7 @@ export class QueryResult implements AsyncDisposable {
    */
   jsonLines(): AsyncIterable<string> {
     const jsonColumns = this.columns.filter((column) => column.type === "JSON").map((column) => column.name);
-    return this.#consume((session, sql) =>
-      session.jsonLines(unchecked(sql), { jsonColumns, signal: this.#signal }),
-    );
+    return this.#consume((session, query) => session.jsonLines(query, { jsonColumns, signal: this.#signal }));
   }
 
   /**
@@ -141,18 +139,14 @@ export class QueryResult implements AsyncDisposable {
         "This query was prepared without a folder to export to. Prepare it with one.",
       );
     const file = `${folder}/result.${format}`;
-    const settings = format === "csv" ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
-    const sql =
+    const settings = format === "csv" ? sql`FORMAT csv, HEADER` : sql`FORMAT parquet, COMPRESSION zstd`;
+    const query =
       format === "csv" && options.safeCsv === true ? safeCsvSql(this.#relation) : this.#relation.sql;
     this.#begin();
     try {
-      await this.#session.execute(
-        unchecked(`COPY (${sql}) TO '${file.replaceAll("'", "''")}' (${settings})`),
-        [],
-        {
-          signal: this.#signal,
-        },
-      );
+      await this.#session.execute(sql`COPY (${query}) TO ${quoteText(file)} (${settings})`, [], {
+        signal: this.#signal,
+      });
     } finally {
       await this.close();
     }
@@ -186,7 +180,7 @@ export class QueryResult implements AsyncDisposable {
     this.#state = "consumed";
   }
 
-  async *#consume<T>(produce: (session: Session, sql: string) => AsyncIterable<T>): AsyncGenerator<T> {
+  async *#consume<T>(produce: (session: Session, query: SqlSelect) => AsyncIterable<T>): AsyncGenerator<T> {
     this.#begin();
     try {
       yield* produce(this.#session, this.#relation.sql);
@@ -201,13 +195,13 @@ function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefin
 }
 
 /** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings. */
-function safeCsvSql({ sql, columns }: Relation): string {
-  const items = columns.map(({ name, type }, index) => {
+function safeCsvSql(relation: Relation): SqlSelect {
+  const items = relation.columns.map(({ name, type }, index) => {
     const value =
       type === "VARCHAR"
-        ? `CASE WHEN regexp_matches(c${index}, '${formulaStart.source}') THEN '''' || c${index} ELSE c${index} END`
-        : `c${index}`;
-    return `${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
+        ? sql`CASE WHEN regexp_matches(c${index}, ${quoteText(formulaStart.source)}) THEN '''' || c${index} ELSE c${index} END`
+        : sql`c${index}`;
+    return sql`${value} AS ${quoteName(formulaStart.test(name) ? `'${name}` : name)}`;
   });
-  return `SELECT ${items.join(", ")} FROM (${sql}) AS result(${columns.map((_, index) => `c${index}`).join(", ")})`;
+  return sql`SELECT ${items} FROM (${relation.sql}) AS result(${items.map((_, index) => sql`c${index}`)})`;
 }

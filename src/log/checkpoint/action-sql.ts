@@ -1,6 +1,6 @@
 import { type EngineType, parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { fileList, quoteName } from "../../sql/sql-text.ts";
 
 /** A struct type of the engine. */
@@ -11,7 +11,9 @@ export type EngineStruct = Extract<EngineType, { kind: "struct" }>;
  */
 export interface ActionRelation {
   /** To be used as `FROM ${from}`. */
-  readonly from: string;
+  readonly from: SqlExpression;
+  /** As `from`, with the column `file_row_number`, unless {@link ActionRelation.hidesOrdinals}. */
+  readonly numbered: SqlExpression;
   readonly columns: ReadonlyMap<string, EngineStruct>;
   /** A column is called `file_row_number`, so that the engine does not say which row of its file a row is. */
   readonly hidesOrdinals: boolean;
@@ -30,10 +32,7 @@ export const headKinds = [
 /** Looks at the columns of a checkpoint's local Parquet files; columns that are not structs are left out. */
 export async function describeActions(session: Session, files: readonly string[]): Promise<ActionRelation> {
   const list = fileList(files);
-  const relation = await describeFrom(
-    session,
-    `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`,
-  );
+  const relation = await describeFrom(session, sql`${list}, union_by_name = true, hive_partitioning = false`);
   const path = fieldOf(
     relation.columns.get("add") ?? relation.columns.get("remove") ?? relation.columns.get("metaData"),
     "path",
@@ -43,39 +42,39 @@ export async function describeActions(session: Session, files: readonly string[]
   // Old writers leave out the annotation that makes bytes text.
   return describeFrom(
     session,
-    `read_parquet(${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true)`,
+    sql`${list}, union_by_name = true, hive_partitioning = false, binary_as_string = true`,
   );
 }
 
 /**
  * SQL of one action of a struct column as JSON text below its name; null where the row holds no such action.
  */
-export function actionJsonSql(kind: string, type: EngineStruct): string {
+export function actionJsonSql(kind: string, type: EngineStruct): SqlExpression {
   const column = quoteName(kind);
   if (kind !== "add" && kind !== "remove")
-    return `CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
+    return sql`CASE WHEN ${column} IS NOT NULL THEN CAST(to_json(${column}) AS VARCHAR) END`;
   const fields = type.fields
     .filter((field) => fileFields.has(field.name))
     .map(
       ({ name }) =>
-        `${quoteName(name)} := ${wideFields.has(name) ? `CAST(${column}.${quoteName(name)} AS VARCHAR)` : `${column}.${quoteName(name)}`}`,
+        sql`${quoteName(name)} := ${wideFields.has(name) ? sql`CAST(${column}.${quoteName(name)} AS VARCHAR)` : sql`${column}.${quoteName(name)}`}`,
     );
   const stats = kind === "add" ? statsSql(type) : undefined;
-  if (stats !== undefined) fields.push(`stats := ${stats}`);
-  return `CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields.join(", ")})) AS VARCHAR) END`;
+  if (stats !== undefined) fields.push(sql`stats := ${stats}`);
+  return sql`CASE WHEN ${column}.path IS NOT NULL THEN CAST(to_json(struct_pack(${fields})) AS VARCHAR) END`;
 }
 
 /**
  * SQL of an add's statistics as JSON text: `stats` where it is there, else what `stats_parsed` says;
  * `undefined` without either column.
  */
-function statsSql(add: EngineStruct): string | undefined {
+function statsSql(add: EngineStruct): SqlExpression | undefined {
   const text = fieldOf(add, "stats");
   const parsed = fieldOf(add, "stats_parsed");
-  const fromParsed = parsed?.kind === "struct" ? statisticSql(`"add"."stats_parsed"`, parsed) : undefined;
-  const parsedText = fromParsed === undefined ? undefined : `CAST(to_json(${fromParsed}) AS VARCHAR)`;
+  const fromParsed = parsed?.kind === "struct" ? statisticSql(sql`"add"."stats_parsed"`, parsed) : undefined;
+  const parsedText = fromParsed === undefined ? undefined : sql`CAST(to_json(${fromParsed}) AS VARCHAR)`;
   if (text === undefined) return parsedText;
-  return parsedText === undefined ? `"add".stats` : `coalesce("add".stats, ${parsedText})`;
+  return parsedText === undefined ? sql`"add".stats` : sql`coalesce("add".stats, ${parsedText})`;
 }
 
 /** The type of a struct's first field among `names`, or `undefined`. */
@@ -102,15 +101,17 @@ const fileFields: ReadonlySet<string> = new Set([
   "clusteringProvider",
 ]);
 
-async function describeFrom(session: Session, from: string): Promise<ActionRelation> {
+async function describeFrom(session: Session, read: SqlExpression): Promise<ActionRelation> {
+  const from = sql`read_parquet(${read})`;
   const columns = new Map<string, EngineStruct>();
-  const described = await session.describe(unchecked(`SELECT * FROM ${from}`));
+  const described = await session.describe(sql`SELECT * FROM ${from}`);
   for (const { name, type } of described) {
     const parsed = parseEngineType(type);
     if (parsed.kind === "struct") columns.set(name, parsed);
   }
   return {
     from,
+    numbered: sql`read_parquet(${read}, file_row_number = true)`,
     columns,
     hidesOrdinals: described.some(({ name }) => name.toLowerCase() === "file_row_number"),
   };
@@ -121,23 +122,23 @@ async function describeFrom(session: Session, from: string): Promise<ActionRelat
  * that JSON statistics cannot hold are left out. JSON within JSON would be parsed again, and decimals rounded
  * to doubles: whole structs are handed over.
  */
-function statisticSql(sql: string, type: EngineType): string | undefined {
-  if (type.kind === "decimal") return sql;
+function statisticSql(value: SqlExpression, type: EngineType): SqlExpression | undefined {
+  if (type.kind === "decimal") return value;
   if (type.kind === "struct") {
     const fields = type.fields.flatMap((field) => {
-      const value = statisticSql(`${sql}.${quoteName(field.name)}`, field.type);
-      return value === undefined ? [] : [`${quoteName(field.name)} := ${value}`];
+      const member = statisticSql(sql`${value}.${quoteName(field.name)}`, field.type);
+      return member === undefined ? [] : [sql`${quoteName(field.name)} := ${member}`];
     });
     return fields.length === 0
       ? undefined
-      : `CASE WHEN ${sql} IS NOT NULL THEN struct_pack(${fields.join(", ")}) END`;
+      : sql`CASE WHEN ${value} IS NOT NULL THEN struct_pack(${fields}) END`;
   }
   if (type.kind !== "scalar" || type.name === "BLOB" || type.name === "VARIANT") return undefined;
   if (type.name === "TIMESTAMP WITH TIME ZONE")
-    return `strftime(${sql} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
-  if (type.name.startsWith("TIMESTAMP")) return `strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%f')`;
+    return sql`strftime(${value} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`;
+  if (type.name.startsWith("TIMESTAMP")) return sql`strftime(${value}, '%Y-%m-%dT%H:%M:%S.%f')`;
   // JSON has no word for what is not finite; Delta writes it as a string.
   if (type.name === "DOUBLE" || type.name === "FLOAT")
-    return `CASE WHEN isfinite(${sql}) THEN to_json(${sql}) WHEN isnan(${sql}) THEN to_json('NaN') WHEN ${sql} > 0 THEN to_json('Infinity') WHEN ${sql} < 0 THEN to_json('-Infinity') END`;
-  return sql;
+    return sql`CASE WHEN isfinite(${value}) THEN to_json(${value}) WHEN isnan(${value}) THEN to_json('NaN') WHEN ${value} > 0 THEN to_json('Infinity') WHEN ${value} < 0 THEN to_json('-Infinity') END`;
+  return value;
 }

@@ -4,8 +4,8 @@ import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { actionToJson } from "../../protocol/action-json.ts";
 import type { Action } from "../../protocol/actions.ts";
 import type { UpkeepProperties } from "../../protocol/upkeep-properties.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { quoteFile, quoteText } from "../../sql/sql-text.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { defined } from "../../util/defined.ts";
 import { type JsonObject, stringifyJson } from "../../util/json.ts";
 import { removeTemporaryFolder } from "../../util/temporary-folder.ts";
@@ -49,13 +49,13 @@ export async function writeCheckpointParquet(
     const { longestLine, ...counts } = await writeLines(lines, content, columns);
     const engine = await snapshot.context.engine();
     await using session = await engine.open();
-    const sql = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
-    const [file] = await session.writeParquet(unchecked(sql), {
+    const select = selectSql({ path: lines, longestLine }, columns, content.head !== undefined);
+    const [file] = await session.writeParquet(select, {
       folder,
       namePrefix: "checkpoint-",
       rowGroupRows: 50_000,
     });
-    if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, sql });
+    if (file === undefined) return await writeEmpty(session, snapshot, path, { folder, select });
     await store.putFile(path, file.file);
     return { ...counts, bytes: file.bytes };
   } finally {
@@ -68,12 +68,12 @@ async function writeEmpty(
   session: Session,
   snapshot: LogSnapshot,
   path: string,
-  made: { folder: string; sql: string },
+  made: { folder: string; select: SqlSelect },
 ): Promise<ParquetPart> {
   const file = join(made.folder, "empty.parquet");
-  await session.execute(unchecked(`COPY (${made.sql}) TO ${quoteText(file)} (FORMAT parquet)`));
+  await session.execute(sql`COPY (${made.select}) TO ${quoteText(file)} (FORMAT parquet)`);
   const [row]: EngineRow[] = await session.rows(
-    unchecked(`SELECT octet_length(content) AS bytes FROM read_blob(${quoteFile(file)})`),
+    sql`SELECT octet_length(content) AS bytes FROM read_blob(${quoteFile(file)})`,
   );
   await snapshot.context.store.putFile(path, file);
   return { actions: 0, adds: 0, bytes: Number(row?.["bytes"] ?? 0) };
@@ -88,14 +88,14 @@ interface Lines {
   readonly longestLine: number;
 }
 
-function selectSql({ path, longestLine }: Lines, columns: CheckpointColumns, withHead: boolean): string {
+function selectSql({ path, longestLine }: Lines, columns: CheckpointColumns, withHead: boolean): SqlSelect {
   const types = { ...(withHead ? columns.head : {}), ...columns.files };
-  const spec = Object.entries(types).map(([name, type]) => `"${name}": ${quoteText(type)}`);
-  const from = `read_json(${quoteFile(path)}, format = 'newline_delimited', hive_partitioning = false, maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec.join(", ")}})`;
+  const spec = Object.entries(types).map(([name, type]) => sql`${quoteName(name)}: ${quoteText(type)}`);
+  const from = sql`read_json(${quoteFile(path)}, format = 'newline_delimited', hive_partitioning = false, maximum_object_size = ${Math.max(longestLine, smallestBuffer)}, columns = {${spec}})`;
   const items = Object.keys(types).map((name) =>
-    name === "add" ? `${columns.addSql} AS "add"` : `"${name}"`,
+    name === "add" ? sql`${columns.addSql} AS "add"` : quoteName(name),
   );
-  return `SELECT ${items.join(", ")} FROM ${from}`;
+  return sql`SELECT ${items} FROM ${from}`;
 }
 
 async function writeLines(

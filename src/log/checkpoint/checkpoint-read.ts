@@ -3,7 +3,8 @@ import { isVarveError, VarveError } from "../../errors.ts";
 import { actionFromJson, readActions } from "../../protocol/action-json.ts";
 import type { Action, AddAction, RemoveAction, SidecarAction } from "../../protocol/actions.ts";
 import { logPathKey } from "../../schema/paths.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 import type { ObjectInfo } from "../../storage/contract/object-store.ts";
 import { isJsonObject, parseJson } from "../../util/json.ts";
 import type { TableContext } from "../contract.ts";
@@ -87,7 +88,7 @@ export async function countCheckpointRows(
   return guarded(checkpoint, () =>
     withLogSession(context, async (session) => {
       const { from } = await checkpointRelation(context, session, paths);
-      const [row] = await session.rows(unchecked(`SELECT count(*) AS rows FROM ${from}`));
+      const [row] = await session.rows(sql`SELECT count(*) AS rows FROM ${from}`);
       return Number(row?.["rows"] ?? 0);
     }),
   );
@@ -169,12 +170,13 @@ async function readHeadRows(
 ): Promise<HeadAction[]> {
   const kinds = headKinds.filter((kind) => relation.columns.has(kind));
   if (kinds.length === 0) return [];
-  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
-  const present = kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ");
+  const columns = kinds.map((kind) => sql`${jsonOf(relation, kind)} AS ${quoteName(kind)}`);
+  const present = joinSql(
+    kinds.map((kind) => sql`${quoteName(kind)} IS NOT NULL`),
+    sql` OR `,
+  );
   const rows = await session.rows(
-    unchecked(
-      `SELECT ${columns.join(", ")} FROM (SELECT ${kinds.map((kind) => `"${kind}"`).join(", ")} FROM ${relation.from}) WHERE ${present}`,
-    ),
+    sql`SELECT ${columns} FROM (SELECT ${kinds.map(quoteName)} FROM ${relation.from}) WHERE ${present}`,
   );
   return rows.flatMap((row) => kinds.flatMap((kind) => readJson(kind, row[kind], source)).filter(isHead));
 }
@@ -186,16 +188,18 @@ async function readFileRows(
 ): Promise<(AddAction | RemoveAction)[]> {
   const kinds = (["add", "remove"] as const).filter((kind) => relation.columns.has(kind));
   if (kinds.length === 0) return [];
-  const columns = kinds.map((kind) => `${jsonOf(relation, kind)} AS "${kind}"`);
+  const columns = kinds.map((kind) => sql`${jsonOf(relation, kind)} AS ${quoteName(kind)}`);
+  const present = joinSql(
+    kinds.map((kind) => sql`${quoteName(kind)} IS NOT NULL`),
+    sql` OR `,
+  );
   const rows = await session.rows(
-    unchecked(
-      `SELECT * FROM (SELECT ${columns.join(", ")} FROM ${relation.from}) WHERE ${kinds.map((kind) => `"${kind}" IS NOT NULL`).join(" OR ")}`,
-    ),
+    sql`SELECT * FROM (SELECT ${columns} FROM ${relation.from}) WHERE ${present}`,
   );
   return rows.flatMap((row) => fileActions(kinds.flatMap((kind) => readJson(kind, row[kind], source))));
 }
 
-function jsonOf(relation: ActionRelation, kind: string): string {
+function jsonOf(relation: ActionRelation, kind: string): SqlExpression {
   const type = relation.columns.get(kind);
   if (type === undefined) throw new TypeError(`varve internal error: no column ${kind}`);
   return actionJsonSql(kind, type);

@@ -6,6 +6,7 @@ import { findField, leafFields } from "../../schema/fields.ts";
 import { decodePartitionValue } from "../../schema/partition-values.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructField, StructType } from "../../schema/types.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { LogSnapshot } from "../contract.ts";
 
@@ -17,7 +18,7 @@ export interface CheckpointColumns {
   readonly head: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
   /** SQL of the `add` column to be written. */
-  readonly addSql: string;
+  readonly addSql: SqlExpression;
   /**
    * Partition values of an add as texts that the engine casts to the columns' types; `undefined` where they
    * are not written.
@@ -80,14 +81,14 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
     fields: snapshot.schema.fields.filter((field) => !partitions.includes(field)),
   };
   const structure = properties.statsAsStruct ? statsStructure(physicalSchema(data, mode)) : undefined;
-  const items = addFields.map(([name]) => `${name} := "add".${name}`);
-  if (properties.statsAsJson) items.push('stats := "add".stats');
-  if (parsed) items.push(`partitionValues_parsed := struct_pack(${named.map(partitionSql).join(", ")})`);
+  const items = addFields.map(([name]) => sql`${quoteName(name)} := "add".${quoteName(name)}`);
+  if (properties.statsAsJson) items.push(sql`stats := "add".stats`);
+  if (parsed) items.push(sql`partitionValues_parsed := struct_pack(${named.map(partitionSql)})`);
   const exactStats =
     structure !== undefined && [...leafFields(data)].some(({ field }) => isLongDecimal(field.type));
-  const statsText = exactStats ? 'coalesce("add".exact_stats, "add".stats)' : '"add".stats';
+  const statsText = exactStats ? sql`coalesce("add".exact_stats, "add".stats)` : sql`"add".stats`;
   if (structure !== undefined)
-    items.push(`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
+    items.push(sql`stats_parsed := from_json(CAST(${statsText} AS JSON), ${quoteText(structure)})`);
   const texts = `STRUCT(${named.map(({ name }) => `${quoteName(name)} VARCHAR`).join(", ")})`;
   const exact = exactStats ? [["exact_stats", "VARCHAR"] as const] : [];
   const read = [
@@ -99,7 +100,7 @@ export function checkpointColumns(snapshot: LogSnapshot, properties: UpkeepPrope
   return {
     head: headTypes,
     files: { add: `STRUCT(${read.map(([name, type]) => `${name} ${type}`).join(", ")})`, remove: removeType },
-    addSql: `CASE WHEN "add" IS NOT NULL THEN struct_pack(${items.join(", ")}) END`,
+    addSql: sql`CASE WHEN "add" IS NOT NULL THEN struct_pack(${items}) END`,
     parsePartitionValues: parsed
       ? (values) =>
           Object.fromEntries(named.map(({ name, type }) => [name, partitionText(type, values[name])]))
@@ -129,9 +130,9 @@ interface NamedType {
   readonly type: DeltaType;
 }
 
-function partitionSql({ name, type }: NamedType): string {
-  const text = `"add".partition_texts.${quoteName(name)}`;
-  return `${quoteName(name)} := ${type === "binary" ? `from_hex(${text})` : `CAST(${text} AS ${engineTypeText(type)})`}`;
+function partitionSql({ name, type }: NamedType): SqlExpression {
+  const text = sql`"add".partition_texts.${quoteName(name)}`;
+  return sql`${quoteName(name)} := ${type === "binary" ? sql`from_hex(${text})` : sql`CAST(${text} AS ${engineTypeText(type)})`}`;
 }
 
 function partitionText(type: DeltaType, text: string | null | undefined): string | null {

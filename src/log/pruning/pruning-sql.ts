@@ -1,5 +1,6 @@
 import { formatTimestamp } from "../../schema/calendar.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { type EngineStruct, fieldOf } from "../checkpoint/action-sql.ts";
 import type { Comparable } from "./comparable.ts";
@@ -10,19 +11,20 @@ import type { FileTest, LogColumn } from "./file-test.ts";
  * what passes is tested again by `testOfFiles`, which alone decides. `undefined` where SQL cannot rule out
  * any.
  */
-export function fileTestSql(test: FileTest, add: EngineStruct): string | undefined {
+export function fileTestSql(test: FileTest, add: EngineStruct): SqlExpression | undefined {
   switch (test.op) {
     case "always":
       return undefined;
     case "never":
-      return "false";
+      return sql`false`;
     case "and": {
       const parts = test.args.flatMap((arg) => fileTestSql(arg, add) ?? []);
-      return parts.length === 0 ? undefined : `(${parts.join(" AND ")})`;
+      return parts.length === 0 ? undefined : sql`(${joinSql(parts, sql` AND `)})`;
     }
     case "or": {
       const parts = test.args.map((arg) => fileTestSql(arg, add));
-      return parts.includes(undefined) ? undefined : `(${["false", ...parts].join(" OR ")})`;
+      const known = parts.filter((part) => part !== undefined);
+      return known.length < parts.length ? undefined : sql`(${joinSql([sql`false`, ...known], sql` OR `)})`;
     }
     default:
       return leafSql(test, add);
@@ -31,7 +33,7 @@ export function fileTestSql(test: FileTest, add: EngineStruct): string | undefin
 
 type Leaf = Extract<FileTest, { column: LogColumn }>;
 
-function leafSql(test: Leaf, add: EngineStruct): string | undefined {
+function leafSql(test: Leaf, add: EngineStruct): SqlExpression | undefined {
   const { column } = test;
   if (!column.path.every(sqlSafe)) return undefined;
   if (test.op === "hasNull") return nullCondition(column, add);
@@ -46,28 +48,28 @@ function leafSql(test: Leaf, add: EngineStruct): string | undefined {
 }
 
 /** A file passes unless the condition is definitely false. */
-function keep(condition: string): string {
-  return `coalesce(${condition}, true)`;
+function keep(condition: SqlExpression): SqlExpression {
+  return sql`coalesce(${condition}, true)`;
 }
 
-function nullCondition(column: LogColumn, add: EngineStruct): string | undefined {
-  if (column.source === "partition") return keep(`nullif(${partitionText(column, add)}, '') IS NULL`);
+function nullCondition(column: LogColumn, add: EngineStruct): SqlExpression | undefined {
+  if (column.source === "partition") return keep(sql`nullif(${partitionText(column, add)}, '') IS NULL`);
   const count = valueText(column, add, "nullCount");
-  return count === undefined ? undefined : keep(`TRY_CAST(${count} AS BIGINT) <> 0`);
+  return count === undefined ? undefined : keep(sql`TRY_CAST(${count} AS BIGINT) <> 0`);
 }
 
-function prefixCondition(column: LogColumn, add: EngineStruct, prefix: string): string | undefined {
+function prefixCondition(column: LogColumn, add: EngineStruct, prefix: string): SqlExpression | undefined {
   if (!sqlSafe(prefix)) return undefined;
   if (column.source === "partition")
-    return keep(`starts_with(${partitionText(column, add)}, ${quoteText(prefix)})`);
+    return keep(sql`starts_with(${partitionText(column, add)}, ${quoteText(prefix)})`);
   const [min, max] = [valueText(column, add, "minValues"), valueText(column, add, "maxValues")];
   if (min === undefined || max === undefined) return undefined;
   const value = quoteText(prefix);
-  return `(${keep(`${min} <= ${value} OR starts_with(${min}, ${value})`)} AND ${keep(upperText(max, value))})`;
+  return sql`(${keep(sql`${min} <= ${value} OR starts_with(${min}, ${value})`)} AND ${keep(upperText(max, value))})`;
 }
 
 interface BoundSql {
-  readonly compare: (text: string, op: "below" | "above") => string;
+  readonly compare: (text: SqlExpression, op: "below" | "above") => SqlExpression;
 }
 
 /**
@@ -81,18 +83,20 @@ function engineBound(column: LogColumn, value: Comparable): BoundSql | undefined
     case "text": {
       if (!sqlSafe(value.value)) return undefined;
       const literal = quoteText(value.value);
-      return { compare: (text, op) => (op === "below" ? `${text} <= ${literal}` : upperText(text, literal)) };
+      return {
+        compare: (text, op) => (op === "below" ? sql`${text} <= ${literal}` : upperText(text, literal)),
+      };
     }
     case "moment": {
       if (value.micros < -62_135_596_800_000_000n || value.micros > 253_402_300_799_999_999n)
         return undefined;
-      const literal = `TIMESTAMPTZ ${quoteText(`${formatTimestamp(value.micros, " ")}+00`)}`;
-      const moment = (text: string): string => `TRY_CAST(${text} AS TIMESTAMPTZ)`;
+      const literal = sql`TIMESTAMPTZ ${quoteText(`${formatTimestamp(value.micros, " ")}+00`)}`;
+      const moment = (text: SqlExpression): SqlExpression => sql`TRY_CAST(${text} AS TIMESTAMPTZ)`;
       return {
         compare: (text, op) =>
           op === "below"
-            ? `${moment(text)} <= ${literal}`
-            : `${moment(text)} + INTERVAL 1 MILLISECOND >= ${literal}`,
+            ? sql`${moment(text)} <= ${literal}`
+            : sql`${moment(text)} + INTERVAL 1 MILLISECOND >= ${literal}`,
       };
     }
     case "exact":
@@ -108,26 +112,27 @@ function numberBound(
   const whole = isPrimitive(column.type) && column.type !== "float" && column.type !== "double";
   if (whole && value.kind === "exact" && value.scale === 0) {
     if (BigInt.asIntN(64, value.digits) !== value.digits) return undefined;
-    const integer = (text: string): string => `TRY_CAST(${text} AS BIGINT)`;
-    const literal = `CAST(${quoteText(String(value.digits))} AS BIGINT)`;
-    return { compare: (text, op) => `${integer(text)} ${op === "below" ? "<=" : ">="} ${literal}` };
+    const integer = (text: SqlExpression): SqlExpression => sql`TRY_CAST(${text} AS BIGINT)`;
+    const literal = sql`CAST(${quoteText(String(value.digits))} AS BIGINT)`;
+    return { compare: (text, op) => sql`${integer(text)} ${op === "below" ? sql`<=` : sql`>=`} ${literal}` };
   }
   const number = value.kind === "float" ? value.value : Number(`${value.digits}e-${value.scale}`);
   if (!Number.isFinite(number)) return undefined;
   const slack = Math.abs(number) * 1e-6 + Number.MIN_VALUE;
-  const literal = (sign: number): string => `CAST(${quoteText(String(number + sign * slack))} AS DOUBLE)`;
-  const double = (text: string): string => `TRY_CAST(${text} AS DOUBLE)`;
+  const literal = (sign: number): SqlExpression =>
+    sql`CAST(${quoteText(String(number + sign * slack))} AS DOUBLE)`;
+  const double = (text: SqlExpression): SqlExpression => sql`TRY_CAST(${text} AS DOUBLE)`;
   return {
     compare: (text, op) =>
       op === "below"
-        ? `${double(text)} <= ${literal(1)} OR isnan(${double(text)})`
-        : `${double(text)} >= ${literal(-1)}`,
+        ? sql`${double(text)} <= ${literal(1)} OR isnan(${double(text)})`
+        : sql`${double(text)} >= ${literal(-1)}`,
   };
 }
 
 /** Text may have been cut off, even in the middle of a character. */
-function upperText(max: string, literal: string): string {
-  return `${max} >= ${literal} OR starts_with(${literal}, ${max}) OR contains(${max}, chr(65533))`;
+function upperText(max: SqlExpression, literal: SqlExpression): SqlExpression {
+  return sql`${max} >= ${literal} OR starts_with(${literal}, ${max}) OR contains(${max}, chr(65533))`;
 }
 
 /** SQL of a value in statistics or of a partition value, as text or typed; NULL where it is not there. */
@@ -135,34 +140,35 @@ function valueText(
   column: LogColumn,
   add: EngineStruct,
   statistic: "minValues" | "maxValues" | "nullCount",
-): string | undefined {
+): SqlExpression | undefined {
   if (column.source === "partition")
-    return statistic === "nullCount" ? undefined : `nullif(${partitionText(column, add)}, '')`;
+    return statistic === "nullCount" ? undefined : sql`nullif(${partitionText(column, add)}, '')`;
   const parsed = fieldOf(add, "stats_parsed");
   const path = [statistic, ...column.path];
   let type = parsed;
   for (const name of path) type = fieldOf(type, name);
   if (type !== undefined && (type.kind === "scalar" || type.kind === "decimal")) {
-    const sql = `"add".stats_parsed${path.map((name) => `.${quoteName(name)}`).join("")}`;
+    const value = sql`"add".stats_parsed.${joinSql(path.map(quoteName), sql`.`)}`;
     return column.type === "string" && statistic !== "nullCount"
       ? type.kind === "scalar" && type.name === "VARCHAR"
-        ? sql
+        ? value
         : undefined
-      : sql;
+      : value;
   }
   if (fieldOf(add, "stats") === undefined || parsed !== undefined) return undefined;
   // Damaged statistics are no statistics.
-  return `TRY(json_extract_string("add".stats, ${pointer(path)}))`;
+  return sql`TRY(json_extract_string("add".stats, ${pointer(path)}))`;
 }
 
-function partitionText(column: LogColumn, add: EngineStruct): string {
+function partitionText(column: LogColumn, add: EngineStruct): SqlExpression {
   const [name = ""] = column.path;
-  if (fieldOf(add, "partitionValues")?.kind === "map") return `"add"."partitionValues"[${quoteText(name)}]`;
-  return `TRY(json_extract_string("add"."partitionValues", ${pointer([name])}))`;
+  if (fieldOf(add, "partitionValues")?.kind === "map")
+    return sql`"add"."partitionValues"[${quoteText(name)}]`;
+  return sql`TRY(json_extract_string("add"."partitionValues", ${pointer([name])}))`;
 }
 
 /** A JSON pointer as an SQL literal. */
-function pointer(path: readonly string[]): string {
+function pointer(path: readonly string[]): SqlExpression {
   return quoteText(path.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""));
 }
 

@@ -4,7 +4,8 @@ import { actionFromJson } from "../../protocol/action-json.ts";
 import type { AddAction, RemoveAction } from "../../protocol/actions.ts";
 import { corrupt } from "../../protocol/json-fields.ts";
 import type { Predicate } from "../../protocol/predicate.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { isJsonObject, parseRoundedJson } from "../../util/json.ts";
 import { actionJsonSql, type EngineStruct } from "../checkpoint/action-sql.ts";
 import type { LiveFiles, PrunedFiles } from "../contract.ts";
@@ -21,7 +22,7 @@ import { type FileMap, filesPerChunk, replayInto } from "./memory-files.ts";
  */
 export interface FileSource {
   /** Yields the action columns and `ordinal`, the row's number in the source. */
-  readonly from: string;
+  readonly from: SqlExpression;
   readonly rows: number;
   readonly columns: ReadonlyMap<string, EngineStruct>;
   /**
@@ -133,8 +134,8 @@ export class EngineFiles implements LiveFiles {
   async #countTotals(): Promise<{ files: number; bytes: number }> {
     let [files, bytes] = [0, 0];
     for (const source of this.#sources("add")) {
-      const sql = `SELECT count(*) AS files, sum("add".size) AS bytes FROM ${await this.#live(source, "add")}`;
-      const [row] = await this.#rows(sql, source);
+      const query = sql`SELECT count(*) AS files, sum("add".size) AS bytes FROM ${await this.#live(source, "add")}`;
+      const [row] = await this.#rows(query, source);
       files += Number(row?.["files"] ?? 0);
       bytes += Number(row?.["bytes"] ?? 0);
     }
@@ -154,7 +155,7 @@ export class EngineFiles implements LiveFiles {
       const found = await this.#select(
         source,
         kind,
-        `ordinal >= ${start} AND ordinal < ${start + windowRows}`,
+        sql`ordinal >= ${start} AND ordinal < ${start + windowRows}`,
       );
       yield* inChunks(found);
     }
@@ -163,22 +164,26 @@ export class EngineFiles implements LiveFiles {
   async *#scanPaths(source: FileSource): AsyncIterable<readonly string[]> {
     const live = await this.#live(source, "add");
     for (let start = 0; start < source.rows; start += pathWindowRows) {
-      const window = `SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
-      const part = `ordinal // ${filesPerChunk}`;
-      const sql = `SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
-      for (const { batch } of await this.#base.session.rows(unchecked(sql), this.#parameters()))
+      const window = sql`SELECT "add".path AS path, ordinal FROM ${live} WHERE ordinal >= ${start} AND ordinal < ${start + pathWindowRows}`;
+      const part = sql`ordinal // ${filesPerChunk}`;
+      const query = sql`SELECT CAST(to_json(list(path)) AS VARCHAR) AS batch FROM (${window}) GROUP BY ${part} ORDER BY ${part}`;
+      for (const { batch } of await this.#base.session.rows(query, this.#parameters()))
         yield readPaths(batch, source.name);
     }
   }
 
-  async #select<K extends "add" | "remove">(source: FileSource, kind: K, condition: string | undefined) {
+  async #select<K extends "add" | "remove">(
+    source: FileSource,
+    kind: K,
+    condition: SqlExpression | undefined,
+  ) {
     const type = source.columns.get(kind);
     if (type === undefined) return [];
-    const where = condition === undefined ? "" : ` WHERE ${condition}`;
-    const json = `SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
+    const where = condition === undefined ? sql`` : sql` WHERE ${condition}`;
+    const json = sql`SELECT ${actionJsonSql(kind, type)} AS json, ordinal FROM ${await this.#live(source, kind)}${where}`;
     // One text for some hundred files crosses the border once; the parser likes it better, too.
-    const sql = `SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
-    const rows = await this.#rows(sql, source);
+    const query = sql`SELECT '[' || string_agg(json, ',') || ']' AS batch FROM (${json}) GROUP BY ordinal // 512 ORDER BY ordinal // 512`;
+    const rows = await this.#rows(query, source);
     return rows.flatMap((row) => readBatch(kind, row["batch"], source.name));
   }
 
@@ -186,16 +191,16 @@ export class EngineFiles implements LiveFiles {
    * @throws `LOG_GAP` where the file behind the source is gone: cleanup took the checkpoint away, or its
    * local copy was evicted
    */
-  async #rows(sql: string, source: FileSource): Promise<EngineRow[]> {
+  async #rows(query: SqlSelect, source: FileSource): Promise<EngineRow[]> {
     const { session } = this.#base;
     try {
       try {
-        return await session.rows(unchecked(sql), this.#parameters());
+        return await session.rows(query, this.#parameters());
       } catch (error) {
         if (!isVarveError(error, "MEMORY_LIMIT_TOO_SMALL")) throw error;
         // Pages of a checkpoint with statistics on many columns can be huge, and every thread holds some.
-        await session.execute(unchecked(`SET threads = 1; SET memory_limit = '${roomyLimit}'`));
-        return await session.rows(unchecked(sql), this.#parameters());
+        await session.execute(sql`SET threads = 1; SET memory_limit = ${quoteText(roomyLimit)}`);
+        return await session.rows(query, this.#parameters());
       }
     } catch (error) {
       if (!isVarveError(error, "DATA_FILE_MISSING")) throw error;
@@ -205,30 +210,30 @@ export class EngineFiles implements LiveFiles {
   }
 
   /** The rows of a source that hold an action of this kind which nothing newer replaced. */
-  async #live(source: FileSource, kind: "add" | "remove"): Promise<string> {
+  async #live(source: FileSource, kind: "add" | "remove"): Promise<SqlExpression> {
     const type = source.columns.get(kind);
     if (type === undefined) throw new TypeError(`varve internal error: ${source.name} has no ${kind}`);
-    const columns = `src."${kind}", src.ordinal`;
-    const present = `src."${kind}".path IS NOT NULL`;
+    const columns = sql`src.${quoteName(kind)}, src.ordinal`;
+    const present = sql`src.${quoteName(kind)}.path IS NOT NULL`;
     const newer = this.#newerKeys(source);
-    if (newer === undefined) return `(SELECT ${columns} FROM ${source.from} src WHERE ${present})`;
+    if (newer === undefined) return sql`(SELECT ${columns} FROM ${source.from} src WHERE ${present})`;
     if (source.keyed)
-      return `(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
-    const path = `src."${kind}".path`;
+      return sql`(SELECT ${columns} FROM ${source.from} src WHERE ${present} AND src.key NOT IN (${newer}))`;
+    const path = sql`src.${quoteName(kind)}.path`;
     const hasSpecialKeys = await this.#base.hasSpecialKeys();
-    const special = hasSpecialKeys ? ` LEFT JOIN special_keys ON special_keys.path = ${path}` : "";
-    const pathKey = hasSpecialKeys ? `coalesce(special_keys.key, ${pathKeySql(path)})` : pathKeySql(path);
-    return `(SELECT ${columns} FROM ${source.from} src${special} WHERE ${present} AND (${pathKey} || ${vectorKeySql(`src."${kind}"`, type)}) NOT IN (${newer}))`;
+    const special = hasSpecialKeys ? sql` LEFT JOIN special_keys ON special_keys.path = ${path}` : sql``;
+    const pathKey = hasSpecialKeys ? sql`coalesce(special_keys.key, ${pathKeySql(path)})` : pathKeySql(path);
+    return sql`(SELECT ${columns} FROM ${source.from} src${special} WHERE ${present} AND (${pathKey} || ${vectorKeySql(sql`src.${quoteName(kind)}`, type)}) NOT IN (${newer}))`;
   }
 
   /** SQL of the keys of everything newer than a source, or `undefined` where there is nothing. */
-  #newerKeys(source: FileSource): string | undefined {
+  #newerKeys(source: FileSource): SqlSelect | undefined {
     const { tail } = this.#base;
     const parts = [
-      ...(tail === undefined || tail === source ? [] : [`SELECT key FROM ${tail.from}`]),
-      ...(this.#overlay.size === 0 ? [] : ["SELECT unnest($1::VARCHAR[])"]),
+      ...(tail === undefined || tail === source ? [] : [sql`SELECT key FROM ${tail.from}`]),
+      ...(this.#overlay.size === 0 ? [] : [sql`SELECT unnest($1::VARCHAR[])`]),
     ];
-    return parts.length === 0 ? undefined : parts.join(" UNION ALL ");
+    return parts.length === 0 ? undefined : joinSql(parts, sql` UNION ALL `);
   }
 
   #parameters(): readonly (readonly string[])[] {

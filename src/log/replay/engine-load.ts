@@ -1,8 +1,8 @@
 import { parseEngineType } from "../../dialects/engine-types.ts";
 import type { Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { sql, unchecked } from "../../sql/sql.ts";
-import { fileList, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
+import { fileList, quoteName, quoteText, textList } from "../../sql/sql-text.ts";
 import { handOver } from "../../util/hand-over.ts";
 import { type ActionRelation, describeActions, type EngineStruct } from "../checkpoint/action-sql.ts";
 import { type CheckpointHead, guarded, parquetPaths } from "../checkpoint/checkpoint-read.ts";
@@ -90,8 +90,8 @@ async function checkpointSources(
     const relation = await describeActions(session, [await context.localFile(path)]);
     const kinds = ["add", "remove"].filter((kind) => relation.columns.has(kind));
     if (kinds.length === 0) continue;
-    const from = await numberedActions(session, relation, kinds, `checkpoint_${sources.length}`);
-    const [row] = await session.rows(unchecked(`SELECT count(*) AS rows FROM ${relation.from}`));
+    const from = await numberedActions(session, relation, kinds, quoteName(`checkpoint_${sources.length}`));
+    const [row] = await session.rows(sql`SELECT count(*) AS rows FROM ${relation.from}`);
     sources.push({
       from,
       rows: Number(row?.["rows"] ?? 0),
@@ -109,15 +109,14 @@ async function checkpointSources(
  */
 async function numberedActions(
   session: Session,
-  { from, hidesOrdinals }: ActionRelation,
+  { from, numbered, hidesOrdinals }: ActionRelation,
   kinds: readonly string[],
-  table: string,
-): Promise<string> {
-  const actions = kinds.map((kind) => `"${kind}"`).join(", ");
-  if (!hidesOrdinals)
-    return `(SELECT ${actions}, file_row_number AS ordinal FROM ${from.slice(0, -1)}, file_row_number = true))`;
-  await session.execute(unchecked(`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`));
-  return `(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
+  table: SqlName,
+): Promise<SqlExpression> {
+  const actions = joinSql(kinds.map(quoteName));
+  if (!hidesOrdinals) return sql`(SELECT ${actions}, file_row_number AS ordinal FROM ${numbered})`;
+  await session.execute(sql`CREATE TABLE ${table} AS SELECT ${actions} FROM ${from}`);
+  return sql`(SELECT ${actions}, rowid AS ordinal FROM ${table})`;
 }
 
 /** Reads commits into one table in which every logical file occurs once, with the newest action on it. */
@@ -139,12 +138,10 @@ async function readCommits(
     (most, { longestLine }) => Math.max(most, longestLine + 1),
     smallestBuffer,
   );
-  const from = `read_json(${fileList(local)}, format = 'newline_delimited', filename = true, hive_partitioning = false, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
+  const from = sql`read_json(${fileList(local)}, format = 'newline_delimited', filename = true, hive_partitioning = false, maximum_object_size = ${longestLine}, columns = {add: ${quoteText(addType)}, remove: ${quoteText(removeType)}})`;
   try {
     await session.execute(
-      unchecked(
-        `CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
-      ),
+      sql`CREATE TABLE commits AS SELECT "add", "remove", ${keySql(columns)} AS key, ${fileNumberSql(local)} AS number FROM ${from} WHERE "add".path IS NOT NULL OR "remove".path IS NOT NULL`,
     );
   } catch (error) {
     throw damagedCommits(error, files);
@@ -153,7 +150,7 @@ async function readCommits(
   await dropReplaced(session, files);
   const [row] = await session.rows(sql`SELECT coalesce(max(rowid) + 1, 0) AS rows FROM commits`);
   return {
-    from: "(SELECT *, rowid AS ordinal FROM commits)",
+    from: sql`(SELECT *, rowid AS ordinal FROM commits)`,
     rows: Number(row?.["rows"] ?? 0),
     columns,
     keyed: true,
@@ -161,18 +158,18 @@ async function readCommits(
   };
 }
 
-function keySql(columns: ReadonlyMap<string, EngineStruct>): string {
-  const of = (kind: string): string => {
+function keySql(columns: ReadonlyMap<string, EngineStruct>): SqlExpression {
+  const of = (kind: string): SqlExpression => {
     const type = columns.get(kind);
     return type === undefined
-      ? "NULL"
-      : `(${pathKeySql(`"${kind}".path`)} || ${vectorKeySql(`"${kind}"`, type)})`;
+      ? sql`NULL`
+      : sql`(${pathKeySql(sql`${quoteName(kind)}.path`)} || ${vectorKeySql(quoteName(kind), type)})`;
   };
-  return `CASE WHEN "add".path IS NOT NULL THEN ${of("add")} ELSE ${of("remove")} END`;
+  return sql`CASE WHEN "add".path IS NOT NULL THEN ${of("add")} ELSE ${of("remove")} END`;
 }
 
-function fileNumberSql(files: readonly string[]): string {
-  return files.length === 1 ? "0" : `list_position([${files.map(quoteText).join(", ")}], filename) - 1`;
+function fileNumberSql(files: readonly string[]): SqlExpression {
+  return files.length === 1 ? sql`0` : sql`list_position(${textList(files)}, filename) - 1`;
 }
 
 async function fillSpecialKeys(
@@ -180,15 +177,13 @@ async function fillSpecialKeys(
   session: Session,
   columns: ReadonlyMap<string, EngineStruct>,
 ): Promise<void> {
-  const paths = `SELECT coalesce("add".path, "remove".path) AS path FROM commits WHERE key IS NULL`;
+  const paths = sql`SELECT coalesce("add".path, "remove".path) AS path FROM commits WHERE key IS NULL`;
   if ((await addSpecialKeys(session, "special_keys", paths, pathKeyer(context.store.uri))) === 0) return;
-  const vector = (kind: string): string =>
-    vectorKeySql(`"${kind}"`, structOf(columns.has(kind) ? addType : removeType));
-  const end = `CASE WHEN "add".path IS NOT NULL THEN ${vector("add")} ELSE ${vector("remove")} END`;
+  const vector = (kind: string): SqlExpression =>
+    vectorKeySql(quoteName(kind), structOf(columns.has(kind) ? addType : removeType));
+  const end = sql`CASE WHEN "add".path IS NOT NULL THEN ${vector("add")} ELSE ${vector("remove")} END`;
   await session.execute(
-    unchecked(
-      `UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
-    ),
+    sql`UPDATE commits SET key = special_keys.key || ${end} FROM special_keys WHERE commits.key IS NULL AND special_keys.path = coalesce("add".path, "remove".path)`,
   );
 }
 
@@ -202,8 +197,8 @@ async function dropReplaced(session: Session, files: readonly TailFile[]): Promi
   );
   const compactions = files.flatMap(({ from, to }, number) => (from === to ? [] : [number]));
   if (compactions.length > 0) {
-    const sql = `SELECT number FROM commits WHERE number IN (${compactions.join(", ")}) AND key IN (SELECT key FROM repeated) GROUP BY number, key HAVING count(*) > 1 LIMIT 1`;
-    const [row] = await session.rows(unchecked(sql));
+    const unreconciled = sql`SELECT number FROM commits WHERE number IN (${compactions}) AND key IN (SELECT key FROM repeated) GROUP BY number, key HAVING count(*) > 1 LIMIT 1`;
+    const [row] = await session.rows(unreconciled);
     const file = row === undefined ? undefined : files[Number(row["number"])];
     if (file !== undefined) throw notReconciled(file);
   }
@@ -225,7 +220,7 @@ async function specialKeys(
       found += await addSpecialKeys(
         session,
         "special_keys",
-        `SELECT "${kind}".path AS path FROM ${source.from}`,
+        sql`SELECT ${quoteName(kind)}.path AS path FROM ${source.from}`,
         pathKeyer(context.store.uri),
       );
     }

@@ -1,6 +1,6 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { EngineStruct } from "../checkpoint/action-sql.ts";
 import { fieldOf } from "../checkpoint/action-sql.ts";
 
@@ -10,29 +10,29 @@ import { fieldOf } from "../checkpoint/action-sql.ts";
  *
  * Equal to what `pathKeyer` makes wherever it is not NULL.
  */
-export function pathKeySql(path: string): string {
-  const decoded = `CASE WHEN contains(${path}, '%') THEN try(url_decode(${path})) ELSE ${path} END`;
-  return `CASE WHEN ${path} = '' OR regexp_matches(${path}, '^[A-Za-z][A-Za-z0-9+.-]*:/') OR starts_with(${decoded}, '/') OR contains(${decoded}, './') THEN NULL ELSE ${decoded} END`;
+export function pathKeySql(path: SqlExpression): SqlExpression {
+  const decoded = sql`CASE WHEN contains(${path}, '%') THEN try(url_decode(${path})) ELSE ${path} END`;
+  return sql`CASE WHEN ${path} = '' OR regexp_matches(${path}, '^[A-Za-z][A-Za-z0-9+.-]*:/') OR starts_with(${decoded}, '/') OR contains(${decoded}, './') THEN NULL ELSE ${decoded} END`;
 }
 
 /**
  * SQL of the end of a logical file's key that stands for its deletion vector (`fileKeyer`); empty text
  * without one. PROTOCOL.md "Action Reconciliation" and "Deletion Vectors": with deletion vectors, in SQL.
  */
-export function vectorKeySql(column: string, type: EngineStruct): string {
+export function vectorKeySql(column: SqlExpression, type: EngineStruct): SqlExpression {
   const vector = fieldOf(type, "deletionVector");
-  const location = `${column}."deletionVector"`;
+  const location = sql`${column}."deletionVector"`;
   if (vector?.kind === "scalar" && vector.name === "JSON") return jsonVectorKeySql(location);
-  if (vector?.kind !== "struct") return "''";
-  const offset = fieldOf(vector, "offset") === undefined ? "''" : `coalesce('@' || ${location}."offset", '')`;
-  return `CASE WHEN ${location}."storageType" IS NULL THEN '' ELSE chr(0) || ${location}."storageType" || ${location}."pathOrInlineDv" || ${offset} END`;
+  if (vector?.kind !== "struct") return sql`''`;
+  const offset =
+    fieldOf(vector, "offset") === undefined ? sql`''` : sql`coalesce('@' || ${location}."offset", '')`;
+  return sql`CASE WHEN ${location}."storageType" IS NULL THEN '' ELSE chr(0) || ${location}."storageType" || ${location}."pathOrInlineDv" || ${offset} END`;
 }
 
-function jsonVectorKeySql(vector: string): string {
-  const [kind, id, offset] = ["storageType", "pathOrInlineDv", "offset"].map(
-    (name) => `json_extract_string(${vector}, '/${name}')`,
-  );
-  return `CASE WHEN ${vector} IS NULL OR ${kind} IS NULL THEN '' ELSE chr(0) || ${kind} || ${id} || coalesce('@' || ${offset}, '') END`;
+function jsonVectorKeySql(vector: SqlExpression): SqlExpression {
+  const part = (name: string): SqlExpression => sql`json_extract_string(${vector}, ${quoteText(`/${name}`)})`;
+  const [kind, id, offset] = [part("storageType"), part("pathOrInlineDv"), part("offset")];
+  return sql`CASE WHEN ${vector} IS NULL OR ${kind} IS NULL THEN '' ELSE chr(0) || ${kind} || ${id} || coalesce('@' || ${offset}, '') END`;
 }
 
 /**
@@ -42,13 +42,11 @@ function jsonVectorKeySql(vector: string): string {
 export async function addSpecialKeys(
   session: Session,
   table: string,
-  paths: string,
+  paths: SqlSelect,
   pathKey: (path: string) => string,
 ): Promise<number> {
   const rows = session.rowStream(
-    unchecked(
-      `SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql("path")} IS NULL AND path IS NOT NULL`,
-    ),
+    sql`SELECT DISTINCT path FROM (${paths}) WHERE ${pathKeySql(sql`path`)} IS NULL AND path IS NOT NULL`,
   );
   let batch: string[] = [];
   let added = 0;
@@ -56,9 +54,7 @@ export async function addSpecialKeys(
     if (batch.length === 0) return;
     const keys = batch.map(pathKey);
     await session.execute(
-      unchecked(
-        `INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`,
-      ),
+      sql`INSERT OR IGNORE INTO ${quoteName(table)} SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])`,
       [batch, keys],
     );
     added += batch.length;

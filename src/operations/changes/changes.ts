@@ -5,7 +5,7 @@ import type { LogListing } from "../../log/segment/listing.ts";
 import { listLog } from "../../log/segment/listing.ts";
 import { latestVersion, openLog } from "../../log/snapshot/open-log.ts";
 import { fileTimes } from "../../log/snapshot/time-travel.ts";
-import { type SqlSelect, unchecked } from "../../sql/sql.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { locateFiles } from "../../table/scan/data-files.ts";
 import { mappingModeOf, scanColumns, scanFile } from "../../table/scan/scan.ts";
 import { type FileRelation, type ScanColumn, type ScanFile, scanFiles } from "../../table/scan/scan-files.ts";
@@ -69,7 +69,7 @@ export async function planChanges(
   const stored = await scanFiles(session, context, [...columns, ...feed(false)], fromFeed, mode);
   const derived = await scanFiles(session, context, [...columns, ...feed(true)], fromVectors, mode);
   return {
-    sql: unchecked(`(${stored.sql}) UNION ALL (${derived.sql})`),
+    sql: sql`(${stored.sql}) UNION ALL (${derived.sql})`,
     columns: derived.columns,
     files: [...new Set(local)],
     from,
@@ -89,7 +89,7 @@ export async function* readChanges(
 
 /** SQL of the changes, oldest version first. */
 export function ordered(changes: ChangesRelation): SqlSelect {
-  return unchecked(`SELECT * FROM (${changes.sql}) ORDER BY _commit_version`);
+  return sql`SELECT * FROM (${changes.sql}) ORDER BY _commit_version`;
 }
 
 function feed(derived: boolean): ScanColumn[] {

@@ -1,6 +1,7 @@
 import { engineTypeText } from "../../dialects/engine-types.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType } from "../../schema/types.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 
 /**
@@ -10,19 +11,19 @@ import { quoteName } from "../../sql/sql-text.ts";
  *
  * Nested types are written whole, with quoted names, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`.
  */
-export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSON"): string {
-  if (type === "variant") return variant;
+export function readTypeText(type: DeltaType, variant: "JSON" | "VARIANT" = "JSON"): SqlExpression {
+  if (type === "variant") return variant === "JSON" ? sql`JSON` : sql`VARIANT`;
   if (isPrimitive(type)) return engineTypeText(type);
   switch (type.type) {
     case "decimal":
       return engineTypeText(type);
     case "array":
-      return `${readTypeText(type.elementType, variant)}[]`;
+      return sql`${readTypeText(type.elementType, variant)}[]`;
     case "map":
-      return `MAP(${readTypeText(type.keyType, variant)}, ${readTypeText(type.valueType, variant)})`;
+      return sql`MAP(${readTypeText(type.keyType, variant)}, ${readTypeText(type.valueType, variant)})`;
     case "struct":
       // The engine has no struct without fields: such a value keeps only whether it is null.
-      if (type.fields.length === 0) return "BOOLEAN";
-      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${readTypeText(field.type, variant)}`).join(", ")})`;
+      if (type.fields.length === 0) return sql`BOOLEAN`;
+      return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${readTypeText(field.type, variant)}`)})`;
   }
 }
