@@ -1,4 +1,6 @@
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { doubleText, literal, momentText } from "./literals.ts";
 import {
@@ -28,14 +30,14 @@ export interface CastRule {
 
 const digitsOf: Readonly<Record<string, number>> = { byte: 3, short: 5, integer: 10, long: 20 };
 const rank = ["byte", "short", "integer", "long"];
-const two63 = "9223372036854775808.0";
+const two63 = sql`9223372036854775808.0`;
 
 /** Years that every part of Spark and the engine writes alike, as days since 1970-01-01. */
-export const ordinaryDay = (days: string): string => `${days} BETWEEN -719162 AND 2932896`;
-export const ordinaryDate = (date: string): string =>
-  `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'`;
-const ordinaryMoment = (moment: string): string =>
-  `epoch_us(${moment}) BETWEEN -62135596800000000 AND 253402300799999999`;
+export const ordinaryDay = (days: SqlExpression): SqlExpression => sql`${days} BETWEEN -719162 AND 2932896`;
+export const ordinaryDate = (date: SqlExpression): SqlExpression =>
+  sql`${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'`;
+const ordinaryMoment = (moment: SqlExpression): SqlExpression =>
+  sql`epoch_us(${moment}) BETWEEN -62135596800000000 AND 253402300799999999`;
 
 /** The decimal type that holds every value of a whole type. */
 export function decimalOfWhole(type: DeltaType): DecimalType {
@@ -57,7 +59,7 @@ export const castRules: readonly CastRule[] = [
   {
     from: ["byte", "short", "integer", "long"],
     to: ["boolean"],
-    build: (x) => term("boolean", `${x.sql} <> 0`, x.fails),
+    build: (x) => term("boolean", sql`${x.sql} <> 0`, x.fails),
   },
   { from: ["boolean"], to: ["byte", "short", "integer", "long", "float", "double"], build: plain },
   { from: ["float"], to: ["double"], build: plain },
@@ -66,7 +68,7 @@ export const castRules: readonly CastRule[] = [
   {
     from: ["decimal"],
     to: ["byte", "short", "integer", "long"],
-    build: (x, type) => tried({ ...x, sql: `trunc(${x.sql})` }, type),
+    build: (x, type) => tried({ ...x, sql: sql`trunc(${x.sql})` }, type),
   },
   {
     from: ["decimal"],
@@ -79,7 +81,7 @@ export const castRules: readonly CastRule[] = [
     // Both parts of the division are floats, and rounding its result twice is rounding it once.
     build: (x, type) =>
       isDecimal(x.type) && x.type.precision <= 7
-        ? typed(type, `CAST(${x.sql} AS DOUBLE)`, x.fails)
+        ? typed(type, sql`CAST(${x.sql} AS DOUBLE)`, x.fails)
         : undefined,
   },
   {
@@ -95,7 +97,7 @@ export const castRules: readonly CastRule[] = [
     build: textToWhole,
   },
   { from: ["string"], to: ["date"], domain: "yyyy-MM-dd", build: textToDate },
-  { from: ["string"], to: ["binary"], build: (x) => term("binary", `encode(${x.sql})`, x.fails) },
+  { from: ["string"], to: ["binary"], build: (x) => term("binary", sql`encode(${x.sql})`, x.fails) },
   { from: ["date"], to: ["string"], domain: "years 1 to 9999", build: dateToText },
   { from: ["timestamp", "timestamp_ntz"], to: ["string"], domain: "years 1 to 9999", build: momentToText },
   { from: ["timestamp", "timestamp_ntz"], to: ["date"], build: plain },
@@ -112,7 +114,7 @@ export const castRules: readonly CastRule[] = [
 export function castTo(operand: Term, type: DeltaType): Term | undefined {
   const [from, to] = [kindOf(operand.type), kindOf(type)];
   if (engineTypeText(operand.type) === engineTypeText(type)) return { ...operand, type };
-  if (operand.type === "void") return { type, sql: `CAST(NULL AS ${engineTypeText(type)})` };
+  if (operand.type === "void") return { type, sql: sql`CAST(NULL AS ${engineTypeText(type)})` };
   const text = operand.literal?.type === "string" ? operand.literal.value : undefined;
   if (typeof text === "string" && (to === "date" || to === "timestamp" || to === "timestamp_ntz")) {
     const moment = momentText(text, type);
@@ -133,8 +135,8 @@ function plain(x: Term, type: DeltaType): Term {
 
 /** A cast that the engine makes as Spark does, and fails where Spark does. */
 function tried(x: Term, type: DeltaType): Term {
-  const sql = `TRY_CAST(${x.sql} AS ${engineTypeText(type)})`;
-  return { type, sql, fails: anyOf([x.fails, `(${x.sql} IS NOT NULL AND ${sql} IS NULL)`]) };
+  const value = sql`TRY_CAST(${x.sql} AS ${engineTypeText(type)})`;
+  return { type, sql: value, fails: anyOf([x.fails, sql`(${x.sql} IS NOT NULL AND ${value} IS NULL)`]) };
 }
 
 function wholeToWhole(x: Term, type: DeltaType): Term {
@@ -146,17 +148,17 @@ function wholeToWhole(x: Term, type: DeltaType): Term {
  * largest bigint.
  */
 function floatToWhole(x: Term, type: DeltaType): Term {
-  const cut = tried({ ...x, sql: `trunc(CAST(${x.sql} AS DOUBLE))` }, type);
+  const cut = tried({ ...x, sql: sql`trunc(CAST(${x.sql} AS DOUBLE))` }, type);
   if (type !== "long") return cut;
-  const isEdge = `CAST(${x.sql} AS DOUBLE) = ${two63}::DOUBLE`;
-  const fails = anyOf([x.fails, `(${surely(`NOT ${isEdge}`)} AND ${cut.fails ?? "FALSE"})`]);
-  return { type, sql: `CASE WHEN ${isEdge} THEN 9223372036854775807::BIGINT ELSE ${cut.sql} END`, fails };
+  const isEdge = sql`CAST(${x.sql} AS DOUBLE) = ${two63}::DOUBLE`;
+  const fails = anyOf([x.fails, sql`(${surely(sql`NOT ${isEdge}`)} AND ${cut.fails ?? sql`FALSE`})`]);
+  return { type, sql: sql`CASE WHEN ${isEdge} THEN 9223372036854775807::BIGINT ELSE ${cut.sql} END`, fails };
 }
 
 function textToWhole(x: Term, type: DeltaType): Term | undefined {
   if (!isWhole(type)) return undefined;
   const cast = tried(x, type);
-  return { ...cast, fails: anyOf([cast.fails, surely(`NOT regexp_full_match(${x.sql}, '[+-]?[0-9]+')`)]) };
+  return { ...cast, fails: anyOf([cast.fails, surely(sql`NOT regexp_full_match(${x.sql}, '[+-]?[0-9]+')`)]) };
 }
 
 function textToDate(x: Term, type: DeltaType): Term {
@@ -164,12 +166,15 @@ function textToDate(x: Term, type: DeltaType): Term {
   const shape = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
   return {
     ...cast,
-    fails: anyOf([cast.fails, surely(`NOT regexp_full_match(${x.sql}, '${shape}') OR ${x.sql} < '0001'`)]),
+    fails: anyOf([
+      cast.fails,
+      surely(sql`NOT regexp_full_match(${x.sql}, ${quoteText(shape)}) OR ${x.sql} < '0001'`),
+    ]),
   };
 }
 
 function dateToText(x: Term): Term {
-  return typed("string", x.sql, anyOf([x.fails, surely(`NOT ${ordinaryDate(x.sql)}`)]));
+  return typed("string", x.sql, anyOf([x.fails, surely(sql`NOT ${ordinaryDate(x.sql)}`)]));
 }
 
 /**
@@ -179,7 +184,7 @@ function dateToText(x: Term): Term {
 function momentToText(x: Term): Term {
   return typed(
     "string",
-    `CAST(${x.sql} AS TIMESTAMP)`,
-    anyOf([x.fails, surely(`NOT (${ordinaryMoment(x.sql)})`)]),
+    sql`CAST(${x.sql} AS TIMESTAMP)`,
+    anyOf([x.fails, surely(sql`NOT (${ordinaryMoment(x.sql)})`)]),
   );
 }

@@ -1,3 +1,5 @@
+import { sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 import { anyOf, surely, type Term, term } from "./term.ts";
 
 /**
@@ -17,8 +19,8 @@ const unlikeLower = "Σİ\\x{1C89}-\\x{1C8A}\\x{A7CB}-\\x{A7DC}\\x{10D50}-\\x{10
 export function raised(x: Term): Term {
   return term(
     "string",
-    `upper(${x.sql})`,
-    anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeUpper}]')`)]),
+    sql`upper(${x.sql})`,
+    anyOf([x.fails, surely(sql`regexp_matches(${x.sql}, ${quoteText(`[${unlikeUpper}]`)})`)]),
   );
 }
 
@@ -26,7 +28,7 @@ export function raised(x: Term): Term {
 export function lowered(x: Term): Term {
   return term(
     "string",
-    `lower(${x.sql})`,
-    anyOf([x.fails, surely(`regexp_matches(${x.sql}, '[${unlikeLower}]')`)]),
+    sql`lower(${x.sql})`,
+    anyOf([x.fails, surely(sql`regexp_matches(${x.sql}, ${quoteText(`[${unlikeLower}]`)})`)]),
   );
 }

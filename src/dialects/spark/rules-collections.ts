@@ -1,4 +1,5 @@
 import { isPrimitive } from "../../schema/type-names.ts";
+import { sql } from "../../sql/sql.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
 import { failsInOrder, intKinds, kindOf, type Parameter, type Rule, type Term, term, typed } from "./term.ts";
@@ -16,13 +17,13 @@ export const collectionRules: readonly Rule[] = [
   {
     names: ["size", "cardinality"],
     forms: [
-      { takes: [array], build: ([x]) => x && typed("integer", `len(${x.sql})`, x.fails) },
-      { takes: [map], build: ([x]) => x && typed("integer", `cardinality(${x.sql})`, x.fails) },
+      { takes: [array], build: ([x]) => x && typed("integer", sql`len(${x.sql})`, x.fails) },
+      { takes: [map], build: ([x]) => x && typed("integer", sql`cardinality(${x.sql})`, x.fails) },
     ],
   },
   {
     names: ["array_size"],
-    forms: [{ takes: [array], build: ([x]) => x && typed("integer", `len(${x.sql})`, x.fails) }],
+    forms: [{ takes: [array], build: ([x]) => x && typed("integer", sql`len(${x.sql})`, x.fails) }],
   },
   { names: ["array_contains"], forms: [{ takes: [array, scalar], build: contained }] },
   {
@@ -48,26 +49,26 @@ function contained([x, sought]: readonly Term[]): Term | undefined {
   if (x === undefined || sought === undefined || isPrimitive(x.type) || x.type.type !== "array")
     return undefined;
   if (engineTypeText(x.type.elementType) !== engineTypeText(sought.type)) return undefined;
-  const found = `list_contains(${x.sql}, ${sought.sql})`;
-  const sql = `CASE WHEN ${sought.sql} IS NULL THEN NULL WHEN ${found} THEN TRUE WHEN len(${x.sql}) > list_count(${x.sql}) THEN NULL ELSE ${found} END`;
-  return term("boolean", sql, failsInOrder([x, sought]));
+  const found = sql`list_contains(${x.sql}, ${sought.sql})`;
+  const value = sql`CASE WHEN ${sought.sql} IS NULL THEN NULL WHEN ${found} THEN TRUE WHEN len(${x.sql}) > list_count(${x.sql}) THEN NULL ELSE ${found} END`;
+  return term("boolean", value, failsInOrder([x, sought]));
 }
 
 /** Positions count from 0; one beyond the array is an error. */
 function item(x: Term, index: Term): Term | undefined {
   if (isPrimitive(x.type) || x.type.type !== "array") return undefined;
-  const outside = `${x.sql} IS NOT NULL AND (${index.sql} < 0 OR ${index.sql} >= len(${x.sql}))`;
-  const sql = `CASE WHEN ${index.sql} >= 0 THEN list_extract(${x.sql}, CAST(${index.sql} AS BIGINT) + 1) END`;
-  return term(x.type.elementType, sql, failsInOrder([x, index], outside));
+  const outside = sql`${x.sql} IS NOT NULL AND (${index.sql} < 0 OR ${index.sql} >= len(${x.sql}))`;
+  const value = sql`CASE WHEN ${index.sql} >= 0 THEN list_extract(${x.sql}, CAST(${index.sql} AS BIGINT) + 1) END`;
+  return term(x.type.elementType, value, failsInOrder([x, index], outside));
 }
 
 /** Positions count from 1, negative ones from the end; 0 and those beyond the array are errors. */
 function element(x: Term, index: Term): Term | undefined {
   if (isPrimitive(x.type) || x.type.type !== "array") return undefined;
-  const outside = `${x.sql} IS NOT NULL AND (${index.sql} = 0 OR abs(CAST(${index.sql} AS BIGINT)) > len(${x.sql}))`;
+  const outside = sql`${x.sql} IS NOT NULL AND (${index.sql} = 0 OR abs(CAST(${index.sql} AS BIGINT)) > len(${x.sql}))`;
   return term(
     x.type.elementType,
-    `list_extract(${x.sql}, CAST(${index.sql} AS BIGINT))`,
+    sql`list_extract(${x.sql}, CAST(${index.sql} AS BIGINT))`,
     failsInOrder([x, index], outside),
   );
 }
@@ -78,6 +79,6 @@ function entry(x: Term, key: Term): Term | undefined {
     return undefined;
   const same = castTo(key, x.type.keyType);
   if (same === undefined) return undefined;
-  const sql = `CASE WHEN ${same.sql} IS NULL THEN NULL ELSE map_extract_value(${x.sql}, ${same.sql}) END`;
-  return term(x.type.valueType, sql, failsInOrder([x, same]));
+  const value = sql`CASE WHEN ${same.sql} IS NULL THEN NULL ELSE map_extract_value(${x.sql}, ${same.sql}) END`;
+  return term(x.type.valueType, value, failsInOrder([x, same]));
 }

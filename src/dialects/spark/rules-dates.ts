@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { castTo, ordinaryDate, ordinaryDay } from "./casts.ts";
 import {
@@ -19,19 +20,20 @@ const int: Parameter = { kinds: intKinds };
 const ordinary = "years 1 to 9999";
 
 /** Parts of a date by Spark's names, as the engine computes them of a DATE. */
-const dateParts: readonly (readonly [readonly string[], (date: string) => string])[] = [
-  [["year"], (x) => `year(${x})`],
-  [["quarter"], (x) => `quarter(${x})`],
-  [["month"], (x) => `month(${x})`],
-  [["day", "dayofmonth"], (x) => `day(${x})`],
-  [["dayofweek"], (x) => `dayofweek(${x}) + 1`],
-  [["weekday"], (x) => `isodow(${x}) - 1`],
-  [["dayofyear"], (x) => `dayofyear(${x})`],
-  [["weekofyear"], (x) => `week(${x})`],
+const dateParts: readonly (readonly [readonly string[], (date: SqlExpression) => SqlExpression])[] = [
+  [["year"], (x) => sql`year(${x})`],
+  [["quarter"], (x) => sql`quarter(${x})`],
+  [["month"], (x) => sql`month(${x})`],
+  [["day", "dayofmonth"], (x) => sql`day(${x})`],
+  [["dayofweek"], (x) => sql`dayofweek(${x}) + 1`],
+  [["weekday"], (x) => sql`isodow(${x}) - 1`],
+  [["dayofyear"], (x) => sql`dayofyear(${x})`],
+  [["weekofyear"], (x) => sql`week(${x})`],
 ];
 
 /** Parts of a time of day, in UTC: Spark takes those of its session's zone. */
-const clockParts = ["hour", "minute", "second"];
+const clockParts = ["hour", "minute", "second"] as const;
+const clockFunctions = { hour: sql`hour`, minute: sql`minute`, second: sql`second` };
 const truncUnits: Readonly<Record<string, string>> = {
   year: "year",
   yyyy: "year",
@@ -74,7 +76,7 @@ export const dateRules: readonly Rule[] = [
         {
           takes: [clock],
           domain: ordinary,
-          build: ([x]) => x && typed("integer", `${name}(${x.sql})`, x.fails),
+          build: ([x]) => x && typed("integer", sql`${clockFunctions[name]}(${x.sql})`, x.fails),
         },
       ],
     }),
@@ -82,7 +84,7 @@ export const dateRules: readonly Rule[] = [
   {
     names: ["last_day"],
     forms: [
-      { takes: [date], domain: ordinary, build: ([x]) => x && guarded(x, (day) => `last_day(${day})`) },
+      { takes: [date], domain: ordinary, build: ([x]) => x && guarded(x, (day) => sql`last_day(${day})`) },
     ],
   },
   {
@@ -100,16 +102,19 @@ export const dateRules: readonly Rule[] = [
   },
   {
     names: ["unix_seconds"],
-    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000000") }],
+    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, 1_000_000) }],
   },
   {
     names: ["unix_millis"],
-    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, "1000") }],
+    forms: [{ takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && epoch(x, 1_000) }],
   },
   {
     names: ["unix_micros"],
     forms: [
-      { takes: [{ kinds: ["timestamp"] }], build: ([x]) => x && term("long", `epoch_us(${x.sql})`, x.fails) },
+      {
+        takes: [{ kinds: ["timestamp"] }],
+        build: ([x]) => x && term("long", sql`epoch_us(${x.sql})`, x.fails),
+      },
     ],
   },
   {
@@ -176,35 +181,39 @@ export const dateRules: readonly Rule[] = [
   },
 ];
 
-function datePart(x: Term, compute: (date: string) => string): Term | undefined {
+function datePart(x: Term, compute: (date: SqlExpression) => SqlExpression): Term | undefined {
   const day = castTo(x, "date");
   return (
-    day && typed("integer", compute(day.sql), anyOf([day.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]))
+    day && typed("integer", compute(day.sql), anyOf([day.fails, surely(sql`NOT ${ordinaryDate(day.sql)}`)]))
   );
 }
 
-function guarded(x: Term, compute: (date: string) => string): Term {
-  return typed("date", compute(x.sql), anyOf([x.fails, surely(`NOT ${ordinaryDate(x.sql)}`)]));
+function guarded(x: Term, compute: (date: SqlExpression) => SqlExpression): Term {
+  return typed("date", compute(x.sql), anyOf([x.fails, surely(sql`NOT ${ordinaryDate(x.sql)}`)]));
 }
 
-const days = ({ sql }: Term): string => `(${sql} - DATE '1970-01-01')`;
+const days = (arg: Term): SqlExpression => sql`(${arg.sql} - DATE '1970-01-01')`;
 
 function shifted(args: readonly Term[], sign: "+" | "-"): Term | undefined {
   const [x, count] = args;
   if (x === undefined || count === undefined) return undefined;
-  const target = `(CAST(${days(x)} AS BIGINT) ${sign} CAST(${count.sql} AS BIGINT))`;
-  const sql = `CASE WHEN ${ordinaryDay(target)} THEN DATE '1970-01-01' + CAST(${target} AS INTEGER) END`;
-  return typed("date", sql, failsInOrder([x, count], `NOT (${ordinaryDay(target)})`));
+  const target = sql`(CAST(${days(x)} AS BIGINT) ${sign === "+" ? sql`+` : sql`-`} CAST(${count.sql} AS BIGINT))`;
+  const value = sql`CASE WHEN ${ordinaryDay(target)} THEN DATE '1970-01-01' + CAST(${target} AS INTEGER) END`;
+  return typed("date", value, failsInOrder([x, count], sql`NOT (${ordinaryDay(target)})`));
 }
 
 function difference([end, start]: readonly Term[]): Term | undefined {
-  return end && start && typed("integer", `(${end.sql} - ${start.sql})`, failsInOrder([end, start]));
+  return end && start && typed("integer", sql`(${end.sql} - ${start.sql})`, failsInOrder([end, start]));
 }
 
 /** Whole units since 1970, rounded down. */
-function epoch(x: Term, micros: string): Term {
-  const value = `epoch_us(${x.sql})`;
-  return typed("long", `(${value} - ((${value} % ${micros}) + ${micros}) % ${micros}) // ${micros}`, x.fails);
+function epoch(x: Term, micros: number): Term {
+  const value = sql`epoch_us(${x.sql})`;
+  return typed(
+    "long",
+    sql`(${value} - ((${value} % ${micros}) + ${micros}) % ${micros}) // ${micros}`,
+    x.fails,
+  );
 }
 
 function truncated(
@@ -218,8 +227,8 @@ function truncated(
   if (found === undefined || day === undefined) return undefined;
   return typed(
     x.type,
-    `date_trunc('${found}', ${x.sql})`,
-    anyOf([x.fails, surely(`NOT ${ordinaryDate(day.sql)}`)]),
+    sql`date_trunc(${quoteText(found)}, ${x.sql})`,
+    anyOf([x.fails, surely(sql`NOT ${ordinaryDate(day.sql)}`)]),
   );
 }
 
@@ -233,7 +242,7 @@ function formatted(x: Term, format: Term | undefined): Term | undefined {
   if (parts.join("") !== pattern || pattern === "" || !known.every((part) => part !== undefined))
     return undefined;
   const day = castTo(x, "date");
-  const local = x.type === "date" ? x.sql : `CAST(${x.sql} AS TIMESTAMP)`;
-  const fails = anyOf([x.fails, day && surely(`NOT ${ordinaryDate(day.sql)}`)]);
-  return term("string", `strftime(${local}, ${quoteText(known.join(""))})`, fails);
+  const local = x.type === "date" ? x.sql : sql`CAST(${x.sql} AS TIMESTAMP)`;
+  const fails = anyOf([x.fails, day && surely(sql`NOT ${ordinaryDate(day.sql)}`)]);
+  return term("string", sql`strftime(${local}, ${quoteText(known.join(""))})`, fails);
 }

@@ -1,4 +1,5 @@
 import type { DeltaType } from "../../schema/types.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { commonTerms } from "./coercion.ts";
@@ -12,6 +13,7 @@ import {
   numberKinds,
   type Parameter,
   type Rule,
+  sqlsOf,
   type Term,
   type TypeKind,
   term,
@@ -26,18 +28,19 @@ const anything: Parameter = { kinds: [...scalarKinds, "void", "array", "map", "s
 const infix = (name: string, [left, right]: readonly string[]): string => `${left} ${name} ${right}`;
 const joined = (name: string, args: readonly string[]): string =>
   args.map((arg) => `(${arg})`).join(` ${name} `);
-const comparisons = ["=", "<>", "<", "<=", ">", ">="];
+const comparisons = { "=": sql`=`, "<>": sql`<>`, "<": sql`<`, "<=": sql`<=`, ">": sql`>`, ">=": sql`>=` };
+type Comparison = keyof typeof comparisons;
 
 /**
  * Comparisons and what depends on conditions: text by its bytes, NaN equal to itself and greater than
  * all, -0.0 equal to 0.0.
  */
 export const logicRules: readonly Rule[] = [
-  ...comparisons.map(
-    (name): Rule => ({
+  ...Object.entries(comparisons).map(
+    ([name, symbol]): Rule => ({
       names: [name],
       spell: infix,
-      forms: [{ takes: [scalar, scalar], build: (args) => compared(name, args) }],
+      forms: [{ takes: [scalar, scalar], build: (args) => comparison(symbol, args) }],
     }),
   ),
   { names: ["<=>"], spell: infix, forms: [{ takes: [scalar, scalar], build: sameOrNull }] },
@@ -54,23 +57,23 @@ export const logicRules: readonly Rule[] = [
   {
     names: ["not"],
     spell: (_, [x]) => `NOT (${x})`,
-    forms: [{ takes: [boolean], build: ([x]) => x && term("boolean", `NOT ${x.sql}`, x.fails) }],
+    forms: [{ takes: [boolean], build: ([x]) => x && term("boolean", sql`NOT ${x.sql}`, x.fails) }],
   },
-  ...["true", "false"].map(
+  ...[true, false].map(
     (value): Rule => ({
       names: [`is ${value}`],
       spell: (_, [x]) => `(${x}) IS ${value}`,
       forms: [
         {
           takes: [boolean],
-          build: ([x]) => x && term("boolean", `${x.sql} IS ${value.toUpperCase()}`, x.fails),
+          build: ([x]) => x && term("boolean", sql`${x.sql} IS ${value ? sql`TRUE` : sql`FALSE`}`, x.fails),
         },
       ],
     }),
   ),
-  { names: ["is null"], spell: (_, [x]) => `(${x}) IS NULL`, forms: [nullTest("IS NULL")] },
-  { names: ["isnull"], forms: [nullTest("IS NULL")] },
-  { names: ["isnotnull"], forms: [nullTest("IS NOT NULL")] },
+  { names: ["is null"], spell: (_, [x]) => `(${x}) IS NULL`, forms: [nullTest(sql`IS NULL`)] },
+  { names: ["isnull"], forms: [nullTest(sql`IS NULL`)] },
+  { names: ["isnotnull"], forms: [nullTest(sql`IS NOT NULL`)] },
   {
     names: ["between"],
     spell: (_, [x, low, high]) => `${x} BETWEEN ${low} AND ${high}`,
@@ -91,11 +94,11 @@ export const logicRules: readonly Rule[] = [
     forms: [
       {
         takes: [scalar, scalar, scalar],
-        build: ([x, ...rest]) => x && chosen([term("boolean", `${x.sql} IS NOT NULL`, x.fails), ...rest]),
+        build: ([x, ...rest]) => x && chosen([term("boolean", sql`${x.sql} IS NOT NULL`, x.fails), ...rest]),
       },
     ],
   },
-  ...["greatest", "least"].map(
+  ...(["greatest", "least"] as const).map(
     (name): Rule => ({
       names: [name],
       forms: [
@@ -144,13 +147,19 @@ export const logicRules: readonly Rule[] = [
   },
 ];
 
-function nullTest(test: string): Form {
-  return { takes: [anything], build: ([x]) => x && term("boolean", `${x.sql} ${test}`, x.fails) };
+function nullTest(test: SqlExpression): Form {
+  return { takes: [anything], build: ([x]) => x && term("boolean", sql`${x.sql} ${test}`, x.fails) };
 }
 
-function compared(symbol: string, args: readonly Term[]): Term | undefined {
+function compared(name: Comparison, args: readonly Term[]): Term | undefined {
+  return comparison(comparisons[name], args);
+}
+
+function comparison(symbol: SqlExpression, args: readonly Term[]): Term | undefined {
   const [left, right] = commonTerms(args, true) ?? [];
-  return left && right && term("boolean", `${left.sql} ${symbol} ${right.sql}`, failsInOrder([left, right]));
+  return (
+    left && right && term("boolean", sql`${left.sql} ${symbol} ${right.sql}`, failsInOrder([left, right]))
+  );
 }
 
 function sameOrNull(args: readonly Term[]): Term | undefined {
@@ -158,18 +167,18 @@ function sameOrNull(args: readonly Term[]): Term | undefined {
   return (
     left &&
     right &&
-    term("boolean", `${left.sql} IS NOT DISTINCT FROM ${right.sql}`, anyOf([left.fails, right.fails]))
+    term("boolean", sql`${left.sql} IS NOT DISTINCT FROM ${right.sql}`, anyOf([left.fails, right.fails]))
   );
 }
 
 /** A condition fails where an operand does that is looked at: none is after the first that decides. */
 function connected(word: "AND" | "OR", args: readonly Term[]): Term {
-  const decides = word === "AND" ? "FALSE" : "TRUE";
+  const decides = word === "AND" ? sql`FALSE` : sql`TRUE`;
   const fails = args.map((arg, index) => {
-    const before = args.slice(0, index).map(({ sql }) => `${sql} IS NOT ${decides}`);
-    return arg.fails === undefined ? undefined : `(${[...before, arg.fails].join(" AND ")})`;
+    const before = args.slice(0, index).map((arg) => sql`${arg.sql} IS NOT ${decides}`);
+    return arg.fails === undefined ? undefined : sql`(${joinSql([...before, arg.fails], sql` AND `)})`;
   });
-  return term("boolean", args.map(({ sql }) => sql).join(` ${word} `), anyOf(fails));
+  return term("boolean", joinSql(sqlsOf(args), word === "AND" ? sql` AND ` : sql` OR `), anyOf(fails));
 }
 
 function between([x, low, high]: readonly Term[]): Term | undefined {
@@ -180,7 +189,7 @@ function between([x, low, high]: readonly Term[]): Term | undefined {
 function memberOf(args: readonly Term[]): Term | undefined {
   const [x, ...items] = commonTerms(args, false) ?? [];
   if (x === undefined || items.some(({ fails }) => fails !== undefined)) return undefined;
-  return term("boolean", `${x.sql} IN (${items.map(({ sql }) => sql).join(", ")})`, x.fails);
+  return term("boolean", sql`${x.sql} IN (${sqlsOf(items)})`, x.fails);
 }
 
 function spellCase(_: string, args: readonly string[]): string {
@@ -207,28 +216,30 @@ function chosen(args: readonly Term[]): Term | undefined {
   );
   if (values === undefined || conditions.some(({ type }) => type !== "boolean")) return undefined;
   const type: DeltaType = values[0]?.type ?? "void";
-  const fails: string[] = [];
-  let [sql, before] = ["CASE", ""];
+  const fails: SqlExpression[] = [];
+  const branches: SqlExpression[] = [];
+  let before = sql``;
   for (const [index, condition] of conditions.entries()) {
     const value = values[index];
-    if (condition.fails !== undefined) fails.push(`(${before}${condition.fails})`);
-    if (value?.fails !== undefined) fails.push(`(${before}${condition.sql} IS TRUE AND ${value.fails})`);
-    sql += ` WHEN ${condition.sql} THEN ${value?.sql ?? "NULL"}`;
-    before += `${condition.sql} IS NOT TRUE AND `;
+    if (condition.fails !== undefined) fails.push(sql`(${before}${condition.fails})`);
+    if (value?.fails !== undefined) fails.push(sql`(${before}${condition.sql} IS TRUE AND ${value.fails})`);
+    branches.push(sql`WHEN ${condition.sql} THEN ${value?.sql ?? sql`NULL`}`);
+    before = sql`${before}${condition.sql} IS NOT TRUE AND `;
   }
   const otherwise = values[branchCount];
-  if (otherwise?.fails !== undefined) fails.push(`(${before}${otherwise.fails})`);
-  return term(type, `${sql}${otherwise === undefined ? "" : ` ELSE ${otherwise.sql}`} END`, anyOf(fails));
+  if (otherwise?.fails !== undefined) fails.push(sql`(${before}${otherwise.fails})`);
+  if (otherwise !== undefined) branches.push(sql`ELSE ${otherwise.sql}`);
+  return term(type, sql`CASE ${joinSql(branches, sql` `)} END`, anyOf(fails));
 }
 
 function firstPresent(args: readonly Term[]): Term | undefined {
   const terms = commonTerms(args, false);
   if (terms === undefined) return undefined;
   const fails = terms.map((arg, index) => {
-    const before = terms.slice(0, index).map(({ sql }) => `${sql} IS NULL`);
-    return arg.fails === undefined ? undefined : `(${[...before, arg.fails].join(" AND ")})`;
+    const before = terms.slice(0, index).map((arg) => sql`${arg.sql} IS NULL`);
+    return arg.fails === undefined ? undefined : sql`(${joinSql([...before, arg.fails], sql` AND `)})`;
   });
-  return term(terms[0]?.type ?? "void", `coalesce(${terms.map(({ sql }) => sql).join(", ")})`, anyOf(fails));
+  return term(terms[0]?.type ?? "void", sql`coalesce(${sqlsOf(terms)})`, anyOf(fails));
 }
 
 function nullIf([x, other]: readonly Term[]): Term | undefined {
@@ -236,19 +247,19 @@ function nullIf([x, other]: readonly Term[]): Term | undefined {
   return (
     same &&
     x &&
-    term(x.type, `CASE WHEN ${same.sql} THEN NULL ELSE ${x.sql} END`, anyOf([x.fails, same.fails]))
+    term(x.type, sql`CASE WHEN ${same.sql} THEN NULL ELSE ${x.sql} END`, anyOf([x.fails, same.fails]))
   );
 }
 
 /** Of floats too as doubles: the engine's own would lose the sign of a zero. */
-function extreme(name: string, args: readonly Term[]): Term | undefined {
+function extreme(name: "greatest" | "least", args: readonly Term[]): Term | undefined {
   const terms = commonTerms(args, false);
   const type = terms?.[0]?.type ?? "void";
   const compared = type === "float" ? terms?.map((arg) => castTo(arg, "double")) : terms;
   if (compared === undefined || !compared.every((arg) => arg !== undefined)) return undefined;
   return typed(
     type,
-    `${name}(${compared.map(({ sql }) => sql).join(", ")})`,
+    sql`${name === "least" ? sql`least` : sql`greatest`}(${sqlsOf(compared)})`,
     anyOf(compared.map(({ fails }) => fails)),
   );
 }
@@ -260,7 +271,7 @@ function like(x: Term, pattern: Term, mark: string): Term | undefined {
   if (found === undefined || kindOf(x.type) !== "string") return undefined;
   return term(
     "boolean",
-    `${x.sql} LIKE ${quoteText(found)}${found.includes("\\") ? " ESCAPE '\\'" : ""}`,
+    sql`${x.sql} LIKE ${quoteText(found)}${found.includes("\\") ? sql` ESCAPE '\\'` : sql``}`,
     x.fails,
   );
 }

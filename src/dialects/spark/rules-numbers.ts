@@ -1,4 +1,5 @@
 import type { DeltaType } from "../../schema/types.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { engineTypeText } from "../engine-types.ts";
 import { castTo } from "./casts.ts";
 import { asDecimal, commonTerms, narrowLiterals } from "./coercion.ts";
@@ -22,20 +23,22 @@ const whole: Parameter = { kinds: wholeKinds };
 const float: Parameter = { kinds: ["float", "double"] };
 const infix = (name: string, [left, right]: readonly string[]): string => `${left} ${name} ${right}`;
 
-const limits: Readonly<Record<string, readonly [string, string]>> = {
-  byte: ["-128", "127"],
-  short: ["-32768", "32767"],
-  integer: ["-2147483648", "2147483647"],
-  long: ["-9223372036854775808", "9223372036854775807"],
+const limits: Readonly<Record<string, readonly [SqlExpression, SqlExpression]>> = {
+  byte: [sql`-128`, sql`127`],
+  short: [sql`-32768`, sql`32767`],
+  integer: [sql`-2147483648`, sql`2147483647`],
+  long: [sql`-9223372036854775808`, sql`9223372036854775807`],
 };
+
+const operators = { "+": sql`+`, "-": sql`-`, "*": sql`*` };
 
 /** Arithmetic of numbers under ANSI: a result that its type does not hold is an error. */
 export const numberRules: readonly Rule[] = [
-  ...["+", "-", "*"].map(
-    (name): Rule => ({
+  ...Object.entries(operators).map(
+    ([name, symbol]): Rule => ({
       names: [name],
       spell: infix,
-      forms: [{ takes: [number, number], build: (args) => arithmetic(name, args) }],
+      forms: [{ takes: [number, number], build: (args) => arithmetic(symbol, args) }],
     }),
   ),
   { names: ["/"], spell: infix, forms: [{ takes: [number, number], build: quotient }] },
@@ -70,33 +73,38 @@ export const numberRules: readonly Rule[] = [
   {
     names: ["isnan"],
     forms: [
-      { takes: [float], build: ([x]) => x && term("boolean", `coalesce(isnan(${x.sql}), FALSE)`, x.fails) },
+      {
+        takes: [float],
+        build: ([x]) => x && term("boolean", sql`coalesce(isnan(${x.sql}), FALSE)`, x.fails),
+      },
     ],
   },
 ];
 
 function bitRules(): Rule[] {
-  const symbols: Readonly<Record<string, (left: string, right: string) => string>> = {
-    "&": (left, right) => `${left} & ${right}`,
-    "|": (left, right) => `${left} | ${right}`,
-    "^": (left, right) => `xor(${left}, ${right})`,
+  const symbols: Readonly<Record<string, (left: SqlExpression, right: SqlExpression) => SqlExpression>> = {
+    "&": (left, right) => sql`${left} & ${right}`,
+    "|": (left, right) => sql`${left} | ${right}`,
+    "^": (left, right) => sql`xor(${left}, ${right})`,
   };
-  const rules = Object.entries(symbols).map(([name, sql]): Rule => {
+  const rules = Object.entries(symbols).map(([name, combine]): Rule => {
     const build = (args: readonly Term[]): Term | undefined => {
       const [left, right] = commonTerms(args, false) ?? [];
-      return left && right && typed(left.type, `(${sql(left.sql, right.sql)})`, failsInOrder([left, right]));
+      return (
+        left && right && typed(left.type, sql`(${combine(left.sql, right.sql)})`, failsInOrder([left, right]))
+      );
     };
     return { names: [name], spell: infix, forms: [{ takes: [whole, whole], build }] };
   });
   const inverted: Rule = {
     names: ["~"],
     spell: (_, [x]) => `~(${x})`,
-    forms: [{ takes: [whole], build: ([x]) => x && typed(x.type, `(~${x.sql})`, x.fails) }],
+    forms: [{ takes: [whole], build: ([x]) => x && typed(x.type, sql`(~${x.sql})`, x.fails) }],
   };
   return [...rules, inverted];
 }
 
-function arithmetic(symbol: string, args: readonly Term[]): Term | undefined {
+function arithmetic(symbol: SqlExpression, args: readonly Term[]): Term | undefined {
   const [a, b] = narrowLiterals(args);
   if (a === undefined || b === undefined) return undefined;
   if ((isDecimal(a.type) || isDecimal(b.type)) && isExact(a.type) && isExact(b.type))
@@ -104,8 +112,8 @@ function arithmetic(symbol: string, args: readonly Term[]): Term | undefined {
   const [left, right] = commonTerms([a, b], false) ?? [];
   if (left === undefined || right === undefined) return undefined;
   if (!isWhole(left.type))
-    return typed(left.type, `(${left.sql} ${symbol} ${right.sql})`, failsInOrder([left, right]));
-  return wholeResult(left.type, (wide) => `${wide(left)} ${symbol} ${wide(right)}`, [left, right]);
+    return typed(left.type, sql`(${left.sql} ${symbol} ${right.sql})`, failsInOrder([left, right]));
+  return wholeResult(left.type, (wide) => sql`${wide(left)} ${symbol} ${wide(right)}`, [left, right]);
 }
 
 const isExact = (type: DeltaType): boolean => isDecimal(type) || isWhole(type);
@@ -113,22 +121,22 @@ const isExact = (type: DeltaType): boolean => isDecimal(type) || isWhole(type);
 /** A whole number computed in a wider type, which fails where the narrow one does not hold it. */
 function wholeResult(
   type: DeltaType,
-  compute: (wide: (arg: Term) => string) => string,
+  compute: (wide: (arg: Term) => SqlExpression) => SqlExpression,
   args: readonly Term[],
-  own?: string,
+  own?: SqlExpression,
 ): Term {
-  const wider = type === "long" ? "HUGEINT" : "BIGINT";
-  const sql = compute(({ sql: narrow }) => `CAST(${narrow} AS ${wider})`);
-  const [low, high] = limits[kindOf(type)] ?? ["0", "0"];
-  const outside = `(${sql}) NOT BETWEEN ${low} AND ${high}`;
-  const fails = failsInOrder(args, own === undefined ? outside : `(${own} OR ${outside})`);
-  return { type, sql: `TRY_CAST((${sql}) AS ${engineTypeText(type)})`, fails };
+  const wider = type === "long" ? sql`HUGEINT` : sql`BIGINT`;
+  const value = compute((arg) => sql`CAST(${arg.sql} AS ${wider})`);
+  const [low, high] = limits[kindOf(type)] ?? [sql`0`, sql`0`];
+  const outside = sql`(${value}) NOT BETWEEN ${low} AND ${high}`;
+  const fails = failsInOrder(args, own === undefined ? outside : sql`(${own} OR ${outside})`);
+  return { type, sql: sql`TRY_CAST((${value}) AS ${engineTypeText(type)})`, fails };
 }
 
 /** Spark's result types (DecimalPrecision); one of more than 38 digits would be rounded, and is left out. */
-function decimalArithmetic(symbol: string, left: Term, right: Term): Term | undefined {
+function decimalArithmetic(symbol: SqlExpression, left: Term, right: Term): Term | undefined {
   const [a, b] = [asDecimal(left.type), asDecimal(right.type)];
-  const product = symbol === "*";
+  const product = symbol === operators["*"];
   const scale = product ? a.scale + b.scale : Math.max(a.scale, b.scale);
   const digits = product
     ? a.precision + b.precision - scale
@@ -138,12 +146,16 @@ function decimalArithmetic(symbol: string, left: Term, right: Term): Term | unde
   // The engine multiplies two short decimals in 64 bits.
   const factor: DeltaType = { ...a, precision: 38 - b.precision };
   const [x, y] = [castTo(left, product ? factor : type), castTo(right, product ? b : type)];
-  return x && y && typed(type, `(${x.sql} ${symbol} ${y.sql})`, failsInOrder([left, right]));
+  return x && y && typed(type, sql`(${x.sql} ${symbol} ${y.sql})`, failsInOrder([left, right]));
 }
 
 /** Spark looks at the divisor first: where it is null, the dividend is not evaluated. */
-function failsDividing(dividend: Term, divisor: Term, own = "FALSE"): string | undefined {
-  const isZero = `${dividend.sql} IS NOT NULL AND (${divisor.sql} = 0 OR ${own})`;
+function failsDividing(
+  dividend: Term,
+  divisor: Term,
+  own: SqlExpression = sql`FALSE`,
+): SqlExpression | undefined {
+  const isZero = sql`${dividend.sql} IS NOT NULL AND (${divisor.sql} = 0 OR ${own})`;
   return failsInOrder([divisor, dividend], isZero);
 }
 
@@ -154,24 +166,29 @@ function quotient(args: readonly Term[]): Term | undefined {
     return undefined;
   const [x, y] = [castTo(left, "double"), castTo(right, "double")];
   return (
-    x && y && term("double", `CASE WHEN ${y.sql} <> 0 THEN ${x.sql} / ${y.sql} END`, failsDividing(x, y))
+    x && y && term("double", sql`CASE WHEN ${y.sql} <> 0 THEN ${x.sql} / ${y.sql} END`, failsDividing(x, y))
   );
 }
 
 function remainder(args: readonly Term[]): Term | undefined {
   const [left, right] = commonTerms(args, true) ?? [];
   if (left === undefined || right === undefined || isDecimal(left.type)) return undefined;
-  const wide = ({ sql }: Term) => (isWhole(left.type) ? `CAST(${sql} AS HUGEINT)` : `CAST(${sql} AS DOUBLE)`);
-  const sql = `CASE WHEN ${right.sql} <> 0 THEN ${wide(left)} % ${wide(right)} END`;
-  return typed(left.type, sql, failsDividing(left, right));
+  const wide = (arg: Term): SqlExpression =>
+    isWhole(left.type) ? sql`CAST(${arg.sql} AS HUGEINT)` : sql`CAST(${arg.sql} AS DOUBLE)`;
+  const value = sql`CASE WHEN ${right.sql} <> 0 THEN ${wide(left)} % ${wide(right)} END`;
+  return typed(left.type, value, failsDividing(left, right));
 }
 
 function integerQuotient(args: readonly Term[]): Term | undefined {
   const [left, right] = args.map((arg) => castTo(arg, "long"));
   if (left === undefined || right === undefined) return undefined;
-  const sql = `CASE WHEN ${right.sql} <> 0 THEN CAST(${left.sql} AS HUGEINT) // CAST(${right.sql} AS HUGEINT) END`;
-  const overflow = `(${right.sql} = -1 AND ${left.sql} = (-9223372036854775808)::BIGINT)`;
-  return { type: "long", sql: `TRY_CAST(${sql} AS BIGINT)`, fails: failsDividing(left, right, overflow) };
+  const value = sql`CASE WHEN ${right.sql} <> 0 THEN CAST(${left.sql} AS HUGEINT) // CAST(${right.sql} AS HUGEINT) END`;
+  const overflow = sql`(${right.sql} = -1 AND ${left.sql} = (-9223372036854775808)::BIGINT)`;
+  return {
+    type: "long",
+    sql: sql`TRY_CAST(${value} AS BIGINT)`,
+    fails: failsDividing(left, right, overflow),
+  };
 }
 
 /** Spark negates decimals in 34 digits, and fails for those that this makes longer. */
@@ -179,14 +196,14 @@ const isNegatable = ({ type }: Term): boolean => !isDecimal(type) || type.precis
 
 function negative(x: Term): Term | undefined {
   if (!isNegatable(x)) return undefined;
-  if (isWhole(x.type)) return wholeResult(x.type, (wide) => `-(${wide(x)})`, [x]);
-  return typed(x.type, `(-${x.sql})`, x.fails);
+  if (isWhole(x.type)) return wholeResult(x.type, (wide) => sql`-(${wide(x)})`, [x]);
+  return typed(x.type, sql`(-${x.sql})`, x.fails);
 }
 
 function absolute(x: Term): Term | undefined {
   if (!isNegatable(x)) return undefined;
-  if (isWhole(x.type)) return wholeResult(x.type, (wide) => `abs(${wide(x)})`, [x]);
-  return typed(x.type, `abs(${x.sql})`, x.fails);
+  if (isWhole(x.type)) return wholeResult(x.type, (wide) => sql`abs(${wide(x)})`, [x]);
+  return typed(x.type, sql`abs(${x.sql})`, x.fails);
 }
 
 /**
@@ -194,6 +211,7 @@ function absolute(x: Term): Term | undefined {
  */
 function wholePart(x: Term, name: "floor" | "ceil"): Term | undefined {
   if (isWhole(x.type)) return castTo(x, "long");
+  const part = name === "floor" ? sql`floor` : sql`ceil`;
   if (isDecimal(x.type)) {
     if (x.type.scale === 0) return x;
     const type: DeltaType = {
@@ -201,15 +219,19 @@ function wholePart(x: Term, name: "floor" | "ceil"): Term | undefined {
       precision: Math.min(x.type.precision - x.type.scale + 1, 38),
       scale: 0,
     };
-    return typed(type, `${name}(${x.sql})`, x.fails);
+    return typed(type, sql`${part}(${x.sql})`, x.fails);
   }
-  const value = `CAST(${x.sql} AS DOUBLE)`;
+  const value = sql`CAST(${x.sql} AS DOUBLE)`;
   const cases = [
-    `WHEN isnan(${value}) THEN 0`,
-    `WHEN ${value} >= 9223372036854775807::DOUBLE THEN 9223372036854775807`,
-    `WHEN ${value} <= (-9223372036854775808)::DOUBLE THEN (-9223372036854775808)::BIGINT`,
+    sql`WHEN isnan(${value}) THEN 0`,
+    sql`WHEN ${value} >= 9223372036854775807::DOUBLE THEN 9223372036854775807`,
+    sql`WHEN ${value} <= (-9223372036854775808)::DOUBLE THEN (-9223372036854775808)::BIGINT`,
   ];
-  return typed("long", `CASE ${cases.join(" ")} ELSE TRY_CAST(${name}(${value}) AS BIGINT) END`, x.fails);
+  return typed(
+    "long",
+    sql`CASE ${joinSql(cases, sql` `)} ELSE TRY_CAST(${part}(${value}) AS BIGINT) END`,
+    x.fails,
+  );
 }
 
 function rounded(x: Term, digits: number): Term | undefined {
@@ -224,13 +246,21 @@ function squareRoot([x]: readonly Term[]): Term | undefined {
   const value = x && castTo(x, "double");
   return (
     value &&
-    term("double", `CASE WHEN ${value.sql} < 0 THEN 'NaN'::DOUBLE ELSE sqrt(${value.sql}) END`, value.fails)
+    term(
+      "double",
+      sql`CASE WHEN ${value.sql} < 0 THEN 'NaN'::DOUBLE ELSE sqrt(${value.sql}) END`,
+      value.fails,
+    )
   );
 }
 
 function sign([x]: readonly Term[]): Term | undefined {
   const value = x && castTo(x, "double");
   if (value === undefined) return undefined;
-  const sql = `CASE WHEN isnan(${value.sql}) OR ${value.sql} = 0 THEN ${value.sql} WHEN ${value.sql} > 0 THEN 1 ELSE -1 END`;
-  return typed("double", `CASE WHEN ${value.sql} IS NOT NULL THEN ${sql} END`, anyOf([value.fails]));
+  const expression = sql`CASE WHEN isnan(${value.sql}) OR ${value.sql} = 0 THEN ${value.sql} WHEN ${value.sql} > 0 THEN 1 ELSE -1 END`;
+  return typed(
+    "double",
+    sql`CASE WHEN ${value.sql} IS NOT NULL THEN ${expression} END`,
+    anyOf([value.fails]),
+  );
 }

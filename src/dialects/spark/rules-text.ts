@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { castTo } from "./casts.ts";
 import { lowered, raised } from "./letter-case.ts";
 import {
@@ -7,6 +8,7 @@ import {
   literalTerm,
   type Parameter,
   type Rule,
+  sqlsOf,
   type Term,
   term,
   typed,
@@ -28,14 +30,18 @@ export const textRules: readonly Rule[] = [
       {
         takes: [textOrBinary],
         build: ([x]) =>
-          x && typed("integer", `${x.type === "binary" ? "octet_length" : "length"}(${x.sql})`, x.fails),
+          x &&
+          typed("integer", sql`${x.type === "binary" ? sql`octet_length` : sql`length`}(${x.sql})`, x.fails),
       },
     ],
   },
   {
     names: ["octet_length"],
     forms: [
-      { takes: [textOrBinary], build: ([x]) => x && typed("integer", `octet_length(${blob(x)})`, x.fails) },
+      {
+        takes: [textOrBinary],
+        build: ([x]) => x && typed("integer", sql`octet_length(${blob(x)})`, x.fails),
+      },
     ],
   },
   {
@@ -46,22 +52,22 @@ export const textRules: readonly Rule[] = [
     names: ["lower", "lcase"],
     forms: [{ takes: [text], domain: caseDomain, build: ([x]) => x && lowered(x) }],
   },
-  ...["trim", "ltrim", "rtrim"].map(
-    (name): Rule => ({
+  ...Object.entries({ trim: sql`trim`, ltrim: sql`ltrim`, rtrim: sql`rtrim` }).map(
+    ([name, trim]): Rule => ({
       names: [name],
-      forms: [{ takes: [text], build: (args) => strictText(args, ([x]) => `${name}(${x}, ' ')`) }],
+      forms: [{ takes: [text], build: (args) => strictText(args, (x) => sql`${trim}(${x}, ' ')`) }],
     }),
   ),
   {
     names: ["btrim"],
     forms: [
-      { takes: [text], build: (args) => strictText(args, ([x]) => `trim(${x}, ' ')`) },
+      { takes: [text], build: (args) => strictText(args, (x) => sql`trim(${x}, ' ')`) },
       {
         takes: [text, text],
         build: (args) =>
           strictText(
             args,
-            ([x, characters]) => `CASE WHEN ${characters} = '' THEN ${x} ELSE trim(${x}, ${characters}) END`,
+            (x, characters) => sql`CASE WHEN ${characters} = '' THEN ${x} ELSE trim(${x}, ${characters}) END`,
           ),
       },
     ],
@@ -89,11 +95,11 @@ export const textRules: readonly Rule[] = [
     forms: [
       {
         takes: [text, text],
-        build: (args) => strictText(args, ([x, sought]) => `replace(${x}, ${sought}, '')`),
+        build: (args) => strictText(args, (x, sought) => sql`replace(${x}, ${sought}, '')`),
       },
       {
         takes: [text, text, text],
-        build: (args) => strictText(args, ([x, sought, other]) => `replace(${x}, ${sought}, ${other})`),
+        build: (args) => strictText(args, (x, sought, other) => sql`replace(${x}, ${sought}, ${other})`),
       },
     ],
   },
@@ -101,15 +107,15 @@ export const textRules: readonly Rule[] = [
   { names: ["concat_ws"], forms: [{ takes: [text, text], repeats: true, build: joinedWith }] },
   {
     names: ["reverse"],
-    forms: [{ takes: [text], build: (args) => strictText(args, ([x = ""]) => reversed(x)) }],
+    forms: [{ takes: [text], build: (args) => strictText(args, reversed) }],
   },
-  ...["startswith", "endswith", "contains"].map(
-    (name): Rule => ({
+  ...Object.entries({ startswith: sql`starts_with`, endswith: sql`ends_with`, contains: sql`contains` }).map(
+    ([name, engineName]): Rule => ({
       names: [name],
       forms: [
         {
           takes: [text, text],
-          build: (args) => compare(args, ([x, y]) => `${engineName(name)}(${x}, ${y})`),
+          build: (args) => compare(args, (x, y) => sql`${engineName}(${x}, ${y})`),
         },
       ],
     }),
@@ -117,13 +123,19 @@ export const textRules: readonly Rule[] = [
   {
     names: ["instr"],
     forms: [
-      { takes: [text, text], build: (args) => typedInteger(args, ([x, sought]) => `instr(${x}, ${sought})`) },
+      {
+        takes: [text, text],
+        build: (args) => typedInteger(args, (x, sought) => sql`instr(${x}, ${sought})`),
+      },
     ],
   },
   {
     names: ["position", "locate"],
     forms: [
-      { takes: [text, text], build: (args) => typedInteger(args, ([sought, x]) => `instr(${x}, ${sought})`) },
+      {
+        takes: [text, text],
+        build: (args) => typedInteger(args, (sought, x) => sql`instr(${x}, ${sought})`),
+      },
     ],
   },
   {
@@ -131,17 +143,17 @@ export const textRules: readonly Rule[] = [
     forms: [
       {
         takes: [text],
-        build: (args) => typedInteger(args, ([x]) => `CASE WHEN ${x} = '' THEN 0 ELSE unicode(${x}) END`),
+        build: (args) => typedInteger(args, (x) => sql`CASE WHEN ${x} = '' THEN 0 ELSE unicode(${x}) END`),
       },
     ],
   },
   {
     names: ["md5"],
-    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `md5(${blob(x)})`, x.fails) }],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", sql`md5(${blob(x)})`, x.fails) }],
   },
   {
     names: ["sha1", "sha"],
-    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `sha1(${blob(x)})`, x.fails) }],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", sql`sha1(${blob(x)})`, x.fails) }],
   },
   {
     names: ["sha2"],
@@ -149,36 +161,37 @@ export const textRules: readonly Rule[] = [
       {
         takes: [textOrBinary, { kinds: ["integer"], constants: ["256"] }],
         build: ([x, bits]) =>
-          x && bits?.literal?.value === "256" ? term("string", `sha256(${blob(x)})`, x.fails) : undefined,
+          x && bits?.literal?.value === "256" ? term("string", sql`sha256(${blob(x)})`, x.fails) : undefined,
       },
     ],
   },
   {
     names: ["hex"],
-    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", `hex(${blob(x)})`, x.fails) }],
+    forms: [{ takes: [textOrBinary], build: ([x]) => x && term("string", sql`hex(${blob(x)})`, x.fails) }],
   },
 ];
 
-function engineName(name: string): string {
-  return name === "startswith" ? "starts_with" : name === "endswith" ? "ends_with" : name;
+function blob(x: Term): SqlExpression {
+  return x.type === "binary" ? x.sql : sql`encode(${x.sql})`;
 }
 
-function blob(x: Term): string {
-  return x.type === "binary" ? x.sql : `encode(${x.sql})`;
-}
+type Compute = (x: SqlExpression, y: SqlExpression, z: SqlExpression) => SqlExpression;
 
-type Compute = (args: readonly string[]) => string;
+function computed(args: readonly Term[], compute: Compute): SqlExpression {
+  const [x = sql`NULL`, y = sql`NULL`, z = sql`NULL`] = sqlsOf(args);
+  return compute(x, y, z);
+}
 
 function strictText(args: readonly Term[], compute: Compute): Term {
-  return term("string", compute(args.map(({ sql }) => sql)), failsInOrder(args));
+  return term("string", computed(args, compute), failsInOrder(args));
 }
 
 function compare(args: readonly Term[], compute: Compute): Term {
-  return term("boolean", compute(args.map(({ sql }) => sql)), failsInOrder(args));
+  return term("boolean", computed(args, compute), failsInOrder(args));
 }
 
 function typedInteger(args: readonly Term[], compute: Compute): Term {
-  return typed("integer", compute(args.map(({ sql }) => sql)), failsInOrder(args));
+  return typed("integer", computed(args, compute), failsInOrder(args));
 }
 
 /**
@@ -187,50 +200,50 @@ function typedInteger(args: readonly Term[], compute: Compute): Term {
  */
 const longest = literalTerm({ kind: "literal", type: "integer", value: "2147483647" });
 
-const wide = ({ sql }: Term): string => `CAST(${sql} AS BIGINT)`;
+const wide = (arg: Term): SqlExpression => sql`CAST(${arg.sql} AS BIGINT)`;
 
 /**
  * Positions count from 1, 0 is the first too, and negative ones from the end: what lies before the text takes
  * of the length.
  */
 function part(x: Term, start: Term, length: Term): Term {
-  const first = `CASE WHEN ${start.sql} > 0 THEN ${wide(start)} - 1 WHEN ${start.sql} < 0 THEN length(${x.sql}) + ${wide(start)} ELSE 0 END`;
-  const from = `greatest(${first}, 0)`;
-  const end = `least((${first}) + ${wide(length)}, 2147483647)`;
-  const sql = `substring(${x.sql}, ${from} + 1, greatest(${end} - ${from}, 0))`;
-  const missing = `${start.sql} IS NULL OR ${length.sql} IS NULL`;
-  return term("string", `CASE WHEN ${missing} THEN NULL ELSE ${sql} END`, failsInOrder([x, start, length]));
+  const first = sql`CASE WHEN ${start.sql} > 0 THEN ${wide(start)} - 1 WHEN ${start.sql} < 0 THEN length(${x.sql}) + ${wide(start)} ELSE 0 END`;
+  const from = sql`greatest(${first}, 0)`;
+  const end = sql`least((${first}) + ${wide(length)}, 2147483647)`;
+  const value = sql`substring(${x.sql}, ${from} + 1, greatest(${end} - ${from}, 0))`;
+  const missing = sql`${start.sql} IS NULL OR ${length.sql} IS NULL`;
+  return term(
+    "string",
+    sql`CASE WHEN ${missing} THEN NULL ELSE ${value} END`,
+    failsInOrder([x, start, length]),
+  );
 }
 
 function leftPart(x: Term, count: Term): Term {
-  const sql = `CASE WHEN ${count.sql} IS NOT NULL THEN substring(${x.sql}, 1, greatest(${wide(count)}, 0)) END`;
-  return term("string", sql, failsInOrder([x, count]));
+  const value = sql`CASE WHEN ${count.sql} IS NOT NULL THEN substring(${x.sql}, 1, greatest(${wide(count)}, 0)) END`;
+  return term("string", value, failsInOrder([x, count]));
 }
 
 function rightPart(x: Term, count: Term): Term {
-  const from = `greatest(length(${x.sql}) - ${wide(count)}, 0) + 1`;
-  const sql = `CASE WHEN ${count.sql} <= 0 AND ${x.sql} IS NOT NULL THEN '' WHEN ${count.sql} IS NULL THEN NULL ELSE substring(${x.sql}, ${from}) END`;
-  return term("string", sql, failsInOrder([x, count]));
+  const from = sql`greatest(length(${x.sql}) - ${wide(count)}, 0) + 1`;
+  const value = sql`CASE WHEN ${count.sql} <= 0 AND ${x.sql} IS NOT NULL THEN '' WHEN ${count.sql} IS NULL THEN NULL ELSE substring(${x.sql}, ${from}) END`;
+  return term("string", value, failsInOrder([x, count]));
 }
 
 /** Null as soon as one part is. */
 function concatenated(args: readonly Term[]): Term | undefined {
   const parts = args.map((arg) => castTo(arg, "string"));
   if (!parts.every((arg) => arg !== undefined)) return undefined;
-  return term("string", parts.map(({ sql }) => sql).join(" || "), anyOf(parts.map(({ fails }) => fails)));
+  return term("string", joinSql(sqlsOf(parts), sql` || `), anyOf(parts.map(({ fails }) => fails)));
 }
 
 /** Parts that are null are left out; null if the separator is. */
 function joinedWith(args: readonly Term[]): Term {
-  return term(
-    "string",
-    `concat_ws(${args.map(({ sql }) => sql).join(", ")})`,
-    anyOf(args.map(({ fails }) => fails)),
-  );
+  return term("string", sql`concat_ws(${sqlsOf(args)})`, anyOf(args.map(({ fails }) => fails)));
 }
 
 /** By code points; the engine's own function keeps combining marks with their letters. */
-function reversed(x: string): string {
-  const slow = `array_to_string(list_transform(range(length(${x}), 0, -1), i -> substring(${x}, i, 1)), '')`;
-  return `CASE WHEN length(${x}) = octet_length(encode(${x})) THEN reverse(${x}) ELSE ${slow} END`;
+function reversed(x: SqlExpression): SqlExpression {
+  const slow = sql`array_to_string(list_transform(range(length(${x}), 0, -1), i -> substring(${x}, i, 1)), '')`;
+  return sql`CASE WHEN length(${x}) = octet_length(encode(${x})) THEN reverse(${x}) ELSE ${slow} END`;
 }

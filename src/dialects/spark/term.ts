@@ -1,5 +1,6 @@
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DecimalType, DeltaType } from "../../schema/types.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
 import { engineTypeText } from "../engine-types.ts";
 import type { LiteralSyntax } from "./syntax.ts";
@@ -11,12 +12,12 @@ export interface Term {
    * SQL of the engine in parentheses, of exactly the engine's type for `type`. It never raises: it has any
    * value for rows that `fails` is true for.
    */
-  readonly sql: string;
+  readonly sql: SqlExpression;
   /**
    * SQL that is TRUE for rows that Spark raises an error for (or that the rule says nothing about), and FALSE
    * for others; absent where there are none.
    */
-  readonly fails?: string | undefined;
+  readonly fails?: SqlExpression | undefined;
   /** The value of a constant, as {@link LiteralSyntax.value}. */
   readonly literal?: LiteralSyntax | undefined;
 }
@@ -88,23 +89,28 @@ export function isDecimal(type: DeltaType): type is DecimalType {
 }
 
 /** A term of a type whose SQL has another type in the engine. */
-export function typed(type: DeltaType, sql: string, fails?: string): Term {
-  return { type, sql: `CAST(${sql} AS ${engineTypeText(type)})`, fails };
+export function typed(type: DeltaType, value: SqlExpression, fails?: SqlExpression): Term {
+  return { type, sql: sql`CAST(${value} AS ${engineTypeText(type)})`, fails };
 }
 
-export function term(type: DeltaType, sql: string, fails?: string): Term {
-  return { type, sql: `(${sql})`, fails };
+export function term(type: DeltaType, value: SqlExpression, fails?: SqlExpression): Term {
+  return { type, sql: sql`(${value})`, fails };
+}
+
+/** The SQL of each term. */
+export function sqlsOf(terms: readonly Term[]): SqlExpression[] {
+  return terms.map((one) => one.sql);
 }
 
 /** SQL that is TRUE where any of the conditions is, and never null. */
-export function anyOf(conditions: readonly (string | undefined)[]): string | undefined {
+export function anyOf(conditions: readonly (SqlExpression | undefined)[]): SqlExpression | undefined {
   const given = conditions.filter((condition) => condition !== undefined);
-  return given.length === 0 ? undefined : given.length === 1 ? given[0] : `(${given.join(" OR ")})`;
+  return given.length === 0 ? undefined : given.length === 1 ? given[0] : sql`(${joinSql(given, sql` OR `)})`;
 }
 
 /** A condition of whatever truth as one that is never null. */
-export function surely(condition: string): string {
-  return `coalesce(${condition}, FALSE)`;
+export function surely(condition: SqlExpression): SqlExpression {
+  return sql`coalesce(${condition}, FALSE)`;
 }
 
 /**
@@ -113,10 +119,10 @@ export function surely(condition: string): string {
  *
  * @param own where the function itself raises for arguments that are not null
  */
-export function failsInOrder(args: readonly Term[], own?: string): string | undefined {
+export function failsInOrder(args: readonly Term[], own?: SqlExpression): SqlExpression | undefined {
   const conditions = args.map((arg, index) => {
-    const present = args.slice(0, index).map(({ sql }) => `${sql} IS NOT NULL`);
-    return arg.fails === undefined ? undefined : `(${[...present, arg.fails].join(" AND ")})`;
+    const present = args.slice(0, index).map((arg) => sql`${arg.sql} IS NOT NULL`);
+    return arg.fails === undefined ? undefined : sql`(${joinSql([...present, arg.fails], sql` AND `)})`;
   });
   return anyOf([...conditions, own === undefined ? undefined : surely(own)]);
 }
@@ -124,24 +130,25 @@ export function failsInOrder(args: readonly Term[], own?: string): string | unde
 /** A constant as a term. */
 export function literalTerm(literal: LiteralSyntax): Term {
   const { type, value } = literal;
-  const engine = type === "void" ? "INTEGER" : engineTypeText(type);
-  const sql =
+  const engine = type === "void" ? sql`INTEGER` : engineTypeText(type);
+  const constant =
     value === null
-      ? "NULL"
+      ? sql`NULL`
       : type === "binary"
-        ? `unhex('${value}')`
-        : quoteText(type === "timestamp" ? `${value}+00` : value);
+        ? sql`unhex(${quoteText(value)})`
+        : textSql(type === "timestamp" ? `${value}+00` : value);
   return {
     type,
     sql:
       type === "string" && value !== null && !value.includes("\0")
-        ? sql
-        : `CAST(${withoutZero(sql)} AS ${engine})`,
+        ? constant
+        : sql`CAST(${constant} AS ${engine})`,
     literal,
   };
 }
 
 /** The engine's SQL text cannot hold a zero character. */
-function withoutZero(sql: string): string {
-  return sql.includes("\0") ? `(${sql.split("\0").join("' || chr(0) || '")})` : sql;
+function textSql(text: string): SqlExpression {
+  const parts = text.split("\0").map(quoteText);
+  return parts.length === 1 ? quoteText(text) : sql`(${joinSql(parts, sql` || chr(0) || `)})`;
 }

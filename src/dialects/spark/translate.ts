@@ -2,6 +2,7 @@ import { formatTimestamp } from "../../schema/calendar.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
+import { sql } from "../../sql/sql.ts";
 import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { literal } from "./literals.ts";
@@ -143,7 +144,7 @@ function fieldTerm(operand: Term, name: string): Term {
   const fields = typeof type !== "string" && type.type === "struct" ? type.fields : [];
   const field = fields.find((candidate) => foldName(candidate.name) === foldName(name));
   if (field === undefined) throw unsupported(`the field ${name} of a ${typeText(type)}`);
-  return term(field.type, `struct_extract(${operand.sql}, ${quoteText(field.name)})`, operand.fails);
+  return term(field.type, sql`struct_extract(${operand.sql}, ${quoteText(field.name)})`, operand.fails);
 }
 
 function callTerm({ name, args: syntaxes }: CallSyntax, scope: Scope): Term {

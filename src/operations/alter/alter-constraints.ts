@@ -5,7 +5,7 @@ import type { LogSnapshot } from "../../log/contract.ts";
 import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
 import { typeText } from "../../schema/type-names.ts";
 import type { StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { conditionSql } from "../../table/rules/write-rules.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -92,12 +92,12 @@ interface AskedConstraint {
   readonly name: string;
   readonly expression: string;
   /** The expression in the engine's SQL. */
-  readonly condition: string;
+  readonly condition: SqlExpression;
   /** The table's columns. */
   readonly names: readonly string[];
 }
 
-function conditionOf(name: string, expression: string, schema: StructType): string {
+function conditionOf(name: string, expression: string, schema: StructType): SqlExpression {
   const condition = translateSpark(expression, schema);
   if (condition.type === "boolean") return conditionSql(condition);
   throw invalid(
@@ -108,16 +108,16 @@ function conditionOf(name: string, expression: string, schema: StructType): stri
 
 async function requireTrue(
   session: FencedSession,
-  rows: string,
+  rows: SqlSelect,
   { name, expression, condition, names }: AskedConstraint,
 ): Promise<void> {
-  const broken = `FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
-  const [count] = await session.rows(unchecked(`SELECT count(*) AS rows ${broken}`));
+  const broken = sql`FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
+  const [count] = await session.rows(sql`SELECT count(*) AS rows ${broken}`);
   const found = Number(count?.["rows"] ?? 0);
   if (found === 0) return;
-  const whole = names.map((column) => `${quoteName(column)} := ${quoteName(column)}`).join(", ");
+  const whole = names.map((column) => sql`${quoteName(column)} := ${quoteName(column)}`);
   const [first] = await session.rows(
-    unchecked(`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`),
+    sql`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`,
   );
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(

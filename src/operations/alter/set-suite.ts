@@ -14,7 +14,7 @@ import { suiteProperty, suiteText } from "../../quality/suite/carried.ts";
 import { type CheckConstraint, suiteConstraints } from "../../quality/suite/constraints.ts";
 import { defineSuite } from "../../quality/suite/define.ts";
 import { planSuite } from "../../quality/suite/plan.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { commitChange } from "../../table/commit/table-change.ts";
 import { keepLog, type UpkeepReport } from "../../table/commit/upkeep.ts";
 import { missingFeatures, protocolWith } from "../../table/definition/table-definition.ts";
@@ -128,7 +128,7 @@ async function checkSuite(
 
 interface Translated {
   readonly constraint: CheckConstraint;
-  readonly sql: string;
+  readonly condition: SqlExpression;
 }
 
 /**
@@ -138,7 +138,9 @@ interface Translated {
 function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnapshot): Translated[] {
   return constraints.flatMap((constraint): Translated[] => {
     try {
-      return [{ constraint, sql: conditionSql(translateCondition(constraint.expression, snapshot.schema)) }];
+      return [
+        { constraint, condition: conditionSql(translateCondition(constraint.expression, snapshot.schema)) },
+      ];
     } catch (error) {
       if (isVarveError(error, "UNSUPPORTED_FEATURE")) return [];
       throw error;
@@ -148,20 +150,20 @@ function translatable(constraints: readonly CheckConstraint[], snapshot: LogSnap
 
 async function requireSatisfied(
   session: FencedSession,
-  sql: string,
+  rows: SqlSelect,
   constraints: readonly Translated[],
 ): Promise<void> {
   const counts = constraints.map(
-    ({ sql: condition }, at) => `count_if((${condition}) IS NOT TRUE) AS c${at}`,
+    ({ condition }, index) => sql`count_if((${condition}) IS NOT TRUE) AS c${index}`,
   );
-  const [row] = await session.rows(unchecked(`SELECT ${counts.join(", ")} FROM (${sql})`));
-  for (const [at, { constraint }] of constraints.entries()) {
-    const rows = Number(row?.[`c${at}`] ?? 0);
-    if (rows === 0) continue;
+  const [row] = await session.rows(sql`SELECT ${counts} FROM (${rows})`);
+  for (const [index, { constraint }] of constraints.entries()) {
+    const failing = Number(row?.[`c${index}`] ?? 0);
+    if (failing === 0) continue;
     throw new VarveError(
       "CONSTRAINT_VIOLATED",
-      `${rows} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Correct the rows first, or set the suite without registerConstraints. Nothing was written.`,
-      { checkId: constraint.checkId, expression: constraint.expression, rows },
+      `${failing} rows of the table fail the check ${constraint.checkId}, so it cannot become a constraint. Correct the rows first, or set the suite without registerConstraints. Nothing was written.`,
+      { checkId: constraint.checkId, expression: constraint.expression, rows: failing },
     );
   }
 }

@@ -9,7 +9,7 @@ import { findField } from "../../schema/fields.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import { pathText, typeText } from "../../schema/type-names.ts";
 import type { StructField, StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { IdentityDemand, TableDemands } from "./table-demands.ts";
@@ -22,7 +22,7 @@ export interface RowRule {
   readonly label: string;
   readonly name: string;
   readonly kind: "check" | "invariant" | "generated" | "length";
-  readonly sql: string;
+  readonly sql: SqlExpression;
 }
 
 /**
@@ -31,9 +31,9 @@ export interface RowRule {
  */
 export interface WriteRules {
   /** Constants for columns that the batch lacks, by name. */
-  readonly defaults: ReadonlyMap<string, string>;
+  readonly defaults: ReadonlyMap<string, SqlExpression>;
   /** SQL over the other columns for generated columns that the batch lacks, by name. */
-  readonly computed: ReadonlyMap<string, string>;
+  readonly computed: ReadonlyMap<string, SqlExpression>;
   /** Identity columns that number the rows of this batch. */
   readonly numbered: readonly IdentityDemand[];
   readonly rows: readonly RowRule[];
@@ -65,7 +65,7 @@ export async function writeRules(
 ): Promise<WriteRules> {
   if (hasExpressions(demands)) await fence();
   const has = new Set(given.map(foldName));
-  const [defaults, computed] = [new Map<string, string>(), new Map<string, string>()];
+  const [defaults, computed] = [new Map<string, SqlExpression>(), new Map<string, SqlExpression>()];
   const rows: RowRule[] = [];
   for (const { column, expression } of demands.defaults) {
     const name = topLevel(column, "default");
@@ -87,10 +87,10 @@ export async function writeRules(
     if (!has.has(foldName(name))) {
       computed.set(name, value.sql);
       if (value.fails !== undefined)
-        rows.push({ kind: "generated", name, label, sql: `(NOT ${value.fails})` });
+        rows.push({ kind: "generated", name, label, sql: sql`(NOT ${value.fails})` });
       continue;
     }
-    const isEqual = { sql: `(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
+    const isEqual = { sql: sql`(${quoteName(name)} IS NOT DISTINCT FROM ${value.sql})`, fails: value.fails };
     rows.push({
       kind: "generated",
       name,
@@ -134,8 +134,9 @@ export function translateCondition(expression: string, schema: StructType): Term
  * SQL that is TRUE where a condition is, and does not fail: under ANSI Spark stops at a row that a condition
  * cannot be evaluated for.
  */
-export function conditionSql({ sql, fails }: Pick<Term, "sql" | "fails">): string {
-  return fails === undefined ? sql : `(NOT ${fails} AND ${sql})`;
+export function conditionSql(condition: Pick<Term, "sql" | "fails">): SqlExpression {
+  const { fails } = condition;
+  return fails === undefined ? condition.sql : sql`(NOT ${fails} AND ${condition.sql})`;
 }
 
 function columnValue(value: Term, schema: StructType, name: string): Term {
@@ -153,7 +154,7 @@ async function requireDefault(
   label: string,
 ): Promise<void> {
   if (fails === undefined) return;
-  const [row] = await (await fence()).rows(unchecked(`SELECT ${fails} AS fails`));
+  const [row] = await (await fence()).rows(sql`SELECT ${fails} AS fails`);
   if (row?.["fails"] !== true) return;
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
@@ -174,7 +175,7 @@ function lengthRule(field: StructField): RowRule[] {
   const [name, column] = [field.name, quoteName(field.name)];
   const label = `length of column ${pathText([name])}, a ${limit.kind}(${limit.length})`;
   return [
-    { kind: "length", name, label, sql: `(${column} IS NULL OR length(${column}) <= ${limit.length})` },
+    { kind: "length", name, label, sql: sql`(${column} IS NULL OR length(${column}) <= ${limit.length})` },
   ];
 }
 
@@ -187,15 +188,15 @@ function hasExpressions(demands: TableDemands): boolean {
  * A query over rows of the table with generated columns computed and identity columns numbered, in the same
  * columns.
  */
-export function applyRules(sql: string, rules: WriteRules): string {
-  const replaced = [...rules.computed].map(([name, value]) => `${value} AS ${quoteName(name)}`);
-  const computed = replaced.length === 0 ? sql : `SELECT * REPLACE (${replaced.join(", ")}) FROM (${sql})`;
+export function applyRules(rows: SqlSelect, rules: WriteRules): SqlSelect {
+  const replaced = [...rules.computed].map(([name, value]) => sql`${value} AS ${quoteName(name)}`);
+  const computed = replaced.length === 0 ? rows : sql`SELECT * REPLACE (${replaced}) FROM (${rows})`;
   if (rules.numbered.length === 0) return computed;
   const numbers = rules.numbered.map(
     (demand) =>
-      `CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
+      sql`CAST(${firstIdentity(demand)} + (row_number() OVER () - 1) * ${demand.step} AS BIGINT) AS ${quoteName(demand.column)}`,
   );
-  return `SELECT * REPLACE (${numbers.join(", ")}) FROM (${computed})`;
+  return sql`SELECT * REPLACE (${numbers}) FROM (${computed})`;
 }
 
 /**

@@ -7,7 +7,7 @@ import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { metadataKeys } from "../../schema/column-metadata.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlSelect, unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { applyRules, firstIdentity, type WriteRules } from "../../table/rules/write-rules.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
@@ -27,19 +27,16 @@ export function fittedRelation(
   const place = { file: `${prefix}source_file`, row: `${prefix}source_row` };
   const fitted = plan.columns.map(({ field }) => field);
   return {
-    sql: unchecked(applyRules(`SELECT ${columns} FROM (${relation.sql})`, { ...rules, numbered: [] })),
+    sql: applyRules(unchecked(`SELECT ${columns} FROM (${relation.sql})`), { ...rules, numbered: [] }),
     columns: engineColumns({
       type: "struct",
       fields: schema.fields.filter((field) => fitted.includes(field)),
     }),
-    positionedSql: unchecked(
-      applyRules(
+    positionedSql: applyRules(
+      unchecked(
         `SELECT ${columns}, ${file} AS ${place.file}, ${row} AS ${place.row} FROM (${relation.positionedSql})`,
-        {
-          ...rules,
-          numbered: [],
-        },
       ),
+      { ...rules, numbered: [] },
     ),
     positionColumns: place,
   };
@@ -47,11 +44,11 @@ export function fittedRelation(
 
 /** A batch whose generated columns follow its other columns again. */
 export function computedAnew(batch: StagedRelation, rules: WriteRules): StagedRelation {
-  const computed = (sql: string) => applyRules(sql, { ...rules, numbered: [] });
+  const computed = (rows: SqlSelect) => applyRules(rows, { ...rules, numbered: [] });
   return {
     ...batch,
-    sql: unchecked(computed(batch.sql)),
-    positionedSql: unchecked(computed(batch.positionedSql)),
+    sql: computed(batch.sql),
+    positionedSql: computed(batch.positionedSql),
   };
 }
 
@@ -62,7 +59,7 @@ export function writtenRows(
   verdict: GateOutcome | undefined,
 ): WrittenRows {
   const clean = verdict?.cleanSql ?? fitted.sql;
-  const sql = applyRules(clean, { ...rules, computed: new Map() });
+  const sql = applyRules(unchecked(clean), { ...rules, computed: new Map() });
   const all = (verdict === undefined || verdict.untouched) && rules.numbered.length === 0;
   return all ? { sql, located: fitted } : { sql };
 }
