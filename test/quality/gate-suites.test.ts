@@ -83,6 +83,29 @@ describe("a repair by a function", () => {
   });
 });
 
+describe("a check by a function", () => {
+  it.each([
+    ["too few", () => [true]],
+    ["too many", () => [true, true, true, true, true]],
+  ])("that gives %s answers is refused with its place", async (_what, answer) => {
+    await expect(judged([check.predicate("f", ["a"], answer)])).rejects.toMatchObject({
+      code: "SUITE_INVALID",
+      data: { path: "checks[0].params.function" },
+    });
+  });
+});
+
+describe("a repair by null", () => {
+  it("takes the values that fail away, and they count no more", async () => {
+    const verdict = await judged([
+      check.between("a", { min: 0 }, { onFail: "repair", repair: { with: "null" } }),
+    ]);
+    const rows = await session.rows(unchecked(`SELECT a::INTEGER AS a FROM (${verdict.cleanSql})`));
+    expect(rows.map(({ a }) => a)).toEqual([null, 2, null, null]);
+    expect(verdict.checks[0]).toMatchObject({ considered: 1, unexpected: 0, repaired: 2 });
+  });
+});
+
 describe("a repair by SQL", () => {
   it("replaces the values that fail by what it says of the row", async () => {
     const repair = { with: "sql", expression: "abs(a) + b" } as const;
