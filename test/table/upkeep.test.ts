@@ -53,6 +53,15 @@ async function recreated(context: TableContext): Promise<CommittedResult> {
   };
 }
 
+async function created(context: TableContext): Promise<CommittedResult> {
+  const result = await commitNewTable(context, {
+    actions: [protocol(), metadata(), add("a", { size: 5 })],
+    operation: "CREATE TABLE",
+  });
+  if (result.outcome !== "committed") throw new Error("must commit");
+  return result;
+}
+
 async function checksum(context: TableContext, version: number): Promise<Record<string, unknown>> {
   return JSON.parse(new TextDecoder().decode(await context.store.get(checksumPath(version))));
 }
@@ -165,6 +174,20 @@ describe("keepLog", () => {
       ["checkpoint", "After version 2 was committed, its checkpoint failed: read-only"],
     ]);
     expect((await openLog(context)).version).toBe(2);
+  });
+
+  it("continues the chain of checksums where another process wrote the last one, and after its own", async () => {
+    const store = freshMemoryStore();
+    const context = contextOf(store);
+    await keepLog(context, await created(context));
+    const other = contextOf(store);
+    expect(await commit(other, { actions: [add("b", { size: 7 })] })).toMatchObject({
+      checksumWritten: true,
+    });
+    expect(await commit(context, { actions: [add("c", { size: 9 })] })).toMatchObject({
+      checksumWritten: true,
+    });
+    expect(await checksum(context, 2)).toMatchObject({ numFiles: 3, tableSizeBytes: 21 });
   });
 
   it("carries what others landed first into the checksum after a lost race", async () => {
