@@ -6,18 +6,23 @@ import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
 /**
- * Whether a check is left to the scan that writes the rows: any row that fails rejects the batch, the check
- * looks at each row alone by SQL of varve's own, and the rows that count are all rows, or those with a value
- * in one column.
+ * Whether a check of rows alone ({@link rowMask}) is left to the scan that writes the rows: any row that
+ * fails rejects the batch, the check looks at each row by SQL of varve's own, and the rows that count are all
+ * rows, or those with a value in one column.
  *
  * Only checks of texts and of nulls: reading texts once more costs a third of what testing them does, and a
  * column that nobody else looks at need not be read for its nulls. Numbers are counted faster than they are
  * guarded.
  */
 export function isGuardable(mask: Mask, columns: readonly EngineColumn[]): boolean {
-  const { check, plan } = mask.planned;
-  const alone = plan.kind === "row" && mask.joins.length === 0 && check.params["expression"] === undefined;
-  if (!alone || check.mostly < 1 || check.onFail !== "reject" || check.escalate !== undefined) return false;
+  const { check } = mask.planned;
+  if (
+    check.params["expression"] !== undefined ||
+    check.mostly < 1 ||
+    check.onFail !== "reject" ||
+    check.escalate !== undefined
+  )
+    return false;
   if (mask.presentColumn === undefined && !mask.shows.some((column) => column.class === "string"))
     return false;
   return mask.considered === undefined || columnOf(mask.consideredColumn, columns) !== undefined;
