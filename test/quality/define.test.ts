@@ -325,6 +325,16 @@ describe("defining a suite", () => {
     expect(read.fingerprint).toBe(made.fingerprint);
   });
 
+  it.each([
+    ["between", (range: object) => check.between("delay", range)],
+    ["length", (range: object) => check.length("origin", range)],
+    ["rowCount", (range: object) => check.rowCount(range)],
+    ["measure", (range: object) => check.measure("mean", "delay", range)],
+  ])("refuses a bound of check.%s that is misspelt, beside one that is not", (_name, made) => {
+    const range = { min: 0, maxx: 5 };
+    expect(() => suite("flights", [made(range)])).toThrow(/checks\[0\]\.params\.maxx: unknown parameter/);
+  });
+
   it("gives the same fingerprint whatever the order of keys, and another when a bound changes", () => {
     const one = defineSuite({ checks: [{ kind: good.kind, params: { column: "delay", min_value: 0 } }] });
     const two = defineSuite({ checks: [{ params: { min_value: 0, column: "delay" }, kind: good.kind }] });

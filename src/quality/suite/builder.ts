@@ -42,13 +42,10 @@ function built(
   return { json: { kind, params: given, ...options } };
 }
 
+/** Unknown keys stay, so that the suite's reader refuses them by name as it does unknown options. */
 function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | undefined>> {
-  return {
-    min_value: range.min,
-    max_value: range.max,
-    strict_min: range.strictMin,
-    strict_max: range.strictMax,
-  };
+  const { min, max, strictMin, strictMax, ...unknown } = range;
+  return { min_value: min, max_value: max, strict_min: strictMin, strict_max: strictMax, ...unknown };
 }
 
 /** Short names for the usual checks; each makes the JSON of the expectation with the long name. */
