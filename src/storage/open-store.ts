@@ -15,6 +15,7 @@ export interface StoreOptions {
 }
 
 const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
+const ownSchemes: ReadonlySet<string> = new Set(["memory", "s3", "s3a", "s3n"]);
 
 /**
  * The store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or
@@ -67,13 +68,15 @@ export function canonicalUri(uri: string): string {
 
 /**
  * Scheme in lower case (`s3a` and `s3n` are `s3`), `undefined` for plain paths. One letter and a colon is no
- * scheme.
+ * scheme. A scheme of varve's own without its two slashes is a slip, and makes no folder of that name.
  */
 function schemeOf(uri: string): string | undefined {
   if (uri === "") throw invalidUri(uri, "it is empty");
   const scheme = schemePattern.exec(uri)?.[1]?.toLowerCase();
-  if (scheme !== undefined && scheme !== "file" && !uri.slice(scheme.length).startsWith("://"))
-    return undefined;
+  if (scheme !== undefined && scheme !== "file" && !uri.slice(scheme.length).startsWith("://")) {
+    if (!ownSchemes.has(scheme)) return undefined;
+    throw invalidUri(uri, `two slashes must follow ${scheme}:, and a folder of that name begins with ./`);
+  }
   return scheme === "s3a" || scheme === "s3n" ? "s3" : scheme;
 }
 

@@ -25,6 +25,17 @@ describe("openStore", () => {
     await expect(openStore("https://user:hunter2@host/x")).rejects.not.toThrowError(/hunter2/);
   });
 
+  it("takes an own scheme without its two slashes for a slip, not for a folder", async () => {
+    for (const uri of ["s3:/bucket/orders", "s3:bucket/orders", "S3A:/bucket/orders", "memory:orders"]) {
+      await expect(openStore(uri), uri).rejects.toMatchObject({
+        code: "INVALID_URI",
+        message: expect.stringContaining("two slashes must follow"),
+      });
+      expect(() => canonicalUri(uri)).toThrow(/two slashes must follow/);
+    }
+    expect((await openStore("./s3:orders")).uri).toBe(pathToFileURL(resolve("s3:orders")).href);
+  });
+
   it("names children and canonical roots", () => {
     expect(childUri("file:///data/t%20x/", "_quarantine")).toBe("file:///data/t%20x/_quarantine");
     expect(childUri("file:///data", "a b/c%")).toBe("file:///data/a%20b/c%25");
