@@ -78,8 +78,14 @@ export type EngineRow = Readonly<Record<string, EngineValue>>;
 /** Values bound to `$1…` or `?`. */
 export type EngineParameter = null | boolean | number | bigint | string | Uint8Array | readonly string[];
 
-/** Row objects as callers hand them over; values are checked when they are staged. */
-export type SourceRow = Readonly<Record<string, unknown>>;
+/**
+ * Row objects as callers hand them over, typed by an interface or a class too; not arrays, maps or Arrow
+ * batches. Values are checked when they are staged.
+ */
+export type SourceRow = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
+
+/** A row object by its columns. */
+export type RowCells = Readonly<Record<string, unknown>>;
 
 /** Anything the engine can stage. Files are absolute local file names. */
 export type EngineSource =

@@ -47,6 +47,35 @@ export async function use(uri: string): Promise<WriteResult> {
   return written;
 }
 
+interface Order {
+  readonly id: bigint;
+  readonly customer?: string;
+}
+
+class Reading {
+  readonly id = 1n;
+}
+
+async function* orders(): AsyncGenerator<Order> {
+  yield { id: 1n };
+}
+
+/** Rows have the types that the caller has for them. */
+export async function rowsOfTheirOwnTypes(table: Table, typed: readonly Order[]): Promise<void> {
+  await table.append(typed);
+  await table.append(new Set(typed));
+  await table.append(orders());
+  await table.append([new Reading()]);
+  // @ts-expect-error an array is no row
+  await table.append([[1n, "acme"]]);
+  // @ts-expect-error a map is no row
+  await table.append([new Map([["id", 1n]])]);
+  // @ts-expect-error Arrow batches go in as { arrow }
+  await table.append((await table.arrow()).batches);
+  // @ts-expect-error text is no source: files are named as { csv } and so on
+  await table.append("june.csv");
+}
+
 export async function refuse(uri: string): Promise<void> {
   await using table = await openTable(uri, { at: undefined });
   // @ts-expect-error an option of varve's own verbs: it would switch off the tests that the table carries

@@ -1,7 +1,7 @@
 import { TextDecoder } from "node:util";
 import { parse } from "lossless-json";
 import { VarveError } from "../../../errors.ts";
-import type { SourceRow } from "../../core/contract.ts";
+import type { RowCells } from "../../core/contract.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
 import { ExactNumber } from "../shared/exact-number.ts";
 import { textBlocks } from "../shared/text-blocks.ts";
@@ -12,7 +12,7 @@ const maxLineBytes = 64 * 1024 * 1024;
 
 /** An object of a file of JSON lines, with its 1-based line. */
 export interface JsonLine {
-  readonly row: SourceRow;
+  readonly row: RowCells;
   readonly line: number;
   /** Set for a line that holds no object; the row is empty then. */
   readonly broken?: BadCell | undefined;
@@ -61,7 +61,7 @@ function readLine(text: string, file: string, line: number, keepsBroken: boolean
 
 function parseLine(
   text: string,
-): { readonly row: SourceRow } | { readonly what: string; readonly cause?: unknown } {
+): { readonly row: RowCells } | { readonly what: string; readonly cause?: unknown } {
   try {
     const value: unknown = /\d[\d.]{15}/.test(text) ? parse(text, undefined, exactNumber) : JSON.parse(text);
     return isPlainObject(value) ? { row: value } : { what: "is JSON, but not an object" };

@@ -1,5 +1,5 @@
 import { VarveError } from "../../../errors.ts";
-import type { SourceRow } from "../../core/contract.ts";
+import type { RowCells, SourceRow } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { driverType, sqlType, stagedType, type ValueField, type ValueType } from "../../core/value-type.ts";
 import { columnBuilder } from "../columns/column-builder.ts";
@@ -100,7 +100,7 @@ export class RowStager {
   }
 
   /** Appends at most {@link chunkRows} rows; `bad` names those that are none, each of them empty. */
-  async append(batch: readonly SourceRow[], bad: BadCells = new Map()): Promise<void> {
+  async append(batch: readonly RowCells[], bad: BadCells = new Map()): Promise<void> {
     await this.#findColumns(batch);
     if (this.#columns.length === 0) await this.addGiven();
     if (this.#columns.length === 0) throw this.#problem(0, undefined, "has no columns");
@@ -121,7 +121,7 @@ export class RowStager {
     this.#writer.abandon();
   }
 
-  async #findColumns(batch: readonly SourceRow[]): Promise<void> {
+  async #findColumns(batch: readonly RowCells[]): Promise<void> {
     const found: Column[] = [];
     let at = 0;
     for (const row of batch) {
@@ -148,7 +148,7 @@ export class RowStager {
     throw this.#problem(at, name, `has the columns ${same} and ${name}, which differ by case only`);
   }
 
-  #inferColumn(name: string, batch: readonly SourceRow[], start: ValueType): ValueType {
+  #inferColumn(name: string, batch: readonly RowCells[], start: ValueType): ValueType {
     let type = start;
     for (const [at, row] of batch.entries()) {
       const value = row?.[name];
@@ -191,7 +191,7 @@ export class RowStager {
     await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
   }
 
-  async #fill(column: Column, batch: readonly SourceRow[], bad: BadCells): Promise<void> {
+  async #fill(column: Column, batch: readonly RowCells[], bad: BadCells): Promise<void> {
     let at = 0;
     try {
       const { name, builder } = column;
@@ -211,7 +211,7 @@ export class RowStager {
    * Fills a column with null where a value is not of its type; each value is tried by itself, because a
    * builder that refused one may be spoilt.
    */
-  #fillAround(column: Column, batch: readonly SourceRow[], bad: BadCells): void {
+  #fillAround(column: Column, batch: readonly RowCells[], bad: BadCells): void {
     const { name } = column;
     const { type } = column.builder;
     column.builder = columnBuilder(this.#builderOptions, type);
@@ -322,12 +322,12 @@ function problemOf(builder: ColumnBuilder, at: number, value: unknown): CellProb
 export async function* inBatches(
   rows: Iterable<SourceRow> | AsyncIterable<SourceRow>,
   size: () => number,
-): AsyncGenerator<SourceRow[]> {
-  let batch: SourceRow[] = [];
+): AsyncGenerator<RowCells[]> {
+  let batch: RowCells[] = [];
   let wanted = size();
   if (Symbol.iterator in rows) {
     for (const row of rows) {
-      batch.push(row);
+      batch.push(row as RowCells);
       if (batch.length < wanted) continue;
       yield batch;
       batch = [];
@@ -335,7 +335,7 @@ export async function* inBatches(
     }
   } else {
     for await (const row of rows) {
-      batch.push(row);
+      batch.push(row as RowCells);
       if (batch.length < wanted) continue;
       yield batch;
       batch = [];

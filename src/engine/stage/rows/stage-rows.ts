@@ -2,7 +2,7 @@ import type { DuckDBType } from "@duckdb/node-api";
 import { VarveError } from "../../../errors.ts";
 import { unchecked } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
-import type { EngineSource, SourceRow, StagedRelation, StageOptions } from "../../core/contract.ts";
+import type { EngineSource, RowCells, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { knownValueType, sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
@@ -74,7 +74,7 @@ export async function stageJsonLines(
             one.broken === undefined ? [] : [[index, [one.broken]]],
           );
           await stager.append(
-            batch.map((one): SourceRow => one.row),
+            batch.map((one): RowCells => one.row),
             new Map(broken),
           );
           options.onProgress?.(stager.rows);
