@@ -70,7 +70,7 @@ function storedText(key: string, value: string): string {
   const nearest = nearestName(key, propertyNames.map(propertyKey));
   throw invalid(
     key,
-    `Unknown table property ${key}${nearest === undefined ? "" : `: did you mean ${nearest}?`} Keys that begin with delta. belong to the table format; choose another for your own.`,
+    `Unknown table property ${key}${nearest === undefined ? "." : `: did you mean ${nearest}?`} Keys that begin with delta. belong to the table format; choose another for your own.`,
     nearest,
   );
 }

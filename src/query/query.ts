@@ -88,9 +88,13 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   if (!isJsonObject(tree) || tree["error"] !== true) return tree;
   const message = String(tree["error_message"]);
   if (message.includes("Only SELECT statements")) {
-    throw new VarveError("SQL_REFUSED", `A query must be one SELECT statement: ${message}`, {
-      sql: travel.sql,
-    });
+    throw new VarveError(
+      "SQL_REFUSED",
+      "A query must be one SELECT statement. Change tables with their own verbs, such as append and overwrite.",
+      {
+        sql: travel.sql,
+      },
+    );
   }
   const position = Number(tree["position"]);
   // The parser counts characters, not the units of a string.

@@ -104,6 +104,18 @@ describe("CHECK constraints", () => {
     ).rejects.toMatchObject({ code });
   });
 
+  it.each([
+    ["nope > 0", "It uses the column nope, which the table does not have."],
+    ["hash(amount) > 0", "which varve does not support (spec/spark-expressions.md lists what it supports)."],
+  ])("are refused by their name and text, and what is wrong with it: %s", async (expression, reason) => {
+    const { table } = await amounts(1);
+    const refused = table.alter({ addConstraints: { c: expression }, upgradeProtocol: true });
+    const start = `The CHECK constraint c (${expression}) cannot be added. It uses `;
+    const message = await refused.then(String, (error: Error) => error.message);
+    expect(message.startsWith(start)).toBe(true);
+    expect(message.endsWith(reason)).toBe(true);
+  });
+
   it.each(["", "a b", "varve_mine"])("are not named %j", async (name) => {
     const { table } = await amounts(1);
     await expect(

@@ -54,6 +54,17 @@ describe("SQL over tables at versions", () => {
     );
   });
 
+  it.each(["INSERT INTO t VALUES (1)", "DELETE FROM t", "CREATE TABLE u AS SELECT 1"])(
+    "refuses a statement that changes something, and says what does: %s",
+    async (statement) => {
+      await expect(query(statement, { tables: {} })).rejects.toMatchObject({
+        code: "SQL_REFUSED",
+        message:
+          "A query must be one SELECT statement. Change tables with their own verbs, such as append and overwrite.",
+      });
+    },
+  );
+
   it("refuses a text that is long to parse before it looks for what the text names", async () => {
     const comments = `SELECT 1 ${"/*".repeat(200)}${"*/".repeat(200)} FROM nowhere`;
     await expect(query(comments, { tables: {} })).rejects.toMatchObject({

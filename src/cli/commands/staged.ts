@@ -59,7 +59,7 @@ export function addStaged(program: Command): void {
         .argument("<table>", "folder or URI of the table"),
     ),
   ).action(list);
-  withStoreFlags(withRowOutput(on(group, "show", "staged rows")))
+  withStoreFlags(withRowOutput(on(group, "show", "print staged rows")))
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
     .option("-w, --where <condition>", "SQL condition on the columns")
     .option("-n, --limit <rows>", "maximum number of rows", wholeNumber)

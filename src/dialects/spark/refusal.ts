@@ -1,5 +1,11 @@
 import { VarveError } from "../../errors.ts";
 
+/** The error for a name that no column has. */
+export function unknownColumn(name: string): VarveError {
+  const what = `the column ${name.length > 200 ? `${name.slice(0, 200)}…` : name}`;
+  return new VarveError("UNSUPPORTED_FEATURE", `It uses ${what}, which the table does not have.`, { what });
+}
+
 /**
  * The error for a part of an expression that the translation does not have; `what` is e.g.
  * `the function soundex(string)`.

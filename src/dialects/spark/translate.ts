@@ -7,7 +7,7 @@ import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import { castTo } from "./casts.ts";
 import { literal } from "./literals.ts";
 import { parseExpression } from "./parse.ts";
-import { unsupported } from "./refusal.ts";
+import { unknownColumn, unsupported } from "./refusal.ts";
 import { collectionRules } from "./rules-collections.ts";
 import { dateRules } from "./rules-dates.ts";
 import { logicRules } from "./rules-logic.ts";
@@ -123,11 +123,7 @@ function columnTerm(name: string, scope: Scope): Term {
   if (column !== undefined) return column;
   const clock = clockTerm(name, scope);
   if (clock !== undefined) return clock;
-  throw unsupported(
-    bareFunctions.has(name.toLowerCase())
-      ? `the function ${name}`
-      : `the column ${name}, which the table does not have`,
-  );
+  throw bareFunctions.has(name.toLowerCase()) ? unsupported(`the function ${name}`) : unknownColumn(name);
 }
 
 function clockTerm(name: string, { now }: Scope): Term | undefined {

@@ -1,6 +1,6 @@
 import { translateSpark } from "../../dialects/spark/translate.ts";
 import type { FencedSession } from "../../engine/core/contract.ts";
-import { VarveError } from "../../errors.ts";
+import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { constraintNames, constraintPrefix, suiteConstraintPrefix } from "../../protocol/constraint-names.ts";
 import { typeText } from "../../schema/type-names.ts";
@@ -98,12 +98,22 @@ interface AskedConstraint {
 }
 
 function conditionOf(name: string, expression: string, schema: StructType): SqlExpression {
-  const condition = translateSpark(expression, schema);
+  const condition = translated(name, expression, schema);
   if (condition.type === "boolean") return conditionSql(condition);
   throw invalid(
     name,
     `The CHECK constraint ${name} (${expression}) is a ${typeText(condition.type)}, not a condition that is true or false.`,
   );
+}
+
+function translated(name: string, expression: string, schema: StructType) {
+  try {
+    return translateSpark(expression, schema);
+  } catch (error) {
+    if (!isVarveError(error, "UNSUPPORTED_FEATURE")) throw error;
+    const reason = `The CHECK constraint ${name} (${expression}) cannot be added. ${error.message}`;
+    throw new VarveError("UNSUPPORTED_FEATURE", reason, error.data, error);
+  }
 }
 
 async function requireTrue(
