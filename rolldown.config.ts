@@ -5,10 +5,11 @@ import manifest from "./package.json" with { type: "json" };
 const dependencies = Object.keys(manifest.dependencies).map((name) => new RegExp(`^${name}(/|$)`));
 
 /**
- * What is shipped: one file for each entry point, and one for each part that is loaded when it is needed, instead of a file for each source.
+ * What is shipped: one file for each entry point, and one for each part that is loaded when it is needed, instead
+ * of a file for each source.
  *
- * Dependencies stay outside, so that they are installed once and updated without varve. There are no source maps: the sources are not shipped,
- * and the bundle keeps names, lines and comments.
+ * Dependencies stay outside, so that they are installed once and updated without varve. There are no source maps:
+ * the sources are not shipped, and the bundle keeps names, lines and comments.
  */
 export default defineConfig({
   input: {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { extract, withAllDeclarations } from "../../declarations.ts";
+import { extract, withAllDeclarations } from "./declarations.ts";
 
 // Writes the reference of all entry points as Markdown into docs/: `npm run docs`.
 

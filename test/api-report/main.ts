@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { entryPoints, extract, withDeclarations } from "../../declarations.ts";
+import { entryPoints, extract, withDeclarations } from "./declarations.ts";
 
 // Compares the public face of each entry point with its report below spec/, or writes it there with --update:
 // its difference is what a release changes for callers. A type that stands in a public signature and is not

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import {
   Extractor,
   ExtractorConfig,
@@ -13,11 +13,14 @@ import {
 /** Names of the entry points: each is a file directly below `src/`. */
 export const entryPoints = ["index", "suite", "store", "report"] as const;
 
-const root = import.meta.dirname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const none = { logLevel: ExtractorLogLevel.None };
 const warning = { logLevel: ExtractorLogLevel.Warning };
 
-/** Runs `work` with a folder that holds the declarations of every source, inside the project: there they find its packages. */
+/**
+ * Runs `work` with a folder that holds the declarations of every source, inside the project: there they find
+ * its packages.
+ */
 export function withDeclarations<T>(work: (folder: string) => T): T {
   const folder = mkdtempSync(join(root, ".declarations-"));
   try {
