@@ -22,7 +22,7 @@ export async function fence(
   // Only what may write files needs the connection that counts progress, and none can be made any more
   // afterwards.
   if (folders.length > 0) await core.prepareMeasured();
-  // The engine asks for leave to read a pattern, and then for the file that it finds by it.
+  // DuckDB checks `allowed_paths` for the glob, and again for each file it matches.
   const files = [...limits.files, ...core.ownFiles];
   await core.run(sql`SET allowed_paths = ${textList([...new Set([...files, ...files.map(filePattern)])])};
     SET allowed_directories = ${textList([...folders, ...(limits.writableFolders ?? [])])};

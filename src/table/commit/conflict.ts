@@ -23,9 +23,9 @@ import type { TransactionFacts } from "./transaction-facts.ts";
 export function checkWinner(facts: TransactionFacts, state: CommitState, winner: WinningCommit): CommitState {
   const protocol = protocolConflict(facts, state, winner);
   const metadata = metadataConflict(facts, state, winner);
-  /** PROTOCOL.md "Domain Metadata". */
+  // PROTOCOL.md "Domain Metadata".
   checkDomains(facts, winner);
-  /** PROTOCOL.md "Transaction Identifiers". */
+  // PROTOCOL.md "Transaction Identifiers".
   checkAppTransactions(facts, winner);
   checkAdded(facts, winner, { protocol, metadata });
   checkRemoved(facts, winner);

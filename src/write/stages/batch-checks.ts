@@ -40,7 +40,6 @@ export async function checkSource(
  * Holds what was written to the columns without null and the moments that must be finite, by the files' own
  * statistics.
  *
- * @param located the rows that were written, if they are known to be all rows of the source
  * @throws `SCHEMA_MISMATCH` as {@link checkSource}
  */
 export async function checkWritten(
