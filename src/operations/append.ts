@@ -3,7 +3,7 @@ import { existingTarget } from "../write/plan/batch-target.ts";
 import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
-import { runPlan } from "../write/write-pipeline.ts";
+import { landedBefore, runPlan } from "../write/write-pipeline.ts";
 import { writeServices } from "./write-services.ts";
 
 /**
@@ -21,6 +21,12 @@ export async function append(
   options: WriteOptions = {},
 ): Promise<WriteOutcome> {
   const target = await existingTarget(snapshot);
-  const plan = addedRows(target, { source, tests: askedTests(target, options) }, options);
+  const landed = await landedBefore(target, options);
+  if (landed !== undefined) return landed;
+  const plan = addedRows(
+    target,
+    { source, tests: askedTests(target.metadata.configuration, options) },
+    options,
+  );
   return runPlan(plan, writeServices(target, options));
 }

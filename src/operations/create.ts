@@ -58,7 +58,7 @@ function createFromSource(
   const target = newTarget(context, protocol, metadata, defined);
   const { partitionBy: _, ...parameters } = createParameters([], definition);
   const plan: RowsPlan = {
-    ...addedRows(target, { source, tests: askedTests(target, options) }, about),
+    ...addedRows(target, { source, tests: askedTests(definition.properties ?? {}, options) }, about),
     schema: schema === undefined ? { kind: "define", table: definition } : { kind: "keep" },
     operation: { name: "CREATE TABLE AS SELECT", parameters },
   };

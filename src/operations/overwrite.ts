@@ -5,7 +5,7 @@ import { addedRows, askedTests } from "../write/plan/plan-rows.ts";
 import type { WriteOptions, WriteOutcome } from "../write/plan/write-options.ts";
 import type { RowsPlan } from "../write/plan/write-plan.ts";
 import type { WriteSource } from "../write/plan/write-source.ts";
-import { runPlan } from "../write/write-pipeline.ts";
+import { landedBefore, runPlan } from "../write/write-pipeline.ts";
 import { writeServices } from "./write-services.ts";
 
 /** What an overwrite replaces; without any of these the whole table. */
@@ -37,8 +37,14 @@ export async function overwrite(
   checkOptions(options);
   const target = await existingTarget(snapshot);
   if (target.demands.appendOnly) throw appendOnly(snapshot);
+  const landed = await landedBefore(target, options);
+  if (landed !== undefined) return landed;
   const { removes, parameters, schema } = replacementOf(target, options);
-  const added = addedRows(target, { source, tests: askedTests(target, options) }, options);
+  const added = addedRows(
+    target,
+    { source, tests: askedTests(target.metadata.configuration, options) },
+    options,
+  );
   const plan: RowsPlan = {
     ...added,
     removes,

@@ -1,8 +1,9 @@
 import { assertInternal } from "../errors.ts";
 import type { GateOutcome } from "../quality/gate/verdict.ts";
 import { isApplied } from "../table/idempotence/app-transaction.ts";
-import { batchTransaction } from "../table/idempotence/application-ids.ts";
-import type { WriteOutcome } from "./plan/write-options.ts";
+import { type BatchName, batchTransaction } from "../table/idempotence/application-ids.ts";
+import type { BatchTarget } from "./plan/batch-target.ts";
+import type { WriteOutcome, WriteResult } from "./plan/write-options.ts";
 import type { RowsPlan, WritePlan } from "./plan/write-plan.ts";
 import { requireAllRows } from "./stages/accounted-rows.ts";
 import type { FencedRows, WrittenBatch } from "./stages/batch-stages.ts";
@@ -25,9 +26,8 @@ import type { OpenQuarantine, WriteServices } from "./write-services.ts";
  */
 export async function runPlan(plan: WritePlan, services: WriteServices = {}): Promise<WriteOutcome> {
   const { target } = plan;
-  const txn = batchTransaction(plan.batch);
-  if (txn !== undefined && target.snapshot !== undefined && (await isApplied(target.snapshot, txn)))
-    return alreadyApplied(target.snapshot.version);
+  const landed = await landedBefore(target, plan.batch);
+  if (landed !== undefined) return landed;
   if (plan.kind === "files") return commitPlaced(plan, services);
   return inWriteRoom(target.context, services.signal, async (room) => {
     const [written, quarantine] = await bothOf(
@@ -37,6 +37,19 @@ export async function runPlan(plan: WritePlan, services: WriteServices = {}): Pr
     const place = (await setAside(written, quarantine)) ?? plan.tests?.before?.place;
     return commitWritten(written, place, services);
   });
+}
+
+/**
+ * The result of a batch that the table holds already, else `undefined`. A verb asks before it makes its plan: what
+ * the table became since may not allow one any more.
+ */
+export async function landedBefore(
+  { snapshot }: BatchTarget,
+  batch: BatchName,
+): Promise<WriteResult | undefined> {
+  const txn = batchTransaction(batch);
+  if (snapshot === undefined || txn === undefined || !(await isApplied(snapshot, txn))) return undefined;
+  return alreadyApplied(snapshot.version);
 }
 
 /**

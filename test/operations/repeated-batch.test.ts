@@ -5,6 +5,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import type { Table } from "../../src/api/table.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { commitTransaction } from "../../src/table/commit/transaction.ts";
 import { dataFiles, freshFolder, rowsOf } from "./table-folder.ts";
 
 const atMost = (max: number) =>
@@ -181,3 +182,35 @@ describe("rows of a staged batch that are set aside twice over, by staging and b
     expect((await rowsOf(await openTable(table.uri))).map((row) => row["id"])).toEqual([0n, 1n, 2n]);
   });
 });
+
+describe("a batch that landed and comes again", () => {
+  it("is in the table already, whatever the table's partitions or suite became since", async () => {
+    const table = await createTable(join(freshFolder(), "t"), {
+      schema: schema().long("id").long("delay"),
+      partitionBy: ["id"],
+    });
+    const overwrite = { batchId: "o", dynamicPartitions: true };
+    await table.overwrite(flights, overwrite);
+    await table.append(flights, { batchId: "a" });
+    await table.overwrite(flights, { overwriteSchema: true, partitionBy: [] });
+    await commitProperty(
+      table,
+      "varve.suite",
+      '{"name":"of a later varve","checks":[{"check":"unheard_of"}]}',
+    );
+    const now = await openTable(table.uri);
+    expect(await now.overwrite(flights, overwrite)).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
+    expect(await now.append(flights, { batchId: "a" })).toMatchObject({ outcome: "alreadyApplied", rows: 0 });
+    await expect(now.append(flights, { batchId: "new" })).rejects.toMatchObject({ code: "SUITE_INVALID" });
+  });
+});
+
+/** Sets a table property as another writer might, which does not look at its value. */
+async function commitProperty(table: Table, name: string, value: string): Promise<void> {
+  const { log } = (await openTable(table.uri)).snapshot();
+  const configuration = { ...log.metadata.configuration, [name]: value };
+  await commitTransaction(log, {
+    actions: [{ ...log.metadata, configuration }],
+    operation: "SET TBLPROPERTIES",
+  });
+}

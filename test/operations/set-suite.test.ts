@@ -174,6 +174,22 @@ describe("a suite that a table carries", () => {
     await table.close();
   });
 
+  it.each([
+    ["from a schema", columns()],
+    ["from its first rows", undefined],
+  ])("tests the first rows of a table that is created with it %s", async (_, given) => {
+    const source = [
+      { id: 1n, delay: 5.5, origin: "LAX" },
+      { id: 2n, delay: 5000.5, origin: "LAX" },
+    ];
+    const properties = { "varve.suite": JSON.stringify(own.json) };
+    const table = await createTable(join(freshFolder(), "t"), { schema: given, source, properties });
+    expect(await table.suite.get()).toMatchObject({ fingerprint: own.fingerprint });
+    expect(await rowsOf(table, ["id"])).toEqual([{ id: 1n }]);
+    expect(await table.quarantine.list()).toMatchObject([{ rows: 1, open: 1 }]);
+    await table.close();
+  });
+
   it("is what resubmitted rows are tested with", async () => {
     const table = await createTable(join(freshFolder(), "t"), { schema: columns() });
     await table.suite.set(own);

@@ -104,7 +104,9 @@ async function judged(
   gate: ReturnType<typeof suite>,
 ): Promise<GateOutcome> {
   const target = await existingTarget(table.snapshot().log);
-  const { verdict } = await judgePlan(addedRows(target, { source, tests: askedTests(target, { gate }) }));
+  const { verdict } = await judgePlan(
+    addedRows(target, { source, tests: askedTests(target.metadata.configuration, { gate }) }),
+  );
   if (verdict === undefined) throw new Error("there is no verdict");
   return verdict;
 }
@@ -386,7 +388,7 @@ describe("a batch that is written while it is tested", () => {
     };
     const gate = suite("few", [check.rowCount({ max: 2 })]);
     const failing = { ...target, context: { ...target.context, store } };
-    const tests = askedTests(target, { gate });
+    const tests = askedTests(target.metadata.configuration, { gate });
     const error = await refusal(runPlan(addedRows(failing, { source: [{ id: 1 }], tests })));
     expect(error).toBe(failure);
     expect(error.code).toBe("STORE_UNAVAILABLE");

@@ -55,11 +55,15 @@ export function batchTests(
   return suite === undefined ? undefined : { suite, tables, functions, before };
 }
 
-/** The tests of the table's own suite and of the caller's beside it. @throws `SUITE_INVALID` */
+/**
+ * The tests of the suite that a table carries in its properties, and of the caller's beside it.
+ *
+ * @throws `SUITE_INVALID`
+ */
 export function askedTests(
-  { metadata }: BatchTarget,
+  properties: Readonly<Record<string, string>>,
   { gate, gateOptions }: Pick<WriteOptions, "gate" | "gateOptions">,
 ): BatchTests | undefined {
   const given = gate === undefined ? undefined : defineSuite(gate);
-  return batchTests(joinSuites(carriedSuite(metadata.configuration), given), gateOptions);
+  return batchTests(joinSuites(carriedSuite(properties), given), gateOptions);
 }
