@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { EngineValue, Session } from "../../engine/core/contract.ts";
 import { isVarveError, VarveError } from "../../errors.ts";
-import { sql, unchecked } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import { filePattern, quoteFile } from "../../sql/sql-text.ts";
 import { footerColumns, type PhysicalField, parsePhysicalSchema } from "./physical-schema.ts";
 
@@ -75,8 +75,8 @@ export async function footerRows(
   for (let start = 0; start < distinct.length; start += filesAQuery) {
     const part = distinct.slice(start, start + filesAQuery);
     try {
-      const sql = "SELECT file_name, num_rows FROM parquet_file_metadata($1)";
-      const rows = await session.rows(unchecked(sql), [part.map(filePattern)]);
+      const counted = sql`SELECT file_name, num_rows FROM parquet_file_metadata($1)`;
+      const rows = await session.rows(counted, [part.map(filePattern)]);
       for (const row of rows) counts.set(String(row["file_name"]), Number(row["num_rows"]));
     } catch (error) {
       throw await namingTheFile(session, part, error);
@@ -110,7 +110,7 @@ async function columnsOf(
   const found = columns.get(digest);
   if (found !== undefined) return found;
   const rows = await session.rows(
-    unchecked(`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`),
+    sql`SELECT ${footerColumns} FROM parquet_schema(${quoteFile(sample)}) ORDER BY column_id`,
   );
   const fields = parsePhysicalSchema(rows, sample);
   columns.set(digest, fields);
@@ -118,12 +118,12 @@ async function columnsOf(
 }
 
 async function digests(session: Session, files: readonly string[]): Promise<[string, string[]][]> {
-  const described = footerColumns.split(", ").map((column) => `coalesce(CAST(${column} AS VARCHAR), '')`);
-  const sql = `SELECT digest, list(file_name) AS files FROM (
-    SELECT file_name, md5(string_agg(concat_ws(chr(31), ${described.join(", ")}), chr(30) ORDER BY column_id)) AS digest
+  const described = footerColumns.map((column) => sql`coalesce(CAST(${column} AS VARCHAR), '')`);
+  const query = sql`SELECT digest, list(file_name) AS files FROM (
+    SELECT file_name, md5(string_agg(concat_ws(chr(31), ${described}), chr(30) ORDER BY column_id)) AS digest
     FROM parquet_schema($1) GROUP BY file_name) GROUP BY digest ORDER BY digest`;
   try {
-    const rows = await session.rows(unchecked(sql), [files.map(filePattern)]);
+    const rows = await session.rows(query, [files.map(filePattern)]);
     return rows.map((row) => [String(row["digest"]), texts(row["files"])]);
   } catch (error) {
     throw await namingTheFile(session, files, error);

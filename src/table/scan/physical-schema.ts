@@ -1,5 +1,7 @@
 import type { EngineRow, EngineValue } from "../../engine/core/contract.ts";
 import { VarveError } from "../../errors.ts";
+import type { SqlName } from "../../sql/sql.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 
 /**
  * One column or nested field of a Parquet file as the engine presents it: the footer's tree with list and map
@@ -21,9 +23,17 @@ export type PhysicalType =
   | { readonly kind: "list"; readonly element: PhysicalType; readonly unwrapped: PhysicalField | undefined }
   | { readonly kind: "map"; readonly key: PhysicalType; readonly value: PhysicalType };
 
-/** Columns of `parquet_schema()` that {@link parsePhysicalSchema} reads, in this order, as a SELECT list. */
-export const footerColumns =
-  "name, type, repetition_type, num_children, converted_type, field_id, logical_type, duckdb_type";
+/** Columns of `parquet_schema()` that {@link parsePhysicalSchema} reads, in this order. */
+export const footerColumns: readonly SqlName[] = [
+  "name",
+  "type",
+  "repetition_type",
+  "num_children",
+  "converted_type",
+  "field_id",
+  "logical_type",
+  "duckdb_type",
+].map(quoteName);
 
 interface Element {
   readonly name: string;

@@ -3,9 +3,12 @@ import type { Literal, Predicate } from "../../protocol/predicate.ts";
 import { fieldAt } from "../../schema/fields.ts";
 import { isPrimitive } from "../../schema/type-names.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
+import { sql } from "../../sql/sql.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { comparedLiteral } from "./predicate-literal.ts";
 
+/** What a condition stands behind to be parsed; it is never run. */
+const rowsOfTable = sql`SELECT 1 FROM t WHERE `;
 const unknown: Predicate = { op: "unknown" };
 
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
@@ -50,7 +53,7 @@ export async function predicateFromSql(
   schema: StructType,
   alias = "t",
 ): Promise<Predicate> {
-  const tree = await session.syntaxTree(`SELECT 1 FROM t WHERE ${where}`);
+  const tree = await session.syntaxTree(`${rowsOfTable}${where}`);
   const statements =
     isJsonObject(tree) && Array.isArray(tree["statements"])
       ? (tree["statements"] as readonly JsonValue[])

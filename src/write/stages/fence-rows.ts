@@ -1,7 +1,7 @@
 import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { Gate } from "../../quality/gate/gate.ts";
 import type { Suite } from "../../quality/model/suite.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
 import { computedAnew, fittedRelation } from "./batch-rows.ts";
 import type { ComparedTables, FencedRows, FittedRows } from "./batch-stages.ts";
@@ -67,7 +67,7 @@ function openGate(
   });
 }
 
-async function countRows(session: Session, sql: string): Promise<number> {
-  const [row] = await session.rows(unchecked(`SELECT count(*) AS n FROM (${sql})`));
+async function countRows(session: Session, rows: SqlSelect): Promise<number> {
+  const [row] = await session.rows(sql`SELECT count(*) AS n FROM (${rows})`);
   return Number(row?.["n"] ?? 0);
 }

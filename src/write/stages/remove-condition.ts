@@ -4,7 +4,7 @@ import { assertInternal, isVarveError, VarveError } from "../../errors.ts";
 import type { AddAction } from "../../protocol/actions.ts";
 import { findField } from "../../schema/fields.ts";
 import { partitionValueSql } from "../../schema/partition-values.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { sql, unchecked } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import { predicateFromSql } from "../../table/scan/predicate-from-sql.ts";
 import { planScan } from "../../table/scan/scan.ts";
@@ -45,7 +45,10 @@ export async function rowsThatDoNotMatch(
   { where }: MatchingRows,
   table: StagedRelation,
 ): Promise<StagedRelation> {
-  return rowsWhere(table, `NOT ((${await fenced.callerExpression(where, engineColumns(schema))}) IS TRUE)`);
+  return rowsWhere(
+    table,
+    sql`NOT ((${await fenced.callerExpression(where, engineColumns(schema))}) IS TRUE)`,
+  );
 }
 
 /**
@@ -72,8 +75,8 @@ export async function replacedMatches(judged: JudgedRows, matching: MatchingRows
   const copied = Number(count?.["n"] ?? 0);
   if (copied === 0) return { rows: clean, removed };
   if (plan.changeFeed === "whole-files") throw needsWholeFiles(where);
-  const sql = `${clean.sql} UNION ALL BY NAME (${kept})`;
-  return { rows: { sql, copied, hidden: ids?.columns }, removed };
+  const rows = `${clean.sql} UNION ALL BY NAME (${kept})`;
+  return { rows: { sql: rows, copied, hidden: ids?.columns }, removed };
 }
 
 /**

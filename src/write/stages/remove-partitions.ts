@@ -5,7 +5,7 @@ import { physicalName } from "../../schema/column-mapping.ts";
 import { requireColumn } from "../../schema/fields.ts";
 import { decodePartitionValue } from "../../schema/partition-values.ts";
 import type { StructField } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
@@ -32,18 +32,21 @@ export function rowsOfOtherPartitions(
   batch: StagedRelation,
 ): StagedRelation {
   const same = partitionFields(target).map(
-    ({ field }) => `b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`,
+    ({ field }) => sql`b.${quoteName(field.name)} IS NOT DISTINCT FROM h.${quoteName(field.name)}`,
   );
-  return rowsWhere(table, `NOT EXISTS (SELECT 1 FROM (${batch.sql}) AS b WHERE ${same.join(" AND ")})`);
+  return rowsWhere(
+    table,
+    sql`NOT EXISTS (SELECT 1 FROM (${batch.sql}) AS b WHERE ${joinSql(same, sql` AND `)})`,
+  );
 }
 
 /** The rows of a relation that meet a condition, `h` being their alias. */
-export function rowsWhere(relation: StagedRelation, condition: string): StagedRelation {
-  const of = (sql: string) => `SELECT * FROM (${sql}) AS h WHERE ${condition}`;
+export function rowsWhere(relation: StagedRelation, condition: SqlExpression): StagedRelation {
+  const of = (rows: SqlSelect) => sql`SELECT * FROM (${rows}) AS h WHERE ${condition}`;
   return {
     ...relation,
-    sql: unchecked(of(relation.sql)),
-    positionedSql: unchecked(of(relation.positionedSql)),
+    sql: of(relation.sql),
+    positionedSql: of(relation.positionedSql),
   };
 }
 
