@@ -1,8 +1,15 @@
+import { assertInternal } from "../errors.ts";
 import { type SqlExpression, type SqlName, sql } from "./sql.ts";
 
 /** A name as an SQL identifier, exact in spelling. */
 export function quoteName(name: string): SqlName {
   return `"${name.replaceAll('"', '""')}"` as SqlName;
+}
+
+/** A name that varve made, as an SQL identifier without quotes: of ASCII letters, digits and `_` only. */
+export function plainName(name: string): SqlName {
+  assertInternal(/^[A-Za-z_][A-Za-z0-9_]*$/.test(name), `the plain name ${name}`);
+  return name as SqlName;
 }
 
 /** A text as an SQL string literal. */
@@ -41,4 +48,34 @@ export function fileList(files: readonly string[]): SqlExpression {
 /** A list literal of texts, e.g. `['a', 'b']`. */
 export function textList(texts: readonly string[]): SqlExpression {
   return sql`[${texts.map(quoteText)}]`;
+}
+
+/** A name as an identifier of Spark SQL. */
+export function quoteSparkName(name: string): SqlName {
+  return `\`${name.replaceAll("`", "``")}\`` as SqlName;
+}
+
+/** A text as a literal of Spark SQL, where a backslash is an escape. */
+export function quoteSparkText(text: string): SqlExpression {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'` as SqlExpression;
+}
+
+/** The expression with each occurrence of a part replaced. */
+export function replaceSql(whole: SqlExpression, part: SqlExpression, by: SqlExpression): SqlExpression {
+  return whole.replaceAll(part, () => by) as SqlExpression;
+}
+
+/** SQL of a suite as its author wrote it, for a text that is handed out and not run here. */
+export function sqlAsWritten(text: string): SqlExpression {
+  return text as SqlExpression;
+}
+
+/** A number's digits as JavaScript writes them. */
+export function numberDigits(value: number | bigint): SqlExpression {
+  return String(value) as SqlExpression;
+}
+
+/** The type of a column, in the engine's own words for it. */
+export function columnType(type: string): SqlExpression {
+  return type as SqlExpression;
 }

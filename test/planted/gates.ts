@@ -5,8 +5,8 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "Uniqueness counts nulls as values.",
     file: "uniqueness.ts",
-    find: "missing: `(${column.sql} IS NULL)` });",
-    replace: 'missing: "(false)" });',
+    find: "missing: sql`(${column.sql} IS NULL)` });",
+    replace: "missing: sql`(false)` });",
     test: "quality/check-cases.test.ts",
     name: "gx\\.expect_column_values_to_be_unique\\.0\\.8",
   },
@@ -69,8 +69,8 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "A null that a check is to fail on passes.",
     file: "masks.ts",
-    find: 'onNull === "fail" && parts.missing !== undefined ?',
-    replace: "false ?",
+    find: 'onNull === "fail" && parts.missing !== undefined',
+    replace: "false",
     test: "quality/gate.test.ts",
     name: "leaves nulls out of a set of texts unless they are to fail,",
   },
@@ -109,8 +109,8 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "A bound is exclusive.",
     file: "common.ts",
-    find: 'flag(params, "strict_max") ? "<" : "<="',
-    replace: 'flag(params, "strict_max") ? "<" : "<"',
+    find: 'flag(params, "strict_max") ? sql`<` : sql`<=`',
+    replace: 'flag(params, "strict_max") ? sql`<` : sql`<`',
     test: "quality/check-cases.test.ts",
     name: "gx\\.expect_column_values_to_be_between\\.0\\.0",
   },
@@ -125,8 +125,8 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "A primary key may be null in a part.",
     file: "uniqueness.ts",
-    find: 'aliases.map((alias) => `${alias} IS NULL`).join(" OR ")',
-    replace: 'aliases.map((alias) => `${alias} IS NULL`).join(" AND ")',
+    find: "joinSql(nullParts, sql` OR `)",
+    replace: "joinSql(nullParts, sql` AND `)",
     test: "gate-borders.test.ts",
     name: "primary key",
   },

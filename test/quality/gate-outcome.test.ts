@@ -8,7 +8,7 @@ import { compileSuite } from "../../src/quality/gate/compile.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
 import { schema } from "../../src/schema/builder.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
 
 let session: OpenSession;
@@ -181,7 +181,7 @@ describe("rows that were set aside before the gate", () => {
   });
 
   it("count towards the share that may be bad", async () => {
-    const setAside = { rows: 2, places: { rows: 2, places: 2, hash: "5" }, sql: "SELECT 1", checks: [] };
+    const setAside = { rows: 2, places: { rows: 2, places: 2, hash: "5" }, sql: sql`SELECT 1`, checks: [] };
     const share = (maxBadShare: number) =>
       evaluateGate(session, suite("s", [check.notNull("id")], { maxBadShare }), staged, {
         now: 0,

@@ -15,7 +15,8 @@ import {
   sketchQuantiles,
   sketchQuantilesTogether,
 } from "../../src/quality/measures/quantile-sketch.ts";
-import { unchecked } from "../../src/sql/sql.ts";
+import { type SqlExpression, sql } from "../../src/sql/sql.ts";
+import { quoteName } from "../../src/sql/sql-text.ts";
 
 let session: Session;
 beforeAll(async () => {
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => session.close());
 
-const numbers = (from: number, to: number) => `SELECT i AS v FROM range(${from}, ${to}) t(i)`;
+const numbers = (from: number, to: number) => sql`SELECT i AS v FROM range(${from}, ${to}) t(i)`;
 
 describe("a sketch of different values", () => {
   it.each([0, 1, 2, 50, 500, 2000, 5000, 100_000, 1_000_000])(
@@ -40,7 +41,7 @@ describe("a sketch of different values", () => {
     const [one, other, all] = await Promise.all([
       sketchDistinct(
         session,
-        `${numbers(0, 6000)} UNION ALL ${numbers(0, 100)} UNION ALL SELECT NULL`,
+        sql`${numbers(0, 6000)} UNION ALL ${numbers(0, 100)} UNION ALL SELECT NULL`,
         "v",
         false,
       ),
@@ -51,7 +52,12 @@ describe("a sketch of different values", () => {
   });
 
   it("does not depend on the engine's own hash: registers that were kept are met again", async () => {
-    const sketch = await sketchDistinct(session, "SELECT unnest(['a', 'Zürich', '😀', '']) AS v", "v", false);
+    const sketch = await sketchDistinct(
+      session,
+      sql`SELECT unnest(['a', 'Zürich', '😀', '']) AS v`,
+      "v",
+      false,
+    );
     const found = [...sketch].flatMap((rank, register) => (rank === 0 ? [] : [[register, rank]]));
     expect(found).toEqual(expectedRegisters);
   });
@@ -70,18 +76,17 @@ function digest(text: string): bigint {
 }
 
 describe("a sketch of numbers", () => {
-  const skewed =
-    "SELECT CASE WHEN i % 10 = 0 THEN -exp(i % 7) WHEN i % 11 = 0 THEN 0 ELSE exp(i % 1000 / 50.0) END AS v FROM range(20000) t(i)";
+  const skewed = sql`SELECT CASE WHEN i % 10 = 0 THEN -exp(i % 7) WHEN i % 11 = 0 THEN 0 ELSE exp(i % 1000 / 50.0) END AS v FROM range(20000) t(i)`;
 
   it.each([0, 0.01, 0.25, 0.5, 0.75, 0.99, 1])(
     "gives the quantile %d within one percent of its value",
     async (share) => {
       const sketch = await sketchQuantiles(
         session,
-        `${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`,
+        sql`${skewed} UNION ALL SELECT unnest(['NaN'::DOUBLE, 'inf'::DOUBLE, NULL])`,
         "v",
       );
-      const [row] = await session.rows(unchecked(`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`));
+      const [row] = await session.rows(sql`SELECT quantile_disc(v, ${share}) AS q FROM (${skewed})`);
       const exact = Number(row?.["q"]);
       expect(Math.abs((estimateQuantile(sketch, share) ?? Number.NaN) - exact)).toBeLessThanOrEqual(
         0.0101 * Math.abs(exact),
@@ -90,40 +95,38 @@ describe("a sketch of numbers", () => {
   );
 
   it("is the same for all rows as merged from parts", async () => {
-    const part = (condition: string) =>
-      sketchQuantiles(session, `SELECT * FROM (${skewed}) WHERE ${condition}`, "v");
-    const [low, high, all] = [await part("v < 5"), await part("v >= 5"), await part("true")];
+    const part = (condition: SqlExpression) =>
+      sketchQuantiles(session, sql`SELECT * FROM (${skewed}) WHERE ${condition}`, "v");
+    const [low, high, all] = [await part(sql`v < 5`), await part(sql`v >= 5`), await part(sql`true`)];
     expect(mergeQuantiles(low, high)).toEqual(all);
     expect(mergeQuantiles(high, low)).toEqual(all);
   });
 
   it("keeps a bounded number of buckets, giving up the smallest magnitudes first", async () => {
-    const wide =
-      "SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END) * pow(10, i % 600 / 2.0 - 11) AS v FROM range(60000) t(i)";
+    const wide = sql`SELECT (CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END) * pow(10, i % 600 / 2.0 - 11) AS v FROM range(60000) t(i)`;
     const sketch = await sketchQuantiles(
       session,
-      `${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i)`,
+      sql`${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i)`,
       "v",
     );
     expect(sketch.length).toBeLessThanOrEqual(2049);
     expect(sketch.reduce((sum, { count }) => sum + count, 0)).toBe(160_000);
     const [row] = await session.rows(
-      unchecked(
-        `SELECT quantile_disc(v, 0.99) AS q FROM (${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i))`,
-      ),
+      sql`SELECT quantile_disc(v, 0.99) AS q FROM (${wide} UNION ALL SELECT pow(10.0, i / 500.0) FROM range(100000) t(i))`,
     );
     const exact = Number(row?.["q"]);
     expect(Math.abs((estimateQuantile(sketch, 0.99) ?? 0) - exact)).toBeLessThanOrEqual(0.0101 * exact);
   });
 
   it("of nothing has no quantile", async () => {
-    expect(estimateQuantile(await sketchQuantiles(session, "SELECT NULL::DOUBLE AS v", "v"), 0.5)).toBeNull();
+    expect(
+      estimateQuantile(await sketchQuantiles(session, sql`SELECT NULL::DOUBLE AS v`, "v"), 0.5),
+    ).toBeNull();
   });
 });
 
 describe("sketches of several columns in one pass", () => {
-  const relation =
-    "SELECT i AS id, CASE WHEN i % 3 = 0 THEN NULL ELSE i % 50 END AS some, NULL::INTEGER AS none, CASE WHEN i % 9 = 0 THEN 'NaN'::DOUBLE ELSE exp(i % 100 / 7.0) END AS x, 't' || i % 9 AS text FROM range(3000) t(i)";
+  const relation = sql`SELECT i AS id, CASE WHEN i % 3 = 0 THEN NULL ELSE i % 50 END AS some, NULL::INTEGER AS none, CASE WHEN i % 9 = 0 THEN 'NaN'::DOUBLE ELSE exp(i % 100 / 7.0) END AS x, 't' || i % 9 AS text FROM range(3000) t(i)`;
 
   it("are those of each column in a pass of its own", async () => {
     const names = ["id", "some", "none", "x", "text"];
@@ -138,14 +141,14 @@ describe("sketches of several columns in one pass", () => {
 
   it("make the same state of a wide table as of each of its columns alone", async () => {
     const names = Array.from({ length: 120 }, (_, at) => `c${at}`);
-    const sql = `SELECT ${names.map((name, at) => `i * ${at + 1} % 70 AS ${name}`).join(", ")} FROM range(300) t(i)`;
+    const wide = sql`SELECT ${names.map((name, at) => sql`i * ${at + 1} % 70 AS ${quoteName(name)}`)} FROM range(300) t(i)`;
     const all = await measureState(session, {
-      sql,
+      sql: wide,
       columns: names.map((name) => ({ name, type: "BIGINT" })),
     });
     for (const name of ["c0", "c49", "c50", "c119"]) {
       const alone = await measureState(session, {
-        sql: `SELECT ${name} FROM (${sql})`,
+        sql: sql`SELECT ${quoteName(name)} FROM (${wide})`,
         columns: [{ name, type: "BIGINT" }],
       });
       expect(all.columns.find((column) => column.name === name)).toEqual(alone.columns[0]);
@@ -161,7 +164,7 @@ describe("the state of some rows", () => {
       { name: "l", type: "INTEGER[]" },
     ];
     const part = (from: number, to: number) => ({
-      sql: `SELECT i::DOUBLE AS v, 's' || (i % 300) AS s, [1] AS l FROM range(${from}, ${to}) t(i)`,
+      sql: sql`SELECT i::DOUBLE AS v, 's' || (i % 300) AS s, [1] AS l FROM range(${from}, ${to}) t(i)`,
       columns,
     });
     const merged = mergeStates(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type CheckResult, type GateOutcome, summarizeVerdict } from "../../src/quality/gate/verdict.ts";
+import { sql } from "../../src/sql/sql.ts";
 
 const check: CheckResult = {
   id: "c",
@@ -29,7 +30,7 @@ const verdict: GateOutcome = {
   dropped: 1,
   tagged: 0,
   checks: [check],
-  cleanSql: "SELECT 1",
+  cleanSql: sql`SELECT 1`,
   untouched: false,
   tagColumn: null,
   quarantineSql: null,

@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { isWide, type Measure, measures } from "../measures/measures.ts";
 import { isNumeric } from "../model/column.ts";
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
@@ -94,7 +95,7 @@ function extreme(which: "min" | "max"): Expectation {
       const [min, max] = [use.bound("min_value", column), use.bound("max_value", column)];
       return {
         kind: "aggregate",
-        aggregates: { v: `${which}(${column.sql})` },
+        aggregates: { v: which === "min" ? sql`min(${column.sql})` : sql`max(${column.sql})` },
         conditions: (alias) => ({ ok: boundsSql(alias("v"), min, max, use.check.params) }),
         byExtremes: column,
         judge: ({ v, ok }) => ({
@@ -110,7 +111,7 @@ function quantiles(
   use: CheckUse,
   column: ColumnUse,
   shares: readonly number[],
-): Readonly<Record<string, string>> {
+): Readonly<Record<string, SqlExpression>> {
   const value = use.dialect.toDouble(column.sql);
   const how = text(use.check.params, "interpolation");
   const make =
@@ -200,7 +201,7 @@ export const aggregates: readonly Expectation[] = [
       const column = use.column("column", ["date", "timestamp", "timestamp_ntz"]);
       return {
         kind: "aggregate",
-        aggregates: { newest: `max(${use.dialect.epochMilliseconds(column.sql, column.class)})` },
+        aggregates: { newest: sql`max(${use.dialect.epochMilliseconds(column.sql, column.class)})` },
         judge: ({ newest }) => {
           const at = toNumber(newest);
           const age = at === null ? null : (use.now - at) / 1000;
@@ -227,11 +228,11 @@ export const aggregates: readonly Expectation[] = [
       const column = use.column("column", ["date", "timestamp", "timestamp_ntz"]);
       const time = use.dialect.epochMilliseconds(column.sql, column.class);
       const oldest = Math.floor(use.now - (number(use.check.params, "seconds") ?? 0) * 1000);
-      const latest = flag(use.check.params, "allow_future") ? "" : ` AND ${time} <= ${use.now}`;
+      const latest = flag(use.check.params, "allow_future") ? sql`` : sql` AND ${time} <= ${use.now}`;
       return {
         kind: "row",
-        pass: `(${time} >= ${oldest}${latest})`,
-        missing: `${column.sql} IS NULL`,
+        pass: sql`(${time} >= ${oldest}${latest})`,
+        missing: sql`${column.sql} IS NULL`,
         nullsExactly: true,
         shows: [column],
         byExtremes: column,

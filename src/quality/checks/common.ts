@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, type SqlHole, sql } from "../../sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "../model/column.ts";
 import type { ColumnUse } from "../model/expectation.ts";
@@ -137,21 +138,24 @@ export function withinBounds(observed: number | null, params: JsonObject): boole
 
 /** SQL condition of the bounds; `min` and `max` are literals. */
 export function boundsSql(
-  value: string,
-  min: string | undefined,
-  max: string | undefined,
+  value: SqlExpression,
+  min: SqlHole | undefined,
+  max: SqlHole | undefined,
   params: JsonObject,
-): string {
+): SqlExpression {
   const parts = [
-    ...(min === undefined ? [] : [`${value} ${flag(params, "strict_min") ? ">" : ">="} ${min}`]),
-    ...(max === undefined ? [] : [`${value} ${flag(params, "strict_max") ? "<" : "<="} ${max}`]),
+    ...(min === undefined ? [] : [sql`${value} ${flag(params, "strict_min") ? sql`>` : sql`>=`} ${min}`]),
+    ...(max === undefined ? [] : [sql`${value} ${flag(params, "strict_max") ? sql`<` : sql`<=`} ${max}`]),
   ];
-  return parts.length === 0 ? "true" : `(${parts.join(" AND ")})`;
+  return parts.length === 0 ? sql`true` : sql`(${joinSql(parts, sql` AND `)})`;
 }
 
 /** A condition that is true where every (or any) column is null. */
-export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): string {
-  return `(${columns.map((column) => `${column.sql} IS NULL`).join(how === "all" ? " AND " : " OR ")})`;
+export function nulls(columns: readonly ColumnUse[], how: "all" | "any"): SqlExpression {
+  return sql`(${joinSql(
+    columns.map((column) => sql`${column.sql} IS NULL`),
+    how === "all" ? sql` AND ` : sql` OR `,
+  )})`;
 }
 
 /** JSON for an observed number: infinities and NaN as text. */

@@ -1,3 +1,4 @@
+import { joinSql, sql } from "../../sql/sql.ts";
 import { squarable } from "../measures/measures.ts";
 import { type CheckUse, type ColumnUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
@@ -40,8 +41,8 @@ export const custom: readonly Expectation[] = [
       const condition = use.expression("expression");
       return {
         kind: "row",
-        pass: `(${condition})`,
-        missing: `(${condition}) IS NULL`,
+        pass: sql`(${condition})`,
+        missing: sql`(${condition}) IS NULL`,
         nullsExactly: true,
         shows: [],
       };
@@ -77,7 +78,10 @@ export const custom: readonly Expectation[] = [
       const columns = use.columnList("column_list", [...ordered, "binary"]);
       const others = otherColumns(use, "table_columns", columns);
       const table = text(use.check.params, "table");
-      const missing = `(${columns.map((column) => `${column.sql} IS NULL`).join(" OR ")})`;
+      const missing = sql`(${joinSql(
+        columns.map((column) => sql`${column.sql} IS NULL`),
+        sql` OR `,
+      )})`;
       return {
         kind: "keys",
         keys: columns.map((column) => column.sql),
@@ -90,11 +94,17 @@ export const custom: readonly Expectation[] = [
           pairs: columns.map((own, index) => ({ own, other: others[index] ?? own.name })),
         },
         failing: (scoped, relations, { names }) => {
-          const keys = columns.map((column, index) => `${column.sql} AS ${names.key(index)}`).join(", ");
-          const groups = `SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${columns.map((_, index) => names.key(index)).join(", ")}`;
+          const keys = joinSql(columns.map((column, index) => sql`${column.sql} AS ${names.key(index)}`));
+          const groups = sql`SELECT ${keys}, count(*) AS ${names.rows} FROM ${scoped} WHERE NOT ${missing} GROUP BY ${joinSql(columns.map((_, index) => names.key(index)))}`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${others.map((name, index) => `parent.${name === columns[index]?.name ? columns[index].sql : use.dialect.identifier(name)} = child.${names.key(index)}`).join(" AND ")})`;
+          return sql`SELECT * FROM (${groups}) AS child WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS parent WHERE ${joinSql(
+            others.map(
+              (name, index) =>
+                sql`parent.${name === columns[index]?.name ? columns[index].sql : use.dialect.identifier(name)} = child.${names.key(index)}`,
+            ),
+            sql` AND `,
+          )})`;
         },
       };
     },
@@ -119,15 +129,20 @@ export const custom: readonly Expectation[] = [
       return {
         kind: "keys",
         keys: columns.map((column) => column.sql),
-        missing: "(false)",
+        missing: sql`(false)`,
         shows: columns,
         tables: [table],
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         failing: (scoped, relations, { names }) => {
-          const groups = `SELECT ${columns.map((column, index) => `${column.sql} AS ${names.key(index)}`).join(", ")}, count(*) AS ${names.rows} FROM ${scoped} GROUP BY ALL`;
+          const groups = sql`SELECT ${joinSql(columns.map((column, index) => sql`${column.sql} AS ${names.key(index)}`))}, count(*) AS ${names.rows} FROM ${scoped} GROUP BY ALL`;
           const relation = relations(table);
           if (relation === undefined) return groups;
-          return `SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${columns.map((column, index) => `theirs.${column.sql} IS NOT DISTINCT FROM ours.${names.key(index)}`).join(" AND ")})`;
+          return sql`SELECT * FROM (${groups}) AS ours WHERE NOT EXISTS (SELECT 1 FROM (${relation}) AS theirs WHERE ${joinSql(
+            columns.map(
+              (column, index) => sql`theirs.${column.sql} IS NOT DISTINCT FROM ours.${names.key(index)}`,
+            ),
+            sql` AND `,
+          )})`;
         },
       };
     },
@@ -156,13 +171,15 @@ export const custom: readonly Expectation[] = [
         tables: [table],
         refers: { table, param: "table", pairs: columns.map((own) => ({ own, other: own.name })) },
         query: (scoped, relations) => {
-          const values = columns.map((column, index) => `theirs.${column.sql} AS key_${index}`).join(", ");
-          const same = columns
-            .map((column) => `ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`)
-            .join(" AND ");
+          const values = joinSql(columns.map((column, index) => sql`theirs.${column.sql} AS key_${index}`));
+          const same = joinSql(
+            columns.map((column) => sql`ours.${column.sql} IS NOT DISTINCT FROM theirs.${column.sql}`),
+            sql` AND `,
+          );
           const relation = relations(table);
-          const others = relation === undefined ? `(SELECT * FROM ${scoped} WHERE false)` : `(${relation})`;
-          return `SELECT count(*) OVER () AS missing, ${values} FROM ${others} AS theirs WHERE NOT EXISTS (SELECT 1 FROM ${scoped} AS ours WHERE ${same}) LIMIT 20`;
+          const others =
+            relation === undefined ? sql`(SELECT * FROM ${scoped} WHERE false)` : sql`(${relation})`;
+          return sql`SELECT count(*) OVER () AS missing, ${values} FROM ${others} AS theirs WHERE NOT EXISTS (SELECT 1 FROM ${scoped} AS ours WHERE ${same}) LIMIT 20`;
         },
         judge: (rows) => {
           const observed = toNumber(rows[0]?.["missing"]) ?? 0;
@@ -187,16 +204,16 @@ export const custom: readonly Expectation[] = [
       message: (params) => `${text(params, "column")} must be ${direction}`,
       plan: (use) => {
         const column = use.column("column", ordered);
-        const wrong = direction === "increasing" ? "<" : ">";
-        const operator = use.check.params["strictly"] === true ? `${wrong}=` : wrong;
+        const wrong = direction === "increasing" ? sql`<` : sql`>`;
+        const operator = use.check.params["strictly"] === true ? sql`${wrong}=` : wrong;
         return {
           kind: "positions",
-          missing: `${column.sql} IS NULL`,
+          missing: sql`${column.sql} IS NULL`,
           shows: [column],
           // OVER () keeps the order of the scan, which for a staged source is the order of its rows, and
           // needs no sort
           failing: (scoped, { file, row, names }) =>
-            `SELECT ${names.file}, ${names.row} FROM (SELECT ${file} AS ${names.file}, ${row} AS ${names.row}, ${column.sql} AS ${names.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${names.value} ${operator} before`,
+            sql`SELECT ${names.file}, ${names.row} FROM (SELECT ${file} AS ${names.file}, ${row} AS ${names.row}, ${column.sql} AS ${names.value}, lag(${column.sql}) OVER () AS before FROM ${scoped} WHERE ${column.sql} IS NOT NULL) WHERE ${names.value} ${operator} before`,
         };
       },
     }),
@@ -218,22 +235,22 @@ export const custom: readonly Expectation[] = [
       return {
         kind: "rounds",
         aggregates: {
-          mean: `avg(${squarable(value)})`,
+          mean: sql`avg(${squarable(value)})`,
           deviation: use.dialect.deviation(squarable(value), 1),
         },
         next: ({ mean, deviation }) => {
-          const score = `((${value} - ${mean}) / ${deviation})`;
           const flat =
             typeof mean !== "number" ||
             typeof deviation !== "number" ||
             deviation === 0 ||
             !Number.isFinite(deviation) ||
             !Number.isFinite(mean);
-          const distance = use.check.params["double_sided"] === true ? `abs(${score})` : score;
+          const score = flat ? sql`0` : sql`((${value} - ${mean}) / ${deviation})`;
+          const distance = use.check.params["double_sided"] === true ? sql`abs(${score})` : score;
           const pass = flat
-            ? `(${column.sql} IS NOT NULL)`
-            : `(${distance} < ${number(use.check.params, "threshold")})`;
-          return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
+            ? sql`(${column.sql} IS NOT NULL)`
+            : sql`(${distance} < ${number(use.check.params, "threshold") ?? 0})`;
+          return { kind: "row", pass, missing: sql`${column.sql} IS NULL`, shows: [column] };
         },
       };
     },
@@ -260,7 +277,7 @@ export const custom: readonly Expectation[] = [
           kind: "rounds",
           aggregates: {
             spread: use.dialect.quantile(
-              `abs(${squarable(value)} - ${typeof median === "number" ? median : 0})`,
+              sql`abs(${squarable(value)} - ${typeof median === "number" ? median : 0})`,
               0.5,
             ),
           },
@@ -271,8 +288,10 @@ export const custom: readonly Expectation[] = [
               typeof spread !== "number" ||
               spread === 0 ||
               !Number.isFinite(reach);
-            const pass = flat ? `(${column.sql} IS NOT NULL)` : `(abs(${value} - ${median}) <= ${reach})`;
-            return { kind: "row", pass, missing: `${column.sql} IS NULL`, shows: [column] };
+            const pass = flat
+              ? sql`(${column.sql} IS NOT NULL)`
+              : sql`(abs(${value} - ${median}) <= ${reach})`;
+            return { kind: "row", pass, missing: sql`${column.sql} IS NULL`, shows: [column] };
           },
         }),
       };

@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import {
   type AggregateValues,
@@ -32,19 +33,21 @@ interface Distinct {
   readonly found: number;
 }
 
-function setMembers(use: CheckUse, column: ColumnUse): string[] {
+function setMembers(use: CheckUse, column: ColumnUse): SqlExpression[] {
   return [
     ...new Set(list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set"))),
   ];
 }
 
-const inSetSql = (members: readonly string[]): string =>
-  members.length === 0 ? "false" : `value IN (${members.join(", ")})`;
+const inSetSql = (members: readonly SqlExpression[]): SqlExpression =>
+  members.length === 0 ? sql`false` : sql`value IN (${joinSql(members)})`;
 
-function distinctQuery(column: ColumnUse, members: readonly string[]): (scoped: string) => string {
+function distinctQuery(
+  column: ColumnUse,
+  members: readonly SqlExpression[],
+): (scoped: SqlExpression) => SqlSelect {
   return (scoped) =>
-    `SELECT value, n, groups, found FROM (SELECT value, n, count(*) OVER () AS groups, coalesce(sum(CASE WHEN ${inSetSql(members)} THEN 1 ELSE 0 END) OVER (), 0) AS found, ${inSetSql(members)} AS held ` +
-    `FROM (SELECT ${column.sql} AS value, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) ORDER BY held, value LIMIT ${detailLimit}) ORDER BY value`;
+    sql`SELECT value, n, groups, found FROM (SELECT value, n, count(*) OVER () AS groups, coalesce(sum(CASE WHEN ${inSetSql(members)} THEN 1 ELSE 0 END) OVER (), 0) AS found, ${inSetSql(members)} AS held FROM (SELECT ${column.sql} AS value, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) ORDER BY held, value LIMIT ${detailLimit}) ORDER BY value`;
 }
 
 function distinctSet(
@@ -85,15 +88,16 @@ function distinctSet(
 const someSet: ParamSpec = { type: "scalars", about: "a list of values of the column's type" };
 const requiredSet: ParamSpec = { ...someSet, required: true };
 
-function grouped(columns: readonly ColumnUse[]): (scoped: string) => string {
-  const names = columns.map((column, index) => `${column.sql} AS g${index}`).join(", ");
+function grouped(columns: readonly ColumnUse[]): (scoped: SqlExpression) => SqlSelect {
+  const names = joinSql(columns.map((column, index) => sql`${column.sql} AS g${index}`));
   return (scoped) =>
-    `SELECT ${names}, count(*) AS n FROM ${scoped} WHERE NOT ${nulls(columns, "any")} GROUP BY ${columns.map((column) => column.sql).join(", ")}`;
+    sql`SELECT ${names}, count(*) AS n FROM ${scoped} WHERE NOT ${nulls(columns, "any")} GROUP BY ${joinSql(columns.map((column) => column.sql))}`;
 }
 
 /** A sum of `f(n)` over groups is computed in SQL, so that a column with millions of values stays there. */
-function entropySql(columns: readonly ColumnUse[]): (scoped: string) => string {
-  return (scoped) => `SELECT sum(n) AS total, sum(n * ln(n)) AS weighted FROM (${grouped(columns)(scoped)})`;
+function entropySql(columns: readonly ColumnUse[]): (scoped: SqlExpression) => SqlSelect {
+  return (scoped) =>
+    sql`SELECT sum(n) AS total, sum(n * ln(n)) AS weighted FROM (${grouped(columns)(scoped)})`;
 }
 
 function entropyOf(row: AggregateValues | undefined): number | null {
@@ -142,7 +146,7 @@ export const distinct: readonly Expectation[] = [
       return {
         kind: "query",
         query: (scoped) =>
-          `SELECT value, ${held} AS held, missing, total FROM (SELECT ${column.sql} AS value, count(*) AS n, max(count(*)) OVER () AS most, (SELECT count(*) - count(${column.sql}) FROM ${scoped}) AS missing, (SELECT count(*) FROM ${scoped}) AS total FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) WHERE n = most ORDER BY value LIMIT ${detailLimit}`,
+          sql`SELECT value, ${held} AS held, missing, total FROM (SELECT ${column.sql} AS value, count(*) AS n, max(count(*)) OVER () AS most, (SELECT count(*) - count(${column.sql}) FROM ${scoped}) AS missing, (SELECT count(*) FROM ${scoped}) AS total FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) WHERE n = most ORDER BY value LIMIT ${detailLimit}`,
         judge: (rows) => {
           const tie = rows.length > 1;
           const held = rows.some((row) => row["held"] === true);
@@ -182,9 +186,9 @@ export const distinct: readonly Expectation[] = [
         kind: "query",
         query: (scoped) => {
           const both = a === undefined || b === undefined ? [] : [a, b];
-          const marginal = (name: string) =>
-            `SELECT sum(n * ln(n)) FROM (SELECT sum(n) AS n FROM joint GROUP BY ${name})`;
-          return `WITH joint AS (${grouped(both)(scoped)}) SELECT (SELECT sum(n) FROM joint) AS total, (SELECT sum(n * ln(n)) FROM joint) AS ab, (${marginal("g0")}) AS a, (${marginal("g1")}) AS b`;
+          const marginal = (name: SqlExpression) =>
+            sql`SELECT sum(n * ln(n)) FROM (SELECT sum(n) AS n FROM joint GROUP BY ${name})`;
+          return sql`WITH joint AS (${grouped(both)(scoped)}) SELECT (SELECT sum(n) FROM joint) AS total, (SELECT sum(n * ln(n)) FROM joint) AS ab, (${marginal(sql`g0`)}) AS a, (${marginal(sql`g1`)}) AS b`;
         },
         judge: ([row]) => {
           const [total, ab, sumA, sumB] = [

@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../util/json.ts";
 import {
   type AggregatePlan,
@@ -112,11 +113,11 @@ function binned(
   const [openLow, openHigh] = [bins[0] === -Infinity, bins.at(-1) === Infinity];
   const counts = weights.map((_, index) => {
     const last = index === weights.length - 1;
-    return `count(CASE WHEN ${value} >= ${literal(bins[index] ?? 0)} AND ${value} ${last ? "<=" : "<"} ${literal(bins[index + 1] ?? 0)} THEN 1 END)`;
+    return sql`count(CASE WHEN ${value} >= ${literal(bins[index] ?? 0)} AND ${value} ${last ? sql`<=` : sql`<`} ${literal(bins[index + 1] ?? 0)} THEN 1 END)`;
   });
   const outside = {
-    below: `count(CASE WHEN ${value} < ${literal(bins[0] ?? 0)} THEN 1 END)`,
-    above: `count(CASE WHEN ${value} > ${literal(bins.at(-1) ?? 0)} THEN 1 END)`,
+    below: sql`count(CASE WHEN ${value} < ${literal(bins[0] ?? 0)} THEN 1 END)`,
+    above: sql`count(CASE WHEN ${value} > ${literal(bins.at(-1) ?? 0)} THEN 1 END)`,
   };
   const [tail, internal] = [
     number(use.check.params, "tail_weight_holdout") ?? 0,
@@ -133,7 +134,7 @@ function binned(
     aggregates: {
       ...outside,
       ...Object.fromEntries(counts.map((count, index) => [`b${index}`, count])),
-      present: `count(${column.sql})`,
+      present: sql`count(${column.sql})`,
     },
     judge: (values) => {
       const present = toNumber(values["present"]) ?? 0;
@@ -173,17 +174,19 @@ function categorical(
   column: ColumnUse,
   partition: Partition & { readonly kind: "values" },
 ): QueryPlan {
-  const cases = partition.values
-    .map(
-      (value, index) => `WHEN ${column.sql} = ${use.value(value, column, "partition_object")} THEN ${index}`,
-    )
-    .join(" ");
+  const cases = joinSql(
+    partition.values.map(
+      (value, index) =>
+        sql`WHEN ${column.sql} = ${use.value(value, column, "partition_object")} THEN ${index}`,
+    ),
+    sql` `,
+  );
   return {
     kind: "query",
     // unexpected values stay in the engine: of them only the number of groups and the sum of n·ln n are
     // needed
     query: (scoped) =>
-      `SELECT place, count(*) AS groups, sum(n) AS n, sum(n * ln(n)) AS weighted FROM (SELECT CASE ${cases} END AS place, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) GROUP BY place`,
+      sql`SELECT place, count(*) AS groups, sum(n) AS n, sum(n * ln(n)) AS weighted FROM (SELECT CASE ${cases} END AS place, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) GROUP BY place`,
     judge: (rows) => judgeCategories(use, partition, rows),
   };
 }
@@ -277,14 +280,14 @@ export const divergence: readonly Expectation[] = [
     message: (params) =>
       `share of ${text(params, "data_type")} values in ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => {
-      const { sql } = use.column("column", ["string"]);
-      const is = (pattern: string) => use.dialect.matches(sql, pattern);
-      const counted = (condition: string) => `count(CASE WHEN ${condition} THEN 1 END)`;
+      const { sql: value } = use.column("column", ["string"]);
+      const is = (pattern: string) => use.dialect.matches(value, pattern);
+      const counted = (condition: SqlExpression) => sql`count(CASE WHEN ${condition} THEN 1 END)`;
       return {
         kind: "aggregate",
         aggregates: {
-          rows: "count(*)",
-          present: `count(${sql})`,
+          rows: sql`count(*)`,
+          present: sql`count(${value})`,
           Fractional: counted(is("^[+-]? ?[0-9]*\\.[0-9]*$")),
           Integral: counted(is("^[+-]? ?[0-9]+$")),
           Boolean: counted(is("^(true|false)$")),

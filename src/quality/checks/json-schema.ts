@@ -1,4 +1,6 @@
 import { isVarveError } from "../../errors.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 import { isJsonObject, type JsonObject, type JsonValue, stringifyJson } from "../../util/json.ts";
 import type { CheckUse } from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
@@ -25,7 +27,7 @@ const annotations = new Set([
   "format",
 ]);
 
-type Condition = (json: string) => string;
+type Condition = (json: SqlExpression) => SqlExpression;
 
 /**
  * Compiles a JSON Schema into a condition over a JSON text, evaluated wholly in the engine.
@@ -48,7 +50,7 @@ export function jsonSchemaProblem(
   params: JsonObject,
 ): { readonly param: string; readonly problem: string; readonly advice: string } | undefined {
   try {
-    compile(params["json_schema"] ?? {}, "json_schema", (value) => value, 0);
+    compile(params["json_schema"] ?? {}, "json_schema", quoteText, 0);
     return undefined;
   } catch (error) {
     if (!isVarveError(error, "SUITE_INVALID")) throw error;
@@ -63,11 +65,11 @@ export function jsonSchemaProblem(
 function compile(
   schema: JsonValue,
   path: string,
-  quote: (value: string) => string,
+  quote: (value: string) => SqlExpression,
   depth: number,
 ): Condition {
-  if (schema === true) return () => "true";
-  if (schema === false) return () => "false";
+  if (schema === true) return () => sql`true`;
+  if (schema === false) return () => sql`false`;
   if (!isJsonObject(schema))
     throw invalidSuite(path, "is not a JSON Schema", "Pass an object, true or false");
   const conditions = Object.entries(schema).flatMap(([keyword, value]): Condition[] => {
@@ -82,49 +84,55 @@ function compile(
     return [make(value, `${path}.${keyword}`, quote, depth, schema)];
   });
   return (json) =>
-    conditions.length === 0 ? "true" : `(${conditions.map((condition) => condition(json)).join(" AND ")})`;
+    conditions.length === 0
+      ? sql`true`
+      : sql`(${joinSql(
+          conditions.map((condition) => condition(json)),
+          sql` AND `,
+        )})`;
 }
 
 type Keyword = (
   value: JsonValue,
   path: string,
-  quote: (value: string) => string,
+  quote: (value: string) => SqlExpression,
   depth: number,
   schema: JsonObject,
 ) => Condition;
 
-const typeOf = (json: string): string => `json_type(${json})`;
-const isType = (json: string, type: string): string =>
-  `${typeOf(json)} IN (${(types[type] ?? []).map((name) => `'${name}'`).join(", ")})`;
+const typeOf = (json: SqlExpression): SqlExpression => sql`json_type(${json})`;
+const isType = (json: SqlExpression, type: string): SqlExpression =>
+  sql`${typeOf(json)} IN (${(types[type] ?? []).map(quoteText)})`;
 /** `condition` where the value is of the type, true elsewhere: keywords say nothing of other types. */
-const when = (json: string, type: string, condition: string): string =>
-  `(CASE WHEN ${isType(json, type)} THEN ${condition} ELSE true END)`;
-const textOf = (json: string): string => `(${json} ->> '$')`;
-const member = (json: string, pointer: string): string => `json_extract(${json}, ${pointer})`;
+const when = (json: SqlExpression, type: string, condition: SqlExpression): SqlExpression =>
+  sql`(CASE WHEN ${isType(json, type)} THEN ${condition} ELSE true END)`;
+const textOf = (json: SqlExpression): SqlExpression => sql`(${json} ->> '$')`;
+const member = (json: SqlExpression, pointer: SqlExpression): SqlExpression =>
+  sql`json_extract(${json}, ${pointer})`;
 
-function jsonPointer(name: string, quote: (value: string) => string): string {
+function jsonPointer(name: string, quote: (value: string) => SqlExpression): SqlExpression {
   return quote(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
 }
 
-function bound(type: string, left: Condition, operator: string): Keyword {
+function bound(type: string, left: Condition, operator: SqlExpression): Keyword {
   return (value, path) => {
     if (typeof value !== "number") throw invalidSuite(path, "must be a number", "Pass a number");
-    return (json) => when(json, type, `${left(json)} ${operator} ${value}`);
+    return (json) => when(json, type, sql`${left(json)} ${operator} ${value}`);
   };
 }
 
-const numberOf: Condition = (json) => `CAST(${textOf(json)} AS DOUBLE)`;
-const lengthOf: Condition = (json) => `length(${textOf(json)})`;
-const itemsOf: Condition = (json) => `json_array_length(${json})`;
+const numberOf: Condition = (json) => sql`CAST(${textOf(json)} AS DOUBLE)`;
+const lengthOf: Condition = (json) => sql`length(${textOf(json)})`;
+const itemsOf: Condition = (json) => sql`json_array_length(${json})`;
 
-function combined(join: (parts: readonly string[]) => string): Keyword {
+function combined(join: (parts: readonly SqlExpression[]) => SqlExpression): Keyword {
   return (value, path, quote, depth) => {
     if (!Array.isArray(value) || value.length === 0)
       throw invalidSuite(path, "must be a list of schemas", "Pass at least one");
     const parts = (value as readonly JsonValue[]).map((item, index) =>
       compile(item, `${path}[${index}]`, quote, depth),
     );
-    return (json) => `(${join(parts.map((part) => part(json)))})`;
+    return (json) => sql`(${join(parts.map((part) => part(json)))})`;
   };
 }
 
@@ -132,8 +140,8 @@ function combined(join: (parts: readonly string[]) => string): Keyword {
  * Canonical text of a JSON value as the engine prints it, so that `1.0`, `1` and white space do not matter
  * less than in the data.
  */
-const literal = (value: JsonValue, quote: (value: string) => string): string =>
-  `json(${quote(stringifyJson(value))})`;
+const literal = (value: JsonValue, quote: (value: string) => SqlExpression): SqlExpression =>
+  sql`json(${quote(stringifyJson(value))})`;
 
 const keywords: Readonly<Record<string, Keyword>> = {
   type: (value, path) => {
@@ -141,29 +149,33 @@ const keywords: Readonly<Record<string, Keyword>> = {
     for (const name of names)
       if (typeof name !== "string" || types[name] === undefined)
         throw invalidSuite(path, "is not a JSON type", `Use ${Object.keys(types).join(", ")}`);
-    return (json) => `(${names.map((name) => isType(json, String(name))).join(" OR ")})`;
+    return (json) =>
+      sql`(${joinSql(
+        names.map((name) => isType(json, String(name))),
+        sql` OR `,
+      )})`;
   },
   enum: (value, path, quote) => {
     if (!Array.isArray(value)) throw invalidSuite(path, "must be a list", "Pass the allowed values");
     const items = (value as readonly JsonValue[]).map((item) => literal(item, quote));
     return (json) =>
       items.length === 0
-        ? "false"
-        : `CAST(json(${json}) AS VARCHAR) IN (${items.map((item) => `CAST(${item} AS VARCHAR)`).join(", ")})`;
+        ? sql`false`
+        : sql`CAST(json(${json}) AS VARCHAR) IN (${items.map((item) => sql`CAST(${item} AS VARCHAR)`)})`;
   },
   const: (value, _path, quote) => (json) =>
-    `CAST(json(${json}) AS VARCHAR) = CAST(${literal(value, quote)} AS VARCHAR)`,
-  minimum: bound("number", numberOf, ">="),
-  maximum: bound("number", numberOf, "<="),
-  exclusiveMinimum: bound("number", numberOf, ">"),
-  exclusiveMaximum: bound("number", numberOf, "<"),
-  minLength: bound("string", lengthOf, ">="),
-  maxLength: bound("string", lengthOf, "<="),
-  minItems: bound("array", itemsOf, ">="),
-  maxItems: bound("array", itemsOf, "<="),
+    sql`CAST(json(${json}) AS VARCHAR) = CAST(${literal(value, quote)} AS VARCHAR)`,
+  minimum: bound("number", numberOf, sql`>=`),
+  maximum: bound("number", numberOf, sql`<=`),
+  exclusiveMinimum: bound("number", numberOf, sql`>`),
+  exclusiveMaximum: bound("number", numberOf, sql`<`),
+  minLength: bound("string", lengthOf, sql`>=`),
+  maxLength: bound("string", lengthOf, sql`<=`),
+  minItems: bound("array", itemsOf, sql`>=`),
+  maxItems: bound("array", itemsOf, sql`<=`),
   pattern: (value, path, quote) => {
     if (typeof value !== "string") throw invalidSuite(path, "must be a regular expression", "Pass a text");
-    return (json) => when(json, "string", `regexp_matches(${textOf(json)}, ${quote(value)})`);
+    return (json) => when(json, "string", sql`regexp_matches(${textOf(json)}, ${quote(value)})`);
   },
   required: (value, path, quote) => {
     if (!Array.isArray(value)) throw invalidSuite(path, "must be a list of names", "Pass names");
@@ -172,7 +184,12 @@ const keywords: Readonly<Record<string, Keyword>> = {
       when(
         json,
         "object",
-        names.length === 0 ? "true" : names.map((name) => `json_exists(${json}, ${name})`).join(" AND "),
+        names.length === 0
+          ? sql`true`
+          : joinSql(
+              names.map((name) => sql`json_exists(${json}, ${name})`),
+              sql` AND `,
+            ),
       );
   },
   properties: (value, path, quote, depth) => {
@@ -186,40 +203,45 @@ const keywords: Readonly<Record<string, Keyword>> = {
         json,
         "object",
         parts.length === 0
-          ? "true"
-          : parts
-              .map(
+          ? sql`true`
+          : joinSql(
+              parts.map(
                 ({ pointer, check }) =>
-                  `(NOT json_exists(${json}, ${pointer}) OR ${check(member(json, pointer))})`,
-              )
-              .join(" AND "),
+                  sql`(NOT json_exists(${json}, ${pointer}) OR ${check(member(json, pointer))})`,
+              ),
+              sql` AND `,
+            ),
       );
   },
   additionalProperties: (value, path, quote, _depth, schema) => {
-    if (value === true) return () => "true";
+    if (value === true) return () => sql`true`;
     if (value !== false)
       throw invalidSuite(path, "may only be true or false", "List the names in properties");
     const known = isJsonObject(schema["properties"]) ? Object.keys(schema["properties"]).map(quote) : [];
-    const others = known.length === 0 ? "true" : `k NOT IN (${known.join(", ")})`;
-    return (json) => when(json, "object", `len(list_filter(json_keys(${json}), lambda k: ${others})) = 0`);
+    const others = known.length === 0 ? sql`true` : sql`k NOT IN (${joinSql(known)})`;
+    return (json) => when(json, "object", sql`len(list_filter(json_keys(${json}), lambda k: ${others})) = 0`);
   },
   items: (value, path, quote, depth) => {
-    const item = `x${depth}`;
+    const item = sql`x${depth}`;
     const check = compile(value, path, quote, depth + 1);
     return (json) =>
       when(
         json,
         "array",
-        `len(list_filter(CAST(json_extract(${json}, '$[*]') AS JSON[]), lambda ${item}: NOT ${check(item)})) = 0`,
+        sql`len(list_filter(CAST(json_extract(${json}, '$[*]') AS JSON[]), lambda ${item}: NOT ${check(item)})) = 0`,
       );
   },
-  allOf: combined((parts) => parts.join(" AND ")),
-  anyOf: combined((parts) => parts.join(" OR ")),
+  allOf: combined((parts) => joinSql(parts, sql` AND `)),
+  anyOf: combined((parts) => joinSql(parts, sql` OR `)),
   oneOf: combined(
-    (parts) => `${parts.map((part) => `(CASE WHEN ${part} THEN 1 ELSE 0 END)`).join(" + ")} = 1`,
+    (parts) =>
+      sql`${joinSql(
+        parts.map((part) => sql`(CASE WHEN ${part} THEN 1 ELSE 0 END)`),
+        sql` + `,
+      )} = 1`,
   ),
   not: (value, path, quote, depth) => {
     const check = compile(value, path, quote, depth);
-    return (json) => `(NOT ${check(json)})`;
+    return (json) => sql`(NOT ${check(json)})`;
   },
 };

@@ -1,3 +1,4 @@
+import { sql } from "../../sql/sql.ts";
 import type { Expectation } from "../model/expectation.ts";
 import { text, texts } from "../model/params.ts";
 import { columnParam, columnsParam, nulls } from "./common.ts";
@@ -12,7 +13,7 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must not be null`,
     plan: (use) => {
       const column = use.column("column");
-      return { kind: "row", pass: `(${column.sql} IS NOT NULL)`, nullsExactly: true, shows: [column] };
+      return { kind: "row", pass: sql`(${column.sql} IS NOT NULL)`, nullsExactly: true, shows: [column] };
     },
   },
   {
@@ -23,7 +24,7 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must be null`,
     plan: (use) => {
       const column = use.column("column");
-      return { kind: "row", pass: `(${column.sql} IS NULL)`, nullsExactly: true, shows: [column] };
+      return { kind: "row", pass: sql`(${column.sql} IS NULL)`, nullsExactly: true, shows: [column] };
     },
   },
   {
@@ -36,10 +37,10 @@ export const nullness: readonly Expectation[] = [
       const column = use.column("column", ["string"]);
       // almost every text begins with something visible: comparing is far cheaper than searching, and CASE
       // searches only the rest
-      const visible = `(CASE WHEN ${column.sql} >= '!' THEN true ELSE ${use.dialect.matches(column.sql, "[^\\s]")} END)`;
+      const visible = sql`(CASE WHEN ${column.sql} >= '!' THEN true ELSE ${use.dialect.matches(column.sql, "[^\\s]")} END)`;
       return {
         kind: "row",
-        pass: `(${column.sql} IS NOT NULL AND ${visible})`,
+        pass: sql`(${column.sql} IS NOT NULL AND ${visible})`,
         nullsExactly: true,
         shows: [column],
       };
@@ -55,8 +56,8 @@ export const nullness: readonly Expectation[] = [
       const column = use.column("column", ["float", "double"]);
       return {
         kind: "row",
-        pass: `(NOT ${use.dialect.isNan(column.sql)})`,
-        missing: `${column.sql} IS NULL`,
+        pass: sql`(NOT ${use.dialect.isNan(column.sql)})`,
+        missing: sql`${column.sql} IS NULL`,
         nullsExactly: true,
         shows: [column],
       };
@@ -70,7 +71,7 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `${texts(params, "column_list").join(", ")} must all have a value`,
     plan: (use) => {
       const columns = use.columnList("column_list");
-      return { kind: "row", pass: `(NOT ${nulls(columns, "any")})`, nullsExactly: true, shows: columns };
+      return { kind: "row", pass: sql`(NOT ${nulls(columns, "any")})`, nullsExactly: true, shows: columns };
     },
   },
   {
@@ -81,7 +82,7 @@ export const nullness: readonly Expectation[] = [
     message: (params) => `one of ${texts(params, "column_list").join(", ")} must have a value`,
     plan: (use) => {
       const columns = use.columnList("column_list");
-      return { kind: "row", pass: `(NOT ${nulls(columns, "all")})`, nullsExactly: true, shows: columns };
+      return { kind: "row", pass: sql`(NOT ${nulls(columns, "all")})`, nullsExactly: true, shows: columns };
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { areAlike } from "../model/column.ts";
 import { digitsOfNumber } from "../model/dialect.ts";
@@ -17,7 +18,10 @@ const listIgnore: ParamSpec = {
   about: "which rows to leave out: all_values_are_missing (default), any_value_is_missing or never",
 };
 
-function missing(use: CheckUse, columns: readonly ColumnUse[]): { readonly missing?: string | undefined } {
+function missing(
+  use: CheckUse,
+  columns: readonly ColumnUse[],
+): { readonly missing?: SqlExpression | undefined } {
   const how = text(use.check.params, "ignore_row_if");
   if (how === "neither" || how === "never") return {};
   return { missing: nulls(columns, how.startsWith("either") || how.startsWith("any") ? "any" : "all") };
@@ -37,7 +41,7 @@ function comparable(use: CheckUse): readonly [ColumnUse, ColumnUse] {
 /**
  * Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both.
  */
-function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [string, string] {
+function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [SqlExpression, SqlExpression] {
   const [one, two] = [digitsOf(a), digitsOf(b)];
   if (Math.max(one.whole, two.whole) + Math.max(one.scale, two.scale) <= 38) return [a.sql, b.sql];
   return [use.dialect.toDouble(a.sql), use.dialect.toDouble(b.sql)];
@@ -57,7 +61,7 @@ function addedUp(
   use: CheckUse,
   columns: readonly ColumnUse[],
   total: number,
-): { readonly sum: string; readonly total: string } {
+): { readonly sum: SqlExpression; readonly total: SqlExpression } {
   const digits = [
     ...columns.map(digitsOf),
     { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction },
@@ -68,11 +72,14 @@ function addedUp(
     digits.reduce((most, one) => Math.max(most, one.whole), 0) + String(columns.length).length + scale;
   const isExact =
     width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
-  const cast = (sql: string) =>
-    isExact ? `CAST(${sql} AS DECIMAL(${width},${scale}))` : use.dialect.toDouble(sql);
+  const cast = (value: SqlExpression) =>
+    isExact ? sql`CAST(${value} AS DECIMAL(${width},${scale}))` : use.dialect.toDouble(value);
   const literal = use.dialect.literal(total, isExact ? "decimal" : "double");
   return {
-    sum: columns.map((column) => cast(column.sql)).join(" + "),
+    sum: joinSql(
+      columns.map((column) => cast(column.sql)),
+      sql` + `,
+    ),
     total: isExact ? cast(literal) : literal,
   };
 }
@@ -93,7 +100,7 @@ export const several: readonly Expectation[] = [
     plan: (use) => {
       const [a, b] = comparable(use);
       const [left, right] = compared(use, a, b);
-      return { kind: "row", pass: `(${left} = ${right})`, ...missing(use, [a, b]), shows: [a, b] };
+      return { kind: "row", pass: sql`(${left} = ${right})`, ...missing(use, [a, b]), shows: [a, b] };
     },
   },
   {
@@ -108,7 +115,7 @@ export const several: readonly Expectation[] = [
       const [left, right] = compared(use, a, b);
       return {
         kind: "row",
-        pass: `(${left} ${flag(use.check.params, "or_equal") ? ">=" : ">"} ${right})`,
+        pass: sql`(${left} ${flag(use.check.params, "or_equal") ? sql`>=` : sql`>`} ${right})`,
         ...missing(use, [a, b]),
         shows: [a, b],
       };
@@ -128,15 +135,15 @@ export const several: readonly Expectation[] = [
       const [a, b] = [use.column("column_A", ordered), use.column("column_B", ordered)];
       const one = (value: JsonValue, column: ColumnUse) =>
         value === null
-          ? `${column.sql} IS NULL`
-          : `${column.sql} = ${use.value(value, column, "value_pairs_set")}`;
+          ? sql`${column.sql} IS NULL`
+          : sql`${column.sql} = ${use.value(value, column, "value_pairs_set")}`;
       const pairs = list(use.check.params, "value_pairs_set").map((pair) => {
         const [left, right] = Array.isArray(pair) ? (pair as readonly JsonValue[]) : [];
-        return `(${one(left ?? null, a)} AND ${one(right ?? null, b)})`;
+        return sql`(${one(left ?? null, a)} AND ${one(right ?? null, b)})`;
       });
       return {
         kind: "row",
-        pass: pairs.length === 0 ? "false" : `(${pairs.join(" OR ")})`,
+        pass: pairs.length === 0 ? sql`false` : sql`(${joinSql(pairs, sql` OR `)})`,
         ...missing(use, [a, b]),
         shows: [a, b],
       };
@@ -158,11 +165,11 @@ export const several: readonly Expectation[] = [
       const columns = use.columnList("column_list", numbers);
       const { sum, total } = addedUp(use, columns, number(use.check.params, "sum_total") ?? 0);
       const tolerance = number(use.check.params, "tolerance") ?? 0;
-      const distance = use.dialect.toDouble(`abs((${sum}) - ${total})`);
+      const distance = use.dialect.toDouble(sql`abs((${sum}) - ${total})`);
       const pass =
         tolerance === 0
-          ? `((${sum}) = ${total})`
-          : `(${distance} <= ${use.dialect.literal(tolerance, "double")})`;
+          ? sql`((${sum}) = ${total})`
+          : sql`(${distance} <= ${use.dialect.literal(tolerance, "double")})`;
       return { kind: "row", pass, ...missing(use, columns), shows: columns };
     },
   },
@@ -183,15 +190,18 @@ export const several: readonly Expectation[] = [
           "Compare columns of one type",
         );
       }
-      const pairs = columns.flatMap((a, index) =>
-        columns.slice(index + 1).map((b) => compared(use, a, b).join(" IS DISTINCT FROM ")),
-      );
+      const pairs = columns.flatMap((a, index) => columns.slice(index + 1).map((b) => compared(use, a, b)));
       // Spark has no IS DISTINCT FROM before 4.0, but it has the null-safe equality
       const pass =
         use.dialect.name === "spark"
-          ? pairs.map((pair) => `NOT (${pair.replace(" IS DISTINCT FROM ", " <=> ")})`)
-          : pairs;
-      return { kind: "row", pass: `(${pass.join(" AND ")})`, ...missing(use, columns), shows: columns };
+          ? pairs.map(([a, b]) => sql`NOT (${a} <=> ${b})`)
+          : pairs.map(([a, b]) => sql`${a} IS DISTINCT FROM ${b}`);
+      return {
+        kind: "row",
+        pass: sql`(${joinSql(pass, sql` AND `)})`,
+        ...missing(use, columns),
+        shows: columns,
+      };
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { sql } from "../../sql/sql.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { type CheckPlan, type CheckUse, type Expectation, toJson, toNumber } from "../model/expectation.ts";
@@ -15,7 +16,7 @@ const exactly: ParamSpecs = { value: { type: "integer", min: 0, required: true, 
 function rowCount(use: CheckUse): CheckPlan {
   return {
     kind: "aggregate",
-    aggregates: { rows: "count(*)" },
+    aggregates: { rows: sql`count(*)` },
     judge: ({ rows }) => {
       const observed = toNumber(rows) ?? 0;
       const value = number(use.check.params, "value");
@@ -76,7 +77,7 @@ export const shape: readonly Expectation[] = [
         kind: "query",
         tables: [table],
         query: (scoped, relations) =>
-          `SELECT (SELECT count(*) FROM ${scoped}) AS ours, (SELECT count(*) FROM (${relations(table) ?? "SELECT 1 WHERE false"})) AS theirs`,
+          sql`SELECT (SELECT count(*) FROM ${scoped}) AS ours, (SELECT count(*) FROM (${relations(table) ?? sql`SELECT 1 WHERE false`})) AS theirs`,
         judge: ([row]) => ({
           success: row?.["ours"] === row?.["theirs"],
           observed: toJson(row?.["ours"]),
@@ -204,7 +205,10 @@ export const shape: readonly Expectation[] = [
       const value = use.value(use.check.params["value"] ?? null, column, "value");
       return {
         kind: "aggregate",
-        aggregates: { holding: `count(CASE WHEN ${column.sql} = ${value} THEN 1 END)`, rows: "count(*)" },
+        aggregates: {
+          holding: sql`count(CASE WHEN ${column.sql} = ${value} THEN 1 END)`,
+          rows: sql`count(*)`,
+        },
         judge: ({ holding, rows }) => {
           const all = toNumber(rows) ?? 0;
           const observed = all === 0 ? null : (toNumber(holding) ?? 0) / all;

@@ -1,3 +1,5 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
 import { matchesAsciiOnly } from "../model/ascii-pattern.ts";
 import type { Dialect } from "../model/dialect.ts";
 import type { CheckPlan, CheckUse, Expectation, RowPlan } from "../model/expectation.ts";
@@ -5,21 +7,21 @@ import { type ParamSpec, text, texts } from "../model/params.ts";
 import { columnParam } from "./common.ts";
 import { jsonSchemaCondition, jsonSchemaProblem } from "./json-schema.ts";
 
-function textRow(use: CheckUse, condition: (sql: string) => string): CheckPlan {
+function textRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpression): CheckPlan {
   const column = use.column("column", ["string"]);
-  return { kind: "row", pass: condition(column.sql), missing: `${column.sql} IS NULL`, shows: [column] };
+  return { kind: "row", pass: condition(column.sql), missing: sql`${column.sql} IS NULL`, shows: [column] };
 }
 
 /**
  * A condition made of patterns alone, which is null exactly where the text is; so nothing has to look for
  * nulls beside it.
  */
-function patternRow(use: CheckUse, condition: (sql: string) => string): RowPlan {
+function patternRow(use: CheckUse, condition: (value: SqlExpression) => SqlExpression): RowPlan {
   const column = use.column("column", ["string"]);
   return {
     kind: "row",
     pass: condition(column.sql),
-    missing: `${column.sql} IS NULL`,
+    missing: sql`${column.sql} IS NULL`,
     nullsExactly: true,
     shows: [column],
   };
@@ -45,22 +47,23 @@ const url =
 const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 
 /** Named formats, each as a condition: some need a pattern that must not match beside the one that must. */
-const formats: Readonly<Record<string, (sql: string, dialect: Dialect) => string>> = {
-  email: (sql, dialect) => dialect.matches(sql, email),
-  url: (sql, dialect) => dialect.matches(sql, url),
-  uuid: (sql, dialect) => dialect.matches(sql, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
-  ipv4: (sql, dialect) => dialect.matches(sql, `^${octet}(\\.${octet}){3}$`),
-  date: (sql, dialect) =>
-    `(${dialect.matches(sql, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")} AND ${dialect.canCast(sql, "DATE")})`,
-  integer: (sql, dialect) => dialect.matches(sql, "^[+-]?[0-9]+$"),
-  number: (sql, dialect) => dialect.matches(sql, "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?$"),
-  credit_card: (sql, dialect) =>
+const formats: Readonly<Record<string, (value: SqlExpression, dialect: Dialect) => SqlExpression>> = {
+  email: (value, dialect) => dialect.matches(value, email),
+  url: (value, dialect) => dialect.matches(value, url),
+  uuid: (value, dialect) => dialect.matches(value, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
+  ipv4: (value, dialect) => dialect.matches(value, `^${octet}(\\.${octet}){3}$`),
+  date: (value, dialect) =>
+    sql`(${dialect.matches(value, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")} AND ${dialect.canCast(value, sql`DATE`)})`,
+  integer: (value, dialect) => dialect.matches(value, "^[+-]?[0-9]+$"),
+  number: (value, dialect) =>
+    dialect.matches(value, "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+)?$"),
+  credit_card: (value, dialect) =>
     dialect.matches(
-      sql,
+      value,
       "^(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2}|6(011|5[0-9]{2}))[ -]?[0-9]{4,6}[ -]?[0-9]{4,5}[ -]?[0-9]{0,4}$",
     ),
-  ssn_us: (sql, dialect) =>
-    `(${dialect.matches(sql, "^[0-8][0-9]{2}-?[0-9]{2}-?[0-9]{4}$")} AND NOT ${dialect.matches(sql, "^(000|666)|^[0-9]{3}-?00|0000$")})`,
+  ssn_us: (value, dialect) =>
+    sql`(${dialect.matches(value, "^[0-8][0-9]{2}-?[0-9]{2}-?[0-9]{4}$")} AND NOT ${dialect.matches(value, "^(000|666)|^[0-9]{3}-?00|0000$")})`,
 };
 
 /**
@@ -77,7 +80,7 @@ export const textChecks: readonly Expectation[] = [
     plan: (use) => {
       const regex = text(use.check.params, "regex");
       return {
-        ...patternRow(use, (sql) => use.dialect.matches(sql, regex)),
+        ...patternRow(use, (value) => use.dialect.matches(value, regex)),
         passesAsciiOnly: matchesAsciiOnly(regex),
       };
     },
@@ -89,7 +92,7 @@ export const textChecks: readonly Expectation[] = [
     params: { column: columnParam, regex: regexParam },
     message: (params) => `${text(params, "column")} must not match ${text(params, "regex")}`,
     plan: (use) =>
-      patternRow(use, (sql) => `(NOT ${use.dialect.matches(sql, text(use.check.params, "regex"))})`),
+      patternRow(use, (value) => sql`(NOT ${use.dialect.matches(value, text(use.check.params, "regex"))})`),
   },
   {
     kind: "expect_column_values_to_match_regex_list",
@@ -99,13 +102,14 @@ export const textChecks: readonly Expectation[] = [
     message: (params) =>
       `${text(params, "column")} must match ${text(params, "match_on") || "any"} of ${texts(params, "regex_list").join(", ")}`,
     plan: (use) => {
-      const joint = text(use.check.params, "match_on") === "all" ? " AND " : " OR ";
+      const joint = text(use.check.params, "match_on") === "all" ? sql` AND ` : sql` OR `;
       return patternRow(
         use,
-        (sql) =>
-          `(${texts(use.check.params, "regex_list")
-            .map((regex) => use.dialect.matches(sql, regex))
-            .join(joint)})`,
+        (value) =>
+          sql`(${joinSql(
+            texts(use.check.params, "regex_list").map((regex) => use.dialect.matches(value, regex)),
+            joint,
+          )})`,
       );
     },
   },
@@ -119,10 +123,11 @@ export const textChecks: readonly Expectation[] = [
     plan: (use) =>
       patternRow(
         use,
-        (sql) =>
-          `(NOT (${texts(use.check.params, "regex_list")
-            .map((regex) => use.dialect.matches(sql, regex))
-            .join(" OR ")}))`,
+        (value) =>
+          sql`(NOT (${joinSql(
+            texts(use.check.params, "regex_list").map((regex) => use.dialect.matches(value, regex)),
+            sql` OR `,
+          )}))`,
       ),
   },
   {
@@ -134,7 +139,8 @@ export const textChecks: readonly Expectation[] = [
       like_pattern: { type: "string", required: true, about: "a LIKE pattern" },
     },
     message: (params) => `${text(params, "column")} must be like ${text(params, "like_pattern")}`,
-    plan: (use) => patternRow(use, (sql) => use.dialect.like(sql, text(use.check.params, "like_pattern"))),
+    plan: (use) =>
+      patternRow(use, (value) => use.dialect.like(value, text(use.check.params, "like_pattern"))),
   },
   {
     kind: "expect_column_values_to_have_format",
@@ -151,7 +157,7 @@ export const textChecks: readonly Expectation[] = [
     },
     message: (params) => `${text(params, "column")} must be of format ${text(params, "format")}`,
     plan: (use) =>
-      textRow(use, (sql) => formats[text(use.check.params, "format")]?.(sql, use.dialect) ?? "false"),
+      textRow(use, (value) => formats[text(use.check.params, "format")]?.(value, use.dialect) ?? sql`false`),
   },
   {
     kind: "expect_column_values_to_match_strftime_format",
@@ -163,7 +169,8 @@ export const textChecks: readonly Expectation[] = [
     },
     message: (params) =>
       `${text(params, "column")} must be a time in the format ${text(params, "strftime_format")}`,
-    plan: (use) => textRow(use, (sql) => use.dialect.isTime(sql, text(use.check.params, "strftime_format"))),
+    plan: (use) =>
+      textRow(use, (value) => use.dialect.isTime(value, text(use.check.params, "strftime_format"))),
   },
   {
     kind: "expect_column_values_to_be_dateutil_parseable",
@@ -172,7 +179,7 @@ export const textChecks: readonly Expectation[] = [
       "Each text is a date or time that the engine can read (ISO 8601; narrower than Python's dateutil).",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be a date or time`,
-    plan: (use) => textRow(use, (sql) => use.dialect.isTime(sql, undefined)),
+    plan: (use) => textRow(use, (value) => use.dialect.isTime(value, undefined)),
   },
   {
     kind: "expect_column_values_to_be_json_parseable",
@@ -180,7 +187,7 @@ export const textChecks: readonly Expectation[] = [
     summary: "Each text is JSON.",
     params: { column: columnParam },
     message: (params) => `${text(params, "column")} must be JSON`,
-    plan: (use) => textRow(use, (sql) => use.dialect.isJson(sql)),
+    plan: (use) => textRow(use, (value) => use.dialect.isJson(value)),
   },
   {
     kind: "expect_column_values_to_match_json_schema",
@@ -197,7 +204,7 @@ export const textChecks: readonly Expectation[] = [
       const condition = jsonSchemaCondition(use);
       return textRow(
         use,
-        (sql) => `(CASE WHEN ${use.dialect.isJson(sql)} THEN ${condition(sql)} ELSE false END)`,
+        (value) => sql`(CASE WHEN ${use.dialect.isJson(value)} THEN ${condition(value)} ELSE false END)`,
       );
     },
   },
@@ -215,6 +222,7 @@ export const textChecks: readonly Expectation[] = [
       },
     },
     message: (params) => `${text(params, "column")} must be readable as ${text(params, "type")}`,
-    plan: (use) => textRow(use, (sql) => use.dialect.canCast(sql, text(use.check.params, "type"))),
+    plan: (use) =>
+      textRow(use, (value) => use.dialect.canCast(value, plainName(text(use.check.params, "type")))),
   },
 ];

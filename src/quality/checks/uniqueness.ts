@@ -1,3 +1,4 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import type {
   AggregateValues,
   CheckUse,
@@ -38,9 +39,9 @@ const uniqueOptions = { keep, across_table: acrossTable };
 interface KeyRules {
   readonly columns: readonly ColumnUse[];
   /** Rows left out of the comparison. */
-  readonly missing: string;
+  readonly missing: SqlExpression;
   /** Keys that fail even when they occur once. */
-  readonly alwaysFails?: string | undefined;
+  readonly alwaysFails?: SqlExpression | undefined;
 }
 
 function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
@@ -59,31 +60,32 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
       const { group, found, fails, firstPosition } = names;
       const aliases = keys.map((_, index) => names.key(index));
       const table = acrossTable ? relations(thisTable) : undefined;
-      const groups =
-        `SELECT ${keys.map((key, index) => `${key} AS ${aliases[index]}`).join(", ")}, count(*) AS ${group}${firstOf(keepFirst, position)} ` +
-        `FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${aliases.join(", ")}`;
-      const same = rules.columns
-        .map((column, index) => `held.${column.sql} IS NOT DISTINCT FROM batch.${aliases[index]}`)
-        .join(" AND ");
-      const known = table === undefined ? "false" : `EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
-      const always =
-        rules.alwaysFails === undefined ? "false" : aliases.map((alias) => `${alias} IS NULL`).join(" OR ");
+      const groups = sql`SELECT ${keys.map((key, index) => sql`${key} AS ${names.key(index)}`)}, count(*) AS ${group}${firstOf(keepFirst, position)} FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${joinSql(aliases)}`;
+      const same = joinSql(
+        rules.columns.map(
+          (column, index) => sql`held.${column.sql} IS NOT DISTINCT FROM batch.${names.key(index)}`,
+        ),
+        sql` AND `,
+      );
+      const known =
+        table === undefined ? sql`false` : sql`EXISTS (SELECT 1 FROM (${table}) AS held WHERE ${same})`;
+      const nullParts = aliases.map((alias) => sql`${alias} IS NULL`);
+      const always = rules.alwaysFails === undefined ? sql`false` : joinSql(nullParts, sql` OR `);
       // a key that the table holds has no first row to keep in the batch
       const first = keepFirst
-        ? `, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
-        : "";
-      const rows = keepFirst ? `CASE WHEN ${found} OR ${fails} THEN ${group} ELSE ${group} - 1 END` : group;
-      return (
-        `SELECT ${aliases.join(", ")}, ${rows} AS ${names.rows}${first} FROM ` +
-        `(SELECT *, ${known} AS ${found}, (${always}) AS ${fails} FROM (${groups}) AS batch) WHERE ${group} > 1 OR ${found} OR ${fails}`
-      );
+        ? sql`, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
+        : sql``;
+      const rows = keepFirst
+        ? sql`CASE WHEN ${found} OR ${fails} THEN ${group} ELSE ${group} - 1 END`
+        : group;
+      return sql`SELECT ${joinSql(aliases)}, ${rows} AS ${names.rows}${first} FROM (SELECT *, ${known} AS ${found}, (${always}) AS ${fails} FROM (${groups}) AS batch) WHERE ${group} > 1 OR ${found} OR ${fails}`;
     },
   };
 }
 
-function firstOf(keepFirst: boolean, position: Position): string {
-  const place = `{file: coalesce(${position.file}, ''), row: ${position.row}}`;
-  return keepFirst ? `, min(${place}) AS ${position.names.firstPosition}` : "";
+function firstOf(keepFirst: boolean, position: Position): SqlExpression {
+  const place = sql`{file: coalesce(${position.file}, ''), row: ${position.row}}`;
+  return keepFirst ? sql`, min(${place}) AS ${position.names.firstPosition}` : sql``;
 }
 
 /** Bits that a map of the seen integers may take, for each thread of the engine. */
@@ -96,11 +98,11 @@ const mapBits = 2 ** 29;
 function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> {
   if (rules.alwaysFails !== undefined) return {};
   const hashes: Proof = async (scoped, ask) => {
-    const keys = rules.columns.map((column) => column.sql).join(", ");
+    const keys = joinSql(rules.columns.map((column) => column.sql));
     return (
       (
         await ask(
-          `SELECT count(DISTINCT hash(${keys})) = count(*) AS proven FROM ${scoped} WHERE NOT ${rules.missing}`,
+          sql`SELECT count(DISTINCT hash(${keys})) = count(*) AS proven FROM ${scoped} WHERE NOT ${rules.missing}`,
         )
       )["proven"] === true
     );
@@ -115,11 +117,11 @@ function uniqueProofs(rules: KeyRules): Pick<KeysPlan, "countProof" | "proofs"> 
 }
 
 /** Only where the first few rows rise are all of them looked at. */
-function risingProof(key: string): Proof {
-  const rising = (rows: string) =>
-    `SELECT coalesce(bool_and(coalesce(k > p, false)), true) AS proven FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${key} AS k FROM ${rows})) WHERE n > 1`;
+function risingProof(key: SqlExpression): Proof {
+  const rising = (rows: SqlExpression) =>
+    sql`SELECT coalesce(bool_and(coalesce(k > p, false)), true) AS proven FROM (SELECT k, lag(k) OVER () AS p, row_number() OVER () AS n FROM (SELECT ${key} AS k FROM ${rows})) WHERE n > 1`;
   return async (scoped, ask) =>
-    (await ask(rising(`${scoped} LIMIT 4096`)))["proven"] === true &&
+    (await ask(rising(sql`${scoped} LIMIT 4096`)))["proven"] === true &&
     (await ask(rising(scoped)))["proven"] === true;
 }
 
@@ -127,13 +129,13 @@ function risingProof(key: string): Proof {
  * A map with one bit for each integer between the smallest and the largest key, where that is not much wider
  * than the keys are many.
  */
-function bitMapProof(key: string): NonNullable<KeysPlan["countProof"]> {
+function bitMapProof(key: SqlExpression): NonNullable<KeysPlan["countProof"]> {
   return async (scoped, ask) => {
     const { low, high, present } = await ask(
-      `SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`,
+      sql`SELECT min(${key}) AS low, max(${key}) AS high, count(${key}) AS present FROM ${scoped}`,
     );
     if (low === null || high === null || low === undefined || high === undefined)
-      return { sql: "true", bits: 0 };
+      return { sql: sql`true`, bits: 0 };
     const width = Number(high) - Number(low) + 1;
     if (
       !(width <= mapBits && width <= 256 * (toNumber(present) ?? 0)) ||
@@ -141,8 +143,8 @@ function bitMapProof(key: string): NonNullable<KeysPlan["countProof"]> {
       !Number.isSafeInteger(Number(high))
     )
       return undefined;
-    const set = `bit_count(bitstring_agg(CAST(${key} AS BIGINT), CAST(${Number(low)} AS BIGINT), CAST(${Number(high)} AS BIGINT)))`;
-    return { sql: `(${set} = count(${key}))`, bits: width };
+    const set = sql`bit_count(bitstring_agg(CAST(${key} AS BIGINT), CAST(${Number(low)} AS BIGINT), CAST(${Number(high)} AS BIGINT)))`;
+    return { sql: sql`(${set} = count(${key}))`, bits: width };
   };
 }
 
@@ -158,12 +160,11 @@ const listIgnore: ParamSpec = {
  */
 function groupSizes(use: CheckUse, judge: (sizes: GroupSizes) => number | null) {
   const columns = use.columnList("column_list");
-  const keys = columns.map((column) => column.sql).join(", ");
+  const keys = joinSql(columns.map((column) => column.sql));
   return {
     kind: "query" as const,
-    query: (scoped: string) =>
-      `SELECT count(*) AS groups, ${use.dialect.countIf("size = 1")} AS singles, coalesce(sum(size), 0) AS row_count, coalesce(sum(CASE WHEN size > 1 THEN size END), 0) AS repeated ` +
-      `FROM (SELECT count(*) AS size FROM ${scoped} WHERE NOT ${nulls(columns, "all")} GROUP BY ${keys})`,
+    query: (scoped: SqlExpression) =>
+      sql`SELECT count(*) AS groups, ${use.dialect.countIf(sql`size = 1`)} AS singles, coalesce(sum(size), 0) AS row_count, coalesce(sum(CASE WHEN size > 1 THEN size END), 0) AS repeated FROM (SELECT count(*) AS size FROM ${scoped} WHERE NOT ${nulls(columns, "all")} GROUP BY ${keys})`,
     judge: ([row]: readonly AggregateValues[]): Judgement => {
       const read = (name: string) => toNumber(row?.[name]) ?? 0;
       const observed = judge({
@@ -218,7 +219,7 @@ export const uniqueness: readonly Expectation[] = [
     message: (params) => `${text(params, "column")} must be unique`,
     plan: (use) => {
       const column = use.column("column", [...ordered, "binary"]);
-      return uniqueKeys(use, { columns: [column], missing: `(${column.sql} IS NULL)` });
+      return uniqueKeys(use, { columns: [column], missing: sql`(${column.sql} IS NULL)` });
     },
   },
   {
@@ -231,7 +232,7 @@ export const uniqueness: readonly Expectation[] = [
       const columns = use.columnList("column_list", [...ordered, "binary"]);
       const how = text(use.check.params, "ignore_row_if");
       const missing =
-        how === "never" ? "(false)" : nulls(columns, how === "any_value_is_missing" ? "any" : "all");
+        how === "never" ? sql`(false)` : nulls(columns, how === "any_value_is_missing" ? "any" : "all");
       return uniqueKeys(use, { columns, missing });
     },
   },
@@ -243,7 +244,7 @@ export const uniqueness: readonly Expectation[] = [
     message: (params) => `(${texts(params, "column_list").join(", ")}) must be unique and not null`,
     plan: (use) => {
       const columns = use.columnList("column_list", [...ordered, "binary"]);
-      return uniqueKeys(use, { columns, missing: "(false)", alwaysFails: nulls(columns, "any") });
+      return uniqueKeys(use, { columns, missing: sql`(false)`, alwaysFails: nulls(columns, "any") });
     },
   },
   ratio("uniqueness", shareLimits, "Share of the rows whose key occurs once.", ({ singles, rows }) =>
@@ -275,7 +276,7 @@ export const uniqueness: readonly Expectation[] = [
       `number of different values of ${text(params, "column")} must be ${boundsText(params)}`,
     plan: (use) => ({
       kind: "aggregate",
-      aggregates: { distinct: `count(DISTINCT ${use.column("column").sql})` },
+      aggregates: { distinct: sql`count(DISTINCT ${use.column("column").sql})` },
       judge: ({ distinct }) => ({
         success: withinBounds(toNumber(distinct), use.check.params),
         observed: toNumber(distinct),
@@ -295,7 +296,7 @@ export const uniqueness: readonly Expectation[] = [
       const column = use.column("column");
       return {
         kind: "aggregate",
-        aggregates: { distinct: `count(DISTINCT ${column.sql})`, present: `count(${column.sql})` },
+        aggregates: { distinct: sql`count(DISTINCT ${column.sql})`, present: sql`count(${column.sql})` },
         judge: ({ distinct, present }) => {
           const observed = share(toNumber(distinct) ?? 0, toNumber(present) ?? 0);
           return { success: withinBounds(observed, use.check.params), observed };

@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import type { JsonObject } from "../../util/json.ts";
 import type { CheckPlan, CheckUse, Expectation } from "../model/expectation.ts";
 import { boundsText, flag, list, number, text } from "../model/params.ts";
@@ -22,29 +23,29 @@ function inSet(use: CheckUse, wanted: boolean): CheckPlan {
   const literals = list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set"));
   const pass =
     literals.length === 0
-      ? `(CASE WHEN ${column.sql} IS NOT NULL THEN ${wanted ? "false" : "true"} END)`
-      : `(${wanted ? "" : "NOT "}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
-  return { kind: "row", pass, missing: `${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
+      ? sql`(CASE WHEN ${column.sql} IS NOT NULL THEN ${wanted ? sql`false` : sql`true`} END)`
+      : sql`(${wanted ? sql`` : sql`NOT `}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
+  return { kind: "row", pass, missing: sql`${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
 }
 
 function lengths(use: CheckUse): CheckPlan {
   const column = use.column("column", ["string", "binary"]);
   const params = use.check.params;
   const equal = number(params, "value");
-  const condition = (length: string): string => {
-    if (equal !== undefined) return `(${length} = ${equal})`;
-    const [min, max] = [number(params, "min_value")?.toString(), number(params, "max_value")?.toString()];
+  const condition = (length: SqlExpression): SqlExpression => {
+    if (equal !== undefined) return sql`(${length} = ${equal})`;
+    const [min, max] = [number(params, "min_value"), number(params, "max_value")];
     const inclusive = !flag(params, "strict_min") && !flag(params, "strict_max");
     // one operator, because the engine would count the characters for each of two
     return min !== undefined && max !== undefined && inclusive
-      ? `(${length} BETWEEN ${min} AND ${max})`
+      ? sql`(${length} BETWEEN ${min} AND ${max})`
       : boundsSql(length, min, max, params);
   };
   return {
     kind: "row",
     pass: condition(use.dialect.length(column.sql, column.class)),
     passOfAscii: column.class === "string" ? condition(use.dialect.bytes(column.sql)) : undefined,
-    missing: `${column.sql} IS NULL`,
+    missing: sql`${column.sql} IS NULL`,
     nullsExactly: true,
     shows: [column],
   };
@@ -84,11 +85,11 @@ export const values: readonly Expectation[] = [
       // both engines sort NaN above every number, so only an open upper end lets it in
       const floats = column.class === "float" || column.class === "double";
       const pass =
-        floats && max === undefined ? `(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
+        floats && max === undefined ? sql`(${inside} AND NOT ${use.dialect.isNan(column.sql)})` : inside;
       return {
         kind: "row",
         pass,
-        missing: `${column.sql} IS NULL`,
+        missing: sql`${column.sql} IS NULL`,
         nullsExactly: true,
         shows: [column],
         byExtremes: column,

@@ -1,4 +1,6 @@
 import type { StructType } from "../../schema/types.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName, sqlAsWritten } from "../../sql/sql-text.ts";
 import { columnsOfSchema } from "../model/column.ts";
 import type { Dialect } from "../model/dialect.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
@@ -36,14 +38,14 @@ export function compileSuite(
   now = 0,
 ): CompiledSuite {
   const planned = planSuite(suite, { columns: columnsOfSchema(schema), dialect, now });
-  const rowChecks: { id: string; fails: string }[] = [];
-  const aggregates: string[] = [];
+  const rowChecks: { id: string; fails: SqlExpression }[] = [];
+  const aggregates: SqlExpression[] = [];
   for (const [at, check] of planned.entries()) {
     const mask = rowMask(check);
     if (mask !== undefined) rowChecks.push({ id: check.check.id, fails: mask.fail });
     else if (check.plan.kind === "aggregate") {
-      for (const [name, sql] of Object.entries(check.plan.aggregates))
-        aggregates.push(`${dialect.filtered(sql, check.scope)} AS a${at}_${name}`);
+      for (const [name, aggregate] of Object.entries(check.plan.aggregates))
+        aggregates.push(sql`${dialect.filtered(aggregate, check.scope)} AS ${plainName(`a${at}_${name}`)}`);
     } else if (check.plan.kind !== "schema") {
       throw invalidSuite(
         `${check.check.path}.kind`,
@@ -52,13 +54,20 @@ export function compileSuite(
       );
     }
   }
-  const fails = rowChecks.map(({ fails }, index) => `${dialect.countIf(fails)} AS fail_${index}`);
+  const fails = rowChecks.map(({ fails }, index) => sql`${dialect.countIf(fails)} AS fail_${index}`);
   return {
     dialect: dialect.name,
     rowChecks,
     counts: (relation) =>
-      `SELECT count(*) AS n${[...fails, ...aggregates].map((column) => `, ${column}`).join("")} FROM ${relation}`,
+      sql`SELECT ${[sql`count(*) AS n`, ...fails, ...aggregates]} FROM ${sqlAsWritten(relation)}`,
     failingRows: (relation) =>
-      `SELECT * FROM ${relation} WHERE ${rowChecks.length === 0 ? "false" : rowChecks.map((check) => check.fails).join(" OR ")}`,
+      sql`SELECT * FROM ${sqlAsWritten(relation)} WHERE ${
+        rowChecks.length === 0
+          ? sql`false`
+          : joinSql(
+              rowChecks.map((check) => check.fails),
+              sql` OR `,
+            )
+      }`,
   };
 }

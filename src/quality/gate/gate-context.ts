@@ -1,4 +1,5 @@
 import type { FencedSession, Relation, StagedRelation } from "../../engine/core/contract.ts";
+import type { SqlSelect } from "../../sql/sql.ts";
 import type { Places } from "../model/places.ts";
 import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
@@ -40,6 +41,6 @@ export type MetricHistory = (metric: string) => Promise<readonly number[]>;
 export interface SetAside {
   readonly rows: number;
   readonly places: Places;
-  readonly sql: string;
+  readonly sql: SqlSelect;
   readonly checks: readonly CheckResult[];
 }

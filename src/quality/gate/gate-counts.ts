@@ -1,5 +1,6 @@
 import type { EngineRow, Session, StagedRelation } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { SuiteColumn } from "../model/column.ts";
@@ -35,7 +36,7 @@ export async function resolveRounds(
       check.plan.kind === "rounds" ? selectAggregates(check, check.plan.aggregates, index) : [],
     );
     const [row] = await session.rows(
-      unchecked(`SELECT ${columns.join(", ")} FROM (${staged.positionedSql}) AS staged`),
+      sql`SELECT ${joinSql(columns)} FROM (${staged.positionedSql}) AS staged`,
     );
     current = current.map((check, index) => {
       if (check.plan.kind !== "rounds") return check;
@@ -85,50 +86,55 @@ async function mainPass(
   masks: readonly Mask[],
   staged: StagedRelation,
 ): Promise<EngineRow> {
-  const columns = ["count(*) AS n"];
-  const outer = ["*"];
+  const columns = [sql`count(*) AS n`];
+  const outer = [sql`*`];
   for (const [at, mask] of masks.entries()) {
     if (mask.considered !== undefined)
       columns.push(
-        `${mask.consideredColumn === undefined ? `count_if(${mask.considered})` : `count(${mask.consideredColumn})`} AS m${at}_considered`,
+        sql`${mask.consideredColumn === undefined ? sql`count_if(${mask.considered})` : sql`count(${mask.consideredColumn})`} AS m${at}_considered`,
       );
     const failing =
       mask.presentColumn === undefined
-        ? `count_if(${mask.countedFail})`
-        : `count(*) - count(${mask.presentColumn})`;
-    if (mask.known === undefined) columns.push(`${failing} AS m${at}_fail`);
-    if (mask.toProve !== undefined) columns.push(`${mask.toProve.sql} AS m${at}_proven`);
+        ? sql`count_if(${mask.countedFail})`
+        : sql`count(*) - count(${mask.presentColumn})`;
+    if (mask.known === undefined) columns.push(sql`${failing} AS m${at}_fail`);
+    if (mask.toProve !== undefined) columns.push(sql`${mask.toProve.sql} AS m${at}_proven`);
   }
   for (const [at, check] of planned.entries()) {
     const { plan } = check;
     if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
     appendAll(columns, selectAggregates(check, plan.aggregates, at));
-    const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => `a${at}_${name}`) : undefined;
+    const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => aliasOf(at, name)) : undefined;
     for (const [name, condition] of Object.entries(conditions ?? {}))
-      outer.push(`${condition} AS a${at}_${name}`);
+      outer.push(sql`${condition} AS ${aliasOf(at, name)}`);
   }
   // only what the counts themselves read is joined: failing keys and positions are counted already
   const joined = masks.filter(
     (mask) =>
       mask.known === undefined || mask.joins.some(({ table }) => mask.considered?.includes(table) === true),
   );
-  const inner = `SELECT ${columns.join(", ")} FROM ${maskedSource(staged, joined)}`;
-  const [row] = await session.rows(unchecked(`SELECT ${outer.join(", ")} FROM (${inner})`));
+  const inner = sql`SELECT ${columns} FROM ${maskedSource(staged, joined)}`;
+  const [row] = await session.rows(sql`SELECT ${outer} FROM (${inner})`);
   return row ?? {};
 }
 
 function selectAggregates(
   check: PlannedCheck,
-  aggregates: Readonly<Record<string, string>>,
+  aggregates: Readonly<Record<string, SqlExpression>>,
   index: number,
-): string[] {
+): SqlExpression[] {
   return Object.entries(aggregates).map(
-    ([name, aggregate]) => `${duckdbDialect.filtered(aggregate, check.scope)} AS a${index}_${name}`,
+    ([name, aggregate]) => sql`${duckdbDialect.filtered(aggregate, check.scope)} AS ${aliasOf(index, name)}`,
   );
 }
 
+/** The result's column of a check's aggregate. */
+function aliasOf(index: number, name: string): SqlName {
+  return plainName(`a${index}_${name}`);
+}
+
 function valuesOf(row: EngineRow | undefined, names: readonly string[], index: number): AggregateValues {
-  return Object.fromEntries(names.map((name) => [name, row?.[`a${index}_${name}`] ?? null]));
+  return Object.fromEntries(names.map((name) => [name, row?.[aliasOf(index, name)] ?? null]));
 }
 
 async function judged(
@@ -145,7 +151,10 @@ async function judged(
       return plan.judge(
         valuesOf(
           row,
-          [...Object.keys(plan.aggregates), ...Object.keys(plan.conditions?.((name) => name) ?? {})],
+          [
+            ...Object.keys(plan.aggregates),
+            ...Object.keys(plan.conditions?.((name) => plainName(name)) ?? {}),
+          ],
           index,
         ),
       );
@@ -156,7 +165,7 @@ async function judged(
     case "query":
       return plan.judge(
         await session.rows(
-          unchecked(plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql)),
+          plan.query(scopedRows(staged, check.scope), (name) => context.relations?.[name]?.sql),
         ),
       );
     case "schema":

@@ -1,6 +1,6 @@
 import type { EngineColumn, FencedSession, Session } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { expectations } from "../checks/registry.ts";
 import { columnNames } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
@@ -19,10 +19,10 @@ export async function checkedExpressions(
   suite: Suite,
   columns: readonly EngineColumn[],
   fence: () => Promise<FencedSession>,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, SqlExpression>> {
   await checkPatterns(session, suite);
   const texts = callerSqlOf(suite);
-  const checked = new Map<string, string>();
+  const checked = new Map<string, SqlExpression>();
   if (texts.length === 0) return checked;
   const fenced = await fence();
   for (const { path, text } of texts) {
@@ -51,8 +51,7 @@ async function checkPatterns(session: Session, suite: Suite): Promise<void> {
   const asked = suite.checks.flatMap((check) =>
     patternsOf(check).map(({ param, text, sql }) => ({ path: `${check.path}.params.${param}`, text, sql })),
   );
-  const ask = (some: typeof asked) =>
-    session.rows(unchecked(`SELECT ${some.map(({ sql }) => sql).join(", ")}`));
+  const ask = (some: typeof asked) => session.rows(sql`SELECT ${joinSql(some.map(({ sql }) => sql))}`);
   if (asked.length === 0 || (await ask(asked).then(isAnswer, failed)) === undefined) return;
   for (const one of asked) {
     const error = await ask([one]).then(isAnswer, failed);
@@ -76,7 +75,7 @@ function failed(error: unknown): Error {
 function patternsOf({
   kind,
   params,
-}: Check): { readonly param: string; readonly text: string; readonly sql: string }[] {
+}: Check): { readonly param: string; readonly text: string; readonly sql: SqlExpression }[] {
   return Object.entries(expectations.get(kind)?.params ?? {}).flatMap(([param, { type }]) => {
     const value = params[param];
     const regexes = type === "regex" ? [value] : type === "regexes" && Array.isArray(value) ? value : [];
@@ -85,9 +84,13 @@ function patternsOf({
       ...regexes.map((text) => ({
         param,
         text: String(text),
-        sql: duckdbDialect.matches("''", String(text)),
+        sql: duckdbDialect.matches(sql`''`, String(text)),
       })),
-      ...times.map((text) => ({ param, text: String(text), sql: duckdbDialect.isTime("''", String(text)) })),
+      ...times.map((text) => ({
+        param,
+        text: String(text),
+        sql: duckdbDialect.isTime(sql`''`, String(text)),
+      })),
     ];
   });
 }

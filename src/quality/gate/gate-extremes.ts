@@ -1,6 +1,6 @@
 import type { EngineColumn, Session, StagedRelation } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { quoteText } from "../../sql/sql-text.ts";
+import { joinSql, sql } from "../../sql/sql.ts";
+import { columnType, quoteText } from "../../sql/sql-text.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
 import { type CountContext, countRows, rowResult } from "./gate-counts.ts";
@@ -110,22 +110,22 @@ async function relationOf(
   );
   const cell = (column: number, row: number) => {
     const text = values[column]?.[row];
-    const type = columns[column]?.type ?? "VARCHAR";
-    return text === undefined ? `CAST(NULL AS ${type})` : `TRY_CAST(${quoteText(text)} AS ${type})`;
+    const type = columnType(columns[column]?.type ?? "VARCHAR");
+    return text === undefined ? sql`CAST(NULL AS ${type})` : sql`TRY_CAST(${quoteText(text)} AS ${type})`;
   };
-  const tuples = rows.map((row) => `(${columns.map((_, column) => cell(column, row)).join(", ")})`);
+  const tuples = rows.map((row) => sql`(${columns.map((_, column) => cell(column, row))})`);
   const names = columns.map(({ name }) => duckdbDialect.identifier(name));
-  const sql = `SELECT * FROM (VALUES ${tuples.join(", ")}) AS extremes(${names.join(", ")})`;
+  const select = sql`SELECT * FROM (VALUES ${joinSql(tuples)}) AS extremes(${joinSql(names)})`;
   const [read] = await session.rows(
-    unchecked(`SELECT ${names.map((name, index) => `count(${name}) AS n${index}`).join(", ")} FROM (${sql})`),
+    sql`SELECT ${joinSql(names.map((name, index) => sql`count(${name}) AS n${index}`))} FROM (${select})`,
   );
   if (values.some((texts, index) => Number(read?.[`n${index}`]) !== texts.length)) return undefined;
   const { file, row } = batch.positionColumns;
-  const place = `CAST(NULL AS VARCHAR) AS ${duckdbDialect.identifier(file)}, CAST(NULL AS BIGINT) AS ${duckdbDialect.identifier(row)}`;
+  const place = sql`CAST(NULL AS VARCHAR) AS ${duckdbDialect.identifier(file)}, CAST(NULL AS BIGINT) AS ${duckdbDialect.identifier(row)}`;
   return {
-    sql: unchecked(sql),
+    sql: select,
     columns,
-    positionedSql: unchecked(`SELECT *, ${place} FROM (${sql})`),
+    positionedSql: sql`SELECT *, ${place} FROM (${select})`,
     positionColumns: batch.positionColumns,
   };
 }

@@ -1,19 +1,27 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
-import { unchecked } from "../../sql/sql.ts";
-import { type Ask, type CountProof, type KeysPlan, type Position, toNumber } from "../model/expectation.ts";
+import { joinSql, type SqlExpression, type SqlName, type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
+import {
+  type Ask,
+  type CountProof,
+  type KeysPlan,
+  type Position,
+  type RelationLookup,
+  toNumber,
+} from "../model/expectation.ts";
 import { invalidSuite } from "../model/invalid.ts";
 import type { RowFunction } from "../model/suite.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
-import { keysMask, type Mask, positionOf, positionsMask, rowMask } from "./masks.ts";
+import { keysMask, type Mask, positionJoin, positionOf, positionsMask, rowMask } from "./masks.ts";
 
 /** What finding failing groups needs. */
 export interface GroupContext {
   /** Leave proofs that all keys differ to whoever counts ({@link Mask.toProve}). */
   readonly proveByCounting?: boolean | undefined;
   readonly functions: Readonly<Record<string, RowFunction>>;
-  readonly relation: (name: string) => string | undefined;
+  readonly relation: RelationLookup;
 }
 
 /**
@@ -41,10 +49,10 @@ export async function groupMasks(
 }
 
 /** The rows that a check looks at, as a relation in parentheses. */
-export function scopedRows(staged: StagedRelation, scope: string | undefined): string {
+export function scopedRows(staged: StagedRelation, scope: SqlExpression | undefined): SqlExpression {
   return scope === undefined
-    ? `(${staged.positionedSql})`
-    : `(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
+    ? sql`(${staged.positionedSql})`
+    : sql`(SELECT * FROM (${staged.positionedSql}) WHERE ${scope})`;
 }
 
 async function groupMask(
@@ -58,7 +66,7 @@ async function groupMask(
   const scoped = scopedRows(staged, planned.scope);
   switch (plan.kind) {
     case "keys": {
-      const ask = async (sql: string) => (await session.rows(unchecked(sql)))[0] ?? {};
+      const ask = async (select: SqlSelect) => (await session.rows(select))[0] ?? {};
       if (context.proveByCounting === true) {
         const toProve = await plan.countProof?.(scoped, ask);
         const beside =
@@ -70,18 +78,18 @@ async function groupMask(
       if (await proven(plan, scoped, ask)) return keysMask(planned, plan, undefined, 0, position);
       const table = temporaryTable();
       await session.execute(
-        unchecked(`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`),
+        sql`CREATE TABLE ${table} AS ${plan.failing(scoped, context.relation, position)}`,
       );
       const known = await total(
         session,
-        `SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`,
+        sql`SELECT coalesce(sum(${position.names.rows}), 0) AS n FROM ${table}`,
       );
       return keysMask(planned, plan, known === 0 ? undefined : table, known, position);
     }
     case "positions": {
       const table = temporaryTable();
-      await session.execute(unchecked(`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`));
-      const known = await total(session, `SELECT count(*) AS n FROM ${table}`);
+      await session.execute(sql`CREATE TABLE ${table} AS ${plan.failing(scoped, position)}`);
+      const known = await total(session, sql`SELECT count(*) AS n FROM ${table}`);
       return positionsMask(
         planned,
         plan.missing,
@@ -99,10 +107,10 @@ async function groupMask(
           `no function "${plan.name}" is given`,
           "Hand the function over with the suite",
         );
-      const columns = plan.shows.map((column) => column.sql).join(", ");
+      const columns = joinSql(plan.shows.map((column) => column.sql));
       const verdicts = await runFunction(
         session,
-        `SELECT ${position.file} AS ${position.names.file}, ${position.row} AS ${position.names.row}, ${columns} FROM ${scoped}`,
+        sql`SELECT ${position.file} AS ${position.names.file}, ${position.row} AS ${position.names.row}, ${columns} FROM ${scoped}`,
         predicate,
         planned,
       );
@@ -122,24 +130,18 @@ async function functionMask(
   const position = positionOf(staged);
   const failing = await stagePositions(session, verdicts.failing, position);
   const unknown = await stagePositions(session, verdicts.unknown, position);
-  const missing = unknown === undefined ? undefined : `${unknown}.${position.names.row} IS NOT NULL`;
+  const missing = unknown === undefined ? undefined : sql`${unknown}.${position.names.row} IS NOT NULL`;
   const shows = planned.plan.kind === "function" ? planned.plan.shows : [];
   const mask = positionsMask(planned, missing, shows, failing, verdicts.failing.rows.length, position);
   if (unknown === undefined) return mask;
   return {
     ...mask,
-    joins: [
-      ...mask.joins,
-      {
-        table: unknown,
-        on: `${unknown}.${position.names.row} = ${position.row} AND ${unknown}.${position.names.file} IS NOT DISTINCT FROM ${position.file}`,
-      },
-    ],
+    joins: [...mask.joins, positionJoin(unknown, position)],
   };
 }
 
-async function provenAlone({ sql }: CountProof, scoped: string, ask: Ask): Promise<boolean> {
-  const answer = await ask(`SELECT ${sql} AS proven FROM ${scoped}`).catch((error: unknown) => {
+async function provenAlone({ sql: proof }: CountProof, scoped: SqlExpression, ask: Ask): Promise<boolean> {
+  const answer = await ask(sql`SELECT ${proof} AS proven FROM ${scoped}`).catch((error: unknown) => {
     if (isOutOfRange(error)) return undefined;
     throw error;
   });
@@ -154,13 +156,13 @@ export function isOutOfRange(error: unknown): boolean {
   return isVarveError(error, "SQL_FAILED") && error.data["engineErrorKind"] === "Out of Range";
 }
 
-async function proven(plan: KeysPlan, scoped: string, ask: Ask): Promise<boolean> {
+async function proven(plan: KeysPlan, scoped: SqlExpression, ask: Ask): Promise<boolean> {
   for (const proof of plan.proofs ?? []) if (await proof(scoped, ask)) return true;
   return false;
 }
 
-async function total(session: Session, sql: string): Promise<number> {
-  const [row] = await session.rows(unchecked(sql));
+async function total(session: Session, select: SqlSelect): Promise<number> {
+  const [row] = await session.rows(select);
   return toNumber(row?.["n"]) ?? 0;
 }
 
@@ -177,12 +179,12 @@ interface Verdicts {
 /** Streams the rows through the predicate; only the positions of rows that do not pass are kept. */
 async function runFunction(
   session: Session,
-  sql: string,
+  select: SqlSelect,
   predicate: RowFunction,
   planned: PlannedCheck,
 ): Promise<Verdicts> {
   const verdicts: Verdicts = { failing: { files: [], rows: [] }, unknown: { files: [], rows: [] } };
-  for await (const batch of session.arrow(unchecked(sql))) {
+  for await (const batch of session.arrow(select)) {
     const answers = predicate(withoutPosition(batch));
     if (answers.length !== batch.numRows) {
       throw invalidSuite(
@@ -208,7 +210,7 @@ async function stagePositions(
   session: Session,
   positions: Positions,
   { names }: Position,
-): Promise<string | undefined> {
+): Promise<SqlName | undefined> {
   if (positions.rows.length === 0) return undefined;
   const { Int64, makeVector, Table, Utf8, vectorFromArray } = await import("apache-arrow");
   const data = new Table({
@@ -218,9 +220,7 @@ async function stagePositions(
   const relation = await session.stage({ kind: "arrow", data });
   const table = temporaryTable();
   await session.execute(
-    unchecked(
-      `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`,
-    ),
+    sql`CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row} FROM (${relation.sql})`,
   );
   return table;
 }
@@ -231,9 +231,9 @@ let tables = 0;
  * A name that no other table of this process has: plain tables, because the engine writes files over a
  * connection of its own.
  */
-export function temporaryTable(): string {
+export function temporaryTable(): SqlName {
   tables++;
-  return `varve_gate_${tables}`;
+  return plainName(`varve_gate_${tables}`);
 }
 
 /**

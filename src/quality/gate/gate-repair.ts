@@ -1,6 +1,7 @@
 import type { Session, SourceRow, StagedRelation } from "../../engine/core/contract.ts";
 import { isVarveError } from "../../errors.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { columnType, numberDigits } from "../../sql/sql-text.ts";
 import type { SuiteColumn } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
@@ -19,7 +20,7 @@ export interface Repaired {
 
 interface RepairContext {
   readonly columns: readonly SuiteColumn[];
-  readonly expressions: ReadonlyMap<string, string>;
+  readonly expressions: ReadonlyMap<string, SqlExpression>;
   readonly functions: Readonly<Record<string, RowFunction>>;
 }
 
@@ -44,7 +45,7 @@ export async function repairRows(
   let current = staged;
   for (const mask of masks) {
     const [row] = await session.rows(
-      unchecked(`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`),
+      sql`SELECT count_if(${mask.countedFail}) AS n FROM (${current.positionedSql}) AS staged`,
     );
     const failing = toNumber(row?.["n"]) ?? 0;
     if (failing === 0) continue;
@@ -60,7 +61,7 @@ export async function repairRows(
 }
 
 interface RepairedColumn {
-  readonly sql: string;
+  readonly sql: SqlExpression;
   readonly type: string;
 }
 
@@ -87,11 +88,11 @@ async function tryRepair(
   context: RepairContext,
 ): Promise<void> {
   const { check } = mask.planned;
-  const { sql, type } = repairedColumn(staged, check, context);
-  const value = `CAST(${repairSql(mask, sql, context)} AS ${type})`;
+  const { sql: name, type } = repairedColumn(staged, check, context);
+  const value = sql`CAST(${repairSql(mask, name, context)} AS ${columnType(type)})`;
   try {
     await session.rows(
-      unchecked(`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`),
+      sql`SELECT count(${value}) AS n FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`,
     );
   } catch (error) {
     if (!isVarveError(error, "SQL_FAILED")) throw error;
@@ -106,12 +107,12 @@ async function tryRepair(
 
 function replaced(staged: StagedRelation, mask: Mask, context: RepairContext): StagedRelation {
   const column = repairedColumn(staged, mask.planned.check, context);
-  const value = `CAST(${repairSql(mask, column.sql, context)} AS ${column.type})`;
-  const change = `SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
+  const value = sql`CAST(${repairSql(mask, column.sql, context)} AS ${columnType(column.type)})`;
+  const change = sql`SELECT * REPLACE (CASE WHEN ${mask.fail} THEN ${value} ELSE ${column.sql} END AS ${column.sql}) FROM`;
   return {
     ...staged,
-    sql: unchecked(`${change} (${staged.sql})`),
-    positionedSql: unchecked(`${change} (${staged.positionedSql})`),
+    sql: sql`${change} (${staged.sql})`,
+    positionedSql: sql`${change} (${staged.positionedSql})`,
   };
 }
 
@@ -142,33 +143,29 @@ async function replacedBy(
     { name: "row", type: "BIGINT" },
     { name: "value", type: column.type },
   ];
-  const failing = `SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
+  const failing = sql`SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
   const kept = await session.stage(
     { kind: "rows", rows: await repairs(session, failing, given, check) },
     { columns },
   );
   const table = temporaryTable();
   await session.execute(
-    unchecked(
-      `CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
-    ),
+    sql`CREATE TABLE ${table} AS SELECT file AS ${names.file}, row AS ${names.row}, value AS ${names.value} FROM (${kept.sql})`,
   );
-  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
-  const value = `CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
+  const on = sql`${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
+  const value = sql`CASE WHEN ${table}.${names.row} IS NOT NULL THEN ${table}.${names.value} ELSE ${column.sql} END`;
   // a join gives rows in any order, but checks of order look at them in the source's
-  const numbered = `(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
-  const changed = `SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
+  const numbered = sql`(SELECT *, row_number() OVER () AS ${names.order} FROM (${staged.positionedSql})) AS staged`;
+  const changed = sql`SELECT staged.* REPLACE (${value} AS ${column.sql}) FROM ${numbered} ${leftJoin({ table, on })}`;
   const repaired = temporaryTable();
   await session.execute(
-    unchecked(
-      `CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`,
-    ),
+    sql`CREATE TABLE ${repaired} AS SELECT * EXCLUDE (${names.order}) FROM (${changed}) ORDER BY ${names.order}`,
   );
-  const columnNames = staged.columns.map(({ name }) => duckdbDialect.identifier(name)).join(", ");
+  const columnNames = joinSql(staged.columns.map(({ name }) => duckdbDialect.identifier(name)));
   return {
     ...staged,
-    sql: unchecked(`SELECT ${columnNames} FROM ${repaired}`),
-    positionedSql: unchecked(`SELECT * FROM ${repaired}`),
+    sql: sql`SELECT ${columnNames} FROM ${repaired}`,
+    positionedSql: sql`SELECT * FROM ${repaired}`,
   };
 }
 
@@ -178,12 +175,12 @@ async function replacedBy(
  */
 async function repairs(
   session: Session,
-  failing: string,
+  failing: SqlSelect,
   repair: RowFunction,
   check: Check,
 ): Promise<SourceRow[]> {
   const found: SourceRow[] = [];
-  for await (const batch of session.arrow(unchecked(failing))) {
+  for await (const batch of session.arrow(failing)) {
     const values = repair(withoutPosition(batch));
     if (values.length !== batch.numRows) {
       throw invalidSuite(
@@ -204,22 +201,26 @@ async function repairs(
   return found;
 }
 
-function repairSql(mask: Mask, column: string, context: RepairContext): string {
+function repairSql(mask: Mask, column: SqlExpression, context: RepairContext): SqlExpression {
   const { check } = mask.planned;
   const { repair } = check;
   switch (repair?.with) {
     case "default":
-      return typeof repair.value === "string" ? duckdbDialect.string(repair.value) : String(repair.value);
+      return typeof repair.value === "string"
+        ? duckdbDialect.string(repair.value)
+        : typeof repair.value === "number"
+          ? numberDigits(repair.value)
+          : sql`${repair.value ? sql`true` : sql`false`}`;
     case "clip": {
       const [min, max] = [check.params["min_value"], check.params["max_value"]];
       const kind =
         findColumn(String(check.params["column"]), context.columns, duckdbDialect)?.class ?? "string";
-      const top = max === undefined ? column : `least(${column}, ${duckdbDialect.literal(max, kind)})`;
-      return min === undefined ? top : `greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
+      const top = max === undefined ? column : sql`least(${column}, ${duckdbDialect.literal(max, kind)})`;
+      return min === undefined ? top : sql`greatest(${top}, ${duckdbDialect.literal(min, kind)})`;
     }
     case "sql":
-      return `(${context.expressions.get(`${check.path}.repair.expression`) ?? "NULL"})`;
+      return sql`(${context.expressions.get(`${check.path}.repair.expression`) ?? sql`NULL`})`;
     default:
-      return "NULL";
+      return sql`NULL`;
   }
 }

@@ -1,5 +1,5 @@
 import type { EngineValue, Session, StagedRelation } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 import { noPlaces, type Places, placesOf, placesSql } from "../model/places.ts";
@@ -53,18 +53,16 @@ export async function sampleRows(
   const position = positionOf(staged);
   const collected = together.map(
     ({ mask }, index) =>
-      `arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${index}`,
+      sql`arg_min(${shownRow(mask, staged)}, {file: coalesce(${position.file}, ''), row: ${position.row}}, ${sampleLimit}) FILTER (WHERE ${mask.fail}) AS s${index}`,
   );
   const counts = [
-    `${placesSql(position.file, position.row, quarantine)} AS aside`,
-    `count_if(${drop} AND NOT ${quarantine}) AS dropped`,
-    `count_if(${tag} AND NOT ${drop} AND NOT ${quarantine}) AS tagged`,
+    sql`${placesSql(position.file, position.row, quarantine)} AS aside`,
+    sql`count_if(${drop} AND NOT ${quarantine}) AS dropped`,
+    sql`count_if(${tag} AND NOT ${drop} AND NOT ${quarantine}) AS tagged`,
   ];
   const masks = looked.map(({ mask }) => mask);
   const [row = {}] = await session.rows(
-    unchecked(
-      `SELECT ${[...counts, ...collected].join(", ")} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
-    ),
+    sql`SELECT ${joinSql([...counts, ...collected])} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
   );
   const aside = placesOf(row["aside"]);
   for (const [at, { mask }] of together.entries())
@@ -82,11 +80,10 @@ export async function sampleRows(
 async function firstFailing(session: Session, staged: StagedRelation, mask: Mask): Promise<SampleRow[]> {
   const position = positionOf(staged);
   // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
-  const order = mask.joins.length === 0 ? "" : `ORDER BY coalesce(${position.file}, ''), ${position.row} `;
+  const order =
+    mask.joins.length === 0 ? sql`` : sql`ORDER BY coalesce(${position.file}, ''), ${position.row} `;
   const found = await session.rows(
-    unchecked(
-      `SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
-    ),
+    sql`SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
   );
   return readSample(
     found.map((row) => row["found"] ?? null),
@@ -96,17 +93,17 @@ async function firstFailing(session: Session, staged: StagedRelation, mask: Mask
 }
 
 /** A failing row as a struct: its position and what is shown of it. */
-function shownRow(mask: Mask, staged: StagedRelation): string {
+function shownRow(mask: Mask, staged: StagedRelation): SqlExpression {
   const position = positionOf(staged);
-  const shown = shownColumns(mask, staged).map(({ sql }, index) => `v${index}: ${sql}`);
-  return `{file: ${position.file}, row: ${position.row}${shown.length === 0 ? "" : `, shown: {${shown.join(", ")}}`}}`;
+  const shown = shownColumns(mask, staged).map(({ sql: value }, index) => sql`v${index}: ${value}`);
+  return sql`{file: ${position.file}, row: ${position.row}${shown.length === 0 ? sql`` : sql`, shown: {${joinSql(shown)}}`}}`;
 }
 
 /** The check's own columns; a check by SQL alone shows the first few of the row. */
 function shownColumns(
   mask: Mask,
   staged: StagedRelation,
-): readonly { readonly name: string; readonly sql: string }[] {
+): readonly { readonly name: string; readonly sql: SqlExpression }[] {
   if (mask.shows.length > 0) return mask.shows;
   return staged.columns
     .slice(0, 5)

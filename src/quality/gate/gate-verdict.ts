@@ -1,4 +1,6 @@
 import type { EngineColumn, StagedRelation } from "../../engine/core/contract.ts";
+import { joinSql, sql } from "../../sql/sql.ts";
+import { columnType, quoteName } from "../../sql/sql-text.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { joinPlaces } from "../model/places.ts";
 import type { OnFail, Suite } from "../model/suite.ts";
@@ -47,16 +49,16 @@ function verdictOfRows(
   const quarantining = masks("quarantine");
   const tags = masks("tag");
   const failing = reacted.map(({ mask }) => mask);
-  const names = batch.columns.map((column) => duckdbDialect.identifier(column.name)).join(", ");
+  const names = joinSql(batch.columns.map((column) => duckdbDialect.identifier(column.name)));
   const position = positionOf(batch);
   const tag = tagging
-    ? `, ${tags.length === 0 ? "CAST(NULL AS VARCHAR[])" : tagsSql(tags)} AS ${duckdbDialect.identifier(suite.tagColumn)}`
-    : "";
+    ? sql`, ${tags.length === 0 ? sql`CAST(NULL AS VARCHAR[])` : tagsSql(tags)} AS ${duckdbDialect.identifier(suite.tagColumn)}`
+    : sql``;
   const untouched = disposing.length === 0 && !tagging && !repaired;
   const cleanSql =
     disposing.length === 0 && !tagging
       ? batch.sql
-      : `SELECT ${names}${tag} FROM ${maskedSource(batch, [...disposing, ...tags])} WHERE NOT ${anyFails(disposing)}`;
+      : sql`SELECT ${names}${tag} FROM ${maskedSource(batch, [...disposing, ...tags])} WHERE NOT ${anyFails(disposing)}`;
   const results = new Map(checks.map((check) => [check.id, check]));
   return {
     suite: { name: suite.name, fingerprint: suite.fingerprint },
@@ -75,7 +77,7 @@ function verdictOfRows(
     quarantineSql:
       split.quarantined === 0
         ? null
-        : `SELECT ${position.file} AS file, ${position.row} AS row, ${errorsSql(failing, results)} AS errors, ${names} FROM ${maskedSource(batch, failing)} WHERE ${anyFails(quarantining)}`,
+        : sql`SELECT ${position.file} AS file, ${position.row} AS row, ${errorsSql(failing, results)} AS errors, ${names} FROM ${maskedSource(batch, failing)} WHERE ${anyFails(quarantining)}`,
   };
 }
 
@@ -89,20 +91,22 @@ function withBadShare(suite: Suite, verdict: GateOutcome): GateOutcome {
 
 function withSetAside(
   verdict: GateOutcome,
-  { rows, places, sql, checks }: SetAside,
+  { rows, places, sql: select, checks }: SetAside,
   columns: readonly EngineColumn[],
 ): GateOutcome {
-  const nothing = columns
-    .map(({ name, type }) => `, CAST(NULL AS ${type}) AS ${duckdbDialect.identifier(name)}`)
-    .join("");
-  const others = verdict.quarantineSql === null ? "" : ` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
+  const nothing = joinSql(
+    columns.map(({ name, type }) => sql`, CAST(NULL AS ${columnType(type)}) AS ${quoteName(name)}`),
+    sql``,
+  );
+  const others =
+    verdict.quarantineSql === null ? sql`` : sql` UNION ALL SELECT * FROM (${verdict.quarantineSql})`;
   return {
     ...verdict,
     rows: verdict.rows + rows,
     quarantined: verdict.quarantined + rows,
     aside: joinPlaces(verdict.aside, places),
     checks: [...checks, ...verdict.checks],
-    quarantineSql: `SELECT file, row, errors${nothing} FROM (${sql})${others}`,
+    quarantineSql: sql`SELECT file, row, errors${nothing} FROM (${select})${others}`,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { StagedRelation } from "../../engine/core/contract.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
+import { quoteName } from "../../sql/sql-text.ts";
 import type { ColumnUse, CountProof, KeysPlan, Position, RowPlan } from "../model/expectation.ts";
-import { gateNames } from "../model/gate-names.ts";
+import { type GateNames, gateNames } from "../model/gate-names.ts";
 import type { PlannedCheck } from "../suite/plan.ts";
 
 /**
@@ -11,18 +13,18 @@ import type { PlannedCheck } from "../suite/plan.ts";
  */
 export interface Mask {
   readonly planned: PlannedCheck;
-  readonly fail: string;
+  readonly fail: SqlExpression;
   /** Condition of the rows that the check considers; `undefined`: all of them. */
-  readonly considered: string | undefined;
+  readonly considered: SqlExpression | undefined;
   /** The one column whose non-null values are the considered rows, where it is as simple as that. */
-  readonly consideredColumn?: string | undefined;
+  readonly consideredColumn?: SqlExpression | undefined;
   /**
    * The one column whose nulls are the failing rows, where it is as simple as that; with no condition on the
    * rows.
    */
-  readonly presentColumn?: string | undefined;
+  readonly presentColumn?: SqlExpression | undefined;
   /** `fail` without the guard against null, for counting. */
-  readonly countedFail: string;
+  readonly countedFail: SqlExpression;
   readonly joins: readonly MaskJoin[];
   /** Failing rows, where a query over keys or positions has told already. */
   readonly known?: number | undefined;
@@ -33,13 +35,12 @@ export interface Mask {
 
 /** A table of failing keys or positions, and how its rows meet those of the batch. */
 export interface MaskJoin {
-  readonly table: string;
-  readonly on: string;
+  readonly table: SqlName;
+  readonly on: SqlExpression;
 }
 
 /** Quoted names of the two position columns, and the names that a gate may use beside the batch's columns. */
 export function positionOf(staged: StagedRelation): Position {
-  const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
   const { file, row, badCells } = staged.positionColumns;
   const taken = [
     ...staged.columns.map(({ name }) => name),
@@ -47,14 +48,14 @@ export function positionOf(staged: StagedRelation): Position {
     file,
     row,
   ];
-  return { file: quote(file), row: quote(row), names: gateNames(taken) };
+  return { file: quoteName(file), row: quoteName(row), names: gateNames(taken) };
 }
 
 interface Parts {
-  readonly scope: string | undefined;
-  readonly missing: string | undefined;
+  readonly scope: SqlExpression | undefined;
+  readonly missing: SqlExpression | undefined;
   /** Fails as far as it is not missing; may be null only where `missing` is true. */
-  readonly wrong: string;
+  readonly wrong: SqlExpression;
   /** `wrong` is null exactly where the value is missing. */
   readonly nullsExactly: boolean;
 }
@@ -64,18 +65,20 @@ function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "consi
   const guardedWrong =
     parts.missing === undefined || parts.nullsExactly
       ? parts.wrong
-      : `(NOT (${parts.missing}) AND ${parts.wrong})`;
+      : sql`(NOT (${parts.missing}) AND ${parts.wrong})`;
   const wrong =
-    onNull === "fail" && parts.missing !== undefined ? `(${parts.missing} OR ${parts.wrong})` : guardedWrong;
-  const scoped = parts.scope === undefined ? wrong : `(${parts.scope} AND ${wrong})`;
+    onNull === "fail" && parts.missing !== undefined
+      ? sql`(${parts.missing} OR ${parts.wrong})`
+      : guardedWrong;
+  const scoped = parts.scope === undefined ? wrong : sql`(${parts.scope} AND ${wrong})`;
   const counts = [
     ...(parts.scope === undefined ? [] : [parts.scope]),
-    ...(parts.missing === undefined || onNull !== "ignore" ? [] : [`NOT (${parts.missing})`]),
+    ...(parts.missing === undefined || onNull !== "ignore" ? [] : [sql`NOT (${parts.missing})`]),
   ];
   return {
-    fail: `coalesce(${scoped}, false)`,
+    fail: sql`coalesce(${scoped}, false)`,
     countedFail: scoped,
-    considered: counts.length === 0 ? undefined : counts.join(" AND "),
+    considered: counts.length === 0 ? undefined : joinSql(counts, sql` AND `),
   };
 }
 
@@ -83,7 +86,7 @@ function maskOf(planned: PlannedCheck, parts: Parts): Pick<Mask, "fail" | "consi
 export function rowMask(planned: PlannedCheck): Mask | undefined {
   const { plan, scope } = planned;
   if (plan.kind !== "row") return undefined;
-  const wrong = plan.nullsExactly === true ? `(NOT ${plan.pass})` : `(${plan.pass} IS NOT TRUE)`;
+  const wrong = plan.nullsExactly === true ? sql`(NOT ${plan.pass})` : sql`(${plan.pass} IS NOT TRUE)`;
   return {
     planned,
     ...maskOf(planned, { scope, missing: plan.missing, wrong, nullsExactly: plan.nullsExactly === true }),
@@ -103,8 +106,8 @@ function countedColumns(
 ): Pick<Mask, "consideredColumn" | "presentColumn"> {
   const [only] = plan.shows;
   if (only === undefined || plan.shows.length > 1 || scope !== undefined) return {};
-  const considered = check.onNull === "ignore" && plan.missing === `${only.sql} IS NULL`;
-  const present = plan.missing === undefined && plan.pass === `(${only.sql} IS NOT NULL)`;
+  const considered = check.onNull === "ignore" && plan.missing === sql`${only.sql} IS NULL`;
+  const present = plan.missing === undefined && plan.pass === sql`(${only.sql} IS NOT NULL)`;
   return {
     consideredColumn: considered ? only.sql : undefined,
     presentColumn: present ? only.sql : undefined,
@@ -115,18 +118,15 @@ function countedColumns(
 export function keysMask(
   planned: PlannedCheck,
   plan: KeysPlan,
-  table: string | undefined,
+  table: SqlName | undefined,
   known: number,
   position: Position,
 ): Mask {
   const { names } = position;
   const hit =
     table === undefined
-      ? "false"
-      : `(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? ` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : ""})`;
-  const on = plan.keys
-    .map((key, index) => `${key} IS NOT DISTINCT FROM ${table}.${names.key(index)}`)
-    .join(" AND ");
+      ? sql`false`
+      : sql`(${table}.${names.rows} IS NOT NULL${plan.keepFirst === true ? sql` AND ${table}.${names.firstPosition} IS DISTINCT FROM {file: coalesce(${position.file}, ''), row: ${position.row}}` : sql``})`;
   const parts = {
     scope: planned.scope,
     missing: plan.missing === "(false)" ? undefined : plan.missing,
@@ -137,10 +137,15 @@ export function keysMask(
     planned,
     ...maskOf(planned, parts),
     ...consideredKey(planned, plan),
-    joins: table === undefined ? [] : [{ table, on }],
+    joins: table === undefined ? [] : [keyJoin(table, plan.keys, names)],
     ...knownUnlessNulls(planned, known),
     shows: plan.shows,
   };
+}
+
+function keyJoin(table: SqlName, keys: readonly SqlExpression[], names: GateNames): MaskJoin {
+  const same = keys.map((key, index) => sql`${key} IS NOT DISTINCT FROM ${table}.${names.key(index)}`);
+  return { table, on: joinSql(same, sql` AND `) };
 }
 
 /** The key column, where the rows that count are those that have a value in it. */
@@ -149,30 +154,35 @@ function consideredKey(
   { keys, missing }: KeysPlan,
 ): Pick<Mask, "consideredColumn"> {
   const [only] = keys;
-  const simple = scope === undefined && check.onNull === "ignore" && missing === `(${only} IS NULL)`;
-  return simple ? { consideredColumn: only } : {};
+  const simple = scope === undefined && check.onNull === "ignore";
+  return simple && only !== undefined && missing === sql`(${only} IS NULL)` ? { consideredColumn: only } : {};
 }
 
 /** The mask of a check whose failing positions were put into `table`, with their `file` and `row`. */
 export function positionsMask(
   planned: PlannedCheck,
-  missing: string | undefined,
+  missing: SqlExpression | undefined,
   shows: readonly ColumnUse[],
-  table: string | undefined,
+  table: SqlName | undefined,
   known: number,
   position: Position,
 ): Mask {
   const { names } = position;
-  const hit = table === undefined ? "false" : `(${table}.${names.row} IS NOT NULL)`;
-  const on = `${table}.${names.row} = ${position.row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${position.file}`;
+  const hit = table === undefined ? sql`false` : sql`(${table}.${names.row} IS NOT NULL)`;
   const parts = { scope: planned.scope, missing, wrong: hit, nullsExactly: false };
   return {
     planned,
     ...maskOf(planned, parts),
-    joins: table === undefined ? [] : [{ table, on }],
+    joins: table === undefined ? [] : [positionJoin(table, position)],
     ...knownUnlessNulls(planned, known),
     shows,
   };
+}
+
+/** Joins a table of positions, with their `file` and `row`. */
+export function positionJoin(table: SqlName, { file, row, names }: Position): MaskJoin {
+  const same = sql`${table}.${names.row} = ${row} AND ${table}.${names.file} IS NOT DISTINCT FROM ${file}`;
+  return { table, on: same };
 }
 
 function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly known?: number | undefined } {
@@ -180,9 +190,10 @@ function knownUnlessNulls(planned: PlannedCheck, known: number): { readonly know
 }
 
 /** The staged rows with what the masks join to them. */
-export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): string {
-  return [`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))].join(
-    " ",
+export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): SqlExpression {
+  return joinSql(
+    [sql`(${staged.positionedSql}) AS staged`, ...masks.flatMap((mask) => mask.joins.map(leftJoin))],
+    sql` `,
   );
 }
 
@@ -190,11 +201,16 @@ export function maskedSource(staged: StagedRelation, masks: readonly Mask[]): st
  * Joins a table of the gate as a query: a table by itself brings a `rowid` along, as a column of the batch
  * may be called.
  */
-export function leftJoin({ table, on }: MaskJoin): string {
-  return `LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
+export function leftJoin({ table, on }: MaskJoin): SqlExpression {
+  return sql`LEFT JOIN (FROM ${table}) AS ${table} ON ${on}`;
 }
 
 /** A condition that is true where any of the masks fails; never null. */
-export function anyFails(masks: readonly Mask[]): string {
-  return masks.length === 0 ? "false" : `(${masks.map((mask) => mask.fail).join(" OR ")})`;
+export function anyFails(masks: readonly Mask[]): SqlExpression {
+  return masks.length === 0
+    ? sql`false`
+    : sql`(${joinSql(
+        masks.map((mask) => mask.fail),
+        sql` OR `,
+      )})`;
 }

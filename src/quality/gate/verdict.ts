@@ -1,3 +1,4 @@
+import type { SqlSelect } from "../../sql/sql.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { Level } from "../model/expectation.ts";
@@ -66,14 +67,14 @@ export interface GateVerdict {
  */
 export interface GateOutcome extends GateVerdict {
   /** SELECT of the clean rows: the staged columns, and the tag column last where a check tags. */
-  readonly cleanSql: string;
+  readonly cleanSql: SqlSelect;
   /** Whether {@link cleanSql} yields all staged rows unchanged. */
   readonly untouched: boolean;
   /**
    * SELECT of the quarantined rows: `file`, `row`, `errors` (see `spec/formats.md`) and the staged columns;
    * `null` when there are none.
    */
-  readonly quarantineSql: string | null;
+  readonly quarantineSql: SqlSelect | null;
   /** The places of the quarantined rows. */
   readonly aside: Places;
 }

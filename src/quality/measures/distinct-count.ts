@@ -1,5 +1,5 @@
 import type { Relation, Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
@@ -53,7 +53,7 @@ export async function countDistinct(
   const exact = await counts(
     session,
     relation,
-    near.map((index) => `count(DISTINCT ${duckdbDialect.identifier(columns[index]?.name ?? "")})`),
+    near.map((index) => sql`count(DISTINCT ${duckdbDialect.identifier(columns[index]?.name ?? "")})`),
   );
   return estimates.map((estimate, index) =>
     near.includes(index) ? { count: exact[near.indexOf(index)] ?? 0, exact: true } : estimate,
@@ -64,10 +64,12 @@ export async function countDistinct(
  * Different hashes of 64 bits: long texts take no room, and two among some thousands are the same once in
  * 10^10 columns.
  */
-function sampledCount(name: string, halvings: number): string {
+function sampledCount(name: SqlName, halvings: number): SqlExpression {
   const chosen =
-    halvings === 0 ? `${name} IS NOT NULL` : `${name} IS NOT NULL AND hash(${name}) % ${2 ** halvings} = 0`;
-  return `count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
+    halvings === 0
+      ? sql`${name} IS NOT NULL`
+      : sql`${name} IS NOT NULL AND hash(${name}) % ${2 ** halvings} = 0`;
+  return sql`count(DISTINCT hash(${name})) FILTER (WHERE ${chosen})`;
 }
 
 /** Each count holds the values that it saw: so many at a time, or a wide table would need gigabytes. */
@@ -76,13 +78,13 @@ const atATime = 50;
 async function counts(
   session: Session,
   relation: Relation,
-  aggregates: readonly string[],
+  aggregates: readonly SqlExpression[],
 ): Promise<number[]> {
   const found: number[] = [];
   for (let from = 0; from < aggregates.length; from += atATime) {
     const some = aggregates.slice(from, from + atATime);
-    const select = some.map((sql, index) => `${sql} AS d${index}`).join(", ");
-    const [row] = await session.rows(unchecked(`SELECT ${select} FROM (${relation.sql})`));
+    const select = joinSql(some.map((aggregate, index) => sql`${aggregate} AS d${index}`));
+    const [row] = await session.rows(sql`SELECT ${select} FROM (${relation.sql})`);
     for (const index of some.keys()) found.push(toNumber(row?.[`d${index}`]) ?? 0);
   }
   return found;

@@ -1,5 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
@@ -25,13 +25,17 @@ const valueBits = 32;
  */
 export async function sketchDistinct(
   session: Session,
-  relation: string,
+  relation: SqlSelect,
   column: string,
   few: boolean,
 ): Promise<DistinctSketch> {
   const name = duckdbDialect.identifier(column);
-  const values = `SELECT ${few ? "DISTINCT " : ""}${name} AS v FROM (${relation}) WHERE ${name} IS NOT NULL`;
-  const [sketch] = await sketchHashes(session, `SELECT ${hashOf("v")} AS h, 0 AS c FROM (${values})`, 1);
+  const values = sql`SELECT ${few ? sql`DISTINCT ` : sql``}${name} AS v FROM (${relation}) WHERE ${name} IS NOT NULL`;
+  const [sketch] = await sketchHashes(
+    session,
+    sql`SELECT ${hashOf(sql`v`)} AS h, 0 AS c FROM (${values})`,
+    1,
+  );
   return sketch ?? new Uint8Array(size);
 }
 
@@ -41,26 +45,24 @@ export async function sketchDistinct(
  */
 export async function sketchDistinctTogether(
   session: Session,
-  relation: string,
+  relation: SqlSelect,
   columns: readonly string[],
 ): Promise<DistinctSketch[]> {
-  const hashes = columns.map((column) => hashOf(duckdbDialect.identifier(column))).join(", ");
-  const each = `SELECT unnest([${hashes}]) AS h, unnest(range(${columns.length})) AS c FROM (${relation})`;
-  return sketchHashes(session, `SELECT * FROM (${each}) WHERE h IS NOT NULL`, columns.length);
+  const hashes = joinSql(columns.map((column) => hashOf(duckdbDialect.identifier(column))));
+  const each = sql`SELECT unnest([${hashes}]) AS h, unnest(range(${columns.length})) AS c FROM (${relation})`;
+  return sketchHashes(session, sql`SELECT * FROM (${each}) WHERE h IS NOT NULL`, columns.length);
 }
 
-function hashOf(value: string): string {
-  return `md5_number_lower(CAST(${value} AS VARCHAR))`;
+function hashOf(value: SqlExpression): SqlExpression {
+  return sql`md5_number_lower(CAST(${value} AS VARCHAR))`;
 }
 
 /** `hashed`: rows of a hash `h` and the place `c` of its column. */
-async function sketchHashes(session: Session, hashed: string, columns: number): Promise<DistinctSketch[]> {
+async function sketchHashes(session: Session, hashed: SqlSelect, columns: number): Promise<DistinctSketch[]> {
   const sketches = Array.from({ length: columns }, () => new Uint8Array(size));
   // the most leading zeros are those of the smallest number
   const rows = await session.rows(
-    unchecked(
-      `SELECT c, h >> ${64 - indexBits} AS register, min((h >> ${64 - indexBits - valueBits}) & ${2 ** valueBits - 1}) AS least FROM (${hashed}) GROUP BY c, register`,
-    ),
+    sql`SELECT c, h >> ${64 - indexBits} AS register, min((h >> ${64 - indexBits - valueBits}) & ${2 ** valueBits - 1}) AS least FROM (${hashed}) GROUP BY c, register`,
   );
   for (const row of rows) {
     const sketch = sketches[toNumber(row["c"]) ?? 0];

@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import type { ColumnClass } from "../model/column.ts";
 import type { Dialect } from "../model/dialect.ts";
 import { type AggregateValues, type ColumnUse, toNumber } from "../model/expectation.ts";
@@ -12,20 +13,23 @@ export interface Measure {
   readonly columns: 0 | 1 | 2;
   readonly accepts?: readonly ColumnClass[] | undefined;
   readonly about: string;
-  readonly aggregates: (dialect: Dialect, columns: readonly ColumnUse[]) => Readonly<Record<string, string>>;
+  readonly aggregates: (
+    dialect: Dialect,
+    columns: readonly ColumnUse[],
+  ) => Readonly<Record<string, SqlExpression>>;
   readonly value: (values: AggregateValues) => number | null;
 }
 
 const numeric: readonly ColumnClass[] = ["integer", "decimal", "float", "double", "boolean"];
 const plainNumbers: readonly ColumnClass[] = ["integer", "decimal", "float", "double"];
 
-const first = (columns: readonly ColumnUse[]): string => columns[0]?.sql ?? "NULL";
-const second = (columns: readonly ColumnUse[]): string => columns[1]?.sql ?? "NULL";
+const first = (columns: readonly ColumnUse[]): SqlExpression => columns[0]?.sql ?? sql`NULL`;
+const second = (columns: readonly ColumnUse[]): SqlExpression => columns[1]?.sql ?? sql`NULL`;
 
 function single(
   name: string,
   about: string,
-  aggregate: (dialect: Dialect, sql: string) => string,
+  aggregate: (dialect: Dialect, value: SqlExpression) => SqlExpression,
   accepts: readonly ColumnClass[] = plainNumbers,
 ): Measure {
   return {
@@ -43,7 +47,7 @@ export function isWide({ class: kind, type }: ColumnUse): boolean {
   return kind === "decimal" && Number(/\((\d+)/.exec(type)?.[1] ?? 0) > 28;
 }
 
-const asDouble = (dialect: Dialect, sql: string): string => dialect.toDouble(sql);
+const asDouble = (dialect: Dialect, value: SqlExpression): SqlExpression => dialect.toDouble(value);
 
 /** The engines refuse to square larger magnitudes, NaN and infinities. */
 export const largestSquared = 1e150;
@@ -51,8 +55,8 @@ export const largestSquared = 1e150;
 const [largestCubed, largestToFourth] = [1e100, 1e75];
 
 /** A value where it can be squared (or is within another limit), else null. */
-export function squarable(value: string, limit = largestSquared): string {
-  return `CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
+export function squarable(value: SqlExpression, limit = largestSquared): SqlExpression {
+  return sql`CASE WHEN abs(${value}) <= ${limit} THEN ${value} END`;
 }
 
 /**
@@ -62,7 +66,7 @@ export function squarable(value: string, limit = largestSquared): string {
 function ofPowers(
   name: string,
   about: string,
-  aggregate: (dialect: Dialect, ...values: string[]) => string,
+  aggregate: (dialect: Dialect, ...values: SqlExpression[]) => SqlExpression,
   columns: 1 | 2 = 1,
   limit = largestSquared,
 ): Measure {
@@ -75,7 +79,7 @@ function ofPowers(
       const values = used.slice(0, columns).map((column) => asDouble(dialect, column.sql));
       const largest = used.flatMap(({ class: kind }, index) =>
         kind === "float" || kind === "double"
-          ? [[`largest_${index}`, `max(abs(${values[index]}))`] as const]
+          ? [[`largest_${index}`, sql`max(abs(${values[index] ?? sql`NULL`}))`] as const]
           : [],
       );
       return {
@@ -96,7 +100,7 @@ function squared(measure: Measure): Measure {
 const kurtosis = ofPowers(
   "kurtosis",
   "excess kurtosis of the population, 0 for a constant column",
-  (dialect, value = "NULL") => dialect.kurtosis(raisable(value)),
+  (dialect, value = sql`NULL`) => dialect.kurtosis(raisable(value)),
   1,
   largestToFourth,
 );
@@ -104,8 +108,8 @@ const kurtosis = ofPowers(
 /**
  * A value as 0 where its fourth power is too small for a double: the engine fails where it divides by such.
  */
-function raisable(value: string): string {
-  return `CASE WHEN abs(${value}) < ${1 / largestToFourth} THEN 0 ELSE ${value} END`;
+function raisable(value: SqlExpression): SqlExpression {
+  return sql`CASE WHEN abs(${value}) < ${1 / largestToFourth} THEN 0 ELSE ${value} END`;
 }
 
 /**
@@ -116,14 +120,14 @@ export const measures: readonly Measure[] = [
     name: "row_count",
     columns: 0,
     about: "number of rows",
-    aggregates: () => ({ v: "count(*)" }),
+    aggregates: () => ({ v: sql`count(*)` }),
     value: ({ v }) => toNumber(v),
   },
   {
     name: "completeness",
     columns: 1,
     about: "share of rows with a value",
-    aggregates: (_, columns) => ({ present: `count(${first(columns)})`, rows: "count(*)" }),
+    aggregates: (_, columns) => ({ present: sql`count(${first(columns)})`, rows: sql`count(*)` }),
     value: ({ present, rows }) =>
       toNumber(rows) === 0 ? null : (toNumber(present) ?? 0) / (toNumber(rows) ?? 1),
   },
@@ -132,36 +136,38 @@ export const measures: readonly Measure[] = [
     columns: 1,
     accepts: plainNumbers,
     about: "number of rows with a zero",
-    aggregates: (dialect, columns) => ({ v: dialect.countIf(`${first(columns)} = 0`) }),
+    aggregates: (dialect, columns) => ({ v: dialect.countIf(sql`${first(columns)} = 0`) }),
     value: ({ v }) => toNumber(v),
   },
-  single("mean", "arithmetic mean", (dialect, sql) => `avg(${asDouble(dialect, sql)})`, numeric),
+  single("mean", "arithmetic mean", (dialect, value) => sql`avg(${asDouble(dialect, value)})`, numeric),
   {
-    ...single("sum", "sum", (_, sql) => `sum(${sql})`),
+    ...single("sum", "sum", (_, value) => sql`sum(${value})`),
     aggregates: (dialect, columns) => ({
-      v: `sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})`,
+      v: sql`sum(${columns.some(isWide) ? dialect.toDouble(first(columns)) : first(columns)})`,
     }),
   },
-  single("min", "smallest value", (_, sql) => `min(${sql})`),
-  single("max", "largest value", (_, sql) => `max(${sql})`),
-  ofPowers("stdev", "sample standard deviation", (dialect, value = "NULL") => dialect.deviation(value, 1)),
-  ofPowers("stdev_population", "population standard deviation", (dialect, value = "NULL") =>
+  single("min", "smallest value", (_, value) => sql`min(${value})`),
+  single("max", "largest value", (_, value) => sql`max(${value})`),
+  ofPowers("stdev", "sample standard deviation", (dialect, value = sql`NULL`) => dialect.deviation(value, 1)),
+  ofPowers("stdev_population", "population standard deviation", (dialect, value = sql`NULL`) =>
     dialect.deviation(value, 0),
   ),
-  squared(ofPowers("variance", "sample variance", (dialect, value = "NULL") => dialect.deviation(value, 1))),
   squared(
-    ofPowers("variance_population", "population variance", (dialect, value = "NULL") =>
+    ofPowers("variance", "sample variance", (dialect, value = sql`NULL`) => dialect.deviation(value, 1)),
+  ),
+  squared(
+    ofPowers("variance_population", "population variance", (dialect, value = sql`NULL`) =>
       dialect.deviation(value, 0),
     ),
   ),
-  ofPowers("skewness", "skewness", (dialect, value = "NULL") => dialect.skewness(value), 1, largestCubed),
+  ofPowers("skewness", "skewness", (dialect, value = sql`NULL`) => dialect.skewness(value), 1, largestCubed),
   {
     // a constant column has no kurtosis to speak of: both engines differ, so it is set to 0
     ...kurtosis,
     aggregates: (dialect, columns) => ({
       ...kurtosis.aggregates(dialect, columns),
-      low: `min(${first(columns)})`,
-      high: `max(${first(columns)})`,
+      low: sql`min(${first(columns)})`,
+      high: sql`max(${first(columns)})`,
     }),
     value: ({ low, high, ...values }) =>
       low === null || low === undefined ? null : low === high ? 0 : kurtosis.value(values),
@@ -171,11 +177,11 @@ export const measures: readonly Measure[] = [
     columns: 1,
     accepts: plainNumbers,
     about: "largest less smallest value",
-    aggregates: (_, columns) => ({ low: `min(${first(columns)})`, high: `max(${first(columns)})` }),
+    aggregates: (_, columns) => ({ low: sql`min(${first(columns)})`, high: sql`max(${first(columns)})` }),
     value: ({ low, high }) =>
       low === null || low === undefined ? null : (toNumber(high) ?? 0) - (toNumber(low) ?? 0),
   },
-  single("median", "median", (dialect, sql) => dialect.quantile(asDouble(dialect, sql), 0.5)),
+  single("median", "median", (dialect, value) => dialect.quantile(asDouble(dialect, value), 0.5)),
   {
     name: "interquartile_range",
     columns: 1,
@@ -200,7 +206,7 @@ export const measures: readonly Measure[] = [
   ofPowers(
     "correlation",
     "Pearson correlation; unknown for a constant column",
-    (dialect, a = "NULL", b = "NULL") => dialect.correlation(a, b),
+    (dialect, a = sql`NULL`, b = sql`NULL`) => dialect.correlation(a, b),
     2,
   ),
   {
@@ -209,8 +215,8 @@ export const measures: readonly Measure[] = [
     accepts: plainNumbers,
     about: "sum of the first by sum of the second column",
     aggregates: (dialect, columns) => ({
-      a: `sum(${asDouble(dialect, first(columns))})`,
-      b: `sum(${asDouble(dialect, second(columns))})`,
+      a: sql`sum(${asDouble(dialect, first(columns))})`,
+      b: sql`sum(${asDouble(dialect, second(columns))})`,
     }),
     value: ({ a, b }) =>
       toNumber(a) === null || toNumber(b) === null ? null : (toNumber(a) ?? 0) / (toNumber(b) ?? 0),
@@ -229,7 +235,7 @@ function lengthMeasure(name: string, aggregate: "min" | "max"): Measure {
     accepts: ["string", "binary"],
     about: `${aggregate === "min" ? "fewest" : "most"} characters of a text`,
     aggregates: (dialect, columns) => ({
-      v: `${aggregate}(${dialect.length(first(columns), columns[0]?.class ?? "string")})`,
+      v: sql`${aggregate === "min" ? sql`min` : sql`max`}(${dialect.length(first(columns), columns[0]?.class ?? "string")})`,
     }),
     value: ({ v }) => toNumber(v),
   };

@@ -1,7 +1,7 @@
 import type { EngineRow, Session } from "../../engine/core/contract.ts";
 import { arrayOf, schema } from "../../schema/builder.ts";
 import type { StructType } from "../../schema/types.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { columnsOfRelation, isNumeric } from "../model/column.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
@@ -90,26 +90,26 @@ function finite(value: number | null): number | null {
 /** Measures a relation: one pass for all counts and moments, and one over each column for each sketch. */
 export async function measureState(
   session: Session,
-  relation: { readonly sql: string; readonly columns: Parameters<typeof columnsOfRelation>[0] },
+  relation: { readonly sql: SqlSelect; readonly columns: Parameters<typeof columnsOfRelation>[0] },
 ): Promise<MetricState> {
   const columns = columnsOfRelation(relation.columns);
   const aggregates = columns.flatMap((column, index) => {
     const name = duckdbDialect.identifier(column.name);
-    const few = column.class === "nested" ? [] : [`approx_count_distinct(${name}) AS c${index}_distinct`];
-    if (!isNumeric(column.class)) return [`count(${name}) AS c${index}_present`, ...few];
-    const value = `CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
+    const few = column.class === "nested" ? [] : [sql`approx_count_distinct(${name}) AS c${index}_distinct`];
+    if (!isNumeric(column.class)) return [sql`count(${name}) AS c${index}_present`, ...few];
+    const value = sql`CASE WHEN isfinite(CAST(${name} AS DOUBLE)) THEN CAST(${name} AS DOUBLE) END`;
     return [
       ...few,
-      `count(${name}) AS c${index}_present`,
-      `count(${value}) AS c${index}_count`,
-      `min(${value}) AS c${index}_min`,
-      `max(${value}) AS c${index}_max`,
-      `avg(${value}) AS c${index}_mean`,
-      `var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${index}_variance`,
+      sql`count(${name}) AS c${index}_present`,
+      sql`count(${value}) AS c${index}_count`,
+      sql`min(${value}) AS c${index}_min`,
+      sql`max(${value}) AS c${index}_max`,
+      sql`avg(${value}) AS c${index}_mean`,
+      sql`var_pop(CASE WHEN abs(${value}) <= ${largestSquared} THEN ${value} END) AS c${index}_variance`,
     ];
   });
   const [row = {}] = await session.rows(
-    unchecked(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`),
+    sql`SELECT ${joinSql([sql`count(*) AS n`, ...aggregates])} FROM (${relation.sql})`,
   );
   const rows = toNumber(row["n"]) ?? 0;
   const plain = columns.flatMap((column, index) =>

@@ -1,5 +1,5 @@
 import type { Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlSelect, sql } from "../../sql/sql.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
@@ -29,10 +29,10 @@ const mostBuckets = 2048;
 /** Sketches the finite values of one numeric column of a relation. */
 export async function sketchQuantiles(
   session: Session,
-  relation: string,
+  relation: SqlSelect,
   column: string,
 ): Promise<QuantileSketch> {
-  const values = `SELECT CAST(${duckdbDialect.identifier(column)} AS DOUBLE) AS x, 0 AS c FROM (${relation})`;
+  const values = sql`SELECT CAST(${duckdbDialect.identifier(column)} AS DOUBLE) AS x, 0 AS c FROM (${relation})`;
   const [sketch] = await sketchValues(session, values, 1);
   return sketch ?? [];
 }
@@ -40,21 +40,19 @@ export async function sketchQuantiles(
 /** As {@link sketchQuantiles} of each of some columns, in one pass. */
 export async function sketchQuantilesTogether(
   session: Session,
-  relation: string,
+  relation: SqlSelect,
   columns: readonly string[],
 ): Promise<QuantileSketch[]> {
-  const values = columns.map((column) => `CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`).join(", ");
-  const each = `SELECT unnest([${values}]) AS x, unnest(range(${columns.length})) AS c FROM (${relation})`;
+  const values = joinSql(columns.map((column) => sql`CAST(${duckdbDialect.identifier(column)} AS DOUBLE)`));
+  const each = sql`SELECT unnest([${values}]) AS x, unnest(range(${columns.length})) AS c FROM (${relation})`;
   return sketchValues(session, each, columns.length);
 }
 
 /** `values`: rows of a number `x` and the place `c` of its column. */
-async function sketchValues(session: Session, values: string, columns: number): Promise<QuantileSketch[]> {
+async function sketchValues(session: Session, values: SqlSelect, columns: number): Promise<QuantileSketch[]> {
   const buckets = Array.from({ length: columns }, (): QuantileBucket[] => []);
   const rows = await session.rows(
-    unchecked(
-      `SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
-    ),
+    sql`SELECT c, CASE WHEN abs(x) > ${nextToZero} THEN CAST(sign(x) AS INTEGER) ELSE 0 END AS s, CASE WHEN abs(x) > ${nextToZero} THEN CAST(ceil(ln(abs(x)) / ${Math.log(gamma)}) AS INTEGER) ELSE 0 END AS i, count(*) AS n FROM (${values}) WHERE isfinite(x) GROUP BY c, s, i`,
   );
   for (const row of rows)
     buckets[toNumber(row["c"]) ?? 0]?.push({

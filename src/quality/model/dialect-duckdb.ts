@@ -1,66 +1,74 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
 import { type Dialect, numberText, textOfType } from "./dialect.ts";
 
-const quote = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-
-const literalTypes: Partial<Record<ColumnClass, string>> = {
-  float: "FLOAT",
-  double: "DOUBLE",
-  date: "DATE",
-  timestamp: "TIMESTAMPTZ",
-  timestamp_ntz: "TIMESTAMP",
+const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
+  float: sql`FLOAT`,
+  double: sql`DOUBLE`,
+  date: sql`DATE`,
+  timestamp: sql`TIMESTAMPTZ`,
+  timestamp_ntz: sql`TIMESTAMP`,
 };
 
 /** DuckDB 1.5. */
 export const duckdbDialect: Dialect = Object.freeze<Dialect>({
   name: "duckdb",
-  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
-  string: quote,
+  identifier: quoteName,
+  string: quoteText,
   literal: (value: JsonValue, kind: ColumnClass) => {
-    if (typeof value === "boolean") return value ? "true" : "false";
+    if (typeof value === "boolean") return value ? sql`true` : sql`false`;
     const type = literalTypes[kind];
     if (typeof value === "number" || typeof value === "bigint")
-      return type === undefined ? numberText(value) : `CAST(${numberText(value)} AS ${type})`;
+      return type === undefined ? numberText(value) : sql`CAST(${numberText(value)} AS ${type})`;
     if (typeof value === "string")
-      return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
-    return "NULL";
+      return type === undefined ? quoteText(value) : sql`CAST(${quoteText(value)} AS ${type})`;
+    return sql`NULL`;
   },
-  isNan: (sql) => `isnan(${sql})`,
-  toDouble: (sql) => `CAST(${sql} AS DOUBLE)`,
-  toText: (sql) => `CAST(${sql} AS VARCHAR)`,
+  isNan: (value) => sql`isnan(${value})`,
+  toDouble: (value) => sql`CAST(${value} AS DOUBLE)`,
+  toText: (value) => sql`CAST(${value} AS VARCHAR)`,
   // Of many literals the engine makes a join, which looks at each row; a function looks at each different
   // text of a dictionary once.
-  isOneOf: (sql, literals, kind) =>
+  isOneOf: (value, literals, kind) =>
     kind === "string" && literals.length > 1
-      ? `list_contains([${literals.join(", ")}], ${sql})`
-      : `(${sql} IN (${literals.join(", ")}))`,
-  matches: (sql, pattern) => `regexp_matches(${sql}, ${quote(pattern)})`,
-  like: (sql, pattern) => `(${sql} LIKE ${quote(pattern)})`,
-  length: (sql, kind) => (kind === "binary" ? `octet_length(${sql})` : `length(${sql})`),
-  bytes: (sql) => `strlen(${sql})`,
-  countIf: (condition) => `count_if(${condition})`,
-  filtered: (aggregate, scope) => (scope === undefined ? aggregate : `${aggregate} FILTER (WHERE ${scope})`),
-  deviation: (sql, ddof) => `${ddof === 1 ? "stddev_samp" : "stddev_pop"}(${sql})`,
-  quantile: (sql, share) => `quantile_cont(${sql}, ${share})`,
-  quantileDiscrete: (sql, share) => `quantile_disc(${sql}, ${share})`,
-  quantileApproximate: (sql, share) => `approx_quantile(${sql}, ${share})`,
+      ? sql`list_contains([${joinSql(literals)}], ${value})`
+      : sql`(${value} IN (${joinSql(literals)}))`,
+  matches: (value, pattern) => sql`regexp_matches(${value}, ${quoteText(pattern)})`,
+  like: (value, pattern) => sql`(${value} LIKE ${quoteText(pattern)})`,
+  length: (value, kind) => (kind === "binary" ? sql`octet_length(${value})` : sql`length(${value})`),
+  bytes: (value) => sql`strlen(${value})`,
+  countIf: (condition) => sql`count_if(${condition})`,
+  filtered: (aggregate, scope) =>
+    scope === undefined ? aggregate : sql`${aggregate} FILTER (WHERE ${scope})`,
+  deviation: (value, ddof) => sql`${ddof === 1 ? sql`stddev_samp` : sql`stddev_pop`}(${value})`,
+  quantile: (value, share) => sql`quantile_cont(${value}, ${share})`,
+  quantileDiscrete: (value, share) => sql`quantile_disc(${value}, ${share})`,
+  quantileApproximate: (value, share) => sql`approx_quantile(${value}, ${share})`,
   // The engine's own estimate is off by a tenth and more; different hashes are as good as different values,
   // and take less room.
-  distinctApproximate: (sql) => `count(DISTINCT CASE WHEN ${sql} IS NOT NULL THEN hash(${sql}) END)`,
-  correlation: (a, b) => `corr(${a}, ${b})`,
-  skewness: (sql) => `skewness(${sql})`,
-  kurtosis: (sql) => `kurtosis_pop(${sql})`,
-  isJson: (sql) => `json_valid(${sql})`,
-  isTime: (sql, format) =>
+  distinctApproximate: (value) => sql`count(DISTINCT CASE WHEN ${value} IS NOT NULL THEN hash(${value}) END)`,
+  correlation: (a, b) => sql`corr(${a}, ${b})`,
+  skewness: (value) => sql`skewness(${value})`,
+  kurtosis: (value) => sql`kurtosis_pop(${value})`,
+  isJson: (value) => sql`json_valid(${value})`,
+  isTime: (value, format) =>
     format === undefined
-      ? withPattern(sql, textOfType("TIMESTAMP"), `(TRY_CAST(${sql} AS TIMESTAMP) IS NOT NULL)`)
-      : `(try_strptime(${sql}, ${quote(format)}) IS NOT NULL)`,
-  canCast: (sql, type) => withPattern(sql, textOfType(type), `(TRY_CAST(${sql} AS ${type}) IS NOT NULL)`),
-  epochMilliseconds: (sql) => `epoch_ms(${sql})`,
-  listOf: (items) => `list_filter([${items.join(", ")}], lambda x: x IS NOT NULL)`,
+      ? withPattern(value, textOfType("TIMESTAMP"), sql`(TRY_CAST(${value} AS TIMESTAMP) IS NOT NULL)`)
+      : sql`(try_strptime(${value}, ${quoteText(format)}) IS NOT NULL)`,
+  canCast: (value, type) =>
+    withPattern(value, textOfType(type), sql`(TRY_CAST(${value} AS ${type}) IS NOT NULL)`),
+  epochMilliseconds: (value) => sql`epoch_ms(${value})`,
+  listOf: (items) => sql`list_filter([${joinSql(items)}], lambda x: x IS NOT NULL)`,
 });
 
-function withPattern(sql: string, pattern: string | undefined, condition: string): string {
-  return pattern === undefined ? condition : `(regexp_matches(${sql}, ${quote(pattern)}) AND ${condition})`;
+function withPattern(
+  value: SqlExpression,
+  pattern: string | undefined,
+  condition: SqlExpression,
+): SqlExpression {
+  return pattern === undefined
+    ? condition
+    : sql`(regexp_matches(${value}, ${quoteText(pattern)}) AND ${condition})`;
 }

@@ -1,16 +1,15 @@
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteSparkName, quoteSparkText, replaceSql } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
 import { type Dialect, numberText, textOfType } from "./dialect.ts";
 
-/** Spark reads a backslash in a string literal as an escape, DuckDB does not. */
-const quote = (value: string): string => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-
-const literalTypes: Partial<Record<ColumnClass, string>> = {
-  float: "FLOAT",
-  double: "DOUBLE",
-  date: "DATE",
-  timestamp: "TIMESTAMP",
-  timestamp_ntz: "TIMESTAMP_NTZ",
+const literalTypes: Partial<Record<ColumnClass, SqlExpression>> = {
+  float: sql`FLOAT`,
+  double: sql`DOUBLE`,
+  date: sql`DATE`,
+  timestamp: sql`TIMESTAMP`,
+  timestamp_ntz: sql`TIMESTAMP_NTZ`,
 };
 
 const javaTime: Readonly<Record<string, string>> = {
@@ -39,71 +38,71 @@ function javaFormat(format: string): string {
 }
 
 /** Where an expression of several aggregates wants its filter. */
-const filterMark = "/* filter */";
+const filterMark = sql`/* filter */`;
 
 /** Spark SQL 3.4 and later. */
 export const sparkDialect: Dialect = Object.freeze<Dialect>({
   name: "spark",
-  identifier: (name) => `\`${name.replaceAll("`", "``")}\``,
-  string: quote,
+  identifier: quoteSparkName,
+  string: quoteSparkText,
   literal: (value: JsonValue, kind: ColumnClass) => {
-    if (typeof value === "boolean") return value ? "true" : "false";
+    if (typeof value === "boolean") return value ? sql`true` : sql`false`;
     const type = literalTypes[kind];
     if (typeof value === "number" || typeof value === "bigint") {
       const text = numberText(value);
       return type === undefined
         ? /e/i.test(text)
-          ? `CAST('${text}' AS DOUBLE)`
+          ? sql`CAST('${text}' AS DOUBLE)`
           : text
-        : `CAST(${text} AS ${type})`;
+        : sql`CAST(${text} AS ${type})`;
     }
     if (typeof value === "string")
-      return type === undefined ? quote(value) : `CAST(${quote(value)} AS ${type})`;
-    return "NULL";
+      return type === undefined ? quoteSparkText(value) : sql`CAST(${quoteSparkText(value)} AS ${type})`;
+    return sql`NULL`;
   },
-  isNan: (sql) => `isnan(${sql})`,
-  toDouble: (sql) => `CAST(${sql} AS DOUBLE)`,
-  toText: (sql) => `CAST(${sql} AS STRING)`,
-  isOneOf: (sql, literals) => `(${sql} IN (${literals.join(", ")}))`,
-  matches: (sql, pattern) => `(${sql} RLIKE ${quote(endOfText(pattern))})`,
+  isNan: (value) => sql`isnan(${value})`,
+  toDouble: (value) => sql`CAST(${value} AS DOUBLE)`,
+  toText: (value) => sql`CAST(${value} AS STRING)`,
+  isOneOf: (value, literals) => sql`(${value} IN (${joinSql(literals)}))`,
+  matches: (value, pattern) => sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))})`,
   // a backslash escapes in Spark's LIKE, in DuckDB's it is a character like any other
-  like: (sql, pattern) => `(${sql} LIKE ${quote(pattern.replaceAll("\\", "\\\\"))})`,
-  length: (sql) => `length(${sql})`,
-  bytes: (sql) => `octet_length(${sql})`,
-  countIf: (condition) => `count_if(${condition})`,
+  like: (value, pattern) => sql`(${value} LIKE ${quoteSparkText(pattern.replaceAll("\\", "\\\\"))})`,
+  length: (value) => sql`length(${value})`,
+  bytes: (value) => sql`octet_length(${value})`,
+  countIf: (condition) => sql`count_if(${condition})`,
   filtered: (aggregate, scope) => {
-    const filter = scope === undefined ? "" : ` FILTER (WHERE ${scope})`;
+    const filter = scope === undefined ? sql`` : sql` FILTER (WHERE ${scope})`;
     return aggregate.includes(filterMark)
-      ? aggregate.replaceAll(filterMark, filter)
-      : `${aggregate}${filter}`;
+      ? replaceSql(aggregate, filterMark, filter)
+      : sql`${aggregate}${filter}`;
   },
-  deviation: (sql, ddof) => `${ddof === 1 ? "stddev_samp" : "stddev_pop"}(${sql})`,
-  quantile: (sql, share) => `percentile(${sql}, ${share})`,
-  quantileDiscrete: (sql, share) => `percentile_disc(${share}) WITHIN GROUP (ORDER BY ${sql})`,
-  quantileApproximate: (sql, share) => `percentile_approx(${sql}, ${share})`,
-  distinctApproximate: (sql) => `approx_count_distinct(${sql})`,
-  correlation: (a, b) => `corr(${a}, ${b})`,
-  skewness: (sql) => {
-    const n = `count(${sql})${filterMark}`;
-    return `CASE WHEN ${n} > 2 THEN skewness(${sql})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
+  deviation: (value, ddof) => sql`${ddof === 1 ? sql`stddev_samp` : sql`stddev_pop`}(${value})`,
+  quantile: (value, share) => sql`percentile(${value}, ${share})`,
+  quantileDiscrete: (value, share) => sql`percentile_disc(${share}) WITHIN GROUP (ORDER BY ${value})`,
+  quantileApproximate: (value, share) => sql`percentile_approx(${value}, ${share})`,
+  distinctApproximate: (value) => sql`approx_count_distinct(${value})`,
+  correlation: (a, b) => sql`corr(${a}, ${b})`,
+  skewness: (value) => {
+    const n = sql`count(${value})${filterMark}`;
+    return sql`CASE WHEN ${n} > 2 THEN skewness(${value})${filterMark} * sqrt(CAST(${n} AS DOUBLE) * (${n} - 1)) / (${n} - 2) END`;
   },
-  kurtosis: (sql) => `kurtosis(${sql})`,
+  kurtosis: (value) => sql`kurtosis(${value})`,
   // from_json answers a row of nulls for text that is not JSON, schema_of_json fails: get_json_object alone
   // tells the two apart
-  isJson: (sql) => `(get_json_object(${sql}, '$') IS NOT NULL)`,
-  isTime: (sql, format) =>
+  isJson: (value) => sql`(get_json_object(${value}, '$') IS NOT NULL)`,
+  isTime: (value, format) =>
     format === undefined
-      ? withPattern(sql, textOfType("TIMESTAMP"), `(try_cast(${sql} AS TIMESTAMP) IS NOT NULL)`)
-      : `(try_to_timestamp(${sql}, ${quote(javaFormat(format))}) IS NOT NULL)`,
-  canCast: (sql, type) => {
-    const name = type.replace(/^VARCHAR$/, "STRING").replace(/^INTEGER$/, "INT");
-    return withPattern(sql, textOfType(type), `(try_cast(${sql} AS ${name}) IS NOT NULL)`);
+      ? withPattern(value, textOfType("TIMESTAMP"), sql`(try_cast(${value} AS TIMESTAMP) IS NOT NULL)`)
+      : sql`(try_to_timestamp(${value}, ${quoteSparkText(javaFormat(format))}) IS NOT NULL)`,
+  canCast: (value, type) => {
+    const name = type === "VARCHAR" ? sql`STRING` : type === "INTEGER" ? sql`INT` : type;
+    return withPattern(value, textOfType(type), sql`(try_cast(${value} AS ${name}) IS NOT NULL)`);
   },
-  epochMilliseconds: (sql, kind) =>
+  epochMilliseconds: (value, kind) =>
     kind === "date"
-      ? `(CAST(unix_date(${sql}) AS BIGINT) * 86400000)`
-      : `unix_millis(CAST(${sql} AS TIMESTAMP))`,
-  listOf: (items) => `filter(array(${items.join(", ")}), x -> x IS NOT NULL)`,
+      ? sql`(CAST(unix_date(${value}) AS BIGINT) * 86400000)`
+      : sql`unix_millis(CAST(${value} AS TIMESTAMP))`,
+  listOf: (items) => sql`filter(array(${joinSql(items)}), x -> x IS NOT NULL)`,
 });
 
 /** The pattern with `$` as the end of the text alone: Java lets it match before a last line feed too. */
@@ -116,6 +115,12 @@ function endOfText(pattern: string): string {
   });
 }
 
-function withPattern(sql: string, pattern: string | undefined, condition: string): string {
-  return pattern === undefined ? condition : `(${sql} RLIKE ${quote(endOfText(pattern))} AND ${condition})`;
+function withPattern(
+  value: SqlExpression,
+  pattern: string | undefined,
+  condition: SqlExpression,
+): SqlExpression {
+  return pattern === undefined
+    ? condition
+    : sql`(${value} RLIKE ${quoteSparkText(endOfText(pattern))} AND ${condition})`;
 }

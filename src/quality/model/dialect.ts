@@ -1,3 +1,5 @@
+import { type SqlExpression, type SqlName, sql } from "../../sql/sql.ts";
+import { numberDigits } from "../../sql/sql-text.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type { ColumnClass } from "./column.ts";
 
@@ -10,55 +12,55 @@ import type { ColumnClass } from "./column.ts";
  */
 export interface Dialect {
   readonly name: "duckdb" | "spark";
-  identifier(name: string): string;
-  string(value: string): string;
+  identifier(name: string): SqlName;
+  string(value: string): SqlExpression;
   /** A JSON scalar as a value to be compared with a column of class `kind`. */
-  literal(value: JsonValue, kind: ColumnClass): string;
+  literal(value: JsonValue, kind: ColumnClass): SqlExpression;
   /** True where a float is NaN; only for float classes. */
-  isNan(sql: string): string;
-  toDouble(sql: string): string;
-  toText(sql: string): string;
+  isNan(value: SqlExpression): SqlExpression;
+  toDouble(value: SqlExpression): SqlExpression;
+  toText(value: SqlExpression): SqlExpression;
   /** Whether the value is one of the literals, at least one; null where it is null. */
-  isOneOf(sql: string, literals: readonly string[], kind: ColumnClass): string;
+  isOneOf(value: SqlExpression, literals: readonly SqlExpression[], kind: ColumnClass): SqlExpression;
   /** Whether the text holds a match of the pattern anywhere. */
-  matches(sql: string, pattern: string): string;
-  like(sql: string, pattern: string): string;
+  matches(value: SqlExpression, pattern: string): SqlExpression;
+  like(value: SqlExpression, pattern: string): SqlExpression;
   /** Characters of a text, bytes of a binary. */
-  length(sql: string, kind: ColumnClass): string;
+  length(value: SqlExpression, kind: ColumnClass): SqlExpression;
   /** Bytes of a text in UTF-8. */
-  bytes(sql: string): string;
-  countIf(condition: string): string;
+  bytes(value: SqlExpression): SqlExpression;
+  countIf(condition: SqlExpression): SqlExpression;
   /** An aggregate over the rows of `scope` only. */
-  filtered(aggregate: string, scope: string | undefined): string;
+  filtered(aggregate: SqlExpression, scope: SqlExpression | undefined): SqlExpression;
   /** Standard deviation with `ddof` 1 (sample) or 0 (population). */
-  deviation(sql: string, ddof: 0 | 1): string;
+  deviation(value: SqlExpression, ddof: 0 | 1): SqlExpression;
   /** Linear (type 7) interpolation between order statistics. */
-  quantile(sql: string, share: number): string;
+  quantile(value: SqlExpression, share: number): SqlExpression;
   /** An actual value of the column at or next to the rank. */
-  quantileDiscrete(sql: string, share: number): string;
-  quantileApproximate(sql: string, share: number): string;
-  distinctApproximate(sql: string): string;
-  correlation(a: string, b: string): string;
+  quantileDiscrete(value: SqlExpression, share: number): SqlExpression;
+  quantileApproximate(value: SqlExpression, share: number): SqlExpression;
+  distinctApproximate(value: SqlExpression): SqlExpression;
+  correlation(a: SqlExpression, b: SqlExpression): SqlExpression;
   /** Of a sample: the population's, times sqrt(n (n - 1)) / (n - 2). */
-  skewness(sql: string): string;
-  kurtosis(sql: string): string;
-  isJson(sql: string): string;
+  skewness(value: SqlExpression): SqlExpression;
+  kurtosis(value: SqlExpression): SqlExpression;
+  isJson(value: SqlExpression): SqlExpression;
   /**
    * Whether the text is a time of this strftime format, `undefined`: any date or time that the engine reads.
    */
-  isTime(sql: string, format: string | undefined): string;
-  canCast(sql: string, type: string): string;
+  isTime(value: SqlExpression, format: string | undefined): SqlExpression;
+  canCast(value: SqlExpression, type: SqlExpression): SqlExpression;
   /** Milliseconds since 1970 UTC of a date or time. */
-  epochMilliseconds(sql: string, kind: ColumnClass): string;
+  epochMilliseconds(value: SqlExpression, kind: ColumnClass): SqlExpression;
   /** A list of the non-null values of some expressions, in their order. */
-  listOf(items: readonly string[]): string;
+  listOf(items: readonly SqlExpression[]): SqlExpression;
 }
 
 /** Numbers as SQL: exact digits, with the words for the values that digits cannot write. */
-export function numberText(value: number | bigint): string {
-  if (typeof value === "bigint") return value.toString();
-  if (Number.isFinite(value)) return Object.is(value, -0) ? "0" : String(value);
-  return Number.isNaN(value) ? "'NaN'" : value > 0 ? "'Infinity'" : "'-Infinity'";
+export function numberText(value: number | bigint): SqlExpression {
+  if (typeof value === "bigint") return numberDigits(value);
+  if (Number.isFinite(value)) return Object.is(value, -0) ? sql`0` : numberDigits(value);
+  return Number.isNaN(value) ? sql`'NaN'` : value > 0 ? sql`'Infinity'` : sql`'-Infinity'`;
 }
 
 /**

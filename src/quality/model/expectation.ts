@@ -1,4 +1,5 @@
 import type { EngineValue } from "../../engine/core/contract.ts";
+import type { SqlExpression, SqlName, SqlSelect } from "../../sql/sql.ts";
 import type { JsonObject, JsonValue } from "../../util/json.ts";
 import type { ColumnClass, SuiteColumn } from "./column.ts";
 import type { Dialect } from "./dialect.ts";
@@ -33,7 +34,7 @@ export interface Expectation {
 
 /** A column as a check uses it: `sql` reads it in the staged relation. */
 export interface ColumnUse extends SuiteColumn {
-  readonly sql: string;
+  readonly sql: SqlExpression;
 }
 
 /** What an expectation is given to plan a check with. */
@@ -53,10 +54,10 @@ export interface CheckUse {
    * A scalar of parameter `param` as a literal to compare with `column`; `undefined` where absent. @throws
    * `SUITE_INVALID` when the types differ.
    */
-  readonly bound: (param: string, column: ColumnUse) => string | undefined;
-  readonly value: (value: JsonValue, column: ColumnUse, param: string) => string;
+  readonly bound: (param: string, column: ColumnUse) => SqlExpression | undefined;
+  readonly value: (value: JsonValue, column: ColumnUse, param: string) => SqlExpression;
   /** A caller's SQL, after the engine has checked it. */
-  readonly expression: (param: string) => string;
+  readonly expression: (param: string) => SqlExpression;
 }
 
 /** Values of a check's aggregates by alias. */
@@ -89,8 +90,8 @@ export type CheckPlan =
 
 export interface RowPlan {
   readonly kind: "row";
-  readonly pass: string;
-  readonly missing?: string | undefined;
+  readonly pass: SqlExpression;
+  readonly missing?: SqlExpression | undefined;
   readonly nullsExactly?: boolean | undefined;
   /** Columns whose values are shown for a failing row. */
   readonly shows: readonly ColumnUse[];
@@ -101,24 +102,24 @@ export interface RowPlan {
   /** No text but one of ASCII characters passes. */
   readonly passesAsciiOnly?: boolean | undefined;
   /** A cheaper condition that says the same of a text of ASCII characters. */
-  readonly passOfAscii?: string | undefined;
+  readonly passOfAscii?: SqlExpression | undefined;
 }
 
 export interface KeysPlan {
   readonly kind: "keys";
-  readonly keys: readonly string[];
-  readonly missing: string;
+  readonly keys: readonly SqlExpression[];
+  readonly missing: SqlExpression;
   /**
    * Query over `scoped` (a parenthesised relation of the tested rows) giving `names.key` and `names.rows`,
    * how many rows fail with that key.
    */
-  readonly failing: (scoped: string, relations: RelationLookup, position: Position) => string;
+  readonly failing: (scoped: SqlExpression, relations: RelationLookup, position: Position) => SqlSelect;
   /** The row whose position is `names.firstPosition` of the failing query passes. */
   readonly keepFirst?: boolean | undefined;
   /**
    * Gives a proof that fits beside the other counts; `undefined` where the keys are not of the kind for it.
    */
-  readonly countProof?: ((scoped: string, ask: Ask) => Promise<CountProof | undefined>) | undefined;
+  readonly countProof?: ((scoped: SqlExpression, ask: Ask) => Promise<CountProof | undefined>) | undefined;
   /**
    * Other ways to prove that no key fails, cheaper than {@link failing} finds those that do; `false` proves
    * nothing.
@@ -132,12 +133,12 @@ export interface KeysPlan {
 
 export interface PositionsPlan {
   readonly kind: "positions";
-  readonly missing?: string | undefined;
+  readonly missing?: SqlExpression | undefined;
   /**
    * Query over `scoped` giving `names.file` and `names.row` of failing rows; `file` and `row` are names of
    * the position columns in `scoped`.
    */
-  readonly failing: (scoped: string, position: Position) => string;
+  readonly failing: (scoped: SqlExpression, position: Position) => SqlSelect;
   readonly shows: readonly ColumnUse[];
 }
 
@@ -150,11 +151,13 @@ export interface FunctionPlan {
 export interface AggregatePlan {
   readonly kind: "aggregate";
   /** One aggregate call each, without FILTER. */
-  readonly aggregates: Readonly<Record<string, string>>;
+  readonly aggregates: Readonly<Record<string, SqlExpression>>;
   /**
    * Conditions over the aliases, evaluated in SQL so that wide integers, decimals and times compare exactly.
    */
-  readonly conditions?: ((alias: (name: string) => string) => Readonly<Record<string, string>>) | undefined;
+  readonly conditions?:
+    | ((alias: (name: string) => SqlExpression) => Readonly<Record<string, SqlExpression>>)
+    | undefined;
   readonly judge: (values: AggregateValues) => Judgement;
   /**
    * Where the smallest and the largest value of this column give the same aggregates as all its values; NaN
@@ -165,7 +168,7 @@ export interface AggregatePlan {
 
 export interface QueryPlan {
   readonly kind: "query";
-  readonly query: (scoped: string, relations: RelationLookup) => string;
+  readonly query: (scoped: SqlExpression, relations: RelationLookup) => SqlSelect;
   readonly judge: (rows: readonly AggregateValues[]) => Judgement;
   readonly tables?: readonly string[] | undefined;
   readonly refers?: Reference | undefined;
@@ -178,33 +181,33 @@ export interface SchemaPlan {
 
 export interface RoundsPlan {
   readonly kind: "rounds";
-  readonly aggregates: Readonly<Record<string, string>>;
+  readonly aggregates: Readonly<Record<string, SqlExpression>>;
   readonly next: (values: AggregateValues) => CheckPlan;
 }
 
 export interface HistoryPlan {
   readonly kind: "history";
   readonly metric: string;
-  readonly aggregates: Readonly<Record<string, string>>;
+  readonly aggregates: Readonly<Record<string, SqlExpression>>;
   readonly value: (values: AggregateValues) => number | null;
   readonly judge: (current: number | null, history: readonly number[]) => Judgement;
 }
 
 /** Asks a question whose answer is one row. */
-export type Ask = (sql: string) => Promise<AggregateValues>;
+export type Ask = (select: SqlSelect) => Promise<AggregateValues>;
 
 /**
  * One aggregate over the scoped rows that is true where no key fails; it may fail as out of range where
  * statistics of the keys are wrong.
  */
 export interface CountProof {
-  readonly sql: string;
+  readonly sql: SqlExpression;
   /** Bits of memory that it takes in each thread of the engine. */
   readonly bits: number;
 }
 
 /** Asks a few cheap questions of the scoped rows. */
-export type Proof = (scoped: string, ask: Ask) => Promise<boolean>;
+export type Proof = (scoped: SqlExpression, ask: Ask) => Promise<boolean>;
 
 /**
  * Columns of another table that a check compares its own with, and the parameter that names them or the
@@ -218,8 +221,8 @@ export interface Reference {
 
 /** Names of the position columns in a scoped relation, quoted. */
 export interface Position {
-  readonly file: string;
-  readonly row: string;
+  readonly file: SqlName;
+  readonly row: SqlName;
   /** What a gate may call its own beside the batch's columns. */
   readonly names: GateNames;
 }
@@ -228,7 +231,7 @@ export interface Position {
  * SQL of a relation that a check compares with, by the name in the suite; `undefined` for `this` when the
  * table is being created.
  */
-export type RelationLookup = (name: string) => string | undefined;
+export type RelationLookup = (name: string) => SqlSelect | undefined;
 
 /** Name under which checks mean the table that is written to. */
 export const thisTable = "this";

@@ -1,34 +1,36 @@
+import type { SqlName } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 
 /** Names of what a gate puts beside the columns of a batch. */
 export interface GateNames {
-  readonly key: (index: number) => string;
+  readonly key: (index: number) => SqlName;
   /** How many rows fail with a key. */
-  readonly rows: string;
-  readonly firstPosition: string;
-  readonly file: string;
-  readonly row: string;
-  readonly value: string;
-  readonly order: string;
+  readonly rows: SqlName;
+  readonly firstPosition: SqlName;
+  readonly file: SqlName;
+  readonly row: SqlName;
+  readonly value: SqlName;
+  readonly order: SqlName;
   /** How many rows have a key, whether the table has it, and whether it fails always. */
-  readonly group: string;
-  readonly found: string;
-  readonly fails: string;
+  readonly group: SqlName;
+  readonly found: SqlName;
+  readonly fails: SqlName;
 }
 
 /** The names beside these columns: none of them is one of theirs. */
 export function gateNames(columns: Iterable<string>): GateNames {
   const prefix = freePrefix(columns);
   return {
-    key: (index) => `${prefix}key_${index}`,
-    rows: `${prefix}rows`,
-    firstPosition: `${prefix}first`,
-    file: `${prefix}at_file`,
-    row: `${prefix}at_row`,
-    value: `${prefix}value`,
-    order: `${prefix}order`,
-    group: `${prefix}group`,
-    found: `${prefix}found`,
-    fails: `${prefix}fails`,
+    key: (index) => plainName(`${prefix}key_${index}`),
+    rows: plainName(`${prefix}rows`),
+    firstPosition: plainName(`${prefix}first`),
+    file: plainName(`${prefix}at_file`),
+    row: plainName(`${prefix}at_row`),
+    value: plainName(`${prefix}value`),
+    order: plainName(`${prefix}order`),
+    group: plainName(`${prefix}group`),
+    found: plainName(`${prefix}found`),
+    fails: plainName(`${prefix}fails`),
   };
 }

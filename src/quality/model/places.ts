@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 /** The places of rows, so that two sets of them compare without being brought together. */
 export interface Places {
   readonly rows: number;
@@ -10,11 +11,15 @@ export interface Places {
 export const noPlaces: Places = Object.freeze({ rows: 0, places: 0, hash: "0" });
 
 /** An aggregate for {@link Places} of the rows that meet a condition. */
-export function placesSql(file: string, row: string, condition = "true"): string {
-  const place = `hash(coalesce(${file}, ''), CAST(${row} AS BIGINT))`;
-  const where = `FILTER (WHERE ${condition})`;
-  const different = `count(DISTINCT CASE WHEN ${row} IS NOT NULL THEN ${place} END) ${where}`;
-  return `[CAST(count(*) ${where} AS VARCHAR), CAST(${different} AS VARCHAR), CAST(coalesce(sum(${place}) ${where}, 0) AS VARCHAR)]`;
+export function placesSql(
+  file: SqlExpression,
+  row: SqlExpression,
+  condition: SqlExpression = sql`true`,
+): SqlExpression {
+  const place = sql`hash(coalesce(${file}, ''), CAST(${row} AS BIGINT))`;
+  const where = sql`FILTER (WHERE ${condition})`;
+  const different = sql`count(DISTINCT CASE WHEN ${row} IS NOT NULL THEN ${place} END) ${where}`;
+  return sql`[CAST(count(*) ${where} AS VARCHAR), CAST(${different} AS VARCHAR), CAST(coalesce(sum(${place}) ${where}, 0) AS VARCHAR)]`;
 }
 
 /** Reads the value of {@link placesSql}. */

@@ -1,5 +1,5 @@
 import type { Relation, Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
@@ -25,9 +25,7 @@ export async function valueHistogram(
 ): Promise<ValueCount[]> {
   const name = duckdbDialect.identifier(column);
   const rows = await session.rows(
-    unchecked(
-      `SELECT ${name} AS value, count(*) AS n FROM (${relation.sql}) GROUP BY ${name} ORDER BY n DESC, value LIMIT ${limit}`,
-    ),
+    sql`SELECT ${name} AS value, count(*) AS n FROM (${relation.sql}) GROUP BY ${name} ORDER BY n DESC, value LIMIT ${limit}`,
   );
   return rows.map((row) => ({ value: toJson(row["value"]), count: toNumber(row["n"]) ?? 0 }));
 }
@@ -43,18 +41,16 @@ export async function binnedHistogram(
   bins: number,
 ): Promise<BinnedHistogram | null> {
   const value = duckdbDialect.toDouble(duckdbDialect.identifier(column));
-  const finite = `SELECT ${value} AS v FROM (${relation.sql}) WHERE ${duckdbDialect.identifier(column)} IS NOT NULL AND isfinite(${value})`;
-  const [extremes] = await session.rows(unchecked(`SELECT min(v) AS low, max(v) AS high FROM (${finite})`));
+  const finite = sql`SELECT ${value} AS v FROM (${relation.sql}) WHERE ${duckdbDialect.identifier(column)} IS NOT NULL AND isfinite(${value})`;
+  const [extremes] = await session.rows(sql`SELECT min(v) AS low, max(v) AS high FROM (${finite})`);
   const [low, high] = [toNumber(extremes?.["low"]), toNumber(extremes?.["high"])];
   if (low === null || high === null) return null;
   const width = (high - low) / bins;
   const bin =
     width === 0
-      ? "0"
-      : `least(${bins - 1}, CAST(floor((v - CAST(${low} AS DOUBLE)) / CAST(${width} AS DOUBLE)) AS INTEGER))`;
-  const rows = await session.rows(
-    unchecked(`SELECT ${bin} AS bin, count(*) AS n FROM (${finite}) GROUP BY bin`),
-  );
+      ? sql`0`
+      : sql`least(${bins - 1}, CAST(floor((v - CAST(${low} AS DOUBLE)) / CAST(${width} AS DOUBLE)) AS INTEGER))`;
+  const rows = await session.rows(sql`SELECT ${bin} AS bin, count(*) AS n FROM (${finite}) GROUP BY bin`);
   const frequencies = Array.from({ length: width === 0 ? 1 : bins }, () => 0);
   for (const row of rows) frequencies[toNumber(row["bin"]) ?? 0] = toNumber(row["n"]) ?? 0;
   const edges =

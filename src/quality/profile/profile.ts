@@ -1,5 +1,6 @@
 import type { EngineRow, Relation, Session } from "../../engine/core/contract.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
 import { defined } from "../../util/defined.ts";
 import type { JsonValue } from "../../util/json.ts";
 import { countDistinct, type DistinctCount } from "../measures/distinct-count.ts";
@@ -81,10 +82,12 @@ const longestCategory = 200;
 export async function profileRelation(session: Session, relation: Relation): Promise<Profile> {
   const columns = columnsOfRelation(relation.columns);
   const aggregates = columns.flatMap((column, position) =>
-    Object.entries(aggregatesOf(column)).map(([name, sql]) => `${sql} AS c${position}_${name}`),
+    Object.entries(aggregatesOf(column)).map(
+      ([name, aggregate]) => sql`${aggregate} AS ${plainName(`c${position}_${name}`)}`,
+    ),
   );
   const [row = {}] = await session.rows(
-    unchecked(`SELECT ${["count(*) AS n", ...aggregates].join(", ")} FROM (${relation.sql})`),
+    sql`SELECT ${joinSql([sql`count(*) AS n`, ...aggregates])} FROM (${relation.sql})`,
   );
   const rows = toNumber(row["n"]) ?? 0;
   const profiles = columns.map((column, position) =>
@@ -130,44 +133,44 @@ function hasHistogram({ class: kind, approximateDistinct, maxLength }: ColumnPro
   return (approximateDistinct ?? 0) <= histogramLimit && (maxLength ?? 0) <= longestCategory;
 }
 
-function aggregatesOf(column: SuiteColumn): Readonly<Record<string, string>> {
+function aggregatesOf(column: SuiteColumn): Readonly<Record<string, SqlExpression>> {
   const name = duckdbDialect.identifier(column.name);
-  const present = { present: `count(${name})` };
+  const present = { present: sql`count(${name})` };
   if (column.class === "nested") return present;
-  const common = { ...present, guess: `approx_count_distinct(${name})` };
+  const common = { ...present, guess: sql`approx_count_distinct(${name})` };
   if (isNumeric(column.class)) {
     const floats = column.class === "float" || column.class === "double";
-    const value = floats ? `CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
+    const value = floats ? sql`CASE WHEN NOT isnan(${name}) THEN ${name} END` : name;
     const finite = floats
-      ? `CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END`
-      : `CAST(${name} AS DOUBLE)`;
+      ? sql`CASE WHEN isfinite(${name}) THEN CAST(${name} AS DOUBLE) END`
+      : sql`CAST(${name} AS DOUBLE)`;
     return defined({
       ...common,
-      min: `min(${value})`,
-      max: `max(${value})`,
-      mean: `avg(${finite})`,
+      min: sql`min(${value})`,
+      max: sql`max(${value})`,
+      mean: sql`avg(${finite})`,
       // the engine fails where the square of a value is too large; the largest value tells where
-      stdev: `stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
-      largest: column.class === "double" ? `max(abs(${finite}))` : undefined,
-      quartiles: `approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
-      nans: floats ? `count_if(isnan(${name}))` : undefined,
+      stdev: sql`stddev_samp(CASE WHEN abs(${finite}) <= ${largestSquared} THEN ${finite} END)`,
+      largest: column.class === "double" ? sql`max(abs(${finite}))` : undefined,
+      quartiles: sql`approx_quantile(${finite}, [0.25, 0.5, 0.75])`,
+      nans: floats ? sql`count_if(isnan(${name}))` : undefined,
     });
   }
   if (column.class === "string") {
-    const is = (pattern: string) => `count_if(${duckdbDialect.matches(name, pattern)})`;
-    const reads = (type: ReadableType) => `bool_and(${duckdbDialect.canCast(name, type)})`;
+    const is = (pattern: string) => sql`count_if(${duckdbDialect.matches(name, pattern)})`;
+    const reads = (type: SqlExpression) => sql`bool_and(${duckdbDialect.canCast(name, type)})`;
     return {
       ...common,
-      shortest: `min(length(${name}))`,
-      longest: `max(length(${name}))`,
+      shortest: sql`min(length(${name}))`,
+      longest: sql`max(length(${name}))`,
       fractional: is("^[+-]? ?[0-9]*\\.[0-9]*$"),
       integral: is("^[+-]? ?[0-9]+$"),
       boolean: is("^(true|false)$"),
-      reads_bigint: reads("BIGINT"),
-      reads_double: reads("DOUBLE"),
+      reads_bigint: reads(sql`BIGINT`),
+      reads_double: reads(sql`DOUBLE`),
     };
   }
-  return isTemporal(column.class) ? { ...common, min: `min(${name})`, max: `max(${name})` } : common;
+  return isTemporal(column.class) ? { ...common, min: sql`min(${name})`, max: sql`max(${name})` } : common;
 }
 
 function columnProfile(

@@ -1,3 +1,5 @@
+import { type SqlExpression, sql } from "../../sql/sql.ts";
+import { sqlAsWritten } from "../../sql/sql-text.ts";
 import { type JsonValue, stringifyJson } from "../../util/json.ts";
 import { type ColumnClass, columnNames, isNumeric, isTemporal, type SuiteColumn } from "../model/column.ts";
 import { type Dialect, digitsOfNumber } from "../model/dialect.ts";
@@ -13,7 +15,7 @@ export interface PlannedCheck {
   readonly check: Check;
   readonly expectation: Expectation;
   readonly plan: CheckPlan;
-  readonly scope: string | undefined;
+  readonly scope: SqlExpression | undefined;
 }
 
 /** What planning needs beside the suite. */
@@ -24,7 +26,7 @@ export interface PlanContext {
   /**
    * Caller's SQL by its path in the suite, after the engine has checked it; absent: the text as it stands.
    */
-  readonly expressions?: ReadonlyMap<string, string> | undefined;
+  readonly expressions?: ReadonlyMap<string, SqlExpression> | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ function planCheck(check: Check, context: PlanContext): PlannedCheck {
   const scope =
     check.where === undefined
       ? undefined
-      : `((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
+      : sql`((${expressionAt(`${check.path}.where`, check.where, context)}) IS TRUE)`;
   return { check, expectation, plan: expectation.plan(useOf(check, context)), scope };
 }
 
@@ -78,8 +80,8 @@ export function callerSqlOf(suite: Suite): { readonly path: string; readonly tex
 }
 
 /** The caller's SQL at a path: as the engine checked it, or as written. */
-function expressionAt(path: string, text: string, context: PlanContext): string {
-  return context.expressions?.get(path) ?? text;
+function expressionAt(path: string, text: string, context: PlanContext): SqlExpression {
+  return context.expressions?.get(path) ?? sqlAsWritten(text);
 }
 
 /** The column of a name, or of a dotted path into structs where no column has that name. */
@@ -97,7 +99,8 @@ export function findColumn(
     const top = findColumn(parts.slice(0, head).join("."), columns, dialect);
     const inner =
       top?.fields === undefined ? undefined : findColumn(parts.slice(head).join("."), top.fields, dialect);
-    if (top !== undefined && inner !== undefined) return { ...inner, name, sql: `${top.sql}.${inner.sql}` };
+    if (top !== undefined && inner !== undefined)
+      return { ...inner, name, sql: sql`${top.sql}.${inner.sql}` };
   }
   return undefined;
 }
@@ -117,7 +120,7 @@ function useOf(check: Check, context: PlanContext): CheckUse {
     }
     return found;
   };
-  const literal = (value: JsonValue, column: ColumnUse, param: string): string => {
+  const literal = (value: JsonValue, column: ColumnUse, param: string): SqlExpression => {
     const problem = misfit(value, column);
     if (problem !== undefined)
       throw invalidSuite(
@@ -169,11 +172,11 @@ function typedAsNeeded(
   );
   const fits = (kind: ColumnClass) => accepts === undefined || accepts.includes(kind);
   if (given.includes("boolean") && fits("boolean"))
-    return { ...column, class: "boolean", sql: `CAST(${column.sql} AS BOOLEAN)` };
+    return { ...column, class: "boolean", sql: sql`CAST(${column.sql} AS BOOLEAN)` };
   if ((given.includes("string") || !fits("double")) && fits("string"))
     return { ...column, class: "string", sql: dialect.toText(column.sql) };
   if (fits("double")) return { ...column, class: "double", sql: dialect.toDouble(column.sql) };
-  return { ...column, class: "timestamp", sql: `CAST(${column.sql} AS TIMESTAMP)` };
+  return { ...column, class: "timestamp", sql: sql`CAST(${column.sql} AS TIMESTAMP)` };
 }
 
 /**

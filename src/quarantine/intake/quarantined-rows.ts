@@ -21,7 +21,7 @@ import { quarantineColumns } from "./quarantine-table.ts";
 export async function requireAside(session: Session, aside: Places, files: readonly string[]): Promise<void> {
   const [found] = await session.rows(
     unchecked(
-      `SELECT ${placesSql(quarantineColumns.file, quarantineColumns.row)} AS places FROM read_parquet(${fileList(files)})`,
+      `SELECT ${placesSql(quoteName(quarantineColumns.file), quoteName(quarantineColumns.row))} AS places FROM read_parquet(${fileList(files)})`,
     ),
   );
   requireSamePlaces(aside, placesOf(found?.["places"]));

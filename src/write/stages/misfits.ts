@@ -39,7 +39,7 @@ export async function setMisfitsAside(
   const conditions = [...ofSource.map(({ fails }) => fails), ...checks.map(({ fails }) => fails)];
   if (conditions.length === 0) return { fitting: source };
   const counts = conditions.map((condition, at) => `count_if(${condition}) AS c${at}`);
-  const misfit = `coalesce(${conditions.join(" OR ")}, false)`;
+  const misfit = unchecked(`coalesce(${conditions.join(" OR ")}, false)`);
   const [found] = await session.rows(
     unchecked(
       `SELECT count(*) AS n, ${placesSql(quoteName(file), quoteName(row), misfit)} AS misfits, ${counts.join(", ")} FROM (${source.positionedSql})`,
@@ -70,7 +70,9 @@ export async function setMisfitsAside(
       rows,
       places,
       checks: results.filter((result) => (result.unexpected ?? 0) > 0),
-      sql: `SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${errors.join(", ")}${errors.length === 1 ? `, CAST([] AS ${errorsType})` : ""}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
+      sql: unchecked(
+        `SELECT ${quoteName(file)} AS file, ${quoteName(row)} AS row, CAST(list_concat(${errors.join(", ")}${errors.length === 1 ? `, CAST([] AS ${errorsType})` : ""}) AS ${errorsType}) AS errors FROM (${source.positionedSql}) WHERE ${misfit}`,
+      ),
     },
   };
 }
