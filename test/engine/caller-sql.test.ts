@@ -117,16 +117,16 @@ describe("a caller's query", () => {
     await bare.execute(sql`CREATE TABLE __varve_hidden AS SELECT 1 AS a`);
     const fenced = await bare.fence({ files: [] });
     expect(await failureOf(fenced.callerQuery("FROM nothing"))).toMatchObject({
-      message: "There is no table nothing in this query. Its tables are: none.",
+      message: "Unknown table nothing. The query's tables are: none.",
       data: { table: "nothing", tables: [] },
     });
     await bare.close();
   });
 
   it.each([
-    ["nothing", "", "it holds 0 statements"],
-    ["a comment", "-- SELECT 1", "it holds 0 statements"],
-    ["three statements", "SELECT 1; SELECT 2; SELECT 3", "it holds 3 statements"],
+    ["nothing", "", "it has 0 statements"],
+    ["a comment", "-- SELECT 1", "it has 0 statements"],
+    ["three statements", "SELECT 1; SELECT 2; SELECT 3", "it has 3 statements"],
     ["a parameter by position", "SELECT ?", "it has parameters"],
     ["a parameter by name", "FROM flights WHERE id = $a", "it has parameters"],
     [
@@ -201,12 +201,12 @@ describe("a caller's expression", () => {
   });
 
   it.each([
-    ["a positional reference", "#1", "it holds a positional reference"],
-    ["a default", "DEFAULT", "it holds a default"],
-    ["a window", "sum(id) OVER ()", "it holds a window"],
+    ["a positional reference", "#1", "it contains a positional reference"],
+    ["a default", "DEFAULT", "it contains a default"],
+    ["a window", "sum(id) OVER ()", "it contains a window"],
     ["two", "id, s", "it is not one scalar expression"],
-    ["a sub-query inside", "id = (FROM kept)", "it holds a subquery"],
-    ["a parameter", "id = ?", "it holds a parameter"],
+    ["a sub-query inside", "id = (FROM kept)", "it contains a subquery"],
+    ["a parameter", "id = ?", "it contains a parameter"],
     ["an aggregate", "max(id)", "it calls max(), which is about more than one row"],
     ["rows of a list", "unnest(l)", "it calls unnest(), which is about more than one row"],
     ["a setting", "s = current_setting('x')", expect.stringContaining("not on the list")],
