@@ -99,7 +99,7 @@ export class TableQuarantine {
     const verbOptions = toResubmitOptions(options);
     const { resubmit } = await import("../../quarantine/resubmit.ts");
     const result = await resubmit(await this.#state.writable(), verbOptions);
-    await this.#state.refresh();
+    await this.#state.catchUp(result.version ?? this.#state.log.version);
     return result;
   }
 

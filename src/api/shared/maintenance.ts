@@ -16,9 +16,12 @@ export interface MaintenanceReport {
   readonly warnings: readonly MaintenanceWarning[];
 }
 
-/** A step of post-commit maintenance that failed. */
+/**
+ * A step after a commit that failed. `refresh`: the version is committed, but could not be read back, so the
+ * open table still shows the version before.
+ */
 export interface MaintenanceWarning {
-  readonly step: "checksum" | "checkpoint" | "cleanup";
+  readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh";
   readonly message: string;
   /** Absent where the failure was no error of varve's. */
   readonly code?: ErrorCode | undefined;
@@ -38,9 +41,21 @@ export class Maintenance {
     const before = this.#running;
     this.#running = upkeep.then(async (report) => {
       await before;
-      this.#reports.push(plainReport(report));
-      if (this.#reports.length > mostReports) this.#reports.shift();
+      this.#keep(plainReport(report));
     });
+  }
+
+  /** Reports that a version that was committed could not be read back. */
+  notRead(version: number, cause: unknown): void {
+    const code = isVarveError(cause) ? cause.code : undefined;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `Version ${version} is committed, but could not be read back: ${why} Call refresh() to see it.`;
+    this.#keep({ version, checksumWritten: false, warnings: [{ step: "refresh", message, code }] });
+  }
+
+  #keep(report: MaintenanceReport): void {
+    this.#reports.push(report);
+    if (this.#reports.length > mostReports) this.#reports.shift();
   }
 
   /** Waits until nothing is under way. */

@@ -14,6 +14,8 @@ export class TableState {
    */
   readonly maintenance = new Maintenance();
   #log: LogSnapshot;
+  /** A commit of this table could not be read back yet. */
+  #behind = false;
 
   constructor(log: LogSnapshot, pinned: boolean) {
     this.#log = log;
@@ -28,6 +30,7 @@ export class TableState {
   /** Reads the commits that are newer than {@link TableState.log}. */
   async refresh(): Promise<LogSnapshot> {
     this.#log = await refreshLog(this.#log);
+    this.#behind = false;
     return this.#log;
   }
 
@@ -45,7 +48,7 @@ export class TableState {
       );
     }
     await this.maintenance.wait();
-    return this.#log;
+    return this.#behind ? this.refresh() : this.#log;
   }
 
   /** As {@link TableState.writable}, after a refresh. */
@@ -55,13 +58,26 @@ export class TableState {
   }
 
   /** The result of a commit as plain data; the maintenance that follows it goes on. */
-  async committed<T extends Pick<WriteOutcome, "upkeep">>({
+  async committed<T extends Pick<WriteOutcome, "upkeep" | "version">>({
     upkeep,
     ...result
   }: T): Promise<Omit<T, "upkeep">> {
     this.maintenance.add(upkeep);
-    await this.refresh();
+    await this.catchUp(result.version);
     return result;
+  }
+
+  /**
+   * Reads back what was committed as `version`. Never rejects: what has landed is not reported as failed, or
+   * its writer would write it again. A failure is a warning of the maintenance, and the next write refreshes.
+   */
+  async catchUp(version: number): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      this.#behind = true;
+      this.maintenance.notRead(version, error);
+    }
   }
 
   /** Discards quarantined rows of an earlier try of a batch that the try which landed replaces. */

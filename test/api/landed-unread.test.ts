@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { check, createTable, suite, type Table, VarveError } from "../../src/index.ts";
+import { memoryStore, type ObjectStore } from "../../src/store.ts";
+
+let tables = 0;
+
+/** A table in memory, whose store refuses listings as soon as a commit has landed while it is armed. */
+async function unreadableTable() {
+  const memory = memoryStore(`landed-unread-${tables++}`);
+  const state = { armed: false, refuses: false };
+  const store: ObjectStore = {
+    ...memory,
+    async *list(...parameters) {
+      if (state.refuses) throw new VarveError("STORE_UNAVAILABLE", "The store is away.", {});
+      yield* memory.list(...parameters);
+    },
+    async putIfAbsent(...parameters) {
+      const answer = await memory.putIfAbsent(...parameters);
+      if (state.armed && /_delta_log\/\d+\.json$/.test(parameters[0])) state.refuses = true;
+      return answer;
+    },
+  };
+  const table = await createTable("ram://orders", { openStore: () => store, source: [{ id: 1n }] });
+  return { table, state };
+}
+
+describe("a commit that landed, and could not be read back", () => {
+  const verbs: Record<string, (table: Table) => Promise<{ version: number }>> = {
+    append: (table) => table.append([{ id: 2n }]),
+    overwrite: (table) => table.overwrite([{ id: 2n }, { id: 3n }]),
+    alter: (table) => table.alter({ description: "orders" }),
+    "a suite": (table) => table.suite.set(suite("ids", [check.notNull("id")])),
+  };
+
+  it.each(Object.entries(verbs))("is told as committed, with a warning: %s", async (_, verb) => {
+    const { table, state } = await unreadableTable();
+    await using open = table;
+    state.armed = true;
+    expect(await verb(open)).toMatchObject({ version: 1 });
+    state.refuses = state.armed = false;
+    expect((await open.settled()).flatMap(({ warnings }) => warnings)).toContainEqual({
+      step: "refresh",
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringMatching(/^Version 1 is committed, but could not be read back: /),
+    });
+    expect(open.snapshot().version).toBe(0);
+    expect(await open.append([{ id: 9n }])).toMatchObject({ version: 2 });
+    expect(open.snapshot().version).toBe(2);
+  });
+});
