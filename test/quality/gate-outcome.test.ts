@@ -7,6 +7,7 @@ import { duckdbEngine } from "../../src/engine/session/session.ts";
 import { compileSuite } from "../../src/quality/gate/compile.ts";
 import { evaluateGate } from "../../src/quality/gate/gate.ts";
 import { type BuiltCheck, check, suite } from "../../src/quality/suite/builder.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { sql, unchecked } from "../../src/sql/sql.ts";
 import { fenceOf } from "../support/fence-of.ts";
@@ -297,5 +298,53 @@ describe("a suite as SQL", () => {
         data: expect.objectContaining({ path: "checks[1].kind" }),
       }),
     );
+  });
+});
+
+describe("rows that uniqueness counts", () => {
+  const unique = { column: "a" };
+  const both = { column_list: ["a", "b"] };
+  it.each([
+    ["a value", { kind: "expect_column_values_to_be_unique", params: unique }, 3, 2],
+    ["a value in some rows", { kind: "expect_column_values_to_be_unique", params: unique, where: "c" }, 2, 2],
+    [
+      "a value, where none fails",
+      { kind: "expect_column_values_to_be_unique", params: unique, onNull: "fail" },
+      5,
+      4,
+    ],
+    ["not all missing", { kind: "expect_compound_columns_to_be_unique", params: both }, 4, 0],
+    [
+      "none missing",
+      {
+        kind: "expect_compound_columns_to_be_unique",
+        params: { ...both, ignore_row_if: "any_value_is_missing" },
+      },
+      2,
+      0,
+    ],
+    [
+      "any",
+      { kind: "expect_compound_columns_to_be_unique", params: { ...both, ignore_row_if: "never" } },
+      5,
+      0,
+    ],
+  ] as const)("are those with %s", async (_, json, considered, unexpected) => {
+    const batch = await session.stage({
+      kind: "rows",
+      rows: [
+        { a: 1, b: 1, c: true },
+        { a: 1, b: 2, c: true },
+        { a: null, b: null, c: true },
+        { a: null, b: 5, c: false },
+        { a: 3, b: null, c: false },
+      ],
+    });
+    const { checks } = await evaluateGate(session, defineSuite({ checks: [json] }), batch, {
+      now: 0,
+      fence: fenceOf(session),
+    });
+    const observed = (considered - unexpected) / considered;
+    expect(checks[0]).toMatchObject({ considered, unexpected, observed });
   });
 });
