@@ -16,6 +16,6 @@ export function describeObjectStore(name: string, makeStore: () => Promise<Closa
     afterAll(async () => {
       await under.close?.();
     });
-    it.each(objectStoreCases(() => under))("$name", ({ run }) => run());
+    for (const { name, run } of objectStoreCases(() => under)) it(name, run);
   });
 }

@@ -263,6 +263,23 @@ describe("a staged batch", () => {
     await table.close();
   });
 
+  it("lands once when it is published twice and its tests drop rows of it", async () => {
+    const { folder, table } = await fresh();
+    const gate = suite("positive", [check.between("amount", { min: 0 }, { onFail: "drop" })]);
+    const staged = await table.staging.stage([
+      { id: 2, amount: 2 },
+      { id: 3, amount: -1 },
+    ]);
+    const tries = await Promise.all(
+      [1, 2].map(async () => (await openTable(folder)).staging.publish(staged.id, { gate })),
+    );
+    expect(tries.map(({ outcome }) => outcome).sort()).toEqual(["alreadyApplied", "committed"]);
+    expect(await table.staging.publish(staged.id, { gate })).toMatchObject({ outcome: "alreadyApplied" });
+    expect((await rowsOf(await openTable(folder))).map((row) => row["id"])).toEqual([1n, 2n]);
+    expect(leftOf(folder)).toEqual([]);
+    await table.close();
+  });
+
   it("is gone when it is discarded, files and all", async () => {
     const { folder, table } = await fresh();
     const before = dataFiles(folder);

@@ -87,7 +87,7 @@ export const verbsMistakes: readonly Mistake[] = [
     what: "A gate that compared with the table does not read it.",
     file: "table-change.ts",
     find: "reads: change.judgedByTable === true ?",
-    replace: "reads: change.judgedByTable === true && change.reads !== undefined ?",
+    replace: "reads: change.judgedByTable === true && change.reads === undefined ?",
     test: "racing-writes.test.ts",
     name: "compared with the table meets rows added:",
   },
@@ -308,7 +308,16 @@ export const verbsMistakes: readonly Mistake[] = [
     find: ", txn: stagedTransaction(batch.id), userMetadata }",
     replace: ", userMetadata }",
     test: "staged.test.ts",
-    name: "lands once when it is published twice",
+    name: "published twice and its tests drop rows",
+  },
+  {
+    what: "Files of a staged batch are committed under a name of each try.",
+    file: "publish-staged.ts",
+    find: "return addedFiles({ target, files, rows, ...about }, stagedTransaction(id));",
+    replace:
+      "return addedFiles({ target, files, rows, ...about }, stagedTransaction(id + now.context.world.uuid()));",
+    test: "staged.test.ts",
+    name: "lands once when it is published twice, one after the other",
   },
   {
     what: "A staged batch that compared with the table lands beside what it did not see.",
