@@ -45,7 +45,11 @@ export class Reader {
         );
     } catch (error) {
       const isGone = model.oldest > model.first || !listsAtOnce(faults);
-      if (!isGone || !isVarveError(error, "VERSION_NOT_FOUND", "TIMESTAMP_OUT_OF_RANGE")) throw error;
+      // Of a version whose commit was cleaned up, a torn checkpoint of another's may be all that is left.
+      const isTorn =
+        isVarveError(error, "CHECKPOINT_CORRUPT") && model.strays.has(String(error.data["path"]));
+      if (!isGone || !(isTorn || isVarveError(error, "VERSION_NOT_FOUND", "TIMESTAMP_OUT_OF_RANGE")))
+        throw error;
       count(tally, error);
     }
   }
