@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { writeCheckpoint } from "../../src/log/checkpoint/checkpoint-write.ts";
-import { commitPath } from "../../src/log/segment/file-names.ts";
+import type { TableContext } from "../../src/log/contract.ts";
+import { commitPath, uuidCheckpointPath } from "../../src/log/segment/file-names.ts";
 import { readTail } from "../../src/log/segment/tail-read.ts";
 import { latestVersion, openLog, refreshLog } from "../../src/log/snapshot/open-log.ts";
 import { serializeActions } from "../../src/protocol/action-json.ts";
@@ -10,6 +11,7 @@ import { realWorld } from "../../src/util/world.ts";
 import {
   add,
   allFiles,
+  allPaths,
   allTombstones,
   diskBacked,
   firstActions,
@@ -236,3 +238,45 @@ async function laggingTable(commits: readonly (readonly Action[])[]) {
   };
   return { store, hide, context: diskBacked(lagging, world) };
 }
+
+describe("a version that others clean up to beyond while it is opened, beside a torn checkpoint", () => {
+  /** Version 1 is the newest when it is listed; by the time its torn checkpoint is read, only version 2 is left. */
+  async function overtakenTable(): Promise<TableContext> {
+    const clock = { now: 1000 };
+    const world = { ...realWorld, now: () => clock.now };
+    const table = await memoryTable([[...firstActions(), add("a")], [add("b")]], world);
+    const torn = uuidCheckpointPath(1, realWorld.uuid(), "json");
+    await table.store.put(torn, new TextEncoder().encode('{"add":{"path":"stray'));
+    const overtake = async () => {
+      clock.now = 2000;
+      await table.store.delete(torn);
+      await table.store.put(commitPath(2), serializeActions([add("c")]));
+      await writeCheckpoint(await openLog(table));
+      for (const version of [0, 1]) await table.store.delete(commitPath(version));
+      await table.store.put(torn, new TextEncoder().encode('{"add":{"path":"stray'));
+    };
+    const store: ObjectStore = {
+      ...table.store,
+      get: async (path, options) => {
+        if (path === torn && (await table.store.head(commitPath(2))) === undefined) await overtake();
+        return table.store.get(path, options);
+      },
+    };
+    return diskBacked(store, table.world);
+  }
+
+  it.each([
+    ["the newest version", {}],
+    ["the version as of a time", { timestamp: 2000 }],
+  ])("does not disturb who opens %s", async (_, options) => {
+    const snapshot = await openLog(await overtakenTable(), options);
+    expect(snapshot.version).toBe(2);
+    expect((await allPaths(await snapshot.files())).sort()).toEqual(["a", "b", "c"]);
+  });
+
+  it("is gone for who asks for it by its number", async () => {
+    await expect(openLog(await overtakenTable(), { version: 1 })).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+    });
+  });
+});

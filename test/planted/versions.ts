@@ -91,6 +91,14 @@ export const versionsMistakes: readonly Mistake[] = [
     name: "changes nothing when it is no JSON",
   },
   {
+    what: "A newest version that others cleaned up to beyond is reported as damaged.",
+    file: "open-log.ts",
+    find: "if (now.latest <= listing.latest) throw error;",
+    replace: "throw error;",
+    test: "log/open-log.test.ts",
+    name: "does not disturb who opens the newest version",
+  },
+  {
     what: "A refresh trusts what follows a snapshot whose own commit is gone.",
     file: "open-log.ts",
     find: "hasCommits(listing, version) && isInOrder",

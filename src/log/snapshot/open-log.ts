@@ -46,14 +46,10 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
     );
   }
   if (timestamp !== undefined) {
-    const listing = await listWhole(context, undefined, options);
-    const latest = await openListed(context, listing, listing.latest, options);
-    return openListed(
-      context,
-      listing,
-      await versionAtTime(context, listing, latest, timestamp, options),
-      options,
-    );
+    const whole = await listWhole(context, undefined, options);
+    const { listing, newest } = await openNewest(context, whole, options);
+    const asked = await versionAtTime(context, listing, newest, timestamp, options);
+    return openListed(context, listing, asked, options);
   }
   if (version !== undefined) {
     const listing = await listWhole(context, version, options);
@@ -61,8 +57,29 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
       throw versionNotFound(await listWhole(context, undefined, options), version);
     return openListed(context, listing, version, options);
   }
-  const listing = await listFromHint(context, options);
-  return openListed(context, listing, listing.latest, options);
+  const { newest } = await openNewest(context, await listFromHint(context, options), options);
+  return newest;
+}
+
+interface Newest {
+  readonly listing: LogListing;
+  readonly newest: TableSnapshot;
+}
+
+/**
+ * The newest version of a listing, or a newer one where that can no longer be read: others may have committed
+ * and cleaned up to beyond it since it was listed. Whether the log is damaged, its newest version says.
+ */
+async function openNewest(context: TableContext, listing: LogListing, options: ReadOptions): Promise<Newest> {
+  try {
+    return { listing, newest: await openListed(context, listing, listing.latest, options) };
+  } catch (error) {
+    if (!isVarveError(error, "CHECKPOINT_CORRUPT", "LOG_CORRUPT", "LOG_GAP", "VERSION_NOT_FOUND"))
+      throw error;
+    const now = await listWhole(context, undefined, options);
+    if (now.latest <= listing.latest) throw error;
+    return openNewest(context, now, options);
+  }
 }
 
 /** The greatest version that the log holds, by listing alone. @throws `NOT_A_TABLE` */
