@@ -1,4 +1,4 @@
-import type { Engine, OpenSession } from "../engine/core/contract.ts";
+import type { Engine } from "../engine/core/contract.ts";
 import type { LogSnapshot } from "../log/contract.ts";
 import { metricSeries, unrecordedHistory } from "../metrics/metrics.ts";
 import { evaluateGate } from "../quality/gate/gate.ts";
@@ -11,10 +11,10 @@ import {
   type MetricSeries,
   type VersionTests,
 } from "../report/check-report.ts";
-import { planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
 import { isJsonObject, type JsonObject } from "../util/json.ts";
 import { realWorld, type World } from "../util/world.ts";
+import { openCompared } from "../write/plan/compared-tables.ts";
 import type { GateOptions, WriteProgress } from "../write/plan/write-options.ts";
 import { stageWriteSource, type WriteSource } from "../write/plan/write-source.ts";
 import { type HistoryEntry, readHistory } from "./history.ts";
@@ -53,7 +53,9 @@ export async function checkSuite(
   const start = world.now();
   await using session = await engine.open({ signal: options.signal });
   const readable: string[] = [];
-  const relations = await openRelations(session, defined, options, readable);
+  const { gateOptions, signal } = options;
+  const versions = { tables: gateOptions?.tables, signal };
+  const relations = await openCompared(session, defined, versions, readable);
   options.onProgress?.({ phase: "reading" });
   const staged = await stageWriteSource(session, source, {
     positions: suiteNeeds(defined).positions,
@@ -61,7 +63,6 @@ export async function checkSuite(
     signal: options.signal,
   });
   appendAll(readable, staged.files);
-  const { gateOptions } = options;
   const earlier =
     gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
   options.onProgress?.({ phase: "checking" });
@@ -69,7 +70,7 @@ export async function checkSuite(
     now: world.now(),
     relations,
     fence: () => session.fence({ files: readable }),
-    functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
+    functions: gateOptions?.functions,
     history: earlier,
   });
   const seconds = (world.now() - start) / 1000;
@@ -90,17 +91,6 @@ export async function checkSuite(
 
 function upTo(series: MetricSeries, version: number): MetricSeries {
   return { ...series, points: series.points.filter((point) => point.version <= version) };
-}
-
-async function openRelations(session: OpenSession, suite: Suite, options: CheckOptions, readable: string[]) {
-  const found: Record<string, Awaited<ReturnType<typeof planScan>>> = {};
-  for (const name of suiteNeeds(suite).relations) {
-    const snapshot = options.gateOptions?.tables?.[name];
-    if (snapshot === undefined) continue;
-    found[name] = await planScan(session, snapshot);
-    appendAll(readable, found[name]?.files ?? []);
-  }
-  return found;
 }
 
 function isSnapshot(source: WriteSource): source is LogSnapshot {

@@ -10,13 +10,12 @@ import { evaluateGate } from "../quality/gate/gate.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite } from "../quality/suite/carried.ts";
 import { defineSuite, expectationOf } from "../quality/suite/define.ts";
-import { suiteNeeds } from "../quality/suite/needs.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
-import { planScan, type ScanRelation } from "../table/scan/scan.ts";
-import { appendAll } from "../util/append-all.ts";
+import type { ScanRelation } from "../table/scan/scan.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
+import { type ComparedTables, openCompared } from "../write/plan/compared-tables.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
 import { landClaim } from "./land-claim.ts";
 import { changedRowsSql, rewriteQuarantine } from "./quarantine-change.ts";
@@ -107,11 +106,10 @@ async function claimClean(
   const staging = await context.store.stagingFolder();
   try {
     const judge = async (session: OpenSession, scan: ScanRelation) => {
-      const { relations, files } = await gateRelations(session, table, suite, options);
-      const fence = lazyFence(session, () => ({
-        files: [...scan.files, ...files],
-        writableFolders: [staging],
-      }));
+      const readable = [...scan.files];
+      const versions = { tables: options.gateOptions?.tables, target: table, signal: options.signal };
+      const relations = await openCompared(session, suite, versions, readable);
+      const fence = lazyFence(session, () => ({ files: readable, writableFolders: [staging] }));
       const rows = await stagePayloads(session, table, `SELECT * FROM (${scan.sql}) WHERE ${open}`, fence);
       const failing =
         suite === undefined
@@ -141,32 +139,8 @@ async function claimClean(
   }
 }
 
-interface GateRelations {
-  readonly relations: Readonly<Record<string, StagedRelation>>;
-  readonly files: readonly string[];
-}
-
-/** The tables that a suite compares with. */
-async function gateRelations(
-  session: OpenSession,
-  table: LogSnapshot,
-  suite: Suite | undefined,
-  options: ResubmitOptions,
-): Promise<GateRelations> {
-  const relations: Record<string, StagedRelation> = {};
-  const files: string[] = [];
-  for (const name of suite === undefined ? [] : suiteNeeds(suite).relations) {
-    const snapshot = options.gateOptions?.tables?.[name] ?? (name === "this" ? table : undefined);
-    if (snapshot === undefined) continue;
-    const scan = await planScan(session, snapshot);
-    appendAll(files, scan.files);
-    relations[name] = await session.stage({ kind: "relation", relation: scan });
-  }
-  return { relations, files };
-}
-
 interface FencedOptions extends ResubmitOptions {
-  readonly relations: GateRelations["relations"];
+  readonly relations: ComparedTables;
   readonly fence: () => Promise<FencedSession>;
 }
 
@@ -184,7 +158,7 @@ async function failingRows(
     now: table.context.world.now(),
     relations,
     fence,
-    functions: gateOptions?.functions === undefined ? undefined : gateOptions.functions,
+    functions: gateOptions?.functions,
   });
   return verdict.quarantineSql;
 }

@@ -1,4 +1,5 @@
 import { expectations } from "../checks/registry.ts";
+import { thisTable } from "../model/expectation.ts";
 import type { Check, Suite } from "../model/suite.ts";
 
 const functionKind = "expect_rows_to_satisfy_function";
@@ -25,7 +26,7 @@ export function suiteNeeds(suite: Suite): SuiteNeeds {
   const functions = new Set<string>();
   for (const { kind, params, repair } of suite.checks) {
     if (repair?.with === "function") functions.add(repair.function);
-    if (params["across_table"] === true) relations.add("this");
+    if (params["across_table"] === true) relations.add(thisTable);
     if (expectations.get(kind)?.params["table"] !== undefined && typeof params["table"] === "string")
       relations.add(params["table"]);
     if (kind === functionKind && typeof params["function"] === "string") functions.add(params["function"]);

@@ -10,6 +10,7 @@ import type { RowCount } from "../../table/commit/table-change.ts";
 import type { StagedData } from "../../table/data-files/write-data-files.ts";
 import type { WriteRules } from "../../table/rules/write-rules.ts";
 import type { BatchTarget } from "../plan/batch-target.ts";
+import type { ComparedTables } from "../plan/compared-tables.ts";
 import type { Removal, RowsPlan } from "../plan/write-plan.ts";
 import type { WrittenRows } from "./batch-checks.ts";
 import type { StageServices, WriteRoom } from "./write-room.ts";
@@ -29,9 +30,6 @@ export interface StagedRows {
   readonly compared: ComparedTables;
   readonly removal: OpenRemoval;
 }
-
-/** Tables by the suite's names for them. */
-export type ComparedTables = Readonly<Record<string, StagedRelation>>;
 
 /** A removal whose rows the session can read: they are found before the session is fenced. */
 export type OpenRemoval = Exclude<Removal, { kind: "condition" }> | MatchingRows;

@@ -1,10 +1,12 @@
 import type { Session, StagedRelation } from "../../engine/core/contract.ts";
 import { Gate } from "../../quality/gate/gate.ts";
+import { thisTable } from "../../quality/model/expectation.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { type WriteRules, writeRules } from "../../table/rules/write-rules.ts";
+import type { ComparedTables } from "../plan/compared-tables.ts";
 import { computedAnew, fittedRelation } from "./batch-rows.ts";
-import type { ComparedTables, FencedRows, FittedRows } from "./batch-stages.ts";
+import type { FencedRows, FittedRows } from "./batch-stages.ts";
 import { survivingRows } from "./removal.ts";
 
 /**
@@ -30,17 +32,17 @@ export async function fenceRows(fit: FittedRows): Promise<FencedRows> {
     rules,
     fitted,
     gate,
-    comparesWithTable: tables["this"] !== undefined && plan.tests?.tables?.["this"] === undefined,
+    comparesWithTable: tables[thisTable] !== undefined && plan.tests?.tables?.[thisTable] === undefined,
     given: source.rows ?? (await countRows(room.session, source.sql)),
   };
 }
 
 /** The tables that the tests compare with; of the one that is written to only what the write leaves. */
 async function comparedRows(fit: FittedRows, fitted: StagedRelation): Promise<ComparedTables> {
-  const { this: table, ...others } = fit.compared;
-  if (table === undefined || fit.plan.tests?.tables?.["this"] !== undefined) return fit.compared;
+  const { [thisTable]: table, ...others } = fit.compared;
+  if (table === undefined || fit.plan.tests?.tables?.[thisTable] !== undefined) return fit.compared;
   const left = await survivingRows(fit, table, fitted);
-  return left === undefined ? others : { ...others, this: left };
+  return left === undefined ? others : { ...others, [thisTable]: left };
 }
 
 interface GateParts {
