@@ -1,30 +1,18 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { DuckDBConnection, DuckDBType } from "@duckdb/node-api";
-import { assertInternal } from "../../errors.ts";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
-import type {
-  EngineRow,
-  EngineValue,
-  FieldIds,
-  ParquetWriteOptions,
-  WrittenColumn,
-  WrittenFile,
-} from "../core/contract.ts";
-import { assertNotAborted, type EngineCore, type TypedColumn } from "../core/core.ts";
-import { threadsOf } from "../core/instance-pool.ts";
+import type { EngineRow, FieldIds, ParquetWriteOptions, WrittenFile } from "../core/contract.ts";
+import { assertNotAborted, type EngineCore } from "../core/core.ts";
 import { plainConverter } from "../core/plain-values.ts";
+import { withNan } from "./file-nan.ts";
+import { rowGroupSetting } from "./row-groups.ts";
+import { partitionNumber, textOrNull, type WrittenRelation, writtenFile } from "./written-file.ts";
 
-/** DuckDB cuts longer text statistics to this many bytes without saying so, and rounds a cut maximum up. */
-const statisticsBytes = 256;
 /** Bytes that one value takes in a file, on the safe side for all but long texts. */
 const bytesOfCell = 8;
-/** Rows of a row group that the engine writes by itself. */
-const engineRowGroup = 122_880;
-/** Rows that a row group holds at least, where it is not the last. */
-const engineVector = 2048;
 /**
  * Takes as long as snappy for files a good third smaller; the engine's own 3 takes a third longer for an
  * eighth less.
@@ -66,11 +54,9 @@ export function writeParquet(
   });
 }
 
-interface Writer {
-  readonly core: EngineCore;
+interface Writer extends WrittenRelation {
   readonly connection: DuckDBConnection;
   readonly options: ParquetWriteOptions;
-  readonly columns: readonly TypedColumn[];
 }
 
 /**
@@ -202,7 +188,7 @@ async function copy(
     "RETURN_STATS",
     `COMPRESSION ${options.compression ?? "snappy"}`,
     ...(options.compression === "zstd" ? [`COMPRESSION_LEVEL ${zstdLevel}`] : []),
-    ...rowGroupSetting(writer),
+    ...rowGroupSetting(writer.core, options.rowGroupRows),
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []
       : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
@@ -214,84 +200,6 @@ async function copy(
     `COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`,
   );
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
-}
-
-/**
- * The engine says of a file's last row group alone whether it holds NaN. A row group with NaN has no bounds
- * in the file's footer; columns with such a row group are looked through.
- */
-async function withNan(writer: Writer, files: readonly WrittenFile[]): Promise<WrittenFile[]> {
-  const found: WrittenFile[] = [];
-  for (const file of files) {
-    const unsure = file.columns.filter(({ hasNan }) => hasNan === false);
-    const bounded =
-      file.rows <= engineVector || unsure.length === 0 ? undefined : await boundedColumns(writer, file);
-    if (bounded === undefined) {
-      found.push(file);
-      continue;
-    }
-    const asked = unsure.filter(({ path }) => !bounded.has(path.join(pathMark)) && !isNested(writer, path));
-    const items = asked.map(({ path }, at) => `bool_or(isnan(${path.map(quoteName).join(".")})) AS n${at}`);
-    const [row] =
-      items.length === 0
-        ? []
-        : await writer.core.rows(`SELECT ${items.join(", ")} FROM read_parquet(${quoteFile(file.file)})`);
-    const columns = file.columns.map((column) => {
-      if (column.hasNan !== false || bounded.has(column.path.join(pathMark))) return column;
-      const { hasNan, ...others } = column;
-      const at = asked.indexOf(column);
-      return at < 0 ? others : { ...column, hasNan: row?.[`n${at}`] === true };
-    });
-    found.push({ ...file, columns });
-  }
-  return found;
-}
-
-/** What the engine puts between the names of a path. */
-const pathMark = ", ";
-
-/**
- * Paths of columns that have bounds, or no value, in every row group; `undefined` for a file of one row
- * group.
- */
-async function boundedColumns(
-  { core }: Writer,
-  { file }: WrittenFile,
-): Promise<ReadonlySet<string> | undefined> {
-  const rows = await core.rows(
-    `SELECT path_in_schema AS path, count(*) AS groups,
-      count_if(stats_max_value IS NULL AND stats_null_count IS DISTINCT FROM num_values) AS unbounded
-      FROM parquet_metadata(${quoteFile(file)}) GROUP BY ALL`,
-  );
-  if (rows.every((row) => Number(row["groups"]) <= 1)) return undefined;
-  return new Set(rows.flatMap((row) => (Number(row["unbounded"]) === 0 ? [String(row["path"])] : [])));
-}
-
-/** Whether a value lies in a list or map, so that a row has any number of them. */
-function isNested({ core: { driver }, columns }: Writer, path: readonly string[]): boolean {
-  let type = columns.find(({ name }) => name === path[0])?.type;
-  for (const name of path.slice(1)) {
-    if (!(type instanceof driver.api.DuckDBStructType)) return true;
-    type = type.entryTypes[type.entryNames.indexOf(name)];
-  }
-  return false;
-}
-
-/**
- * Rows of a row group: as asked for, else the engine's own number, less where the memory limit is small,
- * because a group is held in memory whole. A row is taken for 2 KiB, or for twice what rows took that were
- * staged here: a quarantine holds their values and their text.
- */
-function rowGroupSetting({ core, options }: Writer): string[] {
-  if (options.rowGroupRows !== undefined) return [`ROW_GROUP_SIZE ${options.rowGroupRows}`];
-  const { memoryLimit } = core.options;
-  const bytesOfRow = Math.max(2048, 2 * core.widest.bytesOfRow);
-  const threads = Math.max(4, threadsOf(core.options));
-  const fitting =
-    memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / bytesOfRow);
-  return fitting >= engineRowGroup
-    ? []
-    : [`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
 }
 
 function fieldIdsText(ids: FieldIds): string {
@@ -306,91 +214,6 @@ function fieldIdsText(ids: FieldIds): string {
 async function keepFilled(files: readonly WrittenFile[]): Promise<WrittenFile[]> {
   for (const file of files) if (file.rows === 0) await rm(file.file);
   return files.filter((file) => file.rows > 0);
-}
-
-function writtenFile(
-  { core, columns }: Writer,
-  row: EngineRow,
-  partitionValues: readonly (string | null)[],
-): WrittenFile {
-  const statistics = pairs(row["column_statistics"]);
-  const types = new Map(columns.map((column) => [column.name, column.type]));
-  return {
-    file: String(row["filename"]),
-    rows: Number(row["count"]),
-    bytes: Number(row["file_size_bytes"]),
-    partitionValues,
-    columns: statistics.map(([name, facts]) =>
-      writtenColumn(core, splitPath(name), new Map(pairs(facts)), types),
-    ),
-  };
-}
-
-function writtenColumn(
-  core: EngineCore,
-  path: readonly string[],
-  facts: ReadonlyMap<string, EngineValue>,
-  types: ReadonlyMap<string, DuckDBType>,
-): WrittenColumn {
-  const type = leafType(core, types.get(path[0] ?? ""), path.slice(1));
-  const nulls = textOrNull(facts.get("null_count"));
-  const nan = facts.get("has_nan");
-  return {
-    path,
-    ...bounds(core, type, textOrNull(facts.get("min")), textOrNull(facts.get("max"))),
-    nullCount: nulls === null ? undefined : Number(nulls),
-    hasNan: nan === undefined || nan === null ? undefined : String(nan) === "true",
-  };
-}
-
-function leafType(
-  { driver: { api } }: EngineCore,
-  top: DuckDBType | undefined,
-  path: readonly string[],
-): DuckDBType | undefined {
-  let type = top;
-  for (const name of path) {
-    if (type instanceof api.DuckDBStructType) type = type.entryTypes[type.entryNames.indexOf(name)];
-    else if (type instanceof api.DuckDBListType || type instanceof api.DuckDBArrayType) type = type.valueType;
-    else if (type instanceof api.DuckDBMapType) type = name === "key" ? type.keyType : type.valueType;
-  }
-  return type;
-}
-
-function bounds(
-  { driver: { api } }: EngineCore,
-  type: DuckDBType | undefined,
-  min: string | null,
-  max: string | null,
-): Pick<WrittenColumn, "min" | "max" | "maxPrefix"> {
-  if (min === null || max === null || type === api.BLOB) return {};
-  if (type === api.BOOLEAN)
-    return { min: min === "1" ? "true" : "false", max: max === "1" ? "true" : "false" };
-  const isCut = Buffer.byteLength(max) >= statisticsBytes;
-  return isCut ? { min, maxPrefix: max } : { min, max };
-}
-
-/** Takes apart `"st"."a ""b"""` into `st`, `a "b"`. */
-function splitPath(quoted: string): string[] {
-  return [...quoted.matchAll(/"((?:[^"]|"")*)"/g)].map((match) => (match[1] ?? "").replaceAll('""', '"'));
-}
-
-function partitionNumber(row: EngineRow): number {
-  const keys = pairs(row["partition_keys"]);
-  const number = Number(keys[0]?.[1]);
-  assertInternal(Number.isSafeInteger(number) && number > 0, "a partitioned file without its number");
-  return number;
-}
-
-function pairs(value: EngineValue | undefined): [string, EngineValue][] {
-  if (!Array.isArray(value)) return [];
-  return value.map((pair): [string, EngineValue] =>
-    Array.isArray(pair) ? [String(pair[0]), pair[1]] : ["", null],
-  );
-}
-
-function textOrNull(value: EngineValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value);
 }
 
 /** Reports a measured connection's progress until the returned function is called. */
