@@ -1,6 +1,7 @@
 import { stringifyJson, toJsonValue } from "../../util/json.ts";
 import type { CheckJson, Suite } from "../model/suite.ts";
-import { defineSuite, freeId, parseSuite } from "./define.ts";
+import { freeId } from "./check-ids.ts";
+import { defineSuite, parseSuite } from "./define.ts";
 
 /** Table property that holds a table's own suite as JSON (spec/quality-formats.md). */
 export const suiteProperty = "varve.suite";

@@ -1,0 +1,21 @@
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+
+/** The id of a check that gives none: the columns it looks at and what it expects of them. */
+export function defaultId(kind: string, params: JsonObject): string {
+  const names = ["column", "column_A", "column_B", "name", "function"].flatMap((key) =>
+    typeof params[key] === "string" ? [params[key]] : [],
+  );
+  const listed = ["column_list", "key_columns"].flatMap((key) =>
+    Array.isArray(params[key]) ? (params[key] as readonly JsonValue[]).map(String) : [],
+  );
+  const short = kind.replace(/^expect_/, "").replace(/^column_|^columns_|^table_/, "");
+  return [...names, ...listed, short].join(":");
+}
+
+/** An id that no other check has. */
+export function freeId(wanted: string, ids: ReadonlySet<string>): string {
+  for (let n = 1; ; n++) {
+    const id = n === 1 ? wanted : `${wanted}#${n}`;
+    if (!ids.has(id)) return id;
+  }
+}
