@@ -44,7 +44,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A checkpoint of the version itself does not prove that it was cleaned up.",
-    file: "transaction.ts",
+    file: "commit-place.ts",
     find: "return [...later, ...checkpoints].some(",
     replace: "return later.some(",
     test: "rebase.test.ts",
@@ -85,7 +85,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "A lagging listing hides the winner in hand.",
-    file: "transaction.ts",
+    file: "winning-commits.ts",
     find: "read.length === 0 && first !== undefined\n",
     replace: "read.length === 0 && first === undefined && false\n",
     test: "rebase.test.ts",
@@ -142,7 +142,7 @@ export const commitsMistakes: readonly Mistake[] = [
   },
   {
     what: "The row ids of a table that was suspended begin anew.",
-    file: "transaction.ts",
+    file: "commit-base.ts",
     find: "rowIdHighWaterMark: rowIdMark(domain) ?? -1n",
     replace: "rowIdHighWaterMark: -1n",
     test: "table/transaction.test.ts",

@@ -132,7 +132,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   },
   {
     what: "T0: progress of just the same version does not count among winners.",
-    file: "transaction.ts",
+    file: "already-applied.ts",
     find: "!isCovered(theirs, txn))",
     replace: "!isCovered(theirs, txn) || theirs.version === txn.version)",
     test: "table/transaction.test.ts",
@@ -141,7 +141,7 @@ export const conflictsMistakes: readonly Mistake[] = [
   {
     what: "T0: progress that landed while waiting for a turn is not looked at.",
     file: "transaction.ts",
-    find: "      if (winner.version !== state.version + 1) continue;\n      const applied = this.#appliedBy(winner);\n      if (applied !== undefined) return applied;",
+    find: "      if (winner.version !== state.version + 1) continue;\n      const applied = appliedBy(winner, this.#request);\n      if (applied !== undefined) return applied;",
     replace: "      if (winner.version !== state.version + 1) continue;",
     test: "commit-turns.test.ts",
     name: "landed while it waited",

@@ -1,28 +1,22 @@
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot, TableContext } from "../../log/contract.ts";
-import { firstOutOfOrder, listCommitsAfter, readCommitBytes } from "../../log/segment/commit-file.ts";
 import { pathKeyer } from "../../log/segment/file-key.ts";
 import { commitPath } from "../../log/segment/file-names.ts";
 import { rememberCommit } from "../../log/segment/known-commits.ts";
-import { listLog } from "../../log/segment/listing.ts";
-import { parseActions, serializeActions } from "../../protocol/action-json.ts";
-import type { MetadataAction } from "../../protocol/actions.ts";
-import { rowIdMark, rowTrackingDomain } from "../../protocol/domains.ts";
-import { supportedWriterFeatures } from "../../protocol/features.ts";
-import { propertyOf } from "../../protocol/properties.ts";
+import { serializeActions } from "../../protocol/action-json.ts";
 import { backoffDelay } from "../../util/backoff.ts";
-import { mapBounded } from "../../util/concurrency.ts";
-import { isCovered } from "../idempotence/app-transaction.ts";
+import { appliedBefore, appliedBy } from "./already-applied.ts";
 import { type Attempt, settleAttempt } from "./commit-attempt.ts";
+import { stateOf, tableIsolation } from "./commit-base.ts";
+import { landedInThePast, neverKnown, retriesExhausted, tableExists } from "./commit-errors.ts";
 import { CommitOutcomeUnknownError } from "./commit-outcome.ts";
+import { type CommitPlace, placeOfLate } from "./commit-place.ts";
 import {
   type AlreadyAppliedResult,
   type CommitRequest,
   type CommitResult,
   type CommitState,
-  type IsolationLevel,
   singleAction,
-  txnActions,
   type WinningCommit,
 } from "./commit-request.ts";
 import { type CommitTurn, type LandedCommit, takeTurn } from "./commit-turns.ts";
@@ -30,6 +24,7 @@ import { checkWinner } from "./conflict.ts";
 import { conflictFileTest } from "./conflict-file-test.ts";
 import { type CommitIdentity, checkRequest, type PreparedCommit, prepareCommit } from "./prepare-commit.ts";
 import { type TransactionFacts, transactionFacts } from "./transaction-facts.ts";
+import { readWinners, winnerOf } from "./winning-commits.ts";
 import { checkWriterRules } from "./writer-rules.ts";
 
 /**
@@ -38,9 +33,6 @@ import { checkWriterRules } from "./writer-rules.ts";
  * keeps everything younger than twice this.
  */
 const STALE_AFTER = 30 * 60 * 1000;
-
-/** Commits read side by side while catching up. */
-const READ_CONCURRENCY = 4;
 
 /**
  * Commits a transaction that started from `snapshot`, by the rules of `spec/conflicts.md`.
@@ -82,46 +74,6 @@ export async function commitNewTable(context: TableContext, request: CommitReque
   }
   const base: CommitState = { version: -1, timestamp: 0, protocol, metadata };
   return new Committer(context, request, base).run(base);
-}
-
-/**
- * Reduces a snapshot to what committing `request` needs. A table that was suspended from giving out row ids
- * goes on where it stopped.
- */
-async function stateOf(
-  snapshot: LogSnapshot,
-  { actions }: Pick<CommitRequest, "actions">,
-): Promise<CommitState> {
-  await snapshot.confirm();
-  const { version, timestamp, protocol, metadata } = snapshot;
-  const state = { version, timestamp, protocol, metadata };
-  const after = singleAction(actions, "protocol") ?? protocol;
-  if (
-    !supportedWriterFeatures(protocol).has("rowTracking") &&
-    !supportedWriterFeatures(after).has("rowTracking")
-  )
-    return state;
-  const domain = (await snapshot.domainMetadata()).get(rowTrackingDomain);
-  return { ...state, rowIdHighWaterMark: rowIdMark(domain) ?? -1n };
-}
-
-/** The table's default level; anything unknown counts as the stricter one. */
-function tableIsolation(metadata: Pick<MetadataAction, "configuration">): IsolationLevel {
-  const level = propertyOf(metadata.configuration, "isolationLevel");
-  return level === "WriteSerializable" || level === "SnapshotIsolation"
-    ? "WriteSerializable"
-    : "Serializable";
-}
-
-async function appliedBefore(
-  snapshot: LogSnapshot,
-  { txn }: CommitRequest,
-): Promise<AlreadyAppliedResult | undefined> {
-  if (txn === undefined) return undefined;
-  const held = (await snapshot.appTransactions()).get(txn.appId);
-  if (!isCovered(held, txn)) return undefined;
-  const { version } = snapshot;
-  return { outcome: "alreadyApplied", appId: txn.appId, appliedVersion: held.version, version };
 }
 
 /** The loop of one transaction: try, learn who won, check and rebase, try again. */
@@ -183,7 +135,7 @@ class Committer {
     let state = base;
     for (const { winner, bytes, knownAt } of landed) {
       if (winner.version !== state.version + 1) continue;
-      const applied = this.#appliedBy(winner);
+      const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
       rememberCommit(this.#context.store, commitPath(winner.version), bytes);
       state = checkWinner(this.#facts, state, winner);
@@ -219,11 +171,7 @@ class Committer {
       if ("outcome" in settled) return settled;
       state = settled;
     }
-    throw new VarveError(
-      "COMMIT_RETRIES_EXHAUSTED",
-      `Other writers committed first at each of ${limit} versions, up to ${state.version}. Nothing was committed. Retry later, or commit larger batches less often.`,
-      { attempts: limit, version: state.version },
-    );
+    throw retriesExhausted(limit, state.version);
   }
 
   /** One version: the result, or the state to try the next one from. */
@@ -280,44 +228,18 @@ class Committer {
     if (state.version < 0) throw tableExists(this.#context);
     const { store, world } = this.#context;
     const seenAt = world.now();
-    const listed = await listCommitsAfter(store, state.version);
-    const stray = seenAt - this.#freshAt > STALE_AFTER ? firstOutOfOrder(listed) : undefined;
-    if (stray !== undefined) throw strayCommit(state.version, stray.path);
-    const read = await mapBounded(listed, READ_CONCURRENCY, async ({ modified }, index) => {
-      const version = state.version + 1 + index;
-      const bytes = index === 0 && first !== undefined ? first : await readCommitBytes(store, version);
-      if (bytes === undefined) throw removedMeanwhile(version);
-      rememberCommit(store, commitPath(version), bytes);
-      return { winner: winnerOf(version, bytes, modified), bytes };
-    });
-    // A listing may lag behind a conditional put; the winner in hand is certain.
-    const winners =
-      read.length === 0 && first !== undefined
-        ? [{ winner: winnerOf(state.version + 1, first), bytes: first }]
-        : read;
+    const stale = seenAt - this.#freshAt > STALE_AFTER;
+    const winners = await readWinners(store, { version: state.version, first, stale });
     let folded = state;
     for (const { winner, bytes } of winners) {
       this.#found.push({ winner, bytes, knownAt: seenAt });
-      const applied = this.#appliedBy(winner);
+      const applied = appliedBy(winner, this.#request);
       if (applied !== undefined) return applied;
       folded = checkWinner(this.#facts, folded, winner);
       this.#winners.push(winner);
     }
     this.#freshAt = seenAt;
     return folded;
-  }
-
-  #appliedBy(winner: WinningCommit): AlreadyAppliedResult | undefined {
-    const { txn } = this.#request;
-    const theirs =
-      txn === undefined ? undefined : txnActions(winner.actions).find(({ appId }) => appId === txn.appId);
-    if (txn === undefined || !isCovered(theirs, txn)) return undefined;
-    return {
-      outcome: "alreadyApplied",
-      appId: txn.appId,
-      appliedVersion: theirs.version,
-      version: winner.version,
-    };
   }
 
   async #won(
@@ -343,10 +265,7 @@ class Committer {
   }
 
   /** @throws `CommitOutcomeUnknownError` where the log cannot be looked at */
-  async #placed(
-    attempt: Attempt,
-    recover: () => Promise<CommitResult>,
-  ): Promise<"in the table" | "in the past" | "gone"> {
+  async #placed(attempt: Attempt, recover: () => Promise<CommitResult>): Promise<CommitPlace> {
     try {
       return await this.#placeOf(attempt.version);
     } catch (error) {
@@ -356,27 +275,9 @@ class Committer {
     }
   }
 
-  /**
-   * After a long pause our version may have been cleaned up before we created it: then it lies in a past that
-   * nobody reads. It does where the log holds a later version, or a checkpoint of this one, that is older
-   * than our file. `gone`: our file was cleaned up meanwhile, so nothing tells.
-   *
-   * The version before ours proves nothing either way: a cleanup that was cut short leaves it, and one that
-   * came after us removes it.
-   */
-  async #placeOf(version: number): Promise<"in the table" | "in the past" | "gone"> {
+  async #placeOf(version: number): Promise<CommitPlace> {
     if (this.#context.world.now() - this.#freshAt <= STALE_AFTER) return "in the table";
-    const { store } = this.#context;
-    const [own, listing] = await Promise.all([
-      store.head(commitPath(version)),
-      listLog(store, version, undefined),
-    ]);
-    if (own === undefined) return "gone";
-    const later = [...listing.commits].flatMap(([number, file]) => (number > version ? [file] : []));
-    const checkpoints = listing.checkpoints.flatMap((checkpoint) => checkpoint.files);
-    return [...later, ...checkpoints].some((file) => file.modified < own.modified)
-      ? "in the past"
-      : "in the table";
+    return placeOfLate(this.#context.store, version);
   }
 
   async #wait(milliseconds: number): Promise<void> {
@@ -398,58 +299,4 @@ class Committer {
       signal.reason,
     );
   }
-}
-
-function winnerOf(version: number, bytes: Uint8Array, modified?: number): WinningCommit {
-  const actions = parseActions(bytes, commitPath(version));
-  return { version, actions, modified };
-}
-
-function strayCommit(base: number, path: string): VarveError {
-  return new VarveError(
-    "LOG_GAP",
-    `Cannot rely on the commits after version ${base}: ${path} is newer than the commit after it, so it may have been written after that version was cleaned up. Open the table again and retry.`,
-    { missing: base + 1, path },
-  );
-}
-
-function removedMeanwhile(version: number): VarveError {
-  return new VarveError(
-    "LOG_GAP",
-    `Version ${version} was removed while it was being read. Open the table again and retry.`,
-    {
-      missing: version,
-    },
-  );
-}
-
-function tableExists(context: TableContext): VarveError {
-  return new VarveError(
-    "TABLE_EXISTS",
-    `A table already exists at ${context.store.uri}. Open it, or choose another address.`,
-    {
-      uri: context.store.uri,
-    },
-  );
-}
-
-/**
- * Nothing is left to read back, and putting the version again would create it in the past: recovering cannot
- * tell more.
- */
-function neverKnown(version: number, txnId: string): CommitOutcomeUnknownError {
-  return new CommitOutcomeUnknownError(
-    version,
-    txnId,
-    () => Promise.reject(neverKnown(version, txnId)),
-    undefined,
-  );
-}
-
-function landedInThePast(version: number): VarveError {
-  return new VarveError(
-    "LOG_GAP",
-    `This writer paused for so long that version ${version} was cleaned up before it committed, so its commit is not part of the table. Open the table again and retry.`,
-    { missing: version, version },
-  );
 }
