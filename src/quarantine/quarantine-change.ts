@@ -1,6 +1,7 @@
 import { engineColumns } from "../dialects/engine-types.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
+import { refreshLog } from "../log/snapshot/open-log.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
@@ -80,7 +81,8 @@ export async function repairQuarantine(
   selection: QuarantineSelection,
   set: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const known = table.schema.fields.map((field) => field.name);
+  const { schema, context } = await refreshLog(table);
+  const known = schema.fields.map((field) => field.name);
   for (const [name, expression] of Object.entries(set)) {
     if (!known.includes(name) && expression.trim().toUpperCase() !== "NULL")
       throw new VarveError(
@@ -89,7 +91,6 @@ export async function repairQuarantine(
         { column: name },
       );
   }
-  const { context } = table;
   const condition = openOnly(selection);
   const rows = await countSelected(context, condition, Object.values(set));
   if (rows === 0 || Object.keys(set).length === 0) return 0;
@@ -102,7 +103,7 @@ export async function repairQuarantine(
   const patched = `CAST(to_json(map_concat(${members}, MAP {${values.join(", ")}})) AS VARCHAR)`;
   // a column of the table that is called so hides the text of the row
   const text = known.some((name) => foldName(name) === "payload") ? "" : ", payload";
-  const row = payloadColumnsSql(engineColumns(table.schema), "payload");
+  const row = payloadColumnsSql(engineColumns(schema), "payload");
   const line = lineMember(known);
   const lineText = `json_extract_string(payload, '/${line}') AS ${line}`;
   const current = `SELECT quarantine_id, ${currentPayloadSql(known, "payload", "errors")} AS payload FROM q WHERE ${condition}`;

@@ -10,8 +10,8 @@ import { evaluateGate } from "../quality/gate/gate.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite } from "../quality/suite/carried.ts";
 import { defineSuite, expectationOf } from "../quality/suite/define.ts";
-import { unchecked } from "../sql/sql.ts";
-import { quoteText } from "../sql/sql-text.ts";
+import { sql, unchecked } from "../sql/sql.ts";
+import { quoteFile, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
@@ -55,37 +55,36 @@ export interface ResubmitResult {
  * @throws as `append`; rows that were claimed are open again then
  */
 export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
-  await discardSuperseded(await refreshLog(table));
+  const newest = await refreshLog(table);
+  await discardSuperseded(newest);
   const given = options.gate === undefined ? undefined : defineSuite(options.gate);
   const suiteAt = ({ metadata }: LogSnapshot) => given ?? carriedSuite(metadata.configuration);
-  const suite = suiteAt(table);
   const strict = (now: LogSnapshot) => {
     const current = suiteAt(now);
     return current === undefined ? undefined : rowSuite(current, "reject");
   };
   let landed = 0;
   let version: number | null = null;
-  for (const id of await openClaims(table.context)) {
-    const finished = await landClaim(table, id, strict, options);
-    landed += finished.rows;
-    version = finished.version ?? version;
-  }
-  const claim = await claimClean(table, suite, options);
-  for (const id of claim.ids) {
-    const finished = await landClaim(table, id, strict, options);
-    landed += finished.rows;
-    version = finished.version ?? version;
-  }
+  const land = async (claims: readonly string[]) => {
+    for (const id of claims) {
+      const finished = await landClaim(newest, id, strict, options);
+      landed += finished.rows;
+      version = finished.version ?? version;
+    }
+  };
+  await land(await openClaims(newest.context, options));
+  const claim = await claimClean(newest, suiteAt(newest), options);
+  await land(claim.ids);
   return { landed, stillBad: claim.stillBad, version };
 }
 
 /** Claims that a call before left unfinished. */
-async function openClaims(context: TableContext): Promise<string[]> {
-  const rows = await withQuarantine(context, (session, { sql }) =>
+async function openClaims(context: TableContext, { signal }: ResubmitOptions): Promise<string[]> {
+  const claimed = (session: Session, rows: ScanRelation) =>
     session.rows(
-      unchecked(`SELECT DISTINCT resubmission_id AS id FROM (${sql}) WHERE status = 'claimed' ORDER BY id`),
-    ),
-  );
+      sql`SELECT DISTINCT resubmission_id AS id FROM (${rows.sql}) WHERE status = 'claimed' ORDER BY id`,
+    );
+  const rows = await withQuarantine(context, claimed, { signal });
   return (rows ?? []).map((row) => String(row["id"]));
 }
 
@@ -206,13 +205,16 @@ async function decide(
   const reasons =
     failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
   const errors = `list_concat(r.${misfits}, ${reasons})`;
-  const sql = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
+  const decisions = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
   const folder = join(staging, "decided");
   await mkdir(folder);
-  const [written] = await session.writeParquet(unchecked(sql), { folder });
-  const counts = await session.rows(
-    unchecked(`SELECT clean, silent, count(*) AS n FROM (${sql}) GROUP BY ALL ORDER BY silent`),
-  );
+  const [written] = await session.writeParquet(unchecked(decisions), { folder });
+  const counts =
+    written === undefined
+      ? []
+      : await session.rows(
+          sql`SELECT clean, silent, count(*) AS n FROM read_parquet(${quoteFile(written.file)}) GROUP BY ALL ORDER BY silent`,
+        );
   const decided = counts.reduce((sum, row) => sum + Number(row["n"]), 0);
   const [asked] = await session.rows(
     unchecked(`SELECT count(*) AS n, count(DISTINCT ${id}) AS different FROM (${rows.positionedSql})`),

@@ -56,6 +56,9 @@ function interrupted(store: ObjectStore, path: string, first: () => Promise<void
   });
 }
 
+/** The commit that claims the rows of a quarantine's first batch. */
+const claiming = "_quarantine/_delta_log/00000000000000000002.json";
+
 describe("a quarantine", () => {
   it("lists what each batch left behind, and by which checks", async () => {
     const { context, table } = await quarantined();
@@ -193,6 +196,27 @@ describe("a quarantine", () => {
       (await readQuarantine(context)).map((row) => (row["errors"] as { check_id: string }[])[0]?.check_id),
     ).toEqual(["id:values_to_be_unique"]);
     await table.close();
+  });
+
+  it("holds rows to the suite that another writer gave the table, not to the one of an old handle", async () => {
+    const { folder, table, context } = await quarantined();
+    const other = await openTable(folder);
+    await other.suite.set(suite("late", [check.between("delay", { max: 1800 }, { id: "late" })]));
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 1 });
+    expect((await readQuarantine(context)).map(({ errors }) => errors)).toMatchObject([
+      [{ check_id: "late" }],
+    ]);
+    await other.suite.unset();
+    expect(await table.quarantine.resubmit()).toMatchObject({ landed: 1, stillBad: 0 });
+    await Promise.all([other.close(), table.close()]);
+  });
+
+  it("can be given a column that another writer added", async () => {
+    const { folder, table } = await quarantined();
+    const other = await openTable(folder);
+    await other.append([{ id: 4, delay: 0, origin: "LAX", carrier: "AA" }], { mergeSchema: true });
+    expect(await table.quarantine.repair({}, { carrier: "'UA'" })).toBe(2);
+    await Promise.all([other.close(), table.close()]);
   });
 
   it("asks only the checks that name rows: a handful of rows has no mean to speak of", async () => {
@@ -360,9 +384,12 @@ describe("a quarantine", () => {
       const table = await fresh(schema().long("id").string("s"));
       await table.append([{ id: 1, s: "abc" }], { gate: refuse });
       const context = await openContext(table.uri);
-      const before = await openLog(context, {});
-      await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({
+      const store = interrupted(context.store, claiming, async () => {
+        await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
+      });
+      await expect(
+        resubmit(await openLog({ ...context, store }), { gate: suite("all", []) }),
+      ).rejects.toMatchObject({
         code: "SCHEMA_MISMATCH",
       });
       expect(await readQuarantine(context, {})).toMatchObject([
@@ -387,9 +414,12 @@ describe("a quarantine", () => {
           return answer;
         },
       };
-      const before = await openLog({ ...context, store: recording }, {});
-      await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
-      await expect(resubmit(before, { gate: suite("all", []) })).rejects.toMatchObject({
+      const slow = interrupted(recording, claiming, async () => {
+        await (await openTable(table.uri)).overwrite([{ id: 9, s: 3 }], { overwriteSchema: true });
+      });
+      await expect(
+        resubmit(await openLog({ ...context, store: slow }), { gate: suite("all", []) }),
+      ).rejects.toMatchObject({
         code: "SCHEMA_MISMATCH",
       });
       expect(commits).toEqual(["quarantine", "table", "quarantine"]);
