@@ -365,7 +365,8 @@ export class Table implements AsyncDisposable {
 
   async #wrote(outcome: WriteOutcome, options: WriteOptions): Promise<WriteResult> {
     const result = await this.#state.committed(outcome);
-    if (result.outcome === "alreadyApplied") await this.#state.discardSuperseded(quarantinedName(options));
+    if (result.outcome === "alreadyApplied")
+      await this.#state.discardSuperseded(result.version, quarantinedName(options));
     return result;
   }
 

@@ -90,7 +90,7 @@ export class TableStaging {
     const outcome = await publishStaged(await this.#state.writable(), id, verbOptions);
     const result = await this.#state.committed(outcome);
     // an earlier try of the publication may have set rows aside that the tests of now do not
-    await this.#state.discardSuperseded(transactionName(stagedTransaction(id)));
+    await this.#state.discardSuperseded(result.version, transactionName(stagedTransaction(id)));
     return result;
   }
 

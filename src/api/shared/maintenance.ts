@@ -17,11 +17,12 @@ export interface MaintenanceReport {
 }
 
 /**
- * A step after a commit that failed. `refresh`: the version is committed, but could not be read back, so the
- * open table still shows the version before.
+ * A step after a commit that failed. `refresh`: the version could not be read back, so the open table still
+ * shows the one before. `quarantine`: rows that an earlier try of the batch had set aside are open still; the
+ * next resubmission discards them before it lands any.
  */
 export interface MaintenanceWarning {
-  readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh";
+  readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh" | "quarantine";
   readonly message: string;
   /** Absent where the failure was no error of varve's. */
   readonly code?: ErrorCode | undefined;
@@ -45,12 +46,12 @@ export class Maintenance {
     });
   }
 
-  /** Reports that a version that was committed could not be read back. */
-  notRead(version: number, cause: unknown): void {
+  /** Reports a step that failed after `version` was committed. */
+  warn(version: number, step: MaintenanceWarning["step"], problem: string, cause: unknown): void {
     const code = isVarveError(cause) ? cause.code : undefined;
     const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `Version ${version} is committed, but could not be read back: ${why} Call refresh() to see it.`;
-    this.#keep({ version, checksumWritten: false, warnings: [{ step: "refresh", message, code }] });
+    const message = `Version ${version} is committed, but ${problem}: ${why}`;
+    this.#keep({ version, checksumWritten: false, warnings: [{ step, message, code }] });
   }
 
   #keep(report: MaintenanceReport): void {

@@ -76,14 +76,22 @@ export class TableState {
       await this.refresh();
     } catch (error) {
       this.#behind = true;
-      this.maintenance.notRead(version, error);
+      this.maintenance.warn(version, "refresh", "could not be read back (call refresh() to see it)", error);
     }
   }
 
-  /** Discards quarantined rows of an earlier try of a batch that the try which landed replaces. */
-  async discardSuperseded(batchId: string | undefined): Promise<void> {
+  /**
+   * Discards quarantined rows of an earlier try of a batch that the try which landed as `version` or before
+   * replaces. Never rejects, for the batch is in the table: a failure is a warning of the maintenance.
+   */
+  async discardSuperseded(version: number, batchId: string | undefined): Promise<void> {
     if (batchId === undefined) return;
-    const { discardSuperseded } = await import("../../quarantine/superseded-rows.ts");
-    await discardSuperseded(this.#log, batchId);
+    try {
+      const { discardSuperseded } = await import("../../quarantine/superseded-rows.ts");
+      await discardSuperseded(this.#log, batchId);
+    } catch (error) {
+      const problem = `rows that an earlier try of ${batchId} set aside could not be discarded`;
+      this.maintenance.warn(version, "quarantine", problem, error);
+    }
   }
 }
