@@ -69,7 +69,7 @@ export async function createTableWith(
     });
     const { upkeep, ...result } = written;
     await upkeep;
-    return { table: Table.of(await openLog(context), false), written: result };
+    return { table: Table.of(await openLog(context), false, upkeep), written: result };
   } catch (error) {
     if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
     return { table: Table.of(await openLog(context), false) };

@@ -65,9 +65,11 @@ export class Table implements AsyncDisposable {
     this.metrics = TableMetrics.of(state);
   }
 
-  /** @internal Made by `openTable` and `createTable`. */
-  static of(log: LogSnapshot, pinned: boolean): Table {
-    return new Table(new TableState(log, pinned));
+  /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */
+  static of(log: LogSnapshot, pinned: boolean, upkeep?: WriteOutcome["upkeep"]): Table {
+    const state = new TableState(log, pinned);
+    state.maintenance.add(upkeep);
+    return new Table(state);
   }
 
   get uri(): string {

@@ -53,3 +53,22 @@ describe("a commit that landed, and could not be read back", () => {
     expect(open.snapshot().version).toBe(2);
   });
 });
+
+it("maintenance that fails after a table was created is a warning of the table", async () => {
+  const memory = memoryStore(`landed-unread-${tables++}`);
+  const store: ObjectStore = {
+    ...memory,
+    async putIfAbsent(...parameters) {
+      if (parameters[0].endsWith(".crc")) throw new VarveError("STORE_REFUSED", "No checksums here.", {});
+      return memory.putIfAbsent(...parameters);
+    },
+    async put(...parameters) {
+      if (parameters[0].endsWith(".crc")) throw new VarveError("STORE_REFUSED", "No checksums here.", {});
+      return memory.put(...parameters);
+    },
+  };
+  await using table = await createTable("ram://orders", { openStore: () => store, source: [{ id: 1n }] });
+  expect((await table.settled()).flatMap(({ warnings }) => warnings)).toMatchObject([
+    { step: "checksum", code: "STORE_REFUSED" },
+  ]);
+});

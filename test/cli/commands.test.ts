@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,6 +52,40 @@ const strict = file(
 );
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("maintenance that fails after a commit", () => {
+  it("is a warning of the commands that commit, which have done their work", async () => {
+    const warned = join(folder, "warned");
+    // a folder that is not empty cannot be replaced by a checkpoint
+    const obstruct = (version: number) =>
+      mkdirSync(join(warned, "_delta_log", `${String(version).padStart(20, "0")}.checkpoint.parquet`, "x"), {
+        recursive: true,
+      });
+    const created = await varve("create", warned, "--from", may, "--property", "delta.checkpointInterval=1");
+    expect(created.stderr).toBe("");
+    const commands = [
+      ["append", warned, may],
+      ["overwrite", warned, may],
+      ["suite", "set", warned, suite],
+      ["suite", "remove", warned],
+      ["staged", "publish", warned, "next"],
+    ];
+    for (const [index, command] of commands.entries()) {
+      const version = index + 1;
+      obstruct(version);
+      if (command[0] === "staged") await varve("stage", warned, may, "--id", "next");
+      const { code, stdout, stderr } = await varve(...command);
+      expect(stdout).toContain(`version ${version}`);
+      expect([command[0], stderr]).toEqual([
+        command[0],
+        expect.stringMatching(
+          new RegExp(`^warning: After version ${version} was committed, its checkpoint`, "m"),
+        ),
+      ]);
+      expect(code).toBe(0);
+    }
+  });
+});
 
 describe("the main job on the command line", () => {
   beforeAll(async () => {

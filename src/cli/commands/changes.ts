@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import { type RowOutputFlags, type StoreFlags, withRowOutput, withStoreFlags } from "../shared/options.ts";
 import { runAndPrint } from "../shared/query-output.ts";
 
@@ -27,9 +27,8 @@ interface ChangesFlags extends StoreFlags, RowOutputFlags {
 }
 
 async function changes(uri: string, flags: ChangesFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
   const { parseTravelPoint } = await import("../../api/shared/table-uri.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const from = parseTravelPoint(flags.from);
   const range = { from, to: flags.to === undefined ? undefined : parseTravelPoint(flags.to) };
   await runAndPrint(flags, (exportFolder) =>

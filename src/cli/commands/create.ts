@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { openOptions } from "../shared/open-options.ts";
+import { printWarnings } from "../shared/opened-table.ts";
 import { keyValue, nameList, withStoreFlags } from "../shared/options.ts";
 import { fileSource } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
@@ -43,8 +44,8 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
   const { createTableWith } = await import("../../api/create-table.ts");
   const schema = flags.schema === undefined ? undefined : await readFile(flags.schema, "utf8");
   await using input = await inputFiles(flags.from ?? [], flags.inputFormat);
-  const result = await withProgress(flags, async (options) => {
-    const { table, written } = await createTableWith(uri, {
+  const { table, written } = await withProgress(flags, (options) =>
+    createTableWith(uri, {
       ...options,
       ...openOptions(flags),
       schema,
@@ -53,11 +54,10 @@ async function create(uri: string, flags: CreateFlags): Promise<void> {
       properties: flags.property,
       name: flags.name,
       description: flags.description,
-    });
-    await table.close();
-    if (written === undefined)
-      throw new Error("varve internal error: the table was there and nothing said so");
-    return written;
-  });
-  await printWriteResult(result, flags);
+    }),
+  );
+  await using created = table;
+  if (written === undefined) throw new Error("varve internal error: the table was there and nothing said so");
+  await printWriteResult(written, flags);
+  await printWarnings(created);
 }

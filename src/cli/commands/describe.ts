@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
@@ -31,8 +31,7 @@ interface DescribeFlags extends StoreFlags {
 }
 
 async function describe(uri: string, flags: DescribeFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const description = await table.snapshot().describe();
   if (flags.format === "json") {
     const { stringifyJson, toJsonValue } = await import("../../api/json.ts");

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
@@ -32,9 +32,8 @@ interface DiffFlags extends StoreFlags {
 }
 
 async function diff(uri: string, from: string, to: string | undefined, flags: DiffFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
   const { parseTravelPoint } = await import("../../api/shared/table-uri.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const result = await table.diff(
     parseTravelPoint(from),
     to === undefined ? undefined : parseTravelPoint(to),

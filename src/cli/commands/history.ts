@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { isJsonObject, type JsonValue } from "../../api/json.ts";
 import type { HistoryEntry } from "../../index.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import {
   type ListOutputFlags,
   type StoreFlags,
@@ -35,8 +35,7 @@ interface HistoryFlags extends StoreFlags, ListOutputFlags {
 }
 
 async function history(uri: string, flags: HistoryFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const entries = await table.history({
     limit: flags.limit,
     checkFiles: flags.checkFiles,

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { VarveError } from "../../api/errors.ts";
 import type { VersionMetrics } from "../../index.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import {
   type ListOutputFlags,
   nameList,
@@ -44,10 +44,7 @@ interface MetricsFlags extends StoreFlags, ListOutputFlags {
 }
 
 async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
-  const [{ openTable }, { metricParts, metricValues, shownMetrics }] = await Promise.all([
-    import("../../api/open-table.ts"),
-    import("../../api/metric-values.ts"),
-  ]);
+  const { metricParts, metricValues, shownMetrics } = await import("../../api/metric-values.ts");
   for (const metric of flags.metric ?? []) {
     const { measure, column } = metricParts(metric);
     if (column === undefined ? measure === "row_count" : shownMetrics.some((known) => known === measure))
@@ -60,7 +57,7 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
       },
     );
   }
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
   if (flags.record) await table.metrics.record();
   const found = await table.metrics.read({ scope: flags.scope, columns });

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { QuarantineSelection } from "../../index.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
   age,
   keyValue,
@@ -75,7 +75,7 @@ async function purge(
   uri: string,
   flags: StoreFlags & { readonly olderThan: number; readonly dryRun?: boolean | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const { realWorld } = await import("../../api/world.ts");
   const dryRun = flags.dryRun === true;
   const rows = await table.quarantine.purge({ before: new Date(realWorld.now() - flags.olderThan), dryRun });
@@ -107,13 +107,8 @@ function selectionOf(flags: SelectionFlags): QuarantineSelection {
   };
 }
 
-async function opened(uri: string, flags: StoreFlags) {
-  const { openTable } = await import("../../api/open-table.ts");
-  return openTable(uri, openOptions(flags));
-}
-
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const batches = await table.quarantine.list();
   await printRecords(
     batches.map((batch) => ({ ...batch, quarantinedAt: batch.quarantinedAt.toISOString() })),
@@ -125,7 +120,7 @@ async function show(
   uri: string,
   flags: SelectionFlags & ListOutputFlags & { readonly limit: number },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.read({ ...selectionOf(flags), limit: flags.limit });
   if (flags.format !== "table") return printRecords(rows, flags);
   const reasons = (errors: unknown): string =>
@@ -151,7 +146,7 @@ function personsRow(row: unknown): unknown {
 }
 
 async function exportRows(uri: string, flags: SelectionFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   for await (const lines of table.quarantine.lines(selectionOf(flags))) await printExact(lines);
 }
 
@@ -159,7 +154,7 @@ async function repair(
   uri: string,
   flags: SelectionFlags & { readonly set: Readonly<Record<string, string>> },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.repair(selectionOf(flags), flags.set);
   print(`${rows} rows changed; resubmit them to append those that pass\n`);
 }
@@ -168,18 +163,19 @@ async function resubmit(
   uri: string,
   flags: SelectionFlags & { readonly suite?: string | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const gate = flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) };
   const result = await table.quarantine.resubmit({ ...selectionOf(flags), ...gate });
   const place = result.version === null ? "" : ` in version ${result.version}`;
   print(`${result.landed} rows appended${place}; ${result.stillBad} still fail and stay open\n`);
+  await printWarnings(table);
 }
 
 async function discard(
   uri: string,
   flags: SelectionFlags & { readonly note?: string | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const rows = await table.quarantine.discard(selectionOf(flags), flags.note);
   print(`${rows} rows discarded\n`);
 }

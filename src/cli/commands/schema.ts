@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { printRecords } from "../shared/records.ts";
@@ -28,10 +28,9 @@ interface SchemaFlags extends StoreFlags {
 }
 
 async function schema(uri: string, flags: SchemaFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
   const { serializeSchema } = await import("../../api/schema.ts");
   const { columnRows } = await import("../shared/column-rows.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const snapshot = table.snapshot();
   if (flags.format === "json") print(`${serializeSchema(snapshot.schema)}\n`);
   else await printRecords(columnRows(snapshot.schema, snapshot.partitionColumns), { format: "table" });

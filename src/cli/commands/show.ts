@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable } from "../shared/opened-table.ts";
 import {
   nameList,
   type RowOutputFlags,
@@ -41,8 +41,7 @@ interface ShowFlags extends StoreFlags, RowOutputFlags {
 }
 
 async function show(uri: string, flags: ShowFlags): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
   const options = {
     columns: flags.columns,

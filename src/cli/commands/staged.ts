@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { StagedRows } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
 import { exitCodes } from "../shared/exit.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
   type ListOutputFlags,
   nameList,
@@ -92,18 +92,13 @@ function on(group: Command, name: string, description: string): Command {
     .argument("<id>", "the staged batch");
 }
 
-async function opened(uri: string, flags: StoreFlags) {
-  const { openTable } = await import("../../api/open-table.ts");
-  return openTable(uri, openOptions(flags));
-}
-
 interface StageFlags extends WriteFlags {
   readonly id?: string | undefined;
   readonly mergeSchema?: boolean | undefined;
 }
 
 async function stage(uri: string, files: readonly string[], flags: StageFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   await using input = await inputFiles(files, flags.inputFormat);
   const staged = await withProgress(flags, ({ batchId: _, txn: __, ...options }) =>
     table.staging.stage(fileSource(input.files, flags), {
@@ -126,7 +121,7 @@ function recordOf(staged: StagedRows): Record<string, unknown> {
 }
 
 async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   await printRecords((await table.staging.list()).map(recordOf), flags);
 }
 
@@ -137,7 +132,7 @@ interface ShowFlags extends StoreFlags, RowOutputFlags {
 }
 
 async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const rows = await (await table.staging.get(id)).snapshot();
   const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
   const options = {
@@ -156,7 +151,7 @@ async function query(
   sql: string,
   flags: StoreFlags & RowOutputFlags,
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const staged = await table.staging.get(id);
   await runAndPrint(flags, (exportFolder) => staged.sql(sql, { exportFolder }));
 }
@@ -166,7 +161,7 @@ async function audit(
   id: string,
   flags: StoreFlags & ReportFlags & { readonly suite?: string | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const staged = await table.staging.get(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
   await printReport(report, flags);
@@ -178,16 +173,17 @@ async function publish(
   id: string,
   flags: StoreFlags & { readonly suite?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const result = await table.staging.publish(
     id,
     flags.suite === undefined ? {} : { gate: await readSuite(flags.suite) },
   );
   await printDone(result, flags);
+  await printWarnings(table);
 }
 
 async function discard(uri: string, id: string, flags: StoreFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   await (await table.staging.get(id)).discard();
   print(`discarded ${visible(id)}\n`);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { visible } from "../../report/visible-text.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { readSuite } from "../shared/suite-file.ts";
@@ -40,13 +40,8 @@ export function addSuite(program: Command): void {
   ).action(remove);
 }
 
-async function opened(uri: string, flags: StoreFlags) {
-  const { openTable } = await import("../../api/open-table.ts");
-  return openTable(uri, openOptions(flags));
-}
-
 async function show(uri: string, flags: StoreFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const { VarveError } = await import("../../api/errors.ts");
   const suite = await table.suite.get();
   if (suite === undefined)
@@ -61,12 +56,13 @@ async function set(
   file: string,
   flags: StoreFlags & { readonly constraints?: boolean | undefined },
 ): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const result = await table.suite.set(
     await readSuite(file),
     flags.constraints === true ? { registerConstraints: true, upgradeProtocol: true } : {},
   );
   print(`version ${result.version}: suite set\n`);
+  await printWarnings(table);
   if (flags.constraints !== true) return;
   const registered = new Set(result.constraints.map(({ checkId }) => checkId));
   const own = ((await table.suite.get())?.checks ?? [])
@@ -79,7 +75,8 @@ async function set(
 }
 
 async function remove(uri: string, flags: StoreFlags): Promise<void> {
-  await using table = await opened(uri, flags);
+  await using table = await openedTable(uri, flags);
   const result = await table.suite.unset();
   print(`version ${result.version}: suite removed\n`);
+  await printWarnings(table);
 }

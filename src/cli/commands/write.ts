@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../api/json.ts";
 import type { AppendOptions, Source, Table, WriteResult } from "../../index.ts";
 import { visible } from "../../report/visible-text.ts";
-import { openOptions } from "../shared/open-options.ts";
+import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import { byteSize, type StoreFlags, withStoreFlags } from "../shared/options.ts";
 import { print } from "../shared/print.ts";
 import { showPhase, startProgress } from "../shared/progress.ts";
@@ -99,13 +99,13 @@ interface OverwriteFlags extends WriteFlags {
 type Verb = (table: Table, source: Source, options: AppendOptions) => Promise<WriteResult>;
 
 async function write(uri: string, files: readonly string[], flags: WriteFlags, verb: Verb): Promise<void> {
-  const { openTable } = await import("../../api/open-table.ts");
-  await using table = await openTable(uri, openOptions(flags));
+  await using table = await openedTable(uri, flags);
   await using input = await inputFiles(files, flags.inputFormat);
   const result = await withProgress(flags, async (options) =>
     verb(table, fileSource(input.files, flags), options),
   );
   await printWriteResult(result, flags);
+  await printWarnings(table);
 }
 
 /** Runs a write with the options that its flags stand for, and shows its progress. */
