@@ -27,7 +27,7 @@ import type { GateOptions } from "../write/plan/write-options.ts";
 import type { WritePlan } from "../write/plan/write-plan.ts";
 import { runPlan } from "../write/write-pipeline.ts";
 import { quarantineOf } from "./intake/quarantine-table.ts";
-import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
+import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 import { filledColumns } from "./quarantine-rows.ts";
 import { type BatchStandings, discardSuperseded, gatedBatches } from "./superseded-rows.ts";
@@ -37,6 +37,8 @@ export interface LandedClaim {
   readonly rows: number;
   /** Version of the table that has them; `null` where the rows are open again, or there were none. */
   readonly version: number | null;
+  /** Why the quarantine could not be told that the rows landed: they stay claimed there, and the next call marks them. */
+  readonly unmarked?: { readonly cause: unknown } | undefined;
 }
 
 export interface LandOptions {
@@ -91,8 +93,7 @@ export async function landClaim(
     await openAgain(context, claim, "another resubmission, which ran at the same time, refused it");
     return { rows: 0, version: null };
   }
-  await markLanded(context, claim, end.landed);
-  return { rows, version: end.landed };
+  return marked(context, claim, rows, end.landed);
 }
 
 interface Landing {
@@ -139,8 +140,7 @@ async function withdrawSuperseded(
 ): Promise<LandedClaim> {
   const end = await giveUp(now, claim, signal);
   if (end !== "given up") {
-    await markLanded(now.context, claim, end.landed);
-    return { rows, version: end.landed };
+    return marked(now.context, claim, rows, end.landed);
   }
   await openAgain(now.context, claim, "the table has rows that were claimed with it");
   await discardSuperseded(await refreshLog(now));
@@ -248,7 +248,22 @@ async function giveUp(table: LogSnapshot, claim: string, signal: AbortSignal | u
 
 async function openAgain(context: TableContext, claim: string, note: string): Promise<void> {
   const changes = { status: "'open'", resubmission_id: "CAST(NULL AS VARCHAR)", note: quoteText(note) };
-  await rewriteQuarantine(context, changedRows(claimedBy(claim), changes));
+  await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
+}
+
+/** Marks the rows of a claim that landed. Never rejects: what has landed is not reported as failed. */
+async function marked(
+  context: TableContext,
+  claim: string,
+  rows: number,
+  version: number,
+): Promise<LandedClaim> {
+  try {
+    await markLanded(context, claim, version);
+    return { rows, version };
+  } catch (cause) {
+    return { rows, version, unmarked: { cause } };
+  }
 }
 
 async function markLanded(context: TableContext, claim: string, version: number): Promise<void> {
@@ -258,7 +273,7 @@ async function markLanded(context: TableContext, claim: string, version: number)
     resolved_version: `CAST(${version} AS BIGINT)`,
     resolved_at: at,
   };
-  await rewriteQuarantine(context, changedRows(claimedBy(claim), changes));
+  await rewriteQuarantineStep(context, changedRows(claimedBy(claim), changes));
 }
 
 /**

@@ -5,7 +5,7 @@ import { refreshLog } from "../log/snapshot/open-log.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
 import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
-import type { SideTableOptions } from "../sidetables/side-table.ts";
+import { asStep, type SideTableOptions } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
 import { quarantineOf } from "./intake/quarantine-table.ts";
@@ -17,12 +17,21 @@ import { payloadNames } from "./quarantine-rows.ts";
  *
  * @returns the version written; `undefined` where there is no quarantine
  */
-export async function rewriteQuarantine(
+async function rewriteQuarantine(
   context: TableContext,
   rewrite: SideRewrite,
   options: SideTableOptions = {},
 ): Promise<number | undefined> {
   return (await rewriteSideTable(quarantineOf(context), async () => rewrite, options))?.version;
+}
+
+/** As {@link rewriteQuarantine}, as a step of another verb. @throws as `asStep` */
+export function rewriteQuarantineStep(
+  context: TableContext,
+  rewrite: SideRewrite,
+  options: SideTableOptions = {},
+): Promise<number | undefined> {
+  return asStep(quarantineOf(context), () => rewriteQuarantine(context, rewrite, options));
 }
 
 /** The change of columns of a quarantine's rows that meet a condition. */

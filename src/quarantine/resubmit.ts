@@ -17,8 +17,8 @@ import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { type ComparedTables, openCompared } from "../write/plan/compared-tables.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
-import { landClaim } from "./land-claim.ts";
-import { changedRowsSql, rewriteQuarantine } from "./quarantine-change.ts";
+import { type LandedClaim, landClaim } from "./land-claim.ts";
+import { changedRowsSql, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
 import { payloadNames, stagePayloads } from "./quarantine-rows.ts";
 import { discardSuperseded } from "./superseded-rows.ts";
@@ -43,6 +43,12 @@ export interface ResubmitResult {
   readonly version: number | null;
 }
 
+/** As {@link ResubmitResult}, with what could not be finished. */
+export interface ResubmitOutcome extends ResubmitResult {
+  /** Claims whose rows are in the table, and could not be marked so in the quarantine; the next call marks them. */
+  readonly unmarked?: readonly { readonly version: number; readonly cause: unknown }[] | undefined;
+}
+
 /**
  * Tests open rows of a quarantine with the current suite and adds those that pass to the table.
  *
@@ -54,7 +60,7 @@ export interface ResubmitResult {
  *
  * @throws as `append`; rows that were claimed are open again then
  */
-export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitResult> {
+export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}): Promise<ResubmitOutcome> {
   const newest = await refreshLog(table);
   await discardSuperseded(newest);
   const given = options.gate === undefined ? undefined : defineSuite(options.gate);
@@ -63,19 +69,22 @@ export async function resubmit(table: LogSnapshot, options: ResubmitOptions = {}
     const current = suiteAt(now);
     return current === undefined ? undefined : rowSuite(current, "reject");
   };
-  let landed = 0;
-  let version: number | null = null;
+  const finished: LandedClaim[] = [];
   const land = async (claims: readonly string[]) => {
-    for (const id of claims) {
-      const finished = await landClaim(newest, id, strict, options);
-      landed += finished.rows;
-      version = finished.version ?? version;
-    }
+    for (const id of claims) finished.push(await landClaim(newest, id, strict, options));
   };
   await land(await openClaims(newest.context, options));
   const claim = await claimClean(newest, suiteAt(newest), options);
   await land(claim.ids);
-  return { landed, stillBad: claim.stillBad, version };
+  const unmarked = finished.flatMap(({ version, unmarked: failure }) =>
+    version === null || failure === undefined ? [] : [{ version, ...failure }],
+  );
+  return {
+    landed: finished.reduce((sum, { rows }) => sum + rows, 0),
+    stillBad: claim.stillBad,
+    version: finished.findLast(({ version }) => version !== null)?.version ?? null,
+    unmarked: unmarked.length === 0 ? undefined : unmarked,
+  };
 }
 
 /** Claims that a call before left unfinished. */
@@ -131,7 +140,7 @@ async function claimClean(
       select: changedRowsSql("(d.id IS NOT NULL AND q.status = 'open')", changes, joined),
       files: { d: decided.file },
     };
-    await rewriteQuarantine(context, rewrite, options);
+    await rewriteQuarantineStep(context, rewrite, options);
     return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
   } finally {
     await removeTemporaryFolder(staging);

@@ -6,7 +6,7 @@ import { quoteText } from "../sql/sql-text.ts";
 import { isCovered } from "../table/idempotence/app-transaction.ts";
 import { asideMark, quarantinedTransaction } from "../table/idempotence/application-ids.ts";
 import { quarantineColumns, quarantineOf } from "./intake/quarantine-table.ts";
-import { changedRows, rewriteQuarantine } from "./quarantine-change.ts";
+import { changedRows, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { withQuarantine } from "./quarantine-read.ts";
 
 /** How the batches of quarantined rows stand in the table. */
@@ -89,7 +89,7 @@ export async function discardSuperseded(table: LogSnapshot, batchId?: string): P
   const note =
     "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
   const condition = `(status = 'open' AND ${quarantineColumns.batch} IN (${superseded.map(quoteText).join(", ")}) AND ${setAsideBy(table)})`;
-  await rewriteQuarantine(
+  await rewriteQuarantineStep(
     table.context,
     changedRows(condition, { status: "'discarded'", resolved_at: at, note: quoteText(note) }),
   );

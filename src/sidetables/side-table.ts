@@ -64,7 +64,7 @@ export async function ensureSideTable(side: SideTable, options: SideWriteOptions
   const { context, description, columns } = side;
   const { schema = columns, signal } = options;
   try {
-    await naming(side, () => createEmpty(context, { schema, description }, { signal }));
+    await asStep(side, () => naming(side, () => createEmpty(context, { schema, description }, { signal })));
   } catch (error) {
     if (!isVarveError(error, "TABLE_EXISTS")) throw error;
   }
@@ -75,6 +75,27 @@ export async function ensureSideTable(side: SideTable, options: SideWriteOptions
     `The ${side.name} at ${context.store.uri} was removed while rows were written to it. Repeat the call.`,
     { uri: context.store.uri },
   );
+}
+
+/**
+ * Runs a write of a side table that is a step of another verb. Where its outcome is unknown, that of the verb is not:
+ * what `recover` would tell of the side table must not pass for the verb's own commit.
+ *
+ * @throws `STORE_UNAVAILABLE` in place of `COMMIT_OUTCOME_UNKNOWN`; else what `work` throws
+ */
+export async function asStep<T>(side: SideTable, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isVarveError(error, "COMMIT_OUTCOME_UNKNOWN")) throw error;
+    const { uri } = side.context.store;
+    throw new VarveError(
+      "STORE_UNAVAILABLE",
+      `The ${side.name} at ${uri}: the store gave no definite answer to the commit of version ${String(error.data["version"])}, so the call ended before it was done. Retry it; with a batchId nothing is written twice.`,
+      { ...error.data, uri },
+      error,
+    );
+  }
 }
 
 /** Errors that are about a caller's text or wish, not about the table. */

@@ -7,6 +7,7 @@ import type { Suite } from "../quality/model/suite.ts";
 import { quarantineColumns, quarantineOf, quarantineSchema } from "../quarantine/intake/quarantine-table.ts";
 import { quarantineSql, requireAside } from "../quarantine/intake/quarantined-rows.ts";
 import { appendToSideTable } from "../sidetables/append-rows.ts";
+import { asStep } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteText } from "../sql/sql-text.ts";
 import type { AppTransaction } from "../table/idempotence/app-transaction.ts";
@@ -79,7 +80,9 @@ export async function quarantineMisfits(
   };
   const misfits = { source, txn: misfitsTransaction(txn) };
   const options = { schema: quarantineSchema(now.schema), signal };
-  const committed = await appendToSideTable(quarantine, async () => misfits, options);
+  const committed = await asStep(quarantine, () =>
+    appendToSideTable(quarantine, async () => misfits, options),
+  );
   return { uri: quarantine.context.store.uri, version: committed.version, rows };
 }
 

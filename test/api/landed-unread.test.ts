@@ -7,7 +7,11 @@ let tables = 0;
 /** A table in memory, whose store refuses listings as soon as a commit has landed while it is armed. */
 async function unreadableTable() {
   const memory = memoryStore(`landed-unread-${tables++}`);
-  const state = { armed: false, refuses: false };
+  const state: { armed: boolean; refuses: boolean; refusesFrom: string | undefined } = {
+    armed: false,
+    refuses: false,
+    refusesFrom: undefined,
+  };
   const store: ObjectStore = {
     ...memory,
     async *list(...parameters) {
@@ -15,6 +19,7 @@ async function unreadableTable() {
       yield* memory.list(...parameters);
     },
     async putIfAbsent(...parameters) {
+      if (state.refusesFrom === parameters[0]) throw new VarveError("STORE_REFUSED", "Read-only.", {});
       const answer = await memory.putIfAbsent(...parameters);
       if (state.armed && /^_delta_log\/\d+\.json$/.test(parameters[0])) state.refuses = true;
       return answer;
@@ -51,6 +56,52 @@ describe("a commit that landed, and could not be read back", () => {
     expect(open.snapshot().version).toBe(0);
     expect(await open.append([{ id: 9n }])).toMatchObject({ version: 2 });
     expect(open.snapshot().version).toBe(2);
+  });
+
+  it("is told as committed where the quarantine cannot be searched for an earlier try: a publication", async () => {
+    const { table, state } = await unreadableTable();
+    await using open = table;
+    await open.staging.stage([{ id: 2n }], { id: "next" });
+    state.armed = true;
+    expect(await open.staging.publish("next")).toMatchObject({ outcome: "committed", version: 1 });
+    state.refuses = state.armed = false;
+    expect((await open.settled()).flatMap(({ warnings }) => warnings)).toContainEqual({
+      step: "quarantine",
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringMatching(
+        /^Version 1 is committed, but rows that an earlier try of varve\.staged\.next/,
+      ),
+    });
+  });
+
+  it("is told as committed where the quarantine cannot be searched for an earlier try: a repeated batch", async () => {
+    const { table, state } = await unreadableTable();
+    await using open = table;
+    await open.append([{ id: 2n }], { batchId: "b" });
+    state.refuses = true;
+    expect(await open.append([{ id: 2n }], { batchId: "b" })).toMatchObject({ outcome: "alreadyApplied" });
+    state.refuses = false;
+    expect((await open.settled()).flatMap(({ warnings }) => warnings)).toContainEqual(
+      expect.objectContaining({ step: "quarantine", code: "STORE_UNAVAILABLE" }),
+    );
+  });
+
+  it("is told as landed where the quarantine cannot be told of it: a resubmission", async () => {
+    const { table, state } = await unreadableTable();
+    await using open = table;
+    const positive = suite("ids", [check.positive("id", { onFail: "quarantine" })]);
+    await open.append([{ id: -1n }], { gate: positive, batchId: "b" });
+    state.refusesFrom = "_quarantine/_delta_log/00000000000000000003.json";
+    expect(await open.quarantine.resubmit()).toEqual({ landed: 1, stillBad: 0, version: 2 });
+    state.refusesFrom = undefined;
+    expect((await open.settled()).flatMap(({ warnings }) => warnings)).toContainEqual({
+      step: "quarantine",
+      code: "STORE_REFUSED",
+      message: expect.stringMatching(/^Version 2 is committed, but its rows stay claimed/),
+    });
+    expect(await open.quarantine.resubmit()).toEqual({ landed: 1, stillBad: 0, version: 2 });
+    expect(await open.quarantine.read({ status: "resubmitted" })).toHaveLength(1);
+    expect(await open.count()).toBe(2);
   });
 });
 

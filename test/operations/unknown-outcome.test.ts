@@ -9,6 +9,7 @@ import { openLog } from "../../src/log/snapshot/open-log.ts";
 import { append } from "../../src/operations/append.ts";
 import { overwrite } from "../../src/operations/overwrite.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
+import { resubmit } from "../../src/quarantine/resubmit.ts";
 import { schema } from "../../src/schema/builder.ts";
 import { discardStaged, publishStaged } from "../../src/staging/publish-staged.ts";
 import { stageBatch } from "../../src/staging/stage.ts";
@@ -116,7 +117,11 @@ describe("files of a commit whose outcome is unknown stay", () => {
         { id: 2, amount: 2 },
         { id: 3, amount: -1 },
       ];
-      await unknown(append(snapshot, batch, { gate, batchId: "b" }));
+      await expect(append(snapshot, batch, { gate, batchId: "b" })).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+        message: expect.stringMatching(/^The quarantine at .* commit of version 1\b/),
+        data: { version: 1 },
+      });
       deafness.to = undefined;
       const quarantined = dataFiles(join(folder, "_quarantine"));
       expect(quarantined).toHaveLength(1);
@@ -124,6 +129,57 @@ describe("files of a commit whose outcome is unknown stay", () => {
       const table = await openTable(folder);
       expect(await table.quarantine.read()).toHaveLength(1);
       expect(await ids(folder)).toEqual([1, 2]);
+    },
+  );
+
+  it.each([true, false])(
+    "of a side table that is being created (%s) too: nothing passes for the batch's own commit",
+    async (lands) => {
+      const { folder, context, deafness } = await deafTable(lands);
+      deafness.to = /^_quarantine\/_delta_log\/0{20}\.json$/;
+      const batch = [
+        { id: 2, amount: 2 },
+        { id: 3, amount: -1 },
+      ];
+      const error = await append(await openLog(context), batch, { gate, batchId: "b" }).catch(
+        (e: unknown) => e,
+      );
+      expect(error).not.toBeInstanceOf(CommitOutcomeUnknownError);
+      expect(error).toMatchObject({ code: "STORE_UNAVAILABLE" });
+      deafness.to = undefined;
+      expect(await ids(folder)).toEqual([1]);
+      await append(await openLog(context), batch, { gate, batchId: "b" });
+      expect(await ids(folder)).toEqual([1, 2]);
+      expect(await (await openTable(folder)).quarantine.read()).toHaveLength(1);
+    },
+  );
+
+  it("of the quarantine's version that claims rows too: the repeated resubmission lands each once", async () => {
+    const { folder, context, deafness } = await deafTable(true);
+    await append(await openLog(context), [{ id: 3, amount: -1 }], { gate, batchId: "b" });
+    deafness.to = /^_quarantine\/_delta_log\/0{19}2\.json$/;
+    await expect(resubmit(await openLog(context))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    deafness.to = undefined;
+    expect(await resubmit(await openLog(context))).toMatchObject({ landed: 1, stillBad: 0 });
+    expect(await ids(folder)).toEqual([1, 3]);
+  });
+
+  it.each([true, false])(
+    "of the quarantine's version that marks landed rows (it landed: %s) too: they are told as landed",
+    async (lands) => {
+      const { folder, context, deafness } = await deafTable(lands);
+      await append(await openLog(context), [{ id: 3, amount: -1 }], { gate, batchId: "b" });
+      deafness.to = /^_quarantine\/_delta_log\/0{19}3\.json$/;
+      expect(await resubmit(await openLog(context))).toMatchObject({
+        landed: 1,
+        version: 3,
+        unmarked: [{ version: 3, cause: { code: "STORE_UNAVAILABLE" } }],
+      });
+      deafness.to = undefined;
+      await resubmit(await openLog(context));
+      expect(await ids(folder)).toEqual([1, 3]);
+      const { quarantine } = await openTable(folder);
+      expect(await quarantine.read({ status: "resubmitted" })).toHaveLength(1);
     },
   );
 

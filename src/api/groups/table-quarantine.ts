@@ -98,7 +98,9 @@ export class TableQuarantine {
   async resubmit(options: ResubmitOptions = {}): Promise<ResubmitResult> {
     const verbOptions = toResubmitOptions(options);
     const { resubmit } = await import("../../quarantine/resubmit.ts");
-    const result = await resubmit(await this.#state.writable(), verbOptions);
+    const { unmarked = [], ...result } = await resubmit(await this.#state.writable(), verbOptions);
+    for (const { version, cause } of unmarked)
+      this.#state.maintenance.warn(version, "quarantine", "its rows stay claimed in the quarantine", cause);
     await this.#state.catchUp(result.version ?? this.#state.log.version);
     return result;
   }

@@ -18,8 +18,8 @@ export interface MaintenanceReport {
 
 /**
  * A step after a commit that failed. `refresh`: the version could not be read back, so the open table still
- * shows the one before. `quarantine`: rows that an earlier try of the batch had set aside are open still; the
- * next resubmission discards them before it lands any.
+ * shows the one before. `quarantine`: rows that an earlier try of the batch had set aside are open still, or
+ * rows that landed are claimed still; the next resubmission discards and marks them before it lands any.
  */
 export interface MaintenanceWarning {
   readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh" | "quarantine";

@@ -4,7 +4,7 @@ import { refreshLog } from "../../log/snapshot/open-log.ts";
 import { noPlaces } from "../../quality/model/places.ts";
 import { appendSelected, type SelectedRows, writeSelected } from "../../sidetables/append-rows.ts";
 import { rewriteSideTable, type SideRewrite } from "../../sidetables/rewrite-rows.ts";
-import { openSideTable, type SideTable } from "../../sidetables/side-table.ts";
+import { asStep, openSideTable, type SideTable } from "../../sidetables/side-table.ts";
 import type { AppTransaction } from "../../table/idempotence/app-transaction.ts";
 import { quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { WrittenBatch } from "../../write/stages/batch-stages.ts";
@@ -29,7 +29,7 @@ export function quarantineSink(side: SideTable, signal?: AbortSignal): Quarantin
       return {
         setAside: async (written) => {
           const before = written.plan.tests?.before?.rows ?? 0;
-          const version = await setAsideRows(written, side, { earlier, before });
+          const version = await asStep(side, () => setAsideRows(written, side, { earlier, before }));
           const rows = written.verdict?.quarantined ?? 0;
           return version === undefined || rows === 0 || rows === before
             ? undefined
