@@ -1,3 +1,4 @@
+import { engineFold } from "../sql/sql-text.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import { isJsonObject } from "../util/json.ts";
 
@@ -11,9 +12,13 @@ export interface TableUse {
    * satisfies; column references are relative to the table. Empty where nothing safe is known.
    */
   readonly conditions: readonly JsonObject[];
+  /** A WITH clause of the query has a common table of this name, which some or all of the references may mean. */
+  readonly isCommon: boolean;
 }
 
 interface Found {
+  /** As the query first spells it. */
+  readonly name: string;
   references: number;
   conditions: JsonObject[];
 }
@@ -35,11 +40,11 @@ export function tableUses(tree: JsonValue): TableUse[] {
   const found = new Map<string, Found>();
   const shadowed = new Set<string>();
   visit(tree, found, shadowed);
-  return [...found].map(([name, use]) => ({
-    name,
-    references: use.references,
-    conditions: use.references === 1 && !shadowed.has(name.toLowerCase()) ? use.conditions : [],
-  }));
+  return [...found].map(([key, { name, ...use }]) => {
+    const isCommon = shadowed.has(key);
+    const conditions = use.references === 1 && !isCommon ? use.conditions : [];
+    return { name, references: use.references, conditions, isCommon };
+  });
 }
 
 function visit(value: JsonValue, found: Map<string, Found>, shadowed: Set<string>): void {
@@ -49,7 +54,7 @@ function visit(value: JsonValue, found: Map<string, Found>, shadowed: Set<string
   }
   if (!isJsonObject(value)) return;
   if (value["type"] === "BASE_TABLE") countReference(value, found);
-  for (const name of cteNames(value)) shadowed.add(name.toLowerCase());
+  for (const name of cteNames(value)) shadowed.add(engineFold(name));
   for (const child of Object.values(value)) visit(child, found, shadowed);
   if (value["type"] === "SELECT_NODE") addConditions(value, found);
 }
@@ -64,9 +69,10 @@ function cteNames(node: JsonObject): string[] {
 
 function countReference(node: JsonObject, found: Map<string, Found>): void {
   const name = String(node["table_name"]);
-  const use = found.get(name) ?? { references: 0, conditions: [] };
+  const key = engineFold(name);
+  const use = found.get(key) ?? { name, references: 0, conditions: [] };
   use.references++;
-  found.set(name, use);
+  found.set(key, use);
 }
 
 function addConditions(select: JsonObject, found: Map<string, Found>): void {
@@ -75,7 +81,7 @@ function addConditions(select: JsonObject, found: Map<string, Found>): void {
   if (tables === undefined || !isJsonObject(select["where_clause"])) return;
   const conjuncts = conjunctsOf(select["where_clause"]);
   for (const table of tables) {
-    const use = found.get(table.name);
+    const use = found.get(engineFold(table.name));
     if (use === undefined) continue;
     const alone = tables.length === 1;
     for (const conjunct of conjuncts) {

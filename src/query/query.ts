@@ -39,6 +39,7 @@ export interface QueryRequest {
 interface BoundTable {
   /** The name as the query's text uses it after rewriting. */
   readonly view: string;
+  readonly use: TableUse;
   readonly snapshot: LogSnapshot;
 }
 
@@ -56,11 +57,11 @@ export async function prepareQuery(engine: Engine, request: QueryRequest): Promi
     if (request.condition !== undefined) await session.checkRowExpression(request.condition);
     const travel = rewriteTravelSql(request.sql);
     const uses = tableUses(await syntaxTree(session, travel));
-    const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
+    const bound = await bindAll(uses, travel, request);
     const files: string[] = [];
     const scans: Record<string, ScanReport> = {};
-    for (const [index, table] of bound.entries()) {
-      const predicate = predicateOf(uses[index], table.snapshot);
+    for (const table of bound) {
+      const predicate = predicateOf(table.use, table.snapshot);
       const scan = await planScan(session, table.snapshot, {
         predicate,
         rowTracking: request.rowTracking,
@@ -109,12 +110,28 @@ async function syntaxTree(session: OpenSession, travel: TravelSql): Promise<Json
   );
 }
 
-async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Promise<BoundTable> {
+/** The tables that a query names, each name once in whatever letters. */
+async function bindAll(
+  uses: readonly TableUse[],
+  travel: TravelSql,
+  request: QueryRequest,
+): Promise<BoundTable[]> {
+  const bound = await Promise.all(uses.map((use) => bind(use, travel, request)));
+  return bound.filter((table) => table !== undefined);
+}
+
+/** @returns `undefined` for a common table that is called like no table; where it may be read, the fence decides */
+async function bind(
+  use: TableUse,
+  travel: TravelSql,
+  request: QueryRequest,
+): Promise<BoundTable | undefined> {
   const reference = travel.references.find((one) => one.view.toLowerCase() === use.name.toLowerCase());
   const wanted = reference?.table ?? use.name;
   const name = Object.keys(request.tables).find((one) => one.toLowerCase() === wanted.toLowerCase());
   const binding = name === undefined ? undefined : request.tables[name];
   if (binding === undefined) {
+    if (use.isCommon) return undefined;
     const known = Object.keys(request.tables);
     const bound = known.length === 0 ? "no table is bound" : `bound are ${known.join(", ")}`;
     throw new VarveError("SQL_FAILED", `Unknown table ${wanted} in the query; ${bound}.`, {
@@ -122,11 +139,11 @@ async function bind(use: TableUse, travel: TravelSql, request: QueryRequest): Pr
       bound: known,
     });
   }
-  return { view: use.name, snapshot: await binding(reference?.at) };
+  return { view: use.name, use, snapshot: await binding(reference?.at) };
 }
 
-function predicateOf(use: TableUse | undefined, snapshot: LogSnapshot): Predicate | undefined {
-  if (use === undefined || use.conditions.length === 0) return undefined;
+function predicateOf(use: TableUse, snapshot: LogSnapshot): Predicate | undefined {
+  if (use.conditions.length === 0) return undefined;
   return { op: "and", args: use.conditions.map((node) => predicateFromNode(node, snapshot.schema, "")) };
 }
 

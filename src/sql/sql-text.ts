@@ -79,3 +79,11 @@ export function numberDigits(value: number | bigint): SqlExpression {
 export function columnType(type: string): SqlExpression {
   return type as SqlExpression;
 }
+
+/**
+ * A name as the engine compares names: it takes the letters A to Z alone for those in lower case. To hold more names
+ * equal would let a name that the engine does not know, such as one with a Kelvin sign for a k, answer for a file.
+ */
+export function engineFold(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

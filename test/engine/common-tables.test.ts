@@ -96,6 +96,33 @@ describe("the name of a common table", () => {
     await table.close();
   });
 
+  it.each([
+    ["a common table", 'WITH "FOLDED" AS (SELECT 1 AS n) FROM "FILE"'],
+    [
+      "the step of a recursive one",
+      `WITH RECURSIVE "FOLDED" AS (SELECT '' AS word UNION SELECT word FROM "FILE") FROM "FOLDED"`,
+    ],
+  ])("that only Unicode holds equal opens no file: %s", async (_, text) => {
+    const file = join(folder, "kept.csv");
+    writeFileSync(file, "word\nhunter2\n");
+    // the sign of the unit kelvin, whose lower case is k
+    const sql = text.replaceAll("FOLDED", join(folder, "\u212aept.csv")).replaceAll("FILE", file);
+    const table = await createTable(join(folder, "kelvin"), {
+      schema: schema().string("word"),
+      ifNotExists: true,
+    });
+    await expect(table.append({ sql })).rejects.toMatchObject({ code: "SQL_REFUSED" });
+    await table.close();
+  });
+
+  it("beyond ASCII names the table that is called so", async () => {
+    const table = await createTable(join(folder, "beyond"), { schema: schema().string("word") });
+    const source = await createTable(join(folder, "source"), { source: [{ word: "held" }] });
+    await table.append({ sql: 'SELECT word FROM "ÉTÉ_a"', tables: { ÉTÉ_A: source } });
+    expect(await table.count()).toBe(1);
+    await Promise.all([table.close(), source.close()]);
+  });
+
   it("in any nesting of WITH shows nothing of what it hides", async () => {
     const name = fc.constantFrom("__varve_a", "t");
     const { query } = fc.letrec<{ query: string; relation: string; definition: string }>((tie) => ({

@@ -38,6 +38,31 @@ describe("SQL over tables at versions", () => {
     ).toEqual([{ id: 7 }]);
   });
 
+  it.each([
+    ["a common table", "WITH few AS (FROM t LIMIT 2) SELECT count(*) AS n FROM few", 2n],
+    [
+      "one that reads another",
+      "WITH a AS (FROM t), b AS (FROM a LIMIT 1) SELECT count(*) AS n FROM b, a",
+      3n,
+    ],
+    [
+      "a recursive one",
+      "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r WHERE i < 4) SELECT count(*) AS n FROM r",
+      4n,
+    ],
+    ["one in a sub-query", "SELECT (WITH one AS (SELECT 1 AS i) SELECT count(*) FROM one) AS n", 1n],
+    ["one table in several spellings", 'SELECT count(*) AS n FROM T a, t b, "T" c', 27n],
+  ])("reads %s", async (_, sql, n) => {
+    const tables = { t: fixture("app-transactions") };
+    expect(await rowsOf(await query(sql, { tables }))).toEqual([{ n }]);
+  });
+
+  it("refuses a common table where the query does not see it", async () => {
+    const sql = "SELECT * FROM (WITH a AS (SELECT 1 AS i) FROM a) x, a";
+    const reading = query(sql, { tables: { t: fixture("app-transactions") } });
+    await expect(reading).rejects.toMatchObject({ code: "SQL_FAILED", data: { table: "a", tables: [] } });
+  });
+
   it("names what is bound when the text names something else", async () => {
     await expect(
       query("SELECT * FROM other", { tables: { t: fixture("app-transactions") } }),

@@ -1,6 +1,6 @@
 import { assertInternal } from "../../errors.ts";
 import { type SqlExpression, type SqlSelect, sql, unchecked } from "../../sql/sql.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { engineFold, quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import {
@@ -183,9 +183,9 @@ async function heldTables(core: EngineCore): Promise<Map<string, Set<string>>> {
     UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal`);
   const held = new Map<string, Set<string>>();
   for (const row of rows) {
-    const name = String(row["name"]).toLowerCase();
+    const name = engineFold(String(row["name"]));
     const schemas = held.get(name) ?? new Set<string>();
-    held.set(name, schemas.add(String(row["schema"]).toLowerCase()));
+    held.set(name, schemas.add(engineFold(String(row["schema"]))));
   }
   return held;
 }

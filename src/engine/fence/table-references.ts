@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { engineFold } from "../../sql/sql-text.ts";
 import { isAllowedTableFunction } from "./sql-functions.ts";
 import { childrenOf, constantText, isTree, refused, type Tree } from "./syntax-tree.ts";
 
@@ -26,7 +27,7 @@ const fileReaders: ReadonlySet<string> = new Set([
 
 /** What a caller's text may read. */
 export interface QueryScope {
-  /** Schemas by lower-case name of table or view. */
+  /** Schemas by name of table or view, both as {@link engineFold} has them. */
   readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
   /**
    * Absolute names of files that may be read by `FROM 'file'` and by the functions that read CSV, JSON and
@@ -37,7 +38,7 @@ export interface QueryScope {
   readonly readsVariants: () => Promise<boolean>;
 }
 
-/** A part of a query with the common tables, by lower-case name, that it reads where it names them. */
+/** A part of a query with the common tables, by folded name, that it reads where it names them. */
 interface ScopedPart {
   readonly part: Tree;
   readonly common: ReadonlySet<string>;
@@ -94,7 +95,7 @@ function* scopedParts(statement: Tree): Generator<ScopedPart> {
 }
 
 function including(names: ReadonlySet<string>, name: unknown): ReadonlySet<string> {
-  return new Set([...names, String(name).toLowerCase()]);
+  return new Set([...names, engineFold(String(name))]);
 }
 
 function checkTableFunction(call: unknown, files: ReadonlySet<string>): void {
@@ -116,13 +117,13 @@ function readsAllowedFiles(call: Tree, files: ReadonlySet<string>): boolean {
 
 function checkTable(part: Tree, common: ReadonlySet<string>, { tables: held, files }: QueryScope): void {
   const name = String(part["table_name"]);
-  const [key, schema] = [name.toLowerCase(), part["schema_name"]];
+  const [key, schema] = [engineFold(name), part["schema_name"]];
   if (schema === undefined && (common.has(key) || files.has(name))) return;
   const schemas = held.get(key);
   if (
     schemas !== undefined &&
     part["catalog_name"] === undefined &&
-    (schema === undefined || schemas.has(String(schema).toLowerCase())) &&
+    (schema === undefined || schemas.has(engineFold(String(schema)))) &&
     !key.startsWith("__varve_")
   )
     return;

@@ -2,7 +2,7 @@ import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
 import { unchecked } from "../../sql/sql.ts";
-import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { engineFold, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
@@ -39,7 +39,7 @@ export async function stageSql(
 async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
   const tables = Object.entries(source.tables ?? {});
   const sql = await checkedQuery(core, source.callerSql, {
-    tables: new Map(tables.map(([name]) => [name.toLowerCase(), new Set<string>()])),
+    tables: new Map(tables.map(([name]) => [engineFold(name), new Set<string>()])),
     files: new Set(),
     readsVariants: async () => tables.some(([, { columns }]) => isVariant(columns)),
   });
@@ -65,7 +65,7 @@ async function stageFenced(
   await using inner = await openCore({ ...core.options, signal: options.signal });
   for (const [name, file] of tables)
     await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
-  const held = new Map([...tables.keys()].map((name) => [name.toLowerCase(), new Set(["main"])]));
+  const held = new Map([...tables.keys()].map((name) => [engineFold(name), new Set(["main"])]));
   const sql = await checkedQuery(inner, source.callerSql, {
     tables: held,
     files: new Set(files),
