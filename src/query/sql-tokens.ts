@@ -1,3 +1,5 @@
+import { commentEnd } from "../sql/block-comment.ts";
+
 /** One token of SQL text; white space and comments are left out. */
 export interface SqlToken {
   readonly kind: "word" | "quoted" | "string" | "number" | "symbol";
@@ -8,7 +10,7 @@ export interface SqlToken {
   readonly end: number;
 }
 
-const blank = /\s+|--[^\n]*|\/\*[\s\S]*?\*\//y;
+const blank = /\s+|--[^\n\r]*/y;
 const rules: readonly (readonly [SqlToken["kind"], RegExp])[] = [
   ["string", /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'/y],
   ["string", /\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$/y],
@@ -29,6 +31,10 @@ export function sqlTokens(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   let index = 0;
   while (index < text.length) {
+    if (text.startsWith("/*", index)) {
+      index = commentEnd(text, index);
+      continue;
+    }
     const space = matchAt(blank, text, index);
     if (space !== undefined) {
       index += space.length;

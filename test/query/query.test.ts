@@ -63,6 +63,22 @@ describe("SQL over tables at versions", () => {
     await expect(reading).rejects.toMatchObject({ code: "SQL_FAILED", data: { table: "a", tables: [] } });
   });
 
+  it("reads a table that one text spells in several ways, and tells apart what the engine does", async () => {
+    const tables = { t: fixture("app-transactions"), Ä: fixture("app-transactions") };
+    const counts = async (text: string) =>
+      Object.values((await rowsOf(await query(text, { tables })))[0] ?? {});
+    expect(await counts("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM T WHERE id < 0)")).toEqual([
+      3n,
+      0n,
+    ]);
+    expect(
+      await counts(
+        "SELECT (SELECT count(*) FROM t VERSION AS OF 0), (SELECT count(*) FROM T VERSION AS OF 0)",
+      ),
+    ).toEqual([1n, 1n]);
+    expect(await counts("SELECT (SELECT count(*) FROM Ä), (SELECT count(*) FROM ä)")).toEqual([3n, 3n]);
+  });
+
   it("names what is bound when the text names something else", async () => {
     await expect(
       query("SELECT * FROM other", { tables: { t: fixture("app-transactions") } }),

@@ -27,6 +27,12 @@ describe("time travel in SQL text", () => {
     expect(rewriteTravelSql(text)).toMatchObject({ sql: text, references: [] });
   });
 
+  it("leaves comments inside comments alone, and reads on behind them", () => {
+    const comment = "/* a /* b */ t VERSION AS OF x, it's */";
+    expect(rewriteTravelSql(`${comment} FROM t VERSION AS OF 3`).sql).toBe(`${comment} FROM "t@v3"`);
+    expect(rewriteTravelSql("-- it's\rFROM t VERSION AS OF 3").sql).toBe('-- it\'s\rFROM "t@v3"');
+  });
+
   it("maps positions of the rewritten text back", () => {
     const text = "SELECT * FROM t VERSION AS OF 12 WHERE nope";
     const { sql, originalOffset } = rewriteTravelSql(text);

@@ -1,4 +1,5 @@
 import { VarveError } from "../../errors.ts";
+import { commentEnd } from "../../sql/block-comment.ts";
 
 /**
  * Characters of one run of operator signs, `/*` among them: the engine's scanner takes the square of its
@@ -101,18 +102,6 @@ function isCall(part: unknown): boolean {
   if (typeof part !== "object" || part === null || !("class" in part)) return false;
   const kind = part.class;
   return typeof kind === "string" && kind !== "CONSTANT" && kind !== "COLUMN_REF" && kind !== "LAMBDA_REF";
-}
-
-/** Where the comment that begins at `start` ends; the end of the text where it does not. */
-function commentEnd(sql: string, start: number): number {
-  const mark = /\/\*|\*\//g;
-  mark.lastIndex = start;
-  let depth = 0;
-  for (let found = mark.exec(sql); found !== null; found = mark.exec(sql)) {
-    depth += found[0] === "/*" ? 1 : -1;
-    if (depth === 0) return mark.lastIndex;
-  }
-  return sql.length;
 }
 
 function tooMuch(what: string, limit: number, count: number): VarveError {
