@@ -355,6 +355,31 @@ describe("data tests without a table, and tests that a table carries", () => {
     expect(run.stderr).toMatch(/^varve: Cannot write .*folder\.txt: .*\[INVALID_ARGUMENT\]\n$/);
   });
 
+  it.each(["table", "jsonl", "csv", "parquet"])(
+    "show says where %s cannot be written, without a stack",
+    async (format) => {
+      const output = join(folder, "no", "such", "folder.txt");
+      const run = await varve("show", table, "--format", format, "--output", output);
+      expect(run).toMatchObject({ code: 2, stdout: "" });
+      expect(run.stderr).toMatch(/^varve: Cannot write .*folder\.txt: .*\[INVALID_ARGUMENT\]\n$/);
+    },
+  );
+
+  it("suite show prints integers beyond doubles as they are", async () => {
+    const wide = "9007199254740997";
+    const params = `{"column":"id","max_value":${wide}}`;
+    const tests = file(
+      "wide.json",
+      `{"checks":[{"kind":"expect_column_values_to_be_between","params":${params}}]}`,
+    );
+    const carrying = join(folder, "wide");
+    await varve("create", carrying, "--from", may);
+    expect(await varve("suite", "set", carrying, tests)).toMatchObject({ code: 0 });
+    const shown = await varve("suite", "show", carrying);
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+    expect(shown.stdout).toContain(`"max_value": ${wide}`);
+  });
+
   it("check compares files with the batches of a table that is named", async () => {
     const metric = { metric: "row_count", rule: "relative_change", max_increase: 3 };
     const rule = file(

@@ -133,10 +133,7 @@ function nameOf(source: string): string {
 }
 
 async function suggest(sources: readonly string[], flags: SuggestFlags): Promise<void> {
-  const [{ suggest: suggestOf }, { explainedSuite }] = await Promise.all([
-    import("../../api/profile.ts"),
-    import("../../api/profile.ts"),
-  ]);
+  const { explainedSuite, suggest: suggestOf } = await import("../../api/profile.ts");
   await using input = await inputFiles(sources, flags.inputFormat);
   const name = flags.name ?? nameOf(sources[0] ?? "source");
   const suggested = await suggestOf(await openSource(input.files, flags), {

@@ -164,8 +164,9 @@ async function audit(
   await using table = await openedTable(uri, flags);
   const staged = await table.staging.get(id);
   const report = await staged.audit(flags.suite === undefined ? undefined : await readSuite(flags.suite));
-  await printReport(report, flags);
+  // first, as `varve check` does
   if (!report.accepted) process.exitCode = exitCodes.rejected;
+  await printReport(report, flags);
 }
 
 async function publish(

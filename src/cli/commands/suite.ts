@@ -42,13 +42,16 @@ export function addSuite(program: Command): void {
 
 async function show(uri: string, flags: StoreFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const { VarveError } = await import("../../api/errors.ts");
+  const [{ VarveError }, { stringifyJson, toJsonValue }] = await Promise.all([
+    import("../../api/errors.ts"),
+    import("../../api/json.ts"),
+  ]);
   const suite = await table.suite.get();
   if (suite === undefined)
     throw new VarveError("SUITE_INVALID", `The table ${uri} has no suite. Set one with: varve suite set.`, {
       uri,
     });
-  print(`${JSON.stringify(suite.json, undefined, 2)}\n`);
+  print(`${stringifyJson(toJsonValue(suite.json), 2)}\n`);
 }
 
 async function set(

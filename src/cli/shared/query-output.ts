@@ -6,6 +6,7 @@ import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-
 import type { QueryResult } from "../../index.ts";
 import type { RowOutputFlags } from "./options.ts";
 import { isTerminal, printExact } from "./print.ts";
+import { writingTo } from "./write-output.ts";
 
 /** Text that goes to standard output or a file, waiting where the reader is slow. */
 interface TextSink {
@@ -66,7 +67,7 @@ async function printFile(
 ): Promise<void> {
   const file = await result.writeFile(format, { safeCsv });
   if (output !== undefined) {
-    await copyFile(file, output);
+    await writingTo(output, () => copyFile(file, output));
     return;
   }
   // Bytes stay as they are; text shows a terminal nothing that it would obey.
@@ -133,11 +134,9 @@ async function openSink(output: string | undefined): Promise<TextSink> {
       end: async () => undefined,
     };
   }
-  const handle = await open(output, "w");
+  const handle = await writingTo(output, () => open(output, "w"));
   return {
-    write: async (chunk) => {
-      await handle.writeFile(chunk);
-    },
+    write: (chunk) => writingTo(output, () => handle.writeFile(chunk)),
     end: () => handle.close(),
   };
 }

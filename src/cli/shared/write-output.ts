@@ -12,8 +12,13 @@ export async function writeOutput(text: string, file: string | undefined, isExac
     else print(text);
     return;
   }
+  await writingTo(file, () => writeFile(file, text));
+}
+
+/** Runs what writes to the file that `--output` named. @throws `INVALID_ARGUMENT` where it cannot be written */
+export async function writingTo<T>(file: string, write: () => Promise<T>): Promise<T> {
   try {
-    await writeFile(file, text);
+    return await write();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new VarveError(
