@@ -21,6 +21,7 @@ import type { MetricSeries } from "../report/check-report.ts";
 import type { SideTableOptions } from "../sidetables/side-table.ts";
 import { planFiles, planScan } from "../table/scan/scan.ts";
 import { appendAll } from "../util/append-all.ts";
+import { throwIfCancelled } from "../util/cancel.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.ts";
 
@@ -46,13 +47,15 @@ async function measureVersions(
   options: SideTableOptions = {},
 ): Promise<VersionMetrics[]> {
   const { context } = snapshot;
+  const { signal } = options;
   const newest = await readMetrics(context, { newest: true }, options);
   const from = (newest[0]?.version ?? -1) + 1;
   if (from > snapshot.version) return [];
   const found: VersionMetrics[] = [];
   let before = newest.find((entry) => entry.scope === "table");
-  await using session = await (await context.engine()).open({ signal: options.signal });
+  await using session = await (await context.engine()).open({ signal });
   for (const version of await committedVersions(snapshot, from)) {
+    throwIfCancelled(signal, `measuring version ${version}`);
     const actions = await commitActions(context, version);
     if (actions === undefined) continue;
     const follows = before?.version === version - 1 ? before.state : undefined;
@@ -147,9 +150,13 @@ function checksOf(info: JsonObject): VersionMetrics["checks"] {
  *
  * @throws `SUITE_INVALID` for a metric that is not kept: a check of it would never fail
  */
-export async function metricHistory(context: TableContext, metric: string): Promise<number[]> {
+export async function metricHistory(
+  context: TableContext,
+  metric: string,
+  options: SideTableOptions = {},
+): Promise<number[]> {
   const columns = keptColumns(metric);
-  return valuesOf(await readMetrics(context, { scope: "batch", columns }), metric);
+  return valuesOf(await readMetrics(context, { scope: "batch", columns }, options), metric);
 }
 
 /**
@@ -164,15 +171,20 @@ export async function metricHistory(context: TableContext, metric: string): Prom
 export function unrecordedHistory(
   snapshot: LogSnapshot,
   scope: VersionMetrics["scope"],
-): (metric: string) => Promise<number[]> {
+  options: SideTableOptions = {},
+): MetricHistory {
   let measured: Promise<VersionMetrics[]> | undefined;
   return async (metric) => {
     const columns = keptColumns(metric);
-    measured ??= measureVersions(snapshot);
-    const entries = [...(await readMetrics(snapshot.context, { scope, columns })), ...(await measured)];
+    measured ??= measureVersions(snapshot, options);
+    const fresh = (await measured).filter((entry) => entry.scope === scope);
+    const recorded = await readMetrics(snapshot.context, { scope, columns }, options);
+    // What was measured here may have been recorded by others since.
+    const known = new Set(recorded.map(({ version }) => version));
+    const entries = [...recorded, ...fresh.filter(({ version }) => !known.has(version))];
     const end = scope === "batch" ? snapshot.version : snapshot.version - 1;
     return valuesOf(
-      entries.filter((entry) => entry.scope === scope && entry.version <= end),
+      entries.filter((entry) => entry.version <= end),
       metric,
     );
   };
@@ -198,8 +210,11 @@ function keptColumns(metric: string): readonly string[] {
  * Metrics of the table's versions as series for a report: row count, and completeness and mean of each column
  * that has them.
  */
-export async function metricSeries(context: TableContext): Promise<MetricSeries[]> {
-  const recorded = await readMetrics(context, { scope: "table", withoutSketches: true });
+export async function metricSeries(
+  context: TableContext,
+  options: SideTableOptions = {},
+): Promise<MetricSeries[]> {
+  const recorded = await readMetrics(context, { scope: "table", withoutSketches: true }, options);
   const names =
     recorded
       .at(-1)
@@ -222,6 +237,6 @@ export function recordedHistory(snapshot: LogSnapshot, options: SideTableOptions
   return async (metric) => {
     recorded ??= recordMetrics(snapshot, options);
     await recorded;
-    return metricHistory(snapshot.context, metric);
+    return metricHistory(snapshot.context, metric, options);
   };
 }

@@ -64,7 +64,7 @@ export async function checkSuite(
   });
   appendAll(readable, staged.files);
   const earlier =
-    gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table") : undefined);
+    gateOptions?.history ?? (isSnapshot(source) ? unrecordedHistory(source, "table", { signal }) : undefined);
   options.onProgress?.({ phase: "checking" });
   const verdict = await evaluateGate(session, defined, staged.relation, {
     now: world.now(),
@@ -78,7 +78,7 @@ export async function checkSuite(
   const metrics =
     options.metrics ??
     (isSnapshot(source)
-      ? (await metricSeries(source.context)).map((series) => upTo(series, source.version))
+      ? (await metricSeries(source.context, { signal })).map((series) => upTo(series, source.version))
       : []);
   return checkReport(verdict, {
     source: options.name,

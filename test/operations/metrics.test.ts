@@ -6,7 +6,7 @@ import { openTable } from "../../src/api/open-table.ts";
 import { query } from "../../src/api/query.ts";
 import { runSuite } from "../../src/api/shared/run-suite.ts";
 import { openLog } from "../../src/log/snapshot/open-log.ts";
-import { metricHistory, metricSeries, recordMetrics } from "../../src/metrics/metrics.ts";
+import { metricHistory, metricSeries, recordMetrics, unrecordedHistory } from "../../src/metrics/metrics.ts";
 import { readMetrics } from "../../src/metrics/metrics-store.ts";
 import { metricValue } from "../../src/quality/measures/metric-state.ts";
 import { check, suite } from "../../src/quality/suite/builder.ts";
@@ -248,6 +248,35 @@ describe("metrics over versions", () => {
       checks: [{ details: { history: 3 } }],
     });
     expect(existsSync(join(folder, "_metrics"))).toBe(false);
+    await table.close();
+  });
+
+  it("count a version once that is recorded while a standalone check goes on", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+    await table.append([{ id: 1 }, { id: 2 }]);
+    await table.append([{ id: 3 }]);
+    const context = await openContext(table.uri);
+    const history = unrecordedHistory(await openLog(context), "batch");
+    expect(await history("row_count")).toEqual([2, 1]);
+    await table.metrics.record();
+    expect(await history("mean(id)")).toEqual([1.5, 3]);
+    await table.close();
+  });
+
+  it("are not measured for a standalone check that was cancelled", async () => {
+    const table = await createTable(join(freshFolder(), "t"), { schema: schema().long("id") });
+    await table.append([{ id: 1 }]);
+    await table.append([{ id: 2 }]);
+    const rule = suite("g", [check.normal("mean", "id", { rule: "threshold", upper: 10 })]);
+    const cancelled = new AbortController();
+    const running = runSuite(rule, [{ id: 3 }], {
+      history: table,
+      signal: cancelled.signal,
+      onProgress: ({ phase }) => {
+        if (phase === "checking") cancelled.abort();
+      },
+    });
+    await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
     await table.close();
   });
 

@@ -39,7 +39,7 @@ export async function runSuite(
     gateOptions: {
       tables: tables === undefined ? undefined : toSnapshots(tables),
       functions,
-      history: past === undefined ? undefined : unrecordedHistory(past, "batch"),
+      history: past === undefined ? undefined : unrecordedHistory(past, "batch", { signal }),
     },
     onProgress,
     signal,
