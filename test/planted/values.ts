@@ -5,8 +5,8 @@ export const valuesMistakes: readonly Mistake[] = [
   {
     what: "A column hides a lambda's parameter of the same name.",
     file: "sql/sql-text.ts",
-    find: "body(`(${parameter})`)",
-    replace: "body(parameter)",
+    find: "body(sql`(${name})`)",
+    replace: "body(name)",
     test: "parameter-columns.test.ts",
     name: "may hold text",
   },
