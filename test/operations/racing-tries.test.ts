@@ -190,6 +190,46 @@ describe("two tries of a batch at once, whose tests differ", () => {
   });
 });
 
+describe("a change of the table's suite between two tries of a batch at once", () => {
+  it("makes the rows that the older one set aside meanwhile give way to those of the newer one", async () => {
+    const folder = await made();
+    const { suite } = await openTable(folder);
+    await suite.set(atMost(100));
+    const old = await newest(folder);
+    await (await openTable(folder)).suite.set(atMost(1000));
+    const before = () =>
+      expect(append(old, flights, { batchId: "b" })).rejects.toMatchObject({
+        code: "CONFLICT_METADATA_CHANGED",
+      });
+    const context = await paused(folder, { path: quarantineCommit, before });
+    expect(await append(await openLog(context), flights, { batchId: "b" })).toMatchObject({
+      outcome: "committed",
+      rows: 3,
+    });
+    expect(await outcome(folder)).toEqual({ landed: [5, 50, 500], open: [5000] });
+  });
+
+  it("is a conflict for the older one, whose repetition lands", async () => {
+    const folder = await made();
+    const { suite } = await openTable(folder);
+    await suite.set(atMost(100));
+    const before = async () => {
+      await (await openTable(folder)).suite.set(atMost(1000));
+      const stop = new AbortController();
+      const onProgress = ({ phase }: { readonly phase: string }) => phase === "committing" && stop.abort();
+      const died = append(await newest(folder), flights, { batchId: "b", signal: stop.signal, onProgress });
+      await expect(died).rejects.toMatchObject({ code: "CANCELLED" });
+    };
+    const context = await paused(folder, { path: quarantineCommit, before });
+    await expect(append(await openLog(context), flights, { batchId: "b" })).rejects.toMatchObject({
+      code: "CONFLICT_METADATA_CHANGED",
+      data: { winningVersion: 2 },
+    });
+    expect(await append(await newest(folder), flights, { batchId: "b" })).toMatchObject({ rows: 3 });
+    expect(await outcome(folder)).toEqual({ landed: [5, 50, 500], open: [5000] });
+  });
+});
+
 describe("a change of the table's suite meanwhile", () => {
   it.each([
     [null, whole],

@@ -214,6 +214,22 @@ export const verbsMistakes: readonly Mistake[] = [
     name: "refuses a repeated batch whose rows are no longer the same",
   },
   {
+    what: "Rows that another try of a batch set aside meanwhile are taken for this one's.",
+    file: "quarantine-sink.ts",
+    find: 'if (committed.outcome !== "alreadyApplied" || txn === undefined) return committed.version;',
+    replace: "return committed.version;",
+    test: "operations/racing-tries.test.ts",
+    name: "give way to those of the newer one",
+  },
+  {
+    what: "A try whose version was cleaned up is thought to land still.",
+    file: "earlier-try.ts",
+    find: "return (await context.store.head(commitPath(baseVersion + 1))) === undefined;",
+    replace: "return false;",
+    test: "operations/repeated-batch.test.ts",
+    name: "where the version of its first try was cleaned up",
+  },
+  {
     what: "A claim that was given up is landed.",
     file: "land-claim.ts",
     find: 'if (progress.has(givenUpMark(claim))) return "given up";',

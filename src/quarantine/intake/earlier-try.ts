@@ -1,5 +1,6 @@
 import { isVarveError, VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
+import { commitPath } from "../../log/segment/file-names.ts";
 import { openLog } from "../../log/snapshot/open-log.ts";
 import type { GateOutcome } from "../../quality/gate/verdict.ts";
 import { sideTableRows } from "../../sidetables/read-rows.ts";
@@ -7,7 +8,8 @@ import { removedRows, type SideRewrite } from "../../sidetables/rewrite-rows.ts"
 import { openSideTable, type SideTable } from "../../sidetables/side-table.ts";
 import { unchecked } from "../../sql/sql.ts";
 import { quoteText } from "../../sql/sql-text.ts";
-import { harmfulChange } from "../../table/commit/conflict-metadata.ts";
+import { harmfulChange, requireHarmless } from "../../table/commit/conflict-metadata.ts";
+import { readWinners } from "../../table/commit/winning-commits.ts";
 import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
 import { quarantineColumns } from "./quarantine-table.ts";
@@ -62,8 +64,9 @@ function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">)
  *
  * @returns `same`: they stay. `replace`: they are of a try that cannot land, and nobody did anything with
  * them
- * @throws `QUARANTINE_INVALID` where the outcome differs for another reason, or rows were claimed,
- * resubmitted or discarded meanwhile
+ * @throws `CONFLICT_METADATA_CHANGED` where the other try was built on a newer version, and the metadata changed
+ * between, so that this one cannot land; `QUARANTINE_INVALID` where the outcome differs for another reason, or rows
+ * were claimed, resubmitted or discarded meanwhile
  */
 export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "replace"> {
   const { quarantine, target, batchId, verdict, before } = repeated;
@@ -71,6 +74,7 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
   const quarantined = (verdict?.quarantined ?? 0) - before;
   const sameSuite = verdict === undefined ? earlier.rows === 0 : earlier.others === 0;
   if (earlier.rows === quarantined && sameSuite) return "same";
+  await requireCurrent(target, earlier.baseVersion);
   const mayLand = !(await cannotLand(target, earlier.baseVersion));
   if (earlier.resolved === 0 && !mayLand) return "replace";
   const why =
@@ -94,9 +98,18 @@ async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: numbe
     const base = await openLog(context, { version: baseVersion });
     return harmfulChange(base.metadata, snapshot.metadata) !== undefined;
   } catch (error) {
-    if (isVarveError(error, "VERSION_NOT_FOUND")) return false;
-    throw error;
+    if (!isVarveError(error, "VERSION_NOT_FOUND")) throw error;
+    // whose next commit was cleaned up cannot be built upon either
+    return (await context.store.head(commitPath(baseVersion + 1))) === undefined;
   }
+}
+
+/** Requires that no change between a batch's version and a newer one, on which another try was built, is harmful. */
+async function requireCurrent({ snapshot, context }: BatchTarget, baseVersion: number | null): Promise<void> {
+  if (snapshot === undefined || baseVersion === null || baseVersion <= snapshot.version) return;
+  const { version, metadata } = snapshot;
+  for (const { winner } of await readWinners(context.store, { version, first: undefined, stale: false }))
+    requireHarmless(metadata, winner);
 }
 
 async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {

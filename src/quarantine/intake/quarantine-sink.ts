@@ -1,4 +1,3 @@
-import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import { refreshLog } from "../../log/snapshot/open-log.ts";
 import { noPlaces } from "../../quality/model/places.ts";
@@ -20,7 +19,8 @@ import { batchIdOf, quarantineSql, requireAside } from "./quarantined-rows.ts";
  * metadata changed since, such as the suite that it carries, its rows make way for these in one commit.
  *
  * Setting aside throws `QUARANTINE_INVALID` where the same batch was set aside before with another outcome, and may
- * still land, and `ROWS_UNACCOUNTED`.
+ * still land, `CONFLICT_METADATA_CHANGED` where it was upon a version of other metadata that came since, and
+ * `ROWS_UNACCOUNTED`.
  */
 export function quarantineSink(side: SideTable, signal?: AbortSignal): QuarantineSink {
   return {
@@ -64,34 +64,44 @@ async function setAsideRows(
     verdict,
     before,
   });
-  if (
-    txn !== undefined &&
-    earlier !== undefined &&
-    (await progressOf(await refreshLog(earlier), txn)) !== undefined
-  )
-    return replaceEarlier(batch, side, { txn, repeated });
+  const known = txn === undefined ? undefined : await earlierVersion(earlier, txn);
+  if (txn !== undefined && known !== undefined)
+    return replaceEarlier(batch, side, { txn, repeated, quarantine: known });
   if (verdict === undefined || verdict.quarantineSql === null) return undefined;
   const rows = selectedRows(batch, verdict.quarantineSql, txn);
   const committed = await appendSelected(side, rows, services);
-  if (committed.outcome === "alreadyApplied") {
-    const quarantine = await openSideTable(side, services);
-    const outcome = quarantine === undefined ? "same" : await compareEarlier(repeated(quarantine));
-    if (outcome === "replace") throw setAsideMeanwhile(batchId);
-  }
-  return committed.version;
+  if (committed.outcome !== "alreadyApplied" || txn === undefined) return committed.version;
+  // another try of the batch came between
+  const quarantine = await openSideTable(side, services);
+  return quarantine === undefined
+    ? committed.version
+    : replaceEarlier(batch, side, { txn, repeated, quarantine });
+}
+
+/** The newest version of a quarantine, where it still holds what an earlier try of a batch left. */
+async function earlierVersion(
+  quarantine: LogSnapshot | undefined,
+  txn: AppTransaction,
+): Promise<LogSnapshot | undefined> {
+  const newest = quarantine === undefined ? undefined : await refreshLog(quarantine);
+  return newest === undefined || (await progressOf(newest, txn)) === undefined ? undefined : newest;
 }
 
 interface EarlierTry {
   readonly txn: AppTransaction;
   readonly repeated: (quarantine: LogSnapshot) => RepeatedBatch;
+  /** A version that has the rows of the earlier try. */
+  readonly quarantine: LogSnapshot;
 }
 
 /** Puts the rows that a batch sets aside now in the place of those of its earlier try, where they differ. */
 async function replaceEarlier(
   batch: WrittenBatch,
   side: SideTable,
-  { txn, repeated }: EarlierTry,
+  { txn, repeated, quarantine: known }: EarlierTry,
 ): Promise<number | undefined> {
+  // before the rewrite, which would try again after the conflict that this may end in
+  if ((await compareEarlier(repeated(known))) === "same") return known.version;
   const { target, services } = batch;
   const schema = quarantineSchema(target.schema);
   const change = async (quarantine: LogSnapshot): Promise<SideRewrite | undefined> => {
@@ -108,14 +118,6 @@ async function replaceEarlier(
 
 async function progressOf(quarantine: LogSnapshot, { appId }: AppTransaction): Promise<bigint | undefined> {
   return (await quarantine.appTransactions()).get(appId)?.version;
-}
-
-function setAsideMeanwhile(batchId: string): VarveError {
-  return new VarveError(
-    "QUARANTINE_INVALID",
-    `Another writer set rows of batch ${batchId} aside at the same time, with different tests. Nothing was written; retry the batch.`,
-    { batchId },
-  );
 }
 
 /** The rows that a batch sets aside. */

@@ -29,14 +29,24 @@ export function metadataConflict(
   if (facts.changesMetadata) {
     throw metadataError(winner, "changed the table's metadata", "changes the metadata too");
   }
-  const harm = harmfulChange(state.metadata, theirs);
-  if (harm !== undefined)
-    throw metadataError(
-      winner,
-      `changed the table's metadata (${harm})`,
-      "was prepared for the metadata before that",
-    );
+  requireHarmless(state.metadata, winner);
   return theirs;
+}
+
+/**
+ * Requires that what was prepared under some metadata is right after a commit as well.
+ *
+ * @throws {@link ConflictError} `CONFLICT_METADATA_CHANGED`
+ */
+export function requireHarmless(before: MetadataAction, winner: WinningCommit): void {
+  const after = singleAction(winner.actions, "metaData");
+  const harm = after === undefined ? undefined : harmfulChange(before, after);
+  if (harm === undefined) return;
+  throw metadataError(
+    winner,
+    `changed the table's metadata (${harm})`,
+    "was prepared for the metadata before that",
+  );
 }
 
 /**
