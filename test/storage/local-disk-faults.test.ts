@@ -10,64 +10,29 @@ import fsPromises, {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ObjectStore } from "../../src/storage/contract/object-store.ts";
 import { localDiskStore } from "../../src/storage/local/local-disk-store.ts";
+import { failDisk, failSync, replaceFs, restoreDisk } from "../support/disk-faults.ts";
 
 const bytes = new TextEncoder().encode("bytes");
 const later = Date.now() + 3_600_000;
 let folder: string;
 let root: string;
 let store: ObjectStore;
-let originals: [name: string, value: unknown][];
 
 beforeEach(async () => {
-  originals = [];
   folder = await mkdtemp(join(tmpdir(), "varve-faults-"));
   root = join(folder, "table");
   store = localDiskStore(root);
 });
 afterEach(async () => {
-  restore();
+  restoreDisk();
   await rm(folder, { recursive: true, force: true });
 });
-
-function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: injected`), { code });
-}
-
-/** Calls of a function of `node:fs/promises` fail with a code where their first argument is a wanted one. */
-function fail(name: string, code: string, when: (file: string) => boolean = () => true): void {
-  const original: unknown = Reflect.get(fsPromises, name);
-  if (typeof original !== "function") throw new Error(`there is no ${name}`);
-  originals.push([name, original]);
-  Reflect.set(fsPromises, name, async (file: string, ...rest: unknown[]) => {
-    if (when(file)) throw systemError(code);
-    return (await Reflect.apply(original, fsPromises, [file, ...rest])) as unknown;
-  });
-  syncBuiltinESMExports();
-}
-
-/** Flushing a file or folder fails with a code. */
-function failSync(code: string, when: (file: string) => boolean): void {
-  const { open } = fsPromises;
-  originals.push(["open", open]);
-  Reflect.set(fsPromises, "open", async (...args: Parameters<typeof open>) => {
-    const handle = await open(...args);
-    if (when(String(args[0]))) handle.sync = async () => Promise.reject(systemError(code));
-    return handle;
-  });
-  syncBuiltinESMExports();
-}
-
-function restore(): void {
-  for (const [name, value] of originals.splice(0).reverse()) Reflect.set(fsPromises, name, value);
-  syncBuiltinESMExports();
-}
 
 async function listed(prefix = ""): Promise<string[]> {
   const paths: string[] = [];
@@ -107,14 +72,14 @@ describe("a failure of the local disk", () => {
       ["EACCES", "STORE_REFUSED", ": the file permissions forbid it."],
       ["ENOSPC", "STORE_REFUSED", ": the disk is full."],
     ] as const) {
-      fail(fails, code);
+      failDisk(fails, code);
       await expect(call(staged)).rejects.toMatchObject({
         code: expected,
         message: `Could not ${purpose} in ${root} (${code})${advice}`,
         data: { path, store: pathToFileURL(root).href, system: code },
         cause: { code },
       });
-      restore();
+      restoreDisk();
     }
     expect(await listed()).toEqual(["a/x"]);
     expect(await store.get("a/x")).toEqual(Buffer.from(bytes));
@@ -124,19 +89,19 @@ describe("a failure of the local disk", () => {
   it("while a staged file is flushed or moved in is told, and the file stays", async () => {
     const staged = join(await store.stagingFolder(), "part");
     await writeFile(staged, bytes);
-    fail("rename", "EIO");
+    failDisk("rename", "EIO");
     await expect(store.putFile("x", staged)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
       message: `Could not move ${staged} to "x" in ${root} (EIO).`,
     });
-    restore();
+    restoreDisk();
     failSync("EIO", (file) => file === staged);
     await expect(store.putFile("x", staged)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await expect(store.flushFile?.(staged)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
       message: `Could not bring to the disk ${JSON.stringify(staged)} in ${root} (EIO).`,
     });
-    restore();
+    restoreDisk();
     await store.flushFile?.(staged);
     expect(await readFile(staged)).toEqual(Buffer.from(bytes));
     expect(await listed()).toEqual([]);
@@ -144,10 +109,7 @@ describe("a failure of the local disk", () => {
 
   it("that has no code is told as it is", async () => {
     await store.put("x", bytes);
-    const original = fsPromises.readFile;
-    originals.push(["readFile", original]);
-    Reflect.set(fsPromises, "readFile", () => Promise.reject(new Error("odd")));
-    syncBuiltinESMExports();
+    replaceFs("readFile", () => Promise.reject(new Error("odd")));
     await expect(store.get("x")).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
       message: `Could not read "x" in ${root} (Error: odd).`,
@@ -158,27 +120,27 @@ describe("a failure of the local disk", () => {
 describe("an object that is not there, whatever the system calls it", () => {
   it.each(["ENOENT", "ENOTDIR", "ENAMETOOLONG"])("%s", async (code) => {
     await store.put("x", bytes);
-    for (const name of ["readFile", "open", "stat"]) fail(name, code);
+    for (const name of ["readFile", "open", "stat"]) failDisk(name, code);
     await expect(store.get("x")).rejects.toMatchObject({ code: "OBJECT_NOT_FOUND", cause: { code } });
     await expect(store.getRange("x", 0, 1)).rejects.toMatchObject({ code: "OBJECT_NOT_FOUND" });
     expect(await store.head("x")).toBeUndefined();
   });
 
   it.each(["ENOENT", "ENOTDIR", "EISDIR"])("%s, when it is to be deleted", async (code) => {
-    fail("unlink", code);
+    failDisk("unlink", code);
     await store.delete("x");
   });
 
   it.each(["ENOENT", "ENOTDIR", "ELOOP"])("%s, when it vanished while it was listed", async (code) => {
     for (const name of ["a", "b", "c"]) await store.put(name, bytes);
-    fail("stat", code, (file) => file.endsWith("/b"));
+    failDisk("stat", code, (file) => file.endsWith("/b"));
     expect(await listed()).toEqual(["a", "c"]);
   });
 
   it.each(["ENOENT", "ENOTDIR"])("%s, of a folder that vanished while it was listed", async (code) => {
     await store.put("a/x", bytes);
     await store.put("b", bytes);
-    fail("readdir", code, (file) => file.endsWith("/a"));
+    failDisk("readdir", code, (file) => file.endsWith("/a"));
     expect(await listed()).toEqual(["b"]);
   });
 
@@ -203,7 +165,7 @@ describe("creating an object once on local disk", () => {
   it.each(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])(
     "is refused where the file system makes no hard links: %s",
     async (code) => {
-      fail("link", code);
+      failDisk("link", code);
       await expect(store.putIfAbsent("x", bytes)).rejects.toMatchObject({
         code: "STORE_NO_CONDITIONAL_PUT",
         data: { store: pathToFileURL(root).href },
@@ -214,26 +176,26 @@ describe("creating an object once on local disk", () => {
   );
 
   it.each(["EIO", "ETIMEDOUT", "ESTALE", "EINTR"])("is in doubt where linking ends with %s", async (code) => {
-    fail("link", code);
+    failDisk("link", code);
     expect(await store.putIfAbsent("x", bytes)).toBe("unknown");
     expect(await readdir(root)).toEqual([]);
   });
 
   it("fails where linking is refused for another reason", async () => {
-    fail("link", "ENOSPC");
+    failDisk("link", "ENOSPC");
     await expect(store.putIfAbsent("x", bytes)).rejects.toMatchObject({ code: "STORE_REFUSED" });
     expect(await readdir(root)).toEqual([]);
   });
 
   it("answers exists where another came first between looking and linking", async () => {
-    fail("link", "EEXIST");
+    failDisk("link", "EEXIST");
     expect(await store.putIfAbsent("x", bytes)).toBe("exists");
     expect(await readdir(root)).toEqual([]);
   });
 
   it("does not write at all where the object is there already", async () => {
     await store.put("x", bytes);
-    fail("open", "EIO");
+    failDisk("open", "EIO");
     expect(await store.putIfAbsent("x", bytes)).toBe("exists");
   });
 
@@ -293,7 +255,7 @@ describe("flushing folders", () => {
 
 describe("moving a staged file to another file system", () => {
   const elsewhere = (code: string, also: (file: string) => boolean = () => false) =>
-    fail("rename", code, (file) => file.includes(".varve-staging-") || also(file));
+    failDisk("rename", code, (file) => file.includes(".varve-staging-") || also(file));
 
   async function staged(): Promise<string> {
     const file = join(await store.stagingFolder(), "part");
@@ -315,7 +277,7 @@ describe("moving a staged file to another file system", () => {
     await store.put("data/warm", bytes);
     const file = await staged();
     elsewhere("EXDEV");
-    fail(name, "ENOSPC", (from) => (name === "copyFile" ? true : isTemporary(from)));
+    failDisk(name, "ENOSPC", (from) => (name === "copyFile" ? true : isTemporary(from)));
     await expect(store.putFile("data/x", file)).rejects.toMatchObject({ code: "STORE_REFUSED" });
     expect(await readdir(join(root, "data"))).toEqual(["warm"]);
     expect(await readdir(dirname(file))).toEqual(["part"]);
@@ -386,8 +348,8 @@ describe("what dead writers left on local disk", () => {
 
   it("that vanished meanwhile was not removed here", async () => {
     await leave(".varve-tmp-1", ".varve-tmp-2", "p/x");
-    fail("stat", "ENOENT", (file) => file.endsWith("-1"));
-    fail("readdir", "ENOENT", (file) => file.endsWith("/p"));
+    failDisk("stat", "ENOENT", (file) => file.endsWith("-1"));
+    failDisk("readdir", "ENOENT", (file) => file.endsWith("/p"));
     expect(await store.listAbandoned?.(later)).toEqual([".varve-tmp-2"]);
     expect(await store.removeAbandoned?.(later)).toBe(1);
   });
@@ -396,7 +358,7 @@ describe("what dead writers left on local disk", () => {
     "is looked for below only where the folder above is closed: %s",
     async (code) => {
       await leave(".varve-tmp-1");
-      fail("readdir", code, (file) => file === folder);
+      failDisk("readdir", code, (file) => file === folder);
       expect(await store.removeAbandoned?.(later)).toBe(1);
     },
   );
@@ -408,7 +370,7 @@ describe("what dead writers left on local disk", () => {
     ["remove", "rm", () => true, () => join(root, ".varve-tmp-1")],
   ] as const)("that cannot be handled is a failure: %s (%s)", async (purpose, name, when, path) => {
     await leave(".varve-tmp-1");
-    fail(name, "EIO", when);
+    failDisk(name, "EIO", when);
     await expect(store.removeAbandoned?.(later)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
       message: `Could not ${purpose} ${JSON.stringify(path())} in ${root} (EIO).`,
@@ -427,7 +389,7 @@ describe("what dead writers left on local disk", () => {
 describe("links below a local root", () => {
   it("that cannot be followed are not written through", async () => {
     await store.put("a/x", bytes);
-    fail("realpath", "EACCES", (file) => file === join(root, "a"));
+    failDisk("realpath", "EACCES", (file) => file === join(root, "a"));
     await expect(store.put("a/y", bytes)).rejects.toMatchObject({
       code: "STORE_REFUSED",
       message: `Could not make the folder of "a/y" in ${root} (EACCES): the file permissions forbid it.`,
@@ -482,8 +444,7 @@ describe("a file that becomes shorter while a range of it is read", () => {
   it("gives what is left", async () => {
     await store.put("x", bytes);
     const { open } = fsPromises;
-    originals.push(["open", open]);
-    Reflect.set(fsPromises, "open", async (...args: Parameters<typeof open>) => {
+    replaceFs("open", async (...args: Parameters<typeof open>) => {
       const handle = await open(...args);
       const whole = await handle.stat();
       handle.stat = (async () => {
@@ -492,7 +453,6 @@ describe("a file that becomes shorter while a range of it is read", () => {
       }) as unknown as typeof handle.stat;
       return handle;
     });
-    syncBuiltinESMExports();
     expect(await store.getRange("x", 0, 5)).toEqual(new Uint8Array(bytes.subarray(0, 2)));
   });
 });

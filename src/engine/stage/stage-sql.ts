@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
 import { unchecked } from "../../sql/sql.ts";
@@ -10,7 +10,8 @@ import { openCore } from "../core/open-core.ts";
 import { checkedQuery } from "../fence/caller-sql.ts";
 import { fence } from "../fence/fence.ts";
 import { exportedQuery } from "../output/export-types.ts";
-import { assertFilled, numberedCopy, stageParquet } from "./shared/stage-files.ts";
+import { assertFilled, openSourceFile } from "./shared/source-file.ts";
+import { numberedCopy, stageParquet } from "./shared/stage-files.ts";
 
 type SqlSource = Extract<EngineSource, { kind: "sql" }>;
 
@@ -113,7 +114,7 @@ async function columnsOf(core: EngineCore, files: readonly string[]): Promise<En
 }
 
 async function isParquet(file: string): Promise<boolean> {
-  const handle = await open(file);
+  const handle = await openSourceFile(file);
   try {
     const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
     return buffer.toString("latin1") === "PAR1";

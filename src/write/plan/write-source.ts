@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Table as ArrowTable, RecordBatch } from "apache-arrow";
@@ -12,6 +11,7 @@ import type {
   SourceRow,
   StagedRelation,
 } from "../../engine/core/contract.ts";
+import { openSourceFile } from "../../engine/stage/shared/source-file.ts";
 import { VarveError } from "../../errors.ts";
 import type { LogSnapshot } from "../../log/contract.ts";
 import type { AddAction } from "../../protocol/actions.ts";
@@ -167,14 +167,7 @@ const chunkBytes = 1 << 20;
  * opened
  */
 async function fileChunks(file: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(file).catch((error: unknown) => {
-    throw new VarveError(
-      "SOURCE_UNREADABLE",
-      `Cannot open the file ${file}: ${String(error)}.`,
-      { file },
-      error,
-    );
-  });
+  const handle = await openSourceFile(file);
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
@@ -268,7 +261,17 @@ function localName(path: string): string {
     throw new VarveError("INVALID_ARGUMENT", `Invalid file name ${JSON.stringify(path)}: it must be text.`, {
       path,
     });
-  return path.startsWith("file:") ? fileURLToPath(path) : resolve(path);
+  return path.startsWith("file:") ? fileOfUrl(path) : resolve(path);
+}
+
+function fileOfUrl(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `Invalid file URL ${url}: ${why}. Pass file:/// and an absolute path.`;
+    throw new VarveError("INVALID_ARGUMENT", message, { path: url }, error);
+  }
 }
 
 function isSnapshot(source: object): source is LogSnapshot {

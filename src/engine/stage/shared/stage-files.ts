@@ -1,10 +1,10 @@
-import { stat } from "node:fs/promises";
 import { isVarveError, VarveError } from "../../../errors.ts";
 import { unchecked } from "../../../sql/sql.ts";
 import { fileList, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineSource, Relation, StagedRelation } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { positionNames, storedName } from "./position.ts";
+import { assertFilled } from "./source-file.ts";
 
 /**
  * A view of Parquet files, columns united by name; nothing is copied but rows of files with a column that
@@ -94,26 +94,6 @@ export async function numberedCopy(
     ),
     positionColumns: { file: names.file, row: names.row },
   };
-}
-
-/** @throws `SOURCE_UNREADABLE` for a file that is absent, no file, or empty. */
-export async function assertFilled(file: string): Promise<void> {
-  const found = await stat(file).catch((error: unknown) => {
-    throw new VarveError(
-      "SOURCE_UNREADABLE",
-      `Cannot open the file ${file}: ${error instanceof Error ? error.message : String(error)}.`,
-      { file },
-      error,
-    );
-  });
-  if (!found.isFile())
-    throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
-      file,
-    });
-  if (found.size === 0)
-    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty. Pass a file with content.`, {
-      file,
-    });
 }
 
 function unreadableFile(error: VarveError): VarveError {

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { VarveError } from "../../../errors.ts";
+import { openSourceFile } from "./source-file.ts";
 
 const blockBytes = 1024 * 1024;
 
@@ -13,7 +13,7 @@ export type TextCompression = "none" | "gzip";
  * bzip2, xz, zip
  */
 export async function textCompression(file: string): Promise<TextCompression> {
-  const handle = await opened(file);
+  const handle = await openSourceFile(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
     const start = buffer.subarray(0, bytesRead).toString("hex");
@@ -43,7 +43,7 @@ export async function* textBlocks(file: string): AsyncGenerator<Buffer> {
     yield* gunzipped(file);
     return;
   }
-  const handle = await opened(file);
+  const handle = await openSourceFile(file);
   try {
     for (;;) {
       const block = Buffer.allocUnsafe(blockBytes);
@@ -74,18 +74,5 @@ async function* gunzipped(file: string): AsyncGenerator<Buffer> {
   } finally {
     source.destroy();
     plain.destroy();
-  }
-}
-
-async function opened(file: string): Promise<FileHandle> {
-  try {
-    return await open(file);
-  } catch (error) {
-    throw new VarveError(
-      "SOURCE_UNREADABLE",
-      `Cannot open the file ${file}: ${error instanceof Error ? error.message : String(error)}.`,
-      { file },
-      error,
-    );
   }
 }

@@ -1,0 +1,40 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { VarveError } from "../../../errors.ts";
+
+/**
+ * Opens a file that rows come from, whatever its format.
+ *
+ * @throws `SOURCE_UNREADABLE` where the system refuses, with its reason
+ */
+export async function openSourceFile(file: string): Promise<FileHandle> {
+  try {
+    return await open(file);
+  } catch (error) {
+    throw notOpened(file, error);
+  }
+}
+
+/**
+ * Makes sure that a file can be read, before the engine opens it by itself.
+ *
+ * @throws `SOURCE_UNREADABLE` for a file that is absent, no file, forbidden, or empty
+ */
+export async function assertFilled(file: string): Promise<void> {
+  const found = await stat(file).catch((error: unknown) => {
+    throw notOpened(file, error);
+  });
+  if (!found.isFile())
+    throw new VarveError("SOURCE_UNREADABLE", `${file} is a folder, not a file. Pass the files in it.`, {
+      file,
+    });
+  if (found.size === 0)
+    throw new VarveError("SOURCE_UNREADABLE", `The file ${file} is empty. Pass a file with content.`, {
+      file,
+    });
+  await (await openSourceFile(file)).close();
+}
+
+function notOpened(file: string, cause: unknown): VarveError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VarveError("SOURCE_UNREADABLE", `Cannot open the file ${file}: ${why}.`, { file }, cause);
+}
