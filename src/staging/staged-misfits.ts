@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isVarveError, VarveError } from "../errors.ts";
+import { assertInternal, isVarveError, VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import type { CheckResult } from "../quality/gate/verdict.ts";
 import type { Suite } from "../quality/model/suite.ts";
@@ -47,8 +47,7 @@ export async function keepMisfits(batch: WrittenBatch, path: string): Promise<St
     unchecked(`SELECT * EXCLUDE (${values}) REPLACE (sha256(${id}) AS ${id}) FROM (${sql})`),
     { folder },
   );
-  if (written === undefined)
-    throw new Error("varve internal error: rows that were set aside were written to no file");
+  assertInternal(written !== undefined, "rows that were set aside were written to no file");
   await requireAside(session, verdict.aside, [written.file]);
   await target.context.store.putFile(path, written.file);
   return { path, rows: verdict.quarantined, checks: verdict.checks };

@@ -4,8 +4,17 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import { createTable } from "../../src/api/create-table.ts";
 import { openTable } from "../../src/api/open-table.ts";
+import { openLog } from "../../src/log/snapshot/open-log.ts";
+import type { GateOutcome } from "../../src/quality/gate/verdict.ts";
 import type { SuiteJson } from "../../src/quality/model/suite.ts";
+import { defineSuite } from "../../src/quality/suite/define.ts";
 import { schema } from "../../src/schema/builder.ts";
+import { openContext } from "../../src/table/definition/open-context.ts";
+import { existingTarget } from "../../src/write/plan/batch-target.ts";
+import { addedRows, batchTests } from "../../src/write/plan/plan-rows.ts";
+import type { RowsBefore } from "../../src/write/plan/write-plan.ts";
+import { withRowsBefore } from "../../src/write/stages/judge-rows.ts";
+import { runPlan } from "../../src/write/write-pipeline.ts";
 import { dataFiles, filesBelow, freshFolder, rowsOf } from "./table-folder.ts";
 
 const gate: SuiteJson = {
@@ -100,5 +109,42 @@ describe("a batch whose rows do not add up", () => {
       data: { file },
     });
     expect(await table.append({ parquet: [file, file] })).toMatchObject({ rows: 20 });
+  });
+});
+
+describe("a batch of which rows were set aside before it was tested", () => {
+  const misfits = { rows: 2, checks: [] };
+
+  async function write(suiteJson: SuiteJson, before: RowsBefore) {
+    const folder = join(freshFolder(), "t");
+    await (await createTable(folder, { schema: schema().long("id").long("amount") })).close();
+    const target = await existingTarget(await openLog(await openContext(folder)));
+    const tests = batchTests(defineSuite(suiteJson), {}, before);
+    const source = [{ id: 1n, amount: 1n }];
+    return { folder, written: runPlan(addedRows(target, { source, tests })) };
+  }
+
+  it("is rejected where they alone are too many, and nothing is left of it", async () => {
+    const tests: SuiteJson = { ...gate, onMisfit: "quarantine", maxBadShare: 0.5 };
+    const { folder, written } = await write(tests, misfits);
+    await expect(written).rejects.toMatchObject({
+      code: "BATCH_REJECTED",
+      data: { reasons: ["2 of 3 rows are bad, more than the allowed share of 0.5"] },
+    });
+    await holdsNothing(folder);
+  });
+
+  it("counts them among its rows where they are few enough", async () => {
+    const { written } = await write({ ...gate, onMisfit: "quarantine" }, misfits);
+    expect((await written).gate).toMatchObject({ rows: 3, clean: 1, quarantined: 2, dropped: 0 });
+  });
+
+  it("is no batch where the counts of its verdict do not add up", async () => {
+    const { written } = await write({ ...gate, onMisfit: "quarantine" }, { rows: 0, checks: [] });
+    const verdict = (await written).gate;
+    const odd = { ...verdict, clean: 7 } as unknown as GateOutcome;
+    expect(() => withRowsBefore(odd, misfits, defineSuite(gate))).toThrow(
+      /varve internal error: a batch's rows/,
+    );
   });
 });

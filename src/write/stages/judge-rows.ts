@@ -1,4 +1,4 @@
-import { VarveError } from "../../errors.ts";
+import { assertInternal, VarveError } from "../../errors.ts";
 import { type GateOutcome, summarizeVerdict } from "../../quality/gate/verdict.ts";
 import type { Suite } from "../../quality/model/suite.ts";
 import type { RowsBefore } from "../plan/write-plan.ts";
@@ -42,6 +42,10 @@ export function withRowsBefore(
   if (before === undefined) return verdict;
   const [rows, quarantined] = [verdict.rows + before.rows, verdict.quarantined + before.rows];
   const bad = quarantined + verdict.dropped;
+  assertInternal(
+    rows === verdict.clean + bad,
+    "a batch's rows are not its clean, quarantined and dropped ones",
+  );
   const reasons = [
     ...verdict.reasons,
     ...(suite.onMisfit === "quarantine"

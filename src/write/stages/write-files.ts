@@ -7,6 +7,7 @@ import {
   stageData,
 } from "../../table/data-files/write-data-files.ts";
 import { dataTarget } from "../plan/batch-target.ts";
+import type { BatchTests } from "../plan/write-plan.ts";
 import { requireAllRows } from "./accounted-rows.ts";
 import { checkWritten, violatedSql, type WrittenRows, writtenFacts } from "./batch-checks.ts";
 import { numberedTarget, seesWritten, writtenRows } from "./batch-rows.ts";
@@ -28,18 +29,23 @@ export async function writeFiles(fenced: FencedRows): Promise<WrittenBatch> {
   const copied = rows.copied ?? 0;
   requireAllRows({ rows: given, clean: data.rows - copied, quarantined, dropped });
   await checkWritten(room.session, fenced.target, data, enforcement, rows);
-  const suite = plan.tests?.suite;
+  const whole = verdict === undefined ? undefined : wholeVerdict(verdict, plan.tests);
   return {
     ...fenced,
     target: numberedTarget(fenced.target, rules, data.rows),
     data,
     count: { written: data.rows, copied, idsKept: rows.hidden !== undefined },
     removed: written.removed ?? (await removedFiles(fenced, data)),
-    verdict:
-      verdict === undefined || suite === undefined
-        ? undefined
-        : withRowsBefore(verdict, plan.tests?.before, suite),
+    verdict: whole,
   };
+}
+
+/** The verdict on the whole batch, with the rows that were set aside before. @throws `BATCH_REJECTED` */
+function wholeVerdict(verdict: GateOutcome, tests: BatchTests | undefined): GateOutcome | undefined {
+  if (tests === undefined) return undefined;
+  const whole = withRowsBefore(verdict, tests.before, tests.suite);
+  requireAccepted(whole);
+  return whole;
 }
 
 /** What one way of testing and writing comes to. */
