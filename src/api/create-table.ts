@@ -1,7 +1,8 @@
-import { VarveError } from "../errors.ts";
-import type { WriteResult } from "../write/plan/write-options.ts";
+import { isVarveError, VarveError } from "../errors.ts";
+import type { TableContext } from "../log/contract.ts";
+import type { WriteOutcome, WriteResult } from "../write/plan/write-options.ts";
 import { knownOptions } from "./shared/known-options.ts";
-import { openContext, openLog } from "./shared/lazy-log.ts";
+import { openContext, openCreated, openLog } from "./shared/lazy-log.ts";
 import { toSchema } from "./shared/schema-input.ts";
 import { toWriteSource } from "./shared/source.ts";
 import { type CreateTableOptions, createTableKeys } from "./shared/table-options.ts";
@@ -68,10 +69,35 @@ export async function createTableWith(
       source: source === undefined ? undefined : toWriteSource(source),
     });
     const { upkeep, ...result } = written;
-    await upkeep;
-    return { table: Table.of(await openLog(context), false, upkeep), written: result };
+    return { table: await openWritten(context, upkeep), written: result };
   } catch (error) {
-    if (!(ifNotExists === true && error instanceof VarveError && error.code === "TABLE_EXISTS")) throw error;
-    return { table: Table.of(await openLog(context), false) };
+    if (!(ifNotExists === true && isVarveError(error, "TABLE_EXISTS"))) throw error;
+    return { table: Table.of(await openLog(context)) };
   }
+}
+
+/**
+ * Opens a table whose first commit has landed. That it cannot be read back is a warning of its maintenance: a caller
+ * who took it for a failure would create the table again.
+ *
+ * @throws what opening throws, saying that the table exists, where its first commit is too large to be kept in memory
+ */
+async function openWritten(context: TableContext, upkeep: WriteOutcome["upkeep"]): Promise<Table> {
+  await upkeep;
+  try {
+    return Table.of(await openLog(context), { upkeep });
+  } catch (cause) {
+    const created = await openCreated(context);
+    if (created !== undefined) return Table.of(created, { upkeep, unread: { cause } });
+    throw isVarveError(cause) ? createdUnread(context, cause) : cause;
+  }
+}
+
+function createdUnread({ store: { uri } }: TableContext, cause: VarveError): VarveError {
+  return new VarveError(
+    cause.code,
+    `The table at ${uri} was created (version 0), but could not be opened: ${cause.message} Open it later; do not create it again.`,
+    { ...cause.data, uri, version: 0 },
+    cause,
+  );
 }

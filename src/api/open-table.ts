@@ -28,5 +28,5 @@ export async function openTable(uri: string, options: OpenOptions = {}): Promise
   const split = splitTableUri(uri);
   const at = atOption === undefined ? split.at : parseTravelPoint(atOption);
   const context = await openContext(split.uri, contextOptions);
-  return Table.of(await openLog(context, at ?? {}), at !== undefined);
+  return Table.of(await openLog(context, at ?? {}), { pinned: at !== undefined });
 }

@@ -36,6 +36,16 @@ import { TableState } from "./shared/table-state.ts";
 import { type VersionArgument, type VersionPoint, versionPoint } from "./shared/table-uri.ts";
 import { toAppendOptions, toOverwriteOptions } from "./shared/write-options.ts";
 
+/** How a table was opened. */
+interface OpenedWith {
+  /** At a version that its caller named. */
+  readonly pinned?: boolean | undefined;
+  /** Maintenance of the log after the table's creation. */
+  readonly upkeep?: WriteOutcome["upkeep"];
+  /** Why what was created could not be read back. */
+  readonly unread?: { readonly cause: unknown } | undefined;
+}
+
 /**
  * A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used.
  *
@@ -66,9 +76,10 @@ export class Table implements AsyncDisposable {
   }
 
   /** @internal Made by `openTable` and `createTable`, which hands over the maintenance after its commit. */
-  static of(log: LogSnapshot, pinned: boolean, upkeep?: WriteOutcome["upkeep"]): Table {
+  static of(log: LogSnapshot, { pinned = false, upkeep, unread }: OpenedWith = {}): Table {
     const state = new TableState(log, pinned);
     state.maintenance.add(upkeep);
+    if (unread !== undefined) state.unread(log.version, unread.cause);
     return new Table(state);
   }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { check, createTable, suite, type Table, VarveError } from "../../src/index.ts";
+import { check, createTable, schema, suite, type Table, VarveError } from "../../src/index.ts";
 import { memoryStore, type ObjectStore } from "../../src/store.ts";
 
 let tables = 0;
 
-/** A table in memory, whose store refuses listings as soon as a commit has landed while it is armed. */
-async function unreadableTable() {
+/** A store in memory that refuses listings as soon as a commit has landed while it is armed. */
+function refusingStore() {
   const memory = memoryStore(`landed-unread-${tables++}`);
   const state: { armed: boolean; refuses: boolean; refusesFrom: string | undefined } = {
     armed: false,
@@ -25,6 +25,12 @@ async function unreadableTable() {
       return answer;
     },
   };
+  return { store, state };
+}
+
+/** A table in such a store. */
+async function unreadableTable() {
+  const { store, state } = refusingStore();
   const table = await createTable("ram://orders", { openStore: () => store, source: [{ id: 1n }] });
   return { table, state };
 }
@@ -122,4 +128,44 @@ it("maintenance that fails after a table was created is a warning of the table",
   expect((await table.settled()).flatMap(({ warnings }) => warnings)).toMatchObject([
     { step: "checksum", code: "STORE_REFUSED" },
   ]);
+});
+
+describe("a creation that landed, and could not be read back", () => {
+  const source = [{ id: 1n, name: "a" }];
+  const columns = schema().long("id").string("name");
+
+  it.each([
+    ["from a source", { source }],
+    ["of a schema", { schema: columns }],
+    ["where the table may exist", { source, ifNotExists: true }],
+  ])("is told as created, with a warning: %s", async (_, options) => {
+    const { store, state } = refusingStore();
+    state.armed = true;
+    await using table = await createTable("ram://created", { openStore: () => store, ...options });
+    state.refuses = state.armed = false;
+    expect(table.snapshot().version).toBe(0);
+    expect(table.snapshot().schema.fields.map(({ name }) => name)).toEqual(["id", "name"]);
+    expect((await table.settled()).flatMap(({ warnings }) => warnings)).toContainEqual({
+      step: "refresh",
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringMatching(/^Version 0 is committed, but could not be read back \(/),
+    });
+    expect(await table.append([{ id: 2n }])).toMatchObject({ version: 1 });
+    expect(await table.count()).toBe("source" in options ? 2 : 1);
+  });
+
+  it("is told as created by the error, where its first commit is too large to be kept", async () => {
+    const { store, state } = refusingStore();
+    state.armed = true;
+    const userMetadata = "x".repeat(300_000);
+    await expect(
+      createTable("ram://created", { openStore: () => store, schema: columns, userMetadata }),
+    ).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringMatching(
+        / was created \(version 0\), but could not be opened: The store is away\. Open it/,
+      ),
+      data: { version: 0 },
+    });
+  });
 });

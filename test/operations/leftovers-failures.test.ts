@@ -126,7 +126,7 @@ async function copyWithFault(base: string, fault: Fault) {
   cpSync(base, folder, { recursive: true });
   const context = await openContext(folder);
   const { faulty, calls } = faultyStore(context.store, fault);
-  const table = Table.of(await openLog({ ...context, store: faulty }), false);
+  const table = Table.of(await openLog({ ...context, store: faulty }));
   return { folder, table, calls };
 }
 

@@ -19,6 +19,12 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
   return log.openLog(context, options);
 }
 
+/** The first version of a table that was just created, from memory; `undefined` where that does not have it. */
+export async function openCreated(context: TableContext): Promise<LogSnapshot | undefined> {
+  const log = await import("../../log/snapshot/open-log.ts");
+  return log.openCreated(context);
+}
+
 /** The newest version of a table that is open. */
 export async function refreshLog(snapshot: LogSnapshot): Promise<LogSnapshot> {
   const log = await import("../../log/snapshot/open-log.ts");

@@ -75,9 +75,14 @@ export class TableState {
     try {
       await this.refresh();
     } catch (error) {
-      this.#behind = true;
-      this.maintenance.warn(version, "refresh", "could not be read back (call refresh() to see it)", error);
+      this.unread(version, error);
     }
+  }
+
+  /** Reports that what was committed as `version` could not be read back, as {@link TableState.catchUp} does. */
+  unread(version: number, cause: unknown): void {
+    this.#behind = true;
+    this.maintenance.warn(version, "refresh", "could not be read back (call refresh() to see it)", cause);
   }
 
   /**

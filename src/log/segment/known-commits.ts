@@ -23,6 +23,11 @@ export function rememberCommit(store: ObjectStore, path: string, bytes: Uint8Arr
   if (commits.size > mostCommits && oldest !== undefined) commits.delete(oldest);
 }
 
+/** A commit's remembered bytes, which stay remembered; `undefined` where there are none. */
+export function rememberedCommit(store: ObjectStore, path: string): Uint8Array | undefined {
+  return known.get(store)?.get(path);
+}
+
 /**
  * Hands out a listed commit's remembered bytes, once; commits never change, and one of another size is
  * another table's.

@@ -3,6 +3,7 @@ import type { ReadOptions } from "../../storage/contract/object-store.ts";
 import type { LogSnapshot, TableContext } from "../contract.ts";
 import { firstOutOfOrder } from "../segment/commit-file.ts";
 import { commitPath } from "../segment/file-names.ts";
+import { rememberedCommit } from "../segment/known-commits.ts";
 import { readHint } from "../segment/last-checkpoint.ts";
 import { type LogListing, listLog } from "../segment/listing.ts";
 import { chooseSegment, lostCheckpoint, versionNotFound } from "../segment/segment.ts";
@@ -59,6 +60,19 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
   }
   const { newest } = await openNewest(context, await listFromHint(context, options), options);
   return newest;
+}
+
+/**
+ * The first version of a table that this process has just created, without a look at the store: from the bytes of its
+ * commit, with this moment as its time where the commit carries none. `undefined` where the bytes are not at hand.
+ */
+export async function openCreated(context: TableContext): Promise<LogSnapshot | undefined> {
+  const path = commitPath(0);
+  const bytes = rememberedCommit(context.store, path);
+  if (bytes === undefined) return undefined;
+  const file = { path, size: bytes.length, modified: context.world.now() };
+  const segment = { version: 0, tail: [{ from: 0, to: 0, file }], commit: file };
+  return openSnapshot(context, segment, new Set(), {});
 }
 
 interface Newest {
