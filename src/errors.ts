@@ -131,7 +131,7 @@ function bounded(value: unknown, depth: number): unknown {
   if (depth === dataDepth) return value;
   if (Array.isArray(value)) {
     const items = value.map((item) => bounded(item, depth + 1));
-    return items.every((item, at) => item === value[at]) ? value : items;
+    return items.every((item, index) => item === value[index]) ? value : items;
   }
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype)
     return value;

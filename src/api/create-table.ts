@@ -40,7 +40,7 @@ export async function createTableWith(
   const { schema, source, ifNotExists, partitionBy, properties, name, description } = known;
   const { s3, openStore, memoryLimit, threads, temporaryFolder, world, cache, allowedPrefixes } = known;
   const split = splitTableUri(uri);
-  if (split.at !== undefined)
+  if (split.point !== undefined)
     throw new VarveError(
       "INVALID_ARGUMENT",
       `Cannot create a table at a version: ${uri}. Leave the suffix out.`,

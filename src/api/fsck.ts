@@ -27,13 +27,13 @@ export async function fsck(uri: string, options: FsckOptions = {}): Promise<Fsck
     fsckKeys,
   );
   const split = splitTableUri(uri);
-  const suffix = split.at !== undefined && "version" in split.at ? split.at.version : undefined;
-  const wanted = version ?? suffix;
+  const suffix = split.point !== undefined && "version" in split.point ? split.point.version : undefined;
+  const checkedVersion = version ?? suffix;
   const { fsck: fsckTable } = await import("../fsck/fsck.ts");
   const context = await openContext(split.uri, contextOptions);
   try {
     return await fsckTable(context, {
-      version: wanted,
+      version: checkedVersion,
       data,
       orphans,
       deep,

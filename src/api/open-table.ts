@@ -24,9 +24,9 @@ import { Table } from "./table.ts";
  * ```
  */
 export async function openTable(uri: string, options: OpenOptions = {}): Promise<Table> {
-  const { at: atOption, ...contextOptions } = knownOptions("openTable", options, openKeys);
+  const { at, ...contextOptions } = knownOptions("openTable", options, openKeys);
   const split = splitTableUri(uri);
-  const at = atOption === undefined ? split.at : parseTravelPoint(atOption);
+  const point = at === undefined ? split.point : parseTravelPoint(at);
   const context = await openContext(split.uri, contextOptions);
-  return Table.of(await openLog(context, at ?? {}), { pinned: at !== undefined });
+  return Table.of(await openLog(context, point ?? {}), { pinned: point !== undefined });
 }

@@ -67,9 +67,9 @@ export async function query(sql: string, options: QueryOptions): Promise<QueryRe
 }
 
 function binding(name: string, table: QueryTable, open: OpenOptions): TableBinding {
-  return async (at) => {
+  return async (point) => {
     const target = typeof table === "string" ? await openTable(table, open) : table;
-    if (at === undefined) return target instanceof Table ? target.snapshot().log : target.log;
+    if (point === undefined) return target instanceof Table ? target.snapshot().log : target.log;
     if (target instanceof Snapshot || (typeof table === "string" && target.pinned)) {
       throw new VarveError(
         "SQL_FAILED",
@@ -77,7 +77,7 @@ function binding(name: string, table: QueryTable, open: OpenOptions): TableBindi
         { name },
       );
     }
-    return (await target.at("version" in at ? at.version : parseTravelPoint(at.timestamp))).log;
+    return (await target.at("version" in point ? point.version : parseTravelPoint(point.timestamp))).log;
   };
 }
 

@@ -60,7 +60,7 @@ async function checkPresence(
   report: Report,
 ): Promise<AddAction[]> {
   const paths = new LogPaths(snapshot.context);
-  const found = await mapBounded(adds, looksUnderWay, async (add) => {
+  const existing = await mapBounded(adds, looksUnderWay, async (add) => {
     try {
       const { store, path } = await paths.resolve(add.path);
       const info = await store.head(path);
@@ -84,7 +84,7 @@ async function checkPresence(
       return undefined;
     }
   });
-  return found.filter((add) => add !== undefined);
+  return existing.filter((add) => add !== undefined);
 }
 
 /**
@@ -159,9 +159,9 @@ async function readContent(
   const checked = adds.map(
     (add, index): CheckedFile => ({ add, rows: physical.get(local[index] ?? "") ?? 0 }),
   );
-  const found: Finding[] = checked.flatMap(rowCountProblem);
+  const rowCountFindings: Finding[] = checked.flatMap(rowCountProblem);
   const { rows, findings } = await statisticsProblems(session, snapshot, relation.sql, fileColumn, checked);
-  for (const finding of [...found, ...findings]) report(finding);
+  for (const finding of [...rowCountFindings, ...findings]) report(finding);
   return rows;
 }
 

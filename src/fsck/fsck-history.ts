@@ -124,10 +124,10 @@ class History {
   #removed(remove: RemoveAction, version: number, removed: number, readded: ReadonlySet<string>): void {
     for (const path of pathsOf(remove)) {
       const key = this.#keyOf(path);
-      const found = this.#missing.get(key);
-      if (found === undefined || readded.has(key)) continue;
+      const missing = this.#missing.get(key);
+      if (missing === undefined || readded.has(key)) continue;
       this.#missing.delete(key);
-      this.#past.push({ path: found.path, from: found.from, to: version - 1, removed });
+      this.#past.push({ path: missing.path, from: missing.from, to: version - 1, removed });
     }
   }
 

@@ -160,7 +160,7 @@ async function compareWithCommits(
   const { version } = checkpoint;
   for (let index = 0; index <= version; index++) if (!listing.commits.has(index)) return;
   const totals = async (without: readonly CheckpointFiles[]) => {
-    const unusable = new Set(without.flatMap((one) => one.files.map((file) => file.path)));
+    const unusable = new Set(without.flatMap((candidate) => candidate.files.map((file) => file.path)));
     const snapshot = await openSnapshot(context, chooseSegment(listing, version, { unusable }), unusable, {});
     return (await snapshot.files({ ignoreFeatures: true })).totals();
   };
@@ -214,13 +214,13 @@ async function checkChecksum(snapshot: LogSnapshot, listing: LogListing, report:
   const file = listing.checksums.get(version);
   if (file === undefined) return;
   const { files, bytes } = await (await snapshot.files()).totals();
-  const found = await readChecksum(context, file);
-  const metadata = isJsonObject(found?.["metadata"]) ? found["metadata"] : undefined;
+  const checksum = await readChecksum(context, file);
+  const metadata = isJsonObject(checksum?.["metadata"]) ? checksum["metadata"] : undefined;
   const wrong =
-    found === undefined
+    checksum === undefined
       ? "it cannot be read"
-      : Number(found["numFiles"]) !== files || Number(found["tableSizeBytes"]) !== bytes
-        ? `it says ${String(found["numFiles"])} files of ${String(found["tableSizeBytes"])} bytes, the log has ${files} files of ${bytes} bytes`
+      : Number(checksum["numFiles"]) !== files || Number(checksum["tableSizeBytes"]) !== bytes
+        ? `it says ${String(checksum["numFiles"])} files of ${String(checksum["tableSizeBytes"])} bytes, the log has ${files} files of ${bytes} bytes`
         : metadata !== undefined &&
             (metadata["id"] !== snapshot.metadata.id ||
               metadata["schemaString"] !== snapshot.metadata.schemaString)

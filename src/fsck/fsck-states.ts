@@ -47,7 +47,7 @@ async function compareCheckpoint(
 ): Promise<boolean> {
   const { version, files } = checkpoint;
   const path = files[0]?.path ?? "";
-  const older = listing.checkpoints.filter((one) => one.version < version);
+  const older = listing.checkpoints.filter((candidate) => candidate.version < version);
   const replayed = await openFrom(context, listing, version, older, []);
   if (replayed === undefined) return false;
   const stored = await openFrom(context, listing, version, [checkpoint], []);
@@ -71,7 +71,7 @@ async function compareCompaction(
   report: Report,
 ): Promise<boolean> {
   const { version: from, end, file } = compaction;
-  const older = listing.checkpoints.filter((one) => one.version < from);
+  const older = listing.checkpoints.filter((candidate) => candidate.version < from);
   const replayed = await openFrom(context, listing, end, older, []);
   const stored = await openFrom(context, listing, end, older, [compaction]);
   if (replayed === undefined || stored === undefined) return false;
@@ -100,9 +100,10 @@ async function openFrom(
   compactions: readonly CompactionFile[],
 ): Promise<TableSnapshot | undefined> {
   const unusable = new Set<string>();
-  for (const one of listing.checkpoints)
-    if (!checkpoints.includes(one)) for (const { path } of one.files) unusable.add(path);
-  for (const one of listing.compactions) if (!compactions.includes(one)) unusable.add(one.file.path);
+  for (const checkpoint of listing.checkpoints)
+    if (!checkpoints.includes(checkpoint)) for (const { path } of checkpoint.files) unusable.add(path);
+  for (const compaction of listing.compactions)
+    if (!compactions.includes(compaction)) unusable.add(compaction.file.path);
   const checksum = listing.checksums.get(version);
   if (checksum !== undefined) unusable.add(checksum.path);
   try {
@@ -133,9 +134,9 @@ async function headDifference(
     return "it has other metadata";
   const progress = await replayed.appTransactions();
   for (const [id, { version }] of head.transactions) {
-    const wanted = progress.get(id)?.version;
-    if (wanted !== version)
-      return `the application ${id} is at ${version}, not at ${wanted ?? "any version"}`;
+    const recorded = progress.get(id)?.version;
+    if (recorded !== version)
+      return `the application ${id} is at ${version}, not at ${recorded ?? "any version"}`;
   }
   const text = (domains: ReturnType<typeof liveDomains>): string =>
     stableStringify([...domains.values()].map(({ domain, configuration }) => [domain, configuration]).sort());

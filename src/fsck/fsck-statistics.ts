@@ -90,19 +90,19 @@ export async function statisticsProblems(
       ...values,
     ];
   });
-  const found = await session.rows(
+  const rows = await session.rows(
     sql`WITH facts AS (SELECT t.${quoteName(fileColumn)} AS file, count(*) AS rows, ${[sql`0`, ...facts]} FROM (${scan}) AS t GROUP BY ALL),
        logged AS (SELECT CAST(s[1] AS BIGINT) AS file, s[2] AS bounds, TRY_CAST(s[3] AS BIGINT) AS records, s
          FROM (SELECT unnest(from_json($1, '[["VARCHAR"]]')) AS s))
      SELECT file, rows, ${list} AS problems FROM facts JOIN logged USING (file)`,
     [JSON.stringify(logged)],
   );
-  const findings = found.flatMap((row) => {
+  const findings = rows.flatMap((row) => {
     const path = files[Number(row["file"])]?.add.path ?? "";
     const problems = Array.isArray(row["problems"]) ? (row["problems"] as readonly unknown[]) : [];
     return problems.map((problem) => finding(path, String(problem)));
   });
-  return { rows: found.reduce((sum, row) => sum + Number(row["rows"]), 0), findings };
+  return { rows: rows.reduce((sum, row) => sum + Number(row["rows"]), 0), findings };
 }
 
 function finding(path: string, problem: string): Finding {
@@ -235,12 +235,12 @@ function outside(
 }
 
 function valueText(stats: unknown, path: readonly string[]): string | null {
-  let found = stats;
+  let value = stats;
   for (const name of path) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return null;
-    found = Object.entries(found).find(([key]) => key === name)?.[1];
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return null;
+    value = Object.entries(value).find(([key]) => key === name)?.[1];
   }
-  return typeof found === "string" || typeof found === "number" || typeof found === "boolean"
-    ? String(found)
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? String(value)
     : null;
 }

@@ -36,9 +36,9 @@ import { readMetrics, type VersionMetrics, writeMetrics } from "./metrics-store.
  * @returns how many versions were recorded
  */
 export async function recordMetrics(snapshot: LogSnapshot, options: SideTableOptions = {}): Promise<number> {
-  const found = await measureVersions(snapshot, options);
-  if (found.length > 0) await writeMetrics(snapshot.context, found, options);
-  return new Set(found.map((entry) => entry.version)).size;
+  const entries = await measureVersions(snapshot, options);
+  if (entries.length > 0) await writeMetrics(snapshot.context, entries, options);
+  return new Set(entries.map((entry) => entry.version)).size;
 }
 
 /** The metrics of the versions up to a snapshot's that are not recorded yet. */
@@ -51,7 +51,7 @@ async function measureVersions(
   const newest = await readMetrics(context, { newest: true }, options);
   const from = (newest[0]?.version ?? -1) + 1;
   if (from > snapshot.version) return [];
-  const found: VersionMetrics[] = [];
+  const entries: VersionMetrics[] = [];
   let before = newest.find((entry) => entry.scope === "table");
   await using session = await (await context.engine()).open({ signal });
   for (const version of await committedVersions(snapshot, from)) {
@@ -60,10 +60,10 @@ async function measureVersions(
     if (actions === undefined) continue;
     const follows = before?.version === version - 1 ? before.state : undefined;
     const measured = await measureVersion(session, context, version, actions, follows);
-    appendAll(found, measured);
+    appendAll(entries, measured);
     before = measured.find((entry) => entry.scope === "table");
   }
-  return found;
+  return entries;
 }
 
 async function committedVersions(snapshot: LogSnapshot, from: number): Promise<number[]> {

@@ -152,9 +152,9 @@ async function rowDifference(
   const columns = comparable(before.schema, after.schema);
   const old = await planFiles(session, before, removed, { columns });
   const now = await planFiles(session, after, added, { columns });
-  const count = async (one: SqlSelect, other: SqlSelect): Promise<number> => {
+  const count = async (relation: SqlSelect, other: SqlSelect): Promise<number> => {
     const [row] = await session.rows(
-      sql`SELECT count(*) AS n FROM (FROM (${one}) EXCEPT ALL FROM (${other}))`,
+      sql`SELECT count(*) AS n FROM (FROM (${relation}) EXCEPT ALL FROM (${other}))`,
     );
     return Number(row?.["n"]);
   };

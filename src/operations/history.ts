@@ -179,8 +179,8 @@ async function lostBetween(
   const lost = new Map<number, string>();
   const needed = new Map<string, string>();
   for (const commit of newestFirst) {
-    const one = needed.values().next();
-    if (one.done !== true) lost.set(commit.version, one.value);
+    const lostFile = needed.values().next();
+    if (lostFile.done !== true) lost.set(commit.version, lostFile.value);
     const actions = await readActions(await context.store.get(commit.file.path), commit.file.path);
     for (const action of actions) if (action.kind === "add") needed.delete(logPathKey(action.path));
     for (const { path } of commit.removes)

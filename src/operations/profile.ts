@@ -34,8 +34,8 @@ export async function profileSource(
   await using session = await engine.open();
   const { relation } = await stageWriteSource(session, source, {});
   const columns = (options.columns ?? relation.columns.map(({ name }) => name)).map((name) => {
-    const found = relation.columns.find((column) => foldName(column.name) === foldName(name));
-    if (found !== undefined) return found;
+    const match = relation.columns.find((column) => foldName(column.name) === foldName(name));
+    if (match !== undefined) return match;
     const names = relation.columns.map((column) => column.name);
     throw new VarveError("COLUMN_NOT_FOUND", `Unknown column ${name}. The source has: ${names.join(", ")}.`, {
       column: name,

@@ -14,7 +14,7 @@ import {
 } from "./properties.ts";
 
 /** Properties that somebody sets, taken apart. */
-export interface AskedProperties {
+export interface RequestedProperties {
   /** Names of the features that `delta.feature.NAME` lists. */
   readonly features: readonly string[];
   /** The properties as they are to be stored: words and booleans in the spelling that every engine knows. */
@@ -29,10 +29,10 @@ export interface AskedProperties {
  * @throws `INVALID_ARGUMENT` for a key that is unknown, naming the nearest one, or cannot be set, and for a
  * value that the property cannot have
  */
-export function askedProperties(asked: Configuration): AskedProperties {
+export function requestedProperties(requested: Configuration): RequestedProperties {
   const features: string[] = [];
   const stored: Record<string, string> = {};
-  for (const [key, value] of Object.entries(asked)) {
+  for (const [key, value] of Object.entries(requested)) {
     if (key.startsWith(featurePrefix)) features.push(featureName(key, value));
     else stored[key] = storedText(key, value);
   }

@@ -16,7 +16,7 @@ export interface TableUse {
   readonly isCommon: boolean;
 }
 
-interface Found {
+interface UseDraft {
   /** As the query first spells it. */
   readonly name: string;
   references: number;
@@ -37,26 +37,26 @@ interface FromTable {
  * could change the result.
  */
 export function tableUses(tree: JsonValue): TableUse[] {
-  const found = new Map<string, Found>();
+  const uses = new Map<string, UseDraft>();
   const shadowed = new Set<string>();
-  visit(tree, found, shadowed);
-  return [...found].map(([key, { name, ...use }]) => {
+  visit(tree, uses, shadowed);
+  return [...uses].map(([key, { name, ...use }]) => {
     const isCommon = shadowed.has(key);
     const conditions = use.references === 1 && !isCommon ? use.conditions : [];
     return { name, references: use.references, conditions, isCommon };
   });
 }
 
-function visit(value: JsonValue, found: Map<string, Found>, shadowed: Set<string>): void {
+function visit(value: JsonValue, uses: Map<string, UseDraft>, shadowed: Set<string>): void {
   if (Array.isArray(value)) {
-    for (const item of value as readonly JsonValue[]) visit(item, found, shadowed);
+    for (const item of value as readonly JsonValue[]) visit(item, uses, shadowed);
     return;
   }
   if (!isJsonObject(value)) return;
-  if (value["type"] === "BASE_TABLE") countReference(value, found);
+  if (value["type"] === "BASE_TABLE") countReference(value, uses);
   for (const name of cteNames(value)) shadowed.add(engineFold(name));
-  for (const child of Object.values(value)) visit(child, found, shadowed);
-  if (value["type"] === "SELECT_NODE") addConditions(value, found);
+  for (const child of Object.values(value)) visit(child, uses, shadowed);
+  if (value["type"] === "SELECT_NODE") addConditions(value, uses);
 }
 
 function cteNames(node: JsonObject): string[] {
@@ -67,21 +67,21 @@ function cteNames(node: JsonObject): string[] {
   );
 }
 
-function countReference(node: JsonObject, found: Map<string, Found>): void {
+function countReference(node: JsonObject, uses: Map<string, UseDraft>): void {
   const name = String(node["table_name"]);
   const key = engineFold(name);
-  const use = found.get(key) ?? { name, references: 0, conditions: [] };
+  const use = uses.get(key) ?? { name, references: 0, conditions: [] };
   use.references++;
-  found.set(key, use);
+  uses.set(key, use);
 }
 
-function addConditions(select: JsonObject, found: Map<string, Found>): void {
+function addConditions(select: JsonObject, uses: Map<string, UseDraft>): void {
   if (isJsonObject(select["sample"])) return;
   const tables = innerTables(select["from_table"]);
   if (tables === undefined || !isJsonObject(select["where_clause"])) return;
   const conjuncts = conjunctsOf(select["where_clause"]);
   for (const table of tables) {
-    const use = found.get(engineFold(table.name));
+    const use = uses.get(engineFold(table.name));
     if (use === undefined) continue;
     const alone = tables.length === 1;
     for (const conjunct of conjuncts) {

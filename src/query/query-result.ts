@@ -190,8 +190,13 @@ export class QueryResult implements AsyncDisposable {
   }
 }
 
-function eitherSignal(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : AbortSignal.any([one, other]);
+function eitherSignal(
+  signal: AbortSignal | undefined,
+  otherSignal: AbortSignal | undefined,
+): AbortSignal | undefined {
+  return signal === undefined || otherSignal === undefined
+    ? (signal ?? otherSignal)
+    : AbortSignal.any([signal, otherSignal]);
 }
 
 /** Text that a spreadsheet would take for a formula, behind an apostrophe: cells and headings. */

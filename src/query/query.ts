@@ -15,7 +15,7 @@ import { QueryResult } from "./query-result.ts";
 import { rewriteTravelSql, type TravelPoint, type TravelSql } from "./time-travel-sql.ts";
 
 /** Opens a table that a query names, at a point of its history or where its caller bound it. */
-export type TableBinding = (at?: TravelPoint) => Promise<LogSnapshot>;
+export type TableBinding = (point?: TravelPoint) => Promise<LogSnapshot>;
 
 export interface QueryRequest {
   /** A caller's text: one SELECT, with time-travel clauses. */
@@ -126,9 +126,11 @@ async function bind(
   travel: TravelSql,
   request: QueryRequest,
 ): Promise<BoundTable | undefined> {
-  const reference = travel.references.find((one) => one.view.toLowerCase() === use.name.toLowerCase());
+  const reference = travel.references.find(
+    (candidate) => candidate.view.toLowerCase() === use.name.toLowerCase(),
+  );
   const wanted = reference?.table ?? use.name;
-  const name = Object.keys(request.tables).find((one) => one.toLowerCase() === wanted.toLowerCase());
+  const name = Object.keys(request.tables).find((key) => key.toLowerCase() === wanted.toLowerCase());
   const binding = name === undefined ? undefined : request.tables[name];
   if (binding === undefined) {
     if (use.isCommon) return undefined;
@@ -139,7 +141,7 @@ async function bind(
       bound: known,
     });
   }
-  return { view: use.name, use, snapshot: await binding(reference?.at) };
+  return { view: use.name, use, snapshot: await binding(reference?.point) };
 }
 
 function predicateOf(use: TableUse, snapshot: LogSnapshot): Predicate | undefined {

@@ -41,10 +41,10 @@ export function sqlTokens(text: string): SqlToken[] {
       continue;
     }
     for (const [kind, rule] of rules) {
-      const found = matchAt(rule, text, index);
-      if (found === undefined) continue;
-      tokens.push({ kind, text: found, start: index, end: index + found.length });
-      index += found.length;
+      const token = matchAt(rule, text, index);
+      if (token === undefined) continue;
+      tokens.push({ kind, text: token, start: index, end: index + token.length });
+      index += token.length;
       break;
     }
   }

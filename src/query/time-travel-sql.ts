@@ -11,7 +11,7 @@ export type TravelPoint = { readonly version: number } | { readonly timestamp: s
 export interface TravelReference {
   readonly table: string;
   readonly view: string;
-  readonly at: TravelPoint;
+  readonly point: TravelPoint;
 }
 
 /** SQL whose time-travel clauses were replaced by view names. */
@@ -23,7 +23,7 @@ export interface TravelSql {
 }
 
 interface Clause {
-  readonly at: TravelPoint;
+  readonly point: TravelPoint;
   /** Index of the first token after the clause. */
   readonly next: number;
 }
@@ -51,8 +51,8 @@ export function rewriteTravelSql(text: string): TravelSql {
     const clause = delta(tokens, index + 1) ?? duck(tokens, index + 1);
     if (clause === undefined) continue;
     const table = nameOf(name);
-    const view = viewName(table, clause.at);
-    references.set(view, { table, view, at: clause.at });
+    const view = viewName(table, clause.point);
+    references.set(view, { table, view, point: clause.point });
     const last = tokens[clause.next - 1] ?? name;
     edits.push({ start: name.start, end: last.end, text: quoteName(view) });
     index = clause.next - 1;
@@ -65,8 +65,8 @@ export function rewriteTravelSql(text: string): TravelSql {
 }
 
 /** The name of the view that stands for `table` at a point: `table@v3` or `table@2024-06-01T00:00:00Z`. */
-function viewName(table: string, at: TravelPoint): string {
-  return "version" in at ? `${table}@v${at.version}` : `${table}@${at.timestamp}`;
+function viewName(table: string, travelPoint: TravelPoint): string {
+  return "version" in travelPoint ? `${table}@v${travelPoint.version}` : `${table}@${travelPoint.timestamp}`;
 }
 
 function delta(tokens: readonly SqlToken[], from: number): Clause | undefined {
@@ -76,7 +76,7 @@ function delta(tokens: readonly SqlToken[], from: number): Clause | undefined {
   if (!versioned && !isWord(tokens[index], "TIMESTAMP") && !isWord(tokens[index], "SYSTEM_TIME"))
     return undefined;
   if (!isWord(tokens[index + 1], "AS") || !isWord(tokens[index + 2], "OF")) return undefined;
-  return { at: point(tokens[index + 3], versioned), next: index + 4 };
+  return { point: point(tokens[index + 3], versioned), next: index + 4 };
 }
 
 function duck(tokens: readonly SqlToken[], from: number): Clause | undefined {
@@ -86,7 +86,7 @@ function duck(tokens: readonly SqlToken[], from: number): Clause | undefined {
   if (!versioned && !isWord(tokens[from + 2], "TIMESTAMP")) return undefined;
   const typed = isWord(tokens[from + 4], "TIMESTAMP") || isWord(tokens[from + 4], "TIMESTAMPTZ") ? 1 : 0;
   if (tokens[from + 5 + typed]?.text !== ")") return undefined;
-  return { at: point(tokens[from + 4 + typed], versioned), next: from + 6 + typed };
+  return { point: point(tokens[from + 4 + typed], versioned), next: from + 6 + typed };
 }
 
 function point(token: SqlToken | undefined, versioned: boolean): TravelPoint {

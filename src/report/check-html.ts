@@ -28,7 +28,7 @@ const mostCharts = 24;
 export function checkHtml(report: CheckReport): string {
   const tones = report.checks.map(toneOf);
   const outcome = report.accepted ? "accepted" : "rejected";
-  const tone = !report.accepted ? "fail" : tones.every((one) => one === "pass") ? "pass" : "warn";
+  const tone = !report.accepted ? "fail" : tones.every((checkTone) => checkTone === "pass") ? "pass" : "warn";
   const took =
     report.seconds === undefined ? "" : ` · took ${grouped(Math.round(report.seconds * 100) / 100)} s`;
   return `<!doctype html>

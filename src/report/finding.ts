@@ -16,12 +16,13 @@ export function finding({ unexpected, considered, observed, success, details }: 
     return considered === 0
       ? "no row to look at"
       : `${grouped(unexpected)} of ${grouped(considered ?? 0)} rows fail`;
-  const found = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
+  const observation = `found ${typeof observed === "number" ? grouped(observed) : shown(observed, 200)}`;
   if (details?.["arithmetic"] === "double")
-    return `${found}, added up as doubles: exact sums may need more than 38 digits`;
+    return `${observation}, added up as doubles: exact sums may need more than 38 digits`;
   const past = details?.["history"];
-  if (typeof past !== "number") return found;
+  if (typeof past !== "number") return observation;
   const values = `${past} earlier ${past === 1 ? "value" : "values"}`;
-  if (details?.["tooShort"] === true) return `${found}, with ${values} to compare with, too few to judge`;
-  return `${found}, ${success ? "in" : "out of"} line with ${values}`;
+  if (details?.["tooShort"] === true)
+    return `${observation}, with ${values} to compare with, too few to judge`;
+  return `${observation}, ${success ? "in" : "out of"} line with ${values}`;
 }

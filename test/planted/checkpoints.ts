@@ -103,9 +103,9 @@ export const checkpointsMistakes: readonly Mistake[] = [
   {
     what: "Checkpoints are ordered by their versions as text.",
     file: "listing.ts",
-    find: "found.sort((a, b) => a.version - b.version || preference(a) - preference(b))",
+    find: "checkpoints.sort((a, b) => a.version - b.version || preference(a) - preference(b))",
     replace:
-      "found.sort((a, b) => (String(a.version) < String(b.version) ? -1 : String(a.version) > String(b.version) ? 1 : preference(a) - preference(b)))",
+      "checkpoints.sort((a, b) => (String(a.version) < String(b.version) ? -1 : String(a.version) > String(b.version) ? 1 : preference(a) - preference(b)))",
     test: "log/listing.test.ts",
     name: "orders checkpoints by version",
   },

@@ -7,7 +7,7 @@ import {
   propertyNames,
   propertyOf,
 } from "../../src/protocol/properties.ts";
-import { askedProperties } from "../../src/protocol/set-properties.ts";
+import { requestedProperties } from "../../src/protocol/set-properties.ts";
 
 // PROTOCOL.md "Table Properties".
 
@@ -96,7 +96,7 @@ describe("propertyOf", () => {
   });
 });
 
-describe("askedProperties", () => {
+describe("requestedProperties", () => {
   it("stores booleans and words in the spelling that every engine knows, and takes features apart", () => {
     const asked = {
       "delta.appendOnly": "TRUE",
@@ -107,7 +107,7 @@ describe("askedProperties", () => {
       "delta.feature.clustering": "supported",
       mine: "Anything",
     };
-    expect(askedProperties(asked)).toEqual({
+    expect(requestedProperties(asked)).toEqual({
       features: ["clustering"],
       properties: {
         "delta.appendOnly": "true",
@@ -129,7 +129,7 @@ describe("askedProperties", () => {
     ["delta.constraints.", "a > 0", undefined],
     ["delta.toString", "x", undefined],
   ])("refuses the unknown key %s and names the nearest one", (key, value, nearest) => {
-    expect(() => askedProperties({ [key]: value })).toThrowError(
+    expect(() => requestedProperties({ [key]: value })).toThrowError(
       expect.objectContaining({
         code: "INVALID_ARGUMENT",
         data: nearest === undefined ? { key } : { key, nearest },
@@ -154,7 +154,7 @@ describe("askedProperties", () => {
     ["delta.rowTracking.materializedRowIdColumnName", "ids"],
     ["delta.minWriterVersion", "7"],
   ])("refuses %s = %s", (key, value) => {
-    expect(() => askedProperties({ [key]: value })).toThrowError(
+    expect(() => requestedProperties({ [key]: value })).toThrowError(
       expect.objectContaining({ code: "INVALID_ARGUMENT", data: { key } }),
     );
   });

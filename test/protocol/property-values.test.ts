@@ -6,7 +6,11 @@ import {
   requireReadableProperties,
   turnsOn,
 } from "../../src/protocol/properties.ts";
-import { askedProperties, refuseConstraint, requireRemovable } from "../../src/protocol/set-properties.ts";
+import {
+  refuseConstraint,
+  requestedProperties,
+  requireRemovable,
+} from "../../src/protocol/set-properties.ts";
 
 const read = (name: PropertyName, text: string): unknown => propertyOf({ [propertyKey(name)]: text }, name);
 
@@ -199,7 +203,7 @@ describe("a property that somebody sets", () => {
     ["delta.columnMapping.maxColumnId", "7", "cannot be changed: it belongs to the table's own bookkeeping."],
     ["delta.ignoreProtocolDefaults", "true", "cannot be changed: varve has no such defaults."],
   ])("%s = %s is refused with what it may be", (key, value, message) => {
-    expect(errorOf(() => askedProperties({ [key]: value }))).toMatchObject({
+    expect(errorOf(() => requestedProperties({ [key]: value }))).toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(message),
     });
@@ -216,7 +220,7 @@ describe("a property that somebody sets", () => {
       deltaX: "mine",
     };
     const { "delta.feature.a": _a, "delta.feature.b": _b, ...kept } = asked;
-    expect(askedProperties(asked)).toEqual({
+    expect(requestedProperties(asked)).toEqual({
       features: ["a", "b"],
       properties: { ...kept, "delta.checkpoint.writeStatsAsJson": "false" },
     });

@@ -7,7 +7,7 @@ describe("time travel in SQL text", () => {
       "SELECT * FROM t VERSION AS OF 3 a JOIN t TIMESTAMP AS OF '2024-06-01' b USING (id)",
     );
     expect(sql).toBe('SELECT * FROM "t@v3" a JOIN "t@2024-06-01" b USING (id)');
-    expect(references.map((reference) => reference.at)).toEqual([
+    expect(references.map((reference) => reference.point)).toEqual([
       { version: 3 },
       { timestamp: "2024-06-01" },
     ]);

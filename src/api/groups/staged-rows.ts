@@ -114,8 +114,10 @@ export class StagedRows {
       sql: text,
       tables: {
         staged: async () => stagedSnapshot(context, this.#batch),
-        t: async (at) =>
-          at === undefined ? newest : openLog(context, "version" in at ? at : parseTravelPoint(at.timestamp)),
+        t: async (point) =>
+          point === undefined
+            ? newest
+            : openLog(context, "version" in point ? point : parseTravelPoint(point.timestamp)),
       },
       exportFolder,
     });

@@ -36,10 +36,10 @@ function copyKnown(verb: string, path: string, options: unknown, keys: KnownKeys
   }
   for (const key of Object.keys(options))
     if (!Object.hasOwn(keys, key)) throw unknownOption(verb, path, key, Object.keys(keys));
-  const given = options as Readonly<Record<string, unknown>>;
+  const values = options as Readonly<Record<string, unknown>>;
   const copy: Record<string, unknown> = {};
   for (const [key, below] of Object.entries(keys)) {
-    const value = given[key];
+    const value = values[key];
     if (value === undefined) continue;
     // nested options are checked and passed on as they are: connections are shared by the identity of theirs
     if (below !== true) copyKnown(verb, `${path}${path === "" ? "" : "."}${key}`, value, below);
@@ -76,9 +76,9 @@ function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, letter] of [...short].entries()) {
     const next = [index + 1];
-    for (let at = 1; at <= to.length; at++) {
-      const [left = 0, above = 0, diagonal = 0] = [next[at - 1], row[at], row[at - 1]];
-      next.push(Math.min(left + 1, above + 1, diagonal + (to[at - 1] === letter ? 0 : 1)));
+    for (let column = 1; column <= to.length; column++) {
+      const [left = 0, above = 0, diagonal = 0] = [next[column - 1], row[column], row[column - 1]];
+      next.push(Math.min(left + 1, above + 1, diagonal + (to[column - 1] === letter ? 0 : 1)));
     }
     row = next;
   }

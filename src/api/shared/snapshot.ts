@@ -234,7 +234,7 @@ export class Snapshot {
     const request: QueryRequest = {
       sql,
       condition,
-      tables: { [selfName]: (at) => this.#itself(at !== undefined) },
+      tables: { [selfName]: (point) => this.#itself(point !== undefined) },
       exportFolder,
       rowTracking,
       signal,
@@ -253,8 +253,10 @@ export class Snapshot {
 
   #column(name: string): string {
     const names = this.schema.fields.map((field) => field.name);
-    const found = names.find((one) => one === name) ?? names.find((one) => foldName(one) === foldName(name));
-    if (found !== undefined) return found;
+    const match =
+      names.find((candidate) => candidate === name) ??
+      names.find((candidate) => foldName(candidate) === foldName(name));
+    if (match !== undefined) return match;
     throw new VarveError(
       "COLUMN_NOT_FOUND",
       `Version ${this.version} has no column ${JSON.stringify(name)}. It has: ${names.join(", ")}.`,

@@ -27,41 +27,41 @@ const suffix = /@(v\d+|\d{4}-\d{2}-\d{2}(?:[T ][^@/]*)?)$/;
  */
 export function splitTableUri(text: string): {
   readonly uri: string;
-  readonly at?: TravelPoint | undefined;
+  readonly point?: TravelPoint | undefined;
 } {
   requireText(text, "The folder or URI of a table", "uri");
-  const found = suffix.exec(text);
-  if (found?.[1] === undefined) return { uri: text };
-  return { uri: text.slice(0, found.index), at: parseTravelPoint(found[1]) };
+  const match = suffix.exec(text);
+  if (match?.[1] === undefined) return { uri: text };
+  return { uri: text.slice(0, match.index), point: parseTravelPoint(match[1]) };
 }
 
 /** Refuses what plain JavaScript may give for a text. @throws `INVALID_ARGUMENT` */
-export function requireText(given: unknown, what: string, name: string): void {
-  if (typeof given === "string") return;
+export function requireText(value: unknown, what: string, name: string): void {
+  if (typeof value === "string") return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${what} must be text, not ${given === null ? "null" : typeof given}.`,
+    `${what} must be text, not ${value === null ? "null" : typeof value}.`,
     {
-      [name]: typeof given,
+      [name]: typeof value,
     },
   );
 }
 
 /** Refuses what plain JavaScript may give for an object of options. @throws `INVALID_ARGUMENT` */
-export function requireOptions(given: unknown, verb: string): void {
-  if (typeof given === "object" && given !== null) return;
+export function requireOptions(value: unknown, verb: string): void {
+  if (typeof value === "object" && value !== null) return;
   throw new VarveError(
     "INVALID_ARGUMENT",
-    `${verb} takes an object of options, not ${given === null ? "null" : typeof given}.`,
+    `${verb} takes an object of options, not ${value === null ? "null" : typeof value}.`,
     { verb },
   );
 }
 
 /** Reads a version such as `12` or `v12`, or a time. @throws `INVALID_ARGUMENT` */
 export function parseTravelPoint(argument: VersionArgument): TravelPoint {
-  const given: unknown = argument;
-  if (typeof given !== "string" && typeof given !== "number" && !(given instanceof Date))
-    throw noPoint(given);
+  const value: unknown = argument;
+  if (typeof value !== "string" && typeof value !== "number" && !(value instanceof Date))
+    throw noPoint(value);
   if (argument instanceof Date) return { timestamp: parseTimestamp(argument) };
   if (typeof argument === "number") return { version: checkedVersion(argument, String(argument)) };
   const digits = /^v?(\d+)$/.exec(argument.trim())?.[1];
@@ -83,13 +83,13 @@ export function versionPoint(argument: VersionArgument | VersionPoint): TravelPo
   throw noPoint(argument);
 }
 
-function noPoint(given: unknown): VarveError {
+function noPoint(value: unknown): VarveError {
   const what =
-    given === null
+    value === null
       ? "null"
-      : typeof given === "object"
+      : typeof value === "object"
         ? "an object without version and timestamp"
-        : typeof given;
+        : typeof value;
   return new VarveError(
     "INVALID_ARGUMENT",
     `A version must be a number, a Date, or text such as v12, not ${what}.`,
@@ -98,9 +98,9 @@ function noPoint(given: unknown): VarveError {
 }
 
 /** Milliseconds since 1970-01-01 UTC of a time as callers give it. @throws `INVALID_ARGUMENT` */
-export function parseTimestamp(given: Timestamp): number {
-  if (typeof given === "string") return parseTime(given);
-  return checkedTime(given instanceof Date ? given.getTime() : given, String(given));
+export function parseTimestamp(time: Timestamp): number {
+  if (typeof time === "string") return parseTime(time);
+  return checkedTime(time instanceof Date ? time.getTime() : time, String(time));
 }
 
 /** Milliseconds of a time in ISO spelling; without a zone it is UTC. @throws `INVALID_ARGUMENT` */

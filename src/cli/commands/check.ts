@@ -48,13 +48,16 @@ async function check(suiteFile: string, sources: readonly string[], flags: Check
   }).finally(() => bar.stop());
   // before the report is printed: a reader that closes the pipe early must not hide the rejection
   if (!report.accepted) process.exitCode = exitCodes.rejected;
-  await printReport(toldOf(report, input), flags);
+  await printReport(withInputName(report, input), flags);
 }
 
 /** The report, saying of rows of standard input that they are, instead of the file that it was kept in. */
-function toldOf(report: CheckReport, { kept }: InputFiles): CheckReport {
+function withInputName(report: CheckReport, { kept }: InputFiles): CheckReport {
   if (kept === undefined) return report;
-  const told = (row: CheckReport["checks"][number]["sample"][number]) =>
+  const renamed = (row: CheckReport["checks"][number]["sample"][number]) =>
     row.file === kept ? { ...row, file: inputName } : row;
-  return { ...report, checks: report.checks.map((check) => ({ ...check, sample: check.sample.map(told) })) };
+  return {
+    ...report,
+    checks: report.checks.map((check) => ({ ...check, sample: check.sample.map(renamed) })),
+  };
 }

@@ -46,17 +46,17 @@ async function diff(uri: string, from: string, to: string | undefined, flags: Di
     return;
   }
   const records: Record<string, unknown>[] = [
-    ...result.schema.map((one) => ({
-      what: `column ${one.kind}`,
-      name: one.column,
-      before: one.before ?? "",
-      after: one.after ?? "",
+    ...result.schema.map((difference) => ({
+      what: `column ${difference.kind}`,
+      name: difference.column,
+      before: difference.before ?? "",
+      after: difference.after ?? "",
     })),
-    ...result.properties.map((one) => ({
+    ...result.properties.map((difference) => ({
       what: "property",
-      name: one.key,
-      before: one.before ?? "",
-      after: one.after ?? "",
+      name: difference.key,
+      before: difference.before ?? "",
+      after: difference.after ?? "",
     })),
     { what: "files", name: "removed / added", before: result.files.removed, after: result.files.added },
     {

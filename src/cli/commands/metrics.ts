@@ -60,8 +60,8 @@ async function metrics(uri: string, flags: MetricsFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
   const columns = flags.metric?.flatMap((metric) => metricParts(metric).column ?? []);
   if (flags.record) await table.metrics.record();
-  const found = await table.metrics.read({ scope: flags.scope, columns });
-  const records = found
+  const entries = await table.metrics.read({ scope: flags.scope, columns });
+  const records = entries
     .reverse()
     .slice(0, flags.limit)
     .flatMap(({ version, timestamp, state }) =>

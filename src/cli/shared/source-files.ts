@@ -26,8 +26,8 @@ const formatOfExtension: ReadonlyMap<string, SourceFormat> = new Map([
  *
  * @throws `INVALID_ARGUMENT` for an unknown ending, or for files of several formats
  */
-function sourceFormat(files: readonly string[], given: SourceFormat | undefined): SourceFormat {
-  if (given !== undefined) return given;
+function sourceFormat(files: readonly string[], inputFormat: SourceFormat | undefined): SourceFormat {
+  if (inputFormat !== undefined) return inputFormat;
   const formats = new Set(files.map(formatOf));
   const [format] = formats;
   if (format !== undefined && formats.size === 1) return format;

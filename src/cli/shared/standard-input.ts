@@ -35,8 +35,8 @@ export async function inputFiles(
   names: readonly string[],
   format: SourceFormat | undefined,
 ): Promise<InputFiles> {
-  const name = names.map((one) => (one === standardInput ? inputName : one)).join(", ");
-  const named = names.filter((one) => one === standardInput).length;
+  const name = names.map((file) => (file === standardInput ? inputName : file)).join(", ");
+  const named = names.filter((file) => file === standardInput).length;
   if (named === 0) return { files: names, name, [Symbol.asyncDispose]: async () => undefined };
   if (named > 1)
     throw new VarveError(
@@ -61,7 +61,7 @@ export async function inputFiles(
     const file = join(folder, `standard-input.${format}`);
     await pipeline(process.stdin, createWriteStream(file, { mode: 0o600 }));
     return {
-      files: names.map((one) => (one === standardInput ? file : one)),
+      files: names.map((path) => (path === standardInput ? file : path)),
       kept: file,
       name,
       [Symbol.asyncDispose]: dispose,

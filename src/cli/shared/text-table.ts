@@ -24,10 +24,10 @@ export function textTable(
   const nullText = options.nullText ?? "";
   const heads = names.map((name) => visible(name));
   const cells = rows.map((row) => heads.map((_, index) => cellText(row[index], nullText)));
-  const wanted = heads.map((head, index) =>
+  const naturalWidths = heads.map((head, index) =>
     cells.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), head.length),
   );
-  const widths = fitWidths(wanted, options.width);
+  const widths = fitWidths(naturalWidths, options.width);
   const parts = [drawn(heads, cells.slice(0, rowsAtATime), widths, options)];
   for (let from = rowsAtATime; from < cells.length; from += rowsAtATime)
     parts.push(drawn([], cells.slice(from, from + rowsAtATime), widths, options));
@@ -73,8 +73,8 @@ export function cellText(cell: Cell, nullText = ""): string {
   return visible(String(cell));
 }
 
-function fitWidths(wanted: readonly number[], width: number): number[] {
-  const widths = [...wanted];
+function fitWidths(naturalWidths: readonly number[], width: number): number[] {
+  const widths = [...naturalWidths];
   const room = Math.max(width - gap * widths.length, smallest * widths.length);
   let excess = widths.reduce((sum, value) => sum + value, 0) - room;
   while (excess > 0) {

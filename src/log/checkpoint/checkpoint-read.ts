@@ -63,13 +63,13 @@ export async function readCheckpointFiles(
   head: CheckpointHead,
 ): Promise<(AddAction | RemoveAction)[]> {
   return guarded(checkpoint, async () => {
-    const found =
+    const actions =
       checkpoint.format === "json" ? fileActions(await readJsonCheckpoint(context, checkpoint)) : [];
     const paths = parquetPaths(checkpoint, head);
-    if (paths.length === 0) return found;
+    if (paths.length === 0) return actions;
     return withLogSession(context, async (session) => {
       const relation = await checkpointRelation(context, session, paths);
-      return [...found, ...(await readFileRows(session, relation, checkpoint.files[0]?.path ?? ""))];
+      return [...actions, ...(await readFileRows(session, relation, checkpoint.files[0]?.path ?? ""))];
     });
   });
 }

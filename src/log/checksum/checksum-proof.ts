@@ -45,8 +45,8 @@ export async function proveChecksum(
   if (!agrees(known, checksum)) return "wrong";
   if (context.store.localPath !== undefined) {
     const from = long ? segment.version : (segment.checkpoint?.version ?? segment.version);
-    const found = await lastSet(context, known, from, options);
-    return found !== undefined && agrees(found, checksum) ? "right" : "wrong";
+    const state = await lastSet(context, known, from, options);
+    return state !== undefined && agrees(state, checksum) ? "right" : "wrong";
   }
   const bytes = segment.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0;
   return !long && bytes <= smallCheckpoint ? "wrong" : "open";
@@ -77,17 +77,17 @@ async function lastSet(
   from: number,
   options: ReadOptions,
 ): Promise<HeadState | undefined> {
-  let found = known;
+  let state = known;
   let bytes = 0;
   for (let version = from; version >= 0 && from - version < mostCommits; version--) {
-    if (isWhole(found)) return found;
+    if (isWhole(state)) return state;
     bytes += (await context.store.head(commitPath(version), options))?.size ?? Number.POSITIVE_INFINITY;
     const head = bytes > mostBytes ? undefined : await headOf(context, version, options);
     if (head === undefined) return undefined;
     // What is newer counts.
-    found = { ...replayHead(emptyHead, head), ...defined(found) };
+    state = { ...replayHead(emptyHead, head), ...defined(state) };
   }
-  return isWhole(found) ? found : undefined;
+  return isWhole(state) ? state : undefined;
 }
 
 function isWhole({ protocol, metadata }: HeadState): boolean {

@@ -217,12 +217,12 @@ function foldMap<K extends "txn" | "domainMetadata">(
 ): ReadonlyMap<string, Extract<Action, { kind: K }>> | undefined {
   if (before === undefined) return undefined;
   const isKind = (action: Action): action is Extract<Action, { kind: K }> => action.kind === kind;
-  const found = actions.filter(isKind);
-  return found.length === 0
+  const matching = actions.filter(isKind);
+  return matching.length === 0
     ? before
     : new Map([
         ...before,
-        ...found.map((action): [string, Extract<Action, { kind: K }>] => [key(action), action]),
+        ...matching.map((action): [string, Extract<Action, { kind: K }>] => [key(action), action]),
       ]);
 }
 

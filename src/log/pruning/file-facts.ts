@@ -85,22 +85,22 @@ function partitionValue(column: LogColumn, text: string): Comparable | undefined
 
 function statisticsFacts(stats: unknown, column: LogColumn): ColumnFacts {
   if (stats === undefined) return nothing;
-  const rows = countOf(at(stats, ["numRecords"]));
-  const nullCount = countOf(at(stats, ["nullCount", ...column.path]));
+  const rows = countOf(memberAt(stats, ["numRecords"]));
+  const nullCount = countOf(memberAt(stats, ["nullCount", ...column.path]));
   const nulls =
     nullCount === undefined ? "unknown" : nullCount === 0 ? "none" : nullCount === rows ? "all" : "unknown";
-  const lower = bound(at(stats, ["minValues", ...column.path]), column, "lower");
-  const upper = bound(at(stats, ["maxValues", ...column.path]), column, "upper");
+  const lower = bound(memberAt(stats, ["minValues", ...column.path]), column, "lower");
+  const upper = bound(memberAt(stats, ["maxValues", ...column.path]), column, "upper");
   return { nulls, exact: false, lower, upper };
 }
 
-function at(value: unknown, path: readonly string[]): unknown {
-  let found = value;
+function memberAt(value: unknown, path: readonly string[]): unknown {
+  let member = value;
   for (const name of path) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
-    found = (found as Readonly<Record<string, unknown>>)[name];
+    if (typeof member !== "object" || member === null || !Object.hasOwn(member, name)) return undefined;
+    member = (member as Readonly<Record<string, unknown>>)[name];
   }
-  return found;
+  return member;
 }
 
 function countOf(value: unknown): number | undefined {
@@ -112,29 +112,29 @@ function countOf(value: unknown): number | undefined {
 function bound(value: unknown, column: LogColumn, side: "lower" | "upper"): Comparable | undefined {
   const text = typeof value === "number" ? String(value) : value;
   if (typeof text !== "string" && typeof text !== "boolean") return undefined;
-  const found = comparable(column.type, text);
-  if (found === undefined) return undefined;
+  const extreme = comparable(column.type, text);
+  if (extreme === undefined) return undefined;
   const sign = side === "lower" ? -1 : 1;
-  switch (found.kind) {
+  switch (extreme.kind) {
     case "moment":
       // PROTOCOL.md "Per-file Statistics": timestamps are truncated down to milliseconds.
       return side === "upper" && column.type !== "date"
-        ? { kind: "moment", micros: found.micros + 999n }
-        : found;
+        ? { kind: "moment", micros: extreme.micros + 999n }
+        : extreme;
     case "float":
       return column.wasFloat
-        ? { kind: "float", value: sign * Math.max(sign * found.value, sign * Math.fround(found.value)) }
-        : found;
+        ? { kind: "float", value: sign * Math.max(sign * extreme.value, sign * Math.fround(extreme.value)) }
+        : extreme;
     case "exact": {
       // Some writers pass decimals through a double, which keeps 15 digits.
-      const digits = String(found.digits).replace("-", "").length;
-      if (isPrimitive(column.type) || digits <= 15) return found;
-      return { ...found, digits: found.digits + BigInt(sign) * 10n ** BigInt(digits - 15) };
+      const digits = String(extreme.digits).replace("-", "").length;
+      if (isPrimitive(column.type) || digits <= 15) return extreme;
+      return { ...extreme, digits: extreme.digits + BigInt(sign) * 10n ** BigInt(digits - 15) };
     }
     case "text":
-      return side === "upper" ? { kind: "text", value: withoutBrokenEnd(found.value) } : found;
+      return side === "upper" ? { kind: "text", value: withoutBrokenEnd(extreme.value) } : extreme;
     case "boolean":
-      return found;
+      return extreme;
   }
 }
 

@@ -152,12 +152,12 @@ export class EngineFiles implements LiveFiles {
     kind: K,
   ): AsyncIterable<readonly Extract<AddAction | RemoveAction, { kind: K }>[]> {
     for (let start = 0; start < source.rows; start += windowRows) {
-      const found = await this.#select(
+      const actions = await this.#select(
         source,
         kind,
         sql`ordinal >= ${start} AND ordinal < ${start + windowRows}`,
       );
-      yield* inChunks(found);
+      yield* inChunks(actions);
     }
   }
 

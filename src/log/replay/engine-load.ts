@@ -213,11 +213,11 @@ async function specialKeys(
   session: Session,
   sources: readonly FileSource[],
 ): Promise<number> {
-  let found = 0;
+  let count = 0;
   for (const source of sources) {
     for (const kind of ["add", "remove"]) {
       if (!source.columns.has(kind)) continue;
-      found += await addSpecialKeys(
+      count += await addSpecialKeys(
         session,
         "special_keys",
         sql`SELECT ${quoteName(kind)}.path AS path FROM ${source.from}`,
@@ -225,7 +225,7 @@ async function specialKeys(
       );
     }
   }
-  return found;
+  return count;
 }
 
 function damagedCommits(error: unknown, files: readonly TailFile[]): unknown {

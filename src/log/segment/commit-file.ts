@@ -30,7 +30,7 @@ export async function listCommitsAfter(
   version: number,
   options?: ReadOptions,
 ): Promise<ObjectInfo[]> {
-  const found: ObjectInfo[] = [];
+  const commits: ObjectInfo[] = [];
   // Just before the name of the version's own commit.
   const start = version < 0 ? {} : { startAfter: commitPath(version).slice(0, -1) };
   let hasOwn = version < 0;
@@ -42,11 +42,11 @@ export async function listCommitsAfter(
       continue;
     }
     if (!hasOwn) throw gap(version, name.version);
-    const next = version + 1 + found.length;
+    const next = version + 1 + commits.length;
     if (name.version !== next) throw gap(next, name.version);
-    found.push(object);
+    commits.push(object);
   }
-  return found;
+  return commits;
 }
 
 /**

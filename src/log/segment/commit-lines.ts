@@ -97,8 +97,8 @@ function collectHead(
   let lines = 0;
   let longest = 0;
   for (let start = 0; start < buffer.length; lines++) {
-    const found = buffer.indexOf(lineFeed, start);
-    const end = found < 0 ? buffer.length : found;
+    const newline = buffer.indexOf(lineFeed, start);
+    const end = newline < 0 ? buffer.length : newline;
     if (!isFileLine(buffer, start)) {
       const action = parseActionLine(
         decodeUtf8(buffer.subarray(start, end), source),

@@ -70,11 +70,11 @@ export function padVersion(version: number): string {
  * versions of 2^53 and more among them.
  */
 export function parseLogPath(path: string): LogFileName | undefined {
-  const found = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
-  const [, digits = "", rest = ""] = found ?? [];
+  const match = /^_delta_log\/(\d{20})\.(.+)$/s.exec(path);
+  const [, digits = "", rest = ""] = match ?? [];
   const version = Number(digits);
   // No log gets so far one by one: such a name is stray, and nothing that is needed.
-  if (found === null || !Number.isSafeInteger(version)) return undefined;
+  if (match === null || !Number.isSafeInteger(version)) return undefined;
   if (rest === "json") return { kind: "commit", version };
   if (rest === "crc") return { kind: "checksum", version };
   const compaction = /^(\d{20})\.compacted\.json$/.exec(rest);
@@ -89,10 +89,10 @@ export function parseLogPath(path: string): LogFileName | undefined {
 
 /** Whether a path is named like a file of the log whose version cannot be counted: 2^53 or more. */
 export function isBeyondVersions(path: string): boolean {
-  const found = /^_delta_log\/(\d{20})\.(?:(\d{20})\.compacted\.json$)?/.exec(path);
+  const match = /^_delta_log\/(\d{20})\.(?:(\d{20})\.compacted\.json$)?/.exec(path);
   return (
-    found !== null &&
-    !found.slice(1).every((digits) => digits === undefined || Number.isSafeInteger(Number(digits)))
+    match !== null &&
+    !match.slice(1).every((digits) => digits === undefined || Number.isSafeInteger(Number(digits)))
   );
 }
 

@@ -88,13 +88,13 @@ class CheckpointCollector {
   }
 
   complete(): CheckpointFiles[] {
-    const found = [...this.#whole];
+    const checkpoints = [...this.#whole];
     for (const { version, parts, files } of this.#parts.values()) {
       if (files.size !== parts) continue;
       const ordered = [...files].sort(([a], [b]) => a - b).map(([, file]) => file);
-      found.push({ version, form: "multi-part", format: "parquet", files: ordered });
+      checkpoints.push({ version, form: "multi-part", format: "parquet", files: ordered });
     }
-    return found.sort((a, b) => a.version - b.version || preference(a) - preference(b));
+    return checkpoints.sort((a, b) => a.version - b.version || preference(a) - preference(b));
   }
 }
 

@@ -58,10 +58,10 @@ export function chooseSegment(listing: LogListing, target: number, choice: Segme
   const unusable = choice.unusable ?? new Set();
   const highest = Math.min(target, choice.newestCheckpoint ?? target);
   const usable = listing.checkpoints.filter(
-    (one) => one.version <= highest && !one.files.some((file) => unusable.has(file.path)),
+    (candidate) => candidate.version <= highest && !candidate.files.some((file) => unusable.has(file.path)),
   );
   const newest = usable.at(-1)?.version;
-  const checkpoint = usable.find((one) => one.version === newest);
+  const checkpoint = usable.find((candidate) => candidate.version === newest);
   const start = checkpoint === undefined ? 0 : checkpoint.version + 1;
   const commit = listing.commits.get(target);
   const checksum = listing.checksums.get(target);

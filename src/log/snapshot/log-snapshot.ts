@@ -72,12 +72,11 @@ export async function openSnapshot(
     !unusable.has(checksum.path) &&
     (longTail || segment.checkpoint !== undefined)
   ) {
-    const found = await readChecksumBase(context, segment.version);
-    const proof =
-      found === undefined ? "wrong" : await proveChecksum(context, found, segment, newer, options);
-    if (found !== undefined && proof !== "wrong") {
+    const base = await readChecksumBase(context, segment.version);
+    const proof = base === undefined ? "wrong" : await proveChecksum(context, base, segment, newer, options);
+    if (base !== undefined && proof !== "wrong") {
       const unconfirmed = proof === "right" ? undefined : checksum.path;
-      return finishSnapshot(context, { ...origin, unconfirmed }, { ...newer, ...found }, options);
+      return finishSnapshot(context, { ...origin, unconfirmed }, { ...newer, ...base }, options);
     }
   }
   return finishSnapshot(context, origin, await wholeHead(origin), options);

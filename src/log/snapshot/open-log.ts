@@ -49,8 +49,8 @@ export async function openLog(context: TableContext, options: OpenLogOptions = {
   if (timestamp !== undefined) {
     const whole = await listWhole(context, undefined, options);
     const { listing, newest } = await openNewest(context, whole, options);
-    const asked = await versionAtTime(context, listing, newest, timestamp, options);
-    return openListed(context, listing, asked, options);
+    const chosen = await versionAtTime(context, listing, newest, timestamp, options);
+    return openListed(context, listing, chosen, options);
   }
   if (version !== undefined) {
     const listing = await listWhole(context, version, options);
@@ -149,11 +149,11 @@ async function listFromHint(context: TableContext, options: ReadOptions): Promis
 
 async function openListed(
   context: TableContext,
-  found: LogListing,
+  initial: LogListing,
   version: number,
   options: ReadOptions,
 ): Promise<TableSnapshot> {
-  let listing = found;
+  let listing = initial;
   const unusable = new Set<string>();
   let damage: { readonly error: unknown; readonly path: string } | undefined;
   for (;;) {

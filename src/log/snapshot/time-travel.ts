@@ -59,10 +59,10 @@ export async function versionAtTime(
     if (version !== undefined) return version;
     throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
   }
-  const found = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
-  if (found === undefined)
+  const commit = fileTimes(listing, stored?.version).findLast((time) => time.timestamp <= timestamp);
+  if (commit === undefined)
     throw outOfRange(listing, latest, timestamp, "is before the first version in the log");
-  return found.version;
+  return commit.version;
 }
 
 /** Binary search over commits that carry their own, ascending times: few of many are read. */

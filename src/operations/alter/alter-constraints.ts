@@ -37,8 +37,8 @@ export function planConstraints(
   change: ConstraintChange,
 ): PlannedConstraints {
   const keyOf = (name: string): string => {
-    const wanted = `${constraintPrefix}${name}`.toLowerCase();
-    return Object.keys(configuration).find((key) => key.toLowerCase() === wanted) ?? wanted;
+    const lowered = `${constraintPrefix}${name}`.toLowerCase();
+    return Object.keys(configuration).find((key) => key.toLowerCase() === lowered) ?? lowered;
   };
   const unset = change.drop.map((name) => {
     const key = keyOf(checkedName(name));
@@ -49,10 +49,10 @@ export function planConstraints(
   const set: Record<string, string> = {};
   for (const [name, expression] of Object.entries(change.add)) {
     const key = keyOf(checkedName(name));
-    const held = unset.includes(key) ? undefined : configuration[key];
-    if (held === expression) continue;
-    if (held !== undefined || set[key] !== undefined) {
-      const other = held ?? set[key] ?? "";
+    const existing = unset.includes(key) ? undefined : configuration[key];
+    if (existing === expression) continue;
+    if (existing !== undefined || set[key] !== undefined) {
+      const other = existing ?? set[key] ?? "";
       throw invalid(
         name,
         `There is a CHECK constraint ${name} already: ${other}. Drop it in the same change to replace it.`,
@@ -75,20 +75,20 @@ export async function requireConstraints(
   snapshot: LogSnapshot,
   constraints: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const asked = Object.entries(constraints);
-  if (asked.length === 0) return;
+  const entries = Object.entries(constraints);
+  if (entries.length === 0) return;
   const names = snapshot.schema.fields.map((field) => field.name);
-  const constraintsAsked = asked.map(([key, expression]): AskedConstraint => {
+  const requestedConstraints = entries.map(([key, expression]): RequestedConstraint => {
     const name = key.slice(constraintPrefix.length);
     return { name, expression, condition: conditionOf(name, expression, snapshot.schema), names };
   });
   await using session = await (await snapshot.context.engine()).open();
   const scan = await planScan(session, snapshot);
   const fenced = await session.fence({ files: scan.files });
-  for (const constraint of constraintsAsked) await requireTrue(fenced, scan.sql, constraint);
+  for (const constraint of requestedConstraints) await requireTrue(fenced, scan.sql, constraint);
 }
 
-interface AskedConstraint {
+interface RequestedConstraint {
   readonly name: string;
   readonly expression: string;
   /** The expression in the engine's SQL. */
@@ -119,12 +119,12 @@ function translated(name: string, expression: string, schema: StructType) {
 async function requireTrue(
   session: FencedSession,
   rows: SqlSelect,
-  { name, expression, condition, names }: AskedConstraint,
+  { name, expression, condition, names }: RequestedConstraint,
 ): Promise<void> {
   const broken = sql`FROM (${rows}) WHERE (${condition}) IS NOT TRUE`;
   const [count] = await session.rows(sql`SELECT count(*) AS rows ${broken}`);
-  const found = Number(count?.["rows"] ?? 0);
-  if (found === 0) return;
+  const violations = Number(count?.["rows"] ?? 0);
+  if (violations === 0) return;
   const whole = names.map((column) => sql`${quoteName(column)} := ${quoteName(column)}`);
   const [first] = await session.rows(
     sql`SELECT CAST(struct_pack(${whole}) AS VARCHAR) AS value ${broken} LIMIT 1`,
@@ -132,9 +132,9 @@ async function requireTrue(
   const value = typeof first?.["value"] === "string" ? first["value"].slice(0, 500) : "";
   throw new VarveError(
     "CONSTRAINT_VIOLATED",
-    `${found} rows of the table violate the CHECK constraint ${name} (${expression}), so it cannot be added; one of them: ${value}. ` +
+    `${violations} rows of the table violate the CHECK constraint ${name} (${expression}), so it cannot be added; one of them: ${value}. ` +
       "Correct or remove those rows first. Nothing was changed.",
-    { constraint: name, expression, rows: found },
+    { constraint: name, expression, rows: violations },
   );
 }
 

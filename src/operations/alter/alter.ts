@@ -4,7 +4,7 @@ import type { AddAction, MetadataAction, ProtocolAction } from "../../protocol/a
 import { isFeatureActive, supportedWriterFeatures } from "../../protocol/features.ts";
 import { requireWritableFeatures } from "../../protocol/obstacles.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
-import { askedProperties, refuseConstraint, requireRemovable } from "../../protocol/set-properties.ts";
+import { refuseConstraint, requestedProperties, requireRemovable } from "../../protocol/set-properties.ts";
 import { assignColumnMapping, highestColumnId } from "../../schema/column-mapping.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
@@ -109,9 +109,9 @@ interface Change {
 
 async function plan(snapshot: LogSnapshot, options: AlterOptions): Promise<Change> {
   const { metadata, protocol } = snapshot;
-  const asked = options.set ?? {};
-  for (const key of [...Object.keys(asked), ...(options.unset ?? [])]) refuseConstraint(key);
-  const { features: listed, properties: set } = askedProperties(asked);
+  const settings = options.set ?? {};
+  for (const key of [...Object.keys(settings), ...(options.unset ?? [])]) refuseConstraint(key);
+  const { features: listed, properties: set } = requestedProperties(settings);
   for (const key of options.unset ?? []) requireRemovable(key);
   const constraints = planConstraints(metadata.configuration, {
     add: options.addConstraints ?? {},
@@ -268,11 +268,11 @@ function checkTogether(configuration: Readonly<Record<string, string>>): void {
 
 /** PROTOCOL.md "Writer Requirements for Row Tracking": base row ids for existing files. */
 async function filesWithoutRowIds(snapshot: LogSnapshot): Promise<AddAction[]> {
-  const found: AddAction[] = [];
+  const files: AddAction[] = [];
   for await (const chunk of (await snapshot.files()).all()) {
-    for (const file of chunk) if (file.baseRowId === undefined) found.push({ ...file, dataChange: false });
+    for (const file of chunk) if (file.baseRowId === undefined) files.push({ ...file, dataChange: false });
   }
-  return found;
+  return files;
 }
 
 function needsListing(names: readonly string[], protocol: ProtocolAction): VarveError {

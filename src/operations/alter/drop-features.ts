@@ -35,8 +35,8 @@ type Use = (table: FeatureUse) => string | undefined;
 const columnsWith =
   (key: string): Use =>
   ({ schema }) => {
-    const found = [...allFields(schema)].find(({ field }) => field.metadata[key] !== undefined);
-    return found === undefined ? undefined : `column ${pathText(found.path)} has ${key}`;
+    const match = [...allFields(schema)].find(({ field }) => field.metadata[key] !== undefined);
+    return match === undefined ? undefined : `column ${pathText(match.path)} has ${key}`;
   };
 
 /** Uses that are not switched by a property alone. */

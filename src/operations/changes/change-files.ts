@@ -208,7 +208,7 @@ function vectorChanges(
 
 /** Bits of `a` that `b` does not have, `undefined` where there are none. */
 function minus(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
-  const left = a?.map((byte, at) => byte & ~(b?.[at] ?? 0));
+  const left = a?.map((byte, index) => byte & ~(b?.[index] ?? 0));
   return left?.some((byte) => byte !== 0) === true ? left : undefined;
 }
 
@@ -226,8 +226,8 @@ async function partitionValuesOf(
   const before = await openLog(last.context, { version: version - 1 });
   const key = keyOf(remove.path);
   for await (const chunk of (await before.files()).all()) {
-    const found = chunk.find((add) => keyOf(add.path) === key);
-    if (found !== undefined) return found.partitionValues;
+    const match = chunk.find((add) => keyOf(add.path) === key);
+    if (match !== undefined) return match.partitionValues;
   }
   throw new VarveError(
     "LOG_CORRUPT",

@@ -31,7 +31,7 @@ export function schemaObstacle(
   const partitions = (names: readonly string[], from: StructType): string =>
     names
       .map((name) => from.fields.findIndex((field) => field.name === name))
-      .map((at) => (from.fields[at] === undefined ? "" : keyOf(from.fields[at])))
+      .map((index) => (from.fields[index] === undefined ? "" : keyOf(from.fields[index])))
       .join("\0");
   const keyOf = (field: StructField): string =>
     mode === "none" ? foldName(field.name) : physicalOrName(field);
@@ -61,7 +61,7 @@ function firstChange(
   }
   if (before.type === "struct" && now.type === "struct") {
     for (const field of now.fields) {
-      const old = before.fields.find((one) => same(one, field));
+      const old = before.fields.find((earlier) => same(earlier, field));
       const change =
         old === undefined ? undefined : firstChange(old.type, field.type, same, [...path, field.name]);
       if (change !== undefined) return change;

@@ -63,9 +63,9 @@ export async function planChanges(
     signal,
   );
   const columns = scanColumns(last, mode, {});
-  const scanned = files.map((file, at): ScanFile => changeFile(last, file, local[at] ?? ""));
-  const fromVectors = scanned.filter((_, at) => files[at]?.changeType !== undefined);
-  const fromFeed = scanned.filter((_, at) => files[at]?.changeType === undefined);
+  const scanned = files.map((file, index): ScanFile => changeFile(last, file, local[index] ?? ""));
+  const fromVectors = scanned.filter((_, index) => files[index]?.changeType !== undefined);
+  const fromFeed = scanned.filter((_, index) => files[index]?.changeType === undefined);
   const stored = await scanFiles(session, context, [...columns, ...feed(false)], fromFeed, mode);
   const derived = await scanFiles(session, context, [...columns, ...feed(true)], fromVectors, mode);
   return {
@@ -177,28 +177,28 @@ function checkVersion(version: number, end: "from" | "to"): number {
 
 /** The first version at or after a time; one more than the latest where there is none. */
 async function versionAfter(context: TableContext, listing: LogListing, time: Date): Promise<number> {
-  const at = millisecondsOf(time, "from");
+  const timestamp = millisecondsOf(time, "from");
   try {
-    const before = await openLog(context, { timestamp: at });
-    return before.timestamp === at ? before.version : before.version + 1;
+    const before = await openLog(context, { timestamp });
+    return before.timestamp === timestamp ? before.version : before.version + 1;
   } catch (error) {
     if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
     const [oldest] = fileTimes(listing);
-    return oldest !== undefined && at <= (await openLog(context)).timestamp
+    return oldest !== undefined && timestamp <= (await openLog(context)).timestamp
       ? oldest.version
       : listing.latest + 1;
   }
 }
 
 async function versionBefore(context: TableContext, latest: number, time: Date): Promise<number> {
-  const at = millisecondsOf(time, "to");
+  const timestamp = millisecondsOf(time, "to");
   try {
-    return (await openLog(context, { timestamp: at })).version;
+    return (await openLog(context, { timestamp })).version;
   } catch (error) {
     if (!isVarveError(error, "TIMESTAMP_OUT_OF_RANGE")) throw error;
-    if (at >= (await openLog(context)).timestamp) return latest;
+    if (timestamp >= (await openLog(context)).timestamp) return latest;
     const message = `No remaining version was committed at or before ${time.toISOString()}, the end of the range. Choose a later time.`;
-    throw new VarveError("CHANGES_RANGE_INVALID", message, { to: at, latest }, error);
+    throw new VarveError("CHANGES_RANGE_INVALID", message, { to: timestamp, latest }, error);
   }
 }
 

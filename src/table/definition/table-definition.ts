@@ -9,7 +9,7 @@ import {
   unwritable,
 } from "../../protocol/features.ts";
 import { propertyKey, propertyOf } from "../../protocol/properties.ts";
-import { askedProperties } from "../../protocol/set-properties.ts";
+import { requestedProperties } from "../../protocol/set-properties.ts";
 import { assignColumnMapping } from "../../schema/column-mapping.ts";
 import { featuresOfSchema } from "../../schema/column-metadata.ts";
 import { serializeSchema } from "../../schema/schema-json.ts";
@@ -42,11 +42,11 @@ const baseFeatures: readonly string[] = ["appendOnly", "invariants"];
  * Writes down a new table: the lowest protocol that holds its schema and properties, ids and physical names
  * where columns are mapped.
  *
- * @throws `INVALID_ARGUMENT` for properties as `askedProperties`, `UNSUPPORTED_FEATURE` for a feature that
+ * @throws `INVALID_ARGUMENT` for properties as `requestedProperties`, `UNSUPPORTED_FEATURE` for a feature that
  * varve does not write, `COLUMN_NOT_FOUND` and `SCHEMA_INVALID` for partition columns
  */
 export function defineTable(world: World, definition: TableDefinition): NewTable {
-  const { features: listed, properties } = askedProperties(definition.properties ?? {});
+  const { features: listed, properties } = requestedProperties(definition.properties ?? {});
   const partitionColumns = checkPartitioning(definition.schema, definition.partitionBy ?? []);
   const tracked = propertyOf(properties, "enableRowTracking")
     ? nameRowTrackingColumns(properties, world)
