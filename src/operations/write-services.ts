@@ -1,3 +1,4 @@
+import { VarveError } from "../errors.ts";
 import { recordedHistory } from "../metrics/metrics.ts";
 import { quarantineSink } from "../quarantine/intake/quarantine-sink.ts";
 import { quarantineAt, quarantineOf } from "../quarantine/intake/quarantine-table.ts";
@@ -5,7 +6,11 @@ import type { BatchTarget } from "../write/plan/batch-target.ts";
 import type { WriteOptions } from "../write/plan/write-options.ts";
 import type { WriteServices } from "../write/write-services.ts";
 
-/** What the writes of a table are handed: its quarantine, and its metrics where the caller gives none. */
+/**
+ * What the writes of a table are handed: its quarantine, and its metrics where the caller gives none.
+ *
+ * @throws `INVALID_ARGUMENT` where the table is to be its own quarantine
+ */
 export function writeServices(
   { context, snapshot }: Pick<BatchTarget, "context" | "snapshot">,
   {
@@ -15,6 +20,13 @@ export function writeServices(
     signal,
   }: Pick<WriteOptions, "quarantine" | "gateOptions" | "onProgress" | "signal">,
 ): WriteServices {
+  const { uri } = context.store;
+  if (quarantine?.store.uri === uri)
+    throw new VarveError(
+      "INVALID_ARGUMENT",
+      `The table at ${uri} cannot be its own quarantine: rows that its tests set aside would be in it. Pass another table as quarantine, or none.`,
+      { uri },
+    );
   return {
     quarantine: quarantineSink(
       quarantine === undefined ? quarantineOf(context) : quarantineAt(quarantine),

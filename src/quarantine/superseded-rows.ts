@@ -15,6 +15,15 @@ export interface BatchStandings {
   readonly superseded: readonly string[];
   /** Batches that have not landed, but may. */
   readonly pending: readonly { readonly batchId: string; readonly appId: string }[];
+  /** Batches of rows that a creation set aside which another one was faster than, so that it cannot land. */
+  readonly lost: readonly string[];
+}
+
+/** A batch of quarantined rows. */
+interface QuarantinedRows {
+  readonly batchId: string;
+  /** The rows were to be part of a table of another id, which was never made. */
+  readonly ofCreation: boolean;
 }
 
 /**
@@ -24,7 +33,7 @@ export interface BatchStandings {
 async function batchStandings(
   table: LogSnapshot,
   quarantine: LogSnapshot,
-  batchIds: readonly string[],
+  batches: readonly QuarantinedRows[],
 ): Promise<BatchStandings> {
   const [landed, quarantined] = await Promise.all([table.appTransactions(), quarantine.appTransactions()]);
   // marks may be forgotten before the progress of an application that goes on
@@ -32,21 +41,26 @@ async function batchStandings(
     table.metadata.configuration[propertyKey("setTransactionRetentionDuration")] !== undefined;
   const superseded: string[] = [];
   const pending: { batchId: string; appId: string }[] = [];
-  for (const batchId of batchIds) {
+  const lost: string[] = [];
+  for (const { batchId, ofCreation } of batches) {
     const txn = quarantinedTransaction(batchId, quarantined);
-    if (txn === undefined) continue;
-    if (!isCovered(landed.get(txn.appId), txn)) pending.push({ batchId, appId: txn.appId });
+    const isLanded = txn !== undefined && isCovered(landed.get(txn.appId), txn);
+    if (ofCreation && !isLanded && (txn === undefined || !forgetful)) lost.push(batchId);
+    else if (txn === undefined) continue;
+    else if (!isLanded) pending.push({ batchId, appId: txn.appId });
     else if (!forgetful && !landed.has(asideMark(batchId))) superseded.push(batchId);
   }
-  return { superseded, pending };
+  return { superseded, pending, lost };
 }
 
 async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchStandings> {
   const quarantine = await openSideTable(quarantineOf(table.context));
   return quarantine === undefined
-    ? { superseded: [], pending: [] }
-    : batchStandings(table, quarantine, [batchId]);
+    ? noBatches
+    : batchStandings(table, quarantine, [{ batchId, ofCreation: false }]);
 }
+
+const noBatches: BatchStandings = { superseded: [], pending: [], lost: [] };
 
 /**
  * A condition over a quarantine's rows, true of those that a gate set aside: rows that staging set aside are
@@ -54,7 +68,14 @@ async function standingOf(table: LogSnapshot, batchId: string): Promise<BatchSta
  */
 function setAsideBy(table: LogSnapshot): string {
   const { id, table: of, batch, file, row } = quarantineColumns;
-  return `(${of} = ${quoteText(table.metadata.id)} AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
+  const mine = `${of} = ${quoteText(table.metadata.id)} OR ${ofCreation(table)}`;
+  return `((${mine}) AND ${id} = sha256(concat_ws('|', ${of}, ${batch}, coalesce(${file}, ''), CAST(${row} AS VARCHAR))))`;
+}
+
+/** A condition, true of rows that a creation set aside which did not make this table: each has an id of its own. */
+function ofCreation(table: LogSnapshot): string {
+  const { table: of, baseVersion } = quarantineColumns;
+  return `(${baseVersion} IS NULL AND coalesce(${of} <> ${quoteText(table.metadata.id)}, false))`;
 }
 
 /** The batches of a quarantine's rows that meet a condition, without rows that staging set aside. */
@@ -62,33 +83,43 @@ export async function gatedBatches(table: LogSnapshot, condition: string): Promi
   const standings = await withQuarantine(table.context, async (session, { sql }, quarantine) => {
     const rows = await session.rows(
       unchecked(
-        `SELECT DISTINCT ${quarantineColumns.batch} AS batch FROM (${sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY batch`,
+        `SELECT DISTINCT ${quarantineColumns.batch} AS batch, ${ofCreation(table)} AS created FROM (${sql}) WHERE ${condition} AND ${setAsideBy(table)} ORDER BY ALL`,
       ),
     );
-    return batchStandings(
-      table,
-      quarantine,
-      rows.map((row) => String(row["batch"])),
-    );
+    const batches = rows.map((row) => ({
+      batchId: String(row["batch"]),
+      ofCreation: row["created"] === true,
+    }));
+    return batchStandings(table, quarantine, batches);
   });
-  return standings ?? { superseded: [], pending: [] };
+  return standings ?? noBatches;
 }
 
 /**
  * Discards open rows of a quarantine whose batch landed with them, because another writer's tests, at the
- * same time, set no row of it aside. The table has them: to resubmit them would double them.
+ * same time, set no row of it aside: the table has them, and to resubmit them would double them. Discards those
+ * too that a creation set aside which lost to the one that made this table.
  *
  * @param table its newest version
  * @param batchId of one batch alone, which the quarantine's log tells of without its rows
  */
 export async function discardSuperseded(table: LogSnapshot, batchId?: string): Promise<void> {
-  const { superseded } =
+  const { superseded, lost } =
     batchId === undefined ? await gatedBatches(table, "status = 'open'") : await standingOf(table, batchId);
-  if (superseded.length === 0) return;
+  const open = (batches: readonly string[]) =>
+    `status = 'open' AND ${quarantineColumns.batch} IN (${batches.map(quoteText).join(", ")}) AND ${setAsideBy(table)}`;
+  if (superseded.length > 0) await discard(table, `(${open(superseded)})`, landedWhole);
+  if (lost.length > 0) await discard(table, `(${open(lost)} AND ${ofCreation(table)})`, neverMade);
+}
+
+const landedWhole =
+  "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
+
+const neverMade =
+  "the table that this row was set aside from was never made: another writer created this one in its place";
+
+async function discard(table: LogSnapshot, condition: string, note: string): Promise<void> {
   const at = `CAST(${quoteText(new Date(table.context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  const note =
-    "the table has this row: another writer, whose tests set no row of the batch aside, landed it whole at the same time";
-  const condition = `(status = 'open' AND ${quarantineColumns.batch} IN (${superseded.map(quoteText).join(", ")}) AND ${setAsideBy(table)})`;
   await rewriteQuarantineStep(
     table.context,
     changedRows(condition, { status: "'discarded'", resolved_at: at, note: quoteText(note) }),

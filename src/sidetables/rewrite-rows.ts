@@ -68,8 +68,8 @@ async function rewriteVersion(
   options: SideWriteOptions,
 ): Promise<SideCommit> {
   const target = await existingTarget(snapshot);
-  if (target.demands.appendOnly) throw appendOnly(side);
   const { predicate, files } = await matchingFiles(snapshot, rewrite.where, options);
+  if (files.length > 0 && target.demands.appendOnly) throw appendOnly(side);
   if (files.length === 0 && rewrite.added === undefined)
     return { outcome: "committed", version: snapshot.version };
   const { select, added } = rewrite;

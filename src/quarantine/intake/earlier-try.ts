@@ -12,7 +12,7 @@ import { harmfulChange, requireHarmless } from "../../table/commit/conflict-meta
 import { readWinners } from "../../table/commit/winning-commits.ts";
 import { type BatchName, quarantineTransaction } from "../../table/idempotence/application-ids.ts";
 import type { BatchTarget } from "../../write/plan/batch-target.ts";
-import { quarantineColumns } from "./quarantine-table.ts";
+import { quarantineColumns, quarantineOf } from "./quarantine-table.ts";
 
 /** A batch that comes again, after a try of it that set rows aside and did not land. */
 export interface RepeatedBatch {
@@ -41,6 +41,8 @@ export async function earlierTry(
 
 interface EarlierRows {
   readonly rows: number;
+  /** Rows of a table that was to be created in this one's place. */
+  readonly ofCreation: number;
   /** Rows that another suite set aside. */
   readonly others: number;
   /** Rows of which something became since. */
@@ -50,11 +52,20 @@ interface EarlierRows {
 
 /**
  * Rows that the gate set aside, and not staging: those that do not fit the table wait there as staging found
- * them.
+ * them. Several tables may share a quarantine and call their batches alike. A creation that is repeated gives its
+ * table another id, so that rows of the one before can be told by their place alone.
  */
-function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">): string {
-  const tested = `list_bool_or(list_transform(${quarantineColumns.errors}, lambda e: struct_extract(e, 'check_name') <> 'schema'))`;
-  return `(${quarantineColumns.batch} IS NOT DISTINCT FROM ${quoteText(batchId)}${before === 0 ? "" : ` AND coalesce(${tested}, false)`})`;
+function mineSql({ side, target, batchId, before }: Omit<RepeatedBatch, "quarantine" | "verdict">): string {
+  const { batch, table, baseVersion, status, errors } = quarantineColumns;
+  const tested = `list_bool_or(list_transform(${errors}, lambda e: struct_extract(e, 'check_name') <> 'schema'))`;
+  const isOwn = side.context.store.uri === quarantineOf(target.context).context.store.uri;
+  const creation = isOwn ? ` OR (${baseVersion} IS NULL AND ${status} = 'open')` : "";
+  const parts = [
+    `${batch} IS NOT DISTINCT FROM ${quoteText(batchId)}`,
+    `(coalesce(${table} = ${quoteText(target.metadata.id)}, true)${creation})`,
+    ...(before === 0 ? [] : [`coalesce(${tested}, false)`]),
+  ];
+  return `(${parts.join(" AND ")})`;
 }
 
 /**
@@ -62,20 +73,21 @@ function mineSql({ batchId, before }: Pick<RepeatedBatch, "batchId" | "before">)
  * have to make way: this is so where the table's metadata changed since, such as the suite that it carries,
  * because the earlier try can then not land any more.
  *
- * @returns `same`: they stay. `replace`: they are of a try that cannot land, and nobody did anything with
- * them
+ * @returns `same`: they stay. `none`: there are none. `replace`: they are of a try that cannot land, and nobody did
+ * anything with them
  * @throws `CONFLICT_METADATA_CHANGED` where the other try was built on a newer version, and the metadata changed
  * between, so that this one cannot land; `QUARANTINE_INVALID` where the outcome differs for another reason, or rows
  * were claimed, resubmitted or discarded meanwhile
  */
-export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "replace"> {
+export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | "none" | "replace"> {
   const { quarantine, target, batchId, verdict, before } = repeated;
   const earlier = await earlierRows(repeated);
   const quarantined = (verdict?.quarantined ?? 0) - before;
   const sameSuite = verdict === undefined ? earlier.rows === 0 : earlier.others === 0;
   if (earlier.rows === quarantined && sameSuite) return "same";
+  if (earlier.rows === 0) return "none";
   await requireCurrent(target, earlier.baseVersion);
-  const mayLand = !(await cannotLand(target, earlier.baseVersion));
+  const mayLand = !(await cannotLand(target, earlier));
   if (earlier.resolved === 0 && !mayLand) return "replace";
   const why =
     earlier.resolved > 0
@@ -90,10 +102,13 @@ export async function compareEarlier(repeated: RepeatedBatch): Promise<"same" | 
 
 /**
  * Whether a try that was made upon an earlier version conflicts with what the table became since, whenever it
- * would be committed.
+ * would be committed. One that would have created the table cannot land once there is one.
  */
-async function cannotLand({ snapshot, context }: BatchTarget, baseVersion: number | null): Promise<boolean> {
-  if (snapshot === undefined || baseVersion === null || snapshot.version <= baseVersion) return false;
+async function cannotLand({ snapshot, context }: BatchTarget, earlier: EarlierRows): Promise<boolean> {
+  const { rows, ofCreation, baseVersion } = earlier;
+  if (snapshot === undefined) return false;
+  if (baseVersion === null) return rows === ofCreation;
+  if (snapshot.version <= baseVersion) return false;
   try {
     const base = await openLog(context, { version: baseVersion });
     return harmfulChange(base.metadata, snapshot.metadata) !== undefined;
@@ -113,8 +128,8 @@ async function requireCurrent({ snapshot, context }: BatchTarget, baseVersion: n
 }
 
 async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
-  const { side, quarantine, verdict } = repeated;
-  const { suiteFingerprint, status, baseVersion } = quarantineColumns;
+  const { side, quarantine, verdict, target } = repeated;
+  const { suiteFingerprint, status, baseVersion, table } = quarantineColumns;
   await using session = await (await quarantine.context.engine()).open();
   const rows = await sideTableRows(side, session, quarantine);
   const other =
@@ -123,19 +138,20 @@ async function earlierRows(repeated: RepeatedBatch): Promise<EarlierRows> {
       : `${suiteFingerprint} IS DISTINCT FROM ${quoteText(verdict.suite.fingerprint)}`;
   const [found] = await session.rows(
     unchecked(
-      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
+      `SELECT count(*) AS n, count_if(${other}) AS others, count_if(${status} <> 'open') AS resolved, count_if(${table} <> ${quoteText(target.metadata.id)}) AS created, max(${baseVersion}) AS base FROM (${rows.sql}) WHERE ${mineSql(repeated)}`,
     ),
   );
   const base = found?.["base"] ?? null;
   return {
     rows: Number(found?.["n"]),
+    ofCreation: Number(found?.["created"]),
     others: Number(found?.["others"]),
     resolved: Number(found?.["resolved"]),
     baseVersion: base === null ? null : Number(base),
   };
 }
 
-/** The change that takes the rows of an earlier try out of the quarantine. */
-export function withoutEarlier(repeated: RepeatedBatch): SideRewrite {
-  return removedRows(mineSql(repeated));
+/** The change that takes the rows of an earlier try out of the quarantine, where there are any. */
+export function withoutEarlier(repeated: RepeatedBatch, earlier: "none" | "replace"): SideRewrite {
+  return removedRows(earlier === "none" ? "false" : mineSql(repeated));
 }

@@ -105,9 +105,10 @@ async function replaceEarlier(
   const { target, services } = batch;
   const schema = quarantineSchema(target.schema);
   const change = async (quarantine: LogSnapshot): Promise<SideRewrite | undefined> => {
-    if ((await compareEarlier(repeated(quarantine))) === "same") return undefined;
+    const earlier = await compareEarlier(repeated(quarantine));
+    if (earlier === "same") return undefined;
     const version = ((await progressOf(quarantine, txn)) ?? 0n) + 1n;
-    const rest = { ...withoutEarlier(repeated(quarantine)), txn: { ...txn, version } };
+    const rest = { ...withoutEarlier(repeated(quarantine), earlier), txn: { ...txn, version } };
     const sql = batch.verdict?.quarantineSql ?? null;
     if (sql === null) return rest;
     const files = { n: await writeSelected(selectedRows(batch, sql, undefined), quarantine) };
