@@ -150,6 +150,16 @@ describe("export", () => {
 });
 
 describe("import", () => {
+  it.each(["NULL", 'x"NULL"'])("keeps the values of a nested field called %s", async (name) => {
+    const type = new Struct([new Field(name, new Int32()), new Field("empty", new Utf8())]);
+    const values = [
+      { [name]: 1, empty: null },
+      { [name]: 2, empty: null },
+    ];
+    const data = new Table({ v: vectorFromArray(values, type) });
+    expect((await staged({ kind: "arrow", data })).rows).toEqual(values.map((v) => ({ v })));
+  });
+
   it("reads types that other writers use", async () => {
     const table = new Table({
       dictionary: vectorFromArray(["a", "b", null, "a"], new Dictionary(new Utf8(), new Int32())),

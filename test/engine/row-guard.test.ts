@@ -14,7 +14,7 @@ afterAll(() => session.close());
 const guarded = (rows: string): Promise<unknown> =>
   session.rows(
     unchecked(
-      `SELECT count(*)::INTEGER AS n FROM (VALUES ${rows}) t(a, b) WHERE ${guardSql(["a > 1", "b"])}`,
+      `SELECT count(*)::INTEGER AS n FROM (VALUES ${rows}) t(a, b) WHERE ${guardSql([sql`a > 1`, sql`b`])}`,
     ),
   );
 

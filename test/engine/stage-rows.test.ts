@@ -83,6 +83,14 @@ describe("inference", () => {
     expect(rows[1]).toMatchObject({ i: null, mixed: 1.5, l: [], o: { x: 2n, y: null, w: "new" }, m: null });
   });
 
+  it.each(["NULL", 'x"NULL"'])("keeps the values of a nested field called %s", async (name) => {
+    const rows = [{ v: { [name]: 1, empty: null } }, { v: { [name]: 2.5, empty: null } }];
+    const kept = rows.map(({ v }) => ({ v: { ...v } }));
+    expect((await stage(rows)).rows).toEqual(kept);
+    const given = typed(`STRUCT("${name.replaceAll('"', '""')}" DOUBLE, empty VARCHAR)`);
+    expect((await stage(rows, { columns: given })).rows).toEqual(kept);
+  });
+
   it("widens and adds columns long after the first rows, keeping order", async () => {
     async function* source(): AsyncGenerator<SourceRow> {
       for (let i = 0; i < 10_000; i++)

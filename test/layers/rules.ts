@@ -140,7 +140,7 @@ function textBreaches({ path, text }: SourceFile): Breach[] {
 
 /** A string or an untagged template that begins with a statement of SQL, and is not capitals only: Delta's operations. */
 const plainStatement =
-  /(?:["']|(?<!\bsql)`)(?![A-Z ]+["'])\s*\(*(?:SELECT|WITH|VALUES|CREATE|INSERT|UPDATE|DELETE|COPY|ATTACH|DETACH|DROP|DESCRIBE|SET|USE) /;
+  /(?:["']|(?<!\bsql)`)(?![A-Z ]+["'])\s*\(*(?:SELECT|WITH|VALUES|CREATE|ALTER|INSERT|UPDATE|DELETE|COPY|ATTACH|DETACH|DROP|DESCRIBE|EXPLAIN|SET|USE) /;
 /** What takes a plain string for SQL, and the folders whose work that is: the quoters, and the check of callers' texts. */
 const takenForSql = /\bunchecked\(|\bas Sql(?:Name|Expression|Statement|Select|Text)\b/;
 const makersOfSql = /^(?:sql|engine\/fence)\//;

@@ -1,5 +1,7 @@
 import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { assertInternal, VarveError } from "../../errors.ts";
+import { type SqlName, type SqlSelect, type SqlStatement, sql } from "../../sql/sql.ts";
+import { plainName } from "../../sql/sql-text.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { EngineColumn, EngineParameter, EngineRow, SessionOptions } from "./contract.ts";
 import type { Driver } from "./driver.ts";
@@ -55,7 +57,7 @@ export class EngineCore implements AsyncDisposable {
   measured: DuckDBConnection | undefined;
   closed = false;
   readonly #pooled: PooledInstance;
-  readonly #database: string;
+  readonly #database: SqlName;
   #folder: string | undefined;
   /** Connections in use besides the two above. */
   #lent = 0;
@@ -67,7 +69,7 @@ export class EngineCore implements AsyncDisposable {
     driver: Driver,
     pooled: PooledInstance,
     connection: DuckDBConnection,
-    database: string,
+    database: SqlName,
     place: CorePlace,
   ) {
     this.driver = driver;
@@ -80,9 +82,9 @@ export class EngineCore implements AsyncDisposable {
 
   /** Gives an instance, which nobody else uses, a database for one session. */
   static async open(driver: Driver, pooled: PooledInstance, place: CorePlace): Promise<EngineCore> {
-    const database = `varve_${pooled.sessions++}`;
+    const database = plainName(`varve_${pooled.sessions++}`);
     const connection = await pooled.instance.connect();
-    await connection.run(`ATTACH ':memory:' AS ${database}; USE ${database}`);
+    await connection.run(sql`ATTACH ':memory:' AS ${database}; USE ${database}`);
     return new EngineCore(driver, pooled, connection, database, place);
   }
 
@@ -135,7 +137,7 @@ export class EngineCore implements AsyncDisposable {
   /** Drops the session's database with everything in it; false where the engine would not. */
   async #emptied(): Promise<boolean> {
     try {
-      await this.connection.run(`USE memory; DETACH ${this.#database}`);
+      await this.connection.run(sql`USE memory; DETACH ${this.#database}`);
       return true;
     } catch {
       return false;
@@ -163,7 +165,7 @@ export class EngineCore implements AsyncDisposable {
     this.assertOpen();
     const connection = await this.#pooled.instance.connect();
     this.#lent++;
-    await this.turn.use(() => connection.run(`USE ${this.#database}`));
+    await this.turn.use(() => connection.run(sql`USE ${this.#database}`));
     return connection;
   }
 
@@ -177,58 +179,59 @@ export class EngineCore implements AsyncDisposable {
    * An engine failure as varve's own; after one the instance is not used again, because a damaged file may
    * have broken it.
    */
-  failure(error: unknown, sql?: string): VarveError {
+  failure(error: unknown, text?: string): VarveError {
     this.#failed = true;
-    const failure = engineFailure(error, sql);
+    const failure = engineFailure(error, text);
     return failure.code === "MEMORY_LIMIT_TOO_SMALL"
       ? memoryTooSmall(failure, this.options, this.#widest)
       : failure;
   }
 
   /** A name that no other table or view of this session has. */
-  freshName(kind: string): string {
-    return `__varve_${kind}_${this.#names++}`;
+  freshName(kind: string): SqlName {
+    return plainName(`__varve_${kind}_${this.#names++}`);
   }
 
   async run(
-    sql: string,
+    statement: SqlStatement,
     parameters: readonly EngineParameter[] = [],
     signal?: AbortSignal,
   ): Promise<DuckDBMaterializedResult> {
     this.assertOpen();
-    if (signal !== undefined) return await this.onMainConnection(signal, () => this.#run(sql, parameters));
+    if (signal !== undefined)
+      return await this.onMainConnection(signal, () => this.#run(statement, parameters));
     try {
-      return await this.turn.use(() => this.#run(sql, parameters));
+      return await this.turn.use(() => this.#run(statement, parameters));
     } catch (error) {
-      throw this.failure(error, sql);
+      throw this.failure(error, statement);
     }
   }
 
-  #run(sql: string, parameters: readonly EngineParameter[]): Promise<DuckDBMaterializedResult> {
-    if (parameters.length === 0) return this.connection.run(sql);
+  #run(statement: SqlStatement, parameters: readonly EngineParameter[]): Promise<DuckDBMaterializedResult> {
+    if (parameters.length === 0) return this.connection.run(statement);
     const bound = parameters.map((parameter) => bind(this.driver, parameter));
     return this.connection.run(
-      sql,
+      statement,
       bound.map((one) => one.value),
       bound.map((one) => one.type),
     );
   }
 
-  async rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
-    const result = await this.run(sql, parameters);
+  async rows(select: SqlSelect, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
+    const result = await this.run(select, parameters);
     return (await result.convertRows(plainConverter(this.driver))).map(rowMaker(this.driver, result));
   }
 
-  async describe(sql: string): Promise<EngineColumn[]> {
-    const rows = await this.rows(`DESCRIBE ${sql}`);
+  async describe(select: SqlSelect): Promise<EngineColumn[]> {
+    const rows = await this.rows(sql`DESCRIBE ${select}`);
     return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
   }
 
   /** Columns of a query with the driver's own type objects, without running it. */
-  async typedColumns(sql: string): Promise<TypedColumn[]> {
+  async typedColumns(select: SqlSelect): Promise<TypedColumn[]> {
     this.assertOpen();
     try {
-      const prepared = await this.turn.use(() => this.connection.prepare(sql));
+      const prepared = await this.turn.use(() => this.connection.prepare(select));
       const columns = Array.from({ length: prepared.columnCount }, (_, at) => ({
         name: prepared.columnName(at),
         type: prepared.columnType(at),
@@ -236,7 +239,7 @@ export class EngineCore implements AsyncDisposable {
       prepared.destroySync();
       return columns;
     } catch (error) {
-      throw this.failure(error, sql);
+      throw this.failure(error, select);
     }
   }
 
@@ -286,8 +289,8 @@ export class EngineCore implements AsyncDisposable {
     if (this.measured !== undefined) return;
     const connection = await this.#pooled.instance.connect();
     this.measured = connection;
-    const settings = "SET enable_progress_bar = true; SET enable_progress_bar_print = false";
-    await this.turn.use(() => connection.run(`USE ${this.#database}; ${settings}`));
+    const settings = sql`SET enable_progress_bar = true; SET enable_progress_bar_print = false`;
+    await this.turn.use(() => connection.run(sql`USE ${this.#database}; ${settings}`));
   }
 
   /** Runs `work` on a connection that `signal` interrupts. */

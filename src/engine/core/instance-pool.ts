@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname } from "node:path";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { sql } from "../../sql/sql.ts";
 import { nameTemporaryFolder, removeTemporaryFolder } from "../../util/temporary-folder.ts";
 import type { SessionOptions } from "./contract.ts";
 import { type Driver, loadDriver } from "./driver.ts";
@@ -91,7 +92,7 @@ export async function closeLast(
   connection: DuckDBConnection,
   release: () => void = () => undefined,
 ): Promise<void> {
-  const result = await connection.stream("SELECT 1").catch(() => undefined);
+  const result = await connection.stream(sql`SELECT 1`).catch(() => undefined);
   connection.closeSync();
   release();
   for (
@@ -163,7 +164,7 @@ async function openInstance(driver: Driver, options: SessionOptions): Promise<Po
     errors_as_json: "true",
   });
   const connection = await instance.connect();
-  await connection.run("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'");
+  await connection.run(sql`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL Calendar = 'gregorian'`);
   connection.closeSync();
   return { instance, threads, spill, sessions: 0, variants: false };
 }

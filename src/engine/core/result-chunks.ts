@@ -1,12 +1,13 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
 import { assertNotAborted, type EngineCore } from "./core.ts";
 
 /** A query whose result is streamed. */
 export interface StreamedQuery {
   /** Does nothing else meanwhile. */
   readonly connection: DuckDBConnection;
-  readonly sql: string;
+  readonly select: SqlSelect;
   /** The caller has it interrupt the connection. */
   readonly signal: AbortSignal | undefined;
   readonly result: DuckDBResult;
@@ -17,7 +18,7 @@ export async function streamQuery(
   { turn }: EngineCore,
   query: Omit<StreamedQuery, "result">,
 ): Promise<StreamedQuery> {
-  return { ...query, result: await turn.use(() => query.connection.stream(query.sql), query.signal) };
+  return { ...query, result: await turn.use(() => query.connection.stream(query.select), query.signal) };
 }
 
 /**
@@ -70,9 +71,12 @@ function hasFailed({ driver }: EngineCore, result: DuckDBResult): boolean {
 }
 
 /** The driver does not report the error, so the query runs again to get it, without keeping its rows. */
-async function failureOf({ turn }: EngineCore, { connection, sql, signal }: StreamedQuery): Promise<unknown> {
+async function failureOf(
+  { turn }: EngineCore,
+  { connection, select, signal }: StreamedQuery,
+): Promise<unknown> {
   try {
-    await turn.use(() => connection.run(`EXPLAIN ANALYZE ${sql}`), signal);
+    await turn.use(() => connection.run(sql`EXPLAIN ANALYZE ${select}`), signal);
   } catch (error) {
     return error;
   }

@@ -1,5 +1,6 @@
 import type * as NodeApi from "@duckdb/node-api";
 import { VarveError } from "../../errors.ts";
+import { type SqlExpression, sql } from "../../sql/sql.ts";
 import { quoteName } from "../../sql/sql-text.ts";
 import type { Driver } from "./driver.ts";
 
@@ -24,16 +25,16 @@ export interface ValueField {
   readonly type: ValueType;
 }
 
-const integerNames = { 8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT" } as const;
+const integerNames = { 8: sql`TINYINT`, 16: sql`SMALLINT`, 32: sql`INTEGER`, 64: sql`BIGINT` } as const;
 const simpleNames = {
-  null: '"NULL"',
-  boolean: "BOOLEAN",
-  float: "FLOAT",
-  double: "DOUBLE",
-  text: "VARCHAR",
-  binary: "BLOB",
-  date: "DATE",
-  variant: "VARIANT",
+  null: sql`"NULL"`,
+  boolean: sql`BOOLEAN`,
+  float: sql`FLOAT`,
+  double: sql`DOUBLE`,
+  text: sql`VARCHAR`,
+  binary: sql`BLOB`,
+  date: sql`DATE`,
+  variant: sql`VARIANT`,
 } as const;
 
 /**
@@ -70,20 +71,34 @@ export function stagedType(type: ValueType): ValueType {
 }
 
 /** DuckDB's text of a type, e.g. `STRUCT("a" BIGINT, "b" VARCHAR[])`. */
-export function sqlType(type: ValueType): string {
+export function sqlType(type: ValueType): SqlExpression {
+  return typeSql(type, simpleNames.null);
+}
+
+/**
+ * As {@link sqlType}, of a table's column, which cannot be of unknown type: INTEGER stands in until a value
+ * tells.
+ */
+export function columnSqlType(type: ValueType): SqlExpression {
+  return typeSql(type, integerNames[32]);
+}
+
+function typeSql(type: ValueType, unknown: SqlExpression): SqlExpression {
   switch (type.kind) {
+    case "null":
+      return unknown;
     case "integer":
       return integerNames[type.bits];
     case "decimal":
-      return `DECIMAL(${type.width},${type.scale})`;
+      return sql`DECIMAL(${type.width},${type.scale})`;
     case "timestamp":
-      return type.zoned ? "TIMESTAMP WITH TIME ZONE" : "TIMESTAMP";
+      return type.zoned ? sql`TIMESTAMP WITH TIME ZONE` : sql`TIMESTAMP`;
     case "struct":
-      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${sqlType(field.type)}`).join(", ")})`;
+      return sql`STRUCT(${type.fields.map((field) => sql`${quoteName(field.name)} ${typeSql(field.type, unknown)}`)})`;
     case "list":
-      return `${sqlType(type.element)}[]`;
+      return sql`${typeSql(type.element, unknown)}[]`;
     case "map":
-      return `MAP(${sqlType(type.key)}, ${sqlType(type.value)})`;
+      return sql`MAP(${typeSql(type.key, unknown)}, ${typeSql(type.value, unknown)})`;
     default:
       return simpleNames[type.kind];
   }

@@ -54,7 +54,7 @@ const typeMakers: ReadonlySet<string> = new Set([
  */
 export async function checkListSorters(
   parts: readonly Tree[],
-  sql: string,
+  callerSql: string,
   readsVariants: () => Promise<boolean>,
 ): Promise<void> {
   const name = parts
@@ -62,7 +62,7 @@ export async function checkListSorters(
     .find((called) => called !== undefined && listSorters.has(called.toLowerCase()));
   if (name === undefined) return;
   const makes = parts.some((part) => typeMakers.has(calledName(part)?.toLowerCase() ?? ""));
-  if (!makes && !/variant/i.test(sql) && !(await readsVariants())) return;
+  if (!makes && !/variant/i.test(callerSql) && !(await readsVariants())) return;
   throw refused(
     `it calls ${name}() on a query with VARIANT values, at which DuckDB may crash`,
     "Sort the list where it is read",

@@ -1,6 +1,6 @@
 import { assertInternal } from "../../errors.ts";
-import { type SqlExpression, type SqlSelect, sql, unchecked } from "../../sql/sql.ts";
-import { engineFold, quoteName } from "../../sql/sql-text.ts";
+import { type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { columnType, engineFold, quoteName } from "../../sql/sql-text.ts";
 import type { EngineColumn, Relation } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import {
@@ -79,7 +79,7 @@ export async function callerExpression(
   await checkRowCalls(core, expression, columns, selected(callerSql));
   checkNames(expression, columns, "parsed");
   const checked = `(${callerSql}\n)` as SqlExpression;
-  const row = columns.map(({ type, name }) => sql`NULL::${unchecked(type)} AS ${quoteName(name)}`);
+  const row = columns.map(({ type, name }) => sql`NULL::${columnType(type)} AS ${quoteName(name)}`);
   // A WHERE clause takes no aggregates, and an expression binds there as it will in any place.
   await core.typedColumns(
     sql`SELECT 1 AS one FROM (SELECT ${row.length === 0 ? sql`1 AS one` : row}) WHERE ${checked} IS NULL`,
@@ -147,10 +147,10 @@ async function oneStatement(
 }
 
 /** The engine's own word that the text is one SELECT; its place in an error is that in the caller's text. */
-async function assertSelect(core: EngineCore, sql: string): Promise<void> {
+async function assertSelect(core: EngineCore, query: SqlSelect): Promise<void> {
   const { StatementType } = core.driver.api;
-  const extracted = await core.connection.extractStatements(sql);
-  await core.typedColumns(sql);
+  const extracted = await core.connection.extractStatements(query);
+  await core.typedColumns(query);
   const prepared = extracted.count === 1 ? await extracted.prepare(0) : undefined;
   const isSelect = prepared?.statementType === StatementType.SELECT;
   prepared?.destroySync();

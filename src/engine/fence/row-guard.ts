@@ -1,4 +1,6 @@
 import { isVarveError } from "../../errors.ts";
+import { joinSql, type SqlExpression, sql } from "../../sql/sql.ts";
+import { quoteText } from "../../sql/sql-text.ts";
 
 /** What the engine says when a guard ends a statement; no text of a caller's looks like it by chance. */
 const stopped = "varve ends this here: a guarded row fails (5d0f6b1e)";
@@ -10,8 +12,8 @@ const stopped = "varve ends this here: a guarded row fails (5d0f6b1e)";
  * The conditions are joined before they are compared, so that the engine evaluates each over whole vectors,
  * not over what the one before left.
  */
-export function guardSql(fails: readonly string[]): string {
-  return `CASE WHEN (${fails.join(" OR ")}) IS NOT DISTINCT FROM true THEN error('${stopped}') ELSE true END`;
+export function guardSql(fails: readonly SqlExpression[]): SqlExpression {
+  return sql`CASE WHEN (${joinSql(fails, sql` OR `)}) IS NOT DISTINCT FROM true THEN error(${quoteText(stopped)}) ELSE true END`;
 }
 
 /** Whether a statement ended because a row failed its {@link guardSql}. */

@@ -1,4 +1,5 @@
 import { Field, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
+import type { SqlSelect } from "../../sql/sql.ts";
 import type { ArrowOptions } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../core/core.ts";
 import { interruptOnAbort } from "../core/interrupt.ts";
@@ -19,18 +20,18 @@ const defaultBatchRows = 65_536;
  */
 export async function* arrowBatches(
   core: EngineCore,
-  sql: string,
+  select: SqlSelect,
   options: ArrowOptions = {},
 ): AsyncGenerator<RecordBatch> {
   assertNotAborted(options.signal);
-  const query = exportedQuery(core.driver, sql, await core.typedColumns(sql));
+  const query = exportedQuery(core.driver, select, await core.typedColumns(select));
   const connection = await core.connect();
   const disarm = interruptOnAbort(connection, options.signal);
   try {
-    const stream = await streamQuery(core, { connection, sql: query.sql, signal: options.signal });
+    const stream = await streamQuery(core, { connection, select: query.sql, signal: options.signal });
     yield* streamed(core, stream, query, options.batchRows ?? defaultBatchRows);
   } catch (error) {
-    const failure = core.failure(error, sql);
+    const failure = core.failure(error, select);
     assertNotAborted(options.signal);
     throw failure;
   } finally {

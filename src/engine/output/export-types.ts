@@ -1,5 +1,6 @@
 import type { DuckDBType } from "@duckdb/node-api";
-import { quoteName } from "../../sql/sql-text.ts";
+import { type SqlSelect, sql } from "../../sql/sql.ts";
+import { plainName, quoteName } from "../../sql/sql-text.ts";
 import type { TypedColumn } from "../core/core.ts";
 import type { Driver } from "../core/driver.ts";
 import {
@@ -12,7 +13,7 @@ import {
 
 /** A query whose columns are all of types that Arrow and Delta share, and those types. */
 export interface ExportedQuery {
-  readonly sql: string;
+  readonly sql: SqlSelect;
   readonly fields: readonly ValueField[];
 }
 
@@ -23,7 +24,7 @@ export interface ExportedQuery {
  */
 export function exportedQuery(
   driver: Driver,
-  sql: string,
+  select: SqlSelect,
   columns: readonly TypedColumn[],
   options: ValueTypeOptions = {},
 ): ExportedQuery {
@@ -33,14 +34,15 @@ export function exportedQuery(
     type: exportType(driver, type, options),
   }));
   const isPlain = columns.every(({ type }) => valueType(driver, type, options) !== undefined);
-  if (isPlain) return { sql, fields };
-  const positional = names.map((_, at) => `c${at}`).join(", ");
+  if (isPlain) return { sql: select, fields };
+  const positional = names.map((_, at) => plainName(`c${at}`));
   const casts = fields.map(({ name, type }, at) => {
     const column = columns[at];
+    const value = plainName(`c${at}`);
     const asIs = column === undefined || valueType(driver, column.type, options) !== undefined;
-    return `${asIs ? `c${at}` : `CAST(c${at} AS ${sqlType(type)})`} AS ${quoteName(name)}`;
+    return sql`${asIs ? value : sql`CAST(${value} AS ${sqlType(type)})`} AS ${quoteName(name)}`;
   });
-  return { sql: `SELECT ${casts.join(", ")} FROM (${sql}) AS exported(${positional})`, fields };
+  return { sql: sql`SELECT ${casts} FROM (${select}) AS exported(${positional})`, fields };
 }
 
 function exportType(driver: Driver, type: DuckDBType, options: ValueTypeOptions): ValueType {

@@ -1,4 +1,5 @@
-import { lambda, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, type SqlExpression, type SqlSelect, sql } from "../../sql/sql.ts";
+import { lambda, plainName, quoteName, quoteText } from "../../sql/sql-text.ts";
 import type { JsonLinesOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { knownValueType, type ValueType, variantParts } from "../core/value-type.ts";
@@ -13,21 +14,22 @@ const linesAtOnce = 8192;
  */
 export async function* jsonLines(
   core: EngineCore,
-  sql: string,
+  select: SqlSelect,
   options: JsonLinesOptions = {},
 ): AsyncGenerator<string> {
   const { arrowBatches } = await import("./arrow-export.ts");
-  const columns = await core.typedColumns(sql);
+  const columns = await core.typedColumns(select);
   const plain = new Set(options.jsonColumns ?? []);
   const parts = columns.map(({ name, type }, at) => {
-    const column = `lines.c${at}`;
+    const column = sql`lines.${plainName(`c${at}`)}`;
     const value = plain.has(name)
-      ? `coalesce(${column}::VARCHAR, 'null')`
+      ? sql`coalesce(${column}::VARCHAR, 'null')`
       : jsonText(column, knownValueType(core.driver, name, type), 0);
-    return `${quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(name)}:`)} || ${value}`;
+    return sql`${quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(name)}:`)} || ${value}`;
   });
-  const names = columns.map((_, at) => `c${at}`).join(", ");
-  const text = `SELECT ${parts.join(" || ")} || ${quoteText("}\n")} AS line FROM (${sql}) AS lines(${names})`;
+  const names = columns.map((_, at) => plainName(`c${at}`));
+  const line = sql`${joinSql(parts, sql` || `)} || ${quoteText("}\n")}`;
+  const text = sql`SELECT ${line} AS line FROM (${select}) AS lines(${names})`;
   const settings = { batchRows: linesAtOnce, signal: options.signal };
   for await (const batch of arrowBatches(core, text, settings)) {
     const values: unknown = batch.data.children[0]?.values;
@@ -42,30 +44,31 @@ export async function* jsonLines(
  * Integers keep all digits, decimals are texts with all digits of their scale, floats the shortest digits
  * that read back the same.
  */
-function jsonText(value: string, type: ValueType, depth: number): string {
+function jsonText(value: SqlExpression, type: ValueType, depth: number): SqlExpression {
   switch (type.kind) {
     case "null":
-      return "'null'";
+      return sql`'null'`;
     case "boolean":
     case "integer":
-      return `coalesce(${value}::VARCHAR, 'null')`;
+      return sql`coalesce(${value}::VARCHAR, 'null')`;
     case "float":
     case "double":
-      return `coalesce(CASE WHEN isnan(${value}) THEN '"NaN"' WHEN isinf(${value}) THEN if(${value} > 0, '"Infinity"', '"-Infinity"') ELSE ${value}::VARCHAR END, 'null')`;
+      return sql`coalesce(CASE WHEN isnan(${value}) THEN '"NaN"'
+        WHEN isinf(${value}) THEN if(${value} > 0, '"Infinity"', '"-Infinity"') ELSE ${value}::VARCHAR END, 'null')`;
     case "decimal": {
-      const digits = `${value}::VARCHAR`;
+      const digits = sql`${value}::VARCHAR`;
       // The engine writes no zero before the point of a type that has no whole digits.
-      const whole = type.width === type.scale ? `regexp_replace(${digits}, '^(-?)\\.', '\\10.')` : digits;
-      return `coalesce('"' || ${whole} || '"', 'null')`;
+      const whole = type.width === type.scale ? sql`regexp_replace(${digits}, '^(-?)\\.', '\\10.')` : digits;
+      return sql`coalesce('"' || ${whole} || '"', 'null')`;
     }
     case "date":
-      return `coalesce('"' || ${value}::VARCHAR || '"', 'null')`;
+      return sql`coalesce('"' || ${value}::VARCHAR || '"', 'null')`;
     case "timestamp":
-      return `coalesce(strftime(${value}, '"%Y-%m-%dT%H:%M:%S.%f${type.zoned ? "Z" : ""}"'), 'null')`;
+      return sql`coalesce(strftime(${value}, ${type.zoned ? zonedFormat : localFormat}), 'null')`;
     case "text":
-      return `coalesce(to_json(${value})::VARCHAR, 'null')`;
+      return sql`coalesce(to_json(${value})::VARCHAR, 'null')`;
     case "binary":
-      return `coalesce('"' || base64(${value}) || '"', 'null')`;
+      return sql`coalesce('"' || base64(${value}) || '"', 'null')`;
     case "variant":
       return jsonText(value, variantParts, depth);
     case "struct":
@@ -73,23 +76,37 @@ function jsonText(value: string, type: ValueType, depth: number): string {
     case "list":
       return listText(value, (item) => jsonText(item, type.element, depth + 1), depth);
     case "map": {
-      const pair = (entry: string) =>
-        `'[' || ${jsonText(`${entry}.key`, type.key, depth + 1)} || ',' || ${jsonText(`${entry}.value`, type.value, depth + 1)} || ']'`;
-      return listText(`map_entries(${value})`, pair, depth);
+      const part = (entry: SqlExpression, name: "key" | "value") =>
+        jsonText(sql`${entry}.${plainName(name)}`, type[name], depth + 1);
+      const pair = (entry: SqlExpression) =>
+        sql`'[' || ${part(entry, "key")} || ',' || ${part(entry, "value")} || ']'`;
+      return listText(sql`map_entries(${value})`, pair, depth);
     }
   }
 }
 
-function structText(value: string, type: Extract<ValueType, { kind: "struct" }>, depth: number): string {
+const zonedFormat = quoteText('"%Y-%m-%dT%H:%M:%S.%fZ"');
+const localFormat = quoteText('"%Y-%m-%dT%H:%M:%S.%f"');
+
+function structText(
+  value: SqlExpression,
+  type: Extract<ValueType, { kind: "struct" }>,
+  depth: number,
+): SqlExpression {
   const fields = type.fields.map((field, at) => {
     const name = quoteText(`${at === 0 ? "{" : ","}${JSON.stringify(field.name)}:`);
-    return `${name} || ${jsonText(`${value}.${quoteName(field.name)}`, field.type, depth)}`;
+    return sql`${name} || ${jsonText(sql`${value}.${quoteName(field.name)}`, field.type, depth)}`;
   });
-  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE ${fields.length === 0 ? "'{'" : fields.join(" || ")} || '}' END`;
+  const members = fields.length === 0 ? sql`'{'` : joinSql(fields, sql` || `);
+  return sql`CASE WHEN ${value} IS NULL THEN 'null' ELSE ${members} || '}' END`;
 }
 
-function listText(list: string, item: (name: string) => string, depth: number): string {
+function listText(
+  list: SqlExpression,
+  item: (value: SqlExpression) => SqlExpression,
+  depth: number,
+): SqlExpression {
   const name = `item${depth}`;
-  const items = `list_transform(${list}, ${lambda(name, item)})`;
-  return `coalesce('[' || array_to_string(${items}, ',') || ']', 'null')`;
+  const items = sql`list_transform(${list}, ${lambda(name, item)})`;
+  return sql`coalesce('[' || array_to_string(${items}, ',') || ']', 'null')`;
 }

@@ -1,7 +1,8 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
+import { joinSql, type SqlSelect, type SqlText, sql } from "../../sql/sql.ts";
+import { plainName, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import { freePrefix } from "../../util/free-prefix.ts";
 import type { EngineRow, FieldIds, ParquetWriteOptions, WrittenFile } from "../core/contract.ts";
@@ -25,12 +26,12 @@ const zstdLevel = 1;
 const unsortedPartitions = 50;
 
 /**
- * Writes the rows of `sql` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files
+ * Writes the rows of `select` to Parquet files below `options.folder`; see {@link Session.writeParquet}. Files
  * without rows are not kept.
  */
 export function writeParquet(
   core: EngineCore,
-  sql: string,
+  select: SqlSelect,
   options: ParquetWriteOptions,
 ): Promise<WrittenFile[]> {
   // A connection of its own for what counts its progress only, because making it takes as long as writing a
@@ -42,12 +43,12 @@ export function writeParquet(
   return run(options.signal, async (connection) => {
     const stopProgress = followProgress(connection, options.onProgress);
     try {
-      const columns = await core.typedColumns(sql);
+      const columns = await core.typedColumns(select);
       const writer: Writer = { core, connection, options, columns };
       const partitionBy = options.partitionBy ?? [];
       return partitionBy.length === 0
-        ? await copyPlain(writer, sql, options.folder, [])
-        : await copyPartitioned(writer, sql, partitionBy);
+        ? await copyPlain(writer, select, options.folder, [])
+        : await copyPartitioned(writer, select, partitionBy);
     } finally {
       stopProgress();
     }
@@ -65,19 +66,19 @@ interface Writer extends WrittenRelation {
  */
 async function copyPlain(
   writer: Writer,
-  sql: string,
+  select: SqlSelect,
   folder: string,
   partitionValues: readonly (string | null)[],
 ): Promise<WrittenFile[]> {
   const target = writer.options.targetFileBytes;
-  const split = target !== undefined && !(await fitsOneFile(writer, sql, target));
-  const files = await copyFiles(writer, sql, folder, partitionValues, split);
+  const split = target !== undefined && !(await fitsOneFile(writer, select, target));
+  const files = await copyFiles(writer, select, folder, partitionValues, split);
   return split ? files : splitLarge(writer, files);
 }
 
 async function copyFiles(
   writer: Writer,
-  sql: string,
+  select: SqlSelect,
   folder: string,
   partitionValues: readonly (string | null)[],
   split: boolean,
@@ -87,23 +88,23 @@ async function copyFiles(
   const target = split ? folder : join(folder, `${prefix}0.parquet`);
   const layout = split
     ? [
-        `FILE_SIZE_BYTES ${Math.max(1, Math.floor(options.targetFileBytes ?? 1))}`,
-        `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
-        "OVERWRITE_OR_IGNORE",
+        sql`FILE_SIZE_BYTES ${Math.max(1, Math.floor(options.targetFileBytes ?? 1))}`,
+        sql`FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
+        sql`OVERWRITE_OR_IGNORE`,
       ]
     : [];
-  const rows = await copy(writer, sql, target, layout);
+  const rows = await copy(writer, select, target, layout);
   return withNan(writer, await keepFilled(rows.map((row) => writtenFile(writer, row, partitionValues))));
 }
 
-async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number): Promise<boolean> {
+async function fitsOneFile(writer: Writer, select: SqlSelect, targetFileBytes: number): Promise<boolean> {
   const fits = (count: number) => count * writer.columns.length * bytesOfCell <= targetFileBytes;
   const { rows, rowsAtMost } = writer.options;
   if (rows !== undefined) return fits(rows);
   if (rowsAtMost !== undefined && fits(rowsAtMost)) return true;
   // Counted on the main connection, so that this is no part of the progress told; it must be stopped there.
   return writer.core.onMainConnection(writer.options.signal, async (connection) => {
-    const counted = await connection.run(`SELECT count(*) AS n FROM (${sql})`);
+    const counted = await connection.run(sql`SELECT count(*) AS n FROM (${select})`);
     const [row] = await counted.getRowObjects();
     return fits(Number(row?.["n"] ?? 0));
   });
@@ -117,39 +118,43 @@ async function fitsOneFile(writer: Writer, sql: string, targetFileBytes: number)
  */
 async function copyPartitioned(
   writer: Writer,
-  sql: string,
+  select: SqlSelect,
   partitionBy: readonly string[],
 ): Promise<WrittenFile[]> {
   const { core, options } = writer;
   const keys = core.freshName("partitions");
   const names = partitionBy.map(quoteName);
-  const partition = `${freePrefix(writer.columns.map(({ name }) => name))}partition`;
-  const kept = `* EXCLUDE (${names.join(", ")})`;
-  await core.run(`CREATE TABLE ${keys} AS SELECT ${names.join(", ")}, row_number() OVER () AS ${partition}
-    FROM (SELECT DISTINCT ${names.join(", ")} FROM (${sql}))`);
+  const partition = plainName(`${freePrefix(writer.columns.map(({ name }) => name))}partition`);
+  const kept = sql`* EXCLUDE (${names})`;
+  await core.run(sql`CREATE TABLE ${keys} AS SELECT ${names}, row_number() OVER () AS ${partition}
+    FROM (SELECT DISTINCT ${names} FROM (${select}))`);
   try {
-    const texts = names.map((name, at) => `CAST(${name} AS VARCHAR) AS v${at}`).join(", ");
-    const tuples = await core.rows(`SELECT ${texts} FROM ${keys} ORDER BY ${partition}`);
+    const texts = names.map((name, at) => sql`CAST(${name} AS VARCHAR) AS ${plainName(`v${at}`)}`);
+    const tuples = await core.rows(sql`SELECT ${texts} FROM ${keys} ORDER BY ${partition}`);
     const values = tuples.map((tuple) => partitionBy.map((_, at) => textOrNull(tuple[`v${at}`])));
     const only = values[0];
     if (only === undefined) return [];
     if (values.length === 1)
-      return await copyPlain(writer, `SELECT ${kept} FROM (${sql})`, options.folder, only);
-    const matching = names.map((name) => `r.${name} IS NOT DISTINCT FROM k.${name}`).join(" AND ");
-    const numbered = `SELECT r.${kept},
+      return await copyPlain(writer, sql`SELECT ${kept} FROM (${select})`, options.folder, only);
+    const matching = joinSql(
+      names.map((name) => sql`r.${name} IS NOT DISTINCT FROM k.${name}`),
+      sql` AND `,
+    );
+    const order = values.length > unsortedPartitions ? sql`ORDER BY ${partition}` : sql``;
+    const numbered = sql`SELECT r.${kept},
       coalesce(k.${partition}, error('partition values changed while they were written')) AS ${partition}
-      FROM (${sql}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${values.length > unsortedPartitions ? `ORDER BY ${partition}` : ""}`;
+      FROM (${select}) AS r LEFT JOIN ${keys} AS k ON ${matching} ${order}`;
     const prefix = options.namePrefix ?? "part-";
     const layout = [
-      `PARTITION_BY (${partition})`,
-      `FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
-      "OVERWRITE_OR_IGNORE",
+      sql`PARTITION_BY (${partition})`,
+      sql`FILENAME_PATTERN ${quoteText(`${prefix}{i}`)}`,
+      sql`OVERWRITE_OR_IGNORE`,
     ];
     const rows = await copy(writer, numbered, options.folder, layout);
     const files = rows.map((row) => writtenFile(writer, row, values[partitionNumber(row) - 1] ?? []));
     return await splitLarge(writer, await withNan(writer, await keepFilled(files)));
   } finally {
-    await core.run(`DROP TABLE IF EXISTS ${keys}`);
+    await core.run(sql`DROP TABLE IF EXISTS ${keys}`);
   }
 }
 
@@ -169,8 +174,8 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
     await rename(file.file, whole);
     const folder = `${file.file}.parts`;
     await mkdir(folder);
-    const sql = `SELECT * FROM read_parquet(${quoteFile(whole)})`;
-    appendAll(result, await copyFiles(writer, sql, folder, file.partitionValues, true));
+    const rows = sql`SELECT * FROM read_parquet(${quoteFile(whole)})`;
+    appendAll(result, await copyFiles(writer, rows, folder, file.partitionValues, true));
     await rm(whole);
   }
   return result;
@@ -178,37 +183,38 @@ async function splitLarge(writer: Writer, files: readonly WrittenFile[]): Promis
 
 async function copy(
   writer: Writer,
-  sql: string,
+  select: SqlSelect,
   target: string,
-  layout: readonly string[],
+  layout: readonly SqlText[],
 ): Promise<EngineRow[]> {
   const { options } = writer;
   const settings = [
-    "FORMAT parquet",
-    "RETURN_STATS",
-    `COMPRESSION ${options.compression ?? "snappy"}`,
-    ...(options.compression === "zstd" ? [`COMPRESSION_LEVEL ${zstdLevel}`] : []),
+    sql`FORMAT parquet`,
+    sql`RETURN_STATS`,
+    sql`COMPRESSION ${plainName(options.compression ?? "snappy")}`,
+    ...(options.compression === "zstd" ? [sql`COMPRESSION_LEVEL ${zstdLevel}`] : []),
     ...rowGroupSetting(writer.core, options.rowGroupRows),
     ...(options.fieldIds === undefined || Object.keys(options.fieldIds).length === 0
       ? []
-      : [`FIELD_IDS ${fieldIdsText(options.fieldIds)}`]),
+      : [sql`FIELD_IDS ${fieldIdsSql(options.fieldIds)}`]),
     ...layout,
   ];
   // An interruption hits what runs at its moment, and this has not begun.
   assertNotAborted(options.signal);
-  const result = await writer.connection.run(
-    `COPY (${sql}) TO ${quoteText(target)} (${settings.join(", ")})`,
-  );
+  const result = await writer.connection.run(sql`COPY (${select}) TO ${quoteText(target)} (${settings})`);
   return (await result.convertRowObjects(plainConverter(writer.core.driver))) as EngineRow[];
 }
 
-function fieldIdsText(ids: FieldIds): string {
-  const entries = Object.entries(ids).map(([name, id]) => {
-    if (typeof id === "number") return `${quoteName(name)}: ${id}`;
-    const own = id.id === undefined ? "" : `__duckdb_field_id: ${id.id}, `;
-    return `${quoteName(name)}: {${own}${fieldIdsText(id.children).slice(1)}`;
+function fieldIdsSql(ids: FieldIds): SqlText {
+  return sql`{${fieldIdEntries(ids)}}`;
+}
+
+function fieldIdEntries(ids: FieldIds): SqlText[] {
+  return Object.entries(ids).map(([name, id]) => {
+    if (typeof id === "number") return sql`${quoteName(name)}: ${id}`;
+    const own = id.id === undefined ? [] : [sql`__duckdb_field_id: ${id.id}`];
+    return sql`${quoteName(name)}: {${[...own, ...fieldIdEntries(id.children)]}}`;
   });
-  return `{${entries.join(", ")}}`;
 }
 
 async function keepFilled(files: readonly WrittenFile[]): Promise<WrittenFile[]> {

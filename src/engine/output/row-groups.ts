@@ -1,3 +1,4 @@
+import { type SqlText, sql } from "../../sql/sql.ts";
 import type { EngineCore } from "../core/core.ts";
 import { threadsOf } from "../core/instance-pool.ts";
 
@@ -11,8 +12,8 @@ export const engineVector = 2048;
  * because a group is held in memory whole. A row is taken for 2 KiB, or for twice what rows took that were
  * staged here: a quarantine holds their values and their text.
  */
-export function rowGroupSetting(core: EngineCore, rows: number | undefined): string[] {
-  if (rows !== undefined) return [`ROW_GROUP_SIZE ${rows}`];
+export function rowGroupSetting(core: EngineCore, rows: number | undefined): SqlText[] {
+  if (rows !== undefined) return [sql`ROW_GROUP_SIZE ${rows}`];
   const { memoryLimit } = core.options;
   const bytesOfRow = Math.max(2048, 2 * core.widest.bytesOfRow);
   const threads = Math.max(4, threadsOf(core.options));
@@ -20,5 +21,5 @@ export function rowGroupSetting(core: EngineCore, rows: number | undefined): str
     memoryLimit === undefined ? engineRowGroup : Math.floor(memoryLimit / (threads + 1) / bytesOfRow);
   return fitting >= engineRowGroup
     ? []
-    : [`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
+    : [sql`ROW_GROUP_SIZE ${Math.max(engineVector, fitting - (fitting % engineVector))}`];
 }

@@ -1,3 +1,4 @@
+import type { SqlSelect } from "../../sql/sql.ts";
 import { columnReaders } from "../core/column-values.ts";
 import type { EngineRow } from "../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../core/core.ts";
@@ -11,7 +12,7 @@ import { rowMaker } from "../core/row-objects.ts";
  */
 export async function* streamRows(
   core: EngineCore,
-  sql: string,
+  select: SqlSelect,
   signal?: AbortSignal,
 ): AsyncGenerator<EngineRow> {
   core.assertOpen();
@@ -19,9 +20,9 @@ export async function* streamRows(
   const connection = await core.connect();
   const disarm = interruptOnAbort(connection, signal);
   try {
-    yield* convertedRows(core, await streamQuery(core, { connection, sql, signal }));
+    yield* convertedRows(core, await streamQuery(core, { connection, select, signal }));
   } catch (error) {
-    const failure = core.failure(error, sql);
+    const failure = core.failure(error, select);
     assertNotAborted(signal);
     throw failure;
   } finally {

@@ -1,5 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
-import type { SqlExpression } from "../../sql/sql.ts";
+import type { SqlExpression, SqlSelect, SqlStatement } from "../../sql/sql.ts";
 import type { JsonValue } from "../../util/json.ts";
 import type {
   ArrowOptions,
@@ -51,25 +51,25 @@ class DuckdbSession implements Session {
   }
 
   async execute(
-    sql: string,
+    sql: SqlStatement,
     parameters: readonly EngineParameter[] = [],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
     await this.core.run(sql, parameters, options.signal);
   }
 
-  rows(sql: string, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
+  rows(sql: SqlSelect, parameters: readonly EngineParameter[] = []): Promise<EngineRow[]> {
     return this.core.rows(sql, parameters);
   }
 
   rowStream(
-    sql: string,
+    sql: SqlSelect,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<EngineRow> {
     return streamRows(this.core, sql, options.signal);
   }
 
-  describe(sql: string): Promise<EngineColumn[]> {
+  describe(sql: SqlSelect): Promise<EngineColumn[]> {
     return this.core.describe(sql);
   }
 
@@ -77,16 +77,16 @@ class DuckdbSession implements Session {
     return stageSource(this.core, source, options);
   }
 
-  writeParquet(sql: string, options: ParquetWriteOptions): Promise<WrittenFile[]> {
+  writeParquet(sql: SqlSelect, options: ParquetWriteOptions): Promise<WrittenFile[]> {
     return writeParquet(this.core, sql, options);
   }
 
-  async *arrow(sql: string, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
+  async *arrow(sql: SqlSelect, options: ArrowOptions = {}): AsyncGenerator<RecordBatch> {
     const { arrowBatches } = await import("../output/arrow-export.ts");
     yield* arrowBatches(this.core, sql, options);
   }
 
-  jsonLines(sql: string, options: JsonLinesOptions = {}): AsyncIterable<string> {
+  jsonLines(sql: SqlSelect, options: JsonLinesOptions = {}): AsyncIterable<string> {
     return jsonLines(this.core, sql, options);
   }
 

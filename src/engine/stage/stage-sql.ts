@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assertInternal } from "../../errors.ts";
-import { unchecked } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import { engineFold, quoteFile, quoteName, quoteText } from "../../sql/sql-text.ts";
 import { appendAll } from "../../util/append-all.ts";
 import type { EngineColumn, EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
@@ -39,16 +39,16 @@ export async function stageSql(
  */
 async function stageHere(core: EngineCore, source: SqlSource): Promise<StagedRelation> {
   const tables = Object.entries(source.tables ?? {});
-  const sql = await checkedQuery(core, source.callerSql, {
+  const query = await checkedQuery(core, source.callerSql, {
     tables: new Map(tables.map(([name]) => [engineFold(name), new Set<string>()])),
     files: new Set(),
     readsVariants: async () => tables.some(([, { columns }]) => isVariant(columns)),
   });
-  const common = tables.map(([name, relation]) => `${quoteName(name)} AS (${relation.sql})`).join(", ");
-  const text = `${common === "" ? "" : `WITH ${common} `}SELECT * FROM (${sql}\n)`;
-  const query = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
+  const common = tables.map(([name, relation]) => sql`${quoteName(name)} AS (${relation.sql})`);
+  const text = sql`${common.length === 0 ? sql`` : sql`WITH ${common} `}SELECT * FROM (${query}\n)`;
+  const exported = exportedQuery(core.driver, text, await core.typedColumns(text), { variants: true });
   // The engine tells JSON from text, which the driver's types do not: into a variant they go differently.
-  return numberedCopy(core, { sql: unchecked(query.sql), columns: await core.describe(query.sql) });
+  return numberedCopy(core, { sql: exported.sql, columns: await core.describe(exported.sql) });
 }
 
 /** With files the text runs in an instance of its own, which can open these files and no others. */
@@ -65,19 +65,19 @@ async function stageFenced(
   core.turn.pass();
   await using inner = await openCore({ ...core.options, signal: options.signal });
   for (const [name, file] of tables)
-    await inner.run(`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
+    await inner.run(sql`CREATE VIEW ${quoteName(name)} AS SELECT * FROM read_parquet(${quoteFile(file)})`);
   const held = new Map([...tables.keys()].map((name) => [engineFold(name), new Set(["main"])]));
-  const sql = await checkedQuery(inner, source.callerSql, {
+  const query = await checkedQuery(inner, source.callerSql, {
     tables: held,
     files: new Set(files),
     readsVariants: async () => isVariant(await columnsOf(inner, [...files, ...tables.values()])),
   });
   await fence(inner, { files: [...files, ...tables.values()], writableFolders: [folder] });
-  const text = `SELECT * FROM (${sql}\n)`;
-  await inner.typedColumns(sql);
-  const query = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
+  const text = sql`SELECT * FROM (${query}\n)`;
+  await inner.typedColumns(query);
+  const exported = exportedQuery(inner.driver, text, await inner.typedColumns(text), { variants: true });
   const result = join(folder, "result.parquet");
-  await inner.run(`COPY (${query.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
+  await inner.run(sql`COPY (${exported.sql}) TO ${quoteText(result)} (FORMAT parquet, COMPRESSION snappy)`);
   core.ownFiles.push(result);
   return await stageParquet(core, { kind: "parquet", files: [result] }, { ofQuery: true });
 }
@@ -92,7 +92,7 @@ async function copyTables(
   for (const [name, relation] of Object.entries(tables)) {
     const file = join(folder, `table-${copies.size}.parquet`);
     await core.onOwnConnection(options.signal, (connection) =>
-      connection.run(`COPY (${relation.sql}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION snappy)`),
+      connection.run(sql`COPY (${relation.sql}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION snappy)`),
     );
     copies.set(name, file);
   }
@@ -108,7 +108,7 @@ async function columnsOf(core: EngineCore, files: readonly string[]): Promise<En
   const columns: EngineColumn[] = [];
   for (const file of files) {
     if (await isParquet(file))
-      appendAll(columns, await core.describe(`SELECT * FROM read_parquet(${quoteFile(file)})`));
+      appendAll(columns, await core.describe(sql`SELECT * FROM read_parquet(${quoteFile(file)})`));
   }
   return columns;
 }

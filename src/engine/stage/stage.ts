@@ -1,4 +1,4 @@
-import { unchecked } from "../../sql/sql.ts";
+import { sql } from "../../sql/sql.ts";
 import type { EngineSource, Relation, StagedRelation, StageOptions } from "../core/contract.ts";
 import type { EngineCore } from "../core/core.ts";
 import { stageCsv } from "./csv/stage-csv.ts";
@@ -41,9 +41,7 @@ function unplaced(relation: Relation): StagedRelation {
   const { file, row } = positionNames(relation.columns.map(({ name }) => name));
   return {
     ...relation,
-    positionedSql: unchecked(
-      `SELECT *, NULL::VARCHAR AS ${file}, NULL::BIGINT AS ${row} FROM (${relation.sql})`,
-    ),
+    positionedSql: sql`SELECT *, NULL::VARCHAR AS ${file}, NULL::BIGINT AS ${row} FROM (${relation.sql})`,
     positionColumns: { file, row },
   };
 }

@@ -114,7 +114,7 @@ export async function stageData(
   await mkdir(output);
   const compression = options.compression ?? codecOf(target.configuration);
   const items = [...physicalSelectItems(data, target.mode), ...hidden.map(quoteName), ...keys];
-  const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard)}`;
+  const guarded = options.guard === undefined ? "" : ` WHERE ${guardSql(options.guard.map(unchecked))}`;
   const files = await session.writeParquet(unchecked(`SELECT ${items.join(", ")} FROM (${sql})${guarded}`), {
     folder: output,
     compression,

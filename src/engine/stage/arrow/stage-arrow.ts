@@ -1,12 +1,12 @@
 import type { Vector } from "@duckdb/node-bindings";
 import { type RecordBatch, RecordBatchReader, type Schema } from "apache-arrow";
 import { VarveError } from "../../../errors.ts";
-import { unchecked } from "../../../sql/sql.ts";
+import { type SqlName, type SqlText, sql } from "../../../sql/sql.ts";
 import { quoteName } from "../../../sql/sql-text.ts";
 import type { EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import type { Driver } from "../../core/driver.ts";
-import { driverType, sqlType, type ValueField } from "../../core/value-type.ts";
+import { columnSqlType, driverType, sqlType, type ValueField } from "../../core/value-type.ts";
 import { CellProblem } from "../shared/builder-contract.ts";
 import { chunkRows } from "../shared/chunk-buffers.ts";
 import { ChunkWriter, rowsOfChunk } from "../shared/chunk-writer.ts";
@@ -35,7 +35,7 @@ export async function stageArrow(
       assertNotAborted(options.signal);
       if (fields === undefined) {
         fields = fieldsOf(batch.schema);
-        await core.run(`CREATE TABLE ${table} (${fields.map(columnDefinition).join(", ")})`);
+        await core.run(sql`CREATE TABLE ${table} (${fields.map(columnDefinition)})`);
         writer.begin(fields.map((field) => driverType(core.driver, field.type)));
       } else assertSameFields(fields, fieldsOf(batch.schema), rows);
       await appendBatch(writer, core.driver, fields, batch, rows);
@@ -52,7 +52,7 @@ export async function stageArrow(
     return relationOf(table, fields);
   } catch (error) {
     writer.abandon();
-    if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
+    if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${table}`);
     throw error;
   }
 }
@@ -156,22 +156,20 @@ function inRow(column: string, row: number, work: () => void): void {
   }
 }
 
-function relationOf(table: string, fields: readonly ValueField[]): StagedRelation {
-  const selected = fields
-    .map(({ name, type }, at) => `${type.kind === "null" ? "NULL" : storedName(at)} AS ${quoteName(name)}`)
-    .join(", ");
+function relationOf(table: SqlName, fields: readonly ValueField[]): StagedRelation {
+  const selected = fields.map(
+    ({ name, type }, at) => sql`${type.kind === "null" ? sql`NULL` : storedName(at)} AS ${quoteName(name)}`,
+  );
   const names = positionNames(fields.map(({ name }) => name));
   const [file, row] = fileAndRow([]);
   return {
-    sql: unchecked(`SELECT ${selected} FROM ${table}`),
+    sql: sql`SELECT ${selected} FROM ${table}`,
     columns: fields.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: unchecked(
-      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
-    ),
+    positionedSql: sql`SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
     positionColumns: { file: names.file, row: names.row },
   };
 }
 
-function columnDefinition({ type }: ValueField, at: number): string {
-  return `${storedName(at)} ${sqlType(type).replaceAll('"NULL"', "INTEGER")}`;
+function columnDefinition({ type }: ValueField, at: number): SqlText {
+  return sql`${storedName(at)} ${columnSqlType(type)}`;
 }

@@ -1,12 +1,13 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VarveError } from "../../../errors.ts";
-import { unchecked } from "../../../sql/sql.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import { quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
 import type { CsvOptions, EngineSource, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import { givenTypes } from "../rows/stage-rows.ts";
+import { badCellsType } from "../shared/bad-cells.ts";
 import { besideStored, positionNames, storedName } from "../shared/position.ts";
 import { assertFilled } from "../shared/source-file.ts";
 import { fileAndRow } from "../shared/stage-files.ts";
@@ -57,10 +58,10 @@ export async function stageCsv(
     if (!keepsBad) await refuseBadCells(core, table, starts, source.options ?? {});
     return relationOf(table, cells, starts, keepsBad);
   } catch (error) {
-    if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${table}`);
+    if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${table}`);
     throw error;
   } finally {
-    if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${raw}`);
+    if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${raw}`);
   }
 }
 
@@ -77,7 +78,7 @@ interface LoadedText {
 interface CsvColumn {
   readonly name: string;
   /** What the engine's tables call it. */
-  readonly stored: string;
+  readonly stored: SqlName;
   readonly type: ValueType;
 }
 
@@ -90,7 +91,7 @@ interface CsvStart {
 
 async function loadText(
   core: EngineCore,
-  raw: string,
+  raw: SqlName,
   source: Extract<EngineSource, { kind: "csv" }>,
   options: StageOptions,
 ): Promise<LoadedText> {
@@ -108,7 +109,7 @@ async function loadText(
     ...dialect,
     names: dialect.names.map((name) => stored.get(name.toLowerCase()) ?? name),
   });
-  await core.run(`CREATE TABLE ${raw} (${all.map((_, at) => `${storedName(at)} VARCHAR`).join(", ")})`);
+  await core.run(sql`CREATE TABLE ${raw} (${all.map((_, at) => sql`${storedName(at)} VARCHAR`)})`);
   const starts: CsvStart[] = [];
   let rows = 0;
   let hasBroken = false;
@@ -117,7 +118,7 @@ async function loadText(
     starts.push({ file, from: rows, dialect });
     const scan = csvScan(file, storedOf(dialect), source.options ?? {}, await textCompression(file));
     try {
-      await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
+      await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`);
     } catch (error) {
       const failure = csvFailure(file, error, options.badCells !== "keep");
       if (options.badCells !== "keep") throw failure;
@@ -136,8 +137,8 @@ async function loadText(
   return { names: all, starts, hasBroken };
 }
 
-async function countRows(core: EngineCore, table: string): Promise<number> {
-  const [count] = await core.rows(`SELECT count(*) AS n FROM ${table}`);
+async function countRows(core: EngineCore, table: SqlName): Promise<number> {
+  const [count] = await core.rows(sql`SELECT count(*) AS n FROM ${table}`);
   return Number(count?.["n"]);
 }
 
@@ -147,7 +148,7 @@ async function countRows(core: EngineCore, table: string): Promise<number> {
  */
 async function loadSorted(
   core: EngineCore,
-  raw: string,
+  raw: SqlName,
   { file, from, dialect }: CsvStart,
   options: CsvOptions,
   failure: unknown,
@@ -157,7 +158,7 @@ async function loadSorted(
     const sorted = await sortCsv(file, copy, dialect, options);
     if (sorted === undefined || sorted.broken === 0) throw failure;
     for (const name of [besideStored.why, besideStored.text])
-      await core.run(`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
+      await core.run(sql`ALTER TABLE ${raw} ADD COLUMN IF NOT EXISTS ${name} VARCHAR`);
     const names = [...dialect.names, besideStored.why, besideStored.text];
     const scan = csvScan(
       copy,
@@ -165,7 +166,7 @@ async function loadSorted(
       { ...options, header: false, encoding: "utf-8" },
       "none",
     );
-    await core.run(`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
+    await core.run(sql`INSERT INTO ${raw} BY NAME SELECT * FROM ${scan}`).catch(() => {
       throw failure;
     });
     if ((await countRows(core, raw)) !== from + sorted.rows) throw failure;
@@ -183,24 +184,24 @@ function csvScan(
   dialect: CsvDialect,
   options: CsvOptions,
   compression: TextCompression,
-): string {
-  const columns = dialect.names.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(", ");
+): SqlExpression {
+  const columns = dialect.names.map((name) => sql`${quoteText(name)}: 'VARCHAR'`);
   const settings = [
-    "auto_detect = false",
-    `compression = ${quoteText(compression)}`,
-    `header = ${options.header !== false}`,
-    `columns = {${columns}}`,
-    `delim = ${quoteText(dialect.delimiter)}`,
-    `quote = ${quoteText(dialect.quote)}`,
-    `escape = ${quoteText(dialect.escape)}`,
-    `nullstr = ${quoteText(options.nullText ?? "")}`,
-    "allow_quoted_nulls = false",
-    `encoding = ${quoteText(options.encoding ?? "utf-8")}`,
-    "strict_mode = true",
-    "null_padding = false",
-    "ignore_errors = false",
+    sql`auto_detect = false`,
+    sql`compression = ${quoteText(compression)}`,
+    sql`header = ${options.header === false ? sql`false` : sql`true`}`,
+    sql`columns = {${columns}}`,
+    sql`delim = ${quoteText(dialect.delimiter)}`,
+    sql`quote = ${quoteText(dialect.quote)}`,
+    sql`escape = ${quoteText(dialect.escape)}`,
+    sql`nullstr = ${quoteText(options.nullText ?? "")}`,
+    sql`allow_quoted_nulls = false`,
+    sql`encoding = ${quoteText(options.encoding ?? "utf-8")}`,
+    sql`strict_mode = true`,
+    sql`null_padding = false`,
+    sql`ignore_errors = false`,
   ];
-  return `read_csv(${quoteFile(file)}, hive_partitioning = false, ${settings.join(", ")})`;
+  return sql`read_csv(${quoteFile(file)}, hive_partitioning = false, ${settings})`;
 }
 
 const keepHint = ', or set such lines aside with a suite that says "onMisfit": "quarantine"';
@@ -227,8 +228,8 @@ function csvFailure(file: string, error: unknown, mayBeKept: boolean): unknown {
 
 async function castCells(
   core: EngineCore,
-  raw: string,
-  table: string,
+  raw: SqlName,
+  table: SqlName,
   columns: readonly CsvColumn[],
   hasBroken: boolean,
 ): Promise<void> {
@@ -237,39 +238,40 @@ async function castCells(
       name,
       column: stored,
       type,
-      cast: type.kind === "null" ? "NULL::INTEGER" : exactCast(stored, type),
+      cast: type.kind === "null" ? sql`NULL::INTEGER` : exactCast(stored, type),
     };
   });
   const doubtful = cells.filter(({ type }) => type.kind !== "text" && type.kind !== "null");
-  const isBad = ({ column, cast }: (typeof cells)[number]) => `(${column} IS NOT NULL AND (${cast}) IS NULL)`;
+  const isBad = ({ column, cast }: (typeof cells)[number]) =>
+    sql`(${column} IS NOT NULL AND (${cast}) IS NULL)`;
   const found = doubtful.map((cell) => {
-    const fields = `{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
-    return `CASE WHEN ${isBad(cell)} THEN ${fields} END`;
+    const fields = sql`{"column": ${quoteText(cell.name)}, "text": ${cell.column}, "expected": ${quoteText(sqlType(cell.type))}}`;
+    return sql`CASE WHEN ${isBad(cell)} THEN ${fields} END`;
   });
   const badCells =
     doubtful.length === 0
-      ? 'NULL::STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]'
-      : `CASE WHEN ${doubtful.map(isBad).join(" OR ")} THEN list_filter([${found.join(", ")}], lambda cell: cell IS NOT NULL) END`;
-  const broken = `[{"column": NULL::VARCHAR, "text": ${besideStored.text}, "expected": ${besideStored.why}}]`;
+      ? sql`NULL::${badCellsType}`
+      : sql`CASE WHEN ${joinSql(doubtful.map(isBad), sql` OR `)} THEN list_filter([${found}], lambda cell: cell IS NOT NULL) END`;
+  const broken = sql`[{"column": NULL::VARCHAR, "text": ${besideStored.text}, "expected": ${besideStored.why}}]`;
   // where nulls have a text, the cell of a line that is as it should be is empty and not null
   const bad = hasBroken
-    ? `CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END`
+    ? sql`CASE WHEN ${besideStored.why} <> '' THEN ${broken} ELSE ${badCells} END`
     : badCells;
-  const selected = cells.map(({ cast, column }) => `${cast} AS ${column}`).join(", ");
+  const selected = cells.map(({ cast, column }) => sql`${cast} AS ${column}`);
   await core.run(
-    `CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`,
+    sql`CREATE TABLE ${table} AS SELECT ${selected}, ${bad} AS ${besideStored.badCells} FROM ${raw}`,
   );
 }
 
 async function refuseBadCells(
   core: EngineCore,
-  table: string,
+  table: SqlName,
   starts: LoadedText["starts"],
   options: CsvOptions,
 ): Promise<void> {
   const [file, row] = fileAndRow(starts);
   const [found] = await core.rows(
-    `SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
+    sql`SELECT ${file} AS file, ${row} AS row, c."column" AS "column", c."text" AS "text", c.expected AS expected
      FROM (SELECT ${besideStored.badCells}[1] AS c, rowid FROM ${table} WHERE ${besideStored.badCells} IS NOT NULL LIMIT 1)`,
   );
   if (found === undefined) return;
@@ -288,24 +290,22 @@ async function refuseBadCells(
 }
 
 function relationOf(
-  table: string,
+  table: SqlName,
   cells: readonly CsvColumn[],
   starts: LoadedText["starts"],
   keepsBad: boolean,
 ): StagedRelation {
-  const selected = cells
-    .map(({ name, stored, type }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`)
-    .join(", ");
+  const selected = cells.map(
+    ({ name, stored, type }) => sql`${type.kind === "null" ? sql`NULL` : stored} AS ${quoteName(name)}`,
+  );
   const [file, row] = fileAndRow(starts);
   const names = positionNames(cells.map(({ name }) => name));
-  const bad = keepsBad ? `, ${besideStored.badCells} AS ${names.badCells}` : "";
+  const bad = keepsBad ? sql`, ${besideStored.badCells} AS ${names.badCells}` : sql``;
   const place = { file: names.file, row: names.row };
   return {
-    sql: unchecked(`SELECT ${selected} FROM ${table}`),
+    sql: sql`SELECT ${selected} FROM ${table}`,
     columns: cells.map(({ name, type }) => ({ name, type: sqlType(type) })),
-    positionedSql: unchecked(
-      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row}${bad} FROM ${table}`,
-    ),
+    positionedSql: sql`SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row}${bad} FROM ${table}`,
     positionColumns: keepsBad ? { ...place, badCells: names.badCells } : place,
   };
 }

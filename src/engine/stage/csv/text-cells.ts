@@ -1,4 +1,5 @@
-import { quoteName } from "../../../sql/sql-text.ts";
+import { type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
+import { plainName, quoteText } from "../../../sql/sql-text.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { sqlType, type ValueType } from "../../core/value-type.ts";
 
@@ -7,16 +8,16 @@ import { sqlType, type ValueType } from "../../core/value-type.ts";
  *
  * The engine's own casts round: `1.5` becomes the integer 2, and `2.345` the DECIMAL(3,2) 2.35.
  */
-export function exactCast(text: string, type: ValueType): string {
-  const cast = `TRY_CAST(trim(${text}) AS ${sqlType(type)})`;
+export function exactCast(text: SqlExpression, type: ValueType): SqlExpression {
+  const cast = sql`TRY_CAST(trim(${text}) AS ${sqlType(type)})`;
   const guarded = (pattern: string) =>
-    `CASE WHEN regexp_full_match(trim(${text}), '${pattern}') THEN ${cast} END`;
+    sql`CASE WHEN regexp_full_match(trim(${text}), ${quoteText(pattern)}) THEN ${cast} END`;
   switch (type.kind) {
     case "null":
     case "text":
       return text;
     case "boolean":
-      return `CASE WHEN lower(trim(${text})) IN ('true', 't', '1') THEN true WHEN lower(trim(${text})) IN ('false', 'f', '0') THEN false END`;
+      return sql`CASE WHEN lower(trim(${text})) IN ('true', 't', '1') THEN true WHEN lower(trim(${text})) IN ('false', 'f', '0') THEN false END`;
     case "integer":
       return guarded("[+-]?[0-9]+(\\.0*)?");
     case "decimal":
@@ -29,9 +30,9 @@ export function exactCast(text: string, type: ValueType): string {
     case "timestamp":
       return guarded(`${timestamp}${type.zoned ? `${zone}?` : ""}`);
     case "binary":
-      return `TRY(from_base64(trim(${text})))`;
+      return sql`TRY(from_base64(trim(${text})))`;
     default:
-      return `TRY_CAST(TRY_CAST(${text} AS JSON) AS ${sqlType(type)})`;
+      return sql`TRY_CAST(TRY_CAST(${text} AS JSON) AS ${sqlType(type)})`;
   }
 }
 
@@ -41,46 +42,66 @@ const zone = " ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)";
 /** Types that every text of a column has; numbers with leading zeros stay text, because `007` is not 7. */
 export async function inferTextTypes(
   core: EngineCore,
-  table: string,
-  names: readonly string[],
+  table: SqlName,
+  names: readonly SqlName[],
 ): Promise<Map<string, ValueType>> {
-  const candidates: readonly (readonly [string, string, ValueType])[] = [
-    ["b", "lower(#) IN ('true', 'false')", { kind: "boolean" }],
-    [
-      "i",
-      "regexp_full_match(#, '-?(0|[1-9][0-9]{0,18})') AND TRY_CAST(# AS BIGINT) IS NOT NULL",
-      { kind: "integer", bits: 64 },
-    ],
-    [
-      "f",
-      "regexp_full_match(#, '-?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][+-]?[0-9]+)?') AND isfinite(TRY_CAST(# AS DOUBLE))",
-      { kind: "double" },
-    ],
-    [
-      "d",
-      "regexp_full_match(#, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(# AS DATE) IS NOT NULL",
-      { kind: "date" },
-    ],
-    [
-      "l",
-      `regexp_full_match(#, '${timestamp}') AND length(#) > 10 AND TRY_CAST(# AS TIMESTAMP) IS NOT NULL`,
-      { kind: "timestamp", zoned: false },
-    ],
-    [
-      "z",
-      `regexp_full_match(#, '${timestamp}${zone}') AND TRY_CAST(# AS TIMESTAMPTZ) IS NOT NULL`,
-      { kind: "timestamp", zoned: true },
-    ],
-  ];
   const types = new Map<string, ValueType>();
   for (const name of names) {
-    const column = quoteName(name);
     const tests = candidates.map(
-      ([key, test]) => `bool_and(coalesce(${test.replaceAll("#", column)}, false)) AS ${key}`,
+      ({ key, test }) => sql`bool_and(coalesce(${test(name)}, false)) AS ${plainName(key)}`,
     );
-    const [row] = await core.rows(`SELECT ${tests.join(", ")} FROM ${table} WHERE ${column} IS NOT NULL`);
-    const found = candidates.find(([key]) => row?.[key] === true)?.[2];
+    const [row] = await core.rows(sql`SELECT ${tests} FROM ${table} WHERE ${name} IS NOT NULL`);
+    const found = candidates.find(({ key }) => row?.[key] === true)?.type;
     types.set(name, row?.["b"] === null ? { kind: "null" } : (found ?? { kind: "text" }));
   }
   return types;
 }
+
+interface Candidate {
+  readonly key: string;
+  readonly type: ValueType;
+  /** Whether a text is a value of the type. */
+  readonly test: (text: SqlName) => SqlExpression;
+}
+
+/** Types that are looked for, the first one first. */
+const candidates: readonly Candidate[] = [
+  {
+    key: "b",
+    type: { kind: "boolean" },
+    test: (text) => sql`lower(${text}) IN ('true', 'false')`,
+  },
+  {
+    key: "i",
+    type: { kind: "integer", bits: 64 },
+    test: (text) =>
+      sql`regexp_full_match(${text}, '-?(0|[1-9][0-9]{0,18})') AND TRY_CAST(${text} AS BIGINT) IS NOT NULL`,
+  },
+  {
+    key: "f",
+    type: { kind: "double" },
+    test: (text) =>
+      sql`regexp_full_match(${text}, '-?(0|[1-9][0-9]*)?(\\.[0-9]+)?([eE][+-]?[0-9]+)?')
+        AND isfinite(TRY_CAST(${text} AS DOUBLE))`,
+  },
+  {
+    key: "d",
+    type: { kind: "date" },
+    test: (text) =>
+      sql`regexp_full_match(${text}, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(${text} AS DATE) IS NOT NULL`,
+  },
+  {
+    key: "l",
+    type: { kind: "timestamp", zoned: false },
+    test: (text) =>
+      sql`regexp_full_match(${text}, ${quoteText(timestamp)}) AND length(${text}) > 10
+        AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`,
+  },
+  {
+    key: "z",
+    type: { kind: "timestamp", zoned: true },
+    test: (text) =>
+      sql`regexp_full_match(${text}, ${quoteText(`${timestamp}${zone}`)})
+        AND TRY_CAST(${text} AS TIMESTAMPTZ) IS NOT NULL`,
+  },
+];

@@ -1,7 +1,15 @@
 import { VarveError } from "../../../errors.ts";
+import { joinSql, type SqlExpression, type SqlName, sql } from "../../../sql/sql.ts";
 import type { RowCells, SourceRow } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
-import { driverType, sqlType, stagedType, type ValueField, type ValueType } from "../../core/value-type.ts";
+import {
+  columnSqlType,
+  driverType,
+  sqlType,
+  stagedType,
+  type ValueField,
+  type ValueType,
+} from "../../core/value-type.ts";
 import { columnBuilder } from "../columns/column-builder.ts";
 import { type BadCells, badCellsSql, cellText } from "../shared/bad-cells.ts";
 import { type BuilderOptions, CellProblem, type ColumnBuilder } from "../shared/builder-contract.ts";
@@ -33,7 +41,7 @@ export interface RowStagerOptions {
 interface Column {
   readonly name: string;
   /** What the engine's table calls it. */
-  readonly stored: string;
+  readonly stored: SqlName;
   readonly isGiven: boolean;
   builder: ColumnBuilder;
 }
@@ -45,7 +53,7 @@ interface Column {
  * A batch is turned to columns first, because setting values row by row costs several times as much.
  */
 export class RowStager {
-  readonly table: string;
+  readonly table: SqlName;
   rows = 0;
   readonly #options: RowStagerOptions;
   readonly #builderOptions: BuilderOptions;
@@ -77,7 +85,7 @@ export class RowStager {
    * SQL of a row's list of cells that are not of their type, see {@link StageOptions.badCells}; absent where
    * every cell is.
    */
-  get badCells(): string | undefined {
+  get badCells(): SqlExpression | undefined {
     return this.#badColumn === undefined ? undefined : badCellsSql(this.#badColumn.stored);
   }
 
@@ -87,7 +95,7 @@ export class RowStager {
   }
 
   /** Columns found so far, in order of first appearance, with what the engine's table calls them. */
-  get fields(): (ValueField & { readonly stored: string })[] {
+  get fields(): (ValueField & { readonly stored: SqlName })[] {
     return this.#columns
       .filter((column) => column !== this.#badColumn)
       .map(({ name, stored, builder }) => ({ name, stored, type: builder.type }));
@@ -183,12 +191,12 @@ export class RowStager {
   async #addColumns(added: readonly Column[]): Promise<void> {
     if (added.length === 0) return;
     this.finish();
-    const definitions = added.map(({ stored, builder }) => `${stored} ${storedType(builder.type)}`);
+    const definitions = added.map(({ stored, builder }) => sql`${stored} ${storedType(builder.type)}`);
     const isFirst = added.length === this.#columns.length;
-    const alter = definitions
-      .map((definition) => `ALTER TABLE ${this.table} ADD COLUMN ${definition}`)
-      .join("; ");
-    await this.#options.core.run(isFirst ? `CREATE TABLE ${this.table} (${definitions.join(", ")})` : alter);
+    const alter = definitions.map((definition) => sql`ALTER TABLE ${this.table} ADD COLUMN ${definition}`);
+    await this.#options.core.run(
+      isFirst ? sql`CREATE TABLE ${this.table} (${definitions})` : joinSql(alter, sql`; `),
+    );
   }
 
   async #fill(column: Column, batch: readonly RowCells[], bad: BadCells): Promise<void> {
@@ -256,14 +264,14 @@ export class RowStager {
     if (column.builder.type.kind === "integer" && type.kind === "double")
       await this.#assertExactDoubles(column);
     await core.run(
-      `ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`,
+      sql`ALTER TABLE ${this.table} ALTER COLUMN ${column.stored} SET DATA TYPE ${storedType(type)}`,
     );
     column.builder = columnBuilder(this.#builderOptions, type);
   }
 
   async #assertExactDoubles({ name, stored }: Column): Promise<void> {
     const [row] = await this.#options.core.rows(
-      `SELECT rowid AS at, ${stored} AS value FROM ${this.table} WHERE abs(${stored}::HUGEINT) > 9007199254740992 LIMIT 1`,
+      sql`SELECT rowid AS at, ${stored} AS value FROM ${this.table} WHERE abs(${stored}::HUGEINT) > 9007199254740992 LIMIT 1`,
     );
     if (row === undefined) return;
     throw this.#problem(
@@ -345,9 +353,8 @@ export async function* inBatches(
   if (batch.length > 0) yield batch;
 }
 
-/** A table cannot have a column of unknown type; INTEGER stands in until a value tells. */
-function storedType(type: ValueType): string {
-  return sqlType(stagedType(type)).replaceAll('"NULL"', "INTEGER");
+function storedType(type: ValueType): SqlExpression {
+  return columnSqlType(stagedType(type));
 }
 
 function readable(type: ValueType): string {

@@ -1,12 +1,12 @@
 import type { DuckDBType } from "@duckdb/node-api";
 import { VarveError } from "../../../errors.ts";
-import { unchecked } from "../../../sql/sql.ts";
-import { quoteName } from "../../../sql/sql-text.ts";
+import { type SqlExpression, sql } from "../../../sql/sql.ts";
+import { columnType, quoteName } from "../../../sql/sql-text.ts";
 import type { EngineSource, RowCells, StagedRelation, StageOptions } from "../../core/contract.ts";
 import { assertNotAborted, type EngineCore } from "../../core/core.ts";
 import { knownValueType, sqlType, stagedType, type ValueType } from "../../core/value-type.ts";
 import type { BadCell } from "../shared/bad-cells.ts";
-import { positionNames } from "../shared/position.ts";
+import { positionNames, storedName } from "../shared/position.ts";
 import { type FileStart, fileAndRow } from "../shared/stage-files.ts";
 import { readJsonLines } from "./ndjson-lines.ts";
 import { inBatches, RowStager } from "./row-stager.ts";
@@ -102,7 +102,7 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
   const unknown = wanted.filter((type) => !parsedTypes.has(type));
   if (unknown.length > 0) {
     const typed = await core.typedColumns(
-      `SELECT ${unknown.map((type, at) => `NULL::${type} AS c${at}`).join(", ")}`,
+      sql`SELECT ${unknown.map((type, at) => sql`NULL::${columnType(type)} AS ${storedName(at)}`)}`,
     );
     for (const [at, type] of unknown.entries()) parsedTypes.set(type, typed[at]?.type ?? core.driver.api.ANY);
   }
@@ -117,7 +117,7 @@ export async function givenTypes(core: EngineCore, options: StageOptions): Promi
 
 async function finishStaged(
   stager: RowStager,
-  [file, row]: readonly [string, string],
+  [file, row]: readonly [SqlExpression, SqlExpression],
 ): Promise<StagedRelation> {
   if (stager.rows === 0) await stager.addGiven();
   stager.finish();
@@ -129,25 +129,24 @@ async function finishStaged(
     );
   }
   const columns = stager.fields.map((field) => ({ name: field.name, type: sqlType(stagedType(field.type)) }));
-  const selected = stager.fields
-    .map(({ name, type, stored }) => `${type.kind === "null" ? "NULL" : stored} AS ${quoteName(name)}`)
-    .join(", ");
+  const selected = stager.fields.map(
+    ({ name, type, stored }) => sql`${type.kind === "null" ? sql`NULL` : stored} AS ${quoteName(name)}`,
+  );
   const { badCells } = stager;
   const names = positionNames(columns.map(({ name }) => name));
-  const bad = badCells === undefined ? "" : `, ${badCells} AS ${names.badCells}`;
-  const place = { file: names.file, row: names.row };
+  const bad = badCells === undefined ? sql`` : sql`, ${badCells} AS ${names.badCells}`;
+  const place = sql`${file} AS ${names.file}, ${row} AS ${names.row}`;
+  const positions = { file: names.file, row: names.row };
   return {
-    sql: unchecked(`SELECT ${selected} FROM ${stager.table}`),
+    sql: sql`SELECT ${selected} FROM ${stager.table}`,
     columns,
     rows: stager.rows,
-    positionedSql: unchecked(
-      `SELECT ${selected}${bad}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${stager.table}`,
-    ),
-    positionColumns: badCells === undefined ? place : { ...place, badCells: names.badCells },
+    positionedSql: sql`SELECT ${selected}${bad}, ${place} FROM ${stager.table}`,
+    positionColumns: badCells === undefined ? positions : { ...positions, badCells: names.badCells },
   };
 }
 
 async function dropStaged(core: EngineCore, stager: RowStager): Promise<void> {
   stager.abandon();
-  if (!core.closed) await core.run(`DROP TABLE IF EXISTS ${stager.table}`);
+  if (!core.closed) await core.run(sql`DROP TABLE IF EXISTS ${stager.table}`);
 }

@@ -1,3 +1,4 @@
+import { type SqlExpression, sql } from "../../../sql/sql.ts";
 import { ExactNumber } from "./exact-number.ts";
 
 /**
@@ -13,11 +14,13 @@ export interface BadCell {
 /** Bad cells by the row's ordinal among those that are staged together. */
 export type BadCells = Map<number, BadCell[]>;
 
-const listType = 'STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]';
+/** The engine's type of a row's list of bad cells. */
+export const badCellsType = sql`STRUCT("column" VARCHAR, "text" VARCHAR, "expected" VARCHAR)[]`;
 
 /** A row's list of bad cells, from the JSON that a column of text holds. */
-export function badCellsSql(column: string): string {
-  return `CAST(from_json(${column}, '[{"column":"VARCHAR","text":"VARCHAR","expected":"VARCHAR"}]') AS ${listType})`;
+export function badCellsSql(column: SqlExpression): SqlExpression {
+  const shape = sql`'[{"column":"VARCHAR","text":"VARCHAR","expected":"VARCHAR"}]'`;
+  return sql`CAST(from_json(${column}, ${shape}) AS ${badCellsType})`;
 }
 
 /** A value as text: texts and numbers as they are, everything else as JSON where that can say it. */

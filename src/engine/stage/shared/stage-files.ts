@@ -1,6 +1,6 @@
 import { isVarveError, VarveError } from "../../../errors.ts";
-import { unchecked } from "../../../sql/sql.ts";
-import { fileList, quoteFile, quoteName, quoteText } from "../../../sql/sql-text.ts";
+import { type SqlExpression, sql } from "../../../sql/sql.ts";
+import { fileList, quoteFile, quoteName, quoteText, textList } from "../../../sql/sql-text.ts";
 import type { EngineSource, Relation, StagedRelation } from "../../core/contract.ts";
 import type { EngineCore } from "../../core/core.ts";
 import { positionNames, storedName } from "./position.ts";
@@ -22,23 +22,22 @@ export async function stageParquet(
   if (files.length === 0)
     throw new VarveError("INVALID_ARGUMENT", "No Parquet file was given. Pass at least one.", {});
   for (const file of files) await assertFilled(file);
-  const scan = `read_parquet(${fileList(files)}, union_by_name = ${files.length > 1}, hive_partitioning = false)`;
-  const sql = `SELECT * FROM ${scan}`;
+  const united = files.length > 1 ? sql`true` : sql`false`;
+  const scan = sql`read_parquet(${fileList(files)}, union_by_name = ${united}, hive_partitioning = false)`;
+  const select = sql`SELECT * FROM ${scan}`;
   try {
-    const columns = await core.describe(sql);
+    const columns = await core.describe(select);
     const taken = new Set(columns.map((column) => column.name.toLowerCase()));
     if (taken.has("file_row_number") || (taken.has("filename") && !ofQuery)) {
       const starts = ofQuery ? [] : await fileStarts(core, files);
-      return await numberedCopy(core, { sql: unchecked(sql), columns }, fileAndRow(starts));
+      return await numberedCopy(core, { sql: select, columns }, fileAndRow(starts));
     }
     const names = positionNames(taken);
-    const file = ofQuery ? "NULL::VARCHAR" : "filename";
+    const file = ofQuery ? sql`NULL::VARCHAR` : sql`filename`;
     return {
-      sql: unchecked(sql),
+      sql: select,
       columns,
-      positionedSql: unchecked(
-        `SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
-      ),
+      positionedSql: sql`SELECT *, ${file} AS ${names.file}, file_row_number AS ${names.row} FROM ${scan}`,
       positionColumns: { file: names.file, row: names.row },
     };
   } catch (error) {
@@ -57,7 +56,7 @@ async function fileStarts(core: EngineCore, files: readonly string[]): Promise<F
   let from = 0;
   for (const file of files) {
     starts.push({ file, from });
-    const [row] = await core.rows(`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
+    const [row] = await core.rows(sql`SELECT num_rows AS n FROM parquet_file_metadata(${quoteFile(file)})`);
     from += Number(row?.["n"]);
   }
   return starts;
@@ -66,32 +65,30 @@ async function fileStarts(core: EngineCore, files: readonly string[]): Promise<F
 /**
  * SQL of the file that a staged row came from, and of its ordinal there, by the row's ordinal in its table.
  */
-export function fileAndRow(starts: readonly FileStart[]): readonly [string, string] {
+export function fileAndRow(starts: readonly FileStart[]): readonly [SqlExpression, SqlExpression] {
   const only = starts[0];
   if (only === undefined || starts.length === 1)
-    return [only === undefined ? "NULL::VARCHAR" : quoteText(only.file), "rowid"];
-  const froms = `[${starts.map((start) => start.from).join(", ")}]`;
-  const files = `[${starts.map((start) => quoteText(start.file)).join(", ")}]`;
-  const number = `len(list_filter(${froms}, lambda f: f <= rowid))`;
-  return [`${files}[${number}]`, `rowid - ${froms}[${number}]`];
+    return [only === undefined ? sql`NULL::VARCHAR` : quoteText(only.file), sql`rowid`];
+  const froms = sql`[${starts.map((start) => start.from)}]`;
+  const files = textList(starts.map((start) => start.file));
+  const number = sql`len(list_filter(${froms}, lambda f: f <= rowid))`;
+  return [sql`${files}[${number}]`, sql`rowid - ${froms}[${number}]`];
 }
 
 /** Copies a relation's rows into a table, where each has a place. */
 export async function numberedCopy(
   core: EngineCore,
-  { sql, columns }: Relation,
-  [file, row]: readonly [string, string] = fileAndRow([]),
+  { sql: select, columns }: Relation,
+  [file, row]: readonly [SqlExpression, SqlExpression] = fileAndRow([]),
 ): Promise<StagedRelation> {
   const table = core.freshName("staged");
-  await core.run(`CREATE TABLE ${table} (${columns.map((_, at) => storedName(at)).join(", ")}) AS ${sql}`);
-  const selected = columns.map(({ name }, at) => `${storedName(at)} AS ${quoteName(name)}`).join(", ");
+  await core.run(sql`CREATE TABLE ${table} (${columns.map((_, at) => storedName(at))}) AS ${select}`);
+  const selected = columns.map(({ name }, at) => sql`${storedName(at)} AS ${quoteName(name)}`);
   const names = positionNames(columns.map(({ name }) => name));
   return {
-    sql: unchecked(`SELECT ${selected} FROM ${table}`),
+    sql: sql`SELECT ${selected} FROM ${table}`,
     columns,
-    positionedSql: unchecked(
-      `SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
-    ),
+    positionedSql: sql`SELECT ${selected}, ${file} AS ${names.file}, ${row} AS ${names.row} FROM ${table}`,
     positionColumns: { file: names.file, row: names.row },
   };
 }
