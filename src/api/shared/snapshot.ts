@@ -7,14 +7,15 @@ import type { QueryResult } from "../../query/query-result.ts";
 import { logPathKey } from "../../schema/paths.ts";
 import { foldName } from "../../schema/schema-json.ts";
 import type { StructType } from "../../schema/types.ts";
-import { quoteName } from "../../sql/sql-text.ts";
+import { type SqlText, sql } from "../../sql/sql.ts";
+import { callerText, plainName, quoteName } from "../../sql/sql-text.ts";
 import { knownOptions } from "./known-options.ts";
 import { batchKeys, selectKeys } from "./option-keys.ts";
 import type { BatchOptions, SelectOptions } from "./options.ts";
 import { requireText } from "./table-uri.ts";
 
 /** The name by which SQL over one version calls it. */
-const selfName = "t";
+const selfName = plainName("t");
 
 /** What a version is, at a glance. */
 export interface TableDescription {
@@ -101,12 +102,12 @@ export class Snapshot {
 
   async #select(options: SelectOptions): Promise<QueryResult> {
     if (options.where !== undefined) requireText(options.where, "where", "where");
-    const tracked = options.rowTracking === true ? ["_metadata"] : [];
+    const tracked = options.rowTracking === true ? [plainName("_metadata")] : [];
     const named = options.columns?.map((name) => quoteName(this.#column(name)));
-    const columns = named === undefined ? "*" : [...named, ...tracked].join(", ");
-    const where = options.where === undefined ? "" : ` WHERE (\n${options.where}\n)`;
-    const limit = options.limit === undefined ? "" : ` LIMIT ${checkedLimit(options.limit)}`;
-    return this.#query(`SELECT ${columns} FROM ${selfName}${where}${limit}`, options, options.where);
+    const columns = named === undefined ? sql`*` : [...named, ...tracked];
+    const where = whereClause(options.where);
+    const limit = options.limit === undefined ? sql`` : sql` LIMIT ${checkedLimit(options.limit)}`;
+    return this.#query(sql`SELECT ${columns} FROM ${selfName}${where}${limit}`, options, options.where);
   }
 
   /**
@@ -174,8 +175,8 @@ export class Snapshot {
    */
   async count(where?: string): Promise<number> {
     if (where !== undefined) requireText(where, "where", "where");
-    const condition = where === undefined ? "" : ` WHERE (\n${where}\n)`;
-    const result = await this.#query(`SELECT count(*) AS n FROM ${selfName}${condition}`, {}, where);
+    const text = sql`SELECT count(*) AS n FROM ${selfName}${whereClause(where)}`;
+    const result = await this.#query(text, {}, where);
     for await (const row of result.rows()) return Number(row["n"]);
     throw new Error("varve internal error: a count came back without a row");
   }
@@ -226,13 +227,13 @@ export class Snapshot {
   }
 
   async #query(
-    sql: string,
+    text: string,
     options: Pick<SelectOptions, "exportFolder" | "rowTracking" | "signal"> = {},
     condition?: string,
   ): Promise<QueryResult> {
     const { exportFolder, rowTracking, signal } = options;
     const request: QueryRequest = {
-      sql,
+      sql: text,
       condition,
       tables: { [selfName]: (point) => this.#itself(point !== undefined) },
       exportFolder,
@@ -266,6 +267,11 @@ export class Snapshot {
       },
     );
   }
+}
+
+/** A caller's condition in parentheses; a line comment at its end ends with its line. */
+function whereClause(where: string | undefined): SqlText {
+  return where === undefined ? sql`` : sql` WHERE (\n${callerText(where)}\n)`;
 }
 
 /** @throws `INVALID_ARGUMENT` for what is no count of rows */
