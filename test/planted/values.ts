@@ -3,6 +3,14 @@ import type { Mistake } from "./mistake.ts";
 /** Mistakes in partition values, statistics, deletion vectors and markup. */
 export const valuesMistakes: readonly Mistake[] = [
   {
+    what: "Children of null Arrow structs keep their values.",
+    file: "arrow/arrow-writer.ts",
+    find: "withoutNulls(data, picked));",
+    replace: "picked);",
+    test: "arrow-nulls.test.ts",
+    name: "a struct: nothing of them is stored",
+  },
+  {
     what: "A column hides a lambda's parameter of the same name.",
     file: "sql/sql-text.ts",
     find: "body(sql`(${name})`)",

@@ -1,0 +1,57 @@
+import { isUtf8 } from "node:buffer";
+import type { Vector } from "@duckdb/node-bindings";
+import { type Data, DataType } from "apache-arrow";
+import type { Driver } from "../../core/driver.ts";
+import { CellProblem } from "../shared/builder-contract.ts";
+import { inlineBytes, layOutBlock } from "../shared/text-block.ts";
+import { type Picked, positionOf, validityOf } from "./picked.ts";
+
+/**
+ * Copies texts or binary values, all their bytes one after the other. @throws {@link CellProblem} for text that
+ * is not UTF-8
+ */
+export function writeTexts(
+  driver: Driver,
+  vector: Vector,
+  data: Data,
+  isText: boolean,
+  picked: Picked,
+): void {
+  if (picked.count === 0) return;
+  const bytesAt = bytesReader(data);
+  const isValid = validityOf(data);
+  const values: Uint8Array[] = [];
+  const positions: number[] = [];
+  for (let at = 0; at < picked.count; at++) {
+    const position = positionOf(picked, at);
+    if (position < 0 || !isValid(position)) continue;
+    const bytes = bytesAt(position);
+    if (isText && !isUtf8(bytes)) throw new CellProblem("text in UTF-8", bytes);
+    values.push(bytes);
+    positions.push(at);
+  }
+  const handles = new DataView(new ArrayBuffer(picked.count * 16));
+  const starts = new Float64Array(values.length + 1);
+  for (let at = 0; at < values.length; at++) starts[at + 1] = (starts[at] ?? 0) + (values[at]?.length ?? 0);
+  if (positions.length > 0) layOutBlock(driver, vector, handles, Buffer.concat(values), positions, starts);
+  driver.bindings.copy_data_to_vector(vector, 0, handles.buffer, 0, handles.byteLength);
+}
+
+function bytesReader(data: Data): (position: number) => Uint8Array {
+  const { type, values } = data;
+  if (DataType.isFixedSizeBinary(type)) {
+    return (position) => values.subarray(position * type.byteWidth, (position + 1) * type.byteWidth);
+  }
+  if (DataType.isUtf8View(type) || DataType.isBinaryView(type)) {
+    const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+    return (position) => {
+      const length = view.getInt32(position * 16, true);
+      if (length <= inlineBytes) return values.subarray(position * 16 + 4, position * 16 + 4 + length);
+      const buffer = data.variadicBuffers[view.getInt32(position * 16 + 8, true)] ?? new Uint8Array(0);
+      const start = view.getInt32(position * 16 + 12, true);
+      return buffer.subarray(start, start + length);
+    };
+  }
+  const offsets: ArrayLike<number | bigint> = data.valueOffsets;
+  return (position) => values.subarray(Number(offsets[position]), Number(offsets[position + 1]));
+}
