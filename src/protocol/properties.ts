@@ -340,13 +340,13 @@ function isPropertyName(name: string): name is PropertyName {
  * @throws `PROPERTY_INVALID` for a text that means nothing where that keeps varve from reading the table
  */
 export function propertyOf<N extends PropertyName>(configuration: Configuration, name: N): Values[N] {
-  const found: Property<Values[N]> = properties[name];
-  const given = configuration[propertyKey(name)];
-  if (given === undefined) return found.default;
-  const value = found.values.parse(given);
+  const definition: Property<Values[N]> = properties[name];
+  const text = configuration[propertyKey(name)];
+  if (text === undefined) return definition.default;
+  const value = definition.values.parse(text);
   if (value !== undefined) return value;
-  if (found.malformed === "reading") throw malformedProperty(name, given, "read");
-  return found.careful ?? found.default;
+  if (definition.malformed === "reading") throw malformedProperty(name, text, "read");
+  return definition.careful ?? definition.default;
 }
 
 /**
@@ -355,10 +355,10 @@ export function propertyOf<N extends PropertyName>(configuration: Configuration,
  * @throws `PROPERTY_INVALID` naming key and value
  */
 export function requireReadableProperties({ configuration }: Pick<MetadataAction, "configuration">): void {
-  for (const [key, given] of Object.entries(configuration)) {
+  for (const [key, text] of Object.entries(configuration)) {
     const name = findProperty(key);
     if (name === undefined || properties[name].malformed === undefined) continue;
-    if (properties[name].values.parse(given) === undefined) throw malformedProperty(name, given, "written");
+    if (properties[name].values.parse(text) === undefined) throw malformedProperty(name, text, "written");
   }
 }
 
@@ -373,11 +373,11 @@ function turnsOnWith<N extends PropertyName>(configuration: Configuration, name:
   return decides === undefined ? value === true : decides(value);
 }
 
-function malformedProperty(name: PropertyName, value: string, done: "read" | "written"): VarveError {
+function malformedProperty(name: PropertyName, value: string, action: "read" | "written"): VarveError {
   const key = propertyKey(name);
   return new VarveError(
     "PROPERTY_INVALID",
-    `The table cannot be ${done}: its property ${key} is ${JSON.stringify(value)}, which is not ${properties[name].values.expected}. Set a valid value, or unset the property.`,
+    `The table cannot be ${action}: its property ${key} is ${JSON.stringify(value)}, which is not ${properties[name].values.expected}. Set a valid value, or unset the property.`,
     { key, value },
   );
 }

@@ -61,7 +61,7 @@ export function integer(least: number, greatest: number = Number.MAX_SAFE_INTEGE
 export const greatestInt = 2 ** 31 - 1;
 
 /** Any text. */
-export const text: PropertyValues<string> = { name: "text", expected: "a text", parse: (given) => given };
+export const text: PropertyValues<string> = { name: "text", expected: "a text", parse: (value) => value };
 
 /** Milliseconds of an interval, as {@link parseInterval} reads it. */
 export const interval: PropertyValues<number> = {
@@ -74,8 +74,8 @@ export const interval: PropertyValues<number> = {
 export const byteSize: PropertyValues<number> = {
   name: "bytes",
   expected: 'a number of bytes such as "104857600", "100mb" or "1g"',
-  parse: (given) => {
-    const [, digits = "", unit = ""] = /^\s*(\d{1,15})\s*([kmgtp]?)(?:i?b)?\s*$/i.exec(given) ?? [];
+  parse: (value) => {
+    const [, digits = "", unit = ""] = /^\s*(\d{1,15})\s*([kmgtp]?)(?:i?b)?\s*$/i.exec(value) ?? [];
     const bytes = Number(digits) * 1024 ** (unit === "" ? 0 : "kmgtp".indexOf(unit.toLowerCase()) + 1);
     return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
   },
@@ -85,9 +85,9 @@ export const byteSize: PropertyValues<number> = {
 export const columnPaths: PropertyValues<readonly (readonly string[])[]> = {
   name: "column paths",
   expected: "a comma-separated list of column names, those with special characters in backticks",
-  parse: (given) => {
-    if (!/^(?:[^`]|`(?:[^`]|``)*`)*$/.test(given)) return undefined;
-    const paths = given.match(/(?:[^,`]|`(?:[^`]|``)*`)+/g) ?? [];
+  parse: (value) => {
+    if (!/^(?:[^`]|`(?:[^`]|``)*`)*$/.test(value)) return undefined;
+    const paths = value.match(/(?:[^,`]|`(?:[^`]|``)*`)+/g) ?? [];
     return paths.map((path) =>
       [...path.trim().matchAll(/`((?:[^`]|``)*)`|([^.`]+)/g)].map((part) =>
         (part[1]?.replaceAll("``", "`") ?? part[2] ?? "").trim(),
@@ -101,10 +101,10 @@ export function wordsOf(words: readonly string[]): PropertyValues<readonly strin
   return {
     name: `list of ${words.map((word) => `\`${word}\``).join(", ")}`,
     expected: `a comma-separated list of ${words.join(", ")}`,
-    parse: (given) => {
-      const found = given.split(",").map((word) => word.trim());
-      if (given.trim() === "") return [];
-      return found.every((word) => words.includes(word)) ? found : undefined;
+    parse: (value) => {
+      const list = value.split(",").map((word) => word.trim());
+      if (value.trim() === "") return [];
+      return list.every((word) => words.includes(word)) ? list : undefined;
     },
   };
 }
@@ -127,8 +127,8 @@ const units: Readonly<Record<string, number>> = {
  *
  * Months and years have no fixed length and are not understood, as in the reference implementation.
  */
-export function parseInterval(given: string): number | undefined {
-  const parts = given
+export function parseInterval(value: string): number | undefined {
+  const parts = value
     .trim()
     .toLowerCase()
     .replace(/^interval\b/, "")

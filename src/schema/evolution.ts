@@ -75,9 +75,9 @@ function mergeStruct(
 ): StructType {
   const byName = new Map(incoming.fields.map((field) => [foldName(field.name), field]));
   const fields = table.fields.map((field) => {
-    const found = byName.get(foldName(field.name));
+    const newer = byName.get(foldName(field.name));
     byName.delete(foldName(field.name));
-    return found === undefined ? field : mergeField(field, found, [...path, field.name], merge);
+    return newer === undefined ? field : mergeField(field, newer, [...path, field.name], merge);
   });
   for (const field of byName.values()) {
     for (const kept of keepField(field)) {
@@ -116,8 +116,8 @@ function mergeType(
   }
   if (isPrimitive(incoming) || incoming.type !== table.type) return table;
   if (table.type === "struct" && incoming.type === "struct") return mergeStruct(table, incoming, path, merge);
-  const inside = (name: string, one: DeltaType, other: DeltaType) =>
-    mergeType(one, other, [...path, name], [...below, name], merge, changes);
+  const inside = (name: string, inner: DeltaType, incomingInner: DeltaType) =>
+    mergeType(inner, incomingInner, [...path, name], [...below, name], merge, changes);
   if (table.type === "array" && incoming.type === "array") {
     return { ...table, elementType: inside("element", table.elementType, incoming.elementType) };
   }
@@ -167,10 +167,8 @@ function allNullable(type: DeltaType): DeltaType {
 }
 
 /** Whether two schemas say the same of every column, metadata and order included. */
-export function sameSchema(one: StructType, other: StructType): boolean {
-  return (
-    typeText(one) === typeText(other) && JSON.stringify(one, bigintText) === JSON.stringify(other, bigintText)
-  );
+export function sameSchema(a: StructType, b: StructType): boolean {
+  return typeText(a) === typeText(b) && JSON.stringify(a, bigintText) === JSON.stringify(b, bigintText);
 }
 
 function bigintText(_key: string, value: unknown): unknown {

@@ -213,13 +213,13 @@ function shortTime(type: DeltaType, text: string): string {
   return type === "timestamp_ntz" ? text.replace(/\.000000$/, "") : text;
 }
 
-function notOfType(type: DeltaType, found: string): VarveError {
+function notOfType(type: DeltaType, text: string): VarveError {
   return new VarveError(
     "SCHEMA_MISMATCH",
-    `Cannot use ${found} as a partition value of type ${typeText(type)}.`,
+    `Cannot use ${text} as a partition value of type ${typeText(type)}.`,
     {
       expected: typeText(type),
-      found,
+      found: text,
     },
   );
 }

@@ -6,8 +6,8 @@ export function commentEnd(sql: string, start: number): number {
   const mark = /\/\*|\*\//g;
   mark.lastIndex = start;
   let depth = 0;
-  for (let found = mark.exec(sql); found !== null; found = mark.exec(sql)) {
-    depth += found[0] === "/*" ? 1 : -1;
+  for (let match = mark.exec(sql); match !== null; match = mark.exec(sql)) {
+    depth += match[0] === "/*" ? 1 : -1;
     if (depth === 0) return mark.lastIndex;
   }
   return sql.length;

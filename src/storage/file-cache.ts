@@ -171,7 +171,7 @@ class FileCache {
   async #evict(): Promise<void> {
     const now = this.#world.now();
     const files = (await mapBounded(await readdir(this.#folder), 8, (name) => this.#describe(name))).filter(
-      (found) => found !== undefined,
+      (file) => file !== undefined,
     );
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { file, size, used, unfinished } of files.sort((a, b) => a.used - b.used)) {

@@ -10,15 +10,16 @@ import { childUri } from "./open-store.ts";
  */
 export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
   const base = `${checkPath(folder)}/`;
-  const at = (path: string): string => base + checkPath(path);
+  const pathOf = (path: string): string => base + checkPath(path);
   const { localPath, flushFile } = store;
   return {
     uri: childUri(store.uri, folder),
     identity: store.identity === undefined ? undefined : childUri(store.identity, folder),
-    get: async (path, options) => await store.get(at(path), options),
-    getRange: async (path, start, length, options) => await store.getRange(at(path), start, length, options),
+    get: async (path, options) => await store.get(pathOf(path), options),
+    getRange: async (path, start, length, options) =>
+      await store.getRange(pathOf(path), start, length, options),
     head: async (path, options) => {
-      const info = await store.head(at(path), options);
+      const info = await store.head(pathOf(path), options);
       return info === undefined ? undefined : below(info, base);
     },
     list: async function* (prefix, options = {}) {
@@ -26,12 +27,12 @@ export function storeBelow(store: ObjectStore, folder: string): ObjectStore {
       for await (const info of store.list(base + checkPrefix(prefix), { ...options, ...after }))
         yield below(info, base);
     },
-    put: async (path, bytes, options) => await store.put(at(path), bytes, options),
-    putFile: async (path, localFile, options) => await store.putFile(at(path), localFile, options),
-    putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(at(path), bytes, options),
-    delete: async (path, options) => await store.delete(at(path), options),
+    put: async (path, bytes, options) => await store.put(pathOf(path), bytes, options),
+    putFile: async (path, localFile, options) => await store.putFile(pathOf(path), localFile, options),
+    putIfAbsent: async (path, bytes, options) => await store.putIfAbsent(pathOf(path), bytes, options),
+    delete: async (path, options) => await store.delete(pathOf(path), options),
     flushFile: flushFile === undefined ? undefined : (localFile: string) => flushFile(localFile),
-    localPath: localPath === undefined ? undefined : (path) => localPath(at(path)),
+    localPath: localPath === undefined ? undefined : (path) => localPath(pathOf(path)),
     stagingFolder: () => store.stagingFolder(),
   };
 }

@@ -1,12 +1,12 @@
 /**
- * The name that takes the fewest changes of a character to become `given`, without regard to case;
+ * The name that takes the fewest changes of a character to become `misspelled`, without regard to case;
  * `undefined` where none is near.
  */
-export function nearestName(given: string, names: readonly string[]): string | undefined {
-  if (given.length > longestName) return undefined;
+export function nearestName(misspelled: string, names: readonly string[]): string | undefined {
+  if (misspelled.length > longestName) return undefined;
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const name of names) {
-    const distance = editDistance(given.toLowerCase(), name.toLowerCase());
+    const distance = editDistance(misspelled.toLowerCase(), name.toLowerCase());
     if (best === undefined || distance < best.distance) best = { name, distance };
   }
   return best !== undefined && best.distance <= Math.max(2, best.name.length / 3) ? best.name : undefined;

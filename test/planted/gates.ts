@@ -117,7 +117,7 @@ export const gatesMistakes: readonly Mistake[] = [
   {
     what: "A key that the table holds may stay once in the batch.",
     file: "uniqueness.ts",
-    find: "CASE WHEN ${found} OR ${fails} THEN NULL ELSE",
+    find: "CASE WHEN ${existing} OR ${fails} THEN NULL ELSE",
     replace: "CASE WHEN ${fails} THEN NULL ELSE",
     test: "gate-borders.test.ts",
     name: "a key that the table holds",

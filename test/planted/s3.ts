@@ -5,7 +5,7 @@ export const s3Mistakes: readonly Mistake[] = [
   {
     what: "A multipart upload whose finish was not answered is never looked up.",
     file: "s3-upload.ts",
-    find: "if (!found.ok || found.value.ContentLength !== size)\n",
+    find: "if (!head.ok || head.value.ContentLength !== size)\n",
     replace: "",
     test: "storage/s3-store.test.ts",
     name: "sends a large file in parts, in spite of faults, and removes",
@@ -13,7 +13,7 @@ export const s3Mistakes: readonly Mistake[] = [
   {
     what: "A multipart upload whose finish was not answered is taken for finished.",
     file: "s3-upload.ts",
-    find: "if (!found.ok || found.value.ContentLength !== size)\n    throw failureError(outcome.failure, location.uri, purpose.action, path);",
+    find: "if (!head.ok || head.value.ContentLength !== size)\n    throw failureError(outcome.failure, location.uri, purpose.action, path);",
     replace: "",
     test: "storage/s3-store.test.ts",
     name: "has failed where there is no object",
@@ -21,8 +21,8 @@ export const s3Mistakes: readonly Mistake[] = [
   {
     what: "An older object of another size is taken for the upload whose finish was not answered.",
     file: "s3-upload.ts",
-    find: "if (!found.ok || found.value.ContentLength !== size)\n",
-    replace: "if (!found.ok)\n",
+    find: "if (!head.ok || head.value.ContentLength !== size)\n",
+    replace: "if (!head.ok)\n",
     test: "storage/s3-store.test.ts",
     name: "an older object of another size",
   },

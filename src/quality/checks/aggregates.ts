@@ -203,8 +203,8 @@ export const aggregates: readonly Expectation[] = [
         kind: "aggregate",
         aggregates: { newest: sql`max(${use.dialect.epochMilliseconds(column.sql, column.class)})` },
         judge: ({ newest }) => {
-          const at = toNumber(newest);
-          const age = at === null ? null : (use.now - at) / 1000;
+          const timestamp = toNumber(newest);
+          const age = timestamp === null ? null : (use.now - timestamp) / 1000;
           return {
             success: age !== null && age <= (number(use.check.params, "seconds") ?? 0),
             observed: age,

@@ -13,8 +13,8 @@ const tableParam: ParamSpec = {
 
 /** Other table's columns: the same names unless given. */
 function otherColumns(use: CheckUse, param: string, columns: readonly ColumnUse[]): readonly string[] {
-  const given = texts(use.check.params, param);
-  const names = given.length === 0 ? columns.map((column) => column.name) : given;
+  const listed = texts(use.check.params, param);
+  const names = listed.length === 0 ? columns.map((column) => column.name) : listed;
   if (names.length !== columns.length)
     throw invalidSuite(
       `${use.check.path}.params.${param}`,

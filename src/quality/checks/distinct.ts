@@ -30,7 +30,7 @@ interface Distinct {
   readonly counts: readonly JsonValue[];
   /** Number of different values, and of those that the set holds. */
   readonly groups: number;
-  readonly found: number;
+  readonly members: number;
 }
 
 function setMembers(use: CheckUse, column: ColumnUse): SqlExpression[] {
@@ -47,14 +47,14 @@ function distinctQuery(
   members: readonly SqlExpression[],
 ): (scoped: SqlExpression) => SqlSelect {
   return (scoped) =>
-    sql`SELECT value, n, groups, found FROM (SELECT value, n, count(*) OVER () AS groups, coalesce(sum(CASE WHEN ${inSetSql(members)} THEN 1 ELSE 0 END) OVER (), 0) AS found, ${inSetSql(members)} AS held FROM (SELECT ${column.sql} AS value, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) ORDER BY held, value LIMIT ${detailLimit}) ORDER BY value`;
+    sql`SELECT value, n, groups, members FROM (SELECT value, n, count(*) OVER () AS groups, coalesce(sum(CASE WHEN ${inSetSql(members)} THEN 1 ELSE 0 END) OVER (), 0) AS members, ${inSetSql(members)} AS in_set FROM (SELECT ${column.sql} AS value, count(*) AS n FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) ORDER BY in_set, value LIMIT ${detailLimit}) ORDER BY value`;
 }
 
 function distinctSet(
   name: string,
   summary: string,
   valueSet: ParamSpec,
-  judge: (distinct: Distinct, wanted: number) => boolean,
+  judge: (distinct: Distinct, setSize: number) => boolean,
 ): Expectation {
   return {
     kind: `expect_column_distinct_values_to_${name}`,
@@ -75,7 +75,7 @@ function distinctSet(
             values,
             counts,
             groups: toNumber(rows[0]?.["groups"]) ?? 0,
-            found: toNumber(rows[0]?.["found"]) ?? 0,
+            members: toNumber(rows[0]?.["members"]) ?? 0,
           };
           const success = use.check.params["value_set"] === undefined || judge(distinct, members.length);
           return { success, observed: values, details: { value_counts: counts, distinct: distinct.groups } };
@@ -115,19 +115,19 @@ export const distinct: readonly Expectation[] = [
     "be_in_set",
     "Every different value is one of a set; without a set it only observes.",
     someSet,
-    ({ groups, found }) => groups === found,
+    ({ groups, members }) => groups === members,
   ),
   distinctSet(
     "contain_set",
     "Every value of a set occurs.",
     requiredSet,
-    ({ found }, wanted) => found === wanted,
+    ({ members }, setSize) => members === setSize,
   ),
   distinctSet(
     "equal_set",
     "The different values are exactly those of a set.",
     requiredSet,
-    ({ groups, found }, wanted) => groups === found && found === wanted,
+    ({ groups, members }, setSize) => groups === members && members === setSize,
   ),
   {
     kind: "expect_column_most_common_value_to_be_in_set",
@@ -142,16 +142,16 @@ export const distinct: readonly Expectation[] = [
     message: (params) => `most common ${text(params, "column")} must be in the set`,
     plan: (use) => {
       const column = use.column("column", ordered);
-      const held = inSetSql(setMembers(use, column));
+      const isMember = inSetSql(setMembers(use, column));
       return {
         kind: "query",
         query: (scoped) =>
-          sql`SELECT value, ${held} AS held, missing, total FROM (SELECT ${column.sql} AS value, count(*) AS n, max(count(*)) OVER () AS most, (SELECT count(*) - count(${column.sql}) FROM ${scoped}) AS missing, (SELECT count(*) FROM ${scoped}) AS total FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) WHERE n = most ORDER BY value LIMIT ${detailLimit}`,
+          sql`SELECT value, ${isMember} AS in_set, missing, total FROM (SELECT ${column.sql} AS value, count(*) AS n, max(count(*)) OVER () AS most, (SELECT count(*) - count(${column.sql}) FROM ${scoped}) AS missing, (SELECT count(*) FROM ${scoped}) AS total FROM ${scoped} WHERE ${column.sql} IS NOT NULL GROUP BY ${column.sql}) WHERE n = most ORDER BY value LIMIT ${detailLimit}`,
         judge: (rows) => {
           const tie = rows.length > 1;
-          const held = rows.some((row) => row["held"] === true);
+          const hasMember = rows.some((row) => row["in_set"] === true);
           return {
-            success: held && (!tie || flag(use.check.params, "ties_okay")),
+            success: hasMember && (!tie || flag(use.check.params, "ties_okay")),
             observed: rows.map((row) => toJson(row["value"])),
           };
         },

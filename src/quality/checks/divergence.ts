@@ -34,20 +34,20 @@ type Partition =
     };
 
 function readPartition(params: JsonObject): Partition | string {
-  const given = params["partition_object"];
-  if (!isJsonObject(given)) return "must be an object";
-  const weights = Array.isArray(given["weights"]) ? given["weights"].map(Number) : [];
+  const partition = params["partition_object"];
+  if (!isJsonObject(partition)) return "must be an object";
+  const weights = Array.isArray(partition["weights"]) ? partition["weights"].map(Number) : [];
   if (weights.length === 0 || weights.some((weight) => !(weight >= 0)))
     return "needs weights, a list of shares";
-  const tails = Array.isArray(given["tail_weights"]) ? given["tail_weights"].map(Number) : undefined;
+  const tails = Array.isArray(partition["tail_weights"]) ? partition["tail_weights"].map(Number) : undefined;
   if (Math.abs([...weights, ...(tails ?? [])].reduce((sum, weight) => sum + weight, 0) - 1) > 1e-6)
     return "has weights that do not add up to 1";
-  if (Array.isArray(given["values"]))
-    return given["values"].length === weights.length
-      ? { kind: "values", values: given["values"], weights }
+  if (Array.isArray(partition["values"]))
+    return partition["values"].length === weights.length
+      ? { kind: "values", values: partition["values"], weights }
       : "needs one weight a value";
-  if (!Array.isArray(given["bins"])) return "needs bins or values";
-  const bins = given["bins"].map(Number);
+  if (!Array.isArray(partition["bins"])) return "needs bins or values";
+  const bins = partition["bins"].map(Number);
   if (bins.length !== weights.length + 1) return "needs one more bin edge than weights";
   if (bins.some((edge, index) => Number.isNaN(edge) || (index > 0 && edge <= (bins[index - 1] ?? edge))))
     return "has bin edges that do not rise";
@@ -59,16 +59,16 @@ function refuse(params: JsonObject) {
   const partition = readPartition(params);
   if (typeof partition === "string")
     return { param: "partition_object", problem: partition, advice: "Pass { bins | values, weights }" };
-  const held = number(params, "tail_weight_holdout") ?? 0;
+  const holdout = number(params, "tail_weight_holdout") ?? 0;
   if (partition.kind === "values") return undefined;
-  if (held > 0 && partition.tails !== undefined)
+  if (holdout > 0 && partition.tails !== undefined)
     return {
       param: "tail_weight_holdout",
       problem: "cannot be combined with tail_weights",
       advice: "Leave out one of them",
     };
   const [first, last] = [partition.bins[0], partition.bins.at(-1)];
-  if (held > 0 && first === -Infinity && last === Infinity)
+  if (holdout > 0 && first === -Infinity && last === Infinity)
     return {
       param: "tail_weight_holdout",
       problem: "is given though the bins have no tails",

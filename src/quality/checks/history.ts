@@ -62,10 +62,10 @@ function ruleOf(params: JsonObject): AnomalyRule {
 
 /** The rule with what was given to it: `relative_change (max_increase 2)`. */
 function ruleText(params: JsonObject): string {
-  const given = Object.entries(ruleOf(params)).flatMap(([name, value]) =>
+  const settings = Object.entries(ruleOf(params)).flatMap(([name, value]) =>
     name === "rule" ? [] : [`${name} ${value}`],
   );
-  return `${text(params, "rule")}${given.length === 0 ? "" : ` (${given.join(", ")})`}`;
+  return `${text(params, "rule")}${settings.length === 0 ? "" : ` (${settings.join(", ")})`}`;
 }
 
 function plannedMeasure(use: CheckUse) {
@@ -102,14 +102,16 @@ export const history: readonly Expectation[] = [
           if (current === null) return { success: false, observed: null, details: { history: past.length } };
           if (past.length < (number(use.check.params, "min_history") ?? 2))
             return { success: true, observed: current, details: { history: past.length, tooShort: true } };
-          const found = findAnomalies([...past, current], ruleOf(use.check.params), {
+          const anomalies = findAnomalies([...past, current], ruleOf(use.check.params), {
             from: past.length,
             to: past.length + 1,
           });
           const bounds =
-            found[0] === undefined ? {} : { lower: String(found[0].lower), upper: String(found[0].upper) };
+            anomalies[0] === undefined
+              ? {}
+              : { lower: String(anomalies[0].lower), upper: String(anomalies[0].upper) };
           return {
-            success: found.length === 0,
+            success: anomalies.length === 0,
             observed: current,
             details: { history: past.length, ...bounds },
           };

@@ -42,8 +42,9 @@ function comparable(use: CheckUse): readonly [ColumnUse, ColumnUse] {
  * Two columns as they are compared: exactly, or as doubles where no decimal has room for the digits of both.
  */
 function compared(use: CheckUse, a: ColumnUse, b: ColumnUse): readonly [SqlExpression, SqlExpression] {
-  const [one, two] = [digitsOf(a), digitsOf(b)];
-  if (Math.max(one.whole, two.whole) + Math.max(one.scale, two.scale) <= 38) return [a.sql, b.sql];
+  const [digitsA, digitsB] = [digitsOf(a), digitsOf(b)];
+  if (Math.max(digitsA.whole, digitsB.whole) + Math.max(digitsA.scale, digitsB.scale) <= 38)
+    return [a.sql, b.sql];
   return [use.dialect.toDouble(a.sql), use.dialect.toDouble(b.sql)];
 }
 
@@ -66,10 +67,12 @@ function addedUp(
     ...columns.map(digitsOf),
     { whole: digitsOfNumber(total).whole, scale: digitsOfNumber(total).fraction },
   ];
-  const scale = digits.reduce((most, one) => Math.max(most, one.scale), 0);
+  const scale = digits.reduce((most, operand) => Math.max(most, operand.scale), 0);
   // what adding so many can carry over; the engines check sums of 18 digits against 18 digits
   const width =
-    digits.reduce((most, one) => Math.max(most, one.whole), 0) + String(columns.length).length + scale;
+    digits.reduce((most, operand) => Math.max(most, operand.whole), 0) +
+    String(columns.length).length +
+    scale;
   const isExact =
     width <= 38 && columns.every((column) => column.class === "integer" || column.class === "decimal");
   const cast = (value: SqlExpression) =>
@@ -133,13 +136,13 @@ export const several: readonly Expectation[] = [
       `(${text(params, "column_A")}, ${text(params, "column_B")}) must be one of the ${list(params, "value_pairs_set").length} allowed pairs`,
     plan: (use) => {
       const [a, b] = [use.column("column_A", ordered), use.column("column_B", ordered)];
-      const one = (value: JsonValue, column: ColumnUse) =>
+      const equals = (value: JsonValue, column: ColumnUse) =>
         value === null
           ? sql`${column.sql} IS NULL`
           : sql`${column.sql} = ${use.value(value, column, "value_pairs_set")}`;
       const pairs = list(use.check.params, "value_pairs_set").map((pair) => {
         const [left, right] = Array.isArray(pair) ? (pair as readonly JsonValue[]) : [];
-        return sql`(${one(left ?? null, a)} AND ${one(right ?? null, b)})`;
+        return sql`(${equals(left ?? null, a)} AND ${equals(right ?? null, b)})`;
       });
       return {
         kind: "row",
@@ -182,10 +185,10 @@ export const several: readonly Expectation[] = [
     plan: (use) => {
       const columns = use.columnList("column_list", ordered);
       const [first] = columns;
-      for (const [at, column] of columns.entries()) {
+      for (const [index, column] of columns.entries()) {
         if (first === undefined || areAlike(first.class, column.class)) continue;
         throw invalidSuite(
-          `${use.check.path}.params.column_list[${at}]`,
+          `${use.check.path}.params.column_list[${index}]`,
           `${column.name} (${column.type}) cannot be compared with ${first.name} (${first.type})`,
           "Compare columns of one type",
         );

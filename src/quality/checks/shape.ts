@@ -140,9 +140,9 @@ export const shape: readonly Expectation[] = [
     },
     message: (params) => `columns must be ${texts(params, "column_set").join(", ")}`,
     plan: columnNames((names, use) => {
-      const wanted = texts(use.check.params, "column_set");
-      const unexpected = names.filter((name) => !wanted.includes(name));
-      const missing = wanted.filter((name) => !names.includes(name));
+      const expected = texts(use.check.params, "column_set");
+      const unexpected = names.filter((name) => !expected.includes(name));
+      const missing = expected.filter((name) => !names.includes(name));
       const mismatched = defined({
         unexpected: unexpected.length === 0 ? undefined : unexpected,
         missing: missing.length === 0 ? undefined : missing,
@@ -161,9 +161,9 @@ export const shape: readonly Expectation[] = [
     params: { column_list: { type: "columns", required: true, about: "a list of column names" } },
     message: (params) => `columns must be ${texts(params, "column_list").join(", ")} in this order`,
     plan: columnNames((names, use) => {
-      const wanted = texts(use.check.params, "column_list");
+      const expected = texts(use.check.params, "column_list");
       return {
-        success: wanted.length === names.length && wanted.every((name, index) => name === names[index]),
+        success: expected.length === names.length && expected.every((name, index) => name === names[index]),
       };
     }),
   },

@@ -57,7 +57,7 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
     ...(acrossTable ? { tables: [thisTable] } : uniqueProofs(rules)),
     failing: (scoped, relations, position) => {
       const { names } = position;
-      const { group, found, fails, firstPosition } = names;
+      const { group, existing, fails, firstPosition } = names;
       const aliases = keys.map((_, index) => names.key(index));
       const table = acrossTable ? relations(thisTable) : undefined;
       const groups = sql`SELECT ${keys.map((key, index) => sql`${key} AS ${names.key(index)}`)}, count(*) AS ${group}${firstOf(keepFirst, position)} FROM ${scoped} WHERE NOT ${rules.missing} GROUP BY ${joinSql(aliases)}`;
@@ -73,12 +73,12 @@ function uniqueKeys(use: CheckUse, rules: KeyRules): KeysPlan {
       const always = rules.alwaysFails === undefined ? sql`false` : joinSql(nullParts, sql` OR `);
       // a key that the table holds has no first row to keep in the batch
       const first = keepFirst
-        ? sql`, CASE WHEN ${found} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
+        ? sql`, CASE WHEN ${existing} OR ${fails} THEN NULL ELSE ${firstPosition} END AS ${firstPosition}`
         : sql``;
       const rows = keepFirst
-        ? sql`CASE WHEN ${found} OR ${fails} THEN ${group} ELSE ${group} - 1 END`
+        ? sql`CASE WHEN ${existing} OR ${fails} THEN ${group} ELSE ${group} - 1 END`
         : group;
-      return sql`SELECT ${joinSql(aliases)}, ${rows} AS ${names.rows}${first} FROM (SELECT *, ${known} AS ${found}, (${always}) AS ${fails} FROM (${groups}) AS batch) WHERE ${group} > 1 OR ${found} OR ${fails}`;
+      return sql`SELECT ${joinSql(aliases)}, ${rows} AS ${names.rows}${first} FROM (SELECT *, ${known} AS ${existing}, (${always}) AS ${fails} FROM (${groups}) AS batch) WHERE ${group} > 1 OR ${existing} OR ${fails}`;
     },
   };
 }

@@ -18,13 +18,13 @@ const shown = (params: JsonObject): string =>
     .map((value) => String(value))
     .join(", ") + (list(params, "value_set").length > 8 ? ", …" : "");
 
-function inSet(use: CheckUse, wanted: boolean): CheckPlan {
+function inSet(use: CheckUse, inside: boolean): CheckPlan {
   const column = use.column("column", [...ordered, "binary"]);
   const literals = list(use.check.params, "value_set").map((value) => use.value(value, column, "value_set"));
   const pass =
     literals.length === 0
-      ? sql`(CASE WHEN ${column.sql} IS NOT NULL THEN ${wanted ? sql`false` : sql`true`} END)`
-      : sql`(${wanted ? sql`` : sql`NOT `}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
+      ? sql`(CASE WHEN ${column.sql} IS NOT NULL THEN ${inside ? sql`false` : sql`true`} END)`
+      : sql`(${inside ? sql`` : sql`NOT `}${use.dialect.isOneOf(column.sql, literals, column.class)})`;
   return { kind: "row", pass, missing: sql`${column.sql} IS NULL`, nullsExactly: true, shows: [column] };
 }
 

@@ -40,12 +40,14 @@ export function compileSuite(
   const planned = planSuite(suite, { columns: columnsOfSchema(schema), dialect, now });
   const rowChecks: { id: string; fails: SqlExpression }[] = [];
   const aggregates: SqlExpression[] = [];
-  for (const [at, check] of planned.entries()) {
+  for (const [index, check] of planned.entries()) {
     const mask = rowMask(check);
     if (mask !== undefined) rowChecks.push({ id: check.check.id, fails: mask.fail });
     else if (check.plan.kind === "aggregate") {
       for (const [name, aggregate] of Object.entries(check.plan.aggregates))
-        aggregates.push(sql`${dialect.filtered(aggregate, check.scope)} AS ${plainName(`a${at}_${name}`)}`);
+        aggregates.push(
+          sql`${dialect.filtered(aggregate, check.scope)} AS ${plainName(`a${index}_${name}`)}`,
+        );
     } else if (check.plan.kind !== "schema") {
       throw invalidSuite(
         `${check.check.path}.kind`,

@@ -65,12 +65,12 @@ export async function countRows(
   const row = await mainPass(session, planned, masks, staged);
   const rows = toNumber(row["n"]) ?? 0;
   const results = new Map<string, CheckResult>();
-  for (const [at, check] of planned.entries()) {
+  for (const [index, check] of planned.entries()) {
     const mask = masks.find((candidate) => candidate.planned.check.id === check.check.id);
     const repaired = context.repairs.get(check.check.id) ?? 0;
     const result =
       mask === undefined
-        ? aggregateResult(check, await judged(session, check, at, row, staged, context))
+        ? aggregateResult(check, await judged(session, check, index, row, staged, context))
         : rowResult(mask, { ...countsOf(mask, masks.indexOf(mask), row, rows), repaired });
     results.set(check.check.id, result);
   }
@@ -88,25 +88,26 @@ async function mainPass(
 ): Promise<EngineRow> {
   const columns = [sql`count(*) AS n`];
   const outer = [sql`*`];
-  for (const [at, mask] of masks.entries()) {
+  for (const [index, mask] of masks.entries()) {
     if (mask.considered !== undefined)
       columns.push(
-        sql`${mask.consideredColumn === undefined ? sql`count_if(${mask.considered})` : sql`count(${mask.consideredColumn})`} AS m${at}_considered`,
+        sql`${mask.consideredColumn === undefined ? sql`count_if(${mask.considered})` : sql`count(${mask.consideredColumn})`} AS m${index}_considered`,
       );
     const failing =
       mask.presentColumn === undefined
         ? sql`count_if(${mask.countedFail})`
         : sql`count(*) - count(${mask.presentColumn})`;
-    if (mask.known === undefined) columns.push(sql`${failing} AS m${at}_fail`);
-    if (mask.toProve !== undefined) columns.push(sql`${mask.toProve.sql} AS m${at}_proven`);
+    if (mask.known === undefined) columns.push(sql`${failing} AS m${index}_fail`);
+    if (mask.toProve !== undefined) columns.push(sql`${mask.toProve.sql} AS m${index}_proven`);
   }
-  for (const [at, check] of planned.entries()) {
+  for (const [index, check] of planned.entries()) {
     const { plan } = check;
     if (plan.kind !== "aggregate" && plan.kind !== "history") continue;
-    appendAll(columns, selectAggregates(check, plan.aggregates, at));
-    const conditions = plan.kind === "aggregate" ? plan.conditions?.((name) => aliasOf(at, name)) : undefined;
+    appendAll(columns, selectAggregates(check, plan.aggregates, index));
+    const conditions =
+      plan.kind === "aggregate" ? plan.conditions?.((name) => aliasOf(index, name)) : undefined;
     for (const [name, condition] of Object.entries(conditions ?? {}))
-      outer.push(sql`${condition} AS ${aliasOf(at, name)}`);
+      outer.push(sql`${condition} AS ${aliasOf(index, name)}`);
   }
   // only what the counts themselves read is joined: failing keys and positions are counted already
   const joined = masks.filter(

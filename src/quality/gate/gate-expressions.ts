@@ -48,17 +48,17 @@ export async function checkedExpressions(
  * suites are defined.
  */
 async function checkPatterns(session: Session, suite: Suite): Promise<void> {
-  const asked = suite.checks.flatMap((check) =>
+  const patterns = suite.checks.flatMap((check) =>
     patternsOf(check).map(({ param, text, sql }) => ({ path: `${check.path}.params.${param}`, text, sql })),
   );
-  const ask = (some: typeof asked) => session.rows(sql`SELECT ${joinSql(some.map(({ sql }) => sql))}`);
-  if (asked.length === 0 || (await ask(asked).then(isAnswer, failed)) === undefined) return;
-  for (const one of asked) {
-    const error = await ask([one]).then(isAnswer, failed);
+  const ask = (some: typeof patterns) => session.rows(sql`SELECT ${joinSql(some.map(({ sql }) => sql))}`);
+  if (patterns.length === 0 || (await ask(patterns).then(isAnswer, failed)) === undefined) return;
+  for (const pattern of patterns) {
+    const error = await ask([pattern]).then(isAnswer, failed);
     if (error === undefined) continue;
     throw invalidSuite(
-      one.path,
-      `the engine does not take ${JSON.stringify(one.text)}: ${error.message}`,
+      pattern.path,
+      `the engine does not take ${JSON.stringify(pattern.text)}: ${error.message}`,
       "Write it as the engine reads it",
       error,
     );

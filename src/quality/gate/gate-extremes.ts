@@ -25,7 +25,7 @@ export interface WrittenFacts {
 }
 
 /** What extremes tell without a look at the rows. */
-export interface Told {
+export interface ExtremesAnswer {
   readonly results: ReadonlyMap<string, CheckResult>;
   /** Checks that some extreme fails, so that some row must. */
   readonly refuted: ReadonlySet<string>;
@@ -38,15 +38,15 @@ export interface Told {
  * Such a check is run as it is over a relation of the extremes alone, so that every type compares as it does
  * among the rows.
  */
-export async function toldByExtremes(
+export async function answerFromExtremes(
   session: Session,
   planned: readonly PlannedCheck[],
   batch: StagedRelation,
   facts: WrittenFacts,
   context: CountContext,
-): Promise<Told> {
+): Promise<ExtremesAnswer> {
   const known = new Map<string, ColumnFacts>();
-  const asked: PlannedCheck[] = [];
+  const answerable: PlannedCheck[] = [];
   for (const check of planned) {
     const name = columnOf(check, batch.columns);
     if (name === undefined) continue;
@@ -54,12 +54,12 @@ export async function toldByExtremes(
     if (column.extremes === undefined) continue;
     known.set(name, column);
     // nulls fill up the relation of the extremes; those of the rows are looked at apart
-    asked.push({ ...check, check: { ...check.check, onNull: "ignore" } });
+    answerable.push({ ...check, check: { ...check.check, onNull: "ignore" } });
   }
   const relation = await relationOf(session, batch, known);
   if (relation === undefined) return { results: new Map(), refuted: new Set() };
-  const masks = asked.flatMap((check) => rowMask(check) ?? []);
-  const counted = await countRows(session, asked, masks, relation, context);
+  const masks = answerable.flatMap((check) => rowMask(check) ?? []);
+  const counted = await countRows(session, answerable, masks, relation, context);
   const results = new Map<string, CheckResult>();
   const refuted = new Set<string>();
   for (const check of planned) {

@@ -1,7 +1,7 @@
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { rowResult } from "./gate-counts.ts";
-import type { Told, WrittenFacts } from "./gate-extremes.ts";
+import type { ExtremesAnswer, WrittenFacts } from "./gate-extremes.ts";
 import { type Mask, rowMask } from "./masks.ts";
 import type { CheckResult } from "./verdict.ts";
 
@@ -61,7 +61,7 @@ export async function passedResults(
   masks: readonly Mask[],
   columns: readonly EngineColumn[],
   facts: WrittenFacts,
-): Promise<Told> {
+): Promise<ExtremesAnswer> {
   const present = async (column: string) => (await facts.column(column)).present();
   const results = new Map<string, CheckResult>();
   const refuted = new Set<string>();

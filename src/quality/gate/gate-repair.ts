@@ -67,14 +67,14 @@ interface RepairedColumn {
 
 function repairedColumn(staged: StagedRelation, check: Check, { columns }: RepairContext): RepairedColumn {
   const column = findColumn(String(check.params["column"]), columns, duckdbDialect);
-  const held = staged.columns.find(({ name }) => name === column?.name);
-  if (column === undefined || held === undefined)
+  const stagedColumn = staged.columns.find(({ name }) => name === column?.name);
+  if (column === undefined || stagedColumn === undefined)
     throw invalidSuite(
       `${check.path}.params.column`,
       "a nested field cannot be repaired",
       "Repair a top-level column",
     );
-  return { sql: column.sql, type: held.type };
+  return { sql: column.sql, type: stagedColumn.type };
 }
 
 /**
@@ -129,8 +129,8 @@ async function replacedBy(
 ): Promise<StagedRelation> {
   const { check } = mask.planned;
   const column = repairedColumn(staged, check, context);
-  const given = context.functions[repair.function];
-  if (given === undefined)
+  const repairFunction = context.functions[repair.function];
+  if (repairFunction === undefined)
     throw invalidSuite(
       `${check.path}.repair.function`,
       `no function "${repair.function}" is given`,
@@ -145,7 +145,7 @@ async function replacedBy(
   ];
   const failing = sql`SELECT ${position.file} AS ${names.file}, ${position.row} AS ${names.row}, * EXCLUDE (${position.file}, ${position.row}) FROM (${staged.positionedSql}) AS staged WHERE ${mask.fail}`;
   const kept = await session.stage(
-    { kind: "rows", rows: await repairs(session, failing, given, check) },
+    { kind: "rows", rows: await repairs(session, failing, repairFunction, check) },
     { columns },
   );
   const table = temporaryTable();
@@ -179,7 +179,7 @@ async function repairs(
   repair: RowFunction,
   check: Check,
 ): Promise<SourceRow[]> {
-  const found: SourceRow[] = [];
+  const repaired: SourceRow[] = [];
   for await (const batch of session.arrow(failing)) {
     const values = repair(withoutPosition(batch));
     if (values.length !== batch.numRows) {
@@ -191,14 +191,14 @@ async function repairs(
     }
     const [files, rows] = [batch.getChildAt(0), batch.getChildAt(1)];
     for (let index = 0; index < batch.numRows; index++) {
-      found.push({
+      repaired.push({
         file: files?.get(index) ?? null,
         row: BigInt(rows?.get(index) ?? 0),
         value: values[index] ?? null,
       });
     }
   }
-  return found;
+  return repaired;
 }
 
 function repairSql(mask: Mask, column: SqlExpression, context: RepairContext): SqlExpression {

@@ -40,12 +40,12 @@ export async function sampleRows(
 ): Promise<Split> {
   const samples = new Map<string, readonly SampleRow[]>();
   const together: Reacted[] = [];
-  for (const one of reacted) {
-    if ((one.result.unexpected ?? 0) * oftenOneIn < rows) together.push(one);
-    else samples.set(one.mask.planned.check.id, await firstFailing(session, staged, one.mask));
+  for (const check of reacted) {
+    if ((check.result.unexpected ?? 0) * oftenOneIn < rows) together.push(check);
+    else samples.set(check.mask.planned.check.id, await firstFailing(session, staged, check.mask));
   }
   const moved = reacted.filter(({ result }) => ["quarantine", "drop", "tag"].includes(result.reaction));
-  const looked = reacted.filter((one) => moved.includes(one) || together.includes(one));
+  const looked = reacted.filter((check) => moved.includes(check) || together.includes(check));
   if (looked.length === 0) return { quarantined: 0, aside: noPlaces, dropped: 0, tagged: 0, samples };
   const by = (reaction: string) =>
     moved.filter(({ result }) => result.reaction === reaction).map(({ mask }) => mask);
@@ -65,8 +65,8 @@ export async function sampleRows(
     sql`SELECT ${joinSql([...counts, ...collected])} FROM ${maskedSource(staged, masks)} WHERE ${anyFails(masks)}`,
   );
   const aside = placesOf(row["aside"]);
-  for (const [at, { mask }] of together.entries())
-    samples.set(mask.planned.check.id, readSample(row[`s${at}`], mask, staged));
+  for (const [index, { mask }] of together.entries())
+    samples.set(mask.planned.check.id, readSample(row[`s${index}`], mask, staged));
   return {
     quarantined: aside.rows,
     aside,
@@ -82,11 +82,11 @@ async function firstFailing(session: Session, staged: StagedRelation, mask: Mask
   // A scan keeps the source's order, so that it can stop at the last row wanted; a join does not.
   const order =
     mask.joins.length === 0 ? sql`` : sql`ORDER BY coalesce(${position.file}, ''), ${position.row} `;
-  const found = await session.rows(
-    sql`SELECT ${shownRow(mask, staged)} AS found FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
+  const rows = await session.rows(
+    sql`SELECT ${shownRow(mask, staged)} AS sample FROM ${maskedSource(staged, [mask])} WHERE ${mask.fail} ${order}LIMIT ${sampleLimit}`,
   );
   return readSample(
-    found.map((row) => row["found"] ?? null),
+    rows.map((row) => row["sample"] ?? null),
     mask,
     staged,
   );

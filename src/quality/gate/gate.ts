@@ -10,7 +10,7 @@ import { refuseReference } from "../suite/reference.ts";
 import type { GateContext } from "./gate-context.ts";
 import { type CountContext, type Counted, countRows, resolveRounds } from "./gate-counts.ts";
 import { checkedExpressions } from "./gate-expressions.ts";
-import { type Told, toldByExtremes, type WrittenFacts } from "./gate-extremes.ts";
+import { answerFromExtremes, type ExtremesAnswer, type WrittenFacts } from "./gate-extremes.ts";
 import { groupMasks, isOutOfRange } from "./gate-groups.ts";
 import { guardConditions, isGuardable, passedResults } from "./gate-guard.ts";
 import { type Repaired, repairRows } from "./gate-repair.ts";
@@ -72,8 +72,8 @@ export class Gate {
     refuseMissingRelations(all, context);
     const functions = { ...suite.functions, ...context.functions };
     const replaced = await repairRows(session, all, staged, { columns, expressions, functions });
-    const anew = replaced.counts.size === 0 ? undefined : context.afterRepair?.(replaced.staged);
-    const repaired = anew === undefined ? replaced : { ...replaced, staged: anew };
+    const recomputed = replaced.counts.size === 0 ? undefined : context.afterRepair?.(replaced.staged);
+    const repaired = recomputed === undefined ? replaced : { ...replaced, staged: recomputed };
     const planned = await resolveRounds(session, repaired.planned, repaired.staged);
     return new Gate({ session, suite, context, columns, repaired, planned });
   }
@@ -118,12 +118,12 @@ export class Gate {
     const passed = await passedResults(this.#guarded, repaired.staged.columns, facts);
     confirm(passed, passed.results);
     const others = planned.filter(({ check }) => !passed.results.has(check.id));
-    const told = await toldByExtremes(session, others, repaired.staged, facts, this.#countContext);
-    const counted = await this.#count(others.filter(({ check }) => !told.results.has(check.id)));
+    const answered = await answerFromExtremes(session, others, repaired.staged, facts, this.#countContext);
+    const counted = await this.#count(others.filter(({ check }) => !answered.results.has(check.id)));
     if (counted.rows !== facts.rows) return undefined;
-    confirm(told, counted.results);
+    confirm(answered, counted.results);
     const results = planned.flatMap(({ check: { id } }) => {
-      const result = passed.results.get(id) ?? told.results.get(id) ?? counted.results.get(id);
+      const result = passed.results.get(id) ?? answered.results.get(id) ?? counted.results.get(id);
       return result === undefined ? [] : [[id, result] as const];
     });
     return this.#conclude({ ...counted, results: new Map(results) });
@@ -135,8 +135,8 @@ export class Gate {
    */
   async confirm(verdict: GateOutcome, facts: WrittenFacts): Promise<void> {
     const { planned, repaired, session } = this.#parts;
-    const told = await toldByExtremes(session, planned, repaired.staged, facts, this.#countContext);
-    confirm(told, new Map(verdict.checks.map((check) => [check.id, check])));
+    const answered = await answerFromExtremes(session, planned, repaired.staged, facts, this.#countContext);
+    confirm(answered, new Map(verdict.checks.map((check) => [check.id, check])));
   }
 
   get #countContext(): CountContext {
@@ -164,11 +164,11 @@ export class Gate {
     const unproven = planned.filter(({ check }) => counted.unproven?.has(check.id) === true);
     if (unproven.length === 0) return { ...counted, masks };
     const again = await this.#count(unproven, false);
-    const found = new Map(again.masks.map((mask) => [mask.planned, mask]));
+    const recounted = new Map(again.masks.map((mask) => [mask.planned, mask]));
     return {
       rows: counted.rows,
       results: new Map([...counted.results, ...again.results]),
-      masks: masks.map((mask) => found.get(mask.planned) ?? mask),
+      masks: masks.map((mask) => recounted.get(mask.planned) ?? mask),
     };
   }
 
@@ -199,7 +199,7 @@ interface CountedMasks extends Counted {
  * @throws `SOURCE_UNREADABLE` for checks that every row passed though what was written of the same rows fails
  * them
  */
-function confirm({ refuted }: Told, results: ReadonlyMap<string, CheckResult>): void {
+function confirm({ refuted }: ExtremesAnswer, results: ReadonlyMap<string, CheckResult>): void {
   const misled = [...refuted].filter((id) => results.get(id)?.unexpected === 0);
   if (misled.length === 0) return;
   throw new VarveError(

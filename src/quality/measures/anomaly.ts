@@ -75,7 +75,7 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
   switch (rule.rule) {
     case "threshold":
       return within(series, searched, (index) => ({
-        compared: at(series, index),
+        compared: valueAt(series, index),
         lower: rule.lower ?? -Infinity,
         upper: rule.upper ?? Infinity,
       }));
@@ -86,7 +86,7 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
         index < order
           ? undefined
           : {
-              compared: at(changes, index - order),
+              compared: valueAt(changes, index - order),
               lower: rule.max_decrease ?? -Infinity,
               upper: rule.max_increase ?? Infinity,
             },
@@ -98,7 +98,7 @@ function expectedRanges(series: readonly number[], rule: AnomalyRule, searched: 
         index < order
           ? undefined
           : {
-              compared: ratio(at(series, index), at(series, index - order)),
+              compared: ratio(valueAt(series, index), valueAt(series, index - order)),
               lower: rule.max_decrease ?? -Infinity,
               upper: rule.max_increase ?? Infinity,
             },
@@ -118,7 +118,7 @@ function ratio(value: number, before: number): number {
   return value === 0 && before === 0 ? 1 : value / before;
 }
 
-function at(series: readonly number[], index: number): number {
+function valueAt(series: readonly number[], index: number): number {
   return series[index] ?? Number.NaN;
 }
 
@@ -127,19 +127,19 @@ function within(
   searched: Searched,
   range: (index: number) => Omit<Range, "index"> | undefined,
 ): Range[] {
-  const found: Range[] = [];
+  const ranges: Range[] = [];
   for (let index = Math.max(0, searched.from); index < Math.min(series.length, searched.to); index++) {
     const expected = range(index);
-    if (expected !== undefined) found.push({ index, ...expected });
+    if (expected !== undefined) ranges.push({ index, ...expected });
   }
-  return found;
+  return ranges;
 }
 
 /** Differences of differences, `order` times; order 0 is the series itself. */
 function nthDifference(series: readonly number[], order: number): number[] {
   let current = [...series];
   for (let time = 0; time < order; time++)
-    current = current.slice(1).map((value, index) => value - at(current, index));
+    current = current.slice(1).map((value, index) => value - valueAt(current, index));
   return current;
 }
 
@@ -168,7 +168,7 @@ function batchNormal(
     mean - (rule.lower_factor ?? 3) * deviation,
     mean + (rule.upper_factor ?? 3) * deviation,
   ];
-  return within(series, searched, (index) => ({ compared: at(series, index), lower, upper }));
+  return within(series, searched, (index) => ({ compared: valueAt(series, index), lower, upper }));
 }
 
 /** State of the running mean after each value, as {@link onlineNormal} uses it. */
@@ -220,7 +220,7 @@ function onlineNormal(
     // the state may have been put back, so the verdict is the state's own, not the bounds'
     return {
       index,
-      compared: anomaly ? Number.NaN : at(series, index),
+      compared: anomaly ? Number.NaN : valueAt(series, index),
       lower: anomaly ? lower : -Infinity,
       upper: anomaly ? upper : Infinity,
     };
@@ -238,11 +238,12 @@ function seasonal(
 ): Range[] {
   return within(series, searched, (index) => {
     const past: number[] = [];
-    for (let before = index - rule.period; before >= 0; before -= rule.period) past.push(at(series, before));
+    for (let before = index - rule.period; before >= 0; before -= rule.period)
+      past.push(valueAt(series, before));
     if (past.length < 2) return undefined;
     const { mean, deviation } = meanAndDeviation(past, 1);
     return {
-      compared: at(series, index),
+      compared: valueAt(series, index),
       lower: mean - (rule.lower_factor ?? 3) * deviation,
       upper: mean + (rule.upper_factor ?? 3) * deviation,
     };

@@ -37,12 +37,12 @@ export async function countDistinct(
 ): Promise<DistinctCount[]> {
   if (columns.length === 0 || rows === 0) return columns.map(() => ({ count: 0, exact: true }));
   const halvings = columns.map(({ guess }) => Math.max(0, Math.ceil(Math.log2(guess / counted))));
-  const found = await counts(
+  const sampled = await counts(
     session,
     relation,
     columns.map(({ name }, index) => sampledCount(duckdbDialect.identifier(name), halvings[index] ?? 0)),
   );
-  const estimates = found.map((count, index) => ({
+  const estimates = sampled.map((count, index) => ({
     count: Math.min(rows, count * 2 ** (halvings[index] ?? 0)),
     exact: halvings[index] === 0,
   }));
@@ -80,12 +80,12 @@ async function counts(
   relation: Relation,
   aggregates: readonly SqlExpression[],
 ): Promise<number[]> {
-  const found: number[] = [];
+  const results: number[] = [];
   for (let from = 0; from < aggregates.length; from += atATime) {
     const some = aggregates.slice(from, from + atATime);
     const select = joinSql(some.map((aggregate, index) => sql`${aggregate} AS d${index}`));
     const [row] = await session.rows(sql`SELECT ${select} FROM (${relation.sql})`);
-    for (const index of some.keys()) found.push(toNumber(row?.[`d${index}`]) ?? 0);
+    for (const index of some.keys()) results.push(toNumber(row?.[`d${index}`]) ?? 0);
   }
-  return found;
+  return results;
 }

@@ -73,8 +73,8 @@ async function sketchHashes(session: Session, hashed: SqlSelect, columns: number
 }
 
 /** The sketch of the values of both. */
-export function mergeDistinct(one: DistinctSketch, other: DistinctSketch): DistinctSketch {
-  return one.map((rank, index) => Math.max(rank, other[index] ?? 0));
+export function mergeDistinct(a: DistinctSketch, b: DistinctSketch): DistinctSketch {
+  return a.map((rank, index) => Math.max(rank, b[index] ?? 0));
 }
 
 /** About how many different values the sketch has seen. */

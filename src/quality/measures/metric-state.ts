@@ -112,13 +112,11 @@ export async function measureState(
     sql`SELECT ${joinSql([sql`count(*) AS n`, ...aggregates])} FROM (${relation.sql})`,
   );
   const rows = toNumber(row["n"]) ?? 0;
-  const plain = columns.flatMap((column, index) =>
-    column.class === "nested" ? [] : [{ ...column, at: index }],
-  );
+  const plain = columns.flatMap((column, index) => (column.class === "nested" ? [] : [{ ...column, index }]));
   const few = (index: number) => (toNumber(row[`c${index}_distinct`]) ?? 0) < rows / 4;
-  const one = (column: (typeof plain)[number]) =>
-    sketchDistinct(session, relation.sql, column.name, few(column.at));
-  const distinct = await sketched(rows, plain, one, (names) =>
+  const sketchOne = (column: (typeof plain)[number]) =>
+    sketchDistinct(session, relation.sql, column.name, few(column.index));
+  const distinct = await sketched(rows, plain, sketchOne, (names) =>
     sketchDistinctTogether(session, relation.sql, names),
   );
   const quantiles = await sketched(
@@ -141,23 +139,23 @@ const fewRows = 100_000;
 const sharing = 50;
 
 /** Sketches of columns by their places: one pass each, or shared passes where there are few rows. */
-async function sketched<T, C extends { readonly at: number; readonly name: string }>(
+async function sketched<T, C extends { readonly index: number; readonly name: string }>(
   rows: number,
   columns: readonly C[],
-  one: (column: C) => Promise<T>,
-  together: (names: readonly string[]) => Promise<T[]>,
+  sketchOne: (column: C) => Promise<T>,
+  sketchTogether: (names: readonly string[]) => Promise<T[]>,
 ): Promise<Map<number, T>> {
-  const found = new Map<number, T>();
+  const byPosition = new Map<number, T>();
   if (rows > fewRows) {
-    for (const column of columns) found.set(column.at, await one(column));
-    return found;
+    for (const column of columns) byPosition.set(column.index, await sketchOne(column));
+    return byPosition;
   }
   for (let from = 0; from < columns.length; from += sharing) {
     const some = columns.slice(from, from + sharing);
-    const sketches = await together(some.map(({ name }) => name));
-    for (const [index, sketch] of sketches.entries()) found.set(some[index]?.at ?? -1, sketch);
+    const sketches = await sketchTogether(some.map(({ name }) => name));
+    for (const [index, sketch] of sketches.entries()) byPosition.set(some[index]?.index ?? -1, sketch);
   }
-  return found;
+  return byPosition;
 }
 
 function columnState(
@@ -184,12 +182,12 @@ function columnState(
  * The state of all rows from those of two parts (Chan's rule for the squares); a column that one part lacks
  * has no values there.
  */
-export function mergeStates(one: MetricState, other: MetricState): MetricState {
-  const names = [...new Set([...one.columns, ...other.columns].map((column) => column.name))];
+export function mergeStates(a: MetricState, b: MetricState): MetricState {
+  const names = [...new Set([...a.columns, ...b.columns].map((column) => column.name))];
   const find = (state: MetricState, name: string) => state.columns.find((column) => column.name === name);
   return {
-    rows: one.rows + other.rows,
-    columns: names.map((name) => mergeColumns(name, find(one, name), find(other, name))),
+    rows: a.rows + b.rows,
+    columns: names.map((name) => mergeColumns(name, find(a, name), find(b, name))),
   };
 }
 

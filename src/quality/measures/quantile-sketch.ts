@@ -64,9 +64,9 @@ async function sketchValues(session: Session, values: SqlSelect, columns: number
 }
 
 /** The sketch of the values of both. */
-export function mergeQuantiles(one: QuantileSketch, other: QuantileSketch): QuantileSketch {
+export function mergeQuantiles(a: QuantileSketch, b: QuantileSketch): QuantileSketch {
   const counts = new Map<string, QuantileBucket>();
-  for (const bucket of [...one, ...other]) {
+  for (const bucket of [...a, ...b]) {
     const key = `${bucket.sign}/${bucket.index}`;
     counts.set(key, { ...bucket, count: bucket.count + (counts.get(key)?.count ?? 0) });
   }

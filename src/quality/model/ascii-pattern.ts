@@ -24,13 +24,13 @@ export function matchesAsciiOnly(pattern: string): boolean {
   let depth = 0;
   for (let index = 0; index < inner.length; ) {
     step.lastIndex = index;
-    const found = step.exec(inner)?.[0];
-    if (found === undefined) return false;
-    if (found.startsWith("(")) depth++;
-    if (found === ")") depth--;
+    const token = step.exec(inner)?.[0];
+    if (token === undefined) return false;
+    if (token.startsWith("(")) depth++;
+    if (token === ")") depth--;
     // outside of groups an alternative would do without one of the anchors
-    if (depth < 0 || (found === "|" && depth === 0)) return false;
-    index += found.length;
+    if (depth < 0 || (token === "|" && depth === 0)) return false;
+    index += token.length;
   }
   return depth === 0;
 }

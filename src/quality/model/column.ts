@@ -74,8 +74,8 @@ const engineClasses: readonly (readonly [RegExp, ColumnClass])[] = [
 
 function engineColumn(name: string, type: string): SuiteColumn {
   const text = type.trim();
-  const found = text.endsWith("]") ? undefined : engineClasses.find(([pattern]) => pattern.test(text));
-  if (found !== undefined) return { name, class: found[1], type: text };
+  const match = text.endsWith("]") ? undefined : engineClasses.find(([pattern]) => pattern.test(text));
+  if (match !== undefined) return { name, class: match[1], type: text };
   const fields = structFields(text);
   return { name, class: "nested", type: text, fields };
 }

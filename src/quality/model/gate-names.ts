@@ -14,7 +14,7 @@ export interface GateNames {
   readonly order: SqlName;
   /** How many rows have a key, whether the table has it, and whether it fails always. */
   readonly group: SqlName;
-  readonly found: SqlName;
+  readonly existing: SqlName;
   readonly fails: SqlName;
 }
 
@@ -30,7 +30,7 @@ export function gateNames(columns: Iterable<string>): GateNames {
     value: plainName(`${prefix}value`),
     order: plainName(`${prefix}order`),
     group: plainName(`${prefix}group`),
-    found: plainName(`${prefix}found`),
+    existing: plainName(`${prefix}existing`),
     fails: plainName(`${prefix}fails`),
   };
 }

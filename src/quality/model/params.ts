@@ -24,16 +24,17 @@ export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
  * @throws `SUITE_INVALID` naming the parameter's path.
  */
 export function checkParams(params: JsonValue | undefined, specs: ParamSpecs, path: string): JsonObject {
-  const given = params ?? {};
-  if (!isJsonObject(given)) throw invalidSuite(path, "must be an object", "Pass the parameters as an object");
+  const object = params ?? {};
+  if (!isJsonObject(object))
+    throw invalidSuite(path, "must be an object", "Pass the parameters as an object");
   const known = Object.keys(specs);
-  for (const name of Object.keys(given)) {
+  for (const name of Object.keys(object)) {
     if (!Object.hasOwn(specs, name))
       throw invalidSuite(`${path}.${name}`, "unknown parameter", `Use ${known.join(", ") || "none"}`);
   }
   const checked: Record<string, JsonValue> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const value = Object.hasOwn(object, name) ? object[name] : undefined;
     if (value === undefined || value === null) {
       if (spec.required === true) throw invalidSuite(`${path}.${name}`, "is missing", `Pass ${spec.about}`);
       continue;
@@ -82,14 +83,14 @@ function problemOf(value: JsonValue, spec: ParamSpec): string | undefined {
 }
 
 function numberProblem(
-  given: JsonValue,
+  parameter: JsonValue,
   spec: {
     readonly type: "number" | "integer";
     readonly min?: number | undefined;
     readonly max?: number | undefined;
   },
 ): string | undefined {
-  const value = asNumbers(given);
+  const value = asNumbers(parameter);
   if (typeof value !== "number" || !Number.isFinite(value)) return "must be a number";
   if (spec.type === "integer" && !Number.isInteger(value)) return "must be an integer";
   if (spec.min !== undefined && value < spec.min) return `must be greater than or equal to ${spec.min}`;

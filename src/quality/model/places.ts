@@ -29,10 +29,10 @@ export function placesOf(value: unknown): Places {
 }
 
 /** The places of rows of two kinds, none of which is of both. */
-export function joinPlaces(one: Places, other: Places): Places {
+export function joinPlaces(a: Places, b: Places): Places {
   return {
-    rows: one.rows + other.rows,
-    places: one.places + other.places,
-    hash: String(BigInt(one.hash) + BigInt(other.hash)),
+    rows: a.rows + b.rows,
+    places: a.places + b.places,
+    hash: String(BigInt(a.hash) + BigInt(b.hash)),
   };
 }

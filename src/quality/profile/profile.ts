@@ -98,7 +98,7 @@ export async function profileRelation(session: Session, relation: Relation): Pro
       ? []
       : [
           {
-            at: position,
+            position,
             name,
             guess: toNumber(row[`c${position}_guess`]) ?? 0,
             complete: rows > 0 && profiles[position]?.completeness === 1,
@@ -106,12 +106,12 @@ export async function profileRelation(session: Session, relation: Relation): Pro
         ],
   );
   const distinct = await countDistinct(session, relation, plain, rows);
-  const counted = new Map(plain.map(({ at }, index) => [at, distinct[index]]));
+  const counted = new Map(plain.map(({ position }, index) => [position, distinct[index]]));
   const complete: ColumnProfile[] = [];
-  for (const [at, profile] of profiles.entries()) {
-    const found = counted.get(at);
-    const known = found === undefined ? profile : { ...profile, ...distinctOf(found) };
-    const few = found !== undefined && rows > 0 && hasHistogram(known);
+  for (const [position, profile] of profiles.entries()) {
+    const distinctCount = counted.get(position);
+    const known = distinctCount === undefined ? profile : { ...profile, ...distinctOf(distinctCount) };
+    const few = distinctCount !== undefined && rows > 0 && hasHistogram(known);
     complete.push(
       few
         ? { ...known, histogram: await valueHistogram(session, relation, known.name, histogramLimit * 2) }

@@ -21,7 +21,7 @@ export interface SuggestOptions {
   readonly extended?: boolean | undefined;
 }
 
-const made = (
+const suggestion = (
   id: string,
   kind: string,
   params: JsonObject,
@@ -36,7 +36,7 @@ const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
 /** Complete columns stay complete. */
 const complete: SuggestionRule = (column) =>
   column.completeness === 1
-    ? made(
+    ? suggestion(
         `${column.name}:not_null`,
         "expect_column_values_to_not_be_null",
         { column: column.name },
@@ -56,7 +56,7 @@ const mostlyComplete: SuggestionRule = (column, rows) => {
   if (completeness === null || completeness <= 0.2 || completeness >= 1) return undefined;
   const { lower } = wilsonInterval(completeness, rows);
   if (lower <= 0) return undefined;
-  return made(
+  return suggestion(
     `${column.name}:completeness`,
     "expect_column_completeness_to_be_between",
     { column: column.name, min_value: lower },
@@ -69,7 +69,7 @@ const mostlyComplete: SuggestionRule = (column, rows) => {
 const retainedType: SuggestionRule = ({ name, readsAs: type }) =>
   type === undefined
     ? undefined
-    : made(
+    : suggestion(
         `${name}:castable`,
         "expect_column_values_to_be_castable",
         { column: name, type },
@@ -105,38 +105,38 @@ function categories(
 
 /** Few values, hardly any of them seen only once: a category. */
 const categorical: SuggestionRule = (column) => {
-  const found = categories(column);
-  if (found === undefined) return undefined;
-  const singles = found.counts.filter((count) => count === 1).length / found.values.length;
+  const frequencies = categories(column);
+  if (frequencies === undefined) return undefined;
+  const singles = frequencies.counts.filter((count) => count === 1).length / frequencies.values.length;
   if (singles > 0.1) return undefined;
-  return made(
+  return suggestion(
     `${column.name}:category`,
     "expect_column_values_to_be_in_set",
-    { column: column.name, value_set: found.values },
-    `${found.values.length} different values, ${singles === 0 ? "each seen more than once" : `${percent(singles)} of them seen only once`}`,
+    { column: column.name, value_set: frequencies.values },
+    `${frequencies.values.length} different values, ${singles === 0 ? "each seen more than once" : `${percent(singles)} of them seen only once`}`,
     { onFail: "quarantine" },
   );
 };
 
 /** The most common values cover nine tenths of the rows though some are rare. */
 const mostlyCategorical: SuggestionRule = (column) => {
-  const found = categories(column);
-  if (found === undefined) return undefined;
-  const singles = found.counts.filter((count) => count === 1).length / found.values.length;
+  const frequencies = categories(column);
+  if (frequencies === undefined) return undefined;
+  const singles = frequencies.counts.filter((count) => count === 1).length / frequencies.values.length;
   if (singles <= 0.1 || singles > 0.4) return undefined;
   let covered = 0;
   const top: Category[] = [];
-  for (const [at, value] of found.values.entries()) {
-    if (covered / found.total >= 0.9) break;
+  for (const [index, value] of frequencies.values.entries()) {
+    if (covered / frequencies.total >= 0.9) break;
     top.push(value);
-    covered += found.counts[at] ?? 0;
+    covered += frequencies.counts[index] ?? 0;
   }
-  const { lower } = wilsonInterval(covered / found.total, found.total);
-  return made(
+  const { lower } = wilsonInterval(covered / frequencies.total, frequencies.total);
+  return suggestion(
     `${column.name}:category`,
     "expect_column_values_to_be_in_set",
     { column: column.name, value_set: top },
-    `${top.length} values cover ${percent(covered / found.total)} of the rows; ${lower} is the lower end of the 95 % confidence interval`,
+    `${top.length} values cover ${percent(covered / frequencies.total)} of the rows; ${lower} is the lower end of the 95 % confidence interval`,
     { mostly: lower, onFail: "warn" },
   );
 };
@@ -149,7 +149,7 @@ function isNonNegative(smallest: JsonValue | undefined): boolean {
 
 const nonNegative: SuggestionRule = (column) =>
   isNumeric(column.class) && isNonNegative(column.min) && (column.nans ?? 0) === 0
-    ? made(
+    ? suggestion(
         `${column.name}:non_negative`,
         "expect_column_values_to_be_between",
         { column: column.name, min_value: 0 },
@@ -162,7 +162,7 @@ const nonNegative: SuggestionRule = (column) =>
 const unique: SuggestionRule = (column, rows) => {
   if (column.completeness !== 1 || column.distinct !== rows || rows < 2) return undefined;
   if (column.class === "float" || column.class === "double") return undefined;
-  return made(
+  return suggestion(
     `${column.name}:unique`,
     "expect_column_values_to_be_unique",
     { column: column.name },
@@ -176,7 +176,7 @@ const lengths: SuggestionRule = (column) =>
   typeof column.maxLength === "number" &&
   column.minLength === column.maxLength &&
   column.maxLength > 0
-    ? made(
+    ? suggestion(
         `${column.name}:length`,
         "expect_column_value_lengths_to_equal",
         { column: column.name, value: column.maxLength },
@@ -209,10 +209,10 @@ export function suggestSuite(
   profile: Profile,
   { name = "suggested", extended = false }: SuggestOptions = {},
 ): SuggestedSuite {
-  const found = suggestions(profile, extended);
+  const suggested = suggestions(profile, extended);
   return {
-    suite: { name, checks: found.map(({ check }) => check) },
-    reasons: Object.fromEntries(found.map(({ check, reason }) => [check.id ?? check.kind, reason])),
+    suite: { name, checks: suggested.map(({ check }) => check) },
+    reasons: Object.fromEntries(suggested.map(({ check, reason }) => [check.id ?? check.kind, reason])),
   };
 }
 

@@ -36,10 +36,10 @@ function built(
   params: Readonly<Record<string, JsonValue | undefined>>,
   options: CheckOptions = {},
 ): BuiltCheck {
-  const given: JsonObject = Object.fromEntries(
+  const json: JsonObject = Object.fromEntries(
     Object.entries(params).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return { json: { kind, params: given, ...options } };
+  return { json: { kind, params: json, ...options } };
 }
 
 /** Unknown keys stay, so that the suite's reader refuses them by name as it does unknown options. */

@@ -27,29 +27,29 @@ export function suiteText(suite: Suite): string {
  * it. The smaller `maxBadShare` counts, and rows that do not fit are set aside only where the table's own
  * suite does so or says nothing of it.
  */
-export function joinSuites(table: Suite | undefined, given: Suite | undefined): Suite | undefined {
-  if (table === undefined || given === undefined) return table ?? given;
-  if (table.fingerprint === given.fingerprint) return given;
-  const taken = new Set([...table.checks, ...given.checks].map((check) => check.id));
-  const more = given.json.checks.map((json, index): CheckJson => {
-    const id = given.checks[index]?.id ?? "";
+export function joinSuites(table: Suite | undefined, own: Suite | undefined): Suite | undefined {
+  if (table === undefined || own === undefined) return table ?? own;
+  if (table.fingerprint === own.fingerprint) return own;
+  const taken = new Set([...table.checks, ...own.checks].map((check) => check.id));
+  const more = own.json.checks.map((json, index): CheckJson => {
+    const id = own.checks[index]?.id ?? "";
     return {
       ...json,
-      id: table.checks.some((check) => check.id === id) ? freeId(`${given.name}:${id}`, taken) : id,
+      id: table.checks.some((check) => check.id === id) ? freeId(`${own.name}:${id}`, taken) : id,
     };
   });
   const joined = defineSuite(
     {
-      name: `${table.name}+${given.name}`,
-      maxBadShare: Math.min(table.maxBadShare, given.maxBadShare),
-      tagColumn: table.json.tagColumn ?? given.tagColumn,
-      onMisfit: table.json.onMisfit ?? given.onMisfit,
+      name: `${table.name}+${own.name}`,
+      maxBadShare: Math.min(table.maxBadShare, own.maxBadShare),
+      tagColumn: table.json.tagColumn ?? own.tagColumn,
+      onMisfit: table.json.onMisfit ?? own.onMisfit,
       checks: [
         ...table.json.checks.map((json, index) => ({ ...json, id: table.checks[index]?.id ?? "" })),
         ...more,
       ],
     },
-    { ...table.functions, ...given.functions },
+    { ...table.functions, ...own.functions },
   );
   const carried = table.checks.length;
   const pathOf = (index: number) =>

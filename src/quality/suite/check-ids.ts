@@ -13,9 +13,9 @@ export function defaultId(kind: string, params: JsonObject): string {
 }
 
 /** An id that no other check has. */
-export function freeId(wanted: string, ids: ReadonlySet<string>): string {
+export function freeId(preferred: string, ids: ReadonlySet<string>): string {
   for (let n = 1; ; n++) {
-    const id = n === 1 ? wanted : `${wanted}#${n}`;
+    const id = n === 1 ? preferred : `${preferred}#${n}`;
     if (!ids.has(id)) return id;
   }
 }

@@ -46,10 +46,10 @@ function repairBy(value: JsonObject, { kind }: Expectation, params: JsonObject, 
   const how = oneOf(value["with"], repairs, `${location}.with`);
   const rest = { otherwise: oneOf(value["otherwise"], afterwards, `${location}.otherwise`) };
   if (how === "default") {
-    const given = value["value"];
-    if (typeof given !== "string" && typeof given !== "number" && typeof given !== "boolean")
+    const constant = value["value"];
+    if (typeof constant !== "string" && typeof constant !== "number" && typeof constant !== "boolean")
       throw invalidSuite(`${location}.value`, "is missing", "Pass the replacement value");
-    return { with: "default", value: given, ...rest };
+    return { with: "default", value: constant, ...rest };
   }
   if (how === "clip") {
     if (

@@ -107,10 +107,10 @@ export function parseSuite(text: string, functions: Readonly<Record<string, RowF
 
 /** The expectation of a check. */
 export function expectationOf(check: Check): Expectation {
-  const found = expectations.get(check.kind);
-  if (found === undefined)
+  const expectation = expectations.get(check.kind);
+  if (expectation === undefined)
     throw invalidSuite(`${check.path}.kind`, `unknown check "${check.kind}"`, "See the list of checks");
-  return found;
+  return expectation;
 }
 
 /**

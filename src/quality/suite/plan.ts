@@ -107,18 +107,18 @@ export function findColumn(
 
 function useOf(check: Check, context: PlanContext): CheckUse {
   const named = (name: string, path: string, accepts: readonly ColumnClass[] | undefined): ColumnUse => {
-    const found = findColumn(name, context.columns, context.dialect);
-    if (found === undefined)
+    const column = findColumn(name, context.columns, context.dialect);
+    if (column === undefined)
       throw invalidSuite(path, `unknown column "${name}"`, `The columns are ${columnNames(context.columns)}`);
-    if (isUntyped(found)) return typedAsNeeded(found, check, accepts, context.dialect);
-    if (accepts !== undefined && !accepts.includes(found.class)) {
+    if (isUntyped(column)) return typedAsNeeded(column, check, accepts, context.dialect);
+    if (accepts !== undefined && !accepts.includes(column.class)) {
       throw invalidSuite(
         path,
-        `column "${name}" is of type ${found.type}, which ${check.kind} cannot test`,
+        `column "${name}" is of type ${column.type}, which ${check.kind} cannot test`,
         `Use a column of type ${accepts.join(", ")}`,
       );
     }
-    return found;
+    return column;
   };
   const literal = (value: JsonValue, column: ColumnUse, param: string): SqlExpression => {
     const problem = misfit(value, column);
@@ -167,13 +167,13 @@ function typedAsNeeded(
   dialect: Dialect,
 ): ColumnUse {
   const { min_value, max_value, value_set, value } = check.params;
-  const given = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map(
+  const types = [min_value, max_value, value, ...(Array.isArray(value_set) ? value_set : [])].map(
     (item) => typeof item,
   );
   const fits = (kind: ColumnClass) => accepts === undefined || accepts.includes(kind);
-  if (given.includes("boolean") && fits("boolean"))
+  if (types.includes("boolean") && fits("boolean"))
     return { ...column, class: "boolean", sql: sql`CAST(${column.sql} AS BOOLEAN)` };
-  if ((given.includes("string") || !fits("double")) && fits("string"))
+  if ((types.includes("string") || !fits("double")) && fits("string"))
     return { ...column, class: "string", sql: dialect.toText(column.sql) };
   if (fits("double")) return { ...column, class: "double", sql: dialect.toDouble(column.sql) };
   return { ...column, class: "timestamp", sql: sql`CAST(${column.sql} AS TIMESTAMP)` };

@@ -19,8 +19,8 @@ export function refuseReference(
   const there = columnsOfRelation(columns);
   const path = `${check.path}.params.${check.params[param] === undefined ? "table" : param}`;
   for (const { own, other } of pairs) {
-    const found = findColumn(other, there, duckdbDialect);
-    if (found === undefined)
+    const column = findColumn(other, there, duckdbDialect);
+    if (column === undefined)
       throw invalidSuite(
         path,
         `the table "${table}" has no column "${other}"`,
@@ -28,10 +28,10 @@ export function refuseReference(
       );
     if (other !== own.name && !there.some(({ name }) => name.toLowerCase() === other.toLowerCase()))
       throw invalidSuite(path, `"${other}" is a nested field of "${table}"`, "Use a top-level column");
-    if (areAlike(own.class, found.class)) continue;
+    if (areAlike(own.class, column.class)) continue;
     throw invalidSuite(
       path,
-      `${own.name} (${own.type}) cannot be compared with ${other} (${found.type}) of "${table}"`,
+      `${own.name} (${own.type}) cannot be compared with ${other} (${column.type}) of "${table}"`,
       "Compare columns of the same type",
     );
   }

@@ -82,8 +82,8 @@ export function oneOf<T extends string>(
   path: string,
 ): T | undefined {
   if (value === undefined) return undefined;
-  const found = allowed.find((item) => item === value);
-  if (found === undefined)
+  const member = allowed.find((item) => item === value);
+  if (member === undefined)
     throw invalidSuite(path, `"${String(value)}" is not allowed`, `Use ${allowed.join(", ")}`);
-  return found;
+  return member;
 }

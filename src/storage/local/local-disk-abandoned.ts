@@ -42,11 +42,11 @@ export async function listAbandonedLocal(
   before: number,
   options: ReadOptions = {},
 ): Promise<string[]> {
-  const found: string[] = [];
+  const abandoned: string[] = [];
   for await (const file of privateEntries(root, options)) {
-    if (await isOlder(root, file, before)) found.push(relative(root.folder, file).split(sep).join("/"));
+    if (await isOlder(root, file, before)) abandoned.push(relative(root.folder, file).split(sep).join("/"));
   }
-  return found;
+  return abandoned;
 }
 
 async function* privateEntries(root: LocalRoot, options: AbandonedOptions): AsyncIterable<string> {

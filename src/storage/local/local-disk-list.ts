@@ -81,8 +81,8 @@ async function describe(
   signal: AbortSignal | undefined,
 ): Promise<ObjectInfo[]> {
   throwIfCancelled(signal, `listing ${root.folder}`);
-  const found = await mapBounded(paths, 8, (path) => infoIfFile(root, path));
-  return found.filter((info) => info !== undefined);
+  const infos = await mapBounded(paths, 8, (path) => infoIfFile(root, path));
+  return infos.filter((info) => info !== undefined);
 }
 
 /** `undefined` for what vanished since the folder was read, leaves the root or is not a file. */

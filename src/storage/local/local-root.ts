@@ -58,12 +58,12 @@ export function existingFileSync(root: LocalRoot, path: string): string {
  * @throws `PATH_OUTSIDE_TABLE`
  */
 export async function checkTargetFolder(root: LocalRoot, path: string): Promise<boolean> {
-  const wanted = dirname(fileNameOf(root, path));
-  for (let folder = wanted; folder.length > root.folder.length; folder = dirname(folder)) {
+  const target = dirname(fileNameOf(root, path));
+  for (let folder = target; folder.length > root.folder.length; folder = dirname(folder)) {
     const real = await realpathIfExists(folder);
     if (real === undefined) continue;
     await checkInside(root, path, real);
-    return folder === wanted;
+    return folder === target;
   }
   return false;
 }

@@ -38,9 +38,9 @@ export function memoryStore(name: string, folder = "", world: World = realWorld)
     return space.objects.get(base + checkPath(path));
   };
   const read = (path: string, options?: ReadOptions) => {
-    const found = find(path, options);
-    if (found === undefined) throw objectNotFound(uri, path);
-    return found.bytes;
+    const object = find(path, options);
+    if (object === undefined) throw objectNotFound(uri, path);
+    return object.bytes;
   };
   return {
     uri,
@@ -96,14 +96,14 @@ async function* listMemory(
   prefix: string,
   options?: ListOptions,
 ): AsyncIterable<ObjectInfo> {
-  const wanted = base + checkPrefix(prefix);
+  const keyPrefix = base + checkPrefix(prefix);
   const after = options?.startAfter === undefined ? undefined : base + options.startAfter;
   space.order ??= sortUtf8([...space.objects.keys()]);
   const order = space.order;
-  for (let index = firstAfter(order, wanted, after); index < order.length; index++) {
+  for (let index = firstAfter(order, keyPrefix, after); index < order.length; index++) {
     throwIfCancelled(options?.signal, `listing ${prefix}`);
     const key = order[index] ?? "";
-    if (!key.startsWith(wanted)) return;
+    if (!key.startsWith(keyPrefix)) return;
     const info = describe(key.slice(base.length), space.objects.get(key));
     if (info !== undefined) yield info;
   }

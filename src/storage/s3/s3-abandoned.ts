@@ -106,11 +106,11 @@ async function oldProbes(location: S3Location, before: number, options: ReadOpti
     signal,
     () => connection.client.send(new connection.sdk.ListObjectsV2Command(request), abortable(signal)),
   );
-  const found: string[] = [];
+  const abandoned: string[] = [];
   for (const { Key, LastModified } of page.Contents ?? []) {
-    if (Key !== undefined && (LastModified?.getTime() ?? before) < before) found.push(decode(Key));
+    if (Key !== undefined && (LastModified?.getTime() ?? before) < before) abandoned.push(decode(Key));
   }
-  return found;
+  return abandoned;
 }
 
 async function removeProbe(

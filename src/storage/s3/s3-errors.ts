@@ -106,16 +106,16 @@ function adviceFor(failure: S3Failure): string {
 }
 
 function textAt(value: unknown, ...keys: readonly string[]): string | undefined {
-  const found = at(value, keys);
-  return typeof found === "string" && found !== "" ? found : undefined;
+  const text = memberAt(value, keys);
+  return typeof text === "string" && text !== "" ? text : undefined;
 }
 
 function numberAt(value: unknown, ...keys: readonly string[]): number | undefined {
-  const found = at(value, keys);
-  return typeof found === "number" ? found : undefined;
+  const number = memberAt(value, keys);
+  return typeof number === "number" ? number : undefined;
 }
 
-function at(value: unknown, keys: readonly string[]): unknown {
+function memberAt(value: unknown, keys: readonly string[]): unknown {
   return keys.reduce<unknown>(
     (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
     value,

@@ -46,7 +46,7 @@ export async function s3Store(
     get: (path, read) => readObject(location, path, undefined, read),
     getRange: (path, start, length, read) => readRange(location, path, start, length, read),
     head: (path, read) => describe(location, path, read),
-    list: (wanted, list) => listObjects(location, wanted, list),
+    list: (listPrefix, list) => listObjects(location, listPrefix, list),
     put: async (path, bytes, write) => putObject(location, checkPath(path), bytes, write),
     putFile: async (path, localFile, write) => {
       throwIfCancelled(write?.signal, `writing ${path}`);

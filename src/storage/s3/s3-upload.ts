@@ -176,10 +176,10 @@ async function complete(upload: Upload, id: string, parts: readonly Part[], size
     ),
   );
   if (outcome.ok) return;
-  const found = await attemptRepeatedly(connection, world, purpose, signal, () =>
+  const head = await attemptRepeatedly(connection, world, purpose, signal, () =>
     connection.client.send(new connection.sdk.HeadObjectCommand(target), abortable(signal)),
   );
-  if (!found.ok || found.value.ContentLength !== size)
+  if (!head.ok || head.value.ContentLength !== size)
     throw failureError(outcome.failure, location.uri, purpose.action, path);
 }
 
@@ -199,8 +199,8 @@ async function abandon(upload: Upload, id: string): Promise<void> {
   }
 }
 
-function partSize(size: number, wanted = defaultPartBytes): number {
-  return Math.max(smallestPartBytes, wanted, Math.ceil(size / mostParts));
+function partSize(size: number, minimum = defaultPartBytes): number {
+  return Math.max(smallestPartBytes, minimum, Math.ceil(size / mostParts));
 }
 
 async function sizeOf(file: string): Promise<number> {
