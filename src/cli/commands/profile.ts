@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { stringifyJson, toJsonValue } from "../../api/json.ts";
 import type { ColumnProfile } from "../../index.ts";
 import { openSource } from "../shared/open-source.ts";
@@ -10,6 +10,7 @@ import {
   withListOutput,
   withStoreFlags,
 } from "../shared/options.ts";
+import { withOutput } from "../shared/output-format.ts";
 import { printRecords } from "../shared/records.ts";
 import { type SourceFlags, withSourceFlags } from "../shared/source-files.ts";
 import { inputFiles, inputName, standardInput } from "../shared/standard-input.ts";
@@ -53,17 +54,16 @@ export function addSuggest(program: Command): void {
       "--extended",
       "also suggest bounds for values, lengths, mean and deviation, fitted to exactly these rows",
     )
-    .addOption(
-      new Option("-f, --format <format>", "print the suite as JSON, or its checks as a table")
-        .choices(["json", "table", "csv"])
-        .default("json"),
-    )
-    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
     .addHelpText(
       "after",
       "\nExamples:\n  $ varve suggest february.csv > suite.json\n  $ varve suggest ./flights --columns delay,origin --format table\n  $ varve suite set ./flights suite.json",
     );
-  withStoreFlags(withSourceFlags(command)).action(suggest);
+  const choice = {
+    formats: ["json", "table", "csv"],
+    preset: "json",
+    text: "print the suite as JSON, or its checks as a table",
+  };
+  withStoreFlags(withSourceFlags(withOutput(command, choice))).action(suggest);
 }
 
 interface ProfileFlags extends StoreFlags, SourceFlags {

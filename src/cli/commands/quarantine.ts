@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import type { QuarantineSelection } from "../../index.ts";
+import type { EngineRow, QuarantineSelection, Table } from "../../index.ts";
+import { cutNote } from "../shared/cut-note.ts";
 import { openedTable, printWarnings } from "../shared/opened-table.ts";
 import {
   age,
@@ -12,6 +13,7 @@ import {
   withStoreFlags,
 } from "../shared/options.ts";
 import { print, printExact } from "../shared/print.ts";
+import { printLines } from "../shared/query-output.ts";
 import { printRecords } from "../shared/records.ts";
 import { readSuite } from "../shared/suite-file.ts";
 
@@ -38,12 +40,12 @@ export function addQuarantine(program: Command): void {
         on(
           group,
           "show",
-          "show rows with their source and failed checks; positions count from 1 in a table, from 0 in other formats",
+          "show rows with their source and failed checks: all of them, but for a table that is not written to a file, which has 50 rows unless --limit says otherwise; positions count from 1 in a table, from 0 in other formats",
         ),
       ),
     ),
   )
-    .option("-n, --limit <rows>", "maximum number of rows", wholeNumber, 50)
+    .option("-n, --limit <rows>", "maximum number of rows", wholeNumber)
     .action(show);
   withStoreFlags(withSelection(on(group, "export", "print rows as lossless JSON lines"))).action(exportRows);
   withStoreFlags(withSelection(on(group, "repair", "change values of open rows")))
@@ -116,28 +118,48 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
   );
 }
 
+/** Rows of a table that is neither written to a file nor given a limit. */
+const shownRows = 50;
+
 async function show(
   uri: string,
-  flags: SelectionFlags & ListOutputFlags & { readonly limit: number },
+  flags: SelectionFlags & ListOutputFlags & { readonly limit?: number | undefined },
 ): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const rows = await table.quarantine.read({ ...selectionOf(flags), limit: flags.limit });
+  const selection = selectionOf(flags);
+  const isShort = flags.format === "table" && flags.output === undefined;
+  const limit = flags.limit ?? (isShort ? shownRows : undefined);
+  const isStream = limit === undefined && selection.ids === undefined;
+  if (flags.format === "jsonl" && isStream)
+    return printLines(table.quarantine.lines(selection), flags.output);
+  const rows = await table.quarantine.read({ ...selection, limit });
   if (flags.format !== "table") return printRecords(rows, flags);
-  const reasons = (errors: unknown): string =>
-    Array.isArray(errors)
+  const isCut = limit !== undefined && rows.length >= limit;
+  const all = isCut ? await countRows(table, selection) : rows.length;
+  const note = all > rows.length ? cutNote(rows.length, all) : "";
+  await printRecords(rows.map(summary), { ...flags, note });
+}
+
+async function countRows({ quarantine }: Table, selection: QuarantineSelection): Promise<number> {
+  if (selection.ids !== undefined) return (await quarantine.read(selection)).length;
+  let count = 0;
+  for await (const lines of quarantine.lines(selection)) count += lines.split("\n").length - 1;
+  return count;
+}
+
+/** One line of a table. */
+function summary(row: EngineRow): Record<string, unknown> {
+  const errors = row["errors"];
+  return {
+    id: String(row["quarantine_id"]).slice(0, 12),
+    batch: row["batch_id"],
+    row: personsRow(row["source_row"]),
+    status: row["status"],
+    why: Array.isArray(errors)
       ? errors.map((error) => String((error as Record<string, unknown>)["message"])).join("; ")
-      : "";
-  await printRecords(
-    rows.map((row) => ({
-      id: String(row["quarantine_id"]).slice(0, 12),
-      batch: row["batch_id"],
-      row: personsRow(row["source_row"]),
-      status: row["status"],
-      why: reasons(row["errors"]),
-      payload: row["payload"],
-    })),
-    flags,
-  );
+      : "",
+    payload: row["payload"],
+  };
 }
 
 /** The reports of data tests count rows from 1 too. */

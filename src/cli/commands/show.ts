@@ -1,14 +1,7 @@
 import type { Command } from "commander";
 import { openedTable } from "../shared/opened-table.ts";
-import {
-  nameList,
-  type RowOutputFlags,
-  type StoreFlags,
-  wholeNumber,
-  withRowOutput,
-  withStoreFlags,
-} from "../shared/options.ts";
-import { runAndPrint } from "../shared/query-output.ts";
+import { nameList, type StoreFlags, wholeNumber, withRowOutput, withStoreFlags } from "../shared/options.ts";
+import { printSnapshot, type SnapshotFlags } from "../shared/snapshot-output.ts";
 
 /** `varve show TABLE[@version]`: rows of a version. */
 export function addShow(program: Command): void {
@@ -16,7 +9,7 @@ export function addShow(program: Command): void {
     .command("show")
     .summary("print rows of a table")
     .description(
-      "Print rows of any version of a table. The table format prints 20 rows by default, the others all rows.",
+      "Print rows of any version of a table: all of them, but for a table that is not written to a file, which has 20 rows unless --limit says otherwise.",
     )
     .argument("<table>", "folder or URI of the table, with @v12 or @2024-06-01T00:00:00Z for a version")
     .option("-c, --columns <names>", "columns, separated by commas", nameList)
@@ -28,28 +21,14 @@ export function addShow(program: Command): void {
     )
     .addHelpText(
       "after",
-      '\nExamples:\n  $ varve show ./flights@v3 --where "delay > 600"\n  $ varve show ./flights --format jsonl > flights.jsonl\n  $ varve show ./flights --format parquet --output flights.parquet',
+      '\nExamples:\n  $ varve show ./flights@v3 --where "delay > 600"\n  $ varve show ./flights --format jsonl > flights.jsonl\n  $ varve show ./flights --output flights.parquet',
     );
   withStoreFlags(withRowOutput(command)).action(show);
 }
 
-interface ShowFlags extends StoreFlags, RowOutputFlags {
-  readonly columns?: readonly string[] | undefined;
-  readonly where?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly rowIds?: boolean | undefined;
-}
+interface ShowFlags extends StoreFlags, SnapshotFlags {}
 
 async function show(uri: string, flags: ShowFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
-  const options = {
-    columns: flags.columns,
-    where: flags.where,
-    limit,
-    rowTracking: flags.rowIds === true ? true : undefined,
-  };
-  await runAndPrint(flags, (exportFolder) =>
-    table.snapshot().select(exportFolder === undefined ? options : { ...options, exportFolder }),
-  );
+  await printSnapshot(table.snapshot(), flags);
 }

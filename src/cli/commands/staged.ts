@@ -17,6 +17,7 @@ import { print } from "../shared/print.ts";
 import { runAndPrint } from "../shared/query-output.ts";
 import { printRecords } from "../shared/records.ts";
 import { printReport, type ReportFlags, withReportOutput } from "../shared/report-output.ts";
+import { printSnapshot, type SnapshotFlags } from "../shared/snapshot-output.ts";
 import { fileSource } from "../shared/source-files.ts";
 import { inputFiles } from "../shared/standard-input.ts";
 import { readSuite } from "../shared/suite-file.ts";
@@ -125,24 +126,9 @@ async function list(uri: string, flags: StoreFlags & ListOutputFlags): Promise<v
   await printRecords((await table.staging.list()).map(recordOf), flags);
 }
 
-interface ShowFlags extends StoreFlags, RowOutputFlags {
-  readonly columns?: readonly string[] | undefined;
-  readonly where?: string | undefined;
-  readonly limit?: number | undefined;
-}
-
-async function show(uri: string, id: string, flags: ShowFlags): Promise<void> {
+async function show(uri: string, id: string, flags: StoreFlags & SnapshotFlags): Promise<void> {
   await using table = await openedTable(uri, flags);
-  const rows = await (await table.staging.get(id)).snapshot();
-  const limit = flags.limit ?? (flags.format === "table" ? 20 : undefined);
-  const options = {
-    columns: flags.columns,
-    where: flags.where,
-    limit,
-  };
-  await runAndPrint(flags, (exportFolder) =>
-    rows.select(exportFolder === undefined ? options : { ...options, exportFolder }),
-  );
+  await printSnapshot(await (await table.staging.get(id)).snapshot(), flags);
 }
 
 async function query(

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { withOutput } from "./output-format.ts";
 
 /** Options of every command that opens a table. */
 export interface StoreFlags {
@@ -39,10 +40,9 @@ export interface RowOutputFlags {
 
 /** Adds `--format` and `--output`. */
 export function withRowOutput(command: Command, preset: RowFormat = "table"): Command {
-  return command
-    .addOption(new Option("-f, --format <format>", "how to print rows").choices(rowFormats).default(preset))
-    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
-    .addOption(safeCsvOption());
+  return withOutput(command, { formats: rowFormats, preset, text: "how to print rows" }).addOption(
+    safeCsvOption(),
+  );
 }
 
 function safeCsvOption(): Option {
@@ -63,10 +63,9 @@ export interface ListOutputFlags {
 
 /** Adds `--format` and `--output` for short lists. */
 export function withListOutput(command: Command): Command {
-  return command
-    .addOption(new Option("-f, --format <format>", "how to print").choices(listFormats).default("table"))
-    .addOption(new Option("-o, --output <file>", "write to a file instead of standard output"))
-    .addOption(safeCsvOption());
+  return withOutput(command, { formats: listFormats, preset: "table", text: "how to print" }).addOption(
+    safeCsvOption(),
+  );
 }
 
 /** Parses a whole number of 0 or more. */

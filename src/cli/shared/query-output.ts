@@ -4,7 +4,9 @@ import { VarveError } from "../../api/errors.ts";
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from "../../api/json.ts";
 import { makeTemporaryFolder, removeTemporaryFolder } from "../../api/temporary-folders.ts";
 import type { QueryResult } from "../../index.ts";
+import { cutNote } from "./cut-note.ts";
 import type { RowOutputFlags } from "./options.ts";
+import { isArrowFile } from "./output-format.ts";
 import { isTerminal, printExact } from "./print.ts";
 import { writingTo } from "./write-output.ts";
 
@@ -14,18 +16,26 @@ interface TextSink {
   end(): Promise<void>;
 }
 
-const tableRows = 10_000;
+/** The most rows of a table that is not written to a file. */
+const mostTableRows = 10_000;
+
+/** A limit on the rows of a query, and how to count them without it. */
+export interface CutRows {
+  readonly limit: number;
+  readonly count: () => Promise<number>;
+}
 
 /**
- * Runs a query and prints its result. Formats that the engine writes as a file get a folder of their own to
- * be written to, which is gone afterwards.
+ * Runs a query and prints its result; a table that was cut says how many rows there are. Formats that the
+ * engine writes as a file get a folder of their own to be written to, which is gone afterwards.
  */
 export async function runAndPrint(
   flags: RowOutputFlags,
   run: (exportFolder?: string) => Promise<QueryResult>,
+  cut?: CutRows,
 ): Promise<void> {
   refuseBytesOnTerminal(flags);
-  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags);
+  if (flags.format !== "csv" && flags.format !== "parquet") return printQuery(await run(), flags, cut);
   const folder = makeTemporaryFolder();
   try {
     await printQuery(await run(folder), flags);
@@ -47,14 +57,18 @@ function refuseBytesOnTerminal({ format, output }: RowOutputFlags): void {
  * Prints a query's result in the wanted format, streaming: memory does not grow with the result (but for
  * tables, which measure their columns).
  */
-async function printQuery(result: QueryResult, flags: RowOutputFlags): Promise<void> {
+async function printQuery(
+  result: QueryResult,
+  flags: RowOutputFlags,
+  cut?: CutRows | undefined,
+): Promise<void> {
   if (flags.format === "csv" || flags.format === "parquet") return printFile(result, flags.format, flags);
   const sink = await openSink(flags.output);
   try {
     if (flags.format === "jsonl") for await (const lines of result.jsonLines()) await sink.write(lines);
     else if (flags.format === "json") await writeJsonArray(result, sink);
-    else if (flags.format === "arrow") await writeArrow(result, sink);
-    else await writeTable(result, sink);
+    else if (flags.format === "arrow") await writeArrow(result, sink, flags.output);
+    else await writeTable(result, sink, flags.output, cut);
   } finally {
     await sink.end();
   }
@@ -75,31 +89,46 @@ async function printFile(
   for await (const chunk of createReadStream(file, { encoding })) await printExact(chunk);
 }
 
+/** Prints JSON lines that are text already. */
+export async function printLines(lines: AsyncIterable<string>, output: string | undefined): Promise<void> {
+  const sink = await openSink(output);
+  try {
+    for await (const text of lines) await sink.write(text);
+  } finally {
+    await sink.end();
+  }
+}
+
 async function writeJsonArray(result: QueryResult, sink: TextSink): Promise<void> {
   let separator = "[\n";
-  for await (const line of singleLines(result)) {
-    await sink.write(`${separator}  ${line}`);
+  for await (const lines of result.jsonLines()) {
+    await sink.write(`${separator}  ${lines.slice(0, -1).replaceAll("\n", ",\n  ")}`);
     separator = ",\n";
   }
   await sink.write(separator === "[\n" ? "[]\n" : "\n]\n");
 }
 
-async function writeArrow(result: QueryResult, sink: TextSink): Promise<void> {
-  const { RecordBatchStreamWriter } = await import("apache-arrow");
-  const writer = await RecordBatchStreamWriter.writeAll(result.batches());
+/** A file that ends so gets Arrow's file format, everything else its stream format. */
+async function writeArrow(result: QueryResult, sink: TextSink, output: string | undefined): Promise<void> {
+  const { RecordBatchFileWriter, RecordBatchStreamWriter } = await import("apache-arrow");
+  const isFile = output !== undefined && isArrowFile(output);
+  const writer = await (isFile ? RecordBatchFileWriter : RecordBatchStreamWriter).writeAll(result.batches());
   for await (const chunk of writer) await sink.write(chunk as Uint8Array);
 }
 
-async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
-  const { textTable } = await import("./text-table.ts");
+async function writeTable(
+  result: QueryResult,
+  sink: TextSink,
+  output: string | undefined,
+  cut: CutRows | undefined,
+): Promise<void> {
+  const { tableWidth, textTable } = await import("./text-table.ts");
   const heads = result.columns.map((column) => column.name);
+  const most = output === undefined ? mostTableRows : Number.POSITIVE_INFINITY;
   const rows: string[][] = [];
-  let more = false;
+  let found = 0;
   for await (const line of singleLines(result)) {
-    if (rows.length === tableRows) {
-      more = true;
-      break;
-    }
+    if (found++ >= most) continue;
     const row = parseJson(line);
     if (!isJsonObject(row)) throw new Error("varve internal error: a row is no JSON object");
     rows.push(heads.map((head) => cell(row[head])));
@@ -111,11 +140,9 @@ async function writeTable(result: QueryResult, sink: TextSink): Promise<void> {
         : [],
     ),
   );
-  await sink.write(
-    `${textTable(heads, rows, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`,
-  );
-  if (more)
-    await sink.write(`… more than ${tableRows} rows: use --format jsonl, csv or parquet for all of them\n`);
+  await sink.write(`${textTable(heads, rows, { width: tableWidth(output), rightAligned: numeric })}\n`);
+  const all = cut !== undefined && found >= cut.limit ? await cut.count() : found;
+  if (all > rows.length) await sink.write(cutNote(rows.length, all));
 }
 
 async function* singleLines(result: QueryResult): AsyncGenerator<string> {

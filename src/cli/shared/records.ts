@@ -6,12 +6,14 @@ import { writeOutput } from "./write-output.ts";
 export interface RecordOutput {
   readonly format: string;
   readonly output?: string | undefined;
+  /** A line below a table. */
+  readonly note?: string | undefined;
   /** See `--safe-csv`. */
   readonly safeCsv?: boolean | undefined;
 }
 
 /**
- * Prints a short list of records: as a table that fits the terminal, as a JSON array, as JSON lines or as
+ * Prints a short list of records: as a table (in a file as wide as it is, else as wide as the terminal), as a JSON array, as JSON lines or as
  * CSV. @throws for the binary formats.
  */
 export async function printRecords(
@@ -23,7 +25,7 @@ export async function printRecords(
 
 async function recordsText(
   records: readonly Readonly<Record<string, unknown>>[],
-  { format, safeCsv }: RecordOutput,
+  { format, note = "", output, safeCsv }: RecordOutput,
 ): Promise<string> {
   const { stringifyJson, toJsonValue } = await import("../../api/json.ts");
   if (format === "jsonl") return records.map((record) => `${stringifyJson(toJsonValue(record))}\n`).join("");
@@ -35,13 +37,13 @@ async function recordsText(
       .map((line) => `${line.map((cell) => csvCell(cell, safeCsv === true)).join(",")}\n`)
       .join("");
   if (format === "table") {
-    const { textTable } = await import("./text-table.ts");
+    const { tableWidth, textTable } = await import("./text-table.ts");
     const numeric = new Set(
       heads.flatMap((head, index) => (records.every((record) => isNumber(record[head])) ? [index] : [])),
     );
     return records.length === 0
       ? "nothing to show\n"
-      : `${textTable(heads, cells, { width: process.stdout.columns ?? 160, rightAligned: numeric })}\n`;
+      : `${textTable(heads, cells, { width: tableWidth(output), rightAligned: numeric })}\n${note}`;
   }
   const { VarveError } = await import("../../api/errors.ts");
   throw new VarveError(

@@ -1,5 +1,6 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { CheckReport } from "../../index.ts";
+import { withOutput } from "./output-format.ts";
 import { writeOutput } from "./write-output.ts";
 
 const reportFormats = ["text", "json", "junit", "html"] as const;
@@ -12,11 +13,7 @@ export interface ReportFlags {
 
 /** Adds the options of {@link ReportFlags}. */
 export function withReportOutput(command: Command): Command {
-  return command
-    .addOption(
-      new Option("-f, --format <format>", "how to print the report").choices(reportFormats).default("text"),
-    )
-    .option("-o, --output <file>", "write the report to a file instead of standard output");
+  return withOutput(command, { formats: reportFormats, preset: "text", text: "how to print the report" });
 }
 
 /** Prints a report of data tests in the wanted format. */

@@ -12,6 +12,11 @@ export interface TextTableOptions {
   readonly nullText?: string | undefined;
 }
 
+/** How wide a table may get: in a file as wide as its cells, so that nothing is cut. */
+export function tableWidth(output: string | undefined): number {
+  return output === undefined ? (process.stdout.columns ?? 160) : Number.POSITIVE_INFINITY;
+}
+
 const gap = 2;
 const smallest = 6;
 

@@ -1,0 +1,32 @@
+import type { Snapshot } from "../../index.ts";
+import type { RowOutputFlags } from "./options.ts";
+import { runAndPrint } from "./query-output.ts";
+
+/** Options of the commands that print rows of one version, or of a staged batch. */
+export interface SnapshotFlags extends RowOutputFlags {
+  readonly columns?: readonly string[] | undefined;
+  readonly where?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly rowIds?: boolean | undefined;
+}
+
+/** Rows of a table that is neither written to a file nor given a limit. */
+const shownRows = 20;
+
+/** Prints rows of a version: all that the flags select, unless they are a table for a person. */
+export async function printSnapshot(snapshot: Snapshot, flags: SnapshotFlags): Promise<void> {
+  const isShort = flags.format === "table" && flags.output === undefined;
+  const limit = flags.limit ?? (isShort ? shownRows : undefined);
+  const options = {
+    columns: flags.columns,
+    where: flags.where,
+    limit,
+    rowTracking: flags.rowIds === true ? true : undefined,
+  };
+  const cut = limit === undefined ? undefined : { limit, count: () => snapshot.count(flags.where) };
+  await runAndPrint(
+    flags,
+    (exportFolder) => snapshot.select(exportFolder === undefined ? options : { ...options, exportFolder }),
+    cut,
+  );
+}

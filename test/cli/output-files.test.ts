@@ -1,0 +1,146 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RecordBatchReader, tableFromIPC } from "apache-arrow";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { varve } from "../support/cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "varve-test-output-"));
+const table = join(folder, "numbers");
+const inFolder = (name: string): string => join(folder, name);
+const rows = 12_345;
+const longWord = `${"long word ".repeat(30)}end`;
+const suite = inFolder("suite.json");
+
+beforeAll(async () => {
+  const source = inFolder("numbers.csv");
+  writeFileSync(
+    source,
+    `id,word\n${Array.from({ length: rows }, (_, at) => `${at},${at === 0 ? longWord : at}`).join("\n")}\n`,
+  );
+  expect(await varve("create", table, "--from", source)).toMatchObject({ code: 0 });
+  writeFileSync(
+    suite,
+    JSON.stringify({
+      maxBadShare: 1,
+      checks: [
+        {
+          kind: "expect_column_values_to_be_between",
+          params: { column: "id", min_value: 0 },
+          onFail: "quarantine",
+        },
+      ],
+    }),
+  );
+  const bad = inFolder("bad.csv");
+  writeFileSync(bad, `id,word\n${Array.from({ length: 150 }, (_, at) => `-${at + 1},w`).join("\n")}\n`);
+  expect(await varve("append", table, bad, "--suite", suite, "--batch-id", "bad")).toMatchObject({ code: 0 });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a command writes to a file of this name. */
+async function written(name: string, ...command: readonly string[]): Promise<Buffer> {
+  const file = inFolder(name);
+  expect(await varve(...command, "--output", file)).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  return readFileSync(file);
+}
+
+const lines = (text: Buffer | string): string[] => text.toString().trimEnd().split("\n");
+
+describe("a file's ending", () => {
+  it.each([
+    ["CSV", (file: Buffer) => lines(file).length - 1],
+    ["json", (file: Buffer) => JSON.parse(file.toString()).length],
+    ["jsonl", (file: Buffer) => lines(file).map((line) => JSON.parse(line)).length],
+    ["ndjson", (file: Buffer) => lines(file).map((line) => JSON.parse(line)).length],
+    ["arrow", (file: Buffer) => tableFromIPC(file).numRows],
+    ["arrows", (file: Buffer) => tableFromIPC(file).numRows],
+    ["txt", (file: Buffer) => lines(file).length - 1],
+  ])("%s names the format of all rows that show writes", async (ending, count) => {
+    expect(count(await written(`all.${ending}`, "show", table))).toBe(rows);
+  });
+
+  it("parquet names its format too, and an explicit format goes before the ending", async () => {
+    expect((await written("all.parquet", "show", table)).subarray(0, 4).toString()).toBe("PAR1");
+    expect(lines(await written("lines.csv", "show", table, "--format", "jsonl"))).toHaveLength(rows);
+  });
+
+  it("tells an Arrow file, which can be read from any place, from a stream", async () => {
+    const kind = async (name: string) =>
+      RecordBatchReader.from(await written(name, "show", table, "-n", "2")).isFile();
+    expect(await kind("some.arrow")).toBe(true);
+    expect(await kind("some.feather")).toBe(true);
+    expect(await kind("some.arrows")).toBe(false);
+  });
+
+  it("goes for every command that writes a file", async () => {
+    const bound = `t=${table}`;
+    expect(JSON.parse((await written("q.json", "query", "SELECT 1 AS a", "-t", bound)).toString())).toEqual([
+      { a: 1 },
+    ]);
+    expect(lines(await written("h.csv", "history", table))[0]).toMatch(/^version,timestamp,/);
+    expect(lines(await written("m.jsonl", "metrics", table, "--no-record"))).toEqual([""]);
+    expect(lines(await written("p.csv", "profile", table))[0]).toMatch(/^column,type,/);
+    expect(lines(await written("s.csv", "suggest", table))[0]).toMatch(/^id,kind,/);
+    expect(JSON.parse((await written("s.json", "suggest", table)).toString())).toHaveProperty("checks");
+    expect((await written("r.html", "check", suite, `${table}@v0`)).toString()).toMatch(/^<!doctype html>/i);
+    expect((await written("r.xml", "check", suite, `${table}@v0`)).toString()).toContain("<testsuite");
+    expect(JSON.parse((await written("r.json", "check", suite, `${table}@v0`)).toString())).toHaveProperty(
+      "accepted",
+    );
+  });
+
+  it.each([
+    ["x.dat", "show", table],
+    ["noending", "show", table],
+    ["x.parquet", "history", table],
+    ["x.csv", "check", suite, table],
+  ])("%s of %s is refused before anything is read or written", async (name, ...command) => {
+    const file = inFolder(name);
+    const run = await varve(...command, "-o", file);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(/^varve: Cannot tell the format of .* Name it with --format \(.*INVALID_ARG/);
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe("a table that does not show all rows", () => {
+  it("says of how many", async () => {
+    const shown = lines((await varve("show", table)).stdout);
+    expect(shown).toHaveLength(22);
+    expect(shown.at(-1)).toBe("20 of 12,345 rows; print all of them with --output or another --format");
+    const some = lines((await varve("show", table, "--where", "id < 30", "-n", "7")).stdout);
+    expect(some.at(-1)).toMatch(/^7 of 30 rows; /);
+    const all = lines((await varve("show", table, "--where", "id < 20")).stdout);
+    expect(all).toHaveLength(21);
+    const queried = lines((await varve("query", "SELECT id FROM t", "-t", `t=${table}`)).stdout);
+    expect(queried).toHaveLength(10_002);
+    expect(queried.at(-1)).toMatch(/^10,000 of 12,345 rows; /);
+  });
+
+  it("shows cells in full once it is written to a file", async () => {
+    const text = (await written("wide.txt", "show", table, "-n", "1")).toString();
+    expect(text).toContain(`${longWord}\n1 of 12,345 rows`);
+  });
+});
+
+describe("quarantine show", () => {
+  it("cuts nothing but tables, and says so of these", async () => {
+    const show = ["quarantine", "show", table];
+    for (const format of ["jsonl", "json", "csv"]) {
+      const { stdout } = await varve(...show, "--format", format);
+      const found =
+        format === "json" ? JSON.parse(stdout).length : lines(stdout).length - (format === "csv" ? 1 : 0);
+      expect([format, found]).toEqual([format, 150]);
+    }
+    expect(lines(await written("bad.jsonl", ...show))).toHaveLength(150);
+    expect(lines(await written("bad.txt", ...show))).toHaveLength(151);
+    expect(lines((await varve(...show, "--format", "jsonl", "-n", "3")).stdout)).toHaveLength(3);
+    const shown = lines((await varve(...show)).stdout);
+    expect(shown).toHaveLength(52);
+    expect(shown.at(-1)).toBe("50 of 150 rows; print all of them with --output or another --format");
+    expect(lines((await varve(...show, "-n", "2")).stdout).at(-1)).toMatch(/^2 of 150 rows/);
+    expect(lines((await varve(...show, "-n", "150")).stdout)).toHaveLength(151);
+  });
+});
