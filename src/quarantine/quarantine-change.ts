@@ -1,37 +1,59 @@
 import { engineColumns } from "../dialects/engine-types.ts";
+import type { OpenSession } from "../engine/core/contract.ts";
 import { VarveError } from "../errors.ts";
 import type { LogSnapshot, TableContext } from "../log/contract.ts";
 import { refreshLog } from "../log/snapshot/open-log.ts";
 import { currentPayloadSql, lineMember, payloadColumnsSql } from "../quality/gate/payload.ts";
 import { foldName } from "../schema/schema-json.ts";
+import { withSideRows } from "../sidetables/read-rows.ts";
 import { removedRows, rewriteSideTable, type SideRewrite } from "../sidetables/rewrite-rows.ts";
-import { asStep, type SideTableOptions } from "../sidetables/side-table.ts";
+import { asStep, openSideTable, type SideTableOptions } from "../sidetables/side-table.ts";
 import { unchecked } from "../sql/sql.ts";
 import { quoteName, quoteText } from "../sql/sql-text.ts";
-import { quarantineOf } from "./intake/quarantine-table.ts";
-import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
+import type { ScanRelation } from "../table/scan/scan.ts";
+import { quarantineAt, quarantineOf } from "./intake/quarantine-table.ts";
+import { type QuarantineSelection, selectionSql } from "./quarantine-read.ts";
 import { payloadNames } from "./quarantine-rows.ts";
 
 /**
  * Changes rows of a quarantine in one commit, so that every engine sees the state of each row in one place.
  *
+ * @param rewriteFor the change of a version, asked again where another writer came between
  * @returns the version written; `undefined` where there is no quarantine
  */
 async function rewriteQuarantine(
   context: TableContext,
-  rewrite: SideRewrite,
+  rewriteFor: (quarantine: LogSnapshot) => Promise<SideRewrite | undefined>,
   options: SideTableOptions = {},
 ): Promise<number | undefined> {
-  return (await rewriteSideTable(quarantineOf(context), async () => rewrite, options))?.version;
+  return (await rewriteSideTable(quarantineOf(context), rewriteFor, options))?.version;
 }
 
 /** As {@link rewriteQuarantine}, as a step of another verb. @throws as `asStep` */
 export function rewriteQuarantineStep(
   context: TableContext,
-  rewrite: SideRewrite,
+  rewrite: SideRewrite | Parameters<typeof rewriteQuarantine>[1],
   options: SideTableOptions = {},
 ): Promise<number | undefined> {
-  return asStep(quarantineOf(context), () => rewriteQuarantine(context, rewrite, options));
+  const rewriteFor = typeof rewrite === "function" ? rewrite : async () => rewrite;
+  return asStep(quarantineOf(context), () => rewriteQuarantine(context, rewriteFor, options));
+}
+
+/**
+ * Changes the rows that meet a condition. @param expressions of a caller, which must be one expression each
+ * @returns how many rows were changed, as the version had them upon which they were
+ */
+async function rewriteCounted(
+  context: TableContext,
+  rewrite: SideRewrite,
+  expressions: readonly string[] = [],
+): Promise<number> {
+  let rows = 0;
+  await rewriteQuarantine(context, async (quarantine) => {
+    rows = await countRows(quarantine, rewrite.where, expressions);
+    return rows === 0 ? undefined : rewrite;
+  });
+  return rows;
 }
 
 /** The change of columns of a quarantine's rows that meet a condition. */
@@ -63,14 +85,11 @@ export async function discardQuarantine(
   note = "",
 ): Promise<number> {
   const condition = openOnly(selection);
-  const rows = await countSelected(context, condition);
-  if (rows === 0) return 0;
   const now = `CAST(${quoteText(new Date(context.world.now()).toISOString())} AS TIMESTAMPTZ)`;
-  await rewriteQuarantine(
+  return rewriteCounted(
     context,
     changedRows(condition, { status: "'discarded'", resolved_at: now, note: quoteText(note) }),
   );
-  return rows;
 }
 
 /**
@@ -101,8 +120,7 @@ export async function repairQuarantine(
       );
   }
   const condition = openOnly(selection);
-  const rows = await countSelected(context, condition, Object.values(set));
-  if (rows === 0 || Object.keys(set).length === 0) return 0;
+  if (Object.keys(set).length === 0) return 0;
   const values = Object.entries(set).map(
     ([name, expression]) => `${quoteText(name)}: to_json(CAST((${expression}\n) AS VARCHAR))`,
   );
@@ -120,8 +138,7 @@ export async function repairQuarantine(
   const repaired = `SELECT ${names.id} AS repaired_id, ${patched} AS repaired FROM (${typed})`;
   const from = `q LEFT JOIN (${repaired}) AS r ON r.repaired_id = q.quarantine_id`;
   const select = changedRowsSql("r.repaired_id IS NOT NULL", { payload: "r.repaired" }, from);
-  await rewriteQuarantine(context, { where: condition, select });
-  return rows;
+  return rewriteCounted(context, { where: condition, select }, Object.values(set));
 }
 
 /** What to remove of a quarantine for good. */
@@ -144,27 +161,25 @@ const purgedAfter = 90 * 24 * 60 * 60 * 1000;
 export async function purgeQuarantine(context: TableContext, options: PurgeOptions = {}): Promise<number> {
   const before = new Date(options.before ?? context.world.now() - purgedAfter).toISOString();
   const condition = `(status IN ('resubmitted', 'discarded') AND coalesce(resolved_at < CAST(${quoteText(before)} AS TIMESTAMPTZ), false))`;
-  const rows = await countSelected(context, condition);
-  if (rows > 0 && options.dryRun !== true) await rewriteQuarantine(context, removedRows(condition));
-  return rows;
+  if (options.dryRun !== true) return rewriteCounted(context, removedRows(condition));
+  const quarantine = await openSideTable(quarantineOf(context));
+  return quarantine === undefined ? 0 : countRows(quarantine, condition);
 }
 
 function openOnly(selection: QuarantineSelection): string {
   return selectionSql({ ...selection, status: "open" });
 }
 
-/**
- * Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each.
- */
-async function countSelected(
-  context: TableContext,
+/** Counts the rows that meet a condition, once a caller's `expressions` are known to be one expression each. */
+async function countRows(
+  quarantine: LogSnapshot,
   condition: string,
   expressions: readonly string[] = [],
 ): Promise<number> {
-  const [row] =
-    (await withQuarantine(context, async (session, { sql }) => {
-      for (const expression of expressions) await session.checkRowExpression(expression);
-      return session.rows(unchecked(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`));
-    })) ?? [];
+  const count = async (session: OpenSession, { sql }: ScanRelation) => {
+    for (const expression of expressions) await session.checkRowExpression(expression);
+    return session.rows(unchecked(`SELECT count(*) AS n FROM (${sql}) WHERE ${condition}`));
+  };
+  const [row] = await withSideRows(quarantineAt(quarantine.context), quarantine, count);
   return Number(row?.["n"] ?? 0);
 }

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { FencedSession, OpenSession, Session, StagedRelation } from "../engine/core/contract.ts";
 import { lazyFence } from "../engine/fence/lazy-fence.ts";
@@ -10,6 +10,7 @@ import { evaluateGate } from "../quality/gate/gate.ts";
 import type { CheckJson, OnFail, Suite, SuiteJson } from "../quality/model/suite.ts";
 import { carriedSuite } from "../quality/suite/carried.ts";
 import { defineSuite, expectationOf } from "../quality/suite/define.ts";
+import { withSideRows } from "../sidetables/read-rows.ts";
 import { sql, unchecked } from "../sql/sql.ts";
 import { quoteFile, quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
@@ -17,6 +18,7 @@ import { removeTemporaryFolder } from "../util/temporary-folder.ts";
 import { timeOrderedUuid } from "../util/world.ts";
 import { type ComparedTables, openCompared } from "../write/plan/compared-tables.ts";
 import type { GateOptions } from "../write/plan/write-options.ts";
+import { quarantineOf } from "./intake/quarantine-table.ts";
 import { type LandedClaim, landClaim } from "./land-claim.ts";
 import { changedRowsSql, rewriteQuarantineStep } from "./quarantine-change.ts";
 import { type QuarantineSelection, selectionSql, withQuarantine } from "./quarantine-read.ts";
@@ -125,9 +127,6 @@ async function claimClean(
           : await failingRows(session, table, rows, suite, { ...options, relations, fence });
       return decide(session, rows, failing, staging);
     };
-    const decided = await withQuarantine(context, judge, options);
-    if (decided === undefined || decided.groups.length + decided.stillBad === 0)
-      return { ids: [], stillBad: 0 };
     const changes = {
       status: "CASE WHEN d.clean THEN 'claimed' ELSE 'open' END",
       resubmission_id: `CASE WHEN d.clean THEN ${quoteText(id)} || d.silent END`,
@@ -135,12 +134,14 @@ async function claimClean(
       errors: "CASE WHEN d.clean THEN q.errors ELSE d.errors END",
     };
     const joined = "q LEFT JOIN d ON d.id = q.quarantine_id";
-    const rewrite = {
-      where: open,
-      select: changedRowsSql("(d.id IS NOT NULL AND q.status = 'open')", changes, joined),
-      files: { d: decided.file },
+    const select = changedRowsSql("(d.id IS NOT NULL AND q.status = 'open')", changes, joined);
+    let decided: Decided = { file: "", groups: [], stillBad: 0 };
+    const rewriteFor = async (quarantine: LogSnapshot) => {
+      decided = await withSideRows(quarantineOf(context), quarantine, judge, options);
+      if (decided.groups.length + decided.stillBad === 0) return undefined;
+      return { where: open, select, files: { d: decided.file } };
     };
-    await rewriteQuarantineStep(context, rewrite, options);
+    await rewriteQuarantineStep(context, rewriteFor, options);
     return { ids: decided.groups.map((silent) => `${id}${silent}`), stillBad: decided.stillBad };
   } finally {
     await removeTemporaryFolder(staging);
@@ -215,8 +216,7 @@ async function decide(
     failing === null ? `CAST([] AS ${errorsType})` : `coalesce(f.errors, CAST([] AS ${errorsType}))`;
   const errors = `list_concat(r.${misfits}, ${reasons})`;
   const decisions = `SELECT id, len(errors) = 0 AS clean, errors, silent FROM (SELECT r.${id} AS id, ${errors} AS errors, r.${silent} AS silent FROM (${rows.positionedSql}) AS r${joined})`;
-  const folder = join(staging, "decided");
-  await mkdir(folder);
+  const folder = await mkdtemp(join(staging, "decided-"));
   const [written] = await session.writeParquet(unchecked(decisions), { folder });
   const counts =
     written === undefined

@@ -16,7 +16,16 @@ export async function withSideTable<T>(
   options: SideTableOptions = {},
 ): Promise<T | undefined> {
   const snapshot = await openSideTable(side, options);
-  if (snapshot === undefined) return undefined;
+  return snapshot === undefined ? undefined : withSideRows(side, snapshot, work, options);
+}
+
+/** Runs work over the rows of a version of a side table. @throws errors of damaged data files, and what `work` throws */
+export async function withSideRows<T>(
+  side: SideTable,
+  snapshot: LogSnapshot,
+  work: (session: OpenSession, rows: ScanRelation, snapshot: LogSnapshot) => Promise<T>,
+  options: SideTableOptions = {},
+): Promise<T> {
   await using session = await (await side.context.engine()).open({ signal: options.signal });
   return await work(session, await sideTableRows(side, session, snapshot, options), snapshot);
 }
