@@ -62,19 +62,16 @@ export type ErrorCode =
   | "MEMORY_LIMIT_TOO_SMALL"
   | "CANCELLED";
 
-/**
- * What a {@link VarveError} says about itself in machine-readable form; JSON-compatible values, never
- * secrets.
- */
+/** Details of a {@link VarveError} for programs: JSON-compatible values, never secrets. */
 export type ErrorData = Readonly<Record<string, unknown>>;
 
 /**
- * The one error class that varve throws for anything but its own bugs.
+ * The error class that varve throws for everything except its own bugs.
  *
- * The message says what happened, the value that caused it and what to do next; `code` is stable, `data`
- * repeats the values of the message for programs, `cause` keeps the error below. Message and data are
- * bounded, because they repeat names from files of any origin: a word of the message to 500 characters, the
- * message to 4,000, a text in `data` to 10,000.
+ * The message says what happened, the value that caused it and what to do next. `code` is stable, `data`
+ * repeats the values of the message for programs, and `cause` keeps the underlying error. Message and data
+ * are bounded, because they repeat names from files of any origin: a word of the message to 500 characters,
+ * the message to 4,000, and a text in `data` to 10,000.
  */
 export class VarveError extends Error {
   readonly code: ErrorCode;
@@ -88,7 +85,7 @@ export class VarveError extends Error {
   }
 }
 
-/** Whether `error` is a {@link VarveError}, and, if codes are given, one of those. */
+/** Whether `error` is a {@link VarveError} and, if codes are given, has one of them. */
 export function isVarveError(error: unknown, ...codes: readonly ErrorCode[]): error is VarveError {
   return error instanceof VarveError && (codes.length === 0 || codes.includes(error.code));
 }

@@ -3,10 +3,10 @@ import { knownOptions } from "./shared/known-options.ts";
 import { engineLimitKeys } from "./shared/option-keys.ts";
 
 /**
- * Bounds what the engine does at once in this process, from the next session on: see {@link EngineLimits}.
+ * Limits concurrent work of the engine in this process, from the next session on: see {@link EngineLimits}.
  *
  * @example setEngineLimits({ sessions: 2, memory: 1024 ** 3 });
- * @throws `INVALID_ARGUMENT` for anything but a positive integer
+ * @throws `INVALID_ARGUMENT` for anything except a positive integer
  */
 export function setEngineLimits(limits: EngineLimits): void {
   setLimits(knownOptions("setEngineLimits", limits, engineLimitKeys));

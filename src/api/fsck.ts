@@ -7,10 +7,10 @@ import type { FsckOptions } from "./shared/options.ts";
 import { splitTableUri } from "./shared/table-uri.ts";
 
 /**
- * Checks a table against the protocol, also one that cannot be opened; a suffix `@v12` of the URI checks that
+ * Checks a table against the protocol, even if it cannot be opened. A suffix `@v12` of the URI checks that
  * version's files. Only reads.
  *
- * @throws `NOT_A_TABLE`, `INVALID_URI`, what the store throws; what is wrong with the table is in the report
+ * @throws `NOT_A_TABLE`, `INVALID_URI`, and the errors of the store; problems of the table are in the report
  *
  * @example
  * ```ts

@@ -6,12 +6,13 @@ import { parseTravelPoint, splitTableUri } from "./shared/table-uri.ts";
 import { Table } from "./table.ts";
 
 /**
- * Opens a table by its folder or URI; a suffix `@v12` or `@2024-06-01T00:00:00Z` opens it at that version.
+ * Opens a table by its folder or URI. A suffix `@v12` or `@2024-06-01T00:00:00Z` opens it at that version or
+ * time.
  *
- * Costs the log's listing, protocol and metadata: no data is read, no engine is started for tables without
+ * Lists the log and reads protocol and metadata, but no data. The engine is not started for tables without
  * Parquet checkpoints.
  *
- * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND` saying which versions there are, `TIMESTAMP_OUT_OF_RANGE`,
+ * @throws `NOT_A_TABLE`, `VERSION_NOT_FOUND` naming the versions that exist, `TIMESTAMP_OUT_OF_RANGE`,
  * `LOG_CORRUPT`, `INVALID_URI`
  *
  * @example

@@ -7,8 +7,8 @@ import { toWriteSource } from "./shared/source.ts";
 import type { Source } from "./shared/table-options.ts";
 
 /**
- * What the rows of any source (files, rows, Arrow, SQL, a table or one of its versions) say of its columns;
- * estimates are named so.
+ * Profiles the columns of any source (files, rows, Arrow, SQL, a table or one of its versions); estimates are
+ * named as such.
  *
  * @throws `SOURCE_UNREADABLE`, `COLUMN_NOT_FOUND`
  *
@@ -30,7 +30,7 @@ export async function profile(source: Source, options: ProfileOptions = {}): Pro
 }
 
 /**
- * A suite made from the rows of any source, each check with its reason, ready to be edited. @throws as
+ * Suggests a suite for the rows of any source, ready to be edited, with a reason for each check. @throws as
  * {@link profile}
  *
  * @example

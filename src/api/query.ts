@@ -9,12 +9,12 @@ import { Snapshot } from "./shared/snapshot.ts";
 import { parseTravelPoint, requireOptions, requireText } from "./shared/table-uri.ts";
 import { Table } from "./table.ts";
 
-/** What a name in a query can stand for: a table, one of its versions, or a URI with or without `@v12`. */
+/** A table of a query: an open table, one of its versions, or a URI with or without `@v12`. */
 export type QueryTable = Table | Snapshot | string;
 
-/** The tables of a query, and how those that are given by URI are opened. */
+/** The tables of a query, and how tables given by URI are opened. */
 export interface QueryOptions extends OpenOptions {
-  /** Names that the text may use. */
+  /** Tables by the names that the SQL uses. */
   readonly tables: Readonly<Record<string, QueryTable>>;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
@@ -30,13 +30,13 @@ const queryKeys = {
 } satisfies OptionKeys<QueryOptions>;
 
 /**
- * Runs one SELECT over tables, each at any of its versions, named in the text by `VERSION AS OF n`,
+ * Runs one SELECT over tables, each at any of its versions. The SQL selects a version by `VERSION AS OF n`,
  * `TIMESTAMP AS OF '…'` or `AT (VERSION => n)`.
  *
- * The text reads those tables and nothing else.
+ * The SQL can read those tables and nothing else.
  *
- * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything but one SELECT
- * over the bound tables
+ * @throws `SQL_FAILED` with the engine's message and the position, `SQL_REFUSED` for anything except one
+ * SELECT over the given tables
  *
  * @example
  * ```ts

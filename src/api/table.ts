@@ -47,7 +47,7 @@ interface OpenedWith {
 }
 
 /**
- * A table: the newest version that was seen, and the verbs, each of which is loaded when it is first used.
+ * An open table: the newest version that it has seen, and the verbs, each of which is loaded on first use.
  *
  * Rows are read at the version that this object saw last: the one that it opened, wrote or refreshed to.
  *
@@ -56,9 +56,9 @@ interface OpenedWith {
 export class Table implements AsyncDisposable {
   /** Rows that gates set aside: list, read, repair, resubmit, discard, purge. */
   readonly quarantine: TableQuarantine;
-  /** Write, audit, publish: batches that are written and not committed. */
+  /** Write, audit, publish: batches that are written but not yet committed. */
   readonly staging: TableStaging;
-  /** Maintenance of the log by hand: checkpoint, compaction, cleanup. */
+  /** Manual maintenance of the log: checkpoint, compaction, cleanup. */
   readonly log: TableLog;
   /** The suite that the table carries: get, set, unset, check, suggest. */
   readonly suite: TableSuite;
@@ -87,7 +87,10 @@ export class Table implements AsyncDisposable {
     return this.#state.log.context.store.uri;
   }
 
-  /** Opened at a version that its caller named: reads stay there until {@link Table.refresh}. */
+  /**
+   * Whether the table was opened at a version that the caller named; reads stay there until
+   * {@link Table.refresh}.
+   */
   get pinned(): boolean {
     return this.#state.pinned;
   }
@@ -106,7 +109,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Looks for newer versions; costs the new commits only.
+   * Looks for newer versions, and reads only the new commits.
    *
    * @example
    * ```ts
@@ -119,10 +122,10 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * The table as of a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`): the newest
-   * version of that time or before.
+   * Opens the table at a version (a number, `"v12"`) or a time (a `Date`, `"2024-06-01T00:00:00Z"`), which
+   * means the newest version committed by then.
    *
-   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both saying what there is
+   * @throws `VERSION_NOT_FOUND`, `TIMESTAMP_OUT_OF_RANGE`, both with the range that exists
    *
    * @example
    * ```ts
@@ -172,7 +175,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * How many rows there are, or meet a condition: {@link Snapshot.count} of {@link Table.snapshot}.
+   * Counts all rows, or those that meet a condition: {@link Snapshot.count} of {@link Table.snapshot}.
    *
    * @example
    * ```ts
@@ -184,7 +187,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * One SELECT over the table, which the text calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}.
+   * Runs one SELECT over the table, which the SQL calls `t`: {@link Snapshot.sql} of {@link Table.snapshot}.
    *
    * @example
    * ```ts
@@ -197,7 +200,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Every version, newest first, from the commits alone: what it did and what its tests said.
+   * Lists every version, newest first: what it did and the results of its tests. Reads only the commits.
    *
    * @example
    * ```ts
@@ -210,7 +213,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * What lies between two versions; `to` defaults to the newest.
+   * Compares two versions; `to` defaults to the newest.
    *
    * @example
    * ```ts
@@ -233,9 +236,9 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * The change data feed: rows inserted, deleted and updated from one commit to another, both included, with
-   * `_change_type`, `_commit_version` and `_commit_timestamp`, oldest version first. `to` defaults to the
-   * newest version.
+   * Reads the change data feed: rows inserted, deleted and updated from one version to another, both
+   * inclusive, with `_change_type`, `_commit_version` and `_commit_timestamp`, oldest version first. `to`
+   * defaults to the newest version.
    *
    * @throws `CHANGES_RANGE_INVALID`, `CHANGES_UNAVAILABLE` naming the version that has no feed
    *
@@ -263,7 +266,7 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * What the rows of the version that is open say of its columns; estimates are named so.
+   * Profiles the columns of the version that this object saw last; estimates are named as such.
    *
    * @example
    * ```ts
@@ -278,14 +281,14 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Adds rows in one commit: all of them, less those that a gate sets aside, or none. Appends never conflict
-   * with each other.
+   * Adds rows in one commit: all of them, except those that a gate sets aside, or none. Appends never
+   * conflict with each other.
    *
-   * With `txn` or `batchId` the same batch lands at most once, whatever crashed in between.
+   * With `txn` or `batchId`, the same batch lands at most once, whatever crashes in between.
    *
-   * @throws `SCHEMA_MISMATCH` naming column, expected, found and row; `CONSTRAINT_VIOLATED`,
-   * `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
-   * `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
+   * @throws `SCHEMA_MISMATCH` with the column, the type expected, the value found and the row;
+   * `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`, `UNSUPPORTED_FEATURE`,
+   * `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`
    *
    * @example
    * ```ts
@@ -304,8 +307,8 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Replaces rows in one commit: the whole table, the rows of a condition (`replaceWhere`), or the partitions
-   * that the new rows fall into (`dynamicPartitions`).
+   * Replaces rows in one commit: the whole table, the rows that meet a condition (`replaceWhere`), or the
+   * partitions that the new rows belong to (`dynamicPartitions`).
    *
    * @throws as {@link Table.append}, and `TABLE_APPEND_ONLY`, `SQL_FAILED`, `SQL_REFUSED`
    *
@@ -322,11 +325,11 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Changes properties, description or protocol of the table in one commit; the protocol is raised only with
-   * `upgradeProtocol`.
+   * Changes properties, constraints, description or protocol of the table in one commit; the protocol is
+   * raised only with `upgradeProtocol`.
    *
-   * @throws `INVALID_ARGUMENT` for a value that a property cannot have; `UNSUPPORTED_FEATURE`, `CONFLICT_…`,
-   * `COMMIT_OUTCOME_UNKNOWN`
+   * @throws `INVALID_ARGUMENT` for an invalid value of a property; `CONSTRAINT_VIOLATED` if rows break a new
+   * constraint; `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`
    *
    * @example
    * ```ts
@@ -340,9 +343,9 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup) and reports
-   * it: what was not reported yet, oldest first, the last hundred at most. A write need not be followed by
-   * this: {@link Table.close} waits too, and a process that ends early leaves nothing wrong behind.
+   * Waits for the maintenance that follows commits of this object (checksum, checkpoint, cleanup), and
+   * returns the reports that were not returned yet, oldest first, at most the last hundred. Calling this
+   * after a write is optional: {@link Table.close} waits too, and a process that ends early does no harm.
    *
    * @example
    * ```ts
@@ -356,8 +359,8 @@ export class Table implements AsyncDisposable {
   }
 
   /**
-   * Waits for the log's maintenance after the last write and frees the engine that the log holds; results
-   * that were given out stay usable.
+   * Waits for the log's maintenance after the last write, and frees the engine that the log holds; results
+   * that were returned before stay usable.
    *
    * @example
    * ```ts

@@ -1,6 +1,6 @@
 import { isVarveError, type VarveError } from "../errors.ts";
 
-/** What can be wrong with a table; each is explained in spec/fsck.md. */
+/** Kinds of problems of a table; spec/fsck.md explains each. */
 export type FindingCode =
   | "TABLE_UNREADABLE"
   | "LOG_GAP"
@@ -31,14 +31,14 @@ export type FindingCode =
   | "ABANDONED_FILE";
 
 /**
- * One thing that is wrong. `error`: rows can be lost, wrong or unreadable; `warning`: readers cope; `info`:
- * nothing is wrong with the rows.
+ * One problem. `error`: rows may be lost, wrong or unreadable; `warning`: readers can cope; `info`: nothing
+ * is wrong with the rows.
  */
 export interface Finding {
   readonly code: FindingCode;
   readonly severity: "error" | "warning" | "info";
   readonly message: string;
-  /** The file it is about, below the table's root or as the log has it. */
+  /** The file concerned, relative to the table's root or as spelled in the log. */
   readonly path?: string | undefined;
   readonly version?: number | undefined;
 }
@@ -48,18 +48,19 @@ export interface FsckOptions {
   /** Default: the latest version. */
   readonly version?: number | undefined;
   /**
-   * Read every data file and compare its rows with the log; default true. Without, files are only looked up.
+   * Read every data file and compare its rows with the log; default true. If false, only the existence of
+   * files is checked.
    */
   readonly data?: boolean | undefined;
   /** Look for files that no version names; default true. */
   readonly orphans?: boolean | undefined;
   /**
-   * Check the past, too: every checkpoint and compaction against the log, the files of every version, change
-   * files; default false.
+   * Also check the past: every checkpoint and compaction against the log, the files of every version, and
+   * change files; default false.
    */
   readonly deep?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the files checked so far, and how many there are. */
+  /** Called with the number of files checked so far, and the total. */
   readonly onProgress?: ((files: number, of: number) => void) | undefined;
 }
 

@@ -9,10 +9,10 @@ import { checkCheckpoints, checkChecksums, checkCommits } from "./fsck-log.ts";
 import { findAbandoned, findOrphans } from "./fsck-orphans.ts";
 import { checkStates } from "./fsck-states.ts";
 
-/** What was looked at and what was found. */
+/** Result of {@link fsck}: what was checked, and the problems found. */
 export interface FsckReport {
   readonly uri: string;
-  /** Absent where the table cannot be opened. */
+  /** Absent if the table cannot be opened. */
   readonly version?: number | undefined;
   readonly findings: readonly Finding[];
   readonly commits: number;

@@ -22,7 +22,7 @@ export interface VersionMetrics {
   readonly version: number;
   /** When the version was committed. */
   readonly timestamp: Date;
-  /** `batch`: the rows that the version brought; `table`: all its rows. */
+  /** `batch`: the rows that the version added; `table`: all its rows. */
   readonly scope: "batch" | "table";
   readonly state: MetricState;
   readonly checks: readonly {

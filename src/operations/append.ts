@@ -9,8 +9,8 @@ import { writeServices } from "./write-services.ts";
 /**
  * Adds rows to a table in one commit: all of them (less those that a gate sets aside), or none.
  *
- * Appends never conflict with each other. With `txn` or `batchId` the same batch lands at most once, whatever
- * crashed in between.
+ * Appends never conflict with each other. With `txn` or `batchId`, the same batch lands at most once,
+ * whatever crashes in between.
  *
  * @throws `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `BATCH_REJECTED`, `SUITE_INVALID`, `SOURCE_UNREADABLE`,
  * `UNSUPPORTED_FEATURE`, `CONFLICT_…`, `COMMIT_OUTCOME_UNKNOWN`, `CANCELLED`

@@ -6,7 +6,9 @@ import type { DeltaType, StructType } from "../schema/types.ts";
 import { type SqlSelect, sql } from "../sql/sql.ts";
 import { planFiles } from "../table/scan/scan.ts";
 
-/** One difference between two schemas; `column` is its full name. */
+/**
+ * One difference between two schemas; `column` is the column's full name, and `before` and `after` are types.
+ */
 export interface SchemaDifference {
   readonly kind: "added" | "removed" | "changed";
   readonly column: string;
@@ -14,20 +16,23 @@ export interface SchemaDifference {
   readonly after?: string | undefined;
 }
 
-/** One table property that differs; absent on the side that does not have it. */
+/** One table property that differs; `before` or `after` is absent if that version does not have it. */
 export interface PropertyDifference {
   readonly key: string;
   readonly before?: string | undefined;
   readonly after?: string | undefined;
 }
 
-/** What lies between two versions of a table. */
+/** Differences between two versions of a table. */
 export interface VersionDiff {
   readonly from: number;
   readonly to: number;
   readonly schema: readonly SchemaDifference[];
   readonly properties: readonly PropertyDifference[];
-  /** Live files of one side only; a file whose deletion vector changed counts on both. */
+  /**
+   * Numbers and bytes of live files that only one version has; a file whose deletion vector changed counts on
+   * both sides.
+   */
   readonly files: {
     readonly added: number;
     readonly removed: number;
@@ -35,14 +40,14 @@ export interface VersionDiff {
     readonly bytesRemoved: number;
   };
   /**
-   * Multiset difference of the rows, over the columns that both versions have with one type; absent unless
-   * asked for.
+   * Numbers of rows in the multiset difference, over the columns that both versions have with the same type;
+   * absent unless requested.
    */
   readonly rows?: { readonly added: number; readonly removed: number } | undefined;
 }
 
 export interface DiffOptions {
-  /** Compare rows too: reads the files that only one side has. */
+  /** Also compare rows, by reading the files that only one side has. */
   readonly rows?: boolean | undefined;
 }
 

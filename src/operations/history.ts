@@ -11,15 +11,15 @@ import { recordsOf } from "../table/scan/row-selection.ts";
 import { mapBounded } from "../util/concurrency.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../util/json.ts";
 
-/** What one version did, from its commit. */
+/** What one version did, as its commit says. */
 export interface HistoryEntry {
   readonly version: number;
-  /** The in-commit timestamp where there is one, else the commit file's modification time. */
+  /** The in-commit timestamp, or else the commit file's modification time. */
   readonly timestamp: Date;
   readonly operation?: string | undefined;
   readonly operationParameters: JsonObject;
   readonly operationMetrics: JsonObject;
-  /** Rows of the files that the commit added. */
+  /** Number of rows in the files that the commit added. */
   readonly rowsAdded?: number | undefined;
   readonly filesAdded: number;
   readonly filesRemoved: number;
@@ -27,14 +27,17 @@ export interface HistoryEntry {
   readonly userMetadata?: string | undefined;
   /** The verdict of the gate that this commit passed (spec/formats.md). */
   readonly gate?: JsonObject | undefined;
-  /** Whether the version can still be opened and its removed files are still there; if not, why. */
+  /**
+   * Whether the version can still be read: it can be opened, and files that were removed later still exist.
+   * If not, why.
+   */
   readonly readable: { readonly ok: true } | { readonly ok: false; readonly reason: string };
 }
 
 export interface HistoryOptions {
-  /** The newest so many versions. */
+  /** List only this many versions, the newest. */
   readonly limit?: number | undefined;
-  /** Look whether files that later commits removed are still in the store; default true. */
+  /** Check whether files that later commits removed are still in the store; default true. */
   readonly checkFiles?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -12,12 +12,13 @@ import { writeServices } from "./write-services.ts";
 export interface OverwriteOptions extends WriteOptions {
   /** Replace the rows that meet this SQL condition; every new row must meet it too. */
   readonly replaceWhere?: string | undefined;
-  /** Replace just the partitions that the new rows fall into. */
+  /** Replace only the partitions that the new rows belong to. */
   readonly dynamicPartitions?: boolean | undefined;
   /** Let the batch's columns replace the table's schema. */
   readonly overwriteSchema?: boolean | undefined;
   /**
-   * With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has.
+   * With `overwriteSchema`: the new partition columns; default: the present ones that the new schema still
+   * has.
    */
   readonly partitionBy?: readonly string[] | undefined;
 }

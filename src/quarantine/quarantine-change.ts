@@ -141,11 +141,11 @@ export async function repairQuarantine(
   return rewriteCounted(context, { where: condition, select }, Object.values(set));
 }
 
-/** What to remove of a quarantine for good. */
+/** Which quarantined rows to remove for good. */
 export interface PurgeOptions {
   /** Rows that were resolved before this, milliseconds since 1970-01-01 UTC; default: 90 days ago. */
   readonly before?: number | undefined;
-  /** Only count them. */
+  /** Only count the rows. */
   readonly dryRun?: boolean | undefined;
 }
 

@@ -8,7 +8,7 @@ import { quoteText } from "../sql/sql-text.ts";
 import type { ScanRelation } from "../table/scan/scan.ts";
 import { type QuarantineStatus, quarantineOf } from "./intake/quarantine-table.ts";
 
-/** Which rows of a quarantine; without any of these all that are open. */
+/** Selects quarantined rows; without any field, all open ones. */
 export interface QuarantineSelection {
   readonly ids?: readonly string[] | undefined;
   readonly batchId?: string | undefined;
@@ -17,7 +17,7 @@ export interface QuarantineSelection {
   readonly status?: QuarantineStatus | undefined;
 }
 
-/** The rows that one batch left behind. */
+/** Counts of the rows that one batch left in the quarantine. */
 export interface QuarantinedBatch {
   readonly batchId: string;
   readonly quarantinedAt: Date;
@@ -26,7 +26,7 @@ export interface QuarantinedBatch {
   readonly claimed: number;
   readonly resubmitted: number;
   readonly discarded: number;
-  /** Rows by the check that they failed. */
+  /** Number of rows by the id of the check that they failed. */
   readonly checks: Readonly<Record<string, number>>;
 }
 

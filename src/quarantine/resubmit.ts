@@ -27,21 +27,21 @@ import { discardSuperseded } from "./superseded-rows.ts";
 
 export interface ResubmitOptions extends QuarantineSelection {
   /**
-   * The tests that rows have to pass now; default: those that the table carries, else rows only have to fit
-   * the table.
+   * The tests that rows must pass now; default: those that the table carries. Without any, rows only have to
+   * fit the table.
    */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of the rows. */
+/** Result of a resubmission. */
 export interface ResubmitResult {
-  /** Rows that are in the table now, those that an interrupted resubmission had claimed before included. */
+  /** Number of rows that landed, including those that an interrupted resubmission had claimed. */
   readonly landed: number;
-  /** Rows that fail still: they stay open, with their new reasons and one attempt more. */
+  /** Number of rows that still fail; they stay open, with their new reasons and one more attempt. */
   readonly stillBad: number;
-  /** Version of the table with the landed rows; `null` where none landed. */
+  /** Version of the table with the landed rows; `null` if none landed. */
   readonly version: number | null;
 }
 

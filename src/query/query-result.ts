@@ -6,7 +6,7 @@ import { quoteName, quoteText } from "../sql/sql-text.ts";
 import type { ScanReport } from "../table/scan/scan.ts";
 import { formulaStart } from "../util/formula-text.ts";
 
-/** How a result leaves the engine as a file. */
+/** Format of a result that is written to a file. */
 export type FileFormat = "csv" | "parquet";
 
 /** How a result may be consumed. */
@@ -18,12 +18,12 @@ export interface ResultOptions {
 }
 
 /**
- * The result of a query: computed as it is consumed, and consumed once; consuming it to the end, leaving a
- * loop early and {@link QueryResult.close} all free the engine.
+ * The result of a query. It is computed as it is consumed, and can be consumed only once. Consuming it to the
+ * end, leaving a loop early and {@link QueryResult.close} all free the engine.
  */
 export class QueryResult implements AsyncDisposable {
   readonly columns: readonly EngineColumn[];
-  /** Files listed, skipped and read, a table of the query each. */
+  /** Files listed, skipped and read, for each table of the query. */
   readonly scans: Readonly<Record<string, ScanReport>>;
   readonly #session: Session;
   readonly #relation: Relation;
@@ -100,7 +100,7 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /**
-   * Lossless JSON (spec/formats.md): each text holds whole lines, one a row, each ended by a line feed.
+   * Lossless JSON (spec/formats.md): each string holds whole lines, one per row, each ended by a line feed.
    *
    * @example
    * ```ts
@@ -113,11 +113,10 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /**
-   * Writes the result to a file of its own below the folder that the query was prepared with, and returns the
-   * file's name.
+   * Writes the result to a new file in the query's `exportFolder`, and returns the file's name.
    *
-   * `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula, in CSV; numbers
-   * stay.
+   * In CSV, `safeCsv` puts an apostrophe before text that a spreadsheet would take for a formula; numbers are
+   * unchanged.
    *
    * @example
    * ```ts
@@ -154,7 +153,7 @@ export class QueryResult implements AsyncDisposable {
   }
 
   /**
-   * Ends a result that is not consumed to its end, and frees the engine.
+   * Ends a result before it is consumed to its end, and frees the engine.
    *
    * @example
    * ```ts

@@ -12,10 +12,11 @@ const openAtFirst = 5;
 const mostCharts = 24;
 
 /**
- * A report as one HTML page that needs nothing else: no network, no script to read it (a small one filters
- * the checks).
+ * Renders a report as one self-contained HTML page. It needs no network, and can be read without scripts (a
+ * small one filters the checks).
  *
- * Everything that comes from data is escaped; the page forbids itself to load anything.
+ * Everything that comes from data is escaped, and the page's content security policy forbids it to load
+ * anything.
  *
  * @example
  * ```ts

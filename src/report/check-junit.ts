@@ -6,11 +6,11 @@ import { escapeMarkup, shown } from "./show.ts";
 import { visible } from "./visible-text.ts";
 
 /**
- * A report as JUnit XML, for the test pages of CI systems: a check is a test case; what only warns is a
- * skipped one with its reason, so that a build does not turn red for it. A rejection that no single check
- * tells is a test case of its own.
+ * Renders a report as JUnit XML, for the test pages of CI systems. Each check is a test case; one that only
+ * warns is a skipped test case with its reason, so that it does not fail the build. A rejection that no
+ * single check explains is a test case of its own.
  *
- * Valid by the schema of Jenkins' xUnit plugin, which knows no `skipped` of all suites together.
+ * Valid by the schema of Jenkins' xUnit plugin, which has no `skipped` for all suites together.
  *
  * @example
  * ```ts

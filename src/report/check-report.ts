@@ -14,7 +14,7 @@ export interface MetricPoint {
   readonly value: number;
 }
 
-/** What the tests of one version said, for the history of a report. */
+/** Test results of one version, for the history of a report. */
 export interface VersionTests {
   readonly version: number;
   readonly timestamp: Date;
@@ -25,13 +25,13 @@ export interface VersionTests {
   readonly failedChecks: readonly string[];
 }
 
-/** One run of a suite over a source, ready to be shown: everything that a report needs and no more. */
+/** The result of one run of a suite over a source, with everything that a report shows. */
 export interface CheckReport {
   readonly suite: { readonly name: string; readonly fingerprint: string };
-  /** What was tested, in words: a path, a table at a version. */
+  /** What was tested, as text: a path, or a table at a version. */
   readonly source: string;
   readonly timestamp: Date;
-  /** How long reading and testing took. */
+  /** Seconds that reading and testing took. */
   readonly seconds?: number | undefined;
   readonly accepted: boolean;
   readonly reasons: readonly string[];
@@ -74,7 +74,7 @@ export function checkReport(
 }
 
 /**
- * The report as JSON (spec/formats.md), stable for programs.
+ * Returns the report as JSON (spec/quality-formats.md); later versions only add fields.
  *
  * @example
  * ```ts

@@ -6,8 +6,8 @@ import { grouped, shown } from "./show.ts";
 import { visible } from "./visible-text.ts";
 
 /**
- * A report as lines of text: the outcome, each check, and a few failing rows of those that fail. What
- * terminals obey is written out.
+ * Renders a report as lines of text: the outcome, each check, and a few failing rows of each check that
+ * fails. Characters that a terminal would interpret are escaped.
  *
  * @example
  * ```ts

@@ -5,16 +5,16 @@ import { checkUniqueNames } from "./schema-json.ts";
 import { decimal, isPrimitive, parseTypeName } from "./type-names.ts";
 import type { DeltaType, FieldMetadata, PrimitiveName, StructField, StructType } from "./types.ts";
 
-/** How a column is declared beyond its name and type. */
+/** Options of a column besides its name and type. */
 export interface ColumnOptions {
   /** Default: true. */
   readonly nullable?: boolean | undefined;
   readonly comment?: string | undefined;
-  /** SQL over other columns that computes this one on every write. */
+  /** SQL expression over other columns that computes this column on every write. */
   readonly generatedAs?: string | undefined;
-  /** SQL constant for rows that do not name this column. */
+  /** SQL constant for rows that do not mention this column. */
   readonly default?: string | undefined;
-  /** Numbers rows from `start` by `step`. */
+  /** Numbers rows from `start`, incremented by `step`; both default to 1. */
   readonly identity?:
     | {
         readonly start?: bigint | number | undefined;
@@ -26,10 +26,7 @@ export interface ColumnOptions {
   readonly metadata?: FieldMetadata | undefined;
 }
 
-/**
- * A type as callers write it: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a
- * struct.
- */
+/** A type: a name such as `"long"` or `"decimal(10,2)"`, a built type, or a builder for a struct. */
 export type TypeInput = DeltaType | SchemaBuilder | `decimal(${number},${number})`;
 
 /**
@@ -51,19 +48,19 @@ export function schema(): SchemaBuilder {
   return SchemaBuilder.of([]);
 }
 
-/** An array type. Default: elements may be null. @throws `SCHEMA_INVALID` */
+/** An array type. Elements may be null by default. @throws `SCHEMA_INVALID` */
 export function arrayOf(element: TypeInput, containsNull = true): DeltaType {
   return { type: "array", elementType: toType(element), containsNull };
 }
 
-/** A map type. Default: values may be null; keys never are. @throws `SCHEMA_INVALID` */
+/** A map type. Values may be null by default; keys never are. @throws `SCHEMA_INVALID` */
 export function mapOf(key: TypeInput, value: TypeInput, valueContainsNull = true): DeltaType {
   return { type: "map", keyType: toType(key), valueType: toType(value), valueContainsNull };
 }
 
 /**
- * Columns gathered one call at a time. Every call gives a new builder; all throw `SCHEMA_INVALID` for a name
- * that is there already.
+ * Builds a schema column by column. Every method returns a new builder, and throws `SCHEMA_INVALID` for a
+ * duplicate name.
  */
 export class SchemaBuilder {
   readonly #fields: readonly StructField[];
@@ -123,7 +120,7 @@ export class SchemaBuilder {
     return this.column(name, "double", options);
   }
 
-  /** Exact numbers of `precision` digits, `scale` of them after the point. */
+  /** Exact numbers of `precision` digits (1 to 38), `scale` of them after the decimal point. */
   decimal(name: string, precision: number, scale: number, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, decimal(precision, scale, [name]), options);
   }
@@ -140,7 +137,7 @@ export class SchemaBuilder {
     return this.column(name, "date", options);
   }
 
-  /** Moments, to the microsecond. */
+  /** Points in time, to the microsecond. */
   timestamp(name: string, options?: ColumnOptions): SchemaBuilder {
     return this.column(name, "timestamp", options);
   }

@@ -26,8 +26,7 @@ export function schemaFromJson(json: JsonValue): StructType {
 }
 
 /**
- * Writes a schema as one line of JSON, as `metaData.schemaString` takes it. The counterpart of
- * {@link parseSchema}.
+ * Writes a schema as one line of JSON, as in `metaData.schemaString`. The counterpart of {@link parseSchema}.
  */
 export function serializeSchema(schema: StructType): string {
   return stringifyJson(typeToJson(schema));

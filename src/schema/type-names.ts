@@ -70,9 +70,7 @@ export function parseTypeName(
   return parameters === null ? undefined : decimal(Number(parameters[1]), Number(parameters[2]), path);
 }
 
-/**
- * The type as a person reads it: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`.
- */
+/** The type as readable text: `decimal(10,2)`, `struct<a: long, b: array<string>>`, `map<string, double>`. */
 export function typeText(type: DeltaType): string {
   if (isPrimitive(type)) return type;
   switch (type.type) {

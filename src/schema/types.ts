@@ -20,7 +20,10 @@ export type PrimitiveName =
   | "variant"
   | "void";
 
-/** A Delta type; the shape mirrors PROTOCOL.md "Schema Serialization Format", with decimals taken apart. */
+/**
+ * A Delta type; the shape mirrors PROTOCOL.md "Schema Serialization Format", with decimals split into
+ * precision and scale.
+ */
 export type DeltaType = PrimitiveName | DecimalType | StructType | ArrayType | MapType;
 
 /** `decimal(precision,scale)`; 1 ≤ precision ≤ 38, 0 ≤ scale ≤ precision. */
@@ -30,15 +33,14 @@ export interface DecimalType {
   readonly scale: number;
 }
 
-/** Ordered fields; names are unique without regard to case. PROTOCOL.md "Struct Type". */
+/** Ordered fields; names are unique, ignoring case. PROTOCOL.md "Struct Type". */
 export interface StructType {
   readonly type: "struct";
   readonly fields: readonly StructField[];
 }
 
 /**
- * One column or nested field; `metadata` keeps every key that was found, known or not. PROTOCOL.md "Struct
- * Field".
+ * One column or nested field; `metadata` keeps all keys, including unknown ones. PROTOCOL.md "Struct Field".
  */
 export interface StructField {
   readonly name: string;

@@ -25,27 +25,27 @@ import {
 import { deleteStagedFiles, requireStagedFiles } from "./staged-files.ts";
 import { quarantineMisfits } from "./staged-misfits.ts";
 
-/** What a publication did. */
+/** Result of a publication. */
 export interface PublishResult {
-  /** `alreadyApplied`: the batch is in the table since an earlier publication, and nothing was written. */
+  /** `alreadyApplied`: an earlier publication committed the batch, and nothing was written. */
   readonly outcome: "committed" | "alreadyApplied";
-  /** The version that the batch became, or at which it was found applied. */
+  /** The version that the batch became, or at which it was found to be applied. */
   readonly version: number;
   /** Rows added. */
   readonly rows: number;
   readonly filesAdded: number;
   readonly filesRemoved: number;
   readonly bytesAdded: number;
-  /** Where quarantined rows went. */
+  /** Where the quarantined rows are; absent if there are none. */
   readonly quarantine?: QuarantinePlace | undefined;
   /**
-   * What the last audit said, as `commitInfo.gate` has it; absent without tests, and for a batch that was
+   * Verdict of the last audit, as in `commitInfo.gate`; absent without tests, and for a batch that was
    * published before.
    */
   readonly gate?: JsonObject | undefined;
   /**
-   * The batch was tested again, because it had not been tested against this version of the table with these
-   * tests.
+   * Whether the batch was tested again, because it had not been tested against this version of the table with
+   * these tests.
    */
   readonly reaudited: boolean;
 }

@@ -29,7 +29,7 @@ export interface StageOptions
     WriteOptions,
     "mergeSchema" | "upgradeProtocol" | "gate" | "userMetadata" | "targetFileBytes" | "onProgress" | "signal"
   > {
-  /** Name of the batch, under which it is published at most once; default: a fresh one. */
+  /** Id of the batch, under which it is published at most once; default: a generated one. */
   readonly id?: string | undefined;
 }
 

@@ -152,7 +152,7 @@ export async function readStaged(context: TableContext, id: string): Promise<Sta
   }
 }
 
-/** A staged batch. @throws `STAGED_INVALID` where there is none of that id */
+/** A staged batch. @throws `STAGED_INVALID` if there is no batch with that id */
 export async function requireStaged(context: TableContext, id: string): Promise<StagedBatch> {
   const batch = await readStaged(context, id);
   if (batch !== undefined) return batch;

@@ -11,18 +11,18 @@ import { isSystemError } from "./local/local-root.ts";
 
 /** Where and how much to keep; see {@link localFiles}. */
 export interface FileCacheOptions {
-  /** Default: a folder of this user's below the system's temporary folder. Several processes may share it. */
+  /** Default: a folder of this user below the system's temporary folder. Several processes may share it. */
   readonly folder?: string | undefined;
-  /** Bytes to keep; files used within `graceMilliseconds` are kept beyond it. Default 8 GiB. */
+  /** Bytes to keep; default 8 GiB. Files used within `graceMilliseconds` are kept even above this limit. */
   readonly maxBytes?: number | undefined;
   /**
    * How long a file stays safe from eviction after its last use, for whoever was given its name. Default ten
    * minutes.
    */
   readonly graceMilliseconds?: number | undefined;
-  /** Bytes a request when a file is fetched; default 8 MiB. */
+  /** Bytes per request when a file is fetched; default 8 MiB. */
   readonly partBytes?: number | undefined;
-  /** Requests under way for one file; default 4. */
+  /** Concurrent requests for one file; default 4. */
   readonly concurrency?: number | undefined;
   readonly world?: World | undefined;
 }

@@ -10,7 +10,7 @@ import type { S3Options } from "./s3/s3-options.ts";
 /** Options of {@link openStore}. */
 export interface StoreOptions {
   readonly world?: World | undefined;
-  /** Used for `s3:` URIs; pass one and the same object to share connections between stores. */
+  /** Used for `s3:` URIs; pass the same object to share connections between stores. */
   readonly s3?: S3Options | undefined;
 }
 
@@ -18,12 +18,12 @@ const schemePattern = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 const ownSchemes: ReadonlySet<string> = new Set(["memory", "s3", "s3a", "s3n"]);
 
 /**
- * The store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or
+ * Opens the store rooted at a URI: a plain path, `file:` (percent-decoded), `memory://NAME/FOLDER`, or
  * `s3://BUCKET/PREFIX` (raw characters).
  *
  * Nothing is read or created.
  *
- * @throws `INVALID_URI` for schemes and forms it does not know
+ * @throws `INVALID_URI` for unknown schemes and forms
  */
 export async function openStore(uri: string, options: StoreOptions = {}): Promise<ObjectStore> {
   const { world } = options;

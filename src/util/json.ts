@@ -23,10 +23,11 @@ const deepestJson = 1_000;
 const mostDigits = 400;
 
 /**
- * Parses JSON keeping integers exact: safe integers and fractions become `number`, larger integers `bigint`.
+ * Parses JSON and keeps integers exact: safe integers and fractions become `number`, larger integers
+ * `bigint`.
  *
- * Texts without a run of 16 digits cannot hold an unsafe integer and take the engine's own, much faster
- * parser.
+ * Text without a run of 16 digits cannot hold an unsafe integer, and is parsed by the much faster
+ * `JSON.parse`.
  *
  * @throws SyntaxError when `text` is not JSON, or nests deeper than {@link deepestJson}.
  */
@@ -47,7 +48,7 @@ export function parseRoundedJson(text: string): JsonValue {
 }
 
 /**
- * Writes JSON with `bigint` as plain digits, indented by `space` columns if given; the counterpart of
+ * Writes JSON with `bigint` as plain digits, indented by `space` columns if given. The counterpart of
  * {@link parseJson}.
  */
 export function stringifyJson(value: JsonValue, space?: number): string {
@@ -104,8 +105,8 @@ function exactNumber(text: string): number | bigint {
 }
 
 /**
- * A plain value as JSON: undefined fields are left out, dates become ISO text, bytes base64, maps
- * entries. @throws TypeError for functions and symbols.
+ * Converts a plain value to JSON: undefined fields are left out, dates become ISO text, bytes base64, and
+ * maps arrays of entries. @throws TypeError for functions and symbols
  */
 export function toJsonValue(value: unknown): JsonValue {
   if (value === null || value === undefined) return null;

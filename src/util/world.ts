@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { parse, v4, v7 } from "uuid";
 
 /**
- * Everything that is not determined by the inputs: time, ids, randomness and waiting.
+ * Everything that the inputs do not determine: time, ids, randomness and waiting.
  *
- * All code outside `src/util/` takes these from a `World`, so that a simulation with a seed replays exactly.
+ * All code outside `src/util/` takes these from a `World`, so that a simulation replays exactly from its
+ * seed.
  */
 export interface World {
   /** Milliseconds since 1970-01-01 UTC. */

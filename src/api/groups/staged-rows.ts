@@ -22,7 +22,7 @@ interface StagedHost {
 }
 
 /**
- * Rows that are written but not committed: they can be read, tested, published and discarded. Made by
+ * A batch that is written but not committed: it can be read, tested, published and discarded. Returned by
  * `table.staging`.
  */
 export class StagedRows {
@@ -41,19 +41,19 @@ export class StagedRows {
     return new StagedRows(batch, host);
   }
 
-  /** By which any process finds the batch again. */
+  /** The id by which any process can find the batch. */
   get id(): string {
     return this.#batch.id;
   }
 
-  /** Rows that fit the table and are in the staged files. */
+  /** Number of rows that fit the table and are in the staged files. */
   get rows(): number {
     return this.#batch.rows;
   }
 
   /**
-   * Rows that do not fit the table: the suite has such rows set aside, so they go into quarantine when the
-   * batch is published.
+   * Number of rows that do not fit the table and that the suite sets aside; they go into the quarantine when
+   * the batch is published.
    */
   get misfits(): number {
     return this.#batch.misfits?.rows ?? 0;
@@ -67,7 +67,7 @@ export class StagedRows {
     return this.#batch.files.length;
   }
 
-  /** Version of the table that the batch was staged upon. */
+  /** Version of the table that the batch was staged on. */
   get baseVersion(): number {
     return this.#batch.baseVersion;
   }
@@ -77,7 +77,7 @@ export class StagedRows {
   }
 
   /**
-   * The staged rows, all of them and as they came, to be read like a version of a table.
+   * All staged rows that fit the table, as they came, to be read like a version of a table.
    *
    * @example
    * ```ts
@@ -91,8 +91,8 @@ export class StagedRows {
   }
 
   /**
-   * One SELECT over the staged rows, which the text calls `staged`, and the table, `t`. @throws `SQL_FAILED`,
-   * `SQL_REFUSED`
+   * Runs one SELECT over the staged rows, which the SQL calls `staged`, and the table, called `t`. @throws
+   * `SQL_FAILED`, `SQL_REFUSED`
    *
    * @example
    * ```ts
@@ -124,10 +124,10 @@ export class StagedRows {
   }
 
   /**
-   * Tests the rows exactly as an append to the newest version would: with the table's suite, the stager's and
-   * this one. Writes nothing to the table; what was found is kept beside the batch.
+   * Tests the rows exactly as an append to the newest version would: with the table's suite, the one given to
+   * `stage` and this one. Writes nothing to the table; the result is kept next to the batch.
    *
-   * @throws `SUITE_INVALID`, `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` where the table changed so that the
+   * @throws `SUITE_INVALID`; `SCHEMA_MISMATCH` or `CONSTRAINT_VIOLATED` if the table has changed so that the
    * rows do not fit
    *
    * @example
@@ -152,11 +152,11 @@ export class StagedRows {
   }
 
   /**
-   * Commits the rows: all of them (less those that a test sets aside), or none. Where the table moved on
+   * Commits the rows: all of them (except those that a test sets aside), or none. If the table has changed
    * since the audit, or there was none, the rows are tested first. Publishing twice lands them once.
    *
-   * @throws `BATCH_REJECTED` where the tests refuse the batch, which stays staged; `STAGED_INVALID` for one
-   * that was discarded; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`,
+   * @throws `BATCH_REJECTED` if the tests reject the batch, which stays staged; `STAGED_INVALID` if it was
+   * discarded; `SCHEMA_MISMATCH`, `CONSTRAINT_VIOLATED`, `DATA_FILE_MISSING`, `CONFLICT_…`,
    * `COMMIT_OUTCOME_UNKNOWN`
    *
    * @example
@@ -171,9 +171,9 @@ export class StagedRows {
   }
 
   /**
-   * Gives the rows up and deletes their files.
+   * Discards the batch and deletes its files.
    *
-   * @throws `STAGED_INVALID` for a batch that is published
+   * @throws `STAGED_INVALID` for a batch that was published
    *
    * @example
    * ```ts

@@ -5,7 +5,7 @@ import { checkpointKeys, cleanLogKeys } from "../shared/option-keys.ts";
 import type { CheckpointOptions, CleanLogOptions } from "../shared/options.ts";
 import type { TableState } from "../shared/table-state.ts";
 
-/** Maintenance of a table's log: `table.log`. Writes keep the log in order by themselves; this is by hand. */
+/** Manual maintenance of a table's log: `table.log`. Writes also maintain the log automatically. */
 export class TableLog {
   readonly #state: TableState;
 
@@ -19,7 +19,7 @@ export class TableLog {
   }
 
   /**
-   * Writes a checkpoint of the newest version now instead of when `delta.checkpointInterval` says.
+   * Writes a checkpoint of the newest version now, instead of when `delta.checkpointInterval` says.
    *
    * @throws `UNSUPPORTED_FEATURE`, `INVALID_ARGUMENT`
    *
@@ -36,7 +36,8 @@ export class TableLog {
   }
 
   /**
-   * Writes one file that stands for the commits `from` to `to` when the log is read; returns its path.
+   * Writes one file that replaces the commits `from` to `to` (both inclusive) when the log is read; returns
+   * its path.
    *
    * @throws `INVALID_ARGUMENT`, `VERSION_NOT_FOUND`
    *
@@ -51,13 +52,13 @@ export class TableLog {
   }
 
   /**
-   * Deletes what `delta.logRetentionDuration` lets go of the log, behind a checkpoint that is read back
-   * first; versions before it can no longer be opened. Happens after each checkpoint by itself unless
+   * Deletes log files older than `delta.logRetentionDuration`, behind a checkpoint that is read back first;
+   * versions before it can no longer be opened. This also happens after each checkpoint, unless
    * `delta.enableExpiredLogCleanup` is false.
    *
-   * Called by hand it also removes what writers left that died longer ago than
-   * `delta.deletedFileRetentionDuration` (default a week), for no write may take that long: temporary files,
-   * staging folders, uploads, and notes of staged batches that have no record.
+   * This method also removes what killed writers left longer ago than `delta.deletedFileRetentionDuration`
+   * (default: a week), because no write may take that long: temporary files, staging folders, uploads, and
+   * audits and ends of staged batches that have no record.
    *
    * @example
    * ```ts

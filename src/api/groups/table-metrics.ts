@@ -5,7 +5,7 @@ import { metricsKeys } from "../shared/option-keys.ts";
 import type { MetricsOptions } from "../shared/options.ts";
 import type { TableState } from "../shared/table-state.ts";
 
-/** Metrics of a table's versions, kept in a table of their own beside it: `table.metrics`. */
+/** Metrics of a table's versions, kept in a Delta table below it: `table.metrics`. */
 export class TableMetrics {
   readonly #state: TableState;
 
@@ -19,10 +19,10 @@ export class TableMetrics {
   }
 
   /**
-   * Measures the versions up to the one that is open and are not recorded yet, and records them in one commit
-   * of the table of metrics.
+   * Measures the versions that are not recorded yet, up to the one that this object saw last, and records
+   * them in one commit of the metrics table.
    *
-   * Versions whose files are gone can be measured no more and are passed over.
+   * Versions whose files are gone are skipped.
    *
    * @returns how many versions were recorded
    *
@@ -37,7 +37,7 @@ export class TableMetrics {
   }
 
   /**
-   * The metrics that are recorded, oldest version first. Writes nothing.
+   * Reads the recorded metrics, oldest version first. Writes nothing.
    *
    * @example
    * ```ts
@@ -55,8 +55,8 @@ export class TableMetrics {
   }
 
   /**
-   * What is recorded as series over the versions, as reports show it: the row count, and completeness and
-   * mean of each column that has them. Writes nothing.
+   * Reads the recorded metrics as series over the versions, as reports show them: the row count, and
+   * completeness and mean of each column that has them. Writes nothing.
    *
    * @example
    * ```ts

@@ -10,7 +10,7 @@ import type { TableState } from "../shared/table-state.ts";
 import { parseTimestamp } from "../shared/table-uri.ts";
 import { toResubmitOptions } from "../shared/write-options.ts";
 
-/** The rows that gates set aside, in a table of their own beside the table: `table.quarantine`. */
+/** The rows that gates set aside, kept in a Delta table below the table: `table.quarantine`. */
 export class TableQuarantine {
   readonly #state: TableState;
 
@@ -24,7 +24,7 @@ export class TableQuarantine {
   }
 
   /**
-   * The batches that left rows in the quarantine, newest first.
+   * Lists the batches that left rows in the quarantine, newest first.
    *
    * @example
    * ```ts
@@ -38,9 +38,9 @@ export class TableQuarantine {
   }
 
   /**
-   * Quarantined rows with their reasons; by default those that are open.
+   * Reads quarantined rows with their reasons; by default the open ones.
    *
-   * @throws `QUARANTINE_INVALID` for ids that the quarantine does not have
+   * @throws `QUARANTINE_INVALID` for unknown ids
    *
    * @example
    * ```ts
@@ -56,7 +56,7 @@ export class TableQuarantine {
   }
 
   /**
-   * Quarantined rows as lossless JSON; each text holds whole lines.
+   * Reads quarantined rows as lossless JSON (spec/formats.md); each string holds whole lines.
    *
    * @example
    * ```ts
@@ -70,8 +70,8 @@ export class TableQuarantine {
   }
 
   /**
-   * Changes the payloads of open quarantined rows by SQL expressions over the row's columns; returns how
-   * many rows.
+   * Changes the payloads of open quarantined rows by SQL expressions over the row's columns, given by column;
+   * returns the number of rows.
    *
    * @example
    * ```ts
@@ -85,7 +85,7 @@ export class TableQuarantine {
   }
 
   /**
-   * Tests open quarantined rows again and adds those that pass to the table, each at most once whatever
+   * Tests open quarantined rows again and adds those that pass to the table, each at most once, whatever
    * crashes.
    *
    * @example
@@ -106,7 +106,7 @@ export class TableQuarantine {
   }
 
   /**
-   * Gives up open quarantined rows, which stay there as discarded; returns how many.
+   * Marks open quarantined rows as discarded, so that they never land; returns the number of rows.
    *
    * @example
    * ```ts
@@ -120,8 +120,8 @@ export class TableQuarantine {
   }
 
   /**
-   * Removes quarantined rows for good that were resubmitted or discarded long ago (default 90 days), never
-   * open ones; returns how many.
+   * Removes quarantined rows for good if they were resubmitted or discarded long ago (default: 90 days),
+   * never open ones; returns the number of rows.
    *
    * @example
    * ```ts

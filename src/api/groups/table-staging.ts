@@ -9,7 +9,10 @@ import { requireText } from "../shared/table-uri.ts";
 import { toPublishOptions, toStageOptions } from "../shared/write-options.ts";
 import { StagedRows } from "./staged-rows.ts";
 
-/** Write, audit, publish: batches that are written below the table and not committed: `table.staging`. */
+/**
+ * Write, audit, publish: batches that are written below the table but not yet committed. This is
+ * `table.staging`.
+ */
 export class TableStaging {
   readonly #state: TableState;
 
@@ -41,7 +44,7 @@ export class TableStaging {
   }
 
   /**
-   * The batches that are staged and neither published nor discarded, oldest first.
+   * Lists the batches that are staged and neither published nor discarded, oldest first.
    *
    * @example
    * ```ts
@@ -54,9 +57,9 @@ export class TableStaging {
   }
 
   /**
-   * A batch that was staged before, by this process or another.
+   * Finds a batch that was staged before, by this process or another.
    *
-   * @throws `STAGED_INVALID` where there is none of that id
+   * @throws `STAGED_INVALID` if there is no batch with that id
    *
    * @example
    * ```ts
@@ -72,7 +75,7 @@ export class TableStaging {
   }
 
   /**
-   * Commits a staged batch by its id, also one that was published before: then nothing is written.
+   * Commits a staged batch by its id. If it was published before, nothing is written.
    *
    * @throws as {@link StagedRows.publish}
    *
@@ -95,9 +98,9 @@ export class TableStaging {
   }
 
   /**
-   * Gives up a staged batch by its id and deletes its files.
+   * Discards a staged batch by its id and deletes its files.
    *
-   * @throws `STAGED_INVALID` for a batch that is published
+   * @throws `STAGED_INVALID` for a batch that was published
    *
    * @example
    * ```ts

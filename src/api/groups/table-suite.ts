@@ -11,7 +11,7 @@ import { Snapshot } from "../shared/snapshot.ts";
 import type { RunSuiteOptions } from "../shared/table-options.ts";
 import type { TableState } from "../shared/table-state.ts";
 
-/** The suite that a table carries: every write through varve is tested with it. `table.suite`. */
+/** The suite that a table carries, with which every write by varve is tested: `table.suite`. */
 export class TableSuite {
   readonly #state: TableState;
 
@@ -25,7 +25,7 @@ export class TableSuite {
   }
 
   /**
-   * The suite that the table carries, or `undefined`.
+   * Returns the suite that the table carries, or `undefined`.
    *
    * @example
    * ```ts
@@ -38,10 +38,11 @@ export class TableSuite {
   }
 
   /**
-   * Makes a suite part of the table in a commit of its own; history shows when tests changed.
+   * Makes a suite part of the table, in a commit of its own, so that the history shows when the tests
+   * changed.
    *
-   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` for constraints that the
-   * table's rows break; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
+   * @throws `SUITE_INVALID` naming the path inside the suite; `CONSTRAINT_VIOLATED` if the table's rows break
+   * a constraint; `UNSUPPORTED_FEATURE`, `CONFLICT_…`
    *
    * @example
    * ```ts
@@ -58,7 +59,7 @@ export class TableSuite {
   }
 
   /**
-   * Takes the suite and its constraints off the table, in a commit of its own.
+   * Removes the suite and its constraints from the table, in a commit of its own.
    *
    * @throws `CONFLICT_…`
    *
@@ -72,9 +73,9 @@ export class TableSuite {
   }
 
   /**
-   * Tests the rows that the table has now with the suite that it carries, and writes nothing.
+   * Tests the table's present rows with the suite that it carries, and writes nothing.
    *
-   * @throws `SUITE_INVALID` where the table carries none; as {@link runSuite}
+   * @throws `SUITE_INVALID` if the table carries no suite; otherwise as {@link runSuite}
    *
    * @example
    * ```ts
@@ -98,7 +99,7 @@ export class TableSuite {
   }
 
   /**
-   * A suite made from the rows that the table has now, each check with its reason, ready to be edited.
+   * Suggests a suite for the table's present rows, ready to be edited, with a reason for each check.
    *
    * @example
    * ```ts

@@ -3,10 +3,7 @@ import type { CheckpointSummary } from "../../log/checkpoint/checkpoint-write.ts
 import type { CleanupReport } from "../../log/maintenance/cleanup.ts";
 import type { UpkeepReport } from "../../table/commit/upkeep.ts";
 
-/**
- * What was done for the log after a commit; whatever failed is a warning, because the commit itself has
- * happened.
- */
+/** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
 export interface MaintenanceReport {
   /** The version that was committed. */
   readonly version: number;
@@ -17,14 +14,14 @@ export interface MaintenanceReport {
 }
 
 /**
- * A step after a commit that failed. `refresh`: the version could not be read back, so the open table still
- * shows the one before. `quarantine`: rows that an earlier try of the batch had set aside are open still, or
- * rows that landed are claimed still; the next resubmission discards and marks them before it lands any.
+ * A failed step after a commit. `refresh`: the version could not be read back, so the open table still shows
+ * the one before. `quarantine`: rows that an earlier attempt of the batch set aside are still open, or rows
+ * that landed are still claimed; the next resubmission discards or marks them before it lands any.
  */
 export interface MaintenanceWarning {
   readonly step: "checksum" | "checkpoint" | "cleanup" | "refresh" | "quarantine";
   readonly message: string;
-  /** Absent where the failure was no error of varve's. */
+  /** Absent if the failure was not a {@link VarveError}. */
   readonly code?: ErrorCode | undefined;
 }
 

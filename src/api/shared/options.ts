@@ -7,19 +7,21 @@ import type { Timestamp, VersionArgument, VersionPoint } from "./table-uri.ts";
 
 /** How a table's store and engine are opened. */
 export interface ContextOptions {
-  /** Used for `s3:` URIs; pass one and the same object to share connections between tables. */
+  /** Used for `s3:` URIs; pass the same object to share connections between tables. */
   readonly s3?: S3Options | undefined;
   /**
-   * Opens the store of a URI that varve does not know, such as another cloud's (`varve/store`); where it gives
-   * `undefined`, varve opens the store.
+   * Opens the store of a URI, such as one of another cloud (`varve/store`). If it returns `undefined`, varve
+   * opens the store itself.
    */
   readonly openStore?: ((uri: string) => ObjectStore | Promise<ObjectStore> | undefined) | undefined;
   /**
-   * Bytes of memory an engine instance may use before it spills (spec/engine-limits.md); default: a quarter
-   * of the machine's, at most 4 GiB.
+   * Bytes of memory that an engine instance may use before it spills to disk (spec/engine-limits.md);
+   * default: a quarter of the machine's memory, at most 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
-  /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
+  /**
+   * Threads of an engine instance; default: one per core, but at most one per 128 MiB of the memory limit.
+   */
   readonly threads?: number | undefined;
   /**
    * Folder below which the engine makes, and later removes, its spill folders; default: the system's
@@ -28,119 +30,123 @@ export interface ContextOptions {
   readonly temporaryFolder?: string | undefined;
   /** Clock, ids and randomness; default: the real ones. */
   readonly world?: World | undefined;
-  /** Local copies of a remote store's immutable files. */
+  /** Local cache of a remote store's immutable files. */
   readonly cache?: CacheOptions | undefined;
   /**
-   * URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default:
-   * none.
+   * URIs below which a table's log may name files by absolute paths (shallow clones, converted tables);
+   * default: none.
    */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }
 
-/** Local copies of a remote store's files: where, and how much to keep. */
+/** Local cache of a remote store's files: where, and how much to keep. */
 export interface CacheOptions {
-  /** Default: a folder of this user's below the system's temporary folder. Several processes may share it. */
+  /** Default: a folder of this user below the system's temporary folder. Several processes may share it. */
   readonly folder?: string | undefined;
-  /** Bytes to keep; files used within `graceMilliseconds` are kept beyond it. Default 8 GiB. */
+  /** Bytes to keep; default 8 GiB. Files used within `graceMilliseconds` are kept even above this limit. */
   readonly maxBytes?: number | undefined;
-  /** How long a file stays safe from eviction after its last use. Default ten minutes. */
+  /** Milliseconds for which a file is not evicted after its last use; default ten minutes. */
   readonly graceMilliseconds?: number | undefined;
-  /** Bytes a request when a file is fetched; default 8 MiB. */
+  /** Bytes per request when a file is fetched; default 8 MiB. */
   readonly partBytes?: number | undefined;
-  /** Requests under way for one file; default 4. */
+  /** Concurrent requests for one file; default 4. */
   readonly concurrency?: number | undefined;
 }
 
 /** How a table is opened. */
 export interface OpenOptions extends ContextOptions {
-  /** The version or time to open at; default the newest, or what the URI's suffix says. */
+  /** The version or time to open; default: the one in the URI's suffix, else the newest. */
   readonly at?: VersionArgument | undefined;
 }
 
-/** How a table is opened, and what is checked. */
+/** How the table is opened, and what is checked. */
 export interface FsckOptions extends ContextOptions {
-  /** Default: the newest version, or what the URI's suffix says. */
+  /** Default: the version in the URI's suffix, else the newest. */
   readonly version?: number | undefined;
   /**
-   * Read every data file and compare its rows with the log; default true. Without, files are only looked up.
+   * Read every data file and compare its rows with the log; default true. If false, only the existence of
+   * files is checked.
    */
   readonly data?: boolean | undefined;
   /** Look for files that no version names; default true. */
   readonly orphans?: boolean | undefined;
   /**
-   * Check the past, too: every checkpoint and compaction against the log, the files of every version, change
-   * files; default false.
+   * Also check the past: every checkpoint and compaction against the log, the files of every version, and
+   * change files; default false.
    */
   readonly deep?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the files checked so far, and how many there are. */
+  /** Called with the number of files checked so far, and the total. */
   readonly onProgress?: ((files: number, of: number) => void) | undefined;
 }
 
 /** Which rows and columns to read. */
 export interface SelectOptions {
-  /** Names of columns, in the wanted order; default all. */
+  /** Names of columns, in the order of the result; default: all. */
   readonly columns?: readonly string[] | undefined;
   /**
-   * A SQL condition over the columns of the row at hand, also used to skip files. It holds no sub-query,
-   * aggregate or window: write those with {@link Snapshot.sql}.
+   * An SQL condition, one expression over the columns of a row, which is also used to skip files.
+   * Sub-queries, aggregates and window functions are refused; use {@link Snapshot.sql} for those.
    */
   readonly where?: string | undefined;
   readonly limit?: number | undefined;
   /**
-   * Adds a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must track
-   * rows.
+   * Add a column `_metadata`, a struct of the stable `row_id` and `row_commit_version`; the table must have
+   * row tracking.
    */
   readonly rowTracking?: boolean | undefined;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
-  /** Cancels the reading, including while it waits for the engine. */
+  /** Cancels the read, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Which rows and columns to read, and in batches of how many rows. */
+/** Which rows and columns to read, and the number of rows per batch. */
 export interface BatchOptions extends SelectOptions {
   readonly batchRows?: number | undefined;
 }
 
 /** Which changes to read. */
 export interface ChangesOptions {
-  /** A version; or a time: the first version committed at or after it. */
+  /** A version, or a time, which means the first version committed at or after it. */
   readonly from: VersionArgument | VersionPoint;
-  /** A version; or a time: the last version committed at or before it. */
+  /**
+   * A version, or a time, which means the last version committed at or before it. Default: the newest
+   * version.
+   */
   readonly to?: VersionArgument | VersionPoint | undefined;
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
-  /** Cancels the reading, including while it waits for the engine. */
+  /** Cancels the read, including while it waits for the engine. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What of a table's history to list. */
+/** Which part of a table's history to list. */
 export interface HistoryOptions {
-  /** The newest so many versions. */
+  /** List only this many versions, the newest. */
   readonly limit?: number | undefined;
-  /** Look whether files that later commits removed are still in the store; default true. */
+  /** Check whether files that later commits removed are still in the store; default true. */
   readonly checkFiles?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What to compare of two versions. */
+/** What to compare between two versions. */
 export interface DiffOptions {
-  /** Compare rows too: reads the files that only one side has. */
+  /** Also compare rows, by reading the files that only one side has. */
   readonly rows?: boolean | undefined;
 }
 
-/** What to look at in a profile. */
+/** Which columns to profile. */
 export interface ProfileOptions {
   /** Names of columns; default: all. */
   readonly columns?: readonly string[] | undefined;
 }
 
-/** How a suite is suggested. */
+/** Options of a suggested suite. */
 export interface SuggestOptions extends ProfileOptions {
   /** Name of the suite; default "suggested". */
   readonly name?: string | undefined;
-  /** Suggest limits of values, lengths, mean and deviation too, which are drawn around exactly these rows. */
+  /** Also suggest limits of values, lengths, mean and standard deviation, which fit exactly these rows. */
   readonly extended?: boolean | undefined;
 }
 
@@ -152,59 +158,59 @@ export interface ApplicationTransaction {
 
 /** How the rows of a batch are tested and written. */
 export interface BatchWriteOptions {
-  /** Tests that the batch must pass before it is committed, beside those that the table carries. */
+  /** Tests that the batch must pass before it is committed, in addition to those that the table carries. */
   readonly gate?: SuiteJson | Suite | undefined;
   /** Kept in the version's history. */
   readonly userMetadata?: string | undefined;
   /** Split data files near this many bytes; default: the table's `delta.targetFileSize`, else 256 MiB. */
   readonly targetFileBytes?: number | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  /** Stops the write; what was not committed leaves nothing behind. */
+  /** Cancels the write; an uncommitted write leaves nothing behind. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** How a write may change the table's schema. */
 export interface SchemaChangeOptions {
   /**
-   * Add columns that the table lacks, nested ones too, in the same commit; widen types where the table has
+   * Add columns that the table lacks, including nested ones, in the same commit; widen types if the table has
    * type widening enabled.
    */
   readonly mergeSchema?: boolean | undefined;
   /**
-   * List the table features that new columns need; default: refuse such columns, because older readers lose
-   * the table.
+   * Add the table features that new columns need to the protocol; default: refuse such columns, because older
+   * readers lose access to the table.
    */
   readonly upgradeProtocol?: boolean | undefined;
 }
 
 /** How rows are staged. */
 export interface StageOptions extends BatchWriteOptions, SchemaChangeOptions {
-  /** Name of the batch, under which it is published at most once; default: a fresh one. */
+  /** Id of the batch, under which it is published at most once; default: a generated one. */
   readonly id?: string | undefined;
 }
 
-/** How the result of a query over staged rows may be consumed. */
+/** Options of a query over staged rows. */
 export interface StagedSqlOptions {
   /** Existing empty folder for {@link QueryResult.writeFile}. */
   readonly exportFolder?: string | undefined;
 }
 
-/** What to change of a table's definition; nothing of its rows. */
+/** Changes to a table's definition; its rows stay as they are. */
 export interface AlterOptions {
   /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
   readonly set?: Readonly<Record<string, string>> | undefined;
-  /** Properties to remove; removing what is not there does nothing. */
+  /** Properties to remove; an absent property is ignored. */
   readonly unset?: readonly string[] | undefined;
-  /** CHECK constraints by name, in Spark's SQL; the rows that the table has are held to them first. */
+  /** CHECK constraints by name, in Spark SQL; the rows that the table already has are tested first. */
   readonly addConstraints?: Readonly<Record<string, string>> | undefined;
-  /** Names of CHECK constraints that bind no longer. */
+  /** Names of CHECK constraints to remove. */
   readonly dropConstraints?: readonly string[] | undefined;
-  /** Features to take off the protocol: those of writers that nothing uses any more. */
+  /** Writer features to remove from the protocol; nothing in the table may use them. */
   readonly dropFeatures?: readonly string[] | undefined;
   readonly description?: string | undefined;
   /**
-   * Allow features to be added to the protocol: older readers or writers may lose access. Default: refused,
-   * saying which.
+   * Allow features to be added to the protocol; older readers or writers may lose access. Default: refuse,
+   * naming them.
    */
   readonly upgradeProtocol?: boolean | undefined;
   readonly userMetadata?: string | undefined;
@@ -214,16 +220,19 @@ export interface AlterOptions {
 /** How a table's suite is set. */
 export interface SetSuiteOptions {
   /**
-   * Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the
+   * Also register row checks as Delta CHECK constraints, so that other engines refuse bad rows; needs the
    * table feature `checkConstraints`.
    */
   readonly registerConstraints?: boolean | undefined;
-  /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
+  /**
+   * Add the table feature that constraints need to the protocol; default: refuse, because older writers lose
+   * access to the table.
+   */
   readonly upgradeProtocol?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a table's suite is taken off. */
+/** Options for removing a table's suite. */
 export interface UnsetSuiteOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -231,31 +240,34 @@ export interface UnsetSuiteOptions {
 /** How a checkpoint is written. */
 export interface CheckpointOptions {
   /**
-   * Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported.
+   * Default: by the property `delta.checkpointPolicy`; `v2` only if the table supports the feature
+   * v2Checkpoint.
    */
   readonly kind?: "classic" | "v2" | undefined;
   /**
-   * V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars.
+   * V2: up to this many file actions are in the checkpoint itself, as JSON; more go to Parquet sidecars.
    * Default 200.
    */
   readonly inlineLimit?: number | undefined;
 }
 
-/** How the log is cleaned. */
+/** Options of log cleanup. */
 export interface CleanLogOptions {
-  /** Only say what would be deleted. */
+  /** Only report what would be deleted. */
   readonly dryRun?: boolean | undefined;
 }
 
 /** Which recorded metrics to read. */
 export interface MetricsOptions {
-  /** Of all the table's rows, or of the rows that each version added; default: both. */
+  /**
+   * `table`: metrics of all the table's rows; `batch`: of the rows that each version added. Default: both.
+   */
   readonly scope?: "table" | "batch" | undefined;
   /** Names of columns; default: all. */
   readonly columns?: readonly string[] | undefined;
 }
 
-/** Which rows of a quarantine; without any of these all that are open. */
+/** Selects quarantined rows; without any field, all open ones. */
 export interface QuarantineSelection {
   readonly ids?: readonly string[] | undefined;
   readonly batchId?: string | undefined;
@@ -264,18 +276,18 @@ export interface QuarantineSelection {
   readonly status?: QuarantineStatus | undefined;
 }
 
-/** Which rows of a quarantine to read, and how many. */
+/** Which quarantined rows to read, and how many. */
 export interface QuarantineReadOptions extends QuarantineSelection {
   readonly limit?: number | undefined;
 }
 
-/** What became of a quarantined row so far. */
+/** State of a quarantined row (`spec/quality-formats.md`). */
 export type QuarantineStatus = "open" | "claimed" | "resubmitted" | "discarded";
 
-/** What to remove of a quarantine for good. */
+/** Which quarantined rows to remove for good. */
 export interface PurgeOptions {
-  /** Rows that were resolved before this; default: 90 days ago. */
+  /** Remove rows that were resolved before this time; default: 90 days ago. */
   readonly before?: Timestamp | undefined;
-  /** Only count them. */
+  /** Only count the rows. */
   readonly dryRun?: boolean | undefined;
 }

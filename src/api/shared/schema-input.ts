@@ -5,10 +5,7 @@ import { parseSchema, schemaFromJson, typeToJson } from "../../schema/schema-jso
 import type { StructType } from "../../schema/types.ts";
 import type { JsonValue } from "../../util/json.ts";
 
-/**
- * A schema as callers have it: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow
- * data.
- */
+/** A schema: from the builder, as a Delta type, as Delta's schema JSON (text), or of Arrow data. */
 export type SchemaInput = StructType | SchemaBuilder | string | ArrowSchema;
 
 /** A schema in Delta's terms. @throws `SCHEMA_INVALID` */

@@ -17,7 +17,7 @@ import { requireText } from "./table-uri.ts";
 /** The name by which SQL over one version calls it. */
 const selfName = plainName("t");
 
-/** What a version is, at a glance. */
+/** Summary of a version. */
 export interface TableDescription {
   readonly uri: string;
   readonly id: string;
@@ -39,9 +39,7 @@ export interface TableDescription {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-/**
- * An immutable version of a table. Opening it cost protocol and metadata only; rows are read when asked for.
- */
+/** An immutable version of a table. Opening it reads protocol and metadata only; rows are read on demand. */
 export class Snapshot {
   readonly #log: LogSnapshot;
 
@@ -86,8 +84,8 @@ export class Snapshot {
   }
 
   /**
-   * Selects rows. @throws `COLUMN_NOT_FOUND` naming the columns there are, `SQL_FAILED` for a condition that
-   * does not bind, `SQL_REFUSED` for one that is not one expression over the columns of its own row,
+   * Selects rows. @throws `COLUMN_NOT_FOUND` naming the existing columns, `SQL_FAILED` for a condition that
+   * the engine cannot bind, `SQL_REFUSED` for one that is not one expression over the columns of its own row,
    * `DATA_FILE_MISSING`, `UNSUPPORTED_FEATURE`
    *
    * @example
@@ -111,8 +109,8 @@ export class Snapshot {
   }
 
   /**
-   * One SELECT over this version, which the text calls `t`. @throws `SQL_FAILED` with the engine's message
-   * and position, `SQL_REFUSED`
+   * Runs one SELECT over this version, which the SQL calls `t`. @throws `SQL_FAILED` with the engine's
+   * message and position, `SQL_REFUSED`
    *
    * @example
    * ```ts
@@ -165,8 +163,8 @@ export class Snapshot {
   }
 
   /**
-   * How many rows the version has, or how many meet a condition, as {@link SelectOptions.where}. @throws as
-   * {@link Snapshot.select}
+   * Counts the rows of the version, or those that meet a condition (see {@link SelectOptions.where}). @throws
+   * as {@link Snapshot.select}
    *
    * @example
    * ```ts
@@ -182,8 +180,8 @@ export class Snapshot {
   }
 
   /**
-   * Names of the data files, some thousand at a time: below the table's root, or URIs of files elsewhere.
-   * Reads the log alone.
+   * Names of the data files, in arrays of several thousand: relative to the table's root, or URIs of files
+   * elsewhere. Reads only the log.
    *
    * @example
    * ```ts

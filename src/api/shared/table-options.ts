@@ -14,15 +14,15 @@ import type {
 import type { SchemaInput } from "./schema-input.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A table that is open: its newest seen version is read. */
+/** An open table; the version that it saw last is read. */
 export interface OpenedTable {
   snapshot(): Snapshot;
 }
 
 /**
- * Where rows come from: arrays, iterables and async iterables of row objects, Arrow data, a table (its newest
- * seen version is read) or one of its versions, or a wrapper that names files (`{ csv }`, `{ ndjson }`,
- * `{ parquet }`, `{ arrow }`; several, or patterns with `*`) or SQL over tables and files.
+ * Where rows come from: an array, iterable or async iterable of row objects; Arrow data; a table (the version
+ * that it saw last) or one of its versions; an object that names one or several files or patterns with `*`
+ * (`{ csv }`, `{ ndjson }`, `{ parquet }`, `{ arrow }`); or SQL over tables and files.
  */
 export type Source =
   | Iterable<SourceRow>
@@ -43,41 +43,41 @@ export type Source =
     }
   | SqlSource;
 
-/** CSV files, and how they are written. */
+/** CSV files and their format; `csv` holds file names, or patterns with `*`. */
 export interface CsvSource {
   readonly csv: string | readonly string[];
   readonly options?: CsvOptions | undefined;
 }
 
-/** One SELECT over named versions of tables and named files. */
+/** One SELECT over tables, versions and files, by the names that the SQL uses. */
 export interface SqlSource {
   readonly sql: string;
   readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
-  /** By extension: csv, tsv, json, ndjson, jsonl, parquet. */
+  /** The format follows from the extension: csv, tsv, json, ndjson, jsonl, parquet. */
   readonly files?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
 
-/** What a gate needs beyond its suite. */
+/** What a gate needs besides its suite. */
 export interface GateOptions {
-  /** Tables or versions that checks compare with, by the suite's names for them. */
+  /** Tables or versions that checks compare with, by the names that the suite uses. */
   readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
-  /** Earlier values of a metric, oldest first; default: those of the table's batches. */
+  /** Returns earlier values of a metric, oldest first; default: those of the table's batches. */
   readonly history?: ((metric: string) => Promise<readonly number[]>) | undefined;
 }
 
-/** How a suite is run over a source. */
+/** Options of a run of a suite over a source. */
 export interface RunSuiteOptions {
-  /** What is tested, in words, for the report; default "source". */
+  /** Text for the report that says what is tested; default "source". */
   readonly name?: string | undefined;
-  /** Tables that checks compare with, by the suite's names for them. */
+  /** Tables or versions that checks compare with, by the names that the suite uses. */
   readonly tables?: Readonly<Record<string, OpenedTable | Snapshot>> | undefined;
   /** TypeScript predicates and repairs that the suite calls by name. */
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
   /**
-   * The table whose batches the rows are compared with by checks of history; default: for a version of a
-   * table, the versions before it.
+   * The table with whose batches checks of history compare the rows; default: for a version of a table, the
+   * versions before it.
    */
   readonly history?: OpenedTable | Snapshot | undefined;
   /** Called in the phases `reading` and `checking`. */
@@ -88,41 +88,42 @@ export interface RunSuiteOptions {
 /** How the rows of a batch are committed. */
 export interface BatchCommitOptions extends BatchWriteOptions {
   readonly gateOptions?: GateOptions | undefined;
-  /** The table that takes the rows that the gate sets aside; default: `_quarantine` below the table. */
+  /** The table that receives the rows that the gate sets aside; default: `_quarantine` below the table. */
   readonly quarantine?: OpenedTable | undefined;
-  /** Makes the write idempotent: a batch of the same application and version lands at most once. */
+  /** Makes the write idempotent: a batch with the same application id and version lands at most once. */
   readonly txn?: ApplicationTransaction | undefined;
   /**
-   * As `txn`, by one name for the batch: repeating it after a crash loses and doubles nothing, in the table
-   * and its quarantine.
+   * Like `txn`, with one name for the batch: repeating the batch after a crash loses and doubles nothing, in
+   * the table and its quarantine.
    */
   readonly batchId?: string | undefined;
 }
 
-/** How rows are added. */
+/** Options of {@link Table.append}. */
 export interface AppendOptions extends BatchCommitOptions, SchemaChangeOptions {}
 
 /**
- * How rows are replaced; without `replaceWhere`, `dynamicPartitions` and `overwriteSchema` the whole table's
- * are.
+ * Options of {@link Table.overwrite}. Without `replaceWhere` and `dynamicPartitions`, all rows of the table
+ * are replaced.
  */
 export interface OverwriteOptions extends AppendOptions {
   /**
-   * Replace the rows that meet this SQL condition over the columns of the row at hand; every new row must
-   * meet it too.
+   * Replace the rows that meet this SQL condition, one expression over the columns of a row; every new row
+   * must meet it too.
    */
   readonly replaceWhere?: string | undefined;
-  /** Replace just the partitions that the new rows fall into. */
+  /** Replace only the partitions that the new rows belong to. */
   readonly dynamicPartitions?: boolean | undefined;
   /** Let the batch's columns replace the table's schema. */
   readonly overwriteSchema?: boolean | undefined;
   /**
-   * With `overwriteSchema`: the new partition columns; default: the old ones that the new schema still has.
+   * With `overwriteSchema`: the new partition columns; default: the present ones that the new schema still
+   * has.
    */
   readonly partitionBy?: readonly string[] | undefined;
 }
 
-/** What testing staged rows needs beside suites. */
+/** Options for testing staged rows. */
 export interface AuditOptions {
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -130,25 +131,28 @@ export interface AuditOptions {
 
 /** How a staged batch is published. */
 export interface PublishOptions extends AuditOptions {
-  /** Tests beside those that the table carries and the stager asked for; default: those of the last audit. */
+  /**
+   * Tests in addition to those that the table carries and those given to `stage`; default: those of the last
+   * audit.
+   */
   readonly gate?: SuiteJson | Suite | undefined;
 }
 
-/** Which quarantined rows are tested again, and with what. */
+/** Which quarantined rows are tested again, and with which tests. */
 export interface ResubmitOptions extends QuarantineSelection {
   /**
-   * The tests that rows have to pass now; default: those that the table carries, else rows only have to fit
-   * the table.
+   * The tests that rows must pass now; default: those that the table carries. Without any, rows only have to
+   * fit the table.
    */
   readonly gate?: SuiteJson | Suite | undefined;
   readonly gateOptions?: GateOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A new table: its schema, or a source to take it from; its layout and properties. */
+/** Definition of a new table: its schema, or a source to derive it from; its layout and properties. */
 export interface CreateTableOptions extends ContextOptions, BatchCommitOptions {
   readonly schema?: SchemaInput | undefined;
-  /** First rows; without a schema their columns become the table's, all nullable. */
+  /** First rows. Without a schema, their columns become the table's, all nullable. */
   readonly source?: Source | undefined;
   /** Names of partition columns. */
   readonly partitionBy?: readonly string[] | undefined;
@@ -156,7 +160,7 @@ export interface CreateTableOptions extends ContextOptions, BatchCommitOptions {
   readonly properties?: Readonly<Record<string, string>> | undefined;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  /** Open the table if there is one already, instead of failing; the source is then not written. */
+  /** Open the table if it exists already, instead of failing; the source is then not written. */
   readonly ifNotExists?: boolean | undefined;
 }
 

@@ -1,8 +1,8 @@
 import { VarveError } from "../../errors.ts";
 
 /**
- * A time: a `Date`, milliseconds since 1970-01-01 UTC, or text such as `2024-06-01T00:00:00Z`; without a zone
- * it is UTC, and a date alone is its midnight.
+ * A time: a `Date`, milliseconds since 1970-01-01 UTC, or text such as `2024-06-01T00:00:00Z`. Text without a
+ * zone is in UTC, and a date alone means its midnight.
  */
 export type Timestamp = Date | number | string;
 
@@ -13,8 +13,8 @@ export type VersionPoint = { readonly version: number } | { readonly timestamp: 
 export type TravelPoint = { readonly version: number } | { readonly timestamp: number };
 
 /**
- * A version (number), a time (`Date`, or text such as `2024-06-01T00:00:00Z`; a date alone is its midnight in
- * UTC), or text such as `v12`.
+ * A version (a number, or text such as `v12`) or a time (a `Date`, or text such as `2024-06-01T00:00:00Z`; a
+ * date alone means its midnight in UTC).
  */
 export type VersionArgument = number | Date | string;
 

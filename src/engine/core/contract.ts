@@ -36,7 +36,9 @@ export interface SessionOptions {
    * machine's, at most 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
-  /** Default: the machine's cores, or one for each 128 MiB of a smaller memory limit. */
+  /**
+   * Threads of an engine instance; default: one per core, but at most one per 128 MiB of the memory limit.
+   */
   readonly threads?: number | undefined;
   /**
    * Folder below which the session makes, and on close removes, its spill folder; default: the system's
@@ -79,8 +81,8 @@ export type EngineRow = Readonly<Record<string, EngineValue>>;
 export type EngineParameter = null | boolean | number | bigint | string | Uint8Array | readonly string[];
 
 /**
- * Row objects as callers hand them over, typed by an interface or a class too; not arrays, maps or Arrow
- * batches. Values are checked when they are staged.
+ * A row object, whose type may also be an interface or a class; not an array, map or Arrow batch. Values are
+ * checked when they are staged.
  */
 export type SourceRow = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
 

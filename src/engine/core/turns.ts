@@ -2,13 +2,13 @@ import { availableParallelism, totalmem } from "node:os";
 import { VarveError } from "../../errors.ts";
 import { cancelled } from "../../util/cancel.ts";
 
-/** How much the engine does at once in this process. */
+/** Limits on concurrent work of the engine in this process. */
 export interface EngineLimits {
-  /** How many sessions compute at once; default: twice the cores, at least 4. */
+  /** How many sessions may compute at once; default: twice the number of cores, at least 4. */
   readonly sessions?: number | undefined;
   /**
-   * Bytes that the memory limits of those sessions may add up to; one session always may compute. Default:
-   * all that the process may use.
+   * Bytes that the memory limits of those sessions may add up to; default: all memory that the process may
+   * use. One session may always compute.
    */
   readonly memory?: number | undefined;
 }
@@ -51,7 +51,7 @@ export class TurnQueue {
   }
 
   /**
-   * Changes the limits; sessions that have a turn keep it. @throws `INVALID_ARGUMENT` for anything but a
+   * Changes the limits; sessions that have a turn keep it. @throws `INVALID_ARGUMENT` for anything except a
    * positive integer
    */
   limit(limits: EngineLimits): void {
@@ -216,10 +216,10 @@ function assertPositive(name: string, value: number | undefined): void {
 export const engineTurns = new TurnQueue();
 
 /**
- * Bounds what the engine does at once in this process, from the next session on: see {@link EngineLimits}.
+ * Limits concurrent work of the engine in this process, from the next session on: see {@link EngineLimits}.
  *
  * @example setEngineLimits({ sessions: 2, memory: 1024 ** 3 });
- * @throws `INVALID_ARGUMENT` for anything but a positive integer
+ * @throws `INVALID_ARGUMENT` for anything except a positive integer
  */
 export function setEngineLimits(limits: EngineLimits): void {
   engineTurns.limit(limits);

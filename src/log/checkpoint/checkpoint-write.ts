@@ -21,11 +21,12 @@ import { type ParquetPart, writeCheckpointParquet } from "./checkpoint-parquet.t
 /** How a checkpoint is laid out. */
 export interface CheckpointOptions {
   /**
-   * Default: by the property `delta.checkpointPolicy`, `v2` only where the feature v2Checkpoint is supported.
+   * Default: by the property `delta.checkpointPolicy`; `v2` only if the table supports the feature
+   * v2Checkpoint.
    */
   readonly kind?: "classic" | "v2" | undefined;
   /**
-   * V2: up to this many file actions stand in the checkpoint itself, as JSON; more go to Parquet sidecars.
+   * V2: up to this many file actions are in the checkpoint itself, as JSON; more go to Parquet sidecars.
    * Default 200.
    */
   readonly inlineLimit?: number | undefined;
@@ -39,7 +40,7 @@ export interface CheckpointSummary {
   /** Actions in the checkpoint and its sidecars. */
   readonly actions: number;
   readonly adds: number;
-  /** Of the checkpoint and its sidecars. */
+  /** Size of the checkpoint and its sidecars. */
   readonly bytes: number;
   readonly sidecars: readonly string[];
 }

@@ -15,17 +15,17 @@ import { oldestProtected, type VersionProtector } from "./version-protection.ts"
 /** Options of {@link cleanExpiredLog}. */
 export interface CleanupOptions {
   readonly protectors?: readonly VersionProtector[] | undefined;
-  /** Only say what would be deleted. */
+  /** Only report what would be deleted. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What a cleanup did. */
+/** Result of a log cleanup. */
 export interface CleanupReport {
-  /** Oldest version that can still be read, where anything was expired. */
+  /** Oldest version that can still be read; absent if nothing was expired. */
   readonly oldestKept?: number | undefined;
   /** Paths deleted (or, in a dry run, to be deleted), in the order of deletion. */
   readonly deleted: readonly string[];
-  /** Why nothing was deleted although it is old enough. */
+  /** Why nothing was deleted although files are old enough. */
   readonly reason?: string | undefined;
 }
 

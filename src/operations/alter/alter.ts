@@ -16,36 +16,36 @@ import { missingFeatures, protocolWith } from "../../table/definition/table-defi
 import { type PlannedConstraints, planConstraints, requireConstraints } from "./alter-constraints.ts";
 import { withoutFeatures } from "./drop-features.ts";
 
-/** What to change of a table's definition; nothing of its rows. */
+/** Changes to a table's definition; its rows stay as they are. */
 export interface AlterOptions {
   /** Properties to set, such as `delta.appendOnly`; `delta.feature.NAME` = `supported` lists a feature. */
   readonly set?: Readonly<Record<string, string>> | undefined;
-  /** Properties to remove; removing what is not there does nothing. */
+  /** Properties to remove; an absent property is ignored. */
   readonly unset?: readonly string[] | undefined;
-  /** CHECK constraints by name, in Spark's SQL; the rows that the table has are held to them first. */
+  /** CHECK constraints by name, in Spark SQL; the rows that the table already has are tested first. */
   readonly addConstraints?: Readonly<Record<string, string>> | undefined;
-  /** Names of CHECK constraints that bind no longer. */
+  /** Names of CHECK constraints to remove. */
   readonly dropConstraints?: readonly string[] | undefined;
-  /** Features to take off the protocol: those of writers that nothing uses any more. */
+  /** Writer features to remove from the protocol; nothing in the table may use them. */
   readonly dropFeatures?: readonly string[] | undefined;
   readonly description?: string | undefined;
   /**
-   * Allow features to be added to the protocol: older readers or writers may lose access. Default: refused,
-   * saying which.
+   * Allow features to be added to the protocol; older readers or writers may lose access. Default: refuse,
+   * naming them.
    */
   readonly upgradeProtocol?: boolean | undefined;
   readonly userMetadata?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What {@link alterTable} did. */
+/** Result of `Table.alter`. */
 export interface AlterResult {
-  /** `unchanged`: the table was as asked already; nothing was committed. */
+  /** `unchanged`: the table already was as requested, and nothing was committed. */
   readonly outcome: "committed" | "unchanged";
   readonly version: number;
   /** Features that were added to the protocol. */
   readonly featuresAdded: readonly string[];
-  /** Features that were taken off it. */
+  /** Features that were removed from it. */
   readonly featuresDropped: readonly string[];
 }
 

@@ -23,18 +23,21 @@ import { planScan } from "../../table/scan/scan.ts";
 
 export interface SetSuiteOptions {
   /**
-   * Register row checks as Delta CHECK constraints too, so that other engines refuse bad rows; needs the
+   * Also register row checks as Delta CHECK constraints, so that other engines refuse bad rows; needs the
    * table feature `checkConstraints`.
    */
   readonly registerConstraints?: boolean | undefined;
-  /** List the table feature that constraints need; default: refuse, because older writers lose the table. */
+  /**
+   * Add the table feature that constraints need to the protocol; default: refuse, because older writers lose
+   * access to the table.
+   */
   readonly upgradeProtocol?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface SetSuiteResult {
   readonly version: number;
-  /** Checks that are CHECK constraints now. */
+  /** Checks that are now CHECK constraints. */
   readonly constraints: readonly CheckConstraint[];
 }
 

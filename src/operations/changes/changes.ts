@@ -16,9 +16,12 @@ export type ChangePoint = number | Date;
 
 /** Which changes to read: from the commit of `from` to that of `to`, both included. */
 export interface ChangesOptions {
-  /** A version; or a time: the first version committed at or after it. */
+  /** A version, or a time, which means the first version committed at or after it. */
   readonly from: ChangePoint;
-  /** A version; or a time: the last version committed at or before it. Default: the latest version. */
+  /**
+   * A version, or a time, which means the last version committed at or before it. Default: the newest
+   * version. Default: the latest version.
+   */
   readonly to?: ChangePoint | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -5,15 +5,15 @@ import type { Level } from "../model/expectation.ts";
 import type { Places } from "../model/places.ts";
 import type { OnFail, Severity } from "../model/suite.ts";
 
-/** One failing row as it is shown in reports: where it came from and the tested values. */
+/** One failing row as reports show it: where it came from, and the tested values. */
 export interface SampleRow {
   readonly file: string | null;
-  /** 0-based ordinal in its source; null for rows of a table that nothing had to tell apart. */
+  /** 0-based ordinal in its source; null for rows of a table where no check needed to tell rows apart. */
   readonly row: number | null;
   readonly values: JsonObject;
 }
 
-/** What one check said of one batch. */
+/** Result of one check of one batch. */
 export interface CheckResult {
   readonly id: string;
   readonly kind: string;
@@ -23,17 +23,17 @@ export interface CheckResult {
   readonly severity: Severity;
   readonly onFail: OnFail;
   /**
-   * The reaction after escalation; equal to `onFail` unless the share of failing rows was above the limit.
+   * The reaction after escalation; the same as `onFail` unless the share of failing rows was above the limit.
    */
   readonly reaction: OnFail;
   readonly success: boolean;
-  /** Rows that count (`null` for aggregate checks). */
+  /** Number of rows considered (`null` for aggregate checks). */
   readonly considered: number | null;
-  /** Considered rows that fail. */
+  /** Number of considered rows that fail (`null` for aggregate checks). */
   readonly unexpected: number | null;
-  /** Rows whose value was replaced before the test. */
+  /** Number of rows whose value was replaced before the test. */
   readonly repaired: number;
-  /** The value that an aggregate check looked at; the share of passing rows for the others. */
+  /** The value that an aggregate check measured; for other checks, the share of passing rows. */
   readonly observed: JsonValue;
   readonly details?: JsonObject | undefined;
   /** At most 20 failing rows, the first ones. */
@@ -41,12 +41,12 @@ export interface CheckResult {
   readonly fingerprint: string;
 }
 
-/** What a suite says of a batch: every row is clean, quarantined or dropped. */
+/** Verdict of a suite on a batch: every row is clean, quarantined or dropped. */
 export interface GateVerdict {
   readonly suite: { readonly name: string; readonly fingerprint: string };
-  /** Whether the batch may be committed (its clean rows). */
+  /** Whether the clean rows of the batch may be committed. */
   readonly accepted: boolean;
-  /** Why not, one sentence each; empty when accepted. */
+  /** Why the batch was not accepted, one sentence each; empty if it was. */
   readonly reasons: readonly string[];
   readonly rows: number;
   readonly clean: number;
@@ -54,7 +54,7 @@ export interface GateVerdict {
   readonly dropped: number;
   readonly tagged: number;
   readonly checks: readonly CheckResult[];
-  /** The column that names the failed checks of a row; `null` where no check tags. */
+  /** The column that names the failed checks of a row; `null` if no check tags. */
   readonly tagColumn: string | null;
 }
 
@@ -85,7 +85,10 @@ export function plainVerdict(outcome: GateOutcome): GateVerdict {
   return { suite, accepted, reasons, rows, clean, quarantined, dropped, tagged, checks, tagColumn };
 }
 
-/** The verdict as it goes into `commitInfo`: numbers and failed checks, without rows. */
+/**
+ * The verdict as it is stored in `commitInfo.gate` (spec/formats.md): counts and results of checks, with one
+ * failing row per check at most.
+ */
 export function summarizeVerdict(verdict: GateVerdict): JsonObject {
   return defined({
     suite: { name: verdict.suite.name, fingerprint: verdict.suite.fingerprint },

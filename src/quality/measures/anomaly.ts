@@ -1,6 +1,6 @@
 /**
- * Rules that look for a value out of line in a series of one metric, one value a version. Semantics as
- * Deequ's strategies, named where they differ.
+ * Rules that detect an anomalous value in the series of one metric, with one value per version. Semantics are
+ * those of Deequ's strategies, except where noted.
  */
 export type AnomalyRule =
   | { readonly rule: "threshold"; readonly lower?: number | undefined; readonly upper?: number | undefined }

@@ -4,13 +4,13 @@ import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
 /**
- * A HyperLogLog sketch of a set of values: 1,024 registers, so a count of different values has a standard
- * error of 3.25 %.
+ * A HyperLogLog sketch of a set of values: 1,024 registers of one byte, so that the number of distinct values
+ * has a standard error of 3.25 %.
  *
- * Registers are the same regardless of the order and the parts that the values came in, so that sketches of
- * parts merge to the sketch of all (Flajolet et al. 2007; the estimate is Ertl's of 2017, which needs no
- * tables and no corrections). Values are hashed by MD5 of their text, because the engine's own hash may
- * change between its versions.
+ * The registers depend neither on the order of the values nor on how they are split into parts, so sketches
+ * of parts merge into the sketch of all (Flajolet et al. 2007; the estimate is Ertl's of 2017, which needs no
+ * tables and no corrections). Values are hashed by the MD5 of their text, because the engine's own hash may
+ * change between versions.
  */
 export type DistinctSketch = Uint8Array;
 

@@ -22,16 +22,16 @@ import {
 } from "./quantile-sketch.ts";
 
 /**
- * What some rows say of one column, in a form that adds up: the state of two sets of rows is made from the
- * states of each.
+ * Measurements of one column over some rows, in a form that can be merged: the state of two sets of rows is
+ * computed from the states of each.
  */
 export interface ColumnState {
   readonly name: string;
   /** Rows with a value. */
   readonly present: number;
   /**
-   * The other fields look at finite numbers only; without any, `count` is 0 and the rest null. What is too
-   * large to compute is null.
+   * Number of finite numbers. The other fields cover only these; without any, `count` is 0 and the rest is
+   * null. A value that is too large to compute is null.
    */
   readonly count: number;
   readonly min: number | null;
@@ -40,10 +40,11 @@ export interface ColumnState {
   /** Sum of squared distances from the mean. */
   readonly squares: number | null;
   /**
-   * The different values; `null` for nested columns, and in states that were kept before there were sketches.
+   * Sketch of the distinct values; `null` for nested columns, and in states that were recorded before there
+   * were sketches.
    */
   readonly distinct: DistinctSketch | null;
-  /** The finite numbers; `null` as above, and for columns that are not numbers. */
+  /** Sketch of the finite numbers; `null` as above, and for columns that are not numeric. */
   readonly quantiles: QuantileSketch | null;
 }
 
@@ -265,7 +266,7 @@ export function metricParts(metric: string): {
 }
 
 /**
- * The value of a metric by its name (`row_count`, `mean(delay)`); `null` where the state does not tell, or it
+ * The value of a metric by its name (`row_count`, `mean(delay)`); `null` if the state does not have it, or it
  * is not a finite number.
  */
 export function metricValue(state: MetricState, metric: string): number | null {
@@ -335,7 +336,7 @@ export const shownMetrics = columnMetrics.filter(
   (name) => !["range", "sum", "stdev_population"].includes(name),
 );
 
-/** The metrics that a state tells, by name, rows first; those that follow from others are left out. */
+/** The metrics of a state by name, row count first; metrics that can be derived from others are left out. */
 export function metricValues(state: MetricState): Readonly<Record<string, number>> {
   const names = state.columns.flatMap(({ name }) => shownMetrics.map((measure) => `${measure}(${name})`));
   return Object.fromEntries(

@@ -4,8 +4,8 @@ import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toNumber } from "../model/expectation.ts";
 
 /**
- * How many values lie in one bucket: magnitudes from γ^(index-1), left out, to γ^index; without an index,
- * values next to zero.
+ * Number of values in one bucket: magnitudes above γ^(index-1) and up to γ^index, where γ is 1.01/0.99; with
+ * `sign` 0, values next to zero.
  */
 export interface QuantileBucket {
   /** -1, 0 or 1. */
@@ -16,8 +16,8 @@ export interface QuantileBucket {
 
 /**
  * A DDSketch of finite numbers (Masson et al. 2019): a quantile read from it is off by at most one percent of
- * its value. Buckets of parts add up to the buckets of all, exactly. Magnitudes below 1e-12 count as zero;
- * beyond 2,048 buckets the smallest magnitudes do too.
+ * its value. Buckets of parts add up exactly to the buckets of all. Magnitudes below 1e-12 count as zero, and
+ * so do the smallest magnitudes beyond 2,048 buckets.
  */
 export type QuantileSketch = readonly QuantileBucket[];
 

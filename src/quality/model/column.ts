@@ -1,7 +1,7 @@
 import type { EngineColumn } from "../../engine/core/contract.ts";
 import type { DeltaType, StructType } from "../../schema/types.ts";
 
-/** What a check needs to know of a type: how its values compare and how its literals are written. */
+/** What a check needs to know about a type: how its values compare and how its literals are written. */
 export type ColumnClass =
   | "boolean"
   | "integer"

@@ -8,8 +8,8 @@ import type { ParamSpecs } from "./params.ts";
 import type { Check } from "./suite.ts";
 
 /**
- * `row`: says of each row alone whether it fails. `group`: names failing rows by looking at other rows.
- * `aggregate`: says something of all rows together and can name none, so it can only warn or reject.
+ * `row`: decides for each row alone whether it fails. `group`: names failing rows by comparing rows with
+ * others. `aggregate`: measures all rows together and names none, so it can only warn or reject.
  */
 export type Level = "row" | "group" | "aggregate";
 

@@ -4,15 +4,15 @@ import type { JsonObject } from "../../util/json.ts";
 /**
  * What happens to a batch, or to its failing rows, when a check fails.
  *
- * `reject`: no commit. `quarantine`: failing rows go to the quarantine table. `drop`: they are only counted.
- * `warn`: recorded. `tag`: rows are kept and name their failed checks in the suite's tag column. `repair`:
- * failing values are replaced and the row is tested again.
+ * `reject`: no commit. `quarantine`: failing rows go to the quarantine. `drop`: failing rows are left out and
+ * counted. `warn`: the failure is recorded. `tag`: rows are kept, and name their failed checks in the suite's
+ * tag column. `repair`: failing values are replaced and the row is tested again.
  */
 export type OnFail = "reject" | "quarantine" | "drop" | "warn" | "tag" | "repair";
 
 /**
- * What a null (a row for which the check's value is unknown) counts as; `ignore` leaves it out of the
- * denominator too.
+ * What a null (a row for which the check's value is unknown) counts as; `ignore` also leaves it out of the
+ * denominator.
  */
 export type OnNull = "ignore" | "fail" | "pass";
 
@@ -22,8 +22,8 @@ export type OnMisfit = "reject" | "quarantine";
 export type Severity = "critical" | "warning" | "info";
 
 /**
- * How a failing value is replaced; after it the row is tested again and what still fails is treated as
- * `otherwise` says.
+ * How a failing value is replaced. The row is then tested again; `otherwise` says what happens to rows that
+ * still fail (default `reject`).
  */
 export type Repair =
   | {
@@ -44,26 +44,23 @@ export type Repair =
       readonly otherwise?: "reject" | "quarantine" | "drop" | "warn" | undefined;
     };
 
-/** Turns the reaction into another when more than the share `above` of the considered rows fails. */
+/** Replaces the reaction by `to` if more than the share `above` (0 to 1) of the considered rows fails. */
 export interface Escalation {
   readonly above: number;
   readonly to: "reject" | "quarantine" | "drop" | "warn";
 }
 
-/**
- * One check as it stands in a suite's JSON; `spec/quality-formats.md` has the schema, the registry the kinds
- * and their parameters.
- */
+/** One check in a suite's JSON; `spec/quality-formats.md` has the schema. */
 export interface CheckJson {
   /** Name of the expectation, e.g. `expect_column_values_to_be_between`. */
   readonly kind: string;
-  /** Unique in the suite; default: made from the kind and its columns. */
+  /** Unique in the suite; default: derived from the kind and its columns. */
   readonly id?: string | undefined;
   readonly description?: string | undefined;
   readonly params?: JsonObject | undefined;
   /** Share of the considered rows that must pass, 0 to 1; default 1. */
   readonly mostly?: number | undefined;
-  /** SQL condition that chooses the rows to test. */
+  /** SQL condition that selects the rows to test. */
   readonly where?: string | undefined;
   readonly onNull?: OnNull | undefined;
   /** Default `critical`. */
@@ -74,7 +71,7 @@ export interface CheckJson {
   readonly repair?: Repair | undefined;
 }
 
-/** A suite as plain JSON: what a table carries, what a file holds, what the builder makes. */
+/** A suite as plain JSON, as a table carries it, a file holds it and the builder makes it. */
 export interface SuiteJson {
   readonly name?: string | undefined;
   /**
@@ -85,31 +82,32 @@ export interface SuiteJson {
   /** Name of the `array<string>` column that `tag` fills; default `_failed_checks`. */
   readonly tagColumn?: string | undefined;
   /**
-   * What happens to rows with a value that is not of its column's type, or a null where none may be; default
-   * `reject`, the whole batch.
+   * What happens to non-conforming rows: a value that is not of its column's type, a null where the column
+   * forbids it, or a line that cannot be read. Default: `reject` the whole batch.
    */
   readonly onMisfit?: OnMisfit | undefined;
   readonly checks: readonly CheckJson[];
 }
 
 /**
- * A test of rows in TypeScript: gets the rows of one Arrow batch and says for each `true` (passes), `false`
- * (fails) or `null` (unknown). Bytes are read as 1 passes, 0 fails.
+ * A test of rows in TypeScript. It receives the rows of one Arrow batch, and returns for each row `true`
+ * (passes), `false` (fails) or `null` (unknown); in a `Uint8Array`, 1 passes and 0 fails.
  */
 export type RowPredicate = (batch: RecordBatch) => readonly (boolean | null)[] | Uint8Array;
 
 /**
- * A repair in TypeScript: gets the failing rows of one Arrow batch, all columns of them, and gives for each
- * the value to put into the column that the check tests, `null` for none, in the form that row objects have
+ * A repair in TypeScript. It receives the failing rows of one Arrow batch, with all columns, and returns for
+ * each row the new value of the column that the check tests, or `null` for none, in the form of row objects
  * (spec/formats.md).
  */
 export type RowRepair = (batch: RecordBatch) => readonly unknown[];
 
-/** What a suite calls by name: a {@link RowPredicate} or a {@link RowRepair}. */
+/** A function that a suite calls by name: a {@link RowPredicate} or a {@link RowRepair}. */
 export type RowFunction = (batch: RecordBatch) => ArrayLike<unknown>;
 
 /**
- * A checked suite: every default filled in, every check known to the registry. Made by `defineSuite` only.
+ * A validated suite: every default is filled in, and every check is known. Made only by `defineSuite`,
+ * `parseSuite` and `suite`.
  */
 export interface Suite {
   readonly name: string;
@@ -117,14 +115,14 @@ export interface Suite {
   readonly tagColumn: string;
   readonly onMisfit: OnMisfit;
   readonly checks: readonly Check[];
-  /** The TypeScript predicates and repairs by name; JSON cannot carry them. */
+  /** The TypeScript predicates and repairs by name, which JSON cannot hold. */
   readonly functions: Readonly<Record<string, RowFunction>>;
   /** SHA-256 over the canonical JSON. */
   readonly fingerprint: string;
   readonly json: SuiteJson;
 }
 
-/** A checked check; `path` is its place in the suite, such as `checks[3]`. */
+/** A validated check; `path` is its place in the suite, such as `checks[3]`. */
 export interface Check {
   readonly id: string;
   readonly kind: string;

@@ -4,7 +4,7 @@ import type { JsonValue } from "../../util/json.ts";
 import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 
-/** One value and how many rows hold it; null is a value here. */
+/** One value and the number of rows that have it; null counts as a value here. */
 export interface ValueCount {
   readonly value: JsonValue;
   readonly count: number;

@@ -16,53 +16,50 @@ import { duckdbDialect } from "../model/dialect-duckdb.ts";
 import { toJson, toNumber } from "../model/expectation.ts";
 import { type ValueCount, valueHistogram } from "./histogram.ts";
 
-/**
- * What the rows say of one column. Names that begin with `approximate` are estimates, everything else is
- * exact.
- */
+/** Profile of one column. Fields whose names begin with `approximate` are estimates; all others are exact. */
 export interface ColumnProfile {
   readonly name: string;
   readonly class: ColumnClass;
   readonly type: string;
-  /** Share of rows with a value; `null` where there are no rows. */
+  /** Share of rows with a value, 0 to 1; `null` if there are no rows. */
   readonly completeness: number | null;
   readonly nulls: number;
   /** Only for floats. */
   readonly nans?: number | undefined;
   /**
-   * Different values, null not among them: exact up to some 16,000, beyond off by one to two percent. Absent
-   * for nested columns.
+   * Number of distinct values, without null: exact up to about 16,000, and above that off by one to two
+   * percent. Absent for nested columns.
    */
   readonly approximateDistinct?: number | undefined;
-  /** The same where it is exact: few values, or a column that may be a key. */
+  /**
+   * The exact number of distinct values, where it is known: for few values, or a column that may be a key.
+   */
   readonly distinct?: number | undefined;
   /**
-   * Smallest and largest value, exact: numbers (decimals that no number holds as text), times as text; NaN
-   * left out.
+   * Smallest and largest value, without NaN: numbers as numbers (decimals that a number cannot hold as text),
+   * times as text.
    */
   readonly min?: JsonValue | undefined;
   readonly max?: JsonValue | undefined;
   /**
-   * Mean and sample deviation of the finite values; `null` without any, and where they are too large to be
-   * computed.
+   * Mean and sample standard deviation of the finite values; `null` if there are none, or if they are too
+   * large to compute.
    */
   readonly mean?: number | null | undefined;
   readonly stdev?: number | null | undefined;
-  /** Quartiles by t-digest, off in rank by about a percent. */
+  /** Quartiles by t-digest, off in rank by about one percent. */
   readonly approximateQuartiles?: readonly (number | null)[] | undefined;
   readonly minLength?: number | null | undefined;
   readonly maxLength?: number | null | undefined;
-  /** Shares of text values that read as Integral, Fractional, Boolean or String. */
+  /** Shares of text values that look like Integral, Fractional, Boolean or String. */
   readonly textKinds?: Readonly<Record<string, number>> | undefined;
-  /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, where there is one. */
+  /** The narrowest of BIGINT, DOUBLE and BOOLEAN that every text can be cast to, if there is one. */
   readonly readsAs?: ReadableType | undefined;
-  /**
-   * The values by frequency, null as one of them, for columns with few different values, none of them long.
-   */
+  /** The values by frequency, including null, for columns with few distinct values, none of them long. */
   readonly histogram?: readonly ValueCount[] | undefined;
 }
 
-/** Types that texts are read as. */
+/** Types that text values may be cast to. */
 export type ReadableType = "BIGINT" | "DOUBLE" | "BOOLEAN";
 
 export interface Profile {

@@ -7,17 +7,17 @@ import type { ColumnProfile, Profile } from "./profile.ts";
 import { extendedRules } from "./suggest-extended.ts";
 import type { Suggestion, SuggestionRule } from "./suggestion.ts";
 
-/** Suggestions as a suite that is ready to be edited: `reasons` has each check's reason by its id. */
+/** A suggested suite, ready to be edited; `reasons` holds each check's reason by its id. */
 export interface SuggestedSuite {
   readonly suite: SuiteJson;
   readonly reasons: Readonly<Record<string, string>>;
 }
 
-/** How a suite is suggested. */
+/** Options of a suggested suite. */
 export interface SuggestOptions {
   /** Name of the suite; default "suggested". */
   readonly name?: string | undefined;
-  /** Suggest limits of values, lengths, mean and deviation too, which are drawn around exactly these rows. */
+  /** Also suggest limits of values, lengths, mean and standard deviation, which fit exactly these rows. */
   readonly extended?: boolean | undefined;
 }
 

@@ -11,16 +11,16 @@ import type {
 } from "../model/suite.ts";
 import { defineSuite } from "./define.ts";
 
-/** Options that every check takes. */
+/** Options of every check. */
 export type CheckOptions = Omit<CheckJson, "kind" | "params">;
 
-/** A check as built: its JSON, and the function of a TypeScript predicate, which JSON cannot hold. */
+/** A check made by the builder: its JSON, and any TypeScript function, which JSON cannot hold. */
 export interface BuiltCheck {
   readonly json: CheckJson;
   readonly functions?: Readonly<Record<string, RowFunction>> | undefined;
 }
 
-/** Bounds of a range; both ends belong to it unless strict. */
+/** Bounds of a range; both are inclusive unless strict. */
 export interface Bounds<T> {
   readonly min?: T | undefined;
   readonly max?: T | undefined;
@@ -48,7 +48,10 @@ function bounds(range: Bounds<Scalar>): Readonly<Record<string, JsonValue | unde
   return { min_value: min, max_value: max, strict_min: strictMin, strict_max: strictMax, ...unknown };
 }
 
-/** Short names for the usual checks; each makes the JSON of the expectation with the long name. */
+/**
+ * Builders with short names for the usual checks. Each returns the JSON of the expectation with the long
+ * name.
+ */
 export const check = Object.freeze({
   notNull: (column: string, options?: CheckOptions) =>
     built("expect_column_values_to_not_be_null", { column }, options),
@@ -133,14 +136,14 @@ export const check = Object.freeze({
       { column_list: columns, table, table_columns: tableColumns },
       options,
     ),
-  /** Each row is in the other table too. */
+  /** Each row is also in the other table. */
   matchesTable: (
     keys: readonly string[],
     table: string,
     compare: readonly string[] = [],
     options?: CheckOptions,
   ) => built("expect_rows_to_match_table", { key_columns: keys, compare_columns: compare, table }, options),
-  /** Each row of the other table is here too; with `matchesTable` both hold the same rows. */
+  /** Each row of the other table is also here; together with `matchesTable`, both hold the same rows. */
   coversTable: (
     keys: readonly string[],
     table: string,
@@ -177,8 +180,8 @@ export const check = Object.freeze({
   normal: (metric: string, column: string | undefined, rule: AnomalyRule, options?: CheckOptions) =>
     built("expect_metric_to_be_normal", { metric, column, ...rule }, options),
   /**
-   * The same check, whose failing values a TypeScript function replaces; what still fails then is treated as
-   * `otherwise` says.
+   * The same check, with a TypeScript function that replaces failing values; `otherwise` says what happens to
+   * rows that still fail.
    */
   repairedBy: (
     name: string,
@@ -198,7 +201,7 @@ export const check = Object.freeze({
 });
 
 /**
- * A suite from built checks; `suite(...).json` is the plain JSON that says the same.
+ * Makes a suite from built checks; `suite(...).json` is the equivalent plain JSON.
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.
  *

@@ -29,9 +29,9 @@ const checkKeys = [
 ];
 
 /**
- * Checks a suite and fills in its defaults; nothing about the table or the engine is needed yet.
+ * Validates a suite and fills in its defaults; neither a table nor the engine is needed.
  *
- * `functions` holds the TypeScript predicates that the suite names; they may also be given later, when the
+ * `functions` holds the TypeScript functions that the suite names; they may also be passed later, when the
  * suite runs.
  *
  * @throws `SUITE_INVALID` naming the path inside the suite.

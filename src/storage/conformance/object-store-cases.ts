@@ -4,19 +4,19 @@ import { readingCases } from "./reading-cases.ts";
 import { refusingCases } from "./refusing-cases.ts";
 import { oneStore, type StoreUnderTest } from "./store-under-test.ts";
 
-/** One test of the contract, for whatever test runner there is. */
+/** One test of the contract, for any test runner. */
 export interface ContractCase {
   /** What the store must do. */
   readonly name: string;
-  /** Resolves where the store does it. @throws `AssertionError` where it does not */
+  /** Resolves if the store does it. @throws `AssertionError` if it does not */
   readonly run: () => Promise<void>;
 }
 
 /**
- * The contract of {@link ObjectStore} as tests: what every store does, whatever holds the bytes. varve's own
- * stores are held to these very cases.
+ * The contract of {@link ObjectStore} as tests that every store must pass. varve's own stores pass the same
+ * tests.
  *
- * @param under called once a case; what it opens must be a fresh, empty root each time
+ * @param under called once per case; what it opens must be a fresh, empty root each time
  * @example
  * ```ts
  * import { test } from "node:test";

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { isVarveError } from "../../errors.ts";
 import type { ListOptions, ObjectInfo, ObjectStore } from "../contract/object-store.ts";
 
-/** What the contract's cases need of a kind of store. */
+/** A kind of store that the contract's cases test. */
 export interface StoreUnderTest {
-  /**
-   * Stores over one and the same fresh, empty root: as many clients as asked for, sharing nothing but what
-   * they store.
-   */
+  /** Opens `clients` stores on the same fresh, empty root, which share nothing but what they store. */
   readonly open: (clients: number) => Promise<readonly ObjectStore[]>;
   /** Objects in the long listing; default 2500. */
   readonly manyObjects?: number | undefined;

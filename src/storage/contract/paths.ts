@@ -15,7 +15,7 @@ export function isPrivateName(name: string): boolean {
 }
 
 /**
- * Returns `path` if it is a path as `ObjectStore` wants it.
+ * Returns `path` if it is valid for `ObjectStore`.
  *
  * @throws `PATH_OUTSIDE_TABLE` for `..` segments and absolute paths, `INVALID_ARGUMENT` for anything else
  * that is not relative and canonical
@@ -40,7 +40,7 @@ export function checkPath(path: string): string {
   return path;
 }
 
-/** As {@link checkPath} for a listing's prefix, which may be empty and may end anywhere in a name. */
+/** Like {@link checkPath}, for the prefix of a listing, which may be empty and may end anywhere in a name. */
 export function checkPrefix(prefix: string): string {
   if (prefix.startsWith("/") || hasSegment(prefix, "..")) throw outsideRoot(prefix);
   if (isUnencodable(prefix))
@@ -58,7 +58,7 @@ export function outsideRoot(path: string, root?: string): VarveError {
   );
 }
 
-/** The error for an object that is not there. */
+/** The error for an object that does not exist. */
 export function objectNotFound(uri: string, path: string, cause?: unknown): VarveError {
   return new VarveError(
     "OBJECT_NOT_FOUND",
@@ -69,8 +69,8 @@ export function objectNotFound(uri: string, path: string, cause?: unknown): Varv
 }
 
 /**
- * Orders strings by the bytes of their UTF-8 form, as S3 lists keys; differs from `<` where surrogate pairs
- * meet U+E000 to U+FFFF.
+ * Compares strings by their UTF-8 bytes, as S3 lists keys; differs from `<` where surrogate pairs are
+ * compared with U+E000 to U+FFFF.
  */
 export function compareUtf8(a: string, b: string): number {
   const shared = Math.min(a.length, b.length);

@@ -3,8 +3,8 @@ import { VarveError } from "../../errors.ts";
 import { makeTemporaryFolder } from "../../util/temporary-folder.ts";
 
 /**
- * Makes a fresh folder below the system's temporary folder, readable by this user only, for files on their
- * way to a remote store.
+ * Creates a folder below the system's temporary folder, readable only by this user, for files on their way to
+ * a remote store.
  */
 export async function temporaryStagingFolder(): Promise<string> {
   try {

@@ -36,12 +36,12 @@ import {
 } from "./local-root.ts";
 
 /**
- * A store over one folder of the local disk, which need not exist yet.
+ * Opens a store on a folder of the local disk, which need not exist yet.
  *
- * `putIfAbsent` writes a temporary file beside the target, flushes it and hard-links it to the target's name:
- * atomic between processes, and a crash leaves either nothing or the whole object. Every write is flushed to
- * the disk, folder entries included, before it is acknowledged. Links that lead out of the folder are
- * refused.
+ * `putIfAbsent` writes a temporary file beside the target, flushes it and hard-links it to the target's name.
+ * This is atomic between processes, and a crash leaves either nothing or the whole object. Every write,
+ * including folder entries, is flushed to disk before it is acknowledged. Links that lead out of the folder
+ * are refused.
  */
 export function localDiskStore(folder: string, world: World = realWorld): ObjectStore {
   const absolute = resolve(folder);

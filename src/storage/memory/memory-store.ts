@@ -21,10 +21,10 @@ interface NameSpace {
 const nameSpaces = new Map<string, NameSpace>();
 
 /**
- * A store in this process's memory: `memory://NAME/FOLDER` is the same for everyone in the process and gone
- * with it.
+ * Opens a store in this process's memory. `memory://NAME/FOLDER` is shared by everyone in the process, and
+ * ends with it.
  *
- * For tests of users and of varve; it has the semantics of a strongly consistent object store.
+ * It is meant for tests, and has the semantics of a strongly consistent object store.
  */
 export function memoryStore(name: string, folder = "", world: World = realWorld): ObjectStore {
   const space = nameSpaces.get(name) ?? { objects: new Map(), order: undefined };

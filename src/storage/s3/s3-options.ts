@@ -1,4 +1,4 @@
-/** How to reach an S3-compatible store; everything has a default that suits AWS. */
+/** How to connect to an S3-compatible store; the defaults are for AWS. */
 export interface S3Options {
   /**
    * URL of an S3-compatible server, for example `https://minio.example:9000`; default: AWS, or the SDK's own
@@ -6,28 +6,28 @@ export interface S3Options {
    */
   readonly endpoint?: string | undefined;
   /**
-   * Default: the SDK's chain (environment, profile); `us-east-1` when an `endpoint` is given, whatever the
+   * Default: the SDK's chain (environment, profile); if an `endpoint` is given, `us-east-1`, whatever the
    * environment says.
    */
   readonly region?: string | undefined;
-  /** Buckets in the path instead of the host name; default: true when an `endpoint` is given. */
+  /** Put the bucket in the path instead of the host name; default: true if an `endpoint` is given. */
   readonly pathStyle?: boolean | undefined;
   /**
    * Default: the SDK's chain (environment, profile, single sign-on, container, instance). `"anonymous"` sends
    * unsigned requests.
    */
   readonly credentials?: S3Credentials | "anonymous" | undefined;
-  /** Agrees to pay for requests and transfer of buckets that ask for it. */
+  /** Agree to pay for requests and transfer, which some buckets require. */
   readonly requesterPays?: boolean | undefined;
-  /** Attempts and waiting for everything but `putIfAbsent`, which is attempted once a call. */
+  /** Retries of all requests except `putIfAbsent`, which is attempted once per call. */
   readonly retry?: RetryOptions | undefined;
-  /** A connection on which nothing moves for so long is given up; default 30,000. */
+  /** Milliseconds after which an idle connection is given up; default 30,000. */
   readonly idleTimeoutMilliseconds?: number | undefined;
-  /** Files of more bytes are uploaded in parts of this size, at least 5 MiB; default 16 MiB. */
+  /** Files with more bytes than this are uploaded in parts of this size, at least 5 MiB; default 16 MiB. */
   readonly partBytes?: number | undefined;
-  /** Parts of one file under way at a time; default 4. */
+  /** Concurrent uploads of parts of one file; default 4. */
   readonly uploadConcurrency?: number | undefined;
-  /** Objects a page of a listing, at most 1000, the default. */
+  /** Objects per page of a listing; default 1000, which is also the maximum. */
   readonly pageSize?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface S3Credentials {
   readonly sessionToken?: string | undefined;
 }
 
-/** What to change of the {@link RetryPolicy}. */
+/** Overrides of the default {@link RetryPolicy}. */
 export interface RetryOptions {
   readonly attempts?: number | undefined;
   readonly baseMilliseconds?: number | undefined;

@@ -1,28 +1,28 @@
 import { VarveError } from "../../errors.ts";
 import type { CommitResult } from "./commit-request.ts";
 
-/** What became of a commit whose outcome was unknown. */
+/** Result of {@link CommitOutcomeUnknownError.recover}. */
 export interface RecoveredCommit {
-  /** `alreadyApplied`: its batch is in the table since an earlier write. */
+  /** `alreadyApplied`: an earlier write had committed the batch. */
   readonly outcome: "committed" | "alreadyApplied";
-  /** The version that the commit became, or at which its batch was found applied. */
+  /** The version that the commit became, or at which its batch was found to be applied. */
   readonly version: number;
   readonly txnId: string;
 }
 
 /**
- * It cannot be told whether a commit landed: its request may have, and the log could not be read back, or the
- * wait was aborted.
+ * It is unknown whether a commit landed: its request may have landed, and the log could not be read back, or
+ * the wait was aborted.
  *
- * The data files of the commit must stay. {@link CommitOutcomeUnknownError.recover} carries the same
- * transaction to a definite end and is safe to call any number of times, from this process; from another,
- * look for `data.txnId` in the `commitInfo` of version `data.version`.
+ * The data files of the commit must be kept. {@link CommitOutcomeUnknownError.recover} brings the same
+ * transaction to a definite end, and may be called any number of times from this process; from another
+ * process, look for `data.txnId` in the `commitInfo` of version `data.version`.
  */
 export class CommitOutcomeUnknownError extends VarveError {
   readonly version: number;
   readonly txnId: string;
   /**
-   * Reads the version back; commits the same bytes again if nobody has that version, and goes on as the
+   * Reads the version back, commits the same bytes again if the version does not exist, and continues as the
    * transaction would have.
    */
   readonly recover: () => Promise<RecoveredCommit>;

@@ -7,11 +7,11 @@ import type { WinningCommit } from "./commit-request.ts";
 export type ConflictCode = Extract<ErrorCode, `CONFLICT_${string}`>;
 
 /**
- * Another writer's commit came first and cannot be reconciled with ours: nothing of ours is part of the
- * table.
+ * Another writer's commit came first and cannot be reconciled with this one: nothing of this commit is part
+ * of the table.
  *
- * `data` holds `winningVersion`, `winningOperation`, `winnerDid`, `met` (what of ours it met) and `attempted`
- * (our version).
+ * `data` holds `winningVersion`, `winningOperation`, `winnerDid`, `met` (what this commit read or wrote that
+ * conflicts) and `attempted` (the version that this commit tried to write).
  */
 export class ConflictError extends VarveError {
   readonly winningVersion: number;

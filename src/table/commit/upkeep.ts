@@ -30,10 +30,7 @@ export interface UpkeepOptions {
   readonly skip?: readonly ("checksum" | "checkpoint" | "cleanup")[] | undefined;
 }
 
-/**
- * What was done for the log after a commit; whatever failed is a warning, because the commit itself has
- * happened.
- */
+/** Maintenance of the log after a commit. Failures are warnings, because the commit itself has landed. */
 export interface UpkeepReport {
   readonly version: number;
   readonly checksumWritten: boolean;
@@ -127,11 +124,11 @@ export async function cleanTableLog(
   return cleanExpiredLog(snapshot, options);
 }
 
-/** What {@link tidyTable} did. */
+/** Result of a log cleanup that also removed what killed writers left. */
 export interface TidyReport extends CleanupReport {
   /**
-   * Temporary files, staging folders and unfinished uploads of writers that died; 0 in a dry run, which does
-   * not look for them.
+   * Number of temporary files, staging folders and unfinished uploads of killed writers that were removed; 0
+   * in a dry run, which does not look for them.
    */
   readonly abandonedRemoved: number;
 }

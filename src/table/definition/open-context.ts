@@ -12,11 +12,11 @@ export interface ContextOptions extends Omit<StoreOptions, "world">, SessionOpti
   readonly openStore?: ((uri: string) => ObjectStore | Promise<ObjectStore> | undefined) | undefined;
   /** Clock, ids and randomness; default: the real ones. */
   readonly world?: World | undefined;
-  /** Local copies of a remote store's immutable files. */
+  /** Local cache of a remote store's immutable files. */
   readonly cache?: FileCacheOptions | undefined;
   /**
-   * URIs below which absolute paths of a table's log may be read (shallow clones, converted tables); default:
-   * none.
+   * URIs below which a table's log may name files by absolute paths (shallow clones, converted tables);
+   * default: none.
    */
   readonly allowedPrefixes?: readonly string[] | undefined;
 }

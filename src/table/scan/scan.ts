@@ -36,12 +36,12 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a scan looked at. */
+/** Numbers of files that a scan listed, skipped and read. */
 export interface ScanReport {
   readonly filesListed: number;
   readonly filesSkipped: number;
   readonly filesRead: number;
-  /** Size in the log of the files that are read. */
+  /** Bytes of the files that are read, by their size in the log. */
   readonly bytes: number;
 }
 

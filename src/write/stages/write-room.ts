@@ -10,7 +10,7 @@ import type { WriteProgress } from "../plan/write-options.ts";
 export interface StageServices {
   readonly history?: MetricHistory | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  /** Stops the write; what was not committed leaves nothing behind. */
+  /** Cancels the write; an uncommitted write leaves nothing behind. */
   readonly signal?: AbortSignal | undefined;
 }
 
